@@ -1,0 +1,54 @@
+# `make` prints this help. Each target sets up what it needs.
+PYTHON ?= python3
+ARGS ?=
+LOADTEST := .venv/bin/loadtest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quick wrk-all report doctor test check format lock clean
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## Make .venv from the lock file, get wrk where it is missing
+
+.venv/ready: requirements.lock pyproject.toml scripts/setup
+	@PYTHON=$(PYTHON) scripts/setup $(MAKECMDGOALS)
+
+quick: setup ## A first look: six servers, eight endpoints, under six minutes
+	@$(LOADTEST) run quick $(ARGS)
+
+wrk-all: setup ## The full matrix: every server at every endpoint (hours; ARGS='--rounds 1' for less)
+	@$(LOADTEST) run standard $(ARGS)
+
+wrk-%: setup ## The full matrix for one server, as in make wrk-uvicorn
+	@$(LOADTEST) run standard --server $* $(ARGS)
+
+serve-%: setup ## Run one server with its services in the foreground, as in make serve-uvicorn
+	@$(LOADTEST) serve $* $(ARGS)
+
+report: setup ## Write the newest run's reports again (ARGS=results/RUN for another)
+	@$(LOADTEST) report $(ARGS)
+
+doctor: setup ## Look for what would spoil a run
+	@$(LOADTEST) doctor
+
+test: setup ## Run the tests (ARGS='-k warden' for some)
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: setup ## Run the linters and type checks
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+
+format: setup ## Format the code
+	@.venv/bin/ruff check --fix --quiet
+	@.venv/bin/ruff format
+
+lock: ## Resolve the dependencies again (needs uv); names no registry
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-header --upgrade --group app --group servers --group dev pyproject.toml \
+	    --output-file requirements.lock
+
+clean: ## Remove .venv and caches; results stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Load every endpoint of one Django app under every server, and say what follows from it."""

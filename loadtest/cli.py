@@ -1,0 +1,415 @@
+"""The command line: `loadtest doctor | list | plan | run | report | serve | services`.
+
+Exit status: 0 all well; 1 it ran and the answer is no; 2 the user's mistake; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from loadtest import doctor, matrix, prepare, report, results, runner, server
+from loadtest.bench import LocalBench
+from loadtest.errors import UserError, unknown
+from loadtest.matrix import Choice
+from loadtest.model import Begun, Cell, Run, Segment, Shape
+from loadtest.process import CommandError
+from loadtest.progress import Watcher
+from loadtest.project import Project
+from loadtest.report import terminal
+from loadtest.services import services as running_services
+from loadtest.summary import summarise
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    # A polite end from outside is an interruption too: stop everything, keep what was measured.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except UserError as error:
+        for line in error.lines:
+            _say(line)
+        sys.exit(2)
+    except CommandError as error:
+        _say(error.reason)
+        if error.tail:
+            click.echo(error.tail, err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        # click's own lines name the option; its usage block would hide them.
+        _say(f"{error.format_message()}; `loadtest --help`")
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    click.echo(f"loadtest: {line}", err=True)
+
+
+def project_options(command: F) -> F:
+    """Add the options that say which project, and which interpreter it runs under."""
+    command = click.option(
+        "--python",
+        default=sys.executable,
+        show_default="this one",
+        help="The app's interpreter.",
+    )(command)
+    return click.option(
+        "--project",
+        "folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(),
+        show_default="this folder",
+        help="The project's folder, with manage.py and servers/.",
+    )(command)
+
+
+def matrix_options(command: F) -> F:
+    """Add the options that narrow a matrix."""
+    for option in reversed(
+        (
+            click.argument("matrix_name", metavar="[MATRIX]", default="standard"),
+            click.option("--server", "servers", multiple=True, help="Only these; globs work."),
+            click.option("--endpoint", "endpoints", multiple=True, help="Only these, likewise."),
+            click.option("--style", "styles", multiple=True, help="sync, async or control."),
+            click.option("--rounds", type=int, help="How often each cell is measured."),
+            click.option("--duration", "duration_s", type=int, help="Seconds of each load."),
+            click.option("--connections", type=int, help="Of each load."),
+            click.option("--workers", type=int, help="Processes of each server."),
+            click.option("--threads", type=int, help="Of each worker, where a server has them."),
+            click.option("--seed", type=int, help="Of the order; a new one where not given."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+out_option = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where runs are kept.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="loadtest")
+def cli() -> None:
+    """Which server should this Django app be deployed on, and can the answer be believed?
+
+    Example: loadtest run quick
+    """
+
+
+@cli.command("doctor")
+@project_options
+@out_option
+@json_option
+def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
+    """Look for all that would spoil a run; exit status 1 if there is something.
+
+    Example: loadtest doctor
+    """
+    found = prepare.look(_project(folder, python))
+    checks = prepare.checks(None, out)
+    missing = doctor.packages(found.servers, found.versions)
+    for one in found.servers:
+        version = found.versions.get(one.requires[0])
+        checks.append(
+            doctor.Check(
+                name=one.name,
+                found=f"{one.requires[0]} {version}" if version else "not installed",
+                advice=missing.get(one.name),
+            )
+        )
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(checks)).decode())
+    else:
+        for check in checks:
+            mark = "ok" if check.advice is None else "NO"
+            click.echo(f"{mark}  {check.name:<20} {check.advice or check.found}")
+    return 1 if any(check.advice for check in checks) else 0
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["servers", "endpoints", "matrices"]), default="servers")
+@project_options
+@json_option
+def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
+    """Show the servers, endpoints or matrices there are.
+
+    Example: loadtest list endpoints
+    """
+    rows: list[tuple[str, str, str]]
+    records: list[Any]
+    if what == "matrices":
+        names = sorted(path.stem for path in matrix.MATRICES.glob("*.toml"))
+        records = [matrix.load_matrix(name) for name in names]
+        rows = [(one.name, f"{one.rounds} rounds", one.summary) for one in records]
+    elif what == "endpoints":
+        records = list(_project(folder, python).endpoints())
+        rows = [(one.name, one.style, one.summary) for one in records]
+    else:
+        records = list(matrix.load_servers(_project(folder, python).folder / "servers"))
+        rows = [(one.name, one.interface, one.summary) for one in records]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(records)).decode())
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+@cli.command("plan")
+@matrix_options
+@project_options
+@json_option
+def plan_command(
+    matrix_name: str, folder: Path, python: str, as_json: bool, **options: Any
+) -> None:
+    """Show what `run` would do, in order, and how long it would take; start nothing.
+
+    Example: loadtest plan standard --server 'gunicorn-*'
+    """
+    found = prepare.look(_project(folder, python))
+    plan = prepare.make_plan(found, matrix_name, Choice(**options))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(plan)).decode())
+        return
+    todo = matrix.batches(plan, done=lambda cell, round_: False)
+    for batch in todo:
+        for cell in batch.cells:
+            load = cell.load
+            click.echo(
+                f"round {batch.round + 1}  {cell.server:<18} {cell.endpoint.id:<24}"
+                f" {load.connections:>5} connections {load.duration_s:>4.0f} s"
+            )
+    for cell in plan.cells:
+        if cell.skip:
+            click.echo(f"skipped  {cell.server:<18} {cell.endpoint.id:<24} {cell.skip}")
+    minutes = runner.total_s(todo) / 60
+    cells = sum(len(batch.cells) for batch in todo)
+    click.echo(
+        f"{cells} measurements in {plan.rounds} rounds, about {minutes:.0f} min;"
+        f" the same order again with --seed {plan.seed}"
+    )
+
+
+@cli.command("run")
+@matrix_options
+@out_option
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with this run's folder: what is missing or failed is measured.",
+)
+@project_options
+def run_command(
+    matrix_name: str, folder: Path, python: str, out: Path, resume: Path | None, **options: Any
+) -> int:
+    """Measure a matrix: quick, standard, seed, or a TOML file; then write the report.
+
+    Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
+    """
+    found = prepare.look(_project(folder, python))
+    if resume is None:
+        choice = Choice(**options)
+        run = prepare.make_run(found, matrix_name, choice, out, _command(matrix_name, options))
+        run_folder = results.create(out, run)
+    else:
+        if given := sorted(name for name, value in options.items() if value):
+            raise UserError(
+                f"--resume goes on with the plan as it was; leave out --{given[0].rstrip('s')}"
+            )
+        run_folder = resume if resume.exists() else out / resume
+        run = results.read(run_folder).run
+        prepare.check_resumable(run, found)
+    return _measure(run_folder, run, found.project)
+
+
+def _measure(folder: Path, run: Run, project: Project) -> int:
+    stored = results.read(folder)
+    for note in stored.notes:
+        _say(note)
+    done = {
+        (outcome.cell, outcome.round)
+        for outcome in stored.outcomes
+        if outcome.status in ("measured", "skipped")
+    }
+
+    def is_done(cell: Cell, round_: int) -> bool:
+        return (cell.id, round_) in done
+
+    todo = matrix.batches(run.plan, is_done)
+    console = Console(stderr=True)
+    watcher = Watcher(todo, run.plan.rounds, console)
+    writer = results.Writer(folder)
+    began_at, began = time.time(), time.monotonic()
+    writer.append(Begun(started_at=began_at))
+    try:
+        runner.record_skips(run.plan, writer.append, is_done)
+        with (
+            watcher.showing(),
+            running_services(project, folder / "logs", run.plan.shape) as services,
+        ):
+            bench = LocalBench(services, run.plan.shape, folder)
+
+            def record(outcome: Any) -> None:
+                writer.append(outcome)
+                watcher.outcome(outcome)
+
+            runner.run(run.plan, todo, bench, record, watcher.cell)
+    except KeyboardInterrupt:
+        _say(f"interrupted; what was measured is kept: loadtest run --resume {folder}")
+        return INTERRUPTED
+    finally:
+        writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
+        writer.close()
+    return _report(folder)
+
+
+@cli.command("report")
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@out_option
+def report_command(run: Path | None, out: Path) -> int:
+    """Write the reports of a run again, of the newest where none is named; needs no server.
+
+    Example: loadtest report results/2026-11-20T10-00-00-quick
+    """
+    return _report(run if run is not None else results.newest(out))
+
+
+def _report(folder: Path) -> int:
+    stored = results.read(folder)
+    for note in stored.notes:
+        _say(note)
+    summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
+    made = report.Report(summary, stored.run, stored.raw)
+    files = report.write_all(made, folder)
+    console = Console(highlight=False)
+    terminal.show(made, console)
+    for path in files:
+        console.print(str(path), markup=False, soft_wrap=True)
+    return 1 if made.summary.counts.failed else 0
+
+
+@cli.command("serve")
+@click.argument("name", metavar="SERVER")
+@click.option("--port", type=int, default=server.FIRST_PORT, show_default=True)
+@click.option("--workers", type=int, default=Shape().workers, show_default=True)
+@click.option("--threads", type=int, default=Shape().threads, show_default=True)
+@project_options
+def serve_command(
+    name: str, port: int, workers: int, threads: int, folder: Path, python: str
+) -> int:
+    """Run one server with its services in the foreground, as a run would, until Ctrl-C.
+
+    Example: loadtest serve granian-wsgi --port 8000
+    """
+    found = prepare.look(_project(folder, python))
+    known = {one.name: one for one in found.servers}
+    if name not in known:
+        raise UserError(unknown("server", name, known))
+    missing = doctor.packages(found.servers, found.versions)
+    if name in missing:
+        raise UserError(f"{name}: {missing[name]}")
+    shape = Shape(workers=workers, threads=threads)
+    with (
+        tempfile.TemporaryDirectory(prefix="loadtest-serve-") as logs,
+        running_services(found.project, Path(logs), shape) as services,
+    ):
+        free = server.free_port(port)
+        if free != port:
+            _say(f"port {port} is taken, using {free}")
+        instance = server.launch(
+            known[name],
+            shape,
+            python=python,
+            project=found.project.folder,
+            env=found.project.env | services.env,
+            log=Path(logs) / "server.log",
+            port=free,
+        )
+        click.echo(
+            f"{name} answers at http://{server.HOST}:{free}/myapp/sync/json (Ctrl-C ends it)"
+        )
+        try:
+            with open(instance.process.log, encoding="utf-8", errors="replace") as log:
+                while (ended := instance.process.ended()) is None:
+                    click.echo(log.read(), nl=False, err=True)
+                    time.sleep(0.2)
+                click.echo(log.read(), nl=False, err=True)
+            _say(ended)
+            return 1
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            instance.process.stop()
+
+
+@cli.command("services")
+@project_options
+def services_command(folder: Path, python: str) -> None:
+    """Run the private PostgreSQL, Valkey and upstream, migrated and seeded, until Ctrl-C.
+
+    Example: loadtest services (and paste what it prints into another terminal)
+    """
+    project = _project(folder, python)
+    with (
+        tempfile.TemporaryDirectory(prefix="loadtest-services-") as logs,
+        running_services(project, Path(logs), Shape()) as services,
+    ):
+        for key, value in services.env.items():
+            click.echo(f"export {key}='{value}'")
+        try:
+            while (died := services.repair()) is None:
+                time.sleep(0.5)
+            _say(died.reason)
+        except KeyboardInterrupt:
+            pass
+
+
+def _project(folder: Path, python: str) -> Project:
+    return Project(folder=folder.resolve(), python=python)
+
+
+def _command(matrix_name: str, options: dict[str, Any]) -> list[str]:
+    """Return what to type for the same run again, but for its seed."""
+    names = {"servers": "server", "endpoints": "endpoint", "styles": "style"}
+    names["duration_s"] = "duration"
+    words = ["loadtest", "run", matrix_name]
+    for key, value in options.items():
+        if key == "seed" or value is None:
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            quoted = f"'{one}'" if "*" in str(one) else str(one)
+            words += [f"--{names.get(key, key)}", quoted]
+    return words
+
+
+if __name__ == "__main__":
+    main()

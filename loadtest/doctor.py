@@ -1,0 +1,118 @@
+"""Looks for everything that would spoil a run, all of it before anything is measured."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from loadtest import machine, process, results, server, services
+from loadtest.errors import CellError
+from loadtest.loadgen import wrk
+from loadtest.model import Record, Server
+
+APP_DISTRIBUTIONS = ("Django", "psycopg", "psycopg-pool", "redis", "asgiref")
+"""Whose versions a run records, beside those that servers require."""
+
+
+class Check(Record, frozen=True, kw_only=True):
+    """One thing looked at: what was found, and what to do where it is not well."""
+
+    name: str
+    found: str
+    advice: str | None = None
+    """None: all is well."""
+    fatal: bool = False
+    """Nothing can be measured without it."""
+
+
+def tool() -> Check:
+    """Look for wrk."""
+    path = shutil.which(wrk.TOOL)
+    if path is None:
+        return Check(
+            name="wrk",
+            found="not found",
+            advice=f"wrk is missing; {wrk.INSTALL}, or `make setup`",
+            fatal=True,
+        )
+    return Check(name="wrk", found=f"{wrk_version()} at {path}")
+
+
+def wrk_version() -> str:
+    """Return wrk's version as it says itself."""
+    # It exits with status 1, as at any call without a URL.
+    said = process.output(wrk.VERSION_ARGV, env={}, cwd=Path("/"), status=1)
+    found = re.search(r"wrk (?:\S*/)?(\d[\w.+-]*)", said)
+    return found.group(1) if found else "of unknown version"
+
+
+def files(connections: int) -> Check:
+    """Look whether the load's connections can be opened at once, raising the limit if possible."""
+    advice = machine.raise_file_limit(connections)
+    return Check(
+        name="open files",
+        found=f"enough for {connections} connections" if advice is None else "too few",
+        advice=advice,
+        fatal=advice is not None,
+    )
+
+
+def folder(parent: Path) -> Check:
+    """Look whether a run can be written below a folder."""
+    problem = next(results.check_writable(parent), None)
+    return Check(
+        name="results",
+        found=str(parent) if problem is None else "cannot be written",
+        advice=problem,
+        fatal=problem is not None,
+    )
+
+
+def port() -> Check:
+    """Look for a free port."""
+    try:
+        return Check(name="port", found=str(server.free_port()))
+    except CellError as error:
+        return Check(
+            name="port", found="none", advice=f"{error.reason}; end what listens there", fatal=True
+        )
+
+
+def backlog(shape_backlog: int) -> Check:
+    """Look whether the system cuts the servers' listen backlog (Linux)."""
+    try:
+        allowed = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    except (OSError, ValueError):
+        return Check(name="listen backlog", found=f"{shape_backlog} asked for")
+    short = allowed < shape_backlog
+    return Check(
+        name="listen backlog",
+        found=f"{min(allowed, shape_backlog)} of {shape_backlog} asked for",
+        advice=f"the system allows {allowed}; `sysctl -w net.core.somaxconn={shape_backlog}`"
+        if short
+        else None,
+    )
+
+
+def packages(servers: Sequence[Server], versions: Mapping[str, str | None]) -> dict[str, str]:
+    """Return for each server that lacks packages the reason it is skipped, with what to install."""
+    reasons: dict[str, str] = {}
+    for one in servers:
+        absent = [name for name in one.requires if versions.get(name) is None]
+        if absent:
+            names = " ".join(absent)
+            reasons[one.name] = f"not installed: {names}; `pip install {names}` (or `make setup`)"
+    return reasons
+
+
+def distributions(servers: Iterable[Server]) -> set[str]:
+    """Return whose versions a run with these servers records."""
+    return {name for one in servers for name in one.requires} | set(APP_DISTRIBUTIONS)
+
+
+def postgres_version() -> str:
+    """Return the version of the private PostgreSQL."""
+    postgres = str(services.postgres_binaries() / "postgres")
+    return process.output([postgres, "--version"], env={}, cwd=Path("/")).split()[-1]

@@ -1,0 +1,98 @@
+"""The figures of one cell: rate, latencies, errors and cost over its measured rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Literal
+
+from loadtest.histogram import count, merge, percentile, recover
+from loadtest.model import Cell, Histogram, Loaded, Outcome, Plan, Record, Server
+
+SAMPLES_NEEDED = {50: 10, 90: 100, 99: 1_000}
+"""Samples for a percentile: with fewer, it hangs on a handful of answers and isn't shown."""
+
+Histograms = Callable[[str], Histogram]
+"""Reads an `Outcome.histogram`, a path inside the run's folder."""
+
+
+class Figures(Record, frozen=True, kw_only=True):
+    """What a measured cell showed over its measured rounds."""
+
+    goodput: float
+    """Median over rounds, 2xx answers a second."""
+    ceiling: float | None
+    """The most it could be: requests the server works on at once / the endpoint's delay."""
+    p50_us: int | None
+    """Of the latencies as measured, rounds merged; None with too few samples."""
+    p90_us: int | None
+    p99_us: int | None
+    backfilled_p99_us: int | None
+    """With wrk's correction for coordinated omission; never to be compared with `p99_us`."""
+    samples: int
+    """Latencies as measured."""
+    answers: int
+    errors: int
+    """Whatever the kind."""
+    error_share: float
+    """Of all requests that were answered or broke off."""
+    server_cpu_us: float | None
+    """User and system time of the server's processes for an answer; median over rounds."""
+    memory_peak_bytes: int | None
+    """Of the server's processes together; the most of all rounds."""
+    memory_kind: Literal["pss", "rss"] | None
+    """`pss`: a page shared by processes counts once; `rss`: in each of them."""
+
+
+def figures(
+    plan: Plan, cell: Cell, server: Server, measured: Sequence[Outcome], histograms: Histograms
+) -> Figures:
+    """Return what the `measured` rounds of `cell` showed; at least one, each with answers."""
+    loads = [outcome.loaded for outcome in measured if outcome.loaded]
+    backfilled = [
+        (histograms(outcome.histogram), outcome.loaded)
+        for outcome in measured
+        if outcome.histogram and outcome.loaded
+    ]
+    raw = merge(recover(h, loaded, cell.load.connections) for h, loaded in backfilled)
+    answers = sum(loaded.answers for loaded in loads)
+    errors = sum(loaded.errors for loaded in loads)
+    delay_s = cell.endpoint.contract.delay_s
+    usages = [outcome.usage["server"] for outcome in measured if "server" in outcome.usage]
+    pss = [usage.pss_peak_bytes for usage in usages if usage.pss_peak_bytes is not None]
+    # One kind for all rounds, or their peak would be of apples and pears.
+    peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
+    cpu_us = [
+        outcome.usage["server"].cpu_s * 1e6 / outcome.loaded.answers
+        for outcome in measured
+        if "server" in outcome.usage and outcome.loaded
+    ]
+    return Figures(
+        goodput=median(loaded.goodput for loaded in loads),
+        ceiling=server.capacity(plan.shape, cell.load.connections) / delay_s if delay_s else None,
+        p50_us=_latency(raw, 50),
+        p90_us=_latency(raw, 90),
+        p99_us=_latency(raw, 99),
+        # Samples that were added are no evidence: the measured ones must be enough.
+        backfilled_p99_us=(
+            percentile(merge(h for h, _ in backfilled), 99)
+            if count(raw) >= SAMPLES_NEEDED[99]
+            else None
+        ),
+        samples=count(raw),
+        answers=answers,
+        errors=errors,
+        error_share=errors / sum(_requests(loaded) for loaded in loads),
+        server_cpu_us=median(cpu_us) if cpu_us else None,
+        memory_peak_bytes=max(peaks, default=None),
+        memory_kind=None if not peaks else "pss" if peaks is pss else "rss",
+    )
+
+
+def _latency(measured: Histogram, p: int) -> int | None:
+    return percentile(measured, p) if count(measured) >= SAMPLES_NEEDED[p] else None
+
+
+def _requests(loaded: Loaded) -> int:
+    """Return the requests that came to an end; timeouts and status errors are among `answers`."""
+    return loaded.answers + loaded.connect_errors + loaded.read_errors + loaded.write_errors

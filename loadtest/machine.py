@@ -1,0 +1,68 @@
+"""Describes the machine a run is made on, as far as the system tells."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from loadtest import process
+from loadtest.model import Machine
+
+SPARE_FILES = 256
+"""Open files that a server or the generator needs beside its connections."""
+
+
+def describe(versions: Mapping[str, str | None]) -> Machine:
+    """Return the machine; `versions` are of what the run uses, None for what is missing."""
+    return Machine(
+        system=platform.platform(),
+        cpu=_cpu(),
+        processors=_processors(),
+        memory_bytes=psutil.virtual_memory().total,
+        python=versions.get("python") or platform.python_version(),
+        versions={name: version for name, version in versions.items() if version is not None},
+        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    )
+
+
+def raise_file_limit(connections: int) -> str | None:
+    """Raise the soft limit of open files to what a load needs; return a line where it can't be.
+
+    The servers and the generator inherit it.
+    """
+    needed = connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return None
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        return (
+            f"{connections} connections need {needed} open files and the limit is {hard};"
+            f" raise it (`ulimit -Hn {needed}` as root) or ask for fewer with --connections"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return None
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    if platform.system() == "Darwin":
+        brand = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return process.output(brand, env={}, cwd=Path("/")).strip()
+    return platform.machine()

@@ -1,0 +1,250 @@
+"""The matrix as data: servers and loads that people write, expanded into a plan.
+
+`expand` resolves everything and finds every mistake before anything is measured.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import string
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from loadtest import toml
+from loadtest.errors import UserError, unknown
+from loadtest.model import Cell, Endpoint, Load, Plan, Record, Server, Shape
+
+MATRICES = Path(__file__).parent / "matrices"
+
+PLACEHOLDERS = frozenset(
+    {
+        "python",
+        "host",
+        "port",
+        "fd",
+        "workers",
+        "threads",
+        "workers*threads",
+        "backlog",
+        "keep_alive_s",
+        "time_limit_s",
+        "application",
+        "module",
+    }
+)
+
+
+class LoadRule(Record, frozen=True, kw_only=True):
+    """What a load is made of before it is fitted to an endpoint; None keeps what stood before."""
+
+    endpoints: tuple[str, ...] = ("*",)
+    connections: int | None = None
+    duration_s: int | None = None
+    """wrk takes whole seconds."""
+    warmup_s: float | None = None
+    waves: float | None = None
+    """A slow endpoint is loaded for at least this many of its delays."""
+
+
+class Matrix(Record, frozen=True, kw_only=True):
+    """One file in `loadtest/matrices/`: which cells, how often, under which load."""
+
+    name: str
+    summary: str
+    rounds: int
+    servers: tuple[str, ...] = ("*",)
+    endpoints: tuple[str, ...] = ("*",)
+    styles: tuple[str, ...] = ("*",)
+    shape: Shape = Shape()
+    loads: tuple[LoadRule, ...]
+    """Later rules override earlier ones for the endpoints they name."""
+
+
+class Choice(Record, frozen=True, kw_only=True):
+    """What the command line asks for; None leaves it to the matrix."""
+
+    servers: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    rounds: int | None = None
+    duration_s: int | None = None
+    connections: int | None = None
+    workers: int | None = None
+    threads: int | None = None
+    seed: int | None = None
+
+
+def load_servers(folder: Path) -> tuple[Server, ...]:
+    """Return the servers of a folder, by name; every broken file is reported at once."""
+    servers: list[Server] = []
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            server = toml.read(path, Server, name=path.stem)
+            _check_placeholders(path, server)
+        except UserError as error:
+            problems.extend(error.lines)
+        else:
+            servers.append(server)
+    if problems:
+        raise UserError(*problems)
+    if not servers:
+        raise UserError(f"{folder}: no server there; name the project's folder with --project")
+    return tuple(servers)
+
+
+def _check_placeholders(path: Path, server: Server) -> None:
+    for text in (*server.argv, *server.env.values()):
+        try:
+            names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        except ValueError as error:
+            raise UserError(f"{path}: {text!r}: {error}; write {{{{ for a brace") from None
+        for name in sorted(names - PLACEHOLDERS):
+            raise UserError(unknown("placeholder", name, PLACEHOLDERS, where=str(path)))
+
+
+def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
+    """Return the matrix of that name, or the one in the file at that path."""
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    if not path.exists():
+        raise UserError(unknown("matrix", name, (file.stem for file in folder.glob("*.toml"))))
+    return toml.read(path, Matrix, name=path.stem)
+
+
+def expand(
+    matrix: Matrix,
+    servers: Sequence[Server],
+    endpoints: Sequence[Endpoint],
+    choice: Choice,
+    missing: Mapping[str, str],
+) -> Plan:
+    """Return the plan of a matrix, narrowed by a choice; `missing` says which servers can't start.
+
+    Raises UserError with every mistake in it.
+    """
+    problems: list[str] = []
+
+    def select(kind: str, globs: Sequence[str], known: Sequence[str], where: str = "") -> set[str]:
+        for glob in globs:
+            if not any(fnmatchcase(name, glob) for name in known):
+                problems.append(unknown(kind, glob, known, where))
+        return {name for name in known if any(fnmatchcase(name, glob) for glob in globs)}
+
+    server_names = [server.name for server in servers]
+    endpoint_names = list(dict.fromkeys(endpoint.name for endpoint in endpoints))
+    styles = list(dict.fromkeys(endpoint.style for endpoint in endpoints))
+    chosen_servers = select("server", choice.servers or matrix.servers, server_names)
+    chosen_endpoints = select("endpoint", choice.endpoints or matrix.endpoints, endpoint_names)
+    chosen_styles = select("style", choice.styles or matrix.styles, styles)
+    for rule in matrix.loads:
+        select("endpoint", rule.endpoints, endpoint_names, where=f"loads of matrix {matrix.name}")
+
+    shape = msgspec.structs.replace(
+        matrix.shape,
+        **{
+            key: value
+            for key, value in (("workers", choice.workers), ("threads", choice.threads))
+            if value is not None
+        },
+    )
+    rounds = matrix.rounds if choice.rounds is None else choice.rounds
+    for name, value in (
+        ("--rounds", rounds),
+        ("--workers", shape.workers),
+        ("--threads", shape.threads),
+        ("--connections", choice.connections),
+        ("--duration", choice.duration_s),
+    ):
+        if value is not None and value < 1:
+            problems.append(f"{name} {value}: at least 1")
+    if problems:
+        raise UserError(*problems)
+
+    cells = tuple(
+        Cell(
+            server=server.name,
+            endpoint=endpoint,
+            load=fit(endpoint, matrix.loads, choice),
+            skip=missing.get(server.name)
+            or server.unsupported.get(endpoint.style)
+            or endpoint.unsupported.get(server.interface),
+        )
+        for server in servers
+        if server.name in chosen_servers
+        for endpoint in endpoints
+        if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
+    )
+    if not cells:
+        raise UserError(
+            "nothing to measure: no endpoint has the chosen style;"
+            " `loadtest list endpoints` shows what there is"
+        )
+    return Plan(
+        matrix=matrix.name,
+        seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
+        rounds=rounds,
+        shape=shape,
+        servers=tuple(server for server in servers if server.name in chosen_servers),
+        cells=cells,
+    )
+
+
+def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
+    """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
+    found: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.1}
+    for rule in rules:
+        if any(fnmatchcase(endpoint.name, glob) for glob in rule.endpoints):
+            found |= {key: value for key in found if (value := getattr(rule, key)) is not None}
+    connections = found["connections"] if choice.connections is None else choice.connections
+    duration_s = found["duration_s"] if choice.duration_s is None else choice.duration_s
+    # What is in flight at the end is dropped, so the load has to last several answers; the waves
+    # have a fraction above a whole number so that the last one is not cut off at the finish.
+    duration_s = max(duration_s, math.ceil(found["waves"] * endpoint.contract.delay_s))
+    return Load(
+        connections=int(connections), duration_s=int(duration_s), warmup_s=found["warmup_s"]
+    )
+
+
+class Batch(Record, frozen=True, kw_only=True):
+    """Cells that share one server process in one round."""
+
+    round: int
+    server: str
+    cells: tuple[Cell, ...]
+
+
+def batches(plan: Plan, done: Callable[[Cell, int], bool]) -> list[Batch]:
+    """Return what is to be measured, in order, without the cells that are `done` or skipped.
+
+    In each round the servers come in an order shuffled by the seed, and the endpoints in one that
+    is the same for all servers. Endpoints that can poison the next have a batch of their own.
+    """
+    found: list[Batch] = []
+    for round_ in range(plan.rounds):
+        order = random.Random(f"{plan.seed}/{round_}")
+        servers = [server.name for server in plan.servers]
+        order.shuffle(servers)
+        endpoints = list(dict.fromkeys(cell.endpoint.id for cell in plan.cells))
+        order.shuffle(endpoints)
+        place = {endpoint: index for index, endpoint in enumerate(endpoints)}
+        for server in servers:
+            cells = sorted(
+                (
+                    cell
+                    for cell in plan.cells
+                    if cell.server == server and cell.skip is None and not done(cell, round_)
+                ),
+                key=lambda cell: place[cell.endpoint.id],
+            )
+            shared = tuple(cell for cell in cells if not cell.endpoint.isolated)
+            alone = [(cell,) for cell in cells if cell.endpoint.isolated]
+            found += [
+                Batch(round=round_, server=server, cells=group)
+                for group in (shared, *alone)
+                if group
+            ]
+    return found

@@ -1,0 +1,116 @@
+"""From what the command line asks for to a run that can start: all mistakes are found here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loadtest import doctor, machine, matrix, results, server
+from loadtest.errors import UserError
+from loadtest.matrix import Choice
+from loadtest.model import Endpoint, Plan, Run, Server
+from loadtest.project import Project
+
+
+@dataclass(frozen=True)
+class Bearings:
+    """What there is to choose from: the project's endpoints and servers, and what is installed."""
+
+    project: Project
+    servers: tuple[Server, ...]
+    endpoints: tuple[Endpoint, ...]
+    versions: dict[str, str | None]
+    """Of the app's interpreter; None: not installed."""
+
+
+def look(project: Project) -> Bearings:
+    """Read what a project offers; raises UserError with every mistake in its files."""
+    problems: list[str] = []
+    servers: tuple[Server, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    try:
+        servers = matrix.load_servers(project.folder / "servers")
+    except UserError as error:
+        problems.extend(error.lines)
+    try:
+        endpoints = project.endpoints()
+    except UserError as error:
+        problems.extend(error.lines)
+    if problems:
+        raise UserError(*problems)
+    versions = project.versions(doctor.distributions(servers))
+    return Bearings(project, servers, endpoints, versions)
+
+
+def make_plan(found: Bearings, name: str, choice: Choice) -> Plan:
+    """Return the plan of a matrix for a project; raises UserError with every mistake in it."""
+    return matrix.expand(
+        matrix.load_matrix(name),
+        found.servers,
+        found.endpoints,
+        choice,
+        missing=doctor.packages(found.servers, found.versions),
+    )
+
+
+def checks(plan: Plan | None, out: Path) -> list[doctor.Check]:
+    """Look at all that a run needs of this machine."""
+    connections = max((cell.load.connections for cell in plan.cells), default=64) if plan else 64
+    return [
+        doctor.tool(),
+        doctor.files(connections),
+        doctor.folder(out),
+        doctor.port(),
+        doctor.backlog(plan.shape.backlog if plan else 2048),
+    ]
+
+
+def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Sequence[str]) -> Run:
+    """Return a run that can start; raises UserError with all that stands in its way at once."""
+    problems: list[str] = []
+    plan: Plan | None = None
+    try:
+        plan = make_plan(found, name, choice)
+    except UserError as error:
+        problems.extend(error.lines)
+    problems += [check.advice or check.found for check in checks(plan, out) if check.fatal]
+    if problems or plan is None:
+        raise UserError(*problems)
+    return Run(
+        format=results.FORMAT,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=" ".join([*command, "--seed", str(plan.seed)]),
+        plan=plan,
+        machine=machine.describe(
+            found.versions | {"wrk": doctor.wrk_version(), "PostgreSQL": doctor.postgres_version()}
+        ),
+        argv={
+            one.name: server.argv(one, plan.shape, Path(found.project.python).name, 8000, 3)
+            for one in plan.servers
+        },
+    )
+
+
+def check_resumable(run: Run, found: Bearings) -> None:
+    """Refuse to go on with a run that was begun with other software; names what differs."""
+    now = {
+        name: version for name, version in found.versions.items() if name in run.machine.versions
+    }
+    differ = [
+        f"{name} {run.machine.versions[name]} then, {version or 'missing'} now"
+        for name, version in sorted(now.items())
+        if version != run.machine.versions[name]
+    ]
+    declared = {endpoint.id: endpoint for endpoint in found.endpoints}
+    differ += [
+        f"endpoint {id_} is declared differently now"
+        for id_ in dict.fromkeys(cell.endpoint.id for cell in run.plan.cells)
+        if declared.get(id_) not in [cell.endpoint for cell in run.plan.cells]
+    ]
+    if differ:
+        raise UserError(
+            f"this run cannot go on, it would mix two things: {'; '.join(differ)};"
+            f" begin another: {run.command}"
+        )

@@ -1,0 +1,207 @@
+"""The one place that spawns processes: argument lists, a clean environment, a sure end.
+
+Every process runs under a warden (see `warden.py`), which stops it in steps when told to, and also
+when the engine is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from loadtest.errors import LoadtestError
+
+WARDEN = Path(__file__).parent / "warden.py"
+INHERITED = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "SSL_CERT_FILE"}
+    | {"DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}
+)
+"""What a process keeps of our environment: enough to run, nothing that tunes a server."""
+
+STOP_SPARE_S = 10.0
+"""Beyond the grace: for the KILL and for the warden itself."""
+
+
+class CommandError(LoadtestError):
+    """A command that was to succeed did not; `tail` is the end of what it said."""
+
+    def __init__(self, reason: str, tail: str) -> None:
+        """Take one line and several."""
+        super().__init__(reason)
+        self.reason = reason
+        self.tail = tail
+
+
+@dataclass(frozen=True)
+class Process:
+    """A command under its warden, its output going to a file."""
+
+    name: str
+    warden: subprocess.Popen[bytes]
+    log: Path
+    grace_s: float
+
+    def exit_status(self) -> int | None:
+        """Return the status it ended with, None while it runs; 128 + n after signal n."""
+        return self.warden.poll()
+
+    def ended(self) -> str | None:
+        """Return in words how it ended, None while it runs."""
+        status = self.exit_status()
+        if status is None:
+            return None
+        if status > 128:
+            with contextlib.suppress(ValueError):
+                return f"{self.name} was ended by {signal.Signals(status - 128).name}"
+        return f"{self.name} exited with status {status}"
+
+    def tree(self) -> list[psutil.Process]:
+        """Return the processes of the command, its own first, without the warden."""
+        try:
+            return psutil.Process(self.warden.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def tail(self, lines: int = 20) -> str:
+        """Return the end of its output."""
+        return tail(self.log, lines)
+
+    def wait(self, timeout_s: float) -> int:
+        """Return the exit status; raises subprocess.TimeoutExpired."""
+        return self.warden.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Let go of the leash and wait until the warden has seen to the end of everything."""
+        assert self.warden.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.warden.stdin.close()
+        try:
+            self.warden.wait(self.grace_s + STOP_SPARE_S)
+        except subprocess.TimeoutExpired:
+            self.warden.terminate()
+            self.warden.wait(STOP_SPARE_S)
+
+
+def start(
+    name: str,
+    argv: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    errors: Path | None = None,
+    times: int = 1,
+    fds: Sequence[int] = (),
+    user: str | None = None,
+    stop_signal: str = "TERM",
+    grace_s: float = 2.0,
+    remove: Sequence[Path] = (),
+) -> Process:
+    """Start a command under a warden.
+
+    `env` is added to an allow-list of our own; `log` gets its output and, without `errors`, its
+    errors; `times` starts it that often, to one inherited socket in `fds`; `remove` names folders
+    that go when it has ended.
+    """
+    options = [f"--times={times}", f"--signal={stop_signal}", f"--grace={grace_s}"]
+    options += [f"--fd={fd}" for fd in fds] + [f"--remove={folder}" for folder in remove]
+    options += [f"--user={user}"] if user else []
+    with open(log, "ab") as out, open(errors or os.devnull, "ab") as separate:
+        warden = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(WARDEN), *options, "--", *argv],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=separate if errors else out,
+            env=environment(env),
+            cwd=cwd,
+            pass_fds=fds,
+            # Ctrl-C in a terminal goes to the engine alone, which then stops things in order.
+            start_new_session=True,
+        )
+    return Process(name=name, warden=warden, log=log, grace_s=grace_s)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a child: the allow-list of ours and what is added."""
+    return {key: os.environ[key] for key in INHERITED & os.environ.keys()} | dict(extra or {})
+
+
+@contextlib.contextmanager
+def running(process: Process) -> Iterator[Process]:
+    """Stop a process at the end of the block, however it is left."""
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def run(
+    name: str,
+    argv: Sequence[str],
+    *,
+    log: Path,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    errors: Path | None = None,
+    user: str | None = None,
+) -> None:
+    """Run a command to its end; raises CommandError with the end of what it said."""
+    process = start(name, argv, log=log, env=env, cwd=cwd, errors=errors, user=user, grace_s=1.0)
+    with running(process):
+        try:
+            status = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise CommandError(
+                f"{name} did not end within {timeout_s:.0f} s", tail(errors or log)
+            ) from None
+    if status != 0:
+        raise CommandError(str(process.ended()), tail(errors or log))
+
+
+def output(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    status: int = 0,
+    timeout_s: float = 60.0,
+) -> str:
+    """Return what a short command prints; raises CommandError, also where it cannot be run."""
+    try:
+        done = subprocess.run(
+            argv,
+            env=environment(env),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError as error:
+        raise CommandError(f"{argv[0]} cannot be run: {error.strerror}", "") from None
+    except subprocess.TimeoutExpired:
+        raise CommandError(f"{argv[0]} did not end within {timeout_s:.0f} s", "") from None
+    if done.returncode != status:
+        raise CommandError(f"{argv[0]} exited with status {done.returncode}", done.stderr.strip())
+    return done.stdout
+
+
+def tail(path: Path, lines: int = 20) -> str:
+    """Return the last lines of a file, without reading more than its last 16 kB."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.rstrip().splitlines()[-lines:])

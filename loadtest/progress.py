@@ -1,0 +1,67 @@
+"""Shows a run while it goes on: the cell being measured and the time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from loadtest import runner
+from loadtest.matrix import Batch
+from loadtest.model import Cell, Outcome
+
+
+class Watcher:
+    """Told of each cell and outcome; moves the bar by what the cell was planned to take."""
+
+    def __init__(self, todo: Sequence[Batch], rounds: int, console: Console) -> None:
+        """Take what is to be measured; nothing is shown before `showing`."""
+        self._console = console
+        self._rounds = rounds
+        self._total_s = runner.total_s(todo)
+        self._cost_s = {
+            (cell.id, batch.round): runner.planned_s(cell, launch=index == 0)
+            for batch in todo
+            for index, cell in enumerate(batch.cells)
+        }
+        self._bar = Progress(
+            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(bar_width=20),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=self._total_s)
+        self._server = ""
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Show the bar during the block; without a terminal a line for each server instead."""
+        if not self._console.is_terminal:
+            yield
+            return
+        with self._bar:
+            yield
+
+    def cell(self, cell: Cell, round_: int) -> None:
+        """Show what is being measured."""
+        where = f"round {round_ + 1}/{self._rounds}  {cell.server}"
+        self._bar.update(self._task, description=f"{where}  {cell.endpoint.id}")
+        if not self._console.is_terminal and where != self._server:
+            self._server = where
+            done = self._bar.tasks[0].completed / self._total_s
+            self._console.print(f"{done:4.0%}  {where}", highlight=False)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Move on, and say at once what failed."""
+        self._bar.advance(self._task, self._cost_s.get((outcome.cell, outcome.round), 0.0))
+        if outcome.status == "failed":
+            self._console.print(
+                f"failed: {outcome.cell}, round {outcome.round + 1},"
+                f" at {outcome.stage}: {outcome.reason}",
+                markup=False,
+                highlight=False,
+            )

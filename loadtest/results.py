@@ -1,0 +1,176 @@
+"""A run's folder: facts are appended as they happen and read back, whatever happened since.
+
+run.json        written once
+outcomes.jsonl  a line an outcome or segment, flushed as each cell ends
+raw/ logs/      files that outcomes name
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from loadtest.errors import UserError
+from loadtest.model import Begun, Histogram, Outcome, Record, Run, Segment
+
+FORMAT = 1
+"""History: 1, the first."""
+
+RUN = "run.json"
+OUTCOMES = "outcomes.jsonl"
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """A run as it was read back."""
+
+    folder: Path
+    run: Run
+    outcomes: tuple[Outcome, ...]
+    segments: tuple[Segment, ...]
+    notes: tuple[str, ...]
+    """What could not be read, a line each."""
+
+    def histogram(self, name: str) -> Histogram:
+        """Return a histogram that an outcome names."""
+        return msgspec.json.decode((self.folder / name).read_bytes(), type=Histogram)
+
+    def raw(self, name: str) -> str:
+        """Return the generator's output that an outcome names."""
+        return (self.folder / name).read_text(encoding="utf-8", errors="replace")
+
+
+def create(parent: Path, run: Run) -> Path:
+    """Make a folder for a run below `parent` and return it."""
+    stem = f"{datetime.fromisoformat(run.created_at):%Y-%m-%dT%H-%M-%S}-{run.plan.matrix}"
+    folder = parent / stem
+    with _writing(parent):
+        for number in range(2, 1000):
+            try:
+                folder.mkdir(parents=True)
+                break
+            except FileExistsError:
+                folder = parent / f"{stem}-{number}"
+        (folder / "raw").mkdir()
+        (folder / "logs").mkdir()
+        (folder / RUN).write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+    return folder
+
+
+class Writer:
+    """Appends to the facts of a run; each line is whole, or the next start removes it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the outcomes of a folder, dropping a last line that was torn when a run ended."""
+        self._path = folder / OUTCOMES
+        with _writing(self._path):
+            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  closed by close()
+            if self._path.is_file():
+                data = self._path.read_bytes()
+                os.truncate(self._path, data.rfind(b"\n") + 1)
+
+    def append(self, record: Outcome | Begun | Segment) -> None:
+        """Append one record; raises UserError where the disk does not take it."""
+        with _writing(self._path):
+            self._file.write(msgspec.json.encode(record) + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read(folder: Path) -> Stored:
+    """Return a run's facts; raises UserError for what is no run, or one of a newer version."""
+    try:
+        data = (folder / RUN).read_bytes()
+    except OSError:
+        raise UserError(f"{folder}: not a run, it has no {RUN}; `ls {folder.parent}`") from None
+    try:
+        version = msgspec.json.decode(data, type=dict).get("format")
+        if isinstance(version, int) and version > FORMAT:
+            raise UserError(
+                f"{folder}: written by a newer loadtest (format {version}, this one reads up to"
+                f" {FORMAT}); update loadtest"
+            )
+        run = msgspec.json.decode(data, type=Run)
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{folder / RUN}: damaged: {error}") from None
+    path = folder / OUTCOMES
+    records, notes = _records(path.read_bytes() if path.exists() else b"")
+    return Stored(
+        folder=folder,
+        run=run,
+        outcomes=tuple(record for record in records if isinstance(record, Outcome)),
+        segments=tuple(_segments(records)),
+        notes=tuple(notes),
+    )
+
+
+def _records(data: bytes) -> tuple[list[Outcome | Begun | Segment], list[str]]:
+    records: list[Outcome | Begun | Segment] = []
+    notes: list[str] = []
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        try:
+            records.append(msgspec.json.decode(line, type=Outcome | Begun | Segment))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            torn = number == len(lines)
+            notes.append(
+                f"{OUTCOMES}, line {number}: "
+                + ("torn when the run ended, dropped" if torn else "damaged, dropped")
+                + "; `loadtest run --resume` measures its cell again"
+            )
+    return records, notes
+
+
+def _segments(records: Sequence[Outcome | Begun | Segment]) -> Iterator[Segment]:
+    """Yield the stretches of a run; one whose engine was killed ends with its last outcome."""
+    begun_at: float | None = None
+    last_at = 0.0
+    for record in records:
+        if isinstance(record, Outcome):
+            last_at = (record.started_at or 0.0) + record.wall_s
+            continue
+        if isinstance(record, Begun) and begun_at is not None:
+            yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
+        begun_at = record.started_at if isinstance(record, Begun) else None
+        if isinstance(record, Segment):
+            yield record
+    if begun_at is not None:
+        yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
+
+
+def newest(parent: Path) -> Path:
+    """Return the newest run below a folder; raises UserError where there is none."""
+    runs = sorted(parent.glob(f"*/{RUN}"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise UserError(f"{parent}: no run there; make one with `loadtest run quick`")
+    return runs[-1].parent
+
+
+def check_writable(parent: Path) -> Iterator[str]:
+    """Yield a line if no run can be written below a folder."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        probe = parent / f".probe-{os.getpid()}"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        yield f"{parent}: cannot be written: {error.strerror}; name another folder with --out"
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written: {error.strerror}; what was measured before is kept:"
+            " make room, then `loadtest run --resume`"
+        ) from None

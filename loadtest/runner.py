@@ -1,0 +1,151 @@
+"""The only loop: rounds x servers x cells, an outcome appended as each cell ends.
+
+Knows no server, tool or file: those are behind `Bench`, and what happens is told to `record`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from loadtest.bench import Bench, Running
+from loadtest.errors import CellError
+from loadtest.matrix import Batch
+from loadtest.model import Cell, Outcome, Plan, Server, Shape, Verified
+
+Record = Callable[[Outcome], None]
+Watch = Callable[[Cell, int], None]
+"""Told of each cell and round before it is measured."""
+
+CONCURRENCY = 8
+"""Verified requests at once before a load: enough to meet what only fails under concurrency."""
+SLOW_CONCURRENCY = 4
+"""For endpoints that wait: few enough that no worker gets more of them than it has threads."""
+
+
+def record_skips(plan: Plan, record: Record, known: Callable[[Cell, int], bool]) -> None:
+    """Record the cells of which the plan says that they cannot be measured, unless `known`."""
+    for round_ in range(plan.rounds):
+        for cell in plan.cells:
+            if cell.skip is not None and not known(cell, round_):
+                record(Outcome(cell=cell.id, round=round_, status="skipped", reason=cell.skip))
+
+
+def run(plan: Plan, todo: Sequence[Batch], bench: Bench, record: Record, watch: Watch) -> None:
+    """Measure batch after batch; a cell that fails is recorded and the rest goes on."""
+    servers = {server.name: server for server in plan.servers}
+    for batch in todo:
+        _measure_batch(batch, servers[batch.server], plan.shape, bench, record, watch)
+
+
+def _measure_batch(
+    batch: Batch, server: Server, shape: Shape, bench: Bench, record: Record, watch: Watch
+) -> None:
+    running: Running | None = None
+    try:
+        for cell in batch.cells:
+            watch(cell, batch.round)
+            started, began = time.time(), time.monotonic()
+            facts: dict[str, object] = {}
+            failure: CellError | None = None
+            try:
+                if running is None:
+                    running = bench.launch(server, f"{cell.id}.r{batch.round}")
+                    facts["launch_s"] = running.launch_s
+                _measure(cell, batch.round, server, shape, running, facts)
+            except CellError as error:
+                failure = error
+                if running is not None and error.detail is None:
+                    failure = CellError(error.stage, error.reason, running.tail() or None)
+            died = bench.repair()
+            if failure is not None and died is not None:
+                failure = CellError("services", f"{died.reason} ({failure.reason})", died.detail)
+            if running is not None and (failure is not None or died is not None):
+                # It may be dead, stuck, or tied to a service that was started again.
+                running.stop()
+                running = None
+            if failure is None:
+                facts["status"] = "measured"
+            else:
+                facts |= {
+                    "status": "failed",
+                    "stage": failure.stage,
+                    "reason": failure.reason,
+                    "detail": failure.detail,
+                }
+            record(
+                Outcome(
+                    cell=cell.id,
+                    round=batch.round,
+                    started_at=started,
+                    wall_s=time.monotonic() - began,
+                    **facts,  # type: ignore[arg-type]
+                )
+            )
+    finally:
+        if running is not None:
+            running.stop()
+
+
+def _measure(
+    cell: Cell,
+    round_: int,
+    server: Server,
+    shape: Shape,
+    running: Running,
+    facts: dict[str, object],
+) -> None:
+    """Verify, load and verify again, adding to `facts` as far as it comes."""
+    endpoint, load = cell.endpoint, cell.load
+    slow = endpoint.contract.delay_s > 0
+    capacity = server.capacity(shape, load.connections)
+    try:
+        began = time.monotonic()
+        before = running.verify(
+            endpoint,
+            concurrency=min(capacity, SLOW_CONCURRENCY) if slow else CONCURRENCY,
+            seconds=load.warmup_s,
+            stage="verify",
+        )
+        facts["warmup_s"] = time.monotonic() - began
+        measurement = running.load(cell, f"{cell.id}.r{round_}")
+        loaded = measurement.loaded
+        facts |= {
+            "load_s": loaded.duration_us / 1e6,
+            "loaded": loaded,
+            "raw": measurement.raw,
+            "histogram": measurement.histogram,
+            "usage": measurement.usage,
+        }
+        if loaded.answers == 0:
+            raise CellError("load", "not one request was answered")
+        if slow and capacity < load.connections:
+            # The answer to a probe would stand behind these in the queue.
+            note = (
+                f"not asked: about {load.connections - capacity} requests were still queued,"
+                f" {(load.connections / capacity) * endpoint.contract.delay_s:.0f} s of work"
+            )
+            facts["verified"] = Verified(before=before, after=None, after_note=note)
+        else:
+            after = running.verify(endpoint, concurrency=1, seconds=0.0, stage="verify-after")
+            facts["verified"] = Verified(before=before, after=after)
+    except CellError as error:
+        # A dead server explains more than what its clients saw of it.
+        if ended := running.ended():
+            raise CellError(error.stage, f"{ended} ({error.reason})", running.tail()) from error
+        raise
+
+
+def planned_s(cell: Cell, launch: bool) -> float:
+    """Return about how long a cell takes: for progress, and for the plan."""
+    delay_s = cell.endpoint.contract.delay_s
+    return cell.load.duration_s + max(cell.load.warmup_s, delay_s) + delay_s + 0.2 + 1.5 * launch
+
+
+def total_s(todo: Sequence[Batch]) -> float:
+    """Return about how long the batches take together."""
+    return sum(
+        planned_s(cell, launch=index == 0)
+        for batch in todo
+        for index, cell in enumerate(batch.cells)
+    )

@@ -1,0 +1,160 @@
+"""Launches a server on a free port and finds out by probing when it is up."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from loadtest import process
+from loadtest.errors import CellError
+from loadtest.model import Server, Shape
+from loadtest.process import Process
+
+HOST = "127.0.0.1"
+FIRST_PORT = 8000
+PROBE = "/raw"
+READY_WITHIN_S = 20.0
+GRACE_S = 1.0
+"""Nothing is owed to the generator's connections: what is still in flight was not counted."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A server that has answered, and what it took to get there."""
+
+    server: Server
+    process: Process
+    port: int
+    launch_s: float
+
+
+def free_port(preferred: int = FIRST_PORT) -> int:
+    """Return the first port from `preferred` on that nobody has; the range is below the system's
+    own for outgoing connections, so that the generator cannot take it in between.
+    """
+    for port in range(preferred, preferred + 1000):
+        with socket.socket() as probe:
+            # As servers do: a port whose last connections are still in TIME_WAIT is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, port))
+                return port
+    raise CellError("launch", f"no free port between {preferred} and {preferred + 999}")
+
+
+def argv(server: Server, shape: Shape, python: str, port: int, fd: int = -1) -> tuple[str, ...]:
+    """Return the command line of a server with its placeholders filled in."""
+    filled = _fill(server, shape, python, port, fd)
+    return tuple(text.format_map(filled) for text in server.argv)
+
+
+def _fill(server: Server, shape: Shape, python: str, port: int, fd: int) -> dict[str, object]:
+    module = f"myproject.{server.interface}"
+    return {
+        "python": python,
+        "host": HOST,
+        "port": port,
+        "fd": fd,
+        "workers": shape.workers,
+        "threads": shape.threads,
+        "workers*threads": shape.workers * shape.threads,
+        "backlog": shape.backlog,
+        "keep_alive_s": shape.keep_alive_s,
+        "time_limit_s": shape.time_limit_s,
+        "module": module,
+        "application": f"{module}:application",
+    }
+
+
+def launch(
+    server: Server,
+    shape: Shape,
+    *,
+    python: str,
+    project: Path,
+    env: Mapping[str, str],
+    log: Path,
+    port: int | None = None,
+) -> Instance:
+    """Start a server and return once it has answered; raises CellError with the end of its log."""
+    started = time.monotonic()
+    port = free_port() if port is None else port
+    with _listening(server, port, shape.backlog) as fd:
+        filled = _fill(server, shape, python, port, fd)
+        running = process.start(
+            server.name,
+            argv(server, shape, python, port, fd),
+            env={
+                **env,
+                "DATABASE_POOL_SIZE": str(shape.database_pool),
+                **{key: value.format_map(filled) for key, value in server.env.items()},
+            },
+            cwd=project,
+            log=log,
+            times=shape.workers if server.processes == "workers" else 1,
+            fds=(fd,) if fd >= 0 else (),
+            grace_s=GRACE_S,
+        )
+    try:
+        _await_answer(running, port)
+        _check_owner(running, port)
+    except BaseException:
+        running.stop()
+        raise
+    return Instance(server, running, port, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _listening(server: Server, port: int, backlog: int) -> Iterator[int]:
+    """Give the descriptor of a listening socket to a server of many processes, -1 to others."""
+    if server.processes == "one":
+        yield -1
+        return
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(backlog)
+        listener.set_inheritable(True)
+        yield listener.fileno()
+
+
+def _await_answer(running: Process, port: int) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    last = "no connection"
+    while time.monotonic() < deadline:
+        if ended := running.ended():
+            raise CellError("launch", f"{ended} before it answered", running.tail())
+        connection = http.client.HTTPConnection(HOST, port, timeout=2)
+        try:
+            connection.request("GET", PROBE, headers={"Connection": "close"})
+            status = connection.getresponse().status
+            if status == 200:
+                return
+            last = f"it answers {PROBE} with status {status}"
+        except (OSError, http.client.HTTPException) as error:
+            last = str(error) or type(error).__name__
+        finally:
+            connection.close()
+        time.sleep(0.02)
+    raise CellError(
+        "launch",
+        f"{running.name} did not answer within {READY_WITHIN_S:.0f} s: {last}",
+        running.tail(),
+    )
+
+
+def _check_owner(running: Process, port: int) -> None:
+    """Make sure that who listens is the child: a stale server would be measured in its place."""
+    for member in running.tree():
+        with contextlib.suppress(psutil.Error):
+            for connection in member.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return
+    raise CellError("launch", f"port {port} is answered by a process that is not {running.name}")
