@@ -1,0 +1,1 @@
+"""Load generators: one module each, which knows its tool's command line and output and no more."""

@@ -1,0 +1,38 @@
+"""Reports: one module a format, with `FILE` and `render(report) -> str`; the folder is the list."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from loadtest.report.table import Report
+
+__all__ = ["Report", "formats", "write_all"]
+
+
+def formats() -> dict[str, Callable[[Report], str]]:
+    """Return the renderer of each file, by the file's name."""
+    modules = [
+        import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
+    ]
+    return {module.FILE: module.render for module in modules if hasattr(module, "FILE")}
+
+
+def write_all(report: Report, folder: Path) -> list[Path]:
+    """Write every format into `folder`, each whole or not at all, and return the files."""
+    return [_write(folder / file, render(report)) for file, render in formats().items()]
+
+
+def _write(path: Path, text: str) -> Path:
+    # In the same folder, so that the rename cannot cross a file system; a half-written file never
+    # has the name a reader would open.
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(text.encode())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,79 @@
+"""`summary.csv`: one line a cell, for spreadsheets and data frames; an empty field is unknown."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from loadtest.model import Run
+from loadtest.report.table import (
+    CEILING,
+    FIGURES,
+    GOODPUT,
+    INTERFACE,
+    RANK,
+    ROUNDS,
+    SERVER,
+    Column,
+    Report,
+    Table,
+    Value,
+    figure,
+    prose,
+)
+from loadtest.summary import Ranking, Row
+
+FILE = "summary.csv"
+
+
+def render(report: Report) -> str:
+    """Return the cells in the order of the rankings, units in the header."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    tables = [cells(ranking, report.run) for ranking in report.summary.rankings]
+    for table in tables[:1]:
+        writer.writerow(column.key for column in table.columns)
+    for table in tables:
+        writer.writerows(table.values())
+    return file.getvalue()
+
+
+def cells(ranking: Ranking, run: Run) -> Table[Row]:
+    """Return all rows of one ranking with what they have in common and every figure."""
+    endpoint, load = ranking.endpoint, ranking.load
+
+    def same(key: str, value: Value) -> Column[Row]:
+        return Column(key, key, lambda row: value, lambda row: str(value))
+
+    def goodput(number: int) -> Column[Row]:
+        def value(row: Row) -> Value:
+            return next((r.goodput for r in row.rounds if r.number == number), None)
+
+        return Column(f"goodput_round_{number}", "", value, lambda row: str(value(row)))
+
+    columns = (
+        same("kind", endpoint.kind),
+        same("endpoint", endpoint.name),
+        same("style", endpoint.style),
+        same("delay_s", endpoint.contract.delay_s),
+        same("connections", load.connections),
+        same("duration_s", load.duration_s),
+        SERVER,
+        INTERFACE,
+        prose("status", "status", lambda row: row.status),
+        RANK,
+        GOODPUT,
+        CEILING,
+        *FIGURES,
+        figure("memory_kind", "", lambda f: f.memory_kind),
+        figure("error_share", "", lambda f: f.error_share),
+        figure("answers", "", lambda f: f.answers),
+        figure("samples", "", lambda f: f.samples),
+        figure("backfilled_p99_us", "", lambda f: f.backfilled_p99_us),
+        ROUNDS,
+        Column("rounds_failed", "", lambda row: row.rounds_failed, lambda row: ""),
+        *(goodput(number) for number in range(1, run.plan.rounds + 1)),
+        prose("stage", "stage", lambda row: row.stage),
+        prose("reason", "reason", lambda row: row.reason),
+    )
+    return Table(columns, ranking.rows)

@@ -1,0 +1,53 @@
+"""Numbers as people read them; the only place where a unit is changed."""
+
+from __future__ import annotations
+
+UNKNOWN = "-"
+
+
+def significant(value: float) -> str:
+    """Return `value` with three significant digits and thousands separators: `12,300`, `6.23`."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{float(mantissa + 'e' + exponent):,.{max(0, 2 - int(exponent))}f}"
+
+
+def latency(us: float | None) -> str:
+    """Return microseconds as `850 us`, `1.23 ms` or `1.02 s`."""
+    if us is None:
+        return UNKNOWN
+    if us < 999.5:
+        return f"{significant(us)} us"
+    if us < 999_500:
+        return f"{significant(us / 1e3)} ms"
+    return f"{significant(us / 1e6)} s"
+
+
+def seconds(s: float) -> str:
+    """Return seconds as `3 s` or `0.5 s`."""
+    return f"{s:,g} s"
+
+
+def size(count: int | None) -> str:
+    """Return bytes as `61 MB` or `1.94 GB`, in powers of ten."""
+    if count is None:
+        return UNKNOWN
+    if count < 999.5e3:
+        return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e6:.0f} MB" if count < 999.5e6 else f"{count / 1e9:,.2f} GB"
+
+
+def share(fraction: float) -> str:
+    """Return a fraction as `0.38 %`; neither some nor nearly all is rounded to none or all."""
+    percent = fraction * 100
+    if 0 < percent < 0.01:
+        return "<0.01 %"
+    if 99.5 <= percent < 100:
+        return ">99 %"
+    return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.2g} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 cell`, `2 cells`, `2,000 connections`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

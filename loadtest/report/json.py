@@ -1,0 +1,14 @@
+"""`summary.json`: the summary as it stands, for programs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from loadtest.report.table import Report
+
+FILE = "summary.json"
+
+
+def render(report: Report) -> str:
+    """Return the summary as JSON; its `format` is `loadtest.summary.FORMAT`."""
+    return msgspec.json.format(msgspec.json.encode(report.summary), indent=2).decode() + "\n"

@@ -1,0 +1,47 @@
+"""The table after a run, for a terminal of 100 columns; no colour carries a meaning."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from loadtest.report.format import plural, share
+from loadtest.report.table import Item, Report, Table, counted, leaders, losses
+
+
+def show(report: Report, console: Console) -> None:
+    """Print who is ahead at each endpoint, then what has no number and why."""
+    summary = report.summary
+    console.print(_decorated(leaders(summary)), "")
+    # Text, not markup: a reason may hold anything, square brackets included.
+    console.print(
+        Text(
+            "Ranked by 2xx answers a second, median of "
+            f"{plural(report.run.plan.rounds, 'round')}. Small gaps can be noise.\n"
+            "`792 of 1,000`: its ceiling is 1,000, the requests it works on at once / the delay."
+        )
+    )
+    for loss in losses(summary.rankings).items:
+        stage = f" at {loss.stage}" if loss.stage else ""
+        console.print(Text(f"\n{loss.what}{stage}: {loss.server}: {loss.reason}"))
+        console.print(Padding(Text(", ".join(loss.endpoints)), (0, 0, 0, 2), expand=False))
+    time = f"; load during {share(summary.load_share)} of the time" if summary.load_share else ""
+    console.print(Text(f"\n{counted(summary.counts)}{time}."))
+
+
+def _decorated(table: Table[Item]) -> RichTable:
+    decorated = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for column in table.columns:
+        number = column.style == "number"
+        decorated.add_column(
+            Text(column.title),
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+        )
+    for row in table.texts():
+        decorated.add_row(*map(Text, row))
+    return decorated

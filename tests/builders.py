@@ -1,0 +1,108 @@
+"""Records for tests, whole but for what a test says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadtest.model import (
+    Cell,
+    Contract,
+    Endpoint,
+    Load,
+    Machine,
+    Outcome,
+    Plan,
+    Run,
+    Server,
+    Shape,
+)
+
+LOAD = Load(connections=8, duration_s=1, warmup_s=0.1)
+
+
+def contract(**changes: Any) -> Contract:
+    fields: dict[str, Any] = {
+        "status": 200,
+        "content_type": "application/json",
+        "content_encoding": None,
+        "body_bytes": 30,
+        "body_sha256": "0" * 64,
+        "delay_s": 0.0,
+        "postgres": 0,
+        "redis": 0,
+        "upstream": 0,
+    }
+    return Contract(**fields | changes)
+
+
+def endpoint(name: str = "json", style: Any = "sync", **changes: Any) -> Endpoint:
+    of_contract = {
+        key: changes.pop(key) for key in list(changes) if key in Contract.__struct_fields__
+    }
+    fields: dict[str, Any] = {
+        "name": name,
+        "style": style,
+        "path": f"/myapp/{style}/{name}",
+        "title": f"{name} performance",
+        "kind": "cpu",
+        "summary": f"What {name} does.",
+        "isolated": False,
+        "note": None,
+        "unsupported": {},
+        "contract": contract(**of_contract),
+    }
+    return Endpoint(**fields | changes)
+
+
+def server(name: str = "alpha", **changes: Any) -> Server:
+    fields: dict[str, Any] = {
+        "name": name,
+        "summary": f"What {name} is.",
+        "interface": "wsgi",
+        "requires": (name,),
+        "argv": (name, "{port}"),
+        "in_flight": "connections",
+    }
+    return Server(**fields | changes)
+
+
+def plan(servers: Any = (), endpoints: Any = (), rounds: int = 1, **changes: Any) -> Plan:
+    servers = tuple(servers) or (server(),)
+    endpoints = tuple(endpoints) or (endpoint(),)
+    fields: dict[str, Any] = {
+        "matrix": "test",
+        "seed": 1,
+        "rounds": rounds,
+        "shape": Shape(),
+        "servers": servers,
+        "cells": tuple(
+            Cell(server=one.name, endpoint=each, load=LOAD, skip=one.unsupported.get(each.style))
+            for one in servers
+            for each in endpoints
+        ),
+    }
+    return Plan(**fields | changes)
+
+
+def run(of: Plan | None = None, **changes: Any) -> Run:
+    fields: dict[str, Any] = {
+        "format": 1,
+        "created_at": "2026-01-02T03:04:05+00:00",
+        "command": "loadtest run test --seed 1",
+        "plan": of or plan(),
+        "machine": Machine(
+            system="Linux",
+            cpu="a CPU",
+            processors=2,
+            memory_bytes=8_000_000_000,
+            python="CPython 3.11.2",
+            versions={"Django": "5.2"},
+            open_files=65_536,
+        ),
+        "argv": {"alpha": ("alpha", "8000")},
+    }
+    return Run(**fields | changes)
+
+
+def outcome(cell: str = "alpha.json-sync", number: int = 0, **changes: Any) -> Outcome:
+    return Outcome(**{"cell": cell, "round": number, "status": "measured"} | changes)

@@ -1,0 +1,65 @@
+"""What the engine's tests share: services that are up, a clean environment, a census."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from census import Census
+
+from loadtest.model import Shape
+from loadtest.project import Project
+from loadtest.services import Services
+from loadtest.services import services as start_services
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
+
+# No deadline: a loaded machine is no bug.
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def project() -> Project:
+    """Give this repository as the project under test."""
+    return Project(ROOT, sys.executable)
+
+
+@pytest.fixture
+def no_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the addresses of services that the caller or another test has set."""
+    for name in ADDRESSES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def services(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Give real services, started once for all tests that leave them alive."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ADDRESSES:
+            patch.delenv(name, raising=False)
+        with start_services(project, tmp_path_factory.mktemp("logs"), Shape()) as running:
+            yield running
+
+
+@pytest.fixture
+def census(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Census]:
+    """Find every process started in the test, by its own TMPDIR, and end what is left of them."""
+    # After pytest's own `tmp_path`, which must not move in here.
+    # Short, for the paths of Unix sockets, and open to the user that PostgreSQL may run as.
+    folder = Path(tempfile.mkdtemp(prefix="lt-", dir="/tmp"))
+    folder.chmod(0o755)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    found = Census(folder)
+    try:
+        yield found
+    finally:
+        found.kill()
+        shutil.rmtree(folder, ignore_errors=True)

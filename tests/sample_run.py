@@ -1,0 +1,209 @@
+"""A small run as data: two servers' worth of trouble, for the tests of summary and reports."""
+
+from __future__ import annotations
+
+from loadtest.model import (
+    Cell,
+    Contract,
+    Endpoint,
+    Histogram,
+    Load,
+    Loaded,
+    Machine,
+    Outcome,
+    Plan,
+    Run,
+    Segment,
+    Server,
+    Shape,
+    Style,
+    Usage,
+)
+
+LOAD = Load(connections=64, duration_s=3, warmup_s=1)
+
+WRK = """\
+Running 3s test @ http://127.0.0.1:8000{path}
+  1 threads and 64 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     5.20ms    1.10ms  21.30ms   88.00%
+    Req/Sec    12.30k   450.00    13.10k    70.00%
+  Latency Distribution
+     50%    5.00ms
+     75%    5.60ms
+     90%    6.40ms
+     99%    9.10ms
+  {answers} requests in 3.00s, 5.20MB read
+Requests/sec:  {rate:.2f}
+Transfer/sec:      1.73MB
+"""
+
+
+def endpoint(name: str, style: Style, title: str, kind: str, delay_s: float = 0.0) -> Endpoint:
+    return Endpoint(
+        name=name,
+        style=style,
+        path=f"/myapp/{style}/{name}",
+        title=title,
+        kind=kind,
+        summary=f"What {name} does.",
+        isolated=False,
+        note="A blocking call in a coroutine: an anti-pattern." if name == "blocking" else None,
+        unsupported={},
+        contract=Contract(
+            status=200,
+            content_type="application/json",
+            content_encoding=None,
+            body_bytes=30,
+            body_sha256="0" * 64,
+            delay_s=delay_s,
+            postgres=0,
+            redis=0,
+            upstream=0,
+        ),
+    )
+
+
+ENDPOINTS = (
+    endpoint("json", "sync", "JSON performance", "CPU"),
+    endpoint("json", "async", "JSON performance", "CPU"),
+    endpoint("gateway_1s", "sync", "Simulate a request", "waiting", 1.0),
+    endpoint("blocking", "async", "Simulate a request", "waiting"),
+)
+SERVERS = (
+    Server(
+        name="gthread",
+        summary="gunicorn with threads.",
+        interface="wsgi",
+        requires=("gunicorn",),
+        argv=("gunicorn",),
+        in_flight="workers * threads",
+    ),
+    Server(
+        name="gevent",
+        summary="gunicorn with greenlets.",
+        interface="wsgi",
+        requires=("gunicorn", "gevent"),
+        argv=("gunicorn",),
+        in_flight="connections",
+    ),
+    Server(
+        name="daphne",
+        summary="daphne, a process for each worker.",
+        interface="asgi",
+        requires=("daphne",),
+        argv=("daphne",),
+        in_flight="connections",
+        limits=("Its listen backlog is 50 and cannot be set.",),
+    ),
+)
+SKIPPED = "no event loop under WSGI"
+
+
+def loaded(answers: int, status_errors: int = 0, timeouts: int = 0) -> Loaded:
+    return Loaded(
+        generator="wrk",
+        duration_us=3_000_000,
+        answers=answers,
+        received_bytes=answers * 150,
+        connect_errors=0,
+        read_errors=0,
+        write_errors=0,
+        status_errors=status_errors,
+        timeouts=timeouts,
+    )
+
+
+def outcome(cell: Cell, number: int, answers: int, **changes: object) -> Outcome:
+    fields: dict[str, object] = {
+        "cell": cell.id,
+        "round": number,
+        "status": "measured",
+        "warmup_s": 1.0,
+        "load_s": 3.0,
+        "wall_s": 6.0,
+        "loaded": loaded(answers),
+        "raw": f"raw/{cell.id}.{number}.txt",
+        "histogram": f"raw/{cell.id}.{number}.json",
+        "usage": {
+            "server": Usage(
+                cpu_s=4.5,
+                rss_peak_bytes=90_000_000,
+                pss_peak_bytes=61_000_000,
+                processes=3,
+                threads=9,
+            )
+        },
+    }
+    return Outcome(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def sample() -> tuple[Run, list[Outcome], list[Segment]]:
+    """Return three servers at four endpoints in two rounds: measured, failed, skipped, partly."""
+    cells = tuple(
+        Cell(
+            server=server.name,
+            endpoint=each,
+            load=LOAD,
+            skip=SKIPPED if (server.name, each.id) == ("gthread", "blocking-async") else None,
+        )
+        for server in SERVERS
+        for each in ENDPOINTS
+    )
+    outcomes = []
+    for cell in cells:
+        for number in (1, 2):
+            match cell.server, cell.endpoint.id:
+                case "gthread", "blocking-async":
+                    made = Outcome(cell=cell.id, round=number, status="skipped", reason=cell.skip)
+                case "gevent", "json-async":
+                    made = outcome(cell, number, 991, loaded=loaded(991, status_errors=991))
+                case "daphne", "json-sync" if number == 2:
+                    made = Outcome(
+                        cell=cell.id,
+                        round=number,
+                        status="failed",
+                        stage="launch",
+                        reason="it ended | with `status` 1 <b>",
+                        detail="Traceback\n```\nOSError: [Errno 98]\n````\n| x |",
+                    )
+                case "gevent", "gateway_1s-sync":
+                    made = outcome(cell, number, 128)
+                case "daphne", "gateway_1s-sync":
+                    made = outcome(cell, number, 120 + number)
+                case "gthread", "gateway_1s-sync":
+                    made = outcome(cell, number, 21, loaded=loaded(21, timeouts=2))
+                case _:
+                    made = outcome(cell, number, 9_000 + 1_000 * number + len(cell.id) * 77)
+            outcomes.append(made)
+    run = Run(
+        format=1,
+        created_at="2025-01-01T12:00:00Z",
+        command="loadtest run quick --seed 7",
+        plan=Plan(matrix="quick", seed=7, rounds=2, shape=Shape(), servers=SERVERS, cells=cells),
+        machine=Machine(
+            system="Linux 6.1 x86_64",
+            cpu="Example CPU",
+            processors=2,
+            memory_bytes=8_000_000_000,
+            python="3.13.1",
+            versions={"wrk": "4.1.0", "django": "6.0", "gunicorn": "25.0"},
+            open_files=65_536,
+        ),
+        argv={"gthread": ("gunicorn", "-w", "2", "--threads", "4", "myproject.wsgi")},
+    )
+    return run, outcomes, [Segment(started_at=0.0, wall_s=160.0)]
+
+
+def histograms(path: str) -> Histogram:
+    """Return a histogram with nothing back-filled, as many samples as the cell has answers."""
+    if "gateway" in path:
+        return Histogram(values_us=(1_001_000, 1_004_000), counts=(12, 7))
+    return Histogram(values_us=(900, 5_000, 21_300), counts=(2_000, 7_000, 500))
+
+
+def read_raw(path: str) -> str:
+    """Return wrk's text; one file was not kept."""
+    if path == "raw/daphne.gateway_1s-sync.1.txt":
+        raise FileNotFoundError(path)
+    return WRK.format(path="/myapp", answers=36_900, rate=12_300.4)

@@ -1,0 +1,96 @@
+"""Histograms: wrk's back-fill is undone exactly, and percentiles are what was measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.histogram import count, mean, merge, percentile, recover
+from loadtest.model import Histogram, Loaded
+
+latencies = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_size=60)
+
+
+def histogram(samples: Counter[int]) -> Histogram:
+    bins = sorted((value, n) for value, n in samples.items() if n)
+    return Histogram(values_us=tuple(v for v, _ in bins), counts=tuple(n for _, n in bins))
+
+
+def loaded(answers: int, duration_us: int) -> Loaded:
+    return Loaded(
+        generator="wrk",
+        duration_us=duration_us,
+        answers=answers,
+        received_bytes=0,
+        connect_errors=0,
+        read_errors=0,
+        write_errors=0,
+        status_errors=0,
+        timeouts=0,
+    )
+
+
+def as_wrk_leaves_it(samples: Counter[int], expected: int) -> Histogram:
+    """Return the histogram after wrk's correction, as its script sees it: nothing below min."""
+    data = Counter(samples)
+    lowest, highest = min(samples), max(samples)
+    for n in range(2 * expected, highest + 1):
+        added, m = data[n], n - expected
+        while added and m > expected:
+            data[m] += added
+            m -= expected
+    return histogram(Counter({value: n for value, n in data.items() if value >= lowest}))
+
+
+@given(latencies, st.integers(min_value=1, max_value=8), st.integers(min_value=1, max_value=4_000))
+def test_recover_undoes_the_backfill(
+    samples: list[int], connections: int, expected_us: int
+) -> None:
+    answers = len(samples)
+    raw = Counter(samples)
+    if answers < connections:
+        assert recover(histogram(raw), loaded(answers, 10**6), connections) == histogram(raw)
+        return
+    counted = loaded(answers, expected_us * (answers // connections))
+    assert recover(as_wrk_leaves_it(raw, expected_us), counted, connections) == histogram(raw)
+
+
+def test_recover_refuses_counts_of_another_load() -> None:
+    ours = Histogram(values_us=(150, 250), counts=(1, 5))
+    with pytest.raises(ValueError, match="not of the same load"):
+        recover(ours, loaded(answers=10, duration_us=1_000), connections=1)
+
+
+def test_recover_of_nothing() -> None:
+    nothing = Histogram(values_us=(), counts=())
+    assert recover(nothing, loaded(answers=10, duration_us=1_000), connections=1) == nothing
+
+
+@given(latencies, st.integers(min_value=1, max_value=100))
+def test_percentile_is_the_nearest_rank(samples: list[int], p: int) -> None:
+    found = percentile(histogram(Counter(samples)), p)
+    assert found is not None
+    assert sum(sample <= found for sample in samples) * 100 >= p * len(samples)
+    assert sum(sample < found for sample in samples) * 100 < p * len(samples)
+
+
+@given(latencies, latencies)
+def test_merge_adds_up(some: list[int], more: list[int]) -> None:
+    merged = merge([histogram(Counter(some)), histogram(Counter(more))])
+    assert merged == histogram(Counter(some + more))
+    assert count(merged) == len(some) + len(more)
+    assert mean(merged) == pytest.approx(sum(some + more) / len(some + more))
+
+
+def test_without_samples_all_is_unknown() -> None:
+    nothing = merge([])
+    assert (count(nothing), mean(nothing), percentile(nothing, 99)) == (0, None, None)
+
+
+@pytest.mark.parametrize("p", [0, -1, 100.1])
+def test_percentile_of_what_is_none(p: float) -> None:
+    with pytest.raises(ValueError, match="percentile"):
+        percentile(merge([]), p)

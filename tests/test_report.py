@@ -1,0 +1,177 @@
+"""Every format against its golden file, which `UPDATE_GOLD=1 pytest` writes anew."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from markdown_it import MarkdownIt
+from rich.console import Console
+from sample_run import histograms, read_raw, sample
+
+from loadtest import report as reports
+from loadtest.report import format as units
+from loadtest.report import markdown, terminal
+from loadtest.report.table import Report
+from loadtest.summary import Summary, summarise
+
+GOLD = Path(__file__).parent / "gold"
+
+
+@pytest.fixture
+def report() -> Report:
+    run, outcomes, segments = sample()
+    return Report(summarise(run, outcomes, histograms, segments), run, read_raw)
+
+
+def check(name: str, text: str) -> None:
+    if os.environ.get("UPDATE_GOLD"):
+        (GOLD / name).write_text(text)
+    assert text == (GOLD / name).read_text()
+
+
+def test_formats_are_the_folder() -> None:
+    assert {"report.md", "summary.csv", "summary.json"} <= set(reports.formats())
+
+
+@pytest.mark.parametrize("file", ["report.md", "summary.csv", "summary.json"])
+def test_gold(report: Report, file: str) -> None:
+    check(file, reports.formats()[file](report))
+
+
+def test_terminal_fits_100_columns(report: Report) -> None:
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    terminal.show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    check("terminal.txt", text)
+
+
+def test_terminal_has_room_for_the_longest_names(report: Report) -> None:
+    long = {
+        "gthread": "hypercorn-asyncio",
+        "gevent": "gunicorn-gthread",
+        "daphne": "gunicorn-gevent",
+    }
+    summary = report.summary
+    rankings = tuple(
+        msgspec.structs.replace(
+            ranking,
+            endpoint=msgspec.structs.replace(ranking.endpoint, name="template_query"),
+            rows=tuple(msgspec.structs.replace(r, server=long[r.server]) for r in ranking.rows),
+        )
+        for ranking in summary.rankings
+    )
+    longer = Report(msgspec.structs.replace(summary, rankings=rankings), report.run, read_raw)
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    terminal.show(longer, console)
+    assert isinstance(console.file, io.StringIO)
+    assert len([line for line in console.file.getvalue().splitlines() if " of 3" in line]) == 4
+    assert "template_query sync " in console.file.getvalue()
+    assert "hypercorn-asyncio " in console.file.getvalue()
+
+
+def test_json_reads_back(report: Report) -> None:
+    text = reports.formats()["summary.json"](report)
+    assert msgspec.json.decode(text, type=Summary) == report.summary
+
+
+def test_csv_has_a_line_for_each_cell_and_nothing_for_the_unknown(report: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(reports.formats()["summary.csv"](report))))
+    assert len(rows) == len(report.run.plan.cells)
+    failed = next(row for row in rows if row["status"] == "failed")
+    assert (failed["goodput"], failed["p99_us"], failed["goodput_round_1"]) == ("", "", "")
+
+
+def test_write_all_leaves_no_half_written_file(report: Report, tmp_path: Path) -> None:
+    files = reports.write_all(report, tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+    before = files[0].read_text()
+    (tmp_path / f".{files[0].name}.part").mkdir()
+    with pytest.raises(OSError, match="part"):
+        reports.write_all(report, tmp_path)
+    assert files[0].read_text() == before
+
+
+def test_text_from_outside_cannot_break_the_page(report: Report) -> None:
+    page = MarkdownIt("commonmark").enable("table").render(markdown.render(report))
+    assert "<b>" not in page
+    # The fence that stands in a log does not end the block around it.
+    assert "Traceback\n```\nOSError: [Errno 98]\n````\n| x |\n</code>" in page
+    tables = page.split("<table>")[1:]
+    for table in tables:
+        head, *body = table.split("</table>")[0].split("<tr>")[1:]
+        assert {row.count("<td") for row in body} <= {head.count("<th")}
+    assert page.count("<details>") == page.count("</details>")
+
+
+def test_headings_of_the_original_report(report: Report) -> None:
+    lines = markdown.render(report).splitlines()
+    start = lines.index("## gthread")
+    headings = [line for line in lines[start:] if line.startswith("#")]
+    assert headings[:6] == [
+        "## gthread",
+        "### JSON performance",
+        "#### Sync",
+        "#### Async",
+        "### Simulate a request (gateway_1s)",
+        "#### Sync",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "span"), [("a", "`a`"), ("a`b", "``a`b``"), ("`a", "`` `a ``"), ("a\nb", "`a b`")]
+)
+def test_code(text: str, span: str) -> None:
+    assert markdown.code(text) == span
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12_345.6, "12,300"),
+        (6.234, "6.23"),
+        (792.4, "792"),
+        (999.6, "1,000"),
+        (0.5, "0.500"),
+        (0, "0"),
+    ],
+)
+def test_significant(value: float, text: str) -> None:
+    assert units.significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("us", "text"),
+    [(None, "-"), (850, "850 us"), (1_234, "1.23 ms"), (999_900, "1.00 s"), (12_300_000, "12.3 s")],
+)
+def test_latency(us: int | None, text: str) -> None:
+    assert units.latency(us) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, "-"), (61_400_000, "61 MB"), (1_940_000_000, "1.94 GB"), (900, "1 kB")],
+)
+def test_size(count: int | None, text: str) -> None:
+    assert units.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0, "0 %"),
+        (0.0038, "0.38 %"),
+        (0.00001, "<0.01 %"),
+        (0.12, "12 %"),
+        (0.9999, ">99 %"),
+        (1, "100 %"),
+    ],
+)
+def test_share(fraction: float, text: str) -> None:
+    assert units.share(fraction) == text

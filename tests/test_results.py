@@ -1,0 +1,273 @@
+"""A run's folder: what was written is read back, whatever happened in between."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from builders import outcome, run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest import results
+from loadtest.errors import UserError
+from loadtest.model import Begun, Loaded, Outcome, Segment, Usage, Verified
+
+counts = st.integers(0, 2**40)
+seconds = st.floats(0, 1e6)
+texts = st.none() | st.text(max_size=40)
+outcomes = st.builds(
+    Outcome,
+    cell=st.text(min_size=1, max_size=20),
+    round=st.integers(0, 100),
+    status=st.sampled_from(["measured", "failed", "skipped"]),
+    stage=st.none() | st.sampled_from(["services", "launch", "verify", "load", "verify-after"]),
+    reason=texts,
+    detail=texts,
+    started_at=st.none() | seconds,
+    launch_s=st.none() | seconds,
+    load_s=seconds,
+    loaded=st.none() | st.builds(Loaded, generator=st.just("wrk"), **dict.fromkeys(
+        (
+            "duration_us",
+            "answers",
+            "received_bytes",
+            "connect_errors",
+            "read_errors",
+            "write_errors",
+            "status_errors",
+            "timeouts",
+        ),
+        counts,
+    )),
+    verified=st.none()
+    | st.builds(Verified, before=counts, after=st.none() | counts, after_note=texts),
+    usage=st.dictionaries(
+        st.sampled_from(["server", "postgres"]),
+        st.builds(
+            Usage,
+            cpu_s=seconds,
+            rss_peak_bytes=counts,
+            pss_peak_bytes=st.none() | counts,
+            processes=counts,
+            threads=counts,
+        ),
+    ),
+)  # fmt: skip
+
+
+def write(folder: Path, *records: Outcome | Begun | Segment) -> None:
+    writer = results.Writer(folder)
+    for record in records:
+        writer.append(record)
+    writer.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return results.create(tmp_path, run())
+
+
+def test_a_new_run(tmp_path: Path) -> None:
+    folder = results.create(tmp_path / "not" / "there", run())
+    assert folder.name == "2026-01-02T03-04-05-test"
+    stored = results.read(folder)
+    assert stored.run == run()
+    assert (stored.outcomes, stored.segments, stored.notes) == ((), (), ())
+    assert (folder / "raw").is_dir()
+    assert (folder / "logs").is_dir()
+
+
+def test_two_runs_in_one_second_have_two_folders(tmp_path: Path) -> None:
+    names = [results.create(tmp_path, run()).name for _ in range(3)]
+    assert names == [
+        "2026-01-02T03-04-05-test",
+        "2026-01-02T03-04-05-test-2",
+        "2026-01-02T03-04-05-test-3",
+    ]
+
+
+@given(st.lists(outcomes, max_size=5))
+def test_what_is_written_is_read(written: list[Outcome]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = results.create(Path(name), run())
+        write(folder, *written)
+        assert results.read(folder).outcomes == tuple(written)
+
+
+def test_it_is_there_before_the_writer_is_closed(folder: Path) -> None:
+    writer = results.Writer(folder)
+    writer.append(outcome())
+    assert results.read(folder).outcomes == (outcome(),)
+    writer.close()
+
+
+@given(st.lists(outcomes, min_size=1, max_size=4), st.data())
+def test_torn_anywhere_only_the_torn_line_is_lost(written: list[Outcome], data: Any) -> None:
+    """Cut at any byte, read and written on: all whole lines are there, and the new one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = results.create(Path(name), run())
+        write(folder, *written)
+        path = folder / results.OUTCOMES
+        whole = path.read_bytes()
+        # Most likely to go wrong: all of a line but its end.
+        size = data.draw(st.just(len(whole) - 1) | st.integers(0, len(whole)))
+        os.truncate(path, size)
+        kept = whole[:size].count(b"\n")
+        torn = size > 0 and whole[size - 1 : size] != b"\n"
+
+        stored = results.read(folder)
+        assert stored.outcomes == tuple(written[:kept])
+        assert len(stored.notes) == torn
+        assert all("torn when the run ended, dropped" in note for note in stored.notes)
+
+        write(folder, outcome("the.next-sync"))
+        stored = results.read(folder)
+        assert stored.outcomes == (*written[:kept], outcome("the.next-sync"))
+        assert not stored.notes
+
+
+@pytest.mark.parametrize("damage", [b"{", b"\xff\xfe", b"null", b'{"kind":"outcome"}', b"\0\0\0"])
+def test_a_damaged_line_in_the_middle_is_noted(folder: Path, damage: bytes) -> None:
+    write(folder, outcome("a.json-sync"))
+    with open(folder / results.OUTCOMES, "ab") as file:
+        file.write(damage + b"\n")
+    write(folder, outcome("b.json-sync"))
+    stored = results.read(folder)
+    assert [one.cell for one in stored.outcomes] == ["a.json-sync", "b.json-sync"]
+    (note,) = stored.notes
+    assert note.startswith("outcomes.jsonl, line 2: damaged, dropped; ")
+    assert "--resume" in note
+
+
+def test_a_run_without_outcomes_is_one(folder: Path) -> None:
+    (folder / results.OUTCOMES).unlink(missing_ok=True)
+    assert results.read(folder).outcomes == ()
+
+
+# What is refused ---------------------------------------------------------------------------------
+
+
+def test_a_newer_format_is_refused_kindly(folder: Path) -> None:
+    data = msgspec.json.decode((folder / results.RUN).read_bytes())
+    data |= {"format": results.FORMAT + 1, "new": "things"}
+    (folder / results.RUN).write_bytes(msgspec.json.encode(data))
+    with pytest.raises(UserError, match=r"newer loadtest \(format 2, .*; update loadtest") as error:
+        results.read(folder)
+    assert len(error.value.lines) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "x"}', '{"format": 1}', "\xff"])
+def test_a_damaged_description_is_named(folder: Path, text: str) -> None:
+    (folder / results.RUN).write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"run\.json: damaged") as error:
+        results.read(folder)
+    assert len(error.value.lines) == 1
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"not a run, it has no run\.json"):
+        results.read(tmp_path)
+    with pytest.raises(UserError, match="not a run"):
+        results.read(tmp_path / "nowhere")
+
+
+def test_the_newest_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run there; make one with `loadtest run quick`"):
+        results.newest(tmp_path)
+    first, second = results.create(tmp_path, run()), results.create(tmp_path, run())
+    os.utime(second / results.RUN, (1, 1))
+    assert results.newest(tmp_path) == first
+
+
+# Disks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_line(folder: Path) -> None:
+    (folder / results.OUTCOMES).symlink_to("/dev/full")
+    writer = results.Writer(folder)
+    with pytest.raises(UserError, match=r"No space left on device; what was measured.*--resume"):
+        writer.append(outcome())
+    writer.close()
+
+
+def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
+    """A write of less than was asked is no error to the system, so it must be to us."""
+    write(folder, outcome("a.json-sync"))
+    size = (folder / results.OUTCOMES).stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    writer = results.Writer(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
+    try:
+        with pytest.raises(UserError, match="cannot be written"):
+            writer.append(outcome("b.json-sync"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+        writer.close()
+    assert [one.cell for one in results.read(folder).outcomes] == ["a.json-sync"]
+    write(folder, outcome("b.json-sync"))
+    assert len(results.read(folder).outcomes) == 2
+
+
+def unwritable(tmp_path: Path) -> list[Path]:
+    """Return folders that not even root can write below."""
+    (tmp_path / "file").write_text("in the way")
+    found = [tmp_path / "file" / "results"]
+    return found + [Path("/proc/results")] if sys.platform == "linux" else found
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    for parent in unwritable(tmp_path):
+        (line,) = results.check_writable(parent)
+        assert line.startswith(f"{parent}: cannot be written: ")
+        assert line.endswith("; name another folder with --out")
+        with pytest.raises(UserError, match="cannot be written"):
+            results.create(parent, run())
+
+
+def test_a_folder_that_can_be_written_is_left_clean(tmp_path: Path) -> None:
+    assert list(results.check_writable(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+# Stretches ---------------------------------------------------------------------------------------
+
+
+def at(started_at: float, wall_s: float) -> Outcome:
+    return outcome(started_at=started_at, wall_s=wall_s)
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([], []),
+        ([Begun(started_at=100), at(101, 5), Segment(started_at=100, wall_s=7)], [(100, 7)]),
+        # Killed: it ends with its last outcome, the time until the next stretch is not its own.
+        ([Begun(started_at=100), at(101, 5), at(106, 4)], [(100, 10)]),
+        ([Begun(started_at=100)], [(100, 0)]),
+        (
+            [
+                Begun(started_at=100),
+                at(101, 5),
+                Begun(started_at=500),
+                at(501, 3),
+                Segment(started_at=500, wall_s=6),
+            ],
+            [(100, 6), (500, 6)],
+        ),
+        ([Begun(started_at=100), Begun(started_at=200), at(201, 1)], [(100, 0), (200, 2)]),
+    ],
+)
+def test_stretches(folder: Path, records: list[Any], expected: list[tuple[float, float]]) -> None:
+    write(folder, *records)
+    assert [(one.started_at, one.wall_s) for one in results.read(folder).segments] == expected

@@ -1,0 +1,285 @@
+"""The loop, on a fake machine: what is recorded, in which order, whatever goes wrong."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from builders import endpoint, plan, run, server
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest import matrix, report, results, runner
+from loadtest.fakes import FakeBench, measured
+from loadtest.model import Cell, Outcome, Plan
+from loadtest.summary import summarise
+
+JSON, QUERY = endpoint("json"), endpoint("json_query", postgres=1)
+SLOW = endpoint("slow", isolated=True, delay_s=2.0)
+TWO = plan([server("alpha"), server("beta")], [JSON, QUERY])
+
+
+def nothing_done(cell: Cell, round_: int) -> bool:
+    return False
+
+
+def measure(of: Plan, bench: FakeBench) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    todo = matrix.batches(of, nothing_done)
+    runner.run(of, todo, bench, outcomes.append, lambda cell, round_: None)
+    return outcomes
+
+
+def by_cell(outcomes: list[Outcome]) -> dict[str, Outcome]:
+    found = {f"{outcome.cell}.r{outcome.round}": outcome for outcome in outcomes}
+    assert len(found) == len(outcomes), "a cell was recorded twice in a round"
+    return found
+
+
+def test_all_is_well(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path)
+    outcomes = measure(TWO, bench)
+    assert {(outcome.cell, outcome.status) for outcome in outcomes} == {
+        (cell.id, "measured") for cell in TWO.cells
+    }
+    for one in outcomes:
+        assert one.loaded is not None
+        assert one.loaded.answers == 1000
+        assert one.load_s == 1.0
+        assert one.verified is not None
+        assert one.verified.after is not None
+        assert one.raw == f"raw/{one.cell}.r0.txt"
+        assert one.usage["server"].cpu_s == 1.0
+        assert one.reason is None
+        assert one.started_at is not None
+    # One process for all cells of a server: only the first of them waited for it.
+    assert [one.launch_s is not None for one in outcomes] == [True, False, True, False]
+    assert sum(event.startswith("launch") for event in bench.events) == 2
+    assert sum(event.startswith("stop") for event in bench.events) == 2
+
+
+def test_an_outcome_is_recorded_before_the_next_cell_begins(tmp_path: Path) -> None:
+    happened: list[str] = []
+    runner.run(
+        TWO,
+        matrix.batches(TWO, nothing_done),
+        FakeBench(tmp_path),
+        lambda outcome: happened.append(f"recorded {outcome.cell}"),
+        lambda cell, round_: happened.append(f"begun {cell.id}"),
+    )
+    begun, recorded = happened[::2], happened[1::2]
+    assert [line.removeprefix("begun ") for line in begun] == [
+        line.removeprefix("recorded ") for line in recorded
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "stage", "reason", "detail"),
+    [
+        ("launch", "launch", "exited with status 3 before it answered", "end of its log"),
+        ("verify", "verify", "status 500 instead of 200", "end of the log of alpha"),
+        ("load", "load", "unable to connect", "end of the log of alpha"),
+        ("silent", "load", "not one request was answered", "end of the log of alpha"),
+        ("dies", "verify-after", "alpha was ended by SIGKILL (", "end of the log of alpha"),
+        ("verify-after", "verify-after", "status 500 instead of 200", "end of the log of alpha"),
+        ("service", "services", "PostgreSQL was ended by SIGKILL (", "end of its log"),
+    ],
+)
+def test_a_failure_has_its_stage_and_reason(
+    tmp_path: Path, fault: str, stage: str, reason: str, detail: str
+) -> None:
+    outcomes = by_cell(measure(TWO, FakeBench(tmp_path, {"alpha.json-sync.r0": fault})))  # type: ignore[dict-item]
+    failed = outcomes.pop("alpha.json-sync.r0")
+    assert (failed.status, failed.stage) == ("failed", stage)
+    assert reason in (failed.reason or "")
+    assert "\n" not in (failed.reason or "")
+    assert detail in (failed.detail or "")
+    assert {one.status for one in outcomes.values()} == {"measured"}
+
+
+@pytest.mark.parametrize("fault", ["dies", "silent", "verify", "load", "verify-after", "service"])
+def test_after_a_failure_a_fresh_server_takes_over(tmp_path: Path, fault: str) -> None:
+    first = matrix.batches(TWO, nothing_done)[0]
+    bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": fault})  # type: ignore[dict-item]
+    outcomes = measure(TWO, bench)
+    assert [one.launch_s is not None for one in outcomes] == [True, True, True, False]
+    name = first.server
+    lifes = [event for event in bench.events if event in (f"launch {name}", f"stop {name}")]
+    assert lifes == [f"launch {name}", f"stop {name}"] * 2
+
+
+def test_a_server_that_never_comes_up_is_tried_for_each_cell(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path, {"alpha.*": "launch"})
+    outcomes = by_cell(measure(TWO, bench))
+    assert {name: one.status for name, one in outcomes.items()} == {
+        "alpha.json-sync.r0": "failed",
+        "alpha.json_query-sync.r0": "failed",
+        "beta.json-sync.r0": "measured",
+        "beta.json_query-sync.r0": "measured",
+    }
+    assert "stop alpha" not in bench.events
+    assert outcomes["alpha.json-sync.r0"].launch_s is None
+
+
+def test_what_can_poison_the_next_has_a_server_of_its_own(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path)
+    measure(plan([server("alpha")], [JSON, SLOW, QUERY]), bench)
+    slow = bench.events.index("load alpha.slow-sync.r0")
+    assert bench.events[slow - 2 : slow + 3] == [
+        "launch alpha",
+        "verify alpha.slow-sync.r0",
+        "load alpha.slow-sync.r0",
+        "verify-after alpha.slow-sync.r0",
+        "stop alpha",
+    ]
+
+
+def test_a_queue_of_slow_requests_is_not_asked_again(tmp_path: Path) -> None:
+    of = plan([server("alpha", in_flight="workers")], [SLOW])
+    bench = FakeBench(tmp_path)
+    (one,) = measure(of, bench)
+    assert one.status == "measured"
+    assert one.verified is not None
+    assert one.verified.after is None
+    # 8 connections, 2 workers, 2 s each.
+    assert one.verified.after_note == "not asked: about 6 requests were still queued, 8 s of work"
+    assert not any(event.startswith("verify-after") for event in bench.events)
+
+
+def test_a_service_that_this_cell_does_not_need_costs_a_launch_only(tmp_path: Path) -> None:
+    first = matrix.batches(TWO, nothing_done)[0]
+    bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": "service-unnoticed"})
+    outcomes = measure(TWO, bench)
+    assert {one.status for one in outcomes} == {"measured"}
+    # The next cell of the same server may need it, at its new address.
+    assert [one.launch_s is not None for one in outcomes] == [True, True, True, False]
+
+
+def test_ctrl_c_stops_the_server_and_keeps_the_outcomes(tmp_path: Path) -> None:
+    first = matrix.batches(TWO, nothing_done)[0]
+    bench = FakeBench(tmp_path, {f"{first.cells[1].id}.r0": "interrupt"})
+    outcomes: list[Outcome] = []
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(
+            TWO,
+            matrix.batches(TWO, nothing_done),
+            bench,
+            outcomes.append,
+            lambda cell, round_: None,
+        )
+    assert [one.cell for one in outcomes] == [first.cells[0].id]
+    assert bench.events[-1] == f"stop {first.server}"
+
+
+def test_a_full_disk_stops_the_server_too(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path)
+
+    def refuse(outcome: Outcome) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        runner.run(TWO, matrix.batches(TWO, nothing_done), bench, refuse, lambda cell, round_: None)
+    assert [event.split()[0] for event in bench.events][-1] == "stop"
+    assert len(measured(bench.events)) == 1
+
+
+def test_skips_are_recorded_once_a_round() -> None:
+    of = plan(
+        [server("alpha", unsupported={"async": "No event loop."})], [JSON, endpoint(style="async")]
+    )
+    of = plan(of.servers, (JSON, endpoint(style="async")), rounds=2)
+    outcomes: list[Outcome] = []
+
+    def known(cell: Cell, round_: int) -> bool:
+        return (cell.id, round_) in {(one.cell, one.round) for one in outcomes}
+
+    runner.record_skips(of, outcomes.append, known)
+    runner.record_skips(of, outcomes.append, known)
+    assert [(one.cell, one.round, one.status, one.reason) for one in outcomes] == [
+        ("alpha.json-async", 0, "skipped", "No event loop."),
+        ("alpha.json-async", 1, "skipped", "No event loop."),
+    ]
+    assert [cell.id for batch in matrix.batches(of, known) for cell in batch.cells] == [
+        "alpha.json-sync",
+        "alpha.json-sync",
+    ]
+
+
+THREE_ROUNDS = plan([server("alpha"), server("beta")], [JSON, QUERY, SLOW], rounds=3)
+TOTAL = len(THREE_ROUNDS.cells) * 3
+
+
+@given(st.lists(st.integers(0, TOTAL), max_size=4), st.sets(st.integers(0, TOTAL - 1), max_size=5))
+def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[int]) -> None:
+    """Interrupted anywhere, any number of times: in the end all is there, and nothing twice."""
+    order = [
+        f"{cell.id}.r{batch.round}"
+        for batch in matrix.batches(THREE_ROUNDS, nothing_done)
+        for cell in batch.cells
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        loaded: list[str] = []
+        outcomes: list[Outcome] = []
+        for stretch, stop in enumerate([*stops, None]):
+            kept = {
+                (one.cell, one.round) for one in outcomes if one.status in ("measured", "skipped")
+            }
+            todo = matrix.batches(THREE_ROUNDS, lambda cell, at, kept=kept: (cell.id, at) in kept)  # type: ignore[misc]
+            left = [f"{cell.id}.r{batch.round}" for batch in todo for cell in batch.cells]
+            faults = {order[index]: "silent" for index in failing if stretch == 0}
+            if stop is not None and stop < len(left):
+                faults[left[stop]] = "interrupt"
+            bench = FakeBench(folder, faults)  # type: ignore[arg-type]
+            try:
+                runner.run(THREE_ROUNDS, todo, bench, outcomes.append, lambda cell, round_: None)
+                assert stop is None or stop >= len(left)
+            except KeyboardInterrupt:
+                assert measured(bench.events)[-1] == left[stop]  # type: ignore[index]
+            loaded += [one for one in measured(bench.events) if bench.fault(one) is None]
+        if failing and not stops:
+            # Failed in the last stretch: measured by the next one.
+            assert sorted(set(order) - set(loaded)) == sorted(order[index] for index in failing)
+        else:
+            assert sorted(loaded) == sorted(order)
+        last = {f"{one.cell}.r{one.round}": one.status for one in outcomes}
+        assert sorted(last) == sorted(order)
+
+
+def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
+    of = plan(
+        [
+            server("alpha", unsupported={"async": "No event loop."}),
+            server("beta", interface="asgi"),
+        ],
+        [JSON, QUERY, SLOW, endpoint("json", "async")],
+        rounds=3,
+    )
+    folder = results.create(tmp_path, run(of))
+    writer = results.Writer(folder)
+    bench = FakeBench(
+        folder, {"alpha.json-sync.r1": "dies", "beta.json_query-*": "verify"}, {"beta": 3000.0}
+    )
+    runner.record_skips(of, writer.append, nothing_done)
+    runner.run(of, matrix.batches(of, nothing_done), bench, writer.append, lambda cell, at: None)
+    writer.close()
+
+    stored = results.read(folder)
+    summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
+    files = report.write_all(report.Report(summary, stored.run, stored.raw), folder)
+    assert {"report.md", "summary.csv", "summary.json"} <= {path.name for path in files}
+    assert all(path.stat().st_size for path in files)
+    rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}
+    assert rows["alpha.json-sync"].rounds_failed == 1
+    assert rows["alpha.json-sync"].status == "measured"
+    assert rows["beta.json_query-sync"].status == "failed"
+    assert rows["alpha.json-async"].status == "skipped"
+    assert rows["beta.json-sync"].rank == 1
+    assert not stored.notes
+
+
+def test_the_planned_time_grows_with_the_delay() -> None:
+    quick, slow = plan([server()], [JSON]).cells[0], plan([server()], [SLOW]).cells[0]
+    assert runner.planned_s(slow, launch=False) > runner.planned_s(quick, launch=False)
+    assert runner.planned_s(quick, launch=True) > runner.planned_s(quick, launch=False)

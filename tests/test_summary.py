@@ -1,0 +1,149 @@
+"""What becomes a number, what does not, and in which order."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from sample_run import LOAD, SKIPPED, histograms, loaded, outcome, sample
+
+from loadtest.model import Histogram, Outcome, Usage
+from loadtest.summary import NOT_REACHED, Row, Summary, summarise
+
+
+def row(summary: Summary, cell: str) -> Row:
+    return next(r for ranking in summary.rankings for r in ranking.rows if r.cell == cell)
+
+
+@pytest.fixture
+def summary() -> Summary:
+    run, outcomes, segments = sample()
+    return summarise(run, outcomes, histograms, segments)
+
+
+def test_counts_and_load_share(summary: Summary) -> None:
+    counts = summary.counts
+    assert (counts.measured, counts.failed, counts.skipped) == (10, 1, 1)
+    assert counts.measured_with_failed_rounds == 1
+    assert summary.load_share == pytest.approx(21 * 4 / 160)
+
+
+def test_ranked_by_goodput_then_failed_then_skipped(summary: Summary) -> None:
+    for ranking in summary.rankings:
+        rates = [r.figures.goodput for r in ranking.rows if r.figures]
+        assert rates == sorted(rates, reverse=True)
+        assert [r.rank for r in ranking.rows if r.figures] == list(range(1, len(rates) + 1))
+        assert all(r.rank is None and r.reason for r in ranking.rows[len(rates) :])
+
+
+def test_all_errors_is_a_failure_not_a_number(summary: Summary) -> None:
+    failed = row(summary, "gevent.json-async")
+    assert (failed.status, failed.stage, failed.figures) == ("failed", "load", None)
+    assert failed.reason == "all 991 answers were errors"
+    assert all(r.goodput is None for r in failed.rounds)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"loaded": loaded(0)}, "no request was answered"),
+        ({"loaded": None}, "the load left no result"),
+    ],
+)
+def test_zero_is_a_failure_not_a_number(changes: dict[str, object], reason: str) -> None:
+    run, _, _ = sample()
+    summary = summarise(run, [outcome(run.plan.cells[0], 1, 0, **changes)], histograms)
+    failed = row(summary, run.plan.cells[0].id)
+    assert (failed.status, failed.reason, failed.figures) == ("failed", reason, None)
+
+
+def test_a_failed_round_is_told_beside_the_number(summary: Summary) -> None:
+    partly = row(summary, "daphne.json-sync")
+    assert (partly.status, partly.rounds_measured, partly.rounds_failed) == ("measured", 1, 1)
+    assert partly.stage == "launch"
+
+
+def test_skipped_keeps_its_reason_and_an_unreached_cell_gets_one(summary: Summary) -> None:
+    assert row(summary, "gthread.blocking-async").reason == SKIPPED
+    run, _, _ = sample()
+    nothing = summarise(run, [], histograms)
+    assert row(nothing, "gthread.blocking-async").reason == SKIPPED
+    assert row(nothing, "gevent.json-sync").reason == NOT_REACHED
+    assert nothing.load_share is None
+    assert nothing.counts.skipped == len(run.plan.cells)
+
+
+def test_the_last_outcome_of_a_round_wins() -> None:
+    run, _, _ = sample()
+    cell = run.plan.cells[0]
+    bad = Outcome(cell=cell.id, round=1, status="failed", stage="launch", reason="port taken")
+    made = row(summarise(run, [bad, outcome(cell, 1, 6_000)], histograms), cell.id)
+    assert (made.status, made.rounds_failed, made.reason) == ("measured", 0, None)
+    assert made.figures is not None
+    assert made.figures.goodput == 2_000
+
+
+def test_ceiling_is_capacity_over_delay(summary: Summary) -> None:
+    ceilings = {
+        cell: figures.ceiling
+        for cell in ("gthread.gateway_1s-sync", "gevent.gateway_1s-sync", "gevent.json-sync")
+        if (figures := row(summary, cell).figures)
+    }
+    assert list(ceilings.values()) == [8, 64, None]
+
+
+def test_percentiles_need_samples(summary: Summary) -> None:
+    few = row(summary, "gevent.gateway_1s-sync").figures
+    assert few is not None
+    assert (few.samples, few.p50_us) == (38, 1_001_000)
+    assert (few.p90_us, few.p99_us, few.backfilled_p99_us) == (None, None, None)
+
+
+def test_latencies_are_as_measured_and_the_backfilled_apart() -> None:
+    run, _, _ = sample()
+    cell = run.plan.cells[0]
+    # e = 3 s / (6400 / 64) = 30 ms: wrk added 70, 40 ms for each 100 ms; not 10 ms, it is below e.
+    left = Histogram(values_us=(1_000, 40_000, 70_000, 100_000), counts=(6_390, 10, 10, 10))
+    only = outcome(cell, 1, 6_400)
+    figures = row(summarise(run, [only], lambda path: left), cell.id).figures
+    assert figures is not None
+    assert figures.samples == 6_400
+    assert (figures.p50_us, figures.p99_us) == (1_000, 1_000)
+
+
+def test_errors_and_their_share(summary: Summary) -> None:
+    figures = row(summary, "gthread.gateway_1s-sync").figures
+    assert figures is not None
+    assert figures.errors == 4
+    assert figures.error_share == pytest.approx(4 / 42)
+
+
+def test_memory_is_of_one_kind() -> None:
+    run, _, _ = sample()
+    cell = run.plan.cells[0]
+    made = [outcome(cell, 1, 900), outcome(cell, 2, 900)]
+    usage = Usage(cpu_s=1.8, rss_peak_bytes=70, pss_peak_bytes=None, processes=1, threads=1)
+    figures = row(summarise(run, made, histograms), cell.id).figures
+    assert figures is not None
+    assert (figures.memory_peak_bytes, figures.memory_kind) == (61_000_000, "pss")
+    made[1] = msgspec.structs.replace(made[1], usage={"server": usage})
+    figures = row(summarise(run, made, histograms), cell.id).figures
+    assert figures is not None
+    assert (figures.memory_peak_bytes, figures.memory_kind) == (90_000_000, "rss")
+    assert figures.server_cpu_us == pytest.approx((5_000 + 2_000) / 2)
+
+
+def test_different_loads_are_not_ranked_together() -> None:
+    run, outcomes, _ = sample()
+    first, *others = run.plan.cells
+    heavier = msgspec.structs.replace(
+        first, load=msgspec.structs.replace(LOAD, connections=LOAD.connections * 2)
+    )
+    plan = msgspec.structs.replace(run.plan, cells=(heavier, *others))
+    summary = summarise(msgspec.structs.replace(run, plan=plan), outcomes, histograms)
+    alone = summary.rankings[0]
+    assert [r.cell for r in alone.rows] == [first.id]
+
+
+def test_notes_are_carried(summary: Summary) -> None:
+    assert len(row(summary, "daphne.blocking-async").notes) == 2
+    assert row(summary, "gevent.json-sync").notes == ()
