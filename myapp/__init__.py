@@ -1,0 +1,1 @@
+"""The workloads: one declared endpoint for each thing that a server is measured with."""
