@@ -9,9 +9,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
@@ -20,17 +19,16 @@ from rich.table import Table
 
 from loadtest import doctor, matrix, prepare, report, results, runner, server
 from loadtest.bench import LocalBench
-from loadtest.errors import UserError, unknown
+from loadtest.errors import CellError, UserError, unknown
 from loadtest.matrix import Choice
 from loadtest.model import Begun, Cell, Run, Segment, Shape
+from loadtest.options import TYPED, json_option, matrix_options, out_option, project_options
 from loadtest.process import CommandError
 from loadtest.progress import Watcher
 from loadtest.project import Project
 from loadtest.report import terminal
 from loadtest.services import services as running_services
 from loadtest.summary import summarise
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
 
@@ -46,10 +44,10 @@ def main() -> None:
         for line in error.lines:
             _say(line)
         sys.exit(2)
-    except CommandError as error:
+    except (CommandError, CellError) as error:
         _say(error.reason)
-        if error.tail:
-            click.echo(error.tail, err=True)
+        if said := error.tail if isinstance(error, CommandError) else error.detail:
+            click.echo(said, err=True)
         sys.exit(1)
     except click.ClickException as error:
         # click's own lines name the option; its usage block would hide them.
@@ -65,54 +63,6 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _say(line: str) -> None:
     click.echo(f"loadtest: {line}", err=True)
-
-
-def project_options(command: F) -> F:
-    """Add the options that say which project, and which interpreter it runs under."""
-    command = click.option(
-        "--python",
-        default=sys.executable,
-        show_default="this one",
-        help="The app's interpreter.",
-    )(command)
-    return click.option(
-        "--project",
-        "folder",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path(),
-        show_default="this folder",
-        help="The project's folder, with manage.py and servers/.",
-    )(command)
-
-
-def matrix_options(command: F) -> F:
-    """Add the options that narrow a matrix."""
-    for option in reversed(
-        (
-            click.argument("matrix_name", metavar="[MATRIX]", default="standard"),
-            click.option("--server", "servers", multiple=True, help="Only these; globs work."),
-            click.option("--endpoint", "endpoints", multiple=True, help="Only these, likewise."),
-            click.option("--style", "styles", multiple=True, help="sync, async or control."),
-            click.option("--rounds", type=int, help="How often each cell is measured."),
-            click.option("--duration", "duration_s", type=int, help="Seconds of each load."),
-            click.option("--connections", type=int, help="Of each load."),
-            click.option("--workers", type=int, help="Processes of each server."),
-            click.option("--threads", type=int, help="Of each worker, where a server has them."),
-            click.option("--seed", type=int, help="Of the order; a new one where not given."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.")
-out_option = click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where runs are kept.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -241,10 +191,9 @@ def run_command(
         run = prepare.make_run(found, matrix_name, choice, out, _command(matrix_name, options))
         run_folder = results.create(out, run)
     else:
-        if given := sorted(name for name, value in options.items() if value):
-            raise UserError(
-                f"--resume goes on with the plan as it was; leave out --{given[0].rstrip('s')}"
-            )
+        given = (key for key, value in options.items() if value not in (None, ()))
+        if names := ", ".join(sorted(f"--{TYPED.get(key, key)}" for key in given)):
+            raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
         run_folder = resume if resume.exists() else out / resume
         run = results.read(run_folder).run
         prepare.check_resumable(run, found)
@@ -310,16 +259,20 @@ def _report(folder: Path) -> int:
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
     made = report.Report(summary, stored.run, stored.raw)
     files = report.write_all(made, folder)
-    console = Console(highlight=False)
+    # Into a file or a pipe the table is as wide as it is made for.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else terminal.WIDTH)
     terminal.show(made, console)
     for path in files:
         console.print(str(path), markup=False, soft_wrap=True)
-    return 1 if made.summary.counts.failed else 0
+    counts = made.summary.counts
+    return 1 if counts.failed or counts.measured_with_failed_rounds else 0
 
 
 @cli.command("serve")
 @click.argument("name", metavar="SERVER")
-@click.option("--port", type=int, default=server.FIRST_PORT, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=server.FIRST_PORT, show_default=True
+)
 @click.option("--workers", type=int, default=Shape().workers, show_default=True)
 @click.option("--threads", type=int, default=Shape().threads, show_default=True)
 @project_options
@@ -373,7 +326,7 @@ def serve_command(
 
 @cli.command("services")
 @project_options
-def services_command(folder: Path, python: str) -> None:
+def services_command(folder: Path, python: str) -> int:
     """Run the private PostgreSQL, Valkey and upstream, migrated and seeded, until Ctrl-C.
 
     Example: loadtest services (and paste what it prints into another terminal)
@@ -389,8 +342,9 @@ def services_command(folder: Path, python: str) -> None:
             while (died := services.repair()) is None:
                 time.sleep(0.5)
             _say(died.reason)
+            return 1
         except KeyboardInterrupt:
-            pass
+            return 0
 
 
 def _project(folder: Path, python: str) -> Project:
@@ -399,15 +353,13 @@ def _project(folder: Path, python: str) -> Project:
 
 def _command(matrix_name: str, options: dict[str, Any]) -> list[str]:
     """Return what to type for the same run again, but for its seed."""
-    names = {"servers": "server", "endpoints": "endpoint", "styles": "style"}
-    names["duration_s"] = "duration"
     words = ["loadtest", "run", matrix_name]
     for key, value in options.items():
         if key == "seed" or value is None:
             continue
         for one in value if isinstance(value, tuple) else (value,):
             quoted = f"'{one}'" if "*" in str(one) else str(one)
-            words += [f"--{names.get(key, key)}", quoted]
+            words += [f"--{TYPED.get(key, key)}", quoted]
     return words
 
 

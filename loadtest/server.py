@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 FIRST_PORT = 8000
 PROBE = "/raw"
 READY_WITHIN_S = 20.0
+OWNED_WITHIN_S = 2.0
 GRACE_S = 1.0
 """Nothing is owed to the generator's connections: what is still in flight was not counted."""
 
@@ -39,14 +40,15 @@ def free_port(preferred: int = FIRST_PORT) -> int:
     """Return the first port from `preferred` on that nobody has; the range is below the system's
     own for outgoing connections, so that the generator cannot take it in between.
     """
-    for port in range(preferred, preferred + 1000):
+    beyond = min(preferred + 1000, 65_536)
+    for port in range(preferred, beyond):
         with socket.socket() as probe:
             # As servers do: a port whose last connections are still in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 probe.bind((HOST, port))
                 return port
-    raise CellError("launch", f"no free port between {preferred} and {preferred + 999}")
+    raise CellError("launch", f"no free port between {preferred} and {beyond - 1}")
 
 
 def argv(server: Server, shape: Shape, python: str, port: int, fd: int = -1) -> tuple[str, ...]:
@@ -119,8 +121,11 @@ def _listening(server: Server, port: int, backlog: int) -> Iterator[int]:
         return
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(backlog)
+        try:
+            listener.bind((HOST, port))
+            listener.listen(backlog)
+        except OSError as error:
+            raise CellError("launch", f"port {port}: {error.strerror}") from None
         listener.set_inheritable(True)
         yield listener.fileno()
 
@@ -151,10 +156,24 @@ def _await_answer(running: Process, port: int) -> None:
 
 
 def _check_owner(running: Process, port: int) -> None:
-    """Make sure that who listens is the child: a stale server would be measured in its place."""
-    for member in running.tree():
-        with contextlib.suppress(psutil.Error):
-            for connection in member.net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                    return
-    raise CellError("launch", f"port {port} is answered by a process that is not {running.name}")
+    """Make sure that who listens is the child: a stale server would be measured in its place.
+
+    Asked more than once: the system's tables are not read at one instant, and on a busy machine
+    one look can miss a socket.
+    """
+    deadline = time.monotonic() + OWNED_WITHIN_S
+    while not any(_listens(member, port) for member in running.tree()):
+        if time.monotonic() > deadline:
+            raise CellError(
+                "launch", f"port {port} is answered by a process that is not {running.name}"
+            )
+        time.sleep(0.05)
+
+
+def _listens(member: psutil.Process, port: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            for connection in member.net_connections("tcp")
+        )
+    return False

@@ -11,19 +11,19 @@ from rich.text import Text
 from loadtest.report.format import plural, share
 from loadtest.report.table import Item, Report, Table, counted, leaders, losses
 
+WIDTH = 100
+
 
 def show(report: Report, console: Console) -> None:
     """Print who is ahead at each endpoint, then what has no number and why."""
     summary = report.summary
     console.print(_decorated(leaders(summary)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
-    console.print(
-        Text(
-            "Ranked by 2xx answers a second, median of "
-            f"{plural(report.run.plan.rounds, 'round')}. Small gaps can be noise.\n"
-            "`792 of 1,000`: its ceiling is 1,000, the requests it works on at once / the delay."
-        )
-    )
+    rounds = plural(report.run.plan.rounds, "round")
+    lines = [f"Ranked by 2xx answers a second, median of {rounds}. Small gaps can be noise."]
+    if any(ranking.endpoint.contract.delay_s for ranking in summary.rankings):
+        lines.append("`475 of 500`: its ceiling is 500, the requests it works on at once / delay.")
+    console.print(Text("\n".join(lines)))
     for loss in losses(summary.rankings).items:
         stage = f" at {loss.stage}" if loss.stage else ""
         console.print(Text(f"\n{loss.what}{stage}: {loss.server}: {loss.reason}"))
