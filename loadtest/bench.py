@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 import psutil
 
-from loadtest import process, sampler, server
+from loadtest import process, results, sampler, server
 from loadtest.errors import CellError
 from loadtest.loadgen import wrk
 from loadtest.model import Cell, Endpoint, Loaded, Record, Server, Shape, Stage, Usage
@@ -118,7 +118,8 @@ class LocalServer:
             raise CellError("load", f"wrk ended with status {status}: {error}", said) from None
         errors.unlink()
         path = self.folder / "raw" / f"{name}.json"
-        path.write_bytes(msgspec.json.encode(histogram))
+        with results.writing(path):
+            path.write_bytes(msgspec.json.encode(histogram))
         return Measurement(
             loaded=loaded,
             raw=str(raw.relative_to(self.folder)),

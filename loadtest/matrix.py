@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 import random
 import string
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from loadtest import toml
 from loadtest.errors import UserError, unknown
@@ -42,11 +45,11 @@ class LoadRule(Record, frozen=True, kw_only=True):
     """What a load is made of before it is fitted to an endpoint; None keeps what stood before."""
 
     endpoints: tuple[str, ...] = ("*",)
-    connections: int | None = None
-    duration_s: int | None = None
+    connections: Annotated[int, Meta(ge=1)] | None = None
+    duration_s: Annotated[int, Meta(ge=1)] | None = None
     """wrk takes whole seconds."""
-    warmup_s: float | None = None
-    waves: float | None = None
+    warmup_s: Annotated[float, Meta(ge=0)] | None = None
+    waves: Annotated[float, Meta(gt=0)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""
 
 
@@ -94,7 +97,7 @@ def load_servers(folder: Path) -> tuple[Server, ...]:
         raise UserError(*problems)
     if not servers:
         raise UserError(f"{folder}: no server there; name the project's folder with --project")
-    return tuple(servers)
+    return tuple(sorted(servers, key=lambda server: server.name))
 
 
 def _check_placeholders(path: Path, server: Server) -> None:
@@ -183,6 +186,9 @@ def expand(
             "nothing to measure: no endpoint has the chosen style;"
             " `loadtest list endpoints` shows what there is"
         )
+    counted = Counter(cell.id for cell in cells)
+    if twice := [id_ for id_, count in counted.items() if count > 1]:
+        raise UserError(*(f"two cells are called {id_}; rename one" for id_ in twice))
     return Plan(
         matrix=matrix.name,
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,

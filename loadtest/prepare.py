@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loadtest import doctor, machine, matrix, results, server
 from loadtest.errors import UserError
-from loadtest.matrix import Choice
+from loadtest.matrix import Choice, Matrix
 from loadtest.model import Endpoint, Plan, Run, Server
 from loadtest.project import Project
 
@@ -46,13 +46,20 @@ def look(project: Project) -> Bearings:
 
 def make_plan(found: Bearings, name: str, choice: Choice) -> Plan:
     """Return the plan of a matrix for a project; raises UserError with every mistake in it."""
-    return matrix.expand(
-        matrix.load_matrix(name),
-        found.servers,
-        found.endpoints,
-        choice,
-        missing=doctor.packages(found.servers, found.versions),
-    )
+    problems: list[str] = []
+    chosen = Matrix(name=name, summary="", rounds=1, loads=())
+    try:
+        chosen = matrix.load_matrix(name)
+    except UserError as error:
+        problems.extend(error.lines)
+    missing = doctor.packages(found.servers, found.versions)
+    try:
+        plan = matrix.expand(chosen, found.servers, found.endpoints, choice, missing)
+    except UserError as error:
+        problems.extend(error.lines)
+    if problems:
+        raise UserError(*problems)
+    return plan
 
 
 def checks(plan: Plan | None, out: Path) -> list[doctor.Check]:

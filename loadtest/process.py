@@ -11,9 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -25,6 +27,9 @@ INHERITED = frozenset(
     | {"DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}
 )
 """What a process keeps of our environment: enough to run, nothing that tunes a server."""
+
+CANNOT_START = 127
+"""The warden's exit status where there is no such command, as of shells."""
 
 STOP_SPARE_S = 10.0
 """Beyond the grace: for the KILL and for the warden itself."""
@@ -115,18 +120,29 @@ def start(
     options += [f"--fd={fd}" for fd in fds] + [f"--remove={folder}" for folder in remove]
     options += [f"--user={user}"] if user else []
     with open(log, "ab") as out, open(errors or os.devnull, "ab") as separate:
-        warden = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(WARDEN), *options, "--", *argv],
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=separate if errors else out,
-            env=environment(env),
-            cwd=cwd,
-            pass_fds=fds,
-            # Ctrl-C in a terminal goes to the engine alone, which then stops things in order.
-            start_new_session=True,
-        )
+        warden = _warden([*options, "--", *argv], out, separate if errors else out, env, cwd, fds)
     return Process(name=name, warden=warden, log=log, grace_s=grace_s)
+
+
+def _warden(
+    arguments: Sequence[str],
+    out: IO[bytes],
+    errors: IO[bytes],
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(WARDEN), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=out,
+        stderr=errors,
+        env=environment(env),
+        cwd=cwd,
+        pass_fds=fds,
+        # Ctrl-C in a terminal goes to the engine alone, which then stops things in order.
+        start_new_session=True,
+    )
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -176,24 +192,25 @@ def output(
     timeout_s: float = 60.0,
 ) -> str:
     """Return what a short command prints; raises CommandError, also where it cannot be run."""
-    try:
-        done = subprocess.run(
-            argv,
-            env=environment(env),
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except OSError as error:
-        raise CommandError(f"{argv[0]} cannot be run: {error.strerror}", "") from None
-    except subprocess.TimeoutExpired:
-        raise CommandError(f"{argv[0]} did not end within {timeout_s:.0f} s", "") from None
-    if done.returncode != status:
-        raise CommandError(f"{argv[0]} exited with status {done.returncode}", done.stderr.strip())
-    return done.stdout
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        warden = _warden(["--grace=1", "--", *argv], out, errors, env, cwd)
+        command = Process(name=argv[0], warden=warden, log=Path(os.devnull), grace_s=1.0)
+        with running(command):
+            try:
+                found = command.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                raise CommandError(f"{argv[0]} did not end within {timeout_s:.0f} s", "") from None
+        if found == status:
+            return _text(out)
+        said = _text(errors).strip()
+    if found == CANNOT_START:
+        raise CommandError(said, "")
+    raise CommandError(str(command.ended()), said)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def tail(path: Path, lines: int = 20) -> str:

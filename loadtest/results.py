@@ -48,7 +48,7 @@ def create(parent: Path, run: Run) -> Path:
     """Make a folder for a run below `parent` and return it."""
     stem = f"{datetime.fromisoformat(run.created_at):%Y-%m-%dT%H-%M-%S}-{run.plan.matrix}"
     folder = parent / stem
-    with _writing(parent):
+    with writing(parent):
         for number in range(2, 1000):
             try:
                 folder.mkdir(parents=True)
@@ -67,7 +67,7 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         """Open the outcomes of a folder, dropping a last line that was torn when a run ended."""
         self._path = folder / OUTCOMES
-        with _writing(self._path):
+        with writing(self._path):
             self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  closed by close()
             if self._path.is_file():
                 data = self._path.read_bytes()
@@ -75,8 +75,11 @@ class Writer:
 
     def append(self, record: Outcome | Begun | Segment) -> None:
         """Append one record; raises UserError where the disk does not take it."""
-        with _writing(self._path):
-            self._file.write(msgspec.json.encode(record) + b"\n")
+        line = msgspec.json.encode(record) + b"\n"
+        with writing(self._path):
+            # A disk that is nearly full takes a part of it without an error; the rest gives one.
+            while line:
+                line = line[self._file.write(line) :]
 
     def close(self) -> None:
         """Close the file."""
@@ -113,19 +116,17 @@ def read(folder: Path) -> Stored:
 def _records(data: bytes) -> tuple[list[Outcome | Begun | Segment], list[str]]:
     records: list[Outcome | Begun | Segment] = []
     notes: list[str] = []
-    lines = data.split(b"\n")
+    again = "`loadtest run --resume` measures its cell again"
+    # Without its newline even a last line that can be read is torn: the next Writer removes it.
+    *lines, torn = data.split(b"\n")
     for number, line in enumerate(lines, 1):
-        if not line:
-            continue
         try:
             records.append(msgspec.json.decode(line, type=Outcome | Begun | Segment))
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            torn = number == len(lines)
-            notes.append(
-                f"{OUTCOMES}, line {number}: "
-                + ("torn when the run ended, dropped" if torn else "damaged, dropped")
-                + "; `loadtest run --resume` measures its cell again"
-            )
+            notes.append(f"{OUTCOMES}, line {number}: damaged, dropped; {again}")
+    if torn:
+        line_number = len(lines) + 1
+        notes.append(f"{OUTCOMES}, line {line_number}: torn when the run ended, dropped; {again}")
     return records, notes
 
 
@@ -159,14 +160,17 @@ def check_writable(parent: Path) -> Iterator[str]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         probe = parent / f".probe-{os.getpid()}"
-        probe.write_bytes(b"x")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"x")
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         yield f"{parent}: cannot be written: {error.strerror}; name another folder with --out"
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turn what a disk refuses during the block into one line for the user."""
     try:
         yield
     except OSError as error:

@@ -43,9 +43,9 @@ def _explain(path: Path, kind: type[msgspec.Struct], message: str) -> str:
 
 
 def _fields_at(kind: type[msgspec.Struct], at: str) -> tuple[str, ...]:
-    """Return the field names of the record that stands at a path such as `load` or `loads[...]`."""
+    """Return the field names of the record that stands at a path such as `shape` or `loads[0]`."""
     info: object = msgspec.inspect.type_info(kind)
-    for name in at.replace("[...]", "").split("."):
+    for name in re.sub(r"\[.*?\]", "", at).split("."):
         assert isinstance(info, msgspec.inspect.StructType)
         info = next(field.type for field in info.fields if field.encode_name == name)
         while isinstance(

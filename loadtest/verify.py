@@ -43,7 +43,8 @@ def verify(
         except _ContractError as error:
             broken.append(str(error))
         except (OSError, http.client.HTTPException) as error:
-            broken.append(f"no answer: {error or type(error).__name__}")
+            said = " ".join(str(error).split())
+            broken.append(f"no answer: {said or type(error).__name__}")
         finally:
             connection.close()
 

@@ -27,6 +27,7 @@ from pathlib import Path
 
 POLL_S = 0.02
 KILL_WAIT_S = 5.0
+ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,19 +36,22 @@ def main(arguments: Sequence[str]) -> int:
     _adopt_orphans()
     woken = _wake_on_signals()
     children: list[subprocess.Popen[bytes]] = []
+    first: subprocess.Popen[bytes] | None = None
     try:
         for _ in range(options.times):
             children.append(_spawn(options, children[0].pid if children else 0))
-        _wait(children, woken)
+        first = _wait(children, woken)
     except OSError as error:
         sys.stderr.write(f"cannot start {options.argv[0]}: {error.strerror}\n")
         return 127
     finally:
+        _ignore_endings()
         if children:
             _stop(children, signal.Signals[f"SIG{options.signal}"], options.grace)
         for folder in options.remove:
             shutil.rmtree(folder, ignore_errors=True)
-    ended = next((child.returncode for child in children if child.returncode), 0)
+    # Of many, the one that ended by itself: the others were stopped because of it.
+    ended = (first or children[0]).returncode
     return 128 - ended if ended < 0 else ended
 
 
@@ -79,12 +83,19 @@ def _wake_on_signals() -> int:
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for name in ENDINGS:
         signal.signal(name, _raise_exit)
     return woken
 
 
+def _ignore_endings() -> None:
+    """Let nothing interrupt the end: told twice, it would leave the command behind."""
+    for name in ENDINGS:
+        signal.signal(name, signal.SIG_IGN)
+
+
 def _raise_exit(number: int, frame: object) -> None:
+    _ignore_endings()
     raise SystemExit(128 + number)
 
 
@@ -100,13 +111,18 @@ def _spawn(options: argparse.Namespace, group: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _wait(children: Sequence[subprocess.Popen[bytes]], woken: int) -> None:
-    """Return when a child has ended or the leash is closed."""
+def _wait(
+    children: Sequence[subprocess.Popen[bytes]], woken: int
+) -> subprocess.Popen[bytes] | None:
+    """Return the first child that has ended, None when the leash is closed before."""
     leash = sys.stdin.fileno()
-    while all(child.poll() is None for child in children):
+    while True:
+        for child in children:
+            if child.poll() is not None:
+                return child
         readable, _, _ = select.select([leash, woken], [], [])
         if leash in readable and not os.read(leash, 1):
-            return
+            return None
         if woken in readable:
             os.read(woken, 4096)
 

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from census import Census
 
-from loadtest.model import Shape
+from loadtest.model import Endpoint, Shape
 from loadtest.project import Project
 from loadtest.services import Services
 from loadtest.services import services as start_services
@@ -29,6 +29,12 @@ hypothesis.settings.load_profile("tests")
 def project() -> Project:
     """Give this repository as the project under test."""
     return Project(ROOT, sys.executable)
+
+
+@pytest.fixture(scope="session")
+def declared(project: Project) -> dict[str, Endpoint]:
+    """Give the app's endpoints by id."""
+    return {one.id: one for one in project.endpoints()}
 
 
 @pytest.fixture

@@ -201,6 +201,7 @@ def test_a_warden_told_to_end_ends_its_command_first(census: Census, tmp_path: P
     with started(bad("ignores_term"), tmp_path / "log") as running:
         running.warden.terminate()
         # And a second time, in the middle of the grace: an impatient person does that.
+        until(lambda: "no" in running.tail(), "the refusal of its command")
         running.warden.send_signal(signal.SIGINT)
         running.warden.wait(20)
         assert census.names() == []
@@ -247,8 +248,21 @@ def test_output(tmp_path: Path) -> None:
     assert caught.value.tail == "oh dear"
     with pytest.raises(CommandError, match="did not end within 0 s"):
         output("import time; time.sleep(60)", timeout_s=0.2)
-    with pytest.raises(CommandError, match="cannot be run: No such file"):
+    with pytest.raises(CommandError, match=r"cannot start \./nowhere: No such file"):
         process.output(["./nowhere"], env={}, cwd=tmp_path)
+
+
+def test_the_engine_killed_no_short_command_is_left(census: Census, tmp_path: Path) -> None:
+    """A management command without its database would wait for long."""
+    code = "from loadtest import process; from pathlib import Path; import sys\n"
+    code += "process.output(sys.argv[1:], env={}, cwd=Path())"
+    argv = bad("never_listens")
+    with subprocess.Popen([sys.executable, "-c", code, *argv], cwd=BAD.parent.parent) as engine:
+        # The command itself: engine and warden name it as well, behind their own.
+        until(lambda: any(one.split()[2] == argv[1] for one in census.names()), "its start")
+        engine.kill()
+    census.empty()
+    assert census.leftovers() == []
 
 
 def test_the_tail_of_a_log(tmp_path: Path) -> None:

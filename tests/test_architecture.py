@@ -1,0 +1,145 @@
+"""Imports run downwards only, the engine knows nothing of the app, and files stay small."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ENGINE = Path(__file__).resolve().parent.parent / "loadtest"
+MODULES = {
+    ".".join(path.relative_to(ENGINE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(ENGINE.rglob("*.py"))
+    if path != ENGINE / "__init__.py"
+}
+
+LAYERS = (
+    # The data model.
+    {"model"},
+    {"errors"},
+    # Pure parts, and edges: what touches the system or a file.
+    {"histogram", "process", "results", "sampler", "toml", "verify", "warden"},
+    {"figures", "machine", "matrix", "project", "server", "loadgen", "loadgen.wrk"},
+    {"services", "summary", "report.format"},
+    {"doctor", "report.table"},
+    {"bench", "report", "report.csv", "report.json", "report.markdown", "report.terminal"},
+    # The only loop, and its stand-in for a machine.
+    {"runner", "fakes"},
+    # The command line.
+    {"prepare", "progress", "options"},
+    {"cli"},
+    {"__main__"},
+)
+"""A module may import what stands above its line in this table, beside nothing of its own line."""
+
+ALLOWED = {
+    # An adapter imports the data model and nothing beside it; a renderer its tables as well.
+    "loadgen.": {"model"},
+    "report": {"model", "figures", "summary", "report.format", "report.table"},
+    # The halves meet in the results folder alone.
+    "summary": {"model", "figures"},
+    "figures": {"model", "histogram"},
+    "runner": {"model", "errors", "matrix", "bench"},
+}
+APP = {"django", "myapp", "myproject"}
+LINES = 400
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full name of every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module is not None
+            for alias in node.names:
+                # A name may be a module: `from loadtest import matrix`.
+                name = f"{node.module}.{alias.name}"
+                yield name if name.removeprefix("loadtest.") in MODULES else node.module
+
+
+def own(path: Path) -> set[str]:
+    names = {name.removeprefix("loadtest.") for name in imports(path)}
+    return names & MODULES.keys()
+
+
+LAYER = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+
+
+def test_every_module_has_its_layer() -> None:
+    assert LAYER.keys() == MODULES.keys()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_run_downwards(name: str) -> None:
+    for other in own(MODULES[name]):
+        assert LAYER[other] < LAYER[name], f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_what_its_kind_may(name: str) -> None:
+    for prefix, allowed in ALLOWED.items():
+        if name == prefix or name.startswith(prefix if prefix.endswith(".") else f"{prefix}."):
+            assert own(MODULES[name]) <= allowed
+
+
+def test_there_is_no_cycle() -> None:
+    try:
+        TopologicalSorter({name: own(path) for name, path in MODULES.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_engine_never_imports_the_app(name: str) -> None:
+    assert not {one.partition(".")[0] for one in imports(MODULES[name])} & APP
+
+
+def test_the_warden_needs_the_standard_library_alone() -> None:
+    """It starts with every process, in isolation and in milliseconds."""
+    import sys
+
+    roots = {name.partition(".")[0] for name in imports(MODULES["warden"])}
+    assert roots <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_file_has_one_idea(name: str) -> None:
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) < LINES
+
+
+def public(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Yield the public functions and classes of a file, and the methods of those classes."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if node.name.startswith("_"):
+                continue
+            yield node
+            for inner in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield inner
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_public_is_explained(name: str) -> None:
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree) or name == "__main__"
+    for node in public(MODULES[name]):
+        said = ast.get_docstring(node)
+        assert said, f"{name}.{node.name}"
+        assert said.partition("\n\n")[0].rstrip().endswith((".", "?")), f"{name}.{node.name}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_processes_are_spawned_in_one_place(name: str) -> None:
+    spawners = {"subprocess.Popen", "subprocess.run", "subprocess.check_output", "os.system"}
+    found = {
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    }
+    assert name in ("process", "warden") or not found & spawners

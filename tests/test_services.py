@@ -1,0 +1,142 @@
+"""PostgreSQL, Valkey and the upstream, as real processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import psutil
+import psycopg
+import pytest
+from census import Census, until
+
+from loadtest.model import Shape
+from loadtest.process import CommandError
+from loadtest.project import Project
+from loadtest.services import Services
+from loadtest.services import services as start_services
+
+pytestmark = pytest.mark.usefixtures("no_addresses")
+
+
+def rows(services: Services) -> int:
+    with psycopg.connect(services.env["DATABASE_URL"]) as connection:
+        found = connection.execute("SELECT count(*) FROM myapp_row").fetchone()
+        assert found is not None
+        return int(found[0])
+
+
+def valkey(services: Services, *words: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(services.env["REDIS_URL"].removeprefix("unix://"))
+        connection.sendall(" ".join(words).encode() + b"\r\n")
+        return connection.recv(4096)
+
+
+def test_they_are_up_and_seeded(services: Services) -> None:
+    assert rows(services) == 30
+    assert valkey(services, "DBSIZE") == b":1\r\n"
+    with urlopen(f"{services.env['UPSTREAM_URL']}/posts", timeout=10) as answer:
+        assert answer.status == 200
+    assert set(services.processes) == {"postgres", "valkey", "upstream"}
+    assert services.repair() is None
+
+
+def test_they_listen_where_nobody_else_does(services: Services) -> None:
+    """Two runs, or a run beside a system's own PostgreSQL, do not meet."""
+    for name in ("postgres", "valkey"):
+        for one in services.processes[name].tree():
+            listening = [c for c in one.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+            assert not listening, (name, listening)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+def test_root_steps_down_for_postgres(services: Services) -> None:
+    assert {one.username() for one in services.processes["postgres"].tree()} == {"nobody"}
+
+
+def test_seeding_again_changes_nothing(services: Services, project: Project) -> None:
+    project.manage("seed", env=services.env)
+    assert rows(services) == 30
+
+
+@pytest.fixture
+def own(project: Project, tmp_path: Path, census: Census) -> Iterator[Services]:
+    """Give services that a test may kill."""
+    with start_services(project, tmp_path, Shape()) as running:
+        yield running
+
+
+def test_killed_they_are_repaired_and_stopped_they_are_gone(own: Services, census: Census) -> None:
+    old = dict(own.env)
+    for name in ("postgres", "upstream"):
+        own.processes[name].tree()[0].kill()
+        until(own.processes[name].ended, f"the end of {name}")
+    kept = own.processes["valkey"]
+
+    died = own.repair()
+    assert died is not None
+    assert died.stage == "services"
+    assert died.reason == "PostgreSQL was ended by SIGKILL, the upstream was ended by SIGKILL"
+    assert "ready to accept connections" in (died.detail or "")
+    assert own.processes["valkey"] is kept
+    assert own.env["DATABASE_URL"] != old["DATABASE_URL"]
+    assert own.env["REDIS_URL"] == old["REDIS_URL"]
+    assert rows(own) == 30
+    assert own.repair() is None
+
+    assert len(census.leftovers()) == 2  # one folder each; the dead one's is gone
+    own.stop()
+    assert census.names() == []
+    assert census.leftovers() == []
+
+
+def test_addresses_that_are_given_are_used(
+    services: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in services.env.items():
+        monkeypatch.setenv(name, value)
+    with start_services(project, tmp_path, Shape()) as others:
+        assert others.processes == {}
+        assert others.env == services.env
+        assert others.repair() is None
+    assert rows(services) == 30  # and they were not stopped
+
+
+def test_an_address_where_nobody_is(
+    services: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in services.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    with (
+        pytest.raises(CommandError, match="exited with status 1") as caught,
+        start_services(project, tmp_path, Shape()),
+    ):
+        pass
+    assert "127.0.0.1:9" in caught.value.tail
+
+
+def test_one_that_does_not_come_up_leaves_nothing(
+    project: Project, tmp_path: Path, census: Census, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nonsense = tmp_path / "postgres" / "bin"
+    nonsense.mkdir(parents=True)
+    for name in ("postgres", "initdb"):
+        (nonsense / name).write_text("#!/bin/sh\necho out of memory >&2\nexit 7\n")
+        (nonsense / name).chmod(0o755)
+    monkeypatch.setattr("loadtest.services.postgres_binaries", lambda: nonsense)
+    with (
+        pytest.raises(CommandError, match="initdb exited with status 7") as caught,
+        start_services(project, tmp_path, Shape()),
+    ):
+        pass
+    assert caught.value.tail.endswith("out of memory")
+    assert census.names() == []
+    assert census.leftovers() == []
+    assert Path(tempfile.gettempdir()) == census.folder

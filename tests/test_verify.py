@@ -1,0 +1,213 @@
+"""Whole answers against their contract, from a server with faults on request."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import brotli
+import pytest
+from builders import endpoint
+
+from loadtest.errors import CellError
+from loadtest.model import Endpoint
+from loadtest.verify import verify
+
+BODY = b'[{"name":"name","value":1}]'
+COMPRESSED = brotli.compress(BODY)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    connections = itertools.count()
+    inside = 0
+    lock = threading.Lock()
+
+    def setup(self) -> None:
+        super().setup()
+        next(Handler.connections)
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+    def answer(self, body: bytes = BODY, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
+        headers = {"Content_Type": "application/json; charset=utf-8"} | headers
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        getattr(self, self.path.strip("/"))()
+
+    def healthy(self) -> None:
+        self.answer()
+
+    def closes_politely(self) -> None:
+        self.answer(Connection="close")
+
+    def compressed(self) -> None:
+        self.answer(COMPRESSED, Content_Encoding="br")
+
+    def error(self) -> None:
+        self.answer(b"<h1>Server Error (500)</h1>", 500)
+
+    def html(self) -> None:
+        self.answer(Content_Type="text/html")
+
+    def encoding_forgotten(self) -> None:
+        self.answer(COMPRESSED)
+
+    def encoding_claimed(self) -> None:
+        self.answer(Content_Encoding="br")
+
+    def other_body(self) -> None:
+        self.answer(BODY.replace(b"1", b"2"))
+
+    def short_body(self) -> None:
+        self.answer(BODY[:-1])
+
+    def empty(self) -> None:
+        self.answer(b"")
+
+    def waits(self) -> None:
+        time.sleep(0.2)
+        self.answer()
+
+    def hangs_up(self) -> None:
+        self.close_connection = True
+
+    def hangs_up_half_way(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(BODY)
+        self.close_connection = True
+
+    def no_http(self) -> None:
+        self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        self.close_connection = True
+
+    def alone_only(self) -> None:
+        """Answer one at a time; whoever comes meanwhile gets an error, as async under gevent."""
+        with Handler.lock:
+            Handler.inside += 1
+            alone = Handler.inside == 1
+        time.sleep(0.05)
+        self.answer(status=200 if alone else 500)
+        with Handler.lock:
+            Handler.inside -= 1
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+Ask = Callable[..., int]
+
+
+@pytest.fixture
+def ask(port: int) -> Ask:
+    def ask(fault: str, *, concurrency: int = 1, seconds: float = 0.0, **contract: Any) -> int:
+        return verify(
+            "127.0.0.1",
+            port,
+            declared(fault, **contract),
+            concurrency=concurrency,
+            seconds=seconds,
+            stage="verify",
+        )
+
+    return ask
+
+
+def declared(fault: str, **contract: Any) -> Endpoint:
+    fields = {"body_bytes": len(BODY), "body_sha256": hashlib.sha256(BODY).hexdigest()}
+    return endpoint("it", path=f"/{fault}", **fields | contract)
+
+
+@pytest.mark.parametrize("style", ["healthy", "closes_politely"])
+def test_a_healthy_endpoint(ask: Ask, style: str) -> None:
+    assert ask(style) == 1
+    assert ask(style, concurrency=4) == 4
+    assert ask(style, concurrency=2, seconds=0.2) >= 2
+
+
+def test_a_connection_is_kept(ask: Ask) -> None:
+    before = next(Handler.connections)
+    answers = ask("healthy", seconds=0.2)
+    assert next(Handler.connections) - before - 1 == 1
+    assert answers >= 1
+
+
+def test_a_body_is_compared_without_its_encoding(ask: Ask) -> None:
+    assert ask("compressed", content_encoding="br") == 1
+
+
+def test_a_delay_that_is_kept(ask: Ask) -> None:
+    assert ask("waits", delay_s=0.2) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "contract", "expected"),
+    [
+        ("error", {}, "status 500 instead of 200: <h1>Server Error (500)</h1>"),
+        ("healthy", {"status": 404}, "status 200 instead of 404: "),
+        ("html", {}, "content type text/html instead of application/json"),
+        ("encoding_forgotten", {"content_encoding": "br"}, "content encoding None instead of br"),
+        ("compressed", {}, "content encoding br instead of None"),
+        ("encoding_claimed", {"content_encoding": "br"}, "the body is not Brotli"),
+        ("other_body", {}, 'another body of the same length: [{"name":"name","value":2}]'),
+        ("short_body", {}, f"body of {len(BODY) - 1} bytes instead of {len(BODY)}: "),
+        ("empty", {}, f"body of 0 bytes instead of {len(BODY)}: empty body"),
+        ("healthy", {"delay_s": 5.0}, "declared to wait 5 s"),
+        ("hangs_up", {}, "no answer: "),
+        ("hangs_up_half_way", {}, "no answer: IncompleteRead"),
+        ("no_http", {}, "no answer: "),
+    ],
+)
+def test_a_broken_contract(ask: Ask, fault: str, contract: dict[str, Any], expected: str) -> None:
+    with pytest.raises(CellError) as caught:
+        ask(fault, **contract)
+    assert caught.value.stage == "verify"
+    assert caught.value.reason.startswith(f"/{fault}: ")
+    assert expected in caught.value.reason
+    assert "\n" not in caught.value.reason
+    assert "at once" not in caught.value.reason
+
+
+def test_what_fails_under_concurrency_alone(ask: Ask) -> None:
+    assert ask("alone_only") == 1
+    with pytest.raises(CellError, match=r"status 500 instead of 200: .* \(4 requests at once\)"):
+        ask("alone_only", concurrency=4)
+
+
+def test_nobody_there(ask: Ask) -> None:
+    with pytest.raises(CellError, match=r"no answer: .*refused"):
+        verify(
+            "127.0.0.1", 9, declared("healthy"), concurrency=2, seconds=60.0, stage="verify-after"
+        )
+
+
+def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
+    monkeypatch.setattr("loadtest.verify.PATIENCE_S", 0.05)
+    with pytest.raises(CellError, match="no answer: timed out"):
+        ask("waits")
