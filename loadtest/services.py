@@ -43,6 +43,8 @@ class Services:
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
+    _down: str | None = None
+    """Why the last try to start something again failed."""
 
     def start(self) -> None:
         """Start what the environment does not point at, then migrate and seed."""
@@ -69,16 +71,18 @@ class Services:
         Servers that were told of the dead one must be launched anew.
         """
         dead = {name: one for name, one in self.processes.items() if one.ended()}
-        if not dead:
+        if not dead and self._down is None:
             return None
-        reason = ", ".join(str(one.ended()) for one in dead.values())
+        reason = ", ".join(str(one.ended()) for one in dead.values()) or str(self._down)
         detail = "\n".join(one.tail() for one in dead.values())
         for name in dead:
             del self.processes[name]
         try:
             self.start()
+            self._down = None
         except LoadtestError as error:
-            reason += f"; starting it again failed: {error}"
+            self._down = f"starting services again failed: {error}"
+            reason += f"; {self._down}" if dead else ""
         return CellError("services", reason, detail)
 
     def _own(self, name: str, running: Process) -> Process:
