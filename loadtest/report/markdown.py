@@ -71,6 +71,7 @@ def render(report: Report) -> str:
         fence=fence,
         link=lambda number, path: Markdown(f"[round {number}]({quote(path)})"),
         headings=HEADINGS,
+        waiting=any(ranking.endpoint.contract.delay_s for ranking in summary.rankings),
         argv=lambda server: fence(
             shlex.join(report.run.argv.get(server.name, server.argv)), "bash"
         ),

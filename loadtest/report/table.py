@@ -158,7 +158,7 @@ def overview(rankings: Sequence[Ranking]) -> Table[str]:
 def leaders(summary: Summary) -> Table[Ranking]:
     """Return the first two servers of each endpoint, and how many of all have a number.
 
-    `792 of 1,000` is a goodput and its ceiling; 100 terminal columns have room for it once.
+    `475 of 500` is a goodput and its ceiling; 100 terminal columns have room for it once.
     """
 
     def nth(n: int, column: Column[Row], title: str | None = None) -> Column[Ranking]:
