@@ -65,8 +65,8 @@ def endpoint(name: str, style: Style, title: str, kind: str, delay_s: float = 0.
 
 
 ENDPOINTS = (
-    endpoint("json", "sync", "JSON performance", "CPU"),
-    endpoint("json", "async", "JSON performance", "CPU"),
+    endpoint("json", "sync", "JSON performance", "cpu"),
+    endpoint("json", "async", "JSON performance", "cpu"),
     endpoint("gateway_1s", "sync", "Simulate a request", "waiting", 1.0),
     endpoint("blocking", "async", "Simulate a request", "waiting"),
 )
