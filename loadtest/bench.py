@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-import psutil
-
-from loadtest import process, results, sampler, server
+from loadtest import counters, sampler, server
+from loadtest.counters import Counts
 from loadtest.errors import CellError
-from loadtest.loadgen import wrk
-from loadtest.model import Cell, Endpoint, Loaded, Record, Server, Shape, Stage, Usage
+from loadtest.generator import Generator, Printed
+from loadtest.model import Cell, Contract, During, Endpoint, Placement, Server, Shape, Stage
+from loadtest.sampler import Holding, Sampled
 from loadtest.services import Services
-from loadtest.verify import verify
+from loadtest.verify import Checked, Watch, verify
 
 
-class Measurement(Record, frozen=True, kw_only=True):
-    """What one load gave: the counts, where the evidence is, and what it took."""
+@dataclass(frozen=True)
+class Measurement:
+    """What one load gave, what it took, and what a second client saw meanwhile."""
 
-    loaded: Loaded
-    raw: str
-    histogram: str
-    usage: dict[str, Usage]
+    printed: Printed
+    sampled: Sampled
+    during: During
 
 
 class Running(Protocol):
@@ -35,11 +32,16 @@ class Running(Protocol):
     def launch_s(self) -> float:
         """How long it took until it answered."""
 
-    def verify(self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage) -> int:
-        """Compare answers with the contract and return how many; raises CellError."""
+    def verify(
+        self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
+    ) -> Checked:
+        """Compare answers with the contract; raises CellError for the first that is not right."""
 
     def load(self, cell: Cell, name: str) -> Measurement:
         """Load one cell, its files named after `name`; raises CellError."""
+
+    def holding(self) -> Holding:
+        """Return what its processes hold now."""
 
     def ended(self) -> str | None:
         """Return in words how it ended by itself, None while it runs."""
@@ -57,6 +59,12 @@ class Bench(Protocol):
     def repair(self) -> CellError | None:
         """Start services that have died again; return what died, None if all is well."""
 
+    def counts(self, contract: Contract) -> Counts:
+        """Return what the services that an endpoint needs have counted."""
+
+    def database_connections(self) -> int | None:
+        """Return how many sessions are open in the database."""
+
     def launch(self, profile: Server, name: str) -> Running:
         """Start a server and return it once it has answered; raises CellError."""
 
@@ -68,14 +76,17 @@ class LocalServer:
     instance: server.Instance
     services: Services
     folder: Path
+    placement: Placement | None = None
 
     @property
     def launch_s(self) -> float:
         """How long it took until it answered."""
         return self.instance.launch_s
 
-    def verify(self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage) -> int:
-        """Compare answers with the contract and return how many; raises CellError."""
+    def verify(
+        self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
+    ) -> Checked:
+        """Compare answers with the contract; raises CellError for the first that is not right."""
         return verify(
             server.HOST,
             self.instance.port,
@@ -86,46 +97,28 @@ class LocalServer:
         )
 
     def load(self, cell: Cell, name: str) -> Measurement:
-        """Load one cell with wrk; raises CellError where it measured nothing."""
-        raw = self.folder / "raw" / f"{name}.txt"
-        errors = self.folder / "raw" / f"{name}.err"
-        for stale in (raw, errors):  # of a run that was interrupted in the middle of this cell
-            stale.unlink(missing_ok=True)
-        url = f"http://{server.HOST}:{self.instance.port}{cell.endpoint.path}"
-        generator = process.start(
-            "wrk",
-            wrk.argv(cell.load, url, cell.endpoint.contract.delay_s),
-            log=raw,
-            errors=errors,
-            grace_s=1.0,
-        )
-        groups: dict[str, Callable[[], list[psutil.Process]]] = {
+        """Load one cell; raises CellError where nothing was measured."""
+        endpoint, port = cell.endpoint, self.instance.port
+        delay_s = endpoint.contract.delay_s
+        url = f"http://{server.HOST}:{port}{endpoint.path}"
+        generator = Generator(cell.load, url, delay_s, self.folder, name, self.placement)
+        groups = {
             "server": self.instance.process.tree,
-            "generator": generator.tree,
+            "generator": generator.process.tree,
             **{name: one.tree for name, one in self.services.processes.items()},
         }
-        # wrk keeps to its duration; one that does not is not waited for.
-        limit_s = cell.load.duration_s + cell.endpoint.contract.delay_s + 15.0
+        watch = Watch(server.HOST, port, endpoint, cell.load.duration_s + delay_s)
         try:
-            with process.running(generator), sampler.sampling(groups, "server") as usage:
-                status = generator.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            raise CellError("load", f"wrk did not end within {limit_s:.0f} s") from None
-        try:
-            loaded, histogram = wrk.parse(raw.read_text(), errors.read_text())
-        except ValueError as error:
-            said = process.tail(errors, 3) or process.tail(raw, 3)
-            raise CellError("load", f"wrk ended with status {status}: {error}", said) from None
-        errors.unlink()
-        path = self.folder / "raw" / f"{name}.json"
-        with results.writing(path):
-            path.write_bytes(msgspec.json.encode(histogram))
-        return Measurement(
-            loaded=loaded,
-            raw=str(raw.relative_to(self.folder)),
-            histogram=str(path.relative_to(self.folder)),
-            usage=usage,
-        )
+            with sampler.sampling(groups, pss_of="server", ends="generator") as sampled:
+                printed = generator.finish()
+        finally:
+            generator.process.stop()
+            during = watch.stop()
+        return Measurement(printed=printed, sampled=sampled, during=during)
+
+    def holding(self) -> Holding:
+        """Return what its processes hold now."""
+        return sampler.holding(self.instance.process.tree())
 
     def ended(self) -> str | None:
         """Return in words how it ended by itself, None while it runs."""
@@ -147,10 +140,19 @@ class LocalBench:
     services: Services
     shape: Shape
     folder: Path
+    placement: Placement | None = None
 
     def repair(self) -> CellError | None:
         """Start services that have died again; return what died, None if all is well."""
         return self.services.repair()
+
+    def counts(self, contract: Contract) -> Counts:
+        """Return what the services that an endpoint needs have counted."""
+        return counters.read(self.services.env, contract)
+
+    def database_connections(self) -> int | None:
+        """Return how many sessions are open in the database."""
+        return counters.database_connections(self.services.env)
 
     def launch(self, profile: Server, name: str) -> LocalServer:
         """Start a server and return it once it has answered; raises CellError."""
@@ -162,5 +164,6 @@ class LocalBench:
             project=project.folder,
             env=project.env | self.services.env,
             log=self.folder / "logs" / f"{name}.log",
+            cpus=self.placement.server if self.placement else (),
         )
-        return LocalServer(instance, self.services, self.folder)
+        return LocalServer(instance, self.services, self.folder, self.placement)

@@ -17,8 +17,23 @@ from typing import Literal
 import msgspec
 
 from loadtest.bench import Measurement
+from loadtest.counters import Counts
 from loadtest.errors import CellError
-from loadtest.model import Cell, Endpoint, Histogram, Loaded, Server, Stage, Usage
+from loadtest.generator import Printed
+from loadtest.model import (
+    Cell,
+    Contract,
+    During,
+    Endpoint,
+    Histogram,
+    Host,
+    Loaded,
+    Server,
+    Stage,
+    Usage,
+)
+from loadtest.sampler import Holding, Sampled
+from loadtest.verify import Checked
 
 Fault = Literal[
     "launch",  # the server exits before it answers
@@ -34,6 +49,9 @@ Fault = Literal[
 
 LAUNCH_S = 0.5
 WARMUP_ANSWERS = 8
+DURING_ANSWERS = 4
+HEAD_BYTES = 150
+"""Of each answer, before its body."""
 
 
 @dataclass
@@ -59,6 +77,14 @@ class FakeBench:
         self.events.append(f"repair {died}")
         return CellError("services", f"{died} was ended by SIGKILL", "the end of its log")
 
+    def counts(self, contract: Contract) -> Counts:
+        """Return nothing: no service is there to count."""
+        return Counts()
+
+    def database_connections(self) -> int | None:
+        """Return nothing, likewise."""
+        return None
+
     def launch(self, profile: Server, name: str) -> FakeServer:
         """Return a server that is up; raises CellError where it is to fail."""
         self.events.append(f"launch {profile.name}")
@@ -82,7 +108,9 @@ class FakeServer:
     launch_s: float = LAUNCH_S
     running: bool = True
 
-    def verify(self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage) -> int:
+    def verify(
+        self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
+    ) -> Checked:
         """Return how many answers were right; raises CellError where one is to be wrong."""
         assert self.running or self.ended(), "asked after it was stopped"
         name = f"{self.profile.name}.{endpoint.id}.r{self.round}"
@@ -94,7 +122,8 @@ class FakeServer:
             raise CellError(stage, f"{endpoint.path}: status 500 instead of 200: oh dear")
         if fault == "service" and stage == "verify-after":
             raise CellError(stage, f"{endpoint.path}: status 500 instead of 200: no database")
-        return max(concurrency, WARMUP_ANSWERS)
+        answers = max(concurrency, WARMUP_ANSWERS)
+        return Checked(answers=answers, wire_bytes=_wire_bytes(endpoint))
 
     def load(self, cell: Cell, name: str) -> Measurement:
         """Return counts that agree with each other and with Little's law."""
@@ -125,7 +154,7 @@ class FakeServer:
             generator="fake",
             duration_us=int(cell.load.duration_s * 1e6),
             answers=answers,
-            received_bytes=answers * cell.endpoint.contract.body_bytes,
+            received_bytes=answers * _wire_bytes(cell.endpoint),
             connect_errors=0,
             read_errors=0,
             write_errors=0,
@@ -139,7 +168,24 @@ class FakeServer:
             processes=3,
             threads=9,
         )
-        return Measurement(loaded=loaded, raw=raw, histogram=path, usage={"server": usage})
+        window_s = cell.load.duration_s
+        host = Host(
+            window_s=window_s,
+            processors=2,
+            busy_cpu_s=window_s * 1.5,
+            other_cpu_s=0.0,
+            steal_cpu_s=0.0,
+            throttled_s=None,
+        )
+        return Measurement(
+            printed=Printed(loaded=loaded, raw=raw, histogram=path),
+            sampled=Sampled(usage={"server": usage}, host=host),
+            during=During(checked=DURING_ANSWERS, broken=None),
+        )
+
+    def holding(self) -> Holding:
+        """Return the same at all times: it leaks nothing."""
+        return Holding(rss_bytes=100_000_000, processes=3, threads=9, connections=5)
 
     def ended(self) -> str | None:
         """Return how it ended by itself, None while it runs."""
@@ -152,6 +198,10 @@ class FakeServer:
     def stop(self) -> None:
         """Note that it was stopped."""
         self.bench.events.append(f"stop {self.profile.name}")
+
+
+def _wire_bytes(endpoint: Endpoint) -> int:
+    return HEAD_BYTES + (endpoint.contract.body_bytes or 0)
 
 
 def measured(events: Sequence[str]) -> list[str]:

@@ -27,6 +27,7 @@ def describe(versions: Mapping[str, str | None]) -> Machine:
         python=versions.get("python") or platform.python_version(),
         versions={name: version for name, version in versions.items() if version is not None},
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        governor=_governor(),
     )
 
 
@@ -46,6 +47,13 @@ def raise_file_limit(connections: int) -> str | None:
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     return None
+
+
+def _governor() -> str | None:
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    except OSError:
+        return None
 
 
 def _processors() -> int:

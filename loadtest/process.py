@@ -109,15 +109,17 @@ def start(
     stop_signal: str = "TERM",
     grace_s: float = 2.0,
     remove: Sequence[Path] = (),
+    cpus: Sequence[int] = (),
 ) -> Process:
     """Start a command under a warden.
 
     `env` is added to an allow-list of our own; `log` gets its output and, without `errors`, its
     errors; `times` starts it that often, to one inherited socket in `fds`; `remove` names folders
-    that go when it has ended.
+    that go when it has ended; `cpus` are the processors it is kept on, all by default (Linux).
     """
     options = [f"--times={times}", f"--signal={stop_signal}", f"--grace={grace_s}"]
     options += [f"--fd={fd}" for fd in fds] + [f"--remove={folder}" for folder in remove]
+    options += [f"--cpu={cpu}" for cpu in cpus]
     options += [f"--user={user}"] if user else []
     with open(log, "ab") as out, open(errors or os.devnull, "ab") as separate:
         warden = _warden([*options, "--", *argv], out, separate if errors else out, env, cwd, fds)

@@ -16,13 +16,17 @@ from pathlib import Path
 import msgspec
 
 from loadtest.errors import UserError
-from loadtest.model import Begun, Histogram, Outcome, Record, Run, Segment
+from loadtest.model import Begun, Ceiling, Histogram, Outcome, Record, Run, Segment
 
 FORMAT = 1
 """History: 1, the first."""
 
 RUN = "run.json"
 OUTCOMES = "outcomes.jsonl"
+
+
+Fact = Outcome | Ceiling | Begun | Segment
+"""One line of the outcomes."""
 
 
 class Stored(Record, frozen=True, kw_only=True):
@@ -32,6 +36,7 @@ class Stored(Record, frozen=True, kw_only=True):
     run: Run
     outcomes: tuple[Outcome, ...]
     segments: tuple[Segment, ...]
+    ceilings: tuple[Ceiling, ...] = ()
     notes: tuple[str, ...]
     """What could not be read, a line each."""
 
@@ -73,7 +78,7 @@ class Writer:
                 data = self._path.read_bytes()
                 os.truncate(self._path, data.rfind(b"\n") + 1)
 
-    def append(self, record: Outcome | Begun | Segment) -> None:
+    def append(self, record: Fact) -> None:
         """Append one record; raises UserError where the disk does not take it."""
         line = msgspec.json.encode(record) + b"\n"
         with writing(self._path):
@@ -109,19 +114,20 @@ def read(folder: Path) -> Stored:
         run=run,
         outcomes=tuple(record for record in records if isinstance(record, Outcome)),
         segments=tuple(_segments(records)),
+        ceilings=tuple(record for record in records if isinstance(record, Ceiling)),
         notes=tuple(notes),
     )
 
 
-def _records(data: bytes) -> tuple[list[Outcome | Begun | Segment], list[str]]:
-    records: list[Outcome | Begun | Segment] = []
+def _records(data: bytes) -> tuple[list[Fact], list[str]]:
+    records: list[Fact] = []
     notes: list[str] = []
     again = "`loadtest run --resume` measures its cell again"
     # Without its newline even a last line that can be read is torn: the next Writer removes it.
     *lines, torn = data.split(b"\n")
     for number, line in enumerate(lines, 1):
         try:
-            records.append(msgspec.json.decode(line, type=Outcome | Begun | Segment))
+            records.append(msgspec.json.decode(line, type=Fact))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             notes.append(f"{OUTCOMES}, line {number}: damaged, dropped; {again}")
     if torn:
@@ -130,13 +136,14 @@ def _records(data: bytes) -> tuple[list[Outcome | Begun | Segment], list[str]]:
     return records, notes
 
 
-def _segments(records: Sequence[Outcome | Begun | Segment]) -> Iterator[Segment]:
+def _segments(records: Sequence[Fact]) -> Iterator[Segment]:
     """Yield the stretches of a run; one whose engine was killed ends with its last outcome."""
     begun_at: float | None = None
     last_at = 0.0
     for record in records:
         if isinstance(record, Outcome):
             last_at = (record.started_at or 0.0) + record.wall_s
+        if not isinstance(record, Begun | Segment):
             continue
         if isinstance(record, Begun) and begun_at is not None:
             yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))

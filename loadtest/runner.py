@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from loadtest.bench import Bench, Running
+from loadtest.counters import Counts
 from loadtest.errors import CellError
 from loadtest.matrix import Batch
-from loadtest.model import Cell, Outcome, Plan, Server, Shape, Verified
+from loadtest.model import Cell, During, Loaded, Outcome, Plan, Server, Shape, Verified, Work
+from loadtest.sampler import left
 
 Record = Callable[[Outcome], None]
 Watch = Callable[[Cell, int], None]
@@ -19,6 +21,8 @@ Watch = Callable[[Cell, int], None]
 
 CONCURRENCY = 8
 """Verified requests at once before a load: enough to meet what only fails under concurrency."""
+SETTLED_AFTER_S = 2.0
+"""After its load, what a server still holds it was not about to let go of."""
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
@@ -48,11 +52,13 @@ def _measure_batch(
             started, began = time.time(), time.monotonic()
             facts: dict[str, object] = {}
             failure: CellError | None = None
+            counted = bench.counts(cell.endpoint.contract)
             try:
                 if running is None:
                     running = bench.launch(server, f"{cell.id}.r{batch.round}")
                     facts["launch_s"] = running.launch_s
-                _measure(cell, batch.round, server, shape, running, facts)
+                settle = batch.settle and cell is batch.cells[-1]
+                _measure(cell, batch.round, server, shape, running, settle, facts)
             except CellError as error:
                 failure = error
                 if running is not None and error.detail is None:
@@ -60,7 +66,15 @@ def _measure_batch(
             died = bench.repair()
             if failure is not None and died is not None:
                 failure = CellError("services", f"{died.reason} ({failure.reason})", died.detail)
-            if running is not None and (failure is not None or died is not None):
+            if failure is None and died is None:
+                open_sessions = bench.database_connections()
+                if cell.endpoint.contract.postgres and running is not None:
+                    # PostgreSQL's sessions tell all that they did when they end.
+                    running.stop()
+                    running = None
+                after = bench.counts(cell.endpoint.contract)
+                facts["work"] = _work(facts, counted, after, open_sessions)
+            elif running is not None:
                 # It may be dead, stuck, or tied to a service that was started again.
                 running.stop()
                 running = None
@@ -93,6 +107,7 @@ def _measure(
     server: Server,
     shape: Shape,
     running: Running,
+    settle: bool,
     facts: dict[str, object],
 ) -> None:
     """Verify, load and verify again, adding to `facts` as far as it comes."""
@@ -108,32 +123,64 @@ def _measure(
             stage="verify",
         )
         facts["warmup_s"] = time.monotonic() - began
+        held = running.holding()
         measurement = running.load(cell, f"{cell.id}.r{round_}")
-        loaded = measurement.loaded
+        ended = time.monotonic()
+        loaded = measurement.printed.loaded
         facts |= {
             "load_s": loaded.duration_us / 1e6,
             "loaded": loaded,
-            "raw": measurement.raw,
-            "histogram": measurement.histogram,
-            "usage": measurement.usage,
+            "raw": measurement.printed.raw,
+            "histogram": measurement.printed.histogram,
+            "usage": measurement.sampled.usage,
+            "host": measurement.sampled.host,
+            "during": measurement.during,
         }
         if loaded.answers == 0:
             raise CellError("load", "not one request was answered")
+        after, note = None, None
         if slow and capacity < load.connections:
             # The answer to a probe would stand behind these in the queue.
             note = (
                 f"not asked: about {load.connections - capacity} requests were still queued,"
                 f" {(load.connections / capacity) * endpoint.contract.delay_s:.0f} s of work"
             )
-            facts["verified"] = Verified(before=before, after=None, after_note=note)
         else:
             after = running.verify(endpoint, concurrency=1, seconds=0.0, stage="verify-after")
-            facts["verified"] = Verified(before=before, after=after)
+        facts["verified"] = Verified(
+            before=before.answers,
+            after=after.answers if after else None,
+            after_note=note,
+            wire_bytes=before.wire_bytes,
+        )
+        if settle:
+            time.sleep(max(0.0, SETTLED_AFTER_S - (time.monotonic() - ended)))
+            facts["left"] = left(held, running.holding())
     except CellError as error:
         # A dead server explains more than what its clients saw of it.
-        if ended := running.ended():
-            raise CellError(error.stage, f"{ended} ({error.reason})", running.tail()) from error
+        if died := running.ended():
+            raise CellError(error.stage, f"{died} ({error.reason})", running.tail()) from error
         raise
+
+
+def _work(facts: dict[str, object], before: Counts, after: Counts, sessions: int | None) -> Work:
+    loaded, verified, during = facts["loaded"], facts["verified"], facts["during"]
+    assert isinstance(loaded, Loaded)
+    assert isinstance(verified, Verified)
+    assert isinstance(during, During)
+
+    def grown(name: str) -> int | None:
+        first, last = getattr(before, name), getattr(after, name)
+        return None if first is None or last is None else last - first
+
+    right = loaded.answers - loaded.status_errors
+    return Work(
+        answers=right + verified.before + (verified.after or 0) + during.checked,
+        postgres=grown("postgres"),
+        redis=grown("redis"),
+        upstream=grown("upstream"),
+        database_connections=sessions,
+    )
 
 
 def planned_s(cell: Cell, launch: bool) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from loadtest.process import Process
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
+PORTS = 1000
+"""That many are tried."""
 PROBE = "/raw"
 READY_WITHIN_S = 20.0
 OWNED_WITHIN_S = 2.0
@@ -36,11 +39,15 @@ class Instance:
     launch_s: float
 
 
-def free_port(preferred: int = FIRST_PORT) -> int:
-    """Return the first port from `preferred` on that nobody has; the range is below the system's
-    own for outgoing connections, so that the generator cannot take it in between.
+def free_port(preferred: int | None = None) -> int:
+    """Return the first port from `preferred` on that nobody has.
+
+    Ports are below the system's own for outgoing connections, so that the generator cannot take
+    one in between; and two engines that look at the same moment begin at different ones.
     """
-    beyond = min(preferred + 1000, 65_536)
+    if preferred is None:
+        preferred = FIRST_PORT + os.getpid() % PORTS
+    beyond = min(preferred + PORTS, 65_536)
     for port in range(preferred, beyond):
         with socket.socket() as probe:
             # As servers do: a port whose last connections are still in TIME_WAIT is free.
@@ -84,6 +91,7 @@ def launch(
     env: Mapping[str, str],
     log: Path,
     port: int | None = None,
+    cpus: Sequence[int] = (),
 ) -> Instance:
     """Start a server and return once it has answered; raises CellError with the end of its log."""
     started = time.monotonic()
@@ -103,9 +111,10 @@ def launch(
             times=shape.workers if server.processes == "workers" else 1,
             fds=(fd,) if fd >= 0 else (),
             grace_s=GRACE_S,
+            cpus=cpus,
         )
     try:
-        _await_answer(running, port)
+        await_answer(running, port, PROBE)
         _check_owner(running, port)
     except BaseException:
         running.stop()
@@ -130,7 +139,8 @@ def _listening(server: Server, port: int, backlog: int) -> Iterator[int]:
         yield listener.fileno()
 
 
-def _await_answer(running: Process, port: int) -> None:
+def await_answer(running: Process, port: int, path: str) -> None:
+    """Ask until the answer is 200; raises CellError where the process ends or never answers so."""
     deadline = time.monotonic() + READY_WITHIN_S
     last = "no connection"
     while time.monotonic() < deadline:
@@ -138,11 +148,11 @@ def _await_answer(running: Process, port: int) -> None:
             raise CellError("launch", f"{ended} before it answered", running.tail())
         connection = http.client.HTTPConnection(HOST, port, timeout=2)
         try:
-            connection.request("GET", PROBE, headers={"Connection": "close"})
+            connection.request("GET", path, headers={"Connection": "close"})
             status = connection.getresponse().status
             if status == 200:
                 return
-            last = f"it answers {PROBE} with status {status}"
+            last = f"it answers {path} with status {status}"
         except (OSError, http.client.HTTPException) as error:
             last = str(error) or type(error).__name__
         finally:

@@ -13,7 +13,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,7 @@ class Services:
     project: Project
     logs: Path
     shape: Shape
+    cpus: Sequence[int] = ()
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -127,6 +128,7 @@ class Services:
             stop_signal="INT",
             grace_s=10.0,
             remove=[home],
+            cpus=self.cpus,
         )
         self._own("postgres", running)
         _await(running, lambda: _connects(home / ".s.PGSQL.5432") and _accepts(log))
@@ -142,6 +144,7 @@ class Services:
             log=self.logs / "valkey.log",
             cwd=home,
             remove=[home],
+            cpus=self.cpus,
         )
         self._own("valkey", running)
         _await(running, lambda: _connects(path))
@@ -155,6 +158,7 @@ class Services:
             [self.project.python, "-m", "myproject.upstream", "--port", "0"],
             log=log,
             cwd=self.project.folder,
+            cpus=self.cpus,
         )
         self._own("upstream", running)
         _await(running, lambda: "http://" in running.tail())
@@ -162,12 +166,14 @@ class Services:
 
 
 @contextmanager
-def services(project: Project, logs: Path, shape: Shape) -> Iterator[Services]:
+def services(
+    project: Project, logs: Path, shape: Shape, cpus: Sequence[int] = ()
+) -> Iterator[Services]:
     """Give the services of a run, up and seeded, and stop them at the end.
 
     Raises CommandError with the end of the log of what did not come up.
     """
-    found = Services(project, logs, shape)
+    found = Services(project, logs, shape, cpus)
     try:
         found.start()
         yield found

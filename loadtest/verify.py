@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
+import socket
 import threading
 import time
 
 import brotli
 
 from loadtest.errors import CellError
-from loadtest.model import Contract, Endpoint, Stage
+from loadtest.model import Contract, During, Endpoint, Record, Stage
 
 PATIENCE_S = 10.0
 """How much longer than its declared delay an answer may take."""
+
+
+WATCH_EVERY_S = 0.25
+"""Beside a load: often enough to meet what a load breaks, at well below 1 % of any rate."""
+
+
+class Checked(Record, frozen=True, kw_only=True):
+    """How many whole answers were right, and the size of one as it came."""
+
+    answers: int
+    wire_bytes: int | None
 
 
 class _ContractError(Exception):
@@ -22,7 +35,7 @@ class _ContractError(Exception):
 
 def verify(
     host: str, port: int, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
-) -> int:
+) -> Checked:
     """Ask from `concurrency` connections at once until `seconds` have passed, at least once each.
 
     Returns how many whole answers were compared; raises CellError at `stage` for the first that
@@ -30,6 +43,7 @@ def verify(
     """
     deadline = time.monotonic() + seconds
     checked = [0] * concurrency
+    sizes: list[int] = []
     broken: list[str] = []
 
     def ask(index: int) -> None:
@@ -38,13 +52,12 @@ def verify(
         )
         try:
             while not broken and (not checked[index] or time.monotonic() < deadline):
-                check(connection, endpoint.path, endpoint.contract)
+                sizes.append(check(connection, endpoint.path, endpoint.contract))
                 checked[index] += 1
         except _ContractError as error:
             broken.append(str(error))
         except (OSError, http.client.HTTPException) as error:
-            said = " ".join(str(error).split())
-            broken.append(f"no answer: {said or type(error).__name__}")
+            broken.append(f"no answer: {_said(error)}")
         finally:
             connection.close()
 
@@ -56,16 +69,70 @@ def verify(
     if broken:
         at_once = f" ({concurrency} requests at once)" if concurrency > 1 else ""
         raise CellError(stage, f"{endpoint.path}: {broken[0]}{at_once}")
-    return sum(checked)
+    return Checked(answers=sum(checked), wire_bytes=sizes[-1])
 
 
-def check(connection: http.client.HTTPConnection, path: str, contract: Contract) -> None:
-    """Compare one whole answer with the contract; raises with the first difference."""
+class Watch:
+    """A second, slow client: compares whole answers with the contract while something else loads.
+
+    What it cannot get, because the server has a queue, is no fault; what it gets has to be right.
+    """
+
+    def __init__(self, host: str, port: int, endpoint: Endpoint, patience_s: float) -> None:
+        """Start asking; an answer may take `patience_s`."""
+        self._connection = http.client.HTTPConnection(host, port, timeout=patience_s)
+        self._endpoint = endpoint
+        self._done = threading.Event()
+        self._checked = 0
+        self._broken: str | None = None
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> During:
+        """Stop asking, in the middle of an answer if need be; return what was seen."""
+        self._done.set()
+        # The thread may be waiting for an answer that is far back in the server's queue.
+        if (open_socket := self._connection.sock) is not None:
+            with contextlib.suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._connection.close()
+        return During(checked=self._checked, broken=self._broken)
+
+    def _ask(self) -> None:
+        lost = 0
+        while not self._done.wait(WATCH_EVERY_S):
+            try:
+                check(self._connection, self._endpoint.path, self._endpoint.contract)
+                self._checked += 1
+                lost = 0
+            except _ContractError as error:
+                self._broken = str(error)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                lost += 1
+                # A server may close a kept connection at any time; a new one has to work.
+                if lost > 1:
+                    self._broken = f"no answer: {_said(error)}"
+            if self._broken:
+                if self._done.is_set():  # our own stop broke it off
+                    self._broken = None
+                return
+
+
+def check(connection: http.client.HTTPConnection, path: str, contract: Contract) -> int:
+    """Compare one whole answer with the contract and return its size in bytes as it came.
+
+    Raises with the first difference.
+    """
     sent = time.monotonic()
     connection.request("GET", path)
     response = connection.getresponse()
     body = response.read()
     took_s = time.monotonic() - sent
+    # As sent but for the framing of chunks, if there are any.
+    head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
+    size = len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n") + head + len(body)
     if response.status != contract.status:
         raise _ContractError(
             f"status {response.status} instead of {contract.status}: {_excerpt(body)}"
@@ -93,6 +160,11 @@ def check(connection: http.client.HTTPConnection, path: str, contract: Contract)
         raise _ContractError(
             f"answered after {took_s:.2f} s, declared to wait {contract.delay_s:g} s"
         )
+    return size
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _excerpt(body: bytes) -> str:

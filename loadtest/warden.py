@@ -34,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command until it ends or the leash closes; return its exit status."""
     options = _parse(arguments)
     _adopt_orphans()
+    if options.cpu:
+        os.sched_setaffinity(0, options.cpu)
     woken = _wake_on_signals()
     children: list[subprocess.Popen[bytes]] = []
     first: subprocess.Popen[bytes] | None = None
@@ -61,6 +63,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--signal", choices=("TERM", "INT", "QUIT"), default="TERM")
     parser.add_argument("--grace", type=float, default=2.0)
     parser.add_argument("--user")
+    parser.add_argument("--cpu", type=int, action="append", default=[])
     parser.add_argument("--fd", type=int, action="append", default=[])
     parser.add_argument("--remove", type=Path, action="append", default=[])
     parser.add_argument("argv", nargs="+")

