@@ -9,7 +9,7 @@ import math
 import random
 import string
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +53,15 @@ class LoadRule(Record, frozen=True, kw_only=True):
     """A slow endpoint is loaded for at least this many of its delays."""
 
 
+class Again(Record, frozen=True, kw_only=True):
+    """The A/A arm: one server a second time, as if it were another, to show the run's noise."""
+
+    server: str = "gunicorn-gthread"
+    """The reference; the first chosen server where this one is not among the chosen."""
+    endpoints: tuple[str, ...] = ("*",)
+    styles: tuple[str, ...] = ("*",)
+
+
 class Matrix(Record, frozen=True, kw_only=True):
     """One file in `loadtest/matrices/`: which cells, how often, under which load."""
 
@@ -63,6 +72,9 @@ class Matrix(Record, frozen=True, kw_only=True):
     endpoints: tuple[str, ...] = ("*",)
     styles: tuple[str, ...] = ("*",)
     shape: Shape = Shape()
+    settle: bool = True
+    """Wait 2 s after the last load of each server process, to see what it lets go of."""
+    again: Again = Again()
     loads: tuple[LoadRule, ...]
     """Later rules override earlier ones for the endpoints they name."""
 
@@ -79,6 +91,10 @@ class Choice(Record, frozen=True, kw_only=True):
     workers: int | None = None
     threads: int | None = None
     seed: int | None = None
+    pin: bool | None = None
+    precision: float | None = None
+    budget: float | None = None
+    """Seconds."""
 
 
 def load_servers(folder: Path) -> tuple[Server, ...]:
@@ -87,7 +103,7 @@ def load_servers(folder: Path) -> tuple[Server, ...]:
     problems: list[str] = []
     for path in sorted(folder.glob("*.toml")):
         try:
-            server = toml.read(path, Server, name=path.stem)
+            server = toml.read(path, Server, name=path.stem, again=None)
             _check_placeholders(path, server)
         except UserError as error:
             problems.extend(error.lines)
@@ -167,6 +183,8 @@ def expand(
     if problems:
         raise UserError(*problems)
 
+    taking_part = [server for server in servers if server.name in chosen_servers]
+    twins = _again(taking_part, matrix.again, missing)
     cells = tuple(
         Cell(
             server=server.name,
@@ -174,12 +192,12 @@ def expand(
             load=fit(endpoint, matrix.loads, choice),
             skip=missing.get(server.name)
             or server.unsupported.get(endpoint.style)
-            or endpoint.unsupported.get(server.interface),
+            or (endpoint.unsupported.get(server.interface) if server.interface else None),
         )
-        for server in servers
-        if server.name in chosen_servers
+        for server in (*taking_part, *twins)
         for endpoint in endpoints
         if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
+        if server.again is None or _has_arm(endpoint, matrix.again, chosen_endpoints)
     )
     if not cells:
         raise UserError(
@@ -194,14 +212,40 @@ def expand(
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
         rounds=rounds,
         shape=shape,
-        servers=tuple(server for server in servers if server.name in chosen_servers),
+        servers=(*taking_part, *twins),
+        reference=next((twin.again for twin in twins), None),
+        settle=matrix.settle,
+        precision=choice.precision,
+        budget_s=choice.budget,
         cells=cells,
     )
 
 
+def _again(servers: Sequence[Server], again: Again, missing: Mapping[str, str]) -> list[Server]:
+    """Return the second arm of the reference server; nothing where no server can run."""
+    able = [server for server in servers if server.name not in missing]
+    able.sort(key=lambda server: server.name != again.server)
+    return [
+        msgspec.structs.replace(
+            reference,
+            name=f"{reference.name}-again",
+            again=reference.name,
+            summary=f"{reference.name} once more: what differs between the two is noise.",
+        )
+        for reference in able[:1]
+    ]
+
+
+def _has_arm(endpoint: Endpoint, again: Again, chosen: set[str]) -> bool:
+    """Say whether the second arm is measured at an endpoint: at all, if none of its own is in."""
+    named = {name for name in chosen if any(fnmatchcase(name, glob) for glob in again.endpoints)}
+    styled = any(fnmatchcase(endpoint.style, glob) for glob in again.styles)
+    return not named or (endpoint.name in named and styled)
+
+
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
-    found: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.1}
+    found: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
     for rule in rules:
         if any(fnmatchcase(endpoint.name, glob) for glob in rule.endpoints):
             found |= {key: value for key in found if (value := getattr(rule, key)) is not None}
@@ -221,36 +265,48 @@ class Batch(Record, frozen=True, kw_only=True):
     round: int
     server: str
     cells: tuple[Cell, ...]
+    settle: bool = False
+    """Wait after the last load, to see what the server lets go of."""
 
 
 def batches(plan: Plan, done: Callable[[Cell, int], bool]) -> list[Batch]:
-    """Return what is to be measured, in order, without the cells that are `done` or skipped.
-
-    In each round the servers come in an order shuffled by the seed, and the endpoints in one that
-    is the same for all servers. Endpoints that can poison the next have a batch of their own.
-    """
+    """Return what is to be measured, in order, without the cells that are `done` or skipped."""
     found: list[Batch] = []
     for round_ in range(plan.rounds):
-        order = random.Random(f"{plan.seed}/{round_}")
-        servers = [server.name for server in plan.servers]
-        order.shuffle(servers)
-        endpoints = list(dict.fromkeys(cell.endpoint.id for cell in plan.cells))
-        order.shuffle(endpoints)
-        place = {endpoint: index for index, endpoint in enumerate(endpoints)}
-        for server in servers:
-            cells = sorted(
-                (
-                    cell
-                    for cell in plan.cells
-                    if cell.server == server and cell.skip is None and not done(cell, round_)
-                ),
-                key=lambda cell: place[cell.endpoint.id],
-            )
-            shared = tuple(cell for cell in cells if not cell.endpoint.isolated)
-            alone = [(cell,) for cell in cells if cell.endpoint.isolated]
-            found += [
-                Batch(round=round_, server=server, cells=group)
-                for group in (shared, *alone)
-                if group
-            ]
+        missing = {cell.id for cell in plan.cells if not done(cell, round_)}
+        found += one_round(plan, round_, missing)
     return found
+
+
+def one_round(plan: Plan, round_: int, wanted: Collection[str]) -> list[Batch]:
+    """Return the batches of one round, in order, with the cells (by id) that are wanted.
+
+    The servers come in an order shuffled by seed and round, and the endpoints in one that is the
+    same for all servers. Endpoints that can poison the next have a batch of their own, and so have
+    those whose work PostgreSQL counts, since it has the count when the server is gone.
+    """
+    order = random.Random(f"{plan.seed}/{round_}")
+    servers = [server.name for server in plan.servers]
+    order.shuffle(servers)
+    endpoints = list(dict.fromkeys(cell.endpoint.id for cell in plan.cells))
+    order.shuffle(endpoints)
+    place = {endpoint: index for index, endpoint in enumerate(endpoints)}
+    cells = sorted(
+        (cell for cell in plan.cells if cell.skip is None and cell.id in wanted),
+        key=lambda cell: place[cell.endpoint.id],
+    )
+    return [
+        Batch(round=round_, server=server, cells=tuple(group), settle=settle)
+        for server in servers
+        for settle, group in _groups([cell for cell in cells if cell.server == server], plan.settle)
+    ]
+
+
+def _groups(cells: Sequence[Cell], settle: bool) -> Iterator[tuple[bool, list[Cell]]]:
+    """Yield the cells of a server that share a process, and whether to settle after them."""
+    alone = [c for c in cells if c.endpoint.isolated or c.endpoint.contract.postgres]
+    if shared := [cell for cell in cells if cell not in alone]:
+        yield settle, shared
+    for cell in alone:
+        # What waits or blocks may leave something behind; the others are alone for their count.
+        yield settle and cell.endpoint.isolated, [cell]

@@ -38,6 +38,45 @@ def project_options(command: F) -> F:
     )(command)
 
 
+class Share(click.ParamType[float]):
+    """A share such as 3% or 0.03, above 0."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the share as a number, 0.03 for 3 %."""
+        text = str(value).strip()
+        try:
+            found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            found = 0.0
+        if not 0 < found < 1:
+            self.fail(f"{value!r} is no share between 0 and 1; write it as in 3%", param, ctx)
+        return found
+
+
+class Time(click.ParamType[float]):
+    """A time such as 90s, 20m or 2h, above 0."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the time in seconds."""
+        text = str(value).strip()
+        unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+        try:
+            found = float(text[:-1]) * unit
+        except ValueError:
+            found = 0.0
+        if found <= 0:
+            self.fail(f"{value!r} is no time; write it as in 90s, 20m or 2h", param, ctx)
+        return found
+
+
 def matrix_options(command: F) -> F:
     """Add the options that narrow a matrix."""
     for option in reversed(
@@ -51,7 +90,19 @@ def matrix_options(command: F) -> F:
             click.option("--connections", type=int, help="Of each load."),
             click.option("--workers", type=int, help="Processes of each server."),
             click.option("--threads", type=int, help="Of each worker, where a server has them."),
+            click.option(
+                "--precision",
+                type=Share(),
+                help="Add rounds until each ratio is known this well, as in 3%.",
+            ),
+            click.option("--budget", type=Time(), help="For no longer than this, as in 20m."),
             click.option("--seed", type=int, help="Of the order; a new one where not given."),
+            click.option(
+                "--pin/--no-pin",
+                default=None,
+                show_default="from 4 processors on",
+                help="Keep server and generator on processors of their own (Linux).",
+            ),
         )
     ):
         command = option(command)

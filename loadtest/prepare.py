@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from loadtest import doctor, machine, matrix, results, server
+from loadtest import doctor, machine, matrix, placement, results, server
 from loadtest.errors import UserError
 from loadtest.matrix import Choice, Matrix
-from loadtest.model import Endpoint, Plan, Run, Server
+from loadtest.model import Endpoint, Placement, Plan, Run, Server
 from loadtest.project import Project
 
 
@@ -82,6 +82,11 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
         plan = make_plan(found, name, choice)
     except UserError as error:
         problems.extend(error.lines)
+    placed: Placement | None = None
+    try:
+        placed = placement.choose(choice.pin)
+    except UserError as error:
+        problems.extend(error.lines)
     problems += [check.advice or check.found for check in checks(plan, out) if check.fatal]
     if problems or plan is None:
         raise UserError(*problems)
@@ -97,11 +102,14 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
             one.name: server.argv(one, plan.shape, Path(found.project.python).name, 8000, 3)
             for one in plan.servers
         },
+        placement=placed,
     )
 
 
 def check_resumable(run: Run, found: Bearings) -> None:
     """Refuse to go on with a run that was begun with other software; names what differs."""
+    if run.source is not None:
+        raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
     now = {
         name: version for name, version in found.versions.items() if name in run.machine.versions
     }

@@ -16,16 +16,12 @@ from loadtest.model import Cell, Outcome
 class Watcher:
     """Told of each cell and outcome; moves the bar by what the cell was planned to take."""
 
-    def __init__(self, todo: Sequence[Batch], rounds: int, console: Console) -> None:
-        """Take what is to be measured; nothing is shown before `showing`."""
+    def __init__(self, rounds: int, console: Console) -> None:
+        """Nothing is shown before `showing`, and nothing is to be measured before `add`."""
         self._console = console
         self._rounds = rounds
-        self._total_s = runner.total_s(todo)
-        self._cost_s = {
-            (cell.id, batch.round): runner.planned_s(cell, launch=index == 0)
-            for batch in todo
-            for index, cell in enumerate(batch.cells)
-        }
+        self._total_s = 0.0
+        self._cost_s: dict[tuple[str, int], float] = {}
         self._bar = Progress(
             TextColumn("{task.percentage:>3.0f}%"),
             BarColumn(bar_width=20),
@@ -34,8 +30,18 @@ class Watcher:
             console=console,
             transient=True,
         )
-        self._task = self._bar.add_task("starting", total=self._total_s)
+        self._task = self._bar.add_task("starting")
         self._server = ""
+
+    def add(self, todo: Sequence[Batch]) -> None:
+        """Take more that is to be measured."""
+        self._total_s += runner.total_s(todo)
+        self._bar.update(self._task, total=self._total_s)
+        for batch in todo:
+            self._rounds = max(self._rounds, batch.round + 1)
+            for index, cell in enumerate(batch.cells):
+                cost_s = runner.planned_s(cell, launch=index == 0)
+                self._cost_s[cell.id, batch.round] = cost_s
 
     @contextmanager
     def showing(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,15 +31,15 @@ def read(path: Path, kind: type[T], **given: object) -> T:
     try:
         return msgspec.convert({**data, **given}, kind)
     except msgspec.ValidationError as error:
-        raise UserError(_explain(path, kind, str(error))) from None
+        raise UserError(_explain(path, kind, str(error), given.keys())) from None
 
 
-def _explain(path: Path, kind: type[msgspec.Struct], message: str) -> str:
+def _explain(path: Path, kind: type[msgspec.Struct], message: str, given: Collection[str]) -> str:
     found = re.match(r"Object contains unknown field `(.+?)`(?: - at `\$\.?(.*)`)?$", message)
     if found is None:
         return f"{path}: {message.replace('$.', '')}"
     key, at = found.groups()
-    known = kind.__struct_fields__ if not at else _fields_at(kind, at)
+    known = _fields_at(kind, at) if at else set(kind.__struct_fields__) - set(given)
     return unknown("key", key, known, where=f"{path}{' [' + at + ']' if at else ''}")
 
 

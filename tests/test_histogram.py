@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.histogram import count, mean, merge, percentile, recover
+from loadtest.histogram import backfilled, count, mean, merge, percentile, recover
 from loadtest.model import Histogram, Loaded
 
 latencies = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_size=60)
@@ -56,6 +56,16 @@ def test_recover_undoes_the_backfill(
         return
     counted = loaded(answers, expected_us * (answers // connections))
     assert recover(as_wrk_leaves_it(raw, expected_us), counted, connections) == histogram(raw)
+
+
+@given(latencies, st.integers(min_value=1, max_value=8), st.integers(min_value=1, max_value=4_000))
+def test_where_nothing_was_backfilled_the_text_is_as_measured(
+    samples: list[int], connections: int, expected_us: int
+) -> None:
+    raw = Counter(samples)
+    counted = loaded(len(samples), expected_us * (len(samples) // connections))
+    if not backfilled(counted, connections, max(samples)) and len(samples) >= connections:
+        assert as_wrk_leaves_it(raw, expected_us) == histogram(raw)
 
 
 def test_recover_refuses_counts_of_another_load() -> None:

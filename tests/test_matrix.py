@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from loadtest import matrix
 from loadtest.errors import UserError
-from loadtest.matrix import Choice, LoadRule, Matrix
+from loadtest.matrix import Again, Choice, LoadRule, Matrix
 from loadtest.model import Cell, Endpoint, Load, Plan, Server
 
 RULES = (LoadRule(connections=64, duration_s=3, warmup_s=1.0, waves=3.1),)
@@ -39,7 +39,13 @@ def expand(choice: Choice = Choice(), missing: Any = None, **changes: Any) -> Pl
 
 
 def ids(of: Plan) -> list[str]:
-    return [cell.id for cell in of.cells]
+    """Of the cells of the first arms."""
+    again = {one.name for one in of.servers if one.again}
+    return [cell.id for cell in of.cells if cell.server not in again]
+
+
+def arms(of: Plan) -> list[str]:
+    return [cell.id for cell in of.cells if cell.id not in ids(of)]
 
 
 # Expansion ---------------------------------------------------------------------------------------
@@ -47,9 +53,29 @@ def ids(of: Plan) -> list[str]:
 
 def test_everything_times_everything() -> None:
     of = expand()
-    assert len(of.cells) == len(SERVERS) * len(ENDPOINTS)
-    assert len(set(ids(of))) == len(of.cells)
-    assert (of.rounds, of.matrix, of.servers) == (3, "test", SERVERS)
+    assert len(ids(of)) == len(SERVERS) * len(ENDPOINTS)
+    assert len({cell.id for cell in of.cells}) == len(of.cells)
+    assert (of.rounds, of.matrix, of.servers[: len(SERVERS)]) == (3, "test", SERVERS)
+
+
+def test_one_server_is_there_twice() -> None:
+    of = expand(again=Again(server="uvicorn"))
+    twin = of.servers[-1]
+    assert (of.reference, twin.name, twin.again) == ("uvicorn", "uvicorn-again", "uvicorn")
+    assert twin.argv == SERVERS[2].argv
+    assert len(arms(of)) == len(ENDPOINTS)
+    # Where the reference is not among the chosen, or cannot start, it is the first that can.
+    assert expand(Choice(servers=("gevent",)), again=Again(server="uvicorn")).reference == "gevent"
+    missing = {"uvicorn": "not installed", "granian-asgi": "not installed"}
+    assert expand(missing=missing, again=Again(server="uvicorn")).reference == "granian-wsgi"
+
+
+def test_the_second_arm_can_be_narrowed() -> None:
+    few = Again(server="uvicorn", endpoints=("json", "raw"), styles=("sync", "control"))
+    assert arms(expand(again=few)) == ["uvicorn-again.json-sync", "uvicorn-again.raw-control"]
+    # If none of its endpoints is chosen it is at all of them: no run is without an arm.
+    other = expand(Choice(endpoints=("aiohttp",)), again=few)
+    assert arms(other) == ["uvicorn-again.aiohttp-async"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +211,7 @@ def test_a_load_outlasts_the_delay_and_has_whole_seconds(
     choice = Choice(duration_s=duration_s, connections=connections)
     load = matrix.fit(endpoint("json", delay_s=delay_s), written, choice)
     named = [rule for rule in written if rule.endpoints in (("*",), ("json",), ("j*", "x"))]
-    waves = next((rule.waves for rule in reversed(named) if rule.waves is not None), 3.1)
+    waves = next((rule.waves for rule in reversed(named) if rule.waves is not None), 3.5)
     assert load.duration_s >= waves * delay_s
     assert load.duration_s == int(load.duration_s)
     asked = next((rule.duration_s for rule in reversed(named) if rule.duration_s), 3)

@@ -15,7 +15,7 @@ from loadtest.fakes import FakeBench, measured
 from loadtest.model import Cell, Outcome, Plan
 from loadtest.summary import summarise
 
-JSON, QUERY = endpoint("json"), endpoint("json_query", postgres=1)
+JSON, QUERY = endpoint("json"), endpoint("json_query")
 SLOW = endpoint("slow", isolated=True, delay_s=2.0)
 TWO = plan([server("alpha"), server("beta")], [JSON, QUERY])
 

@@ -1,0 +1,146 @@
+"""What the differences of one table say: findings, and ranks that servers may share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from statistics import median
+from typing import Literal
+
+from scipy.special import ndtr
+
+from loadtest.statistics import Comparison, Rates, moderated, paired
+
+Finding = Literal["higher", "lower", "equivalent", "inconclusive"]
+"""Of new against base; whether higher is better is for the figure to say."""
+
+LEAST_MARGIN = 0.05
+"""A smaller difference of goodput does not decide which server to deploy."""
+LOOKS = {1: 1.960, 2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413, 10: 2.555, 15: 2.626, 20: 2.672}
+"""Standard errors that a difference must reach at one of so many looks at growing data, so that 5 %
+of runs claim one at any of them: Pocock (1977), as in Jennison & Turnbull (2000), table 2.1."""
+
+
+def margin(floor: float | None, least: float = LEAST_MARGIN) -> float:
+    """Return the difference below which none is called one: `least`, or the noise floor if more."""
+    return max(least, floor or 0.0)
+
+
+def level(looks: int) -> float:
+    """Return the p value that is called a difference by who looks so often: 0.05 for one look.
+
+    Adding rounds until something shows is a look for each time the answer could have ended it, and
+    with 0.05 at each of them three times as many runs would claim what is not there. `looks` are
+    all there may be, not those so far: a level that only sinks with each look doubles the claims.
+    """
+    reached = next((z for most, z in LOOKS.items() if looks <= most), LOOKS[max(LOOKS)])
+    return round(2 * float(ndtr(-reached)), 4)
+
+
+def finding(
+    comparison: Comparison, margin: float, p: float | None = None, looks: int = 1
+) -> Finding:
+    """Say what a comparison shows; `margin` is a share, `p` the adjusted one of its table.
+
+    Higher or lower: noise would rarely differ as much, and it is more than the margin. Equivalent:
+    the whole interval is within the margin (Schuirmann, 1987, two one-sided tests, here at 2.5 %
+    each). Whatever else is inconclusive, and more rounds may decide it. `looks`: see `level`.
+    """
+    ratio, low, high = comparison.ratio, comparison.low, comparison.high
+    p = comparison.p if p is None else p
+    if ratio is None or low is None or high is None or p is None:
+        return "inconclusive"
+    if p < level(looks) and not 1 / (1 + margin) <= ratio <= 1 + margin:
+        return "higher" if ratio > 1 else "lower"
+    within = 1 / (1 + margin) <= low and high <= 1 + margin
+    return "equivalent" if within else "inconclusive"
+
+
+def adjust(ps: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Return the p values of one table, raised so that any false alarm in it has the level of one.
+
+    Holm (1979), "A simple sequentially rejective multiple test procedure"; unknown stays None and
+    counts for nothing.
+    """
+    known = sorted((p, at) for at, p in enumerate(ps) if p is not None)
+    adjusted: list[float | None] = [None] * len(ps)
+    highest = 0.0
+    for rank, (p, at) in enumerate(known):
+        highest = max(highest, min(1.0, p * (len(known) - rank)))
+        adjusted[at] = highest
+    return tuple(adjusted)
+
+
+def findings(table: Sequence[Comparison], margin: float, looks: int = 1) -> tuple[Finding, ...]:
+    """Judge all comparisons of one table: moderated, adjusted by Holm, against the margin."""
+    drawn = moderated(table)
+    adjusted = adjust([one.p for one in drawn])
+    return tuple(finding(one, margin, p, looks) for one, p in zip(drawn, adjusted, strict=True))
+
+
+def ranks(rates: Mapping[str, Rates], floor: float | None, looks: int = 1) -> dict[str, int]:
+    """Return the rank of each server at one endpoint; `rates` are by round, higher is better.
+
+    From the highest median down, a server is compared with the leader of the group above it. It
+    joins that group unless the two are told apart: a p value below 0.05, adjusted by Holm for all
+    pairs at the endpoint (so that it does not matter who happened to lead), and a ratio beyond the
+    noise floor. Told apart, it leads a group of its own. A rank is 1 + the servers in the groups
+    above. A server without a rate has no rank.
+
+    Being tied does not carry over: two servers of one group were not told apart from its leader,
+    yet may be from each other; a leader may be tied with the last of the group above; and a noisy
+    server goes with the group that its median falls into. A shared rank says "not told apart here",
+    never "equally fast". With one round nobody is told apart.
+    """
+    return {server: rank for rank, group in _groups(rates, floor or 0.0, looks) for server in group}
+
+
+def undecided(rates: Mapping[str, Rates], floor: float | None, looks: int = 1) -> frozenset[str]:
+    """Return the servers at one endpoint that more rounds could still place elsewhere.
+
+    A member of a tie group is decided once it is shown equivalent to the group's leader, within
+    `margin`; while it is not, both of them need more rounds.
+    """
+    shown = _shown(rates, margin(floor), looks)
+    open_pairs = [
+        (group[0], member)
+        for _, group in _groups(rates, floor or 0.0, looks)
+        for member in group[1:]
+        if shown[group[0], member] == "inconclusive"
+    ]
+    return frozenset(server for pair in open_pairs for server in pair)
+
+
+def _groups(
+    rates: Mapping[str, Rates], margin: float, looks: int
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield each group with its rank, its leader first."""
+    shown = _shown(rates, margin, looks)
+    group: list[str] = []
+    rank = 1
+    for server in _ordered(rates):
+        if group and shown[group[0], server] == "lower":
+            yield rank, group
+            rank += len(group)
+            group = []
+        group.append(server)
+    if group:
+        yield rank, group
+
+
+def _shown(rates: Mapping[str, Rates], margin: float, looks: int) -> dict[tuple[str, str], Finding]:
+    """Return what is found of each pair, the one with the higher median being the base."""
+    pairs = list(combinations(_ordered(rates), 2))
+    table = [paired(rates[base], rates[new]) for base, new in pairs]
+    return dict(zip(pairs, findings(table, margin, looks), strict=True))
+
+
+def _ordered(rates: Mapping[str, Rates]) -> list[str]:
+    """Return the servers that have a rate, the highest median first."""
+
+    def place(server: str) -> tuple[float, tuple[float, ...]]:
+        # Never by name: the order of equals would then hang on what they are called.
+        known = [rate for rate in rates[server] if rate is not None]
+        return -median(known), tuple(-(rate or 0.0) for rate in rates[server])
+
+    return sorted((one for one in rates if any(rates[one])), key=place)

@@ -1,0 +1,56 @@
+"""Which cells need another round: those whose interval is too wide or whose rank is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.findings import LOOKS, undecided
+from loadtest.model import Outcome, Plan
+from loadtest.rates import arms, goodputs, groups
+from loadtest.statistics import Rates, half_width, moderated, noise_floor, paired
+
+
+def looks(plan: Plan) -> int:
+    """Return how often a run may look at its data before it says what it shows, see `level`.
+
+    For a run that goes on until it knows, the most that is tabled: counting the looks as they come
+    would claim a difference in 9 % of runs without one, this does in 4 %.
+    """
+    return 1 if plan.precision is None else max(LOOKS)
+
+
+def open_cells(plan: Plan, outcomes: Sequence[Outcome]) -> frozenset[str]:
+    """Return the ids of the cells that another round should measure, for `Plan.precision`.
+
+    A cell is open while the 95 % interval of its ratio to the reference reaches further than the
+    precision either way, or while its place among the tie groups is undecided. The reference and
+    its second arm are measured with it, because a round is only worth something as a pair.
+    """
+    if plan.precision is None:
+        return frozenset()
+    rates = goodputs(outcomes)
+    floor = noise_floor(arms(plan, rates))
+    twins = {server.name for server in plan.servers if server.again}
+    found: set[str] = set()
+    for cells in groups(plan).values():
+        known = {cell.server: rates[cell.id] for cell in cells if any(rates.get(cell.id, ()))}
+        ranked = {server: of for server, of in known.items() if server not in twins}
+        servers = set(undecided(ranked, floor, looks(plan)))
+        servers |= _wide(ranked, plan.reference, plan.precision)
+        if servers:
+            found |= {
+                cell.id
+                for cell in cells
+                if cell.server in servers | twins or cell.server == plan.reference
+            }
+    return frozenset(found & {cell for cell, of in rates.items() if any(of)})
+
+
+def _wide(rates: dict[str, Rates], reference: str | None, precision: float) -> set[str]:
+    base = rates.get(reference or "")
+    if base is None:
+        return set()
+    others = [server for server in rates if server != reference]
+    table = moderated([paired(base, rates[server]) for server in others])
+    widths = {server: half_width(one) for server, one in zip(others, table, strict=True)}
+    return {server for server, width in widths.items() if width is None or width > precision}
