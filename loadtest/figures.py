@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import median
+from statistics import median, median_low
 from typing import Literal
 
+from loadtest.histogram import backfilled as was_backfilled
 from loadtest.histogram import count, merge, percentile, recover
 from loadtest.model import Cell, Histogram, Loaded, Outcome, Plan, Record, Server
 
@@ -24,7 +25,10 @@ class Figures(Record, frozen=True, kw_only=True):
     ceiling: float | None
     """The most it could be: requests the server works on at once / the endpoint's delay."""
     p50_us: int | None
-    """Of the latencies as measured, rounds merged; None with too few samples."""
+    """Of the latencies as measured, rounds merged; None with too few samples.
+
+    In a report of others, where wrk's text has them and nothing was back-filled: the median round.
+    """
     p90_us: int | None
     p99_us: int | None
     backfilled_p99_us: int | None
@@ -54,7 +58,7 @@ def figures(
         for outcome in measured
         if outcome.histogram and outcome.loaded
     ]
-    raw = merge(recover(h, loaded, cell.load.connections) for h, loaded in backfilled)
+    raw = latencies(cell, measured, histograms)
     answers = sum(loaded.answers for loaded in loads)
     errors = sum(loaded.errors for loaded in loads)
     delay_s = cell.endpoint.contract.delay_s
@@ -70,16 +74,16 @@ def figures(
     return Figures(
         goodput=median(loaded.goodput for loaded in loads),
         ceiling=server.capacity(plan.shape, cell.load.connections) / delay_s if delay_s else None,
-        p50_us=_latency(raw, 50),
-        p90_us=_latency(raw, 90),
-        p99_us=_latency(raw, 99),
+        p50_us=_latency(raw, 50) or _from_text(loads, cell, 50, backfilled=False),
+        p90_us=_latency(raw, 90) or _from_text(loads, cell, 90, backfilled=False),
+        p99_us=_latency(raw, 99) or _from_text(loads, cell, 99, backfilled=False),
         # Samples that were added are no evidence: the measured ones must be enough.
         backfilled_p99_us=(
             percentile(merge(h for h, _ in backfilled), 99)
             if count(raw) >= SAMPLES_NEEDED[99]
-            else None
+            else _from_text(loads, cell, 99, backfilled=True)
         ),
-        samples=count(raw),
+        samples=count(raw) + sum(_text_samples(loaded) for loaded in loads),
         answers=answers,
         errors=errors,
         error_share=errors / sum(_requests(loaded) for loaded in loads),
@@ -89,8 +93,45 @@ def figures(
     )
 
 
+def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -> Histogram:
+    """Return the latencies as measured, without back-fill, of all rounds that stored some."""
+    return merge(
+        recover(histograms(outcome.histogram), outcome.loaded, cell.load.connections)
+        for outcome in measured
+        if outcome.histogram and outcome.loaded
+    )
+
+
 def _latency(measured: Histogram, p: int) -> int | None:
     return percentile(measured, p) if count(measured) >= SAMPLES_NEEDED[p] else None
+
+
+def _from_text(
+    loads: Sequence[Loaded], cell: Cell, p: Literal[50, 90, 99], *, backfilled: bool
+) -> int | None:
+    """Return a percentile as wrk's text has it, the median round's.
+
+    None where a round has none, lacks its slowest answers (they timed out), has too few samples,
+    or may be back-filled and what was measured is wanted.
+    """
+    found: list[int] = []
+    for loaded in loads:
+        text = loaded.text_latency
+        if text is None or loaded.timeouts or str(p) not in text.percentiles_us:
+            return None
+        if _text_samples(loaded) < SAMPLES_NEEDED[p]:
+            return None
+        highest = text.max_us
+        if not backfilled and (
+            highest is None or was_backfilled(loaded, cell.load.connections, highest)
+        ):
+            return None
+        found.append(text.percentiles_us[str(p)])
+    return median_low(found) if found else None
+
+
+def _text_samples(loaded: Loaded) -> int:
+    return loaded.answers - loaded.timeouts if loaded.text_latency else 0
 
 
 def _requests(loaded: Loaded) -> int:

@@ -2,67 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 
-import msgspec
-
-from loadtest.figures import Figures, Histograms, figures
+from loadtest.concerns import CONCERNS, Evidence, judge
+from loadtest.figures import Histograms, figures, latencies
 from loadtest.model import (
+    Ceiling,
     Cell,
     Endpoint,
-    Interface,
     Load,
     Outcome,
     Plan,
     Record,
     Run,
     Segment,
-    Stage,
     Status,
 )
+from loadtest.placing import placed
+from loadtest.precision import looks, open_cells
+from loadtest.rates import arms, goodputs, groups
+from loadtest.row import Round, Row
+from loadtest.statistics import noise_floor
 
-FORMAT = 1
-"""Of `summary.json`. 1: the first."""
+FORMAT = 2
+"""Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor."""
 
 NOT_REACHED = "the run ended before this was measured"
 
 
-class Round(Record, frozen=True, kw_only=True):
-    """What became of a cell in one round."""
-
-    number: int
-    status: Status
-    stage: Stage | None
-    reason: str | None
-    detail: str | None
-    goodput: float | None
-    """2xx answers a second; None unless measured."""
-    raw: str | None
-    """The generator's own output, as a path inside the run's folder."""
-
-
-class Row(Record, frozen=True, kw_only=True):
-    """One server at one endpoint: figures where it was measured, the reason where it was not."""
-
-    cell: str
-    server: str
-    interface: Interface
-    status: Status
-    rank: int | None
-    """By goodput, from 1."""
-    figures: Figures | None
-    stage: Stage | None
-    reason: str | None
-    """Of the first round that failed, or else was skipped."""
-    rounds_measured: int
-    rounds_failed: int
-    rounds: tuple[Round, ...]
-    notes: tuple[str, ...]
-    """What to know before comparing it: the endpoint's note, the server's limits."""
-
-
 class Ranking(Record, frozen=True, kw_only=True):
-    """All servers at one endpoint under one load: by goodput, then the failed, then the skipped."""
+    """All servers at one endpoint under one load: by goodput, then those without a number.
+
+    These are the invalid, then the failed, then the skipped. A second arm of a server is not
+    among them: it is there to show the noise.
+    """
 
     endpoint: Endpoint
     load: Load
@@ -77,6 +51,18 @@ class Counts(Record, frozen=True, kw_only=True):
     skipped: int
     measured_with_failed_rounds: int
     """Among the measured."""
+    valid: int
+    suspect: int
+    invalid: int
+    """Verdicts, of the measured and of those that failed under load."""
+
+
+class Explained(Record, frozen=True, kw_only=True):
+    """What a concern means and what to do next, whatever cell it is raised in."""
+
+    concern: str
+    means: str
+    advice: str
 
 
 class Summary(Record, frozen=True, kw_only=True):
@@ -86,7 +72,15 @@ class Summary(Record, frozen=True, kw_only=True):
     counts: Counts
     load_share: float | None
     """Share of the run's time in which there was load; None where that isn't known."""
+    reference: str | None
+    """The server that `versus` compares with."""
+    noise_floor: float | None
+    """The difference, as a share, that two identical arms of this run show; None without them."""
+    left_open: tuple[str, ...]
+    """Cells that the asked precision would give another round, were there time."""
     rankings: tuple[Ranking, ...]
+    concerns: tuple[Explained, ...]
+    """All that are looked for."""
 
 
 def summarise(
@@ -94,22 +88,31 @@ def summarise(
     outcomes: Sequence[Outcome],
     histograms: Histograms,
     segments: Sequence[Segment] = (),
+    ceilings: Sequence[Ceiling] = (),
 ) -> Summary:
     """Return the rankings of `run` in the order of its plan; a round's last outcome wins."""
+    plan = run.plan
     last: dict[str, dict[int, Outcome]] = {}
     for outcome in outcomes:
         last.setdefault(outcome.cell, {})[outcome.round] = outcome
-    # Cells under different loads are not comparable, so they are not ranked together.
-    groups: dict[tuple[str, Load], list[Cell]] = {}
-    for cell in run.plan.cells:
-        groups.setdefault((cell.endpoint.id, cell.load), []).append(cell)
+    twins = {server.name for server in plan.servers if server.again is not None}
+    floor = noise_floor(arms(plan, goodputs(outcomes)))
     rankings = tuple(
         Ranking(
             endpoint=cells[0].endpoint,
             load=load,
-            rows=_ranked(_row(run.plan, cell, last.get(cell.id, {}), histograms) for cell in cells),
+            rows=placed(
+                [
+                    _row(plan, cell, last.get(cell.id, {}), histograms, ceilings)
+                    for cell in cells
+                    if cell.server not in twins
+                ],
+                plan.reference,
+                floor,
+                looks(plan),
+            ),
         )
-        for (_, load), cells in groups.items()
+        for (_, load), cells in groups(plan).items()
     )
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
     wall_s = sum(segment.wall_s for segment in segments)
@@ -117,7 +120,14 @@ def summarise(
         format=FORMAT,
         counts=_counts([row for ranking in rankings for row in ranking.rows]),
         load_share=loaded_s / wall_s if wall_s > 0 else None,
+        reference=plan.reference,
+        noise_floor=floor,
+        left_open=tuple(sorted(open_cells(plan, outcomes))),
         rankings=rankings,
+        concerns=tuple(
+            Explained(concern=concern.name, means=concern.means, advice=concern.advice)
+            for concern in CONCERNS
+        ),
     )
 
 
@@ -129,31 +139,23 @@ def _counts(rows: Sequence[Row]) -> Counts:
         measured_with_failed_rounds=sum(
             row.status == "measured" and row.rounds_failed > 0 for row in rows
         ),
+        valid=sum(row.verdict == "valid" for row in rows),
+        suspect=sum(row.verdict == "suspect" for row in rows),
+        invalid=sum(row.verdict == "invalid" for row in rows),
     )
 
 
-def _ranked(rows: Iterable[Row]) -> tuple[Row, ...]:
-    order: dict[Status, int] = {"measured": 0, "failed": 1, "skipped": 2}
-    return tuple(
-        msgspec.structs.replace(row, rank=rank) if row.figures else row
-        for rank, row in enumerate(
-            sorted(
-                rows,
-                key=lambda row: (
-                    order[row.status],
-                    -row.figures.goodput if row.figures else 0,
-                    row.server,
-                ),
-            ),
-            start=1,
-        )
-    )
-
-
-def _row(plan: Plan, cell: Cell, by_round: dict[int, Outcome], histograms: Histograms) -> Row:
+def _row(
+    plan: Plan,
+    cell: Cell,
+    by_round: dict[int, Outcome],
+    histograms: Histograms,
+    ceilings: Sequence[Ceiling],
+) -> Row:
     server = next(server for server in plan.servers if server.name == cell.server)
+    histograms = cache(histograms)
     rounds = tuple(_round(by_round[number]) for number in sorted(by_round))
-    measured = [by_round[r.number] for r in rounds if r.status == "measured"]
+    measured = tuple(by_round[r.number - 1] for r in rounds if r.status == "measured")
     failed = [r for r in rounds if r.status == "failed"]
     skipped = [r for r in rounds if r.status == "skipped"]
     status: Status = "measured" if measured else "failed" if failed else "skipped"
@@ -161,13 +163,36 @@ def _row(plan: Plan, cell: Cell, by_round: dict[int, Outcome], histograms: Histo
     reason = why.reason if why else None
     if status == "skipped" and not reason:
         reason = cell.skip or NOT_REACHED
+    found = figures(plan, cell, server, measured, histograms) if measured else None
+    judged = judge(
+        Evidence(
+            plan=plan,
+            cell=cell,
+            server=server,
+            measured=measured,
+            failed=tuple(by_round[r.number - 1] for r in failed),
+            figures=found,
+            latencies=(
+                latencies(cell, measured, histograms)
+                if any(outcome.histogram for outcome in measured)
+                else None
+            ),
+            ceilings=ceilings,
+        )
+    )
     return Row(
         cell=cell.id,
         server=server.name,
         interface=server.interface,
         status=status,
         rank=None,
-        figures=figures(plan, cell, server, measured, histograms) if measured else None,
+        tied=False,
+        versus=None,
+        # Without a number, no concern is no praise.
+        verdict=judged.verdict if found or judged.concerns else None,
+        concerns=judged.concerns,
+        unchecked=judged.unchecked if found else (),
+        figures=found,
         stage=why.stage if why else None,
         reason=reason,
         rounds_measured=len(measured),
@@ -181,7 +206,7 @@ def _round(outcome: Outcome) -> Round:
     unusable = _unusable(outcome) if outcome.status == "measured" else None
     measured = outcome.status == "measured" and not unusable
     return Round(
-        number=outcome.round,
+        number=outcome.round + 1,
         status="failed" if unusable else outcome.status,
         stage="load" if unusable else outcome.stage,
         reason=unusable or outcome.reason,

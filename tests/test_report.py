@@ -14,8 +14,8 @@ from rich.console import Console
 from sample_run import histograms, read_raw, sample
 
 from loadtest import report as reports
+from loadtest.report import doubts, markdown, terminal
 from loadtest.report import format as units
-from loadtest.report import markdown, terminal
 from loadtest.report.table import Report
 from loadtest.summary import Summary, summarise
 
@@ -79,6 +79,33 @@ def test_terminal_has_room_for_the_longest_names(report: Report) -> None:
 def test_json_reads_back(report: Report) -> None:
     text = reports.formats()["summary.json"](report)
     assert msgspec.json.decode(text, type=Summary) == report.summary
+
+
+def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Report) -> None:
+    rows = {
+        (row["server"], row["endpoint"], row["style"]): row
+        for row in csv.DictReader(io.StringIO(reports.formats()["summary.csv"](report)))
+    }
+    invalid = rows["gthread", "gateway_1s", "sync"]
+    assert (invalid["verdict"], invalid["concerns"]) == ("invalid", "errors")
+    assert {invalid[key] for key in ("rank", "goodput", "p50_us", "goodput_round_1")} == {""}
+    page = markdown.render(report)
+    assert "| - | `gthread` | wsgi | - | invalid: errors" in page
+    assert "### `errors`: 2 invalid" in page
+    found = {each.explained.concern: each for each in doubts.doubts(report.summary)}
+    assert set(found) == {"errors", "connection-limited", "lost-rounds"}
+    for each in found.values():
+        assert each.explained.means in page
+        assert each.explained.advice in page
+        for case in each.cases:
+            assert markdown.escape(case.raised.facts) in page
+
+
+def test_what_could_not_be_checked_is_counted(report: Report) -> None:
+    counted = {each.concern: (each.cells, each.of) for each in doubts.blanks(report.summary)}
+    assert counted["noisy-host"] == (10, 10)
+    assert counted["unstable"] == (1, 10)  # measured in one round
+    assert "errors" not in counted
 
 
 def test_csv_has_a_line_for_each_cell_and_nothing_for_the_unknown(report: Report) -> None:

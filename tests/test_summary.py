@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from sample_run import LOAD, SKIPPED, histograms, loaded, outcome, sample
 
-from loadtest.model import Histogram, Outcome, Usage
-from loadtest.summary import NOT_REACHED, Row, Summary, summarise
+from loadtest.model import Ceiling, Histogram, Outcome, Usage
+from loadtest.row import Row
+from loadtest.summary import NOT_REACHED, Summary, summarise
 
 
 def row(summary: Summary, cell: str) -> Row:
@@ -29,10 +30,63 @@ def test_counts_and_load_share(summary: Summary) -> None:
 
 def test_ranked_by_goodput_then_failed_then_skipped(summary: Summary) -> None:
     for ranking in summary.rankings:
-        rates = [r.figures.goodput for r in ranking.rows if r.figures]
+        rates = [r.shown.goodput for r in ranking.rows if r.shown]
         assert rates == sorted(rates, reverse=True)
-        assert [r.rank for r in ranking.rows if r.figures] == list(range(1, len(rates) + 1))
-        assert all(r.rank is None and r.reason for r in ranking.rows[len(rates) :])
+        ranks = [r.rank or 0 for r in ranking.rows if r.shown]
+        # Who shares a rank has that of the first of its group.
+        assert all(rank == 1 + sum(other < rank for other in ranks) for rank in ranks)
+        assert [r.tied for r in ranking.rows if r.shown] == [ranks.count(r) > 1 for r in ranks]
+        others = ranking.rows[len(rates) :]
+        assert all(r.rank is None and (r.reason or r.concerns) for r in others)
+
+
+def test_an_invalid_cell_keeps_its_figures_and_loses_its_rank(summary: Summary) -> None:
+    invalid = row(summary, "gthread.gateway_1s-sync")
+    assert (invalid.verdict, invalid.rank, invalid.shown) == ("invalid", None, None)
+    assert [raised.concern for raised in invalid.concerns] == ["errors"]
+    assert invalid.figures is not None
+    assert invalid.figures.goodput == 7
+
+
+def test_a_verdict_for_what_can_be_judged(summary: Summary) -> None:
+    verdicts = {
+        "gthread.json-sync": "valid",
+        "daphne.json-sync": "suspect",  # launched in one round of two
+        "gevent.json-async": "invalid",  # all errors
+        "gthread.blocking-async": None,  # skipped
+    }
+    assert {cell: row(summary, cell).verdict for cell in verdicts} == verdicts
+    assert row(summary, "daphne.json-sync").rank == 2  # with one round it is told from nobody
+    counts = summary.counts
+    assert (counts.valid, counts.suspect, counts.invalid) == (7, 2, 2)
+
+
+def test_what_could_not_be_checked_is_named(summary: Summary) -> None:
+    assert "noisy-host" in row(summary, "gthread.json-sync").unchecked
+    explained = {each.concern for each in summary.concerns}
+    assert explained >= set(row(summary, "gthread.json-sync").unchecked)
+
+
+def test_a_second_arm_is_not_ranked(summary: Summary) -> None:
+    run, outcomes, segments = sample()
+    servers = tuple(
+        msgspec.structs.replace(one, again="gthread" if one.name == "daphne" else None)
+        for one in run.plan.servers
+    )
+    run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, servers=servers))
+    with_arm = summarise(run, outcomes, histograms, segments)
+    assert {r.server for ranking in with_arm.rankings for r in ranking.rows} == {
+        "gthread",
+        "gevent",
+    }
+    assert with_arm.counts.measured < summary.counts.measured
+
+
+def test_the_ceiling_of_the_generator_is_passed_on() -> None:
+    run, outcomes, _ = sample()
+    ceiling = Ceiling(body_bytes=30, goodput=4_500.0, generator_cpu_us=7.0)
+    limited = row(summarise(run, outcomes, histograms, (), [ceiling]), "gthread.json-sync")
+    assert [raised.concern for raised in limited.concerns] == ["generator-limited"]
 
 
 def test_all_errors_is_a_failure_not_a_number(summary: Summary) -> None:
@@ -75,7 +129,7 @@ def test_skipped_keeps_its_reason_and_an_unreached_cell_gets_one(summary: Summar
 def test_the_last_outcome_of_a_round_wins() -> None:
     run, _, _ = sample()
     cell = run.plan.cells[0]
-    bad = Outcome(cell=cell.id, round=1, status="failed", stage="launch", reason="port taken")
+    bad = Outcome(cell=cell.id, round=0, status="failed", stage="launch", reason="port taken")
     made = row(summarise(run, [bad, outcome(cell, 1, 6_000)], histograms), cell.id)
     assert (made.status, made.rounds_failed, made.reason) == ("measured", 0, None)
     assert made.figures is not None

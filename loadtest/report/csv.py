@@ -8,12 +8,19 @@ import io
 from loadtest.model import Run
 from loadtest.report.table import (
     CEILING,
+    CONCERNS,
     FIGURES,
+    FINDING,
     GOODPUT,
     INTERFACE,
     RANK,
+    RATIO_HIGH,
+    RATIO_LOW,
     ROUNDS,
     SERVER,
+    UNCHECKED,
+    VERDICT,
+    VERSUS,
     Column,
     Report,
     Table,
@@ -21,7 +28,8 @@ from loadtest.report.table import (
     figure,
     prose,
 )
-from loadtest.summary import Ranking, Row
+from loadtest.row import Row
+from loadtest.summary import Ranking
 
 FILE = "summary.csv"
 
@@ -47,7 +55,8 @@ def cells(ranking: Ranking, run: Run) -> Table[Row]:
 
     def goodput(number: int) -> Column[Row]:
         def value(row: Row) -> Value:
-            return next((r.goodput for r in row.rounds if r.number == number), None)
+            rounds = row.rounds if row.shown else ()
+            return next((r.goodput for r in rounds if r.number == number), None)
 
         return Column(f"goodput_round_{number}", "", value, lambda row: str(value(row)))
 
@@ -61,8 +70,15 @@ def cells(ranking: Ranking, run: Run) -> Table[Row]:
         SERVER,
         INTERFACE,
         prose("status", "status", lambda row: row.status),
+        VERDICT,
+        CONCERNS,
+        UNCHECKED,
         RANK,
         GOODPUT,
+        VERSUS,
+        RATIO_LOW,
+        RATIO_HIGH,
+        FINDING,
         CEILING,
         *FIGURES,
         figure("memory_kind", "", lambda f: f.memory_kind),

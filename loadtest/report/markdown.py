@@ -14,17 +14,21 @@ import jinja2
 
 from loadtest.model import Load
 from loadtest.report import format as units
+from loadtest.report.doubts import blanks, doubts, judged, where
 from loadtest.report.table import (
+    SUSPECT,
     Item,
     Report,
     Table,
     counted,
     leaders,
     losses,
+    noise,
     overview,
     ranked,
 )
-from loadtest.summary import Ranking, Round, Row
+from loadtest.row import Round, Row
+from loadtest.summary import Ranking
 
 FILE = "report.md"
 HEADINGS = {"cpu": "CPU", "outbound": "Outbound HTTP", "control": "Control: without Django"}
@@ -62,6 +66,13 @@ def render(report: Report) -> str:
         counted=counted(summary.counts),
         leaders=table(leaders(summary)),
         losses=losses(summary.rankings),
+        judged=judged(summary.counts),
+        doubts=doubts(summary),
+        where=lambda doubt: table(where(doubt.cases)),
+        # Ours, with code spans as Markdown has them.
+        advice=lambda doubt: Markdown(doubt.explained.advice),
+        blanks=blanks(summary),
+        suspect=SUSPECT,
         overview=lambda rankings: table(overview(rankings)),
         ranked=lambda ranking: _ranked(ranking, notes),
         table=table,
@@ -71,6 +82,7 @@ def render(report: Report) -> str:
         fence=fence,
         link=lambda number, path: Markdown(f"[round {number}]({quote(path)})"),
         headings=HEADINGS,
+        noise=noise(summary),
         waiting=any(ranking.endpoint.contract.delay_s for ranking in summary.rankings),
         argv=lambda server: fence(
             shlex.join(report.run.argv.get(server.name, server.argv)), "bash"

@@ -9,11 +9,14 @@ from typing import Generic, Literal, TypeVar
 from loadtest.figures import Figures
 from loadtest.model import Run, Stage
 from loadtest.report.format import UNKNOWN, latency, plural, share, significant, size
-from loadtest.summary import Counts, Ranking, Row, Summary
+from loadtest.row import Row
+from loadtest.summary import Counts, Ranking, Summary
 
 Item = TypeVar("Item")
 Value = str | int | float | None
 SHOWN_ROUNDS = 5
+SUSPECT = "?"
+"""Behind a number with doubts about it, where there is no room to name them."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,48 @@ def figure(
     value: Callable[[Figures], Value],
     text: Callable[[Figures], str] = lambda figures: UNKNOWN,
 ) -> Column[Row]:
-    """Return a column of a figure; rows that were not measured have none."""
+    """Return a column of a figure; rows that were not measured, or are invalid, have none."""
     return Column(
         key,
         title,
-        lambda row: value(row.figures) if row.figures else None,
-        lambda row: text(row.figures) if row.figures else UNKNOWN,
+        lambda row: value(row.shown) if row.shown else None,
+        lambda row: text(row.shown) if row.shown else UNKNOWN,
     )
+
+
+def marked(row: Row) -> str:
+    """Return a row's goodput with its mark, or what became of it."""
+    if row.shown is None:
+        return "invalid" if row.figures else row.status
+    return significant(row.shown.goodput) + (SUSPECT if row.verdict == "suspect" else "")
+
+
+def _verdict(row: Row) -> str:
+    """Return the verdict, the concerns that led to it, and how many could not be looked for."""
+    names = ", ".join(raised.concern for raised in row.concerns)
+    unchecked = f" ({len(row.unchecked)} unchecked)" if row.unchecked else ""
+    return (row.verdict or UNKNOWN) + (f": {names}" if names else "") + unchecked
 
 
 SERVER: Column[Row] = name("server", "server", lambda row: row.server)
 RANK: Column[Row] = Column(
-    "rank", "rank", lambda row: row.rank, lambda row: str(row.rank or UNKNOWN)
+    "rank",
+    "rank",
+    lambda row: row.rank,
+    lambda row: f"{row.rank}{'=' * row.tied}" if row.rank else UNKNOWN,
 )
 INTERFACE: Column[Row] = prose("interface", "interface", lambda row: row.interface)
-GOODPUT = figure("goodput", "answers/s", lambda f: f.goodput, lambda f: significant(f.goodput))
+GOODPUT: Column[Row] = Column(
+    "goodput",
+    "answers/s",
+    lambda row: row.shown.goodput if row.shown else None,
+    lambda row: marked(row) if row.shown else UNKNOWN,
+)
+VERDICT: Column[Row] = Column("verdict", "verdict", lambda row: row.verdict, _verdict, "prose")
+CONCERNS: Column[Row] = prose(
+    "concerns", "concerns", lambda row: " ".join(raised.concern for raised in row.concerns)
+)
+UNCHECKED: Column[Row] = prose("unchecked", "unchecked", lambda row: " ".join(row.unchecked))
 ROUNDS: Column[Row] = Column(
     "rounds_measured",
     "rounds",
@@ -121,13 +151,40 @@ FIGURES: tuple[Column[Row], ...] = (
 )
 
 
+def _versus(row: Row) -> str:
+    if row.versus is None:
+        return UNKNOWN
+    if row.versus.low is None or row.versus.high is None:
+        return f"{row.versus.ratio:.2f}"
+    return f"{row.versus.ratio:.2f} ({row.versus.low:.2f} to {row.versus.high:.2f})"
+
+
+VERSUS: Column[Row] = Column(
+    "ratio",
+    "ratio (95 %)",
+    lambda row: row.versus.ratio if row.versus else None,
+    _versus,
+)
+RATIO_LOW: Column[Row] = Column(
+    "ratio_low", "", lambda row: row.versus.low if row.versus else None, _versus
+)
+RATIO_HIGH: Column[Row] = Column(
+    "ratio_high", "", lambda row: row.versus.high if row.versus else None, _versus
+)
+FINDING: Column[Row] = Column(
+    "finding", "", lambda row: row.versus.finding if row.versus else None, _versus
+)
+
+
 def ranked(ranking: Ranking) -> Table[Row]:
-    """Return the measured servers at one endpoint, the fastest first."""
+    """Return the measured servers at one endpoint, the fastest first, the invalid last."""
     rows = [row for row in ranking.rows if row.figures]
-    ceiling = (CEILING,) if any(row.figures and row.figures.ceiling for row in rows) else ()
+    ceiling = (CEILING,) if any(row.shown and row.shown.ceiling for row in rows) else ()
     each: Column[Row] = Column("", "each round", lambda row: None, _each_round)
     several = (each,) if any(row.rounds_measured > 1 for row in rows) else ()
-    columns = (RANK, SERVER, INTERFACE, GOODPUT, *several, *ceiling, *FIGURES, ROUNDS)
+    versus = (VERSUS,) if any(row.versus for row in rows) else ()
+    shown = (*versus, *several, *ceiling, *FIGURES)
+    columns = (RANK, SERVER, INTERFACE, GOODPUT, VERDICT, *shown, ROUNDS)
     return Table(columns, rows)
 
 
@@ -140,13 +197,11 @@ def overview(rankings: Sequence[Ranking]) -> Table[str]:
 
         def value(server: str) -> Value:
             row = rows.get(server)
-            return row.figures.goodput if row and row.figures else None
+            return row.shown.goodput if row and row.shown else None
 
         def text(server: str) -> str:
             row = rows.get(server)
-            if row is None:
-                return UNKNOWN
-            return significant(row.figures.goodput) if row.figures else row.status
+            return marked(row) if row else UNKNOWN
 
         title = f"{ranking.endpoint.style} {ranking.endpoint.name}"
         return Column(ranking.endpoint.id, title, value, text)
@@ -156,14 +211,14 @@ def overview(rankings: Sequence[Ranking]) -> Table[str]:
 
 
 def leaders(summary: Summary) -> Table[Ranking]:
-    """Return the first two servers of each endpoint, and how many of all have a number.
+    """Return the first two servers of each endpoint, and how many of all have a rank.
 
     `475 of 500` is a goodput and its ceiling; 100 terminal columns have room for it once.
     """
 
     def nth(n: int, column: Column[Row], title: str | None = None) -> Column[Ranking]:
         def row(ranking: Ranking) -> Row | None:
-            rows = [row for row in ranking.rows if row.figures]
+            rows = [row for row in ranking.rows if row.shown]
             return rows[n] if len(rows) > n else None
 
         def value(ranking: Ranking) -> Value:
@@ -176,14 +231,14 @@ def leaders(summary: Summary) -> Table[Ranking]:
 
         return Column(column.key, title or column.title, value, text, column.style)
 
-    def of_ceiling(figures: Figures) -> str:
-        of = f" of {significant(figures.ceiling)}" if figures.ceiling else ""
-        return f"{significant(figures.goodput)}{of}"
+    def of_ceiling(row: Row) -> str:
+        ceiling = row.shown.ceiling if row.shown else None
+        return marked(row) + (f" of {significant(ceiling)}" if ceiling else "")
 
-    goodput = figure("goodput", GOODPUT.title, lambda f: f.goodput, of_ceiling)
+    goodput = Column(GOODPUT.key, GOODPUT.title, GOODPUT.value, of_ceiling)
 
-    def measured(ranking: Ranking) -> str:
-        return f"{sum(row.figures is not None for row in ranking.rows)} of {len(ranking.rows)}"
+    def placed(ranking: Ranking) -> str:
+        return f"{sum(row.shown is not None for row in ranking.rows)} of {len(ranking.rows)}"
 
     columns: tuple[Column[Ranking], ...] = (
         name("endpoint", "endpoint", lambda ranking: ranking.endpoint.name),
@@ -191,9 +246,10 @@ def leaders(summary: Summary) -> Table[Ranking]:
         nth(0, SERVER, "first"),
         nth(0, goodput),
         nth(0, P99),
-        nth(1, SERVER, "second"),
+        nth(1, RANK),
+        nth(1, SERVER, "next"),
         nth(1, GOODPUT),
-        Column("measured", "measured", measured, measured),
+        Column("ranked", "ranked", placed, placed),
     )
     return Table(columns, summary.rankings)
 
@@ -241,8 +297,24 @@ def counted(counts: Counts) -> str:
     return f"{text}, {counts.failed} failed, {counts.skipped} skipped"
 
 
+def noise(summary: Summary) -> str:
+    """Return what a difference has to exceed to be called one."""
+    text = "Small gaps can be noise: no server was measured twice here."
+    if summary.noise_floor is not None:
+        text = (
+            "Servers that share a rank (`1=`) were not told apart. Two identical"
+            f" {summary.reference} differed by {share(summary.noise_floor)}; no smaller difference"
+            " counts as one."
+        )
+    if summary.left_open:
+        text += f" Asked for more precision, {plural(len(summary.left_open), 'cell')} stayed open."
+    return text
+
+
 def _each_round(row: Row) -> str:
-    rates = [r.goodput for r in row.rounds if r.goodput is not None]
+    rates = [r.goodput for r in row.rounds if r.goodput is not None and row.shown]
+    if not rates:
+        return UNKNOWN
     if len(rates) > SHOWN_ROUNDS:
         return f"{significant(min(rates))} to {significant(max(rates))}"
     return " / ".join(map(significant, rates))

@@ -1,0 +1,50 @@
+"""The closed list of doubts about a number, each computed from stored facts, with its advice."""
+
+from __future__ import annotations
+
+from loadtest.concerns.answers import CONTRACT, ERRORS, LOST_ROUNDS, NO_SAMPLES, WORK_NOT_DONE
+from loadtest.concerns.evidence import RANK, Concern, Evidence, Judgement, Raised, Verdict
+from loadtest.concerns.limits import (
+    CONNECTION_LIMITED,
+    FASTER_THAN_POSSIBLE,
+    GENERATOR_LIMITED,
+    LITTLES_LAW,
+)
+from loadtest.concerns.stalls import STALLS
+from loadtest.concerns.surroundings import LEFT_BEHIND, NOISY_HOST, SHAPE_DIFFERS, UNSTABLE
+
+__all__ = ["CONCERNS", "Concern", "Evidence", "Judgement", "Raised", "Verdict", "judge"]
+
+CONCERNS = (
+    ERRORS,
+    NO_SAMPLES,
+    CONTRACT,
+    FASTER_THAN_POSSIBLE,
+    LITTLES_LAW,
+    STALLS,
+    WORK_NOT_DONE,
+    GENERATOR_LIMITED,
+    CONNECTION_LIMITED,
+    SHAPE_DIFFERS,
+    UNSTABLE,
+    NOISY_HOST,
+    LEFT_BEHIND,
+    LOST_ROUNDS,
+)
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Look for every concern in the facts of one cell."""
+    found = [(concern.name, concern.find(evidence)) for concern in CONCERNS]
+    raised = [
+        Raised(concern=name, severity=one.verdict, facts=one.facts)
+        for name, one in found
+        if one.verdict in ("suspect", "invalid")
+    ]
+    raised.sort(key=lambda one: -RANK[one.severity])
+    verdict: Verdict = raised[0].severity if raised else "valid"
+    return Judgement(
+        verdict=verdict,
+        concerns=tuple(raised),
+        unchecked=tuple(name for name, one in found if one.verdict is None),
+    )

@@ -1,0 +1,145 @@
+"""What a concern is, and the facts it is found in.
+
+A check knows three ends: something was found, nothing was found, or the facts it needs were not
+recorded. The last is no clean bill: it is listed as unchecked beside the number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtest.figures import Figures
+from loadtest.model import Ceiling, Cell, Histogram, Loaded, Outcome, Plan, Record, Server
+
+Severity = Literal["suspect", "invalid"]
+Verdict = Literal["valid", "suspect", "invalid"]
+
+RANK: dict[Verdict, int] = {"valid": 0, "suspect": 1, "invalid": 2}
+"""The worst concern of a cell is its verdict."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The stored facts of one cell: what became of it in each round, the last outcome of each."""
+
+    plan: Plan
+    cell: Cell
+    server: Server
+    measured: tuple[Outcome, ...]
+    """Rounds that gave a number."""
+    failed: tuple[Outcome, ...]
+    """Rounds that were tried and gave none."""
+    figures: Figures | None = None
+    """None without a measured round."""
+    latencies: Histogram | None = None
+    """As measured, without back-fill, the measured rounds merged; None where none was stored."""
+    ceilings: Sequence[Ceiling] = ()
+
+    @property
+    def loads(self) -> tuple[Loaded, ...]:
+        """What was counted in the measured rounds, or in the failed ones where there are none."""
+        outcomes = self.measured or self.failed
+        return tuple(outcome.loaded for outcome in outcomes if outcome.loaded)
+
+    @property
+    def answers(self) -> int:
+        """Of any status, in all of `loads`."""
+        return sum(loaded.answers for loaded in self.loads)
+
+    @property
+    def right_answers(self) -> int:
+        """Those of 2xx."""
+        return sum(loaded.answers - loaded.status_errors for loaded in self.loads)
+
+    @property
+    def load_s(self) -> float:
+        """How long all of `loads` took together."""
+        return sum(loaded.duration_us for loaded in self.loads) / 1e6
+
+    @property
+    def capacity(self) -> int:
+        """How many of the connections the server works on at once."""
+        return self.server.capacity(self.plan.shape, self.cell.load.connections)
+
+    def waves(self, delay_s: float) -> int:
+        """Return how often one connection can be answered in all of `loads`, if it takes so long.
+
+        A load of 22 s has room for two answers of 10 s, not for 2.2: what is under way at its end
+        is not counted.
+        """
+        return sum(
+            int((loaded.duration_us / 1e6 + CLOCK_S) / delay_s)
+            for loaded in self.loads
+            if loaded.duration_us > 0
+        )
+
+
+CLOCK_S = 0.005
+"""Two clocks, that of the view and that of the generator, and timers that fire a little early."""
+
+
+TOO_EARLY = "declared to wait"
+"""In what a verification says of an answer that came too soon."""
+NO_ANSWER = "no answer"
+"""In what it says where none came."""
+ERROR_STATUS = re.compile(r"\bstatus [45]\d\d instead of ")
+"""In what it says of an answer that is an error."""
+
+VERIFICATIONS = ("verify", "verify-after")
+"""The stages that compare whole answers with the contract."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check came to: a concern with its facts, nothing (`valid`), or not checked (None)."""
+
+    verdict: Verdict | None
+    facts: str = ""
+    """In one line, with the numbers that made it one."""
+
+
+NOTHING = Found("valid")
+UNCHECKED = Found(None)
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One doubt about a number: how it is found, what it means and what to do next."""
+
+    name: str
+    means: str
+    advice: str
+    """Names the next command or setting."""
+    find: Callable[[Evidence], Found]
+
+
+class Raised(Record, frozen=True, kw_only=True):
+    """A concern that was found in a cell."""
+
+    concern: str
+    severity: Severity
+    facts: str
+
+
+class Judgement(Record, frozen=True, kw_only=True):
+    """What a cell's number is worth."""
+
+    verdict: Verdict
+    """That of the worst concern."""
+    concerns: tuple[Raised, ...]
+    """The worst first."""
+    unchecked: tuple[str, ...]
+    """Concerns that nobody could look for, as what they need was not recorded."""
+
+
+def rate(value: float) -> str:
+    """Return a number with three significant digits, for `facts`: `12,345`, `6.23`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, for `facts`: `0.12 %`, `99.2 %`, `250 %`."""
+    return f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.3g} %"

@@ -1,0 +1,175 @@
+"""Concerns about what was around the load: the shape, the machine, the rounds, what is left."""
+
+from __future__ import annotations
+
+import math
+from statistics import stdev
+
+from loadtest.concerns.evidence import NOTHING, UNCHECKED, Concern, Evidence, Found, percent
+from loadtest.model import Left, Usage
+
+SPREAD = 0.10
+"""Standard deviation of the rounds' goodput, as a share of it."""
+NOISE = 0.05
+"""Of the machine, taken by others during the load."""
+
+SETTLED_S = 2.0
+"""After its load, when what a server still holds is looked at."""
+SPARE_SOCKETS = 8
+"""In each process: event loops and pools open theirs at the first request that needs them."""
+SPARE_THREADS = 32
+"""In each process: the most that Python's default executor keeps once they were needed."""
+SPARE_BYTES = 32_000_000
+"""In each process, of imports, caches and an allocator that keeps what it was given."""
+BUFFER_BYTES = 128_000
+"""For each connection, likewise."""
+
+
+def _shape_differs(cell: Evidence) -> Found:
+    shape, server = cell.plan.shape, cell.server
+    usages = [o.usage["server"] for o in cell.measured if "server" in o.usage]
+    if not shape.known:
+        return UNCHECKED
+    expected = server.expected_processes(shape)
+    known = False
+    if expected is not None and usages:
+        known = True
+        fewest = min(usage.processes for usage in usages)
+        most = max(usage.processes for usage in usages)
+        # A single worker may run in the first process, without a parent or helpers.
+        if fewest < (expected if shape.workers > 1 else 1):
+            return Found("invalid", f"{fewest} server processes were seen, {expected} are declared")
+        if most > expected:
+            return Found("suspect", f"{most} server processes were seen, {expected} are declared")
+    if server.in_flight == "workers * threads" and usages:
+        known = True
+        at_once, threads = cell.capacity, min(usage.threads for usage in usages)
+        if threads < at_once:
+            return Found(
+                "invalid", f"{threads} server threads were seen, {at_once} are to work at once"
+            )
+    sessions = [
+        o.work.database_connections
+        for o in cell.measured
+        if o.work and o.work.database_connections is not None
+    ]
+    if sessions and cell.cell.endpoint.contract.postgres:
+        known = True
+        allowed = shape.workers * shape.database_pool
+        if max(sessions) > allowed:
+            return Found(
+                "suspect",
+                f"{max(sessions)} database connections were open, {allowed} are declared"
+                f" ({shape.workers} workers x {shape.database_pool})",
+            )
+    return NOTHING if known else UNCHECKED
+
+
+def _unstable(cell: Evidence) -> Found:
+    """Compare the spread of the rounds with `SPREAD`, allowing for what few rounds show by chance.
+
+    The standard deviation of n rounds scatters as chi-square with n - 1 degrees of freedom does:
+    of three rounds it comes out 1.7 times too high one time in twenty. A concern is raised where
+    even the lower end of the one-sided 95 % interval is above `SPREAD`.
+    """
+    rates = [o.loaded.goodput for o in cell.measured if o.loaded and o.loaded.goodput > 0]
+    if len(rates) < 2:
+        return UNCHECKED
+    # Of logarithms: half and double are equally far, and a share of the rate comes out.
+    spread = stdev(map(math.log, rates))
+    if spread <= SPREAD * chance(len(rates)):
+        return NOTHING
+    return Found(
+        "suspect",
+        f"the {len(rates)} rounds vary by {percent(spread)} (standard deviation), from"
+        f" {min(rates):,.0f} to {max(rates):,.0f}/s",
+    )
+
+
+def chance(rounds: int) -> float:
+    """Return how many times too high a standard deviation of so many rounds may come out.
+
+    The root of chi-square's 95 % point over its degrees of freedom, by the approximation of
+    Wilson and Hilferty (PNAS 17, 1931): within 2 % of the exact value from two rounds on.
+    """
+    freedom = rounds - 1
+    return math.sqrt((1 - 2 / (9 * freedom) + 1.6449 * math.sqrt(2 / (9 * freedom))) ** 3)
+
+
+def _noisy_host(cell: Evidence) -> Found:
+    hosts = [outcome.host for outcome in cell.measured if outcome.host]
+    window_s = sum(host.window_s for host in hosts)
+    capacity_s = sum(host.window_s * host.processors for host in hosts)
+    if not capacity_s:
+        return UNCHECKED
+    shares = {
+        "other processes": sum(host.other_cpu_s for host in hosts) / capacity_s,
+        "steal": sum(host.steal_cpu_s or 0.0 for host in hosts) / capacity_s,
+        "throttling": sum(host.throttled_s or 0.0 for host in hosts) / window_s,
+    }
+    total = sum(shares.values())
+    if total <= NOISE:
+        return NOTHING
+    named = ", ".join(f"{name} {percent(share)}" for name, share in shares.items() if share > 0)
+    return Found("suspect", f"{percent(total)} of the machine went elsewhere: {named}")
+
+
+def _left_behind(cell: Evidence) -> Found:
+    contract, load = cell.cell.endpoint.contract, cell.cell.load
+    held = [
+        (outcome.left, outcome.usage["server"])
+        for outcome in cell.measured
+        if outcome.left and "server" in outcome.usage
+    ]
+    # Where requests wait for 2 s or queue for their turn, it is still at what had been asked for.
+    queued = contract.delay_s > 0 and cell.capacity < load.connections
+    if not held or queued or contract.delay_s >= SETTLED_S:
+        return UNCHECKED
+    # Pools keep a connection to each service for each request that there was at once.
+    services = sum(bool(each) for each in (contract.postgres, contract.redis, contract.upstream))
+    for left, usage in held:
+        if found := _held(left, usage, load.connections, services, cell.plan.shape.threads):
+            return Found("suspect", f"2 s after the load it held {found} more than before")
+    return NOTHING
+
+
+def _held(left: Left, usage: Usage, connections: int, services: int, threads: int) -> str | None:
+    sockets = SPARE_SOCKETS * usage.processes + services * connections
+    if left.connections is not None and left.connections > sockets:
+        return f"{left.connections:,} sockets"
+    if left.threads > (SPARE_THREADS + threads) * usage.processes:
+        return f"{left.threads:,} threads"
+    if left.memory_bytes > SPARE_BYTES * usage.processes + BUFFER_BYTES * connections:
+        return f"{left.memory_bytes / 1e6:,.0f} MB"
+    return None
+
+
+SHAPE_DIFFERS = Concern(
+    name="shape-differs",
+    means="The server did not run with the processes, threads or database connections that the"
+    " table says, so it is compared on unequal footing.",
+    advice="Look at its command line: `loadtest plan` prints it; then correct `argv` or"
+    " `processes_seen` in its `servers/*.toml`.",
+    find=_shape_differs,
+)
+UNSTABLE = Concern(
+    name="unstable",
+    means="The rounds differ so much that their median says little.",
+    advice="More `--rounds`, a longer `--duration`, and nothing else on the machine.",
+    find=_unstable,
+)
+NOISY_HOST = Concern(
+    name="noisy-host",
+    means="Something other than server, services and generator used the machine meanwhile.",
+    advice="End what else runs (`top` names it), or move to a machine of your own, and measure"
+    " again with `--server`.",
+    find=_noisy_host,
+)
+LEFT_BEHIND = Concern(
+    name="left-behind",
+    means="The server did not let go of what it took for the load: what is measured next on it is"
+    " disturbed, and under steady traffic it may grow without end.",
+    advice="Load it for longer (`--duration`) and see whether it grows on; look for threads,"
+    " connections or caches that nobody closes.",
+    find=_left_behind,
+)

@@ -1,0 +1,90 @@
+"""What to distrust: concerns over all cells, each with its facts, its meaning and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.concerns import Raised
+from loadtest.report.table import Column, Table, name, prose
+from loadtest.row import Row
+from loadtest.summary import Counts, Explained, Ranking, Summary
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell in which a concern was raised."""
+
+    ranking: Ranking
+    row: Row
+    raised: Raised
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A concern that was raised, and where."""
+
+    explained: Explained
+    cases: tuple[Case, ...]
+    """The invalid first, then in the order of the rankings."""
+
+    @property
+    def counted(self) -> str:
+        """How many cells it made what, as in `1 invalid, 2 suspect`."""
+        severities = [case.raised.severity for case in self.cases]
+        counts = [(severities.count(severity), severity) for severity in ("invalid", "suspect")]
+        return ", ".join(f"{count} {severity}" for count, severity in counts if count)
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A concern that could not be looked for, and in how many of the cells with a number."""
+
+    concern: str
+    cells: int
+    of: int
+
+
+def doubts(summary: Summary) -> list[Doubt]:
+    """Return the concerns that were raised, those that made most cells invalid first."""
+    cases: dict[str, list[Case]] = {}
+    for ranking in summary.rankings:
+        for row in ranking.rows:
+            for raised in row.concerns:
+                cases.setdefault(raised.concern, []).append(Case(ranking, row, raised))
+    for each in cases.values():
+        each.sort(key=lambda case: case.raised.severity != "invalid")
+    found = [
+        Doubt(explained, tuple(cases[explained.concern]))
+        for explained in summary.concerns
+        if explained.concern in cases
+    ]
+    return sorted(
+        found, key=lambda doubt: -sum(case.raised.severity == "invalid" for case in doubt.cases)
+    )
+
+
+def where(cases: Sequence[Case]) -> Table[Case]:
+    """Return the cells that a concern is about, with the facts."""
+    columns: tuple[Column[Case], ...] = (
+        name("server", "server", lambda case: case.row.server),
+        prose("endpoint", "endpoint", lambda case: case.ranking.endpoint.id),
+        prose("severity", "verdict", lambda case: case.raised.severity),
+        prose("facts", "facts", lambda case: case.raised.facts),
+    )
+    return Table(columns, cases)
+
+
+def blanks(summary: Summary) -> list[Blank]:
+    """Return what could not be looked for: where it stands, a missing concern says nothing."""
+    rows = [row for ranking in summary.rankings for row in ranking.rows if row.figures]
+    counts = {
+        explained.concern: sum(explained.concern in row.unchecked for row in rows)
+        for explained in summary.concerns
+    }
+    return [Blank(concern, cells, len(rows)) for concern, cells in counts.items() if cells]
+
+
+def judged(counts: Counts) -> str:
+    """Return how many numbers can be taken as they stand: `8 valid, 2 suspect, 1 invalid`."""
+    return f"{counts.valid} valid, {counts.suspect} suspect, {counts.invalid} invalid"

@@ -1,0 +1,72 @@
+"""One line of a ranking: what a server showed at an endpoint, and what that is worth."""
+
+from __future__ import annotations
+
+from loadtest.concerns import Raised, Verdict
+from loadtest.figures import Figures
+from loadtest.findings import Finding
+from loadtest.model import Interface, Record, Stage, Status
+
+
+class Round(Record, frozen=True, kw_only=True):
+    """What became of a cell in one round."""
+
+    number: int
+    """From 1, as people count."""
+    status: Status
+    stage: Stage | None
+    reason: str | None
+    detail: str | None
+    goodput: float | None
+    """2xx answers a second; None unless measured."""
+    raw: str | None
+    """The generator's own output, as a path inside the run's folder."""
+
+
+class Versus(Record, frozen=True, kw_only=True):
+    """How a server compares with the reference server, round by round."""
+
+    ratio: float
+    """Its goodput / the reference's, the median over rounds."""
+    low: float | None
+    """Lower end of its 95 % interval; None with fewer than 2 rounds in common."""
+    high: float | None
+    """Upper end, likewise."""
+    finding: Finding
+    """Taken with all servers at the endpoint, and against the run's noise floor."""
+
+
+class Row(Record, frozen=True, kw_only=True):
+    """One server at one endpoint: figures where it was measured, the reason where it was not."""
+
+    cell: str
+    server: str
+    interface: Interface | None
+    status: Status
+    rank: int | None
+    """By goodput, from 1; None without a number, and for one that is invalid."""
+    tied: bool
+    """Shares its rank: this run cannot tell it from the leader of its group."""
+    versus: Versus | None
+    """None without a number or a reference, and for the reference itself."""
+    verdict: Verdict | None
+    """What the number is worth; None where there is nothing to judge."""
+    concerns: tuple[Raised, ...]
+    """Doubts about the number, the worst first."""
+    unchecked: tuple[str, ...]
+    """Concerns that nobody could look for, as what they need was not recorded."""
+    figures: Figures | None
+    """Of an invalid cell too: see `shown`."""
+    stage: Stage | None
+    reason: str | None
+    """Of the first round that failed, or else was skipped."""
+    rounds_measured: int
+    rounds_failed: int
+    rounds: tuple[Round, ...]
+    notes: tuple[str, ...]
+    """What to know before comparing it: the endpoint's note, the server's limits."""
+
+    @property
+    def shown(self) -> Figures | None:
+        """The figures that may stand beside others: none of an invalid cell."""
+        return self.figures if self.verdict != "invalid" else None
