@@ -1,4 +1,4 @@
-"""The command line: `loadtest doctor | list | plan | run | report | serve | services`.
+"""The command line; `loadtest --help` lists its commands.
 
 Exit status: 0 all well; 1 it ran and the answer is no; 2 the user's mistake; 130 interrupted.
 """
@@ -17,14 +17,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loadtest import doctor, matrix, prepare, report, results, runner, server
-from loadtest.bench import LocalBench
+from loadtest import doctor, matrix, prepare, report, results, runner, server, session
+from loadtest.compare_command import compare_command
 from loadtest.errors import CellError, UserError, unknown
+from loadtest.import_command import import_command
 from loadtest.matrix import Choice
-from loadtest.model import Begun, Cell, Run, Segment, Shape
+from loadtest.model import Run, Shape
 from loadtest.options import TYPED, json_option, matrix_options, out_option, project_options
 from loadtest.process import CommandError
-from loadtest.progress import Watcher
 from loadtest.project import Project
 from loadtest.report import terminal
 from loadtest.services import services as running_services
@@ -72,6 +72,10 @@ def cli() -> None:
 
     Example: loadtest run quick
     """
+
+
+cli.add_command(import_command)
+cli.add_command(compare_command)
 
 
 @cli.command("doctor")
@@ -163,6 +167,13 @@ def plan_command(
             click.echo(f"skipped  {cell.server:<18} {cell.endpoint.id:<24} {cell.skip}")
     minutes = runner.total_s(todo) / 60
     cells = sum(len(batch.cells) for batch in todo)
+    if plan.precision is not None:
+        limit = (
+            f"{plan.budget_s / 60:.0f} min in all" if plan.budget_s else "no limit, see --budget"
+        )
+        click.echo(
+            f"then more rounds until each ratio is known within {plan.precision:.1%}; {limit}"
+        )
     click.echo(
         f"{cells} measurements in {plan.rounds} rounds, about {minutes:.0f} min;"
         f" the same order again with --seed {plan.seed}"
@@ -201,43 +212,13 @@ def run_command(
 
 
 def _measure(folder: Path, run: Run, project: Project) -> int:
-    stored = results.read(folder)
-    for note in stored.notes:
+    for note in results.read(folder).notes:
         _say(note)
-    done = {
-        (outcome.cell, outcome.round)
-        for outcome in stored.outcomes
-        if outcome.status in ("measured", "skipped")
-    }
-
-    def is_done(cell: Cell, round_: int) -> bool:
-        return (cell.id, round_) in done
-
-    todo = matrix.batches(run.plan, is_done)
-    console = Console(stderr=True)
-    watcher = Watcher(todo, run.plan.rounds, console)
-    writer = results.Writer(folder)
-    began_at, began = time.time(), time.monotonic()
-    writer.append(Begun(started_at=began_at))
     try:
-        runner.record_skips(run.plan, writer.append, is_done)
-        with (
-            watcher.showing(),
-            running_services(project, folder / "logs", run.plan.shape) as services,
-        ):
-            bench = LocalBench(services, run.plan.shape, folder)
-
-            def record(outcome: Any) -> None:
-                writer.append(outcome)
-                watcher.outcome(outcome)
-
-            runner.run(run.plan, todo, bench, record, watcher.cell)
+        session.measure(folder, run, project, Console(stderr=True))
     except KeyboardInterrupt:
         _say(f"interrupted; what was measured is kept: loadtest run --resume {folder}")
         return INTERRUPTED
-    finally:
-        writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
-        writer.close()
     return _report(folder)
 
 
@@ -256,7 +237,9 @@ def _report(folder: Path) -> int:
     stored = results.read(folder)
     for note in stored.notes:
         _say(note)
-    summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
+    summary = summarise(
+        stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
+    )
     made = report.Report(summary, stored.run, stored.raw)
     files = report.write_all(made, folder)
     # Into a file or a pipe the table is as wide as it is made for.
@@ -265,7 +248,7 @@ def _report(folder: Path) -> int:
     for path in files:
         console.print(str(path), markup=False, soft_wrap=True)
     counts = made.summary.counts
-    return 1 if counts.failed or counts.measured_with_failed_rounds else 0
+    return 1 if counts.failed or counts.measured_with_failed_rounds or counts.invalid else 0
 
 
 @cli.command("serve")
@@ -356,6 +339,9 @@ def _command(matrix_name: str, options: dict[str, Any]) -> list[str]:
     words = ["loadtest", "run", matrix_name]
     for key, value in options.items():
         if key == "seed" or value is None:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{key}")
             continue
         for one in value if isinstance(value, tuple) else (value,):
             quoted = f"'{one}'" if "*" in str(one) else str(one)

@@ -1,0 +1,57 @@
+"""`loadtest compare BASE NEW`: for a pull request, and for the status of a pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from loadtest import compare_markdown, results
+from loadtest.compare import THRESHOLD, compare
+from loadtest.options import json_option
+
+
+def share(text: str | float) -> float:
+    """Return what is typed as `5%` or `0.05` as a share; raises click's error for anything else."""
+    typed = str(text).strip()
+    try:
+        value = float(typed.removesuffix("%")) / (100 if typed.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise click.BadParameter(f"{typed!r} is no share; type 5% or 0.05")
+    return value
+
+
+@click.command("compare")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option(
+    "--threshold",
+    type=share,
+    metavar="SHARE",
+    default=THRESHOLD,
+    show_default=f"{THRESHOLD:.0%}",
+    help="A smaller change is none.",
+)
+@click.option("--anyway", is_flag=True, help="Compare what was not made under the same conditions.")
+@json_option
+def compare_command(base: Path, new: Path, threshold: float, anyway: bool, as_json: bool) -> int:
+    """Compare two runs cell by cell, as Markdown; exit status 1 on a regression.
+
+    Example: loadtest compare results/main results/branch --threshold 5%
+    """
+    made = compare(_read(base), _read(new), threshold, anyway)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(made)).decode())
+    else:
+        click.echo(compare_markdown.render(made), nl=False)
+    return 1 if made.regressed else 0
+
+
+def _read(folder: Path) -> results.Stored:
+    stored = results.read(folder)
+    for note in stored.notes:
+        click.echo(f"loadtest: {folder}: {note}", err=True)
+    return stored

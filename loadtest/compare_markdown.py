@@ -1,0 +1,180 @@
+"""A comparison as Markdown for a pull request: what changed on top, the rest folded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import median
+
+from loadtest.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
+from loadtest.environment import Difference
+from loadtest.report import format as units
+from loadtest.report.markdown import code, escape, table
+from loadtest.report.table import Column, Table, name, prose
+
+TITLES: dict[Figure, str] = {
+    "goodput": "answers/s",
+    "p99_us": "p99",
+    "server_cpu_us": "CPU/answer",
+}
+ORDER: tuple[Answer, ...] = ("worse", "better", "same", "cannot tell")
+FEWEST_TOGETHER = 3
+"""Cells for which it makes sense to say how all of them moved."""
+
+
+def render(made: Comparisons) -> str:
+    """Return the page: one heading, one line of verdict, tables."""
+    return "\n\n".join(_parts(made)) + "\n"
+
+
+def _parts(made: Comparisons) -> Iterator[str]:
+    counts = {answer: _with(made.changes, answer) for answer in ORDER}
+    heading = [f"{len(of)} {answer}" for answer, of in counts.items()]
+    if failed := sum(one.failed and one.run == "new" for one in made.lost):
+        heading.insert(0, f"{units.plural(failed, 'cell')} lost")
+    yield f"### loadtest: {', '.join(heading)}"
+    yield f"{code(made.base)} → {code(made.new)}: {_verdict(made, len(counts['cannot tell']))}"
+    if forbidding := [one.key for one in made.differences if one.forbids]:
+        yield (
+            "**Not made under the same conditions**, which may be all there is to see here:"
+            f" {escape(', '.join(forbidding))}."
+        )
+    if changed := [*counts["worse"], *counts["better"]]:
+        yield _changes(changed)
+    yield from _lost(made.lost)
+    if together := _together(made.changes):
+        yield together
+    if rest := [*counts["same"], *counts["cannot tell"]]:
+        summary = f"{len(counts['same'])} same, {len(counts['cannot tell'])} cannot tell"
+        yield _folded(summary, _changes(rest))
+    if made.differences:
+        found = units.plural(len(made.differences), "difference")
+        yield _folded(f"{found} between the two environments", _differences(made.differences))
+    yield _folded("How this was compared", _method(made))
+
+
+def _verdict(made: Comparisons, unknown: int) -> str:
+    beyond = f"beyond {units.share(made.threshold)}"
+    text = f"**a regression {beyond}.**" if made.regressed else f"no regression {beyond} was found."
+    if unknown:
+        of = f"{unknown} of {units.plural(len(made.changes), 'figure')}"
+        text += f" For {of} the runs cannot tell; more rounds may."
+    return text
+
+
+def _with(changes: Iterable[Change], answer: Answer) -> list[Change]:
+    """Return the changes with an answer, the largest first."""
+    found = [change for change in changes if change.answer == answer]
+    return sorted(found, key=lambda change: -_distance(change))
+
+
+def _distance(change: Change) -> float:
+    ratio = change.comparison.ratio or 1.0
+    return max(ratio, 1 / ratio)
+
+
+def _changes(changes: Sequence[Change]) -> str:
+    columns: tuple[Column[Change], ...] = (
+        prose("answer", "", lambda change: change.answer),
+        name("cell", "cell", lambda change: change.cell),
+        prose("figure", "figure", lambda change: TITLES[change.figure]),
+        _number("base", lambda change: _value(change.figure, change.base)),
+        _number("new", lambda change: _value(change.figure, change.new)),
+        _number("change", lambda change: _percent(change.comparison.ratio)),
+        _number("95 % interval", _interval),
+        _number("rounds", lambda change: str(change.comparison.rounds)),
+    )
+    return table(Table(columns, changes))
+
+
+def _number(title: str, text: Callable[[Change], str]) -> Column[Change]:
+    return Column(title, title, lambda change: None, text)
+
+
+def _value(figure: Figure, value: float) -> str:
+    return units.significant(value) if figure == "goodput" else units.latency(value)
+
+
+def _interval(change: Change) -> str:
+    one = change.comparison
+    return units.UNKNOWN if one.low is None else f"{_percent(one.low)} to {_percent(one.high)}"
+
+
+def _percent(ratio: float | None) -> str:
+    """Return a ratio as `+12.3 %`, and as `x 3.2` where a percentage would mislead."""
+    if ratio is None:
+        return units.UNKNOWN
+    if ratio >= 2:
+        return f"x {units.significant(ratio)}"
+    return f"{(ratio - 1) * 100:+.1f} %"
+
+
+def _lost(found: Sequence[Lost]) -> Iterator[str]:
+    for run, said in (("new", "No number any more"), ("base", "A number now, and none before")):
+        if cells := [one for one in found if one.run == run and one.failed]:
+            yield "\n".join([f"**{said}:**", "", *map(_line, cells)])
+    if others := [one for one in found if not one.failed]:
+        lines = [f"{_line(one)} (in {code(one.run)})" for one in others]
+        yield _folded(f"{units.plural(len(others), 'cell')} of one run only", "\n".join(lines))
+
+
+def _line(lost: Lost) -> str:
+    return f"- {code(lost.cell)}: {escape(lost.reason)}"
+
+
+def _together(changes: Sequence[Change]) -> str:
+    """Return how the median cell moved: what all of them share may be the machine's doing."""
+    controls = [change for change in changes if change.cell.endswith("-control")]
+    said = []
+    if moved := _median_change(changes, FEWEST_TOGETHER):
+        said.append(f"All cells together: {moved}.")
+    if moved := _median_change(controls, 1):
+        said.append(f"Those that bypass the app (control): {moved}.")
+    return " ".join(said)
+
+
+def _median_change(changes: Sequence[Change], fewest: int) -> str:
+    said = []
+    for figure in BETTER:
+        ratios = [
+            change.comparison.ratio
+            for change in changes
+            if change.figure == figure and change.comparison.ratio
+        ]
+        if len(ratios) >= fewest:
+            said.append(f"{TITLES[figure]} {_percent(median(ratios))}")
+    return ", ".join(said)
+
+
+def _differences(found: Sequence[Difference]) -> str:
+    columns: tuple[Column[Difference], ...] = (
+        prose("key", "what", lambda one: one.key),
+        prose("base", "base", lambda one: one.base),
+        prose("new", "new", lambda one: one.new),
+    )
+    return table(Table(columns, found))
+
+
+def _method(made: Comparisons) -> str:
+    margins = ", ".join(
+        f"{TITLES[figure]} {units.share(margin)}" for figure, margin in made.margins.items()
+    )
+    pairing = (
+        "The two share their rounds: the ratio is the median of each round's, the interval that of"
+        " a t test on their logarithms."
+        if made.same_rounds
+        else "Two runs share no rounds: the ratio is that of the medians, the interval is"
+        " bootstrapped (from 5 rounds up) or that of a t test on the logarithms. What differed"
+        " between the runs as a whole, such as a busier neighbour, is in neither; a shift that all"
+        " cells share, the controls too, points to it. To be surer, measure both as two servers of"
+        " one run."
+    )
+    return (
+        f"{pairing} Better or worse: p below 0.05 after Holm's adjustment for all"
+        f" {units.plural(len(made.changes), 'figure')}, and a difference beyond the margin, which"
+        f" is the threshold or the noise that identical servers showed in either run: {margins}."
+        " Same: the whole interval is within the margin."
+    )
+
+
+def _folded(summary: str, text: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
