@@ -4,7 +4,7 @@ ARGS ?=
 LOADTEST := .venv/bin/loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quick wrk-all report doctor test check format lock clean
+.PHONY: help setup quick wrk-all report doctor test check format lock clean docs schemas bench-self
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,17 @@ check: setup ## Run the linters and type checks
 format: setup ## Format the code
 	@.venv/bin/ruff check --fix --quiet
 	@.venv/bin/ruff format
+
+docs: setup ## Write the generated parts of docs/ and the JSON Schemas again
+	@.venv/bin/python docs/write.py
+
+schemas: setup ## Write the JSON Schemas alone
+	@.venv/bin/python -m loadtest.schema docs/schemas
+
+bench-self: setup ## Measure the tool itself: its cost, its reports, its power (half an hour)
+	@.venv/bin/python -m benchmarks.overhead
+	@.venv/bin/python -m benchmarks.render
+	@.venv/bin/python -m benchmarks.power $(ARGS)
 
 lock: ## Resolve the dependencies again (needs uv); names no registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -1,0 +1,196 @@
+"""What the tool costs wrk: its Lua hook, the client that checks answers, the sampling.
+
+    python -m benchmarks.overhead --rounds 30
+
+Rounds of all arms in shuffled order against the null server, nginx answering from memory; each arm
+is compared with plain wrk within its round. About 11 s a round.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import click
+import msgspec
+
+from loadtest import null_server, process, sampler, server
+from loadtest.loadgen import wrk
+from loadtest.model import Contract, Endpoint, Load
+from loadtest.process import Process
+from loadtest.statistics import paired
+from loadtest.verify import Watch
+
+ALLOWED = 0.01
+"""Of the rate."""
+SPARE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to load."""
+
+    name: str
+    hook: bool = True
+    watch: bool = False
+    sample: bool = False
+
+
+BARE = Arm("wrk alone", hook=False)
+ARMS = (
+    BARE,
+    Arm("wrk alone, once more", hook=False),
+    Arm("with the Lua hook"),
+    Arm("with the hook and the checking client", watch=True),
+    Arm("with both and the sampling of processes", watch=True, sample=True),
+)
+
+
+@dataclass(frozen=True)
+class Null:
+    """The null server, up, with one body."""
+
+    process: Process
+    port: int
+    endpoint: Endpoint
+    folder: Path
+
+    def load(self, arm: Arm, load: Load) -> float:
+        """Return the requests a second that wrk prints."""
+        argv = wrk.argv(load, f"http://{server.HOST}:{self.port}{self.endpoint.path}", 0.0)
+        if not arm.hook:
+            argv = [word for word in argv if not word.startswith("--script")]
+        out, errors = self.folder / "out.txt", self.folder / "errors.txt"
+        for stale in (out, errors):
+            stale.unlink(missing_ok=True)
+        generator = process.start(wrk.TOOL, argv, log=out, errors=errors, grace_s=1.0)
+        groups = {"server": self.process.tree, "generator": generator.tree}
+        watch = None
+        with process.running(generator), contextlib.ExitStack() as stack:
+            if arm.sample:
+                stack.enter_context(sampler.sampling(groups, pss_of="server", ends="generator"))
+            if arm.watch:
+                watch = Watch(server.HOST, self.port, self.endpoint, load.duration_s + 10)
+            generator.wait(load.duration_s + SPARE_S)
+        during = watch.stop() if watch else None
+        if during and (during.broken or not during.checked):
+            raise click.ClickException(f"the checking client: {during.broken or 'no answer'}")
+        text = out.read_text()
+        found = re.search(r"^Requests/sec:\s+([\d.]+)$", text, re.MULTILINE)
+        if found is None or "errors" in text or "Non-2xx" in text:
+            raise click.ClickException(f"wrk did not load as it should:\n{text}")
+        if arm.hook:
+            wrk.parse(text, errors.read_text())
+        return float(found[1])
+
+
+@contextlib.contextmanager
+def null(body: bytes) -> Iterator[Null]:
+    """Give the null server with one body."""
+    with tempfile.TemporaryDirectory(prefix="loadtest-overhead-") as name:
+        home = Path(name)
+        home.chmod(0o755)  # nginx's worker is not root, even if its master is
+        (home / "bodies").mkdir()
+        (home / "bodies" / "body").write_bytes(body)
+        port = server.free_port()
+        text = null_server.CONFIGURATION.format(home=home, host=server.HOST, port=port)
+        (home / "nginx.conf").write_text(text)
+        argv = [str(null_server.binary()), "-p", name, "-c", f"{name}/nginx.conf", "-e", "stderr"]
+        running = process.start("nginx", argv, log=home / "nginx.log")
+        with process.running(running):
+            server.await_answer(running, port, "/body")
+            yield Null(running, port, endpoint("/body", body), home)
+
+
+def endpoint(path: str, body: bytes) -> Endpoint:
+    """Return a declaration of one body."""
+    return Endpoint(
+        name="null",
+        style="control",
+        path=path,
+        title="",
+        kind="",
+        summary="",
+        isolated=False,
+        note=None,
+        unsupported={},
+        contract=Contract(
+            status=200,
+            content_type="application/json",
+            content_encoding=None,
+            body_bytes=len(body),
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            delay_s=0.0,
+            postgres=0,
+            redis=0,
+            upstream=0,
+        ),
+    )
+
+
+def measure(rounds: int, load: Load, size: int, seed: int) -> dict[str, list[float]]:
+    """Return the rates of each arm by round."""
+    rates: dict[str, list[float]] = {arm.name: [] for arm in ARMS}
+    order = random.Random(seed)
+    with null(b"x" * size) as running:
+        running.load(BARE, load)  # the first load opens files and warms caches
+        for number in range(rounds):
+            for arm in order.sample(ARMS, len(ARMS)):
+                rates[arm.name].append(running.load(arm, load))
+            click.echo(f"round {number + 1} of {rounds}", err=True)
+    return rates
+
+
+def table(rates: dict[str, list[float]]) -> str:
+    """Return the arms as Markdown, each against wrk alone in the same round."""
+    lines = [
+        f"| {len(rates[BARE.name])} rounds | requests/s (median) | ratio to wrk alone (median)"
+        " | 95 % interval | costs at most 1 % |",
+        "| --- | --: | --: | --: | --- |",
+    ]
+    for arm in ARMS:
+        found = paired(rates[BARE.name], rates[arm.name])
+        rate = f"{median(rates[arm.name]):,.0f}"
+        if arm is BARE or found.ratio is None or found.low is None or found.high is None:
+            lines.append(f"| {arm.name} | {rate} | 1 | | |")
+            continue
+        interval = f"{found.low:.4f} to {found.high:.4f}"
+        said = "" if not arm.hook else answer(found.low, found.high)
+        lines.append(f"| {arm.name} | {rate} | {found.ratio:.4f} | {interval} | {said} |")
+    return "\n".join(lines)
+
+
+def answer(low: float, high: float) -> str:
+    """Say whether a ratio is within what is allowed, as far as its interval tells."""
+    if low >= 1 - ALLOWED:
+        return "yes"
+    return "no" if high < 1 - ALLOWED else "cannot tell: more rounds"
+
+
+@click.command()
+@click.option("--rounds", default=30, show_default=True)
+@click.option("--duration", "duration_s", default=2, show_default=True, help="Seconds of a load.")
+@click.option("--connections", default=64, show_default=True)
+@click.option("--size", default=30, show_default=True, help="Bytes of the body.")
+@click.option("--seed", default=1, show_default=True, help="Of the order.")
+@click.option("--out", type=click.Path(path_type=Path), help="A file for the rates, as JSON.")
+def main(
+    rounds: int, duration_s: int, connections: int, size: int, seed: int, out: Path | None
+) -> None:
+    """Measure what the hook, the checking client and the sampling cost wrk."""
+    load = Load(connections=connections, duration_s=duration_s, warmup_s=0.0)
+    rates = measure(rounds, load, size, seed)
+    if out:
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(rates), indent=1) + b"\n")
+    click.echo(table(rates))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""From the rounds of the power run to how often an experiment of fewer rounds finds a difference.
+
+An experiment of n rounds is n of the real ones, drawn without replacement, so that each is one that
+could have been run. In each drawn round the identical arms are given out at random: one is the
+reference, one its second arm, from which the noise floor is taken, and one is the server that does
+not differ. Being identical, they may be exchanged; what chance has left in one of them would
+otherwise enter every experiment alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtest.findings import finding
+from loadtest.model import Record
+from loadtest.statistics import Comparison, noise_floor, paired
+
+Floats = NDArray[np.float64]
+SIZES = (3, 5, 10, 15)
+"""Rounds of the experiments."""
+LEVEL = 0.05
+
+
+class Rounds(Record, frozen=True, kw_only=True):
+    """What the power run measured, by arm and round; None where a round has no number."""
+
+    server: str
+    base_cpu_us: float
+    """Server CPU time a request when the additions were chosen."""
+    identical: tuple[str, ...]
+    added_us: dict[str, float]
+    """CPU time added to each request, by arm; the identical ones are not here."""
+    goodput: dict[str, tuple[float | None, ...]]
+    cpu_us: dict[str, tuple[float | None, ...]]
+    """Of the server's processes, for an answer."""
+
+
+class Figure(NamedTuple):
+    """A figure by which servers may be told apart."""
+
+    name: str
+    values: Callable[[Rounds], dict[str, tuple[float | None, ...]]]
+    slower: str
+    """What is found where the new one is slower."""
+
+
+FIGURES = (
+    Figure("goodput", lambda rounds: rounds.goodput, "lower"),
+    Figure("CPU time a request", lambda rounds: rounds.cpu_us, "higher"),
+)
+
+
+class Claims(NamedTuple):
+    """Shares of experiments in which a difference is claimed."""
+
+    tool: float
+    """By the tool's rule: the test, and a ratio beyond the noise floor of the same rounds."""
+    test: float
+    """By the test alone."""
+
+
+def tables(rounds: Rounds, resamples: int, seed: int = 1) -> str:
+    """Return all results as Markdown."""
+    parts = [effects(rounds)]
+    for figure in FIGURES:
+        parts.append(power(rounds, figure, resamples, seed))
+    parts.append(false_alarms(rounds, resamples, seed))
+    return "\n\n".join(parts) + "\n"
+
+
+def effects(rounds: Rounds) -> str:
+    """Return what was added and what all rounds together show of it."""
+    count = len(complete(rounds, rounds.goodput))
+    lines = [
+        f"{rounds.server}, {count} rounds, {rounds.base_cpu_us:.0f} us of CPU time a request"
+        " before anything is added. Ratios to the first of the identical arms, with 95 %"
+        " intervals, and the standard deviation of the logarithm of one round's ratio.",
+        "",
+        "| arm | added | CPU time a request | in one round | goodput | in one round |",
+        "| --- | --: | --: | --: | --: | --: |",
+    ]
+    base, *others = rounds.identical
+    for arm in (*others, *rounds.added_us):
+        added = rounds.added_us.get(arm, 0.0)
+        told = [paired(values[base], values[arm]) for values in (rounds.cpu_us, rounds.goodput)]
+        cells = " | ".join(_ratio(one) for one in told)
+        lines.append(
+            f"| {arm} | {added:.1f} us ({percent(added / rounds.base_cpu_us)}) | {cells} |"
+        )
+    return "\n".join(lines)
+
+
+def _ratio(one: Comparison) -> str:
+    if one.ratio is None or one.low is None or one.high is None or one.estimate is None:
+        return "- | -"
+    return f"{one.ratio:.3f} ({one.low:.3f} to {one.high:.3f}) | {percent(one.estimate.spread, 1)}"
+
+
+def power(rounds: Rounds, figure: Figure, resamples: int, seed: int) -> str:
+    """Return how often each addition is found."""
+    lines = [
+        f"Found by {figure.name}, as a share of {resamples:,} experiments (by the test alone):",
+        "",
+        *_head("CPU time added"),
+    ]
+    for arm, added in rounds.added_us.items():
+        cells = []
+        for size in SIZES:
+            found = claims(rounds, figure, arm, size, resamples, seed)
+            cells.append("-" if found is None else f"{percent(found.tool)} ({percent(found.test)})")
+        lines.append(f"| {percent(added / rounds.base_cpu_us)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def false_alarms(rounds: Rounds, resamples: int, seed: int) -> str:
+    """Return how often a difference is claimed between arms that are identical."""
+    lines = [
+        f"Claimed between identical servers, as a share of {resamples:,} experiments (by the test"
+        " alone); 5 % is what the test promises:",
+        "",
+        *_head("by"),
+    ]
+    for figure in FIGURES:
+        for exchanged, how in ((True, ""), (False, ", arms not exchanged")):
+            cells = []
+            for size in SIZES:
+                found = claims(rounds, figure, None, size, resamples, seed, exchanged)
+                cells.append(
+                    "-" if found is None else f"{percent(found.tool, 1)} ({percent(found.test, 1)})"
+                )
+            lines.append(f"| {figure.name}{how} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _head(first: str) -> tuple[str, str]:
+    sizes = " | ".join(f"{size} rounds" for size in SIZES)
+    return f"| {first} | {sizes} |", "| --- |" + " --: |" * len(SIZES)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share as `5 %`."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def complete(rounds: Rounds, values: dict[str, tuple[float | None, ...]]) -> list[int]:
+    """Return the numbers of the rounds in which every arm has a number."""
+    arms = [values[arm] for arm in (*rounds.identical, *rounds.added_us)]
+    return [number for number, row in enumerate(zip(*arms, strict=True)) if None not in row]
+
+
+def claims(
+    rounds: Rounds,
+    figure: Figure,
+    arm: str | None,
+    size: int,
+    resamples: int,
+    seed: int,
+    exchanged: bool = True,
+) -> Claims | None:
+    """Return how often an arm is found slower; without one, how often identical arms differ.
+
+    None where there are fewer real rounds than an experiment needs.
+    """
+    values = figure.values(rounds)
+    usable = complete(rounds, values)
+    if size > len(usable):
+        return None
+    same: Floats = np.array([[values[one][at] for at in usable] for one in rounds.identical])
+    slowed = None if arm is None else np.array([values[arm][at] for at in usable])
+    rng = np.random.default_rng(seed)
+    tool = test = 0
+    for _ in range(resamples):
+        drawn = rng.choice(len(usable), size, replace=False)
+        # Who is who among the identical arms: anew in each round, or once an experiment.
+        roles = rng.permuted(np.tile(np.arange(len(same)), (size, 1)), axis=1)
+        if not exchanged:
+            roles = np.tile(roles[:1], (size, 1))
+        base, again, other = (same[roles[:, role], drawn] for role in range(3))
+        new = other if slowed is None else slowed[drawn]
+        one = paired(base.tolist(), new.tolist())
+        floor = noise_floor([(base.tolist(), again.tolist())]) or 0.0
+        told = finding(one, floor)
+        assert one.p is not None
+        assert one.ratio is not None
+        if slowed is None:
+            tool += told in ("higher", "lower")
+            test += one.p < LEVEL
+        else:
+            tool += told == figure.slower
+            test += one.p < LEVEL and (one.ratio > 1) == (figure.slower == "higher")
+    return Claims(tool / resamples, test / resamples)

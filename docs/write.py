@@ -1,0 +1,151 @@
+"""Fills the generated parts of the pages in `docs/` from the code: `make docs`.
+
+A page says where with `<!-- generated: NAME -->`; all outside of these parts is written by people.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from loadtest import concerns, matrix, results, schema, summary
+from loadtest.model import Server
+
+HERE = Path(__file__).resolve().parent
+SERVERS = HERE.parent / "servers"
+PART = re.compile(r"(<!-- generated: (?P<name>[\w -]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+UNITS = {"_s": "s", "_us": "us", "_bytes": "bytes", "_at": "s"}
+"""What a name ends with; a goodput is answers a second, and a share is between 0 and 1."""
+
+
+def pages() -> dict[Path, str]:
+    """Return what each page has to be."""
+    return {path: fill(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("*.md"))}
+
+
+def fill(text: str) -> str:
+    """Return a page with its generated parts made anew."""
+    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part['name']]().strip()}\n\n{part[3]}", text)
+
+
+# The results format ------------------------------------------------------------------------------
+
+
+def history() -> str:
+    """Return the versions of the formats with what each of them changed."""
+    return "\n".join(
+        f"- {what}: now {module.FORMAT}. {_below_format(module)}"
+        for what, module in (
+            ("the facts (`run.json`, `outcomes.jsonl`, `raw/`)", results),
+            ("`summary.json`", summary),
+        )
+    )
+
+
+def _below_format(module: ModuleType) -> str:
+    body = ast.parse(inspect.getsource(module)).body
+    at = next(
+        number
+        for number, node in enumerate(body)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FORMAT"
+    )
+    below = body[at + 1]
+    assert isinstance(below, ast.Expr)
+    return " ".join(str(ast.literal_eval(below.value)).split())
+
+
+def records(name: str) -> str:
+    """Return a table for each record of a file that no file before it has."""
+    known: set[type] = set()
+    for file in schema.FILES:
+        definitions = schema.schema(file)["$defs"]
+        if file.name == name:
+            own = [one for one in schema.records(file.holds) if one not in known]
+            return "\n".join(line for one in own for line in _record(definitions[one.__name__]))
+        known |= set(schema.records(file.holds))
+    raise LookupError(name)
+
+
+def _record(definition: dict[str, Any]) -> Iterator[str]:
+    yield f"### {definition['title']}\n\n{definition['description']}\n"
+    yield "| field | type | meaning |\n| --- | --- | --- |"
+    for field, described in definition["properties"].items():
+        if field == "kind" and "enum" in described and len(described["enum"]) == 1:
+            yield f"| `kind` | {_type(field, described)} | Tells the kinds of lines apart. |"
+            continue
+        yield (
+            f"| `{field}` | {_type(field, described)} | {_cell(described.get('description', ''))} |"
+        )
+    yield ""
+
+
+def _type(field: str, described: dict[str, Any]) -> str:
+    match described:
+        case {"$ref": str(where)}:
+            name = where.rpartition("/")[2]
+            return f"[{name}](#{name.lower()})"
+        case {"anyOf": [*others]}:
+            return " or ".join(_type(field, one) for one in others)
+        case {"enum": [*values]}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"type": "array", "items": items}:
+            return f"list of {_type(field, items)}"
+        case {"type": "object", "additionalProperties": {} as values}:
+            return f"map to {_type(field, values)}"
+        case {"type": "integer" | "number" as plain}:
+            unit = next((unit for end, unit in UNITS.items() if field.endswith(end)), None)
+            return f"{plain}, {unit}" if unit else plain
+    return str(described["type"])
+
+
+# Concerns and servers ----------------------------------------------------------------------------
+
+
+def concern_list() -> str:
+    """Return the closed list of concerns."""
+    return "\n".join(
+        f"### {one.name}\n\n{one.means}\n\nWhat to do: {one.advice}\n" for one in concerns.CONCERNS
+    )
+
+
+def server_list() -> str:
+    """Return all servers, with what they cannot do."""
+    return "\n".join(line for one in matrix.load_servers(SERVERS) for line in _server(one))
+
+
+def _server(one: Server) -> Iterator[str]:
+    yield f"### {one.name}\n\n{one.summary}\n"
+    yield f"- Interface: {(one.interface or '').upper()}; at work at once: {one.in_flight}."
+    settings = f"[`{one.name}.toml`](../servers/{one.name}.toml)"
+    yield f"- Needs: {', '.join(one.requires)}. Settings: {settings}."
+    yield from (f"- Not `{style}`: {reason}" for style, reason in one.unsupported.items())
+    yield from (f"- {limit}" for limit in one.limits)
+    yield ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "history": history,
+    **{f"records {file.name}": lambda name=file.name: records(name) for file in schema.FILES},  # type: ignore[misc]
+    "concerns": concern_list,
+    "servers": server_list,
+}
+
+
+def main() -> None:
+    """Write the pages and the schemas."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+    schema.main(HERE / "schemas")
+
+
+if __name__ == "__main__":
+    main()
