@@ -195,6 +195,7 @@ def test_a_server_without_its_package_is_skipped(type_: Type, copy: Path) -> Non
     assert skips == {
         "uvicorn": "not installed: no-such-dist; `pip install no-such-dist` (or `make setup`)",
         "uvicorn-h11": None,
+        "uvicorn-h11-again": None,  # the second arm is of one that can run
     }
 
 
@@ -298,7 +299,8 @@ def test_a_server_that_does_not_start_says_why(
     monkeypatch.setattr(cli, "running_services", none)
     done = type_("serve", "bad", "--project", copy)
     assert done.status == 1
-    assert done.lines == [
+    # Where something else has the port a line says so first.
+    assert done.lines[-2:] == [
         "loadtest: bad exited with status 3 before it answered",
         "cannot import name 'application'",
     ]

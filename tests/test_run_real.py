@@ -31,12 +31,16 @@ summary = "The smallest that is real."
 rounds = 1
 servers = ["uvicorn", "gunicorn-gthread"]
 endpoints = ["json", "json_query"]
+settle = false
+[again]
+endpoints = ["json"]
+styles = ["sync"]
 [[loads]]
 connections = 8
 duration_s = 1
 warmup_s = 0.1
 """
-CELLS = 8
+CELLS = 9
 
 
 class Engine:

@@ -134,7 +134,7 @@ def ask(port: int) -> Ask:
             concurrency=concurrency,
             seconds=seconds,
             stage="verify",
-        )
+        ).answers
 
     return ask
 
