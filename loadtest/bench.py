@@ -148,6 +148,8 @@ class LocalBench:
 
     def counts(self, contract: Contract) -> Counts:
         """Return what the services that an endpoint needs have counted."""
+        if contract.postgres:
+            counters.await_sessions_end(self.services.env)
         return counters.read(self.services.env, contract)
 
     def database_connections(self) -> int | None:

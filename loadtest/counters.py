@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import valkey
 from loadtest.model import Contract, Record
 
 TIMEOUT_S = 5
+END_WITHIN_S = 1.0
 
 NOT_WORK = ("hello", "client", "auth", "select", "info", "ping", "command", "config")
 """Redis commands of connecting and of counting."""
@@ -50,6 +52,16 @@ def read(env: Mapping[str, str], contract: Contract) -> Counts:
 def database_connections(env: Mapping[str, str]) -> int | None:
     """Return how many sessions others than this one have in PostgreSQL."""
     return _postgres(env["DATABASE_URL"], CONNECTIONS)
+
+
+def await_sessions_end(env: Mapping[str, str]) -> None:
+    """Wait a moment for the sessions of a server that was stopped: each reports as it ends.
+
+    In a database that others use too they do not all end, and it is not waited for long.
+    """
+    deadline = time.monotonic() + END_WITHIN_S
+    while database_connections(env) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _postgres(url: str, query: str) -> int | None:

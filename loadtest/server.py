@@ -25,7 +25,7 @@ PORTS = 1000
 PROBE = "/raw"
 READY_WITHIN_S = 20.0
 OWNED_WITHIN_S = 2.0
-GRACE_S = 1.0
+GRACE_S = 0.5
 """Nothing is owed to the generator's connections: what is still in flight was not counted."""
 
 
