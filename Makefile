@@ -1,5 +1,5 @@
 # `make` prints this help. Each target sets up what it needs.
-PYTHON ?= python3
+PYTHON ?=
 ARGS ?=
 LOADTEST := .venv/bin/loadtest
 
@@ -9,9 +9,7 @@ LOADTEST := .venv/bin/loadtest
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/ready ## Make .venv from the lock file, get wrk where it is missing
-
-.venv/ready: requirements.lock pyproject.toml scripts/setup
+setup: ## Make .venv from the lock file, get wrk where it is missing (PYTHON=python3.13 for another)
 	@PYTHON=$(PYTHON) scripts/setup $(MAKECMDGOALS)
 
 quick: setup ## A first look: six servers, eight endpoints, under six minutes

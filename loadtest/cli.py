@@ -5,6 +5,7 @@ Exit status: 0 all well; 1 it ran and the answer is no; 2 the user's mistake; 13
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import tempfile
@@ -207,7 +208,10 @@ def run_command(
             raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
         run_folder = resume if resume.exists() else out / resume
         run = results.read(run_folder).run
-        prepare.check_resumable(run, found)
+        prepare.check_resumable(run, found, run_folder.parent)
+    for check in prepare.checks(run.plan, out):
+        if check.advice:
+            _say(check.advice)
     return _measure(run_folder, run, found.project)
 
 
@@ -241,7 +245,8 @@ def _report(folder: Path) -> int:
         stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
     )
     made = report.Report(summary, stored.run, stored.raw)
-    files = report.write_all(made, folder)
+    with results.writing(folder):
+        files = report.write_all(made, folder)
     # Into a file or a pipe the table is as wide as it is made for.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else terminal.WIDTH)
     terminal.show(made, console)
@@ -344,8 +349,8 @@ def _command(matrix_name: str, options: dict[str, Any]) -> list[str]:
             words.append(f"--{'' if value else 'no-'}{key}")
             continue
         for one in value if isinstance(value, tuple) else (value,):
-            quoted = f"'{one}'" if "*" in str(one) else str(one)
-            words += [f"--{TYPED.get(key, key)}", quoted]
+            text = f"{one:g}s" if key == "budget" else str(one)
+            words += [f"--{TYPED.get(key, key)}", shlex.quote(text)]
     return words
 
 

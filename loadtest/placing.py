@@ -67,10 +67,11 @@ def _versus(
     if base is None:
         return {}
     others = [server for server in rates if server != reference]
-    table = moderated([paired(base, rates[server]) for server in others])
+    table = [paired(base, rates[server]) for server in others]
+    # `findings` moderates by itself; what is shown is moderated once, too.
     judged = findings(table, margin(floor), looks)
     return {
         server: Versus(ratio=one.ratio, low=one.low, high=one.high, finding=finding)
-        for server, one, finding in zip(others, table, judged, strict=True)
+        for server, one, finding in zip(others, moderated(table), judged, strict=True)
         if one.ratio is not None
     }

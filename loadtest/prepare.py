@@ -10,7 +10,7 @@ from pathlib import Path
 from loadtest import doctor, machine, matrix, placement, results, server
 from loadtest.errors import UserError
 from loadtest.matrix import Choice, Matrix
-from loadtest.model import Endpoint, Placement, Plan, Run, Server
+from loadtest.model import Endpoint, Machine, Placement, Plan, Run, Server
 from loadtest.project import Project
 
 
@@ -82,6 +82,8 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
         plan = make_plan(found, name, choice)
     except UserError as error:
         problems.extend(error.lines)
+    if choice.budget is not None and choice.precision is None:
+        problems.append("--budget limits --precision; name both, as in --precision 3% --budget 20m")
     placed: Placement | None = None
     try:
         placed = placement.choose(choice.pin)
@@ -95,9 +97,7 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=" ".join([*command, "--seed", str(plan.seed)]),
         plan=plan,
-        machine=machine.describe(
-            found.versions | {"wrk": doctor.wrk_version(), "PostgreSQL": doctor.postgres_version()}
-        ),
+        machine=_machine(found),
         argv={
             one.name: server.argv(one, plan.shape, Path(found.project.python).name, 8000, 3)
             for one in plan.servers
@@ -106,17 +106,31 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
     )
 
 
-def check_resumable(run: Run, found: Bearings) -> None:
-    """Refuse to go on with a run that was begun with other software; names what differs."""
+def _machine(found: Bearings) -> Machine:
+    return machine.describe(
+        found.versions | {"wrk": doctor.wrk_version(), "PostgreSQL": doctor.postgres_version()}
+    )
+
+
+def check_resumable(run: Run, found: Bearings, out: Path) -> None:
+    """Refuse to go on where rounds could not be paired: other software, or another machine.
+
+    Names what differs, or what a run would lack.
+    """
     if run.source is not None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
-    now = {
-        name: version for name, version in found.versions.items() if name in run.machine.versions
-    }
+    if lacking := [check.advice or check.found for check in checks(run.plan, out) if check.fatal]:
+        raise UserError(*lacking)
+    then, now = run.machine, _machine(found)
     differ = [
-        f"{name} {run.machine.versions[name]} then, {version or 'missing'} now"
-        for name, version in sorted(now.items())
-        if version != run.machine.versions[name]
+        f"{name} {version} then, {now.versions.get(name, 'missing')} now"
+        for name, version in sorted(then.versions.items())
+        if version != now.versions.get(name)
+    ]
+    differ += [
+        f"{key} {getattr(then, key)} then, {getattr(now, key)} now"
+        for key in ("system", "cpu", "processors")
+        if getattr(then, key) != getattr(now, key)
     ]
     declared = {endpoint.id: endpoint for endpoint in found.endpoints}
     differ += [

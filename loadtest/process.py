@@ -109,16 +109,19 @@ def start(
     stop_signal: str = "TERM",
     grace_s: float = 2.0,
     remove: Sequence[Path] = (),
+    undo: Sequence[Path] = (),
     cpus: Sequence[int] = (),
 ) -> Process:
     """Start a command under a warden.
 
     `env` is added to an allow-list of our own; `log` gets its output and, without `errors`, its
     errors; `times` starts it that often, to one inherited socket in `fds`; `remove` names folders
-    that go when it has ended; `cpus` are the processors it is kept on, all by default (Linux).
+    that go when it has ended, `undo` those that go unless it ended well; `cpus` are the processors
+    it is kept on, all by default (Linux).
     """
     options = [f"--times={times}", f"--signal={stop_signal}", f"--grace={grace_s}"]
     options += [f"--fd={fd}" for fd in fds] + [f"--remove={folder}" for folder in remove]
+    options += [f"--undo={folder}" for folder in undo]
     options += [f"--cpu={cpu}" for cpu in cpus]
     options += [f"--user={user}"] if user else []
     with open(log, "ab") as out, open(errors or os.devnull, "ab") as separate:
@@ -171,9 +174,12 @@ def run(
     cwd: Path | None = None,
     errors: Path | None = None,
     user: str | None = None,
+    undo: Sequence[Path] = (),
 ) -> None:
     """Run a command to its end; raises CommandError with the end of what it said."""
-    process = start(name, argv, log=log, env=env, cwd=cwd, errors=errors, user=user, grace_s=1.0)
+    process = start(
+        name, argv, log=log, env=env, cwd=cwd, errors=errors, user=user, undo=undo, grace_s=1.0
+    )
     with running(process):
         try:
             status = process.wait(timeout_s)

@@ -39,9 +39,8 @@ class Watcher:
         self._bar.update(self._task, total=self._total_s)
         for batch in todo:
             self._rounds = max(self._rounds, batch.round + 1)
-            for index, cell in enumerate(batch.cells):
-                cost_s = runner.planned_s(cell, launch=index == 0)
-                self._cost_s[cell.id, batch.round] = cost_s
+            for cell in batch.cells:
+                self._cost_s[cell.id, batch.round] = runner.planned_s(batch, cell)
 
     @contextmanager
     def showing(self) -> Iterator[None]:

@@ -41,8 +41,14 @@ class Stored(Record, frozen=True, kw_only=True):
     """What could not be read, a line each."""
 
     def histogram(self, name: str) -> Histogram:
-        """Return a histogram that an outcome names."""
-        return msgspec.json.decode((self.folder / name).read_bytes(), type=Histogram)
+        """Return a histogram that an outcome names; raises UserError for a damaged one."""
+        path = self.folder / name
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Histogram)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise UserError(
+                f"{path}: damaged ({error}); remove it and its cell is shown without latencies"
+            ) from None
 
     def raw(self, name: str) -> str:
         """Return the generator's output that an outcome names."""
@@ -109,6 +115,7 @@ def read(folder: Path) -> Stored:
         raise UserError(f"{folder / RUN}: damaged: {error}") from None
     path = folder / OUTCOMES
     records, notes = _records(path.read_bytes() if path.exists() else b"")
+    records = [_present(folder, record, notes) for record in records]
     return Stored(
         folder=folder,
         run=run,
@@ -134,6 +141,16 @@ def _records(data: bytes) -> tuple[list[Fact], list[str]]:
         line_number = len(lines) + 1
         notes.append(f"{OUTCOMES}, line {line_number}: torn when the run ended, dropped; {again}")
     return records, notes
+
+
+def _present(folder: Path, record: Fact, notes: list[str]) -> Fact:
+    """Return a record without the histogram that it names and the folder does not have."""
+    if not isinstance(record, Outcome) or record.histogram is None:
+        return record
+    if (folder / record.histogram).exists():
+        return record
+    notes.append(f"{record.histogram}: missing; {record.cell} is shown without its latencies")
+    return msgspec.structs.replace(record, histogram=None)
 
 
 def _segments(records: Sequence[Fact]) -> Iterator[Segment]:

@@ -23,6 +23,9 @@ CONCURRENCY = 8
 """Verified requests at once before a load: enough to meet what only fails under concurrency."""
 SETTLED_AFTER_S = 2.0
 """After its load, what a server still holds it was not about to let go of."""
+LAUNCH_AND_STOP_S = 0.8
+SPARE_S = 0.2
+"""What a cell takes beside its load and its checks, roughly: for planning alone."""
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
@@ -183,16 +186,14 @@ def _work(facts: dict[str, object], before: Counts, after: Counts, sessions: int
     )
 
 
-def planned_s(cell: Cell, launch: bool) -> float:
+def planned_s(batch: Batch, cell: Cell) -> float:
     """Return about how long a cell takes: for progress, and for the plan."""
     delay_s = cell.endpoint.contract.delay_s
-    return cell.load.duration_s + max(cell.load.warmup_s, delay_s) + delay_s + 0.2 + 1.5 * launch
+    after_s = max(delay_s, SETTLED_AFTER_S * (batch.settle and cell is batch.cells[-1]))
+    launch_s = LAUNCH_AND_STOP_S * (cell is batch.cells[0])
+    return launch_s + max(cell.load.warmup_s, delay_s) + cell.load.duration_s + after_s + SPARE_S
 
 
 def total_s(todo: Sequence[Batch]) -> float:
     """Return about how long the batches take together."""
-    return sum(
-        planned_s(cell, launch=index == 0)
-        for batch in todo
-        for index, cell in enumerate(batch.cells)
-    )
+    return sum(planned_s(batch, cell) for batch in todo for cell in batch.cells)

@@ -58,8 +58,18 @@ class Services:
                 self.env[variable] = os.environ[variable]
             elif name not in self.processes:
                 self.env[variable] = start()
-        self.project.manage("migrate", "--verbosity=0", env=self.env)
-        self.project.manage("seed", env=self.env)
+        try:
+            self.project.manage("migrate", "--verbosity=0", env=self.env)
+            self.project.manage("seed", env=self.env)
+        except CommandError as error:
+            given = [name for name in ("DATABASE_URL", "REDIS_URL") if name in os.environ]
+            if not given:
+                raise
+            last = error.tail.splitlines()[-1] if error.tail else error.reason
+            raise UserError(
+                f"the services named by {' and '.join(given)} cannot be used: {last};"
+                " correct the address, or unset it for private ones"
+            ) from None
 
     def stop(self) -> None:
         """Stop what was started, in the reverse order."""
@@ -100,20 +110,17 @@ class Services:
             binaries = _readable_copy(binaries, home, user)
             os.chown(home, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         data = home / "data"
-        try:
-            process.run(
-                "initdb",
-                # No fsync: the run's data is thrown away, and what is measured only reads it.
-                [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"]
-                + ["-E", "UTF8", "--locale=C", "--no-sync"],
-                log=log,
-                timeout_s=60,
-                user=user,
-                cwd=home,
-            )
-        except BaseException:
-            shutil.rmtree(home, ignore_errors=True)
-            raise
+        process.run(
+            "initdb",
+            # No fsync: the run's data is thrown away, and what is measured only reads it.
+            [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"]
+            + ["-E", "UTF8", "--locale=C", "--no-sync"],
+            log=log,
+            timeout_s=60,
+            user=user,
+            cwd=home,
+            undo=[home],
+        )
         connections = self.shape.workers * self.shape.database_pool + SPARE_CONNECTIONS
         running = process.start(
             "PostgreSQL",

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from loadtest import matrix, null_server, results, runner
 from loadtest.bench import LocalBench
-from loadtest.errors import CellError
+from loadtest.errors import LoadtestError
+from loadtest.findings import LOOKS
 from loadtest.matrix import Batch
 from loadtest.model import Begun, Ceiling, Cell, Outcome, Plan, Run, Segment
 from loadtest.precision import open_cells
@@ -66,12 +67,17 @@ def _stretches(
     """
     began = time.monotonic()
     yield matrix.batches(plan, is_done)
-    while still_open := open_cells(plan, outcomes):
-        todo = matrix.one_round(plan, 1 + max(one.round for one in outcomes), still_open)
+    # The ranks allow for so many looks at the data and no more.
+    while (still_open := open_cells(plan, outcomes)) and (
+        (round_ := 1 + max(one.round for one in outcomes)) < plan.rounds + max(LOOKS)
+    ):
+        todo = matrix.one_round(plan, round_, still_open)
         ends_s = time.monotonic() - began + runner.total_s(todo)
         if plan.budget_s is not None and ends_s > plan.budget_s:
             return
         yield todo
+        if not any(one.round == round_ and one.status == "measured" for one in outcomes):
+            return  # what fails every time would stay open for ever
 
 
 def _measure_ceilings(
@@ -84,9 +90,9 @@ def _measure_ceilings(
             (size for size in missing if size is not None), folder, run.placement
         ):
             writer.append(ceiling)
-    except CellError as error:
+    except LoadtestError as error:
         # Without it the cells only lack one check, and say so.
-        console.print(f"no ceiling of the generator: {error.reason}", markup=False)
+        console.print(f"no ceiling of the generator: {error}", markup=False)
 
 
 @contextmanager

@@ -70,6 +70,8 @@ class Summary(Record, frozen=True, kw_only=True):
 
     format: int
     counts: Counts
+    rounds: int
+    """Begun; more than planned where more precision was asked for."""
     load_share: float | None
     """Share of the run's time in which there was load; None where that isn't known."""
     reference: str | None
@@ -119,6 +121,7 @@ def summarise(
     return Summary(
         format=FORMAT,
         counts=_counts([row for ranking in rankings for row in ranking.rows]),
+        rounds=max(plan.rounds, *(outcome.round + 1 for outcome in outcomes), 0),
         load_share=loaded_s / wall_s if wall_s > 0 else None,
         reference=plan.reference,
         noise_floor=floor,

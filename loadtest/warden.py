@@ -1,11 +1,12 @@
 """Runs one command and sees to its end, also when the engine itself is killed.
 
-    python -I -S warden.py [--times N] [--signal TERM] [--grace S] [--user U] [--remove DIR] -- argv
+    python -I -S warden.py [--times N] [--signal TERM] [--grace S] [--remove DIR] ... -- argv
 
 The engine holds the other end of the warden's standard input, the leash. When the leash closes,
 because the engine lets go or has died in whatever way, the command is stopped in steps: the
 signal to its process group, after the grace a KILL, and once more to whoever is left when the
-leader is gone. It exits with the command's status (128 + n for a signal, as shells do).
+leader is gone. It exits with the command's status (128 + n for a signal, as shells do). Folders to
+remove go in any case, those to undo unless the command ended well.
 
 Runs as a script of its own, on the standard library alone: it has to start in milliseconds.
 """
@@ -33,6 +34,13 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def main(arguments: Sequence[str]) -> int:
     """Run the command until it ends or the leash closes; return its exit status."""
     options = _parse(arguments)
+    status = _run(options)
+    for folder in options.remove + (options.undo if status else []):
+        shutil.rmtree(folder, ignore_errors=True)
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
     _adopt_orphans()
     if options.cpu:
         os.sched_setaffinity(0, options.cpu)
@@ -50,8 +58,6 @@ def main(arguments: Sequence[str]) -> int:
         _ignore_endings()
         if children:
             _stop(children, signal.Signals[f"SIG{options.signal}"], options.grace)
-        for folder in options.remove:
-            shutil.rmtree(folder, ignore_errors=True)
     # Of many, the one that ended by itself: the others were stopped because of it.
     ended = (first or children[0]).returncode
     return 128 - ended if ended < 0 else ended
@@ -66,6 +72,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cpu", type=int, action="append", default=[])
     parser.add_argument("--fd", type=int, action="append", default=[])
     parser.add_argument("--remove", type=Path, action="append", default=[])
+    parser.add_argument("--undo", type=Path, action="append", default=[])
     parser.add_argument("argv", nargs="+")
     return parser.parse_args(arguments)
 

@@ -460,4 +460,4 @@ def test_a_folder_is_no_report(tmp_path: Path) -> None:
 def test_an_imported_run_cannot_be_resumed(real: Imported) -> None:
     nothing: Any = Bearings(project=None, servers=(), endpoints=(), versions={})  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"read from django_workers\.md"):
-        check_resumable(real.run, nothing)
+        check_resumable(real.run, nothing, Path())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from loadtest import matrix, report, results, runner
 from loadtest.fakes import FakeBench, measured
+from loadtest.matrix import Batch
 from loadtest.model import Cell, Outcome, Plan
 from loadtest.summary import summarise
 
@@ -281,5 +282,9 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
 
 def test_the_planned_time_grows_with_the_delay() -> None:
     quick, slow = plan([server()], [JSON]).cells[0], plan([server()], [SLOW]).cells[0]
-    assert runner.planned_s(slow, launch=False) > runner.planned_s(quick, launch=False)
-    assert runner.planned_s(quick, launch=True) > runner.planned_s(quick, launch=False)
+    alone, other = (Batch(round=0, server="alpha", cells=(cell,)) for cell in (quick, slow))
+    assert runner.planned_s(other, slow) > runner.planned_s(alone, quick)
+    second = Batch(round=0, server="alpha", cells=(slow, quick))
+    assert runner.planned_s(alone, quick) > runner.planned_s(second, quick)  # the launch
+    settling = Batch(round=0, server="alpha", cells=(quick,), settle=True)
+    assert runner.planned_s(settling, quick) == runner.planned_s(alone, quick) + 2

@@ -148,7 +148,7 @@ SHAPE_DIFFERS = Concern(
     name="shape-differs",
     means="The server did not run with the processes, threads or database connections that the"
     " table says, so it is compared on unequal footing.",
-    advice="Look at its command line: `loadtest plan` prints it; then correct `argv` or"
+    advice="Look at its command line, in `report.md` and `run.json`; then correct `argv` or"
     " `processes_seen` in its `servers/*.toml`.",
     find=_shape_differs,
 )

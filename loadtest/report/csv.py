@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 
-from loadtest.model import Run
 from loadtest.report.table import (
     CEILING,
     CONCERNS,
@@ -38,7 +37,7 @@ def render(report: Report) -> str:
     """Return the cells in the order of the rankings, units in the header."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    tables = [cells(ranking, report.run) for ranking in report.summary.rankings]
+    tables = [cells(ranking, report.summary.rounds) for ranking in report.summary.rankings]
     for table in tables[:1]:
         writer.writerow(column.key for column in table.columns)
     for table in tables:
@@ -46,7 +45,7 @@ def render(report: Report) -> str:
     return file.getvalue()
 
 
-def cells(ranking: Ranking, run: Run) -> Table[Row]:
+def cells(ranking: Ranking, rounds: int) -> Table[Row]:
     """Return all rows of one ranking with what they have in common and every figure."""
     endpoint, load = ranking.endpoint, ranking.load
 
@@ -88,7 +87,7 @@ def cells(ranking: Ranking, run: Run) -> Table[Row]:
         figure("backfilled_p99_us", "", lambda f: f.backfilled_p99_us),
         ROUNDS,
         Column("rounds_failed", "", lambda row: row.rounds_failed, lambda row: ""),
-        *(goodput(number) for number in range(1, run.plan.rounds + 1)),
+        *(goodput(number) for number in range(1, rounds + 1)),
         prose("stage", "stage", lambda row: row.stage),
         prose("reason", "reason", lambda row: row.reason),
     )

@@ -22,7 +22,7 @@ def show(report: Report, console: Console) -> None:
     summary = report.summary
     console.print(_decorated(leaders(summary)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
-    rounds = plural(report.run.plan.rounds, "round")
+    rounds = plural(summary.rounds, "round")
     lines = [f"Ranked by 2xx answers a second, median of {rounds}.", noise(summary)]
     if any(ranking.endpoint.contract.delay_s for ranking in summary.rankings):
         lines.append("`475 of 500`: its ceiling is 500, the requests it works on at once / delay.")
