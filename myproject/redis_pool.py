@@ -1,7 +1,7 @@
 """One pool of Redis connections for the process, behind Django's cache."""
 
-import functools
-from typing import Any
+import threading
+from typing import Any, ClassVar
 
 from redis import BlockingConnectionPool
 
@@ -13,11 +13,17 @@ class SharedPool(BlockingConnectionPool):
     under ASGI that is a new connection to Redis for each request.
     """
 
-    @classmethod
-    @functools.cache
-    def from_url(cls, url: str, **options: Any) -> "SharedPool":
-        """Return the pool for this address and these options, made at the first call.
+    _pools: ClassVar[dict[str, "SharedPool"]] = {}
+    _lock = threading.Lock()
 
-        Two first calls at the same moment may each get one; the second is garbage after its use.
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> "SharedPool":
+        """Return the pool for this address, made at the first call with the options of that one.
+
+        Django's options come from the settings, so they are the same in every call; not all of them
+        can be compared.
         """
-        return super().from_url(url, **options)
+        with cls._lock:
+            if url not in cls._pools:
+                cls._pools[url] = super().from_url(url, **options)
+            return cls._pools[url]
