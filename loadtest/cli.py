@@ -17,6 +17,7 @@ import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from loadtest import doctor, matrix, prepare, report, results, runner, server, session
 from loadtest.compare_command import compare_command
@@ -36,6 +37,8 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    # A script's background job starts with interruptions ignored; ours stops at one all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A polite end from outside is an interruption too: stop everything, keep what was measured.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -50,9 +53,12 @@ def main() -> None:
         if said := error.tail if isinstance(error, CommandError) else error.detail:
             click.echo(said, err=True)
         sys.exit(1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
     except click.ClickException as error:
         # click's own lines name the option; its usage block would hide them.
-        _say(f"{error.format_message()}; `loadtest --help`")
+        _say(f"{error.format_message().rstrip('.')}; `loadtest --help`")
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
@@ -135,7 +141,7 @@ def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     Console(highlight=False).print(table)
 
 
@@ -206,7 +212,8 @@ def run_command(
         given = (key for key, value in options.items() if value not in (None, ()))
         if names := ", ".join(sorted(f"--{TYPED.get(key, key)}" for key in given)):
             raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
-        run_folder = resume if resume.exists() else out / resume
+        bare = not resume.exists() and resume == Path(resume.name)
+        run_folder = out / resume if bare else resume
         run = results.read(run_folder).run
         prepare.check_resumable(run, found, run_folder.parent)
     for check in prepare.checks(run.plan, out):

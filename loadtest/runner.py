@@ -23,8 +23,8 @@ CONCURRENCY = 8
 """Verified requests at once before a load: enough to meet what only fails under concurrency."""
 SETTLED_AFTER_S = 2.0
 """After its load, what a server still holds it was not about to let go of."""
-LAUNCH_AND_STOP_S = 0.8
-SPARE_S = 0.2
+LAUNCH_AND_STOP_S = 0.6
+SPARE_S = 0.15
 """What a cell takes beside its load and its checks, roughly: for planning alone."""
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""

@@ -59,7 +59,11 @@ def render(report: Report) -> str:
         summary=summary,
         notes=notes,
         kinds=_kinds(summary.rankings),
-        sections=[(server, _section(summary.rankings, server.name)) for server in plan.servers],
+        sections=[
+            (server, _section(summary.rankings, server.name))
+            for server in plan.servers
+            if not server.again
+        ],
         loads=_loads(summary.rankings),
         titles=_titles(summary.rankings),
         versions=[f"{name} {v}" for name, v in sorted(report.run.machine.versions.items())],

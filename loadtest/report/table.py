@@ -15,6 +15,8 @@ from loadtest.summary import Counts, Ranking, Summary
 Item = TypeVar("Item")
 Value = str | int | float | None
 SHOWN_ROUNDS = 5
+TOO_NOISY = 0.5
+"""A noise floor, as a share, with which hardly any servers can be told apart."""
 SUSPECT = "?"
 """Behind a number with doubts about it, where there is no room to name them."""
 
@@ -302,10 +304,12 @@ def noise(summary: Summary) -> str:
     text = "Small gaps can be noise: no server was measured twice here."
     if summary.noise_floor is not None:
         text = (
-            "Servers that share a rank (`1=`) were not told apart. Two identical"
-            f" {summary.reference} differed by {share(summary.noise_floor)}; no smaller difference"
-            " counts as one."
+            "Servers that share a rank (`1=`) were not told apart. Noise alone lets two identical"
+            f" {summary.reference} differ by up to {share(summary.noise_floor)} here; no smaller"
+            " difference counts as one."
         )
+        if summary.noise_floor > TOO_NOISY:
+            text += " That is too much to tell servers apart: measure more `--rounds`."
     if summary.left_open:
         text += f" Asked for more precision, {plural(len(summary.left_open), 'cell')} stayed open."
     return text
