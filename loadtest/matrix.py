@@ -73,7 +73,8 @@ class Matrix(Record, frozen=True, kw_only=True):
     styles: tuple[str, ...] = ("*",)
     shape: Shape = Shape()
     settle: bool = True
-    """Wait 2 s after the last load of each server process, to see what it lets go of."""
+    """In the first round, wait 2 s after the last load of each server process, to see what it lets
+    go of."""
     again: Again = Again()
     loads: tuple[LoadRule, ...]
     """Later rules override earlier ones for the endpoints they name."""
@@ -298,7 +299,10 @@ def one_round(plan: Plan, round_: int, wanted: Collection[str]) -> list[Batch]:
     return [
         Batch(round=round_, server=server, cells=tuple(group), settle=settle)
         for server in servers
-        for settle, group in _groups([cell for cell in cells if cell.server == server], plan.settle)
+        # What a server lets go of is the same in every round: one look at it is enough.
+        for settle, group in _groups(
+            [cell for cell in cells if cell.server == server], plan.settle and round_ == 0
+        )
     ]
 
 

@@ -151,7 +151,8 @@ class Plan(Record, frozen=True, kw_only=True):
     reference: str | None = None
     """The server that others are compared with; it has a second arm, see `Server.again`."""
     settle: bool = False
-    """Wait 2 s after the last load of each server process, to see what it lets go of."""
+    """In the first round, wait 2 s after the last load of each server process, to see what it lets
+    go of."""
     precision: float | None = None
     """Go on after the rounds with the cells whose ratio to the reference is known less well than
     this, as a share, or whose rank is open."""
