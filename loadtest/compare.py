@@ -132,7 +132,7 @@ def compare(
                 new=after.value(cell, figure),
                 comparison=one,
                 adjusted_p=p,
-                answer=_answer(figure, finding(one, margins[figure], p)),
+                answer=_answer(figure, finding(one, margins[figure], p, near=threshold)),
             )
             for (cell, figure, one), p in zip(made, ps, strict=True)
         ),

@@ -38,13 +38,19 @@ def level(looks: int) -> float:
 
 
 def finding(
-    comparison: Comparison, margin: float, p: float | None = None, looks: int = 1
+    comparison: Comparison,
+    margin: float,
+    p: float | None = None,
+    looks: int = 1,
+    near: float | None = None,
 ) -> Finding:
     """Say what a comparison shows; `margin` is a share, `p` the adjusted one of its table.
 
     Higher or lower: noise would rarely differ as much, and it is more than the margin. Equivalent:
     the whole interval is within the margin (Schuirmann, 1987, two one-sided tests, here at 2.5 %
     each). Whatever else is inconclusive, and more rounds may decide it. `looks`: see `level`.
+    `near` is the margin of what is equivalent, where the other is widened by noise: a noisy run
+    shows less difference, but no more likeness.
     """
     ratio, low, high = comparison.ratio, comparison.low, comparison.high
     p = comparison.p if p is None else p
@@ -52,7 +58,8 @@ def finding(
         return "inconclusive"
     if p < level(looks) and not 1 / (1 + margin) <= ratio <= 1 + margin:
         return "higher" if ratio > 1 else "lower"
-    within = 1 / (1 + margin) <= low and high <= 1 + margin
+    near = margin if near is None else near
+    within = 1 / (1 + near) <= low and high <= 1 + near
     return "equivalent" if within else "inconclusive"
 
 

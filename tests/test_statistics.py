@@ -392,3 +392,10 @@ def test_ranks_do_not_hang_on_names_or_their_order(given_rates: list[list[float 
     assert {f"x{ord('z') - ord(key)}": rank for key, rank in found.items()} == again
     for rank in set(found.values()):
         assert rank == 1 + sum(other < rank for other in found.values())
+
+
+def test_noise_shows_no_likeness() -> None:
+    """A run so noisy that half the rate is within its margin has not shown that nothing changed."""
+    halved = paired([100.0, 101.0, 99.0, 100.0], [50.0, 60.0, 45.0, 52.0])
+    assert finding(halved, margin=40.0) == "equivalent"
+    assert finding(halved, margin=40.0, near=0.05) == "inconclusive"
