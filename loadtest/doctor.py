@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -44,8 +43,7 @@ def wrk_version() -> str:
     """Return wrk's version as it says itself."""
     # It exits with status 1, as at any call without a URL.
     said = process.output(wrk.VERSION_ARGV, env={}, cwd=Path("/"), status=1)
-    found = re.search(r"wrk (?:\S*/)?(\d[\w.+-]*)", said)
-    return found.group(1) if found else "of unknown version"
+    return (wrk.version(said) or "of unknown version").rpartition("/")[2]
 
 
 def files(connections: int) -> Check:

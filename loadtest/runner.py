@@ -12,7 +12,18 @@ from loadtest.bench import Bench, Running
 from loadtest.counters import Counts
 from loadtest.errors import CellError
 from loadtest.matrix import Batch
-from loadtest.model import Cell, During, Loaded, Outcome, Plan, Server, Shape, Verified, Work
+from loadtest.model import (
+    SETTLED_S,
+    Cell,
+    During,
+    Loaded,
+    Outcome,
+    Plan,
+    Server,
+    Shape,
+    Verified,
+    Work,
+)
 from loadtest.sampler import left
 
 Record = Callable[[Outcome], None]
@@ -21,8 +32,6 @@ Watch = Callable[[Cell, int], None]
 
 CONCURRENCY = 8
 """Verified requests at once before a load: enough to meet what only fails under concurrency."""
-SETTLED_AFTER_S = 2.0
-"""After its load, what a server still holds it was not about to let go of."""
 LAUNCH_AND_STOP_S = 0.6
 SPARE_S = 0.15
 """What a cell takes beside its load and its checks, roughly: for planning alone."""
@@ -157,7 +166,7 @@ def _measure(
             wire_bytes=before.wire_bytes,
         )
         if settle:
-            time.sleep(max(0.0, SETTLED_AFTER_S - (time.monotonic() - ended)))
+            time.sleep(max(0.0, SETTLED_S - (time.monotonic() - ended)))
             facts["left"] = left(held, running.holding())
     except CellError as error:
         # A dead server explains more than what its clients saw of it.
@@ -189,7 +198,7 @@ def _work(facts: dict[str, object], before: Counts, after: Counts, sessions: int
 def planned_s(batch: Batch, cell: Cell) -> float:
     """Return about how long a cell takes: for progress, and for the plan."""
     delay_s = cell.endpoint.contract.delay_s
-    after_s = max(delay_s, SETTLED_AFTER_S * (batch.settle and cell is batch.cells[-1]))
+    after_s = max(delay_s, SETTLED_S * (batch.settle and cell is batch.cells[-1]))
     launch_s = LAUNCH_AND_STOP_S * (cell is batch.cells[0])
     return launch_s + max(cell.load.warmup_s, delay_s) + cell.load.duration_s + after_s + SPARE_S
 

@@ -1,7 +1,6 @@
 """Production settings: what a team would deploy, with every address taken from the environment."""
 
 import os
-from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
@@ -22,8 +21,6 @@ def _positive(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name}={text!r} is not a number from 1 up.")
     return int(text)
 
-
-BASE_DIR = Path(__file__).resolve().parent.parent
 
 # No default: a key that everybody can read must not reach production by accident.
 SECRET_KEY = _required(

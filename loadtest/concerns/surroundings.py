@@ -6,15 +6,13 @@ import math
 from statistics import stdev
 
 from loadtest.concerns.evidence import NOTHING, UNCHECKED, Concern, Evidence, Found, percent
-from loadtest.model import Left, Usage
+from loadtest.model import SETTLED_S, Left, Usage
 
 SPREAD = 0.10
 """Standard deviation of the rounds' goodput, as a share of it."""
 NOISE = 0.05
 """Of the machine, taken by others during the load."""
 
-SETTLED_S = 2.0
-"""After its load, when what a server still holds is looked at."""
 SPARE_SOCKETS = 8
 """In each process: event loops and pools open theirs at the first request that needs them."""
 SPARE_THREADS = 32

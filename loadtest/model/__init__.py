@@ -20,6 +20,7 @@ from loadtest.model.measured import (
     Work,
 )
 from loadtest.model.planned import (
+    SETTLED_S,
     Cell,
     Contract,
     Endpoint,
@@ -35,6 +36,7 @@ from loadtest.model.planned import (
 )
 
 __all__ = [
+    "SETTLED_S",
     "Begun",
     "Ceiling",
     "Cell",

@@ -19,6 +19,10 @@ SUM = r"^(workers|\d+)( \+ (workers|\d+))*$"
 """Of numbers and `workers`, as data may state a count that follows the shape."""
 
 
+SETTLED_S = 2.0
+"""After its load, when what a server still holds it was not about to let go of."""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every record: immutable, and an unknown key is an error, not a shrug."""
 
