@@ -55,7 +55,7 @@ bench-self: setup ## Measure the tool itself: its cost, its reports, its power (
 
 lock: ## Resolve the dependencies again (needs uv); names no registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --upgrade --group app --group servers --group dev pyproject.toml \
+	    --no-header --upgrade --group app --group servers --group clients --group dev pyproject.toml \
 	    --output-file requirements.lock
 
 clean: ## Remove .venv and caches; results stay
