@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ FORMAT = 1
 
 RUN = "run.json"
 OUTCOMES = "outcomes.jsonl"
+AGAIN = "`loadtest run --resume` measures its cell again"
 
 
 Fact = Outcome | Ceiling | Begun | Segment
@@ -57,18 +59,24 @@ class Stored(Record, frozen=True, kw_only=True):
 
 def create(parent: Path, run: Run) -> Path:
     """Make a folder for a run below `parent` and return it."""
-    stem = f"{datetime.fromisoformat(run.created_at):%Y-%m-%dT%H-%M-%S}-{run.plan.matrix}"
-    folder = parent / stem
     with writing(parent):
-        for number in range(2, 1000):
-            try:
-                folder.mkdir(parents=True)
-                break
-            except FileExistsError:
-                folder = parent / f"{stem}-{number}"
+        folder = make_folder(parent, run.created_at, run.plan.matrix)
         (folder / "raw").mkdir()
         (folder / "logs").mkdir()
         (folder / RUN).write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+    return folder
+
+
+def make_folder(parent: Path, created_at: str, name: str) -> Path:
+    """Make the folder of a run, named by its time and `name`, with a number where it is taken."""
+    stem = f"{datetime.fromisoformat(created_at):%Y-%m-%dT%H-%M-%S}-{name}"
+    folder = parent / stem
+    for number in range(2, 1000):
+        try:
+            folder.mkdir(parents=True)
+            break
+        except FileExistsError:
+            folder = parent / f"{stem}-{number}"
     return folder
 
 
@@ -84,7 +92,7 @@ class Writer:
                 data = self._path.read_bytes()
                 os.truncate(self._path, data.rfind(b"\n") + 1)
 
-    def append(self, record: Fact) -> None:
+    def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
         line = msgspec.json.encode(record) + b"\n"
         with writing(self._path):
@@ -114,8 +122,8 @@ def read(folder: Path) -> Stored:
     except msgspec.MsgspecError as error:
         raise UserError(f"{folder / RUN}: damaged: {error}") from None
     path = folder / OUTCOMES
-    records, notes = _records(path.read_bytes() if path.exists() else b"")
-    records = [_present(folder, record, notes) for record in records]
+    found, notes = lines(path.read_bytes() if path.exists() else b"", Fact, AGAIN)
+    records: list[Fact] = [_present(folder, record, notes) for record in found]
     return Stored(
         folder=folder,
         run=run,
@@ -126,19 +134,22 @@ def read(folder: Path) -> Stored:
     )
 
 
-def _records(data: bytes) -> tuple[list[Fact], list[str]]:
-    records: list[Fact] = []
+def lines(data: bytes, kind: Any, again: str) -> tuple[list[Any], list[str]]:
+    """Return the records in an outcomes file, and a note for each line that holds none.
+
+    `again` says in the note what would measure what the line held once more.
+    """
+    records: list[Any] = []
     notes: list[str] = []
-    again = "`loadtest run --resume` measures its cell again"
     # Without its newline even a last line that can be read is torn: the next Writer removes it.
-    *lines, torn = data.split(b"\n")
-    for number, line in enumerate(lines, 1):
+    *whole, torn = data.split(b"\n")
+    for number, line in enumerate(whole, 1):
         try:
-            records.append(msgspec.json.decode(line, type=Fact))
+            records.append(msgspec.json.decode(line, type=kind))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             notes.append(f"{OUTCOMES}, line {number}: damaged, dropped; {again}")
     if torn:
-        line_number = len(lines) + 1
+        line_number = len(whole) + 1
         notes.append(f"{OUTCOMES}, line {line_number}: torn when the run ended, dropped; {again}")
     return records, notes
 

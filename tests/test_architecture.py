@@ -21,10 +21,10 @@ LAYERS = (
     {"model.planned"},
     {"model.measured"},
     {"model"},
-    {"errors"},
+    {"errors", "clientbench", "clientbench.model"},
     # Pure parts, and edges: what touches the system or a file.
     {"histogram", "process", "results", "sampler", "toml", "verify", "warden", "wrk_text"},
-    {"environment", "statistics", "wrk_report"},
+    {"environment", "statistics", "wrk_report", "clientbench.store"},
     {"findings", "rates", "wrk_names"},
     {"precision"},
     {"figures", "matrix", "project", "server", "loadgen", "loadgen.wrk"},

@@ -1,0 +1,1 @@
+"""HTTP clients compared: plan, drive child interpreters, record; `loadtest clients` runs it."""

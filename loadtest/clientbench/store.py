@@ -1,0 +1,75 @@
+"""A clients' run as a folder: facts are appended as they happen and read back.
+
+clients.json    written once, before the first measurement
+outcomes.jsonl  a line an outcome or ceiling, flushed as each measurement ends
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from loadtest import results
+from loadtest.clientbench.model import Ceiling, Outcome, Run
+from loadtest.errors import UserError
+from loadtest.model import Record
+
+FORMAT = 1
+"""History: 1, the first."""
+
+RUN = "clients.json"
+AGAIN = "the other rounds stand; for as many as planned run it again"
+
+Fact = Outcome | Ceiling
+"""One line of the outcomes."""
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """A clients' run as it was read back."""
+
+    folder: Path
+    run: Run
+    outcomes: tuple[Outcome, ...]
+    ceilings: tuple[Ceiling, ...]
+    notes: tuple[str, ...]
+    """What could not be read, a line each."""
+
+
+def create(parent: Path, run: Run) -> Path:
+    """Make a folder for a run below `parent` and return it."""
+    with results.writing(parent):
+        folder = results.make_folder(parent, run.created_at, f"clients-{run.plan.preset}")
+        data = msgspec.json.format(msgspec.json.encode(run), indent=1)
+        (folder / RUN).write_bytes(data + b"\n")
+    return folder
+
+
+def read(folder: Path) -> Stored:
+    """Return a run's facts; raises UserError for what is no run, or one of a newer version."""
+    path = folder / RUN
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise UserError(
+            f"{folder}: not a clients' run, it has no {RUN}; make one with `loadtest clients`"
+        ) from None
+    try:
+        version = msgspec.json.decode(data, type=dict).get("format")
+        if isinstance(version, int) and version > FORMAT:
+            raise UserError(
+                f"{folder}: written by a newer loadtest (format {version}, this one reads up to"
+                f" {FORMAT}); update loadtest"
+            )
+        run = msgspec.json.decode(data, type=Run)
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path}: damaged: {error}") from None
+    lines = folder / results.OUTCOMES
+    records, notes = results.lines(lines.read_bytes() if lines.exists() else b"", Fact, AGAIN)
+    return Stored(
+        folder=folder,
+        run=run,
+        outcomes=tuple(record for record in records if isinstance(record, Outcome)),
+        ceilings=tuple(record for record in records if isinstance(record, Ceiling)),
+        notes=tuple(notes),
+    )
