@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import median, median_low
 from typing import Literal
 
 from loadtest.histogram import backfilled as was_backfilled
 from loadtest.histogram import count, merge, percentile, recover
-from loadtest.model import Cell, Histogram, Loaded, Outcome, Plan, Record, Server
+from loadtest.model import Cell, Histogram, Loaded, Outcome, Plan, Record, Server, Usage
 
 SAMPLES_NEEDED = {50: 10, 90: 100, 99: 1_000}
 """Samples for a percentile: with fewer, it hangs on a handful of answers and isn't shown."""
@@ -42,10 +43,27 @@ class Figures(Record, frozen=True, kw_only=True):
     """Of all requests that were answered or broke off."""
     server_cpu_us: float | None
     """User and system time of the server's processes for an answer; median over rounds."""
+    with_databases_cpu_us: float | None
+    """Likewise, with PostgreSQL's and Valkey's; the upstream and the generator are no part of it.
+
+    None where the endpoint needs one of the two and nobody measured it.
+    """
+    answers_per_cpu_second: float | None
+    """1,000,000 / `server_cpu_us`."""
     memory_peak_bytes: int | None
     """Of the server's processes together; the most of all rounds."""
     memory_kind: Literal["pss", "rss"] | None
     """`pss`: a page shared by processes counts once; `rss`: in each of them."""
+    memory_per_worker_bytes: float | None
+    """`memory_peak_bytes` / the workers it was given: a master and helpers are shared out too."""
+    processes_peak: int | None
+    """Of the server, the most seen at once."""
+    threads_peak: int | None
+    """Likewise."""
+    sockets_peak: int | None
+    """Likewise: to clients and services, and those that listen."""
+    database_connections: int | None
+    """Sessions open in PostgreSQL after the load, the most of all rounds; None where not asked."""
 
 
 def figures(
@@ -66,10 +84,14 @@ def figures(
     pss = [usage.pss_peak_bytes for usage in usages if usage.pss_peak_bytes is not None]
     # One kind for all rounds, or their peak would be of apples and pears.
     peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
-    cpu_us = [
-        outcome.usage["server"].cpu_s * 1e6 / outcome.loaded.answers
+    peak = max(peaks, default=None)
+    cpu_us = _cpu_us(measured, _server_cpu_s)
+    workers = plan.shape.workers if plan.shape.known else None
+    sockets = [usage.connections for usage in usages if usage.connections is not None]
+    sessions = [
+        outcome.work.database_connections
         for outcome in measured
-        if "server" in outcome.usage and outcome.loaded
+        if outcome.work and outcome.work.database_connections is not None
     ]
     return Figures(
         goodput=median(loaded.goodput for loaded in loads),
@@ -87,9 +109,16 @@ def figures(
         answers=answers,
         errors=errors,
         error_share=errors / sum(_requests(loaded) for loaded in loads),
-        server_cpu_us=median(cpu_us) if cpu_us else None,
-        memory_peak_bytes=max(peaks, default=None),
+        server_cpu_us=cpu_us,
+        with_databases_cpu_us=_cpu_us(measured, partial(_with_databases_cpu_s, cell)),
+        answers_per_cpu_second=1e6 / cpu_us if cpu_us else None,
+        memory_peak_bytes=peak,
         memory_kind=None if not peaks else "pss" if peaks is pss else "rss",
+        memory_per_worker_bytes=None if peak is None or workers is None else peak / workers,
+        processes_peak=max((usage.processes for usage in usages), default=None),
+        threads_peak=max((usage.threads for usage in usages), default=None),
+        sockets_peak=max(sockets, default=None),
+        database_connections=max(sessions, default=None),
     )
 
 
@@ -100,6 +129,29 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         for outcome in measured
         if outcome.histogram and outcome.loaded
     )
+
+
+def _cpu_us(
+    measured: Sequence[Outcome], cpu_s: Callable[[Mapping[str, Usage]], float | None]
+) -> float | None:
+    """Return the median round's CPU time for an answer; None where no round has any."""
+    each = [
+        (cpu_s(outcome.usage), outcome.loaded.answers) for outcome in measured if outcome.loaded
+    ]
+    known = [used_s * 1e6 / answers for used_s, answers in each if used_s is not None]
+    return median(known) if known else None
+
+
+def _server_cpu_s(usage: Mapping[str, Usage]) -> float | None:
+    return usage["server"].cpu_s if "server" in usage else None
+
+
+def _with_databases_cpu_s(cell: Cell, usage: Mapping[str, Usage]) -> float | None:
+    contract = cell.endpoint.contract
+    needed = {"server": 1, "postgres": contract.postgres, "valkey": contract.redis}
+    if any(group not in usage and count != 0 for group, count in needed.items()):
+        return None
+    return sum(usage[group].cpu_s for group in needed if group in usage)
 
 
 def _latency(measured: Histogram, p: int) -> int | None:

@@ -25,8 +25,9 @@ from loadtest.rates import arms, goodputs, groups
 from loadtest.row import Round, Row
 from loadtest.statistics import noise_floor
 
-FORMAT = 2
-"""Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor."""
+FORMAT = 3
+"""Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
+3: CPU time with the databases, memory a worker, processes, threads and sockets seen."""
 
 NOT_REACHED = "the run ended before this was measured"
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sample_run import LOAD, SKIPPED, histograms, loaded, outcome, sample
 
-from loadtest.model import Ceiling, Histogram, Outcome, Usage
+from loadtest.model import Ceiling, Histogram, Outcome, Shape, Usage, Work
 from loadtest.row import Row
 from loadtest.summary import NOT_REACHED, Summary, summarise
 
@@ -184,6 +184,63 @@ def test_memory_is_of_one_kind() -> None:
     assert figures is not None
     assert (figures.memory_peak_bytes, figures.memory_kind) == (90_000_000, "rss")
     assert figures.server_cpu_us == pytest.approx((5_000 + 2_000) / 2)
+
+
+def test_what_an_answer_takes_with_its_databases() -> None:
+    run, _, _ = sample()
+    plan = msgspec.structs.replace(run.plan, shape=Shape(workers=4))
+    run = msgspec.structs.replace(run, plan=plan)
+    cell = run.plan.cells[0]
+
+    def used(cpu_s: float, threads: int, sockets: int | None) -> Usage:
+        return Usage(
+            cpu_s=cpu_s,
+            rss_peak_bytes=90_000_000,
+            pss_peak_bytes=60_000_000,
+            processes=5,
+            threads=threads,
+            connections=sockets,
+        )
+
+    made = [
+        outcome(
+            cell,
+            number,
+            1_000,
+            usage={
+                "server": used(0.3, 8 + number, 70 + number),
+                "postgres": used(0.15, 1, None),
+                "valkey": used(0.05, 1, None),
+                "upstream": used(9.0, 1, None),
+                "generator": used(9.0, 1, None),
+            },
+            work=Work(answers=1_000, database_connections=10 * number),
+        )
+        for number in (1, 2)
+    ]
+    figures = row(summarise(run, made, histograms), cell.id).figures
+    assert figures is not None
+    assert figures.server_cpu_us == pytest.approx(300)
+    assert figures.with_databases_cpu_us == pytest.approx(500)
+    assert figures.answers_per_cpu_second == pytest.approx(1 / 0.0003)
+    assert figures.memory_per_worker_bytes == 15_000_000
+    assert (figures.processes_peak, figures.threads_peak) == (5, 10)
+    assert (figures.sockets_peak, figures.database_connections) == (72, 20)
+
+
+@pytest.mark.parametrize(("needs", "known"), [(0, True), (1, False), (None, False)])
+def test_an_unmeasured_database_is_no_free_one(needs: int | None, known: bool) -> None:
+    run, _, _ = sample()
+    cell = run.plan.cells[0]
+    contract = msgspec.structs.replace(cell.endpoint.contract, postgres=needs)
+    needing = msgspec.structs.replace(
+        cell, endpoint=msgspec.structs.replace(cell.endpoint, contract=contract)
+    )
+    plan = msgspec.structs.replace(run.plan, cells=(needing,))
+    run = msgspec.structs.replace(run, plan=plan)
+    figures = row(summarise(run, [outcome(cell, 1, 900)], histograms), cell.id).figures
+    assert figures is not None
+    assert figures.with_databases_cpu_us == (figures.server_cpu_us if known else None)
 
 
 def test_different_loads_are_not_ranked_together() -> None:

@@ -24,12 +24,17 @@ def latency(us: float | None) -> str:
     return f"{significant(us / 1e6)} s"
 
 
+def number(count: int | None) -> str:
+    """Return a count with thousands separators."""
+    return UNKNOWN if count is None else f"{count:,}"
+
+
 def seconds(s: float) -> str:
     """Return seconds as `3 s` or `0.5 s`."""
     return f"{s:,g} s"
 
 
-def size(count: int | None) -> str:
+def size(count: float | None) -> str:
     """Return bytes as `61 MB` or `1.94 GB`, in powers of ten."""
     if count is None:
         return UNKNOWN

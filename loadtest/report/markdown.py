@@ -20,6 +20,7 @@ from loadtest.report.table import (
     Item,
     Report,
     Table,
+    costs,
     counted,
     leaders,
     losses,
@@ -79,6 +80,7 @@ def render(report: Report) -> str:
         suspect=SUSPECT,
         overview=lambda rankings: table(overview(rankings)),
         ranked=lambda ranking: _ranked(ranking, notes),
+        costs=_costs,
         table=table,
         code=code,
         # Inside an HTML block Markdown's own escapes would be shown.
@@ -155,6 +157,11 @@ def _ranked(ranking: Ranking, notes: dict[str, int]) -> Markdown:
         for at, row in enumerate(measured.items)
     }
     return table(measured, suffix)
+
+
+def _costs(ranking: Ranking) -> Markdown | None:
+    took = costs(ranking)
+    return table(took) if len(took.columns) > 1 else None
 
 
 def _numbered(rankings: Sequence[Ranking]) -> dict[str, int]:

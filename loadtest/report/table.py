@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 from loadtest.figures import Figures
 from loadtest.model import Run, Stage
-from loadtest.report.format import UNKNOWN, latency, plural, share, significant, size
+from loadtest.report.format import UNKNOWN, latency, number, plural, share, significant, size
 from loadtest.row import Row
 from loadtest.summary import Counts, Ranking, Summary
 
@@ -59,6 +59,15 @@ class Table(Generic[Item]):
         """Return the rows for programs."""
         return [[column.value(item) for column in self.columns] for item in self.items]
 
+    def filled(self, *kept: Column[Item]) -> Table[Item]:
+        """Return the table without the columns in which no row has anything, but for `kept`."""
+        columns = [
+            column
+            for column in self.columns
+            if column in kept or any(column.text(item) != UNKNOWN for item in self.items)
+        ]
+        return Table(columns, self.items)
+
 
 def name(key: str, title: str, value: Callable[[Item], str | None]) -> Column[Item]:
     """Return a column of names."""
@@ -83,6 +92,10 @@ def figure(
         lambda row: value(row.shown) if row.shown else None,
         lambda row: text(row.shown) if row.shown else UNKNOWN,
     )
+
+
+def _count(key: str, title: str, value: Callable[[Figures], int | None]) -> Column[Row]:
+    return figure(key, title, value, lambda figures: number(value(figures)))
 
 
 def marked(row: Row) -> str:
@@ -131,25 +144,47 @@ CEILING = figure(
     lambda f: f.ceiling,
     lambda f: UNKNOWN if f.ceiling is None else significant(f.ceiling),
 )
-FIGURES: tuple[Column[Row], ...] = (
+LATENCIES: tuple[Column[Row], ...] = (
     figure("p50_us", "p50", lambda f: f.p50_us, lambda f: latency(f.p50_us)),
     figure("p90_us", "p90", lambda f: f.p90_us, lambda f: latency(f.p90_us)),
     P99,
-    figure(
-        "errors",
-        "errors",
-        lambda f: f.errors,
-        lambda f: f"{f.errors:,} ({share(f.error_share)})" if f.errors else "0",
-    ),
+)
+ERRORS = figure(
+    "errors",
+    "errors",
+    lambda f: f.errors,
+    lambda f: f"{f.errors:,} ({share(f.error_share)})" if f.errors else "0",
+)
+WITH_DATABASES = figure(
+    "with_databases_cpu_us",
+    "with databases",
+    lambda f: f.with_databases_cpu_us,
+    lambda f: latency(f.with_databases_cpu_us),
+)
+DATABASE_CONNECTIONS = _count(
+    "database_connections", "database connections", lambda f: f.database_connections
+)
+COSTS: tuple[Column[Row], ...] = (
     figure(
         "server_cpu_us", "CPU/answer", lambda f: f.server_cpu_us, lambda f: latency(f.server_cpu_us)
     ),
+    WITH_DATABASES,
     figure(
         "memory_peak_bytes",
         "memory",
         lambda f: f.memory_peak_bytes,
         lambda f: size(f.memory_peak_bytes) + (" (RSS)" if f.memory_kind == "rss" else ""),
     ),
+    figure(
+        "memory_per_worker_bytes",
+        "memory/worker",
+        lambda f: f.memory_per_worker_bytes,
+        lambda f: size(f.memory_per_worker_bytes),
+    ),
+    _count("processes_peak", "processes", lambda f: f.processes_peak),
+    _count("threads_peak", "threads", lambda f: f.threads_peak),
+    _count("sockets_peak", "sockets", lambda f: f.sockets_peak),
+    DATABASE_CONNECTIONS,
 )
 
 
@@ -181,13 +216,23 @@ FINDING: Column[Row] = Column(
 def ranked(ranking: Ranking) -> Table[Row]:
     """Return the measured servers at one endpoint, the fastest first, the invalid last."""
     rows = [row for row in ranking.rows if row.figures]
-    ceiling = (CEILING,) if any(row.shown and row.shown.ceiling for row in rows) else ()
     each: Column[Row] = Column("", "each round", lambda row: None, _each_round)
     several = (each,) if any(row.rounds_measured > 1 for row in rows) else ()
-    versus = (VERSUS,) if any(row.versus for row in rows) else ()
-    shown = (*versus, *several, *ceiling, *FIGURES)
-    columns = (RANK, SERVER, INTERFACE, GOODPUT, VERDICT, *shown, ROUNDS)
-    return Table(columns, rows)
+    fixed = (RANK, SERVER, GOODPUT, VERDICT, ROUNDS)
+    columns = (RANK, SERVER, INTERFACE, GOODPUT, VERDICT, VERSUS, *several, CEILING, *LATENCIES)
+    return Table((*columns, ERRORS, ROUNDS), rows).filled(*fixed)
+
+
+def costs(ranking: Ranking) -> Table[Row]:
+    """Return what the servers that have a number took for it, in the order of their ranks."""
+    needed = ranking.endpoint.contract
+    absent = {
+        *(() if needed.postgres or needed.redis else (WITH_DATABASES,)),
+        *(() if needed.postgres else (DATABASE_CONNECTIONS,)),
+    }
+    rows = [row for row in ranking.rows if row.shown]
+    columns = [column for column in COSTS if column not in absent]
+    return Table((SERVER, *columns), rows).filled()
 
 
 def overview(rankings: Sequence[Ranking]) -> Table[str]:
