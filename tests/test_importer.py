@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import random
 import re
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from test_wrk_text import printed
+from wrk_reports import CREATED_AT, REPORT, block, imported, loads, under
 
-from loadtest import cli, importer, report, results
-from loadtest.errors import UserError
+from loadtest import importer, report, results
 from loadtest.figures import Figures, figures
 from loadtest.importer import Imported
-from loadtest.model import Histogram, Loaded
-from loadtest.prepare import Bearings, check_resumable
+from loadtest.model import Histogram
 from loadtest.summary import summarise
-from loadtest.wrk_report import find
 
-REPORT = Path(__file__).parent / "data" / "wrk-reports" / "django_workers.md"
-"""The report this project grows out of: five servers, 23 endpoints, one run of wrk each."""
-LINES = REPORT.read_text().split("\n")
-CREATED_AT = "2026-01-02T03:04:05+00:00"
-
-
-def imported(text: str, file: str = "a report.md") -> Imported:
-    return importer.convert(text.encode(), file, CREATED_AT)
+# The real report ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def real() -> Imported:
     return importer.read(REPORT, CREATED_AT)
-
-
-def loads(of: Imported) -> dict[str, Loaded]:
-    return {one.cell: one.loaded for one in of.outcomes if one.loaded}
-
-
-# The real report ---------------------------------------------------------------------------------
 
 
 def test_every_block_is_in_the_run(real: Imported) -> None:
@@ -177,116 +154,7 @@ def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
     assert "2 workers" not in page
 
 
-# Damaged copies ----------------------------------------------------------------------------------
-
-RUNNING = {line for line in LINES if line.startswith("Running ")}
-
-
-def starts(lines: list[str]) -> list[int]:
-    """Return the numbers of the lines, from 1, at which a block starts unharmed."""
-    return [at for at, line in enumerate(lines, 1) if line in RUNNING]
-
-
-def check_accounted(lines: list[str]) -> None:
-    """Every block is imported, or a line of it is listed; nothing is both or made up."""
-    text = "\n".join(lines)
-    made, found = imported(text), find(text)
-    begin = starts(lines)
-    read = {block.line for block in found.blocks}
-    noted = {note.line for note in made.notes if "not imported" in note.text}
-    for start, end in pairwise([*begin, len(lines) + 1]):
-        assert start in read or any(start <= line < end for line in noted), start
-    assert len(found.blocks) == len(made.outcomes) + made.left_out - found.unread
-    assert len(made.outcomes) + made.left_out >= len(begin)
-    assert all(1 <= note.line <= len(lines) for note in made.notes)
-    assert len(made.raw) == len(made.outcomes)
-    if made.outcomes:
-        # It is a run that the format takes, and no two cells share a name.
-        ids = [cell.id for cell in made.run.plan.cells]
-        assert len(set(ids)) == len(ids)
-        msgspec.json.decode(msgspec.json.encode(made.run), type=type(made.run))
-
-
-def garbled(line: str, chance: random.Random) -> str:
-    """Return a line with some of its characters changed, lost or doubled."""
-    characters = list(line) or [" "]
-    for _ in range(chance.randint(1, 5)):
-        at = chance.randrange(len(characters))
-        characters[at] = chance.choice(["", chr(chance.randrange(32, 0x3000)), "9", "#", "`" * 3])
-    return "".join(characters)
-
-
-@settings(max_examples=40)
-@given(st.randoms(use_true_random=False))
-def test_in_a_damaged_copy_no_block_is_dropped(chance: random.Random) -> None:
-    lines = list(LINES)
-    for _ in range(chance.randint(1, 60)):
-        at = chance.randrange(len(lines))
-        if chance.random() < 0.5:
-            del lines[at]
-        else:
-            lines[at] = garbled(lines[at], chance)
-    check_accounted(lines)
-
-
-@settings(max_examples=20)
-@given(st.integers(0, len(LINES)), st.integers(0, 40), st.integers(0, len(LINES)))
-def test_a_copy_with_a_hole_and_a_torn_end(hole: int, width: int, end: int) -> None:
-    check_accounted((LINES[:hole] + LINES[hole + width :])[:end])
-
-
-@given(st.binary(max_size=300))
-def test_what_is_no_report_has_no_run(data: bytes) -> None:
-    assert importer.convert(data, "x.md", CREATED_AT).outcomes == ()
-
-
-@pytest.mark.parametrize(
-    ("line", "change", "noted"),
-    [
-        (8, "Runnning 10s test @ http://localhost:8000/myapp/sync/json", 9),
-        (10, "  Thread Stat   Avg      Stdev     Max   +/- Stdev", 10),
-        (12, "    Req/Sec     1.62k   732.02", 12),
-        (13, "  313307 requests in 10.09 parsecs, 91.73MB read", 13),
-        (14, "  Socket errors: connect 0, read 30, write 0, timeout many", 14),
-        (15, "Requests/sec:  41060.30", 15),
-    ],
-)
-def test_a_damaged_line_is_listed_by_its_number(line: int, change: str, noted: int) -> None:
-    lines = list(LINES)
-    lines[line - 1] = change
-    made = imported("\n".join(lines))
-    assert (len(made.outcomes), made.left_out) == (102, 1)
-    assert noted in [note.line for note in made.notes]
-
-
 # Reports of another make -------------------------------------------------------------------------
-
-RUN = {
-    "url": "http://localhost:8000/myapp/sync/json",
-    "declared_s": 10,
-    "threads": 2,
-    "connections": 100,
-    "requests": 50_000,
-    "duration_us": 10_000_000,
-    "bytes": 10_000_000,
-    "connect": 0,
-    "read": 0,
-    "write": 0,
-    "status": 0,
-    "timeout": 0,
-    "mean": 19_000,
-    "stdev": 1_000,
-    "max": 30_000,
-    "percentiles": [],
-}
-
-
-def block(above: str = "", **changes: Any) -> str:
-    return f"```\n{above}" + "\n".join(printed(RUN | changes)) + "\n```\n"
-
-
-def under(*blocks: str, server: str = "WSGI One") -> str:
-    return f"## {server}\n\n### JSON\n#### Sync\n\n" + "\n".join(blocks)
 
 
 def test_a_second_block_is_another_round() -> None:
@@ -385,79 +253,3 @@ def test_the_url_tells_what_was_loaded_whatever_the_heading_says() -> None:
     made = imported(under(block(url="http://localhost/myapp/async/json")))
     assert [one.cell for one in made.outcomes] == ["one.json-async"]
     assert "its heading says sync, its URL async: taken as async" in made.notes[0].text
-
-
-# What is typed -----------------------------------------------------------------------------------
-
-
-def type_(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str | Path
-) -> tuple[int, str, str]:
-    monkeypatch.setattr("signal.signal", lambda *arguments: None)
-    monkeypatch.setattr("sys.argv", ["loadtest", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    out, err = capfd.readouterr()
-    assert "Traceback" not in err
-    return int(ended.value.code or 0), out, err
-
-
-def test_import_writes_a_run_and_its_reports(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    status, out, err = type_(monkeypatch, capfd, "import", REPORT, "--out", tmp_path)
-    assert status == 0
-    assert "103 of 103 blocks of wrk's text imported" in out
-    assert f"{REPORT}, line 833: " in err
-    (folder,) = tmp_path.iterdir()
-    assert (folder / "report.md").exists()
-    # It is a run like any other.
-    assert type_(monkeypatch, capfd, "report", folder)[0] in (0, 1)
-
-
-def test_import_says_with_its_status_that_something_is_missing(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "bad.md").write_text("\n".join(LINES).replace("10.09s", "10.09", 1))
-    status, out, err = type_(
-        monkeypatch, capfd, "import", tmp_path / "bad.md", "--out", tmp_path / "results"
-    )
-    assert status == 1
-    assert "102 of 103 blocks" in out
-    assert "line 13: '10.09' is no number with a unit that wrk prints (the block of line 8)" in err
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "said"),
-    [
-        ("none.md", None, "cannot be read: No such file"),
-        ("empty.md", "", "no report of wrk's"),
-        ("prose.md", "# Hello\n\nNothing to see.\n", "no report of wrk's"),
-        ("homeless.md", block(), "nothing in it can be imported"),
-    ],
-)
-def test_what_cannot_be_imported_is_one_clear_line(
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    name: str,
-    text: str | None,
-    said: str,
-) -> None:
-    if text is not None:
-        (tmp_path / name).write_text(text)
-    status, _, err = type_(monkeypatch, capfd, "import", tmp_path / name, "--out", tmp_path / "r")
-    assert status == 2
-    assert said in err.splitlines()[0]
-    assert not (tmp_path / "r").exists()
-
-
-def test_a_folder_is_no_report(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
-        importer.read(tmp_path, CREATED_AT)
-
-
-def test_an_imported_run_cannot_be_resumed(real: Imported) -> None:
-    nothing: Any = Bearings(project=None, servers=(), endpoints=(), versions={})  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=r"read from django_workers\.md"):
-        check_resumable(real.run, nothing, Path())

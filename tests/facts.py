@@ -1,0 +1,255 @@
+"""A healthy cell as evidence, and what a test changes in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import msgspec
+from builders import endpoint, outcome, plan, server
+
+from loadtest.concerns import Evidence, judge
+from loadtest.figures import figures, latencies
+from loadtest.model import (
+    Ceiling,
+    Cell,
+    During,
+    Histogram,
+    Host,
+    Left,
+    Load,
+    Loaded,
+    Outcome,
+    Shape,
+    Usage,
+    Verified,
+    Work,
+)
+
+WIRE_BYTES = 200
+CEILINGS = (
+    Ceiling(body_bytes=30, goodput=60_000.0, generator_cpu_us=7.0),
+    Ceiling(body_bytes=30_000, goodput=20_000.0, generator_cpu_us=20.0),
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a test may set; a healthy cell follows from it."""
+
+    delay_s: float = 0.0
+    connections: int = 64
+    duration_s: float = 3.0
+    rates: tuple[float, ...] = (2_000.0, 2_060.0, 1_940.0)
+    """Answers a second of each round."""
+    latency_us: int | None = None
+    """Of every answer; what Little's law asks for where it is not given."""
+    needs: tuple[int, int, int] = (0, 0, 0)
+    """Operations of an answer in PostgreSQL, Valkey and the upstream."""
+    in_flight: str = "connections"
+    shape: Shape = field(default_factory=Shape)
+    loaded: Any = msgspec.UNSET
+    """Changes to what was counted in each round."""
+    each: Any = msgspec.UNSET
+    """Changes to each outcome."""
+    histogram: Histogram | None = None
+    ceilings: tuple[Ceiling, ...] = CEILINGS
+
+
+def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
+    """Return the evidence of a cell in which all that the engine can record was recorded."""
+    postgres, redis, upstream = facts.needs
+    profile = server(in_flight=facts.in_flight, processes_seen="workers + 1")
+    cell = Cell(
+        server=profile.name,
+        endpoint=endpoint(delay_s=facts.delay_s, postgres=postgres, redis=redis, upstream=upstream),
+        load=Load(connections=facts.connections, duration_s=facts.duration_s, warmup_s=1.0),
+    )
+    changes = {} if facts.each is msgspec.UNSET else facts.each
+    measured = tuple(
+        msgspec.structs.replace(_round(facts, number, rate), **changes)
+        for number, rate in enumerate(facts.rates)
+    )
+    made = plan(servers=(profile,), rounds=len(facts.rates), shape=facts.shape)
+    read = partial(_histogram, facts)
+    return Evidence(
+        plan=made,
+        cell=cell,
+        server=profile,
+        measured=measured,
+        failed=failed,
+        figures=figures(made, cell, profile, measured, read),
+        latencies=latencies(cell, measured, read),
+        ceilings=facts.ceilings,
+    )
+
+
+def _round(facts: Facts, number: int, rate: float) -> Outcome:
+    answers = int(rate * facts.duration_s)
+    window_s = facts.duration_s
+    loaded = Loaded(
+        generator="wrk",
+        duration_us=int(facts.duration_s * 1e6),
+        answers=answers,
+        received_bytes=answers * WIRE_BYTES,
+        connect_errors=0,
+        read_errors=0,
+        write_errors=0,
+        status_errors=0,
+        timeouts=0,
+        windows=int(10 * facts.duration_s),
+        silent_windows=0,
+    )
+    if facts.loaded is not msgspec.UNSET:
+        loaded = msgspec.structs.replace(loaded, **facts.loaded)
+    return outcome(
+        number=number,
+        load_s=facts.duration_s,
+        loaded=loaded,
+        histogram=str(number),
+        verified=Verified(before=8, after=1, wire_bytes=WIRE_BYTES),
+        during=During(checked=10, broken=None),
+        usage={
+            "server": _usage(cpu_s=4.0, processes=3, threads=17),
+            "generator": _usage(cpu_s=0.05 * facts.duration_s, processes=1, threads=2),
+        },
+        work=Work(
+            answers=answers + 20,
+            postgres=facts.needs[0] * (answers + 20),
+            redis=facts.needs[1] * (answers + 20),
+            upstream=facts.needs[2] * (answers + 20),
+            database_connections=32,
+        ),
+        host=Host(
+            window_s=window_s,
+            processors=2,
+            busy_cpu_s=window_s * 1.9,
+            other_cpu_s=window_s * 0.02,
+            steal_cpu_s=0.0,
+            throttled_s=0.0,
+        ),
+        left=Left(connections=0, threads=4, memory_bytes=5_000_000),
+    )
+
+
+def _usage(cpu_s: float, processes: int, threads: int) -> Usage:
+    return Usage(
+        cpu_s=cpu_s,
+        rss_peak_bytes=100_000_000,
+        pss_peak_bytes=60_000_000,
+        processes=processes,
+        threads=threads,
+    )
+
+
+def _histogram(facts: Facts, number: str) -> Histogram:
+    if facts.histogram is not None:
+        return facts.histogram
+    rate = facts.rates[int(number)]
+    answers = int(rate * facts.duration_s)
+    # 3 % of the time each connection is between an answer and the next request.
+    latency_us = facts.latency_us or int(facts.connections / rate * 0.97 * 1e6)
+    return Histogram(values_us=(latency_us,), counts=(answers,))
+
+
+def raised(evidence: Evidence) -> dict[str, str]:
+    return {one.concern: one.severity for one in judge(evidence).concerns}
+
+
+HEALTHY = Facts()
+SLOW = Facts(delay_s=1.0, duration_s=10.0, connections=500, rates=(380.0, 381.0, 379.0))
+"""About 1.3 s for an answer of 1 s: its server is the limit."""
+
+
+def counted(**changes: int) -> Facts:
+    return replace(HEALTHY, loaded=changes)
+
+
+def with_each(**changes: Any) -> Facts:
+    return replace(HEALTHY, each=changes)
+
+
+def usage(processes: int = 3, threads: int = 17, generator_s: float = 0.15) -> dict[str, Usage]:
+    return {
+        "server": _usage(4.0, processes, threads),
+        "generator": _usage(generator_s, 1, 2),
+    }
+
+
+def host(other_s: float, steal_s: float | None = 0.0, throttled_s: float | None = 0.0) -> Host:
+    return Host(
+        window_s=3.0,
+        processors=2,
+        busy_cpu_s=5.9,
+        other_cpu_s=other_s,
+        steal_cpu_s=steal_s,
+        throttled_s=throttled_s,
+    )
+
+
+def left(connections: int | None = 0, threads: int = 0, memory_bytes: int = 0) -> Facts:
+    held = Left(connections=connections, threads=threads, memory_bytes=memory_bytes)
+    return with_each(left=held)
+
+
+def worked(**counts: int) -> Facts:
+    work = Work(answers=10_000, **counts)
+    return replace(HEALTHY, needs=(2, 1, 1), each={"work": work})
+
+
+FULL = {"postgres": 20_000, "redis": 10_000, "upstream": 10_000}
+GTHREAD = replace(SLOW, in_flight="workers * threads", rates=(7.9, 7.9, 7.9), latency_us=1_010_000)
+
+
+def at(latency_us: int, early: int = 0) -> Facts:
+    """Return a slow cell of which `early` answers took `latency_us`, the others 1.3 s."""
+    found = Histogram(values_us=(latency_us, 1_300_000), counts=(early, 3_800 - early))
+    return replace(SLOW, histogram=found)
+
+
+def in_flight(share: float, generator_s: float = 0.15) -> Facts:
+    return replace(
+        HEALTHY,
+        rates=(2_000.0,) * 3,
+        latency_us=int(64 / 2_000 * share * 1e6),
+        each={"usage": usage(generator_s=generator_s)},
+    )
+
+
+def stalling(silent: int, fast_us: int) -> Facts:
+    """Return a cell of 30 tenths of a second: most answers take `fast_us`, the others 1 s."""
+    answers = 6_000
+    # As many slow ones as keep all connections busy for 97 % of the time.
+    total_us = 64 * 3e6 * 0.97
+    slow = int((total_us - answers * fast_us) / (1_000_000 - fast_us))
+    found = Histogram(values_us=(fast_us, 1_000_000), counts=(answers - slow, slow))
+    facts = replace(HEALTHY, rates=(2_000.0,) * 3, histogram=found)
+    return replace(facts, loaded={"silent_windows": silent})
+
+
+def unknown(known: Evidence) -> Evidence:
+    """Return what a report of others tells: counts, and nothing around them."""
+    bare = tuple(
+        outcome(number=one.round, loaded=one.loaded, load_s=one.load_s) for one in known.measured
+    )
+    unknown = msgspec.structs.replace(
+        known.cell.endpoint.contract, status=None, postgres=None, redis=None, upstream=None
+    )
+    cell = msgspec.structs.replace(
+        known.cell, endpoint=msgspec.structs.replace(known.cell.endpoint, contract=unknown)
+    )
+    profile = msgspec.structs.replace(known.server, processes_seen=None)
+    made = msgspec.structs.replace(known.plan, shape=Shape(known=False))
+    return Evidence(
+        plan=made,
+        cell=cell,
+        server=profile,
+        measured=bare,
+        failed=(),
+        figures=figures(made, cell, profile, bare, _never),
+    )
+
+
+def _never(name: str) -> Histogram:
+    raise AssertionError(f"there is no histogram to read: {name}")

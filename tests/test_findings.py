@@ -1,0 +1,75 @@
+"""What a table of differences shows: adjusted p values, margins, ranks."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.findings import adjust, finding, margin, ranks, undecided
+from loadtest.statistics import noise_floor, paired
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=12))
+def test_holm(ps: list[float | None]) -> None:
+    adjusted = adjust(ps)
+    known = sorted(
+        (p, a) for p, a in zip(ps, adjusted, strict=True) if p is not None and a is not None
+    )
+    assert [a is None for a in adjusted] == [p is None for p in ps]
+    assert all(p <= a <= min(1, p * len(known)) for p, a in known)
+    assert [a for _, a in known] == sorted(a for _, a in known)
+    if known:
+        assert known[0][1] == min(1, known[0][0] * len(known))
+
+
+def test_noise_floor_needs_both_arms() -> None:
+    assert noise_floor([]) is None
+    assert noise_floor([([1.0, None], [None, 2.0])]) is None
+    assert noise_floor([([100.0, 100.0], [100.0, 100.0])]) == 0
+    assert margin(None) == margin(0.01) == 0.05
+    assert margin(0.08) == 0.08
+
+
+FAST, ALIKE, SLOW = [100.0, 103, 98, 101, 99], [99.0, 101, 100, 97, 102], [60.0, 62, 59, 61, 58]
+
+
+def test_who_cannot_be_told_apart_shares_a_rank() -> None:
+    named = {"slow": SLOW, "alike": ALIKE, "fast": FAST}
+    assert ranks(named, 0.05) == {"fast": 1, "alike": 1, "slow": 3}
+    assert ranks(named, None) == ranks(named, 0.05)
+    assert ranks(named, 0.9) == {"fast": 1, "alike": 1, "slow": 1}
+
+
+def test_what_was_not_measured_has_no_rank() -> None:
+    assert ranks({"fast": FAST, "none": [None] * 5}, None) == {"fast": 1}
+    assert ranks({}, None) == {}
+    assert ranks({"once": [5.0, *[None] * 4], "fast": FAST}, None) == {"fast": 1, "once": 1}
+
+
+def test_a_rank_is_open_until_it_is_equivalent_or_told_apart() -> None:
+    assert undecided({"fast": FAST, "alike": ALIKE, "slow": SLOW}, 0.05) == frozenset()
+    wild = [80.0, 112, 95, 120, 84]
+    assert undecided({"fast": FAST, "wild": wild, "slow": SLOW}, 0.05) == {"fast", "wild"}
+    assert undecided({"fast": FAST[:1], "slow": SLOW[:1]}, 0.05) == {"fast", "slow"}
+
+
+@given(
+    st.lists(
+        st.lists(st.none() | st.sampled_from([10.0, 10.5, 11, 20, 21]), min_size=4, max_size=4),
+        max_size=6,
+    )
+)
+def test_ranks_do_not_hang_on_names_or_their_order(given_rates: list[list[float | None]]) -> None:
+    named = dict(zip("abcdef", given_rates, strict=False))
+    renamed = dict(reversed([(f"x{ord('z') - ord(key)}", row) for key, row in named.items()]))
+    found, again = ranks(named, 0.02), ranks(renamed, 0.02)
+    assert {f"x{ord('z') - ord(key)}": rank for key, rank in found.items()} == again
+    for rank in set(found.values()):
+        assert rank == 1 + sum(other < rank for other in found.values())
+
+
+def test_noise_shows_no_likeness() -> None:
+    """A run so noisy that half the rate is within its margin has not shown that nothing changed."""
+    halved = paired([100.0, 101.0, 99.0, 100.0], [50.0, 60.0, 45.0, 52.0])
+    assert finding(halved, margin=40.0) == "equivalent"
+    assert finding(halved, margin=40.0, near=0.05) == "inconclusive"

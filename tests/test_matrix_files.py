@@ -1,0 +1,119 @@
+"""Servers and matrices as files: strict, every mistake one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest import matrix
+from loadtest.errors import UserError
+
+GOOD = """
+summary = "A server."
+interface = "wsgi"
+requires = ["it"]
+in_flight = "workers"
+argv = ["{python}", "--bind", "{host}:{port}"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("summary = ", "not valid TOML: Invalid value (at end of document)"),
+        (GOOD + "sumary = 'x'", "unknown key 'sumary'; did you mean summary?"),
+        (GOOD + "xyzzy = 1", "unknown key 'xyzzy'; known: argv, env, in_flight, interface, limits"),
+        (GOOD + "name = 'x'", "'name' is not set here, it is 'one'"),
+        (
+            GOOD.replace("{port}", "{prot}"),
+            "unknown placeholder 'prot'; did you mean port or host?",
+        ),
+        (GOOD + "env = { A = '{wrokers}' }", "unknown placeholder 'wrokers'; did you mean workers"),
+        (GOOD.replace("{port}", "{port"), "expected '}' before end of string; write {{ for a"),
+        (GOOD.replace("argv", "#"), "Object missing required field `argv`"),
+        (GOOD + "limits = 3", "Expected `array`, got `int` - at `limits`"),
+        (GOOD.replace('"it"', "1"), "Expected `str`, got `int` - at `requires[0]`"),
+        (GOOD.replace('"wsgi"', '"cgi"'), "Invalid enum value 'cgi' - at `interface`"),
+        (GOOD + "unsupported = { asinc = 'x' }", "Invalid enum value 'asinc'"),
+    ],
+)
+def test_a_broken_server_file_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        matrix.load_servers(tmp_path)
+    (line,) = caught.value.lines
+    assert line.startswith(f"{path}: ")
+    assert expected in line
+
+
+def test_every_broken_file_is_reported_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("summary = ")
+    (tmp_path / "b.toml").write_text(GOOD)
+    (tmp_path / "c.toml").write_text(GOOD + "sumary = 1")
+    (tmp_path / "d.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError) as caught:
+        matrix.load_servers(tmp_path)
+    assert [line.partition(":")[0] for line in caught.value.lines] == [
+        str(tmp_path / name) for name in ("a.toml", "c.toml", "d.toml")
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "one.toml").mkdir()
+    with pytest.raises(UserError, match=r"one\.toml: cannot be read: Is a directory"):
+        matrix.load_servers(tmp_path)
+
+
+def test_a_folder_without_servers_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no server there"):
+        matrix.load_servers(tmp_path / "nowhere")
+
+
+def test_a_good_server_file(tmp_path: Path) -> None:
+    (tmp_path / "one.toml").write_text(GOOD.replace("--bind", "{{literal}}"))
+    (found,) = matrix.load_servers(tmp_path)
+    assert (found.name, found.processes, found.limits) == ("one", "one", ())
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "seed"])
+def test_the_shipped_matrices_load(name: str) -> None:
+    found = matrix.load_matrix(name)
+    assert found.name == name
+    assert found.loads[0].endpoints == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[[loads]]\nconections = 3",
+            "[loads[0]]: unknown key 'conections'; did you mean connections or",
+        ),
+        ("[shape]\nwokers = 3\n[[loads]]", "[shape]: unknown key 'wokers'; did you mean workers?"),
+        ("[[loads]]\nconnections = 0", "Expected `int` >= 1 - at `loads[0].connections`"),
+        ("[[loads]]\nduration_s = 0", "Expected `int` >= 1 - at `loads[0].duration_s`"),
+        ("[[loads]]\nduration_s = 1.5", "Expected `int | null`, got `float`"),
+        ("[[loads]]\nwaves = -1", "at `loads[0].waves`"),
+        ("", "Object missing required field `loads`"),
+    ],
+)
+def test_a_broken_matrix_file_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"summary = 'Mine.'\nrounds = 1\n{text}\n")
+    with pytest.raises(UserError) as caught:
+        matrix.load_matrix(str(path))
+    (line,) = caught.value.lines
+    assert line.startswith(str(path))
+    assert expected in line
+
+
+def test_an_unknown_matrix_names_what_is_close() -> None:
+    with pytest.raises(UserError, match="unknown matrix 'quik'; did you mean quick"):
+        matrix.load_matrix("quik")
+
+
+def test_a_matrix_of_one_s_own_is_named_after_its_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("summary = 'Mine.'\nrounds = 2\n[[loads]]\n")
+    assert matrix.load_matrix(str(tmp_path / "mine.toml")).name == "mine"

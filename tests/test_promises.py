@@ -1,0 +1,154 @@
+"""The promises of the statistics, measured by simulation: coverage, false alarms, power."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from simulated import CV, KINDS, claims, noise, pairs, rates
+
+from loadtest.findings import LOOKS, finding, findings, level, margin, ranks
+from loadtest.statistics import moderated, noise_floor, paired, unpaired
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+def test_a_paired_interval_holds_the_truth_19_times_in_20(kind: str, rounds: int) -> None:
+    made = pairs(kind, 2_000, rounds, np.random.default_rng(1))
+    held = np.mean([one.low <= 1 <= one.high for one in made if one.low and one.high])
+    assert 0.935 <= held <= 0.985
+    assert np.mean([one.low <= one.ratio <= one.high for one in made if one.low]) > 0.999  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+def test_so_does_a_moderated_one(kind: str, rounds: int) -> None:
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(20):
+        noises = rng.uniform(0.25, 2.25, (60, 1))
+        logs = CV * noises * noise(kind, (60, rounds), rng)
+        table = moderated([paired([1.0] * rounds, row) for row in rates(logs)])
+        held += [one.low <= 1 <= one.high for one in table if one.low and one.high]
+    assert 0.93 <= np.mean(held) <= 0.985
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("rounds", "least"), [(3, 0.93), (5, 0.90), (10, 0.91)])
+def test_an_unpaired_interval_holds_the_truth(kind: str, rounds: int, least: float) -> None:
+    """Resampling 5 rounds costs some of the 95 %; below 5 nothing is resampled."""
+    rng = np.random.default_rng(3)
+    held = []
+    for _ in range(150):
+        base, new = rates(CV * noise(kind, (2, rounds), rng))
+        made = unpaired(base, new)
+        assert made.method == ("t" if rounds < 5 else "bootstrap")
+        assert made.low is not None
+        assert made.high is not None
+        held.append(made.low <= 1 <= made.high)
+    assert np.mean(held) >= least
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+def test_at_most_one_table_in_twenty_has_a_false_alarm(kind: str, rounds: int) -> None:
+    """Twelve servers against the same reference at six endpoints, each with a noise of its own.
+
+    Without a margin, to measure the test alone; noise that a launch shares spans the endpoints.
+    """
+    rng = np.random.default_rng(4)
+    alarms = 0
+    for _ in range(100):
+        own = noise(kind, (13, 6, rounds), rng) * rng.uniform(0.01, 0.09, (13, 6, 1))
+        logs = own + 0.02 * rng.standard_normal((13, 1, rounds))
+        ratios = rates((logs[1:] - logs[:1]).reshape(-1, rounds))
+        table = [paired([1.0] * rounds, row) for row in ratios]
+        alarms += claims(findings(table, margin=0)) > 0
+    assert alarms <= 8  # 5 of 100, and luck
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"), [("normal", (0.97, 0.95)), ("t3", (0.95, 0.95)), ("stalls", (0.94, 0.92))]
+)
+def test_five_rounds_find_20_percent_and_ten_rounds_10(
+    kind: str, least: tuple[float, float]
+) -> None:
+    """Of a single comparison, with the margin of 5 %."""
+    rng = np.random.default_rng(5)
+    for rounds, by, needed in ((5, 0.20, least[0]), (10, 0.10, least[1])):
+        made = pairs(kind, 1_000, rounds, rng, by)
+        assert np.mean([finding(one, margin(None)) == "higher" for one in made]) >= needed
+        alike = [finding(one, margin(None)) for one in pairs(kind, 1_000, rounds, rng)]
+        assert claims(tuple(alike)) <= 0.03 * len(alike)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_of_twelve_finds_as_much(kind: str) -> None:
+    """One server of twelve differs from the reference: Holm costs little, once noise is shared."""
+    rng = np.random.default_rng(6)
+    for rounds, by in ((5, 0.20), (10, 0.10)):
+        found = 0
+        for _ in range(100):
+            logs = CV * noise(kind, (13, rounds), rng)
+            logs[1] += math.log1p(by)
+            base, *others = rates(logs)
+            found += findings([paired(base, one) for one in others], 0.05)[0] == "higher"
+        assert found >= 88
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("endpoints", "rounds"), [(10, 3), (10, 10), (30, 5)])
+def test_identical_arms_stay_within_the_noise_floor(kind: str, endpoints: int, rounds: int) -> None:
+    """Of two more arms of that run, 19 in 20 endpoints; one in 10 where few rounds have stalls."""
+    rng = np.random.default_rng(7)
+    beyond = []
+    for _ in range(60):
+        arms = CV * noise(kind, (4, endpoints, rounds), rng)
+        first, second, third, fourth = (rates(arm) for arm in arms)
+        floor = noise_floor(zip(first, second, strict=True))
+        assert floor is not None
+        for one, other in zip(third, fourth, strict=True):
+            mean = np.mean(np.log(other) - np.log(one))
+            beyond.append(abs(mean) > math.log1p(floor))
+    assert 0.02 <= np.mean(beyond) <= 0.1
+
+
+@pytest.mark.parametrize("looks", [1, 13])
+def test_looking_again_after_each_round_needs_a_stricter_level(looks: int) -> None:
+    rng = np.random.default_rng(8)
+    alarms = 0
+    for _ in range(60):
+        base, new = (CV * rng.standard_normal((6, 15)) for _ in range(2))
+        for rounds in range(3, 16):
+            ratios = rates((new - base)[:, :rounds])
+            found = findings([paired([1.0] * rounds, row) for row in ratios], 0.05, looks)
+            if claims(found) or "inconclusive" not in found:
+                alarms += claims(found) > 0
+                break
+    assert alarms <= 3 if looks > 1 else alarms >= 5
+
+
+@pytest.mark.parametrize("looks", [2, 5, 10, 20])
+def test_the_levels_of_several_looks(looks: int) -> None:
+    steps = np.random.default_rng(9).standard_normal((40_000, looks))
+    reached = np.abs(steps.cumsum(axis=1)) / np.sqrt(np.arange(1, looks + 1)) > LOOKS[looks]
+    assert reached.any(axis=1).mean() == pytest.approx(0.05, abs=0.004)
+
+
+def test_a_level_for_any_number_of_looks() -> None:
+    levels = [level(looks) for looks in range(1, 40)]
+    assert levels[0] == 0.05
+    assert levels == sorted(levels, reverse=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("servers", [3, 13])
+def test_identical_servers_share_a_rank(kind: str, servers: int) -> None:
+    rng = np.random.default_rng(10)
+    split = 0
+    for _ in range(100):
+        own = noise(kind, (servers, 3), rng) * rng.uniform(0.01, 0.09, (servers, 1))
+        named = {str(number): row for number, row in enumerate(rates(own))}
+        split += max(ranks(named, 0.05).values()) > 1
+    assert split <= 9
