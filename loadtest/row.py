@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadtest.concerns import Raised, Verdict
+from loadtest.curve import Curve
 from loadtest.figures import Figures
 from loadtest.findings import Finding
 from loadtest.model import Interface, Record, Stage, Status
@@ -57,6 +58,8 @@ class Row(Record, frozen=True, kw_only=True):
     """Concerns that nobody could look for, as what they need was not recorded."""
     figures: Figures | None
     """Of an invalid cell too: see `shown`."""
+    curve: Curve | None = None
+    """Its latencies, likewise; None without a histogram."""
     stage: Stage | None
     reason: str | None
     """Of the first round that failed, or else was skipped."""

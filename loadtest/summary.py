@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from loadtest.answer import Answer, answer
 from loadtest.concerns import CONCERNS, Evidence, judge
 from loadtest.figures import Histograms, figures, latencies
 from loadtest.model import (
     Ceiling,
     Cell,
-    Endpoint,
-    Load,
     Outcome,
     Plan,
     Record,
@@ -21,27 +20,17 @@ from loadtest.model import (
 )
 from loadtest.placing import placed
 from loadtest.precision import looks, open_cells
+from loadtest.ranking import Ranking
 from loadtest.rates import arms, goodputs, groups
 from loadtest.row import Round, Row
 from loadtest.statistics import noise_floor
 
 FORMAT = 3
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
-3: CPU time with the databases, memory a worker, processes, threads and sockets seen."""
+3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
+and latency curves."""
 
 NOT_REACHED = "the run ended before this was measured"
-
-
-class Ranking(Record, frozen=True, kw_only=True):
-    """All servers at one endpoint under one load: by goodput, then those without a number.
-
-    These are the invalid, then the failed, then the skipped. A second arm of a server is not
-    among them: it is there to show the noise.
-    """
-
-    endpoint: Endpoint
-    load: Load
-    rows: tuple[Row, ...]
 
 
 class Counts(Record, frozen=True, kw_only=True):
@@ -81,6 +70,8 @@ class Summary(Record, frozen=True, kw_only=True):
     """The difference, as a share, that two identical arms of this run show; None without them."""
     left_open: tuple[str, ...]
     """Cells that the asked precision would give another round, were there time."""
+    answer: Answer
+    """What to deploy and why, as far as this run can tell."""
     rankings: tuple[Ranking, ...]
     concerns: tuple[Explained, ...]
     """All that are looked for."""
@@ -127,6 +118,7 @@ def summarise(
         reference=plan.reference,
         noise_floor=floor,
         left_open=tuple(sorted(open_cells(plan, outcomes))),
+        answer=answer(rankings, plan, floor, looks(plan)),
         rankings=rankings,
         concerns=tuple(
             Explained(concern=concern.name, means=concern.means, advice=concern.advice)

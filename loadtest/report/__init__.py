@@ -1,4 +1,7 @@
-"""Reports: one module a format, with `FILE` and `render(report) -> str`; the folder is the list."""
+"""Reports: one module a format, with `files(report)`; the folder is the list.
+
+`files` returns the text of each file by its name; a format may write several.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,25 @@ from loadtest.report.table import Report
 __all__ = ["Report", "formats", "write_all"]
 
 
-def formats() -> dict[str, Callable[[Report], str]]:
-    """Return the renderer of each file, by the file's name."""
+def formats() -> dict[str, Callable[[Report], dict[str, str]]]:
+    """Return what makes the files of each format, by the format's name."""
     modules = [
         import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
     ]
-    return {module.FILE: module.render for module in modules if hasattr(module, "FILE")}
+    return {
+        module.__name__.rpartition(".")[2]: module.files
+        for module in modules
+        if hasattr(module, "files")
+    }
 
 
 def write_all(report: Report, folder: Path) -> list[Path]:
-    """Write every format into `folder`, each whole or not at all, and return the files."""
-    return [_write(folder / file, render(report)) for file, render in formats().items()]
+    """Write every format into `folder`, each file whole or not at all, and return the files."""
+    return [
+        _write(folder / name, text)
+        for files in formats().values()
+        for name, text in files(report).items()
+    ]
 
 
 def _write(path: Path, text: str) -> Path:

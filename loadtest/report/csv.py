@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from loadtest.ranking import Ranking
 from loadtest.report.table import (
     CEILING,
     CONCERNS,
@@ -30,9 +31,13 @@ from loadtest.report.table import (
     prose,
 )
 from loadtest.row import Row
-from loadtest.summary import Ranking
 
 FILE = "summary.csv"
+
+
+def files(report: Report) -> dict[str, str]:
+    """Return the one file of this format."""
+    return {FILE: render(report)}
 
 
 def render(report: Report) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.concerns import Raised
+from loadtest.ranking import Ranking
 from loadtest.report.table import Column, Table, name, prose
 from loadtest.row import Row
-from loadtest.summary import Counts, Explained, Ranking, Summary
+from loadtest.summary import Counts, Explained, Summary
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import jinja2
 
 from loadtest.model import Load
+from loadtest.ranking import Ranking
 from loadtest.report import format as units
 from loadtest.report.doubts import blanks, doubts, judged, where
 from loadtest.report.table import (
@@ -29,7 +30,6 @@ from loadtest.report.table import (
     ranked,
 )
 from loadtest.row import Round, Row
-from loadtest.summary import Ranking
 
 FILE = "report.md"
 HEADINGS = {"cpu": "CPU", "outbound": "Outbound HTTP", "control": "Control: without Django"}
@@ -40,6 +40,11 @@ class Markdown(str):
     """Text that is Markdown already; the template escapes every other string."""
 
     __slots__ = ()
+
+
+def files(report: Report) -> dict[str, str]:
+    """Return the one file of this format."""
+    return {FILE: render(report)}
 
 
 def render(report: Report) -> str:

@@ -8,9 +8,10 @@ from typing import Generic, Literal, TypeVar
 
 from loadtest.figures import Figures
 from loadtest.model import Run, Stage
+from loadtest.ranking import Ranking
 from loadtest.report.format import UNKNOWN, latency, number, plural, share, significant, size
 from loadtest.row import Row
-from loadtest.summary import Counts, Ranking, Summary
+from loadtest.summary import Counts, Summary
 
 Item = TypeVar("Item")
 Value = str | int | float | None
