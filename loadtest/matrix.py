@@ -100,21 +100,32 @@ class Choice(Record, frozen=True, kw_only=True):
 
 def load_servers(folder: Path) -> tuple[Server, ...]:
     """Return the servers of a folder, by name; every broken file is reported at once."""
+    servers, broken = read_servers(folder)
+    if broken:
+        raise UserError(*(line for lines in broken.values() for line in lines))
+    if not servers:
+        raise UserError(no_server(folder))
+    return servers
+
+
+def no_server(folder: Path) -> str:
+    """Return the line for a folder without servers."""
+    return f"{folder}: no server there; name the project's folder with --project"
+
+
+def read_servers(folder: Path) -> tuple[tuple[Server, ...], dict[str, tuple[str, ...]]]:
+    """Return the servers of a folder, and what is wrong with each of those that can't be read."""
     servers: list[Server] = []
-    problems: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
+    broken: dict[str, tuple[str, ...]] = {}
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         try:
             server = toml.read(path, Server, name=path.stem, again=None)
             _check_placeholders(path, server)
         except UserError as error:
-            problems.extend(error.lines)
+            broken[path.stem] = error.lines
         else:
             servers.append(server)
-    if problems:
-        raise UserError(*problems)
-    if not servers:
-        raise UserError(f"{folder}: no server there; name the project's folder with --project")
-    return tuple(sorted(servers, key=lambda server: server.name))
+    return tuple(servers), broken
 
 
 def _check_placeholders(path: Path, server: Server) -> None:
@@ -146,44 +157,16 @@ def expand(
 
     Raises UserError with every mistake in it.
     """
-    problems: list[str] = []
-
-    def select(kind: str, globs: Sequence[str], known: Sequence[str], where: str = "") -> set[str]:
-        for glob in globs:
-            if not any(fnmatchcase(name, glob) for name in known):
-                problems.append(unknown(kind, glob, known, where))
-        return {name for name in known if any(fnmatchcase(name, glob) for glob in globs)}
-
-    server_names = [server.name for server in servers]
-    endpoint_names = list(dict.fromkeys(endpoint.name for endpoint in endpoints))
-    styles = list(dict.fromkeys(endpoint.style for endpoint in endpoints))
-    chosen_servers = select("server", choice.servers or matrix.servers, server_names)
-    chosen_endpoints = select("endpoint", choice.endpoints or matrix.endpoints, endpoint_names)
-    chosen_styles = select("style", choice.styles or matrix.styles, styles)
-    for rule in matrix.loads:
-        select("endpoint", rule.endpoints, endpoint_names, where=f"loads of matrix {matrix.name}")
-
-    shape = msgspec.structs.replace(
-        matrix.shape,
-        **{
-            key: value
-            for key, value in (("workers", choice.workers), ("threads", choice.threads))
-            if value is not None
-        },
-    )
-    rounds = matrix.rounds if choice.rounds is None else choice.rounds
-    for name, value in (
-        ("--rounds", rounds),
-        ("--workers", shape.workers),
-        ("--threads", shape.threads),
-        ("--connections", choice.connections),
-        ("--duration", choice.duration_s),
-    ):
-        if value is not None and value < 1:
-            problems.append(f"{name} {value}: at least 1")
-    if problems:
+    if problems := mistakes(matrix, [server.name for server in servers], endpoints, choice):
         raise UserError(*problems)
-
+    shape, rounds = _shape(matrix, choice), _rounds(matrix, choice)
+    chosen_endpoints = _named(
+        choice.endpoints or matrix.endpoints, [endpoint.name for endpoint in endpoints]
+    )
+    chosen_styles = _named(
+        choice.styles or matrix.styles, [endpoint.style for endpoint in endpoints]
+    )
+    chosen_servers = _named(choice.servers or matrix.servers, [server.name for server in servers])
     taking_part = [server for server in servers if server.name in chosen_servers]
     twins = _again(taking_part, matrix.again, missing)
     cells = tuple(
@@ -222,6 +205,58 @@ def expand(
     )
 
 
+def mistakes(
+    matrix: Matrix, servers: Sequence[str], endpoints: Sequence[Endpoint], choice: Choice
+) -> list[str]:
+    """Return what is wrong with a choice from a matrix, a line each.
+
+    `servers` are all names there are; where nobody knows the endpoints, none is called unknown.
+    """
+    names = list(dict.fromkeys(endpoint.name for endpoint in endpoints))
+    styles = list(dict.fromkeys(endpoint.style for endpoint in endpoints))
+    asked: list[tuple[str, Sequence[str], Sequence[str], str]] = [
+        ("server", choice.servers or matrix.servers, servers, ""),
+        ("endpoint", choice.endpoints or matrix.endpoints, names, ""),
+        ("style", choice.styles or matrix.styles, styles, ""),
+        *(
+            ("endpoint", rule.endpoints, names, f"loads of matrix {matrix.name}")
+            for rule in matrix.loads
+        ),
+    ]
+    shape = _shape(matrix, choice)
+    numbers = {
+        "--rounds": _rounds(matrix, choice),
+        "--workers": shape.workers,
+        "--threads": shape.threads,
+        "--connections": choice.connections,
+        "--duration": choice.duration_s,
+    }
+    return [
+        unknown(kind, glob, known, where)
+        for kind, globs, known, where in asked
+        for glob in globs
+        if known and not _named([glob], known)
+    ] + [
+        f"{name} {value}: at least 1"
+        for name, value in numbers.items()
+        if value is not None and value < 1
+    ]
+
+
+def _named(globs: Sequence[str], known: Sequence[str]) -> set[str]:
+    return {name for name in known if any(fnmatchcase(name, glob) for glob in globs)}
+
+
+def _shape(matrix: Matrix, choice: Choice) -> Shape:
+    asked = {"workers": choice.workers, "threads": choice.threads}
+    given = {key: value for key, value in asked.items() if value is not None}
+    return msgspec.structs.replace(matrix.shape, **given)
+
+
+def _rounds(matrix: Matrix, choice: Choice) -> int:
+    return matrix.rounds if choice.rounds is None else choice.rounds
+
+
 def _again(servers: Sequence[Server], again: Again, missing: Mapping[str, str]) -> list[Server]:
     """Return the second arm of the reference server; nothing where no server can run."""
     able = [server for server in servers if server.name not in missing]
@@ -239,16 +274,15 @@ def _again(servers: Sequence[Server], again: Again, missing: Mapping[str, str]) 
 
 def _has_arm(endpoint: Endpoint, again: Again, chosen: set[str]) -> bool:
     """Say whether the second arm is measured at an endpoint: at all, if none of its own is in."""
-    named = {name for name in chosen if any(fnmatchcase(name, glob) for glob in again.endpoints)}
-    styled = any(fnmatchcase(endpoint.style, glob) for glob in again.styles)
-    return not named or (endpoint.name in named and styled)
+    named = _named(again.endpoints, sorted(chosen))
+    return not named or (endpoint.name in named and bool(_named(again.styles, [endpoint.style])))
 
 
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
     found: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
     for rule in rules:
-        if any(fnmatchcase(endpoint.name, glob) for glob in rule.endpoints):
+        if _named(rule.endpoints, [endpoint.name]):
             found |= {key: value for key in found if (value := getattr(rule, key)) is not None}
     connections = found["connections"] if choice.connections is None else choice.connections
     duration_s = found["duration_s"] if choice.duration_s is None else choice.duration_s

@@ -30,6 +30,14 @@ print(json.dumps(found))
 """
 
 
+FORMAT = 1
+"""Of what `manage.py endpoints` prints. History: 1, the first."""
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
 class _Declared(Record, frozen=True, kw_only=True):
     format: int
     endpoints: tuple[Endpoint, ...]
@@ -67,6 +75,13 @@ class Project:
             )
         try:
             text = self.manage("endpoints")
+            version = msgspec.json.decode(text, type=_Version).format
+            if version != FORMAT:
+                older = "this project" if version < FORMAT else "loadtest"
+                raise UserError(
+                    f"{self.folder}: `manage.py endpoints` speaks format {version} and loadtest"
+                    f" format {FORMAT}; update {older}"
+                )
             return msgspec.json.decode(text, type=_Declared).endpoints
         except process.CommandError as error:
             last = error.tail.splitlines()[-1] if error.tail else error.reason

@@ -17,7 +17,7 @@ Stage = Literal["services", "launch", "verify", "load", "verify-after"]
 
 SUM = r"^(workers|\d+)( \+ (workers|\d+))*$"
 """Of numbers and `workers`, as data may state a count that follows the shape."""
-
+SUMS = 'numbers and `workers`, as in "3" or "workers + 1"'
 
 SETTLED_S = 2.0
 """After its load, when what a server still holds it was not about to let go of."""
@@ -42,7 +42,7 @@ class Server(Record, frozen=True, kw_only=True):
     """How many requests it works on at once: the most that a slow endpoint can show."""
     processes: Literal["one", "workers"] = "one"
     """`workers`: argv is started once a worker, all on one inherited socket, `{fd}`."""
-    processes_seen: Annotated[str, msgspec.Meta(pattern=SUM)] | None = None
+    processes_seen: Annotated[str, msgspec.Meta(pattern=SUM, extra={"wanted": SUMS})] | None = None
     """How many of its processes there are under load, as in `workers + 1`; None: not known."""
     env: dict[str, str] = {}
     unsupported: dict[Style, str] = {}
