@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from loadtest import judged
 from loadtest.environment import Difference, differences
 from loadtest.errors import UserError
 from loadtest.figures import Figures, figures
@@ -15,7 +16,6 @@ from loadtest.model import Outcome, Record, Run
 from loadtest.results import Stored
 from loadtest.row import Row
 from loadtest.statistics import Comparison, Rates, moderated, noise_floor, paired, unpaired
-from loadtest.summary import summarise
 
 FORMAT = 1
 """Of what `compare --json` prints. 1: the first."""
@@ -169,9 +169,7 @@ class _Side:
 
 def _side(stored: Stored) -> _Side:
     plan = stored.run.plan
-    summary = summarise(
-        stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
-    )
+    summary = judged.summary(stored)
     last = {(outcome.cell, outcome.round): outcome for outcome in stored.outcomes}
     cells = {cell.id: cell for cell in plan.cells}
     servers = {server.name: server for server in plan.servers}

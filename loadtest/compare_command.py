@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 
 from loadtest import compare_markdown, results
 from loadtest.compare import THRESHOLD, compare
+from loadtest.console import print_json, say
 from loadtest.options import json_option
 
 
@@ -44,7 +44,7 @@ def compare_command(base: Path, new: Path, threshold: float, anyway: bool, as_js
     """
     made = compare(_read(base), _read(new), threshold, anyway)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(made)).decode())
+        print_json(made)
     else:
         click.echo(compare_markdown.render(made), nl=False)
     return 1 if made.regressed else 0
@@ -53,5 +53,5 @@ def compare_command(base: Path, new: Path, threshold: float, anyway: bool, as_js
 def _read(folder: Path) -> results.Stored:
     stored = results.read(folder)
     for note in stored.notes:
-        click.echo(f"loadtest: {folder}: {note}", err=True)
+        say(f"{folder}: {note}")
     return stored

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from loadtest import machine, process, results, server, services
+from loadtest import addresses, machine, process, results, server, services
 from loadtest.errors import CellError
 from loadtest.loadgen import wrk
 from loadtest.model import Record, Server
 
 APP_DISTRIBUTIONS = ("Django", "psycopg", "psycopg-pool", "redis", "asgiref")
 """Whose versions a run records, beside those that servers require."""
+
+
+OTHERS_WATCHED_S = 0.5
+OTHERS_SHARE = 0.05
+"""Of the machine: what is above it makes a cell suspect, see the concern `noisy-host`."""
 
 
 class Check(Record, frozen=True, kw_only=True):
@@ -92,6 +98,38 @@ def backlog(shape_backlog: int) -> Check:
         if short
         else None,
     )
+
+
+def others() -> Check:
+    """Look how busy the machine is with other things; takes half a second."""
+    busy, processors = machine.busy(OTHERS_WATCHED_S)
+    one_minute = machine.load_average()
+    found = f"{busy:.1f} of {processors} processors in use"
+    if one_minute is not None:
+        found += f", load average {one_minute:.1f}"
+    much = busy > OTHERS_SHARE * processors
+    return Check(
+        name="other load",
+        found=found,
+        advice=f"{found} by others; end what runs beside, or cells come out as noisy-host"
+        if much
+        else None,
+    )
+
+
+def named_services() -> list[Check]:
+    """Look whether the services that the environment names can be used."""
+    return [
+        Check(
+            name=one.variable,
+            found=f"{one.service} {one.version or 'answers, without its version'}"
+            if one.problem is None
+            else "cannot be used",
+            advice=one.problem,
+            fatal=one.problem is not None,
+        )
+        for one in addresses.named(os.environ)
+    ]
 
 
 def packages(servers: Sequence[Server], versions: Mapping[str, str | None]) -> dict[str, str]:

@@ -8,14 +8,16 @@ from pathlib import Path
 import click
 
 from loadtest import importer
-from loadtest.options import out_option
+from loadtest.console import say
+from loadtest.options import json_option, out_option
+from loadtest.report_command import write_reports
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @out_option
-@click.pass_context
-def import_command(context: click.Context, file: Path, out: Path) -> int:
+@json_option
+def import_command(file: Path, out: Path, as_json: bool) -> int:
     """Read a wrk report in Markdown into a run, then write its reports.
 
     Headings: `## server`, `### endpoint`, `#### Sync` or `#### Async`. Exit status 1 if a part of
@@ -26,11 +28,11 @@ def import_command(context: click.Context, file: Path, out: Path) -> int:
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
     imported = importer.read(file, created_at)
     for note in imported.notes:
-        click.echo(f"loadtest: {file}, {note}", err=True)
+        say(f"{file}, {note}")
     folder = importer.write(imported, out)
-    report = context.find_root().command
-    if isinstance(report, click.Group):
-        context.invoke(report.commands["report"], run=folder, out=out)
+    write_reports(folder, as_json)
     count = len(imported.outcomes)
-    click.echo(f"{count} of {count + imported.left_out} blocks of wrk's text imported: {folder}")
+    # Where a script reads the rest, this is beside it.
+    tell = say if as_json else click.echo
+    tell(f"{count} of {count + imported.left_out} blocks of wrk's text imported: {folder}")
     return 1 if imported.left_out else 0

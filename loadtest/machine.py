@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,6 +48,28 @@ def raise_file_limit(connections: int) -> str | None:
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     return None
+
+
+def busy(seconds: float) -> tuple[float, int]:
+    """Return how many processors others used in the next `seconds`, and how many there are."""
+    before, own, began = psutil.cpu_times(), os.times(), time.monotonic()
+    time.sleep(seconds)
+    after, own_after = psutil.cpu_times(), os.times()
+    used_s = sum(
+        getattr(after, kind, 0.0) - getattr(before, kind, 0.0)
+        for kind in ("user", "nice", "system", "steal")
+    )
+    own_s = own_after.user + own_after.system - own.user - own.system
+    passed_s = time.monotonic() - began
+    return max(0.0, used_s - own_s) / passed_s, psutil.cpu_count() or 1
+
+
+def load_average() -> float | None:
+    """Return how many processes wanted a processor over the last minute; None if not told."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
 
 
 def _governor() -> str | None:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from loadtest.project import Project
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 TYPED = {
@@ -36,6 +38,11 @@ def project_options(command: F) -> F:
         show_default="this folder",
         help="The project's folder, with manage.py and servers/.",
     )(command)
+
+
+def project_of(folder: Path, python: str) -> Project:
+    """Return the project that these two options name."""
+    return Project(folder=folder.resolve(), python=python)
 
 
 class Share(click.ParamType[float]):

@@ -23,43 +23,44 @@ class Bearings:
     endpoints: tuple[Endpoint, ...]
     versions: dict[str, str | None]
     """Of the app's interpreter; None: not installed."""
+    problems: tuple[str, ...] = ()
+    """Mistakes in the project's files, a line each: with one of them nothing can be planned."""
+    broken: tuple[str, ...] = ()
+    """Servers whose file has one."""
 
 
 def look(project: Project) -> Bearings:
-    """Read what a project offers; raises UserError with every mistake in its files."""
+    """Read what a project offers, as far as it can be read."""
     problems: list[str] = []
-    servers: tuple[Server, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
-    try:
-        servers = matrix.load_servers(project.folder / "servers")
-    except UserError as error:
-        problems.extend(error.lines)
+    versions: dict[str, str | None] = {}
+    servers, broken = matrix.read_servers(project.folder / "servers")
+    for lines in broken.values():
+        problems.extend(lines)
+    if not servers and not broken:
+        problems.append(matrix.no_server(project.folder / "servers"))
     try:
         endpoints = project.endpoints()
+        versions = project.versions(doctor.distributions(servers))
     except UserError as error:
         problems.extend(error.lines)
-    if problems:
-        raise UserError(*problems)
-    versions = project.versions(doctor.distributions(servers))
-    return Bearings(project, servers, endpoints, versions)
+    return Bearings(project, servers, endpoints, versions, tuple(problems), tuple(broken))
 
 
 def make_plan(found: Bearings, name: str, choice: Choice) -> Plan:
     """Return the plan of a matrix for a project; raises UserError with every mistake in it."""
-    problems: list[str] = []
+    problems = list(found.problems)
     chosen = Matrix(name=name, summary="", rounds=1, loads=())
     try:
         chosen = matrix.load_matrix(name)
     except UserError as error:
         problems.extend(error.lines)
     missing = doctor.packages(found.servers, found.versions)
-    try:
-        plan = matrix.expand(chosen, found.servers, found.endpoints, choice, missing)
-    except UserError as error:
-        problems.extend(error.lines)
     if problems:
-        raise UserError(*problems)
-    return plan
+        # A server keeps its name though its file is broken: to choose it is no second mistake.
+        names = sorted([*(one.name for one in found.servers), *found.broken])
+        raise UserError(*problems, *matrix.mistakes(chosen, names, found.endpoints, choice))
+    return matrix.expand(chosen, found.servers, found.endpoints, choice, missing)
 
 
 def checks(plan: Plan | None, out: Path) -> list[doctor.Check]:
@@ -71,6 +72,7 @@ def checks(plan: Plan | None, out: Path) -> list[doctor.Check]:
         doctor.folder(out),
         doctor.port(),
         doctor.backlog(plan.shape.backlog if plan else 2048),
+        *doctor.named_services(),
     ]
 
 

@@ -192,6 +192,7 @@ def newest(parent: Path) -> Path:
 
 def check_writable(parent: Path) -> Iterator[str]:
     """Yield a line if no run can be written below a folder."""
+    missing = [path for path in (parent, *parent.parents) if not path.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
         probe = parent / f".probe-{os.getpid()}"
@@ -199,6 +200,9 @@ def check_writable(parent: Path) -> Iterator[str]:
             probe.write_bytes(b"x")
         finally:
             probe.unlink(missing_ok=True)
+        # To look leaves nothing behind.
+        for path in missing:
+            path.rmdir()
     except OSError as error:
         yield f"{parent}: cannot be written: {error.strerror}; name another folder with --out"
 

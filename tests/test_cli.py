@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from builders import outcome, plan, run
 
-from loadtest import cli, results
+from loadtest import cli, results, serve_command
 from loadtest.model import Begun, Endpoint, Plan, Shape
 from loadtest.project import Project
 from loadtest.services import Services
@@ -101,6 +101,8 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["plan", "nowhere.toml"], "unknown matrix 'nowhere.toml'; known: quick, seed, standard"),
         (["rnu"], "No such command 'rnu'"),
         (["run", "--conections", "3"], "No such option '--conections'"),
+        (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
+        (["plan", "--rnds", "3"], "`loadtest plan --help`"),
         (["run", "--rounds", "many"], "'many' is not a valid integer"),
         (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
         (["serve"], "Missing argument 'SERVER'"),
@@ -139,6 +141,32 @@ def test_broken_files_are_named_all_at_once(type_: Type, copy: Path, tmp_path: P
     assert "unknown key 'unsuported'; did you mean unsupported?" in done.lines[1]
     assert "no manage.py there" in done.lines[2]
     assert not (tmp_path / "results").exists()
+
+
+def test_a_broken_file_hides_no_other_mistake(
+    type_: Type, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "servers" / "uvicorn.toml").write_text("summary = 'unfinished")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = type_(
+        "run", "quick", "--project", copy, "--out", tmp_path / "results",
+        "--server", "uvicorn", "--server", "granain-*", "--rounds", "0", "--budget", "1m",
+    )  # fmt: skip
+    assert done.status == 2
+    broken, server, rounds, budget, wrk = done.lines
+    assert "uvicorn.toml: not valid TOML" in broken
+    # The name of a server is known though its file is broken.
+    assert "unknown server 'granain-*'; did you mean granian-" in server
+    assert "--rounds 0: at least 1" in rounds
+    assert "--budget limits --precision" in budget
+    assert "wrk is missing" in wrk
+    done = type_("doctor", "--project", copy, "--out", tmp_path / "results", "--json")
+    assert done.status == 1
+    checks = json.loads(done.out)
+    assert [one["advice"] for one in checks if one["name"] == "project"] == [broken[10:]]
+    assert {"wrk", "other load", "granian-wsgi"} <= {one["name"] for one in checks}
+    done = type_("serve", "uvicorn", "--project", copy)
+    assert (done.status, done.lines) == (2, [broken])
 
 
 def test_an_app_that_does_not_start_is_one_line(type_: Type, copy: Path) -> None:
@@ -200,7 +228,7 @@ def test_a_server_without_its_package_is_skipped(type_: Type, copy: Path) -> Non
 
 
 def test_a_plan_is_the_same_with_its_seed(type_: Type) -> None:
-    arguments = ["plan", "quick", "--server", "g*", "--endpoint", "json", "--rounds", "2"]
+    arguments = ["plan", "quick", "--server", "g*", "--endpoint", "json", "--rounds", "2", "-v"]
     one, two = (type_(*arguments, "--seed", "7") for _ in range(2))
     assert (one.status, one.out) == (0, two.out)
     assert "round 2  granian-asgi" in one.out
@@ -209,6 +237,23 @@ def test_a_plan_is_the_same_with_its_seed(type_: Type) -> None:
     # Three servers twice, and gunicorn-gevent's sync style.
     measured = [line for line in one.out.splitlines() if line.startswith("round")]
     assert f"\n{len(measured)} measurements in 2 rounds, about" in one.out
+
+
+def test_a_plan_is_a_line_for_each_server(type_: Type) -> None:
+    done = type_("plan", "standard", "--rounds", "1", "--seed", "7")
+    assert done.status == 0
+    assert max(map(len, done.out.splitlines())) <= 100
+    names = [line.split()[0] for line in done.out.splitlines() if line and line[0].isalpha()]
+    assert {path.stem for path in (ROOT / "servers").glob("*.toml")} <= set(names)
+    # A reason stands once, with all that it is about, and no cell has a line of its own.
+    reasons = [line for line in done.out.splitlines() if line.startswith("skipped: ")]
+    assert len(reasons) == len(set(reasons)) > 1
+    assert len(done.out.splitlines()) < 80
+    each = type_("plan", "standard", "--rounds", "1", "--seed", "7", "--each")
+    assert each.out.splitlines()[-1] == done.out.splitlines()[-1]
+    skipped = sum(line.startswith("skipped") for line in each.out.splitlines())
+    cells = [line.split() for line in done.out.splitlines() if line[-2:-1] == "."]
+    assert sum(int(row[2]) for row in cells if row[2] != "-") == skipped
 
 
 @pytest.mark.parametrize("what", ["servers", "endpoints", "matrices"])
@@ -234,6 +279,7 @@ def results_of(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+WRITTEN = ("report.md", "summary.csv", "summary.json")
 FAILED = outcome(status="failed", stage="launch", reason="it exited with status 3")
 
 
@@ -244,6 +290,27 @@ def test_a_report_needs_no_server(type_: Type, results_of: Callable[..., Path]) 
     assert "it exited with status 3" in done.out
     assert (folder / "report.md").exists()
     assert type_("report", "--out", folder.parent).out == done.out
+    made = json.loads(type_("report", folder, "--json").out)
+    assert made["folder"] == str(folder)
+    assert made["summary"] == json.loads((folder / "summary.json").read_text())
+    assert sorted(made["files"]) == sorted(str(folder / name) for name in WRITTEN)
+
+
+def test_the_end_of_a_log_is_shown(type_: Type, results_of: Callable[..., Path]) -> None:
+    log = "".join(f"line {number}\n" for number in range(30)) + "OSError: [Errno 98] in use\n\n"
+    done = type_("report", results_of(msgspec.structs.replace(FAILED, detail=log)))
+    assert "    OSError: [Errno 98] in use\n" in done.out
+    assert "line 29" in done.out
+    assert "line 9\n" not in done.out
+
+
+def test_a_run_without_a_number_is_no_success(type_: Type, results_of: Callable[..., Path]) -> None:
+    done = type_("report", results_of(outcome(status="skipped", reason="not installed: it")))
+    assert done.status == 1
+    assert "not installed: it" in done.out
+    assert done.lines == [
+        "loadtest: nothing was measured: every cell was skipped, for the reasons in the report"
+    ]
 
 
 def test_a_report_of_damaged_outcomes_has_its_notes(
@@ -296,7 +363,7 @@ def test_a_server_that_does_not_start_says_why(
     def none(project: Project, logs: Path, shape: Shape) -> Iterator[Services]:
         yield Services(project, logs, shape)
 
-    monkeypatch.setattr(cli, "running_services", none)
+    monkeypatch.setattr(serve_command, "running_services", none)
     done = type_("serve", "bad", "--project", copy)
     assert done.status == 1
     # Where something else has the port a line says so first.

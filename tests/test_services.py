@@ -109,12 +109,14 @@ def test_addresses_that_are_given_are_used(
     assert rows(services) == 30  # and they were not stopped
 
 
-def test_an_address_where_nobody_is(
+def test_a_database_that_takes_nothing(
     services: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in services.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    readonly = "options=-c%20default_transaction_read_only%3Don"
+    empty = services.env["DATABASE_URL"].replace("/postgres?", "/template1?")
+    monkeypatch.setenv("DATABASE_URL", f"{empty}&{readonly}")
     with (
         pytest.raises(UserError) as caught,
         start_services(project, tmp_path, Shape()),
@@ -122,7 +124,7 @@ def test_an_address_where_nobody_is(
         pass
     (line,) = caught.value.lines
     assert line.startswith("the services named by DATABASE_URL and REDIS_URL cannot be used: ")
-    assert "127.0.0.1:9" in line
+    assert "read-only transaction" in line
 
 
 def test_one_that_does_not_come_up_leaves_nothing(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 UNKNOWN = "-"
 
 
@@ -51,6 +53,19 @@ def share(fraction: float) -> str:
     if 99.5 <= percent < 100:
         return ">99 %"
     return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.2g} %"
+
+
+def paragraph(text: str, width: int, indent: int = 0) -> str:
+    """Return text in lines of at most `width`, broken between words, all of them indented."""
+    margin = " " * indent
+    return fill(
+        text,
+        width,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        # Names are full of hyphens and are to be copied whole.
+        break_on_hyphens=False,
+    )
 
 
 def plural(count: int, noun: str) -> str:

@@ -310,12 +310,15 @@ class Loss:
     what: str
     stage: Stage | None
     reason: str
+    detail: str | None
+    """More of the reason, such as the end of the server's log; of the first cell that has it."""
     endpoints: tuple[str, ...]
 
 
 def losses(rankings: Iterable[Ranking]) -> Table[Loss]:
     """Return what failed, wholly or in some rounds, and what was skipped; the worst first."""
     groups: dict[tuple[str, str, Stage | None, str], list[str]] = {}
+    details: dict[tuple[str, str, Stage | None, str], str] = {}
     for ranking in rankings:
         for row in ranking.rows:
             if row.status == "measured" and not row.rounds_failed:
@@ -324,8 +327,10 @@ def losses(rankings: Iterable[Ranking]) -> Table[Loss]:
             what = row.status if row.figures is None else f"{some} rounds"
             key = (row.server, what, row.stage, row.reason or "no reason was stored")
             groups.setdefault(key, []).append(ranking.endpoint.id)
+            if detail := next((each.detail for each in row.rounds if each.detail), None):
+                details.setdefault(key, detail)
     order = {"failed": 0, "skipped": 2}
-    items = [Loss(*key, endpoints=tuple(endpoints)) for key, endpoints in groups.items()]
+    items = [Loss(*key, details.get(key), tuple(names)) for key, names in groups.items()]
     items.sort(key=lambda loss: (order.get(loss.what, 1), loss.server))
     columns: tuple[Column[Loss], ...] = (
         name("server", "server", lambda loss: loss.server),

@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
-
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from loadtest.report.doubts import blanks, doubts, judged
-from loadtest.report.format import plural, share
+from loadtest.report.format import paragraph, plural, share
 from loadtest.report.table import SUSPECT, Item, Report, Table, counted, leaders, losses, noise
 
-WIDTH = 100
+LOG_LINES = 4
 
 
 def show(report: Report, console: Console) -> None:
     """Print who is ahead at each endpoint, then what has no number and what to distrust."""
     summary = report.summary
+
+    def say(text: str, indent: int = 0) -> None:
+        console.print(Text(paragraph(text, console.width, indent)))
+
     console.print(_decorated(leaders(summary)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
     rounds = plural(summary.rounds, "round")
-    lines = [f"Ranked by 2xx answers a second, median of {rounds}.", noise(summary)]
+    say(f"Ranked by 2xx answers a second, median of {rounds}.")
+    say(noise(summary))
     if any(ranking.endpoint.contract.delay_s for ranking in summary.rankings):
-        lines.append("`475 of 500`: its ceiling is 500, the requests it works on at once / delay.")
-    console.print(Text("\n".join(lines)))
+        say("`475 of 500`: its ceiling is 500, the requests it works on at once / delay.")
     for loss in losses(summary.rankings).items:
         stage = f" at {loss.stage}" if loss.stage else ""
-        console.print(Text(f"\n{loss.what}{stage}: {loss.server}: {loss.reason}"))
-        console.print(Padding(Text(", ".join(loss.endpoints)), (0, 0, 0, 2), expand=False))
-    found = doubts(summary)
-    if found:
-        lines = [f"What to distrust (`{SUSPECT}` beside a number), each case in the reports:"]
-        lines += [f"  {doubt.explained.concern}: {doubt.counted}" for doubt in found]
-        console.print(Text("\n" + "\n".join(lines)))
+        console.print()
+        say(f"{loss.what}{stage}: {loss.server}: {loss.reason}")
+        say(", ".join(loss.endpoints), indent=2)
+        for line in _end(loss.detail):
+            say(line, indent=4)
+    if found := doubts(summary):
+        console.print()
+        say(f"What to distrust (`{SUSPECT}` beside a number), each case in the reports:")
+        for doubt in found:
+            say(f"{doubt.explained.concern}: {doubt.counted}", indent=2)
     if missing := blanks(summary):
         names = ", ".join(
             each.concern + ("" if each.cells == each.of else f" ({each.cells} of {each.of})")
             for each in missing
         )
-        lines = ["Not checked, as nothing was recorded to check it by:"]
-        lines += wrap(names, WIDTH, initial_indent="  ", subsequent_indent="  ")
-        console.print(Text("\n".join(lines)))
+        say("Not checked, as nothing was recorded to check it by:")
+        say(names, indent=2)
     time = f"; load during {share(summary.load_share)} of the time" if summary.load_share else ""
-    console.print(Text(f"\n{counted(summary.counts)}{time}.\n{judged(summary.counts)}."))
+    console.print()
+    say(f"{counted(summary.counts)}{time}.")
+    say(f"{judged(summary.counts)}.")
+
+
+def _end(detail: str | None) -> list[str]:
+    """Return the last lines of a log, which tell the most."""
+    lines = [line.rstrip() for line in (detail or "").splitlines()]
+    return [line for line in lines if line][-LOG_LINES:]
 
 
 def _decorated(table: Table[Item]) -> RichTable:

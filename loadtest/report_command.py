@@ -1,0 +1,57 @@
+"""`loadtest report`: a run's folder read, judged, written in every format and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from loadtest import judged, report, results
+from loadtest.console import print_json, say, tables
+from loadtest.model import Record
+from loadtest.options import json_option, out_option
+from loadtest.report import terminal
+from loadtest.summary import Summary
+
+
+class Written(Record, frozen=True, kw_only=True):
+    """What `--json` prints."""
+
+    folder: str
+    files: tuple[str, ...]
+    summary: Summary
+
+
+@click.command("report")
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@out_option
+@json_option
+def report_command(run: Path | None, out: Path, as_json: bool) -> int:
+    """Write the reports of a run again, of the newest where none is named; needs no server.
+
+    Example: loadtest report results/2026-11-20T10-00-00-quick
+    """
+    return write_reports(run if run is not None else results.newest(out), as_json)
+
+
+def write_reports(folder: Path, as_json: bool) -> int:
+    """Write the reports of a run and show what is in them; return the exit status."""
+    stored = results.read(folder)
+    for note in stored.notes:
+        say(note)
+    made = judged.report(stored)
+    with results.writing(folder):
+        files = report.write_all(made, folder)
+    if as_json:
+        names = tuple(map(str, files))
+        print_json(Written(folder=str(folder), files=names, summary=made.summary))
+    else:
+        console = tables()
+        terminal.show(made, console)
+        for path in files:
+            console.print(str(path), markup=False, soft_wrap=True)
+    counts = made.summary.counts
+    if not counts.measured and not counts.failed:
+        say("nothing was measured: every cell was skipped, for the reasons in the report")
+        return 1
+    return 1 if counts.failed or counts.measured_with_failed_rounds or counts.invalid else 0

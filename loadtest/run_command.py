@@ -1,0 +1,103 @@
+"""`loadtest run`: prepare, measure, report."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from loadtest import prepare, results, session
+from loadtest.console import say
+from loadtest.errors import UserError
+from loadtest.matrix import Choice
+from loadtest.model import Run
+from loadtest.options import (
+    TYPED,
+    json_option,
+    matrix_options,
+    out_option,
+    project_of,
+    project_options,
+)
+from loadtest.prepare import Bearings
+from loadtest.report_command import write_reports
+
+INTERRUPTED = 130
+
+
+@click.command("run")
+@matrix_options
+@out_option
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with this run's folder: what is missing or failed is measured.",
+)
+@project_options
+@json_option
+def run_command(
+    matrix_name: str,
+    folder: Path,
+    python: str,
+    out: Path,
+    resume: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Measure a matrix: quick, standard, seed, or a TOML file; then write the report.
+
+    Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
+    """
+    found = prepare.look(project_of(folder, python))
+    if resume is None:
+        run_folder, run = _begin(found, matrix_name, out, options)
+    else:
+        run_folder, run = _go_on(found, resume, out, options)
+    for check in prepare.checks(run.plan, out):
+        if check.advice:
+            say(check.advice)
+    for note in results.read(run_folder).notes:
+        say(note)
+    try:
+        session.measure(run_folder, run, found.project, Console(stderr=True))
+    except KeyboardInterrupt:
+        say(f"interrupted; what was measured is kept: loadtest run --resume {run_folder}")
+        return INTERRUPTED
+    return write_reports(run_folder, as_json)
+
+
+def _begin(
+    found: Bearings, matrix_name: str, out: Path, options: dict[str, Any]
+) -> tuple[Path, Run]:
+    command = _command(matrix_name, options)
+    run = prepare.make_run(found, matrix_name, Choice(**options), out, command)
+    return results.create(out, run), run
+
+
+def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) -> tuple[Path, Run]:
+    given = (key for key, value in options.items() if value not in (None, ()))
+    if names := ", ".join(sorted(f"--{TYPED.get(key, key)}" for key in given)):
+        raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
+    bare = not resume.exists() and resume == Path(resume.name)
+    folder = out / resume if bare else resume
+    run = results.read(folder).run
+    prepare.check_resumable(run, found, folder.parent)
+    return folder, run
+
+
+def _command(matrix_name: str, options: dict[str, Any]) -> list[str]:
+    """Return what to type for the same run again, but for its seed."""
+    words = ["loadtest", "run", matrix_name]
+    for key, value in options.items():
+        if key == "seed" or value is None:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{'' if value else 'no-'}{key}")
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            text = f"{one:g}s" if key == "budget" else str(one)
+            words += [f"--{TYPED.get(key, key)}", shlex.quote(text)]
+    return words

@@ -1,0 +1,97 @@
+"""Services that the environment names: reachable or not, in seconds and in one line."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest import addresses
+from loadtest.doctor import named_services
+from loadtest.errors import UserError
+from loadtest.model import Shape
+from loadtest.project import Project
+from loadtest.services import Services
+from loadtest.services import services as start_services
+
+URLS = {
+    "DATABASE_URL": "postgresql://postgres:secret@127.0.0.1:{port}/postgres",
+    "REDIS_URL": "redis://127.0.0.1:{port}/0",
+    "UPSTREAM_URL": "http://127.0.0.1:{port}",
+}
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """Give the port of something that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_what_is_there_says_its_version(services: Services) -> None:
+    found = {one.variable: one for one in addresses.named(services.env)}
+    assert [one.problem for one in found.values()] == [None, None, None]
+    assert (found["DATABASE_URL"].version or "").partition(".")[0].isdigit()
+    assert (found["REDIS_URL"].version or "").partition(".")[0].isdigit()
+
+
+def test_nothing_is_asked_where_nothing_is_named() -> None:
+    assert addresses.named({"PATH": "/bin"}) == []
+
+
+@pytest.mark.parametrize("variable", URLS)
+def test_nobody_is_there(variable: str) -> None:
+    (found,) = addresses.named({variable: URLS[variable].format(port=9)})
+    assert found.problem is not None
+    assert found.problem.startswith(f"{variable}: ")
+    assert "refused" in found.problem
+    assert "unset it for a private one" in found.problem
+    assert "\n" not in found.problem
+    assert "secret" not in found.problem
+
+
+def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "WITHIN_S", 1)  # which libpq takes as 2
+    began = time.monotonic()
+    found = addresses.named({name: url.format(port=silent) for name, url in URLS.items()})
+    assert all(one.problem for one in found)
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"DATABASE_URL": "no address"},
+        {"DATABASE_URL": "postgresql://h:x/y"},
+        {"REDIS_URL": "nowhere"},
+        {"REDIS_URL": "redis://h:x"},
+        {"UPSTREAM_URL": "ftp://127.0.0.1"},
+        {"UPSTREAM_URL": "http://127.0.0.1:x"},
+    ],
+    ids=str,
+)
+def test_what_is_no_address(env: dict[str, str]) -> None:
+    (found,) = addresses.named(env)
+    assert found.problem is not None
+    assert found.problem.startswith(f"{next(iter(env))}: ")
+
+
+def test_the_doctor_and_the_services_say_it(
+    services: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in services.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    good, bad, also = named_services()
+    assert good.found.startswith("PostgreSQL ")
+    assert (good.advice, also.advice) == (None, None)
+    assert bad.fatal
+    assert bad.advice is not None
+    began = time.monotonic()
+    with pytest.raises(UserError) as caught, start_services(project, tmp_path, Shape()):
+        pass
+    assert caught.value.lines == (bad.advice,)
+    assert time.monotonic() - began < 5
