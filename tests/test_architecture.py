@@ -40,8 +40,16 @@ LAYERS = (
     {"charts.chart", "report.doubts", "report.words"},
     {"charts.theme"},
     {"charts.svg"},
-    {"charts"},
-    {"bench", "report", "report.csv", "report.json", "report.markdown", "report.terminal"},
+    {"charts", "report.html_anchors", "report.html_matrix", "report.html_rows"},
+    {
+        "bench",
+        "report",
+        "report.html",
+        "report.csv",
+        "report.json",
+        "report.markdown",
+        "report.terminal",
+    },
     # The only loop, and its stand-in for a machine.
     {"runner", "fakes"},
     # The command line.
@@ -69,6 +77,9 @@ ALLOWED = {
         "report.table",
         "report.doubts",
         "report.words",
+        "report.html_anchors",
+        "report.html_matrix",
+        "report.html_rows",
         "answer",
         "charts",
         "ranking",

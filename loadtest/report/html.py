@@ -1,0 +1,321 @@
+"""`index.html`: one self-contained page, the answer first and each claim linked to its rows."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jinja2
+import msgspec
+import vl_convert
+from markupsafe import Markup, escape
+
+from loadtest.charts import Chart, config, of_endpoint
+from loadtest.figures import Figures
+from loadtest.model import Load
+from loadtest.ranking import Ranking
+from loadtest.report import format as units
+from loadtest.report.doubts import blanks, doubts, judged
+from loadtest.report.html_anchors import anchors
+from loadtest.report.html_matrix import METRICS, columns, lines, state
+from loadtest.report.html_rows import settings
+from loadtest.report.table import Report, costs, counted, losses, noise, ranked
+from loadtest.report.words import Name, control, headline, kind
+from loadtest.row import Round, Row
+from loadtest.summary import Summary
+
+FILE = "index.html"
+PAGE = Path(__file__).parent / "page"
+KINDS = {
+    "cpu": "CPU-bound",
+    "database": "Database",
+    "template": "Template",
+    "waiting": "Waiting on something slow",
+    "compression": "Compression",
+    "cache": "Cache",
+    "outbound": "Outbound HTTP",
+    "control": "Control: without Django",
+}
+"""Kinds of work as a person says them; others are shown as they are."""
+
+
+LIMITS = {
+    "no-number": "no server has a number",
+    "alone": "no other has a number",
+    "one-round": "one round tells nothing from noise",
+    "tied": "all are tied",
+    "no-noise-floor": "the noise was not measured",
+    "connection-limited": "they show how many requests were let in",
+    "suspect": "there are doubts about it",
+}
+"""Why nothing can be said of a lead."""
+
+
+def files(report: Report) -> dict[str, str]:
+    """Return the one file of this format."""
+    return {FILE: render(report)}
+
+
+def render(report: Report) -> str:
+    """Return the page; its layout is `page/page.jinja`."""
+    summary, plan = report.summary, report.run.plan
+    servers = columns(summary.rankings)
+    profiles = {server.name: server for server in plan.servers if not server.again}
+    drawn = Drawn()
+    return page(
+        "page.jinja",
+        drawn,
+        run=report.run,
+        plan=plan,
+        summary=summary,
+        answer=summary.answer,
+        headline=headline(summary.answer),
+        words_of=cache(kind),
+        control=control(summary.answer),
+        limits=LIMITS,
+        servers=servers,
+        profiles=profiles,
+        kinds=by_kind(summary.rankings),
+        kind_name=kind_name,
+        anchors=places(summary, [name for name, _ in servers]),
+        metrics=METRICS,
+        lines=lambda rankings, metric: lines(rankings, [name for name, _ in servers], metric),
+        state=state,
+        states=Counter(state(row) for ranking in summary.rankings for row in ranking.rows),
+        judged=judged(summary.counts),
+        counted=counted(summary.counts),
+        noise=noise(summary),
+        losses=losses(summary.rankings),
+        doubts=doubts(summary),
+        blanks=blanks(summary),
+        ranked=ranked,
+        costs=costs,
+        settings=settings,
+        endpoint_charts=lambda ranking: [drawn.take(one) for one in of_endpoint(ranking)],
+        rows_of=cache(lambda server: _rows_of(summary.rankings, server)),
+        tally=lambda server: Counter(state(row) for _, row in _rows_of(summary.rankings, server)),
+        use=lambda server: _use(report, server),
+        spread_of=_spread,
+        median_round=median_round,
+        raw=lambda path: _raw(report, path),
+        argv=lambda name: shlex.join(
+            report.run.argv.get(name, profiles[name].argv if name in profiles else ())
+        ),
+        loads=_loads(summary.rankings),
+    )
+
+
+class Drawn:
+    """The charts that a page shows, with each set of data that they share held once."""
+
+    def __init__(self) -> None:
+        """Begin with no chart."""
+        self.datasets: dict[str, Any] = {}
+        self.specs: dict[str, Any] = {}
+
+    def take(self, chart: Chart) -> tuple[str, Chart]:
+        """Add a chart and return it with its name."""
+        spec = dict(chart.spec)
+        self.datasets |= spec.pop("datasets", {})
+        self.specs[chart.name] = spec
+        return chart.name, chart
+
+
+def page(template: str, drawn: Drawn, **values: Any) -> str:
+    """Return a page with our style and scripts in it; whatever is no Markup is escaped."""
+    style = Markup((PAGE / "page.css").read_text())
+    scripts = [Markup(_inside_script(text)) for text in (_vega(), (PAGE / "page.js").read_text())]
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **values,
+            units=units,
+            style=style,
+            vega=scripts[0],
+            script=scripts[1],
+            policy=policy(scripts, [style]),
+            # When it is asked for, all charts of the page have been taken.
+            charts_json=lambda: data_block(
+                {
+                    "datasets": drawn.datasets,
+                    "charts": drawn.specs,
+                    "light": config(),
+                    "dark": config(dark=True),
+                }
+            ),
+        )
+    )
+
+
+def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
+    """Return a content security policy that lets these very texts run, and nothing else at all.
+
+    Vega runs without `eval`, as its expressions are interpreted (`ast` in `page.js`).
+    """
+    return (
+        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)};"
+        " img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def ticked(text: str) -> Markup:
+    """Return text with what stands between backticks set as code, as Markdown would."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part)
+        for at, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
+def data_block(value: Any) -> Markup:
+    """Return JSON that can stand in a `<script>` element, whatever strings are in it."""
+    text = msgspec.json.encode(value).decode()
+    # `</script>` and `<!--` would end or change the element; the separators are no JavaScript.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def places(summary: Summary, servers: Sequence[str]) -> dict[str, Any]:
+    """Return the anchors of all that can be linked to."""
+    rows = [row for ranking in summary.rankings for row in ranking.rows]
+    return {
+        "server": anchors("server", servers),
+        "endpoint": anchors("endpoint", (ranking.endpoint.id for ranking in summary.rankings)),
+        "cell": anchors("cell", (row.cell for row in rows)),
+        "wrk": anchors("wrk", (row.cell for row in rows)),
+        "doubt": anchors("doubt", (each.concern for each in summary.concerns)),
+    }
+
+
+def by_kind(rankings: Sequence[Ranking]) -> dict[str, list[Ranking]]:
+    """Return the rankings by kind of work, the styles of an endpoint one after the other."""
+    kinds: dict[str, list[Ranking]] = {}
+    for ranking in rankings:
+        kinds.setdefault(ranking.endpoint.kind, []).append(ranking)
+    for group in kinds.values():
+        names = list(dict.fromkeys(ranking.endpoint.name for ranking in group))
+        group.sort(key=lambda ranking: names.index(ranking.endpoint.name))
+    return kinds
+
+
+def kind_name(kind: str) -> str:
+    """Return a kind of work as a heading."""
+    return KINDS.get(kind, kind[:1].upper() + kind[1:])
+
+
+def median_round(row: Row) -> Round | None:
+    """Return the round whose raw output stands for the row."""
+    rounds = [each for each in row.rounds if each.goodput is not None and each.raw]
+    rounds.sort(key=lambda each: each.goodput or 0)
+    return rounds[(len(rounds) - 1) // 2] if rounds else None
+
+
+def _rows_of(rankings: Sequence[Ranking], server: str) -> list[tuple[Ranking, Row]]:
+    return [(ranking, row) for ranking in rankings for row in ranking.rows if row.server == server]
+
+
+def _use(report: Report, server: str) -> list[tuple[str, str, str]]:
+    """Return what a server was allowed and what it used, over all its cells."""
+    shape = report.run.plan.shape
+    profile = next((one for one in report.run.plan.servers if one.name == server), None)
+    seen = [row.figures for _, row in _rows_of(report.summary.rankings, server) if row.figures]
+    if not shape.known or not seen:
+        return []
+
+    def most(value: Callable[[Figures], float | None], text: Callable[[float], str]) -> str:
+        known = [found for figures in seen if (found := value(figures)) is not None]
+        if not known:
+            return ""
+        low, high = text(min(known)), text(max(known))
+        return f"used {high}" if low == high else f"used {low} to {high}"
+
+    def count(value: float) -> str:
+        return f"{value:,.0f}"
+
+    expected = profile.expected_processes(shape) if profile else None
+    workers = units.plural(shape.workers, "worker")
+    return [
+        (
+            "Processes",
+            f"{workers}, so {units.plural(expected, 'process')}" if expected else workers,
+            most(lambda f: f.processes_peak, count),
+        ),
+        (
+            "Threads",
+            f"{units.plural(shape.threads, 'thread')} in each worker, where it has them",
+            most(lambda f: f.threads_peak, count),
+        ),
+        (
+            "Database connections",
+            f"{units.plural(shape.database_pool, 'connection')} at most in each worker",
+            most(lambda f: f.database_connections, count),
+        ),
+        ("Sockets", "no limit", most(lambda f: f.sockets_peak, count)),
+        (
+            "Memory",
+            "no limit",
+            most(lambda f: f.memory_peak_bytes, lambda value: units.size(round(value))),
+        ),
+        ("CPU for an answer", "no limit", most(lambda f: f.server_cpu_us, units.latency)),
+    ]
+
+
+def _spread(row: Row) -> float | None:
+    """Return how far apart the rounds are, as a share of their median."""
+    rates = [each.goodput for each in row.rounds if each.goodput]
+    return (max(rates) - min(rates)) / median(rates) if len(rates) > 1 else None
+
+
+def _loads(rankings: Sequence[Ranking]) -> dict[Load, list[str]]:
+    loads: dict[Load, list[str]] = {}
+    for ranking in rankings:
+        loads.setdefault(ranking.load, []).append(ranking.endpoint.id)
+    return loads
+
+
+def _raw(report: Report, path: str) -> str:
+    try:
+        return report.read_raw(path).strip("\n")
+    except OSError:
+        return f"Not in this folder: {path}"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["ticked"] = ticked
+    environment.globals["is_name"] = lambda word: isinstance(word, Name)
+    return environment
+
+
+@cache
+def _vega() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed, some 900 kB and a second's work."""
+    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
+
+
+def _inside_script(text: str) -> str:
+    # Only strings and expressions can hold these, and there they mean the same.
+    return text.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+
+
+def _hashes(texts: Iterable[str]) -> str:
+    return " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for text in texts
+    )
