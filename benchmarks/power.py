@@ -135,7 +135,7 @@ def _figure(outcome: Outcome | None, of: str) -> float | None:
         return None
     if of == "goodput":
         return outcome.loaded.goodput
-    return outcome.usage["server"].cpu_s * 1e6 / outcome.loaded.answers
+    return outcome.server_cpu_us
 
 
 def read(source: Path) -> Rounds:

@@ -15,14 +15,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.findings import finding
+from loadtest.findings import LEAST_CPU_MARGIN, findings, margin
 from loadtest.model import Record
-from loadtest.statistics import Comparison, noise_floor, paired
+from loadtest.noise import floors
+from loadtest.statistics import Comparison, paired
 
 Floats = NDArray[np.float64]
 SIZES = (3, 5, 10, 15)
 """Rounds of the experiments."""
 LEVEL = 0.05
+ARM = "of one kind"
 
 
 class Rounds(Record, frozen=True, kw_only=True):
@@ -46,11 +48,14 @@ class Figure(NamedTuple):
     values: Callable[[Rounds], dict[str, tuple[float | None, ...]]]
     slower: str
     """What is found where the new one is slower."""
+    least: float
+    """The margin that the tool asks for however steady the run is, as a share."""
 
 
 FIGURES = (
-    Figure("goodput", lambda rounds: rounds.goodput, "lower"),
-    Figure("CPU time a request", lambda rounds: rounds.cpu_us, "higher"),
+    # As ranks are found, and as `Row.versus_cpu` is.
+    Figure("goodput", lambda rounds: rounds.goodput, "lower", 0.0),
+    Figure("CPU time a request", lambda rounds: rounds.cpu_us, "higher", LEAST_CPU_MARGIN),
 )
 
 
@@ -58,7 +63,7 @@ class Claims(NamedTuple):
     """Shares of experiments in which a difference is claimed."""
 
     tool: float
-    """By the tool's rule: the test, and a ratio beyond the noise floor of the same rounds."""
+    """By the tool's rule: the test, and a ratio beyond the margin and the rounds' noise floor."""
     test: float
     """By the test alone."""
 
@@ -182,8 +187,8 @@ def claims(
         base, again, other = (same[roles[:, role], drawn] for role in range(3))
         new = other if slowed is None else slowed[drawn]
         one = paired(base.tolist(), new.tolist())
-        floor = noise_floor([(base.tolist(), again.tolist())]) or 0.0
-        told = finding(one, floor)
+        floor = floors({ARM: [(base.tolist(), again.tolist())]}).at(ARM)
+        (told,) = findings([one], margin(floor, figure.least))
         assert one.p is not None
         assert one.ratio is not None
         if slowed is None:

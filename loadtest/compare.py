@@ -11,14 +11,15 @@ from loadtest import judged
 from loadtest.environment import Difference, differences
 from loadtest.errors import UserError
 from loadtest.figures import Figures, figures
-from loadtest.findings import Finding, adjust, finding
+from loadtest.findings import Finding, adjust, finding, margin
 from loadtest.model import Outcome, Record, Run
+from loadtest.noise import Floors, Twins, by_kind, floors
 from loadtest.results import Stored
 from loadtest.row import Row
-from loadtest.statistics import Comparison, Rates, moderated, noise_floor, paired, unpaired
+from loadtest.statistics import Comparison, Rates, moderated, paired, unpaired
 
-FORMAT = 1
-"""Of what `compare --json` prints. 1: the first."""
+FORMAT = 2
+"""Of what `compare --json` prints. 1: the first; 2: a margin for each change."""
 
 THRESHOLD = 0.05
 
@@ -45,6 +46,9 @@ class Change(Record, frozen=True, kw_only=True):
     """Of the rounds; noise is estimated from all cells, see `statistics.moderated`."""
     adjusted_p: float | None
     """For all figures of all cells."""
+    margin: float
+    """The difference below which none is called one, as a share: the threshold, or the noise that
+    identical servers showed at this kind of work in either run."""
     answer: Answer
 
 
@@ -68,7 +72,7 @@ class Comparisons(Record, frozen=True, kw_only=True):
     """Names of the folders."""
     threshold: float
     margins: dict[Figure, float]
-    """The difference below which none is called one: the threshold, or a run's noise floor."""
+    """The widest of `Change.margin`."""
     same_rounds: bool
     """Whether the two share their rounds, and are compared round by round."""
     differences: tuple[Difference, ...]
@@ -103,39 +107,49 @@ def compare(
             " `loadtest run` both with the same servers and endpoints"
         )
     same_rounds = _same_rounds(base.run, new.run)
-    margins = {
-        figure: max(threshold, before.floor(figure), after.floor(figure)) for figure in BETTER
-    }
+    kinds = {cell.id: cell.endpoint.kind for cell in base.run.plan.cells}
+    noise = {figure: (before.floors(figure), after.floors(figure)) for figure in BETTER}
+
+    def beyond(cell: str, figure: Figure) -> float:
+        return max(margin(one.at(kinds[cell]), threshold) for one in noise[figure])
+
     made: list[tuple[str, Figure, Comparison]] = []
     for figure in BETTER:
         cells = [
-            cell for cell in shared if before.value(cell, figure) and after.value(cell, figure)
+            one for one in shared if figure in before.medians[one] and figure in after.medians[one]
         ]
         aligned = [_aligned(before.rounds[cell], after.rounds[cell], figure) for cell in cells]
         table = [paired(*both) if same_rounds else unpaired(*both) for both in aligned]
         # Noise is of a kind within a figure: a p99 says nothing of how steady CPU time is.
         made += [(cell, figure, one) for cell, one in zip(cells, moderated(table), strict=True)]
     ps = adjust([one.p for _, _, one in made])
+    changes = tuple(
+        Change(
+            cell=cell,
+            figure=figure,
+            base=before.medians[cell][figure],
+            new=after.medians[cell][figure],
+            comparison=one,
+            adjusted_p=p,
+            margin=beyond(cell, figure),
+            answer=_answer(figure, finding(one, beyond(cell, figure), p, near=threshold)),
+        )
+        for (cell, figure, one), p in zip(made, ps, strict=True)
+    )
     return Comparisons(
         format=FORMAT,
         base=base.folder.name,
         new=new.folder.name,
         threshold=threshold,
-        margins=margins,
+        margins={
+            figure: max(
+                (change.margin for change in changes if change.figure == figure), default=threshold
+            )
+            for figure in BETTER
+        },
         same_rounds=same_rounds,
         differences=found,
-        changes=tuple(
-            Change(
-                cell=cell,
-                figure=figure,
-                base=before.value(cell, figure),
-                new=after.value(cell, figure),
-                comparison=one,
-                adjusted_p=p,
-                answer=_answer(figure, finding(one, margins[figure], p, near=threshold)),
-            )
-            for (cell, figure, one), p in zip(made, ps, strict=True)
-        ),
+        changes=changes,
         lost=(*_lost(before, after, "new"), *_lost(after, before, "base")),
     )
 
@@ -144,27 +158,22 @@ def compare(
 class _Side:
     """A run as far as it is compared."""
 
-    stored: Stored
     rows: Mapping[str, Row]
     """By cell."""
     rounds: Mapping[str, Mapping[int, Figures]]
     """By cell, second arms too, and by round; only what is a number."""
+    medians: Mapping[str, Mapping[Figure, float]]
+    """The median round of each cell that may be shown; what was not measured is not in it."""
+    twins: tuple[Twins, ...]
 
-    def value(self, cell: str, figure: Figure) -> float:
-        """Return the median round of a cell that may be shown; 0 where there is none."""
-        known = [rate for rate in _rates(self.rounds[cell], figure) if rate]
-        return median(known) if known and self.rows[cell].shown else 0.0
+    def floors(self, figure: Figure) -> Floors:
+        """Return the differences that two arms of one server show."""
+        return floors(by_kind(self._pairs(figure)))
 
-    def floor(self, figure: Figure) -> float:
-        """Return the difference that two arms of one server show; 0 where there is one arm."""
-        plan = self.stored.run.plan
-        first = {server.name: server.again for server in plan.servers if server.again}
-        arms = [
-            (self.rounds[f"{first[cell.server]}.{cell.endpoint.id}"], self.rounds[cell.id])
-            for cell in plan.cells
-            if cell.server in first and f"{first[cell.server]}.{cell.endpoint.id}" in self.rounds
-        ]
-        return noise_floor(_aligned(*pair, figure) for pair in arms) or 0.0
+    def _pairs(self, figure: Figure) -> Iterator[tuple[str, Rates, Rates]]:
+        for one in self.twins:
+            first, second = self.rounds[one.first.cell], self.rounds[one.second.cell]
+            yield (one.kind, *_aligned(first, second, figure))
 
 
 def _side(stored: Stored) -> _Side:
@@ -180,7 +189,13 @@ def _side(stored: Stored) -> _Side:
             server = servers[cell.server]
             rounds[name][number] = figures(plan, cell, server, [outcome], stored.histogram)
     rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}
-    return _Side(stored, rows, rounds)
+    medians = {name: _medians(rounds[name]) if row.shown else {} for name, row in rows.items()}
+    return _Side(rows, rounds, medians, summary.twins)
+
+
+def _medians(rounds: Mapping[int, Figures]) -> dict[Figure, float]:
+    known = {figure: [rate for rate in _rates(rounds, figure) if rate] for figure in BETTER}
+    return {figure: median(each) for figure, each in known.items() if each}
 
 
 def _has_number(outcome: Outcome) -> bool:

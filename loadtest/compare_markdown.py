@@ -53,12 +53,23 @@ def _parts(made: Comparisons) -> Iterator[str]:
 
 
 def _verdict(made: Comparisons, unknown: int) -> str:
-    beyond = f"beyond {units.share(made.threshold)}"
+    beyond = f"beyond {_margins(made)}"
     text = f"**a regression {beyond}.**" if made.regressed else f"no regression {beyond} was found."
     if unknown:
         of = f"{unknown} of {units.plural(len(made.changes), 'figure')}"
         text += f" For {of} the runs cannot tell; more rounds may."
     return text
+
+
+def _margins(made: Comparisons) -> str:
+    """Return the threshold, and where noise made it wider, by which figures and how far."""
+    wider = [
+        f"{TITLES[figure]} {units.share(widest)}"
+        for figure, widest in made.margins.items()
+        if widest > made.threshold
+    ]
+    least = units.share(made.threshold)
+    return f"{least} (up to {', '.join(wider)}, as noise alone shows that)" if wider else least
 
 
 def _with(changes: Iterable[Change], answer: Answer) -> list[Change]:
@@ -81,6 +92,7 @@ def _changes(changes: Sequence[Change]) -> str:
         _number("new", lambda change: _value(change.figure, change.new)),
         _number("change", lambda change: _percent(change.comparison.ratio)),
         _number("95 % interval", _interval),
+        _number("margin", lambda change: units.share(change.margin)),
         _number("rounds", lambda change: str(change.comparison.rounds)),
     )
     return table(Table(columns, changes))
@@ -155,9 +167,6 @@ def _differences(found: Sequence[Difference]) -> str:
 
 
 def _method(made: Comparisons) -> str:
-    margins = ", ".join(
-        f"{TITLES[figure]} {units.share(margin)}" for figure, margin in made.margins.items()
-    )
     pairing = (
         "The two share their rounds: the ratio is the median of each round's, the interval that of"
         " a t test on their logarithms."
@@ -170,9 +179,9 @@ def _method(made: Comparisons) -> str:
     )
     return (
         f"{pairing} Better or worse: p below 0.05 after Holm's adjustment for all"
-        f" {units.plural(len(made.changes), 'figure')}, and a difference beyond the margin, which"
-        f" is the threshold or the noise that identical servers showed in either run: {margins}."
-        " Same: the whole interval is within the margin."
+        f" {units.plural(len(made.changes), 'figure')}, and a difference beyond the margin of its"
+        " row, which is the threshold or the noise that identical servers showed at that kind of"
+        " work in either run. Same: the whole interval is within the threshold."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from statistics import median, median_low
 from typing import Literal
 
@@ -85,7 +84,9 @@ def figures(
     # One kind for all rounds, or their peak would be of apples and pears.
     peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
     peak = max(peaks, default=None)
-    cpu_us = _cpu_us(measured, _server_cpu_s)
+    each_us = [outcome.server_cpu_us for outcome in measured]
+    known_us = [us for us in each_us if us is not None]
+    cpu_us = median(known_us) if known_us else None
     workers = plan.shape.workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
     sessions = [
@@ -110,7 +111,7 @@ def figures(
         errors=errors,
         error_share=errors / sum(_requests(loaded) for loaded in loads),
         server_cpu_us=cpu_us,
-        with_databases_cpu_us=_cpu_us(measured, partial(_with_databases_cpu_s, cell)),
+        with_databases_cpu_us=_with_databases_cpu_us(cell, measured),
         answers_per_cpu_second=1e6 / cpu_us if cpu_us else None,
         memory_peak_bytes=peak,
         memory_kind=None if not peaks else "pss" if peaks is pss else "rss",
@@ -131,19 +132,14 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
     )
 
 
-def _cpu_us(
-    measured: Sequence[Outcome], cpu_s: Callable[[Mapping[str, Usage]], float | None]
-) -> float | None:
-    """Return the median round's CPU time for an answer; None where no round has any."""
+def _with_databases_cpu_us(cell: Cell, measured: Sequence[Outcome]) -> float | None:
     each = [
-        (cpu_s(outcome.usage), outcome.loaded.answers) for outcome in measured if outcome.loaded
+        (_with_databases_cpu_s(cell, outcome.usage), outcome.loaded.answers)
+        for outcome in measured
+        if outcome.loaded
     ]
     known = [used_s * 1e6 / answers for used_s, answers in each if used_s is not None]
     return median(known) if known else None
-
-
-def _server_cpu_s(usage: Mapping[str, Usage]) -> float | None:
-    return usage["server"].cpu_s if "server" in usage else None
 
 
 def _with_databases_cpu_s(cell: Cell, usage: Mapping[str, Usage]) -> float | None:

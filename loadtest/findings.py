@@ -16,6 +16,8 @@ Finding = Literal["higher", "lower", "equivalent", "inconclusive"]
 
 LEAST_MARGIN = 0.05
 """A smaller difference of goodput does not decide which server to deploy."""
+LEAST_CPU_MARGIN = 0.02
+"""CPU time a request repeats within about this, where goodput does within 5 to 10 %."""
 LOOKS = {1: 1.960, 2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413, 10: 2.555, 15: 2.626, 20: 2.672}
 """Standard errors that a difference must reach at one of so many looks at growing data, so that 5 %
 of runs claim one at any of them: Pocock (1977), as in Jennison & Turnbull (2000), table 2.1."""

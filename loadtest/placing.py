@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from loadtest.findings import findings, margin, ranks
+from loadtest.findings import LEAST_CPU_MARGIN, LEAST_MARGIN, findings, margin, ranks
 from loadtest.model import Status
-from loadtest.row import Row, Versus
+from loadtest.row import Round, Row, Versus
 from loadtest.statistics import Rates, moderated, paired
 
 
 def placed(
-    rows: Sequence[Row], reference: str | None, floor: float | None, looks: int
+    rows: Sequence[Row],
+    reference: str | None,
+    floor: float | None,
+    cpu_floor: float | None,
+    looks: int,
 ) -> tuple[Row, ...]:
     """Return the rows with their places: the ranked by goodput, then the others by what they are.
 
-    `floor` is the run's noise floor as a share, `looks` how often the run looked at its data.
+    `floor` and `cpu_floor` are the noise floors here as shares, `looks` how often the run looked at
+    its data.
     """
-    rates = _rates(rows)
+    rates = _rates(rows, lambda one: one.goodput)
     place = ranks(rates, floor, looks)
     shared = Counter(place.values())
-    versus = _versus(rates, reference, floor, looks)
+    goodput = versus(rates, reference, margin(floor, LEAST_MARGIN), looks)
+    cpu_times = _rates(rows, lambda one: one.server_cpu_us)
+    cpu = versus(cpu_times, reference, margin(cpu_floor, LEAST_CPU_MARGIN), looks)
     found = (
         msgspec.structs.replace(
             row,
             rank=place.get(row.server),
             tied=shared[place.get(row.server, 0)] > 1,
-            versus=versus.get(row.server),
+            versus=goodput.get(row.server),
+            versus_cpu=cpu.get(row.server),
         )
         for row in rows
     )
@@ -48,30 +56,31 @@ def placed(
     )
 
 
-def _rates(rows: Sequence[Row]) -> dict[str, Rates]:
-    """Return the goodput of each server by round, of those whose number may be compared."""
-    last = max((one.number for row in rows for one in row.rounds), default=0)
-    found: dict[str, Rates] = {}
-    for row in rows:
-        by_number = {one.number: one.goodput for one in row.rounds if row.shown}
-        rates = [by_number.get(number) or None for number in range(1, last + 1)]
-        if any(rates):
-            found[row.server] = rates
-    return found
-
-
-def _versus(
-    rates: dict[str, Rates], reference: str | None, floor: float | None, looks: int
+def versus(
+    rates: Mapping[str, Rates], reference: str | None, margin: float, looks: int
 ) -> dict[str, Versus]:
+    """Return how each server's rates compare with the reference's; none below `margin` differ."""
     base = rates.get(reference or "")
     if base is None:
         return {}
     others = [server for server in rates if server != reference]
     table = [paired(base, rates[server]) for server in others]
     # `findings` moderates by itself; what is shown is moderated once, too.
-    judged = findings(table, margin(floor), looks)
+    judged = findings(table, margin, looks)
     return {
         server: Versus(ratio=one.ratio, low=one.low, high=one.high, finding=finding)
         for server, one, finding in zip(others, moderated(table), judged, strict=True)
         if one.ratio is not None
     }
+
+
+def _rates(rows: Sequence[Row], value: Callable[[Round], float | None]) -> dict[str, Rates]:
+    """Return a figure of each server by round, of those whose number may be compared."""
+    last = max((one.number for row in rows for one in row.rounds), default=0)
+    found: dict[str, Rates] = {}
+    for row in rows:
+        by_number = {one.number: value(one) for one in row.rounds if row.shown}
+        rates = [by_number.get(number) or None for number in range(1, last + 1)]
+        if any(rates):
+            found[row.server] = rates
+    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from loadtest.findings import LOOKS, undecided
 from loadtest.model import Outcome, Plan
-from loadtest.rates import arms, goodputs, groups
-from loadtest.statistics import Rates, half_width, moderated, noise_floor, paired
+from loadtest.noise import goodput_floors, twins
+from loadtest.rates import goodputs, groups
+from loadtest.statistics import Rates, half_width, moderated, paired
 
 
 def looks(plan: Plan) -> int:
@@ -19,29 +20,31 @@ def looks(plan: Plan) -> int:
     return 1 if plan.precision is None else max(LOOKS)
 
 
-def open_cells(plan: Plan, outcomes: Sequence[Outcome]) -> frozenset[str]:
+def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> frozenset[str]:
     """Return the ids of the cells that another round should measure, for `Plan.precision`.
 
     A cell is open while the 95 % interval of its ratio to the reference reaches further than the
     precision either way, or while its place among the tie groups is undecided. The reference and
-    its second arm are measured with it, because a round is only worth something as a pair.
+    its second arm are measured with it, because a round is only worth something as a pair. An
+    `invalid` cell is never open: more rounds would not make its number one.
     """
     if plan.precision is None:
         return frozenset()
-    rates = goodputs(outcomes)
-    floor = noise_floor(arms(plan, rates))
-    twins = {server.name for server in plan.servers if server.again}
+    rates = {cell: of for cell, of in goodputs(outcomes).items() if cell not in invalid}
+    floors = goodput_floors(tuple(twins(plan, outcomes, invalid)))
+    again = {server.name for server in plan.servers if server.again}
     found: set[str] = set()
     for cells in groups(plan).values():
         known = {cell.server: rates[cell.id] for cell in cells if any(rates.get(cell.id, ()))}
-        ranked = {server: of for server, of in known.items() if server not in twins}
+        ranked = {server: of for server, of in known.items() if server not in again}
+        floor = floors.at(cells[0].endpoint.kind)
         servers = set(undecided(ranked, floor, looks(plan)))
         servers |= _wide(ranked, plan.reference, plan.precision)
         if servers:
             found |= {
                 cell.id
                 for cell in cells
-                if cell.server in servers | twins or cell.server == plan.reference
+                if cell.server in servers | again or cell.server == plan.reference
             }
     return frozenset(found & {cell for cell, of in rates.items() if any(of)})
 

@@ -15,4 +15,10 @@ class Ranking(Record, frozen=True, kw_only=True):
 
     endpoint: Endpoint
     load: Load
+    noise_floor: float | None
+    """The difference in goodput, as a share, that two identical servers show at this kind of work;
+    where the run has no second arm of the kind, the largest it has. None where it has none at all.
+    """
+    cpu_noise_floor: float | None
+    """Likewise, of the server's CPU time for an answer."""
     rows: tuple[Row, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from loadtest.model import Cell, Load, Outcome, Plan
 from loadtest.statistics import Rates
@@ -21,25 +21,21 @@ def goodputs(outcomes: Sequence[Outcome]) -> dict[str, Rates]:
 
     A round's last outcome wins; all have as many rounds as the run.
     """
+    return _by_round(outcomes, lambda outcome: outcome.loaded.goodput if outcome.loaded else None)
+
+
+def cpu_times(outcomes: Sequence[Outcome]) -> dict[str, Rates]:
+    """Return the server's CPU microseconds for an answer of each cell by round, likewise."""
+    return _by_round(outcomes, lambda outcome: outcome.server_cpu_us)
+
+
+def _by_round(
+    outcomes: Sequence[Outcome], value: Callable[[Outcome], float | None]
+) -> dict[str, Rates]:
     rounds = 1 + max((outcome.round for outcome in outcomes), default=-1)
     found: dict[str, list[float | None]] = {}
     for outcome in outcomes:
         rates = found.setdefault(outcome.cell, [None] * rounds)
-        loaded = outcome.loaded if outcome.status == "measured" else None
         # A rate of 0 is a failure, not a number to compare.
-        rates[outcome.round] = (loaded.goodput or None) if loaded else None
+        rates[outcome.round] = (value(outcome) or None) if outcome.status == "measured" else None
     return dict(found)
-
-
-def arms(plan: Plan, rates: Mapping[str, Rates]) -> list[tuple[Rates, Rates]]:
-    """Return the rates of the reference server and of its second arm, at each endpoint."""
-    twins = {server.name: server.again for server in plan.servers if server.again}
-    pairs = []
-    for cells in groups(plan).values():
-        of = {cell.server: rates.get(cell.id, ()) for cell in cells}
-        pairs += [
-            (of[reference], of[twin])
-            for twin, reference in twins.items()
-            if of.get(reference) and of.get(twin)
-        ]
-    return pairs

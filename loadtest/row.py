@@ -20,21 +20,23 @@ class Round(Record, frozen=True, kw_only=True):
     detail: str | None
     goodput: float | None
     """2xx answers a second; None unless measured."""
+    server_cpu_us: float | None
+    """Of the server's processes, for an answer."""
     raw: str | None
     """The generator's own output, as a path inside the run's folder."""
 
 
 class Versus(Record, frozen=True, kw_only=True):
-    """How a server compares with the reference server, round by round."""
+    """How a figure of a server compares with the reference server's, round by round."""
 
     ratio: float
-    """Its goodput / the reference's, the median over rounds."""
+    """Its figure / the reference's, the median over rounds."""
     low: float | None
     """Lower end of its 95 % interval; None with fewer than 2 rounds in common."""
     high: float | None
     """Upper end, likewise."""
     finding: Finding
-    """Taken with all servers at the endpoint, and against the run's noise floor."""
+    """Taken with all servers at the endpoint, and against the noise floor there."""
 
 
 class Row(Record, frozen=True, kw_only=True):
@@ -49,7 +51,10 @@ class Row(Record, frozen=True, kw_only=True):
     tied: bool
     """Shares its rank: this run cannot tell it from the leader of its group."""
     versus: Versus | None
-    """None without a number or a reference, and for the reference itself."""
+    """Of goodput, where higher is better; None without a number or a reference, and for the
+    reference itself."""
+    versus_cpu: Versus | None
+    """Of `server_cpu_us`, where lower is better; None likewise, and where nobody measured it."""
     verdict: Verdict | None
     """What the number is worth; None where there is nothing to judge."""
     concerns: tuple[Raised, ...]

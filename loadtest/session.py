@@ -9,13 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtest import matrix, null_server, results, runner
+from loadtest import judged, matrix, null_server, results, runner
 from loadtest.bench import LocalBench
 from loadtest.errors import LoadtestError
 from loadtest.findings import LOOKS
 from loadtest.matrix import Batch
 from loadtest.model import Begun, Ceiling, Cell, Outcome, Plan, Run, Segment
-from loadtest.precision import open_cells
 from loadtest.progress import Watcher
 from loadtest.project import Project
 from loadtest.services import services as running_services
@@ -53,31 +52,44 @@ def measure(folder: Path, run: Run, project: Project, console: Console) -> None:
         ):
             _measure_ceilings(folder, run, stored.ceilings, writer, console)
             bench = LocalBench(services, run.plan.shape, folder, run.placement)
-            for todo in _stretches(run.plan, is_done, outcomes):
+            spent_s = sum(segment.wall_s for segment in stored.segments)
+            for todo in _stretches(folder, run.plan, is_done, outcomes, spent_s):
                 watcher.add(todo)
                 runner.run(run.plan, todo, bench, record, watcher.cell)
 
 
 def _stretches(
-    plan: Plan, is_done: Callable[[Cell, int], bool], outcomes: Sequence[Outcome]
+    folder: Path,
+    plan: Plan,
+    is_done: Callable[[Cell, int], bool],
+    outcomes: Sequence[Outcome],
+    spent_s: float,
 ) -> Iterator[list[Batch]]:
     """Yield the plan's rounds, then one round after the other of the cells that are still open.
 
-    `outcomes` grows while this is iterated over.
+    `outcomes` grows while this is iterated over; `spent_s` is what earlier stretches of the run
+    took of its budget.
     """
     began = time.monotonic()
     yield matrix.batches(plan, is_done)
     # The ranks allow for so many looks at the data and no more.
-    while (still_open := open_cells(plan, outcomes)) and (
+    while (still_open := _still_open(folder, plan)) and (
         (round_ := 1 + max(one.round for one in outcomes)) < plan.rounds + max(LOOKS)
     ):
         todo = matrix.one_round(plan, round_, still_open)
-        ends_s = time.monotonic() - began + runner.total_s(todo)
+        ends_s = spent_s + time.monotonic() - began + runner.total_s(todo)
         if plan.budget_s is not None and ends_s > plan.budget_s:
             return
         yield todo
         if not any(one.round == round_ and one.status == "measured" for one in outcomes):
             return  # what fails every time would stay open for ever
+
+
+def _still_open(folder: Path, plan: Plan) -> frozenset[str]:
+    """Return what the report of the run as it stands would call open, invalid cells left out."""
+    if plan.precision is None:
+        return frozenset()
+    return frozenset(judged.summary(results.read(folder)).left_open)
 
 
 def _measure_ceilings(

@@ -7,7 +7,7 @@ logarithms: noise is a share of the rate, and the difference of two logs is the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -112,7 +112,7 @@ def unpaired(base: Rates, new: Rates, seed: int = 0) -> Comparison:
     tested = _tested(ratio, fewer, estimate)
     if fewer < FEWEST_RESAMPLED or estimate.spread < LEAST_SPREAD:
         return tested
-    widened = math.sqrt(fewer / (fewer - 1)) * _quantile(freedom)
+    widened = math.sqrt(fewer / (fewer - 1)) * quantile(freedom)
     made: Any = bootstrap(
         logs,
         lambda base, new, axis: new.mean(axis=axis) - base.mean(axis=axis),
@@ -142,14 +142,7 @@ def moderated(table: Sequence[Comparison]) -> tuple[Comparison, ...]:
     if len(known) < 3:
         return tuple(table)
     freedom = np.array([estimate.freedom for estimate in known])
-    variance = np.array([estimate.spread**2 for estimate in known])
-    logs = np.log(variance) - special.digamma(freedom / 2) + np.log(freedom / 2)
-    excess = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2).mean())
-    borrowed, usual = MOST_BORROWED, math.exp(float(logs.mean()))
-    if excess > 0:
-        found = 2 * _trigamma_inverse(excess)
-        usual *= math.exp(float(special.digamma(found / 2)) - math.log(found / 2))
-        borrowed = min(borrowed, found)
+    borrowed, usual = usual_variance(freedom, np.array([estimate.spread**2 for estimate in known]))
 
     def drawn(one: Comparison) -> Comparison:
         if one.ratio is None or one.estimate is None:
@@ -169,6 +162,22 @@ def moderated(table: Sequence[Comparison]) -> tuple[Comparison, ...]:
     return tuple(map(drawn, table))
 
 
+def usual_variance(freedom: Floats, variance: Floats) -> tuple[float, float]:
+    """Return how many degrees of freedom a variance may borrow from the others, and what is usual.
+
+    Smyth (2004), section 6.2: a scaled F distribution fitted to the logs of the variances, of which
+    there are at least 3.
+    """
+    logs = np.log(variance) - special.digamma(freedom / 2) + np.log(freedom / 2)
+    excess = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2).mean())
+    usual = math.exp(float(logs.mean()))
+    if excess <= 0:
+        return MOST_BORROWED, usual
+    found = 2 * _trigamma_inverse(excess)
+    usual *= math.exp(float(special.digamma(found / 2)) - math.log(found / 2))
+    return min(MOST_BORROWED, found), usual
+
+
 def half_width(comparison: Comparison) -> float | None:
     """Return how far the interval reaches either way, as a share: 0.03 for 3 %; None without one.
 
@@ -179,31 +188,10 @@ def half_width(comparison: Comparison) -> float | None:
     return math.sqrt(comparison.high / comparison.low) - 1
 
 
-def noise_floor(pairs: Iterable[tuple[Rates, Rates]]) -> float | None:
-    """Return the difference, as a share, that two identical arms of this run show: 0.06 for 6 %.
-
-    `pairs` are the rates of the two arms at each endpoint. The truth is a ratio of 1, so the mean
-    square of all N log ratios is their variance, and the mean of the R rounds of an endpoint stays
-    within t(0.975, N) * sqrt(mean square / R) of 0 in 95 % of endpoints (Student, 1908; checked by
-    simulation). None where no round has both arms.
-    """
-    squares: list[float] = []
-    endpoints = 0
-    for one, other in pairs:
-        both = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
-        squares += [math.log(b / a) ** 2 for a, b in both]
-        endpoints += bool(both)
-    if not squares:
-        return None
-    rounds = len(squares) / endpoints
-    mean_square = sum(squares) / len(squares)
-    return math.expm1(_quantile(len(squares)) * math.sqrt(mean_square / rounds))
-
-
 def _tested(ratio: float, rounds: int, estimate: Estimate) -> Comparison:
     """Return the interval and the p value of Student's t."""
     error = estimate.spread / math.sqrt(estimate.weight)
-    reach = _quantile(estimate.freedom) * error
+    reach = quantile(estimate.freedom) * error
     if estimate.spread < LEAST_SPREAD:
         p = float(abs(estimate.mean) < LEAST_SPREAD)
     else:
@@ -231,7 +219,7 @@ def _logs(rates: Sequence[float]) -> Floats:
     return np.log(np.asarray(rates, dtype=np.float64))
 
 
-def _quantile(freedom: float) -> float:
+def quantile(freedom: float) -> float:
     """Return how many standard errors a 95 % interval of Student's t reaches either way."""
     return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
 

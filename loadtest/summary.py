@@ -11,6 +11,7 @@ from loadtest.figures import Histograms, figures, latencies
 from loadtest.model import (
     Ceiling,
     Cell,
+    Load,
     Outcome,
     Plan,
     Record,
@@ -18,17 +19,17 @@ from loadtest.model import (
     Segment,
     Status,
 )
+from loadtest.noise import Twins, cpu_floors, goodput_floors, twins
 from loadtest.placing import placed
 from loadtest.precision import looks, open_cells
 from loadtest.ranking import Ranking
-from loadtest.rates import arms, goodputs, groups
+from loadtest.rates import groups
 from loadtest.row import Round, Row
-from loadtest.statistics import noise_floor
 
 FORMAT = 3
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
-and latency curves."""
+latency curves, noise floors by ranking, both arms, and comparisons by CPU time."""
 
 NOT_REACHED = "the run ended before this was measured"
 
@@ -67,7 +68,12 @@ class Summary(Record, frozen=True, kw_only=True):
     reference: str | None
     """The server that `versus` compares with."""
     noise_floor: float | None
-    """The difference, as a share, that two identical arms of this run show; None without them."""
+    """The difference in goodput, as a share, that two identical servers show in this run, over all
+    kinds of work; None without a second arm. What was judged by is each ranking's own."""
+    cpu_noise_floor: float | None
+    """Likewise, of the server's CPU time for an answer."""
+    twins: tuple[Twins, ...]
+    """The reference server and its second arm at each endpoint that has both, neither invalid."""
     left_open: tuple[str, ...]
     """Cells that the asked precision would give another round, were there time."""
     answer: Answer
@@ -89,25 +95,28 @@ def summarise(
     last: dict[str, dict[int, Outcome]] = {}
     for outcome in outcomes:
         last.setdefault(outcome.cell, {})[outcome.round] = outcome
-    twins = {server.name for server in plan.servers if server.again is not None}
-    floor = noise_floor(arms(plan, goodputs(outcomes)))
-    rankings = tuple(
-        Ranking(
-            endpoint=cells[0].endpoint,
+    rows = {
+        cell.id: _row(plan, cell, last.get(cell.id, {}), histograms, ceilings)
+        for cell in plan.cells
+    }
+    invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
+    arms = tuple(twins(plan, outcomes, invalid))
+    floors, cpu = goodput_floors(arms), cpu_floors(arms)
+    again = {server.name for server in plan.servers if server.again is not None}
+
+    def ranking(load: Load, cells: Sequence[Cell]) -> Ranking:
+        endpoint = cells[0].endpoint
+        floor, cpu_floor = floors.at(endpoint.kind), cpu.at(endpoint.kind)
+        taking_part = [rows[cell.id] for cell in cells if cell.server not in again]
+        return Ranking(
+            endpoint=endpoint,
             load=load,
-            rows=placed(
-                [
-                    _row(plan, cell, last.get(cell.id, {}), histograms, ceilings)
-                    for cell in cells
-                    if cell.server not in twins
-                ],
-                plan.reference,
-                floor,
-                looks(plan),
-            ),
+            noise_floor=floor,
+            cpu_noise_floor=cpu_floor,
+            rows=placed(taking_part, plan.reference, floor, cpu_floor, looks(plan)),
         )
-        for (_, load), cells in groups(plan).items()
-    )
+
+    rankings = tuple(ranking(load, cells) for (_, load), cells in groups(plan).items())
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
@@ -116,9 +125,11 @@ def summarise(
         rounds=max(plan.rounds, *(outcome.round + 1 for outcome in outcomes), 0),
         load_share=loaded_s / wall_s if wall_s > 0 else None,
         reference=plan.reference,
-        noise_floor=floor,
-        left_open=tuple(sorted(open_cells(plan, outcomes))),
-        answer=answer(rankings, plan, floor, looks(plan)),
+        noise_floor=floors.pooled,
+        cpu_noise_floor=cpu.pooled,
+        twins=arms,
+        left_open=tuple(sorted(open_cells(plan, outcomes, invalid))),
+        answer=answer(rankings, plan, floors.pooled, looks(plan)),
         rankings=rankings,
         concerns=tuple(
             Explained(concern=concern.name, means=concern.means, advice=concern.advice)
@@ -184,6 +195,7 @@ def _row(
         rank=None,
         tied=False,
         versus=None,
+        versus_cpu=None,
         # Without a number, no concern is no praise.
         verdict=judged.verdict if found or judged.concerns else None,
         concerns=judged.concerns,
@@ -208,6 +220,7 @@ def _round(outcome: Outcome) -> Round:
         reason=unusable or outcome.reason,
         detail=outcome.detail,
         goodput=outcome.loaded.goodput if measured and outcome.loaded else None,
+        server_cpu_us=outcome.server_cpu_us if measured else None,
         raw=outcome.raw,
     )
 

@@ -184,6 +184,13 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     host: Host | None = None
     left: Left | None = None
 
+    @property
+    def server_cpu_us(self) -> float | None:
+        """User and system time of the server's processes for an answer; None where not known."""
+        if self.loaded is None or not self.loaded.answers or "server" not in self.usage:
+            return None
+        return self.usage["server"].cpu_s * 1e6 / self.loaded.answers
+
 
 class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"):
     """What the generator reached against a server that does nothing, measured once a run."""

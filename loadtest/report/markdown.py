@@ -16,6 +16,7 @@ from loadtest.model import Load
 from loadtest.ranking import Ranking
 from loadtest.report import format as units
 from loadtest.report.doubts import blanks, doubts, judged, where
+from loadtest.report.noise import twins
 from loadtest.report.table import (
     SUSPECT,
     Item,
@@ -94,6 +95,7 @@ def render(report: Report) -> str:
         link=lambda number, path: Markdown(f"[round {number}]({quote(path)})"),
         headings=HEADINGS,
         noise=noise(summary),
+        twins=table(twins(summary)),
         waiting=any(ranking.endpoint.contract.delay_s for ranking in summary.rankings),
         argv=lambda server: fence(
             shlex.join(report.run.argv.get(server.name, server.argv)), "bash"

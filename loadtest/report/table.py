@@ -212,6 +212,16 @@ RATIO_HIGH: Column[Row] = Column(
 FINDING: Column[Row] = Column(
     "finding", "", lambda row: row.versus.finding if row.versus else None, _versus
 )
+CPU_VERSUS: tuple[Column[Row], ...] = tuple(
+    Column(key, "", lambda row, of=of: getattr(row.versus_cpu, of, None), lambda row: UNKNOWN)  # type: ignore[misc]
+    for key, of in (
+        ("cpu_ratio", "ratio"),
+        ("cpu_ratio_low", "low"),
+        ("cpu_ratio_high", "high"),
+        ("cpu_finding", "finding"),
+    )
+)
+"""For programs; people read the ratio of goodput."""
 
 
 def ranked(ranking: Ranking) -> Table[Row]:
@@ -353,13 +363,15 @@ def counted(counts: Counts) -> str:
 def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to be called one."""
     text = "Small gaps can be noise: no server was measured twice here."
-    if summary.noise_floor is not None:
+    floors = [one.noise_floor for one in summary.rankings if one.noise_floor is not None]
+    if floors:
+        least, most = share(min(floors)), share(max(floors))
+        by = least if least == most else f"{least} to {most}, by the kind of work,"
         text = (
             "Servers that share a rank (`1=`) were not told apart. Noise alone lets two identical"
-            f" {summary.reference} differ by up to {share(summary.noise_floor)} here; no smaller"
-            " difference counts as one."
+            f" {summary.reference} differ by up to {by} here; no smaller difference counts as one."
         )
-        if summary.noise_floor > TOO_NOISY:
+        if min(floors) > TOO_NOISY:
             text += " That is too much to tell servers apart: measure more `--rounds`."
     if summary.left_open:
         text += f" Asked for more precision, {plural(len(summary.left_open), 'cell')} stayed open."

@@ -1,0 +1,71 @@
+"""The two arms in the reports: every round of both, and the floor that was judged by."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import msgspec
+import pytest
+from builders import run
+from test_noise import OUTCOMES, PLAN
+
+from loadtest.model import Histogram
+from loadtest.report import csv as csv_format
+from loadtest.report import markdown
+from loadtest.report.noise import twins
+from loadtest.report.table import Report, noise
+from loadtest.summary import Summary, summarise
+
+
+def none(name: str) -> Histogram:
+    raise AssertionError(name)
+
+
+@pytest.fixture
+def made() -> Summary:
+    return summarise(run(PLAN), OUTCOMES, none)
+
+
+def test_each_round_of_both_arms(made: Summary) -> None:
+    table = twins(made)
+    json, rows = table.texts()
+    assert json[:4] == ["json-sync", "1,000 / 1,000", "1,100 / 1,100", "+10.0 % / +10.0 %"]
+    assert json[5] == "+2.0 % / +2.0 %"
+    assert len(rows) == len(table.columns)
+
+
+def test_a_missing_round_is_a_gap() -> None:
+    without = [one for one in OUTCOMES if (one.cell, one.round) != ("alpha-again.json-sync", 0)]
+    (json, _) = twins(summarise(run(PLAN), without, none)).texts()
+    assert json[2:4] == ["- / 1,100", "- / +10.0 %"]
+
+
+def test_the_floor_is_that_of_the_ranking(made: Summary) -> None:
+    assert made.rankings[0].noise_floor == pytest.approx(0.33, abs=0.05)
+    assert "differ by up to 34 % here" in noise(made)
+
+
+def test_cpu_time_is_compared_by_a_floor_of_its_own(made: Summary) -> None:
+    beta = next(row for row in made.rankings[0].rows if row.server == "beta")
+    assert beta.versus_cpu is not None
+    assert beta.versus_cpu.ratio == pytest.approx(1.8)
+    assert beta.versus_cpu.finding == "higher"
+    again = next(row for row in made.rankings[0].rows if row.server == "alpha")
+    assert again.versus_cpu is None
+
+
+def test_it_stands_in_the_page_and_in_the_table(made: Summary) -> None:
+    given = Report(made, run(PLAN), lambda path: "")
+    page = markdown.render(given)
+    assert "### Noise: `alpha` against itself" in page
+    assert "1,100 / 1,100" in page
+    row = next(csv.DictReader(io.StringIO(csv_format.render(given))))
+    assert float(row["noise_floor"]) > 0.3 > float(row["cpu_noise_floor"]) > 0.02
+
+
+def test_without_a_second_arm_the_page_says_so() -> None:
+    servers = tuple(msgspec.structs.replace(one, again=None) for one in PLAN.servers)
+    made = summarise(run(msgspec.structs.replace(PLAN, servers=servers)), OUTCOMES, none)
+    assert made.twins == ()
+    assert "no server was measured twice" in noise(made)
