@@ -176,7 +176,9 @@ def main(
         project = Project(ROOT, sys.executable)
         choice = Choice(rounds=count, duration_s=duration_s, connections=connections, seed=seed)
         if resume:
-            prepare.check_resumable(results.read(resume).run, prepare.look(project))
+            prepare.check_resumable(
+                results.read(resume).run, prepare.look(project), resume.absolute().parent
+            )
         source = resume or begin(project, name, choice, out)
         click.echo(f"to go on with it: python -m benchmarks.power --resume {source}", err=True)
         stored = results.read(source)

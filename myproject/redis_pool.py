@@ -14,7 +14,7 @@ class SharedPool(BlockingConnectionPool):
     """
 
     _pools: ClassVar[dict[str, "SharedPool"]] = {}
-    _lock = threading.Lock()
+    _making = threading.Lock()
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> "SharedPool":
@@ -23,7 +23,7 @@ class SharedPool(BlockingConnectionPool):
         Django's options come from the settings, so they are the same in every call; not all of them
         can be compared.
         """
-        with cls._lock:
+        with cls._making:
             if url not in cls._pools:
                 cls._pools[url] = super().from_url(url, **options)
             return cls._pools[url]

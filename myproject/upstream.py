@@ -6,11 +6,13 @@ A process of its own without Django, fast enough never to be what is measured. I
 
 import argparse
 import asyncio
+import contextlib
 import functools
 import re
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -193,12 +195,12 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one (default)")
     options = parser.parse_args()
+    make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with contextlib.suppress(ImportError):
+        from uvloop import new_event_loop as make_loop
     try:
-        from uvloop import run
-    except ImportError:
-        from asyncio import run
-    try:
-        run(serve(options.host, options.port))
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            runner.run(serve(options.host, options.port))
     except OSError as error:
         parser.error(f"cannot listen on {options.host}:{options.port}: {error.strerror}")
 
