@@ -109,7 +109,8 @@ def figures(
         samples=count(raw) + sum(_text_samples(loaded) for loaded in loads),
         answers=answers,
         errors=errors,
-        error_share=errors / sum(_requests(loaded) for loaded in loads),
+        # One that is late and not 2xx is an error of two kinds.
+        error_share=min(1.0, errors / sum(_requests(loaded) for loaded in loads)),
         server_cpu_us=cpu_us,
         with_databases_cpu_us=_with_databases_cpu_us(cell, measured),
         answers_per_cpu_second=1e6 / cpu_us if cpu_us else None,

@@ -121,8 +121,9 @@ def check_resumable(run: Run, found: Bearings, out: Path) -> None:
     """
     if run.source is not None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
-    if lacking := [check.advice or check.found for check in checks(run.plan, out) if check.fatal]:
-        raise UserError(*lacking)
+    lacking = [check.advice or check.found for check in checks(run.plan, out) if check.fatal]
+    if problems := [*found.problems, *lacking]:
+        raise UserError(*problems)
     then, now = run.machine, _machine(found)
     differ = [
         f"{name} {version} then, {now.versions.get(name, 'missing')} now"

@@ -45,7 +45,8 @@ def _errors(cell: Evidence) -> Found:
         loaded.connect_errors + loaded.read_errors + loaded.write_errors for loaded in cell.loads
     )
     errors = sum(loaded.errors for loaded in cell.loads)
-    share = errors / requests if requests else 0.0
+    # One that is late and not 2xx is an error of two kinds.
+    share = min(1.0, errors / requests) if requests else 0.0
     if share <= ERRORS_SUSPECT:
         return NOTHING
     kinds = {

@@ -87,6 +87,7 @@ def render(report: Report) -> str:
         overview=lambda rankings: table(overview(rankings)),
         ranked=lambda ranking: _ranked(ranking, notes),
         costs=_costs,
+        columns=_columns(summary.rankings),
         table=table,
         code=code,
         # Inside an HTML block Markdown's own escapes would be shown.
@@ -169,6 +170,17 @@ def _ranked(ranking: Ranking, notes: dict[str, int]) -> Markdown:
 def _costs(ranking: Ranking) -> Markdown | None:
     took = costs(ranking)
     return table(took) if len(took.columns) > 1 else None
+
+
+def _columns(rankings: Sequence[Ranking]) -> set[str]:
+    """Return the titles of the columns that any table of figures has: no other is explained."""
+    return {
+        column.title
+        for ranking in rankings
+        for table in (ranked(ranking), costs(ranking))
+        for column in table.columns
+        if table.items
+    }
 
 
 def _numbered(rankings: Sequence[Ranking]) -> dict[str, int]:

@@ -229,9 +229,10 @@ def ranked(ranking: Ranking) -> Table[Row]:
     rows = [row for row in ranking.rows if row.figures]
     each: Column[Row] = Column("", "each round", lambda row: None, _each_round)
     several = (each,) if any(row.rounds_measured > 1 for row in rows) else ()
-    fixed = (RANK, SERVER, GOODPUT, VERDICT, ROUNDS)
+    # Where every server had its one round there is nothing to say of rounds.
+    tried = (ROUNDS,) if any(row.rounds_measured + row.rounds_failed > 1 for row in rows) else ()
     columns = (RANK, SERVER, INTERFACE, GOODPUT, VERDICT, VERSUS, *several, CEILING, *LATENCIES)
-    return Table((*columns, ERRORS, ROUNDS), rows).filled(*fixed)
+    return Table((*columns, ERRORS, *tried), rows).filled(RANK, GOODPUT)
 
 
 def costs(ranking: Ranking) -> Table[Row]:
@@ -309,7 +310,7 @@ def leaders(summary: Summary) -> Table[Ranking]:
         nth(1, GOODPUT),
         Column("ranked", "ranked", placed, placed),
     )
-    return Table(columns, summary.rankings)
+    return Table(columns, summary.rankings).filled(*columns[:4])
 
 
 @dataclass(frozen=True)
@@ -364,7 +365,12 @@ def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to be called one."""
     text = "Small gaps can be noise: no server was measured twice here."
     floors = [one.noise_floor for one in summary.rankings if one.noise_floor is not None]
-    if floors:
+    if summary.rounds == 1:
+        text = (
+            "One round cannot tell a difference from noise, so all servers with a number share"
+            " rank 1 (`1=`): their order is what was measured once, and may turn round."
+        )
+    elif floors:
         least, most = share(min(floors)), share(max(floors))
         by = least if least == most else f"{least} to {most}, by the kind of work,"
         text = (

@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from loadtest.report.doubts import blanks, doubts, judged
-from loadtest.report.format import paragraph, plural, share
+from loadtest.report.format import paragraph, share
 from loadtest.report.table import SUSPECT, Item, Report, Table, counted, leaders, losses, noise
 
 LOG_LINES = 4
@@ -23,8 +23,8 @@ def show(report: Report, console: Console) -> None:
 
     console.print(_decorated(leaders(summary)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
-    rounds = plural(summary.rounds, "round")
-    say(f"Ranked by 2xx answers a second, median of {rounds}.")
+    of = "of one round" if summary.rounds == 1 else f"the median of {summary.rounds} rounds"
+    say(f"Ranked by 2xx answers a second, {of}.")
     say(noise(summary))
     if any(ranking.endpoint.contract.delay_s for ranking in summary.rankings):
         say("`475 of 500`: its ceiling is 500, the requests it works on at once / delay.")
