@@ -10,7 +10,7 @@ from typing import Literal
 from loadtest import judged
 from loadtest.environment import Difference, differences
 from loadtest.errors import UserError
-from loadtest.figures import Figures, figures
+from loadtest.figures import Figures, figures, latencies
 from loadtest.findings import Finding, adjust, finding, margin
 from loadtest.model import Outcome, Record, Run
 from loadtest.noise import Floors, Twins, by_kind, floors
@@ -187,7 +187,9 @@ def _side(stored: Stored) -> _Side:
         cell = cells.get(name)
         if cell and _has_number(outcome):
             server = servers[cell.server]
-            rounds[name][number] = figures(plan, cell, server, [outcome], stored.histogram)
+            rounds[name][number] = figures(
+                plan, cell, server, [outcome], latencies(cell, [outcome], stored.histogram)
+            )
     rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}
     medians = {name: _medians(rounds[name]) if row.shown else {} for name, row in rows.items()}
     return _Side(rows, rounds, medians, summary.twins)

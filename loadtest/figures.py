@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median, median_low
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from loadtest.histogram import backfilled as was_backfilled
-from loadtest.histogram import count, merge, percentile, recover
+from loadtest.histogram import count, percentile, pooled
 from loadtest.model import Cell, Histogram, Loaded, Outcome, Plan, Record, Server, Usage
 
 SAMPLES_NEEDED = {50: 10, 90: 100, 99: 1_000}
@@ -15,6 +15,17 @@ SAMPLES_NEEDED = {50: 10, 90: 100, 99: 1_000}
 
 Histograms = Callable[[str], Histogram]
 """Reads an `Outcome.histogram`, a path inside the run's folder."""
+
+
+class Latencies(NamedTuple):
+    """Of a cell, all its rounds together."""
+
+    raw: Histogram
+    """As measured."""
+    backfilled: Histogram
+    """With those that wrk added for coordinated omission."""
+    rounds: int
+    """That stored some."""
 
 
 class Figures(Record, frozen=True, kw_only=True):
@@ -66,16 +77,11 @@ class Figures(Record, frozen=True, kw_only=True):
 
 
 def figures(
-    plan: Plan, cell: Cell, server: Server, measured: Sequence[Outcome], histograms: Histograms
+    plan: Plan, cell: Cell, server: Server, measured: Sequence[Outcome], latencies: Latencies
 ) -> Figures:
     """Return what the `measured` rounds of `cell` showed; at least one, each with answers."""
     loads = [outcome.loaded for outcome in measured if outcome.loaded]
-    backfilled = [
-        (histograms(outcome.histogram), outcome.loaded)
-        for outcome in measured
-        if outcome.histogram and outcome.loaded
-    ]
-    raw = latencies(cell, measured, histograms)
+    raw = latencies.raw
     answers = sum(loaded.answers for loaded in loads)
     errors = sum(loaded.errors for loaded in loads)
     delay_s = cell.endpoint.contract.delay_s
@@ -102,7 +108,7 @@ def figures(
         p99_us=_latency(raw, 99) or _from_text(loads, cell, 99, backfilled=False),
         # Samples that were added are no evidence: the measured ones must be enough.
         backfilled_p99_us=(
-            percentile(merge(h for h, _ in backfilled), 99)
+            percentile(latencies.backfilled, 99)
             if count(raw) >= SAMPLES_NEEDED[99]
             else _from_text(loads, cell, 99, backfilled=True)
         ),
@@ -124,13 +130,14 @@ def figures(
     )
 
 
-def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -> Histogram:
-    """Return the latencies as measured, without back-fill, of all rounds that stored some."""
-    return merge(
-        recover(histograms(outcome.histogram), outcome.loaded, cell.load.connections)
+def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -> Latencies:
+    """Return the latencies of all rounds that stored some."""
+    stored = [
+        (histograms(outcome.histogram), outcome.loaded)
         for outcome in measured
         if outcome.histogram and outcome.loaded
-    )
+    ]
+    return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
 
 
 def _with_databases_cpu_us(cell: Cell, measured: Sequence[Outcome]) -> float | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +23,19 @@ def recover(histogram: Histogram, loaded: Loaded, connections: int) -> Histogram
     raw[m] = bin[m] - bin[m + e]; a bin up to e is untouched. wrk lists no bin below its lowest
     sample: what it added there cannot be seen, and nothing was measured there.
     """
-    if loaded.answers < connections:
-        return histogram
-    expected_us = loaded.duration_us // (loaded.answers // connections)
-    values, counts = _arrays(histogram)
-    if not values.size:
-        return histogram
-    at = np.minimum(np.searchsorted(values, values + expected_us), values.size - 1)
-    above = np.where(values[at] == values + expected_us, counts[at], 0)
-    raw = counts - np.where(values > expected_us, above, 0)
-    if (raw < 0).any():
-        raise ValueError("these latencies and these counts are not of the same load")
-    return _histogram(values[raw > 0], raw[raw > 0])
+    return _histogram(*_recovered(*_arrays(histogram), loaded, connections))
+
+
+def pooled(
+    stored: Iterable[tuple[Histogram, Loaded]], connections: int
+) -> tuple[Histogram, Histogram]:
+    """Return the latencies of several loads together: as measured, and back-filled as stored.
+
+    The same as `recover` on each and `merge` on all, with each number converted once.
+    """
+    backfilled = [(_arrays(histogram), loaded) for histogram, loaded in stored]
+    raw = [_recovered(*arrays, loaded, connections) for arrays, loaded in backfilled]
+    return _merged(raw), _merged([arrays for arrays, _ in backfilled])
 
 
 def backfilled(loaded: Loaded, connections: int, max_us: int) -> bool:
@@ -50,13 +52,7 @@ def backfilled(loaded: Loaded, connections: int, max_us: int) -> bool:
 
 def merge(histograms: Iterable[Histogram]) -> Histogram:
     """Return all samples in one histogram."""
-    arrays = [_arrays(histogram) for histogram in histograms]
-    if not arrays:
-        return Histogram(values_us=(), counts=())
-    values, at = np.unique(np.concatenate([values for values, _ in arrays]), return_inverse=True)
-    counts = np.zeros(values.size, dtype=np.int64)
-    np.add.at(counts, at, np.concatenate([counts for _, counts in arrays]))
-    return _histogram(values, counts)
+    return _merged([_arrays(histogram) for histogram in histograms])
 
 
 def count(histogram: Histogram) -> int:
@@ -88,10 +84,37 @@ def percentile(histogram: Histogram, p: float) -> int | None:
     return int(values[np.searchsorted(np.cumsum(counts), rank)])
 
 
+def _recovered(values: Ints, counts: Ints, loaded: Loaded, connections: int) -> tuple[Ints, Ints]:
+    if loaded.answers < connections or not values.size:
+        return values, counts
+    expected_us = loaded.duration_us // (loaded.answers // connections)
+    at = np.minimum(np.searchsorted(values, values + expected_us), values.size - 1)
+    above = np.where(values[at] == values + expected_us, counts[at], 0)
+    raw = counts - np.where(values > expected_us, above, 0)
+    if (raw < 0).any():
+        raise ValueError("these latencies and these counts are not of the same load")
+    return values[raw > 0], raw[raw > 0]
+
+
+def _merged(arrays: Sequence[tuple[Ints, Ints]]) -> Histogram:
+    if not arrays:
+        return Histogram(values_us=(), counts=())
+    values = np.concatenate([values for values, _ in arrays])
+    if not values.size:
+        return Histogram(values_us=(), counts=())
+    # Runs that are sorted already: a merge sort is several times as fast as the default.
+    order = np.argsort(values, kind="stable")
+    values = values[order]
+    counts = np.concatenate([counts for _, counts in arrays])[order]
+    first = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    return _histogram(values[first], np.add.reduceat(counts, first))
+
+
 def _arrays(histogram: Histogram) -> tuple[Ints, Ints]:
+    # By way of `array`: numpy takes four times as long to look at each number of a tuple.
     return (
-        np.asarray(histogram.values_us, dtype=np.int64),
-        np.asarray(histogram.counts, dtype=np.int64),
+        np.frombuffer(array("q", histogram.values_us), dtype=np.int64),
+        np.frombuffer(array("q", histogram.counts), dtype=np.int64),
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 from loadtest.answer import Answer, answer
 from loadtest.concerns import CONCERNS, Evidence, judge
+from loadtest.curve import curve
 from loadtest.figures import Histograms, figures, latencies
 from loadtest.model import (
     Ceiling,
@@ -129,7 +129,7 @@ def summarise(
         cpu_noise_floor=cpu.pooled,
         twins=arms,
         left_open=tuple(sorted(open_cells(plan, outcomes, invalid))),
-        answer=answer(rankings, plan, floors.pooled, looks(plan)),
+        answer=answer(rankings, plan, looks(plan)),
         rankings=rankings,
         concerns=tuple(
             Explained(concern=concern.name, means=concern.means, advice=concern.advice)
@@ -160,7 +160,6 @@ def _row(
     ceilings: Sequence[Ceiling],
 ) -> Row:
     server = next(server for server in plan.servers if server.name == cell.server)
-    histograms = cache(histograms)
     rounds = tuple(_round(by_round[number]) for number in sorted(by_round))
     measured = tuple(by_round[r.number - 1] for r in rounds if r.status == "measured")
     failed = [r for r in rounds if r.status == "failed"]
@@ -170,7 +169,8 @@ def _row(
     reason = why.reason if why else None
     if status == "skipped" and not reason:
         reason = cell.skip or NOT_REACHED
-    found = figures(plan, cell, server, measured, histograms) if measured else None
+    known = latencies(cell, measured, histograms)
+    found = figures(plan, cell, server, measured, known) if measured else None
     judged = judge(
         Evidence(
             plan=plan,
@@ -179,11 +179,7 @@ def _row(
             measured=measured,
             failed=tuple(by_round[r.number - 1] for r in failed),
             figures=found,
-            latencies=(
-                latencies(cell, measured, histograms)
-                if any(outcome.histogram for outcome in measured)
-                else None
-            ),
+            latencies=known.raw if known.rounds else None,
             ceilings=ceilings,
         )
     )
@@ -201,6 +197,7 @@ def _row(
         concerns=judged.concerns,
         unchecked=judged.unchecked if found else (),
         figures=found,
+        curve=curve(known.raw, known.backfilled),
         stage=why.stage if why else None,
         reason=reason,
         rounds_measured=len(measured),

@@ -72,15 +72,15 @@ def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
         for number, rate in enumerate(facts.rates)
     )
     made = plan(servers=(profile,), rounds=len(facts.rates), shape=facts.shape)
-    read = partial(_histogram, facts)
+    known = latencies(cell, measured, partial(_histogram, facts))
     return Evidence(
         plan=made,
         cell=cell,
         server=profile,
         measured=measured,
         failed=failed,
-        figures=figures(made, cell, profile, measured, read),
-        latencies=latencies(cell, measured, read),
+        figures=figures(made, cell, profile, measured, known),
+        latencies=known.raw,
         ceilings=facts.ceilings,
     )
 
@@ -247,7 +247,7 @@ def unknown(known: Evidence) -> Evidence:
         server=profile,
         measured=bare,
         failed=(),
-        figures=figures(made, cell, profile, bare, _never),
+        figures=figures(made, cell, profile, bare, latencies(cell, bare, _never)),
     )
 
 

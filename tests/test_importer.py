@@ -9,7 +9,7 @@ import pytest
 from wrk_reports import CREATED_AT, REPORT, block, imported, loads, under
 
 from loadtest import importer, report, results
-from loadtest.figures import Figures, figures
+from loadtest.figures import Figures, figures, latencies
 from loadtest.importer import Imported
 from loadtest.model import Histogram
 from loadtest.summary import summarise
@@ -205,7 +205,9 @@ def test_a_latency_above_the_timeout_shows_that_it_was_another() -> None:
 def shown(made: Imported) -> Figures:
     plan = made.run.plan
     none: dict[str, Histogram] = {}
-    return figures(plan, plan.cells[0], plan.servers[0], made.outcomes, none.__getitem__)
+    cell = plan.cells[0]
+    known = latencies(cell, made.outcomes, none.__getitem__)
+    return figures(plan, cell, plan.servers[0], made.outcomes, known)
 
 
 def test_percentiles_of_the_text_are_shown_where_they_are_as_measured() -> None:

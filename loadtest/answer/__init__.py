@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from loadtest.answer.arms import Noise, field
+from loadtest.answer.claims import claim, interfaces, styles
+from loadtest.answer.control import shares
 from loadtest.answer.records import (
     Answer,
     Arm,
@@ -34,15 +37,91 @@ __all__ = [
 ]
 
 
-def answer(rankings: Sequence[Ranking], plan: Plan, floor: float | None, looks: int) -> Answer:
-    """Return what the rankings of a run say; `floor` is its noise floor as a share."""
+def answer(rankings: Sequence[Ranking], plan: Plan, looks: int) -> Answer:
+    """Return what the rankings of a run say; `looks` is how often it looked at its data."""
+    by_kind: dict[str, dict[tuple[str, int], list[Ranking]]] = {}
+    for ranking in rankings:
+        endpoint = ranking.endpoint
+        if endpoint.style != "control":
+            at = (endpoint.name, ranking.load.connections)
+            by_kind.setdefault(endpoint.kind, {}).setdefault(at, []).append(ranking)
+    kinds = tuple(
+        _kind(kind, list(endpoints.values()), plan.reference, looks)
+        for kind, endpoints in by_kind.items()
+    )
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
-        kinds=(),
-        shares=(),
-        leaders=(),
-        told=0,
+        kinds=kinds,
+        shares=shares(rankings, looks),
+        leaders=_overall(kinds),
+        told=sum(kind.told for kind in kinds),
         usable=sum(row.shown is not None for row in rows),
         cells=sum(row.status != "skipped" for row in rows),
-        limits=("no-noise-floor",) if floor is None else (),
+        limits=tuple(_limits(rankings)),
     )
+
+
+def _kind(
+    name: str, endpoints: Sequence[Sequence[Ranking]], reference: str | None, looks: int
+) -> Kind:
+    # The floors are of the kind, so any of its rankings has it.
+    noise = Noise(endpoints[0][0].noise_floor, looks)
+    fields = [field(rankings, noise) for rankings in endpoints]
+    claims = tuple(
+        claim(rankings, found, reference, noise)
+        for rankings, found in zip(endpoints, fields, strict=True)
+    )
+    told = [one for one in claims if one.told]
+    led = {one.endpoint: one.leaders for one in told}
+    leaders = _led(led, [one.endpoint for one in told])
+    most = max((len(one.at) for one in leaders), default=0)
+    return Kind(
+        kind=name,
+        claims=claims,
+        leaders=tuple(one for one in leaders if len(one.at) == most),
+        styles=tuple(one for rankings in endpoints for one in styles(rankings, noise)),
+        interfaces=tuple(
+            one
+            for rankings, found in zip(endpoints, fields, strict=True)
+            for one in interfaces(rankings, found)
+        ),
+        told=bool(told),
+    )
+
+
+def _overall(kinds: Iterable[Kind]) -> tuple[Led, ...]:
+    told = {kind.kind: kind.leaders for kind in kinds if kind.told}
+    return _led(told, list(told))
+
+
+def _led(leaders: Mapping[str, Sequence[Arm | Led]], told: Sequence[str]) -> tuple[Led, ...]:
+    """Return where each server leads, who does so most often first, and alone before tied."""
+    found: dict[str, list[tuple[str, Arm | Led]]] = {}
+    weight: dict[str, float] = {}
+    for at in told:
+        for one in leaders[at]:
+            found.setdefault(one.server, []).append((at, one))
+            weight[one.server] = weight.get(one.server, 0.0) + 1 / len(leaders[at])
+    made = []
+    for server, places in found.items():
+        styles = {one.style for _, one in places}
+        made.append(
+            Led(
+                server=server,
+                interface=places[0][1].interface,
+                style=styles.pop() if len(styles) == 1 else None,
+                at=tuple(at for at, _ in places),
+                of=len(told),
+            )
+        )
+    return tuple(sorted(made, key=lambda led: (-len(led.at), -weight[led.server])))
+
+
+def _limits(rankings: Sequence[Ranking]) -> Iterator[Limit]:
+    rows = [row for ranking in rankings for row in ranking.rows if row.shown]
+    if not rows:
+        yield "no-number"
+    elif max(row.rounds_measured for row in rows) < 2:
+        yield "one-round"
+    if all(ranking.noise_floor is None for ranking in rankings):
+        yield "no-noise-floor"

@@ -30,6 +30,8 @@ class Arm(Record, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     style: Style
+    over_other_style: Finding | None
+    """Of this style against the server's other one; None where that has no number here."""
     goodput: float
     """Median over rounds, 2xx answers a second."""
     ceiling: float | None
@@ -57,6 +59,19 @@ class Difference(Record, frozen=True, kw_only=True):
     """Upper end, likewise."""
     finding: Finding
     """Of `cell` against `over`; `higher` and `lower` are beyond the run's noise."""
+
+    @property
+    def turned(self) -> Difference:
+        """The same, the other way round."""
+        turned: dict[Finding, Finding] = {"higher": "lower", "lower": "higher"}
+        return Difference(
+            cell=self.over,
+            over=self.cell,
+            ratio=1 / self.ratio,
+            low=1 / self.high if self.high else None,
+            high=1 / self.low if self.low else None,
+            finding=turned.get(self.finding, self.finding),
+        )
 
 
 class Claim(Record, frozen=True, kw_only=True):
@@ -160,6 +175,8 @@ class Share(Record, frozen=True, kw_only=True):
     """Lower end of its 95 % interval; None with fewer than 2 rounds in common."""
     high: float | None
     """Upper end, likewise."""
+    finding: Finding
+    """Of the bare callable's goodput against Django's."""
     at_least: bool
     """The bare callable was held back by the generator: Django's true share is no smaller."""
     raw_cpu_us: float | None

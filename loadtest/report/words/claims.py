@@ -1,0 +1,263 @@
+"""What a run says of an endpoint, of a kind of work, and of Django against the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadtest.answer import Answer, Arm, Claim, Interfaces, Kind, Share, Styles
+from loadtest.findings import Finding
+from loadtest.report.format import latency, share, significant
+from loadtest.report.words.phrases import (
+    Name,
+    Said,
+    Words,
+    between,
+    memory_size,
+    names,
+    ratio,
+    times,
+)
+
+ONE_ROUND = "one round tells nothing from noise"
+NOISE = "noise is as large as what they differ by"
+UNTOLD = "were not told apart"
+
+
+def kind(kind: Kind) -> list[Said]:
+    """Return what a run says of one kind of work: who leads, by how much, at what cost."""
+    if len(kind.claims) == 1:
+        leading = [claim(kind.claims[0])]
+    else:
+        differing = _differing(kind)
+        leading = [
+            *_most(kind),
+            *(claim(one, named=True) for one in differing if one.told),
+            *_untold_together([one for one in differing if not one.told]),
+        ]
+    return [*leading, *_styles(kind.styles), *_interfaces(kind.interfaces)]
+
+
+def claim(claim: Claim, *, named: bool = False) -> Said:
+    """Return who leads at one endpoint; `named` where it isn't clear from the place which."""
+    at: Words = ("At ", Name(claim.endpoint), " ") if named else ()
+    if not claim.told:
+        return Said((*at, *_untold(claim, capital=not named)), claim.cells)
+    one = len(claim.leaders) == 1
+    rates = between((arm.goodput for arm in claim.leaders), significant)
+    words = [
+        *at,
+        *names([arm.server for arm in claim.leaders]),
+        " leads" if one else " lead and were not told apart",
+        *_with_style(claim.leaders),
+        f", {rates} answers/s",
+    ]
+    if claim.lead:
+        words += [": ", *((Name(claim.leaders[0].server), " has ") if not one else ())]
+        words += [times(claim.lead), " those of ", Name(claim.followers[0].server), ", the next"]
+    words += ["."]
+    if "connection-limited" in claim.limits:
+        words += [
+            f" That is what {claim.connections:,} connections allow for: it shows how many requests"
+            " are let in, not how fast the server is."
+        ]
+    if costs := _costs(claim.leaders):
+        words += [f" {'It takes' if one else 'They take'} {costs}."]
+    if "suspect" in claim.limits:
+        words += [" Among these numbers are suspect ones."]
+    return Said(tuple(words), claim.cells)
+
+
+def control(answer: Answer) -> list[Said]:
+    """Return what is Django's and what the server's, and WSGI against ASGI in Django itself."""
+    told = cheapest(answer.shares)
+    if not told:
+        return []
+    said = []
+    for interface in ("wsgi", "asgi"):
+        of = [one for one in told if one.interface == interface]
+        if of:
+            least = "at least " if any(one.at_least for one in of) else ""
+            range_ = between((one.share for one in of), share)
+            took = between((one.django_cpu_us for one in of), latency)
+            said.append(
+                Said(
+                    (
+                        f"Under {interface.upper()}, {least}{range_} of the time of Django's"
+                        " cheapest answer is Django's own and the rest is the server's (",
+                        *names([one.server for one in of]),
+                        f"){f'; Django takes {took} of CPU time for it' if took else ''}.",
+                    ),
+                    tuple(cell for one in of for cell in one.cells),
+                )
+            )
+    return said
+
+
+def cheapest(shares: Sequence[Share]) -> list[Share]:
+    """Return one share a server, with the style that costs less, where it was told from none."""
+    found: dict[str, Share] = {}
+    for one in shares:  # the largest first
+        if one.finding == "higher":
+            found[one.server] = one
+    return list(found.values())
+
+
+# Kinds -------------------------------------------------------------------------------------------
+
+
+def _most(kind: Kind) -> Iterator[Said]:
+    if not kind.told:
+        return
+    told = [one for one in kind.claims if one.told]
+    servers = [one.server for one in kind.leaders]
+    at = kind.leaders[0].at
+    claims = [one for one in told if one.endpoint in at]
+    verb = "leads" if len(servers) == 1 else "lead"
+    range_ = between((one.lead.ratio for one in claims if one.lead), ratio)
+    arms = [arm for one in claims for arm in one.leaders if arm.server in servers]
+    costs = _costs(arms)
+    if len({one.at for one in kind.leaders}) > 1:
+        where: Words = (f" at {len(at)} of {len(told)} endpoints each",)
+        range_ = None
+    elif len(at) == len(told):
+        all_ = "both" if len(told) == 2 else f"all {len(told)}"
+        where = (f" at {all_} endpoints",) if len(told) > 1 else (" at ", Name(at[0]))
+    else:
+        where = (f" at {len(at)} of {len(told)} endpoints (", *names(at, 4), ")")
+    yield Said(
+        (
+            *names(servers),
+            f" {verb}",
+            *where,
+            f", with {range_} times the answers of the next." if range_ else ".",
+            f" {'It takes' if len(servers) == 1 else 'They take'} {costs}." if costs else "",
+        ),
+        tuple(cell for one in claims for cell in one.cells),
+    )
+
+
+def _differing(kind: Kind) -> list[Claim]:
+    """Return the claims that the sentence on the whole kind does not cover."""
+    most = {one.server for one in kind.leaders}
+    return [
+        one for one in kind.claims if not one.told or {arm.server for arm in one.leaders} != most
+    ]
+
+
+def _untold(claim: Claim, *, capital: bool) -> Words:
+    arms = claim.leaders
+    if len(arms) == 1:
+        return (
+            "Only " if capital else "only ",
+            Name(arms[0].server),
+            f" has a number ({significant(arms[0].goodput)} answers/s): nothing to compare.",
+        )
+    text = "no server has a number that may be shown."
+    if arms:
+        rates = between((arm.goodput for arm in arms), significant)
+        why = ONE_ROUND if "one-round" in claim.limits else NOISE
+        text = f"the {len(arms)} servers were not told apart ({rates} answers/s): {why}."
+    return (text[:1].upper() + text[1:] if capital else text,)
+
+
+def _untold_together(claims: Sequence[Claim]) -> Iterator[Said]:
+    """Yield one sentence for all claims that say the same."""
+    for limit, said in (
+        ("no-number", "no server has a number that may be shown"),
+        ("one-round", f"the servers were not told apart: {ONE_ROUND}"),
+        ("tied", f"the servers were not told apart: {NOISE}"),
+    ):
+        of = [one for one in claims if limit in one.limits]
+        if len(of) == 1:
+            yield claim(of[0], named=True)
+        elif of:
+            cells = tuple(cell for one in of for cell in one.cells)
+            yield Said(("At ", *names([one.endpoint for one in of], 6), f" {said}."), cells)
+    yield from (claim(one, named=True) for one in claims if "alone" in one.limits)
+
+
+def _styles(styles: Sequence[Styles]) -> Iterator[Said]:
+    for interface in ("wsgi", "asgi"):
+        of = [one for one in styles if one.interface == interface]
+        told = [one for each in of for one in each.servers if one.finding != "inconclusive"]
+        found: set[Finding] = {one.finding for one in told}
+        range_ = between((one.ratio for one in told), ratio)
+        if not of:
+            continue
+        text = f"Under {interface.upper()}, async views serve "
+        if not told:
+            text = f"Under {interface.upper()}, sync and async views were not told apart."
+        elif found == {"equivalent"}:
+            text += f"as many requests as sync ones ({range_} times)."
+        elif len(found) == 1:
+            text += f"{range_} times the requests of sync ones."
+        else:
+            text += f"{range_} times the requests of sync ones: it depends on server and endpoint."
+        yield Said((text,), tuple(cell for one in of for cell in one.cells))
+
+
+def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
+    several = len(interfaces) > 1
+    for finding in ("higher", "lower"):
+        of = [one for one in interfaces if one.difference.finding == finding]
+        if not of:
+            continue
+        differences = [
+            one.difference if finding == "higher" else one.difference.turned for one in of
+        ]
+        ahead, behind = ("WSGI", "ASGI") if finding == "higher" else ("ASGI", "WSGI")
+        cells = tuple(cell for one in of for cell in one.cells)
+        if len(of) > 1:
+            range_ = between((one.ratio for one in differences), ratio)
+            words: Words = (
+                f"The first {ahead} server serves {range_} times the requests of the first"
+                f" {behind} server, at ",
+                *names([one.endpoint for one in of]),
+                ".",
+            )
+        else:
+            arms = (of[0].wsgi, of[0].asgi)
+            first, second = arms if finding == "higher" else arms[::-1]
+            words = (
+                f"The first {ahead} server, ",
+                Name(first.server),
+                f", serves {times(differences[0])} the requests of the first {behind} server, ",
+                Name(second.server),
+                *((", at ", Name(of[0].endpoint)) if several else ()),
+                ".",
+            )
+        yield Said(words, cells)
+    alike: tuple[tuple[Finding, str], ...] = (
+        ("equivalent", "serve equally many"),
+        ("inconclusive", UNTOLD),
+    )
+    for finding, said in alike:
+        of = [one for one in interfaces if one.difference.finding == finding]
+        if of:
+            at = (" at ", *names([one.endpoint for one in of])) if several else ()
+            yield Said(
+                (f"The first WSGI and the first ASGI server {said}", *at, "."),
+                tuple(cell for one in of for cell in one.cells),
+            )
+
+
+# Parts -------------------------------------------------------------------------------------------
+
+
+def _costs(arms: Sequence[Arm]) -> str:
+    cpu = between((arm.cpu_us for arm in arms), latency)
+    memory = between((arm.memory_bytes for arm in arms), memory_size)
+    slow = between((arm.p99_us for arm in arms), latency)
+    parts = [f"{cpu} of CPU time an answer" if cpu else "", f"{memory} of memory" if memory else ""]
+    text = " and ".join(part for part in parts if part)
+    if not slow:
+        return text
+    return f"{text}; 99 % of answers come within {slow}" if text else ""
+
+
+def _with_style(arms: Sequence[Arm]) -> Words:
+    """Return the style of view where all need the same, and it was told from the other."""
+    styles = {arm.style for arm in arms}
+    if len(styles) != 1 or any(arm.over_other_style not in ("higher", None) for arm in arms):
+        return ()
+    return (f" with {arms[0].style} views",)

@@ -1,0 +1,150 @@
+"""What to deploy and why, in the few sentences that a reader of ten seconds reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.answer import Answer
+from loadtest.report.format import share
+from loadtest.report.words.claims import cheapest
+from loadtest.report.words.phrases import (
+    Name,
+    Said,
+    between,
+    joined,
+    kind_of_work,
+    memory_size,
+    names,
+    ratio,
+    sentence,
+)
+
+MOSTLY_USELESS = 0.5
+"""A share of cells without a number at which that is the first thing to say."""
+PARTLY = "This run tells little; what it tells speaks for "
+"""Where servers were told apart at no more than half of the kinds of work."""
+
+
+def headline(answer: Answer) -> list[Said]:
+    """Return what to deploy and why, for ten seconds' reading; the first sentence says most."""
+    return [*_useless(answer), *_deploy(answer), *_elsewhere(answer), *_django(answer)]
+
+
+def _useless(answer: Answer) -> Iterator[Said]:
+    missing = answer.cells - answer.usable
+    if answer.cells and missing >= MOSTLY_USELESS * answer.cells:
+        yield Said(
+            (
+                f"Most of these numbers mean nothing: {missing} of {answer.cells} cells are invalid"
+                " or failed, and show none.",
+            )
+        )
+
+
+def _deploy(answer: Answer) -> Iterator[Said]:
+    if not answer.leaders:
+        yield Said((_nothing_told(answer),))
+        return
+    first, *_ = answer.leaders
+    same = [one for one in answer.leaders if one.at == first.at]
+    claims = [
+        claim
+        for kind in answer.kinds
+        if kind.kind in first.at
+        for claim in kind.claims
+        if any(arm.server == first.server for arm in claim.leaders)
+    ]
+    words: list[str] = [
+        "Deploy " if 2 * answer.told > len(answer.kinds) else PARTLY,
+        *joined([(Name(one.server),) for one in same], " or "),
+    ]
+    styles = {
+        arm.style
+        for claim in claims
+        for arm in claim.leaders
+        if arm.server == first.server and arm.over_other_style == "higher"
+    }
+    if len(styles) == 1:
+        words += [f" with {styles.pop()} views"]
+    pronoun = "it leads" if len(same) == 1 else "they lead"
+    everywhere = len(first.at) == len(answer.kinds)
+    where = "all" if everywhere else f"{len(first.at)} of"
+    words += [f": {pronoun}, alone or tied, at {where} {len(answer.kinds)} kinds of work"]
+    if len(answer.kinds) == 1:
+        words[-1] = f": {pronoun} at {kind_of_work(first.at[0])}"
+    elif not everywhere:
+        words += [f" ({', '.join(map(kind_of_work, first.at))})"]
+    leads = [claim.lead.ratio for claim in claims if claim.lead]
+    if range_ := between(leads, ratio):
+        words += [f", with {range_} times the answers of the next"]
+    servers = {one.server for one in same}
+    own = [arm for claim in claims for arm in claim.leaders if arm.server in servers]
+    if memory := between((arm.memory_bytes for arm in own), memory_size):
+        words += [f"; {'it takes' if len(same) == 1 else 'they take'} {memory} of memory"]
+    yield Said((*sentence(*words), "."), tuple(arm.cell for arm in own))
+    if untold := [kind.kind for kind in answer.kinds if not kind.told]:
+        yield Said(
+            (f"Nobody was told apart at {', '.join(map(kind_of_work, untold))}.",),
+            tuple(
+                cell
+                for kind in answer.kinds
+                if not kind.told
+                for claim in kind.claims
+                for cell in claim.cells
+            ),
+        )
+
+
+def _elsewhere(answer: Answer) -> Iterator[Said]:
+    """Yield who leads where the first does not."""
+    if not answer.leaders:
+        return
+    first = answer.leaders[0].at
+    for kind in answer.kinds:
+        if kind.told and kind.kind not in first:
+            limited = all("connection-limited" in claim.limits for claim in kind.claims)
+            yield Said(
+                (
+                    f"For {kind_of_work(kind.kind)}: ",
+                    *names([one.server for one in kind.leaders]),
+                    ", which let in all requests that this load makes." if limited else ".",
+                ),
+                tuple(cell for claim in kind.claims for cell in claim.cells),
+            )
+
+
+def _django(answer: Answer) -> Iterator[Said]:
+    told = cheapest(answer.shares)
+    by = {
+        interface: [one for one in told if one.interface == interface]
+        for interface in ("wsgi", "asgi")
+    }
+    if not by["wsgi"] or not by["asgi"]:
+        return
+    wsgi, asgi = (between((one.share for one in by[key]), share) for key in ("wsgi", "asgi"))
+    lowest = min(one.low or 0.0 for one in by["asgi"])
+    if lowest > max(one.high or 1.0 for one in by["wsgi"]):
+        yield Said(
+            (
+                f"WSGI against ASGI is decided in Django, not in the server: {asgi} of the time of"
+                f" its cheapest answer is Django's own under ASGI, {wsgi} under WSGI.",
+            ),
+            tuple(cell for one in told for cell in one.cells),
+        )
+
+
+def _nothing_told(answer: Answer) -> str:
+    if "no-number" in answer.limits:
+        return "This run has no number that may be shown: read what to distrust."
+    limits = {limit for kind in answer.kinds for claim in kind.claims for limit in claim.limits}
+    if "one-round" in answer.limits:
+        return (
+            "It cannot be said what to deploy: there is one round, and nothing can be told from"
+            " noise by one. Measure more `--rounds`."
+        )
+    if limits & {"alone"} and not limits & {"tied"}:
+        return "One server was measured, so there is nothing to compare it with."
+    return (
+        "It cannot be said what to deploy: no server was told apart from another."
+        " Measure more `--rounds`, with nothing else on the machine."
+    )
