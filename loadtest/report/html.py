@@ -26,7 +26,8 @@ from loadtest.report.doubts import blanks, doubts, judged
 from loadtest.report.html_anchors import anchors
 from loadtest.report.html_matrix import METRICS, columns, lines, state
 from loadtest.report.html_rows import settings
-from loadtest.report.table import Report, costs, counted, losses, noise, ranked
+from loadtest.report.noise import twins
+from loadtest.report.table import Report, Table, costs, counted, losses, noise, ranked
 from loadtest.report.words import Name, control, headline, kind
 from loadtest.row import Round, Row
 from loadtest.summary import Summary
@@ -92,12 +93,12 @@ def render(report: Report) -> str:
         judged=judged(summary.counts),
         counted=counted(summary.counts),
         noise=noise(summary),
+        floors=twins(summary),
         losses=losses(summary.rankings),
         doubts=doubts(summary),
         blanks=blanks(summary),
-        ranked=ranked,
+        ranked=_ranked,
         costs=costs,
-        settings=settings,
         endpoint_charts=lambda ranking: [drawn.take(one) for one in of_endpoint(ranking)],
         rows_of=cache(lambda server: _rows_of(summary.rankings, server)),
         tally=lambda server: Counter(state(row) for _, row in _rows_of(summary.rankings, server)),
@@ -137,7 +138,6 @@ def page(template: str, drawn: Drawn, **values: Any) -> str:
         .get_template(template)
         .render(
             **values,
-            units=units,
             style=style,
             vega=scripts[0],
             script=scripts[1],
@@ -217,6 +217,12 @@ def median_round(row: Row) -> Round | None:
     rounds = [each for each in row.rounds if each.goodput is not None and each.raw]
     rounds.sort(key=lambda each: each.goodput or 0)
     return rounds[(len(rounds) - 1) // 2] if rounds else None
+
+
+def _ranked(ranking: Ranking) -> Table[Row]:
+    """Return the ranking without each round's rate, which stands with the server."""
+    table = ranked(ranking)
+    return Table([column for column in table.columns if column.key], table.items)
 
 
 def _rows_of(rankings: Sequence[Ranking], server: str) -> list[tuple[Ranking, Row]]:
@@ -299,7 +305,11 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["ticked"] = ticked
-    environment.globals["is_name"] = lambda word: isinstance(word, Name)
+    environment.globals |= {
+        "is_name": lambda word: isinstance(word, Name),
+        "settings": settings,
+        "units": units,
+    }
     return environment
 
 

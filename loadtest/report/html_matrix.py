@@ -10,7 +10,6 @@ from typing import Literal
 from loadtest.figures import Figures
 from loadtest.ranking import Ranking
 from loadtest.report.format import UNKNOWN, latency, significant, size
-from loadtest.report.table import marked
 from loadtest.row import Row
 
 STEPS = (0.95, 0.75, 0.5, 0.25, 0.1)
@@ -66,7 +65,7 @@ def state(row: Row | None) -> State:
     """Return what the number of a row is worth, or why it has none."""
     if row is None:
         return "absent"
-    if row.figures is None:
+    if row.figures is None and row.verdict is None:
         return "skipped" if row.status == "skipped" else "failed"
     return row.verdict or "valid"
 
@@ -124,9 +123,9 @@ def _squares(ranking: Ranking, servers: Sequence[str], metric: Metric | None) ->
                 )
             )
             continue
-        text = marked(row) if row else UNKNOWN
-        if row and row.shown:
-            text = UNKNOWN if metric else state(row)
+        text = state(row) if row else UNKNOWN
+        if row and row.shown and metric:
+            text = UNKNOWN
         found.append(Square(state(row), text, None, None, ""))
     return found
 

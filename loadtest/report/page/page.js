@@ -30,7 +30,7 @@
   const arrive = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
-    if (target.hidden) clearFilter();
+    if (target.closest("[hidden]")) clearFilter();
     for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
     target.scrollIntoView({ block: target.tagName === "TR" ? "center" : "start" });
     const focused = target.tagName === "DETAILS" ? target.querySelector("summary") : target;
@@ -122,10 +122,13 @@
     }
     form.querySelector("output").textContent = `${count} rows`;
   };
-  const clearFilter = () => { form?.reset(); if (form) filter(); };
+  const clearFilter = () => { form.reset(); filter(); };
   form?.addEventListener("input", filter);
   form?.addEventListener("submit", (event) => event.preventDefault());
-  form?.addEventListener("reset", () => setTimeout(() => { filter(); endpoints.forEach((one) => { one.open = false; }); }));
+  form?.querySelector(".clear").addEventListener("click", () => {
+    clearFilter();
+    endpoints.forEach((one) => { one.open = false; });
+  });
   fold?.addEventListener("click", () => {
     const open = endpoints.some((one) => !one.open);
     endpoints.forEach((one) => { one.open = open; });
@@ -201,7 +204,7 @@
       if (first && link.hash === `#${first.id}`) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     });
-  }, { rootMargin: "-120px 0px -50% 0px" });
+  }, { rootMargin: "-92px 0px -50% 0px" });
   all("main > section").forEach((section) => sections.observe(section));
 
   if (location.hash) arrive();

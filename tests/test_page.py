@@ -1,0 +1,391 @@
+"""`index.html` in a real Chromium: what it draws, sorts, filters and opens, and never does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import chromium, visit
+from playwright.sync_api import Browser, Page, expect
+from sample_run import histograms, read_raw, sample
+from wrk_reports import CREATED_AT, REPORT
+
+from loadtest import importer, results
+from loadtest.report import html
+from loadtest.report.html_anchors import anchors
+from loadtest.report.table import Report
+from loadtest.summary import summarise
+
+HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>\"'`\u2028${1}"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+def report() -> Report:
+    run, outcomes, segments = sample()
+    return Report(summarise(run, outcomes, histograms, segments), run, read_raw)
+
+
+@pytest.fixture(scope="session")
+def measured(folder: Path) -> Path:
+    """Give the page of a run that met all there is: valid, suspect, invalid, failed, skipped."""
+    return write(folder / "measured.html", html.render(report()))
+
+
+@pytest.fixture(scope="session")
+def imported(folder: Path) -> Path:
+    """Give the page of a report of others."""
+    stored = results.read(importer.write(importer.read(REPORT, CREATED_AT), folder))
+    summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
+    return write(folder / "imported.html", html.render(Report(summary, stored.run, stored.raw)))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def column(page: Page, table: str, title: str) -> list[str]:
+    """Return the texts of one column, top down, of the rows that can be seen."""
+    return page.eval_on_selector(  # type: ignore[no-any-return]
+        table,
+        """(table, title) => {
+            const at = [...table.tHead.rows[0].cells].findIndex(
+                (cell) => cell.textContent.trim() === title);
+            return [...table.tBodies[0].rows].filter((row) => row.offsetParent)
+                .map((row) => row.cells[at]?.textContent.trim());
+        }""",
+        title,
+    )
+
+
+def row_of(page: Page, table: str, title: str, verdict: str) -> list[str]:
+    """Return the texts of one column in the rows with a verdict."""
+    return page.eval_on_selector(  # type: ignore[no-any-return]
+        table,
+        """(table, [title, verdict]) => {
+            const at = [...table.tHead.rows[0].cells].findIndex(
+                (cell) => cell.textContent.trim() === title);
+            return [...table.tBodies[0].rows].filter((row) => row.classList.contains(verdict))
+                .map((row) => row.cells[at].textContent.trim());
+        }""",
+        [title, verdict],
+    )
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("kind", ["measured", "imported"])
+def test_it_opens_without_a_complaint_or_a_request(
+    browser: Browser, kind: str, dark: bool, request: pytest.FixtureRequest
+) -> None:
+    with visit(browser, request.getfixturevalue(kind), dark=dark) as seen:
+        expect(seen.page.get_by_role("heading", level=1)).to_be_visible()
+        seen.page.get_by_role("button", name="Open all").click()
+        seen.page.mouse.wheel(0, 20_000)
+        seen.page.wait_for_timeout(300)
+        assert seen.complaints == []
+        assert seen.requests == []
+
+
+def test_what_would_break_the_policy_is_refused(browser: Browser, measured: Path) -> None:
+    """The two tests above could not fail if the policy let everything pass."""
+    with visit(browser, measured) as seen:
+        seen.page.evaluate(
+            """() => { const made = document.createElement("img");
+                made.src = "https://example.com/x.png"; document.body.append(made);
+                const script = document.createElement("script");
+                script.textContent = "window.pwned = 1"; document.body.append(script); }"""
+        )
+        seen.page.wait_for_timeout(200)
+        assert len(seen.complaints) == 2
+        assert seen.requests == []
+        assert seen.page.evaluate("window.pwned") is None
+
+
+def test_it_sorts_by_click_and_by_key(browser: Browser, measured: Path) -> None:
+    table = "#endpoint-json-sync table.ranking"
+    with visit(browser, measured, "#endpoint-json-sync") as seen:
+        header = seen.page.locator(f"{table} th", has_text="server")
+        assert column(seen.page, table, "server") == ["gthread", "gevent", "daphne"]
+        header.get_by_role("button").click()
+        assert column(seen.page, table, "server") == ["daphne", "gevent", "gthread"]
+        expect(header).to_have_attribute("aria-sort", "ascending")
+        header.get_by_role("button").focus()
+        seen.page.keyboard.press("Enter")
+        assert column(seen.page, table, "server") == ["gthread", "gevent", "daphne"]
+        expect(header).to_have_attribute("aria-sort", "descending")
+        # By the value, not by its text.
+        rate = seen.page.locator(f"{table} th", has_text="answers/s")
+        rate.get_by_role("button").click()
+        shown = [
+            float(text.rstrip("?").replace(",", ""))
+            for text in column(seen.page, table, "answers/s")
+        ]
+        assert shown == sorted(shown)
+        assert seen.page.locator(f"{table} th[aria-sort]").count() == 1
+
+
+def test_what_has_no_value_is_sorted_last_both_ways(browser: Browser, measured: Path) -> None:
+    table = "#endpoint-blocking-async table.ranking"
+    with visit(browser, measured, "#endpoint-blocking-async") as seen:
+        for _ in range(2):
+            seen.page.locator(f"{table} th", has_text="answers/s").get_by_role("button").click()
+            assert column(seen.page, table, "server")[-1] == "gthread"
+
+
+def test_it_filters_by_text_interface_and_verdict(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured) as seen:
+        page = seen.page
+        shown = page.locator("#endpoints tr[id]:visible")
+        output = page.locator(".filter output")
+        page.get_by_role("searchbox").fill("daphne json")
+        expect(output).to_have_text("2 rows")
+        assert shown.count() == 2
+        page.get_by_role("combobox", name="Verdict").select_option("invalid")
+        expect(output).to_have_text("0 rows")
+        page.get_by_role("button", name="Clear").click()
+        expect(output).to_have_text("12 rows")
+        page.get_by_role("combobox", name="Interface").select_option("asgi")
+        expect(output).to_have_text("4 rows")
+        assert set(shown.evaluate_all("rows => rows.map((row) => row.dataset.interface)")) == {
+            "asgi"
+        }
+
+
+def test_a_deep_link_opens_what_is_folded(browser: Browser, measured: Path) -> None:
+    for anchor, place in (
+        ("#endpoint-json-async", "#endpoint-json-async table.ranking"),
+        ("#server-daphne", "#server-daphne table"),
+        ("#cell-gevent.gateway_1s-sync", "#cell-gevent\\.gateway_1s-sync"),
+        ("#wrk-gthread.json-sync", "#wrk-gthread\\.json-sync pre"),
+        ("#doubt-errors", "#doubt-errors table"),
+    ):
+        with visit(browser, measured, anchor) as seen:
+            expect(seen.page.locator(place)).to_be_in_viewport()
+            # Not below the bar that stays at the top.
+            top = seen.page.locator(place).bounding_box()
+            bar = seen.page.locator("header.top").bounding_box()
+            assert top
+            assert bar
+            assert top["y"] >= bar["height"] - 1
+
+
+def test_every_link_inside_leads_somewhere(
+    browser: Browser, measured: Path, imported: Path
+) -> None:
+    for file in (measured, imported):
+        with visit(browser, file) as seen:
+            lost = seen.page.evaluate(
+                """() => [...document.querySelectorAll('a[href^="#"]')].map((a) => a.hash.slice(1))
+                    .filter((id) => !document.getElementById(decodeURIComponent(id)))"""
+            )
+            assert lost == []
+            twice = seen.page.evaluate(
+                """() => { const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+                    return ids.filter((id, at) => ids.indexOf(id) !== at); }"""
+            )
+            assert twice == []
+
+
+def test_a_link_into_what_the_filter_hides_shows_it(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured) as seen:
+        seen.page.get_by_role("searchbox").fill("gevent")
+        seen.page.evaluate("location.hash = '#cell-daphne.json-sync'")
+        expect(seen.page.locator("#cell-daphne\\.json-sync")).to_be_in_viewport()
+
+
+def test_the_matrix_can_be_switched(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, "#matrix") as seen:
+        tables = seen.page.locator("table.matrix:visible caption")
+        expect(tables).to_have_text("Goodput, more is better")
+        seen.page.get_by_role("radio", name="p99").check()
+        expect(tables).to_have_text("p99, less is better")
+        seen.page.get_by_role("radio", name="p99").press("ArrowRight")
+        expect(tables).to_have_text("CPU a request, less is better")
+
+
+def test_an_invalid_cell_shows_no_number_and_no_rank(browser: Browser, measured: Path) -> None:
+    rankings = {one.endpoint.id: one.rows for one in report().summary.rankings}
+    row = next(one for one in rankings["gateway_1s-sync"] if one.verdict == "invalid")
+    with visit(browser, measured, f"#cell-{row.cell}") as seen:
+        for table in ("#endpoint-gateway_1s-sync table.ranking", "#server-gthread table"):
+            for title in ("rank", "answers/s"):
+                assert row_of(seen.page, table, title, "invalid") == ["-"]
+        square = seen.page.locator(".view.goodput td.invalid")
+        assert set(square.all_inner_texts()) == {"invalid"}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("kind", ["measured", "imported"])
+def test_axe_finds_no_serious_fault(
+    browser: Browser, kind: str, width: int, dark: bool, request: pytest.FixtureRequest
+) -> None:
+    file = request.getfixturevalue(kind)
+    # axe is no part of the page, whose policy would refuse it.
+    with visit(browser, file, width=width, dark=dark, policy=False) as seen:
+        # One endpoint and one server open; all of them would only repeat the same parts.
+        seen.page.evaluate(
+            """() => document.querySelectorAll(
+                ".endpoint:nth-of-type(-n+2), .server:first-of-type, .doubt, .detail:first-of-type")
+                .forEach((one) => { one.open = true; })"""
+        )
+        seen.page.wait_for_timeout(300)
+        found = Axe().run(seen.page).response["violations"]
+        assert [
+            (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ] == []
+
+
+@pytest.mark.parametrize("kind", ["measured", "imported"])
+def test_it_holds_on_a_phone(browser: Browser, kind: str, request: pytest.FixtureRequest) -> None:
+    with visit(browser, request.getfixturevalue(kind), width=390) as seen:
+        seen.page.evaluate(
+            "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+        )
+        seen.page.wait_for_timeout(300)
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_without_scripts_the_tables_stand(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, script=False) as seen:
+        page = seen.page
+        assert page.locator(".filter").is_hidden()
+        assert page.locator(".theme").is_hidden()
+        page.locator("#endpoint-json-sync > summary").click()
+        expect(page.locator("#endpoint-json-sync table.ranking")).to_be_visible()
+        page.get_by_role("radio", name="Memory").check()
+        expect(page.locator("table.matrix:visible caption")).to_have_text("Memory, less is better")
+        assert seen.complaints == []
+
+
+def test_the_button_switches_to_dark_and_back(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured) as seen:
+        button = seen.page.get_by_role("button", name="Dark")
+
+        def background() -> str:
+            return str(seen.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+        light = background()
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        assert background() != light
+        button.click()
+        assert background() == light
+
+
+def test_on_paper_the_tables_are_open(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured) as seen:
+        seen.page.emulate_media(media="print")
+        seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert seen.page.locator("#endpoint-json-sync table.ranking").is_visible()
+        assert seen.page.locator("header.top").is_hidden()
+        seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert not seen.page.locator("#endpoint-json-sync table.ranking").is_visible()
+
+
+def test_a_keyboard_gets_past_the_navigation(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured) as seen:
+        seen.page.keyboard.press("Tab")
+        skip = seen.page.locator("a.skip")
+        expect(skip).to_be_focused()
+        expect(skip).to_be_in_viewport()
+
+
+def hostile(report: Report) -> Report:
+    """Return a report in which every string from outside tries to become part of the page."""
+    run, summary = report.run, report.summary
+    server = f"gthread{HOSTILE}"
+
+    def renamed(name: str) -> str:
+        return server if name == "gthread" else name
+
+    plan = msgspec.structs.replace(
+        run.plan,
+        matrix=HOSTILE,
+        servers=tuple(
+            msgspec.structs.replace(
+                one, name=renamed(one.name), summary=HOSTILE, limits=(HOSTILE,), argv=(HOSTILE,)
+            )
+            for one in run.plan.servers
+        ),
+    )
+    machine = msgspec.structs.replace(
+        run.machine, cpu=HOSTILE, system=HOSTILE, versions={HOSTILE: HOSTILE}
+    )
+    rankings = tuple(
+        msgspec.structs.replace(
+            ranking,
+            endpoint=msgspec.structs.replace(
+                ranking.endpoint,
+                name=ranking.endpoint.name + HOSTILE,
+                title=HOSTILE,
+                summary=HOSTILE,
+                note=HOSTILE,
+                kind=HOSTILE,
+                path=HOSTILE,
+            ),
+            rows=tuple(
+                msgspec.structs.replace(
+                    row,
+                    server=renamed(row.server),
+                    reason=HOSTILE,
+                    cell=row.cell + HOSTILE,
+                    concerns=tuple(
+                        msgspec.structs.replace(one, facts=HOSTILE) for one in row.concerns
+                    ),
+                    rounds=tuple(
+                        msgspec.structs.replace(one, detail=HOSTILE, reason=HOSTILE)
+                        for one in row.rounds
+                    ),
+                )
+                for row in ranking.rows
+            ),
+        )
+        for ranking in summary.rankings
+    )
+    return Report(
+        msgspec.structs.replace(summary, rankings=rankings, reference=server),
+        msgspec.structs.replace(run, plan=plan, machine=machine, command=HOSTILE, argv={}),
+        lambda path: HOSTILE,
+    )
+
+
+def test_text_from_outside_stays_text(browser: Browser, folder: Path) -> None:
+    page = write(folder / "hostile.html", html.render(hostile(report())))
+    with visit(browser, page) as seen:
+        seen.page.get_by_role("button", name="Open all").click()
+        seen.page.wait_for_timeout(300)
+        assert seen.page.evaluate("window.pwned") is None
+        assert seen.page.locator("img").count() == 0
+        assert seen.page.locator("script").count() == 3
+        assert seen.page.locator("main").inner_text().count("</script>") > 20
+        assert seen.complaints == []
+        assert seen.requests == []
+
+
+def test_data_cannot_end_its_element() -> None:
+    block = html.data_block({"name": HOSTILE, "comment": "<!-- <script>"})
+    assert not set(block) & set("<>&\u2028\u2029")
+    assert json.loads(block) == {"name": HOSTILE, "comment": "<!-- <script>"}
+
+
+def test_names_that_look_alike_as_anchors_are_told_apart() -> None:
+    found = anchors("server", ["a b", "a-b", "a/b", "é", "", "a b"])
+    assert len(set(found.values())) == len(found) == 5
+    assert found["a b"] == "server-a-b"
