@@ -57,6 +57,9 @@ lock: ## Resolve the dependencies again (needs uv); names no registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --no-header --upgrade --group app --group servers --group clients --group dev pyproject.toml \
 	    --output-file requirements.lock
+	for group in clients niquests; do uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --no-header --upgrade --constraint requirements.lock \
+	    --group $$group --output-file loadtest/clients/$$group.lock || exit; done
 
 clean: ## Remove .venv and caches; results stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build

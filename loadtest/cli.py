@@ -10,6 +10,7 @@ import sys
 
 import click
 
+from loadtest.clients_command import clients_command
 from loadtest.compare_command import compare_command
 from loadtest.console import say
 from loadtest.doctor_command import doctor_command
@@ -30,6 +31,7 @@ COMMANDS = (
     report_command,
     compare_command,
     import_command,
+    clients_command,
     serve_command,
     services_command,
 )

@@ -32,7 +32,7 @@ def describe(versions: Mapping[str, str | None]) -> Machine:
     )
 
 
-def raise_file_limit(connections: int) -> str | None:
+def raise_file_limit(connections: int, option: str = "--connections") -> str | None:
     """Raise the soft limit of open files to what a load needs; return a line where it can't be.
 
     The servers and the generator inherit it.
@@ -44,7 +44,7 @@ def raise_file_limit(connections: int) -> str | None:
     if hard != resource.RLIM_INFINITY and hard < needed:
         return (
             f"{connections} connections need {needed} open files and the limit is {hard};"
-            f" raise it (`ulimit -Hn {needed}` as root) or ask for fewer with --connections"
+            f" raise it (`ulimit -Hn {needed}` as root) or ask for fewer with {option}"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     return None

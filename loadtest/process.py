@@ -1,7 +1,7 @@
 """The one place that spawns processes: argument lists, a clean environment, a sure end.
 
 Every process runs under a warden (see `warden.py`), which stops it in steps when told to, and also
-when the engine is killed.
+when the engine is killed; but for the short ones of `timed`, whose own start is measured.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,3 +232,76 @@ def tail(path: Path, lines: int = 20) -> str:
     except OSError:
         return ""
     return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A command that has ended, as the system saw it.
+
+    Without its peak memory: on Linux that is at least the engine's own, since the system counts
+    what the process was before it became the command.
+    """
+
+    began_at_s: float
+    """On the monotonic clock, just before it was spawned; `ended_at_s` once its end was known."""
+    ended_at_s: float
+    status: int
+    """128 + n after signal n, as of shells."""
+    user_s: float
+    system_s: float
+    """With those of its own children that it waited for."""
+    output: str
+    errors: str
+    overdue: bool
+    """It was killed because its time was over."""
+
+
+def timed(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> Timed:
+    """Run a short command bare, without a warden, and time it from outside.
+
+    For commands whose own start is what is measured: a warden's interpreter would take longer than
+    many of them. Where the engine is killed the command goes on, so it must be one that ends by
+    itself. Raises CommandError where it cannot be spawned.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        began_at_s = time.monotonic()
+        try:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                env=environment(env),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CommandError(f"{argv[0]} cannot be run: {error.strerror}", "") from None
+        overdue = threading.Event()
+
+        def end() -> None:
+            overdue.set()
+            child.kill()
+
+        limit = threading.Timer(timeout_s, end)
+        limit.start()
+        try:
+            _, state, used = os.wait4(child.pid, 0)
+            ended_at_s = time.monotonic()
+            child.returncode = os.waitstatus_to_exitcode(state)  # it has been waited for
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        finally:
+            limit.cancel()
+        status = child.returncode
+        return Timed(
+            began_at_s=began_at_s,
+            ended_at_s=ended_at_s,
+            status=status if status >= 0 else 128 - status,
+            user_s=used.ru_utime,
+            system_s=used.ru_stime,
+            output=_text(out),
+            errors=_text(errors),
+            overdue=overdue.is_set(),
+        )

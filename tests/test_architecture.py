@@ -16,12 +16,14 @@ MODULES = {
     if path != ENGINE / "__init__.py"
 }
 
+CLIENTS = {name for name in MODULES if name.startswith("clients.")}
+
 LAYERS = (
     # The data model.
     {"model.planned"},
     {"model.measured"},
     {"model"},
-    {"errors", "clientbench", "clientbench.model"},
+    {"errors", "clientbench", "clientbench.model", "clients"},
     # Pure parts, and edges: what touches the system or a file.
     {"histogram", "process", "results", "sampler", "toml", "verify", "warden", "wrk_text"},
     {"clientbench.store", "curve", "environment", "statistics", "wrk_report"},
@@ -56,14 +58,22 @@ LAYERS = (
         "report.markdown",
         "report.terminal",
     },
+    # HTTP clients: what is asked for, who answers, and the only loop over it. Their files and the
+    # worker run in a child interpreter and import nothing of ours, see below.
+    {"clientbench.worker"} | CLIENTS,
+    {"clientbench.tasks", "clientbench.threads"},
+    {"clientbench.catalogue", "clientbench.upstream"},
+    {"clientbench.interpreters", "clientbench.job", "clientbench.ceiling"},
+    {"clientbench.driver", "clientbench.preset", "clientbench.target"},
+    {"clientbench.choice", "clientbench.run"},
     # The only loop, and its stand-in for a machine.
     {"runner", "fakes"},
     # The command line.
     {"judged"},
     {"compare"},
     {"compare_markdown", "console", "importer", "prepare", "progress", "options"},
-    {"session", "report_command"},
-    {"compare_command", "doctor_command", "import_command", "list_command"},
+    {"session", "report_command", "clients_progress", "clients_serve"},
+    {"clients_command", "compare_command", "doctor_command", "import_command", "list_command"},
     {"plan_command", "run_command", "serve_command"},
     {"cli"},
     {"__main__"},

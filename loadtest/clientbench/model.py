@@ -84,7 +84,7 @@ class Row(Record, frozen=True, kw_only=True):
     batch: int
     """Calls in flight at most: threads of the pool or tasks inside a call; 1 if sequential."""
     chunk: int | None
-    """Calls that are started together and waited for; None: all of them at once."""
+    """Calls that are started together and waited for; None: all at once, `batch` in flight."""
     answer: Answer
     python: str | None = None
     """The key of its interpreter in `Run.interpreters`; None where nothing could be found."""
@@ -154,6 +154,7 @@ class Cold(Record, frozen=True, kw_only=True):
     system_s: float
     """Both as the system counted them for the ended process and its own children."""
     peak_rss_bytes: int
+    """As the process saw it just before its end."""
 
 
 class Warm(Record, frozen=True, kw_only=True):
@@ -223,8 +224,8 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
     connections: int
     """As many as the rows' batch."""
     requests_s: float
-    tool: Literal["wrk", "sockets", "arithmetic"]
-    """`arithmetic`: batch / delay, where the upstream's own delay is what limits."""
+    tool: Literal["wrk", "sockets"]
+    """`sockets`: a loop over one bare HTTP/2 connection, which wrk does not speak."""
 
 
 class Interpreter(Record, frozen=True, kw_only=True):
