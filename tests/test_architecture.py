@@ -66,6 +66,25 @@ LAYERS = (
     {"clientbench.interpreters", "clientbench.job", "clientbench.ceiling"},
     {"clientbench.driver", "clientbench.preset", "clientbench.target"},
     {"clientbench.choice", "clientbench.run"},
+    # The clients' own judging and reporting, with the servers' statistics, tables and formats.
+    {"clientbench.figures"},
+    {"clientbench.doubts", "clientbench.standing"},
+    {"clientbench.contrast", "clientbench.judge"},
+    {"clientbench.summary"},
+    {"clientbench.phrases"},
+    {"clientbench.costs", "clientbench.pairs"},
+    {"clientbench.advice"},
+    {"clientbench.report.table"},
+    {"clientbench.report.distrust"},
+    {
+        "clientbench.report.csv",
+        "clientbench.report.hyperfine",
+        "clientbench.report.json",
+        "clientbench.report.markdown",
+        "clientbench.report.rst",
+        "clientbench.report.terminal",
+    },
+    {"clientbench.report"},
     # The only loop, and its stand-in for a machine.
     {"runner", "fakes"},
     # The command line.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.concerns.answers import CONTRACT, ERRORS, LOST_ROUNDS, NO_SAMPLES, WORK_NOT_DONE
-from loadtest.concerns.evidence import RANK, Concern, Evidence, Judgement, Raised, Verdict
+from loadtest.concerns.evidence import Concern, Evidence, Judgement, Raised, Verdict, weigh
 from loadtest.concerns.limits import (
     CONNECTION_LIMITED,
     FASTER_THAN_POSSIBLE,
@@ -35,16 +35,4 @@ CONCERNS = (
 
 def judge(evidence: Evidence) -> Judgement:
     """Look for every concern in the facts of one cell."""
-    found = [(concern.name, concern.find(evidence)) for concern in CONCERNS]
-    raised = [
-        Raised(concern=name, severity=one.verdict, facts=one.facts)
-        for name, one in found
-        if one.verdict in ("suspect", "invalid")
-    ]
-    raised.sort(key=lambda one: -RANK[one.severity])
-    verdict: Verdict = raised[0].severity if raised else "valid"
-    return Judgement(
-        verdict=verdict,
-        concerns=tuple(raised),
-        unchecked=tuple(name for name, one in found if one.verdict is None),
-    )
+    return weigh(CONCERNS, evidence)

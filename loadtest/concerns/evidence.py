@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from loadtest.figures import Figures
 from loadtest.model import Ceiling, Cell, Histogram, Loaded, Outcome, Plan, Record, Server
+
+Facts = TypeVar("Facts")
+"""What a concern is looked for in: here the `Evidence` of a cell, elsewhere that of a client."""
 
 Severity = Literal["suspect", "invalid"]
 Verdict = Literal["valid", "suspect", "invalid"]
@@ -106,14 +109,14 @@ UNCHECKED = Found(None)
 
 
 @dataclass(frozen=True)
-class Concern:
+class Concern(Generic[Facts]):
     """One doubt about a number: how it is found, what it means and what to do next."""
 
     name: str
     means: str
     advice: str
     """Names the next command or setting."""
-    find: Callable[[Evidence], Found]
+    find: Callable[[Facts], Found]
 
 
 class Raised(Record, frozen=True, kw_only=True):
@@ -133,6 +136,22 @@ class Judgement(Record, frozen=True, kw_only=True):
     """The worst first."""
     unchecked: tuple[str, ...]
     """Concerns that nobody could look for, as what they need was not recorded."""
+
+
+def weigh(concerns: Sequence[Concern[Facts]], facts: Facts) -> Judgement:
+    """Look for every one of the concerns, and let the worst that is found be the verdict."""
+    found = [(concern.name, concern.find(facts)) for concern in concerns]
+    raised = [
+        Raised(concern=name, severity=one.verdict, facts=one.facts)
+        for name, one in found
+        if one.verdict in ("suspect", "invalid")
+    ]
+    raised.sort(key=lambda one: -RANK[one.severity])
+    return Judgement(
+        verdict=raised[0].severity if raised else "valid",
+        concerns=tuple(raised),
+        unchecked=tuple(name for name, one in found if one.verdict is None),
+    )
 
 
 def rate(value: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from loadtest.report.table import Report
 
-__all__ = ["Report", "formats", "write_all"]
+__all__ = ["Report", "formats", "write", "write_all"]
 
 
 def formats() -> dict[str, Callable[[Report], dict[str, str]]]:
@@ -31,13 +31,14 @@ def formats() -> dict[str, Callable[[Report], dict[str, str]]]:
 def write_all(report: Report, folder: Path) -> list[Path]:
     """Write every format into `folder`, each file whole or not at all, and return the files."""
     return [
-        _write(folder / name, text)
+        write(folder / name, text)
         for files in formats().values()
         for name, text in files(report).items()
     ]
 
 
-def _write(path: Path, text: str) -> Path:
+def write(path: Path, text: str) -> Path:
+    """Write a file whole or not at all, and return it."""
     # In the same folder, so that the rename cannot cross a file system; a half-written file never
     # has the name a reader would open.
     part = path.with_name(f".{path.name}.part")

@@ -21,7 +21,7 @@ def show(report: Report, console: Console) -> None:
     def say(text: str, indent: int = 0) -> None:
         console.print(Text(paragraph(text, console.width, indent)))
 
-    console.print(_decorated(leaders(summary)), "")
+    console.print(decorated(leaders(summary)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
     of = "of one round" if summary.rounds == 1 else f"the median of {summary.rounds} rounds"
     say(f"Ranked by 2xx answers a second, {of}.")
@@ -59,16 +59,17 @@ def _end(detail: str | None) -> list[str]:
     return [line for line in lines if line][-LOG_LINES:]
 
 
-def _decorated(table: Table[Item]) -> RichTable:
-    decorated = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+def decorated(table: Table[Item]) -> RichTable:
+    """Return a table as a terminal shows it, without lines between its columns."""
+    made = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for column in table.columns:
         number = column.style == "number"
-        decorated.add_column(
+        made.add_column(
             Text(column.title),
             justify="right" if number else "left",
             no_wrap=number,
             overflow="fold",
         )
     for row in table.texts():
-        decorated.add_row(*map(Text, row))
-    return decorated
+        made.add_row(*map(Text, row))
+    return made

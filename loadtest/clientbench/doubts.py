@@ -1,0 +1,233 @@
+"""What is looked for in the stored outcomes of a row, each check in the facts it needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from loadtest.clientbench.figures import spread, time_s
+from loadtest.clientbench.model import Ceiling, Measure, Outcome, Row
+from loadtest.concerns.evidence import (
+    CLOCK_S,
+    NOTHING,
+    UNCHECKED,
+    Found,
+    percent,
+    rate,
+)
+from loadtest.concerns.surroundings import NOISE, SPREAD, chance
+
+ERRORS_INVALID = 0.05
+"""Of the calls: what breaks off early leaves time to the others."""
+AT_CEILING = 0.80
+"""Of what the upstream gives a fast client; from there on it sets the pace."""
+TOO_FAST = 0.01
+"""Above what the delay allows."""
+SPARE_CONNECTIONS = 2
+"""Beyond those in flight: one that the server closed meanwhile, one that was opened early."""
+SPARE_SHARE = 0.10
+"""Of those in flight, likewise."""
+NOT_EACH = 0.01
+"""Of the calls may have used a connection that was there, where each is to have its own."""
+OTHERWISE = 0.50
+"""Of the calls: from there on a row does the contrary of what it says."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The stored facts of one row by one measure, the last outcome of each round."""
+
+    row: Row
+    measure: Measure
+    measured: tuple[Outcome, ...]
+    """Rounds that gave a number."""
+    failed: tuple[Outcome, ...]
+    """Rounds that were tried and gave none."""
+    ceiling: Ceiling | None = None
+    """Of the upstream, at this answer and with as many calls in flight."""
+    processors: int | None = None
+    """Of the machine."""
+
+    @property
+    def tried(self) -> tuple[Outcome, ...]:
+        """All rounds in which calls were made or should have been."""
+        return (*self.measured, *self.failed)
+
+
+def requests_s(outcome: Outcome) -> float | None:
+    """Return right answers a second of the work alone, of a cold process too; None if unknown."""
+    if outcome.status != "measured":
+        return None
+    seconds = outcome.warm.seconds if outcome.warm else outcome.phases.work_s
+    return outcome.answers / seconds if seconds else None
+
+
+def errors(row: Evidence) -> Found:
+    """Look for calls that got no right answer."""
+    calls = sum(outcome.calls for outcome in row.tried)
+    if not calls:
+        return UNCHECKED
+    kinds: Counter[str] = Counter()
+    for outcome in row.tried:
+        kinds.update(outcome.errors)
+    # What was called and is neither a right answer nor a named error went wrong as well.
+    wrong = max(calls - sum(outcome.answers for outcome in row.tried), kinds.total())
+    if not wrong:
+        return NOTHING
+    if unnamed := wrong - kinds.total():
+        kinds["without a right answer"] += unnamed
+    named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
+    return Found(
+        "invalid" if wrong / calls > ERRORS_INVALID else "suspect",
+        f"{percent(wrong / calls)} of {calls:,} calls went wrong: {named}",
+    )
+
+
+def answers_missing(row: Evidence) -> Found:
+    """Look for answers that the client claims and the server never gave."""
+    counted = [(outcome, outcome.seen) for outcome in row.tried if outcome.seen]
+    if not counted:
+        return UNCHECKED
+    for outcome, seen in counted:
+        said = outcome.answers + outcome.warmup_calls
+        if seen.requests < said:
+            return Found(
+                "invalid",
+                f"the client says {said:,} answers, the server saw {seen.requests:,} requests"
+                f" (round {outcome.round + 1})",
+            )
+    return NOTHING
+
+
+def not_reused(row: Evidence) -> Found:
+    """Compare the connections that the server saw with what the row says about reuse."""
+    counted = [(outcome, outcome.seen) for outcome in row.tried if outcome.seen and outcome.calls]
+    if not counted:
+        return UNCHECKED
+    kept = row.row.reuse == "kept" and row.row.answer.keep_alive
+    found = [
+        _too_many(row.row.batch, seen.connections, outcome.calls + outcome.warmup_calls)
+        if kept
+        else _too_few(seen.connections, outcome.calls + outcome.warmup_calls)
+        for outcome, seen in counted
+    ]
+    return max(found, key=lambda one: ("valid", "suspect", "invalid").index(one.verdict or "valid"))
+
+
+def _too_many(batch: int, connections: int, calls: int) -> Found:
+    allowed = batch + max(SPARE_CONNECTIONS, round(batch * SPARE_SHARE))
+    if connections <= allowed:
+        return NOTHING
+    return Found(
+        "invalid" if connections > OTHERWISE * calls else "suspect",
+        f"{connections:,} connections for {calls:,} calls, where {batch:,} at a time and kept need"
+        f" no more than {batch:,}",
+    )
+
+
+def _too_few(connections: int, calls: int) -> Found:
+    if connections >= calls * (1 - NOT_EACH):
+        return NOTHING
+    return Found(
+        "invalid" if connections < OTHERWISE * calls else "suspect",
+        f"{connections:,} connections for {calls:,} calls, each of which is to open its own",
+    )
+
+
+def other_protocol(row: Evidence) -> Found:
+    """Compare the version of HTTP that was spoken with the one declared."""
+    spoken = {outcome.http for outcome in row.measured if outcome.http}
+    if not spoken:
+        return UNCHECKED
+    if others := sorted(spoken - {row.row.answer.http}):
+        return Found(
+            "invalid", f"HTTP/{', '.join(others)} was spoken, HTTP/{row.row.answer.http} declared"
+        )
+    return NOTHING
+
+
+def faster_than_possible(row: Evidence) -> Found:
+    """Look for a rate above what the server's delay allows."""
+    delay_s = row.row.answer.delay_s
+    if not delay_s:
+        return NOTHING
+    rates = [found for outcome in row.measured if (found := requests_s(outcome))]
+    if not rates:
+        return UNCHECKED
+    most = row.row.batch / max(delay_s - CLOCK_S, delay_s * (1 - TOO_FAST), 1e-9)
+    if max(rates) > most * (1 + TOO_FAST):
+        return Found(
+            "invalid",
+            f"{rate(max(rates))} answers/s, where {row.row.batch:,} at a time and {delay_s:g} s"
+            f" each allow {rate(row.row.batch / delay_s)}",
+        )
+    return NOTHING
+
+
+def upstream_limited(row: Evidence) -> Found:
+    """Compare the rate with the upstream's ceiling."""
+    rates = [found for outcome in row.measured if (found := requests_s(outcome))]
+    if row.ceiling is None or not rates:
+        return UNCHECKED
+    ours, most = sorted(rates)[len(rates) // 2], row.ceiling.requests_s
+    if ours < AT_CEILING * most:
+        return NOTHING
+    why = (
+        f"that {row.ceiling.connections:,} calls in flight can have of answers that take"
+        f" {row.row.answer.delay_s:g} s"
+        if row.ceiling.tool == "arithmetic"
+        else f"that the upstream gives {row.ceiling.connections:,} fast connections"
+        f" ({row.ceiling.tool})"
+    )
+    return Found("suspect", f"{rate(ours)}/s is {percent(ours / most)} of the {rate(most)}/s {why}")
+
+
+def unstable(row: Evidence) -> Found:
+    """Compare the spread of the rounds with what few rounds show by chance, as for servers."""
+    times = [found for outcome in row.measured if (found := time_s(outcome))]
+    varied = spread(times)
+    if varied is None:
+        return UNCHECKED
+    if varied <= SPREAD * chance(len(times)):
+        return NOTHING
+    slowest = max(times) / min(times)
+    return Found(
+        "suspect",
+        f"the {len(times)} rounds vary by {percent(varied)} (standard deviation); the slowest took"
+        f" {slowest:.2f} times the fastest",
+    )
+
+
+def noisy_host(row: Evidence) -> Found:
+    """Look for what others used of the machine."""
+    known = [
+        (outcome.other_cpu_s, window_s)
+        for outcome in row.measured
+        if outcome.other_cpu_s is not None and (window_s := _window_s(outcome))
+    ]
+    if not known or not row.processors:
+        return UNCHECKED
+    share = sum(cpu_s for cpu_s, _ in known) / (row.processors * sum(s for _, s in known))
+    if share <= NOISE:
+        return NOTHING
+    return Found("suspect", f"others used {percent(share)} of the machine meanwhile")
+
+
+def _window_s(outcome: Outcome) -> float:
+    if outcome.cold:
+        return outcome.cold.wall_s
+    one = outcome.phases
+    parts = (one.start_s, one.import_s, one.setup_s, one.warmup_s, one.work_s, one.end_s)
+    return sum(part or 0.0 for part in parts)
+
+
+def lost_rounds(row: Evidence) -> Found:
+    """Count the rounds that have no number."""
+    if not row.measured:
+        return UNCHECKED
+    if not row.failed:
+        return NOTHING
+    reason = row.failed[0].reason or "no usable result"
+    return Found(
+        "suspect", f"{len(row.failed)} of {len(row.tried)} rounds have no number: {reason}"
+    )

@@ -1,0 +1,150 @@
+"""What to distrust in a clients' run: concerns with their rows, what has no number, the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from loadtest.clientbench.model import Measure
+from loadtest.clientbench.report.table import MEASURES, seconds
+from loadtest.clientbench.standing import Ranking, Standing
+from loadtest.clientbench.summary import Counts, Summary
+from loadtest.concerns.evidence import Raised
+from loadtest.report.format import plural, share
+from loadtest.report.table import Column, Table, name, prose
+from loadtest.summary import Explained
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row in which a concern was raised."""
+
+    ranking: Ranking
+    row: Standing
+    raised: Raised
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A concern that was raised, and where; the invalid first."""
+
+    explained: Explained
+    cases: tuple[Case, ...]
+
+    @property
+    def counted(self) -> str:
+        """How many rows it made what, as in `1 invalid, 2 suspect`."""
+        severities = [case.raised.severity for case in self.cases]
+        counts = [(severities.count(severity), severity) for severity in ("invalid", "suspect")]
+        return ", ".join(f"{count} {severity}" for count, severity in counts if count)
+
+
+def doubts(summary: Summary) -> list[Doubt]:
+    """Return the concerns that were raised, those that made most rows invalid first."""
+    cases = [
+        Case(ranking, row, raised)
+        for ranking in summary.rankings
+        for row in ranking.rows
+        for raised in row.concerns
+    ]
+    found = [
+        Doubt(
+            explained,
+            tuple(
+                sorted(
+                    (case for case in cases if case.raised.concern == explained.concern),
+                    key=lambda case: case.raised.severity != "invalid",
+                )
+            ),
+        )
+        for explained in summary.concerns
+    ]
+    return sorted(
+        (doubt for doubt in found if doubt.cases),
+        key=lambda doubt: -sum(case.raised.severity == "invalid" for case in doubt.cases),
+    )
+
+
+def where(cases: Iterable[Case]) -> Table[Case]:
+    """Return the rows that a concern is about, with the facts."""
+    columns: tuple[Column[Case], ...] = (
+        name("row", "row", lambda case: case.row.row.label),
+        prose("table", "table", lambda case: f"{case.ranking.group.title}, {case.ranking.measure}"),
+        prose("severity", "verdict", lambda case: case.raised.severity),
+        prose("facts", "facts", lambda case: case.raised.facts),
+    )
+    return Table(columns, tuple(cases))
+
+
+def losses(summary: Summary) -> Table[tuple[Ranking, Standing]]:
+    """Return what has no number, or not in every round, and why."""
+    items = [
+        (ranking, row)
+        for ranking in summary.rankings
+        for row in ranking.rows
+        if row.status != "measured" or row.rounds_failed
+    ]
+
+    def what(item: tuple[Ranking, Standing]) -> str:
+        row = item[1]
+        if row.status != "measured":
+            return row.status
+        tried = row.rounds_failed + row.rounds_measured
+        return f"failed in {row.rounds_failed} of {tried} rounds"
+
+    columns: tuple[Column[tuple[Ranking, Standing]], ...] = (
+        name("row", "row", lambda item: item[1].row.label),
+        prose("table", "table", lambda item: f"{item[0].group.title}, {item[0].measure}"),
+        prose("what", "what", what),
+        prose("stage", "at stage", lambda item: item[1].stage),
+        prose("reason", "reason", lambda item: item[1].reason),
+    )
+    return Table(columns, items)
+
+
+def outliers(ranking: Ranking) -> str | None:
+    """Return the times that stand apart, in a sentence; None where there are none."""
+    found = [
+        f"`{row.row.label}` took {seconds(one.seconds)} in round {one.round}"
+        for row in ranking.shown
+        if row.cold
+        for one in row.cold.outliers
+    ]
+    if not found:
+        return None
+    return (
+        f"Outliers, which are in the mean all the same: {'; '.join(found)}. Look for what else ran"
+        " then."
+    )
+
+
+def noise(summary: Summary) -> str:
+    """Return what a difference has to exceed to be called one."""
+    found = [floors for measure in MEASURES if (floors := _floors(summary, measure))]
+    if not found:
+        return "Small gaps can be noise: no row was measured twice here."
+    return (
+        "Rows that share a rank (`1=`) were not told apart. Noise alone lets two identical rows"
+        f" differ by up to {' and '.join(found)} here; no smaller difference counts as one."
+    )
+
+
+def _floors(summary: Summary, measure: Measure) -> str | None:
+    """Return the noise floors of a measure's tables, the lowest and the highest."""
+    floors = [
+        ranking.noise_floor
+        for ranking in summary.rankings
+        if ranking.measure == measure and ranking.noise_floor is not None
+    ]
+    if not floors:
+        return None
+    low, high = share(min(floors)), share(max(floors))
+    return f"{low if low == high else f'{low} to {high}'} ({measure})"
+
+
+def counted(counts: Counts) -> str:
+    """Return how many measurements have a number, and what the numbers are worth."""
+    return (
+        f"{plural(counts.measured, 'row')} measured, {counts.failed} failed, {counts.skipped}"
+        f" skipped; {counts.valid} valid, {counts.suspect} suspect, {counts.invalid} invalid"
+    )

@@ -1,0 +1,173 @@
+"""A run in words: what it says where it knows, and that it says so where it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from client_facts import ceiling, cold, group, plan, row, run, sample, warm
+
+from loadtest.clientbench import report
+from loadtest.clientbench.advice import Point
+from loadtest.clientbench.model import Answer, Ceiling, Outcome, Row
+from loadtest.clientbench.store import Stored
+
+STEADY = (1.0, 1.01, 0.99)
+NOISY = (1.0, 2.0, 0.6)
+
+
+def points(
+    rows: dict[Row, float],
+    jitter: tuple[float, ...] = STEADY,
+    ceilings: tuple[Ceiling, ...] = (),
+    more: tuple[Outcome, ...] = (),
+) -> dict[str, Point]:
+    measures = ("cold", "warm") if more else ("warm",)
+    of = plan(list(rows), [group(measures=measures)], rounds=len(jitter))
+    outcomes = [
+        # What all rows share in a round is no noise; each has its own where it is to be noisy.
+        warm(one, number, us * jitter[(number + at * (jitter is NOISY)) % len(jitter)])
+        for at, (one, us) in enumerate(rows.items())
+        for number in range(len(jitter))
+    ]
+    stored = Stored(
+        folder=Path("x"),
+        run=run(of),
+        outcomes=(*outcomes, *more),
+        ceilings=ceilings,
+        notes=(),
+    )
+    return {point.question: point for point in report.make(stored).advice}
+
+
+def said(found: dict[str, Point], question: str) -> str:
+    return " ".join(found[question].says)
+
+
+CLIENT = "Which client?"
+REUSE = "When does reuse matter?"
+DRIVING = "Threads or asyncio?"
+CPU = "What does it cost in processor time?"
+START = "What does it cost at the start?"
+
+
+def test_a_leader_is_named_with_what_follows() -> None:
+    made = points({row("a"): 100, row("b"): 150, row("c"): 400})
+    assert said(made, CLIENT).startswith(
+        "Ten calls in flight: `a` is fastest with 100 us a call; then `b`, 1.50 times ("
+    )
+    assert "; last `c`, 4.00 times (" in said(made, CLIENT)
+    assert made[CLIENT].told
+    assert set(made[CLIENT].rows) == {"a", "b", "c"}
+
+
+def test_a_tie_is_called_one() -> None:
+    same = points({row("a"): 100, row("b"): 100.5, row("c"): 400})
+    assert "`a` and `b` are fastest with 100 us a call, no difference that" in said(same, CLIENT)
+    made = points({row("a"): 100, row("b"): 100.5, row("c"): 4_000}, NOISY)
+    assert "`a` and `b` are fastest with 100 us a call, not told apart" in said(made, CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("jitter", "words"),
+    [
+        (NOISY, "this run cannot tell them apart"),
+        ((1.0,), "with one round nothing can be told from noise"),
+        ((1.0, 1.001, 0.999), "it makes no difference which"),
+    ],
+)
+def test_what_the_run_cannot_tell_it_does_not_say(jitter: tuple[float, ...], words: str) -> None:
+    made = points({row("a"): 100, row("b"): 100.2}, jitter)
+    assert words in said(made, CLIENT)
+    assert not made[CLIENT].told
+
+
+def test_a_pace_set_by_the_server_is_no_praise() -> None:
+    most = ceiling(11_000.0)
+    led = points({row("a"): 100, row("b"): 200}, ceilings=(most,))
+    assert "The server set the pace of the fastest" in said(led, CLIENT)
+    tied = points({row("a"): 100, row("b"): 100.1}, ceilings=(most,))
+    assert "the server sets the pace of all" in said(tied, CLIENT)
+
+
+def test_nothing_to_compare_is_said() -> None:
+    assert "only `a` has a number to show" in said(points({row("a"): 100}), CLIENT)
+    of = row("a")
+    stored = Stored(folder=Path("x"), run=run(plan([of])), outcomes=(), ceilings=(), notes=())
+    made = report.make(stored).advice
+    assert [point.told for point in made] == [False]
+    assert "no row has a number" in made[0].says[0]
+
+
+@pytest.mark.parametrize(
+    ("each_us", "jitter", "words"),
+    [
+        (500.0, STEADY, "It matters. A new client for each call takes, against a kept one: `a` 10"),
+        (100.2, (1.0, 1.001, 0.999), "A new client for each call makes no difference to `a`"),
+        (110.0, NOISY, "Whether it is slower with `a` 10 at a time, this run cannot tell"),
+        (50.0, STEADY, "A new client for each call is faster with `a`"),
+    ],
+)
+def test_reuse(each_us: float, jitter: tuple[float, ...], words: str) -> None:
+    kept, each = row("a"), row("a, each call", client="a", reuse="each-call")
+    made = points({kept: 100.0, each: each_us}, jitter)
+    assert words in said(made, REUSE)
+    assert made[REUSE].told == ("cannot tell" not in words)
+
+
+def test_reuse_names_its_price_and_what_was_asked() -> None:
+    late = Answer(delay_s=0.01, tls=True)
+    made = points(
+        {
+            row("a", answer=late, batch=1): 10_000,
+            row("b", client="a", answer=late, batch=1, reuse="each-call"): 15_000,
+        }
+    )
+    assert "`a` at 10.0 ms over TLS 1.50 times (" in said(made, REUSE)
+    assert "5.00 ms more a call" in said(made, REUSE)
+
+
+def test_threads_and_asyncio_are_told_with_their_clients() -> None:
+    threads, tasks = row("requests", mode="threads-reuse"), row("aiohttp", mode="async-for")
+    made = points({threads: 400, tasks: 100})
+    assert "`aiohttp` (asyncio) against `requests` (threads): 0.250 times (" in said(made, DRIVING)
+    assert "0.250 times the processor time" in said(made, DRIVING)
+    assert "part of this is the client's" in said(made, DRIVING)
+    alone = points({row("t", client="x", mode="threads-map"): 400, row("a", client="x"): 100})
+    assert "part of this is the client's" not in said(alone, DRIVING)
+
+
+def test_what_is_not_in_the_run_is_not_asked() -> None:
+    made = points({row("a"): 100, row("b"): 200})
+    assert set(made) == {CLIENT, CPU}
+
+
+def test_processor_time_is_worked_out() -> None:
+    made = points({row("a"): 100, row("b"): 400})
+    assert "`a` 70.0 us, `b` 280 us" in said(made, CPU)
+    assert "0.7 % of a processor for `a` and 2.8 % for `b`" in said(made, CPU)
+
+
+def test_a_longer_import_is_paid_back_by_so_many_calls() -> None:
+    quick, fast = row("quick"), row("fast")
+    started = [
+        cold(one, number, 0.5, phases=cold(one).phases.__class__(
+            start_s=0.02, import_s=import_s, setup_s=0.0, warmup_s=0.0, work_s=0.3, end_s=0.0
+        ))
+        for one, import_s in ((quick, 0.05), (fast, 0.15))
+        for number in range(3)
+    ]  # fmt: skip
+    made = points({quick: 300, fast: 100}, more=tuple(started))
+    assert "The interpreter needs 20.0 ms, then the import: `quick` 50.0 ms" in said(made, START)
+    assert "fewer than about 500 calls is done sooner with `quick`" in said(made, START)
+
+
+def test_every_point_rests_on_rows_of_the_run() -> None:
+    stored = sample()
+    known = {one.id for one in stored.run.plan.rows}
+    made = report.make(stored).advice
+    assert len(made) == 5
+    for point in made:
+        assert point.says
+        assert set(point.rows) <= known
+        assert point.rows

@@ -1,0 +1,183 @@
+"""Each doubt about a client's number: found in the facts of that fault, and in no others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from client_facts import ceiling, cold, failed, row, warm
+
+from loadtest.clientbench.doubts import Evidence
+from loadtest.clientbench.judge import CONCERNS, judge
+from loadtest.clientbench.model import Answer, Outcome, Row, Seen
+
+SLOW = Answer(delay_s=0.01)
+
+
+def evidence(of: Row, measured: list[Outcome], **changes: Any) -> Evidence:
+    fields: dict[str, Any] = {
+        "row": of,
+        "measure": measured[0].measure if measured else "warm",
+        "measured": tuple(measured),
+        "failed": (),
+        "ceiling": ceiling(answer=of.answer, connections=of.batch),
+        "processors": 2,
+    }
+    return Evidence(**fields | changes)
+
+
+def found(facts: Evidence) -> dict[str, str]:
+    return {one.concern: one.severity for one in judge(facts).concerns}
+
+
+def warms(of: Row, times: int = 3, **changes: Any) -> list[Outcome]:
+    return [warm(of, number, **changes) for number in range(times)]
+
+
+HEALTHY = [
+    row(),
+    row("one by one", mode="sequential", batch=1, chunk=None),
+    row("new each time", reuse="each-call"),
+    row("kept, but closed by the server", answer=Answer(keep_alive=False), reuse="each-call"),
+    row("late", answer=SLOW),
+    row("threads", mode="threads-reuse"),
+]
+
+
+@pytest.mark.parametrize("of", HEALTHY, ids=lambda one: one.label)
+@pytest.mark.parametrize("measure", ["cold", "warm"])
+def test_a_healthy_row_raises_nothing(of: Row, measure: str) -> None:
+    make = warm if measure == "warm" else cold
+    slow = {"call_us": 2_000.0} if measure == "warm" else {"seconds": 2.5}
+    changes: dict[str, Any] = slow if of.answer.delay_s else {}
+    judged = judge(evidence(of, [make(of, number, **changes) for number in range(3)]))
+    assert judged.concerns == ()
+    assert judged.verdict == "valid"
+    assert judged.unchecked == ()
+
+
+def test_what_was_not_recorded_is_no_clean_bill() -> None:
+    of = row()
+    blind = warms(of, seen=None, http=None, other_cpu_s=None)
+    assert set(judge(evidence(of, blind, ceiling=None)).unchecked) == {
+        "answers-missing",
+        "not-reused",
+        "other-protocol",
+        "upstream-limited",
+        "noisy-host",
+    }
+    assert judge(evidence(of, warms(of, 1))).unchecked == ("unstable",)
+
+
+def faults() -> dict[str, tuple[Evidence, dict[str, str]]]:
+    kept, each, slow = row(), row(reuse="each-call"), row(answer=SLOW)
+    few = {"errors": {"ReadTimeout": 3}, "answers": 997}
+    many = {"errors": {"status 500": 60}, "answers": 940}
+    return {
+        "a few calls went wrong": (
+            evidence(kept, warms(kept), failed=(failed(kept, 3, **few),)),
+            {"errors": "suspect", "lost-rounds": "suspect"},
+        ),
+        "more than one in twenty": (
+            evidence(kept, [], failed=(failed(kept, 0, **many),)),
+            {"errors": "invalid"},
+        ),
+        "a client that ignores errors": (
+            # It returns at once, says all is well, and nothing was verified.
+            evidence(kept, warms(kept, answers=900)),
+            {"errors": "invalid"},
+        ),
+        "a client that answers from a cache": (
+            evidence(kept, warms(kept, seen=Seen(connections=1, requests=101))),
+            {"answers-missing": "invalid"},
+        ),
+        "a new connection each, where reuse is claimed": (
+            evidence(kept, warms(kept, seen=Seen(connections=1_100, requests=1_100))),
+            {"not-reused": "invalid"},
+        ),
+        "a pool smaller than the batch": (
+            evidence(kept, warms(kept, seen=Seen(connections=200, requests=1_100))),
+            {"not-reused": "suspect"},
+        ),
+        "one connection, where each call is to open its own": (
+            evidence(each, warms(each, seen=Seen(connections=10, requests=1_100))),
+            {"not-reused": "invalid"},
+        ),
+        "HTTP/1.1, where HTTP/2 is declared": (
+            evidence(
+                row(answer=Answer(tls=True, http="2")),
+                warms(row(answer=Answer(tls=True, http="2"))),
+            ),
+            {"other-protocol": "invalid"},
+        ),
+        "answers that were not waited for": (
+            evidence(slow, warms(slow, call_us=500.0)),
+            {"faster-than-possible": "invalid"},
+        ),
+        "as fast as the server": (
+            evidence(kept, warms(kept, call_us=1e6 / 26_000)),
+            {"upstream-limited": "suspect"},
+        ),
+        "as fast as the delay allows": (
+            evidence(
+                slow,
+                warms(slow, call_us=1_010.0),
+                ceiling=ceiling(1_000.0, answer=SLOW, tool="arithmetic"),
+            ),
+            {"upstream-limited": "suspect"},
+        ),
+        "a process whose work is as fast as the server": (
+            evidence(kept, [cold(kept, n, 0.2 + 1_000 / 28_000) for n in range(3)]),
+            {"upstream-limited": "suspect"},
+        ),
+        "rounds that disagree": (
+            evidence(kept, [warm(kept, n, us) for n, us in enumerate((100, 150, 220))]),
+            {"unstable": "suspect"},
+        ),
+        "others on the machine": (
+            evidence(kept, warms(kept, other_cpu_s=0.2)),
+            {"noisy-host": "suspect"},
+        ),
+        "a round that was lost": (
+            evidence(
+                kept,
+                warms(kept),
+                failed=(failed(kept, 3, stage="start", reason="it ended", calls=0, errors={}),),
+            ),
+            {"lost-rounds": "suspect"},
+        ),
+    }
+
+
+@pytest.mark.parametrize("fault", faults())
+def test_a_fault_is_caught_for_what_it_is_and_for_nothing_else(fault: str) -> None:
+    facts, expected = faults()[fault]
+    assert found(facts) == expected
+
+
+def test_every_concern_is_tried() -> None:
+    tried = {name for _, expected in faults().values() for name in expected}
+    assert tried == {one.name for one in CONCERNS}
+
+
+@pytest.mark.parametrize(("connections", "severity"), [(10, None), (12, None), (13, "suspect")])
+def test_a_connection_may_have_to_be_opened_anew(connections: int, severity: str | None) -> None:
+    of = row()
+    seen = Seen(connections=connections, requests=1_100)
+    assert found(evidence(of, warms(of, seen=seen))).get("not-reused") == severity
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"), [(0.79, None), (0.80, "suspect"), (0.81, "suspect"), (1.2, "suspect")]
+)
+def test_the_ceiling_is_near_from_80_percent_on(share: float, severity: str | None) -> None:
+    of = row()
+    rows = warms(of, call_us=1e6 / (30_000 * (share + 1e-9)))
+    assert found(evidence(of, rows)).get("upstream-limited") == severity
+
+
+@pytest.mark.parametrize(("wrong", "severity"), [(1, "suspect"), (50, "suspect"), (51, "invalid")])
+def test_any_error_counts(wrong: int, severity: str) -> None:
+    of = row()
+    lost = failed(of, 0, errors={"ReadTimeout": wrong}, answers=of.requests - wrong)
+    assert found(evidence(of, [], failed=(lost,)))["errors"] == severity

@@ -1,0 +1,191 @@
+"""Ranks, ratios and pairs of clients: from the same statistics as the servers' tables."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from client_facts import ROUNDS, failed, group, plan, rounds, row, run, sample, warm
+
+from loadtest.clientbench.model import Answer, Outcome, Plan, Row
+from loadtest.clientbench.standing import Ranking
+from loadtest.clientbench.store import Stored
+from loadtest.clientbench.summary import Summary, summarise
+
+NOISE = 0.03
+
+
+def summed(of: Plan, outcomes: list[Outcome]) -> Summary:
+    stored = Stored(folder=Path("x"), run=run(of), outcomes=tuple(outcomes), ceilings=(), notes=())
+    return summarise(stored.run, stored.outcomes)
+
+
+def warmed(rows: dict[Row, list[float]], **changes: str | None) -> Summary:
+    """Return the summary of a run in which each row took so many microseconds in each round."""
+    many = max(map(len, rows.values()))
+    of = plan(list(rows), [group(measures=("warm",), **changes)], rounds=many)
+    return summed(
+        of, [warm(one, n, us) for one, times in rows.items() for n, us in enumerate(times)]
+    )
+
+
+def places(ranking: Ranking) -> dict[str, tuple[int | None, bool]]:
+    return {one.row.label: (one.rank, one.tied) for one in ranking.rows}
+
+
+def test_the_fastest_leads_and_others_are_compared_with_it() -> None:
+    made = warmed(
+        {
+            row("slow"): [300.0, 303.0, 297.0],
+            row("fast"): [100.0, 101.0, 99.0],
+            row("middle"): [200.0, 202.0, 198.0],
+        }
+    )
+    ranking = made.rankings[0]
+    assert places(ranking) == {"fast": (1, False), "middle": (2, False), "slow": (3, False)}
+    first, second, third = ranking.rows
+    assert first.versus is None
+    assert second.versus is not None
+    assert third.versus is not None
+    assert (second.versus.ratio, third.versus.ratio) == (pytest.approx(2), pytest.approx(3))
+    assert third.versus.finding == "higher"
+
+
+def test_noise_shared_by_a_round_does_not_hide_a_difference() -> None:
+    """Pairing: the rounds vary by half, and the two rows by 5 %, always the same way."""
+    base = [100.0, 150.0, 110.0, 140.0, 120.0]
+    made = warmed({row("a"): base, row("b"): [1.05 * us + n / 10 for n, us in enumerate(base)]})
+    assert places(made.rankings[0]) == {"a": (1, False), "b": (2, False)}
+
+
+def test_with_one_round_nobody_is_told_apart() -> None:
+    made = warmed({row("a"): [100.0], row("b"): [500.0]})
+    assert places(made.rankings[0]) == {"a": (1, True), "b": (1, True)}
+    versus = made.rankings[0].rows[1].versus
+    assert versus is not None
+    assert (versus.low, versus.finding) == (None, "inconclusive")
+
+
+def test_a_difference_below_the_noise_of_the_run_is_none() -> None:
+    """The second arm of `a` is 6 % off, so that 4 % between `a` and `b` says nothing."""
+    arms = {
+        row("a"): [100.0, 100.1, 99.9],
+        row("a again", again="a"): [106.0, 106.1, 105.9],
+        row("b"): [104.0, 104.1, 103.9],
+    }
+    made = warmed(arms)
+    floor = made.rankings[0].noise_floor
+    assert floor is not None
+    assert floor > 0.05
+    assert places(made.rankings[0]) == {"a": (1, True), "b": (1, True)}  # the arm is no row
+    quiet = warmed({one: times for one, times in arms.items() if one.again is None})
+    assert places(quiet.rankings[0]) == {"a": (1, False), "b": (2, False)}
+
+
+def test_identical_rows_are_hardly_ever_told_apart() -> None:
+    """Four clients that are one and the same, in 200 runs: any rank told is a false alarm."""
+    rng = np.random.default_rng(11)
+    rows = [row(name) for name in ("a", "b", "c", "d")]
+    twin = row("a again", again="a")
+    alarms = 0
+    for _ in range(200):
+        shared = rng.standard_normal(ROUNDS) * 0.05
+        logs = math.log(150) + shared + NOISE * rng.standard_normal((5, ROUNDS))
+        made = warmed(dict(zip([*rows, twin], np.exp(logs).tolist(), strict=True)))
+        alarms += any(one.rank != 1 for one in made.rankings[0].rows)
+    assert alarms <= 16  # 5 % of 200, and luck
+
+
+def test_a_fifth_more_time_is_found() -> None:
+    rng = np.random.default_rng(12)
+    found = 0
+    for _ in range(100):
+        logs = math.log(150) + NOISE * rng.standard_normal((2, ROUNDS))
+        logs[1] += math.log(1.2)
+        times = np.exp(logs).tolist()
+        made = warmed({row("a"): times[0], row("b"): times[1]})
+        found += places(made.rankings[0])["b"] == (2, False)
+    assert found >= 95
+
+
+def test_what_is_invalid_failed_or_skipped_has_no_rank_and_stands_last() -> None:
+    made = summarise(sample().run, sample().outcomes, sample().ceilings)
+    warm_table = next(r for r in made.rankings if r.measure == "warm")
+    last = warm_table.rows[-3:]
+    assert [one.row.client for one in last] == ["liar", "broken", "niquests"]
+    assert [one.verdict for one in last] == ["invalid", "invalid", None]
+    assert {one.rank for one in last} == {None}
+    assert last[0].versus is None
+    assert last[2].reason is not None
+    assert last[2].reason.startswith("niquests is not installed")
+
+
+def test_a_measurement_without_a_time_is_no_number() -> None:
+    of = row()
+    made = summed(plan([of], [group(measures=("warm",))], rounds=1), [warm(of, answers=0)])
+    only = made.rankings[0].rows[0]
+    assert (only.status, only.reason) == ("failed", "it left no usable time")
+
+
+def test_a_row_that_the_run_did_not_come_to_says_so() -> None:
+    one, other = row("a"), row("b")
+    made = summed(plan([one, other]), rounds(one, 0.5, 150))
+    missing = next(each for each in made.rankings[0].rows if each.row.id == "b")
+    assert (missing.status, missing.reason) == (
+        "skipped",
+        "the run ended before this was measured",
+    )
+
+
+# Pairs -------------------------------------------------------------------------------------------
+
+
+def pairs(made: Summary, question: str) -> list[tuple[str, str]]:
+    return [(one.base, one.new) for one in made.contrasts if one.question == question]
+
+
+def test_reuse_is_asked_of_rows_that_differ_in_nothing_else() -> None:
+    kept, each = row("kept"), row("each", client="kept", reuse="each-call")
+    other = row("other", client="kept", reuse="each-call", answer=Answer(delay_s=0.1))
+    made = warmed(
+        {kept: [100.0, 101.0, 99.0], each: [250.0, 252.0, 248.0], other: [900.0, 901.0, 899.0]}
+    )
+    assert pairs(made, "reuse") == [("kept", "each")]
+    found = made.contrasts[0]
+    assert found.versus.ratio == pytest.approx(2.5)
+    assert found.versus.finding == "higher"
+    assert found.cpu_ratio == pytest.approx(2.5)
+
+
+def test_the_best_of_threads_meets_the_best_of_asyncio() -> None:
+    made = warmed(
+        {
+            row("t1", mode="threads-recreate"): [400.0, 402.0, 398.0],
+            row("t2", mode="threads-map"): [300.0, 302.0, 298.0],
+            row("a1", mode="async-for"): [150.0, 151.0, 149.0],
+            row("a2", mode="async-map"): [160.0, 161.0, 159.0],
+            row("s", mode="sequential"): [100.0, 101.0, 99.0],
+        }
+    )
+    assert pairs(made, "driving") == [("t2", "a1")]
+    assert made.contrasts[0].versus.ratio == pytest.approx(0.5)
+
+
+def test_a_python_is_compared_with_the_first() -> None:
+    made = warmed(
+        {
+            row("a 3.11", client="a"): [100.0, 101.0, 99.0],
+            row("a 3.13", client="a", python="3.13"): [80.0, 81.0, 79.0],
+            row("a 3.14", client="a", python="3.14"): [70.0, 71.0, 69.0],
+        }
+    )
+    assert pairs(made, "python") == [("a-3.11", "a-3.13"), ("a-3.11", "a-3.14")]
+
+
+def test_a_pair_without_a_round_in_common_is_no_pair() -> None:
+    kept, each = row("kept"), row("each", client="kept", reuse="each-call")
+    outcomes = [warm(kept, 0), failed(kept, 1), failed(each, 0), warm(each, 1)]
+    made = summed(plan([kept, each], [group(measures=("warm",))], rounds=2), outcomes)
+    assert made.contrasts == ()
