@@ -104,16 +104,14 @@ def others() -> Check:
     """Look how busy the machine is with other things; takes half a second."""
     busy, processors = machine.busy(OTHERS_WATCHED_S)
     one_minute = machine.load_average()
-    found = f"{busy:.1f} of {processors} processors in use"
+    found = f"others use {busy:.1f} of {processors} processors"
     if one_minute is not None:
-        found += f", load average {one_minute:.1f}"
+        found += f" (load average {one_minute:.1f})"
     much = busy > OTHERS_SHARE * processors
     return Check(
         name="other load",
         found=found,
-        advice=f"{found} by others; end what runs beside, or cells come out as noisy-host"
-        if much
-        else None,
+        advice=f"{found}; end what runs beside, or cells come out as noisy-host" if much else None,
     )
 
 

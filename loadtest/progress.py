@@ -69,4 +69,6 @@ class Watcher:
                 f" at {outcome.stage}: {outcome.reason}",
                 markup=False,
                 highlight=False,
+                # In a file a line is a line.
+                soft_wrap=not self._console.is_terminal,
             )

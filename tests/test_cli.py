@@ -302,6 +302,11 @@ def test_the_end_of_a_log_is_shown(type_: Type, results_of: Callable[..., Path])
     assert "    OSError: [Errno 98] in use\n" in done.out
     assert "line 29" in done.out
     assert "line 9\n" not in done.out
+    # A master says much after its worker's traceback, which has the reason.
+    log = "Traceback:\n  File x\nModuleNotFoundError: No module named 'nowhere'\n"
+    log += "".join(f"line {number}\n" for number in range(30))
+    done = type_("report", results_of(msgspec.structs.replace(FAILED, detail=log)))
+    assert "    ModuleNotFoundError: No module named 'nowhere'\n    line 26\n" in done.out
 
 
 def test_a_run_without_a_number_is_no_success(type_: Type, results_of: Callable[..., Path]) -> None:

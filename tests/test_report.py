@@ -60,7 +60,7 @@ def test_terminal_fits_100_columns(report: Report) -> None:
 
 def test_terminal_has_room_for_the_longest_names(report: Report) -> None:
     long = {
-        "gthread": "hypercorn-asyncio",
+        "gthread": "hypercorn-asyncio-again",
         "gevent": "gunicorn-gthread",
         "daphne": "gunicorn-gevent",
     }
@@ -79,7 +79,19 @@ def test_terminal_has_room_for_the_longest_names(report: Report) -> None:
     assert isinstance(console.file, io.StringIO)
     assert len([line for line in console.file.getvalue().splitlines() if " of 3" in line]) == 4
     assert "template_query sync " in console.file.getvalue()
-    assert "hypercorn-asyncio " in console.file.getvalue()
+    assert "hypercorn-asyncio-again " in console.file.getvalue()
+    assert max(map(len, console.file.getvalue().splitlines())) <= 100
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 100])
+def test_no_word_is_broken_in_a_narrow_terminal(report: Report, width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    terminal.show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    for word in ("gateway_1s ", "blocking ", "42.7? of 64.0", "connection-limited: ", "answers/s"):
+        assert word in text
 
 
 def test_json_reads_back(report: Report) -> None:

@@ -365,7 +365,7 @@ def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to be called one."""
     text = "Small gaps can be noise: no server was measured twice here."
     floors = [one.noise_floor for one in summary.rankings if one.noise_floor is not None]
-    if summary.rounds == 1:
+    if summary.rounds == 1 and summary.counts.measured:
         text = (
             "One round cannot tell a difference from noise, so all servers with a number share"
             " rank 1 (`1=`): their order is what was measured once, and may turn round."

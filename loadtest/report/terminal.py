@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -12,6 +14,10 @@ from loadtest.report.format import paragraph, share
 from loadtest.report.table import SUSPECT, Item, Report, Table, counted, leaders, losses, noise
 
 LOG_LINES = 4
+EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Exit|Interrupt)\b")
+"""How a Python traceback ends; a server may have more to say after its worker's."""
+DISPENSABLE = ("p99_us", "ranked", "rank")
+"""Columns that the reports have too: rather none of them than names broken in two."""
 
 
 def show(report: Report, console: Console) -> None:
@@ -21,7 +27,7 @@ def show(report: Report, console: Console) -> None:
     def say(text: str, indent: int = 0) -> None:
         console.print(Text(paragraph(text, console.width, indent)))
 
-    console.print(decorated(leaders(summary)), "")
+    console.print(decorated(_fitting(leaders(summary), console.width)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
     of = "of one round" if summary.rounds == 1 else f"the median of {summary.rounds} rounds"
     say(f"Ranked by 2xx answers a second, {of}.")
@@ -54,9 +60,24 @@ def show(report: Report, console: Console) -> None:
 
 
 def _end(detail: str | None) -> list[str]:
-    """Return the last lines of a log, which tell the most."""
-    lines = [line.rstrip() for line in (detail or "").splitlines()]
-    return [line for line in lines if line][-LOG_LINES:]
+    """Return the last lines of a log, and before them the last exception's, if it is not there."""
+    lines = [line.rstrip() for line in (detail or "").splitlines() if line.strip()]
+    end = lines[-LOG_LINES:]
+    raised = [line for line in lines[:-LOG_LINES] if EXCEPTION.match(line)]
+    return end if any(map(EXCEPTION.match, end)) else raised[-1:] + end
+
+
+def _fitting(table: Table[Item], width: int) -> Table[Item]:
+    """Return the table without the columns that are dispensable, where it is too wide with them."""
+    texts = [[column.title for column in table.columns], *table.texts()]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    spare = width - sum(widths) - len(widths) + 1
+    columns = dict(zip(table.columns, widths, strict=True))
+    for key in DISPENSABLE:
+        for column in table.columns:
+            if spare < 0 and column.key == key:
+                spare += columns.pop(column) + 1
+    return Table(list(columns), table.items)
 
 
 def decorated(table: Table[Item]) -> RichTable:
