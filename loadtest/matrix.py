@@ -51,6 +51,8 @@ class LoadRule(Record, frozen=True, kw_only=True):
     warmup_s: Annotated[float, Meta(ge=0)] | None = None
     waves: Annotated[float, Meta(gt=0)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""
+    rounds: Annotated[int, Meta(ge=1)] | None = None
+    """Measured in no more than so many of the rounds; None: in all. Not with `--rounds`."""
 
 
 class Again(Record, frozen=True, kw_only=True):
@@ -174,6 +176,7 @@ def expand(
             server=server.name,
             endpoint=endpoint,
             load=fit(endpoint, matrix.loads, choice),
+            rounds=_most_rounds(endpoint, matrix.loads, choice),
             skip=missing.get(server.name)
             or server.unsupported.get(endpoint.style)
             or (endpoint.unsupported.get(server.interface) if server.interface else None),
@@ -294,6 +297,16 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     )
 
 
+def _most_rounds(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> int | None:
+    """Return in how many rounds an endpoint is measured at most; who names a number means it."""
+    if choice.rounds is not None:
+        return None
+    named = [
+        rule.rounds for rule in rules if rule.rounds and _named(rule.endpoints, [endpoint.name])
+    ]
+    return named[-1] if named else None
+
+
 class Batch(Record, frozen=True, kw_only=True):
     """Cells that share one server process in one round."""
 
@@ -308,7 +321,9 @@ def batches(plan: Plan, done: Callable[[Cell, int], bool]) -> list[Batch]:
     """Return what is to be measured, in order, without the cells that are `done` or skipped."""
     found: list[Batch] = []
     for round_ in range(plan.rounds):
-        missing = {cell.id for cell in plan.cells if not done(cell, round_)}
+        missing = {
+            cell.id for cell in plan.cells if cell.planned_in(round_) and not done(cell, round_)
+        }
         found += one_round(plan, round_, missing)
     return found
 

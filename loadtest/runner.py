@@ -43,7 +43,7 @@ def record_skips(plan: Plan, record: Record, known: Callable[[Cell, int], bool])
     """Record the cells of which the plan says that they cannot be measured, unless `known`."""
     for round_ in range(plan.rounds):
         for cell in plan.cells:
-            if cell.skip is not None and not known(cell, round_):
+            if cell.skip is not None and cell.planned_in(round_) and not known(cell, round_):
                 record(Outcome(cell=cell.id, round=round_, status="skipped", reason=cell.skip))
 
 

@@ -183,3 +183,18 @@ def test_a_load_outlasts_the_delay_and_has_whole_seconds(
     assert load.duration_s >= (duration_s or asked)
     if connections is not None:
         assert load.connections == connections
+
+
+def test_what_waits_can_be_left_out_of_later_rounds() -> None:
+    once = (*RULES, LoadRule(endpoints=("gateway_*",), rounds=1))
+    of = expand(loads=once)
+    planned = {
+        (cell.endpoint.name, batch.round)
+        for batch in matrix.batches(of, lambda *_: False)
+        for cell in batch.cells
+    }
+    assert {round_ for name, round_ in planned if name.startswith("gateway")} == {0}
+    assert {round_ for name, round_ in planned if name == "json"} == {0, 1, 2}
+    # Who names a number of rounds means it.
+    asked = expand(Choice(rounds=2), loads=once)
+    assert {cell.rounds for cell in asked.cells} == {None}

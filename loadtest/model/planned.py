@@ -136,6 +136,12 @@ class Cell(Record, frozen=True, kw_only=True):
     load: Load
     skip: str | None = None
     """Why it cannot be measured, where that is known before anything runs."""
+    rounds: int | None = None
+    """Planned in the first so many rounds only; None: in all of them."""
+
+    def planned_in(self, round_: int) -> bool:
+        """Say whether it is to be measured in a round; they count from 0."""
+        return self.rounds is None or round_ < self.rounds
 
     @property
     def id(self) -> str:
