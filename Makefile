@@ -55,8 +55,8 @@ bench-self: setup ## Measure the tool itself: its cost, its reports, its power (
 
 lock: ## Resolve the dependencies again (needs uv); names no registry
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --upgrade --group app --group servers --group clients --group dev pyproject.toml \
-	    --output-file requirements.lock
+	    --no-header --upgrade --group app --group servers --group clients --group serve \
+	    --group image --group dev pyproject.toml --output-file requirements.lock
 	for group in clients niquests; do uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header --upgrade --constraint requirements.lock \
 	    --group $$group --output-file loadtest/clients/$$group.lock || exit; done

@@ -10,7 +10,7 @@ from pathlib import Path
 from loadtest import doctor, machine, matrix, placement, results, server
 from loadtest.errors import UserError
 from loadtest.matrix import Choice, Matrix
-from loadtest.model import Endpoint, Machine, Placement, Plan, Run, Server
+from loadtest.model import Endpoint, Engine, Launcher, Machine, Placement, Plan, Run, Server
 from loadtest.project import Project
 
 
@@ -27,6 +27,9 @@ class Bearings:
     """Mistakes in the project's files, a line each: with one of them nothing can be planned."""
     broken: tuple[str, ...] = ()
     """Servers whose file has one."""
+    launcher: Launcher = "local"
+    engine: Engine | None = None
+    """Of `compose`; the versions are then its image's."""
 
 
 def look(project: Project) -> Bearings:
@@ -63,16 +66,17 @@ def make_plan(found: Bearings, name: str, choice: Choice) -> Plan:
     return matrix.expand(chosen, found.servers, found.endpoints, choice, missing)
 
 
-def checks(plan: Plan | None, out: Path) -> list[doctor.Check]:
+def checks(plan: Plan | None, out: Path, launcher: Launcher = "local") -> list[doctor.Check]:
     """Look at all that a run needs of this machine."""
     connections = max((cell.load.connections for cell in plan.cells), default=64) if plan else 64
     return [
         doctor.tool(),
         doctor.files(connections),
         doctor.folder(out),
-        doctor.port(),
+        *([doctor.port()] if launcher == "local" else []),
         doctor.backlog(plan.shape.backlog if plan else 2048),
-        *doctor.named_services(),
+        # A container has its own.
+        *([] if launcher == "compose" else doctor.named_services()),
     ]
 
 
@@ -88,10 +92,13 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
         problems.append("--budget limits --precision; name both, as in --precision 3% --budget 20m")
     placed: Placement | None = None
     try:
-        placed = placement.choose(choice.pin)
+        # What the server has on another machine, says that machine's `.env`.
+        remote = found.engine is not None and found.engine.remote
+        placed = placement.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)
-    problems += [check.advice or check.found for check in checks(plan, out) if check.fatal]
+    looked = checks(plan, out, found.launcher)
+    problems += [check.advice or check.found for check in looked if check.fatal]
     if problems or plan is None:
         raise UserError(*problems)
     return Run(
@@ -105,13 +112,16 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
             for one in plan.servers
         },
         placement=placed,
+        launcher=found.launcher,
+        engine=found.engine,
     )
 
 
 def _machine(found: Bearings) -> Machine:
-    return machine.describe(
-        found.versions | {"wrk": doctor.wrk_version(), "PostgreSQL": doctor.postgres_version()}
-    )
+    versions = {"wrk": doctor.wrk_version()}
+    if found.launcher == "local":
+        versions["PostgreSQL"] = doctor.postgres_version()
+    return machine.describe(found.versions | versions)
 
 
 def check_resumable(run: Run, found: Bearings, out: Path) -> None:
@@ -121,7 +131,8 @@ def check_resumable(run: Run, found: Bearings, out: Path) -> None:
     """
     if run.source is not None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
-    lacking = [check.advice or check.found for check in checks(run.plan, out) if check.fatal]
+    looked = checks(run.plan, out, run.launcher)
+    lacking = [check.advice or check.found for check in looked if check.fatal]
     if problems := [*found.problems, *lacking]:
         raise UserError(*problems)
     then, now = run.machine, _machine(found)
@@ -135,6 +146,12 @@ def check_resumable(run: Run, found: Bearings, out: Path) -> None:
         for key in ("system", "cpu", "processors")
         if getattr(then, key) != getattr(now, key)
     ]
+    if run.engine is not None and found.engine is not None:
+        differ += [
+            f"engine's {key} {getattr(run.engine, key)} then, {getattr(found.engine, key)} now"
+            for key in ("name", "version", "processors")
+            if getattr(run.engine, key) != getattr(found.engine, key)
+        ]
     declared = {endpoint.id: endpoint for endpoint in found.endpoints}
     differ += [
         f"endpoint {id_} is declared differently now"

@@ -17,13 +17,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import psutil
 
 from loadtest.errors import LoadtestError
 
 WARDEN = Path(__file__).parent / "warden.py"
+ISOLATED = ("-I", "-S")
+"""The warden needs the standard library alone, and starts faster without a look at the rest."""
 INHERITED = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "SSL_CERT_FILE"}
     | {"DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}
@@ -131,6 +133,21 @@ def start(
     return Process(name=name, warden=warden, log=log, grace_s=grace_s)
 
 
+def become(
+    argv: Sequence[str], *, env: Mapping[str, str], times: int = 1, fds: Sequence[int] = ()
+) -> NoReturn:
+    """Put a warden with a command in this process's place, as a container's only one.
+
+    It ends the command when it is told to, or ends with it; nothing holds its leash.
+    """
+    leash, held = os.pipe()
+    os.dup2(leash, 0)
+    for fd in (held, *fds):
+        os.set_inheritable(fd, True)
+    options = [f"--times={times}", *(f"--fd={fd}" for fd in fds)]
+    os.execve(sys.executable, [sys.executable, *ISOLATED, str(WARDEN), *options, "--", *argv], env)
+
+
 def _warden(
     arguments: Sequence[str],
     out: IO[bytes],
@@ -140,7 +157,7 @@ def _warden(
     fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(WARDEN), *arguments],
+        [sys.executable, *ISOLATED, str(WARDEN), *arguments],
         stdin=subprocess.PIPE,
         stdout=out,
         stderr=errors,

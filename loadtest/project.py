@@ -17,7 +17,7 @@ from loadtest import process
 from loadtest.errors import UserError
 from loadtest.model import Endpoint, Record
 
-_VERSIONS = """
+VERSIONS = """
 import importlib.metadata, json, platform, sys
 found = {}
 for name in sys.argv[1:]:
@@ -28,6 +28,7 @@ for name in sys.argv[1:]:
 found["python"] = f"{platform.python_implementation()} {platform.python_version()}"
 print(json.dumps(found))
 """
+"""A script that prints the version of each distribution named to it, and its interpreter's."""
 
 
 FORMAT = 1
@@ -101,7 +102,7 @@ class Project:
         """
         try:
             text = process.output(
-                [self.python, "-c", _VERSIONS, *sorted(set(distributions))],
+                [self.python, "-c", VERSIONS, *sorted(set(distributions))],
                 env=self.env,
                 cwd=self.folder,
             )

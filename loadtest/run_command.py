@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console
 
 from loadtest import prepare, results, session
+from loadtest.compose import attached, engine
 from loadtest.console import say
 from loadtest.errors import UserError
 from loadtest.matrix import Choice
-from loadtest.model import Run
+from loadtest.model import Launcher, Run
 from loadtest.options import (
     TYPED,
     json_option,
@@ -36,6 +37,12 @@ INTERRUPTED = 130
     type=click.Path(path_type=Path),
     help="Go on with this run's folder: what is missing or failed is measured.",
 )
+@click.option(
+    "--launcher",
+    type=click.Choice(get_args(Launcher)),
+    help="Servers as processes of this machine (local, the default), in containers (compose),"
+    " or one that is up (running).",
+)
 @project_options
 @json_option
 def run_command(
@@ -44,6 +51,7 @@ def run_command(
     python: str,
     out: Path,
     resume: Path | None,
+    launcher: Launcher | None,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -53,10 +61,10 @@ def run_command(
     """
     found = prepare.look(project_of(folder, python))
     if resume is None:
-        run_folder, run = _begin(found, matrix_name, out, options)
+        run_folder, run = _begin(found, launcher or "local", matrix_name, out, options)
     else:
-        run_folder, run = _go_on(found, resume, out, options)
-    for check in prepare.checks(run.plan, out):
+        run_folder, run = _go_on(found, resume, out, options | {"launcher": launcher})
+    for check in prepare.checks(run.plan, out, run.launcher):
         if check.advice:
             say(check.advice)
     for note in results.read(run_folder).notes:
@@ -70,11 +78,26 @@ def run_command(
 
 
 def _begin(
-    found: Bearings, matrix_name: str, out: Path, options: dict[str, Any]
+    found: Bearings, launcher: Launcher, matrix_name: str, out: Path, options: dict[str, Any]
 ) -> tuple[Path, Run]:
+    found, options = _launched_by(launcher, found, options)
     command = _command(matrix_name, options)
+    if launcher != "local":
+        command += ["--launcher", launcher]
     run = prepare.make_run(found, matrix_name, Choice(**options), out, command)
     return results.create(out, run), run
+
+
+def _launched_by(
+    launcher: Launcher, found: Bearings, options: dict[str, Any]
+) -> tuple[Bearings, dict[str, Any]]:
+    """Return what a launcher has to choose from, and the options with what it leaves no choice."""
+    if found.problems or launcher == "local":
+        return found, options
+    if launcher == "compose":
+        return engine.look(found, say), options
+    found, name = attached.look(found)
+    return found, options | {"servers": (name,)}
 
 
 def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) -> tuple[Path, Run]:
@@ -84,6 +107,7 @@ def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) ->
     bare = not resume.exists() and resume == Path(resume.name)
     folder = out / resume if bare else resume
     run = results.read(folder).run
+    found, _ = _launched_by(run.launcher, found, {})
     prepare.check_resumable(run, found, folder.parent)
     return folder, run
 

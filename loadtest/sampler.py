@@ -162,11 +162,15 @@ def _sockets(pid: int) -> int | None:
 def _pss(members: Sequence[psutil.Process]) -> int | None:
     total = 0
     for member in members:
-        with contextlib.suppress(psutil.Error):
+        try:
             found = getattr(member.memory_full_info(), "pss", None)
-            if found is None:
-                return None
-            total += found
+        except psutil.AccessDenied:  # of another user, as in a container
+            return None
+        except psutil.Error:
+            continue
+        if found is None:
+            return None
+        total += found
     return total
 
 

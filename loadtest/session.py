@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtest import judged, matrix, null_server, results, runner
-from loadtest.bench import LocalBench
+from loadtest.bench import Bench, LocalBench
+from loadtest.compose.attached import RunningBench
+from loadtest.compose.bench import ComposeBench
+from loadtest.compose.stack import stack
 from loadtest.errors import LoadtestError
 from loadtest.findings import LOOKS
 from loadtest.matrix import Batch
@@ -37,7 +41,6 @@ def measure(folder: Path, run: Run, project: Project, console: Console) -> None:
 
     outcomes = list(stored.outcomes)
     watcher = Watcher(run.plan.rounds, console)
-    cpus = run.placement.services if run.placement else ()
     with _recording(folder) as writer:
 
         def record(outcome: Outcome) -> None:
@@ -46,16 +49,27 @@ def measure(folder: Path, run: Run, project: Project, console: Console) -> None:
             watcher.outcome(outcome)
 
         runner.record_skips(run.plan, writer.append, is_done)
-        with (
-            watcher.showing(),
-            running_services(project, folder / "logs", run.plan.shape, cpus) as services,
-        ):
+        with watcher.showing(), _bench(folder, run, project) as bench:
             _measure_ceilings(folder, run, stored.ceilings, writer, console)
-            bench = LocalBench(services, run.plan.shape, folder, run.placement)
             spent_s = sum(segment.wall_s for segment in stored.segments)
             for todo in _stretches(folder, run.plan, is_done, outcomes, spent_s):
                 watcher.add(todo)
                 runner.run(run.plan, todo, bench, record, watcher.cell)
+
+
+@contextmanager
+def _bench(folder: Path, run: Run, project: Project) -> Iterator[Bench]:
+    """Give the world that a run's launcher stands for, its services up."""
+    shape, placed, logs = run.plan.shape, run.placement, folder / "logs"
+    if run.engine is not None:
+        with stack(project.folder, logs, run.engine, shape, placed) as containers:
+            yield ComposeBench(containers, folder, placed)
+    elif run.launcher == "running":
+        yield RunningBench(os.environ, folder, placed)
+    else:
+        cpus = placed.services if placed else ()
+        with running_services(project, logs, shape, cpus) as services:
+            yield LocalBench(services, shape, folder, placed)
 
 
 def _stretches(

@@ -6,9 +6,13 @@ never 0 or -1.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from loadtest.model.planned import Plan, Record, Stage, Status
+
+Launcher = Literal["local", "compose", "running"]
 
 
 class Histogram(Record, frozen=True, kw_only=True):
@@ -89,6 +93,11 @@ class Usage(Record, frozen=True, kw_only=True):
     """Open sockets to others, the most seen at once; None where the system doesn't tell."""
     each_cpu_s: tuple[float, ...] = ()
     """Of each process, the busiest first: how evenly the workers were used."""
+    charged_bytes: int | None = None
+    """What its container's control group was charged for at the end of the load, caches that it can
+    drop aside; None outside of containers."""
+    throttled_s: float | None = None
+    """For which its container's control group was held back; likewise."""
 
 
 class During(Record, frozen=True, kw_only=True):
@@ -247,6 +256,29 @@ class Placement(Record, frozen=True, kw_only=True):
     server: tuple[int, ...]
 
 
+class Engine(Record, frozen=True, kw_only=True):
+    """The Docker engine that ran the servers and their services."""
+
+    address: str
+    """As Docker names it: a socket, or another machine's address."""
+    name: str
+    """Of the machine it runs on."""
+    remote: bool
+    """That machine is another than the generator's, which `Machine` describes."""
+    version: str
+    """Of the engine."""
+    system: str
+    """Of that machine, with its kernel."""
+    processors: int
+    """Of that machine."""
+    memory_bytes: int
+    """Likewise."""
+    images: dict[str, str] = msgspec.field(default_factory=dict)
+    """Their ids, by name."""
+    settings: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of `.env` and the environment: what each part may use, and where it is published."""
+
+
 class Run(Record, frozen=True, kw_only=True):
     """`run.json`: the facts that hold for all outcomes of a folder."""
 
@@ -262,3 +294,8 @@ class Run(Record, frozen=True, kw_only=True):
     """None: all share all processors."""
     source: Source | None = None
     """None: this tool measured it."""
+    launcher: Launcher = "local"
+    """Who started the servers: processes of the generator's machine, Docker Compose, or (`running`)
+    somebody else before the run."""
+    engine: Engine | None = None
+    """None: no container that this tool knows of."""
