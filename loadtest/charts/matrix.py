@@ -1,0 +1,141 @@
+"""The heat map: every server at every endpoint, relative to the best of the endpoint."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import altair as alt
+
+from loadtest.charts.chart import Chart, Spec, stem, with_data
+from loadtest.charts.data import doubts, interface
+from loadtest.charts.theme import finished
+from loadtest.figures import Figures
+from loadtest.ranking import Ranking
+from loadtest.report.format import plural
+from loadtest.row import Row
+from loadtest.summary import Summary
+
+METRICS: dict[str, tuple[str, Callable[[Figures], float | None], bool]] = {
+    "goodput": ("Goodput", lambda f: f.goodput, True),
+    "p50": ("Median latency", lambda f: f.p50_us, False),
+    "p99": ("p99 latency", lambda f: f.p99_us, False),
+    "cpu": ("CPU time an answer", lambda f: f.server_cpu_us, False),
+    "memory": ("Memory", lambda f: f.memory_peak_bytes, False),
+}
+"""By name: the heading, the figure, and whether more is better."""
+LEGEND = "? suspect, x invalid, ! failed, blank: skipped or unknown"
+
+
+def matrix(summary: Summary, metric: str = "goodput") -> Chart | None:
+    """Return the heat map of one figure; None where no cell has it."""
+    title, figure, more = METRICS[metric]
+    cells = [cell for ranking in summary.rankings for cell in _column(ranking, figure, more)]
+    best = [cell for cell in cells if cell.get("of_best") == 1]
+    if not best:
+        return None
+    found = [_most(style, best) for style in ("sync", "async")]
+    return Chart(
+        name=stem("matrix", metric),
+        title=f"{title}, relative to the best of each endpoint",
+        description=(
+            f"{' '.join(one for one in found if one)} 100 is the best of a column"
+            f"{'' if more else ', 50 twice as much'}; {LEGEND}."
+        ),
+        spec=_sorted(with_data(_template(), stem("matrix", metric), cells), summary),
+    )
+
+
+def _most(style: str, best: list[dict[str, Any]]) -> str:
+    """Return who has the best number most often among the views of one style."""
+    counts = Counter(one["server"] for one in best if one["endpoint"].startswith(f"{style} "))
+    if not counts:
+        return ""
+    server, times = counts.most_common(1)[0]
+    return f"Best most often with {style} views: {server}, at {plural(times, 'endpoint')}."
+
+
+def _sorted(spec: Spec, summary: Summary) -> Spec:
+    """Return a spec with the servers by interface, and those with most of the best first."""
+    interfaces = {
+        row.server: interface(row.interface) for ranking in summary.rankings for row in ranking.rows
+    }
+    of_best: dict[str, list[float]] = {server: [] for server in interfaces}
+    for cell in spec["datasets"][spec["data"]["name"]]:
+        of_best[cell["server"]].append(cell.get("of_best", 0.0))
+    servers = sorted(interfaces, key=lambda one: (interfaces[one] != "WSGI", -sum(of_best[one])))
+    layers = []
+    for layer in spec["layer"]:
+        y = {**layer["encoding"]["y"], "sort": servers}
+        layers.append({**layer, "encoding": {**layer["encoding"], "y": y}})
+    return {**spec, "layer": layers}
+
+
+def _column(
+    ranking: Ranking, figure: Callable[[Figures], float | None], more: bool
+) -> list[dict[str, Any]]:
+    known = {row.server: figure(row.shown) for row in ranking.rows if row.shown}
+    numbers = [value for value in known.values() if value]
+    best = (max if more else min)(numbers, default=0.0)
+    endpoint = ranking.endpoint
+    cells = []
+    for row in ranking.rows:
+        value = known.get(row.server)
+        cell: dict[str, Any] = {
+            "server": row.server,
+            "endpoint": f"{endpoint.style} {endpoint.name}",
+            "text": _mark(row),
+        }
+        if value:
+            of_best = value / best if more else best / value
+            cell["of_best"] = round(of_best, 3)
+            cell["text"] = f"{100 * of_best:.0f}{cell['text']}"
+            if row.concerns:
+                cell["doubts"] = doubts(row)
+        cells.append(cell)
+    return cells
+
+
+def _mark(row: Row) -> str:
+    if row.verdict == "invalid":
+        return "x"
+    if row.status == "failed":
+        return "!"
+    return "?" if row.verdict == "suspect" else ""
+
+
+@cache
+def _template() -> Spec:
+    base = alt.Chart(alt.NamedData("matrix")).encode(
+        x=alt.X("endpoint:N", sort=None, title=None, axis=alt.Axis(orient="top", labelAngle=-55)),
+        y=alt.Y("server:N", title=None),
+    )
+    squares = base.mark_rect(strokeWidth=1, stroke="#80808040").encode(
+        color=alt.Color(
+            "of_best:Q",
+            title="of the best",
+            scale=alt.Scale(scheme="blues", domain=[0, 1]),
+            legend=alt.Legend(format="%", orient="bottom", gradientLength=240, tickCount=5),
+        ),
+        fillOpacity=alt.condition("isValid(datum.of_best)", alt.value(1), alt.value(0)),
+        tooltip=["server:N", "endpoint:N", alt.Tooltip("of_best:Q", format=".0%"), "doubts:N"],
+    )
+    # Over a square its text has the square's contrast; elsewhere that of the page.
+    over = (
+        base.transform_filter("isValid(datum.of_best)")
+        .mark_text(fontSize=10)
+        .encode(
+            text="text:N",
+            color=alt.condition("datum.of_best > 0.55", alt.value("#ffffff"), alt.value("#111111")),
+        )
+    )
+    bare = (
+        base.transform_filter("!isValid(datum.of_best)")
+        .mark_text(fontSize=10)
+        .encode(text="text:N")
+    )
+    return finished(
+        alt.layer(squares, over, bare).properties(width={"step": 27}, height={"step": 19})
+    )

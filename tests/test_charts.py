@@ -1,0 +1,190 @@
+"""Charts: what they hold and what they never hold, that they draw, and that their names fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_run import histograms, sample
+
+from loadtest import charts
+from loadtest.charts import Chart
+from loadtest.charts.chart import stem
+from loadtest.charts.data import values
+from loadtest.concerns import Verdict
+from loadtest.ranking import Ranking
+from loadtest.summary import Summary, summarise
+
+
+@pytest.fixture(scope="module")
+def summary() -> Summary:
+    run, outcomes, segments = sample()
+    return summarise(run, outcomes, histograms, segments)
+
+
+def every(summary: Summary) -> Iterator[Chart]:
+    yield from charts.overview(summary)
+    for ranking in summary.rankings:
+        yield from charts.of_endpoint(ranking)
+        kind = charts.kind(ranking.endpoint.id, "A kind", [ranking])
+        if kind:
+            yield kind
+
+
+def data(chart: Chart) -> list[dict[str, Any]]:
+    return [value for each in chart.spec["datasets"].values() for value in each]
+
+
+def with_verdict(summary: Summary, cell: str, verdict: Verdict) -> Summary:
+    rankings = tuple(
+        msgspec.structs.replace(
+            ranking,
+            rows=tuple(
+                msgspec.structs.replace(row, verdict=verdict) if row.cell == cell else row
+                for row in ranking.rows
+            ),
+        )
+        for ranking in summary.rankings
+    )
+    return msgspec.structs.replace(summary, rankings=rankings)
+
+
+CELLS = ["gthread.json-sync", "gevent.json-sync", "daphne.json-async", "daphne.gateway_1s-sync"]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_invalid_number_is_in_no_chart(summary: Summary, cell: str) -> None:
+    def numbers(of: Summary) -> list[dict[str, Any]]:
+        server, _, endpoint = cell.partition(".")
+        name, _, style = endpoint.partition("-")
+        return [
+            value
+            for chart in every(of)
+            if endpoint in chart.name or chart.name.startswith("matrix")
+            for value in data(chart)
+            if server == value["server"]
+            and value.get("endpoint", name) in (name, f"{style} {name}")
+            and any(isinstance(one, int | float) and one is not True for one in value.values())
+        ]
+
+    assert numbers(with_verdict(summary, cell, "valid"))
+    assert numbers(with_verdict(summary, cell, "invalid")) == []
+
+
+def test_an_invalid_cell_is_marked_in_the_matrix(summary: Summary) -> None:
+    (cell,) = [
+        value
+        for value in data(charts.overview(summary)[0])
+        if (value["server"], value["endpoint"]) == ("gthread", "sync gateway_1s")
+    ]
+    assert cell == {"server": "gthread", "endpoint": "sync gateway_1s", "text": "x"}
+
+
+def test_all_charts_draw_in_light_and_dark(summary: Summary) -> None:
+    drawn = {chart.name: chart for chart in every(summary)}
+    assert {"matrix-goodput", "goodput-json-sync", "latency-json-sync", "memory-json-sync"} <= set(
+        drawn
+    )
+    for chart in drawn.values():
+        text = charts.svg(chart)
+        assert text.startswith("<svg")
+        # Nothing is asked for from anywhere: the only addresses are names of XML.
+        assert {part.split('"')[0] for part in text.split("http")[1:]} <= {
+            "://www.w3.org/2000/svg",
+            "://www.w3.org/1999/xlink",
+        }
+        assert charts.themed(chart.spec, dark=True)["config"]["background"] != "#ffffff"
+        assert chart.title
+        assert chart.description.endswith(".")
+
+
+def test_specs_hold_no_colour_of_text_or_ground(summary: Summary) -> None:
+    for chart in every(summary):
+        assert "config" not in chart.spec
+        assert "background" not in json.dumps(chart.spec["datasets"] | {"spec": list(chart.spec)})
+
+
+def test_templates_are_not_changed_by_data(summary: Summary) -> None:
+    once = [json.dumps(chart.spec) for chart in every(summary)]
+    assert [json.dumps(chart.spec) for chart in every(summary)] == once
+
+
+def test_names_are_unique_and_files(summary: Summary) -> None:
+    names = [chart.name for chart in (*charts.overview(summary), *_endpoints(summary))]
+    assert len(set(names)) == len(names)
+    assert stem("kind", "../../etc/passwd") == "kind-..-..-etc-passwd"
+
+
+def _endpoints(summary: Summary) -> Iterator[Chart]:
+    for ranking in summary.rankings:
+        yield from charts.of_endpoint(ranking)
+
+
+def test_a_run_without_a_number_has_no_chart(summary: Summary) -> None:
+    bare = msgspec.structs.replace(
+        summary,
+        rankings=tuple(
+            msgspec.structs.replace(
+                ranking,
+                rows=tuple(msgspec.structs.replace(row, figures=None) for row in ranking.rows),
+            )
+            for ranking in summary.rankings
+        ),
+    )
+    assert list(every(bare)) == []
+
+
+def _ranking(summary: Summary, rates: list[tuple[float, int]]) -> Ranking:
+    first = summary.rankings[0]
+    row = next(row for row in first.rows if row.shown)
+    assert row.figures
+    rows = tuple(
+        msgspec.structs.replace(
+            row,
+            server=f"s{at}",
+            cell=f"s{at}.json-sync",
+            verdict="valid",
+            figures=msgspec.structs.replace(
+                row.figures, goodput=rate, memory_peak_bytes=memory * 1_000_000
+            ),
+        )
+        for at, (rate, memory) in enumerate(rates)
+    )
+    return msgspec.structs.replace(first, rows=rows)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(1, 9_000).map(lambda rate: float(f"{rate:.3g}")), st.integers(1, 500)),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_the_front_is_what_no_other_beats_in_both(rates: list[tuple[float, int]]) -> None:
+    run, outcomes, segments = sample()
+    made = _ranking(summarise(run, outcomes, histograms, segments), rates)
+    shown = values(made)
+    front = [row for row in shown if row.get("front")]
+    assert front
+    for row in front:
+        assert not any(
+            other["goodput"] > row["goodput"] and other["memory_mb"] <= row["memory_mb"]
+            for other in shown
+        )
+    for one, other in pairwise(sorted(front, key=lambda row: row["memory_mb"])):
+        assert one["goodput"] < other["goodput"]
+
+
+def test_labels_are_not_written_over_each_other(summary: Summary) -> None:
+    made = _ranking(summary, [(1_000.0 + at, 100) for at in range(14)])
+    chart = charts.memory(made)
+    assert chart
+    heights = sorted(value["label"] for value in data(chart))
+    high = max(value["goodput"] for value in data(chart))
+    assert min(b - a for a, b in pairwise(heights)) >= 0.04 * high

@@ -1,0 +1,78 @@
+"""Percentile curves: few points, and none that hangs on a handful of answers."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.curve import BEYOND, curve
+from loadtest.histogram import merge as merged
+from loadtest.histogram import percentile, pooled, recover
+from loadtest.model import Histogram, Loaded
+
+COUNTS = st.dictionaries(st.integers(1, 10**7), st.integers(1, 5_000), min_size=1, max_size=50)
+
+
+def histogram(counts: dict[int, int]) -> Histogram:
+    values = sorted(counts)
+    return Histogram(values_us=tuple(values), counts=tuple(counts[value] for value in values))
+
+
+def loaded(answers: int) -> Loaded:
+    return Loaded(
+        generator="wrk",
+        duration_us=1_000_000,
+        answers=answers,
+        received_bytes=0,
+        connect_errors=0,
+        read_errors=0,
+        write_errors=0,
+        status_errors=0,
+        timeouts=0,
+    )
+
+
+@given(COUNTS)
+def test_points_are_the_histograms_own_percentiles(counts: dict[int, int]) -> None:
+    of = histogram(counts)
+    found = curve(of, of)
+    assert found
+    assert found.backfilled_us == ()
+    assert len(found.percentiles) <= 20
+    for p, us in zip(found.percentiles, found.raw_us, strict=True):
+        assert us == (percentile(of, p) if p else min(counts))
+    assert (found.raw_us[0], found.raw_us[-1]) == (min(counts), max(counts))
+
+
+@given(COUNTS)
+def test_no_point_hangs_on_a_handful_of_answers(counts: dict[int, int]) -> None:
+    found = curve(histogram(counts), histogram(counts))
+    assert found
+    samples = sum(counts.values())
+    beyond = [samples * (100 - p) / 100 for p in found.percentiles if 50 < p < 100]
+    assert all(each >= BEYOND for each in beyond)
+
+
+def test_what_was_added_is_told_apart_and_is_no_evidence() -> None:
+    raw = histogram({1_000: 900, 200_000: 90})
+    added = histogram({1_000: 900, 100_000: 90, 200_000: 90})
+    found = curve(raw, added)
+    assert found
+    assert 99.0 not in found.percentiles  # 990 samples
+    at = found.percentiles.index(90.0)
+    assert (found.raw_us[at], found.backfilled_us[at]) == (1_000, 100_000)
+
+
+def test_no_sample_no_curve() -> None:
+    assert curve(histogram({}), histogram({})) is None
+
+
+@given(st.lists(COUNTS, max_size=4), st.integers(1, 40))
+def test_pooled_is_each_recovered_and_all_merged(
+    rounds: list[dict[int, int]], connections: int
+) -> None:
+    # More connections than answers: wrk adds nothing, and nothing is undone.
+    stored = [(histogram(each), loaded(connections - 1)) for each in rounds]
+    raw, backfilled = pooled(stored, connections)
+    assert backfilled == merged(of for of, _ in stored)
+    assert raw == merged(recover(of, load, connections) for of, load in stored)
