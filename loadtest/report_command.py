@@ -27,7 +27,7 @@ class Written(Record, frozen=True, kw_only=True):
 @out_option
 @json_option
 def report_command(run: Path | None, out: Path, as_json: bool) -> int:
-    """Write the reports of a run again, of the newest where none is named; needs no server.
+    """Write a run's reports again, the newest's where none is named; needs no server.
 
     Example: loadtest report results/2026-11-20T10-00-00-quick
     """

@@ -11,7 +11,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 from census import Census
+from command_line import Done, Type
 
+from loadtest import cli
 from loadtest.model import Endpoint, Shape
 from loadtest.project import Project
 from loadtest.services import Services
@@ -69,3 +71,42 @@ def census(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Census]:
     finally:
         found.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def type_(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    declared: dict[str, Endpoint],
+) -> Type:
+    """Give a function that runs the command line in this process, which saves its start."""
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+    monkeypatch.chdir(ROOT)
+    ask = Project.endpoints
+
+    def endpoints(project: Project) -> tuple[Endpoint, ...]:
+        """Ask this repository's app once for all tests, and any other each time."""
+        ours = (project.folder, project.python) == (ROOT, sys.executable)
+        return tuple(declared.values()) if ours else ask(project)
+
+    monkeypatch.setattr(Project, "endpoints", endpoints)
+
+    def type_(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capfd.readouterr()
+        return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
+
+    return type_
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Give a copy of the project whose servers a test may break."""
+    folder = tmp_path / "copy"
+    for name in ("myproject", "myapp", "servers"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "manage.py", folder)
+    return folder

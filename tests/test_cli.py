@@ -1,10 +1,9 @@
-"""What is typed and what comes back: one line a mistake, an exit status, no traceback."""
+"""What is typed and what comes back: plans, lists, reports, an exit status, no traceback."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,202 +13,15 @@ from pathlib import Path
 import msgspec
 import pytest
 from builders import outcome, plan, run
+from command_line import Type
 
 from loadtest import cli, results, serve_command
-from loadtest.model import Begun, Endpoint, Plan, Shape
+from loadtest.model import Begun, Plan, Shape
 from loadtest.project import Project
 from loadtest.services import Services
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.usefixtures("no_addresses")
-
-
-class Done(msgspec.Struct):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        assert "Traceback" not in self.err
-        return self.err.splitlines()
-
-
-Type = Callable[..., Done]
-
-
-@pytest.fixture
-def type_(
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    declared: dict[str, Endpoint],
-) -> Type:
-    """Give a function that runs the command line in this process, which saves its start."""
-    monkeypatch.setattr("signal.signal", lambda *arguments: None)
-    monkeypatch.chdir(ROOT)
-    ask = Project.endpoints
-
-    def endpoints(project: Project) -> tuple[Endpoint, ...]:
-        """Ask this repository's app once for all tests, and any other each time."""
-        ours = (project.folder, project.python) == (ROOT, sys.executable)
-        return tuple(declared.values()) if ours else ask(project)
-
-    monkeypatch.setattr(Project, "endpoints", endpoints)
-
-    def type_(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capfd.readouterr()
-        return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
-
-    return type_
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Give a copy of the project whose servers a test may break."""
-    folder = tmp_path / "copy"
-    for name in ("myproject", "myapp", "servers"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "manage.py", folder)
-    return folder
-
-
-def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
-    done = type_(
-        "run", "quik", "--server", "uvicron", "--endpoint", "jsno", "--style", "asinc",
-        "--rounds", "0", "--out", tmp_path,
-    )  # fmt: skip
-    assert done.status == 2
-    assert done.lines == [
-        "loadtest: unknown matrix 'quik'; did you mean quick?",
-        "loadtest: unknown server 'uvicron'; did you mean uvicorn or uvicorn-h11 or"
-        " gunicorn-uvicorn?",
-        "loadtest: unknown endpoint 'jsno'; did you mean json?",
-        "loadtest: unknown style 'asinc'; did you mean async or sync?",
-        "loadtest: --rounds 0: at least 1",
-    ]
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["run", "quik"], "unknown matrix 'quik'; did you mean quick?"),
-        (["plan", "nowhere.toml"], "unknown matrix 'nowhere.toml'; known: quick, seed, standard"),
-        (["rnu"], "No such command 'rnu'"),
-        (["run", "--conections", "3"], "No such option '--conections'"),
-        (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
-        (["plan", "--rnds", "3"], "`loadtest plan --help`"),
-        (["run", "--rounds", "many"], "'many' is not a valid integer"),
-        (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
-        (["serve"], "Missing argument 'SERVER'"),
-        (["list", "serves"], "'serves' is not one of 'servers', 'endpoints', 'matrices'"),
-        (["run", "--resume", "nowhere"], "results/nowhere: not a run, it has no run.json"),
-        (["report", "nowhere"], "nowhere: not a run, it has no run.json"),
-        (["report", "--out", "nowhere"], "nowhere: no run there; make one with `loadtest run qui"),
-        (["list", "--project", "tests"], "no server there; name the project's folder with --proj"),
-        (
-            ["plan", "--python", "/nowhere/python"],
-            "cannot start /nowhere/python: No such file or directory; install the app",
-        ),
-    ],
-)
-def test_a_mistake_is_one_line(type_: Type, arguments: list[str], expected: str) -> None:
-    done = type_(*arguments)
-    assert done.status == 2
-    (line,) = done.lines
-    assert line.startswith("loadtest: ")
-    assert expected in line
-
-
-def test_broken_files_are_named_all_at_once(type_: Type, copy: Path, tmp_path: Path) -> None:
-    (copy / "servers" / "uvicorn.toml").write_text("summary = 'unfinished")
-    with open(copy / "servers" / "waitress.toml", "a") as file:
-        file.write('\n[unsuported]\nasync = "Why."\n')
-    (copy / "manage.py").unlink()
-    done = type_("run", "quick", "--project", copy, "--out", tmp_path / "results")
-    assert done.status == 2
-    assert [line.partition(": ")[2].partition(":")[0] for line in done.lines] == [
-        f"{copy}/servers/uvicorn.toml",
-        f"{copy}/servers/waitress.toml",
-        f"{copy}",
-    ]
-    assert "not valid TOML" in done.lines[0]
-    assert "unknown key 'unsuported'; did you mean unsupported?" in done.lines[1]
-    assert "no manage.py there" in done.lines[2]
-    assert not (tmp_path / "results").exists()
-
-
-def test_a_broken_file_hides_no_other_mistake(
-    type_: Type, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (copy / "servers" / "uvicorn.toml").write_text("summary = 'unfinished")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    done = type_(
-        "run", "quick", "--project", copy, "--out", tmp_path / "results",
-        "--server", "uvicorn", "--server", "granain-*", "--rounds", "0", "--budget", "1m",
-    )  # fmt: skip
-    assert done.status == 2
-    broken, server, rounds, budget, wrk = done.lines
-    assert "uvicorn.toml: not valid TOML" in broken
-    # The name of a server is known though its file is broken.
-    assert "unknown server 'granain-*'; did you mean granian-" in server
-    assert "--rounds 0: at least 1" in rounds
-    assert "--budget limits --precision" in budget
-    assert "wrk is missing" in wrk
-    done = type_("doctor", "--project", copy, "--out", tmp_path / "results", "--json")
-    assert done.status == 1
-    checks = json.loads(done.out)
-    assert [one["advice"] for one in checks if one["name"] == "project"] == [broken[10:]]
-    assert {"wrk", "other load", "granian-wsgi"} <= {one["name"] for one in checks}
-    done = type_("serve", "uvicorn", "--project", copy)
-    assert (done.status, done.lines) == (2, [broken])
-
-
-def test_an_app_that_does_not_start_is_one_line(type_: Type, copy: Path) -> None:
-    (copy / "myapp" / "views" / "__init__.py").write_text("import no_such_package")
-    done = type_("plan", "quick", "--project", copy)
-    assert done.status == 2
-    (line,) = done.lines
-    assert "No module named 'no_such_package'" in line
-    assert "--python" in line
-
-
-def test_wrk_missing_and_a_folder_that_cannot_be_written(
-    type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    done = type_("run", "quick", "--server", "uvicron", "--out", tmp_path / "file" / "results")
-    assert done.status == 2
-    name, wrk, folder = done.lines
-    assert "unknown server 'uvicron'" in name
-    assert "wrk is missing; apt-get install wrk (Debian, Ubuntu) or brew install wrk" in wrk
-    assert f"{tmp_path}/file/results: cannot be written: Not a directory" in folder
-    assert "--out" in folder
-
-
-def test_the_doctor_says_what_is_missing(
-    type_: Type, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    uvicorn = copy / "servers" / "uvicorn.toml"
-    uvicorn.write_text(uvicorn.read_text().replace('"uvloop"', '"no-such-dist"', 1))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    done = type_("doctor", "--project", copy, "--out", tmp_path / "results", "--json")
-    assert done.status == 1
-    checks = {check["name"]: check for check in json.loads(done.out)}
-    assert checks["wrk"]["fatal"]
-    assert "apt-get install wrk" in checks["wrk"]["advice"]
-    assert "`pip install no-such-dist`" in checks["uvicorn"]["advice"]
-    assert checks["uvicorn-h11"]["advice"] is None
-    assert checks["open files"]["advice"] is None
-
-    done = type_("doctor", "--project", copy, "--out", tmp_path / "results")
-    assert done.status == 1
-    assert "NO  wrk" in done.out
 
 
 def test_a_server_without_its_package_is_skipped(type_: Type, copy: Path) -> None:
