@@ -57,7 +57,7 @@ LAYERS = (
         "charts.memory",
         "charts.svg",
     },
-    {"charts", "report.html_anchors", "report.html_matrix", "report.html_rows"},
+    {"charts", "report.bounds", "report.html_anchors", "report.html_matrix", "report.html_rows"},
     {
         "bench",
         "report",
@@ -129,6 +129,7 @@ ALLOWED = {
         "report.words.claims",
         "report.words.headline",
         "report.words",
+        "report.bounds",
         "report.html_anchors",
         "report.html_matrix",
         "report.html_rows",

@@ -22,31 +22,19 @@ from loadtest.figures import Figures
 from loadtest.model import Load
 from loadtest.ranking import Ranking
 from loadtest.report import format as units
+from loadtest.report.bounds import bounds
 from loadtest.report.doubts import blanks, doubts, judged
 from loadtest.report.html_anchors import anchors
 from loadtest.report.html_matrix import METRICS, columns, lines, state
 from loadtest.report.html_rows import settings
 from loadtest.report.noise import twins
 from loadtest.report.table import Report, Table, costs, counted, losses, noise, ranked
-from loadtest.report.words import Name, control, headline, kind
+from loadtest.report.words import Name, control, headline, kind, title
 from loadtest.row import Round, Row
 from loadtest.summary import Summary
 
 FILE = "index.html"
 PAGE = Path(__file__).parent / "page"
-KINDS = {
-    "cpu": "CPU-bound",
-    "database": "Database",
-    "template": "Template",
-    "waiting": "Waiting on something slow",
-    "compression": "Compression",
-    "cache": "Cache",
-    "outbound": "Outbound HTTP",
-    "control": "Control: without Django",
-}
-"""Kinds of work as a person says them; others are shown as they are."""
-
-
 LIMITS = {
     "no-number": "no server has a number",
     "alone": "no other has a number",
@@ -84,7 +72,7 @@ def render(report: Report) -> str:
         servers=servers,
         profiles=profiles,
         kinds=by_kind(summary.rankings),
-        kind_name=kind_name,
+        kind_name=title,
         anchors=places(summary, [name for name, _ in servers]),
         metrics=METRICS,
         lines=lambda rankings, metric: lines(rankings, [name for name, _ in servers], metric),
@@ -97,6 +85,7 @@ def render(report: Report) -> str:
         losses=losses(summary.rankings),
         doubts=doubts(summary),
         blanks=blanks(summary),
+        bounds=bounds(report),
         ranked=_ranked,
         costs=costs,
         endpoint_charts=lambda ranking: [drawn.take(one) for one in of_endpoint(ranking)],
@@ -207,11 +196,6 @@ def by_kind(rankings: Sequence[Ranking]) -> dict[str, list[Ranking]]:
     return kinds
 
 
-def kind_name(kind: str) -> str:
-    """Return a kind of work as a heading."""
-    return KINDS.get(kind, kind[:1].upper() + kind[1:])
-
-
 def median_round(row: Row) -> Round | None:
     """Return the round whose raw output stands for the row."""
     rounds = [each for each in row.rounds if each.goodput is not None and each.raw]
@@ -252,7 +236,7 @@ def _use(report: Report, server: str) -> list[tuple[str, str, str]]:
     return [
         (
             "Processes",
-            f"{workers}, so {units.plural(expected, 'process')}" if expected else workers,
+            f"{workers}, so {expected} processes in all" if expected else workers,
             most(lambda f: f.processes_peak, count),
         ),
         (
@@ -265,13 +249,13 @@ def _use(report: Report, server: str) -> list[tuple[str, str, str]]:
             f"{units.plural(shape.database_pool, 'connection')} at most in each worker",
             most(lambda f: f.database_connections, count),
         ),
-        ("Sockets", "no limit", most(lambda f: f.sockets_peak, count)),
+        ("Sockets", "", most(lambda f: f.sockets_peak, count)),
         (
             "Memory",
-            "no limit",
+            "",
             most(lambda f: f.memory_peak_bytes, lambda value: units.size(round(value))),
         ),
-        ("CPU for an answer", "no limit", most(lambda f: f.server_cpu_us, units.latency)),
+        ("CPU for an answer", "", most(lambda f: f.server_cpu_us, units.latency)),
     ]
 
 

@@ -41,14 +41,16 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="#"]');
     if (!link) return;
-    all(".cited").forEach((row) => row.classList.remove("cited"));
-    (link.dataset.cells ?? "").split(" ").filter(Boolean).forEach((id) => {
-      const row = document.getElementById(id);
-      row?.classList.add("cited");
-      row?.closest("details")?.setAttribute("open", "");
-    });
-    // The same place again is no change of the hash.
-    if (link.hash === location.hash) arrive();
+    if (link.dataset.cells && form) {
+      // The rows that a claim rests on, and no others.
+      event.preventDefault();
+      clearFilter(link.dataset.cells.split(" ").filter(Boolean));
+      history.pushState(null, "", "#endpoints");
+      arrive();
+    } else if (link.hash === location.hash) {
+      // The same place again is no change of the hash.
+      arrive();
+    }
   });
 
   // Tables are sorted by the values behind their texts; what has none stays last.
@@ -90,11 +92,12 @@
   const form = document.querySelector(".filter");
   const endpoints = all("details.endpoint");
   const fold = form?.querySelector(".fold");
+  let claimed = null;
   const filter = () => {
     const text = form.elements.text.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const interface_ = form.elements.interface.value;
     const verdict = form.elements.verdict.value;
-    const active = text.length > 0 || interface_ !== "" || verdict !== "";
+    const active = text.length > 0 || interface_ !== "" || verdict !== "" || claimed !== null;
     let count = 0;
     document.getElementById("endpoints").classList.toggle("filtering", active);
     for (const endpoint of endpoints) {
@@ -103,6 +106,7 @@
       for (const row of rows) {
         const has = row.dataset.text.toLowerCase();
         row.hidden = !(
+          (!claimed || claimed.has(row.id)) &&
           text.every((word) => has.includes(word)) &&
           (!interface_ || row.dataset.interface === interface_) &&
           (!verdict || row.dataset.verdict === verdict)
@@ -120,9 +124,13 @@
       while (next?.matches("details")) { some ||= !next.hidden; next = next.nextElementSibling; }
       heading.hidden = !some;
     }
-    form.querySelector("output").textContent = `${count} rows`;
+    form.querySelector("output").textContent = `${count} rows${claimed ? " that the claim rests on" : ""}`;
   };
-  const clearFilter = () => { form.reset(); filter(); };
+  const clearFilter = (cells = null) => {
+    form.reset();
+    claimed = cells && new Set(cells);
+    filter();
+  };
   form?.addEventListener("input", filter);
   form?.addEventListener("submit", (event) => event.preventDefault());
   form?.querySelector(".clear").addEventListener("click", () => {

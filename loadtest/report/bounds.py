@@ -1,0 +1,52 @@
+"""What a run cannot show, however well it went: its machine, its load, its app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.report.format import plural, seconds
+from loadtest.report.table import Report
+
+
+def bounds(report: Report) -> Iterator[str]:
+    """Yield a sentence for each bound, the nearest to the numbers first; code in backticks."""
+    run, plan = report.run, report.run.plan
+    if run.source:
+        yield (
+            "Nobody looked at an answer: a server that answered errors, or another page, can look"
+            " fast, unless wrk's own text tells."
+        )
+        yield "The machine is unknown, and so is whether anything else was at work on it."
+    elif run.placement is None:
+        shared = plural(run.machine.processors, "processor") if run.machine.processors else "all"
+        yield (
+            f"Server, databases and wrk shared {shared}: a server that is cheap leaves more"
+            " to wrk. Ratios carry over to another machine, rates do not."
+        )
+    else:
+        yield (
+            "Server, databases and wrk ran on one machine, on processors of their own, over"
+            " loopback. Ratios carry over to another machine, rates do not."
+        )
+    if plan.shape.known:
+        yield (
+            f"Each server had {plural(plan.shape.workers, 'worker')}: how one scales over many"
+            " processors was not measured."
+        )
+    durations = sorted({ranking.load.duration_s for ranking in report.summary.rankings})
+    if durations:
+        longest = seconds(durations[-1])
+        yield (
+            "A closed loop: each connection asks again as soon as it is answered. A p99 here is of"
+            " a server at its limit, not of one at the load of a normal day."
+        )
+        yield (
+            f"No load lasted longer than {longest}: what takes hours to leak, or workers that are"
+            " replaced, cannot be seen. Neither can what happens beyond these connections."
+        )
+    yield "No TLS, no proxy in front, no slow or distant clients; HTTP/1.1 alone."
+    if not run.source:
+        yield (
+            "The endpoints are small on purpose, so that servers show. The longer a view of yours"
+            " takes, the less its server matters."
+        )
