@@ -14,14 +14,15 @@ import msgspec
 from rich.console import Console
 
 from loadtest import clients_serve
-from loadtest.clientbench import catalogue, choice, interpreters, preset, run, store, target
+from loadtest.clientbench import catalogue, choice, interpreters, preset, run, target
 from loadtest.clientbench.catalogue import Client
 from loadtest.clientbench.choice import Typed
 from loadtest.clientbench.interpreters import Found
 from loadtest.clientbench.job import Expected
 from loadtest.clientbench.model import MEASURES, REUSES
 from loadtest.clients_progress import Watcher
-from loadtest.console import print_json, say
+from loadtest.clients_report import write_clients
+from loadtest.console import say
 from loadtest.errors import UserError
 from loadtest.options import json_option, out_option
 
@@ -159,7 +160,7 @@ def clients_command(
         if folders:
             say(f"interrupted; what was measured is kept: {folders[0]}")
         return INTERRUPTED
-    return _told(folders[0], as_json)
+    return write_clients(folders[0], as_json)
 
 
 def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:
@@ -233,15 +234,3 @@ def _called(python: str, place: Place) -> str:
 def _command() -> str:
     """Return what to type for the same run again, but for its seed."""
     return shlex.join(["loadtest", *sys.argv[1:]])
-
-
-def _told(folder: Path, as_json: bool) -> int:
-    """Say where the run is; exit status 1 if a row failed."""
-    stored = store.read(folder)
-    for note in stored.notes:
-        say(note)
-    if as_json:
-        print_json({"folder": str(folder), "outcomes": stored.outcomes})
-    else:
-        click.echo(str(folder))
-    return 1 if any(one.status == "failed" for one in stored.outcomes) else 0

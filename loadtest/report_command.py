@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from loadtest import judged, report, results
+from loadtest.clients_report import is_clients, write_clients
 from loadtest.console import print_json, say, tables
 from loadtest.model import Record
 from loadtest.options import json_option, out_option
@@ -31,7 +32,8 @@ def report_command(run: Path | None, out: Path, as_json: bool) -> int:
 
     Example: loadtest report results/2026-11-20T10-00-00-quick
     """
-    return write_reports(run if run is not None else results.newest(out), as_json)
+    folder = run if run is not None else results.newest(out)
+    return write_clients(folder, as_json) if is_clients(folder) else write_reports(folder, as_json)
 
 
 def write_reports(folder: Path, as_json: bool) -> int:

@@ -234,7 +234,7 @@ def sample() -> Stored:
         outcomes=tuple(outcomes),
         ceilings=(
             ceiling(),
-            ceiling(1_000.0, answer=slow, tool="arithmetic"),
+            ceiling(1_000.0, answer=slow),
         ),
         notes=(),
     )

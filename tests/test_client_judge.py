@@ -122,7 +122,7 @@ def faults() -> dict[str, tuple[Evidence, dict[str, str]]]:
             evidence(
                 slow,
                 warms(slow, call_us=1_010.0),
-                ceiling=ceiling(1_000.0, answer=SLOW, tool="arithmetic"),
+                ceiling=ceiling(1_000.0, answer=SLOW),
             ),
             {"upstream-limited": "suspect"},
         ),

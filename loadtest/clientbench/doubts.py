@@ -172,11 +172,9 @@ def upstream_limited(row: Evidence) -> Found:
     ours, most = sorted(rates)[len(rates) // 2], row.ceiling.requests_s
     if ours < AT_CEILING * most:
         return NOTHING
+    late = f", each after {row.row.answer.delay_s:g} s" if row.row.answer.delay_s else ""
     why = (
-        f"that {row.ceiling.connections:,} calls in flight can have of answers that take"
-        f" {row.row.answer.delay_s:g} s"
-        if row.ceiling.tool == "arithmetic"
-        else f"that the upstream gives {row.ceiling.connections:,} fast connections"
+        f"that the upstream gives {row.ceiling.connections:,} fast connections{late}"
         f" ({row.ceiling.tool})"
     )
     return Found("suspect", f"{rate(ours)}/s is {percent(ours / most)} of the {rate(most)}/s {why}")

@@ -11,7 +11,7 @@ import msgspec
 from loadtest.clientbench.figures import ColdFigures, WarmFigures
 from loadtest.clientbench.model import Group, Measure, Row, Stage, Status
 from loadtest.concerns.evidence import Raised, Verdict
-from loadtest.findings import Finding, findings, margin, ranks
+from loadtest.findings import LEAST_MARGIN, Finding, adjust, finding, margin, ranks
 from loadtest.model import Record
 from loadtest.statistics import Rates, moderated, paired
 
@@ -138,12 +138,17 @@ def against(times: Mapping[str, Rates], base: str, floor: float | None) -> dict[
 
 def compared(pairs: Sequence[tuple[Rates, Rates]], floor: float | None) -> list[Versus]:
     """Return each pair's comparison, all of them one table; a pair has a round in common."""
-    table = [paired(base, new) for base, new in pairs]
-    # `findings` moderates by itself; what is shown is moderated once, too.
-    judged = findings(table, margin(floor))
+    drawn = moderated([paired(base, new) for base, new in pairs])
+    adjusted = adjust([one.p for one in drawn])
+    # A noisy run shows less difference, but no more likeness: what is alike is so within 5 %.
     return [
-        Versus(ratio=one.ratio or 1.0, low=one.low, high=one.high, finding=finding)
-        for one, finding in zip(moderated(table), judged, strict=True)
+        Versus(
+            ratio=one.ratio or 1.0,
+            low=one.low,
+            high=one.high,
+            finding=finding(one, margin(floor), p, near=LEAST_MARGIN),
+        )
+        for one, p in zip(drawn, adjusted, strict=True)
     ]
 
 

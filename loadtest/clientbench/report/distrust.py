@@ -76,28 +76,40 @@ def where(cases: Iterable[Case]) -> Table[Case]:
     return Table(columns, tuple(cases))
 
 
-def losses(summary: Summary) -> Table[tuple[Ranking, Standing]]:
-    """Return what has no number, or not in every round, and why."""
+@dataclass(frozen=True)
+class Loss:
+    """Rows that have the same reason for missing or losing rounds."""
+
+    what: str
+    stage: str | None
+    reason: str
+    rows: tuple[str, ...]
+    """Their labels, with the measure where not both are meant."""
+
+
+def losses(summary: Summary) -> Table[Loss]:
+    """Return what has no number, or not in every round, and why; the worst first."""
+    groups: dict[tuple[str, str | None, str], dict[str, list[Measure]]] = {}
+    for ranking in summary.rankings:
+        for row in ranking.rows:
+            if row.status == "measured" and not row.rounds_failed:
+                continue
+            tried = row.rounds_failed + row.rounds_measured
+            some = f"failed in {row.rounds_failed} of {tried} rounds"
+            what = row.status if row.status != "measured" else some
+            key = (what, row.stage, row.reason or "no reason was stored")
+            of = f"{row.row.label} ({ranking.group.title})"
+            groups.setdefault(key, {}).setdefault(of, []).append(ranking.measure)
     items = [
-        (ranking, row)
-        for ranking in summary.rankings
-        for row in ranking.rows
-        if row.status != "measured" or row.rounds_failed
+        Loss(*key, rows=tuple(f"{row}, {' and '.join(of)}" for row, of in rows.items()))
+        for key, rows in groups.items()
     ]
-
-    def what(item: tuple[Ranking, Standing]) -> str:
-        row = item[1]
-        if row.status != "measured":
-            return row.status
-        tried = row.rounds_failed + row.rounds_measured
-        return f"failed in {row.rounds_failed} of {tried} rounds"
-
-    columns: tuple[Column[tuple[Ranking, Standing]], ...] = (
-        name("row", "row", lambda item: item[1].row.label),
-        prose("table", "table", lambda item: f"{item[0].group.title}, {item[0].measure}"),
-        prose("what", "what", what),
-        prose("stage", "at stage", lambda item: item[1].stage),
-        prose("reason", "reason", lambda item: item[1].reason),
+    items.sort(key=lambda loss: ("failed", "skipped").index(loss.what.split()[0]))
+    columns: tuple[Column[Loss], ...] = (
+        prose("what", "what", lambda loss: loss.what),
+        prose("stage", "at stage", lambda loss: loss.stage),
+        prose("reason", "reason", lambda loss: loss.reason),
+        prose("rows", "rows", lambda loss: "; ".join(loss.rows)),
     )
     return Table(columns, items)
 

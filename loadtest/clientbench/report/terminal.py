@@ -7,7 +7,7 @@ from rich.text import Text
 
 from loadtest.clientbench.report.distrust import counted, doubts, losses, noise, outliers
 from loadtest.clientbench.report.table import MEASURES, Report, narrow
-from loadtest.report.format import UNKNOWN, paragraph
+from loadtest.report.format import paragraph
 from loadtest.report.table import SUSPECT
 from loadtest.report.terminal import decorated
 
@@ -35,11 +35,12 @@ def show(report: Report, console: Console) -> None:
         say(f"What to distrust (`{SUSPECT}` beside a number), each case in the reports:")
         for doubt in found:
             say(f"{doubt.explained.concern}: {doubt.counted}", indent=2)
-    if lost := losses(summary).texts():
+    for loss in losses(summary).items:
+        at = f" at {loss.stage}" if loss.stage else ""
         console.print()
-        for label, table, what, stage, reason in lost:
-            at = "" if stage == UNKNOWN else f" at {stage}"
-            say(f"{what}{at}: {label} ({table}): {reason}")
+        say(f"{loss.what}{at}: {loss.reason}")
+        for row in loss.rows:
+            say(row, indent=2)
     console.print()
     say(noise(summary))
     say(f"{counted(summary.counts)}.")

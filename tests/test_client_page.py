@@ -1,0 +1,113 @@
+"""The page of a clients' run in a real Chromium: it draws, sorts, and asks for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import chromium, visit
+from client_facts import sample
+from playwright.sync_api import Browser, expect
+
+from loadtest.charts import svg
+from loadtest.clientbench import report as reports
+from loadtest.clientbench.report import html
+from loadtest.clientbench.report.charts import of_ranking
+
+HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("clients") / "index.html"
+    made.write_text(html.render(reports.make(sample())))
+    return made
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_opens_without_a_complaint_or_a_request(
+    browser: Browser, path: Path, dark: bool
+) -> None:
+    with visit(browser, path, dark=dark) as seen:
+        expect(seen.page.get_by_role("heading", level=1)).to_be_visible()
+        plots = seen.page.locator(".plot")
+        for at in range(plots.count()):
+            plots.nth(at).scroll_into_view_if_needed()
+            expect(plots.nth(at).locator("svg")).to_be_visible()
+        assert plots.count() == 6  # time and parts, time and CPU, time and CPU
+        assert seen.complaints == []
+        assert seen.requests == []
+
+
+def test_it_sorts(browser: Browser, path: Path) -> None:
+    with visit(browser, path) as seen:
+        table = seen.page.locator("table.ranking").nth(1)
+        first = table.locator("tbody tr").first.locator("th")
+        expect(first).to_have_text("aiohttp")
+        for _ in range(2):
+            table.get_by_role("columnheader", name="CPU a call").get_by_role("button").click()
+        expect(table.locator("tbody tr").first.locator("th")).to_have_text("httpx async, each call")
+
+
+def test_it_has_no_serious_accessibility_fault(browser: Browser, path: Path) -> None:
+    with visit(browser, path) as seen:
+        found = Axe().run(seen.page)
+        serious = [
+            one["id"]
+            for one in found.response["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+
+
+def test_it_holds_on_a_phone(browser: Browser, path: Path) -> None:
+    with visit(browser, path) as seen:
+        seen.page.set_viewport_size({"width": 390, "height": 844})
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_hostile_name_is_text(browser: Browser, tmp_path: Path) -> None:
+    stored = sample()
+    rows = tuple(
+        msgspec.structs.replace(row, label=f"{row.label} {HOSTILE}") for row in stored.run.plan.rows
+    )
+    plan = msgspec.structs.replace(stored.run.plan, rows=rows, title=HOSTILE)
+    hostile = msgspec.structs.replace(stored, run=msgspec.structs.replace(stored.run, plan=plan))
+    path = tmp_path / "index.html"
+    path.write_text(html.render(reports.make(hostile)))
+    with visit(browser, path) as seen:
+        expect(seen.page.locator("h1")).to_contain_text("<script>")
+        assert seen.page.evaluate("window.pwned") is None
+        assert seen.complaints == []
+
+
+def test_charts_hold_no_invalid_number() -> None:
+    made = reports.make(sample())
+    charts = [chart for ranking in made.summary.rankings for chart in of_ranking(ranking)]
+    assert len({chart.name for chart in charts}) == len(charts) == 6
+    for chart in charts:
+        assert "liar" not in str(chart.spec)
+        assert svg(chart).startswith("<svg")
+
+
+def test_a_far_slower_row_does_not_hide_the_others() -> None:
+    """From 20 times the fastest on the axis is logarithmic, and points stand for bars."""
+    made = reports.make(sample())
+    wide, narrow = (
+        next(of_ranking(ranking)).spec
+        for ranking in made.summary.rankings
+        if ranking.measure == "warm"
+    )
+    assert wide["layer"][0]["mark"]["type"] == "point"
+    assert wide["layer"][0]["encoding"]["x"]["scale"]["type"] == "log"
+    assert narrow["layer"][0]["mark"]["type"] == "bar"
+    assert "log" not in str(narrow["layer"][0]["encoding"]["x"]["scale"])
