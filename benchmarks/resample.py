@@ -187,7 +187,7 @@ def claims(
         base, again, other = (same[roles[:, role], drawn] for role in range(3))
         new = other if slowed is None else slowed[drawn]
         one = paired(base.tolist(), new.tolist())
-        floor = floors({ARM: [(base.tolist(), again.tolist())]}).at(ARM)
+        floor = floors({ARM: [(base.tolist(), again.tolist())]}).at(ARM, size)
         (told,) = findings([one], margin(floor, figure.least))
         assert one.p is not None
         assert one.ratio is not None

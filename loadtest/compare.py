@@ -110,8 +110,19 @@ def compare(
     kinds = {cell.id: cell.endpoint.kind for cell in base.run.plan.cells}
     noise = {figure: (before.floors(figure), after.floors(figure)) for figure in BETTER}
 
-    def beyond(cell: str, figure: Figure) -> float:
-        return max(margin(one.at(kinds[cell]), threshold) for one in noise[figure])
+    def change(cell: str, figure: Figure, one: Comparison, p: float | None) -> Change:
+        floors = (side.at(kinds[cell], one.rounds) for side in noise[figure])
+        beyond = max(margin(floor, threshold) for floor in floors)
+        return Change(
+            cell=cell,
+            figure=figure,
+            base=before.medians[cell][figure],
+            new=after.medians[cell][figure],
+            comparison=one,
+            adjusted_p=p,
+            margin=beyond,
+            answer=_answer(figure, finding(one, beyond, p, near=threshold)),
+        )
 
     made: list[tuple[str, Figure, Comparison]] = []
     for figure in BETTER:
@@ -123,19 +134,7 @@ def compare(
         # Noise is of a kind within a figure: a p99 says nothing of how steady CPU time is.
         made += [(cell, figure, one) for cell, one in zip(cells, moderated(table), strict=True)]
     ps = adjust([one.p for _, _, one in made])
-    changes = tuple(
-        Change(
-            cell=cell,
-            figure=figure,
-            base=before.medians[cell][figure],
-            new=after.medians[cell][figure],
-            comparison=one,
-            adjusted_p=p,
-            margin=beyond(cell, figure),
-            answer=_answer(figure, finding(one, beyond(cell, figure), p, near=threshold)),
-        )
-        for (cell, figure, one), p in zip(made, ps, strict=True)
-    )
+    changes = tuple(change(*each, p) for each, p in zip(made, ps, strict=True))
     return Comparisons(
         format=FORMAT,
         base=base.folder.name,
@@ -143,7 +142,7 @@ def compare(
         threshold=threshold,
         margins={
             figure: max(
-                (change.margin for change in changes if change.figure == figure), default=threshold
+                (each.margin for each in changes if each.figure == figure), default=threshold
             )
             for figure in BETTER
         },

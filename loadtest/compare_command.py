@@ -9,19 +9,7 @@ import click
 from loadtest import compare_markdown, results
 from loadtest.compare import THRESHOLD, compare
 from loadtest.console import print_json, say
-from loadtest.options import json_option
-
-
-def share(text: str | float) -> float:
-    """Return what is typed as `5%` or `0.05` as a share; raises click's error for anything else."""
-    typed = str(text).strip()
-    try:
-        value = float(typed.removesuffix("%")) / (100 if typed.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise click.BadParameter(f"{typed!r} is no share; type 5% or 0.05")
-    return value
+from loadtest.options import Share, json_option
 
 
 @click.command("compare")
@@ -29,8 +17,7 @@ def share(text: str | float) -> float:
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option(
     "--threshold",
-    type=share,
-    metavar="SHARE",
+    type=Share(zero=True),
     default=THRESHOLD,
     show_default=f"{THRESHOLD:.0%}",
     help="A smaller change is none.",

@@ -170,21 +170,24 @@ def expand(
     )
     chosen_servers = _named(choice.servers or matrix.servers, [server.name for server in servers])
     taking_part = [server for server in servers if server.name in chosen_servers]
-    twins = _again(taking_part, matrix.again, missing)
+    offered = [
+        endpoint
+        for endpoint in endpoints
+        if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
+    ]
+    twins = _again(taking_part, matrix.again, missing, offered)
+    armed = _armed(offered, matrix.again, twins)
     cells = tuple(
         Cell(
             server=server.name,
             endpoint=endpoint,
             load=fit(endpoint, matrix.loads, choice),
             rounds=_most_rounds(endpoint, matrix.loads, choice),
-            skip=missing.get(server.name)
-            or server.unsupported.get(endpoint.style)
-            or (endpoint.unsupported.get(server.interface) if server.interface else None),
+            skip=missing.get(server.name) or _unsupported(server, endpoint),
         )
         for server in (*taking_part, *twins)
-        for endpoint in endpoints
-        if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
-        if server.again is None or _has_arm(endpoint, matrix.again, chosen_endpoints)
+        for endpoint in offered
+        if server.again is None or endpoint in armed
     )
     if not cells:
         raise UserError(
@@ -260,9 +263,15 @@ def _rounds(matrix: Matrix, choice: Choice) -> int:
     return matrix.rounds if choice.rounds is None else choice.rounds
 
 
-def _again(servers: Sequence[Server], again: Again, missing: Mapping[str, str]) -> list[Server]:
-    """Return the second arm of the reference server; nothing where no server can run."""
-    able = [server for server in servers if server.name not in missing]
+def _again(
+    servers: Sequence[Server], again: Again, missing: Mapping[str, str], offered: Sequence[Endpoint]
+) -> list[Server]:
+    """Return the second arm of the reference server; nothing where no server has anything to do."""
+    able = [
+        server
+        for server in servers
+        if server.name not in missing and not all(_unsupported(server, one) for one in offered)
+    ]
     able.sort(key=lambda server: server.name != again.server)
     return [
         msgspec.structs.replace(
@@ -275,10 +284,23 @@ def _again(servers: Sequence[Server], again: Again, missing: Mapping[str, str]) 
     ]
 
 
-def _has_arm(endpoint: Endpoint, again: Again, chosen: set[str]) -> bool:
-    """Say whether the second arm is measured at an endpoint: at all, if none of its own is in."""
-    named = _named(again.endpoints, sorted(chosen))
-    return not named or (endpoint.name in named and bool(_named(again.styles, [endpoint.style])))
+def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
+    """Return why a server cannot be measured at an endpoint; None where it can."""
+    return server.unsupported.get(endpoint.style) or (
+        endpoint.unsupported.get(server.interface) if server.interface else None
+    )
+
+
+def _armed(offered: Sequence[Endpoint], again: Again, twins: Sequence[Server]) -> list[Endpoint]:
+    """Return where the second arm is measured, of the `offered` endpoints that it can answer.
+
+    Those that the matrix names; where a choice leaves none of them, in whatever style they are
+    chosen; where not even that, all. A run without a noise floor could not tell noise from more.
+    """
+    able = [one for one in offered if not any(_unsupported(twin, one) for twin in twins)]
+    named = [one for one in able if any(fnmatchcase(one.name, glob) for glob in again.endpoints)]
+    styled = [one for one in named if any(fnmatchcase(one.style, glob) for glob in again.styles)]
+    return styled or named or able
 
 
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:

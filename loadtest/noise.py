@@ -35,22 +35,35 @@ class Twins(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
+class Floor:
+    """The difference below which none is called one, by how many rounds it is the mean of."""
+
+    variance: float
+    """Of the log ratio of one round."""
+    freedom: float
+    """Degrees of freedom of `variance`."""
+
+    def after(self, rounds: float) -> float:
+        """Return it as a share: 0.06 for 6 %."""
+        return math.expm1(quantile(self.freedom) * math.sqrt(self.variance / rounds))
+
+
+@dataclass(frozen=True)
 class Floors:
-    """The differences, as shares, below which none is called one: 0.06 for 6 %."""
+    """The floors of one figure."""
 
     pooled: float | None
-    """Over all kinds of work; None where no round has both arms."""
-    kinds: Mapping[str, float]
+    """Over all kinds of work and their rounds, as a share; None where no round has both arms."""
+    kinds: Mapping[str, Floor]
 
-    def at(self, kind: str) -> float | None:
+    def at(self, kind: str, rounds: int) -> float | None:
         """Return the floor of a kind of work; without arms of its own, the largest there is.
 
         Nothing shows the noise of such a kind, and the kinds that are left out of the arms are
         those that may well be noisier.
         """
-        if self.pooled is None:
-            return None
-        return self.kinds.get(kind, max(self.pooled, *self.kinds.values()))
+        known = [self.kinds[kind]] if kind in self.kinds else self.kinds.values()
+        return max((one.after(max(1, rounds)) for one in known), default=None)
 
 
 def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> Iterator[Twins]:
@@ -116,14 +129,14 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
             np.array([float(one.count) for one in noisy]), np.array([one.variance for one in noisy])
         )
 
-    def drawn(one: _Squares) -> float:
+    def drawn(one: _Squares) -> Floor:
         freedom = one.count + borrowed
         variance = (borrowed * all_rounds.variance + one.total) / freedom
         # Even a noise that all share is known no better than from all their rounds together.
-        return _floor(variance, min(freedom, all_rounds.count), one.rounds)
+        return Floor(variance, min(freedom, all_rounds.count))
 
     return Floors(
-        pooled=_floor(all_rounds.variance, all_rounds.count, all_rounds.rounds),
+        pooled=Floor(all_rounds.variance, all_rounds.count).after(all_rounds.rounds),
         kinds={kind: drawn(one) for kind, one in known.items()},
     )
 
@@ -156,7 +169,3 @@ class _Squares:
     def rounds(self) -> float:
         """Of an endpoint."""
         return self.count / self.endpoints
-
-
-def _floor(variance: float, freedom: float, rounds: float) -> float:
-    return math.expm1(quantile(freedom) * math.sqrt(variance / rounds))

@@ -46,9 +46,13 @@ def project_of(folder: Path, python: str) -> Project:
 
 
 class Share(click.ParamType[float]):
-    """A share such as 3% or 0.03, above 0."""
+    """A share such as 3% or 0.03, below 1; 0 only with `zero`."""
 
     name = "share"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        """Take 0 as well, if told to."""
+        self._zero = zero
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -58,8 +62,8 @@ class Share(click.ParamType[float]):
         try:
             found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         except ValueError:
-            found = 0.0
-        if not 0 < found < 1:
+            found = -1.0
+        if not 0 <= found < 1 or (found == 0 and not self._zero):
             self.fail(f"{value!r} is no share between 0 and 1; write it as in 3%", param, ctx)
         return found
 

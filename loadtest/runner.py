@@ -32,6 +32,8 @@ Watch = Callable[[Cell, int], None]
 
 CONCURRENCY = 8
 """Verified requests at once before a load: enough to meet what only fails under concurrency."""
+FOR_EACH_WORKER = 4
+"""But at least so many for each worker, or some would meet their first request in the load."""
 LAUNCH_AND_STOP_S = 0.6
 SPARE_S = 0.15
 """What a cell takes beside its load and its checks, roughly: for planning alone."""
@@ -130,7 +132,11 @@ def _measure(
         began = time.monotonic()
         before = running.verify(
             endpoint,
-            concurrency=min(capacity, SLOW_CONCURRENCY) if slow else CONCURRENCY,
+            concurrency=(
+                min(capacity, SLOW_CONCURRENCY)
+                if slow
+                else max(CONCURRENCY, FOR_EACH_WORKER * shape.workers)
+            ),
             seconds=load.warmup_s,
             stage="verify",
         )

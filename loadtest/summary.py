@@ -106,7 +106,8 @@ def summarise(
 
     def ranking(load: Load, cells: Sequence[Cell]) -> Ranking:
         endpoint = cells[0].endpoint
-        floor, cpu_floor = floors.at(endpoint.kind), cpu.at(endpoint.kind)
+        measured = max(rows[cell.id].rounds_measured for cell in cells)
+        floor, cpu_floor = (each.at(endpoint.kind, measured) for each in (floors, cpu))
         taking_part = [rows[cell.id] for cell in cells if cell.server not in again]
         return Ranking(
             endpoint=endpoint,

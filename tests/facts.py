@@ -253,3 +253,11 @@ def unknown(known: Evidence) -> Evidence:
 
 def _never(name: str) -> Histogram:
     raise AssertionError(f"there is no histogram to read: {name}")
+
+
+def starving(fast_us: int, in_flight: float) -> Facts:
+    """Return a cell in which all but a few answers take `fast_us`, the others half a second."""
+    answers = 6_000
+    slow = int((64 * 3e6 * in_flight - answers * fast_us) / (500_000 - fast_us))
+    found = Histogram(values_us=(fast_us, 500_000), counts=(answers - slow, slow))
+    return replace(HEALTHY, rates=(2_000.0,) * 3, histogram=found)

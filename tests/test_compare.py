@@ -18,7 +18,6 @@ from markdown_it import MarkdownIt
 
 from loadtest import cli, matrix, results, runner
 from loadtest.compare import Change, Comparisons, compare
-from loadtest.compare_command import share
 from loadtest.compare_markdown import render
 from loadtest.environment import differences
 from loadtest.errors import UserError
@@ -346,11 +345,6 @@ def test_a_shift_that_all_share_is_told_with_that_of_the_controls(tmp_path: Path
     assert "Those that bypass the app (control): answers/s -4.0 %, p99 +4.2 %" in page
 
 
-@pytest.mark.parametrize(("typed", "expected"), [("5%", 0.05), ("0.05", 0.05), (" 0 % ", 0)])
-def test_a_share(typed: str, expected: float) -> None:
-    assert share(typed) == expected
-
-
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Give two runs as the engine writes them; in the second beta is slower and alpha dies."""
@@ -396,4 +390,4 @@ def test_the_command(
     assert made.threshold == 0.03
     status, out, err = typed(monkeypatch, capsys, base, new, "--threshold", "much")
     assert (status, out) == (2, "")
-    assert "'much' is no share; type 5% or 0.05" in err
+    assert "'much' is no share between 0 and 1; write it as in 3%" in err

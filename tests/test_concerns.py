@@ -27,6 +27,7 @@ from facts import (
     left,
     raised,
     stalling,
+    starving,
     unknown,
     usage,
     with_each,
@@ -91,13 +92,19 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("littles-law", None, in_flight(0.83, generator_s=0.30)),
     # Eight connections are served and 56 are not.
     ("littles-law", "suspect", in_flight(8 / 64)),
+    # A few are served again and again; the others get one answer in half a second, or none.
+    ("littles-law", None, starving(fast_us=1_700, in_flight=0.97)),
+    ("littles-law", "suspect", starving(fast_us=1_500, in_flight=0.97)),
+    ("littles-law", "suspect", starving(fast_us=1_700, in_flight=0.60)),
+    ("littles-law", "suspect", starving(fast_us=1_700, in_flight=0.80)),
+    ("littles-law", None, starving(fast_us=1_700, in_flight=0.85)),
     # 2,000 answers a second on 64 connections: one every 32 ms on each.
-    ("stalls", None, stalling(silent=3, fast_us=1_000)),
+    ("stalls", None, stalling(silent=3, fast_us=2_000)),
     ("stalls", "suspect", stalling(silent=4, fast_us=1_000)),
     ("stalls", "suspect", stalling(silent=4, fast_us=7_900)),
     ("stalls", None, stalling(silent=4, fast_us=8_100)),
-    # Eight of 64 connections are served all the time, the others late: unfair, but no standstill.
-    ("stalls", None, stalling(silent=0, fast_us=1_000)),
+    # Unfair, but no standstill.
+    ("littles-law", "suspect", stalling(silent=0, fast_us=1_000)),
     ("stalls", None, replace(SLOW, loaded={"silent_windows": 80})),
     ("work-not-done", None, worked(**FULL)),
     ("work-not-done", None, worked(**FULL | {"postgres": 19_800})),
@@ -152,6 +159,34 @@ def test_alone_and_at_its_threshold(name: str, severity: str | None, facts: Fact
     judged = judge(evidence(facts))
     assert raised(evidence(facts)) == ({name: severity} if severity else {}), judged.concerns
     assert judged.verdict == (severity or "valid")
+
+
+def spread(shares: tuple[float, ...], cpu_us: tuple[float, ...]) -> str:
+    """Return the facts of rounds of 2,000, 2,500 and 3,500/s, with these figures of the server."""
+    rates = (2_000.0, 2_500.0, 3_500.0)
+    known = evidence(replace(HEALTHY, rates=rates))
+    measured = []
+    for one, share, cost_us, rate in zip(known.measured, shares, cpu_us, rates, strict=True):
+        cpu_s = cost_us * rate * 3 / 1e6
+        used = msgspec.structs.replace(
+            one.usage["server"], cpu_s=cpu_s, each_cpu_s=(share * cpu_s, (1 - share) * cpu_s, 0.0)
+        )
+        measured.append(msgspec.structs.replace(one, usage={**one.usage, "server": used}))
+    (found,) = judge(replace(known, measured=tuple(measured))).concerns
+    assert found.concern == "unstable"
+    return found.facts
+
+
+def test_what_the_rounds_differ_with() -> None:
+    """One worker did all of the work in the slowest round; or its requests cost twice as much."""
+    even, alike = (0.5, 0.51, 0.5), (500.0, 502.0, 499.0)
+    assert spread(even, alike).endswith("from 2,000 to 3,500/s")
+    uneven = spread((0.95, 0.78, 0.55), alike)
+    assert "the busiest process did 55 % to 95 % of the work" in uneven
+    costly = spread(even, (800.0, 640.0, 460.0))
+    assert "an answer took 460 to 800 us of CPU time" in costly
+    # What goes the other way explains nothing.
+    assert spread((0.55, 0.78, 0.95), alike).endswith("from 2,000 to 3,500/s")
 
 
 def failed(stage: str, reason: str, **changes: Any) -> Outcome:

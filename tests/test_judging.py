@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_concerns import CASES
 
 from loadtest.concerns import CONCERNS, judge
-from loadtest.concerns.surroundings import chance
+from loadtest.concerns.rounds import chance
 
 BY_NAME = {concern.name: concern for concern in CONCERNS}
 

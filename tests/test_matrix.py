@@ -46,6 +46,29 @@ def test_the_second_arm_can_be_narrowed() -> None:
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
+        # Its endpoints, but in no style of its own: in the one that is chosen.
+        (Choice(styles=("async",)), ["uvicorn-again.json-async"]),
+        (Choice(styles=("control",)), ["uvicorn-again.raw-control"]),
+        (Choice(endpoints=("json",), styles=("async",)), ["uvicorn-again.json-async"]),
+        # The reference has nothing to do there: it is another server.
+        (
+            Choice(servers=("granian-*", "gevent"), endpoints=("aiohttp",)),
+            ["granian-asgi-again.aiohttp-async"],
+        ),
+        (Choice(servers=("gevent",), styles=("async",)), []),
+    ],
+)
+def test_no_choice_drops_the_second_arm(choice: Choice, expected: list[str]) -> None:
+    """But for one that leaves nothing to measure: all of that is skipped."""
+    few = Again(server="uvicorn", endpoints=("json", "json_query"), styles=("sync",))
+    of = expand(choice, again=few)
+    assert arms(of) == expected
+    assert bool(expected) == any(cell.skip is None for cell in of.cells)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
         (
             Choice(servers=("uvicorn",), endpoints=("json",)),
             ["uvicorn.json-sync", "uvicorn.json-async"],

@@ -32,7 +32,7 @@ def beyond(
         }
         made = floors(pairs)
         for at in range(len(spreads)):
-            floor = made.pooled if of_all else made.at(str(at))
+            floor = made.pooled if of_all else made.at(str(at), rounds)
             assert floor is not None
             means = np.abs((arms[2, at] - arms[3, at]).mean(axis=1))
             found[at] += list(means > math.log1p(floor))
@@ -72,7 +72,7 @@ def test_a_kind_without_arms_gets_the_largest_floor(kind: str) -> None:
         first, second = (rates(arm) for arm in arms)
         pairs = {str(at): [(first[at], second[at])] for at in range(5)}
         other = CV * rng.choice(SPREADS) * noise(kind, (2, 3), rng)
-        floor = floors(pairs).at("another")
+        floor = floors(pairs).at("another", 3)
         assert floor is not None
         found.append(abs((other[0] - other[1]).mean()) > math.log1p(floor))
     assert np.mean(found) <= 0.075
@@ -81,21 +81,31 @@ def test_a_kind_without_arms_gets_the_largest_floor(kind: str) -> None:
 def test_without_arms_there_is_no_floor() -> None:
     for nothing in ({}, {"cpu": [([1.0, None], [None, 2.0])]}):
         assert floors(nothing).pooled is None
-        assert floors(nothing).at("cpu") is None
+        assert floors(nothing).at("cpu", 3) is None
     still = floors({"cpu": [([100.0, 100.0], [100.0, 100.0])]})
-    assert (still.pooled, still.at("cpu"), still.at("database")) == (0, 0, 0)
+    assert (still.pooled, still.at("cpu", 2), still.at("database", 2)) == (0, 0, 0)
 
 
 def test_one_kind_alone_has_the_floor_of_all() -> None:
     one = floors({"cpu": [([100.0, 104.0, 99.0], [103.0, 101.0, 100.0])]})
-    assert one.at("cpu") == one.pooled == pytest.approx(0.0464, abs=1e-4)
+    assert one.at("cpu", 3) == one.pooled == pytest.approx(0.0464, abs=1e-4)
 
 
 def test_two_kinds_share_nothing() -> None:
     cpu, database = ([100.0, 101.0], [101.0, 100.0]), ([100.0, 130.0], [120.0, 100.0])
     both = floors({"cpu": [cpu], "database": [database]})
-    assert both.at("cpu") == floors({"cpu": [cpu]}).pooled
-    assert both.at("database") == both.at("cache") == floors({"database": [database]}).pooled
+    assert both.at("cpu", 2) == floors({"cpu": [cpu]}).pooled
+    assert both.at("database", 2) == both.at("cache", 2) == floors({"database": [database]}).pooled
+
+
+def test_fewer_rounds_have_a_higher_floor() -> None:
+    """An endpoint that waits has fewer rounds than the others, and its mean is less certain."""
+    one = floors({"cpu": [([100.0, 104.0, 99.0, 102.0], [103.0, 101.0, 100.0, 99.0])]})
+    few, many = one.at("cpu", 1), one.at("cpu", 4)
+    assert few is not None
+    assert many is not None
+    assert math.log1p(few) == pytest.approx(2 * math.log1p(many))
+    assert one.at("cpu", 0) == few
 
 
 # From outcomes -----------------------------------------------------------------------------------

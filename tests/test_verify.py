@@ -151,11 +151,16 @@ def test_a_healthy_endpoint(ask: Ask, style: str) -> None:
     assert ask(style, concurrency=2, seconds=0.2) >= 2
 
 
-def test_a_connection_is_kept(ask: Ask) -> None:
+def test_it_asks_again_from_new_connections_that_are_kept(ask: Ask) -> None:
     before = next(Handler.connections)
-    answers = ask("healthy", seconds=0.2)
-    assert next(Handler.connections) - before - 1 == 1
-    assert answers >= 1
+    answers = ask("healthy", concurrency=3, seconds=0.2)
+    assert next(Handler.connections) - before - 1 == 2 * 3
+    assert answers > 2 * 3
+
+
+def test_a_view_that_waits_is_asked_once_where_that_takes_as_long(ask: Ask) -> None:
+    assert ask("waits", seconds=0.1, delay_s=0.2) == 1
+    assert ask("waits", seconds=0.3, delay_s=0.2) == 2
 
 
 def test_a_body_is_compared_without_its_encoding(ask: Ask) -> None:

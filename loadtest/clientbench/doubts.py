@@ -15,7 +15,8 @@ from loadtest.concerns.evidence import (
     percent,
     rate,
 )
-from loadtest.concerns.surroundings import NOISE, SPREAD, chance
+from loadtest.concerns.rounds import SPREAD, chance
+from loadtest.concerns.surroundings import NOISE
 
 ERRORS_INVALID = 0.05
 """Of the calls: what breaks off early leaves time to the others."""

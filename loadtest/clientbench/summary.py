@@ -68,14 +68,14 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
             Ranking(
                 group=group,
                 measure=measure,
-                noise_floor=noise.at(group.name),
+                noise_floor=noise.at(group.name, rounds),
                 rows=placed(
                     [
                         _standing(run, row, measure, last.get((row.id, measure), {}), ceilings)
                         for row in plan.rows
                         if row.group == group.name and row.again is None
                     ],
-                    noise.at(group.name),
+                    noise.at(group.name, rounds),
                 ),
             )
             for group in groups

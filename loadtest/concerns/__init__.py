@@ -8,10 +8,11 @@ from loadtest.concerns.limits import (
     CONNECTION_LIMITED,
     FASTER_THAN_POSSIBLE,
     GENERATOR_LIMITED,
-    LITTLES_LAW,
 )
+from loadtest.concerns.littles_law import LITTLES_LAW
+from loadtest.concerns.rounds import UNSTABLE
 from loadtest.concerns.stalls import STALLS
-from loadtest.concerns.surroundings import LEFT_BEHIND, NOISY_HOST, SHAPE_DIFFERS, UNSTABLE
+from loadtest.concerns.surroundings import LEFT_BEHIND, NOISY_HOST, SHAPE_DIFFERS
 
 __all__ = ["CONCERNS", "Concern", "Evidence", "Judgement", "Raised", "Verdict", "judge"]
 

@@ -50,7 +50,7 @@ def _errors(cell: Evidence) -> Found:
     if share <= ERRORS_SUSPECT:
         return NOTHING
     kinds = {
-        "not 2xx": sum(loaded.status_errors for loaded in cell.loads),
+        "of status 4xx or 5xx": sum(loaded.status_errors for loaded in cell.loads),
         "connecting": sum(loaded.connect_errors for loaded in cell.loads),
         "reading": sum(loaded.read_errors for loaded in cell.loads),
         "writing": sum(loaded.write_errors for loaded in cell.loads),

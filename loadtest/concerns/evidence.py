@@ -6,6 +6,7 @@ recorded. The last is no clean bill: it is listed as unchecked beside the number
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,33 @@ class Evidence:
         """How many of the connections the server works on at once."""
         return self.server.capacity(self.plan.shape, self.cell.load.connections)
 
+    @property
+    def turn_s(self) -> float:
+        """How often a connection gets an answer, on average; infinite without answers."""
+        return self.cell.load.connections * self.load_s / self.answers if self.answers else math.inf
+
+    @property
+    def silent(self) -> float | None:
+        """Share of the tenths of a second of all loads in which nobody got an answer."""
+        known = [one for one in self.loads if one.windows]
+        if not known:
+            return None
+        return sum(one.silent_windows or 0 for one in known) / sum(
+            one.windows or 0 for one in known
+        )
+
+    @property
+    def generator_busy(self) -> float | None:
+        """Share of its processor that the generator used; None where nobody measured."""
+        used = [
+            (usage.cpu_s, outcome.load_s)
+            for outcome in self.measured
+            if (usage := outcome.usage.get("generator")) and usage.cpu_s > 0 and outcome.load_s > 0
+        ]
+        if not used:
+            return None
+        return sum(cpu_s for cpu_s, _ in used) / sum(s for _, s in used) / GENERATOR_PROCESSORS
+
     def waves(self, delay_s: float) -> int:
         """Return how often one connection can be answered in all of `loads`, if it takes so long.
 
@@ -80,6 +108,10 @@ class Evidence:
         )
 
 
+GENERATOR_PROCESSORS = 1
+"""wrk runs with one thread."""
+SILENT = 0.10
+"""Of the load's tenths of a second, without any answer: from here on the server stands still."""
 CLOCK_S = 0.005
 """Two clocks, that of the view and that of the generator, and timers that fire a little early."""
 

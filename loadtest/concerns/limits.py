@@ -17,23 +17,17 @@ from loadtest.concerns.evidence import (
     percent,
     rate,
 )
-from loadtest.figures import SAMPLES_NEEDED
-from loadtest.histogram import count, mean
+from loadtest.histogram import mean
 from loadtest.model import Ceiling
 
 TOO_FAST = 0.01
 """Above what the delay allows: of a rate, and of a latency below the delay."""
-
-IN_FLIGHT_OFF = 0.10
-"""From 1, for the share of the time that requests were in flight."""
 
 AT_CEILING = 0.05
 """Below connections / delay: too near to it to tell servers apart."""
 
 GENERATOR_BUSY = 0.90
 """Of its processor: the rest goes into waiting for events that come one by one."""
-GENERATOR_PROCESSORS = 1
-"""wrk runs with one thread."""
 NULL_SERVER_SHARE = 0.80
 """Above it a null server is hardly faster: the generator sets the rate."""
 
@@ -83,47 +77,6 @@ def _too_early(cell: Evidence, delay_s: float) -> Found | None:
     )
 
 
-def _littles_law(cell: Evidence) -> Found:
-    """Compare the requests in flight with the connections, which a closed loop keeps busy.
-
-    A connection's time is made of its completed requests, of the one in flight at the end, and of
-    what passes in the generator between an answer and the next request. The sum of all latencies
-    over connections x time is therefore 1 less two things:
-    - what is in flight at the end and not in the histogram. The request that covers a given moment
-      has a mean length of E[L^2] / E[L], longer than the mean since a long one covers more moments
-      (Cox, Renewal Theory, 1962, 5.4); it is at most that old. Where this is more than a tenth of
-      the load there are too few waves, or connections that wait for all of it, to say anything.
-    - the generator's own time, at most as long as it ran.
-    """
-    histogram = cell.latencies
-    connections = cell.cell.load.connections
-    load_us = sum(o.loaded.duration_us for o in cell.measured if o.loaded and o.histogram)
-    if histogram is None or not load_us or count(histogram) < SAMPLES_NEEDED[50]:
-        return UNCHECKED
-    values = np.asarray(histogram.values_us, dtype=np.float64)
-    counts = np.asarray(histogram.counts, dtype=np.float64)
-    total_us = float(values @ counts)
-    in_flight = total_us / (load_us * connections)
-    facts = (
-        f"goodput x mean latency gives {rate(in_flight * connections)} requests in flight, on"
-        f" {connections:,} connections"
-    )
-    if in_flight > 1 + IN_FLIGHT_OFF:
-        return Found("suspect", facts)
-    rounds = sum(o.histogram is not None for o in cell.measured)
-    unfinished = float((values * values) @ counts) / total_us / (load_us / rounds)
-    generator = _generator_busy(cell)
-    if in_flight >= 1 - IN_FLIGHT_OFF:
-        return NOTHING
-    if generator is None or unfinished > IN_FLIGHT_OFF:
-        return UNCHECKED
-    return (
-        NOTHING
-        if in_flight + unfinished + generator >= 1 - IN_FLIGHT_OFF
-        else Found("suspect", facts)
-    )
-
-
 def _connection_limited(cell: Evidence) -> Found:
     delay_s, connections = cell.cell.endpoint.contract.delay_s, cell.cell.load.connections
     if not delay_s:
@@ -161,32 +114,22 @@ def _connection_limited(cell: Evidence) -> Found:
 
 
 def _generator_limited(cell: Evidence) -> Found:
-    busy = _generator_busy(cell)
+    busy = cell.generator_busy
     if busy is not None and busy >= GENERATOR_BUSY:
         return Found("suspect", f"the generator used {percent(busy)} of its processor")
     most = _null_server(cell)
-    if most is not None and cell.figures and cell.figures.goodput > NULL_SERVER_SHARE * most:
+    if most and cell.figures and cell.figures.goodput > NULL_SERVER_SHARE * most.goodput:
         return Found(
             "suspect",
-            f"goodput {rate(cell.figures.goodput)}/s is {percent(cell.figures.goodput / most)} of"
-            f" the {rate(most)}/s that a server which does nothing shows",
+            f"goodput {rate(cell.figures.goodput)}/s is"
+            f" {percent(cell.figures.goodput / most.goodput)} of the {rate(most.goodput)}/s that a"
+            " server which does nothing shows, where an answer takes"
+            f" {rate(most.generator_cpu_us)} us of the generator's CPU time",
         )
     return UNCHECKED if busy is None and most is None else NOTHING
 
 
-def _generator_busy(cell: Evidence) -> float | None:
-    """Return the share of its processor that the generator used; None where nobody measured."""
-    used = [
-        (usage.cpu_s, outcome.load_s)
-        for outcome in cell.measured
-        if (usage := outcome.usage.get("generator")) and usage.cpu_s > 0 and outcome.load_s > 0
-    ]
-    if not used:
-        return None
-    return sum(cpu_s for cpu_s, _ in used) / sum(s for _, s in used) / GENERATOR_PROCESSORS
-
-
-def _null_server(cell: Evidence) -> float | None:
+def _null_server(cell: Evidence) -> Ceiling | None:
     """Return the generator's ceiling for answers of this size; None where it was not measured."""
     body_bytes = cell.cell.endpoint.contract.body_bytes
     if not cell.ceilings or not cell.answers:
@@ -196,11 +139,17 @@ def _null_server(cell: Evidence) -> float | None:
     return _interpolated(cell.ceilings, min(received, body_bytes or received))
 
 
-def _interpolated(ceilings: Sequence[Ceiling], size: float) -> float:
+def _interpolated(ceilings: Sequence[Ceiling], size: float) -> Ceiling:
     """Return the ceiling for a size: the time for an answer grows in step with its bytes."""
-    points = sorted((ceiling.body_bytes, 1 / ceiling.goodput) for ceiling in ceilings)
-    sizes, times_s = zip(*points, strict=True)
-    return 1 / float(np.interp(size, sizes, times_s))
+    known = sorted(ceilings, key=lambda ceiling: ceiling.body_bytes)
+    sizes = [ceiling.body_bytes for ceiling in known]
+    return Ceiling(
+        body_bytes=round(size),
+        goodput=1 / float(np.interp(size, sizes, [1 / ceiling.goodput for ceiling in known])),
+        generator_cpu_us=float(
+            np.interp(size, sizes, [ceiling.generator_cpu_us for ceiling in known])
+        ),
+    )
 
 
 FASTER_THAN_POSSIBLE = Concern(
@@ -210,14 +159,6 @@ FASTER_THAN_POSSIBLE = Concern(
     advice="Time one answer: `loadtest serve SERVER`, then `curl -w '%{time_total}'` the path;"
     " check which view its URL is routed to.",
     find=_faster_than_possible,
-)
-LITTLES_LAW = Concern(
-    name="littles-law",
-    means="Rate and latencies do not fit each other: connections were idle, unanswered, or kept"
-    " waiting by the generator.",
-    advice="Compare with a `--connections` of half as many; give the generator processors of its"
-    " own (another machine, or fewer `--workers`).",
-    find=_littles_law,
 )
 CONNECTION_LIMITED = Concern(
     name="connection-limited",

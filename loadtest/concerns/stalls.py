@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from loadtest.concerns.evidence import NOTHING, UNCHECKED, Concern, Evidence, Found, percent
+from loadtest.concerns.evidence import (
+    NOTHING,
+    SILENT,
+    UNCHECKED,
+    Concern,
+    Evidence,
+    Found,
+    percent,
+)
 from loadtest.figures import SAMPLES_NEEDED
 from loadtest.histogram import count, percentile
 
-SILENT = 0.10
-"""Of the load's tenths of a second, without any answer."""
 BURST = 4
 """How many times faster than on average half of the answers are: the other half stood still.
 
@@ -17,23 +23,20 @@ half of the answers are about as fast as the average.
 
 
 def _stalls(cell: Evidence) -> Found:
-    windows = [o.loaded for o in cell.measured if o.loaded and o.loaded.windows is not None]
-    if not windows or cell.latencies is None or count(cell.latencies) < SAMPLES_NEEDED[50]:
+    silent = cell.silent if cell.measured else None
+    if silent is None or cell.latencies is None or count(cell.latencies) < SAMPLES_NEEDED[50]:
         return UNCHECKED
     # A view that waits is silent for as long as it waits.
     if cell.cell.endpoint.contract.delay_s:
         return NOTHING
-    all_windows = sum(loaded.windows or 0 for loaded in windows)
-    silent = sum(loaded.silent_windows or 0 for loaded in windows) / max(1, all_windows)
     median_s = (percentile(cell.latencies, 50) or 0) / 1e6
-    average_s = cell.cell.load.connections * cell.load_s / max(1, cell.answers)
-    if silent <= SILENT or median_s * BURST >= average_s:
+    if silent <= SILENT or median_s * BURST >= cell.turn_s:
         return NOTHING
     return Found(
         "suspect",
         f"no answer came at all during {percent(silent)} of the load; half of the answers took"
         f" {median_s * 1e3:.3g} ms at the most, and a connection got one every"
-        f" {average_s * 1e3:.3g} ms",
+        f" {cell.turn_s * 1e3:.3g} ms",
     )
 
 

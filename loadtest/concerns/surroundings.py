@@ -1,15 +1,10 @@
-"""Concerns about what was around the load: the shape, the machine, the rounds, what is left."""
+"""Concerns about what was around the load: the shape, the machine, what is left."""
 
 from __future__ import annotations
-
-import math
-from statistics import stdev
 
 from loadtest.concerns.evidence import NOTHING, UNCHECKED, Concern, Evidence, Found, percent
 from loadtest.model import SETTLED_S, Left, Usage
 
-SPREAD = 0.10
-"""Standard deviation of the rounds' goodput, as a share of it."""
 NOISE = 0.05
 """Of the machine, taken by others during the load."""
 
@@ -63,37 +58,6 @@ def _shape_differs(cell: Evidence) -> Found:
     return NOTHING if known else UNCHECKED
 
 
-def _unstable(cell: Evidence) -> Found:
-    """Compare the spread of the rounds with `SPREAD`, allowing for what few rounds show by chance.
-
-    The standard deviation of n rounds scatters as chi-square with n - 1 degrees of freedom does:
-    of three rounds it comes out 1.7 times too high one time in twenty. A concern is raised where
-    even the lower end of the one-sided 95 % interval is above `SPREAD`.
-    """
-    rates = [o.loaded.goodput for o in cell.measured if o.loaded and o.loaded.goodput > 0]
-    if len(rates) < 2:
-        return UNCHECKED
-    # Of logarithms: half and double are equally far, and a share of the rate comes out.
-    spread = stdev(map(math.log, rates))
-    if spread <= SPREAD * chance(len(rates)):
-        return NOTHING
-    return Found(
-        "suspect",
-        f"the {len(rates)} rounds vary by {percent(spread)} (standard deviation), from"
-        f" {min(rates):,.0f} to {max(rates):,.0f}/s",
-    )
-
-
-def chance(rounds: int) -> float:
-    """Return how many times too high a standard deviation of so many rounds may come out.
-
-    The root of chi-square's 95 % point over its degrees of freedom, by the approximation of
-    Wilson and Hilferty (PNAS 17, 1931): within 2 % of the exact value from two rounds on.
-    """
-    freedom = rounds - 1
-    return math.sqrt((1 - 2 / (9 * freedom) + 1.6449 * math.sqrt(2 / (9 * freedom))) ** 3)
-
-
 def _noisy_host(cell: Evidence) -> Found:
     hosts = [outcome.host for outcome in cell.measured if outcome.host]
     window_s = sum(host.window_s for host in hosts)
@@ -109,7 +73,10 @@ def _noisy_host(cell: Evidence) -> Found:
     if total <= NOISE:
         return NOTHING
     named = ", ".join(f"{name} {percent(share)}" for name, share in shares.items() if share > 0)
-    return Found("suspect", f"{percent(total)} of the machine went elsewhere: {named}")
+    busy = percent(sum(host.busy_cpu_s for host in hosts) / capacity_s)
+    return Found(
+        "suspect", f"{percent(total)} of the machine went elsewhere: {named}; {busy} of it was busy"
+    )
 
 
 def _left_behind(cell: Evidence) -> Found:
@@ -149,12 +116,6 @@ SHAPE_DIFFERS = Concern(
     advice="Look at its command line, in `report.md` and `run.json`; then correct `argv` or"
     " `processes_seen` in its `servers/*.toml`.",
     find=_shape_differs,
-)
-UNSTABLE = Concern(
-    name="unstable",
-    means="The rounds differ so much that their median says little.",
-    advice="More `--rounds`, a longer `--duration`, and nothing else on the machine.",
-    find=_unstable,
 )
 NOISY_HOST = Concern(
     name="noisy-host",

@@ -48,7 +48,7 @@ class Loaded(Record, frozen=True, kw_only=True):
     read_errors: int
     write_errors: int
     status_errors: int
-    """Answers that were not 2xx or 3xx; they are among `answers`."""
+    """Answers of status 400 and above; they are among `answers`."""
     timeouts: int
     """Answers slower than `timeout_s`; they are among `answers` and have no latency sample."""
     timeout_s: float | None = None
@@ -73,7 +73,7 @@ class Loaded(Record, frozen=True, kw_only=True):
 
     @property
     def goodput(self) -> float:
-        """2xx answers a second."""
+        """2xx answers a second, and 3xx, which wrk does not tell from them: see `contract`."""
         return (self.answers - self.status_errors) / (self.duration_us / 1e6)
 
 

@@ -204,6 +204,23 @@ async def other_size_for_the_generator(request: Request) -> None:
     await request.answer(BODY * 10 if request.of_generator else BODY)
 
 
+async def moved_under_load(request: Request) -> None:
+    """wrk takes a redirect for a right answer."""
+    await work(request.path)
+    if STATE.loaded:
+        await request.answer(BODY, status=302)
+    else:
+        await request.answer()
+
+
+async def moved_for_the_generator(request: Request) -> None:
+    await work(request.path)
+    if request.of_generator:
+        await request.answer(b"", status=302)
+    else:
+        await request.answer()
+
+
 async def from_cache(request: Request) -> None:
     await work("/page")
     if not STATE.cached:
