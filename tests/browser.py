@@ -84,9 +84,7 @@ def visit(
     page.route("**/*", answer)
     page.on(
         "console",
-        lambda said: (
-            made.complaints.append(said.text) if said.type in ("error", "warning") else None
-        ),
+        lambda said: made.complaints.append(said.text) if said.type == "error" else None,
     )
     page.on("pageerror", lambda error: made.complaints.append(str(error)))
     page.on("dialog", lambda dialog: made.complaints.append(f"dialog: {dialog.message}"))

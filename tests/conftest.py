@@ -10,8 +10,10 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from browser import chromium
 from census import Census
 from command_line import Done, Type
+from playwright.sync_api import Browser
 
 from loadtest import cli
 from loadtest.model import Endpoint, Shape
@@ -54,6 +56,13 @@ def services(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iter
             patch.delenv(name, raising=False)
         with start_services(project, tmp_path_factory.mktemp("logs"), Shape()) as running:
             yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give a Chromium, to the tests of one file: Playwright's event loop runs as long."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

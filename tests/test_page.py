@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import chromium, visit
+from browser import visit
 from playwright.sync_api import Browser, Page, expect
 from sample_run import histograms, read_raw, sample
 from wrk_reports import CREATED_AT, REPORT
@@ -38,12 +37,6 @@ OUTSIDE = (
 )
 """Words in names of servers, endpoints and kinds, in notes, reasons, logs, versions, commands."""
 HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>\"'`\u2028${1}"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +123,31 @@ def test_what_would_break_the_policy_is_refused(browser: Browser, measured: Path
         assert len(seen.complaints) == 2
         assert seen.requests == []
         assert seen.page.evaluate("window.pwned") is None
+
+
+def test_charts_draw_when_they_come_into_view(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured) as seen:
+        drawn = seen.page.locator("#endpoint-json-sync .plot[data-drawn=light]")
+        assert drawn.count() == 0
+        seen.page.evaluate("location.hash = '#endpoint-json-sync'")
+        for name in ("goodput", "latency", "memory"):
+            plot = seen.page.locator(f"[data-chart={name}-json-sync]")
+            plot.scroll_into_view_if_needed()
+            expect(plot).to_have_attribute("data-drawn", "light")
+            # A mark for each server: a point, or a line's own path.
+            assert plot.locator("svg .role-mark path[d]").count() >= 3
+            assert "answer" in (plot.get_attribute("aria-label") or "")
+        seen.page.get_by_role("button", name="Dark").click()
+        expect(seen.page.locator("#endpoint-json-sync .plot[data-drawn=dark]")).to_have_count(3)
+        assert seen.complaints == []
+        assert seen.requests == []
+
+
+def test_no_chart_has_an_invalid_number(measured: Path) -> None:
+    text = measured.read_text()
+    data = json.loads(text.partition('id="charts">')[2].partition("</script>")[0])
+    shown = {row["server"] for row in data["datasets"]["rows-gateway_1s-sync"]}
+    assert shown == {"gevent", "daphne"}
 
 
 def test_it_sorts_by_click_and_by_key(browser: Browser, measured: Path) -> None:

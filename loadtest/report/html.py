@@ -18,6 +18,7 @@ import vl_convert
 from markupsafe import Markup, escape
 
 from loadtest.charts import Chart, config, of_endpoint
+from loadtest.charts import kind as of_kind
 from loadtest.figures import Figures
 from loadtest.model import Load
 from loadtest.ranking import Ranking
@@ -35,6 +36,8 @@ from loadtest.summary import Summary
 
 FILE = "index.html"
 PAGE = Path(__file__).parent / "page"
+CHANGED = {"better": "valid", "worse": "invalid", "same": "skipped", "cannot tell": "suspect"}
+"""The look of what a comparison answers, by that of a verdict."""
 LIMITS = {
     "no-number": "no server has a number",
     "alone": "no other has a number",
@@ -89,6 +92,7 @@ def render(report: Report) -> str:
         ranked=_ranked,
         costs=costs,
         endpoint_charts=lambda ranking: [drawn.take(one) for one in of_endpoint(ranking)],
+        kind_chart=lambda name, rankings: _taken(drawn, of_kind(name, title(name), rankings)),
         rows_of=cache(lambda server: _rows_of(summary.rankings, server)),
         tally=lambda server: Counter(state(row) for _, row in _rows_of(summary.rankings, server)),
         use=lambda server: _use(report, server),
@@ -103,43 +107,58 @@ def render(report: Report) -> str:
 
 
 class Drawn:
-    """The charts that a page shows, with each set of data that they share held once."""
+    """The charts that a page shows; what several of them share, data or drawing, is held once."""
 
     def __init__(self) -> None:
         """Begin with no chart."""
         self.datasets: dict[str, Any] = {}
-        self.specs: dict[str, Any] = {}
+        self.drawings: dict[str, Any] = {}
+        self.charts: dict[str, tuple[str, str]] = {}
 
     def take(self, chart: Chart) -> tuple[str, Chart]:
         """Add a chart and return it with its name."""
         spec = dict(chart.spec)
         self.datasets |= spec.pop("datasets", {})
-        self.specs[chart.name] = spec
+        # What is no name stays in the drawing, which then is this chart's alone.
+        data = spec.pop("data")["name"] if "name" in spec.get("data", {}) else ""
+        text = msgspec.json.encode(spec)
+        drawing = hashlib.sha256(text).hexdigest()[:12]
+        self.drawings[drawing] = spec
+        self.charts[chart.name] = (drawing, data)
         return chart.name, chart
 
+    def data(self) -> Markup:
+        """Return all that the page's script needs to draw them."""
+        return data_block(
+            {
+                "datasets": self.datasets,
+                "drawings": self.drawings,
+                "charts": self.charts,
+                "light": config(),
+                "dark": config(dark=True),
+            }
+        )
 
-def page(template: str, drawn: Drawn, **values: Any) -> str:
-    """Return a page with our style and scripts in it; whatever is no Markup is escaped."""
+
+def page(template: str, drawn: Drawn | None, **values: Any) -> str:
+    """Return a page with our style and scripts in it; whatever is no Markup is escaped.
+
+    `drawn` takes the charts while the template is rendered; None for a page without any.
+    """
     style = Markup((PAGE / "page.css").read_text())
-    scripts = [Markup(_inside_script(text)) for text in (_vega(), (PAGE / "page.js").read_text())]
+    script = _inside_script((PAGE / "page.js").read_text())
+    vega = _inside_script(_vega()) if drawn else Markup("")
     return (
         _environment()
         .get_template(template)
         .render(
             **values,
             style=style,
-            vega=scripts[0],
-            script=scripts[1],
-            policy=policy(scripts, [style]),
-            # When it is asked for, all charts of the page have been taken.
-            charts_json=lambda: data_block(
-                {
-                    "datasets": drawn.datasets,
-                    "charts": drawn.specs,
-                    "light": config(),
-                    "dark": config(dark=True),
-                }
-            ),
+            vega=vega,
+            script=script,
+            policy=policy([vega, script], [style]),
+            # Asked for at the end of the page, when all its charts have been taken.
+            charts_json=(drawn or Drawn()).data,
         )
     )
 
@@ -201,6 +220,10 @@ def median_round(row: Row) -> Round | None:
     rounds = [each for each in row.rounds if each.goodput is not None and each.raw]
     rounds.sort(key=lambda each: each.goodput or 0)
     return rounds[(len(rounds) - 1) // 2] if rounds else None
+
+
+def _taken(drawn: Drawn, chart: Chart | None) -> tuple[str, Chart] | None:
+    return drawn.take(chart) if chart else None
 
 
 def _ranked(ranking: Ranking) -> Table[Row]:
@@ -292,6 +315,7 @@ def _environment() -> jinja2.Environment:
     environment.globals |= {
         "is_name": lambda word: isinstance(word, Name),
         "settings": settings,
+        "CHANGED": CHANGED,
         "units": units,
     }
     return environment
@@ -303,9 +327,9 @@ def _vega() -> str:
     return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
 
 
-def _inside_script(text: str) -> str:
+def _inside_script(text: str) -> Markup:
     # Only strings and expressions can hold these, and there they mean the same.
-    return text.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    return Markup(text.replace("</script", r"<\/script").replace("<!--", r"<\!--"))
 
 
 def _hashes(texts: Iterable[str]) -> str:

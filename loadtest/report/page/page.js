@@ -121,7 +121,10 @@
     for (const heading of all("#endpoints h3.kind")) {
       let next = heading.nextElementSibling;
       let some = false;
-      while (next?.matches("details")) { some ||= !next.hidden; next = next.nextElementSibling; }
+      while (next?.matches("details")) {
+        some ||= next.matches(".endpoint") && !next.hidden;
+        next = next.nextElementSibling;
+      }
       heading.hidden = !some;
     }
     form.querySelector("output").textContent = `${count} rows${claimed ? " that the claim rests on" : ""}`;
@@ -166,21 +169,22 @@
     tooltip.style.left = `${Math.max(4, Math.min(event.clientX + 12, width - box.width - 4))}px`;
     tooltip.style.top = `${Math.max(4, Math.min(event.clientY + 12, height - box.height - 4))}px`;
   };
-  const used = (spec, found = {}) => {
-    const name = spec?.data?.name;
-    if (name && store.datasets[name]) found[name] = store.datasets[name];
-    for (const part of ["layer", "hconcat", "vconcat", "concat"]) (spec?.[part] ?? []).forEach((one) => used(one, found));
-    if (spec?.spec) used(spec.spec, found);
-    return found;
-  };
   const draw = async (plot) => {
-    const spec = structuredClone(store.charts[plot.dataset.chart]);
-    const look = isDark() ? store.dark : store.light;
-    spec.config = { ...spec.config, ...look, background: "transparent" };
-    spec.datasets = { ...spec.datasets, ...used(spec) };
+    const [drawing, data] = store.charts[plot.dataset.chart];
+    const spec = structuredClone(store.drawings[drawing]);
+    // No wider than its place, with room for the names beside it.
+    if (typeof spec.width === "number") {
+      spec.width = Math.max(160, Math.min(spec.width, plot.clientWidth - 150));
+    }
+    spec.description = plot.getAttribute("aria-label");
+    if (data) {
+      spec.data = { name: data };
+      spec.datasets = { [data]: store.datasets[data] };
+    }
+    spec.config = { ...spec.config, ...(isDark() ? store.dark : store.light), background: "transparent" };
     plot.dataset.drawn = "drawing";
     const result = await vegaEmbed(plot, spec, {
-      // Interpreted, not compiled: the page's policy allows no eval.
+      // Interpreted, not compiled: the policy allows no eval.
       ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: showTooltip,
     });
     plot.view?.finalize();
