@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from loadtest import compare_markdown, results
+from loadtest import compare_html, compare_markdown, report, results
 from loadtest.compare import THRESHOLD, compare
 from loadtest.console import print_json, say
 from loadtest.options import Share, json_option
@@ -23,13 +23,25 @@ from loadtest.options import Share, json_option
     help="A smaller change is none.",
 )
 @click.option("--anyway", is_flag=True, help="Compare what was not made under the same conditions.")
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it as a page, too.",
+)
 @json_option
-def compare_command(base: Path, new: Path, threshold: float, anyway: bool, as_json: bool) -> int:
+def compare_command(
+    base: Path, new: Path, threshold: float, anyway: bool, page: Path | None, as_json: bool
+) -> int:
     """Compare two runs cell by cell, as Markdown; exit status 1 on a regression.
 
-    Example: loadtest compare results/main results/branch --threshold 5%
+    Example: loadtest compare results/main results/branch --html changes.html
     """
     made = compare(_read(base), _read(new), threshold, anyway)
+    if page:
+        with results.writing(page):
+            report.write(page, compare_html.render(made))
     if as_json:
         print_json(made)
     else:

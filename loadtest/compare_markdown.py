@@ -9,7 +9,7 @@ from loadtest.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
 from loadtest.environment import Difference
 from loadtest.report import format as units
 from loadtest.report.markdown import code, escape, table
-from loadtest.report.table import Column, Table, name, prose
+from loadtest.report.table import Column, Table, Value, name, prose
 
 TITLES: dict[Figure, str] = {
     "goodput": "answers/s",
@@ -27,12 +27,14 @@ def render(made: Comparisons) -> str:
 
 
 def _parts(made: Comparisons) -> Iterator[str]:
-    counts = {answer: _with(made.changes, answer) for answer in ORDER}
+    counts = {answer: answered(made.changes, answer) for answer in ORDER}
     heading = [f"{len(of)} {answer}" for answer, of in counts.items()]
     if failed := sum(one.failed and one.run == "new" for one in made.lost):
         heading.insert(0, f"{units.plural(failed, 'cell')} lost")
     yield f"### loadtest: {', '.join(heading)}"
-    yield f"{code(made.base)} → {code(made.new)}: {_verdict(made, len(counts['cannot tell']))}"
+    said, untold = verdict(made)
+    said = f"**{said}**" if made.regressed else said
+    yield f"{code(made.base)} → {code(made.new)}: {said}{untold}"
     if forbidding := [one.key for one in made.differences if one.forbids]:
         yield (
             "**Not made under the same conditions**, which may be all there is to see here:"
@@ -41,24 +43,26 @@ def _parts(made: Comparisons) -> Iterator[str]:
     if changed := [*counts["worse"], *counts["better"]]:
         yield _changes(changed)
     yield from _lost(made.lost)
-    if together := _together(made.changes):
-        yield together
+    if moved := together(made.changes):
+        yield moved
     if rest := [*counts["same"], *counts["cannot tell"]]:
         summary = f"{len(counts['same'])} same, {len(counts['cannot tell'])} cannot tell"
         yield _folded(summary, _changes(rest))
     if made.differences:
         found = units.plural(len(made.differences), "difference")
         yield _folded(f"{found} between the two environments", _differences(made.differences))
-    yield _folded("How this was compared", _method(made))
+    yield _folded("How this was compared", method(made))
 
 
-def _verdict(made: Comparisons, unknown: int) -> str:
+def verdict(made: Comparisons) -> tuple[str, str]:
+    """Return whether anything got worse, and of how much nobody can tell, which may be empty."""
     beyond = f"beyond {_margins(made)}"
-    text = f"**a regression {beyond}.**" if made.regressed else f"no regression {beyond} was found."
-    if unknown:
-        of = f"{unknown} of {units.plural(len(made.changes), 'figure')}"
-        text += f" For {of} the runs cannot tell; more rounds may."
-    return text
+    text = f"a regression {beyond}." if made.regressed else f"no regression {beyond} was found."
+    unknown = len(answered(made.changes, "cannot tell"))
+    if not unknown:
+        return text, ""
+    of = f"{unknown} of {units.plural(len(made.changes), 'figure')}"
+    return text, f" For {of} the runs cannot tell; more rounds may."
 
 
 def _margins(made: Comparisons) -> str:
@@ -72,7 +76,7 @@ def _margins(made: Comparisons) -> str:
     return f"{least} (up to {', '.join(wider)}, as noise alone shows that)" if wider else least
 
 
-def _with(changes: Iterable[Change], answer: Answer) -> list[Change]:
+def answered(changes: Iterable[Change], answer: Answer) -> list[Change]:
     """Return the changes with an answer, the largest first."""
     found = [change for change in changes if change.answer == answer]
     return sorted(found, key=lambda change: -_distance(change))
@@ -84,22 +88,45 @@ def _distance(change: Change) -> float:
 
 
 def _changes(changes: Sequence[Change]) -> str:
+    return table(changes_table(changes))
+
+
+def changes_table(changes: Sequence[Change]) -> Table[Change]:
+    """Return figures of cells in both runs, with what is found of each."""
     columns: tuple[Column[Change], ...] = (
         prose("answer", "", lambda change: change.answer),
         name("cell", "cell", lambda change: change.cell),
         prose("figure", "figure", lambda change: TITLES[change.figure]),
-        _number("base", lambda change: _value(change.figure, change.base)),
-        _number("new", lambda change: _value(change.figure, change.new)),
-        _number("change", lambda change: _percent(change.comparison.ratio)),
-        _number("95 % interval", _interval),
-        _number("margin", lambda change: units.share(change.margin)),
-        _number("rounds", lambda change: str(change.comparison.rounds)),
+        _number("base", _base, lambda change: change.base),
+        _number("new", _new, lambda change: change.new),
+        _number("change", _change, lambda change: change.comparison.ratio),
+        _number("95 % interval", _interval, lambda change: change.comparison.low),
+        _number("margin", lambda change: units.share(change.margin), lambda one: one.margin),
+        _number("rounds", lambda change: str(change.comparison.rounds), _rounds),
     )
-    return table(Table(columns, changes))
+    return Table(columns, changes)
 
 
-def _number(title: str, text: Callable[[Change], str]) -> Column[Change]:
-    return Column(title, title, lambda change: None, text)
+def _number(
+    title: str, text: Callable[[Change], str], value: Callable[[Change], Value]
+) -> Column[Change]:
+    return Column(title, title, value, text)
+
+
+def _base(change: Change) -> str:
+    return _value(change.figure, change.base)
+
+
+def _new(change: Change) -> str:
+    return _value(change.figure, change.new)
+
+
+def _change(change: Change) -> str:
+    return _percent(change.comparison.ratio)
+
+
+def _rounds(change: Change) -> int:
+    return change.comparison.rounds
 
 
 def _value(figure: Figure, value: float) -> str:
@@ -133,7 +160,7 @@ def _line(lost: Lost) -> str:
     return f"- {code(lost.cell)}: {escape(lost.reason)}"
 
 
-def _together(changes: Sequence[Change]) -> str:
+def together(changes: Sequence[Change]) -> str:
     """Return how the median cell moved: what all of them share may be the machine's doing."""
     controls = [change for change in changes if change.cell.endswith("-control")]
     said = []
@@ -158,15 +185,21 @@ def _median_change(changes: Sequence[Change], fewest: int) -> str:
 
 
 def _differences(found: Sequence[Difference]) -> str:
+    return table(differences_table(found))
+
+
+def differences_table(found: Sequence[Difference]) -> Table[Difference]:
+    """Return what differs between two environments."""
     columns: tuple[Column[Difference], ...] = (
         prose("key", "what", lambda one: one.key),
         prose("base", "base", lambda one: one.base),
         prose("new", "new", lambda one: one.new),
     )
-    return table(Table(columns, found))
+    return Table(columns, found)
 
 
-def _method(made: Comparisons) -> str:
+def method(made: Comparisons) -> str:
+    """Return how the two runs were compared."""
     pairing = (
         "The two share their rounds: the ratio is the median of each round's, the interval that of"
         " a t test on their logarithms."

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from loadtest import judged, report, results
+from loadtest import histories, history_report, judged, report, results
 from loadtest.clients_report import is_clients, write_clients
 from loadtest.console import print_json, say, tables
+from loadtest.errors import UserError
 from loadtest.model import Record
 from loadtest.options import json_option, out_option
 from loadtest.report import terminal
@@ -25,15 +26,39 @@ class Written(Record, frozen=True, kw_only=True):
 
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--history",
+    "parent",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Write how the runs below this folder follow one another, in place of one run's reports.",
+)
 @out_option
 @json_option
-def report_command(run: Path | None, out: Path, as_json: bool) -> int:
+def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bool) -> int:
     """Write a run's reports again, the newest's where none is named; needs no server.
 
     Example: loadtest report results/2026-11-20T10-00-00-quick
     """
+    if parent is not None:
+        if run is not None:
+            raise UserError(f"--history takes a folder of runs, and no {run} beside it")
+        return _write_history(parent, as_json)
     folder = run if run is not None else results.newest(out)
     return write_clients(folder, as_json) if is_clients(folder) else write_reports(folder, as_json)
+
+
+def _write_history(parent: Path, as_json: bool) -> int:
+    made = histories.read(parent)
+    files = histories.write(made, parent)
+    if as_json:
+        print_json(made)
+    else:
+        console = tables()
+        console.print(history_report.headline(made), markup=False)
+        for path in files:
+            console.print(str(path), markup=False, soft_wrap=True)
+    return 0
 
 
 def write_reports(folder: Path, as_json: bool) -> int:

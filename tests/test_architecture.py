@@ -112,6 +112,9 @@ LAYERS = (
     {"compose.stack"},
     {"compose.bench"},
     {"session", "clients_report", "clients_progress", "clients_serve"},
+    {"compare_html", "history"},
+    {"history_report"},
+    {"histories"},
     {"report_command"},
     {"clients_command", "compare_command", "doctor_command", "import_command", "list_command"},
     {"plan_command", "run_command", "serve_command"},
@@ -145,6 +148,7 @@ ALLOWED = {
         "answer",
         "findings",
         "charts",
+        "charts.kind",
         "ranking",
     },
     # A chart is made from a summary alone.

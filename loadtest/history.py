@@ -1,0 +1,144 @@
+"""Several runs over time: each server's line from run to run, and what each step changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.compare import Answer, Comparisons
+from loadtest.environment import Difference
+from loadtest.model import Interface, Record, Run
+from loadtest.summary import Summary
+
+FORMAT = 1
+"""Of what `report --history --json` prints. 1: the first."""
+
+
+class Step(Record, frozen=True, kw_only=True):
+    """From one run to the next."""
+
+    base: str
+    new: str
+    differences: tuple[Difference, ...]
+    """What differs between the two environments, such as versions."""
+    refused: str | None
+    """Why the two are not comparable; nothing is said of their numbers then."""
+    counts: dict[Answer, int]
+    """Of all figures of all cells that both have."""
+
+
+class Point(Record, frozen=True, kw_only=True):
+    """One server at one endpoint in one run."""
+
+    goodput: float | None
+    """None where the run has no number that may be shown."""
+    server_cpu_us: float | None
+    answer: Answer | None
+    """Of goodput against the run before; None for the first, or where that cannot be asked."""
+    cpu_answer: Answer | None
+    """Likewise, of the server's CPU time for an answer."""
+
+
+class Line(Record, frozen=True, kw_only=True):
+    """One server at one endpoint through all runs."""
+
+    endpoint: str
+    """With its style, as in `json-sync`."""
+    server: str
+    interface: Interface | None
+    points: tuple[Point, ...]
+    """One a run."""
+
+
+class History(Record, frozen=True, kw_only=True):
+    """All that a history shows."""
+
+    format: int
+    runs: tuple[str, ...]
+    """Names of the folders, the oldest first."""
+    made: tuple[str, ...]
+    """When each of them was made."""
+    steps: tuple[Step, ...]
+    """One fewer than there are runs."""
+    lines: tuple[Line, ...]
+
+
+class Made(Record, frozen=True, kw_only=True):
+    """One run, judged."""
+
+    name: str
+    run: Run
+    summary: Summary
+
+
+class Between(Record, frozen=True, kw_only=True):
+    """What is known of two runs that follow one another."""
+
+    differences: tuple[Difference, ...]
+    compared: Comparisons | None
+    """None where they are not comparable."""
+    refused: str | None
+    """Why not."""
+
+
+def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
+    """Return the lines of all servers through `runs`, oldest first, with what each step showed."""
+    steps = [
+        Step(
+            base=base.name,
+            new=new.name,
+            differences=one.differences,
+            refused=one.refused,
+            counts=_counts(one.compared),
+        )
+        for base, new, one in zip(runs, runs[1:], between, strict=False)
+    ]
+    answers = [_answers(None), *(_answers(one.compared) for one in between)]
+    found: dict[tuple[str, str], list[Point]] = {}
+    interfaces: dict[str, Interface | None] = {}
+    for at, made in enumerate(runs):
+        for ranking in made.summary.rankings:
+            for row in ranking.rows:
+                interfaces[row.server] = row.interface
+                line = found.setdefault((ranking.endpoint.id, row.server), [])
+                line += [NOWHERE] * (at - len(line))
+                line.append(
+                    Point(
+                        goodput=row.shown.goodput if row.shown else None,
+                        server_cpu_us=row.shown.server_cpu_us if row.shown else None,
+                        answer=answers[at].get((row.cell, "goodput")),
+                        cpu_answer=answers[at].get((row.cell, "server_cpu_us")),
+                    )
+                )
+    return History(
+        format=FORMAT,
+        runs=tuple(made.name for made in runs),
+        made=tuple(made.run.created_at for made in runs),
+        steps=tuple(steps),
+        lines=tuple(
+            Line(
+                endpoint=endpoint,
+                server=server,
+                interface=interfaces[server],
+                points=(*points, *[NOWHERE] * (len(runs) - len(points))),
+            )
+            for (endpoint, server), points in found.items()
+        ),
+    )
+
+
+NOWHERE = Point(goodput=None, server_cpu_us=None, answer=None, cpu_answer=None)
+"""In a run without that cell."""
+
+
+def _counts(compared: Comparisons | None) -> dict[Answer, int]:
+    counts: dict[Answer, int] = {}
+    for change in compared.changes if compared else ():
+        counts[change.answer] = counts.get(change.answer, 0) + 1
+    return counts
+
+
+def _answers(compared: Comparisons | None) -> dict[tuple[str, str], Answer]:
+    return {
+        (change.cell, change.figure): change.answer
+        for change in (compared.changes if compared else ())
+    }

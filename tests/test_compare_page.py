@@ -1,0 +1,87 @@
+"""A comparison as a page in a real Chromium: what changed first, and nothing asked of anybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import visit
+from playwright.sync_api import Browser, expect
+from test_compare import stored, times
+
+from loadtest import compare_html
+from loadtest.compare import Comparisons, compare
+
+HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Comparisons:
+    """Give two runs of which one cell lost a fifth, one costs less, one is wild, one has failed."""
+    folder = tmp_path_factory.mktemp("runs")
+    factors = {
+        "alpha.json-sync": times(0.8),
+        "beta.json-sync": [1.5, 0.7, 1.1, 0.6, 1.3],
+        "beta.json_query-sync": [None] * 5,
+    }
+    cpu = {"alpha.json_query-sync": times(0.7)}
+    return compare(stored(folder / "main"), stored(folder / "branch", factors, cpu))
+
+
+@pytest.fixture(scope="module")
+def page(made: Comparisons, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "changes.html"
+    path.write_text(compare_html.render(made))
+    return path
+
+
+def test_it_says_first_what_got_worse(browser: Browser, page: Path) -> None:
+    with visit(browser, page) as seen:
+        expect(seen.page.get_by_role("heading", level=1)).to_have_text("It got worse somewhere")
+        first = seen.page.locator("#answer tbody tr").first
+        expect(first).to_contain_text("worse")
+        expect(first).to_contain_text("alpha.json-sync")
+        expect(seen.page.locator("#answer")).to_contain_text("beta.json_query-sync")
+        assert seen.complaints == []
+        assert seen.requests == []
+
+
+def test_it_sorts_changes_by_their_value(browser: Browser, page: Path) -> None:
+    with visit(browser, page, "#rest") as seen:
+        header = seen.page.locator("#rest th", has_text="change")
+        header.get_by_role("button").click()
+        shown = seen.page.locator("#rest tbody tr td:nth-of-type(5)")
+        ratios = shown.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.v))")
+        assert len(ratios) > 1
+        assert ratios == sorted(ratios)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_no_serious_fault_and_it_holds_on_a_phone(
+    browser: Browser, page: Path, dark: bool
+) -> None:
+    with visit(browser, page, width=390, dark=dark, policy=False) as seen:
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+        found = Axe().run(seen.page).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_text_from_outside_stays_text(browser: Browser, made: Comparisons, tmp_path: Path) -> None:
+    lost = tuple(msgspec.structs.replace(one, reason=HOSTILE) for one in made.lost)
+    hostile = msgspec.structs.replace(made, base=HOSTILE, lost=lost)
+    path = tmp_path / "hostile.html"
+    path.write_text(compare_html.render(hostile))
+    with visit(browser, path) as seen:
+        assert seen.page.evaluate("window.pwned") is None
+        assert seen.page.locator("img").count() == 0
+        assert seen.complaints == []
+
+
+def test_nothing_changed(browser: Browser, tmp_path: Path) -> None:
+    same = compare(stored(tmp_path / "main"), stored(tmp_path / "branch"))
+    path = tmp_path / "same.html"
+    path.write_text(compare_html.render(same))
+    with visit(browser, path) as seen:
+        expect(seen.page.get_by_role("heading", level=1)).to_have_text("No regression was found")
