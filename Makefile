@@ -62,5 +62,5 @@ lock: ## Resolve the dependencies again (needs uv); names no registry
 	    --group $$group --output-file loadtest/clients/$$group.lock || exit; done
 
 clean: ## Remove .venv and caches; results stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf .venv .clients .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from loadtest.clientbench.model import Answer, Ceiling
 from loadtest.clientbench.upstream import Upstream
 from loadtest.errors import CellError
@@ -19,6 +21,7 @@ from loadtest.model import Load
 
 DURATION_S = 1.0
 """wrk's least; the figure is only to be well above what a client reaches."""
+NEAR = 0.8
 
 
 def ceilings(upstream: Upstream, wanted: Collection[tuple[Answer, int]]) -> Iterator[Ceiling]:
@@ -32,12 +35,23 @@ def ceilings(upstream: Upstream, wanted: Collection[tuple[Answer, int]]) -> Iter
         else:
             rate = _wrk(upstream.url(answer), answer.delay_s, at_once)
         upstream.forget()
-        yield Ceiling(
+        measured = Ceiling(
             answer=answer,
             connections=at_once,
             requests_s=rate,
             tool="sockets" if answer.http == "2" else "wrk",
         )
+        yield _plain(measured)
+
+
+def _plain(ceiling: Ceiling) -> Ceiling:
+    """Return the limit that the delay sets, where a fast client comes near to it."""
+    if not ceiling.answer.delay_s:
+        return ceiling
+    most = ceiling.connections / ceiling.answer.delay_s
+    if ceiling.requests_s < NEAR * most:
+        return ceiling
+    return msgspec.structs.replace(ceiling, requests_s=most, tool="arithmetic")
 
 
 def _wrk(url: str, delay_s: float, connections: int) -> float:

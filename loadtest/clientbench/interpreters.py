@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -101,11 +102,11 @@ def _none(clients: Sequence[Client], reason: str) -> Found:
 
 
 def _lacking(
-    interpreter: Interpreter, clients: Sequence[Client], python: str | None = None
+    interpreter: Interpreter, clients: Sequence[Client], python: str = sys.executable
 ) -> dict[str, str]:
     """Return why clients cannot run there."""
     install = "loadtest clients --make-environments"
-    if python is not None:
+    if python != sys.executable:
         install += f" --python {shlex.quote(python)}"
     reasons = {}
     for client in clients:

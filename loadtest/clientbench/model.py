@@ -40,9 +40,8 @@ async-taskgroup   tasks made by a loop inside an `asyncio.TaskGroup`, chunk afte
 
 Http = Literal["1.1", "2"]
 Status = Literal["measured", "failed", "skipped"]
-Stage = Literal["start", "import", "set-up", "warm-up", "work", "result", "check"]
-"""Where a row failed: `result` where the child's own account is missing or damaged, `check` where
-it ended well but server and child do not agree."""
+Stage = Literal["start", "import", "set-up", "warm-up", "work", "result"]
+"""Where a row failed: `result` where the child's own account is missing or damaged."""
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -208,7 +207,7 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     seen: Seen | None = None
     """None where nobody counted (`--url`)."""
     http: str | None = None
-    """What the client says was spoken, `1.1` or `2`; None where it doesn't tell."""
+    """The version that the upstream says was spoken, `1.1` or `2`, or both; None without it."""
     other_cpu_s: float | None = None
     """Of the machine, during this measurement, by neither the child, the upstream nor us."""
     busy_share: float | None = None
@@ -224,8 +223,9 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
     connections: int
     """As many as the rows' batch."""
     requests_s: float
-    tool: Literal["wrk", "sockets"]
-    """`sockets`: a loop over one bare HTTP/2 connection, which wrk does not speak."""
+    tool: Literal["wrk", "sockets", "arithmetic"]
+    """`sockets`: a loop over one bare HTTP/2 connection, which wrk does not speak. `arithmetic`:
+    batch / delay, where that is what limits a fast client too."""
 
 
 class Interpreter(Record, frozen=True, kw_only=True):
