@@ -300,8 +300,9 @@ def timed(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | Non
             child.kill()
 
         limit = threading.Timer(timeout_s, end)
-        limit.start()
+        limit.daemon = True  # an interruption may come before it can be cancelled
         try:
+            limit.start()
             _, state, used = os.wait4(child.pid, 0)
             ended_at_s = time.monotonic()
             child.returncode = os.waitstatus_to_exitcode(state)  # it has been waited for

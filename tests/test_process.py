@@ -303,3 +303,20 @@ def test_no_descriptor_of_ours_leaks(tmp_path: Path) -> None:
                 ]
                 own = 0 if one.pid != running.warden.pid else 3
                 assert len(pipes) <= own, (one.cmdline(), pipes)
+
+
+def test_a_bare_command_is_timed_and_told() -> None:
+    done = process.timed(
+        [sys.executable, "-c", "import sys, time; print(1); time.sleep(0.2); sys.exit(3)"],
+        timeout_s=20,
+    )
+    assert (done.status, done.output, done.overdue) == (3, "1\n", False)
+    assert 0.2 < done.ended_at_s - done.began_at_s < 10
+    assert 0.001 < done.user_s + done.system_s < 5
+
+
+def test_a_bare_command_that_is_overdue_is_killed() -> None:
+    done = process.timed([sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.3)
+    assert (done.status, done.overdue) == (128 + signal.SIGKILL, True)
+    with pytest.raises(CommandError, match="/nowhere cannot be run: No such file"):
+        process.timed(["/nowhere"], timeout_s=1)

@@ -1,0 +1,1 @@
+"""Clients that do not do what they say, each in one way."""

@@ -1,0 +1,171 @@
+"""`loadtest clients` as it is typed: a run from end to end, and each mistake in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from census import until
+from client_bench import answers, closed_port, serving, stalls
+from command_line import Done, Type
+
+from loadtest import cli, results
+from loadtest.clientbench import store
+
+
+@pytest.fixture
+def type_(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Type:
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+
+    def type_(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capfd.readouterr()
+        return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
+
+    return type_
+
+
+def test_a_run_from_end_to_end(type_: Type, tmp_path: Path) -> None:
+    done = type_("clients", "aiohttp", "urllib3", "--count", "30", "--batch", "3",
+                 "--rounds", "2", "--out", tmp_path)  # fmt: skip
+    assert done.status == 0, done.err
+    (folder,) = tmp_path.iterdir()
+    assert str(folder) in done.out
+    stored = store.read(folder)
+    assert not stored.notes
+    assert {one.status for one in stored.outcomes} == {"measured"}
+    # Two rows and the second arm of the first, by two measures, in two rounds.
+    assert len(stored.outcomes) == 3 * 2 * 2
+    assert [(one.connections, one.tool) for one in stored.ceilings] == [(3, "wrk")]
+    assert stored.run.upstream is not None
+    assert stored.run.command.startswith("loadtest clients aiohttp urllib3 --count 30")
+    assert stored.run.interpreters[f"{platform.python_version()}-clients"].versions["aiohttp"]
+    assert (folder / "report.md").exists()
+    again = type_("report", folder)
+    assert again.status == 0
+    assert again.out == done.out
+
+
+def test_a_server_of_ones_own(type_: Type, tmp_path: Path) -> None:
+    with serving(answers) as port:
+        done = type_("clients", "requests", "--url", f"http://127.0.0.1:{port}/", "--rounds", "1",
+                     "--count", "10", "--out", tmp_path, "--json")  # fmt: skip
+    assert done.status == 0, done.err
+    stored = store.read(Path(json.loads(done.out)["folder"]))
+    assert {one.answers for one in stored.outcomes} == {10}
+    assert {one.seen for one in stored.outcomes} == {None}
+    assert stored.run.plan.rows[0].answer.body_bytes == 5
+
+
+def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> None:
+    asked = 0
+
+    def later(connection, number):  # type: ignore[no-untyped-def]
+        nonlocal asked
+        asked += 1
+        (answers if asked <= 5 else stalls)(connection, number)
+
+    with serving(later) as port:
+        done = type_("clients", "urllib3", "--url", f"http://127.0.0.1:{port}/", "--rounds", "1",
+                     "--count", "5", "--timeout", "0.2", "--out", tmp_path)  # fmt: skip
+    assert done.status == 1
+    assert "failed: " in done.err
+    (folder,) = tmp_path.iterdir()
+    failed = [one for one in store.read(folder).outcomes if one.status == "failed"]
+    assert failed
+    assert all(one.reason for one in failed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["aiohtp"], "did you mean aiohttp?"),
+        (["reuse", "--batch", "2"], "leave out --batch"),
+        (["aiohttp", "--count", "0"], "0 is not in the range"),
+        (["aiohttp", "--batch", "0"], "0 is not in the range"),
+        (["aiohttp", "--chunk", "0"], "0 is not in the range"),
+        (["aiohttp", "--count", "5", "--batch", "6"], "ask for --batch 5 or less"),
+        (["aiohttp", "--delay", "7"], "'7' is not one of '0', '1', '10', '100'"),
+        (["aiohttp", "--url", "http://8.8.8.8/"], "--i-may-load-this-host"),
+        (["aiohttp", "--url", "http://127.0.0.1/", "--tls"], "leave out --tls"),
+        (["aiohttp", "--url", "http://127.0.0.1:{closed}/"], "is it running?"),
+        (["aiohttp", "--python", "/nowhere/python"], "name a Python 3.11 or newer"),
+        (["niquests"], "`loadtest clients --make-environments`"),
+        (["requests", "--http", "2"], "requests does not speak HTTP/2"),
+        (["aiohttp", "--out", "/proc/nowhere"], "name another folder with --out"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    type_: Type, arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no environment was made
+    typed = [word.replace("{closed}", str(closed_port())) for word in arguments]
+    done = type_("clients", *typed)
+    assert done.status == 2
+    (line,) = done.lines
+    assert line.startswith("loadtest: ")
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_open_files_for_the_batch(type_: Type, tmp_path: Path) -> None:
+    """In a process of its own: a limit that was lowered stays so."""
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512));"
+        f"sys.argv = ['loadtest', 'clients', 'aiohttp', '--count', '2000', '--batch', '2000',"
+        f" '--out', {str(tmp_path / 'out')!r}];"
+        "from loadtest import cli; cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "2000 connections need 2256 open files and the limit is 512" in line
+    assert "ask for fewer with --batch" in line
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 512
+
+
+def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    argv = [sys.executable, "-m", "loadtest", "clients", "urllib3", "--count", "20",
+            "--rounds", "500", "--out", str(out)]  # fmt: skip
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+
+        def some() -> bool:
+            return any(path.stat().st_size > 5000 for path in out.glob(f"*/{results.OUTCOMES}"))
+
+        until(some, "the first outcomes")
+        os.kill(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=30)
+    assert run.returncode == 130
+    (folder,) = out.iterdir()
+    assert f"interrupted; what was measured is kept: {folder}" in said
+    stored = store.read(folder)
+    assert stored.outcomes
+    assert not stored.notes
+
+
+def test_the_upstream_alone(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "loadtest", "clients", "--serve"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        lines = [run.stdout.readline() for _ in range(17)]
+        done = subprocess.run(
+            [sys.executable, "-c",
+             "import sys, urllib.request; print(len(urllib.request.urlopen(sys.argv[1]).read()))",
+             lines[0].split()[0]],
+            capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        os.kill(run.pid, signal.SIGINT)
+        assert run.wait(30) == 0
+    assert done.stdout == "1024\n"
+    assert "verifies those over TLS" in lines[-1]

@@ -1,0 +1,198 @@
+"""Where rows run and whom they may ask: Pythons that lack something, and servers of others."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from client_bench import answers, closed_port, garbage, serving
+
+from loadtest.clientbench import catalogue, interpreters, target
+from loadtest.clientbench.interpreters import Found
+from loadtest.errors import UserError
+
+CLIENTS = catalogue.clients()
+SHARED = [one for one in CLIENTS.values() if one.lock == "clients"]
+ALONE = [CLIENTS["niquests"]]
+
+
+def python(folder: Path, version: str, **versions: str) -> str:
+    """Make a program that answers as a Python would."""
+    path = folder / f"python{version}"
+    told = {"path": str(path), "version": version, "implementation": "CPython"}
+    told["versions"] = versions  # type: ignore[assignment]
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(told)}\nEND\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def find(name: str, folder: Path, clients: Sequence[catalogue.Client] = SHARED) -> Found:
+    return interpreters.find(
+        name, clients, make=False, say=print, environments=folder / "environments"
+    )
+
+
+def test_this_python_has_all_but_niquests(tmp_path: Path) -> None:
+    assert find(sys.executable, tmp_path).missing == {}
+    found = find(sys.executable, tmp_path, ALONE)
+    assert found.missing["niquests"].endswith("; `loadtest clients --make-environments`")
+
+
+def test_a_python_that_cannot_be_run(tmp_path: Path) -> None:
+    for name, said in (("/nowhere/python", "No such file"), ("/bin/false", "status 1")):
+        found = find(name, tmp_path)
+        assert found.interpreter is None
+        assert set(found.missing) == {one.name for one in SHARED}
+        (line,) = set(found.missing.values())
+        assert said in line
+        assert "name a Python 3.11 or newer with --python" in line
+    found = find("/bin/echo", tmp_path)
+    assert "does not answer as a Python does" in found.missing["aiohttp"]
+
+
+def test_a_python_that_is_too_old(tmp_path: Path) -> None:
+    found = find(python(tmp_path, "3.10.13"), tmp_path)
+    assert "is Python 3.10.13, and the clients are locked for 3.11" in found.missing["requests"]
+
+
+def test_a_python_that_lacks_a_client(tmp_path: Path) -> None:
+    name = python(tmp_path, "3.13.0", aiohttp="3.14", urllib3="2.8")
+    found = find(name, tmp_path)
+    assert set(found.missing) == {"requests", "httpx_sync", "httpx_async"}
+    assert found.missing["requests"] == (
+        f"requests not installed for {name}; `loadtest clients --make-environments --python {name}`"
+    )
+
+
+def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
+    every = {name: "1" for one in CLIENTS.values() for name in one.requires}
+    found = find(python(tmp_path, "3.13.0", **every), tmp_path)
+    assert all("takes the place of urllib3" in line for line in found.missing.values())
+    assert set(found.missing) == {one.name for one in SHARED}
+    found = find(python(tmp_path, "3.13.0", **every), tmp_path, ALONE)
+    assert "has urllib3 as well" in found.missing["niquests"]
+
+
+def test_an_environment_that_was_made_is_used(tmp_path: Path) -> None:
+    name = python(tmp_path, "3.13.0")
+    digest = interpreters._digest(catalogue.FOLDER / "clients.lock")
+    made = tmp_path / "environments" / f"3.13.0-{digest}-clients"
+    (made / "bin").mkdir(parents=True)
+    versions = {name: "1" for one in SHARED for name in one.requires}
+    Path(python(made / "bin", "3.13.0", **versions)).rename(made / "bin" / "python")
+    assert find(name, tmp_path).missing  # not ready: it was broken off
+    (made / "ready").touch()
+    assert find(name, tmp_path).missing == {}
+
+
+def test_an_environment_that_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clients.lock").write_text("no-such-thing @ file:///nowhere\n")
+    monkeypatch.setattr(interpreters, "_lacking", lambda *arguments: {"all": "of it"})
+    with pytest.raises(UserError, match=r"could not be made: .*; all of it is in") as error:
+        interpreters.find(
+            sys.executable,
+            SHARED,
+            make=True,
+            say=print,
+            environments=tmp_path / "environments",
+            locks=tmp_path,
+        )
+    assert len(error.value.lines) == 1
+    assert not list((tmp_path / "environments").glob("*/"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "127.9.9.9", "::1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1",
+     "fd00::1", "fe80::1%eth0", "::ffff:127.0.0.1"],
+)  # fmt: skip
+def test_near_hosts_may_be_loaded(address: str) -> None:
+    assert target.check("http://name:81/x", False, lambda host: [address]).port == 81
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "172.32.0.1", "172.15.0.1", "192.169.0.1", "11.0.0.1", "2001:4860::1",
+     "::ffff:8.8.8.8", "169.254.169.254", "0.0.0.0", "100.64.0.1", "192.0.2.1", "240.0.0.1"],
+)  # fmt: skip
+def test_other_hosts_may_not(address: str) -> None:
+    for found in ([address], ["127.0.0.1", address]):
+        with pytest.raises(UserError) as error:
+            target.check("https://name/", False, lambda host, found=found: found)
+        assert error.value.lines == (
+            f"--url https://name/: name is {address}, neither this machine nor a private network;"
+            " if it is yours to load, add --i-may-load-this-host",
+        )
+        target.check("https://name/", True, lambda host, found=found: found)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("127.0.0.1:8000", "not a URL such as"),
+        ("ftp://127.0.0.1/", "not a URL such as"),
+        ("http://", "not a URL such as"),
+        ("http://127.0.0.1:99999/", "Port out of range"),
+        ("http://[::1/", "Invalid IPv6 URL"),
+    ],
+)
+def test_what_is_no_url(url: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        target.check(url, True, lambda host: ["127.0.0.1"])
+    with pytest.raises(UserError, match="no address found for nobody"):
+        target.check("http://nobody/", True, lambda host: [])
+
+
+def looked(port: int) -> tuple[target.Expected, str | None]:
+    url = f"http://127.0.0.1:{port}/"
+    return target.look(url, target.check(url, False), None)
+
+
+def test_what_a_server_answers_is_expected_of_it() -> None:
+    with serving(answers) as port:
+        expected, note = looked(port)
+    assert (expected.status, expected.body_bytes, note) == (200, 5, None)
+    assert expected.sha256
+
+
+def test_a_body_that_changes_is_checked_as_far_as_it_can_be() -> None:
+    def changing(connection, number, length=1):  # type: ignore[no-untyped-def]
+        connection.recv(65_536)
+        body = str(number).encode() * (number if length > 1 else 1)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    with serving(changing) as port:
+        expected, note = looked(port)
+    assert (expected.body_bytes, expected.sha256) == (1, None)
+    assert "its length is checked" in (note or "")
+    with serving(partial(changing, length=2)) as port:
+        expected, note = looked(port)
+    assert (expected.body_bytes, expected.sha256) == (None, None)
+    assert "its status alone is checked" in (note or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("302 Go", "it redirects"), ("500 No", "it answers status 500"), ("x", "no answer")],
+)
+def test_a_server_that_does_not_answer_well(status: str, said: str) -> None:
+    def talk(connection, number):  # type: ignore[no-untyped-def]
+        connection.recv(65_536)
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    with serving(talk) as port, pytest.raises(UserError, match=said):
+        looked(port)
+
+
+def test_no_server_at_all() -> None:
+    with pytest.raises(UserError, match=r"no answer: .*; is it running"):
+        looked(closed_port())
+    with serving(garbage) as port, pytest.raises(UserError, match="no answer"):
+        looked(port)
