@@ -6,6 +6,7 @@ A page says where with `<!-- generated: NAME -->`; all outside of these parts is
 from __future__ import annotations
 
 import ast
+import csv
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from loadtest import concerns, matrix, results, schema, summary
+from loadtest.clientbench import judge as clients_judge
+from loadtest.clientbench import preset
 from loadtest.model import Server
+from loadtest.report.format import latency, significant
 
 HERE = Path(__file__).resolve().parent
 SERVERS = HERE.parent / "servers"
@@ -132,11 +136,78 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+# HTTP clients ------------------------------------------------------------------------------------
+
+
+def client_table(preset: str) -> str:
+    """Return the rows of a preset as its newest published run has them, cold beside warm."""
+    path = HERE / "clients" / f"{preset}.csv"
+    if not path.exists():
+        return f"No run of it is published yet: `loadtest clients {preset}`."
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    groups: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
+    for row in rows:
+        of = groups.setdefault(row["group"], {}).setdefault(row["row"], {})
+        of[row["measure"]] = row
+    return "\n".join(line for group in groups.values() for line in _client_rows(group))
+
+
+def _client_rows(group: dict[str, dict[str, dict[str, str]]]) -> Iterator[str]:
+    yield (
+        "| row | process, mean ± deviation | start-up and imports | relative (95 %) | a call"
+        " | relative (95 %) | CPU a call | doubts |"
+    )
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+    for label, measured in group.items():
+        cold, warm = measured.get("cold", {}), measured.get("warm", {})
+        begun = [cold.get(key) for key in ("start_s", "import_s")]
+        cells = [
+            f"`{label}`",
+            _ms(cold.get("mean_s")) + (f" ± {_ms(cold['stdev_s'])}" if cold.get("stdev_s") else ""),
+            _ms(str(sum(map(float, begun)))) if all(begun) else "-",  # type: ignore[arg-type]
+            _relative(cold),
+            latency(float(warm["call_us"])) if warm.get("call_us") else "-",
+            _relative(warm),
+            latency(float(warm["cpu_us"])) if warm.get("cpu_us") else "-",
+            _doubts(cold, warm),
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _ms(seconds: str | None) -> str:
+    return latency(float(seconds) * 1e6) if seconds else "-"
+
+
+def _relative(row: dict[str, str]) -> str:
+    if not row.get("ratio"):
+        return "1" if row.get("rank") else row.get("status", "-").replace("measured", "invalid")
+    text = significant(float(row["ratio"]))
+    if not row["ratio_low"]:
+        return text
+    return f"{text} ({' to '.join(significant(float(row[f'ratio_{end}'])) for end in ENDS)})"
+
+
+ENDS = ("low", "high")
+
+
+def _doubts(*rows: dict[str, str]) -> str:
+    return ", ".join(dict.fromkeys(one for row in rows for one in row.get("concerns", "").split()))
+
+
+def client_concerns() -> str:
+    """Return the closed list of concerns about a client's number."""
+    return "\n".join(f"- `{one.name}`: {one.means} {one.advice}" for one in clients_judge.CONCERNS)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "history": history,
     **{f"records {file.name}": lambda name=file.name: records(name) for file in schema.FILES},  # type: ignore[misc]
     "concerns": concern_list,
     "servers": server_list,
+    "client concerns": client_concerns,
+    **{f"clients {name}": lambda name=name: client_table(name) for name in preset.names()},  # type: ignore[misc]
 }
 
 

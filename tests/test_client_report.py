@@ -33,7 +33,9 @@ def report() -> Report:
     return reports.make(sample())
 
 
-def written(report: Report) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def texts(report: Report) -> dict[str, str]:
+    """Give every file by its name; drawing takes a moment, so once."""
     return {
         name: text for files in reports.formats().values() for name, text in files(report).items()
     }
@@ -50,8 +52,8 @@ def test_formats_are_the_folder() -> None:
 
 
 @pytest.mark.parametrize("file", ["report.md", "report.rst", "summary.csv", "hyperfine.json"])
-def test_gold(report: Report, file: str) -> None:
-    check(f"clients-{file}", written(report)[file])
+def test_gold(texts: dict[str, str], file: str) -> None:
+    check(f"clients-{file}", texts[file])
 
 
 def test_terminal_fits_100_columns(report: Report) -> None:
@@ -63,21 +65,28 @@ def test_terminal_fits_100_columns(report: Report) -> None:
     check("clients-terminal.txt", text)
 
 
-def test_json_reads_back(report: Report) -> None:
-    said = json.loads(written(report)["summary.json"])
+def test_json_reads_back(report: Report, texts: dict[str, str]) -> None:
+    said = json.loads(texts["summary.json"])
     assert next(iter(said.pop("advice")))["question"] == "Which client?"
     assert msgspec.convert(said, Summary) == report.summary
 
 
-def test_write_all_writes_every_file(report: Report, tmp_path: Path) -> None:
+def test_write_all_writes_every_file(report: Report, texts: dict[str, str], tmp_path: Path) -> None:
     files = reports.write_all(report, tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(files)
+    assert {file.name for file in files} == set(texts)
+
+
+def test_the_page_shows_every_chart_that_stands_beside_it(texts: dict[str, str]) -> None:
+    shown = re.findall(r"^!\[.+\]\((.+)\)$", texts["report.md"], re.MULTILINE)
+    assert len(shown) == 6
+    assert set(shown) == {file for file in texts if file.endswith(".svg")}
 
 
 def test_csv_has_a_line_for_each_row_and_measure_and_nothing_for_the_unknown(
-    report: Report,
+    report: Report, texts: dict[str, str]
 ) -> None:
-    rows = list(csv.DictReader(io.StringIO(written(report)["summary.csv"])))
+    rows = list(csv.DictReader(io.StringIO(texts["summary.csv"])))
     assert len(rows) == sum(len(ranking.rows) for ranking in report.summary.rankings)
     found = {(one["row"], one["measure"]): one for one in rows}
     liar = found["liar|<b>`x`", "warm"]
@@ -90,17 +99,19 @@ def test_csv_has_a_line_for_each_row_and_measure_and_nothing_for_the_unknown(
     assert float(warm["call_us"]) == pytest.approx(150, rel=0.01)
 
 
-def test_an_invalid_number_stands_in_no_table(report: Report) -> None:
+def test_an_invalid_number_stands_in_no_table(texts: dict[str, str]) -> None:
     """Its rate is in the facts of the concern alone."""
-    tables = written(report)["report.md"].split("## What to distrust")[0]
+    tables = texts["report.md"].split("## What to distrust")[0]
     assert "40.0 us" not in tables
     assert "25,000" not in tables
-    assert "25,000/s is 83.3 %" in written(report)["report.md"]
-    assert "liar" not in written(report)["hyperfine.json"]
+    assert "25,000/s is 83.3 %" in texts["report.md"]
+    assert "liar" not in texts["hyperfine.json"]
 
 
-def test_every_concern_that_was_raised_is_explained_where_it_is_read(report: Report) -> None:
-    page = written(report)["report.md"]
+def test_every_concern_that_was_raised_is_explained_where_it_is_read(
+    report: Report, texts: dict[str, str]
+) -> None:
+    page = texts["report.md"]
     raised = {
         one.concern
         for ranking in report.summary.rankings
@@ -116,8 +127,8 @@ def test_every_concern_that_was_raised_is_explained_where_it_is_read(report: Rep
 # Text from outside -------------------------------------------------------------------------------
 
 
-def test_text_from_outside_cannot_break_the_page(report: Report) -> None:
-    page = MarkdownIt("commonmark").enable("table").render(written(report)["report.md"])
+def test_text_from_outside_cannot_break_the_page(texts: dict[str, str]) -> None:
+    page = MarkdownIt("commonmark").enable("table").render(texts["report.md"])
     assert "<b>" not in page
     for table in page.split("<table>")[1:]:
         head, *body = table.split("</table>")[0].split("<tr>")[1:]

@@ -10,7 +10,7 @@ from loadtest.clientbench.report.table import MEASURES, seconds
 from loadtest.clientbench.standing import Ranking, Standing
 from loadtest.clientbench.summary import Counts, Summary
 from loadtest.concerns.evidence import Raised
-from loadtest.report.format import plural, share
+from loadtest.report.format import share
 from loadtest.report.table import Column, Table, name, prose
 from loadtest.summary import Explained
 
@@ -157,6 +157,7 @@ def _floors(summary: Summary, measure: Measure) -> str | None:
 def counted(counts: Counts) -> str:
     """Return how many measurements have a number, and what the numbers are worth."""
     return (
-        f"{plural(counts.measured, 'row')} measured, {counts.failed} failed, {counts.skipped}"
-        f" skipped; {counts.valid} valid, {counts.suspect} suspect, {counts.invalid} invalid"
+        f"{counts.measured} measured, {counts.failed} failed, {counts.skipped} skipped, each row"
+        f" once by each measure; {counts.valid} valid, {counts.suspect} suspect,"
+        f" {counts.invalid} invalid"
     )

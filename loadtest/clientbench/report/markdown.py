@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
+from loadtest.charts import svg
 from loadtest.clientbench.model import Group, Run
+from loadtest.clientbench.report.charts import of_ranking
 from loadtest.clientbench.report.distrust import (
     counted,
     doubts,
@@ -39,8 +42,9 @@ READING = (
 
 
 def files(report: Report) -> dict[str, str]:
-    """Return the file by its name."""
-    return {FILE: render(report)}
+    """Return the page and its charts, each an SVG beside it, by their names."""
+    drawn = [chart for ranking in report.summary.rankings for chart in of_ranking(ranking)]
+    return {FILE: render(report)} | {f"{chart.name}.svg": svg(chart) for chart in drawn}
 
 
 def render(report: Report) -> str:
@@ -93,6 +97,8 @@ def _ranking(ranking: Ranking) -> Iterator[str]:
         yield table(split)
     if said := outliers(ranking):
         yield spans(said)
+    for chart in of_ranking(ranking):
+        yield f"![{escape(f'{chart.title}. {chart.description}')}]({quote(chart.name)}.svg)"
 
 
 def _distrust(report: Report) -> Iterator[str]:
