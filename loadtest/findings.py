@@ -80,11 +80,15 @@ def adjust(ps: Sequence[float | None]) -> tuple[float | None, ...]:
     return tuple(adjusted)
 
 
-def findings(table: Sequence[Comparison], margin: float, looks: int = 1) -> tuple[Finding, ...]:
-    """Judge all comparisons of one table: moderated, adjusted by Holm, against the margin."""
+def findings(
+    table: Sequence[Comparison], margin: float, looks: int = 1, near: float | None = None
+) -> tuple[Finding, ...]:
+    """Judge all comparisons of one table: moderated, adjusted by Holm, against the margins."""
     drawn = moderated(table)
     adjusted = adjust([one.p for one in drawn])
-    return tuple(finding(one, margin, p, looks) for one, p in zip(drawn, adjusted, strict=True))
+    return tuple(
+        finding(one, margin, p, looks, near) for one, p in zip(drawn, adjusted, strict=True)
+    )
 
 
 def ranks(rates: Mapping[str, Rates], floor: float | None, looks: int = 1) -> dict[str, int]:

@@ -28,9 +28,9 @@ def placed(
     rates = _rates(rows, lambda one: one.goodput)
     place = ranks(rates, floor, looks)
     shared = Counter(place.values())
-    goodput = versus(rates, reference, margin(floor, LEAST_MARGIN), looks)
+    goodput = versus(rates, reference, floor, LEAST_MARGIN, looks)
     cpu_times = _rates(rows, lambda one: one.server_cpu_us)
-    cpu = versus(cpu_times, reference, margin(cpu_floor, LEAST_CPU_MARGIN), looks)
+    cpu = versus(cpu_times, reference, cpu_floor, LEAST_CPU_MARGIN, looks)
     found = (
         msgspec.structs.replace(
             row,
@@ -57,16 +57,24 @@ def placed(
 
 
 def versus(
-    rates: Mapping[str, Rates], reference: str | None, margin: float, looks: int
+    rates: Mapping[str, Rates],
+    reference: str | None,
+    floor: float | None,
+    least: float,
+    looks: int,
 ) -> dict[str, Versus]:
-    """Return how each server's rates compare with the reference's; none below `margin` differ."""
+    """Return how each server's rates compare with the reference's.
+
+    None differ by less than the noise `floor` or the `least` that matters, both shares; equivalent
+    is what stays within that least, however noisy the run.
+    """
     base = rates.get(reference or "")
     if base is None:
         return {}
     others = [server for server in rates if server != reference]
     table = [paired(base, rates[server]) for server in others]
     # `findings` moderates by itself; what is shown is moderated once, too.
-    judged = findings(table, margin, looks)
+    judged = findings(table, margin(floor, least), looks, near=least)
     return {
         server: Versus(ratio=one.ratio, low=one.low, high=one.high, finding=finding)
         for server, one, finding in zip(others, moderated(table), judged, strict=True)

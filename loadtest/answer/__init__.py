@@ -64,12 +64,12 @@ def answer(rankings: Sequence[Ranking], plan: Plan, looks: int) -> Answer:
 def _kind(
     name: str, endpoints: Sequence[Sequence[Ranking]], reference: str | None, looks: int
 ) -> Kind:
-    # The floors are of the kind, so any of its rankings has it.
-    noise = Noise(endpoints[0][0].noise_floor, looks)
-    fields = [field(rankings, noise) for rankings in endpoints]
+    # Of a kind, but by rounds: what waits is measured in fewer of them.
+    noises = [Noise.of(rankings, looks) for rankings in endpoints]
+    fields = [field(rankings, noise) for rankings, noise in zip(endpoints, noises, strict=True)]
     claims = tuple(
         claim(rankings, found, reference, noise)
-        for rankings, found in zip(endpoints, fields, strict=True)
+        for rankings, found, noise in zip(endpoints, fields, noises, strict=True)
     )
     told = [one for one in claims if one.told]
     led = {one.endpoint: one.leaders for one in told}
@@ -79,7 +79,11 @@ def _kind(
         kind=name,
         claims=claims,
         leaders=tuple(one for one in leaders if len(one.at) == most),
-        styles=tuple(one for rankings in endpoints for one in styles(rankings, noise)),
+        styles=tuple(
+            one
+            for rankings, noise in zip(endpoints, noises, strict=True)
+            for one in styles(rankings, noise)
+        ),
         interfaces=tuple(
             one
             for rankings, found in zip(endpoints, fields, strict=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
 from loadtest.answer.records import Arm, Difference
-from loadtest.findings import Finding, findings, margin, ranks
+from loadtest.findings import LEAST_MARGIN, Finding, findings, margin, ranks
 from loadtest.ranking import Ranking
 from loadtest.row import Row
 from loadtest.statistics import Comparison, Rates, moderated, paired
@@ -21,6 +21,12 @@ class Noise(NamedTuple):
     """What two identical arms of the run differ by, as a share."""
     looks: int
     """How often the run looked at its data."""
+
+    @classmethod
+    def of(cls, rankings: Iterable[Ranking], looks: int) -> Noise:
+        """Return what holds for all of `rankings`: the largest floor, as fewer rounds have more."""
+        floors = (one.noise_floor for one in rankings if one.noise_floor is not None)
+        return cls(max(floors, default=None), looks)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def field(rankings: Sequence[Ranking], noise: Noise) -> Field:
 def compared(pairs: Sequence[tuple[str, str]], rates: dict[str, Rates], noise: Noise) -> Table:
     """Compare the first of each pair with its second, all of them as one table."""
     made = [paired(rates[over], rates[cell]) for cell, over in pairs]
-    shown = findings(made, margin(noise.floor), noise.looks)
+    shown = findings(made, margin(noise.floor), noise.looks, near=LEAST_MARGIN)
     return Table(dict(zip(pairs, zip(moderated(made), shown, strict=True), strict=True)))
 
 

@@ -41,8 +41,7 @@ def _same_answer(bare: Ranking, ranking: Ranking) -> bool:
 
 
 def _shares(bare: Ranking, ranking: Ranking, looks: int) -> Iterator[Share]:
-    floors = [one.noise_floor for one in (bare, ranking) if one.noise_floor is not None]
-    noise = Noise(max(floors, default=None), looks)
+    noise = Noise.of((bare, ranking), looks)
     rates = rates_of([*bare.rows, *ranking.rows])
     of = {row.server: row for row in bare.rows if row.cell in rates}
     pairs = {row.cell: of[row.server] for row in ranking.rows if row.server in of}

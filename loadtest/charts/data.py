@@ -26,7 +26,7 @@ def doubts(row: Row) -> str:
 def values(ranking: Ranking) -> list[dict[str, Any]]:
     """Return the servers of one endpoint, the highest goodput first.
 
-    `low` and `high` are the 95 % interval of the mean over rounds, cut off at `SPAN`.
+    `low` and `high` are the 95 % interval of the mean over rounds, drawn up to `drawn`, at `SPAN`.
     """
     found = []
     shown = sorted(
@@ -47,7 +47,8 @@ def values(ranking: Ranking) -> list[dict[str, Any]]:
                     "interface": interface(row.interface),
                     "goodput": _three(figures.goodput),
                     "low": _three(interval.low),
-                    "high": _three(min(interval.high, end)) if interval.high else None,
+                    "high": _three(interval.high),
+                    "drawn": _three(min(interval.high, end)) if interval.high else None,
                     "ceiling": _three(figures.ceiling),
                     "p99_ms": _three(figures.p99_us / 1e3) if figures.p99_us else None,
                     "cpu_us": _three(figures.server_cpu_us),

@@ -19,7 +19,11 @@ from loadtest.charts.theme import (
 )
 from loadtest.ranking import Ranking
 
-ROUNDS = "The line is the 95 % interval of the mean over rounds."
+ROUNDS = (
+    "The line is the 95 % interval of the mean over rounds, by itself; ranks follow from the"
+    " differences within rounds."
+)
+CUT = "A line that would hide all else is cut off on the right."
 CEILING = "The upright mark is the ceiling: the requests it works on at once / the delay."
 
 
@@ -31,6 +35,7 @@ def goodput(ranking: Ranking) -> Chart | None:
     first = rows[0]
     notes = [
         *([ROUNDS] if any("low" in row for row in rows) else []),
+        *([CUT] if any(row.get("drawn") != row.get("high") for row in rows) else []),
         *([CEILING] if any("ceiling" in row for row in rows) else []),
         *([HOLLOW] if any(row["doubts"] for row in rows) else []),
     ]
@@ -53,7 +58,7 @@ def _template() -> Spec:
     server = alt.Y("server:N", sort=None, title=None)
     base = alt.Chart(alt.NamedData("rows"))
     interval = base.mark_rule(strokeWidth=2, clip=True, opacity=0.7).encode(
-        x="low:Q", x2="high:Q", y=server, color=interface_colour()
+        x="low:Q", x2="drawn:Q", y=server, color=interface_colour()
     )
     ceiling = base.mark_tick(thickness=2, size=14).encode(x="ceiling:Q", y=server)
     point = base.mark_point(size=80, strokeWidth=2, opacity=1).encode(

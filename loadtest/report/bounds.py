@@ -17,6 +17,17 @@ def bounds(report: Report) -> Iterator[str]:
             " fast, unless wrk's own text tells."
         )
         yield "The machine is unknown, and so is whether anything else was at work on it."
+    elif run.launcher == "running":
+        yield (
+            "The server was up before: where it runs, what it shares with wrk and how it was"
+            " started is not known here."
+        )
+    elif run.engine is not None and run.engine.remote:
+        yield (
+            f"Server and databases ran on {run.engine.name}"
+            f" ({plural(run.engine.processors, 'processor')}), wrk on another machine: the network"
+            " between them is in every number."
+        )
     elif run.placement is None:
         shared = plural(run.machine.processors, "processor") if run.machine.processors else "all"
         yield (
@@ -25,7 +36,7 @@ def bounds(report: Report) -> Iterator[str]:
         )
     else:
         yield (
-            "Server, databases and wrk ran on one machine, on processors of their own, over"
+            "Server, databases and wrk ran on one machine, the server on its own processors, over"
             " loopback. Ratios carry over to another machine, rates do not."
         )
     if plan.shape.known:

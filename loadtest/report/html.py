@@ -240,12 +240,19 @@ def _use(report: Report, server: str) -> list[tuple[str, str, str]]:
     """Return what a server was allowed and what it used, over all its cells."""
     shape = report.run.plan.shape
     profile = next((one for one in report.run.plan.servers if one.name == server), None)
-    seen = [row.figures for _, row in _rows_of(report.summary.rankings, server) if row.figures]
+    rows = [row for _, row in _rows_of(report.summary.rankings, server)]
+    # What a server used is also told by a cell whose rate means nothing; its cost of an answer not.
+    seen = [row.figures for row in rows if row.figures]
+    valid = [row.shown for row in rows if row.shown]
     if not shape.known or not seen:
         return []
 
-    def most(value: Callable[[Figures], float | None], text: Callable[[float], str]) -> str:
-        known = [found for figures in seen if (found := value(figures)) is not None]
+    def most(
+        value: Callable[[Figures], float | None],
+        text: Callable[[float], str],
+        of: Sequence[Figures] = seen,
+    ) -> str:
+        known = [found for figures in of if (found := value(figures)) is not None]
         if not known:
             return ""
         low, high = text(min(known)), text(max(known))
@@ -278,7 +285,7 @@ def _use(report: Report, server: str) -> list[tuple[str, str, str]]:
             "",
             most(lambda f: f.memory_peak_bytes, lambda value: units.size(round(value))),
         ),
-        ("CPU for an answer", "", most(lambda f: f.server_cpu_us, units.latency)),
+        ("CPU for an answer", "", most(lambda f: f.server_cpu_us, units.latency, valid)),
     ]
 
 

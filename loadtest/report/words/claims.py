@@ -83,7 +83,8 @@ def control(answer: Answer) -> list[Said]:
                 Said(
                     (
                         f"Under {interface.upper()}, {least}{range_} of the time of Django's"
-                        " cheapest answer is Django's own and the rest is the server's (",
+                        " cheapest answer is Django's own and the rest that of server and generator"
+                        " (",
                         *names([one.server for one in of]),
                         f"){f'; Django takes {took} of CPU time for it' if took else ''}.",
                     ),
@@ -113,7 +114,9 @@ def _most(kind: Kind) -> Iterator[Said]:
     at = kind.leaders[0].at
     claims = [one for one in told if one.endpoint in at]
     verb = "leads" if len(servers) == 1 else "lead"
-    range_ = between((one.lead.ratio for one in claims if one.lead), ratio)
+    # Where another of the group has the higher median, the lead is that one's.
+    own = [one.lead for one in claims if one.lead and one.leaders[0].server in servers]
+    range_ = between((lead.ratio for lead in own), ratio)
     arms = [arm for one in claims for arm in one.leaders if arm.server in servers]
     costs = _costs(arms)
     if len({one.at for one in kind.leaders}) > 1:
@@ -179,21 +182,24 @@ def _untold_together(claims: Sequence[Claim]) -> Iterator[Said]:
 def _styles(styles: Sequence[Styles]) -> Iterator[Said]:
     for interface in ("wsgi", "asgi"):
         of = [one for one in styles if one.interface == interface]
-        told = [one for each in of for one in each.servers if one.finding != "inconclusive"]
+        both = [one for each in of for one in each.servers]
+        told = [one for one in both if one.finding != "inconclusive"]
         found: set[Finding] = {one.finding for one in told}
         range_ = between((one.ratio for one in told), ratio)
         if not of:
             continue
         text = f"Under {interface.upper()}, async views serve "
         if not told:
-            text = f"Under {interface.upper()}, sync and async views were not told apart."
+            text = f"Under {interface.upper()}, sync and async views {UNTOLD}"
         elif found == {"equivalent"}:
-            text += f"as many requests as sync ones ({range_} times)."
+            text += f"as many requests as sync ones ({range_} times)"
         elif len(found) == 1:
-            text += f"{range_} times the requests of sync ones."
+            text += f"{range_} times the requests of sync ones"
         else:
-            text += f"{range_} times the requests of sync ones: it depends on server and endpoint."
-        yield Said((text,), tuple(cell for one in of for cell in one.cells))
+            text += f"{range_} times the requests of sync ones: it depends on server and endpoint"
+        if told and len(told) < len(both):
+            text += f"; {len(both) - len(told)} of {len(both)} pairs {UNTOLD}"
+        yield Said((f"{text}.",), tuple(cell for one in of for cell in one.cells))
 
 
 def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:

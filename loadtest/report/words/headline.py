@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from loadtest.answer import Answer
-from loadtest.report.format import share
+from loadtest.answer import Answer, Share
+from loadtest.report.format import latency
 from loadtest.report.words.claims import cheapest
 from loadtest.report.words.phrases import (
     Name,
@@ -20,7 +20,7 @@ from loadtest.report.words.phrases import (
 )
 
 MOSTLY_USELESS = 0.5
-"""A share of cells without a number at which that is the first thing to say."""
+"""A share of cells without a number above which that is the first thing to say."""
 PARTLY = "This run tells little; what it tells speaks for "
 """Where servers were told apart at no more than half of the kinds of work."""
 
@@ -32,7 +32,7 @@ def headline(answer: Answer) -> list[Said]:
 
 def _useless(answer: Answer) -> Iterator[Said]:
     missing = answer.cells - answer.usable
-    if answer.cells and missing >= MOSTLY_USELESS * answer.cells:
+    if missing > MOSTLY_USELESS * answer.cells:
         yield Said(
             (
                 f"Most of these numbers mean nothing: {missing} of {answer.cells} cells are invalid"
@@ -74,10 +74,13 @@ def _deploy(answer: Answer) -> Iterator[Said]:
         words[-1] = f": {pronoun} at {kind_of_work(first.at[0])}"
     elif not everywhere:
         words += [f" ({', '.join(map(kind_of_work, first.at))})"]
-    leads = [claim.lead.ratio for claim in claims if claim.lead]
+    servers = {one.server for one in same}
+    # Where another of the group has the higher median, the lead is that one's.
+    leads = [
+        claim.lead.ratio for claim in claims if claim.lead and claim.leaders[0].server in servers
+    ]
     if range_ := between(leads, ratio):
         words += [f", with {range_} times the answers of the next"]
-    servers = {one.server for one in same}
     own = [arm for claim in claims for arm in claim.leaders if arm.server in servers]
     if memory := between((arm.memory_bytes for arm in own), memory_size):
         words += [f"; {'it takes' if len(same) == 1 else 'they take'} {memory} of memory"]
@@ -121,16 +124,34 @@ def _django(answer: Answer) -> Iterator[Said]:
     }
     if not by["wsgi"] or not by["asgi"]:
         return
-    wsgi, asgi = (between((one.share for one in by[key]), share) for key in ("wsgi", "asgi"))
     lowest = min(one.low or 0.0 for one in by["asgi"])
-    if lowest > max(one.high or 1.0 for one in by["wsgi"]):
+    beyond_noise = lowest > max(one.high or 1.0 for one in by["wsgi"])
+    if beyond_noise and _more_than_servers_differ(by["wsgi"], by["asgi"]):
+        wsgi, asgi = (
+            between((one.django_cpu_us for one in by[key]), latency) for key in ("wsgi", "asgi")
+        )
+        bare = between((one.raw_cpu_us for one in told), latency)
         yield Said(
             (
-                f"WSGI against ASGI is decided in Django, not in the server: {asgi} of the time of"
-                f" its cheapest answer is Django's own under ASGI, {wsgi} under WSGI.",
+                "WSGI against ASGI is decided in Django, not in the server: Django takes"
+                f" {asgi} of CPU time for its cheapest answer under ASGI, {wsgi} under WSGI,"
+                f" where the servers by themselves take {bare}.",
             ),
             tuple(cell for one in told for cell in one.cells),
         )
+
+
+def _more_than_servers_differ(wsgi: Sequence[Share], asgi: Sequence[Share]) -> bool:
+    """Say whether Django's own CPU time parts the interfaces by more than any two servers differ.
+
+    A larger share under ASGI alone may as well come from a server that takes less.
+    """
+    bare_us = [one.raw_cpu_us for one in (*wsgi, *asgi) if one.raw_cpu_us is not None]
+    under_wsgi_us = [one.django_cpu_us for one in wsgi if one.django_cpu_us is not None]
+    under_asgi_us = [one.django_cpu_us for one in asgi if one.django_cpu_us is not None]
+    if not under_wsgi_us or not under_asgi_us:
+        return False
+    return min(under_asgi_us) - max(under_wsgi_us) > max(bare_us) - min(bare_us)
 
 
 def _nothing_told(answer: Answer) -> str:
