@@ -57,7 +57,10 @@ def _parts(made: Comparisons) -> Iterator[str]:
 def verdict(made: Comparisons) -> tuple[str, str]:
     """Return whether anything got worse, and of how much nobody can tell, which may be empty."""
     beyond = f"beyond {_margins(made)}"
-    text = f"a regression {beyond}." if made.regressed else f"no regression {beyond} was found."
+    if made.regressed and not answered(made.changes, "worse"):
+        text = f"no figure got worse {beyond}, but what had a number has none any more."
+    else:
+        text = f"a regression {beyond}." if made.regressed else f"no regression {beyond} was found."
     unknown = len(answered(made.changes, "cannot tell"))
     if not unknown:
         return text, ""

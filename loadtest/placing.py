@@ -9,7 +9,7 @@ import msgspec
 
 from loadtest.findings import LEAST_CPU_MARGIN, LEAST_MARGIN, findings, margin, ranks
 from loadtest.model import Status
-from loadtest.row import Round, Row, Versus
+from loadtest.row import Round, Row, Versus, by_round
 from loadtest.statistics import Rates, moderated, paired
 
 
@@ -82,13 +82,7 @@ def versus(
     }
 
 
-def _rates(rows: Sequence[Row], value: Callable[[Round], float | None]) -> dict[str, Rates]:
+def _rates(rows: Sequence[Row], figure: Callable[[Round], float | None]) -> dict[str, Rates]:
     """Return a figure of each server by round, of those whose number may be compared."""
-    last = max((one.number for row in rows for one in row.rounds), default=0)
-    found: dict[str, Rates] = {}
-    for row in rows:
-        by_number = {one.number: value(one) for one in row.rounds if row.shown}
-        rates = [by_number.get(number) or None for number in range(1, last + 1)]
-        if any(rates):
-            found[row.server] = rates
-    return found
+    rates = by_round(rows, figure)
+    return {row.server: rates[row.cell] for row in rows if row.cell in rates}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from loadtest.concerns import Raised, Verdict
 from loadtest.curve import Curve
 from loadtest.figures import Figures
 from loadtest.findings import Finding
 from loadtest.model import Interface, Record, Stage, Status
+from loadtest.statistics import Rates
 
 
 class Round(Record, frozen=True, kw_only=True):
@@ -78,3 +81,16 @@ class Row(Record, frozen=True, kw_only=True):
     def shown(self) -> Figures | None:
         """The figures that may stand beside others: none of an invalid cell."""
         return self.figures if self.verdict != "invalid" else None
+
+
+def by_round(rows: Iterable[Row], figure: Callable[[Round], float | None]) -> dict[str, Rates]:
+    """Return a figure by round of each cell whose number may be compared; None: it has none."""
+    rows = tuple(rows)
+    last = max((one.number for row in rows for one in row.rounds), default=0)
+    found: dict[str, Rates] = {}
+    for row in rows:
+        known = {one.number: figure(one) for one in row.rounds if row.shown}
+        rates = [known.get(number) or None for number in range(1, last + 1)]
+        if any(rates):
+            found[row.cell] = rates
+    return found

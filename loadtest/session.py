@@ -86,9 +86,9 @@ def _stretches(
     """
     began = time.monotonic()
     yield matrix.batches(plan, is_done)
-    # The ranks allow for so many looks at the data and no more.
+    # The ranks allow for so many looks at the data and no more; the plan's own rounds are one.
     while (still_open := _still_open(folder, plan)) and (
-        (round_ := 1 + max(one.round for one in outcomes)) < plan.rounds + max(LOOKS)
+        (round_ := 1 + max(one.round for one in outcomes)) < plan.rounds + max(LOOKS) - 1
     ):
         todo = matrix.one_round(plan, round_, still_open)
         ends_s = spent_s + time.monotonic() - began + runner.total_s(todo)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from loadtest.answer.records import Arm, Difference
 from loadtest.findings import LEAST_MARGIN, Finding, findings, margin, ranks
 from loadtest.ranking import Ranking
-from loadtest.row import Row
+from loadtest.row import Row, by_round
 from loadtest.statistics import Comparison, Rates, moderated, paired
 
 
@@ -108,13 +108,6 @@ def compared(pairs: Sequence[tuple[str, str]], rates: dict[str, Rates], noise: N
     return Table(dict(zip(pairs, zip(moderated(made), shown, strict=True), strict=True)))
 
 
-def rates_of(rows: Sequence[Row]) -> dict[str, Rates]:
+def rates_of(rows: Iterable[Row]) -> dict[str, Rates]:
     """Return the goodput by round of each cell with a number that may be shown."""
-    last = max((one.number for row in rows for one in row.rounds), default=0)
-    found: dict[str, Rates] = {}
-    for row in rows:
-        by_number = {one.number: one.goodput for one in row.rounds if row.shown}
-        rates = [by_number.get(number) or None for number in range(1, last + 1)]
-        if any(rates):
-            found[row.cell] = rates
-    return found
+    return by_round(rows, lambda one: one.goodput)

@@ -16,7 +16,7 @@ from loadtest.model import Load
 from loadtest.ranking import Ranking
 from loadtest.report import format as units
 from loadtest.report.doubts import blanks, doubts, judged, where
-from loadtest.report.noise import twins
+from loadtest.report.noise import median_of, twins
 from loadtest.report.table import (
     SUSPECT,
     Item,
@@ -75,6 +75,7 @@ def render(report: Report) -> str:
         titles=_titles(summary.rankings),
         versions=[f"{name} {v}" for name, v in sorted(report.run.machine.versions.items())],
         counted=counted(summary.counts),
+        median_of=median_of(report),
         leaders=table(leaders(summary)),
         losses=losses(summary.rankings),
         judged=judged(summary.counts),

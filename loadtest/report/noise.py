@@ -1,12 +1,12 @@
-"""What noise alone does in a run: the two identical arms, round by round, and what follows."""
+"""What noise alone does in a run, and of how many rounds its numbers are, which lessen it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from loadtest.noise import Twins
-from loadtest.report.format import UNKNOWN, share, significant
-from loadtest.report.table import Column, Table, name
+from loadtest.report.format import UNKNOWN, plural, share, significant
+from loadtest.report.table import Column, Report, Table, name
 from loadtest.summary import Summary
 
 Rates = Sequence[float | None]
@@ -30,6 +30,15 @@ def twins(summary: Summary) -> Table[Twins]:
         ),
         summary.twins,
     )
+
+
+def median_of(report: Report) -> str:
+    """Return of how many rounds a number is the median."""
+    rounds, plan = report.summary.rounds, report.run.plan
+    if rounds == 1:
+        return "of one round"
+    some = plan.precision is not None or any(cell.rounds for cell in plan.cells)
+    return f"the median of {'up to ' if some else ''}{plural(rounds, 'round')}"
 
 
 def _text(title: str, text: Callable[[Twins], str]) -> Column[Twins]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from loadtest.report.doubts import blanks, doubts, judged
 from loadtest.report.format import paragraph, share
+from loadtest.report.noise import median_of
 from loadtest.report.table import SUSPECT, Item, Report, Table, counted, leaders, losses, noise
 
 LOG_LINES = 4
@@ -29,8 +30,7 @@ def show(report: Report, console: Console) -> None:
 
     console.print(decorated(_fitting(leaders(summary), console.width)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
-    of = "of one round" if summary.rounds == 1 else f"the median of {summary.rounds} rounds"
-    say(f"Ranked by 2xx answers a second, {of}.")
+    say(f"Ranked by 2xx answers a second, {median_of(report)}.")
     say(noise(summary))
     if any(ranking.endpoint.contract.delay_s for ranking in summary.rankings):
         say("`475 of 500`: its ceiling is 500, the requests it works on at once / delay.")
