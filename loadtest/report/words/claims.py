@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.answer import Answer, Arm, Claim, Interfaces, Kind, Share, Styles
-from loadtest.findings import Finding
+from loadtest.findings import LEAST_MARGIN, Finding
 from loadtest.report.format import latency, share, significant
 from loadtest.report.words.phrases import (
     Name,
@@ -54,6 +54,8 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
     if claim.lead:
         words += [": ", *((Name(claim.leaders[0].server), " has ") if not one else ())]
         words += [times(claim.lead), " those of ", Name(claim.followers[0].server), ", the next"]
+        if claim.lead.finding != "higher":
+            words += [f" (less than {share(LEAST_MARGIN)} more: too little to decide by)"]
     words += ["."]
     if "connection-limited" in claim.limits:
         words += [

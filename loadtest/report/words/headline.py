@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.answer import Answer, Share
-from loadtest.report.format import latency
+from loadtest.findings import LEAST_MARGIN
+from loadtest.report.format import latency, share
 from loadtest.report.words.claims import cheapest
 from loadtest.report.words.phrases import (
     Name,
@@ -23,6 +24,8 @@ MOSTLY_USELESS = 0.5
 """A share of cells without a number above which that is the first thing to say."""
 PARTLY = "This run tells little; what it tells speaks for "
 """Where servers were told apart at no more than half of the kinds of work."""
+SLIGHTLY = f"No lead is as large as {share(LEAST_MARGIN)}; ahead by less is "
+"""Where servers were told apart, and by too little to decide between them."""
 
 
 def headline(answer: Answer) -> list[Said]:
@@ -55,7 +58,7 @@ def _deploy(answer: Answer) -> Iterator[Said]:
         if any(arm.server == first.server for arm in claim.leaders)
     ]
     words: list[str] = [
-        "Deploy " if 2 * answer.told > len(answer.kinds) else PARTLY,
+        _beginning(answer),
         *joined([(Name(one.server),) for one in same], " or "),
     ]
     styles = {
@@ -96,6 +99,14 @@ def _deploy(answer: Answer) -> Iterator[Said]:
                 for cell in claim.cells
             ),
         )
+
+
+def _beginning(answer: Answer) -> str:
+    leads = [claim.lead for kind in answer.kinds for claim in kind.claims if claim.lead]
+    # Told apart and no higher: the difference is real, and within the margin.
+    if not any(lead.finding == "higher" for lead in leads):
+        return SLIGHTLY
+    return "Deploy " if 2 * answer.told > len(answer.kinds) else PARTLY
 
 
 def _elsewhere(answer: Answer) -> Iterator[Said]:
