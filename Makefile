@@ -5,6 +5,7 @@ LOADTEST := .venv/bin/loadtest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup quick wrk-all report doctor test check format lock clean docs schemas bench-self
+.PHONY: server bench
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,14 @@ wrk-%: setup ## The full matrix for one server, as in make wrk-uvicorn
 
 serve-%: setup ## Run one server with its services in the foreground, as in make serve-uvicorn
 	@$(LOADTEST) serve $* $(ARGS)
+
+server: setup ## Run the upstream of the HTTP clients alone, until Ctrl-C
+	@$(LOADTEST) clients --serve $(ARGS)
+
+bench: setup ## Compare HTTP clients: the three published experiments (ARGS='--rounds 3' for less)
+	@status=0; for preset in asyncio-clients reuse threads-vs-asyncio; do \
+	    $(LOADTEST) clients $$preset --make-environments $(ARGS) || status=$$?; \
+	    [ $$status -lt 2 ] || break; done; exit $$status
 
 report: setup ## Write the newest run's reports again (ARGS=results/RUN for another)
 	@$(LOADTEST) report $(ARGS)

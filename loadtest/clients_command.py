@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,13 @@ def clients_command(
 
     Example: loadtest clients aiohttp httpx --count 1000 --batch 10
     """
+    lone = {
+        "--port is of --serve": port is not None and not serve,
+        "--ca is of --url": ca is not None and url is None,
+        f"{target.PERMISSION} is of --url": allowed and url is None,
+    }
+    if lines := [f"{said}; add that, or leave it out" for said, is_so in lone.items() if is_so]:
+        raise UserError(*lines)
     if serve:
         return clients_serve.serve(port)
     clients = catalogue.clients()
@@ -191,6 +198,7 @@ def _elsewhere(
     if note is not None:
         say(note)
     tls = parts.scheme == "https"
+    tables = asked.group if asked.name == choice.CHOICE else tuple(_true_of(asked.group, tls))
     group = tuple(
         msgspec.structs.replace(
             table,
@@ -205,9 +213,21 @@ def _elsewhere(
                 for block in table.rows
             ),
         )
-        for table in asked.group
+        for table in tables
     )
     return msgspec.structs.replace(asked, group=group), expected
+
+
+def _true_of(tables: Iterable[preset.Table], tls: bool) -> Iterator[preset.Table]:
+    """Yield a preset's tables whose titles are true of a server that answers in its own way."""
+    found = {table: {over for block in table.rows for over in block.tls} for table in tables}
+    over_tls = tls and {True} in found.values()
+    for table, asked in found.items():
+        late = any(delay for block in table.rows for delay in block.delay_ms)
+        if late or (True in asked) != over_tls:
+            say(f"left out, as your server answers in its own way: {table.title}")
+        else:
+            yield table
 
 
 def _places(

@@ -32,6 +32,7 @@ def differences(base: Run, new: Run) -> tuple[Difference, ...]:
     """Return what differs, what forbids first; loads and contracts of what both runs have."""
     found = [*_machine(base.machine, new.machine), *_shape(base.plan.shape, new.plan.shape)]
     found += _differing("placement", base.placement, new.placement, absent="not pinned")
+    found += _launched(base, new)
     found += _workloads(base, new)
     found += _software(base, new)
     return tuple(sorted(found, key=lambda difference: not difference.forbids))
@@ -42,6 +43,21 @@ def _machine(base: Machine, new: Machine) -> Iterator[Difference]:
         if key not in ("versions", "open_files"):
             forbids = key in CONDITIONS
             yield from _differing(key, getattr(base, key), getattr(new, key), forbids=forbids)
+
+
+def _launched(base: Run, new: Run) -> Iterator[Difference]:
+    """Yield who started the servers, which people compare, and where, which forbids it."""
+    yield from _differing("launcher", base.launcher, new.launcher, forbids=False)
+    yield from _differing(
+        "machine of the servers", _elsewhere(base), _elsewhere(new), absent="the generator's"
+    )
+    if base.engine and new.engine:
+        yield from _items("engine: ", base.engine.settings, new.engine.settings)
+        yield from _items("image ", base.engine.images, new.engine.images)
+
+
+def _elsewhere(run: Run) -> str | None:
+    return run.engine.name if run.engine and run.engine.remote else None
 
 
 def _shape(base: Shape, new: Shape) -> Iterator[Difference]:

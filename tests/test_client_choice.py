@@ -146,6 +146,7 @@ def test_several_values_are_several_rows() -> None:
         (("aiohttp",), {"requests": (5,), "batch": (10,)}, "ask for --batch 5 or less"),
         (("sequential",), {"batch": (2,)}, "one at a time: leave out --batch 2, or name a mode"),
         (("threads-map",), {"chunk": (5,)}, "threads-map has no chunks; leave out --chunk"),
+        (("threads-recreate",), {"batch": (5,)}, "and there is none: add --chunk 5"),
         (("async-map",), {"requests": (5,), "batch": (5,), "chunk": (6,)}, "at most --chunk 5"),
         (("async-map",), {"batch": (6,), "chunk": (5,)}, "ask for --batch 5, or a larger --chunk"),
         (("httpx",), {"http": ("2",)}, "HTTP/2 is spoken over TLS here; add --tls"),

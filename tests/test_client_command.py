@@ -98,6 +98,8 @@ def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> Non
         (["aiohttp", "--delay", "7"], "'7' is not one of '0', '1', '10', '100'"),
         (["aiohttp", "--url", "http://8.8.8.8/"], "--i-may-load-this-host"),
         (["aiohttp", "--url", "http://127.0.0.1/", "--tls"], "leave out --tls"),
+        (["aiohttp", "--ca", "ca.pem"], "--ca is of --url; add that, or leave it out"),
+        (["aiohttp", "--port", "9000"], "--port is of --serve; add that, or leave it out"),
         (["aiohttp", "--url", "http://127.0.0.1:{closed}/"], "is it running?"),
         (["aiohttp", "--python", "/nowhere/python"], "name a Python 3.11 or newer"),
         (["niquests"], "`loadtest clients --make-environments`"),

@@ -107,6 +107,14 @@ def test_the_rest_goes_on() -> None:
     assert "/nowhere/python" in (bad.reason or "")
 
 
+def test_an_upstream_of_ours_that_dies_fails_the_row(tmp_path: Path) -> None:
+    with upstream.running([Answer()], tmp_path / "log") as ours:
+        ours.process.stop()
+        found = measure(row("urllib3"), upstream=ours)
+    assert (found.status, found.stage) == ("failed", "work")
+    assert (found.reason or "").startswith("the upstream does not answer: nginx ")
+
+
 @pytest.mark.parametrize(
     ("name", "concern"), [("reconnects", "not-reused"), ("makes_up", "answers-missing")]
 )

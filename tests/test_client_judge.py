@@ -167,6 +167,15 @@ def test_a_connection_may_have_to_be_opened_anew(connections: int, severity: str
     assert found(evidence(of, warms(of, seen=seen))).get("not-reused") == severity
 
 
+def test_as_many_connections_as_calls_show_no_reuse() -> None:
+    of = row(batch=1_000)
+    for connections, unchecked in ((40, False), (1_000, True)):
+        seen = Seen(connections=connections, requests=1_100)
+        judged = judge(evidence(of, warms(of, seen=seen)))
+        assert ("not-reused" in judged.unchecked) == unchecked
+        assert "not-reused" not in {one.concern for one in judged.concerns}
+
+
 @pytest.mark.parametrize(
     ("share", "severity"), [(0.79, None), (0.80, "suspect"), (0.81, "suspect"), (1.2, "suspect")]
 )

@@ -141,6 +141,7 @@ def test_other_hosts_may_not(address: str) -> None:
         ("http://", "not a URL such as"),
         ("http://127.0.0.1:99999/", "Port out of range"),
         ("http://[::1/", "Invalid IPv6 URL"),
+        ("http://me:word@127.0.0.1/", "leave out the name and password"),
     ],
 )
 def test_what_is_no_url(url: str, said: str) -> None:
@@ -189,6 +190,15 @@ def test_a_server_that_does_not_answer_well(status: str, said: str) -> None:
 
     with serving(talk) as port, pytest.raises(UserError, match=said):
         looked(port)
+
+
+def test_a_file_that_is_no_authority(tmp_path: Path) -> None:
+    empty = tmp_path / "ca.pem"
+    empty.write_text("no certificate\n")
+    url = "https://127.0.0.1:1/"
+    for ca in (empty, tmp_path / "nowhere.pem"):
+        with pytest.raises(UserError, match=r"^--ca .*; name a PEM file of certificates"):
+            target.look(url, target.check(url, False), str(ca))
 
 
 def test_no_server_at_all() -> None:

@@ -118,7 +118,8 @@ def not_reused(row: Evidence) -> Found:
 def _too_many(batch: int, connections: int, calls: int) -> Found:
     allowed = batch + max(SPARE_CONNECTIONS, round(batch * SPARE_SHARE))
     if connections <= allowed:
-        return NOTHING
+        # With as many in flight as there are calls, each may have its own: nothing shows reuse.
+        return NOTHING if connections <= OTHERWISE * calls else UNCHECKED
     return Found(
         "invalid" if connections > OTHERWISE * calls else "suspect",
         f"{connections:,} connections for {calls:,} calls, where {batch:,} at a time and kept need"

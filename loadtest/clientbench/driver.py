@@ -17,6 +17,7 @@ from loadtest.clientbench.catalogue import Client
 from loadtest.clientbench.job import Expected
 from loadtest.clientbench.model import Interpreter, Measure, Outcome, Plan, Row
 from loadtest.clientbench.upstream import Upstream
+from loadtest.errors import CellError
 from loadtest.process import CommandError, Timed
 
 SPARE_S = 5.0
@@ -86,6 +87,25 @@ def prime(bench: Bench) -> None:
 
 def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
     """Run one row once and return what became of it."""
+    started_at = time.time()
+    try:
+        found = _measured(bench, row, measure, round_)
+    except (CellError, CommandError) as error:
+        found = Outcome(
+            row=row.id,
+            round=round_,
+            measure=measure,
+            status="failed",
+            stage="start" if isinstance(error, CommandError) else "work",
+            reason=error.reason,
+            detail=(error.tail if isinstance(error, CommandError) else error.detail) or None,
+        )
+    return msgspec.structs.replace(found, started_at=started_at)
+
+
+def _measured(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
+    """Run one row once; raises CommandError without an interpreter, CellError without upstream."""
+    before = None if bench.upstream is None else bench.upstream.counts()
     plan = bench.plan
     client = bench.clients[row.client]
     assert row.python is not None
@@ -99,27 +119,15 @@ def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
         plan.timeout_s,
     )
     limit_s = job.limit_s(row, warmup, plan.timeout_s) + SPARE_S
-    before = None if bench.upstream is None else bench.upstream.counts()
-    started_at, used = time.time(), _used(bench.upstream)
-    try:
-        timed = process.timed(argv, timeout_s=limit_s)
-    except CommandError as error:
-        return Outcome(
-            row=row.id,
-            round=round_,
-            measure=measure,
-            status="failed",
-            stage="start",
-            reason=error.reason,
-            started_at=started_at,
-        )
+    used = _used(bench.upstream)
+    timed = process.timed(argv, timeout_s=limit_s)
     shares = _used(bench.upstream).since(used, timed)
     if bench.upstream is not None and before is not None:
         seen, protocols = bench.upstream.seen(before, bench.upstream.counts())
         found = job.outcome(row, round_, measure, timed, seen, protocols)
     else:
         found = job.outcome(row, round_, measure, timed)
-    return msgspec.structs.replace(found, started_at=started_at, **shares)
+    return msgspec.structs.replace(found, **shares)
 
 
 def expected(upstream: Upstream | None, row: Row) -> Expected:

@@ -179,6 +179,8 @@ def _wrong(settings: Mapping[str, Any], client: Client) -> Iterator[str]:
         yield f"sequential calls are one at a time: leave out --batch {batch}, or name a mode"
     if chunk is not None and mode in ("sequential", "threads-map"):
         yield f"{mode} has no chunks; leave out --chunk, or name another mode"
+    if chunk is None and mode == "threads-recreate":
+        yield f"{mode} makes its pool anew for each chunk, and there is none: add --chunk {batch}"
     if chunk is not None and chunk > requests:
         yield f"a chunk of {chunk} is more than {requests} requests; at most --chunk {requests}"
     if chunk is not None and chunk < batch:

@@ -41,6 +41,8 @@ def check(url: str, allowed: bool, resolve: Resolve = addresses) -> SplitResult:
         raise UserError(f"--url {url}: {error}") from None
     if parts.scheme not in ("http", "https") or not host:
         raise UserError(f"--url {url}: not a URL such as http://127.0.0.1:8000/path")
+    if parts.username is not None or parts.password is not None:
+        raise UserError("--url stands in the reports; leave out the name and password before the @")
     found = resolve(host)
     if not found:
         raise UserError(f"--url {url}: no address found for {host}")
@@ -99,7 +101,11 @@ def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
     assert parts.hostname is not None
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
-        context = ssl.create_default_context(cafile=ca)
+        try:
+            context = ssl.create_default_context(cafile=ca)
+        except OSError as error:  # of SSL too
+            why = error.strerror or str(error)
+            raise UserError(f"--ca {ca}: {why}; name a PEM file of certificates") from None
         connection = http.client.HTTPSConnection(
             parts.hostname, parts.port, timeout=TIMEOUT_S, context=context
         )

@@ -25,10 +25,10 @@ def drive(client: Any, options: dict[str, str], account: Account) -> None:
 async def _drive(client: Any, options: dict[str, str], account: Account) -> None:
     mode, batch, requests = options["mode"], int(options["batch"]), int(options["requests"])
     chunk = int(options.get("chunk") or requests)
-    settings = (batch, float(options["timeout_s"]), options.get("ca"), options["http"])
+    settings = (float(options["timeout_s"]), options.get("ca"), options["http"])
     url, kept = options["url"], options["reuse"] == "kept"
     clock = time.perf_counter_ns
-    session = await client.opened(*settings) if kept else None
+    session = await client.opened(batch, *settings) if kept else None
     # Where more tasks begin than may be in flight, each waits its turn before its time begins.
     turn = asyncio.Semaphore(batch) if min(chunk, requests) > batch else nullcontext()
 
@@ -41,7 +41,7 @@ async def _drive(client: Any, options: dict[str, str], account: Account) -> None
                 if kept:
                     status, body = await client.get(session, url)
                 else:
-                    own = await client.opened(*settings)
+                    own = await client.opened(1, *settings)  # as who makes one call would
                     try:
                         status, body = await client.get(own, url)
                     finally:

@@ -19,14 +19,14 @@ def drive(client: Any, options: dict[str, str], account: Account) -> None:
     """Open, warm up, work and close as the options say."""
     mode, batch, requests = options["mode"], int(options["batch"]), int(options["requests"])
     chunk = int(options.get("chunk") or requests)
-    settings = (batch, float(options["timeout_s"]), options.get("ca"), options["http"])
+    settings = (float(options["timeout_s"]), options.get("ca"), options["http"])
     url, kept = options["url"], options["reuse"] == "kept"
     clock = time.perf_counter_ns
     if mode != "sequential":
         import concurrent.futures.thread  # noqa: F401  its time belongs to the imports
 
         account.phase("imported_at_s", "set-up")
-    session = client.opened(*settings) if kept else None
+    session = client.opened(batch, *settings) if kept else None
     pool = _pool(batch) if mode in ("threads-reuse", "threads-map") else None
 
     def call(_number: int) -> Result:
@@ -37,7 +37,7 @@ def drive(client: Any, options: dict[str, str], account: Account) -> None:
             if kept:
                 status, body = client.get(session, url)
             else:
-                own = client.opened(*settings)
+                own = client.opened(1, *settings)  # as who makes one call would
                 try:
                     status, body = client.get(own, url)
                 finally:

@@ -21,6 +21,7 @@ import trustme
 
 from loadtest import null_server, process, server
 from loadtest.clientbench.model import Answer, Seen
+from loadtest.errors import CellError
 from loadtest.process import Process
 
 CONFIGURATION = """
@@ -111,10 +112,19 @@ class Upstream:
         return (self.home / "bytes" / str(answer.body_bytes)).read_bytes()
 
     def counts(self) -> Counts:
-        """Return what it has counted up to now; the asking itself is one connection."""
-        # One worker that handles one thing after the other: what came before has been logged.
-        connections, _ = _count(self.counter)
-        return Counts(connections, (self.home / "seen.log").stat().st_size)
+        """Return what it has counted up to now; the asking itself is one connection.
+
+        Raises CellError where it does not answer.
+        """
+        try:
+            # One worker that handles one thing after the other: what came before has been logged.
+            connections, _ = _count(self.counter)
+            return Counts(connections, (self.home / "seen.log").stat().st_size)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            why = self.process.ended() or str(error) or type(error).__name__
+            raise CellError(
+                "services", f"the upstream does not answer: {why}", self.process.tail()
+            ) from None
 
     def seen(self, before: Counts, after: Counts) -> tuple[Seen, Counter[str]]:
         """Return what came in between two counts, and the requests by protocol."""
@@ -140,7 +150,9 @@ def _cpu_s(member: psutil.Process) -> float:
     # Linux also tells it in nanoseconds; its usual hundredths are too coarse for a short row.
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{member.pid}/schedstat").read_text().split()[0]) / 1e9
-    return sum(member.cpu_times()[:2])
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return sum(member.cpu_times()[:2])
+    return 0.0  # it is gone, as its next count tells
 
 
 def _count(port: int) -> tuple[int, str]:

@@ -130,8 +130,8 @@ class Account:
         """Note the end of the warm-up; from here on the clocks count."""
         self.said["warmup_calls"] = sum(result is not None for result in results)
         self.said["warmup_errors"] = _errors(results)
-        self.phase("warmed_at_s", "work")
         self._before = _used()
+        self.phase("warmed_at_s", "work")
         self._began_s = time.perf_counter()
 
     def worked(self, results: Sequence[Result]) -> None:

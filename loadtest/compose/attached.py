@@ -85,6 +85,8 @@ class RunningServer:
         finally:
             generator.process.stop()
             during = watch.stop()
+        # What the server used is not known here, and so not what others did.
+        sampled.host = None
         return Measurement(printed=printed, sampled=sampled, during=during)
 
     def holding(self) -> Holding:

@@ -110,9 +110,10 @@ class Container:
     def remove(self) -> None:
         """Keep its log, stop and remove it; what cannot be reached is left to the guard."""
         self.tail()
-        with contextlib.suppress(CommandError):
-            self.docker.docker("stop", "--time", "1", self.id)
-            self.docker.docker("rm", "--force", "--volumes", self.id)
+        for argv in (("stop", "--time", "1"), ("rm", "--force", "--volumes")):
+            # One that does not stop in time is removed all the same.
+            with contextlib.suppress(CommandError):
+                self.docker.docker(*argv, self.id)
 
 
 def find(docker: Docker, service: str, name: str, log: Path) -> Container:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from loadtest.process import CommandError
 
 FILE = "docker-compose.yml"
 SETTINGS = ".env"
+ASIDE = ("BUILD_NETWORK", "CA_FILE", "COMPOSE_PROJECT_NAME", "NO_HEALTH_CHECK", "PIP_FILE")
+"""Variables of the compose file that say nothing of how a server runs."""
 BRIEF_S = 20.0
 """For what an engine that is well answers at once."""
 
@@ -70,10 +73,19 @@ def said(error: CommandError) -> str:
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """Return what `.env` sets, each as the environment has it where it does."""
+    """Return each setting of the compose file as the environment has it, or `.env`, or itself.
+
+    What else a person keeps in `.env` is left there: these are stored with a run.
+    """
+    used = re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", (folder / FILE).read_text(encoding="utf-8"))
     try:
         lines = (folder / SETTINGS).read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
-    return {key.strip(): os.environ.get(key.strip(), value.strip()) for key, value in pairs}
+    written = {key.strip(): value.strip() for key, value in pairs}
+    return {
+        key: os.environ.get(key) or written.get(key) or default
+        for key, default in used
+        if key not in ASIDE
+    }

@@ -70,12 +70,13 @@ def reach(docker: Docker) -> Engine:
         docker.docker("compose", "version")
     except CommandError:
         raise UserError(f"this docker has no working compose plugin; {INSTALL}") from None
+    address = ""
     try:
         address = docker.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
         address = address.strip()
         told = json.loads(docker.docker("info", "--format", "{{json .}}"))
     except CommandError as error:
-        raise UserError(_refusal(error, locals().get("address"))) from None
+        raise UserError(_refusal(error, address)) from None
     except ValueError:
         raise UserError("`docker info` prints what is not understood; look at it") from None
     if errors := told.get("ServerErrors"):
@@ -102,7 +103,7 @@ def host(address: str) -> str:
     )
 
 
-def _refusal(error: CommandError, address: str | None) -> str:
+def _refusal(error: CommandError, address: str) -> str:
     why, where = said(error), address or "its socket"
     if "permission denied" in why.lower():
         return (
@@ -121,7 +122,9 @@ def _refusal(error: CommandError, address: str | None) -> str:
 
 def _unpublished(engine: Engine, chosen: Mapping[str, str]) -> list[str]:
     """Return why a server would not be reached at the published port, or could not be published."""
-    address, port = chosen.get("PUBLISH", LOOPBACK[0]), int(chosen.get("PORT", "8000"))
+    if not chosen["PORT"].isdecimal() or not 0 < int(chosen["PORT"]) < 65_536:
+        return [f"PORT={chosen['PORT']}: not a port; correct it in .env"]
+    address, port = chosen["PUBLISH"], int(chosen["PORT"])
     if engine.remote:
         there = host(engine.address)
         if address in LOOPBACK:
@@ -179,7 +182,7 @@ def _versions(docker: Docker, image: str, found: Bearings) -> dict[str, str | No
 
 def _service_versions(docker: Docker, chosen: Mapping[str, str]) -> dict[str, str | None]:
     """Return what the services are; the first time this gets their images."""
-    cache = chosen.get("CACHE", "valkey")
+    cache = chosen["CACHE"]
     asked = {
         "PostgreSQL": ("POSTGRES_IMAGE", "postgres"),
         cache.capitalize(): ("CACHE_IMAGE", f"{cache}-server"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean, stdev
 
 from loadtest.clientbench.report.distrust import (
     counted,
@@ -60,11 +61,8 @@ def published(ranking: Ranking) -> Table[Standing]:
         found = times(row)
         if not found:
             return row.status
-        middle = sum(found) / len(found)
-        if len(found) < 2:
-            return marked(significant(middle), row)
-        squares = sum((time - middle) ** 2 for time in found) / (len(found) - 1)
-        return marked(f"{significant(middle)} ± {significant(squares**0.5)}", row)
+        text = significant(fmean(found))
+        return marked(f"{text} ± {significant(stdev(found))}" if len(found) > 1 else text, row)
 
     def one(title: str, of: Callable[[Sequence[float]], float]) -> Column[Standing]:
         def text(row: Standing) -> str:
