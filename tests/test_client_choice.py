@@ -12,6 +12,7 @@ from loadtest.clientbench import catalogue, choice, preset
 from loadtest.clientbench.choice import Typed
 from loadtest.clientbench.interpreters import Found
 from loadtest.clientbench.model import Interpreter, Plan, Row
+from loadtest.clients_command import _true_of
 from loadtest.errors import UserError
 
 CLIENTS = catalogue.clients()
@@ -87,6 +88,20 @@ def test_each_preset(name: str) -> None:
         again = [one for one in plan.rows if one.group == group.name and one.again]
         assert [one.again for one in again] == [group.reference]
         assert plan.row(again[0].again or "").skip is None
+
+
+@pytest.mark.parametrize(
+    ("name", "tls", "titles"),
+    [
+        ("reuse", False, ["plain"]),
+        ("reuse", True, ["tls"]),
+        ("default", False, ["clients"]),
+        ("threads-vs-asyncio", False, ["threads-vs-asyncio"]),
+        ("threads-vs-asyncio", True, ["threads-vs-asyncio"]),
+    ],
+)
+def test_titles_are_true_of_a_server_of_ones_own(name: str, tls: bool, titles: list[str]) -> None:
+    assert [table.name for table in _true_of(preset.read(name).group, tls)] == titles
 
 
 def test_nothing_typed_is_the_default() -> None:

@@ -22,12 +22,21 @@ from loadtest.compare_markdown import render
 from loadtest.environment import differences
 from loadtest.errors import UserError
 from loadtest.fakes import FakeBench
-from loadtest.model import Histogram, Loaded, Outcome, Plan, Run, Shape, Usage
+from loadtest.model import Engine, Histogram, Loaded, Outcome, Plan, Run, Shape, Usage
 from loadtest.results import Stored
 
 GOLD = Path(__file__).parent / "gold"
 JSON, QUERY = endpoint("json"), endpoint("json_query")
 SERVERS = [server("alpha"), server("beta"), server("alpha-again", again="alpha")]
+REMOTE = Engine(
+    address="ssh://there",
+    name="there",
+    remote=True,
+    version="27.0",
+    system="Linux",
+    processors=2,
+    memory_bytes=8_000_000_000,
+)
 STEADY = (1.0, 1.01, 0.99, 1.005, 0.995)
 Factors = Mapping[str, Sequence[float | None]]
 
@@ -267,6 +276,7 @@ BASE = run(plan(SERVERS, [JSON]))
             cells(BASE, endpoint=msgspec.structs.replace(JSON, contract=contract(body_bytes=31))),
             {"contract of json-sync: body_bytes"},
         ),
+        (msgspec.structs.replace(BASE, engine=REMOTE), {"machine of the servers"}),
     ],
 )
 def test_another_machine_load_or_workload_is_refused(new: Run, keys: set[str]) -> None:
@@ -289,6 +299,10 @@ def test_another_machine_load_or_workload_is_refused(new: Run, keys: set[str]) -
             [("argv of alpha", "alpha 8000", "alpha --fast")],
         ),
         (with_machine(BASE, cpu=None), [("cpu", "a CPU", "unknown")]),
+        (
+            msgspec.structs.replace(BASE, launcher="compose"),
+            [("launcher", "local", "compose")],
+        ),
     ],
 )
 def test_software_is_named_and_so_is_the_unknown(
