@@ -109,7 +109,9 @@ def _measured(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
     plan = bench.plan
     client = bench.clients[row.client]
     assert row.python is not None
-    warmup = plan.warmup_requests if measure == "warm" else 0
+    warmup = 0
+    if measure == "warm" and plan.warmup_requests:
+        warmup = max(plan.warmup_requests, row.batch)
     argv = job.argv(
         row,
         client,

@@ -110,7 +110,7 @@ def outcome(
         answers=sum(count for _, count in account.latencies_us),
         errors=account.errors,
         warmup_calls=account.warmup_calls,
-        phases=_phases(account, timed, measure),
+        phases=_phases(account, timed),
         http=_spoken(protocols),
     )
     if wrong := _wrong(row, account, timed):
@@ -176,7 +176,7 @@ def _counted(errors: Mapping[str, int], calls: int) -> str:
     return f"{sum(errors.values()):,} of {calls:,} calls failed: {kinds}"
 
 
-def _phases(account: Account, timed: Timed, measure: Measure) -> Phases:
+def _phases(account: Account, timed: Timed) -> Phases:
     def between(begin: float | None, end: float | None) -> float | None:
         return None if begin is None or end is None else max(0.0, end - begin)
 
@@ -186,7 +186,7 @@ def _phases(account: Account, timed: Timed, measure: Measure) -> Phases:
         setup_s=between(account.imported_at_s, account.ready_at_s),
         warmup_s=between(account.ready_at_s, account.warmed_at_s),
         work_s=between(account.warmed_at_s, account.worked_at_s),
-        end_s=between(account.worked_at_s, timed.ended_at_s) if measure == "cold" else None,
+        end_s=between(account.worked_at_s, timed.ended_at_s),
     )
 
 

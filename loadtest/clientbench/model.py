@@ -114,7 +114,8 @@ class Plan(Record, frozen=True, kw_only=True):
     seed: int
     rounds: int
     warmup_requests: int
-    """Calls before the timed ones of a warm measurement, driven in the same way."""
+    """Calls before the timed ones of a warm measurement, driven in the same way; at least as many
+    as a row has in flight, so that its threads and connections are there. 0: none."""
     timeout_s: float
     """For one call; each client's own setting."""
     url: str | None = None
@@ -141,7 +142,7 @@ class Phases(Record, frozen=True, kw_only=True):
     work_s: float | None = None
     """All timed calls."""
     end_s: float | None = None
-    """Closing the session, writing the result and the interpreter's own end; cold only."""
+    """Closing the session, writing the result and the interpreter's own end."""
 
 
 class Cold(Record, frozen=True, kw_only=True):

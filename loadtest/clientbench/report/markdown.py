@@ -123,8 +123,8 @@ def _made(run: Run, report: Report) -> Iterator[str]:
         f"{machine.cpu}, {machine.system}, made {run.created_at} in"
         f" {units.plural(report.summary.rounds, 'round')}, the rows of each in an order shuffled by"
         f" seed {plan.seed}.",
-        f"A warm measurement follows {units.plural(plan.warmup_requests, 'call')} of warm-up; a"
-        f" call may take {units.seconds(plan.timeout_s)}.",
+        f"A warm measurement follows {units.plural(plan.warmup_requests, 'call')} of warm-up, or as"
+        f" many as are in flight if that is more; a call may take {units.seconds(plan.timeout_s)}.",
         f"Server: {run.upstream or plan.url or 'unknown'}.",
     ]
     lines += [
