@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from functools import cache
 
 import aiohttp
 
@@ -21,9 +22,15 @@ async def opened(pool: int, timeout: float, ca: str | None, http: str) -> aiohtt
     limit = aiohttp.ClientTimeout(total=timeout)
     if ca is None and pool <= AT_ONCE:
         return aiohttp.ClientSession(timeout=limit)
-    context = ssl.create_default_context(cafile=ca) if ca is not None else True
+    context = _context(ca) if ca is not None else True
     connector = aiohttp.TCPConnector(limit=max(pool, AT_ONCE), ssl=context)
     return aiohttp.ClientSession(timeout=limit, connector=connector)
+
+
+@cache
+def _context(ca: str) -> ssl.SSLContext:
+    """Return one for all sessions, as aiohttp has by itself: it makes that at its import."""
+    return ssl.create_default_context(cafile=ca)
 
 
 async def get(session: aiohttp.ClientSession, url: str) -> tuple[int, bytes]:
