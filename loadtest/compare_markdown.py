@@ -8,7 +8,7 @@ from statistics import median
 from loadtest.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
 from loadtest.environment import Difference
 from loadtest.report import format as units
-from loadtest.report.markdown import code, escape, table
+from loadtest.report.markup import code, escape, table
 from loadtest.report.table import Column, Table, Value, name, prose
 
 TITLES: dict[Figure, str] = {

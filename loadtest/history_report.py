@@ -9,7 +9,7 @@ from loadtest.compare_markdown import ORDER
 from loadtest.history import History, Line, Point, Step
 from loadtest.report import format as units
 from loadtest.report.html import CHANGED, page
-from loadtest.report.markdown import code, escape, table
+from loadtest.report.markup import code, escape, table
 from loadtest.report.table import Column, Table, name, prose
 
 

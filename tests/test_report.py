@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from rich.console import Console
 from sample_run import histograms, read_raw, sample
 
 from loadtest import report as reports
-from loadtest.report import doubts, markdown, terminal
+from loadtest.report import doubts, markdown, markup, terminal
 from loadtest.report import format as units
 from loadtest.report.table import Report
 from loadtest.summary import Summary, summarise
@@ -108,7 +109,7 @@ def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Repor
     assert (invalid["verdict"], invalid["concerns"]) == ("invalid", "errors")
     assert {invalid[key] for key in ("rank", "goodput", "p50_us", "goodput_round_1")} == {""}
     page = markdown.render(report)
-    assert "| - | `gthread` | wsgi | - | invalid: errors" in page
+    assert "| - | `gthread` | - | - | - | - | - | invalid: errors |" in page
     assert "### `errors`: 2 invalid" in page
     found = {each.explained.concern: each for each in doubts.doubts(report.summary)}
     assert set(found) == {"errors", "connection-limited", "lost-rounds"}
@@ -116,7 +117,7 @@ def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Repor
         assert each.explained.means in page
         assert each.explained.advice in page
         for case in each.cases:
-            assert markdown.escape(case.raised.facts) in page
+            assert markup.escape(case.raised.facts) in page
 
 
 def test_what_could_not_be_checked_is_counted(report: Report) -> None:
@@ -155,6 +156,35 @@ def test_text_from_outside_cannot_break_the_page(report: Report) -> None:
     assert page.count("<details>") == page.count("</details>")
 
 
+def test_report_md_shows_charts_that_lie_beside_it(report: Report) -> None:
+    made = markdown.files(report)
+    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", made["report.md"]))
+    assert shown == made.keys() - {"report.md"}
+    assert {"matrix-goodput.svg", "kind-cpu.svg", "memory-json-sync.svg"} <= shown
+    assert all(text.startswith("<svg") for name, text in made.items() if name in shown)
+
+
+def test_report_md_answers_first(report: Report) -> None:
+    lines = markdown.render(report).splitlines()
+    sections = [line for line in lines if line.startswith("## ")]
+    assert sections[:6] == [
+        "## The answer",
+        "## What to distrust",
+        "## The matrix",
+        "## Each endpoint",
+        "## Each server",
+        "## Method and machine",
+    ]
+
+
+def test_links_within_report_md_lead_somewhere(report: Report) -> None:
+    page = markdown.render(report)
+    known = set(re.findall(r'<a id="([^"]+)"></a>', page))
+    headings = (re.sub(r"[`]|^#+ ", "", line) for line in page.splitlines() if line[:1] == "#")
+    known |= {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= known
+
+
 def test_headings_of_the_original_report(report: Report) -> None:
     lines = markdown.render(report).splitlines()
     start = lines.index("## gthread")
@@ -173,7 +203,7 @@ def test_headings_of_the_original_report(report: Report) -> None:
     ("text", "span"), [("a", "`a`"), ("a`b", "``a`b``"), ("`a", "`` `a ``"), ("a\nb", "`a b`")]
 )
 def test_code(text: str, span: str) -> None:
-    assert markdown.code(text) == span
+    assert markup.code(text) == span
 
 
 @pytest.mark.parametrize(

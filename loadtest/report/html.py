@@ -6,10 +6,9 @@ import base64
 import hashlib
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import jinja2
@@ -19,7 +18,6 @@ from markupsafe import Markup, escape
 
 from loadtest.charts import Chart, config, of_endpoint
 from loadtest.charts import kind as of_kind
-from loadtest.figures import Figures
 from loadtest.model import Load
 from loadtest.ranking import Ranking
 from loadtest.report import format as units
@@ -30,6 +28,7 @@ from loadtest.report.html_matrix import METRICS, columns, lines, state
 from loadtest.report.html_rows import settings
 from loadtest.report.noise import twins
 from loadtest.report.table import Report, Table, costs, counted, losses, noise, ranked
+from loadtest.report.use import rows_of, spread, used
 from loadtest.report.words import Name, control, headline, kind, title
 from loadtest.row import Round, Row
 from loadtest.summary import Summary
@@ -93,10 +92,10 @@ def render(report: Report) -> str:
         costs=costs,
         endpoint_charts=lambda ranking: [drawn.take(one) for one in of_endpoint(ranking)],
         kind_chart=lambda name, rankings: _taken(drawn, of_kind(name, title(name), rankings)),
-        rows_of=cache(lambda server: _rows_of(summary.rankings, server)),
-        tally=lambda server: Counter(state(row) for _, row in _rows_of(summary.rankings, server)),
-        use=lambda server: _use(report, server),
-        spread_of=_spread,
+        rows_of=cache(lambda server: rows_of(summary.rankings, server)),
+        tally=lambda server: Counter(state(row) for _, row in rows_of(summary.rankings, server)),
+        use=lambda server: used(report, server),
+        spread_of=spread,
         median_round=median_round,
         raw=lambda path: _raw(report, path),
         argv=lambda name: shlex.join(
@@ -230,69 +229,6 @@ def _ranked(ranking: Ranking) -> Table[Row]:
     """Return the ranking without each round's rate, which stands with the server."""
     table = ranked(ranking)
     return Table([column for column in table.columns if column.key], table.items)
-
-
-def _rows_of(rankings: Sequence[Ranking], server: str) -> list[tuple[Ranking, Row]]:
-    return [(ranking, row) for ranking in rankings for row in ranking.rows if row.server == server]
-
-
-def _use(report: Report, server: str) -> list[tuple[str, str, str]]:
-    """Return what a server was allowed and what it used, over all its cells."""
-    shape = report.run.plan.shape
-    profile = next((one for one in report.run.plan.servers if one.name == server), None)
-    rows = [row for _, row in _rows_of(report.summary.rankings, server)]
-    # What a server used is also told by a cell whose rate means nothing; its cost of an answer not.
-    seen = [row.figures for row in rows if row.figures]
-    valid = [row.shown for row in rows if row.shown]
-    if not shape.known or not seen:
-        return []
-
-    def most(
-        value: Callable[[Figures], float | None],
-        text: Callable[[float], str],
-        of: Sequence[Figures] = seen,
-    ) -> str:
-        known = [found for figures in of if (found := value(figures)) is not None]
-        if not known:
-            return ""
-        low, high = text(min(known)), text(max(known))
-        return f"used {high}" if low == high else f"used {low} to {high}"
-
-    def count(value: float) -> str:
-        return f"{value:,.0f}"
-
-    expected = profile.expected_processes(shape) if profile else None
-    workers = units.plural(shape.workers, "worker")
-    return [
-        (
-            "Processes",
-            f"{workers}, so {expected} processes in all" if expected else workers,
-            most(lambda f: f.processes_peak, count),
-        ),
-        (
-            "Threads",
-            f"{units.plural(shape.threads, 'thread')} in each worker, where it has them",
-            most(lambda f: f.threads_peak, count),
-        ),
-        (
-            "Database connections",
-            f"{units.plural(shape.database_pool, 'connection')} at most in each worker",
-            most(lambda f: f.database_connections, count),
-        ),
-        ("Sockets", "", most(lambda f: f.sockets_peak, count)),
-        (
-            "Memory",
-            "",
-            most(lambda f: f.memory_peak_bytes, lambda value: units.size(round(value))),
-        ),
-        ("CPU for an answer", "", most(lambda f: f.server_cpu_us, units.latency, valid)),
-    ]
-
-
-def _spread(row: Row) -> float | None:
-    """Return how far apart the rounds are, as a share of their median."""
-    rates = [each.goodput for each in row.rounds if each.goodput]
-    return (max(rates) - min(rates)) / median(rates) if len(rates) > 1 else None
 
 
 def _loads(rankings: Sequence[Ranking]) -> dict[Load, list[str]]:

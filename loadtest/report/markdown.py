@@ -5,53 +5,91 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape as escape_html
 from pathlib import Path
+from statistics import median
 from urllib.parse import quote
 
 import jinja2
 
+from loadtest import charts
+from loadtest.charts import Chart
 from loadtest.model import Load
 from loadtest.ranking import Ranking
 from loadtest.report import format as units
+from loadtest.report import words
+from loadtest.report.decision import decision, shares
 from loadtest.report.doubts import blanks, doubts, judged, where
+from loadtest.report.html_anchors import anchors
+from loadtest.report.markup import Markdown, code, escape, fence, table
 from loadtest.report.noise import median_of, twins
 from loadtest.report.table import (
     SUSPECT,
-    Item,
+    Column,
     Report,
     Table,
     costs,
     counted,
-    leaders,
     losses,
     noise,
     overview,
     ranked,
 )
+from loadtest.report.use import rows_of, spread, used
+from loadtest.report.words import Name, Said
 from loadtest.row import Round, Row
 
 FILE = "report.md"
-HEADINGS = {"cpu": "CPU", "outbound": "Outbound HTTP", "control": "Control: without Django"}
-"""Of the kinds of work that are not their own heading."""
+SHOWN = (
+    "rank",
+    "server",
+    "goodput",
+    "ratio",
+    "ceiling",
+    "p50_us",
+    "p99_us",
+    "server_cpu_us",
+    "memory_peak_bytes",
+    "verdict",
+)
+"""Columns of an endpoint's table, so many as a page has room for; the others are folded."""
+LINKED = 2
+"""Endpoints that a sentence links to."""
 
 
-class Markdown(str):
-    """Text that is Markdown already; the template escapes every other string."""
+class Pictures:
+    """The charts of a page, as files beside it."""
 
-    __slots__ = ()
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.charts: dict[str, Chart] = {}
+
+    def image(self, chart: Chart | None) -> Markdown:
+        """Return a chart as an image, its description for those who cannot see it."""
+        if chart is None:
+            return Markdown("")
+        file = f"{chart.name}.svg"
+        self.charts[file] = chart
+        return Markdown(f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})")
 
 
 def files(report: Report) -> dict[str, str]:
-    """Return the one file of this format."""
-    return {FILE: render(report)}
+    """Return the page and the charts beside it."""
+    pictures = Pictures()
+    page = _page(report, pictures)
+    return {FILE: page} | {file: charts.svg(chart) for file, chart in pictures.charts.items()}
 
 
 def render(report: Report) -> str:
-    """Return the page; its layout is `markdown.jinja`."""
+    """Return the page alone; its layout is `sections/report.jinja`."""
+    return _page(report, Pictures())
+
+
+def _page(report: Report, pictures: Pictures) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "sections"),
         finalize=lambda value: value if isinstance(value, Markdown) else escape(str(value)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -60,118 +98,138 @@ def render(report: Report) -> str:
     )
     summary, plan = report.summary, report.run.plan
     notes = _numbered(summary.rankings)
-    page = environment.get_template("markdown.jinja").render(
+    places = anchors("at", [ranking.endpoint.id for ranking in summary.rankings])
+    of_memory = _of_memory(summary.rankings)
+    rows = {row.cell: ranking for ranking in summary.rankings for row in ranking.rows}
+    page = environment.get_template("report.jinja").render(
         run=report.run,
         plan=plan,
         summary=summary,
-        notes=notes,
-        kinds=_kinds(summary.rankings),
-        sections=[
-            (server, _section(summary.rankings, server.name))
-            for server in plan.servers
-            if not server.again
-        ],
-        loads=_loads(summary.rankings),
-        titles=_titles(summary.rankings),
-        versions=[f"{name} {v}" for name, v in sorted(report.run.machine.versions.items())],
+        # The answer.
+        headline=words.headline(summary.answer),
+        decision=table(decision(summary.answer)) if summary.answer.kinds else "",
+        kind_said=cache(words.kind),
+        control=words.control(summary.answer),
+        shares=table(shares(summary.answer)) if summary.answer.shares else "",
+        said_=lambda said: _said(said, rows, places),
+        title=words.title,
+        rounds=units.plural(summary.rounds, "round"),
+        # What to distrust.
         counted=counted(summary.counts),
         median_of=median_of(report),
-        leaders=table(leaders(summary)),
-        losses=losses(summary.rankings),
         judged=judged(summary.counts),
+        noise=_ours(noise(summary)),
+        unshown=words.unshown(report.run),
         doubts=doubts(summary),
         where=lambda doubt: table(where(doubt.cases)),
         # Ours, with code spans as Markdown has them.
         advice=lambda doubt: Markdown(doubt.explained.advice),
         blanks=blanks(summary),
-        suspect=SUSPECT,
+        twins=table(twins(summary)),
+        losses=losses(summary.rankings),
+        # The matrix, and each endpoint.
+        matrix=charts.matrix(summary),
+        memory=charts.memory(of_memory) if of_memory else None,
+        memory_at=code(of_memory.endpoint.id) if of_memory else "",
+        image=pictures.image,
+        kinds=_kinds(summary.rankings),
+        chart_of_kind=lambda kind, of: charts.kind(kind, words.title(kind), of),
+        anchor=lambda ranking: Markdown(f'<a id="{places[ranking.endpoint.id]}"></a>'),
+        titles=_titles(summary.rankings),
         overview=lambda rankings: table(overview(rankings)),
         ranked=lambda ranking: _ranked(ranking, notes),
+        detail=_detail,
         costs=_costs,
+        # Each server.
+        sections=[
+            (server, _section(summary.rankings, server.name))
+            for server in plan.servers
+            if not server.again
+        ],
+        argv=lambda server: fence(
+            shlex.join(report.run.argv.get(server.name, server.argv)), "bash"
+        ),
+        used=lambda server: used(report, server),
+        unsteady=lambda server: _unsteady(summary.rankings, server),
+        # Method and machine, and what the generator printed.
+        loads=_loads(summary.rankings),
+        versions=[f"{name} {v}" for name, v in sorted(report.run.machine.versions.items())],
         columns=_columns(summary.rankings),
+        notes=notes,
+        suspect=SUSPECT,
+        shown=_shown,
+        raw=lambda path: _raw(report, path),
+        link=lambda number, path: Markdown(f"[round {number}]({quote(path)})"),
         table=table,
         code=code,
         # Inside an HTML block Markdown's own escapes would be shown.
         html=lambda text: Markdown(escape_html(" ".join(text.split()))),
         fence=fence,
-        link=lambda number, path: Markdown(f"[round {number}]({quote(path)})"),
-        headings=HEADINGS,
-        # Its code spans are ours.
-        noise=Markdown(escape(noise(summary)).replace(r"\`", "`")),
-        twins=table(twins(summary)),
-        waiting=any(ranking.endpoint.contract.delay_s for ranking in summary.rankings),
-        argv=lambda server: fence(
-            shlex.join(report.run.argv.get(server.name, server.argv)), "bash"
-        ),
-        shown=_shown,
-        raw=lambda path: _raw(report, path),
         units=units,
     )
-    return re.sub(r"\n{3,}(?=#)", "\n\n", page)
+    return re.sub(r"\n{3,}", "\n\n", page)
 
 
-def escape(text: str) -> str:
-    """Return text on one line that Markdown shows as it is, in a table too."""
-    line = " ".join(text.split())
-    # An underscore inside a word is literal, and names are full of them.
-    return re.sub(r"[\\`*\[\]<>|~&]|^[#+-](?=.)|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)
+def _said(said: Said, rows: Mapping[str, Ranking], places: Mapping[str, str]) -> Markdown:
+    """Return a sentence with links to the endpoints that it rests on."""
+    text = "".join(code(part) if isinstance(part, Name) else _parts(part) for part in said.words)
+    ids = dict.fromkeys(rows[cell].endpoint.id for cell in said.cells if cell in rows)
+    if not ids:
+        return Markdown(text)
+    links = [f"[{escape(one)}](#{places[one]})" for one in list(ids)[:LINKED]]
+    more = f" and {len(ids) - LINKED} more" if len(ids) > LINKED else ""
+    return Markdown(f"{text} ({', '.join(links)}{more})")
 
 
-def code(text: str) -> Markdown:
-    """Return text as a code span, whatever backticks it holds."""
-    line = " ".join(text.split())
-    ticks = "`" * (_longest_run(line) + 1)
-    pad = " " if line.startswith("`") or line.endswith("`") else ""
-    return Markdown(f"{ticks}{pad}{line}{pad}{ticks}")
+def _parts(text: str) -> str:
+    """Return a part of a sentence; the spaces at its ends part it from the next."""
+    if not text.strip():
+        return text
+    lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return f"{lead}{_ours(text)}{trail}"
 
 
-def fence(text: str, language: str = "") -> Markdown:
-    """Return text as a code block, between fences longer than any run of backticks in it."""
-    ticks = "`" * max(3, _longest_run(text) + 1)
-    return Markdown(f"{ticks}{language}\n{text.strip(chr(10))}\n{ticks}")
-
-
-def table(table: Table[Item], suffix: dict[int, str] | None = None) -> Markdown:
-    """Return a table; `suffix` adds Markdown to the name in a row."""
-    lines = [
-        _line(escape(column.title) for column in table.columns),
-        _line("---:" if column.style == "number" else "---" for column in table.columns),
-    ]
-    for number, row in enumerate(table.texts()):
-        cells = []
-        for column, text in zip(table.columns, row, strict=True):
-            if column.style == "name" and text != units.UNKNOWN:
-                # In a table a bar ends the cell, even inside a code span.
-                cell = code(text).replace("|", "\\|") + (suffix or {}).get(number, "")
-            else:
-                cell = escape(text)
-            cells.append(cell)
-        lines.append(_line(cells))
-    return Markdown("\n".join(lines))
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _longest_run(text: str) -> int:
-    return max((len(run) for run in re.findall(r"`+", text)), default=0)
+def _ours(text: str) -> Markdown:
+    """Return text of ours, whose code spans are meant."""
+    return Markdown(escape(text).replace(r"\`", "`"))
 
 
 def _ranked(ranking: Ranking, notes: dict[str, int]) -> Markdown:
-    measured = ranked(ranking)
-    if not measured.items:
+    """Return the columns to decide by; the others are `_detail` and `_costs`."""
+    full = ranked(ranking)
+    if not full.items:
         return Markdown("No server has a number here.")
+    columns = {column.key: column for column in (*costs(ranking).columns, *full.columns)}
+    columns["verdict"] = Column("verdict", "verdict", lambda row: row.verdict, _verdict, "prose")
+    shown = Table([columns[key] for key in SHOWN if key in columns], full.items).filled(
+        *(columns[key] for key in ("rank", "goodput"))
+    )
     suffix = {
         at: "".join(f" [{notes[note]}](#notes)" for note in row.notes if note in notes)
-        for at, row in enumerate(measured.items)
+        for at, row in enumerate(shown.items)
     }
-    return table(measured, suffix)
+    return table(shown, suffix)
 
 
-def _costs(ranking: Ranking) -> Markdown | None:
+def _detail(ranking: Ranking) -> Markdown:
+    full = ranked(ranking)
+    columns = [column for column in full.columns if column.key == "server" or not _is_shown(column)]
+    return table(Table(columns, full.items)) if full.items and len(columns) > 1 else Markdown("")
+
+
+def _is_shown(column: Column[Row]) -> bool:
+    return column.key in SHOWN and column.key != "verdict"
+
+
+def _verdict(row: Row) -> str:
+    names = ", ".join(raised.concern for raised in row.concerns)
+    return (row.verdict or units.UNKNOWN) + (f": {names}" if names else "")
+
+
+def _costs(ranking: Ranking) -> Markdown:
     took = costs(ranking)
-    return table(took) if len(took.columns) > 1 else None
+    columns = [column for column in took.columns if column.key == "server" or not _is_shown(column)]
+    return table(Table(columns, took.items)) if took.items and len(columns) > 1 else Markdown("")
 
 
 def _columns(rankings: Sequence[Ranking]) -> set[str]:
@@ -183,6 +241,30 @@ def _columns(rankings: Sequence[Ranking]) -> set[str]:
         for column in table.columns
         if table.items
     }
+
+
+def _of_memory(rankings: Sequence[Ranking]) -> Ranking | None:
+    """Return the first endpoint of Django's where memory was measured."""
+    for ranking in rankings:
+        if ranking.endpoint.style != "control" and charts.memory(ranking):
+            return ranking
+    return None
+
+
+def _unsteady(rankings: Sequence[Ranking], server: str) -> str:
+    found = [
+        (one, ranking.endpoint.id)
+        for ranking, row in rows_of(rankings, server)
+        if row.shown and (one := spread(row)) is not None
+    ]
+    if not found:
+        return ""
+    widest, at = max(found)
+    middle = units.share(median(one for one, _ in found))
+    return (
+        f"Stability: its rounds are {middle} of their median apart at the middle endpoint, and"
+        f" {units.share(widest)} at {at}, the least steady."
+    )
 
 
 def _numbered(rankings: Sequence[Ranking]) -> dict[str, int]:

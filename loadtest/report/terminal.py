@@ -13,6 +13,7 @@ from loadtest.report.doubts import blanks, doubts, judged
 from loadtest.report.format import paragraph, share
 from loadtest.report.noise import median_of
 from loadtest.report.table import SUSPECT, Item, Report, Table, counted, leaders, losses, noise
+from loadtest.report.words import headline
 
 LOG_LINES = 4
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Exit|Interrupt)\b")
@@ -22,12 +23,16 @@ DISPENSABLE = ("p99_us", "ranked", "rank")
 
 
 def show(report: Report, console: Console) -> None:
-    """Print who is ahead at each endpoint, then what has no number and what to distrust."""
+    """Print the answer, who is ahead at each endpoint, what has no number and what to distrust."""
     summary = report.summary
 
     def say(text: str, indent: int = 0) -> None:
         console.print(Text(paragraph(text, console.width, indent)))
 
+    for said in headline(summary.answer):
+        say(said.plain)
+    if summary.answer.kinds:
+        console.print()
     console.print(decorated(_fitting(leaders(summary), console.width)), "")
     # Text, not markup: a reason may hold anything, square brackets included.
     say(f"Ranked by 2xx answers a second, {median_of(report)}.")

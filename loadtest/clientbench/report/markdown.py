@@ -25,7 +25,7 @@ from loadtest.clientbench.report.table import (
 )
 from loadtest.clientbench.standing import Ranking
 from loadtest.report import format as units
-from loadtest.report.markdown import code, escape, fence, table
+from loadtest.report.markup import code, escape, fence, table
 from loadtest.report.table import SUSPECT
 
 FILE = "report.md"

@@ -72,27 +72,27 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
 def control(answer: Answer) -> list[Said]:
     """Return what is Django's and what the server's, and WSGI against ASGI in Django itself."""
     told = cheapest(answer.shares)
-    if not told:
-        return []
     said = []
     for interface in ("wsgi", "asgi"):
         of = [one for one in told if one.interface == interface]
-        if of:
-            least = "at least " if any(one.at_least for one in of) else ""
-            range_ = between((one.share for one in of), share)
-            took = between((one.django_cpu_us for one in of), latency)
-            said.append(
-                Said(
-                    (
-                        f"Under {interface.upper()}, {least}{range_} of the time of Django's"
-                        " cheapest answer is Django's own and the rest that of server and generator"
-                        " (",
-                        *names([one.server for one in of]),
-                        f"){f'; Django takes {took} of CPU time for it' if took else ''}.",
-                    ),
-                    tuple(cell for one in of for cell in one.cells),
-                )
+        if not of:
+            continue
+        took = between((one.django_cpu_us for one in of), latency)
+        held = [one.server for one in of if one.at_least]
+        said.append(
+            Said(
+                (
+                    f"Under {interface.upper()}, {between((one.share for one in of), share)} of"
+                    " the time of Django's cheapest answer is Django's own and the rest that"
+                    " of server and generator (",
+                    *names([one.server for one in of]),
+                    f"){f'; Django takes {took} of CPU time for it' if took else ''}.",
+                    *((" At ", *names(held), " it is at least that: ") if held else ()),
+                    "the generator could not ask the bare callable faster." if held else "",
+                ),
+                tuple(cell for one in of for cell in one.cells),
             )
+        )
     return said
 
 
@@ -264,8 +264,8 @@ def _costs(arms: Sequence[Arm]) -> str:
 
 
 def _with_style(arms: Sequence[Arm]) -> Words:
-    """Return the style of view where all need the same, and it was told from the other."""
-    styles = {arm.style for arm in arms}
-    if len(styles) != 1 or any(arm.over_other_style not in ("higher", None) for arm in arms):
+    """Return the style of view where all do better with it than with the other."""
+    styles = {arm.style for arm in arms if arm.over_other_style == "higher"}
+    if len(styles) != 1 or any(arm.over_other_style != "higher" for arm in arms):
         return ()
-    return (f" with {arms[0].style} views",)
+    return (f" with {styles.pop()} views",)

@@ -30,7 +30,13 @@ SLIGHTLY = f"No lead is as large as {share(LEAST_MARGIN)}; ahead by less is "
 
 def headline(answer: Answer) -> list[Said]:
     """Return what to deploy and why, for ten seconds' reading; the first sentence says most."""
-    return [*_useless(answer), *_deploy(answer), *_elsewhere(answer), *_django(answer)]
+    return [
+        *_useless(answer),
+        *_deploy(answer),
+        *_elsewhere(answer),
+        *_styles(answer),
+        *_django(answer),
+    ]
 
 
 def _useless(answer: Answer) -> Iterator[Said]:
@@ -125,6 +131,25 @@ def _elsewhere(answer: Answer) -> Iterator[Said]:
                 ),
                 tuple(cell for claim in kind.claims for cell in claim.cells),
             )
+
+
+def _styles(answer: Answer) -> Iterator[Said]:
+    """Yield what async views cost or gain, over all endpoints, where most of them agree."""
+    for interface in ("wsgi", "asgi"):
+        of = [one for kind in answer.kinds for one in kind.styles if one.interface == interface]
+        all_ = [one for each in of for one in each.servers]
+        for finding, said in (("lower", "fewer"), ("higher", "more")):
+            told = [one for one in all_ if one.finding == finding]
+            if 2 * len(told) > len(all_):
+                range_ = between((one.ratio for one in told), ratio)
+                yield Said(
+                    (
+                        f"Under {interface.upper()}, async views serve {said} requests than sync"
+                        f" ones ({range_} times as many, in {len(told)} of {len(all_)} cells that"
+                        " have both).",
+                    ),
+                    tuple(cell for one in told for cell in (one.cell, one.over)),
+                )
 
 
 def _django(answer: Answer) -> Iterator[Said]:

@@ -1,0 +1,258 @@
+"""The answer: what it claims, what it must not, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pytest
+from builders import endpoint, outcome, plan, run, server
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sample_run import histograms, loaded, sample
+
+from loadtest.answer import Answer
+from loadtest.model import Endpoint, Histogram, Interface, Outcome, Run, Server
+from loadtest.report import words
+from loadtest.summary import Summary, summarise
+
+INTERFACES: dict[str, Interface] = {"fast": "wsgi", "slow": "wsgi", "loop": "asgi"}
+
+
+def none(path: str) -> Histogram:
+    raise AssertionError(path)
+
+
+def made(
+    rates: Mapping[tuple[str, str], Sequence[float]],
+    endpoints: Sequence[Endpoint],
+    again: Sequence[float] = (),
+) -> Summary:
+    """Return the summary of a run with these rates by server and endpoint, a number a round.
+
+    `again` are the rates of a second arm of `fast` at the first endpoint.
+    """
+    servers: list[Server] = [
+        server(name, interface=interface)
+        for name, interface in INTERFACES.items()
+        if any(of == name for of, _ in rates)
+    ]
+    reference = servers[0].name
+    if again:
+        servers.append(server("fast-again", again="fast", interface="wsgi"))
+    rounds = max(map(len, rates.values()))
+    of = run(plan(servers=tuple(servers), endpoints=tuple(endpoints), rounds=rounds))
+    of = _referring(of, reference)
+    outcomes: list[Outcome] = []
+    for cell in of.plan.cells:
+        twin = cell.server == "fast-again"
+        if twin and cell.endpoint != endpoints[0]:
+            continue
+        each = again if twin else rates.get((cell.server, cell.endpoint.id), ())
+        outcomes += [
+            outcome(
+                cell.id,
+                number,
+                loaded=msgspec.structs.replace(loaded(round(rate * 100)), duration_us=100_000_000),
+            )
+            for number, rate in enumerate(each)
+        ]
+    return summarise(of, outcomes, none)
+
+
+def _referring(of: Run, reference: str) -> Run:
+    return msgspec.structs.replace(of, plan=msgspec.structs.replace(of.plan, reference=reference))
+
+
+def said(answer: Answer) -> str:
+    return " ".join(one.plain for one in words.headline(answer))
+
+
+JSON = endpoint("json", kind="cpu")
+STEADY = (1.0, 1.02, 0.98, 1.01, 0.99)
+
+
+def times(rate: float) -> list[float]:
+    return [rate * each for each in STEADY]
+
+
+def test_the_leader_is_named_with_its_lead() -> None:
+    summary = made(
+        {("fast", "json-sync"): times(2_000), ("slow", "json-sync"): times(1_000)},
+        [JSON],
+        times(2_010),
+    )
+    (kind,) = summary.answer.kinds
+    (claim,) = kind.claims
+    assert [arm.server for arm in claim.leaders] == ["fast"]
+    assert [arm.server for arm in claim.followers] == ["slow"]
+    assert claim.told
+    assert claim.lead
+    assert claim.lead.ratio == pytest.approx(2)
+    assert claim.limits == ()
+    assert "fast" in said(summary.answer)
+    assert words.claim(claim).plain.startswith(
+        "fast leads, 2,000 answers/s: 2.00 times (2.00 to 2.00) those of slow, the next."
+    )
+
+
+def test_servers_that_were_not_told_apart_share_the_lead() -> None:
+    summary = made(
+        {
+            ("fast", "json-sync"): [1_000, 1_100, 900, 1_050, 950],
+            ("slow", "json-sync"): [1_050, 950, 1_000, 900, 1_100],
+        },
+        [JSON],
+        [1_000, 1_000, 1_000, 1_000, 1_000],
+    )
+    claim = summary.answer.kinds[0].claims[0]
+    assert len(claim.leaders) == 2
+    assert claim.lead is None
+    assert not claim.told
+    assert claim.limits == ("tied",)
+    assert said(summary.answer).startswith("It cannot be said what to deploy")
+
+
+def test_one_round_tells_nothing() -> None:
+    summary = made({("fast", "json-sync"): [9_000], ("slow", "json-sync"): [10]}, [JSON])
+    claim = summary.answer.kinds[0].claims[0]
+    assert not claim.told
+    assert claim.limits == ("one-round", "no-noise-floor")
+    assert "one round" in said(summary.answer)
+    assert "fast" not in said(summary.answer)
+
+
+def test_a_difference_within_the_noise_is_none() -> None:
+    rates = {("fast", "json-sync"): times(1_100), ("slow", "json-sync"): times(1_000)}
+    assert made(rates, [JSON], times(1_105)).answer.kinds[0].told
+    noisy = made(rates, [JSON], [1_100, 1_400, 800, 1_300, 900])
+    assert noisy.noise_floor
+    assert noisy.noise_floor > 0.1
+    assert not noisy.answer.kinds[0].told
+
+
+def test_one_server_alone_is_compared_with_nothing() -> None:
+    summary = made({("fast", "json-sync"): times(1_000)}, [JSON])
+    assert "alone" in summary.answer.kinds[0].claims[0].limits
+    assert said(summary.answer) == (
+        "One server was measured, so there is nothing to compare it with."
+    )
+
+
+def test_each_server_is_judged_by_the_style_that_serves_it_best() -> None:
+    both = [JSON, endpoint("json", "async", kind="cpu")]
+    summary = made(
+        {
+            ("fast", "json-sync"): times(4_000),
+            ("fast", "json-async"): times(400),
+            ("loop", "json-sync"): times(900),
+            ("loop", "json-async"): times(1_000),
+        },
+        both,
+        times(4_010),
+    )
+    (kind,) = summary.answer.kinds
+    (claim,) = kind.claims
+    assert [(arm.server, arm.style) for arm in (*claim.leaders, *claim.followers)] == [
+        ("fast", "sync"),
+        ("loop", "async"),
+    ]
+    assert [(one.interface, one.finding) for one in kind.styles] == [
+        ("wsgi", "lower"),
+        ("asgi", "higher"),
+    ]
+    (interfaces,) = kind.interfaces
+    assert interfaces.difference.ratio == pytest.approx(4)
+    text = " ".join(one.plain for one in words.kind(kind))
+    assert "Under WSGI, async views serve 0.10 times the requests of sync ones." in text
+    assert "Under ASGI, async views serve 1.11 times the requests of sync ones." in text
+    assert "The first WSGI server, fast, serves 4.00 times" in text
+
+
+def test_the_bare_callable_shows_what_is_djangos() -> None:
+    bare = endpoint("raw", "control", kind="control")
+    summary = made(
+        {
+            ("fast", "json-sync"): times(5_000),
+            ("fast", "raw-control"): times(10_000),
+            ("loop", "json-sync"): times(1_000),
+            ("loop", "raw-control"): times(20_000),
+        },
+        [JSON, bare],
+        times(5_010),
+    )
+    shares = {one.server: one for one in summary.answer.shares}
+    assert shares["fast"].share == pytest.approx(0.5)
+    assert shares["loop"].share == pytest.approx(0.95)
+    assert [kind.kind for kind in summary.answer.kinds] == ["cpu"]
+    control = " ".join(one.plain for one in words.control(summary.answer))
+    assert "Under WSGI, 50 % of the time of Django's cheapest answer is Django's own" in control
+    assert "Under ASGI, 95 % of the time" in control
+
+
+def test_a_control_of_other_bytes_is_no_pair() -> None:
+    bare = endpoint("raw", "control", kind="control")
+    other = msgspec.structs.replace(
+        bare, contract=msgspec.structs.replace(bare.contract, body_sha256="1" * 64)
+    )
+    rates = {("fast", "json-sync"): times(5_000), ("fast", "raw-control"): times(10_000)}
+    assert made(rates, [JSON, bare]).answer.shares
+    assert not made(rates, [JSON, other]).answer.shares
+
+
+def test_an_invalid_number_is_in_no_claim() -> None:
+    run_, outcomes, segments = sample()
+    summary = summarise(run_, outcomes, histograms, segments)
+    invalid = {
+        row.cell for ranking in summary.rankings for row in ranking.rows if row.verdict == "invalid"
+    }
+    assert invalid
+    assert not invalid & set(cells(summary.answer))
+
+
+def cells(answer: Answer) -> list[str]:
+    """Return all rows that an answer rests on."""
+    return [
+        cell
+        for kind in answer.kinds
+        for one in (*kind.claims, *kind.styles, *kind.interfaces)
+        for cell in one.cells
+    ] + [cell for one in answer.shares for cell in one.cells]
+
+
+RATE = st.floats(100, 10_000)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 4).flatmap(
+        lambda rounds: st.fixed_dictionaries(
+            {
+                (name, f"json-{style}"): st.lists(RATE, min_size=rounds, max_size=rounds)
+                for name in INTERFACES
+                for style in ("sync", "async")
+            }
+        )
+    )
+)
+def test_every_claim_has_its_rows_and_none_is_within_noise(
+    rates: dict[tuple[str, str], list[float]],
+) -> None:
+    summary = made(rates, [JSON, endpoint("json", "async", kind="cpu")], rates["fast", "json-sync"])
+    rows = {row.cell for ranking in summary.rankings for row in ranking.rows}
+    answer = summary.answer
+    assert set(cells(answer)) <= rows
+    for one in words.headline(answer):
+        assert set(one.cells) <= rows
+    for kind in answer.kinds:
+        for claim in kind.claims:
+            assert claim.told == bool(claim.followers) == (claim.lead is not None)
+            if claim.lead:
+                # Beyond the floor, and the interval leaves no doubt which is ahead.
+                assert claim.lead.ratio > 1 + (summary.rankings[0].noise_floor or 0)
+                assert claim.lead.low
+                assert claim.lead.low > 1
+            assert len({arm.server for arm in claim.leaders}) == len(claim.leaders)
+        for said_ in words.kind(kind):
+            assert set(said_.cells) <= rows
+            assert said_.plain.endswith(".")
