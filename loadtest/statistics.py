@@ -67,7 +67,8 @@ def paired(base: Rates, new: Rates) -> Comparison:
     round, and a round that lacks one of them does not count. The ratio shown is the median, which
     one bad round hardly moves; interval and test are of the mean, for which they hold at 3 rounds.
     Mean and median are at most one standard deviation apart (Hotelling & Solomons, 1932), so this
-    interval always holds the ratio of up to 6 rounds, and of more but for one time in a thousand.
+    interval always holds the ratio of up to 6 rounds, and of more but for one time in a thousand;
+    once it was `moderated`, that is no longer certain.
     """
     both = [(b, n) for b, n in zip(base, new, strict=True) if b is not None and n is not None]
     if not both:

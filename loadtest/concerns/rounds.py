@@ -14,6 +14,8 @@ SPREAD = 0.10
 EXPLAINED = 0.5
 """What is left of the spread at most, where another figure goes with it: a quarter of the variance.
 """
+FEWEST_EXPLAINED = 3
+"""Rounds."""
 
 
 def _unstable(cell: Evidence) -> Found:
@@ -62,7 +64,8 @@ def _because(rounds: Sequence[Outcome], rates: Sequence[float], spread: float) -
         if len(values := [value for value in known if value]) == len(rates)
     }
     key = min(left, key=lambda key: left[key], default=None)
-    if key is None or left[key] > EXPLAINED * spread:
+    # Two points lie on many a line.
+    if len(rounds) < FEWEST_EXPLAINED or key is None or left[key] > EXPLAINED * spread:
         return ""
     if key == "share":
         low, high = _range(shares)

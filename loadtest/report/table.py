@@ -16,6 +16,7 @@ from loadtest.summary import Counts, Summary
 Item = TypeVar("Item")
 Value = str | int | float | None
 SHOWN_ROUNDS = 5
+SHOWN_OPEN = 6
 TOO_NOISY = 0.5
 """A noise floor, as a share, with which hardly any servers can be told apart."""
 SUSPECT = "?"
@@ -380,7 +381,12 @@ def noise(summary: Summary) -> str:
         if min(floors) > TOO_NOISY:
             text += " That is too much to tell servers apart: measure more `--rounds`."
     if summary.left_open:
-        text += f" Asked for more precision, {plural(len(summary.left_open), 'cell')} stayed open."
+        shown = ", ".join(summary.left_open[:SHOWN_OPEN])
+        more = len(summary.left_open) - SHOWN_OPEN
+        text += (
+            f" Asked for more precision, {plural(len(summary.left_open), 'cell')} stayed open:"
+            f" {shown}{f' and {more} more, see summary.json' if more > 0 else ''}."
+        )
     return text
 
 
