@@ -123,7 +123,7 @@ def summarise(
     return Summary(
         format=FORMAT,
         counts=_counts([row for ranking in rankings for row in ranking.rows]),
-        rounds=max(plan.rounds, *(outcome.round + 1 for outcome in outcomes), 0),
+        rounds=1 + max((one.round for one in outcomes if one.status != "skipped"), default=-1),
         load_share=loaded_s / wall_s if wall_s > 0 else None,
         reference=plan.reference,
         noise_floor=floors.pooled,
