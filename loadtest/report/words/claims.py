@@ -19,6 +19,8 @@ from loadtest.report.words.phrases import (
 )
 
 ONE_ROUND = "one round tells nothing from noise"
+AT_CEILING = "connection-limited"
+"""The concern of a row that shows how many requests were let in."""
 NOISE = "noise is as large as what they differ by"
 UNTOLD = "were not told apart"
 
@@ -57,10 +59,16 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
         if claim.lead.finding != "higher":
             words += [f" (less than {share(LEAST_MARGIN)} more: too little to decide by)"]
     words += ["."]
-    if "connection-limited" in claim.limits:
+    if limited := [arm.server for arm in claim.leaders if AT_CEILING in arm.doubts]:
+        those = (
+            ["That is"]
+            if len(limited) == len(claim.leaders)
+            else ["Of ", *names(limited), " it is"]
+        )
+        words += [" ", *those]
         words += [
-            f" That is what {claim.connections:,} connections allow for: it shows how many requests"
-            " are let in, not how fast the server is."
+            f" what {claim.connections:,} connections allow for: it shows how many requests are let"
+            " in, not how fast the server is."
         ]
     if costs := _costs(claim.leaders):
         words += [f" {'It takes' if one else 'They take'} {costs}."]

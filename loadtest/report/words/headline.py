@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.answer import Answer, Share
+from loadtest.answer import Answer, Kind, Share
 from loadtest.findings import LEAST_MARGIN
 from loadtest.report.format import latency, share
 from loadtest.report.words.claims import cheapest
@@ -122,15 +122,27 @@ def _elsewhere(answer: Answer) -> Iterator[Said]:
     first = answer.leaders[0].at
     for kind in answer.kinds:
         if kind.told and kind.kind not in first:
-            limited = all("connection-limited" in claim.limits for claim in kind.claims)
             yield Said(
                 (
                     f"For {kind_of_work(kind.kind)}: ",
                     *names([one.server for one in kind.leaders]),
-                    ", which let in all requests that this load makes." if limited else ".",
+                    _let_in(kind),
                 ),
                 tuple(cell for claim in kind.claims for cell in claim.cells),
             )
+
+
+def _let_in(kind: Kind) -> str:
+    """Return how many more requests the leaders work on at once, where that is why they lead."""
+    ceilings = [
+        (claim.leaders[0].ceiling, claim.followers[0].ceiling)
+        for claim in kind.claims
+        if claim.told
+    ]
+    more = [first / next_ for first, next_ in ceilings if first and next_ and first > next_]
+    if not more or len(more) < len(ceilings):
+        return "."
+    return f", which work on {between(more, ratio)} times as many requests at once as the next."
 
 
 def _styles(answer: Answer) -> Iterator[Said]:
