@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import certifi
 import psutil
 import trustme
 
@@ -247,9 +248,14 @@ def body(size: int) -> bytes:
 
 
 def _certify(home: Path) -> None:
-    """Make an authority and a certificate that last as long as the upstream."""
+    """Make an authority and a certificate that last as long as the upstream.
+
+    The file that clients are to trust holds the public authorities too: to read over a hundred of
+    them is what a new session costs wherever it asks.
+    """
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(home / "ca.pem")
+    public = Path(certifi.where()).read_bytes()
+    (home / "ca.pem").write_bytes(authority.cert_pem.bytes() + b"\n" + public)
     authority.issue_cert(server.HOST, "localhost").private_key_and_cert_chain_pem.write_to_path(
         home / "server.pem"
     )
