@@ -5,7 +5,7 @@ LOADTEST := .venv/bin/loadtest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup quick wrk-all report doctor test check format lock clean docs schemas bench-self
-.PHONY: server bench
+.PHONY: server bench wrk-compose down test-compose
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,17 @@ bench: setup ## Compare HTTP clients: the three published experiments (ARGS='--r
 	    $(LOADTEST) clients $$preset --make-environments $(ARGS) || status=$$?; \
 	    [ $$status -lt 2 ] || break; done; exit $$status
 
+up-%: setup ## One server with its services in containers on localhost:8000, as in make up-uvicorn
+	@[ -e servers/$*.toml ] || { echo "there is no servers/$*.toml; loadtest list servers" >&2; exit 2; }
+	@$(MAKE) --no-print-directory down
+	@env $$(.venv/bin/python -m loadtest.compose.cpus) docker compose --profile $* up --build --detach --wait
+
+down: ## Remove what make up-<server> started
+	@docker compose --profile '*' down --volumes --remove-orphans --timeout 1
+
+wrk-compose: setup ## The full matrix in containers, one server at a time (hours; ARGS='--rounds 1' for less)
+	@$(LOADTEST) run standard --launcher compose $(ARGS)
+
 report: setup ## Write the newest run's reports again (ARGS=results/RUN for another)
 	@$(LOADTEST) report $(ARGS)
 
@@ -41,6 +52,9 @@ doctor: setup ## Look for what would spoil a run
 
 test: setup ## Run the tests (ARGS='-k warden' for some)
 	@.venv/bin/python -m pytest $(ARGS)
+
+test-compose: setup ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
+	@tests/compose/engine .venv/bin/python -m pytest tests/compose $(ARGS)
 
 check: setup ## Run the linters and type checks
 	@.venv/bin/ruff check

@@ -52,6 +52,9 @@ def _launched(base: Run, new: Run) -> Iterator[Difference]:
         "machine of the servers", _elsewhere(base), _elsewhere(new), absent="the generator's"
     )
     if base.engine and new.engine:
+        yield from _differing(
+            "Docker engine", base.engine.version, new.engine.version, forbids=False
+        )
         yield from _items("engine: ", base.engine.settings, new.engine.settings)
         yield from _items("image ", base.engine.images, new.engine.images)
 

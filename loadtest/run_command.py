@@ -80,6 +80,9 @@ def run_command(
 def _begin(
     found: Bearings, launcher: Launcher, matrix_name: str, out: Path, options: dict[str, Any]
 ) -> tuple[Path, Run]:
+    if launcher != "local":
+        # What is wrong with the request itself, before an image is built for it.
+        prepare.make_plan(found, matrix_name, Choice(**options))
     found, options = _launched_by(launcher, found, options)
     command = _command(matrix_name, options)
     if launcher != "local":

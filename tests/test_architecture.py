@@ -32,7 +32,7 @@ LAYERS = (
     {"precision"},
     {"figures", "matrix", "project", "server", "loadgen", "loadgen.wrk"},
     {"addresses", "counters", "generator", "machine", "placement", "compose"},
-    {"compose.docker", "compose.serve", "concerns.evidence"},
+    {"compose.cpus", "compose.docker", "compose.serve", "concerns.evidence"},
     {"compose.cgroup", "compose.guard"},
     {"compose.container"},
     {
@@ -72,6 +72,7 @@ LAYERS = (
         "charts.svg",
     },
     {"charts", "report.bounds", "report.html_anchors", "report.html_matrix", "report.html_rows"},
+    {"report.launched"},
     {
         "bench",
         "report",
@@ -153,6 +154,7 @@ ALLOWED = {
         "report.words.headline",
         "report.words",
         "report.bounds",
+        "report.launched",
         "report.html_anchors",
         "report.html_matrix",
         "report.html_rows",

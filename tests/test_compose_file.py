@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from loadtest import matrix
-from loadtest.compose import serve
+from loadtest import matrix, placement
+from loadtest.compose import cpus, serve
 from loadtest.errors import UserError
 from loadtest.model import Shape
 from loadtest.services import SPARE_CONNECTIONS
@@ -78,6 +78,14 @@ def test_a_shape_survives_the_environment() -> None:
     shape = Shape(workers=3, threads=7, backlog=128, keep_alive_s=5, database_pool=2)
     assert serve.shape(serve.variables(shape)) == shape
     assert serve.variables(shape).keys() == SETTINGS.keys() & serve.SHAPE.keys()
+
+
+def test_every_part_has_processors_of_its_own() -> None:
+    placed = placement.place([[0], [1], [2], [3]])
+    given = cpus.cpus(placed)
+    assert given == {"GENERATOR_CPUS": "0", "DATABASES_CPUS": "1", "SERVER_CPUS": "2,3"}
+    assert given.keys() <= SETTINGS.keys()
+    assert cpus.cpus(None) == {}  # too few to share out: all share all
 
 
 @pytest.mark.parametrize("text", ["two", "0", "-1", "1.5"])

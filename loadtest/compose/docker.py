@@ -28,13 +28,16 @@ class Docker:
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables of the compose file that override those of `.env` and of the environment."""
 
-    def docker(self, *argv: str, timeout_s: float = BRIEF_S) -> str:
+    def docker(self, *argv: str, timeout_s: float | None = None) -> str:
         """Return what `docker` prints; raises CommandError with what it said."""
         return process.output(
-            ["docker", *argv], env=self.environment(), cwd=self.folder, timeout_s=timeout_s
+            ["docker", *argv],
+            env=self.environment(),
+            cwd=self.folder,
+            timeout_s=timeout_s or BRIEF_S,
         )
 
-    def compose(self, *argv: str, timeout_s: float = BRIEF_S) -> str:
+    def compose(self, *argv: str, timeout_s: float | None = None) -> str:
         """Return what `docker compose` prints for this project; raises CommandError likewise."""
         return self.docker(*self._compose(), *argv, timeout_s=timeout_s)
 

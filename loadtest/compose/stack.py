@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from pathlib import Path
 from loadtest import process
 from loadtest.compose import container, engine, guard, serve
 from loadtest.compose.container import Container
+from loadtest.compose.cpus import cpus
 from loadtest.compose.docker import Docker, said
 from loadtest.errors import CellError, LoadtestError
 from loadtest.model import Engine, Placement, Shape
@@ -21,6 +24,7 @@ SERVICES = {"postgres": "PostgreSQL", "cache": "Valkey", "upstream": "the upstre
 """What people call each service of the compose file that the servers need."""
 PREPARED = "prepared"
 UP_WITHIN_S = 90.0
+BACK_WITHIN_S = 30.0
 
 
 @dataclass
@@ -78,6 +82,8 @@ class Stack:
         reason = dead[0] if dead else str(self._down)
         detail = "\n".join(one.tail() for name, one in self.services.items() if ended[name])
         self.services = {}
+        if self._down is None:  # else it has been waited for in vain
+            self._await_engine()
         try:
             self.start()
             self._down = None
@@ -86,6 +92,15 @@ class Stack:
             self._down = f"starting services again failed: {why}"
             reason += f"; {self._down}" if dead else ""
         return CellError("services", reason, detail)
+
+    def _await_engine(self) -> None:
+        """Wait for an engine that died: systems start it again, and the cells to come need it."""
+        deadline = time.monotonic() + BACK_WITHIN_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(CommandError):
+                self.docker.docker("version")
+                return
+            time.sleep(0.5)
 
     def launch(self, server: str, log: Path) -> Container:
         """Start a server's container; raises CellError where Docker can't."""
@@ -138,9 +153,7 @@ def stack(
         "NO_HEALTH_CHECK": "true",
         "MAX_CONNECTIONS": str(max(100, shape.workers * shape.database_pool + SPARE_CONNECTIONS)),
     }
-    if placement:
-        settings["SERVER_CPUS"] = ",".join(map(str, placement.server))
-        settings["DATABASES_CPUS"] = ",".join(map(str, placement.services))
+    settings |= cpus(placement)
     docker = Docker(folder, engine.project_name(), settings)
     made = Stack(docker, engine_, logs)
     try:

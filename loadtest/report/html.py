@@ -26,6 +26,7 @@ from loadtest.report.doubts import blanks, doubts, judged
 from loadtest.report.html_anchors import anchors
 from loadtest.report.html_matrix import METRICS, columns, lines, state
 from loadtest.report.html_rows import settings
+from loadtest.report.launched import launched
 from loadtest.report.noise import twins
 from loadtest.report.table import Report, Table, costs, counted, losses, noise, ranked
 from loadtest.report.use import rows_of, spread, used
@@ -64,6 +65,7 @@ def render(report: Report) -> str:
         "page.jinja",
         drawn,
         run=report.run,
+        launched=launched(report.run),
         plan=plan,
         summary=summary,
         answer=summary.answer,

@@ -23,6 +23,7 @@ from loadtest.report import words
 from loadtest.report.decision import decision, shares
 from loadtest.report.doubts import blanks, doubts, judged, where
 from loadtest.report.html_anchors import anchors
+from loadtest.report.launched import launched
 from loadtest.report.markup import Markdown, code, escape, fence, table
 from loadtest.report.noise import median_of, twins
 from loadtest.report.table import (
@@ -103,6 +104,7 @@ def _page(report: Report, pictures: Pictures) -> str:
     rows = {row.cell: ranking for ranking in summary.rankings for row in ranking.rows}
     page = environment.get_template("report.jinja").render(
         run=report.run,
+        launched=launched(report.run),
         plan=plan,
         summary=summary,
         # The answer.

@@ -1,0 +1,92 @@
+"""A real engine, and `loadtest run --launcher compose` on it as a person starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from census import until
+
+from loadtest import results
+from loadtest.results import Stored
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HOME = os.environ.get("LOADTEST_ENGINE")
+"""Of the engine that `tests/compose/engine` started."""
+PATIENCE_S = 900
+
+
+def docker(*argv: str, check: bool = True) -> str:
+    """Return what `docker` prints."""
+    ran = subprocess.run(["docker", *argv], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ran.returncode == 0 or not check, ran.stderr
+    return ran.stdout
+
+
+def held() -> set[str]:
+    """Return all containers, networks and volumes that the engine has."""
+    return {
+        *docker("ps", "--all", "--quiet", "--no-trunc").split(),
+        *docker("network", "ls", "--quiet", "--no-trunc").split(),
+        *docker("volume", "ls", "--quiet").split(),
+    }
+
+
+class Run:
+    """A run in a process of its own."""
+
+    def __init__(self, out: Path, *arguments: str | Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.out = out
+        self.log = out / "said.txt"
+        argv = [sys.executable, "-m", "loadtest", "run", "--launcher", "compose", "--out", out]
+        with open(self.log, "wb") as file:
+            self.process = subprocess.Popen(
+                [*map(str, argv), *map(str, arguments)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def folder(self) -> Path:
+        return next(path.parent for path in self.out.glob("*/run.json"))
+
+    def lines(self) -> int:
+        """Return how many outcomes there are by now."""
+        return sum(
+            path.read_text().count('"kind":"outcome"') for path in self.out.glob("*/outcomes.jsonl")
+        )
+
+    def until_measured(self, count: int) -> None:
+        until(
+            lambda: self.lines() >= count or self.process.poll() is not None,
+            f"{count} outcomes",
+            PATIENCE_S,
+        )
+        assert self.process.poll() is None, self.said()
+
+    def wait(self) -> int:
+        return self.process.wait(PATIENCE_S)
+
+    def stored(self) -> Stored:
+        return results.read(self.folder())
+
+    def server(self) -> str | None:
+        """Return the container of the server that is up now."""
+        found = docker(
+            *("ps", "--quiet", "--filter", "publish=8000"),
+            *("--filter", "label=com.docker.compose.oneoff=False"),
+        ).split()
+        return found[0] if found else None
+
+    def service(self, name: str) -> str:
+        (found,) = docker(
+            "ps", "--quiet", "--filter", f"label=com.docker.compose.service={name}"
+        ).split()
+        return found

@@ -1,0 +1,194 @@
+"""Runs in containers: undisturbed, and with everything killed that can be."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from census import until
+from real import HOME, ROOT, Run, docker
+
+SMALL = """
+summary = "The smallest that is real."
+rounds = 1
+servers = ["uvicorn", "gunicorn-gthread"]
+endpoints = ["json", "json_query"]
+settle = false
+[again]
+endpoints = ["json"]
+styles = ["sync"]
+[[loads]]
+connections = 8
+duration_s = 1
+warmup_s = 0.1
+"""
+CELLS = 9
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_the_quick_matrix(tmp_path: Path) -> None:
+    run = Run(tmp_path, "quick", "--rounds", os.environ.get("ROUNDS", "1"))
+    run.wait()
+    stored = run.stored()
+    assert {one.status for one in stored.outcomes} <= {"measured", "skipped"}, run.said()
+    assert stored.run.launcher == "compose"
+    assert stored.run.engine is not None
+    assert not stored.run.engine.remote
+    assert stored.run.machine.python.startswith("CPython 3.13")
+    for one in stored.outcomes:
+        if one.status == "measured":
+            server = one.usage["server"]
+            assert server.charged_bytes
+            assert server.throttled_s is not None
+            assert server.cpu_s > 0
+    summary = json.loads((run.folder() / "summary.json").read_text())
+    doubts = {
+        concern["concern"]
+        for ranking in summary["rankings"]
+        for row in ranking["rows"]
+        for concern in row["concerns"]
+    }
+    # What a busy machine gives rise to is no fault of the launcher's.
+    assert doubts <= {"noisy-host", "unstable", "generator-limited", "no-samples"}, run.said()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_server_that_is_killed_costs_its_cell(tmp_path: Path, small: Path) -> None:
+    run = Run(tmp_path / "out", small)
+    run.until_measured(2)
+    until(run.server, "a server", 60)
+    time.sleep(1.0)
+    docker("kill", str(run.server()))
+    assert run.wait() == 1
+    failed = [one for one in run.stored().outcomes if one.status == "failed"]
+    assert len(failed) == 1
+    assert "container was ended by signal 9" in str(failed[0].reason), failed
+    assert len(run.stored().outcomes) == CELLS
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_database_that_is_killed_costs_the_cells_that_met_it(tmp_path: Path, small: Path) -> None:
+    run = Run(tmp_path / "out", small)
+    run.until_measured(2)
+    docker("kill", run.service("postgres"))
+    run.wait()
+    outcomes = run.stored().outcomes
+    failed = [one for one in outcomes if one.status == "failed"]
+    assert len(outcomes) == CELLS
+    assert len(failed) <= 2, failed
+    assert all(
+        one.stage == "services" and "PostgreSQL's container was ended by" in str(one.reason)
+        for one in failed
+    ), failed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.usefixtures("nothing_left")
+def test_a_run_that_is_ended_leaves_nothing(tmp_path: Path, small: Path, number: int) -> None:
+    run = Run(tmp_path / "out", small)
+    run.until_measured(1)
+    run.process.send_signal(number)
+    assert run.wait() == (-9 if number == signal.SIGKILL else 130)
+    # After a KILL the guard is alone, and takes its time.
+    until(lambda: "loadtest-run" not in docker("ps", "--all"), "the containers' end", 60)
+    until(lambda: "loadtest-run" not in docker("network", "ls"), "the network's end", 60)
+    assert run.stored().outcomes
+
+
+def test_an_engine_that_is_killed_costs_no_more_than_the_cells_it_missed(
+    tmp_path: Path, small: Path, nothing_left: str
+) -> None:
+    """It is started again, as systems do; the run goes on with what there is to measure."""
+    run = Run(tmp_path / "out", small)
+    run.until_measured(2)
+    pid = int((Path(str(HOME)) / "docker.pid").read_text())
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(5)
+    with open(os.devnull, "wb") as nowhere:
+        subprocess.Popen([Path(str(HOME)) / "start"], stdout=nowhere, stderr=nowhere)
+    until(lambda: docker("version", check=False).count("Version"), "the engine", 60)
+    run.wait()
+    outcomes = run.stored().outcomes
+    failed = [one for one in outcomes if one.status == "failed"]
+    assert len(outcomes) == CELLS
+    # Containers outlive the engine for as long as it is away, so the cell that was being measured
+    # may come to its end, and the run waits for the engine before the next.
+    assert len(failed) <= 2, failed
+    assert all("Docker" in str(one.reason) for one in failed), failed
+    assert outcomes[-1].status == "measured"
+    docker("start", nothing_left)  # it ended with the engine, as all containers do
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_port_that_is_taken(tmp_path: Path, small: Path) -> None:
+    listener = (
+        "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=8000, bind='127.0.0.1')"
+    )
+    with subprocess.Popen([sys.executable, "-c", listener], stderr=subprocess.DEVNULL) as other:
+        try:
+            time.sleep(1)
+            run = Run(tmp_path / "out", small)
+            assert run.wait() == 2
+            assert run.said().count("\n") == 1
+            assert "port 8000 of 127.0.0.1 cannot be published" in run.said()
+            assert "PORT=8001" in run.said()
+        finally:
+            other.kill()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_an_image_that_cannot_be_had(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_IMAGE", "127.0.0.1:9/none:1")
+    run = Run(tmp_path / "out", small)
+    assert run.wait() == 2
+    last = run.said().splitlines()[-1]
+    assert last.startswith("loadtest: the image 127.0.0.1:9/none:1 cannot be used: ")
+    assert "POSTGRES_IMAGE in .env names another" in last
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_an_image_that_cannot_be_built(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASE_IMAGE", "127.0.0.1:9/none:1")
+    run = Run(tmp_path / "out", small)
+    assert run.wait() == 2
+    assert "loadtest: the image cannot be built: " in run.said()
+    assert "`docker compose build upstream` shows all of it" in run.said()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_the_generator_in_a_container(tmp_path: Path) -> None:
+    """As `docker compose --profile uvicorn run --rm loadtest`, for two of its endpoints."""
+    results = tmp_path / "results"
+    results.mkdir()
+    results.chmod(0o777)
+    try:
+        docker(
+            *("compose", "--profile", "uvicorn", "run", "--rm", "--no-TTY"),
+            *("--volume", f"{results}:/app/results", "loadtest", "run", "quick"),
+            *("--launcher", "running", "--rounds", "1", "--endpoint", "json", "--endpoint", "raw"),
+            check=False,
+        )
+        (summary,) = results.glob("*/summary.json")
+        (outcomes,) = results.glob("*/outcomes.jsonl")
+        assert outcomes.read_text().count('"status":"measured"') >= 3
+        assert json.loads((summary.parent / "run.json").read_text())["launcher"] == "running"
+    finally:
+        docker("compose", "--profile", "*", "down", "--volumes", "--timeout", "1")
+    assert (ROOT / "results").exists()

@@ -1,0 +1,79 @@
+"""What a report and a comparison say of who started the servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import builders
+import pytest
+
+from loadtest import environment
+from loadtest.model import Engine, Placement
+from loadtest.report.launched import launched
+
+
+def engine(**changes: Any) -> Engine:
+    fields: dict[str, Any] = {
+        "address": "ssh://farm.lan",
+        "name": "farm",
+        "remote": False,
+        "version": "28.0.1",
+        "system": "Debian 13, Linux 6.12",
+        "processors": 8,
+        "memory_bytes": 16_000_000_000,
+        "images": {"loadtest-server": "sha256:0123456789abcdef"},
+        "settings": {"SERVER_CPUS": "", "SERVER_MEMORY": "2g", "DATABASES_MEMORY": "1g"},
+    }
+    return Engine(**fields | changes)
+
+
+def test_a_local_run_has_nothing_to_say() -> None:
+    assert launched(builders.run()) == ()
+
+
+def test_containers_on_the_generators_machine() -> None:
+    how, images, limits = launched(builders.run(launcher="compose", engine=engine()))
+    assert how.startswith("In containers by Docker Compose, engine 28.0.1: ")
+    assert "all on the machine above" in how
+    assert images == "Images: loadtest-server (0123456789ab)."
+    assert limits == "Limits: server 2g of memory; databases and upstream, each 1g of memory."
+
+
+def test_containers_on_another_machine_say_which_did_what() -> None:
+    how = launched(builders.run(launcher="compose", engine=engine(remote=True)))[0]
+    assert "on farm (Debian 13, Linux 6.12, 8 processors, 16.00 GB of memory" in how
+    assert how.endswith("the generator on the machine above.")
+
+
+def test_the_processors_are_those_of_the_run() -> None:
+    placed = Placement(generator=(0,), services=(1,), server=(2, 3))
+    run = builders.run(launcher="compose", engine=engine(), placement=placed)
+    assert "server processors 2,3 and 2g of memory" in launched(run)[-1]
+
+
+def test_a_server_that_was_up_before() -> None:
+    (line,) = launched(builders.run(launcher="running"))
+    assert "not started afresh" in line
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_local_and_container_are_compared_but_not_across_machines(remote: bool) -> None:
+    new = builders.run(launcher="compose", engine=engine(remote=remote))
+    found = {one.key: one for one in environment.differences(builders.run(), new)}
+    assert not found["launcher"].forbids
+    assert (found["launcher"].base, found["launcher"].new) == ("local", "compose")
+    assert ("machine of the servers" in found) == remote
+    if remote:
+        assert found["machine of the servers"].forbids
+        assert found["machine of the servers"].base == "the generator's"
+
+
+def test_what_differs_between_two_engines_is_named() -> None:
+    base = builders.run(launcher="compose", engine=engine())
+    new = builders.run(
+        launcher="compose",
+        engine=engine(version="29.0", images={"loadtest-server": "sha256:fe"}, settings={}),
+    )
+    found = {one.key: one for one in environment.differences(base, new)}
+    assert {"Docker engine", "image loadtest-server", "engine: SERVER_MEMORY"} <= found.keys()
+    assert not any(one.forbids for one in found.values())
