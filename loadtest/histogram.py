@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from array import array
+import struct
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -111,11 +111,12 @@ def _merged(arrays: Sequence[tuple[Ints, Ints]]) -> Histogram:
 
 
 def _arrays(histogram: Histogram) -> tuple[Ints, Ints]:
-    # By way of `array`: numpy takes four times as long to look at each number of a tuple.
-    return (
-        np.frombuffer(array("q", histogram.values_us), dtype=np.int64),
-        np.frombuffer(array("q", histogram.counts), dtype=np.int64),
-    )
+    return _array(histogram.values_us), _array(histogram.counts)
+
+
+def _array(numbers: tuple[int, ...]) -> Ints:
+    # By way of bytes: numpy takes more than twice as long to look at each number of a tuple.
+    return np.frombuffer(struct.pack(f"{len(numbers)}q", *numbers), dtype=np.int64)
 
 
 def _histogram(values: Ints, counts: Ints) -> Histogram:
