@@ -7,20 +7,34 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeVar
 
 from loadtest.report.table import Report
 
-__all__ = ["Report", "formats", "write", "write_all"]
+__all__ = ["Formats", "Report", "formats", "formats_in", "write", "write_all", "write_each"]
 
 
-def formats() -> dict[str, Callable[[Report], dict[str, str]]]:
+Reported = TypeVar("Reported")
+Formats = dict[str, Callable[[Reported], dict[str, str]]]
+"""What makes the files of each format, by the format's name."""
+
+
+def formats() -> Formats[Report]:
     """Return what makes the files of each format, by the format's name."""
-    modules = [
-        import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
-    ]
+    return formats_in(__name__, __path__)
+
+
+def write_all(report: Report, folder: Path) -> list[Path]:
+    """Write every format into `folder`, each file whole or not at all, and return the files."""
+    return write_each(formats(), report, folder)
+
+
+def formats_in(package: str, path: Iterable[str]) -> Formats[Any]:
+    """Return the formats of a package: its modules that have `files`."""
+    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(path)]
     return {
         module.__name__.rpartition(".")[2]: module.files
         for module in modules
@@ -28,11 +42,11 @@ def formats() -> dict[str, Callable[[Report], dict[str, str]]]:
     }
 
 
-def write_all(report: Report, folder: Path) -> list[Path]:
-    """Write every format into `folder`, each file whole or not at all, and return the files."""
+def write_each(formats: Formats[Reported], report: Reported, folder: Path) -> list[Path]:
+    """Write the formats of a report into `folder`, and return the files."""
     return [
         write(folder / name, text)
-        for files in formats().values()
+        for files in formats.values()
         for name, text in files(report).items()
     ]
 
