@@ -13,6 +13,18 @@ from loadtest.matrix import Batch
 from loadtest.model import Cell, Outcome
 
 
+def bar(console: Console) -> Progress:
+    """Return a bar that is gone when it is done, with the time left and what is going on."""
+    return Progress(
+        TextColumn("{task.percentage:>3.0f}%"),
+        BarColumn(bar_width=20),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        transient=True,
+    )
+
+
 class Watcher:
     """Told of each cell and outcome; moves the bar by what the cell was planned to take."""
 
@@ -22,14 +34,7 @@ class Watcher:
         self._rounds = rounds
         self._total_s = 0.0
         self._cost_s: dict[tuple[str, int], float] = {}
-        self._bar = Progress(
-            TextColumn("{task.percentage:>3.0f}%"),
-            BarColumn(bar_width=20),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            transient=True,
-        )
+        self._bar = bar(console)
         self._task = self._bar.add_task("starting")
         self._server = ""
 

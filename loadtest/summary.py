@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from loadtest.answer import Answer, answer
 from loadtest.concerns import CONCERNS, Evidence, judge
 from loadtest.curve import curve
+from loadtest.ended import ended
 from loadtest.figures import Histograms, figures, latencies
 from loadtest.model import (
     Ceiling,
@@ -17,7 +18,6 @@ from loadtest.model import (
     Record,
     Run,
     Segment,
-    Status,
 )
 from loadtest.noise import Twins, cpu_floors, goodput_floors, twins
 from loadtest.placing import placed
@@ -30,8 +30,6 @@ FORMAT = 3
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time."""
-
-NOT_REACHED = "the run ended before this was measured"
 
 
 class Counts(Record, frozen=True, kw_only=True):
@@ -162,14 +160,8 @@ def _row(
 ) -> Row:
     server = next(server for server in plan.servers if server.name == cell.server)
     rounds = tuple(_round(by_round[number]) for number in sorted(by_round))
-    measured = tuple(by_round[r.number - 1] for r in rounds if r.status == "measured")
-    failed = [r for r in rounds if r.status == "failed"]
-    skipped = [r for r in rounds if r.status == "skipped"]
-    status: Status = "measured" if measured else "failed" if failed else "skipped"
-    why = next(iter(failed or skipped), None)
-    reason = why.reason if why else None
-    if status == "skipped" and not reason:
-        reason = cell.skip or NOT_REACHED
+    came = ended(rounds, cell.skip)
+    measured = tuple(by_round[one.number - 1] for one in came.measured)
     known = latencies(cell, measured, histograms)
     found = figures(plan, cell, server, measured, known) if measured else None
     judged = judge(
@@ -178,7 +170,7 @@ def _row(
             cell=cell,
             server=server,
             measured=measured,
-            failed=tuple(by_round[r.number - 1] for r in failed),
+            failed=tuple(by_round[one.number - 1] for one in came.failed),
             figures=found,
             latencies=known.raw if known.rounds else None,
             ceilings=ceilings,
@@ -188,7 +180,7 @@ def _row(
         cell=cell.id,
         server=server.name,
         interface=server.interface,
-        status=status,
+        status=came.status,
         rank=None,
         tied=False,
         versus=None,
@@ -199,10 +191,10 @@ def _row(
         unchecked=judged.unchecked if found else (),
         figures=found,
         curve=curve(known.raw, known.backfilled),
-        stage=why.stage if why else None,
-        reason=reason,
-        rounds_measured=len(measured),
-        rounds_failed=len(failed),
+        stage=came.why.stage if came.why else None,
+        reason=came.reason,
+        rounds_measured=len(came.measured),
+        rounds_failed=len(came.failed),
         rounds=rounds,
         notes=((cell.endpoint.note,) if cell.endpoint.note else ()) + server.limits,
     )

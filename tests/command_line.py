@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
+import pytest
+
+from loadtest import cli
 
 
 class Done(msgspec.Struct):
@@ -19,3 +24,18 @@ class Done(msgspec.Struct):
 
 
 Type = Callable[..., Done]
+
+
+def typing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Type:
+    """Return a function that runs the command line in this process, whose signals stay as set."""
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+
+    def type_(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capfd.readouterr()
+        return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
+
+    return type_

@@ -12,10 +12,9 @@ import hypothesis
 import pytest
 from browser import chromium
 from census import Census
-from command_line import Done, Type
+from command_line import Type, typing
 from playwright.sync_api import Browser
 
-from loadtest import cli
 from loadtest.model import Endpoint, Shape
 from loadtest.project import Project
 from loadtest.services import Services
@@ -89,7 +88,6 @@ def type_(
     declared: dict[str, Endpoint],
 ) -> Type:
     """Give a function that runs the command line in this process, which saves its start."""
-    monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.chdir(ROOT)
     ask = Project.endpoints
 
@@ -100,15 +98,7 @@ def type_(
 
     monkeypatch.setattr(Project, "endpoints", endpoints)
 
-    def type_(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capfd.readouterr()
-        return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
-
-    return type_
+    return typing(monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from sample_run import LOAD, SKIPPED, histograms, loaded, outcome, sample
 
+from loadtest.ended import NOT_REACHED
 from loadtest.model import Ceiling, Histogram, Outcome, Shape, Usage, Work
 from loadtest.row import Row
-from loadtest.summary import NOT_REACHED, Summary, summarise
+from loadtest.summary import Summary, summarise
 
 
 def row(summary: Summary, cell: str) -> Row:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
+from typing import Any
 
 from loadtest.ranking import Ranking
 from loadtest.report.table import (
@@ -43,9 +45,14 @@ def files(report: Report) -> dict[str, str]:
 
 def render(report: Report) -> str:
     """Return the cells in the order of the rankings, units in the header."""
+    summary = report.summary
+    return sheet([cells(ranking, summary.rounds) for ranking in summary.rankings])
+
+
+def sheet(tables: Sequence[Table[Any]]) -> str:
+    """Return tables of the same columns below one another, with one header."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    tables = [cells(ranking, report.summary.rounds) for ranking in report.summary.rankings]
     for table in tables[:1]:
         writer.writerow(column.key for column in table.columns)
     for table in tables:

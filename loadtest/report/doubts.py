@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from loadtest.concerns import Raised
 from loadtest.ranking import Ranking
@@ -11,27 +12,30 @@ from loadtest.report.table import Column, Table, name, prose
 from loadtest.row import Row
 from loadtest.summary import Counts, Explained, Summary
 
+K = TypeVar("K")
+R = TypeVar("R")
+
 
 @dataclass(frozen=True)
-class Case:
-    """One cell in which a concern was raised."""
+class Case(Generic[K, R]):
+    """One row in which a concern was raised, with the ranking that it stands in."""
 
-    ranking: Ranking
-    row: Row
+    ranking: K
+    row: R
     raised: Raised
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Doubt(Generic[K, R]):
     """A concern that was raised, and where."""
 
     explained: Explained
-    cases: tuple[Case, ...]
+    cases: tuple[Case[K, R], ...]
     """The invalid first, then in the order of the rankings."""
 
     @property
     def counted(self) -> str:
-        """How many cells it made what, as in `1 invalid, 2 suspect`."""
+        """How many rows it made what, as in `1 invalid, 2 suspect`."""
         severities = [case.raised.severity for case in self.cases]
         counts = [(severities.count(severity), severity) for severity in ("invalid", "suspect")]
         return ", ".join(f"{count} {severity}" for count, severity in counts if count)
@@ -46,28 +50,37 @@ class Blank:
     of: int
 
 
-def doubts(summary: Summary) -> list[Doubt]:
+def doubts(summary: Summary) -> list[Doubt[Ranking, Row]]:
     """Return the concerns that were raised, those that made most cells invalid first."""
-    cases: dict[str, list[Case]] = {}
-    for ranking in summary.rankings:
-        for row in ranking.rows:
-            for raised in row.concerns:
-                cases.setdefault(raised.concern, []).append(Case(ranking, row, raised))
-    for each in cases.values():
+    cases = (
+        Case(ranking, row, raised)
+        for ranking in summary.rankings
+        for row in ranking.rows
+        for raised in row.concerns
+    )
+    return gathered(summary.concerns, cases)
+
+
+def gathered(concerns: Iterable[Explained], cases: Iterable[Case[K, R]]) -> list[Doubt[K, R]]:
+    """Return the concerns of these cases, those that made most rows invalid first."""
+    of: dict[str, list[Case[K, R]]] = {}
+    for case in cases:
+        of.setdefault(case.raised.concern, []).append(case)
+    for each in of.values():
         each.sort(key=lambda case: case.raised.severity != "invalid")
     found = [
-        Doubt(explained, tuple(cases[explained.concern]))
-        for explained in summary.concerns
-        if explained.concern in cases
+        Doubt(explained, tuple(of[explained.concern]))
+        for explained in concerns
+        if explained.concern in of
     ]
     return sorted(
         found, key=lambda doubt: -sum(case.raised.severity == "invalid" for case in doubt.cases)
     )
 
 
-def where(cases: Sequence[Case]) -> Table[Case]:
+def where(cases: Sequence[Case[Ranking, Row]]) -> Table[Case[Ranking, Row]]:
     """Return the cells that a concern is about, with the facts."""
-    columns: tuple[Column[Case], ...] = (
+    columns: tuple[Column[Case[Ranking, Row]], ...] = (
         name("server", "server", lambda case: case.row.server),
         prose("endpoint", "endpoint", lambda case: case.ranking.endpoint.id),
         prose("severity", "verdict", lambda case: case.raised.severity),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 
 from loadtest.clientbench.report.table import (
@@ -27,6 +25,7 @@ from loadtest.clientbench.report.table import (
     Report,
 )
 from loadtest.clientbench.standing import Ranking, Standing
+from loadtest.report.csv import sheet
 from loadtest.report.table import Column, Table, Value, prose
 
 FILE = "summary.csv"
@@ -39,14 +38,8 @@ def files(report: Report) -> dict[str, str]:
 
 def render(report: Report) -> str:
     """Return the rows in the order of the tables, units in the header."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    tables = [cells(ranking, report.summary.rounds) for ranking in report.summary.rankings]
-    for table in tables[:1]:
-        writer.writerow(column.key for column in table.columns)
-    for table in tables:
-        writer.writerows(table.values())
-    return file.getvalue()
+    summary = report.summary
+    return sheet([cells(ranking, summary.rounds) for ranking in summary.rankings])
 
 
 def cells(ranking: Ranking, rounds: int) -> Table[Standing]:

@@ -2,78 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.clientbench.model import Measure
 from loadtest.clientbench.report.table import MEASURES, seconds
 from loadtest.clientbench.standing import Ranking, Standing
 from loadtest.clientbench.summary import Counts, Summary
-from loadtest.concerns.evidence import Raised
+from loadtest.report.doubts import Case, Doubt, gathered
 from loadtest.report.format import share
 from loadtest.report.table import Column, Table, name, prose
-from loadtest.summary import Explained
+
+Doubtful = Case[Ranking, Standing]
 
 
-@dataclass(frozen=True)
-class Case:
-    """One row in which a concern was raised."""
-
-    ranking: Ranking
-    row: Standing
-    raised: Raised
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A concern that was raised, and where; the invalid first."""
-
-    explained: Explained
-    cases: tuple[Case, ...]
-
-    @property
-    def counted(self) -> str:
-        """How many rows it made what, as in `1 invalid, 2 suspect`."""
-        severities = [case.raised.severity for case in self.cases]
-        counts = [(severities.count(severity), severity) for severity in ("invalid", "suspect")]
-        return ", ".join(f"{count} {severity}" for count, severity in counts if count)
-
-
-def doubts(summary: Summary) -> list[Doubt]:
+def doubts(summary: Summary) -> list[Doubt[Ranking, Standing]]:
     """Return the concerns that were raised, those that made most rows invalid first."""
-    cases = [
+    cases = (
         Case(ranking, row, raised)
         for ranking in summary.rankings
         for row in ranking.rows
         for raised in row.concerns
-    ]
-    found = [
-        Doubt(
-            explained,
-            tuple(
-                sorted(
-                    (case for case in cases if case.raised.concern == explained.concern),
-                    key=lambda case: case.raised.severity != "invalid",
-                )
-            ),
-        )
-        for explained in summary.concerns
-    ]
-    return sorted(
-        (doubt for doubt in found if doubt.cases),
-        key=lambda doubt: -sum(case.raised.severity == "invalid" for case in doubt.cases),
     )
+    return gathered(summary.concerns, cases)
 
 
-def where(cases: Iterable[Case]) -> Table[Case]:
+def where(cases: Sequence[Doubtful]) -> Table[Doubtful]:
     """Return the rows that a concern is about, with the facts."""
-    columns: tuple[Column[Case], ...] = (
+    columns: tuple[Column[Doubtful], ...] = (
         name("row", "row", lambda case: case.row.row.label),
         prose("table", "table", lambda case: f"{case.ranking.group.title}, {case.ranking.measure}"),
         prose("severity", "verdict", lambda case: case.raised.severity),
         prose("facts", "facts", lambda case: case.raised.facts),
     )
-    return Table(columns, tuple(cases))
+    return Table(columns, cases)
 
 
 @dataclass(frozen=True)
