@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import csv
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 from loadtest import concerns, matrix, results, schema, summary
 from loadtest.clientbench import judge as clients_judge
 from loadtest.clientbench import preset
+from loadtest.clientbench import store as clients_store
+from loadtest.clientbench import summary as clients_summary
 from loadtest.model import Server
 from loadtest.report.format import latency, significant
 
@@ -42,12 +45,18 @@ def fill(text: str) -> str:
 
 def history() -> str:
     """Return the versions of the formats with what each of them changed."""
+    return _history("`run.json`, `outcomes.jsonl`, `raw/`", results, summary)
+
+
+def clients_history() -> str:
+    """Return the same of a clients' run."""
+    return _history("`clients.json`, `outcomes.jsonl`", clients_store, clients_summary)
+
+
+def _history(files: str, facts: ModuleType, computed: ModuleType) -> str:
     return "\n".join(
         f"- {what}: now {module.FORMAT}. {_below_format(module)}"
-        for what, module in (
-            ("the facts (`run.json`, `outcomes.jsonl`, `raw/`)", results),
-            ("`summary.json`", summary),
-        )
+        for what, module in ((f"the facts ({files})", facts), ("`summary.json`", computed))
     )
 
 
@@ -64,15 +73,15 @@ def _below_format(module: ModuleType) -> str:
 
 
 def records(name: str) -> str:
-    """Return a table for each record of a file that no file before it has."""
+    """Return a table for each record of a file that no file before it on its page has."""
+    family = next(one for one in schema.FAMILIES if name in {file.name for file in one})
     known: set[type] = set()
-    for file in schema.FILES:
-        definitions = schema.schema(file)["$defs"]
-        if file.name == name:
-            own = [one for one in schema.records(file.holds) if one not in known]
-            return "\n".join(line for one in own for line in _record(definitions[one.__name__]))
+    for file in itertools.takewhile(lambda file: file.name != name, family):
         known |= set(schema.records(file.holds))
-    raise LookupError(name)
+    file = next(file for file in family if file.name == name)
+    definitions = schema.schema(file)["$defs"]
+    own = [one for one in schema.records(file.holds) if one not in known]
+    return "\n".join(line for one in own for line in _record(definitions[one.__name__]))
 
 
 def _record(definition: dict[str, Any]) -> Iterator[str]:
@@ -203,6 +212,7 @@ def client_concerns() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "history": history,
+    "clients history": clients_history,
     **{f"records {file.name}": lambda name=file.name: records(name) for file in schema.FILES},  # type: ignore[misc]
     "concerns": concern_list,
     "servers": server_list,

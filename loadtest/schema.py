@@ -1,7 +1,7 @@
 """The JSON Schemas of a run's files, made from the records themselves: `make schemas`.
 
-Each field is described by the string below it in the code, or by `fields.toml` where its name says
-so much that the code has none.
+Each field is described by the string below it in the code, or by the `fields.toml` of its package
+where its name says so much that the code has none.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from typing import Any
 import msgspec
 
 from loadtest import results, summary
-from loadtest.model import Histogram, Run
+from loadtest.clientbench import model as clients
+from loadtest.clientbench import store as clients_store
+from loadtest.clientbench import summary as clients_summary
+from loadtest.clientbench.report.json import Answered
+from loadtest.model import Histogram, Record, Run
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-FIELDS = Path(__file__).with_name("fields.toml")
+FIELDS = "fields.toml"
 
 Schema = dict[str, Any]
 
@@ -40,12 +44,28 @@ class File:
     title: str
 
 
-FILES = (
+SERVERS = (
     File("run", Run, f"run.json, format {results.FORMAT}"),
     File("outcome", results.Fact, f"One line of outcomes.jsonl, format {results.FORMAT}"),
     File("histogram", Histogram, f"raw/*.json, format {results.FORMAT}"),
     File("summary", summary.Summary, f"summary.json, format {summary.FORMAT}"),
 )
+CLIENTS = (
+    File("clients", clients.Run, f"clients.json, format {clients_store.FORMAT}"),
+    File(
+        "clients-outcome",
+        clients_store.Fact,
+        f"One line of a clients' outcomes.jsonl, format {clients_store.FORMAT}",
+    ),
+    File(
+        "clients-summary",
+        Answered,
+        f"A clients' summary.json, format {clients_summary.FORMAT}",
+    ),
+)
+FAMILIES = (SERVERS, CLIENTS)
+"""The kinds of runs; the files of one share records, and stand on one page."""
+FILES = tuple(file for family in FAMILIES for file in family)
 
 
 def schema(file: File) -> Schema:
@@ -87,15 +107,28 @@ def _records(found: Any) -> Iterator[type]:
 
 def meanings(record: type) -> dict[str, str]:
     """Return what each field of a record means, without those of which nobody has said it."""
-    names = inspect.get_annotations(record)
-    found = named().get(record.__name__, {}) | docstrings(record)
-    return {name: found[name] for name in names if name in found}
+    found: dict[str, str] = {}
+    for one in reversed(record.__mro__):
+        if issubclass(one, Record) and one is not Record:
+            found |= named(fields_of(one)).get(one.__name__, {}) | docstrings(one)
+    return {name: found[name] for name in fields(record) if name in found}
+
+
+def fields(record: type) -> tuple[str, ...]:
+    """Return the names of a record's fields, those that it inherits among them."""
+    return tuple(field.name for field in msgspec.structs.fields(record))
+
+
+def fields_of(record: type) -> Path:
+    """Return the `fields.toml` that is nearest to a record's code."""
+    folders = Path(inspect.getfile(record)).parents
+    return next(path for folder in folders if (path := folder / FIELDS).exists())
 
 
 @cache
-def named() -> dict[str, dict[str, str]]:
-    """Return the meanings of the fields, by record, that `fields.toml` tells."""
-    return tomllib.loads(FIELDS.read_text(encoding="utf-8"))
+def named(path: Path) -> dict[str, dict[str, str]]:
+    """Return the meanings of the fields, by record, that one `fields.toml` tells."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def docstrings(record: type) -> dict[str, str]:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+from loadtest.clientbench.phrases import Point
 from loadtest.clientbench.report.table import Report
+from loadtest.clientbench.summary import Summary
 
 FILE = "summary.json"
+
+
+class Answered(Summary, frozen=True, kw_only=True):
+    """All that the reports show, with its answers in words; `summary.json` as it stands."""
+
+    advice: tuple[Point, ...]
 
 
 def files(report: Report) -> dict[str, str]:
@@ -16,5 +24,5 @@ def files(report: Report) -> dict[str, str]:
 
 def render(report: Report) -> str:
     """Return the summary as JSON; its `format` is `loadtest.clientbench.summary.FORMAT`."""
-    said = msgspec.to_builtins(report.summary) | {"advice": msgspec.to_builtins(report.advice)}
+    said = Answered(**msgspec.structs.asdict(report.summary), advice=tuple(report.advice))
     return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
