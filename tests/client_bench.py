@@ -86,6 +86,13 @@ def measure(one: Row, measure: Measure = "warm", **settings: Any) -> Outcome:
     return driver.measure(bench(one, **settings), one, measure, 0)
 
 
+def right(outcome: Outcome) -> Outcome:
+    assert outcome.status == "measured", f"{outcome.stage}: {outcome.reason}\n{outcome.detail}"
+    assert outcome.answers == outcome.calls
+    assert not outcome.errors
+    return outcome
+
+
 def at(port: int, **changes: Any) -> Expected:
     fields: dict[str, Any] = {
         "url": f"http://127.0.0.1:{port}/",

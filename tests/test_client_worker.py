@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from client_bench import BAD, KEY, at, bench, measure, row
+from client_bench import BAD, at, bench, measure, right, row
 
-from loadtest.clientbench import catalogue, driver, interpreters, job, upstream
-from loadtest.clientbench.model import Answer, Mode, Outcome, Reuse
+from loadtest.clientbench import catalogue, driver, job, upstream
+from loadtest.clientbench.model import Answer, Mode, Reuse
 from loadtest.clientbench.upstream import Upstream
 from loadtest.process import Timed
 
@@ -40,13 +39,6 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
     log = tmp_path_factory.mktemp("upstream") / "upstream.log"
     with upstream.running(ANSWERS, log) as running:
         yield running
-
-
-def right(outcome: Outcome) -> Outcome:
-    assert outcome.status == "measured", f"{outcome.stage}: {outcome.reason}\n{outcome.detail}"
-    assert outcome.answers == outcome.calls
-    assert not outcome.errors
-    return outcome
 
 
 @pytest.mark.parametrize(("name", "mode", "reuse"), COMBINATIONS)
@@ -213,27 +205,3 @@ def test_damaged_output_is_no_result() -> None:
     )
     found = job.outcome(row(), 0, "warm", ended)
     assert (found.status, found.stage, found.detail) == ("failed", "result", "what it said")
-
-
-@pytest.mark.parametrize("answer", [PLAIN, Answer(tls=True), Answer(tls=True, http="2")], ids=repr)
-@pytest.mark.parametrize("reuse", ["kept", "each-call"])
-def test_niquests_in_an_environment_of_its_own(
-    ours: Upstream, answer: Answer, reuse: Reuse
-) -> None:
-    clients = catalogue.clients()
-    found = interpreters.find(
-        sys.executable,
-        [clients["niquests"]],
-        make=False,
-        say=print,
-        environments=Path(__file__).parent.parent / interpreters.ENVIRONMENTS,
-    )
-    if found.missing:
-        pytest.skip(found.missing["niquests"])
-    assert found.interpreter is not None
-    one = row("niquests", answer=answer, reuse=reuse, requests=8, batch=2, mode="threads-reuse")
-    run = dataclasses.replace(bench(one, upstream=ours), interpreters={KEY: found.interpreter})
-    measured = right(driver.measure(run, one, "warm", 0))
-    assert measured.http == answer.http
-    assert measured.seen is not None
-    assert measured.seen.connections in ((10,) if reuse == "each-call" else (1, 2))
