@@ -5,34 +5,32 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from rich.console import Console
 
 from loadtest import clients_serve
-from loadtest.clientbench import catalogue, choice, interpreters, preset, run, target
+from loadtest.clientbench import catalogue, choice, places, preset, run, store, target
 from loadtest.clientbench.catalogue import Client
 from loadtest.clientbench.choice import Typed
-from loadtest.clientbench.interpreters import Found
+from loadtest.clientbench.elsewhere import elsewhere
 from loadtest.clientbench.job import Expected
-from loadtest.clientbench.model import MEASURES, REUSES
+from loadtest.clientbench.model import MEASURES, REUSES, Plan
+from loadtest.clientbench.run import Watching
 from loadtest.clients_progress import Watcher
 from loadtest.clients_report import write_clients
 from loadtest.console import say
 from loadtest.errors import UserError
-from loadtest.options import json_option, out_option
+from loadtest.options import json_option, out_option, resume_option, resumed, typed
 
 INTERRUPTED = 130
 MOST_REQUESTS = 1_000_000
 MOST_AT_ONCE = 10_000
 MOST_BYTES = 100_000_000
 DELAYS_MS = ("0", "1", "10", "100")
-
-Place = Mapping[str, Found]
 
 
 def _count(most: int) -> click.IntRange:
@@ -83,7 +81,7 @@ def _count(most: int) -> click.IntRange:
     "--python",
     "pythons",
     multiple=True,
-    help="Run each row under this Python too; repeat it for several.",
+    help="Run each row under this Python, in an environment of its own; repeat it for several.",
 )
 @click.option(
     "--make-environments",
@@ -95,6 +93,7 @@ def _count(most: int) -> click.IntRange:
 @click.option(target.PERMISSION, "allowed", is_flag=True, help="It may be anybody's machine.")
 @click.option("--serve", is_flag=True, help="Run the upstream alone, until Ctrl-C.")
 @click.option("--port", type=click.IntRange(1, 65_000), help="Of --serve, and those after it.")
+@resume_option
 @out_option
 @json_option
 def clients_command(
@@ -108,6 +107,7 @@ def clients_command(
     allowed: bool,
     serve: bool,
     port: int | None,
+    resume: Path | None,
     out: Path,
     as_json: bool,
     **options: Any,
@@ -122,50 +122,78 @@ def clients_command(
     """
     lone = {
         "--port is of --serve": port is not None and not serve,
-        "--ca is of --url": ca is not None and url is None,
-        f"{target.PERMISSION} is of --url": allowed and url is None,
+        "--ca is of --url": ca is not None and url is None and resume is None,
+        f"{target.PERMISSION} is of --url": allowed and url is None and resume is None,
     }
     if lines := [f"{said}; add that, or leave it out" for said, is_so in lone.items() if is_so]:
         raise UserError(*lines)
     if serve:
         return clients_serve.serve(port)
     clients = catalogue.clients()
+    if resume is not None:
+        return _go_on(resumed(resume, out), clients, ca, allowed, as_json)
     asked = choice.chosen(_typed(words, options), clients)
     expected = None
     if url is not None:
-        asked, expected = _elsewhere(asked, url, ca, allowed, options)
-    places = _places(asked, clients, pythons, make_environments)
+        _refuse_ours(options)
+        expected = _look(url, ca, allowed)
+        asked = elsewhere(asked, expected, all_tables=asked.name == choice.CHOICE, say=say)
+    found = places.places(asked, clients, pythons, make=make_environments, say=say)
     plan = preset.plan(
         asked,
         clients,
-        places,
+        found,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         url=url,
     )
     run.check(plan, out)
     for reason in dict.fromkeys(row.skip for row in plan.rows if row.skip):
         say(f"skipped: {reason}")
+
+    def measure(watch: Watching) -> None:
+        known = places.known(found)
+        run.measure(plan, clients, known, out, _command(), expected=expected, say=say, watch=watch)
+
+    return _measured(plan, measure, as_json)
+
+
+def _go_on(
+    folder: Path, clients: Mapping[str, Client], ca: str | None, allowed: bool, as_json: bool
+) -> int:
+    given = set(typed()) - {"--resume", "--out", "--json", "--ca", target.PERMISSION}
+    if given:
+        raise UserError(
+            f"--resume goes on with the plan as it was; leave out {', '.join(sorted(given))}"
+        )
+    stored = store.read(folder)
+    for note in stored.notes:
+        say(note)
+    plan = stored.run.plan
+    expected = None if plan.url is None else _look(plan.url, ca, allowed)
+    if expected and {expected.body_bytes} != {row.answer.body_bytes for row in plan.rows}:
+        raise UserError(f"{plan.url} answers with another length than in this run; begin another")
+
+    def measure(watch: Watching) -> None:
+        run.go_on(folder, clients, expected=expected, say=say, watch=watch)
+
+    return _measured(plan, measure, as_json)
+
+
+def _measured(plan: Plan, measure: Callable[[Watching], None], as_json: bool) -> int:
+    """Measure, showing it as it goes on, and write the reports of what there is then."""
     folders: list[Path] = []
     watcher = Watcher(plan, Console(stderr=True))
 
-    def watch(folder: Path) -> Any:
+    def watch(folder: Path, todo: int) -> Any:
         folders.append(folder)
-        return watcher.showing(folder)
+        return watcher.showing(todo)
 
     try:
-        run.measure(
-            plan,
-            clients,
-            run.interpreters(places),
-            out,
-            _command(),
-            expected=expected,
-            say=say,
-            watch=watch,
-        )
+        measure(watch)
     except KeyboardInterrupt:
         if folders:
-            say(f"interrupted; what was measured is kept: {folders[0]}")
+            kept = f"loadtest clients --resume {shlex.quote(str(folders[0]))}"
+            say(f"interrupted; what was measured is kept: {kept}")
         return INTERRUPTED
     return write_clients(folders[0], as_json)
 
@@ -181,10 +209,8 @@ def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:
     return Typed(words=words, **given)
 
 
-def _elsewhere(
-    asked: preset.Preset, url: str, ca: str | None, allowed: bool, options: Mapping[str, Any]
-) -> tuple[preset.Preset, Expected]:
-    """Return the rows as they are at the user's own server, and what that answers."""
+def _refuse_ours(options: Mapping[str, Any]) -> None:
+    """Refuse what only our own upstream can be told."""
     ours = {
         "--size": options["body_bytes"],
         "--delay": options["delay_ms"],
@@ -193,62 +219,14 @@ def _elsewhere(
     }
     if given := [option for option, value in ours.items() if value]:
         raise UserError(f"--url is answered by your server as it is; leave out {', '.join(given)}")
-    parts = target.check(url, allowed)
-    expected, note = target.look(url, parts, ca)
+
+
+def _look(url: str, ca: str | None, allowed: bool) -> Expected:
+    """Return what a server of the user's own answers; raises UserError if it may not be asked."""
+    expected, note = target.look(url, target.check(url, allowed), ca)
     if note is not None:
         say(note)
-    tls = parts.scheme == "https"
-    tables = asked.group if asked.name == choice.CHOICE else tuple(_true_of(asked.group, tls))
-    group = tuple(
-        msgspec.structs.replace(
-            table,
-            rows=tuple(
-                msgspec.structs.replace(
-                    block,
-                    body_bytes=(expected.body_bytes,),
-                    delay_ms=(0.0,),
-                    keep_alive=(True,),
-                    tls=(tls,),
-                )
-                for block in table.rows
-            ),
-        )
-        for table in tables
-    )
-    return msgspec.structs.replace(asked, group=group), expected
-
-
-def _true_of(tables: Iterable[preset.Table], tls: bool) -> Iterator[preset.Table]:
-    """Yield a preset's tables whose titles are true of a server that answers in its own way."""
-    found = {table: {over for block in table.rows for over in block.tls} for table in tables}
-    over_tls = tls and {True} in found.values()
-    for table, asked in found.items():
-        late = any(delay for block in table.rows for delay in block.delay_ms)
-        if late or (True in asked) != over_tls:
-            say(f"left out, as your server answers in its own way: {table.title}")
-        else:
-            yield table
-
-
-def _places(
-    asked: preset.Preset, clients: Mapping[str, Client], pythons: tuple[str, ...], make: bool
-) -> list[tuple[str, Place]]:
-    """Return where the clients run under each Python, with what to call it in a label."""
-    used = {name for table in asked.group for block in table.rows for name in block.client}
-    wanted = [one for name, one in clients.items() if name in used]
-    places: list[tuple[str, Place]] = []
-    for python in dict.fromkeys(pythons or (sys.executable,)):
-        place = {}
-        for lock in sorted({one.lock for one in wanted}):
-            group = [one for one in wanted if one.lock == lock]
-            place[lock] = interpreters.find(python, group, make=make, say=say)
-        places.append((_called(python, place) if len(set(pythons)) > 1 else "", place))
-    return places
-
-
-def _called(python: str, place: Place) -> str:
-    known = [one.interpreter for one in place.values() if one.interpreter is not None]
-    return f"Python {known[0].version}" if known else python
+    return expected
 
 
 def _command() -> str:

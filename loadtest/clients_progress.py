@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from loadtest.clientbench import driver
 from loadtest.clientbench.driver import Measurement
 from loadtest.clientbench.model import Outcome, Plan
 from loadtest.clientbench.run import Watch
+from loadtest.progress import bar
 
 
 class Watcher(Watch):
     """Moves a bar with each measurement; without a terminal a line for each round instead."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
-        """Take what there is to measure."""
+        """Take the plan of what is measured."""
         self._console = console
         self._rounds = plan.rounds
         self._round = -1
-        self._bar = Progress(
-            TextColumn("{task.percentage:>3.0f}%"),
-            BarColumn(bar_width=20),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("starting", total=len(driver.order(plan)))
+        self._bar = bar(console)
+        self._task = self._bar.add_task("starting", total=None)
 
     @contextlib.contextmanager
-    def showing(self, folder: Path) -> Iterator[Watch]:
-        """Show the bar during the block."""
+    def showing(self, todo: int) -> Iterator[Watch]:
+        """Show the bar during the block, over so many measurements."""
+        self._bar.update(self._task, total=todo)
         with self._bar if self._console.is_terminal else contextlib.nullcontext():
             yield self
 

@@ -32,6 +32,20 @@ def describe(versions: Mapping[str, str | None]) -> Machine:
     )
 
 
+def changes(then: Machine, now: Machine) -> list[str]:
+    """Return what of a run's machine and software is another one now, a clause each."""
+    versions = [
+        f"{name} {version} then, {now.versions.get(name, 'missing')} now"
+        for name, version in sorted(then.versions.items())
+        if version != now.versions.get(name)
+    ]
+    return versions + [
+        f"{key} {getattr(then, key)} then, {getattr(now, key)} now"
+        for key in ("system", "cpu", "processors")
+        if getattr(then, key) != getattr(now, key)
+    ]
+
+
 def raise_file_limit(connections: int, option: str = "--connections") -> str | None:
     """Raise the soft limit of open files to what a load needs; return a line where it can't be.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from loadtest.project import Project
 
@@ -43,6 +44,25 @@ def project_options(command: F) -> F:
 def project_of(folder: Path, python: str) -> Project:
     """Return the project that these two options name."""
     return Project(folder=folder.resolve(), python=python)
+
+
+def typed() -> Iterator[str]:
+    """Yield the words and options of the present command that were typed."""
+    context = click.get_current_context()
+    for param in context.command.params:
+        name = param.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(param, click.Option):
+            yield max(param.opts, key=len)
+        else:
+            yield from context.params[name]
+
+
+def resumed(resume: Path, out: Path) -> Path:
+    """Return the folder of a run to go on with, which may be named without where runs are kept."""
+    bare = not resume.exists() and resume == Path(resume.name)
+    return out / resume if bare else resume
 
 
 class Share(click.ParamType[float]):
@@ -120,6 +140,11 @@ def matrix_options(command: F) -> F:
     return command
 
 
+resume_option = click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with this run's folder: what is missing or failed is measured.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 out_option = click.option(
     "--out",

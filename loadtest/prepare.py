@@ -140,17 +140,7 @@ def check_resumable(run: Run, found: Bearings, out: Path) -> None:
     lacking = [check.advice or check.found for check in looked if check.fatal]
     if problems := [*found.problems, *lacking]:
         raise UserError(*problems)
-    then, now = run.machine, _machine(found)
-    differ = [
-        f"{name} {version} then, {now.versions.get(name, 'missing')} now"
-        for name, version in sorted(then.versions.items())
-        if version != now.versions.get(name)
-    ]
-    differ += [
-        f"{key} {getattr(then, key)} then, {getattr(now, key)} now"
-        for key in ("system", "cpu", "processors")
-        if getattr(then, key) != getattr(now, key)
-    ]
+    differ = machine.changes(run.machine, _machine(found))
     if run.engine is not None and found.engine is not None:
         differ += [
             f"engine's {key} {getattr(run.engine, key)} then, {getattr(found.engine, key)} now"

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from loadtest import histories, history_report, judged, report, results
+from loadtest.clientbench import store
 from loadtest.clients_report import is_clients, write_clients
 from loadtest.console import print_json, say, tables
 from loadtest.errors import UserError
@@ -14,6 +15,8 @@ from loadtest.model import Record
 from loadtest.options import json_option, out_option
 from loadtest.report import terminal
 from loadtest.summary import Summary
+
+RUNS = (results.RUN, store.RUN)
 
 
 class Written(Record, frozen=True, kw_only=True):
@@ -44,7 +47,7 @@ def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bo
         if run is not None:
             raise UserError(f"--history takes a folder of runs, and no {run} beside it")
         return _write_history(parent, as_json)
-    folder = run if run is not None else results.newest(out)
+    folder = run if run is not None else results.newest(out, RUNS)
     return write_clients(folder, as_json) if is_clients(folder) else write_reports(folder, as_json)
 
 

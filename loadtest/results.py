@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,6 +29,9 @@ AGAIN = "`loadtest run --resume` measures its cell again"
 
 Fact = Outcome | Ceiling | Begun | Segment
 """One line of the outcomes."""
+
+
+R = TypeVar("R", bound=Record)
 
 
 class Stored(Record, frozen=True, kw_only=True):
@@ -107,20 +110,7 @@ class Writer:
 
 def read(folder: Path) -> Stored:
     """Return a run's facts; raises UserError for what is no run, or one of a newer version."""
-    try:
-        data = (folder / RUN).read_bytes()
-    except OSError:
-        raise UserError(f"{folder}: not a run, it has no {RUN}; `ls {folder.parent}`") from None
-    try:
-        version = msgspec.json.decode(data, type=dict).get("format")
-        if isinstance(version, int) and version > FORMAT:
-            raise UserError(
-                f"{folder}: written by a newer loadtest (format {version}, this one reads up to"
-                f" {FORMAT}); update loadtest"
-            )
-        run = msgspec.json.decode(data, type=Run)
-    except msgspec.MsgspecError as error:
-        raise UserError(f"{folder / RUN}: damaged: {error}") from None
+    run = header(folder / RUN, Run, FORMAT, f"not a run, it has no {RUN}; `ls {folder.parent}`")
     path = folder / OUTCOMES
     found, notes = lines(path.read_bytes() if path.exists() else b"", Fact, AGAIN)
     records: list[Fact] = [_present(folder, record, notes) for record in found]
@@ -132,6 +122,30 @@ def read(folder: Path) -> Stored:
         ceilings=tuple(record for record in records if isinstance(record, Ceiling)),
         notes=tuple(notes),
     )
+
+
+def header(path: Path, kind: type[R], newest: int, otherwise: str) -> R:
+    """Return the facts that hold for a whole run, of a format up to `newest`.
+
+    Raises UserError for a file of another format, a damaged one, and where there is none; what that
+    means is said by `otherwise`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise UserError(f"{path.parent}: {otherwise}") from None
+    try:
+        version = msgspec.json.decode(data, type=dict).get("format")
+        if isinstance(version, int) and version > newest:
+            raise UserError(
+                f"{path.parent}: written by a newer loadtest (format {version}, this one reads up"
+                f" to {newest}); update loadtest"
+            )
+        if isinstance(version, int) and version < 1:
+            raise UserError(f"{path}: format {version} is of no loadtest; formats begin with 1")
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{path}: damaged: {error}") from None
 
 
 def lines(data: bytes, kind: Any, again: str) -> tuple[list[Any], list[str]]:
@@ -182,9 +196,13 @@ def _segments(records: Sequence[Fact]) -> Iterator[Segment]:
         yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
 
 
-def newest(parent: Path) -> Path:
-    """Return the newest run below a folder; raises UserError where there is none."""
-    runs = sorted(parent.glob(f"*/{RUN}"), key=lambda path: path.stat().st_mtime)
+def newest(parent: Path, names: Sequence[str] = (RUN,)) -> Path:
+    """Return the newest run below a folder; raises UserError where there is none.
+
+    A run is told by a file of one of these names.
+    """
+    found = [path for name in names for path in parent.glob(f"*/{name}")]
+    runs = sorted(found, key=lambda path: path.stat().st_mtime)
     if not runs:
         raise UserError(f"{parent}: no run there; make one with `loadtest run quick`")
     return runs[-1].parent
@@ -215,5 +233,5 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written: {error.strerror}; what was measured before is kept:"
-            " make room, then `loadtest run --resume`"
+            " make room, then go on with `--resume`"
         ) from None

@@ -22,6 +22,8 @@ from loadtest.options import (
     out_option,
     project_of,
     project_options,
+    resume_option,
+    resumed,
 )
 from loadtest.prepare import Bearings
 from loadtest.report_command import write_reports
@@ -32,11 +34,7 @@ INTERRUPTED = 130
 @click.command("run")
 @matrix_options
 @out_option
-@click.option(
-    "--resume",
-    type=click.Path(path_type=Path),
-    help="Go on with this run's folder: what is missing or failed is measured.",
-)
+@resume_option
 @click.option(
     "--launcher",
     type=click.Choice(get_args(Launcher)),
@@ -107,8 +105,7 @@ def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) ->
     given = (key for key, value in options.items() if value not in (None, ()))
     if names := ", ".join(sorted(f"--{TYPED.get(key, key)}" for key in given)):
         raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
-    bare = not resume.exists() and resume == Path(resume.name)
-    folder = out / resume if bare else resume
+    folder = resumed(resume, out)
     run = results.read(folder).run
     found, _ = _launched_by(run.launcher, found, {})
     prepare.check_resumable(run, found, folder.parent)

@@ -234,6 +234,7 @@ def sample() -> Stored:
         outcomes=tuple(outcomes),
         ceilings=(
             ceiling(),
+            ceiling(4_000.0, answer=Answer(keep_alive=False)),
             ceiling(1_000.0, answer=slow),
         ),
         notes=(),

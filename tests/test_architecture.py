@@ -26,7 +26,7 @@ LAYERS = (
     {"errors", "clientbench", "clientbench.model", "clients"},
     # Pure parts, and edges: what touches the system or a file.
     {"histogram", "process", "results", "sampler", "toml", "verify", "warden", "wrk_text"},
-    {"clientbench.store", "curve", "environment", "statistics", "wrk_report"},
+    {"clientbench.store", "curve", "ended", "environment", "statistics", "wrk_report"},
     {"findings", "rates", "wrk_names"},
     {"noise"},
     {"precision"},
@@ -50,7 +50,7 @@ LAYERS = (
     {"answer.claims", "answer.control"},
     {"answer"},
     {"services", "summary", "report.format"},
-    {"doctor", "null_server", "report.table", "schema"},
+    {"doctor", "null_server", "report.table"},
     {
         "charts.chart",
         "report.doubts",
@@ -89,7 +89,8 @@ LAYERS = (
     {"clientbench.catalogue", "clientbench.upstream"},
     {"clientbench.interpreters", "clientbench.job", "clientbench.ceiling"},
     {"clientbench.driver", "clientbench.preset", "clientbench.target"},
-    {"clientbench.choice", "clientbench.run"},
+    {"clientbench.choice", "clientbench.elsewhere", "clientbench.places", "clientbench.resume"},
+    {"clientbench.run"},
     # The clients' own judging and reporting, with the servers' statistics, tables and formats.
     {"clientbench.figures"},
     {"clientbench.doubts", "clientbench.standing"},
@@ -109,7 +110,7 @@ LAYERS = (
         "clientbench.report.rst",
         "clientbench.report.terminal",
     },
-    {"clientbench.report"},
+    {"clientbench.report", "schema"},
     # The only loop, and its stand-in for a machine.
     {"runner", "fakes"},
     # The command line.
@@ -200,6 +201,7 @@ ALLOWED = {
         "model",
         "answer",
         "curve",
+        "ended",
         "figures",
         "concerns",
         "noise",

@@ -137,6 +137,19 @@ def test_threads_and_asyncio_are_told_with_their_clients() -> None:
     assert "part of this is the client's" not in said(alone, DRIVING)
 
 
+def test_where_the_server_sets_the_pace_the_processor_time_is_left() -> None:
+    late = Answer(delay_s=0.01)
+    threads = row("requests", mode="threads-map", answer=late)
+    tasks = row("aiohttp", answer=late)
+    made = points(
+        {threads: 1_010, tasks: 1_012}, ceilings=(ceiling(1_000.0, answer=late, connections=10),)
+    )
+    assert "takes as long, as the server sets the pace of both; 1.00 times the processor" in said(
+        made, DRIVING
+    )
+    assert "sets the pace" not in said(points({threads: 2_000, tasks: 2_004}), DRIVING)
+
+
 def test_what_is_not_in_the_run_is_not_asked() -> None:
     made = points({row("a"): 100, row("b"): 200})
     assert set(made) == {CLIENT, CPU}

@@ -10,16 +10,16 @@ import pytest
 
 from loadtest.clientbench import catalogue, choice, preset
 from loadtest.clientbench.choice import Typed
+from loadtest.clientbench.elsewhere import true_of
 from loadtest.clientbench.interpreters import Found
 from loadtest.clientbench.model import Interpreter, Plan, Row
-from loadtest.clients_command import _true_of
 from loadtest.errors import UserError
 
 CLIENTS = catalogue.clients()
 HERE = Interpreter(path="/python", version="3.11.7", implementation="CPython", versions={})
 PLACE = {
-    "clients": Found(interpreter=HERE, missing={}),
-    "niquests": Found(interpreter=None, missing={"niquests": "install it"}),
+    "clients": Found(key="3.11.7-clients", interpreter=HERE, missing={}),
+    "niquests": Found(key=None, interpreter=None, missing={"niquests": "install it"}),
 }
 
 
@@ -101,7 +101,7 @@ def test_each_preset(name: str) -> None:
     ],
 )
 def test_titles_are_true_of_a_server_of_ones_own(name: str, tls: bool, titles: list[str]) -> None:
-    assert [table.name for table in _true_of(preset.read(name).group, tls)] == titles
+    assert [table.name for table in true_of(preset.read(name).group, tls, print)] == titles
 
 
 def test_nothing_typed_is_the_default() -> None:
@@ -183,7 +183,11 @@ def test_what_a_client_cannot_speak_is_skipped() -> None:
 def test_two_pythons_are_two_rows() -> None:
     asked = choice.chosen(Typed(words=("aiohttp",)), CLIENTS)
     newer = {
-        "clients": Found(interpreter=msgspec.structs.replace(HERE, version="3.13.0"), missing={})
+        "clients": Found(
+            key="made",
+            interpreter=msgspec.structs.replace(HERE, version="3.13.0"),
+            missing={},
+        )
     }
     places = [("Python 3.11.7", PLACE), ("Python 3.13.0", newer)]
     found = preset.plan(asked, CLIENTS, places, seed=1).rows
@@ -191,7 +195,7 @@ def test_two_pythons_are_two_rows() -> None:
         "aiohttp (Python 3.11.7)",
         "aiohttp (Python 3.13.0)",
     ]
-    assert [one.python for one in found if not one.again] == ["3.11.7-clients", "3.13.0-clients"]
+    assert [one.python for one in found if not one.again] == ["3.11.7-clients", "made"]
 
 
 def test_a_preset_with_a_row_twice_is_refused(

@@ -14,25 +14,15 @@ from pathlib import Path
 import pytest
 from census import until
 from client_bench import answers, closed_port, serving, stalls
-from command_line import Done, Type
+from command_line import Type, typing
 
-from loadtest import cli, results
+from loadtest import results
 from loadtest.clientbench import store
 
 
 @pytest.fixture
 def type_(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Type:
-    monkeypatch.setattr("signal.signal", lambda *arguments: None)
-
-    def type_(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capfd.readouterr()
-        return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
-
-    return type_
+    return typing(monkeypatch, capfd)
 
 
 def test_a_run_from_end_to_end(type_: Type, tmp_path: Path) -> None:
@@ -67,6 +57,24 @@ def test_a_server_of_ones_own(type_: Type, tmp_path: Path) -> None:
     assert stored.run.plan.rows[0].answer.body_bytes == 5
 
 
+def test_a_client_that_is_missing_is_skipped_and_the_rest_goes_on(
+    type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no environment was made
+    done = type_("clients", "niquests", "urllib3", "--count", "5", "--batch", "1", "--rounds", "1",
+                 "--measure", "cold", "--out", tmp_path / "out")  # fmt: skip
+    assert done.status == 0, done.err
+    assert "skipped: niquests and urllib3-future not installed for " in done.err
+    assert "; `loadtest clients --make-environments`" in done.err
+    (folder,) = (tmp_path / "out").iterdir()
+    ends = {one.row: one.status for one in store.read(folder).outcomes}
+    assert ends == {
+        "choice: niquests --count 5 --batch 1": "skipped",
+        "choice: urllib3 --count 5 --batch 1": "measured",
+        "choice: urllib3 --count 5 --batch 1 (again)": "measured",
+    }
+
+
 def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> None:
     asked = 0
 
@@ -84,6 +92,83 @@ def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> Non
     failed = [one for one in store.read(folder).outcomes if one.status == "failed"]
     assert failed
     assert all(one.reason for one in failed)
+
+
+def lost(folder: Path) -> list[str]:
+    """Take what was measured last out of a run, and tear the line before."""
+    path = folder / results.OUTCOMES
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-3]) + lines[-3][:40])
+    return lines
+
+
+def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
+    done = type_("clients", "urllib3", "--reuse", "kept", "--reuse", "each-call", "--rounds", "2",
+                 "--count", "20", "--batch", "2", "--out", tmp_path)  # fmt: skip
+    assert done.status == 0, done.err
+    (folder,) = tmp_path.iterdir()
+    before = store.read(folder)
+    assert {one.answer.keep_alive for one in before.ceilings} == {True, False}
+    whole = lost(folder)
+    done = type_("clients", "--resume", folder.name, "--out", tmp_path)
+    assert done.status == 0, done.err
+    assert "`loadtest clients --resume` measures its row again" in done.err
+    after = store.read(folder)
+    assert not after.notes
+    assert after.run == before.run
+    assert after.ceilings == before.ceilings
+    assert len(after.outcomes) + len(after.ceilings) == len(whole)
+    measured = [(one.row, one.measure, one.round) for one in after.outcomes]
+    # Each once, and in the order of the seed: as if nothing had happened.
+    assert measured == [(one.row, one.measure, one.round) for one in before.outcomes]
+    done = type_("clients", "--resume", folder)
+    assert done.status == 0
+    assert len(store.read(folder).outcomes) == len(measured)
+
+
+def test_a_run_that_cannot_go_on(type_: Type, tmp_path: Path) -> None:
+    assert type_("clients", "urllib3", "--rounds", "1", "--count", "5", "--batch", "1",
+                 "--measure", "cold", "--out", tmp_path).status == 0  # fmt: skip
+    (folder,) = tmp_path.iterdir()
+    facts = (folder / store.RUN).read_text()
+    (folder / store.RUN).write_text(facts.replace('"urllib3": "', '"urllib3": "0.'))
+    done = type_("clients", "--resume", folder)
+    assert done.status == 2
+    (line,) = done.lines
+    assert "it would mix two things: urllib3 0." in line
+    assert "begin another: loadtest clients urllib3 --rounds 1" in line
+    for words, said in (
+        (["aiohttp", "--rounds", "3"], "leave out --rounds, aiohttp"),
+        (["--url", "http://127.0.0.1/"], "leave out --url"),
+    ):
+        done = type_("clients", *words, "--resume", folder)
+        assert done.status == 2
+        assert said in done.lines[0]
+    done = type_("clients", "--resume", tmp_path)
+    assert done.status == 2
+    assert "not a clients' run" in done.lines[0]
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_a_run_of_another_format(type_: Type, version: int, tmp_path: Path) -> None:
+    (tmp_path / store.RUN).write_text(f'{{"format": {version}, "unheard_of": 1}}')
+    done = type_("report", tmp_path)
+    assert done.status == 2
+    (line,) = done.lines
+    assert f"format {version}" in line
+    assert ("update loadtest" in line) == (version > 1)
+
+
+def test_the_newest_report_is_of_servers_or_of_clients(type_: Type, tmp_path: Path) -> None:
+    older = tmp_path / "2026-11-20T10-00-00-quick"
+    older.mkdir()
+    (older / results.RUN).write_text("no run")
+    os.utime(older / results.RUN, (1, 1))
+    assert type_("clients", "urllib3", "--rounds", "1", "--count", "5", "--batch", "1",
+                 "--measure", "cold", "--out", tmp_path).status == 0  # fmt: skip
+    done = type_("report", "--out", tmp_path)
+    assert done.status == 0
+    assert "clients-choice" in done.out
 
 
 @pytest.mark.parametrize(
@@ -150,7 +235,7 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
         _, said = run.communicate(timeout=30)
     assert run.returncode == 130
     (folder,) = out.iterdir()
-    assert f"interrupted; what was measured is kept: {folder}" in said
+    assert f"interrupted; what was measured is kept: loadtest clients --resume {folder}" in said
     stored = store.read(folder)
     assert stored.outcomes
     assert not stored.notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -107,6 +108,27 @@ def test_the_rest_goes_on() -> None:
     assert "/nowhere/python" in (bad.reason or "")
 
 
+@pytest.mark.parametrize("bad", [resets, stalls, garbage, cut_off])
+def test_a_server_that_is_bad_to_one_client_costs_no_other(bad: Talk) -> None:
+    def picky(connection: socket.socket, number: int) -> None:
+        asked = connection.recv(65_536, socket.MSG_PEEK)
+        (bad if b"python-requests" in asked else answers)(connection, number)
+
+    outcomes: list[Outcome] = []
+    with serving(picky) as port:
+        rows = [row(name, requests=5) for name in ("requests", "urllib3", "aiohttp")]
+        run = bench(*rows, expected=at(port), timeout_s=0.2, warmup_requests=0)
+        driver.run(run, outcomes.append)
+    ends = {(one.row, one.measure): one for one in outcomes}
+    assert len(ends) == 6
+    for (name, _), one in ends.items():
+        if name == "requests":
+            assert (one.status, one.stage) == ("failed", "work")
+            assert (one.reason or "").startswith("5 of 5 calls failed: ")
+        else:
+            assert (one.status, one.answers) == ("measured", 5)
+
+
 def test_an_upstream_of_ours_that_dies_fails_the_row(tmp_path: Path) -> None:
     with upstream.running([Answer()], tmp_path / "log") as ours:
         ours.process.stop()
@@ -116,7 +138,12 @@ def test_an_upstream_of_ours_that_dies_fails_the_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "concern"), [("reconnects", "not-reused"), ("makes_up", "answers-missing")]
+    ("name", "concern"),
+    [
+        ("reconnects", "not-reused"),
+        ("makes_up", "answers-missing"),
+        ("asks_twice", "hidden-retries"),
+    ],
 )
 def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path: Path) -> None:
     one = row(name, requests=100, batch=4, mode="threads-reuse")

@@ -61,6 +61,7 @@ def test_what_was_not_recorded_is_no_clean_bill() -> None:
     blind = warms(of, seen=None, http=None, other_cpu_s=None)
     assert set(judge(evidence(of, blind, ceiling=None)).unchecked) == {
         "answers-missing",
+        "hidden-retries",
         "not-reused",
         "other-protocol",
         "upstream-limited",
@@ -90,6 +91,14 @@ def faults() -> dict[str, tuple[Evidence, dict[str, str]]]:
         "a client that answers from a cache": (
             evidence(kept, warms(kept, seen=Seen(connections=1, requests=101))),
             {"answers-missing": "invalid"},
+        ),
+        "a client that sends each request twice": (
+            evidence(kept, warms(kept, seen=Seen(connections=10, requests=2_200))),
+            {"hidden-retries": "invalid"},
+        ),
+        "a request now and then is sent again": (
+            evidence(kept, warms(kept, seen=Seen(connections=10, requests=1_101))),
+            {"hidden-retries": "suspect"},
         ),
         "a new connection each, where reuse is claimed": (
             evidence(kept, warms(kept, seen=Seen(connections=1_100, requests=1_100))),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import platform
 import stat
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from client_bench import answers, closed_port, garbage, serving
 
-from loadtest.clientbench import catalogue, interpreters, target
+from loadtest.clientbench import catalogue, choice, interpreters, places, target
+from loadtest.clientbench.choice import Typed
 from loadtest.clientbench.interpreters import Found
 from loadtest.errors import UserError
 
@@ -31,46 +34,118 @@ def python(folder: Path, version: str, **versions: str) -> str:
     return str(path)
 
 
-def find(name: str, folder: Path, clients: Sequence[catalogue.Client] = SHARED) -> Found:
+LOCKED = {
+    lock: {name: min(at) for name, at in interpreters.pins(catalogue.FOLDER / lock).items()}
+    for lock in ("clients.lock", "niquests.lock")
+}
+
+
+def find(
+    name: str, folder: Path, clients: Sequence[catalogue.Client] = SHARED, *, own: bool = True
+) -> Found:
     return interpreters.find(
-        name, clients, make=False, say=print, environments=folder / "environments"
+        name, clients, own=own, make=False, say=print, environments=folder / "environments"
     )
 
 
+def environment(name: str, folder: Path, lock: str = "clients", **versions: str) -> Path:
+    """Make a folder that looks like the environment of a Python; ready once it has that file."""
+    bare = interpreters.look(name, [])
+    called = interpreters._folder(bare, catalogue.FOLDER / f"{lock}.lock")
+    made = folder / "environments" / called
+    (made / "bin").mkdir(parents=True)
+    Path(python(made / "bin", bare.version, **versions)).rename(made / "bin" / "python")
+    return made
+
+
 def test_this_python_has_all_but_niquests(tmp_path: Path) -> None:
-    assert find(sys.executable, tmp_path).missing == {}
+    found = find(sys.executable, tmp_path)
+    assert found.missing == {}
+    assert found.key == f"{platform.python_version()}-clients"
+    assert found.interpreter is not None
+    assert found.interpreter.versions.keys() == {name for one in SHARED for name in one.requires}
     found = find(sys.executable, tmp_path, ALONE)
     assert found.missing["niquests"].endswith("; `loadtest clients --make-environments`")
 
 
-def test_a_python_that_cannot_be_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_a_python_that_cannot_be_run(own: bool, tmp_path: Path) -> None:
     for name, said in (("/nowhere/python", "No such file"), ("/bin/false", "status 1")):
-        found = find(name, tmp_path)
-        assert found.interpreter is None
+        found = find(name, tmp_path, own=own)
+        assert (found.interpreter, found.key) == (None, None)
         assert set(found.missing) == {one.name for one in SHARED}
         (line,) = set(found.missing.values())
         assert said in line
         assert "name a Python 3.11 or newer with --python" in line
-    found = find("/bin/echo", tmp_path)
+    found = find("/bin/echo", tmp_path, own=own)
     assert "does not answer as a Python does" in found.missing["aiohttp"]
 
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:
-    found = find(python(tmp_path, "3.10.13"), tmp_path)
+    found = find(python(tmp_path, "3.10.13"), tmp_path, own=False)
     assert "is Python 3.10.13, and the clients are locked for 3.11" in found.missing["requests"]
 
 
-def test_a_python_that_lacks_a_client(tmp_path: Path) -> None:
-    name = python(tmp_path, "3.13.0", aiohttp="3.14", urllib3="2.8")
+def test_this_python_without_a_client(tmp_path: Path) -> None:
+    locked = {name: LOCKED["clients.lock"][name] for name in ("aiohttp", "urllib3")}
+    name = python(tmp_path, "3.13.0", **locked)
     found = find(name, tmp_path)
     assert set(found.missing) == {"requests", "httpx_sync", "httpx_async"}
     assert found.missing["requests"] == (
-        f"requests not installed for {name}; `loadtest clients --make-environments --python {name}`"
+        f"requests not installed for {name}; `loadtest clients --make-environments`"
     )
 
 
+@pytest.mark.parametrize("package", ["aiohttp", "multidict"])
+def test_this_python_with_another_version_than_is_locked(package: str, tmp_path: Path) -> None:
+    """Also of what a client only needs: it would be another client."""
+    locked = LOCKED["clients.lock"]
+    name = python(tmp_path, "3.13.0", **{**locked, package: "0.1"})
+    found = find(name, tmp_path)
+    assert set(found.missing) == {one.name for one in SHARED}
+    assert found.missing["requests"] == (
+        f"{name} has {package} 0.1 where {locked[package]} is locked;"
+        " `loadtest clients --make-environments`"
+    )
+
+
+def test_another_python_is_used_in_an_environment_alone(tmp_path: Path) -> None:
+    """Whatever it has itself: one project's versions are not another's."""
+    name = python(tmp_path, "3.13.0", **LOCKED["clients.lock"])
+    found = find(name, tmp_path, own=False)
+    assert found.interpreter is None
+    assert set(found.missing.values()) == {
+        f"{name} (Python 3.13.0) has no environment from clients.lock yet;"
+        f" `loadtest clients --make-environments --python {name}`"
+    }
+    made = environment(name, tmp_path, **LOCKED["clients.lock"])
+    assert find(name, tmp_path, own=False).interpreter is None  # not ready: it was broken off
+    (made / "ready").touch()
+    found = find(name, tmp_path, own=False)
+    assert found.missing == {}
+    assert found.key == made.name
+    assert made.name.startswith("cpython-3.13.0-clients-")
+
+
+def test_an_environment_is_of_one_python_and_one_lock_file(tmp_path: Path) -> None:
+    """Two Pythons of one version may be built in different ways, or be of different makers."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+    first = interpreters.look(python(one, "3.13.0"), [])
+    again = interpreters.look(python(two, "3.13.0"), [])
+    other = msgspec.structs.replace(first, implementation="PyPy")
+    locks = [catalogue.FOLDER / f"{lock}.lock" for lock in ("clients", "niquests")]
+    found = [interpreters._folder(each, locks[0]) for each in (first, again, other)]
+    found.append(interpreters._folder(first, locks[1]))
+    assert len(set(found)) == len(found)
+    (tmp_path / "link").symlink_to(first.path)
+    venv = msgspec.structs.replace(first, path=str(tmp_path / "link"))
+    assert interpreters._folder(venv, locks[0]) == found[0]
+
+
 def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
-    every = {name: "1" for one in CLIENTS.values() for name in one.requires}
+    every = {**LOCKED["clients.lock"], **LOCKED["niquests.lock"]}
     found = find(python(tmp_path, "3.13.0", **every), tmp_path)
     assert all("takes the place of urllib3" in line for line in found.missing.values())
     assert set(found.missing) == {one.name for one in SHARED}
@@ -78,27 +153,48 @@ def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
     assert "has urllib3 as well" in found.missing["niquests"]
 
 
-def test_an_environment_that_was_made_is_used(tmp_path: Path) -> None:
-    name = python(tmp_path, "3.13.0")
-    digest = interpreters._digest(catalogue.FOLDER / "clients.lock")
-    made = tmp_path / "environments" / f"3.13.0-{digest}-clients"
-    (made / "bin").mkdir(parents=True)
-    versions = {name: "1" for one in SHARED for name in one.requires}
-    Path(python(made / "bin", "3.13.0", **versions)).rename(made / "bin" / "python")
-    assert find(name, tmp_path).missing  # not ready: it was broken off
-    (made / "ready").touch()
-    assert find(name, tmp_path).missing == {}
+def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
+    asked = choice.chosen(Typed(words=("aiohttp",)), CLIENTS)
+    names = []
+    for folder, version in (("one", "3.12.1"), ("two", "3.12.1"), ("three", "3.13.0")):
+        (tmp_path / folder).mkdir()
+        names.append(python(tmp_path / folder, version))
+        made = environment(names[-1], tmp_path, **LOCKED["clients.lock"])
+        (made / "ready").touch()
+
+    def called(*pythons: str) -> list[str]:
+        found = places.places(asked, CLIENTS, pythons, make=False, say=print)
+        assert len(places.known(found)) == len(set(pythons))
+        return [label for label, _ in found]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            interpreters.find, "__kwdefaults__",
+            {**interpreters.find.__kwdefaults__, "environments": tmp_path / "environments"},
+        )  # fmt: skip
+        assert called(names[0]) == [""]
+        assert called(names[0], names[0]) == [""]
+        assert called(names[0], names[2]) == ["Python 3.12.1", "Python 3.13.0"]
+        assert called(*names) == [
+            f"Python 3.12.1, {names[0]}",
+            f"Python 3.12.1, {names[1]}",
+            "Python 3.13.0",
+        ]
+        again = tmp_path / "again"
+        again.symlink_to(names[0])
+        with pytest.raises(UserError, match="are the same; leave out one"):
+            called(names[0], str(again))
 
 
 def test_an_environment_that_cannot_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     (tmp_path / "clients.lock").write_text("no-such-thing @ file:///nowhere\n")
-    monkeypatch.setattr(interpreters, "_lacking", lambda *arguments: {"all": "of it"})
     with pytest.raises(UserError, match=r"could not be made: .*; all of it is in") as error:
         interpreters.find(
             sys.executable,
             SHARED,
+            own=False,
             make=True,
             say=print,
             environments=tmp_path / "environments",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from client_facts import ROUNDS, failed, group, plan, rounds, row, run, sample, warm
+from client_facts import ROUNDS, ceiling, failed, group, plan, rounds, row, run, sample, warm
 
 from loadtest.clientbench.model import Answer, Outcome, Plan, Row
 from loadtest.clientbench.standing import Ranking
@@ -189,3 +189,28 @@ def test_a_pair_without_a_round_in_common_is_no_pair() -> None:
     outcomes = [warm(kept, 0), failed(kept, 1), failed(each, 0), warm(each, 1)]
     made = summed(plan([kept, each], [group(measures=("warm",))], rounds=2), outcomes)
     assert made.contrasts == ()
+
+
+def test_rounds_are_those_that_were_begun() -> None:
+    one, two = row("a"), row("b", skip="it is not installed")
+    skipped = Outcome(row=two.id, round=0, measure="warm", status="skipped", reason=two.skip)
+    of = plan([one, two], [group(measures=("warm",))], rounds=5)
+    assert summed(of, []).rounds == 0
+    assert summed(of, [skipped]).rounds == 0
+    assert summed(of, [skipped, warm(one, 0), failed(one, 1)]).rounds == 2
+
+
+def test_a_row_is_held_to_the_ceiling_of_its_own_way_to_connect() -> None:
+    """A kept connection gives many more answers than one that is opened for each call."""
+    kept, each = row("a"), row("b", reuse="each-call")
+    of = plan([kept, each], [group(measures=("warm",))], rounds=1)
+    ceilings = (
+        ceiling(30_000.0),
+        ceiling(2_000.0, answer=Answer(keep_alive=False)),
+    )
+    outcomes = [warm(kept, call_us=550), warm(each, call_us=550)]  # 1,820 calls a second
+    rows = summarise(run(of), outcomes, ceilings).rankings[0].rows
+    assert {one.row.label: [each.concern for each in one.concerns] for one in rows} == {
+        "a": [],
+        "b": ["upstream-limited"],
+    }

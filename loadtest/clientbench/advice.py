@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from loadtest.clientbench.costs import cpu, start
 from loadtest.clientbench.pairs import driving, python, reuse
-from loadtest.clientbench.phrases import Point, deciding, leading, named, time_us, times, unit
+from loadtest.clientbench.phrases import (
+    Point,
+    deciding,
+    leading,
+    limited,
+    named,
+    time_us,
+    times,
+    unit,
+)
 from loadtest.clientbench.standing import Ranking, Standing
 from loadtest.clientbench.summary import Summary
 from loadtest.report.format import latency, plural
@@ -62,7 +71,7 @@ def _leads(ranking: Ranking) -> tuple[str, bool]:
     text += f"; then `{rest[0].row.label}`, {_longer(rest[0])}"
     if len(rest) > 1:
         text += f"; last `{rest[-1].row.label}`, {_longer(rest[-1])}"
-    if any(map(_limited, leaders)):
+    if any(map(limited, leaders)):
         text += ". The server set the pace of the fastest, which may be faster still"
     return f"{text}.", True
 
@@ -78,17 +87,13 @@ def _tie(ranking: Ranking) -> str:
         text += "; it makes no difference which"
     else:
         text += "; this run cannot tell them apart"
-    if all(map(_limited, shown)):
+    if all(map(limited, shown)):
         text += ", as the server sets the pace of all"
     return f"{text}."
 
 
 def _alike(row: Standing) -> bool:
     return row.versus is None or row.versus.finding == "equivalent"
-
-
-def _limited(row: Standing) -> bool:
-    return any(raised.concern == "upstream-limited" for raised in row.concerns)
 
 
 def _longer(row: Standing) -> str:

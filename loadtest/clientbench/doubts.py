@@ -100,6 +100,24 @@ def answers_missing(row: Evidence) -> Found:
     return NOTHING
 
 
+def hidden_retries(row: Evidence) -> Found:
+    """Look for requests beyond the calls: sent again by the client, which says nothing of it."""
+    counted = [(outcome, outcome.seen) for outcome in row.measured if outcome.seen]
+    if not counted:
+        return UNCHECKED
+    calls = sum(outcome.calls + outcome.warmup_calls for outcome, _ in counted)
+    # Each round by itself: what is missing in one is no retry less in another.
+    more = sum(
+        max(0, seen.requests - outcome.calls - outcome.warmup_calls) for outcome, seen in counted
+    )
+    if not more:
+        return NOTHING
+    return Found(
+        "invalid" if more / calls > ERRORS_INVALID else "suspect",
+        f"the server saw {more:,} requests more than the {calls:,} calls that were made",
+    )
+
+
 def not_reused(row: Evidence) -> Found:
     """Compare the connections that the server saw with what the row says about reuse."""
     counted = [(outcome, outcome.seen) for outcome in row.tried if outcome.seen and outcome.calls]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -38,8 +38,15 @@ class Bench:
     """Of a server of the user's own, where there is no upstream of ours."""
 
 
-def order(plan: Plan) -> list[Measurement]:
-    """Return all there is to measure: each round has every row once by each measure, shuffled."""
+Done = Collection[tuple[str, Measure, int]]
+"""What is not to be measured again, by the row's id."""
+
+
+def order(plan: Plan, done: Done = ()) -> list[Measurement]:
+    """Return all there is to measure: each round has every row once by each measure, shuffled.
+
+    What is done is left out; the order of the others is as it was.
+    """
     chance = random.Random(plan.seed)
     measures = {group.name: group.measures for group in plan.groups}
     once = [
@@ -49,37 +56,41 @@ def order(plan: Plan) -> list[Measurement]:
         (row, measure, round_)
         for round_ in range(plan.rounds)
         for row, measure in chance.sample(once, len(once))
+        if (row.id, measure, round_) not in done
     ]
 
 
-def skipped(plan: Plan) -> Iterator[Outcome]:
+def skipped(plan: Plan, done: Done = ()) -> Iterator[Outcome]:
     """Yield the outcomes of rows that cannot be measured, one for each measure."""
     for group in plan.groups:
         for row in plan.rows:
             if row.group == group.name and row.skip is not None:
                 for measure in group.measures:
-                    yield Outcome(
-                        row=row.id, round=0, measure=measure, status="skipped", reason=row.skip
-                    )
+                    if (row.id, measure, 0) not in done:
+                        yield Outcome(
+                            row=row.id, round=0, measure=measure, status="skipped", reason=row.skip
+                        )
 
 
 def run(
     bench: Bench,
     record: Callable[[Outcome], None],
     began: Callable[[Measurement], None] = lambda measurement: None,
+    done: Done = (),
 ) -> None:
     """Measure all; what cannot be is recorded with its reason and the rest goes on."""
-    prime(bench)
-    for measurement in order(bench.plan):
+    todo = order(bench.plan, done)
+    prime(bench, (row for row, _, _ in todo))
+    for measurement in todo:
         began(measurement)
         record(measure(bench, *measurement))
 
 
-def prime(bench: Bench) -> None:
+def prime(bench: Bench, rows: Iterable[Row]) -> None:
     """Run each client once under each interpreter, unrecorded: files cached, bytecode compiled."""
     seen = set()
-    for row in bench.plan.rows:
-        if row.skip is None and (row.client, row.python) not in seen:
+    for row in rows:
+        if (row.client, row.python) not in seen:
             seen.add((row.client, row.python))
             once = msgspec.structs.replace(row, requests=1, batch=1, chunk=None)
             measure(bench, once, "cold", 0)

@@ -181,7 +181,7 @@ def by_round(
     """Return a time of each row by round, None where a round has none; its last outcome wins."""
     found: dict[str, list[float | None]] = {}
     for outcome in outcomes:
-        if outcome.measure == measure:
+        if outcome.measure == measure and outcome.status != "skipped":
             found.setdefault(outcome.row, [None] * rounds)[outcome.round] = of(outcome)
     return dict(found)
 

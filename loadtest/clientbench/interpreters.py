@@ -1,16 +1,16 @@
-"""The Pythons that run rows, each client in an environment that has it and nothing in its way.
+"""The Pythons that run rows, each client in an environment of the versions that are locked.
 
 Environments are made from the lock files beside the clients, once for a Python and a lock file,
-below `.clients/`; the interpreter itself will do where it has the client already.
+below `.clients/`. This project's own, which was made from a lock file too, will do as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
-import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,7 @@ from loadtest.process import CommandError
 ENVIRONMENTS = Path(".clients")
 OLDEST = (3, 11)
 """What the lock files are resolved for."""
+PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s;]+)", re.MULTILINE)
 USURPER = "urllib3-future"
 """It takes the place of urllib3 in the whole environment, by a .pth file."""
 MAKE_WITHIN_S = 600.0
@@ -48,6 +49,8 @@ print(json.dumps({
 class Found(Record, frozen=True, kw_only=True):
     """What a Python and a lock file come to."""
 
+    key: str | None
+    """What the interpreter is called in a run; no other one is."""
     interpreter: Interpreter | None
     missing: dict[str, str]
     """By client, why it cannot run there and what to type; all of them where there is none."""
@@ -68,6 +71,7 @@ def find(
     python: str,
     clients: Sequence[Client],
     *,
+    own: bool,
     make: bool,
     say: Callable[[str], None],
     environments: Path = ENVIRONMENTS,
@@ -75,12 +79,14 @@ def find(
 ) -> Found:
     """Return where clients of one lock file can run under a Python.
 
-    `make` makes the environment if there is none, which needs a package index.
+    `own`: it is this project's, and will do where it has what is locked. Any other one has whatever
+    versions it has, so it only lends itself to an environment. `make` makes that if there is none,
+    which needs a package index.
     """
     lock = locks / f"{clients[0].lock}.lock"
-    names = sorted({name for one in clients for name in one.requires} | {USURPER})
+    pinned = pins(lock)
     try:
-        bare = look(python, names)
+        bare = look(python, {*pinned, USURPER})
     except CommandError as error:
         return _none(clients, f"{error.reason}; name a Python 3.11 or newer with --python")
     if tuple(int(part) for part in bare.version.split(".")[:2]) < OLDEST:
@@ -89,43 +95,93 @@ def find(
             f"{python} is Python {bare.version}, and the clients are locked for 3.11 and newer;"
             " name a newer one with --python",
         )
-    folder = environments / f"{bare.version}-{_digest(lock)}-{lock.stem}"
-    made = folder / "bin" / "python"
-    if not (folder / "ready").exists() and make and _lacking(bare, clients):
+    install = "loadtest clients --make-environments"
+    install += "" if own else f" --python {shlex.quote(python)}"
+    as_it_is = _lacking(bare, clients, pinned, install)
+    if own and not as_it_is:
+        return _found(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
+    folder = environments / _folder(bare, lock)
+    if not (folder / "ready").exists() and make:
         _make(folder, bare.path, lock, say)
-    own = look(str(made.absolute()), names) if (folder / "ready").exists() else bare
-    return Found(interpreter=own, missing=_lacking(own, clients, python))
+    if (folder / "ready").exists():
+        made = look(str((folder / "bin" / "python").absolute()), {*pinned, USURPER})
+        return _found(folder.name, made, clients, _lacking(made, clients, pinned, install))
+    if own:
+        return _found(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
+    return _none(
+        clients,
+        f"{python} (Python {bare.version}) has no environment from {lock.name} yet; `{install}`",
+    )
+
+
+def pins(lock: Path) -> dict[str, set[str]]:
+    """Return the versions that a lock file has of each distribution; several for several Pythons.
+
+    Raises UserError where there is no such file.
+    """
+    try:
+        text = lock.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{lock}: {error.strerror}; `make lock` writes it") from None
+    found: dict[str, set[str]] = {}
+    for pin in PIN.finditer(text):
+        found.setdefault(pin["name"], set()).add(pin["version"])
+    return found
+
+
+def _folder(bare: Interpreter, lock: Path) -> str:
+    """Return the name of an environment: another one for another Python or lock file.
+
+    Two virtual environments of one Python are the same Python.
+    """
+    of = str(Path(bare.path).resolve()).encode() + lock.read_bytes()
+    digest = hashlib.sha256(of).hexdigest()[:8]
+    return f"{bare.implementation.lower()}-{bare.version}-{lock.stem}-{digest}"
+
+
+def _found(
+    key: str, interpreter: Interpreter, clients: Sequence[Client], missing: dict[str, str]
+) -> Found:
+    """Return what was found, with the versions of what the clients require and no others."""
+    required = {name for one in clients for name in one.requires}
+    versions = {name: at for name, at in interpreter.versions.items() if name in required}
+    shown = msgspec.structs.replace(interpreter, versions=versions)
+    return Found(key=key, interpreter=shown, missing=missing)
 
 
 def _none(clients: Sequence[Client], reason: str) -> Found:
-    return Found(interpreter=None, missing={one.name: reason for one in clients})
+    return Found(key=None, interpreter=None, missing={one.name: reason for one in clients})
 
 
 def _lacking(
-    interpreter: Interpreter, clients: Sequence[Client], python: str = sys.executable
+    interpreter: Interpreter,
+    clients: Sequence[Client],
+    pinned: Mapping[str, Collection[str]],
+    install: str,
 ) -> dict[str, str]:
     """Return why clients cannot run there."""
-    install = "loadtest clients --make-environments"
-    if python != sys.executable:
-        install += f" --python {shlex.quote(python)}"
+    versions = interpreter.versions
+    others = [
+        f"{name} {versions[name]} where {' or '.join(sorted(locked))} is locked"
+        for name, locked in pinned.items()
+        if name in versions and versions[name] not in locked
+    ]
     reasons = {}
     for client in clients:
-        absent = [name for name in client.requires if name not in interpreter.versions]
+        absent = [name for name in client.requires if name not in versions]
         if absent:
             reasons[client.name] = (
                 f"{' and '.join(absent)} not installed for {interpreter.path}; `{install}`"
             )
-        elif USURPER in interpreter.versions and USURPER not in client.requires:
+        elif others:
+            reasons[client.name] = f"{interpreter.path} has {', '.join(others)}; `{install}`"
+        elif USURPER in versions and USURPER not in client.requires:
             reasons[client.name] = (
                 f"{interpreter.path} has {USURPER}, which takes the place of urllib3; `{install}`"
             )
-        elif USURPER in client.requires and "urllib3" in interpreter.versions:
+        elif USURPER in client.requires and "urllib3" in versions:
             reasons[client.name] = f"{interpreter.path} has urllib3 as well; `{install}`"
     return reasons
-
-
-def _digest(lock: Path) -> str:
-    return hashlib.sha256(lock.read_bytes()).hexdigest()[:8]
 
 
 def _make(folder: Path, python: str, lock: Path, say: Callable[[str], None]) -> None:

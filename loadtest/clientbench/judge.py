@@ -31,6 +31,14 @@ CONCERNS: Sequence[Concern[Evidence]] = (
         find=doubts.answers_missing,
     ),
     Concern(
+        name="hidden-retries",
+        means="The server saw more requests than there were calls: some were sent again unseen, and"
+        " a call's time is not that of one answer.",
+        advice="Look at the client's retries, and at why the first try failed: a connection that"
+        " the server had closed, a limit, a timeout.",
+        find=doubts.hidden_retries,
+    ),
+    Concern(
         name="not-reused",
         means="The connections that the server saw do not fit what the row says about reuse, so its"
         " label is not what was measured.",

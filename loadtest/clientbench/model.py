@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from loadtest.model import Histogram, Machine, Record
+from loadtest.model import Histogram, Machine, Record, Status
 
 Measure = Literal["cold", "warm"]
 """`cold`: a whole process, from its spawn to its end. `warm`: work inside one, after a warm-up."""
@@ -39,7 +39,6 @@ async-taskgroup   tasks made by a loop inside an `asyncio.TaskGroup`, chunk afte
 """
 
 Http = Literal["1.1", "2"]
-Status = Literal["measured", "failed", "skipped"]
 Stage = Literal["start", "import", "set-up", "warm-up", "work", "result"]
 """Where a row failed: `result` where the child's own account is missing or damaged."""
 
@@ -91,6 +90,16 @@ class Row(Record, frozen=True, kw_only=True):
     """The id of the row that this is the second arm of (A/A): no row of a table, but the noise."""
     skip: str | None = None
     """Why it cannot be measured, where that is known before anything runs; with what to type."""
+
+    @property
+    def paced_by(self) -> Answer:
+        """The answer whose ceiling holds for it: with a session of its own each call connects.
+
+        There wrk, which keeps its connections, asks where each is closed; it speaks HTTP/1.1 alone.
+        """
+        if self.reuse == "kept":
+            return self.answer
+        return msgspec.structs.replace(self.answer, keep_alive=False, http="1.1")
 
 
 class Group(Record, frozen=True, kw_only=True):
@@ -221,6 +230,7 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
     """What our upstream gives a fast client at the same answer and as much in flight."""
 
     answer: Answer
+    """Without keep-alive for rows that open a connection for each call."""
     connections: int
     """As many as the rows' batch."""
     requests_s: float

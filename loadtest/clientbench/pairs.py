@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.clientbench.contrast import Contrast, Question
-from loadtest.clientbench.phrases import Point, asked, standings, time_us, times, told
+from loadtest.clientbench.phrases import Point, asked, limited, standings, time_us, times, told
 from loadtest.clientbench.standing import Standing
 from loadtest.clientbench.summary import Summary
 from loadtest.report.format import latency, significant
@@ -49,21 +49,25 @@ def driving(summary: Summary) -> Point | None:
     rows = standings(summary, pairs[0].measure)
     says = []
     for pair in pairs:
-        threads, tasks = rows[pair.base].row, rows[pair.new].row
-        names = f"`{tasks.label}` (asyncio) against `{threads.label}` (threads)"
-        if not told(pair.versus):
-            alike = "takes as long" if pair.versus.finding == "equivalent" else UNDECIDED
-            says.append(f"{names}: {alike}.")
-            continue
-        text = f"{names}: {times(pair.versus)} the time"
+        threads, tasks = rows[pair.base], rows[pair.new]
+        text = f"`{tasks.row.label}` (asyncio) against `{threads.row.label}` (threads): "
+        if told(pair.versus):
+            text += f"{times(pair.versus)} the time"
+        elif pair.versus.finding == "equivalent":
+            text += "takes as long"
+            text += ", as the server sets the pace of both" * (limited(threads) and limited(tasks))
+        else:
+            text += f"which is faster {UNDECIDED}"
         if pair.cpu_ratio is not None:
-            text += f" and {significant(pair.cpu_ratio)} times the processor time"
-        text += ", the best way of each"
+            text += f"; {significant(pair.cpu_ratio)} times the processor time"
         says.append(f"{text}.")
-    if any(rows[pair.base].row.client != rows[pair.new].row.client for pair in pairs):
-        says.append(
-            "The two ways use different clients, so part of this is the client's and not the way's."
-        )
+    mixed = any(rows[pair.base].row.client != rows[pair.new].row.client for pair in pairs)
+    says.append(
+        "Each is the fastest of its way"
+        + "; the two use different clients, so part of this is the client's and not the way's"
+        * mixed
+        + "."
+    )
     return _point("Threads or asyncio?", says, pairs)
 
 

@@ -38,6 +38,11 @@ def leading(row: Standing) -> bool:
     )
 
 
+def limited(row: Standing) -> bool:
+    """Say whether the server set the pace of a row."""
+    return any(raised.concern == "upstream-limited" for raised in row.concerns)
+
+
 def times(versus: Versus) -> str:
     """Return a ratio of times with its interval: `3.40 times (3.21 to 3.62)`."""
     text = f"{significant(versus.ratio)} times"

@@ -223,15 +223,9 @@ def _row(
             tls=settings["tls"],
             http=http,
         ),
-        python=None if found.interpreter is None else key(found, client.lock),
+        python=found.key,
         skip=skip,
     )
-
-
-def key(found: Found, lock: str) -> str:
-    """Return the name of an interpreter in `Run.interpreters`: its version and lock file."""
-    assert found.interpreter is not None
-    return f"{found.interpreter.version}-{lock}"
 
 
 def _twice(rows: Sequence[Row]) -> Iterator[str]:

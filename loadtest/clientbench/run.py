@@ -9,27 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadtest import doctor, machine, results
-from loadtest.clientbench import ceiling, driver, store, upstream
+from loadtest.clientbench import ceiling, driver, resume, store, upstream
 from loadtest.clientbench.catalogue import Client
 from loadtest.clientbench.driver import Bench, Measurement
-from loadtest.clientbench.interpreters import Found
 from loadtest.clientbench.job import Expected
-from loadtest.clientbench.model import Interpreter, Outcome, Plan, Run
-from loadtest.clientbench.preset import key
+from loadtest.clientbench.model import Ceiling, Interpreter, Outcome, Plan, Run
 from loadtest.clientbench.upstream import Upstream
 from loadtest.errors import LoadtestError, UserError
-
-
-def interpreters(
-    pythons: Sequence[tuple[str, Mapping[str, Found]]],
-) -> dict[str, Interpreter]:
-    """Return the interpreters that were found, by the names that rows use."""
-    return {
-        key(found, lock): found.interpreter
-        for _, place in pythons
-        for lock, found in place.items()
-        if found.interpreter is not None
-    }
+from loadtest.model import Machine
 
 
 def check(plan: Plan, out: Path) -> None:
@@ -39,7 +26,7 @@ def check(plan: Plan, out: Path) -> None:
     if line := machine.raise_file_limit(at_once, option="--batch"):
         lines.append(line)
     if all(row.skip for row in plan.rows):
-        lines += dict.fromkeys(f"{row.label}: {row.skip}" for row in plan.rows if row.skip)
+        lines += dict.fromkeys(row.skip for row in plan.rows if row.skip)
     if lines:
         raise UserError(*lines)
 
@@ -50,7 +37,7 @@ def answering(plan: Plan) -> Iterator[Upstream | None]:
     if plan.url is not None:
         yield None
         return
-    answers = {row.answer for row in plan.rows}
+    answers = {answer for row in plan.rows for answer in (row.answer, row.paced_by)}
     with (
         tempfile.TemporaryDirectory(prefix="loadtest-clients-") as logs,
         upstream.running(answers, Path(logs) / "upstream.log") as running,
@@ -67,28 +54,52 @@ def measure(
     *,
     expected: Expected | None,
     say: Callable[[str], None],
-    watch: Callable[[Path], contextlib.AbstractContextManager[Watch]],
+    watch: Watching,
 ) -> Path:
     """Run a plan and return its folder; KeyboardInterrupt passes through, what was measured stays.
 
     Raises CellError where the upstream does not come up.
     """
     with answering(plan) as running:
-        bench = Bench(plan, clients, known, running, expected)
         folder = store.create(out, _run(plan, known, command, running))
-        writer = results.Writer(folder)
-        with contextlib.closing(writer), watch(folder) as watcher:
-            for outcome in driver.skipped(plan):
-                writer.append(outcome)
-            if running is not None:
-                _ceilings(plan, running, writer, say)
-
-            def record(outcome: Outcome) -> None:
-                writer.append(outcome)
-                watcher.outcome(outcome)
-
-            driver.run(bench, record, watcher.began)
+        _fill(folder, Bench(plan, clients, known, running, expected), say, watch)
     return folder
+
+
+def go_on(
+    folder: Path,
+    clients: Mapping[str, Client],
+    *,
+    expected: Expected | None,
+    say: Callable[[str], None],
+    watch: Watching,
+) -> None:
+    """Measure what is missing or failed in a run's folder; raises UserError where it may not be."""
+    run = store.read(folder).run
+    check(run.plan, folder.parent)
+    with answering(run.plan) as running:
+        resume.check(run, clients, _machine(running))
+        bench = Bench(run.plan, clients, run.interpreters, running, expected)
+        _fill(folder, bench, say, watch)
+
+
+def _fill(folder: Path, bench: Bench, say: Callable[[str], None], watch: Watching) -> None:
+    """Measure what a run's folder does not have yet."""
+    stored = store.read(folder)
+    done = resume.done(stored)
+    writer = results.Writer(folder)
+    todo = len(driver.order(bench.plan, done))
+    with contextlib.closing(writer), watch(folder, todo) as watcher:
+        for outcome in driver.skipped(bench.plan, done):
+            writer.append(outcome)
+        if bench.upstream is not None:
+            _ceilings(bench.plan, bench.upstream, stored.ceilings, writer, say)
+
+        def record(outcome: Outcome) -> None:
+            writer.append(outcome)
+            watcher.outcome(outcome)
+
+        driver.run(bench, record, watcher.began, done)
 
 
 class Watch:
@@ -101,10 +112,21 @@ class Watch:
         """Take what became of it."""
 
 
+Watching = Callable[[Path, int], contextlib.AbstractContextManager[Watch]]
+"""Watches what is measured into a folder, so many measurements, during a block."""
+
+
 def _ceilings(
-    plan: Plan, running: Upstream, writer: results.Writer, say: Callable[[str], None]
+    plan: Plan,
+    running: Upstream,
+    known: Sequence[Ceiling],
+    writer: results.Writer,
+    say: Callable[[str], None],
 ) -> None:
-    wanted = {(row.answer, row.batch) for row in plan.rows if row.skip is None}
+    wanted = {(row.paced_by, row.batch) for row in plan.rows if row.skip is None}
+    wanted -= {(one.answer, one.connections) for one in known}
+    if not wanted:
+        return
     if (wrk := doctor.tool()).advice is not None:
         say(f"no ceiling of the upstream: {wrk.advice}")
         return
@@ -119,16 +141,20 @@ def _ceilings(
 def _run(
     plan: Plan, known: Mapping[str, Interpreter], command: str, running: Upstream | None
 ) -> Run:
-    versions = {
-        "wrk": doctor.wrk_version() if doctor.tool().advice is None else None,
-        "upstream": None if running is None else running.software,
-    }
     return Run(
         format=store.FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         plan=plan,
-        machine=machine.describe(versions),
+        machine=_machine(running),
         interpreters=dict(known),
         upstream=None if running is None else running.software,
     )
+
+
+def _machine(running: Upstream | None) -> Machine:
+    versions = {
+        "wrk": doctor.wrk_version() if doctor.tool().advice is None else None,
+        "upstream": None if running is None else running.software,
+    }
+    return machine.describe(versions)

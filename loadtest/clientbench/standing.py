@@ -9,10 +9,10 @@ from statistics import median
 import msgspec
 
 from loadtest.clientbench.figures import ColdFigures, WarmFigures
-from loadtest.clientbench.model import Group, Measure, Row, Stage, Status
+from loadtest.clientbench.model import Group, Measure, Row, Stage
 from loadtest.concerns.evidence import Raised, Verdict
 from loadtest.findings import LEAST_MARGIN, Finding, adjust, finding, margin, ranks
-from loadtest.model import Record
+from loadtest.model import Record, Status
 from loadtest.statistics import Rates, moderated, paired
 
 

@@ -12,14 +12,13 @@ import msgspec
 
 from loadtest import results
 from loadtest.clientbench.model import Ceiling, Outcome, Run
-from loadtest.errors import UserError
 from loadtest.model import Record
 
 FORMAT = 1
 """History: 1, the first."""
 
 RUN = "clients.json"
-AGAIN = "the other rounds stand; for as many as planned run it again"
+AGAIN = "`loadtest clients --resume` measures its row again"
 
 Fact = Outcome | Ceiling
 """One line of the outcomes."""
@@ -47,23 +46,8 @@ def create(parent: Path, run: Run) -> Path:
 
 def read(folder: Path) -> Stored:
     """Return a run's facts; raises UserError for what is no run, or one of a newer version."""
-    path = folder / RUN
-    try:
-        data = path.read_bytes()
-    except OSError:
-        raise UserError(
-            f"{folder}: not a clients' run, it has no {RUN}; make one with `loadtest clients`"
-        ) from None
-    try:
-        version = msgspec.json.decode(data, type=dict).get("format")
-        if isinstance(version, int) and version > FORMAT:
-            raise UserError(
-                f"{folder}: written by a newer loadtest (format {version}, this one reads up to"
-                f" {FORMAT}); update loadtest"
-            )
-        run = msgspec.json.decode(data, type=Run)
-    except msgspec.MsgspecError as error:
-        raise UserError(f"{path}: damaged: {error}") from None
+    none = f"not a clients' run, it has no {RUN}; make one with `loadtest clients`"
+    run = results.header(folder / RUN, Run, FORMAT, none)
     lines = folder / results.OUTCOMES
     records, notes = results.lines(lines.read_bytes() if lines.exists() else b"", Fact, AGAIN)
     return Stored(

@@ -8,12 +8,13 @@ from loadtest.clientbench.contrast import Contrast, contrasts
 from loadtest.clientbench.doubts import Evidence
 from loadtest.clientbench.figures import by_round, cold_figures, cpu_s, time_s, warm_figures
 from loadtest.clientbench.judge import CONCERNS, judge
-from loadtest.clientbench.model import Ceiling, Measure, Outcome, Plan, Row, Run, Status
+from loadtest.clientbench.model import Ceiling, Measure, Outcome, Plan, Row, Run
 from loadtest.clientbench.standing import Ranking, Round, Standing, placed
-from loadtest.model import Record
+from loadtest.ended import ended
+from loadtest.model import Record, Status
 from loadtest.noise import by_kind, floors
 from loadtest.statistics import Rates
-from loadtest.summary import NOT_REACHED, Explained
+from loadtest.summary import Explained
 
 FORMAT = 1
 """Of a clients' `summary.json`. 1: the first."""
@@ -52,7 +53,7 @@ class Summary(Record, frozen=True, kw_only=True):
 def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling] = ()) -> Summary:
     """Return the tables of `run` in the order of its plan; a round's last outcome wins."""
     plan = run.plan
-    rounds = max(plan.rounds, *(outcome.round + 1 for outcome in outcomes), 0)
+    rounds = 1 + max((one.round for one in outcomes if one.status != "skipped"), default=-1)
     last: dict[tuple[str, Measure], dict[int, Outcome]] = {}
     for outcome in outcomes:
         last.setdefault((outcome.row, outcome.measure), {})[outcome.round] = outcome
@@ -110,25 +111,19 @@ def _standing(
     ceilings: Sequence[Ceiling],
 ) -> Standing:
     rounds = tuple(_round(by_number[number]) for number in sorted(by_number))
-    measured = tuple(by_number[one.number - 1] for one in rounds if one.status == "measured")
-    failed = [one for one in rounds if one.status == "failed"]
-    skipped = [one for one in rounds if one.status == "skipped"]
-    status: Status = "measured" if measured else "failed" if failed else "skipped"
-    why = next(iter(failed or skipped), None)
-    reason = why.reason if why else None
-    if status == "skipped" and not reason:
-        reason = row.skip or NOT_REACHED
+    came = ended(rounds, row.skip)
+    measured = tuple(by_number[one.number - 1] for one in came.measured)
     judged = judge(
         Evidence(
             row=row,
             measure=measure,
             measured=measured,
-            failed=tuple(by_number[one.number - 1] for one in failed),
+            failed=tuple(by_number[one.number - 1] for one in came.failed),
             ceiling=next(
                 (
                     ceiling
                     for ceiling in ceilings
-                    if ceiling.answer == row.answer and ceiling.connections == row.batch
+                    if ceiling.answer == row.paced_by and ceiling.connections == row.batch
                 ),
                 None,
             ),
@@ -137,7 +132,7 @@ def _standing(
     )
     return Standing(
         row=row,
-        status=status,
+        status=came.status,
         rank=None,
         tied=False,
         versus=None,
@@ -147,10 +142,10 @@ def _standing(
         unchecked=judged.unchecked if measured else (),
         cold=cold_figures(measured),
         warm=warm_figures(measured),
-        stage=why.stage if why else None,
-        reason=reason,
-        rounds_measured=len(measured),
-        rounds_failed=len(failed),
+        stage=came.why.stage if came.why else None,
+        reason=came.reason,
+        rounds_measured=len(came.measured),
+        rounds_failed=len(came.failed),
         rounds=rounds,
     )
 

@@ -43,11 +43,16 @@ def render(report: Report) -> str:
         for row in ranking.shown
     }
     rows = [row for row in report.run.plan.rows if row.id in shown]
+    # A label is of its table alone, and hyperfine's scripts tell results apart by their command.
+    several = len({row.group for row in rows}) > 1
     said = {
         "schema_version": SCHEMA,
         "metadata": {"start_time": report.run.created_at, "made_by": "loadtest clients"},
         "primary_metric": "time_wall_clock",
-        "results": [_result(row, _cold(row, report.outcomes)) for row in rows],
+        "results": [
+            _result(row.id if several else row.label, row, _cold(row, report.outcomes))
+            for row in rows
+        ],
     }
     return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
 
@@ -57,7 +62,7 @@ def _cold(row: Row, outcomes: Sequence[Outcome]) -> list[Cold]:
     return [one.cold for _, one in sorted(last.items()) if one.status == "measured" and one.cold]
 
 
-def _result(row: Row, runs: Sequence[Cold]) -> dict[str, Any]:
+def _result(command: str, row: Row, runs: Sequence[Cold]) -> dict[str, Any]:
     times = [cold.wall_s for cold in runs]
     asked = {
         "client": row.client,
@@ -67,7 +72,7 @@ def _result(row: Row, runs: Sequence[Cold]) -> dict[str, Any]:
         "batch": str(row.batch),
     }
     return {
-        "command": row.label,
+        "command": command,
         "mean": fmean(times),
         "stddev": stdev(times) if len(times) > 1 else None,
         "median": median(times),
