@@ -26,6 +26,7 @@ from benchmarks.resample import Rounds
 from loadtest import matrix, prepare, results, session
 from loadtest.bench import LocalBench
 from loadtest.errors import UserError, unknown
+from loadtest.evened import evened_us, speed_us
 from loadtest.matrix import Choice
 from loadtest.model import Cell, Endpoint, Load, Outcome, Server, Shape
 from loadtest.prepare import Bearings
@@ -117,8 +118,11 @@ def rounds(stored: Stored) -> Rounds:
     for outcome in stored.outcomes:
         last[outcome.cell, outcome.round] = outcome
 
+    usual_us = speed_us(last.values())
+
     def values(arm: str, of: str) -> tuple[float | None, ...]:
-        return tuple(_figure(last.get((f"{arm}.{ENDPOINT}", at)), of) for at in range(plan.rounds))
+        each = (last.get((f"{arm}.{ENDPOINT}", at)) for at in range(plan.rounds))
+        return tuple(_figure(one, of, usual_us) for one in each)
 
     return Rounds(
         server=stored.run.command.partition("--server ")[2].split()[0],
@@ -127,15 +131,16 @@ def rounds(stored: Stored) -> Rounds:
         added_us={name: us for name, us in added_us.items() if us},
         goodput={name: values(name, "goodput") for name in added_us},
         cpu_us={name: values(name, "cpu_us") for name in added_us},
+        evened_us={name: values(name, "evened_us") for name in added_us},
     )
 
 
-def _figure(outcome: Outcome | None, of: str) -> float | None:
+def _figure(outcome: Outcome | None, of: str, usual_us: float) -> float | None:
     if outcome is None or outcome.status != "measured" or outcome.loaded is None:
         return None
     if of == "goodput":
         return outcome.loaded.goodput
-    return outcome.server_cpu_us
+    return outcome.server_cpu_us if of == "cpu_us" else evened_us(outcome, usual_us)
 
 
 def read(source: Path) -> Rounds:

@@ -5,6 +5,9 @@ could have been run. In each drawn round the identical arms are given out at ran
 reference, one its second arm, from which the noise floor is taken, and one is the server that does
 not differ. Being identical, they may be exchanged; what chance has left in one of them would
 otherwise enter every experiment alike.
+
+Two runs, as `compare` has them, are two such drawings that know nothing of each other. Both are of
+the same hour: what the machine does otherwise on another day is in none of these tables.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from loadtest.findings import LEAST_CPU_MARGIN, findings, margin
 from loadtest.model import Record
 from loadtest.noise import floors
-from loadtest.statistics import Comparison, paired
+from loadtest.statistics import Comparison, paired, unpaired_t
 
 Floats = NDArray[np.float64]
 SIZES = (3, 5, 10, 15)
@@ -39,6 +42,8 @@ class Rounds(Record, frozen=True, kw_only=True):
     goodput: dict[str, tuple[float | None, ...]]
     cpu_us: dict[str, tuple[float | None, ...]]
     """Of the server's processes, for an answer."""
+    evened_us: dict[str, tuple[float | None, ...]]
+    """Likewise, at even speed of the processors; see `loadtest.evened`."""
 
 
 class Figure(NamedTuple):
@@ -50,12 +55,22 @@ class Figure(NamedTuple):
     """What is found where the new one is slower."""
     least: float
     """The margin that the tool asks for however steady the run is, as a share."""
+    two_runs: bool = False
+    """Compared as `compare` does it, and not within the rounds of one run."""
 
 
 FIGURES = (
     # As ranks are found, and as `Row.versus_cpu` is.
     Figure("goodput", lambda rounds: rounds.goodput, "lower", 0.0),
     Figure("CPU time a request", lambda rounds: rounds.cpu_us, "higher", LEAST_CPU_MARGIN),
+    # As `loadtest compare --threshold 2%` does.
+    Figure(
+        "evened CPU time a request, of two runs",
+        lambda rounds: rounds.evened_us,
+        "higher",
+        LEAST_CPU_MARGIN,
+        two_runs=True,
+    ),
 )
 
 
@@ -85,13 +100,17 @@ def effects(rounds: Rounds) -> str:
         " before anything is added. Ratios to the first of the identical arms, with 95 %"
         " intervals, and the standard deviation of the logarithm of one round's ratio.",
         "",
-        "| arm | added | CPU time a request | in one round | goodput | in one round |",
-        "| --- | --: | --: | --: | --: | --: |",
+        "| arm | added | CPU time a request | in one round | evened | in one round | goodput"
+        " | in one round |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: |",
     ]
     base, *others = rounds.identical
     for arm in (*others, *rounds.added_us):
         added = rounds.added_us.get(arm, 0.0)
-        told = [paired(values[base], values[arm]) for values in (rounds.cpu_us, rounds.goodput)]
+        told = [
+            paired(values[base], values[arm])
+            for values in (rounds.cpu_us, rounds.evened_us, rounds.goodput)
+        ]
         cells = " | ".join(_ratio(one) for one in told)
         lines.append(
             f"| {arm} | {added:.1f} us ({percent(added / rounds.base_cpu_us)}) | {cells} |"
@@ -178,16 +197,27 @@ def claims(
     slowed = None if arm is None else np.array([values[arm][at] for at in usable])
     rng = np.random.default_rng(seed)
     tool = test = 0
-    for _ in range(resamples):
+
+    def draw() -> tuple[Floats, Floats, Floats, NDArray[np.intp]]:
         drawn = rng.choice(len(usable), size, replace=False)
         # Who is who among the identical arms: anew in each round, or once an experiment.
         roles = rng.permuted(np.tile(np.arange(len(same)), (size, 1)), axis=1)
         if not exchanged:
             roles = np.tile(roles[:1], (size, 1))
-        base, again, other = (same[roles[:, role], drawn] for role in range(3))
+        first, second, third = (same[roles[:, role], drawn] for role in range(3))
+        return first, second, third, drawn
+
+    for _ in range(resamples):
+        base, again, other, drawn = draw()
+        arms = [(base.tolist(), again.tolist())]
+        if figure.two_runs:
+            # The other run has rounds, and two arms, of its own.
+            _, *second, drawn = draw()
+            other = second[0]
+            arms.append((second[0].tolist(), second[1].tolist()))
         new = other if slowed is None else slowed[drawn]
-        one = paired(base.tolist(), new.tolist())
-        floor = floors({ARM: [(base.tolist(), again.tolist())]}).at(ARM, size)
+        one = (unpaired_t if figure.two_runs else paired)(base.tolist(), new.tolist())
+        floor = max(floors({ARM: [arm]}).at(ARM, size) or 0.0 for arm in arms)
         (told,) = findings([one], margin(floor, figure.least))
         assert one.p is not None
         assert one.ratio is not None

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from statistics import median
 from typing import Literal
 
-from loadtest import judged
+from loadtest import sides
 from loadtest.environment import Difference, differences
 from loadtest.errors import UserError
-from loadtest.figures import Figures, figures, latencies
 from loadtest.findings import Finding, adjust, finding, margin
-from loadtest.model import Outcome, Record, Run
-from loadtest.noise import Floors, Twins, by_kind, floors
+from loadtest.model import Record, Run
 from loadtest.results import Stored
-from loadtest.row import Row
-from loadtest.statistics import Comparison, Rates, moderated, paired, unpaired
+from loadtest.sides import BETTER, Figure, Pair, Side
+from loadtest.statistics import Comparison, moderated, paired, unpaired
 
-FORMAT = 2
-"""Of what `compare --json` prints. 1: the first; 2: a margin for each change."""
+FORMAT = 3
+"""Of what `compare --json` prints. 1: the first; 2: a margin for each change; 3: CPU time at even
+speed."""
 
 THRESHOLD = 0.05
 
-Figure = Literal["goodput", "p99_us", "server_cpu_us"]
 Answer = Literal["better", "worse", "same", "cannot tell"]
-
-BETTER: dict[Figure, Literal["higher", "lower"]] = {
-    "goodput": "higher",
-    "p99_us": "lower",
-    "server_cpu_us": "lower",
-}
-"""The figures that are compared, by which way is better."""
 
 
 class Change(Record, frozen=True, kw_only=True):
@@ -42,6 +32,8 @@ class Change(Record, frozen=True, kw_only=True):
     base: float
     new: float
     """Of the median round."""
+    evened: bool
+    """CPU time at even speed of the processors, that of BASE; see `evened`."""
     comparison: Comparison
     """Of the rounds; noise is estimated from all cells, see `statistics.moderated`."""
     adjusted_p: float | None
@@ -99,7 +91,7 @@ def compare(
     found = differences(base.run, new.run)
     if not anyway:
         _refuse(found)
-    before, after = _side(base), _side(new)
+    before, after = sides.read(base), sides.read(new)
     shared = [cell for cell in before.rows if cell in after.rows]
     if not any(before.rows[cell].shown for cell in shared):
         raise UserError(
@@ -108,32 +100,39 @@ def compare(
         )
     same_rounds = _same_rounds(base.run, new.run)
     kinds = {cell.id: cell.endpoint.kind for cell in base.run.plan.cells}
-    noise = {figure: (before.floors(figure), after.floors(figure)) for figure in BETTER}
+    noise = {
+        (figure, even): (before.floors(figure, even), after.floors(figure, even))
+        for figure in BETTER
+        for even in (False, True)
+    }
 
-    def change(cell: str, figure: Figure, one: Comparison, p: float | None) -> Change:
-        floors = (side.at(kinds[cell], one.rounds) for side in noise[figure])
+    def change(pair: Pair, one: Comparison, p: float | None) -> Change:
+        cell, figure = pair.cell, pair.figure
+        floors = (side.at(kinds[cell], one.rounds) for side in noise[figure, pair.evened])
         beyond = max(margin(floor, threshold) for floor in floors)
         return Change(
             cell=cell,
             figure=figure,
-            base=before.medians[cell][figure],
-            new=after.medians[cell][figure],
+            base=median(filter(None, pair.base)),
+            new=median(filter(None, pair.new)),
+            evened=pair.evened,
             comparison=one,
             adjusted_p=p,
             margin=beyond,
             answer=_answer(figure, finding(one, beyond, p, near=threshold)),
         )
 
-    made: list[tuple[str, Figure, Comparison]] = []
+    made: list[tuple[Pair, Comparison]] = []
     for figure in BETTER:
-        cells = [
-            one for one in shared if figure in before.medians[one] and figure in after.medians[one]
+        pairs = [
+            sides.pair(before, after, cell, figure)
+            for cell in shared
+            if figure in before.shown[cell] and figure in after.shown[cell]
         ]
-        aligned = [_aligned(before.rounds[cell], after.rounds[cell], figure) for cell in cells]
-        table = [paired(*both) if same_rounds else unpaired(*both) for both in aligned]
+        table = [(paired if same_rounds else unpaired)(one.base, one.new) for one in pairs]
         # Noise is of a kind within a figure: a p99 says nothing of how steady CPU time is.
-        made += [(cell, figure, one) for cell, one in zip(cells, moderated(table), strict=True)]
-    ps = adjust([one.p for _, _, one in made])
+        made += zip(pairs, moderated(table), strict=True)
+    ps = adjust([one.p for _, one in made])
     changes = tuple(change(*each, p) for each, p in zip(made, ps, strict=True))
     return Comparisons(
         format=FORMAT,
@@ -153,74 +152,8 @@ def compare(
     )
 
 
-@dataclass(frozen=True)
-class _Side:
-    """A run as far as it is compared."""
-
-    rows: Mapping[str, Row]
-    """By cell."""
-    rounds: Mapping[str, Mapping[int, Figures]]
-    """By cell, second arms too, and by round; only what is a number."""
-    medians: Mapping[str, Mapping[Figure, float]]
-    """The median round of each cell that may be shown; what was not measured is not in it."""
-    twins: tuple[Twins, ...]
-
-    def floors(self, figure: Figure) -> Floors:
-        """Return the differences that two arms of one server show."""
-        return floors(by_kind(self._pairs(figure)))
-
-    def _pairs(self, figure: Figure) -> Iterator[tuple[str, Rates, Rates]]:
-        for one in self.twins:
-            first, second = self.rounds[one.first.cell], self.rounds[one.second.cell]
-            yield (one.kind, *_aligned(first, second, figure))
-
-
-def _side(stored: Stored) -> _Side:
-    plan = stored.run.plan
-    summary = judged.summary(stored)
-    last = {(outcome.cell, outcome.round): outcome for outcome in stored.outcomes}
-    cells = {cell.id: cell for cell in plan.cells}
-    servers = {server.name: server for server in plan.servers}
-    rounds: dict[str, dict[int, Figures]] = {cell: {} for cell in cells}
-    for (name, number), outcome in last.items():
-        cell = cells.get(name)
-        if cell and _has_number(outcome):
-            server = servers[cell.server]
-            rounds[name][number] = figures(
-                plan, cell, server, [outcome], latencies(cell, [outcome], stored.histogram)
-            )
-    rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}
-    medians = {name: _medians(rounds[name]) if row.shown else {} for name, row in rows.items()}
-    return _Side(rows, rounds, medians, summary.twins)
-
-
-def _medians(rounds: Mapping[int, Figures]) -> dict[Figure, float]:
-    known = {figure: [rate for rate in _rates(rounds, figure) if rate] for figure in BETTER}
-    return {figure: median(each) for figure, each in known.items() if each}
-
-
-def _has_number(outcome: Outcome) -> bool:
-    loaded = outcome.loaded
-    return outcome.status == "measured" and bool(loaded and loaded.duration_us and loaded.goodput)
-
-
 def _same_rounds(base: Run, new: Run) -> bool:
     return (base.created_at, base.plan.seed) == (new.created_at, new.plan.seed)
-
-
-def _aligned(
-    base: Mapping[int, Figures], new: Mapping[int, Figures], figure: Figure
-) -> tuple[Rates, Rates]:
-    """Return the figure of both by round; None where it has none, as too few answers for a p99."""
-    numbers = sorted(base.keys() | new.keys())
-    return _rates(base, figure, numbers), _rates(new, figure, numbers)
-
-
-def _rates(
-    rounds: Mapping[int, Figures], figure: Figure, numbers: Iterable[int] | None = None
-) -> Rates:
-    found = (rounds.get(number) for number in (rounds if numbers is None else numbers))
-    return [(getattr(one, figure) or None) if one else None for one in found]
 
 
 def _answer(figure: Figure, found: Finding) -> Answer:
@@ -231,7 +164,7 @@ def _answer(figure: Figure, found: Finding) -> Answer:
     return "better" if found == BETTER[figure] else "worse"
 
 
-def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterator[Lost]:
+def _lost(having: Side, lacking: Side, run: Literal["base", "new"]) -> Iterator[Lost]:
     """Yield the cells with a number in the one run that have none in the other, which is `run`."""
     for cell, row in having.rows.items():
         other = lacking.rows.get(cell)

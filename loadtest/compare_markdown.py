@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
-from loadtest.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
+from loadtest.compare import Answer, Change, Comparisons, Lost
 from loadtest.environment import Difference
 from loadtest.report import format as units
 from loadtest.report.markup import code, escape, table
 from loadtest.report.table import Column, Table, Value, name, prose
+from loadtest.sides import BETTER, Figure
 
 TITLES: dict[Figure, str] = {
     "goodput": "answers/s",
@@ -99,7 +100,7 @@ def changes_table(changes: Sequence[Change]) -> Table[Change]:
     columns: tuple[Column[Change], ...] = (
         prose("answer", "", lambda change: change.answer),
         name("cell", "cell", lambda change: change.cell),
-        prose("figure", "figure", lambda change: TITLES[change.figure]),
+        prose("figure", "figure", _figure),
         _number("base", _base, lambda change: change.base),
         _number("new", _new, lambda change: change.new),
         _number("change", _change, lambda change: change.comparison.ratio),
@@ -114,6 +115,10 @@ def _number(
     title: str, text: Callable[[Change], str], value: Callable[[Change], Value]
 ) -> Column[Change]:
     return Column(title, title, value, text)
+
+
+def _figure(change: Change) -> str:
+    return f"{TITLES[change.figure]}{', evened' if change.evened else ''}"
 
 
 def _base(change: Change) -> str:
@@ -217,7 +222,17 @@ def method(made: Comparisons) -> str:
         f"{pairing} Better or worse: p below 0.05 after Holm's adjustment for all"
         f" {units.plural(len(made.changes), 'figure')}, and a difference beyond the margin of its"
         " row, which is the threshold or the noise that identical servers showed at that kind of"
-        " work in either run. Same: the whole interval is within the threshold."
+        f" work in either run. Same: the whole interval is within the threshold.{_evened(made)}"
+    )
+
+
+def _evened(made: Comparisons) -> str:
+    if not any(change.evened for change in made.changes):
+        return ""
+    return (
+        " CPU time is *evened* where an answer is as long in both runs: the speed of processors"
+        " drifts, and what the generator's own CPU time for an answer varied by in the same loads"
+        " is taken out of the server's."
     )
 
 

@@ -1,6 +1,6 @@
 """A run's folder: facts are appended as they happen and read back, whatever happened since.
 
-run.json        written once
+run.json        written once, and once more where endpoints were added
 outcomes.jsonl  a line an outcome or segment, flushed as each cell ends
 raw/ logs/      files that outcomes name
 """
@@ -66,8 +66,21 @@ def create(parent: Path, run: Run) -> Path:
         folder = make_folder(parent, run.created_at, run.plan.matrix)
         (folder / "raw").mkdir()
         (folder / "logs").mkdir()
-        (folder / RUN).write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+        _write(folder, run)
     return folder
+
+
+def replan(folder: Path, run: Run) -> None:
+    """Write a run that goes on with a wider plan; what was measured stays as it is."""
+    with writing(folder):
+        _write(folder, run)
+
+
+def _write(folder: Path, run: Run) -> None:
+    # Beside it first: who is killed in between has the one or the other.
+    new = folder / f"{RUN}.new"
+    new.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+    new.replace(folder / RUN)
 
 
 def make_folder(parent: Path, created_at: str, name: str) -> Path:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 from rich.console import Console
 
-from loadtest import prepare, results, session
+from loadtest import prepare, results, session, widen
 from loadtest.compose import attached, engine
 from loadtest.console import say
 from loadtest.errors import UserError
@@ -56,6 +56,8 @@ def run_command(
     """Measure a matrix: quick, standard, seed, or a TOML file; then write the report.
 
     Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
+
+    With --resume, --endpoint adds these to the run.
     """
     found = prepare.look(project_of(folder, python))
     if resume is None:
@@ -82,7 +84,7 @@ def _begin(
         # What is wrong with the request itself, before an image is built for it.
         prepare.make_plan(found, matrix_name, Choice(**options))
     found, options = _launched_by(launcher, found, options)
-    command = _command(matrix_name, options)
+    command = command_words(matrix_name, options)
     if launcher != "local":
         command += ["--launcher", launcher]
     run = prepare.make_run(found, matrix_name, Choice(**options), out, command)
@@ -102,6 +104,7 @@ def _launched_by(
 
 
 def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) -> tuple[Path, Run]:
+    further = options.pop("endpoints")
     given = (key for key, value in options.items() if value not in (None, ()))
     if names := ", ".join(sorted(f"--{TYPED.get(key, key)}" for key in given)):
         raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
@@ -109,10 +112,19 @@ def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) ->
     run = results.read(folder).run
     found, _ = _launched_by(run.launcher, found, {})
     prepare.check_resumable(run, found, folder.parent)
+    if further:
+        run = widen.widened(run, found, further, parsed, command_words)
+        results.replan(folder, run)
     return folder, run
 
 
-def _command(matrix_name: str, options: dict[str, Any]) -> list[str]:
+def parsed(words: list[str]) -> tuple[str, dict[str, Any]]:
+    """Return the matrix and the options of a plan that a command names; see `command_words`."""
+    values = run_command.make_context("run", list(words)).params
+    return values["matrix_name"], {key: values[key] for key in Choice.__struct_fields__}
+
+
+def command_words(matrix_name: str, options: dict[str, Any]) -> list[str]:
     """Return what to type for the same run again, but for its seed."""
     words = ["loadtest", "run", matrix_name]
     for key, value in options.items():

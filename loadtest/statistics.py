@@ -89,13 +89,38 @@ def paired(base: Rates, new: Rates) -> Comparison:
 def unpaired(base: Rates, new: Rates, seed: int = 0) -> Comparison:
     """Compare two that share no rounds: t test on the log rates, and an interval by bootstrap.
 
-    Test: Student (1908), as `scipy.stats.ttest_ind` of the logs. Interval: `scipy.stats.bootstrap`
-    (percentile, of the difference of the mean logs), its level raised for few rounds as Hesterberg
-    (2015), "What teachers should know about the bootstrap", expands it; below `FEWEST_RESAMPLED`
-    rounds the test's own. What differed between two runs as a whole, another day or another
-    neighbour, is in neither.
+    Test: see `unpaired_t`. Interval: `scipy.stats.bootstrap` (percentile, of the difference of the
+    mean logs), its level raised for few rounds as Hesterberg (2015), "What teachers should know
+    about the bootstrap", expands it; below `FEWEST_RESAMPLED` rounds the test's own.
     """
-    logs = [_logs([rate for rate in rates if rate is not None]) for rates in (base, new)]
+    tested = unpaired_t(base, new)
+    fewer, estimate = tested.rounds, tested.estimate
+    if estimate is None or fewer < FEWEST_RESAMPLED or estimate.spread < LEAST_SPREAD:
+        return tested
+    widened = math.sqrt(fewer / (fewer - 1)) * quantile(estimate.freedom)
+    made: Any = bootstrap(
+        _both_logs(base, new),
+        lambda base, new, axis: new.mean(axis=axis) - base.mean(axis=axis),
+        n_resamples=RESAMPLES,
+        confidence_level=float(1 - 2 * special.ndtr(-widened)),
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return msgspec.structs.replace(
+        tested,
+        low=math.exp(float(made.confidence_interval.low)),
+        high=math.exp(float(made.confidence_interval.high)),
+        method="bootstrap",
+    )
+
+
+def unpaired_t(base: Rates, new: Rates) -> Comparison:
+    """Compare two that share no rounds by Student's t alone: `scipy.stats.ttest_ind` of the logs.
+
+    Student (1908). What differed between two runs as a whole, another day or another neighbour, is
+    not in it.
+    """
+    logs = _both_logs(base, new)
     n, m = (each.size for each in logs)
     fewer, freedom = min(n, m), n + m - 2
     if not fewer:
@@ -110,24 +135,11 @@ def unpaired(base: Rates, new: Rates, seed: int = 0) -> Comparison:
         weight=n * m / (n + m),
         freedom=freedom,
     )
-    tested = _tested(ratio, fewer, estimate)
-    if fewer < FEWEST_RESAMPLED or estimate.spread < LEAST_SPREAD:
-        return tested
-    widened = math.sqrt(fewer / (fewer - 1)) * quantile(freedom)
-    made: Any = bootstrap(
-        logs,
-        lambda base, new, axis: new.mean(axis=axis) - base.mean(axis=axis),
-        n_resamples=RESAMPLES,
-        confidence_level=float(1 - 2 * special.ndtr(-widened)),
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return msgspec.structs.replace(
-        tested,
-        low=math.exp(float(made.confidence_interval.low)),
-        high=math.exp(float(made.confidence_interval.high)),
-        method="bootstrap",
-    )
+    return _tested(ratio, fewer, estimate)
+
+
+def _both_logs(base: Rates, new: Rates) -> list[Floats]:
+    return [_logs([rate for rate in rates if rate is not None]) for rates in (base, new)]
 
 
 def moderated(table: Sequence[Comparison]) -> tuple[Comparison, ...]:

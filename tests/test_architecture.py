@@ -114,10 +114,11 @@ LAYERS = (
     # The only loop, and its stand-in for a machine.
     {"runner", "fakes"},
     # The command line.
-    {"judged"},
+    {"evened", "judged"},
+    {"sides"},
     {"compare"},
     {"compare_markdown", "console", "importer", "prepare", "progress", "options"},
-    {"compose.attached", "compose.engine"},
+    {"compose.attached", "compose.engine", "widen"},
     {"compose.stack"},
     {"compose.bench"},
     {"session", "clients_report", "clients_progress", "clients_serve"},

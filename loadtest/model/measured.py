@@ -196,9 +196,13 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     @property
     def server_cpu_us(self) -> float | None:
         """User and system time of the server's processes for an answer; None where not known."""
-        if self.loaded is None or not self.loaded.answers or "server" not in self.usage:
+        return self.cpu_us("server")
+
+    def cpu_us(self, group: str) -> float | None:
+        """Return the CPU microseconds of a group of `usage` for an answer; None where not known."""
+        if self.loaded is None or not self.loaded.answers or group not in self.usage:
             return None
-        return self.usage["server"].cpu_s * 1e6 / self.loaded.answers
+        return self.usage[group].cpu_s * 1e6 / self.loaded.answers
 
 
 class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"):
