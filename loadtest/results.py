@@ -23,6 +23,7 @@ FORMAT = 1
 """History: 1, the first."""
 
 RUN = "run.json"
+FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
 AGAIN = "`loadtest run --resume` measures its cell again"
 
@@ -64,8 +65,7 @@ def create(parent: Path, run: Run) -> Path:
     """Make a folder for a run below `parent` and return it."""
     with writing(parent):
         folder = make_folder(parent, run.created_at, run.plan.matrix)
-        (folder / "raw").mkdir()
-        (folder / "logs").mkdir()
+        _make_folders(folder)
         _write(folder, run)
     return folder
 
@@ -74,6 +74,12 @@ def replan(folder: Path, run: Run) -> None:
     """Write a run that goes on with a wider plan; what was measured stays as it is."""
     with writing(folder):
         _write(folder, run)
+
+
+def _make_folders(folder: Path) -> None:
+    # Again for each stretch: a run that somebody sent may lack those that were empty.
+    for name in FOLDERS:
+        (folder / name).mkdir(exist_ok=True)
 
 
 def _write(folder: Path, run: Run) -> None:
@@ -103,6 +109,7 @@ class Writer:
         """Open the outcomes of a folder, dropping a last line that was torn when a run ended."""
         self._path = folder / OUTCOMES
         with writing(self._path):
+            _make_folders(folder)
             self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  closed by close()
             if self._path.is_file():
                 data = self._path.read_bytes()

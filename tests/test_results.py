@@ -271,3 +271,13 @@ def at(started_at: float, wall_s: float) -> Outcome:
 def test_stretches(folder: Path, records: list[Any], expected: list[tuple[float, float]]) -> None:
     write(folder, *records)
     assert [(one.started_at, one.wall_s) for one in results.read(folder).segments] == expected
+
+
+def test_a_run_goes_on_without_the_folders_that_were_empty(tmp_path: Path) -> None:
+    """As from a repository, which keeps no empty folder and whose owner may not keep logs."""
+    folder = results.create(tmp_path, run())
+    for name in ("raw", "logs"):
+        (folder / name).rmdir()
+    results.Writer(folder).close()
+    assert (folder / "raw").is_dir()
+    assert (folder / "logs").is_dir()
