@@ -1,10 +1,16 @@
 """What the tool costs wrk: its Lua hook, the client that checks answers, the sampling.
 
-    python -m benchmarks.overhead           # about 18 min
+    python -m benchmarks.overhead           # about 8 min
 
 Rounds of all arms in shuffled order against the null server, nginx answering from memory; each arm
-is compared with plain wrk within its round. Loads are short and rounds many: the speed of shared
-processors drifts, and what is closer together shares more of it.
+is compared with plain wrk within its round, in two ways.
+
+By rate: what wrk prints. Loads are short and rounds many, as the speed of shared processors drifts
+and others take their turn.
+
+By CPU time: wrk and nginx take all there is of two processors, so the rate is one over the CPU time
+of an answer, of wrk, nginx and the tool together. Each is read against nginx's in the same load,
+which is what speed drifts by (see `loadtest.evened`): the arms differ in wrk's and the tool's.
 """
 
 from __future__ import annotations
@@ -14,13 +20,16 @@ import hashlib
 import random
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median
+from typing import NamedTuple
 
 import click
 import msgspec
+import psutil
 from scipy.stats import quantile_test
 
 from loadtest import null_server, process, sampler, server
@@ -49,8 +58,18 @@ ARMS = (
     BARE,
     Arm("wrk alone, once more", hook=False),
     Arm("with the Lua hook"),
-    Arm("with the hook, the checking client and the sampling", watch=True, sample=True),
+    Arm("with the hook and the checking client", watch=True),
+    Arm("with both and the sampling of processes", watch=True, sample=True),
 )
+
+
+class Taken(NamedTuple):
+    """What one load came to."""
+
+    rate: float
+    """Requests a second, as wrk prints them."""
+    cpu: float
+    """CPU time for an answer, of nginx, wrk, its warden and this process; nginx's own is 1."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +81,15 @@ class Null:
     endpoint: Endpoint
     folder: Path
 
-    def load(self, arm: Arm, load: Load) -> float:
-        """Return the requests a second that wrk prints."""
+    def load(self, arm: Arm, load: Load) -> Taken:
+        """Load it once."""
         argv = wrk.argv(load, f"http://{server.HOST}:{self.port}{self.endpoint.path}", 0.0)
         if not arm.hook:
             argv = [word for word in argv if not word.startswith("--script")]
         out, errors = self.folder / "out.txt", self.folder / "errors.txt"
         for stale in (out, errors):
             stale.unlink(missing_ok=True)
+        nginx_s, tool_s = _cpu_s(self.process.tree()), _own_cpu_s()
         generator = process.start(wrk.TOOL, argv, log=out, errors=errors, grace_s=1.0)
         groups = {"server": self.process.tree, "generator": generator.tree}
         watch = None
@@ -88,7 +108,19 @@ class Null:
             raise click.ClickException(f"wrk did not load as it should:\n{text}")
         if arm.hook:
             wrk.parse(text, errors.read_text())
-        return float(found[1])
+        tool_s, nginx_s = _own_cpu_s() - tool_s, _cpu_s(self.process.tree()) - nginx_s
+        return Taken(float(found[1]), 1 + tool_s / nginx_s)
+
+
+def _cpu_s(processes: Iterable[psutil.Process]) -> float:
+    times = [one.cpu_times() for one in processes]
+    return sum(one.user + one.system for one in times)
+
+
+def _own_cpu_s() -> float:
+    """Return the CPU seconds of this process and of the children that have ended: wrk's."""
+    used = [getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 @contextlib.contextmanager
@@ -135,37 +167,40 @@ def endpoint(path: str, body: bytes) -> Endpoint:
     )
 
 
-def measure(rounds: int, load: Load, size: int, seed: int) -> dict[str, list[float]]:
-    """Return the rates of each arm by round."""
-    rates: dict[str, list[float]] = {arm.name: [] for arm in ARMS}
+def measure(rounds: int, load: Load, size: int, seed: int) -> dict[str, list[Taken]]:
+    """Return what each arm came to, by round."""
+    taken: dict[str, list[Taken]] = {arm.name: [] for arm in ARMS}
     order = random.Random(seed)
     with null(b"x" * size) as running:
         running.load(BARE, load)  # the first load opens files and warms caches
         for number in range(rounds):
             for arm in order.sample(ARMS, len(ARMS)):
-                rates[arm.name].append(running.load(arm, load))
+                taken[arm.name].append(running.load(arm, load))
             click.echo(f"round {number + 1} of {rounds}", err=True)
-    return rates
+    return taken
 
 
-def table(rates: dict[str, list[float]]) -> str:
+def table(taken: dict[str, list[Taken]]) -> str:
     """Return the arms as Markdown, each against wrk alone in the same round."""
+    alone = taken[BARE.name]
     lines = [
-        f"| {len(rates[BARE.name])} rounds | requests/s (median) | ratio to wrk alone (median)"
-        " | 95 % interval | costs at most 1 % |",
-        "| --- | --: | --: | --: | --- |",
+        f"| {len(alone)} rounds | requests/s (median) | of wrk alone's | 95 % interval"
+        " | by CPU time | 95 % interval | costs at most 1 % |",
+        "| --- | --: | --: | --: | --: | --: | --- |",
     ]
     for arm in ARMS:
-        rate = f"{median(rates[arm.name]):,.0f}"
+        rate = f"{median(one.rate for one in taken[arm.name]):,.0f}"
         if arm is BARE:
-            lines.append(f"| {arm.name} | {rate} | 1 | | |")
+            lines.append(f"| {arm.name} | {rate} | 1 | | 1 | | |")
             continue
-        ratios = [new / base for base, new in zip(rates[BARE.name], rates[arm.name], strict=True)]
-        low, high = interval(ratios)
-        said = "" if not arm.hook else answer(low, high)
-        lines.append(
-            f"| {arm.name} | {rate} | {median(ratios):.4f} | {low:.4f} to {high:.4f} | {said} |"
-        )
+        both = list(zip(alone, taken[arm.name], strict=True))
+        said = ""
+        columns = []
+        for ratios in ([b.rate / a.rate for a, b in both], [a.cpu / b.cpu for a, b in both]):
+            low, high = interval(ratios)
+            columns.append(f"{median(ratios):.4f} | {low:.4f} to {high:.4f}")
+            said = "" if not arm.hook else answer(low, high)
+        lines.append(f"| {arm.name} | {rate} | {' | '.join(columns)} | {said} |")
     return "\n".join(lines)
 
 
@@ -187,21 +222,23 @@ def answer(low: float, high: float) -> str:
 
 
 @click.command()
-@click.option("--rounds", default=120, show_default=True)
+@click.option("--rounds", default=40, show_default=True)
 @click.option("--duration", "duration_s", default=2, show_default=True, help="Seconds of a load.")
 @click.option("--connections", default=64, show_default=True)
 @click.option("--size", default=30, show_default=True, help="Bytes of the body.")
 @click.option("--seed", default=1, show_default=True, help="Of the order.")
-@click.option("--out", type=click.Path(path_type=Path), help="A file for the rates, as JSON.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A file for what was measured, as JSON."
+)
 def main(
     rounds: int, duration_s: int, connections: int, size: int, seed: int, out: Path | None
 ) -> None:
     """Measure what the hook, the checking client and the sampling cost wrk."""
     load = Load(connections=connections, duration_s=duration_s, warmup_s=0.0)
-    rates = measure(rounds, load, size, seed)
+    taken = measure(rounds, load, size, seed)
     if out:
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(rates), indent=1) + b"\n")
-    click.echo(table(rates))
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(taken), indent=1) + b"\n")
+    click.echo(table(taken))
 
 
 if __name__ == "__main__":
