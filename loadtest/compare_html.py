@@ -12,7 +12,7 @@ from loadtest.compare_markdown import (
     together,
     verdict,
 )
-from loadtest.report.html import CHANGED, page
+from loadtest.report.html_page import CHANGED, page
 
 
 def render(made: Comparisons) -> str:

@@ -8,7 +8,7 @@ from loadtest.compare import Answer
 from loadtest.compare_markdown import ORDER
 from loadtest.history import History, Line, Point, Step
 from loadtest.report import format as units
-from loadtest.report.html import CHANGED, page
+from loadtest.report.html_page import CHANGED, page
 from loadtest.report.markup import code, escape, table
 from loadtest.report.table import Column, Table, name, prose
 

@@ -128,7 +128,7 @@ def summarise(
         cpu_noise_floor=cpu.pooled,
         twins=arms,
         left_open=tuple(sorted(open_cells(plan, outcomes, invalid))),
-        answer=answer(rankings, plan, looks(plan)),
+        answer=answer(rankings, looks(plan)),
         rankings=rankings,
         concerns=tuple(
             Explained(concern=concern.name, means=concern.means, advice=concern.advice)

@@ -84,7 +84,10 @@ def visit(
     page.route("**/*", answer)
     page.on(
         "console",
-        lambda said: made.complaints.append(said.text) if said.type == "error" else None,
+        lambda said: (
+            # Vega warns of what it could not make sense of in a chart.
+            made.complaints.append(said.text) if said.type in ("error", "warning") else None
+        ),
     )
     page.on("pageerror", lambda error: made.complaints.append(str(error)))
     page.on("dialog", lambda dialog: made.complaints.append(f"dialog: {dialog.message}"))

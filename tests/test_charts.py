@@ -29,12 +29,19 @@ def summary() -> Summary:
 
 
 def every(summary: Summary) -> Iterator[Chart]:
-    yield from charts.overview(summary)
+    if chart := charts.matrix(summary):
+        yield chart
     for ranking in summary.rankings:
         yield from charts.of_endpoint(ranking)
         kind = charts.kind(ranking.endpoint.id, "A kind", [ranking])
         if kind:
             yield kind
+
+
+def heat_map(summary: Summary) -> Chart:
+    made = charts.matrix(summary)
+    assert made
+    return made
 
 
 def data(chart: Chart) -> list[dict[str, Any]]:
@@ -80,7 +87,7 @@ def test_an_invalid_number_is_in_no_chart(summary: Summary, cell: str) -> None:
 def test_an_invalid_cell_is_marked_in_the_matrix(summary: Summary) -> None:
     (cell,) = [
         value
-        for value in data(charts.overview(summary)[0])
+        for value in data(heat_map(summary))
         if (value["server"], value["endpoint"]) == ("gthread", "sync gateway_1s")
     ]
     assert cell == {"server": "gthread", "endpoint": "sync gateway_1s", "text": "x"}
@@ -116,7 +123,7 @@ def test_templates_are_not_changed_by_data(summary: Summary) -> None:
 
 
 def test_names_are_unique_and_files(summary: Summary) -> None:
-    names = [chart.name for chart in (*charts.overview(summary), *_endpoints(summary))]
+    names = [chart.name for chart in (heat_map(summary), *_endpoints(summary))]
     assert len(set(names)) == len(names)
     assert stem("kind", "../../etc/passwd") == "kind-..-..-etc-passwd"
 

@@ -8,7 +8,7 @@ import builders
 import pytest
 
 from loadtest import environment
-from loadtest.model import Engine, Placement
+from loadtest.model import Engine, Placement, Source
 from loadtest.report.launched import launched
 
 
@@ -27,8 +27,19 @@ def engine(**changes: Any) -> Engine:
     return Engine(**fields | changes)
 
 
-def test_a_local_run_has_nothing_to_say() -> None:
-    assert launched(builders.run()) == ()
+def test_a_local_run_says_what_shared_the_processors() -> None:
+    assert launched(builders.run()) == (
+        "Servers, services and load generator ran as processes here, sharing all processors.",
+    )
+    placed = Placement(generator=(0,), services=(1,), server=(2, 3))
+    assert launched(builders.run(placement=placed)) == (
+        "Servers, services and load generator ran as processes here, each with processors of its"
+        " own: the servers on 2, 3, services on 1, generator on 0.",
+    )
+
+
+def test_nothing_is_known_of_a_report_of_others() -> None:
+    assert launched(builders.run(source=Source(file="a.md", sha256="0"))) == ()
 
 
 def test_containers_on_the_generators_machine() -> None:

@@ -13,8 +13,8 @@ from test_noise import OUTCOMES, PLAN
 from loadtest.model import Histogram
 from loadtest.report import csv as csv_format
 from loadtest.report import markdown
-from loadtest.report.noise import twins
-from loadtest.report.table import Report, noise
+from loadtest.report.noise import noise, twins
+from loadtest.report.table import Report
 from loadtest.summary import Summary, summarise
 
 

@@ -16,7 +16,7 @@ from wrk_reports import CREATED_AT, REPORT
 
 from loadtest import importer, results
 from loadtest.model import Outcome, Run
-from loadtest.report import html
+from loadtest.report import html, html_page
 from loadtest.report.html_anchors import anchors
 from loadtest.report.table import Report
 from loadtest.summary import summarise
@@ -260,7 +260,7 @@ def test_the_matrix_can_be_switched(browser: Browser, measured: Path) -> None:
         seen.page.get_by_role("radio", name="p99").check()
         expect(tables).to_have_text("p99, less is better")
         seen.page.get_by_role("radio", name="p99").press("ArrowRight")
-        expect(tables).to_have_text("CPU a request, less is better")
+        expect(tables).to_have_text("CPU an answer, less is better")
 
 
 def test_an_invalid_cell_shows_no_number_and_no_rank(browser: Browser, measured: Path) -> None:
@@ -387,7 +387,7 @@ def test_text_from_outside_stays_text(browser: Browser, folder: Path) -> None:
 
 
 def test_data_cannot_end_its_element() -> None:
-    block = html.data_block({"name": HOSTILE, "comment": "<!-- <script>"})
+    block = html_page.data_block({"name": HOSTILE, "comment": "<!-- <script>"})
     assert not set(block) & set("<>&\u2028\u2029")
     assert json.loads(block) == {"name": HOSTILE, "comment": "<!-- <script>"}
 

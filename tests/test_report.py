@@ -144,6 +144,27 @@ def test_write_all_leaves_no_half_written_file(report: Report, tmp_path: Path) -
     assert files[0].read_text() == before
 
 
+def test_a_chart_of_what_is_gone_is_deleted_and_no_file_of_others(
+    report: Report, tmp_path: Path
+) -> None:
+    ours = next(text for name, text in files(report).items() if name.endswith(".svg"))
+    (tmp_path / "kind-gone.svg").write_text(ours)
+    kept = {
+        "changed.svg": ours.replace("<svg", '<svg id="mine"', 1),
+        "theirs.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "notes.txt": ours,
+    }
+    for name, text in kept.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "bytes.svg").write_bytes(b"\xff\xfe")
+    written = reports.write_all(report, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *kept,
+        "bytes.svg",
+        *(path.name for path in written),
+    }
+
+
 def test_text_from_outside_cannot_break_the_page(report: Report) -> None:
     page = MarkdownIt("commonmark").enable("table").render(markdown.render(report))
     assert "<b>" not in page

@@ -19,8 +19,8 @@ from loadtest.answer.records import (
     Share,
     Styles,
 )
-from loadtest.model import Plan
 from loadtest.ranking import Ranking
+from loadtest.row import Row
 
 __all__ = [
     "Answer",
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-def answer(rankings: Sequence[Ranking], plan: Plan, looks: int) -> Answer:
+def answer(rankings: Sequence[Ranking], looks: int) -> Answer:
     """Return what the rankings of a run say; `looks` is how often it looked at its data."""
     by_kind: dict[str, dict[tuple[str, int], list[Ranking]]] = {}
     for ranking in rankings:
@@ -46,8 +46,7 @@ def answer(rankings: Sequence[Ranking], plan: Plan, looks: int) -> Answer:
             at = (endpoint.name, ranking.load.connections)
             by_kind.setdefault(endpoint.kind, {}).setdefault(at, []).append(ranking)
     kinds = tuple(
-        _kind(kind, list(endpoints.values()), plan.reference, looks)
-        for kind, endpoints in by_kind.items()
+        _kind(kind, list(endpoints.values()), looks) for kind, endpoints in by_kind.items()
     )
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
@@ -57,18 +56,17 @@ def answer(rankings: Sequence[Ranking], plan: Plan, looks: int) -> Answer:
         told=sum(kind.told for kind in kinds),
         usable=sum(row.shown is not None for row in rows),
         cells=sum(row.status != "skipped" for row in rows),
+        numberless=tuple(_numberless(rows)),
         limits=tuple(_limits(rankings)),
     )
 
 
-def _kind(
-    name: str, endpoints: Sequence[Sequence[Ranking]], reference: str | None, looks: int
-) -> Kind:
+def _kind(name: str, endpoints: Sequence[Sequence[Ranking]], looks: int) -> Kind:
     # Of a kind, but by rounds: what waits is measured in fewer of them.
     noises = [Noise.of(rankings, looks) for rankings in endpoints]
     fields = [field(rankings, noise) for rankings, noise in zip(endpoints, noises, strict=True)]
     claims = tuple(
-        claim(rankings, found, reference, noise)
+        claim(rankings, found, noise)
         for rankings, found, noise in zip(endpoints, fields, noises, strict=True)
     )
     told = [one for one in claims if one.told]
@@ -100,25 +98,20 @@ def _overall(kinds: Iterable[Kind]) -> tuple[Led, ...]:
 
 def _led(leaders: Mapping[str, Sequence[Arm | Led]], told: Sequence[str]) -> tuple[Led, ...]:
     """Return where each server leads, who does so most often first, and alone before tied."""
-    found: dict[str, list[tuple[str, Arm | Led]]] = {}
+    found: dict[str, list[str]] = {}
     weight: dict[str, float] = {}
     for at in told:
         for one in leaders[at]:
-            found.setdefault(one.server, []).append((at, one))
+            found.setdefault(one.server, []).append(at)
             weight[one.server] = weight.get(one.server, 0.0) + 1 / len(leaders[at])
-    made = []
-    for server, places in found.items():
-        styles = {one.style for _, one in places}
-        made.append(
-            Led(
-                server=server,
-                interface=places[0][1].interface,
-                style=styles.pop() if len(styles) == 1 else None,
-                at=tuple(at for at, _ in places),
-                of=len(told),
-            )
-        )
+    made = [Led(server=server, at=tuple(places)) for server, places in found.items()]
     return tuple(sorted(made, key=lambda led: (-len(led.at), -weight[led.server])))
+
+
+def _numberless(rows: Sequence[Row]) -> Iterator[str]:
+    tried = dict.fromkeys(row.server for row in rows if row.status != "skipped")
+    shown = {row.server for row in rows if row.shown}
+    yield from (server for server in tried if server not in shown)
 
 
 def _limits(rankings: Sequence[Ranking]) -> Iterator[Limit]:

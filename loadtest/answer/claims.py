@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.answer.arms import Field, Noise, compared, rates_of
-from loadtest.answer.records import Arm, Claim, Difference, Interfaces, Limit, Styles
-from loadtest.findings import Finding
+from loadtest.answer.records import Arm, Claim, Interfaces, Limit, Styles
 from loadtest.ranking import Ranking
 
 AT_CEILING = "connection-limited"
 """The concern of a row that shows how many requests were let in."""
 
 
-def claim(rankings: Sequence[Ranking], field: Field, reference: str | None, noise: Noise) -> Claim:
+def claim(rankings: Sequence[Ranking], field: Field, noise: Noise) -> Claim:
     """Return who leads at the endpoint whose styles are the `rankings`."""
     first = rankings[0]
     groups = field.groups
@@ -22,13 +21,10 @@ def claim(rankings: Sequence[Ranking], field: Field, reference: str | None, nois
     told = bool(followers)
     return Claim(
         endpoint=first.endpoint.name,
-        title=first.endpoint.title,
         connections=first.load.connections,
         leaders=leaders,
         followers=followers,
-        behind=sum(map(len, groups[2:])),
         lead=field.table.difference(leaders[0].cell, followers[0].cell) if told else None,
-        over_reference=_over_reference(field, leaders, reference),
         limits=tuple(_limits(rankings, field, leaders, told, noise)),
         told=told,
         rankings=tuple(ranking.endpoint.id for ranking in rankings),
@@ -64,9 +60,6 @@ def styles(rankings: Sequence[Ranking], noise: Noise) -> Iterator[Styles]:
                 endpoint=rankings[0].endpoint.name,
                 interface=interface,
                 servers=tuple(found),
-                finding=_agreed([one.finding for one in found]),
-                least=found[-1].ratio,
-                most=found[0].ratio,
                 cells=tuple(cell for one in found for cell in (one.cell, one.over)),
             )
 
@@ -94,15 +87,6 @@ def _first(arms: Sequence[Arm], interface: str) -> Arm | None:
     return max(of, key=lambda arm: arm.goodput, default=None)
 
 
-def _over_reference(
-    field: Field, leaders: Sequence[Arm], reference: str | None
-) -> Difference | None:
-    other = next((arm for arm in field.arms if arm.server == reference), None)
-    if other is None or other in leaders or not leaders:
-        return None
-    return field.table.difference(leaders[0].cell, other.cell)
-
-
 def _limits(
     rankings: Sequence[Ranking], field: Field, leaders: Sequence[Arm], told: bool, noise: Noise
 ) -> Iterator[Limit]:
@@ -124,9 +108,3 @@ def _limits(
         yield "connection-limited"
     if doubts - {AT_CEILING}:
         yield "suspect"
-
-
-def _agreed(shown: Sequence[Finding]) -> Finding:
-    """Return what all say that say anything."""
-    found = set(shown) - {"inconclusive"}
-    return next(iter(found)) if len(found) == 1 else "inconclusive"

@@ -79,20 +79,14 @@ class Claim(Record, frozen=True, kw_only=True):
 
     endpoint: str
     """Its name, for both styles."""
-    title: str
-    """Its heading."""
     connections: int
     """Of the load."""
     leaders: tuple[Arm, ...]
     """The first tie group, the highest median first; empty without a number."""
     followers: tuple[Arm, ...]
     """The group after it; empty where none was told apart from the first."""
-    behind: int
-    """Servers with a number in the groups after these two."""
     lead: Difference | None
     """The first of the leaders over the first of the followers."""
-    over_reference: Difference | None
-    """The first of the leaders over the reference server; None where it is among the leaders."""
     limits: tuple[Limit, ...]
     """What the claim cannot say; see `told`."""
     told: bool
@@ -110,12 +104,6 @@ class Styles(Record, frozen=True, kw_only=True):
     interface: Interface
     servers: tuple[Difference, ...]
     """Async over sync, of each server that has a number for both."""
-    finding: Finding
-    """What all servers that show anything show; `inconclusive` where they disagree or none does."""
-    least: float
-    """The lowest of the ratios."""
-    most: float
-    """The highest."""
     cells: tuple[str, ...]
     """The rows it rests on."""
 
@@ -136,13 +124,8 @@ class Led(Record, frozen=True, kw_only=True):
     """A server among the leaders of claims."""
 
     server: str
-    interface: Interface | None
-    style: Style | None
-    """Of view that serves it best; None where it is not the same everywhere."""
     at: tuple[str, ...]
     """Where it leads: names of endpoints in a `Kind`, kinds of work in an `Answer`."""
-    of: int
-    """How many were told."""
 
 
 class Kind(Record, frozen=True, kw_only=True):
@@ -202,5 +185,7 @@ class Answer(Record, frozen=True, kw_only=True):
     """Cells with a number that may be shown."""
     cells: int
     """All cells, but for those that were skipped as they cannot be measured."""
+    numberless: tuple[str, ...]
+    """Servers that were tried and have no number anywhere, so that no claim is about them."""
     limits: tuple[Limit, ...]
     """That hold for the whole run."""

@@ -1,6 +1,6 @@
 """Charts of a run, each one Vega-Lite spec; none of them ever holds an invalid number.
 
-A chart is one file with one function. `overview` is about the whole run, `of_endpoint` about one
+A chart is one file with one function. `matrix` is about the whole run, `of_endpoint` about one
 ranking. What cannot be drawn, as no row has the number, is left out.
 """
 
@@ -10,31 +10,24 @@ from loadtest.charts.chart import Chart, Spec
 from loadtest.charts.goodput import goodput
 from loadtest.charts.kind import kind
 from loadtest.charts.latency import latency
-from loadtest.charts.matrix import METRICS, matrix
+from loadtest.charts.matrix import matrix
 from loadtest.charts.memory import memory
-from loadtest.charts.svg import svg
+from loadtest.charts.svg import is_ours, svg
 from loadtest.charts.theme import config, themed
 from loadtest.ranking import Ranking
-from loadtest.summary import Summary
 
 __all__ = [
     "Chart",
     "Spec",
     "config",
+    "is_ours",
     "kind",
     "matrix",
     "memory",
     "of_endpoint",
-    "overview",
     "svg",
     "themed",
 ]
-
-
-def overview(summary: Summary) -> tuple[Chart, ...]:
-    """Return the heat maps, one for each figure: `matrix-goodput`, `matrix-p50`, ..."""
-    charts = (matrix(summary, metric) for metric in METRICS)
-    return tuple(chart for chart in charts if chart)
 
 
 def of_endpoint(ranking: Ranking) -> tuple[Chart, ...]:

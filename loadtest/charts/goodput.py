@@ -33,10 +33,11 @@ def goodput(ranking: Ranking) -> Chart | None:
     if not rows:
         return None
     first = rows[0]
+    intervals, ceilings = (any(key in row for row in rows) for key in ("low", "ceiling"))
     notes = [
-        *([ROUNDS] if any("low" in row for row in rows) else []),
+        *([ROUNDS] if intervals else []),
         *([CUT] if any(row.get("drawn") != row.get("high") for row in rows) else []),
-        *([CEILING] if any("ceiling" in row for row in rows) else []),
+        *([CEILING] if ceilings else []),
         *([HOLLOW] if any(row["doubts"] for row in rows) else []),
     ]
     return Chart(
@@ -45,7 +46,7 @@ def goodput(ranking: Ranking) -> Chart | None:
         description=" ".join(
             [f"{first['server']} has the highest median, {_rate(first)}.", *notes]
         ),
-        spec=with_data(_template(), stem("rows", ranking.endpoint.id), rows),
+        spec=with_data(_template(intervals, ceilings), stem("rows", ranking.endpoint.id), rows),
     )
 
 
@@ -54,7 +55,8 @@ def _rate(row: dict[str, Any]) -> str:
 
 
 @cache
-def _template() -> Spec:
+def _template(intervals: bool, ceilings: bool) -> Spec:
+    # A layer without any data has no extent to scale its axis by.
     server = alt.Y("server:N", sort=None, title=None)
     base = alt.Chart(alt.NamedData("rows"))
     interval = base.mark_rule(strokeWidth=2, clip=True, opacity=0.7).encode(
@@ -75,4 +77,5 @@ def _template() -> Spec:
         shape=interface_shape(),
         tooltip=["server:N", "goodput:Q", "low:Q", "high:Q", "ceiling:Q", "doubts:N"],
     )
-    return finished(alt.layer(interval, ceiling, point).properties(width=480, height={"step": 20}))
+    layers = [*([interval] if intervals else []), *([ceiling] if ceilings else []), point]
+    return finished(alt.layer(*layers).properties(width=480, height={"step": 20}))

@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import altair as alt
 
-from loadtest.charts.chart import Chart, Spec, stem, with_data
+from loadtest.charts.chart import Chart, Spec, with_data
 from loadtest.charts.data import doubts, interface
 from loadtest.charts.theme import finished
-from loadtest.figures import Figures
 from loadtest.ranking import Ranking
 from loadtest.report.format import plural
+from loadtest.report.state import State, state
 from loadtest.row import Row
 from loadtest.summary import Summary
 
-METRICS: dict[str, tuple[str, Callable[[Figures], float | None], bool]] = {
-    "goodput": ("Goodput", lambda f: f.goodput, True),
-    "p50": ("Median latency", lambda f: f.p50_us, False),
-    "p99": ("p99 latency", lambda f: f.p99_us, False),
-    "cpu": ("CPU time an answer", lambda f: f.server_cpu_us, False),
-    "memory": ("Memory", lambda f: f.memory_peak_bytes, False),
-}
-"""By name: the heading, the figure, and whether more is better."""
+MARKS: dict[State, str] = {"suspect": "?", "invalid": "x", "failed": "!"}
 LEGEND = "? suspect, x invalid, ! failed, blank: skipped or unknown"
 
 
-def matrix(summary: Summary, metric: str = "goodput") -> Chart | None:
-    """Return the heat map of one figure; None where no cell has it."""
-    title, figure, more = METRICS[metric]
-    cells = [cell for ranking in summary.rankings for cell in _column(ranking, figure, more)]
+def matrix(summary: Summary) -> Chart | None:
+    """Return the heat map of goodput; None where no cell has any."""
+    cells = [cell for ranking in summary.rankings for cell in _column(ranking)]
     best = [cell for cell in cells if cell.get("of_best") == 1]
     if not best:
         return None
     found = [_most(style, best) for style in ("sync", "async")]
     return Chart(
-        name=stem("matrix", metric),
-        title=f"{title}, relative to the best of each endpoint",
+        name="matrix-goodput",
+        title="Goodput, relative to the best of each endpoint",
         description=(
-            f"{' '.join(one for one in found if one)} 100 is the best of a column"
-            f"{'' if more else ', 50 twice as much'}; {LEGEND}."
+            f"{' '.join(one for one in found if one)} 100 is the best of a column; {LEGEND}."
         ),
-        spec=_sorted(with_data(_template(), stem("matrix", metric), cells), summary),
+        spec=_sorted(with_data(_template(), "matrix-goodput", cells), summary),
     )
 
 
@@ -73,12 +63,9 @@ def _sorted(spec: Spec, summary: Summary) -> Spec:
     return {**spec, "layer": layers}
 
 
-def _column(
-    ranking: Ranking, figure: Callable[[Figures], float | None], more: bool
-) -> list[dict[str, Any]]:
-    known = {row.server: figure(row.shown) for row in ranking.rows if row.shown}
-    numbers = [value for value in known.values() if value]
-    best = (max if more else min)(numbers, default=0.0)
+def _column(ranking: Ranking) -> list[dict[str, Any]]:
+    known = {row.server: row.shown.goodput for row in ranking.rows if row.shown}
+    best = max(known.values(), default=0.0)
     endpoint = ranking.endpoint
     cells = []
     for row in ranking.rows:
@@ -89,7 +76,7 @@ def _column(
             "text": _mark(row),
         }
         if value:
-            of_best = value / best if more else best / value
+            of_best = value / best
             cell["of_best"] = round(of_best, 3)
             cell["text"] = f"{100 * of_best:.0f}{cell['text']}"
             if row.concerns:
@@ -99,11 +86,7 @@ def _column(
 
 
 def _mark(row: Row) -> str:
-    if row.verdict == "invalid":
-        return "x"
-    if row.status == "failed":
-        return "!"
-    return "?" if row.verdict == "suspect" else ""
+    return MARKS.get(state(row), "")
 
 
 @cache

@@ -1,11 +1,15 @@
-"""Charts as SVG files."""
+"""Charts as SVG files, and which of the files in a folder were drawn here."""
 
 from __future__ import annotations
+
+import hashlib
 
 import vl_convert
 
 from loadtest.charts.chart import Chart
 from loadtest.charts.theme import themed
+
+MARK = "<!-- loadtest "
 
 
 def svg(chart: Chart) -> str:
@@ -14,6 +18,17 @@ def svg(chart: Chart) -> str:
     # What each mark says to a screen reader is lost in an image: the page beside it says it. A
     # font that a reader's machine lacks may be wider than it was measured: there is room for it.
     spec["config"] = {**spec["config"], "aria": False, "font": "sans-serif"}
-    return vl_convert.vegalite_to_svg(
+    drawn = vl_convert.vegalite_to_svg(
         spec | {"padding": {"left": 24, "right": 24, "top": 8, "bottom": 8}}
     )
+    return drawn + _signature(drawn)
+
+
+def is_ours(text: str) -> bool:
+    """Say whether a file holds a chart as `svg` left it: changed by anybody, it is theirs."""
+    drawn, mark, _ = text.rpartition(MARK)
+    return bool(mark) and text == drawn + _signature(drawn)
+
+
+def _signature(drawn: str) -> str:
+    return f"{MARK}{hashlib.sha256(drawn.encode()).hexdigest()[:16]} -->\n"

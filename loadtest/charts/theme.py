@@ -53,18 +53,12 @@ def config(*, dark: bool = False) -> Spec:
 
 def interface_colour() -> Any:
     """Return the encoding of a server's interface as a colour."""
-    return alt.Color(
-        "interface:N",
-        title="interface",
-        scale=alt.Scale(domain=list(INTERFACES), range=list(INTERFACES.values())),
-        legend=alt.Legend(orient="top", values=["WSGI", "ASGI"]),
-    )
+    return alt.Color("interface:N", title="interface", scale=_colours(), legend=_legend())
 
 
 def interface_fill() -> Any:
     """Return the same for the inside of a mark, which doubt empties."""
-    scale = alt.Scale(domain=list(INTERFACES), range=list(INTERFACES.values()))
-    return alt.Fill("interface:N", scale=scale, legend=None)
+    return alt.Fill("interface:N", title="interface", scale=_colours(), legend=_legend())
 
 
 def interface_shape() -> Any:
@@ -73,8 +67,18 @@ def interface_shape() -> Any:
         "interface:N",
         title="interface",
         scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
-        legend=alt.Legend(orient="top", values=["WSGI", "ASGI"]),
+        legend=_legend(),
     )
+
+
+def _colours() -> Any:
+    return alt.Scale(domain=list(INTERFACES), range=list(INTERFACES.values()))
+
+
+def _legend() -> Any:
+    # The very same for colour, fill and shape: Vega-Lite makes one legend of them, and complains
+    # of what they do not agree on.
+    return alt.Legend(orient="top", values=["WSGI", "ASGI"])
 
 
 def hollow() -> Any:

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
+from loadtest.charts import is_ours
 from loadtest.report.table import Report
 
 __all__ = ["Formats", "Report", "formats", "formats_in", "write", "write_all", "write_each"]
@@ -43,12 +44,19 @@ def formats_in(package: str, path: Iterable[str]) -> Formats[Any]:
 
 
 def write_each(formats: Formats[Reported], report: Reported, folder: Path) -> list[Path]:
-    """Write the formats of a report into `folder`, and return the files."""
-    return [
+    """Write the formats of a report into `folder`, and return the files.
+
+    Charts of what is in the run no more are deleted, if nobody changed them since.
+    """
+    written = [
         write(folder / name, text)
         for files in formats.values()
         for name, text in files(report).items()
     ]
+    for path in sorted(set(folder.glob("*.svg")) - set(written)):
+        if is_ours(path.read_text(encoding="utf-8", errors="replace")):
+            path.unlink()
+    return written
 
 
 def write(path: Path, text: str) -> Path:

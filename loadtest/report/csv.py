@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from loadtest.ranking import Ranking
-from loadtest.report.table import (
+from loadtest.report.columns import (
     CEILING,
     CONCERNS,
     COSTS,
@@ -26,13 +26,9 @@ from loadtest.report.table import (
     UNCHECKED,
     VERDICT,
     VERSUS,
-    Column,
-    Report,
-    Table,
-    Value,
     figure,
-    prose,
 )
+from loadtest.report.table import Column, Report, Table, Value, prose
 from loadtest.row import Row
 
 FILE = "summary.csv"

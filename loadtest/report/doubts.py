@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from loadtest.concerns import Raised
 from loadtest.ranking import Ranking
+from loadtest.report.format import plural
 from loadtest.report.table import Column, Table, name, prose
 from loadtest.row import Row
 from loadtest.summary import Counts, Explained, Summary
@@ -97,6 +98,14 @@ def blanks(summary: Summary) -> list[Blank]:
         for explained in summary.concerns
     }
     return [Blank(concern, cells, len(rows)) for concern, cells in counts.items() if cells]
+
+
+def counted(counts: Counts) -> str:
+    """Return how many cells have a number, and how many do not."""
+    text = f"{plural(counts.measured, 'cell')} measured"
+    if counts.measured_with_failed_rounds:
+        text += f" ({counts.measured_with_failed_rounds} of them not in every round)"
+    return f"{text}, {counts.failed} failed, {counts.skipped} skipped"
 
 
 def judged(counts: Counts) -> str:

@@ -10,13 +10,10 @@ from typing import Literal
 from loadtest.figures import Figures
 from loadtest.ranking import Ranking
 from loadtest.report.format import UNKNOWN, latency, significant, size
-from loadtest.row import Row
+from loadtest.report.state import State, state
 
 STEPS = (0.95, 0.75, 0.5, 0.25, 0.1)
 """Shares of the best at which a square gets the next lighter shade."""
-
-State = Literal["valid", "suspect", "invalid", "failed", "skipped", "absent"]
-"""What a number is worth, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ METRICS = (
     Metric("goodput", "Goodput", "more", lambda f: f.goodput, significant),
     Metric("p50", "p50", "less", lambda f: f.p50_us, latency),
     Metric("p99", "p99", "less", lambda f: f.p99_us, latency),
-    Metric("cpu", "CPU a request", "less", lambda f: f.server_cpu_us, latency),
+    Metric("cpu", "CPU an answer", "less", lambda f: f.server_cpu_us, latency),
     Metric("memory", "Memory", "less", lambda f: f.memory_peak_bytes, lambda v: size(round(v))),
 )
 
@@ -59,15 +56,6 @@ class Line:
     ranking: Ranking
     squares: tuple[Square, ...]
     """In the order of the matrix's servers."""
-
-
-def state(row: Row | None) -> State:
-    """Return what the number of a row is worth, or why it has none."""
-    if row is None:
-        return "absent"
-    if row.figures is None and row.verdict is None:
-        return "skipped" if row.status == "skipped" else "failed"
-    return row.verdict or "valid"
 
 
 def columns(rankings: Sequence[Ranking]) -> list[tuple[str, str]]:

@@ -14,12 +14,29 @@ PARTS = {"SERVER": "server", "DATABASES": "databases and upstream, each"}
 
 
 def launched(run: Run) -> tuple[str, ...]:
-    """Return sentences about a run whose servers were no processes of the generator's machine."""
+    """Return sentences about who started the servers, on which machine and which processors.
+
+    There are none for a report of others, which says nothing of it.
+    """
+    if run.source:
+        return ()
     if run.launcher == "running":
         return (RUNNING,)
     if run.engine is None:
-        return ()
+        return (f"Servers, services and load generator ran as processes here, {_placed(run)}.",)
     return tuple(_sentences(run, run.engine))
+
+
+def _placed(run: Run) -> str:
+    if run.placement is None:
+        return "sharing all processors"
+    parts = (
+        ("the servers", run.placement.server),
+        ("services", run.placement.services),
+        ("generator", run.placement.generator),
+    )
+    on = (f"{part} on {', '.join(map(str, processors))}" for part, processors in parts)
+    return f"each with processors of its own: {', '.join(on)}"
 
 
 def _sentences(run: Run, engine: Engine) -> list[str]:

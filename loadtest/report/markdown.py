@@ -9,53 +9,32 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape as escape_html
 from pathlib import Path
-from statistics import median
 from urllib.parse import quote
 
 import jinja2
 
 from loadtest import charts
 from loadtest.charts import Chart
-from loadtest.model import Load
 from loadtest.ranking import Ranking
 from loadtest.report import format as units
 from loadtest.report import words
+from loadtest.report.bounds import bounds
 from loadtest.report.decision import decision, shares
-from loadtest.report.doubts import blanks, doubts, judged, where
+from loadtest.report.doubts import blanks, counted, doubts, judged, where
+from loadtest.report.grouping import by_kind, by_load, median_round
 from loadtest.report.html_anchors import anchors
 from loadtest.report.launched import launched
+from loadtest.report.losses import losses
+from loadtest.report.markdown_tables import costs_table, detail, ranking_table, titles
 from loadtest.report.markup import Markdown, code, escape, fence, table
-from loadtest.report.noise import median_of, twins
-from loadtest.report.table import (
-    SUSPECT,
-    Column,
-    Report,
-    Table,
-    costs,
-    counted,
-    losses,
-    noise,
-    overview,
-    ranked,
-)
-from loadtest.report.use import rows_of, spread, used
+from loadtest.report.noise import median_of, noise, twins
+from loadtest.report.rankings import overview
+from loadtest.report.table import SUSPECT, Report
+from loadtest.report.use import unsteady, used
 from loadtest.report.words import Name, Said
-from loadtest.row import Round, Row
+from loadtest.row import Row
 
 FILE = "report.md"
-SHOWN = (
-    "rank",
-    "server",
-    "goodput",
-    "ratio",
-    "ceiling",
-    "p50_us",
-    "p99_us",
-    "server_cpu_us",
-    "memory_peak_bytes",
-    "verdict",
-)
-"""Columns of an endpoint's table, so many as a page has room for; the others are folded."""
 LINKED = 2
 """Endpoints that a sentence links to."""
 
@@ -121,7 +100,7 @@ def _page(report: Report, pictures: Pictures) -> str:
         median_of=median_of(report),
         judged=judged(summary.counts),
         noise=_ours(noise(summary)),
-        unshown=words.unshown(report.run),
+        unshown=[_ours(line) for line in bounds(report)],
         doubts=doubts(summary),
         where=lambda doubt: table(where(doubt.cases)),
         # Ours, with code spans as Markdown has them.
@@ -134,14 +113,14 @@ def _page(report: Report, pictures: Pictures) -> str:
         memory=charts.memory(of_memory) if of_memory else None,
         memory_at=code(of_memory.endpoint.id) if of_memory else "",
         image=pictures.image,
-        kinds=_kinds(summary.rankings),
+        kinds=by_kind(summary.rankings),
         chart_of_kind=lambda kind, of: charts.kind(kind, words.title(kind), of),
         anchor=lambda ranking: Markdown(f'<a id="{places[ranking.endpoint.id]}"></a>'),
         titles=_titles(summary.rankings),
         overview=lambda rankings: table(overview(rankings)),
-        ranked=lambda ranking: _ranked(ranking, notes),
-        detail=_detail,
-        costs=_costs,
+        ranked=lambda ranking: ranking_table(ranking, notes),
+        detail=detail,
+        costs=costs_table,
         # Each server.
         sections=[
             (server, _section(summary.rankings, server.name))
@@ -152,14 +131,14 @@ def _page(report: Report, pictures: Pictures) -> str:
             shlex.join(report.run.argv.get(server.name, server.argv)), "bash"
         ),
         used=lambda server: used(report, server),
-        unsteady=lambda server: _unsteady(summary.rankings, server),
+        unsteady=lambda server: unsteady(summary.rankings, server),
         # Method and machine, and what the generator printed.
-        loads=_loads(summary.rankings),
+        loads=by_load(summary.rankings),
         versions=[f"{name} {v}" for name, v in sorted(report.run.machine.versions.items())],
-        columns=_columns(summary.rankings),
+        columns=titles(summary.rankings),
         notes=notes,
         suspect=SUSPECT,
-        shown=_shown,
+        shown=median_round,
         raw=lambda path: _raw(report, path),
         link=lambda number, path: Markdown(f"[round {number}]({quote(path)})"),
         table=table,
@@ -196,77 +175,12 @@ def _ours(text: str) -> Markdown:
     return Markdown(escape(text).replace(r"\`", "`"))
 
 
-def _ranked(ranking: Ranking, notes: dict[str, int]) -> Markdown:
-    """Return the columns to decide by; the others are `_detail` and `_costs`."""
-    full = ranked(ranking)
-    if not full.items:
-        return Markdown("No server has a number here.")
-    columns = {column.key: column for column in (*costs(ranking).columns, *full.columns)}
-    columns["verdict"] = Column("verdict", "verdict", lambda row: row.verdict, _verdict, "prose")
-    shown = Table([columns[key] for key in SHOWN if key in columns], full.items).filled(
-        *(columns[key] for key in ("rank", "goodput"))
-    )
-    suffix = {
-        at: "".join(f" [{notes[note]}](#notes)" for note in row.notes if note in notes)
-        for at, row in enumerate(shown.items)
-    }
-    return table(shown, suffix)
-
-
-def _detail(ranking: Ranking) -> Markdown:
-    full = ranked(ranking)
-    columns = [column for column in full.columns if column.key == "server" or not _is_shown(column)]
-    return table(Table(columns, full.items)) if full.items and len(columns) > 1 else Markdown("")
-
-
-def _is_shown(column: Column[Row]) -> bool:
-    return column.key in SHOWN and column.key != "verdict"
-
-
-def _verdict(row: Row) -> str:
-    names = ", ".join(raised.concern for raised in row.concerns)
-    return (row.verdict or units.UNKNOWN) + (f": {names}" if names else "")
-
-
-def _costs(ranking: Ranking) -> Markdown:
-    took = costs(ranking)
-    columns = [column for column in took.columns if column.key == "server" or not _is_shown(column)]
-    return table(Table(columns, took.items)) if took.items and len(columns) > 1 else Markdown("")
-
-
-def _columns(rankings: Sequence[Ranking]) -> set[str]:
-    """Return the titles of the columns that any table of figures has: no other is explained."""
-    return {
-        column.title
-        for ranking in rankings
-        for table in (ranked(ranking), costs(ranking))
-        for column in table.columns
-        if table.items
-    }
-
-
 def _of_memory(rankings: Sequence[Ranking]) -> Ranking | None:
     """Return the first endpoint of Django's where memory was measured."""
     for ranking in rankings:
         if ranking.endpoint.style != "control" and charts.memory(ranking):
             return ranking
     return None
-
-
-def _unsteady(rankings: Sequence[Ranking], server: str) -> str:
-    found = [
-        (one, ranking.endpoint.id)
-        for ranking, row in rows_of(rankings, server)
-        if row.shown and (one := spread(row)) is not None
-    ]
-    if not found:
-        return ""
-    widest, at = max(found)
-    middle = units.share(median(one for one, _ in found))
-    return (
-        f"Stability: its rounds are {middle} of their median apart at the middle endpoint, and"
-        f" {units.share(widest)} at {at}, the least steady."
-    )
 
 
 def _numbered(rankings: Sequence[Ranking]) -> dict[str, int]:
@@ -279,17 +193,6 @@ def _numbered(rankings: Sequence[Ranking]) -> dict[str, int]:
         if note != ranking.endpoint.note
     )
     return {note: number for number, note in enumerate(notes, start=1)}
-
-
-def _kinds(rankings: Sequence[Ranking]) -> dict[str, list[Ranking]]:
-    """Return the rankings by kind of work, the styles of an endpoint one after the other."""
-    kinds: dict[str, list[Ranking]] = {}
-    for ranking in rankings:
-        kinds.setdefault(ranking.endpoint.kind, []).append(ranking)
-    for group in kinds.values():
-        names = list(dict.fromkeys(ranking.endpoint.name for ranking in group))
-        group.sort(key=lambda ranking: names.index(ranking.endpoint.name))
-    return kinds
 
 
 def _section(rankings: Sequence[Ranking], server: str) -> dict[str, list[tuple[Ranking, Row]]]:
@@ -311,22 +214,6 @@ def _titles(rankings: Sequence[Ranking]) -> dict[str, str]:
     }
 
 
-def _loads(rankings: Sequence[Ranking]) -> dict[Load, list[str]]:
-    loads: dict[Load, list[str]] = {}
-    for ranking in rankings:
-        loads.setdefault(ranking.load, []).append(ranking.endpoint.id)
-    return loads
-
-
-def _shown(row: Row) -> Round | None:
-    """Return the round to show unfolded: the median one."""
-    rounds = [r for r in row.rounds if r.goodput is not None and r.raw]
-    rounds.sort(key=lambda r: r.goodput or 0)
-    return rounds[(len(rounds) - 1) // 2] if rounds else None
-
-
 def _raw(report: Report, path: str) -> Markdown:
-    try:
-        return fence(report.read_raw(path), "bash")
-    except OSError:
-        return Markdown(f"Not in this folder: {code(path)}.")
+    text = report.printed(path)
+    return Markdown(f"Not in this folder: {code(path)}.") if text is None else fence(text, "bash")

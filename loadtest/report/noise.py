@@ -10,6 +10,37 @@ from loadtest.report.table import Column, Report, Table, name
 from loadtest.summary import Summary
 
 Rates = Sequence[float | None]
+SHOWN_OPEN = 6
+TOO_NOISY = 0.5
+"""A noise floor, as a share, with which hardly any servers can be told apart."""
+
+
+def noise(summary: Summary) -> str:
+    """Return what a difference has to exceed to be called one."""
+    text = "Small gaps can be noise: no server was measured twice here."
+    floors = [one.noise_floor for one in summary.rankings if one.noise_floor is not None]
+    if summary.rounds == 1 and summary.counts.measured:
+        text = (
+            "One round cannot tell a difference from noise, so all servers with a number share"
+            " rank 1 (`1=`): their order is what was measured once, and may turn round."
+        )
+    elif floors:
+        least, most = share(min(floors)), share(max(floors))
+        by = least if least == most else f"{least} to {most}, by the kind of work,"
+        text = (
+            "Servers that share a rank (`1=`) were not told apart. Noise alone lets two identical"
+            f" {summary.reference} differ by up to {by} here; no smaller difference counts as one."
+        )
+        if min(floors) > TOO_NOISY:
+            text += " That is too much to tell servers apart: measure more `--rounds`."
+    if summary.left_open:
+        shown = ", ".join(summary.left_open[:SHOWN_OPEN])
+        more = len(summary.left_open) - SHOWN_OPEN
+        text += (
+            f" Asked for more precision, {plural(len(summary.left_open), 'cell')} stayed open:"
+            f" {shown}{f' and {more} more, see summary.json' if more > 0 else ''}."
+        )
+    return text
 
 
 def twins(summary: Summary) -> Table[Twins]:

@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from loadtest.report.doubts import blanks, doubts, judged
+from loadtest.report.doubts import blanks, counted, doubts, judged
 from loadtest.report.format import paragraph, share
-from loadtest.report.noise import median_of
-from loadtest.report.table import SUSPECT, Item, Report, Table, counted, leaders, losses, noise
+from loadtest.report.losses import losses
+from loadtest.report.noise import median_of, noise
+from loadtest.report.rankings import leaders
+from loadtest.report.table import SUSPECT, Item, Report, Table
 from loadtest.report.words import headline
 
 LOG_LINES = 4

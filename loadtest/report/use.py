@@ -7,14 +7,10 @@ from statistics import median
 
 from loadtest.figures import Figures
 from loadtest.ranking import Ranking
-from loadtest.report.format import latency, plural, size
+from loadtest.report.format import latency, plural, share, size
+from loadtest.report.grouping import rows_of
 from loadtest.report.table import Report
 from loadtest.row import Row
-
-
-def rows_of(rankings: Sequence[Ranking], server: str) -> list[tuple[Ranking, Row]]:
-    """Return the rows of one server, each with its ranking."""
-    return [(ranking, row) for ranking in rankings for row in ranking.rows if row.server == server]
 
 
 def used(report: Report, server: str) -> list[tuple[str, str, str]]:
@@ -74,3 +70,20 @@ def spread(row: Row) -> float | None:
     """Return how far apart the rounds are, as a share of their median."""
     rates = [each.goodput for each in row.rounds if each.goodput]
     return (max(rates) - min(rates)) / median(rates) if len(rates) > 1 else None
+
+
+def unsteady(rankings: Sequence[Ranking], server: str) -> str:
+    """Return how far apart the rounds of a server are, and where most; empty with one round."""
+    found = [
+        (one, ranking.endpoint.id)
+        for ranking, row in rows_of(rankings, server)
+        if row.shown and (one := spread(row)) is not None
+    ]
+    if not found:
+        return ""
+    widest, at = max(found)
+    middle = share(median(one for one, _ in found))
+    return (
+        f"Stability: its rounds are {middle} of their median apart at the middle endpoint, and"
+        f" {share(widest)} at {at}, the least steady."
+    )

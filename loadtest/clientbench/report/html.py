@@ -6,8 +6,8 @@ from loadtest.clientbench.report.charts import of_ranking
 from loadtest.clientbench.report.distrust import counted, doubts, losses, noise, outliers, where
 from loadtest.clientbench.report.table import MEASURES, Report, phases, ranked
 from loadtest.clientbench.standing import Ranking, Standing
-from loadtest.report.html import Drawn, page
 from loadtest.report.html_anchors import anchors
+from loadtest.report.html_page import Drawn, page
 
 FILE = "index.html"
 

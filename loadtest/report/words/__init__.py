@@ -3,6 +3,5 @@
 from loadtest.report.words.claims import claim, control, kind
 from loadtest.report.words.headline import headline
 from loadtest.report.words.phrases import Name, Said, Words, title
-from loadtest.report.words.unshown import unshown
 
-__all__ = ["Name", "Said", "Words", "claim", "control", "headline", "kind", "title", "unshown"]
+__all__ = ["Name", "Said", "Words", "claim", "control", "headline", "kind", "title"]

@@ -22,7 +22,7 @@ ONE_ROUND = "one round tells nothing from noise"
 AT_CEILING = "connection-limited"
 """The concern of a row that shows how many requests were let in."""
 NOISE = "noise is as large as what they differ by"
-UNTOLD = "were not told apart"
+UNTOLD = "not told apart"
 
 
 def kind(kind: Kind) -> list[Said]:
@@ -41,7 +41,7 @@ def kind(kind: Kind) -> list[Said]:
 
 def claim(claim: Claim, *, named: bool = False) -> Said:
     """Return who leads at one endpoint; `named` where it isn't clear from the place which."""
-    at: Words = ("At ", Name(claim.endpoint), " ") if named else ()
+    at: Words = ("At ", Name(claim.endpoint), ", ") if named else ()
     if not claim.told:
         return Said((*at, *_untold(claim, capital=not named)), claim.cells)
     one = len(claim.leaders) == 1
@@ -63,7 +63,7 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
         those = (
             ["That is"]
             if len(limited) == len(claim.leaders)
-            else ["Of ", *names(limited), " it is"]
+            else ["For ", *names(limited), " that is"]
         )
         words += [" ", *those]
         words += [
@@ -72,9 +72,31 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
         ]
     if costs := _costs(claim.leaders):
         words += [f" {'It takes' if one else 'They take'} {costs}."]
-    if "suspect" in claim.limits:
-        words += [" Among these numbers are suspect ones."]
+    words += suspects([(claim.endpoint, arm) for arm in claim.leaders], besides=AT_CEILING)
     return Said(tuple(words), claim.cells)
+
+
+def suspects(arms: Sequence[tuple[str, Arm]], besides: str | None = None) -> Words:
+    """Return whose numbers have doubts, and which; empty where none has any.
+
+    `arms` come with their endpoints; `besides` is a doubt of which something is said already.
+    """
+    found = [
+        (at, arm.server, doubts)
+        for at, arm in arms
+        if (doubts := [one for one in arm.doubts if one != besides])
+    ]
+    if not found:
+        return ()
+    endpoints = list(dict.fromkeys(at for at, _, _ in found))
+    servers = list(dict.fromkeys(server for _, server, _ in found))
+    concerns = dict.fromkeys(doubt for _, _, doubts in found for doubt in doubts)
+    many = len(found) > 1
+    whose: Words = (f" The number{'s' if many else ''} of ", *names(servers))
+    if len({arm.server for _, arm in arms}) == 1:
+        at = len({at for at, _ in arms}) > 1
+        whose = (f" Its number{'s' if many else ''}", *((" at ", *names(endpoints)) if at else ()))
+    return (*whose, f" {'are' if many else 'is'} suspect (", *names(list(concerns)), ").")
 
 
 def control(answer: Answer) -> list[Said]:
@@ -91,11 +113,11 @@ def control(answer: Answer) -> list[Said]:
             Said(
                 (
                     f"Under {interface.upper()}, {between((one.share for one in of), share)} of"
-                    " the time of Django's cheapest answer is Django's own and the rest that"
+                    " the time of Django's cheapest answer is Django's own, and the rest that"
                     " of server and generator (",
                     *names([one.server for one in of]),
                     f"){f'; Django takes {took} of CPU time for it' if took else ''}.",
-                    *((" At ", *names(held), " it is at least that: ") if held else ()),
+                    *((" With ", *names(held), " it is at least that: ") if held else ()),
                     "the generator could not ask the bare callable faster." if held else "",
                 ),
                 tuple(cell for one in of for cell in one.cells),
@@ -185,7 +207,7 @@ def _untold_together(claims: Sequence[Claim]) -> Iterator[Said]:
             yield claim(of[0], named=True)
         elif of:
             cells = tuple(cell for one in of for cell in one.cells)
-            yield Said(("At ", *names([one.endpoint for one in of], 6), f" {said}."), cells)
+            yield Said(("At ", *names([one.endpoint for one in of], 6), f", {said}."), cells)
     yield from (claim(one, named=True) for one in claims if "alone" in one.limits)
 
 
@@ -200,7 +222,7 @@ def _styles(styles: Sequence[Styles]) -> Iterator[Said]:
             continue
         text = f"Under {interface.upper()}, async views serve "
         if not told:
-            text = f"Under {interface.upper()}, sync and async views {UNTOLD}"
+            text = f"Under {interface.upper()}, sync and async views were {UNTOLD}"
         elif found == {"equivalent"}:
             text += f"as many requests as sync ones ({range_} times)"
         elif len(found) == 1:
@@ -208,7 +230,8 @@ def _styles(styles: Sequence[Styles]) -> Iterator[Said]:
         else:
             text += f"{range_} times the requests of sync ones: it depends on server and endpoint"
         if told and len(told) < len(both):
-            text += f"; {len(both) - len(told)} of {len(both)} pairs {UNTOLD}"
+            untold = len(both) - len(told)
+            text += f"; {untold} of {len(both)} pairs {'was' if untold == 1 else 'were'} {UNTOLD}"
         yield Said((f"{text}.",), tuple(cell for one in of for cell in one.cells))
 
 
@@ -226,7 +249,7 @@ def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
         if len(of) > 1:
             range_ = between((one.ratio for one in differences), ratio)
             words: Words = (
-                f"The first {ahead} server serves {range_} times the requests of the first"
+                f"The fastest {ahead} server serves {range_} times the requests of the fastest"
                 f" {behind} server, at ",
                 *names([one.endpoint for one in of]),
                 ".",
@@ -235,9 +258,9 @@ def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
             arms = (of[0].wsgi, of[0].asgi)
             first, second = arms if finding == "higher" else arms[::-1]
             words = (
-                f"The first {ahead} server, ",
+                f"The fastest {ahead} server, ",
                 Name(first.server),
-                f", serves {times(differences[0])} the requests of the first {behind} server, ",
+                f", serves {times(differences[0])} the requests of the fastest {behind} server, ",
                 Name(second.server),
                 *((", at ", Name(of[0].endpoint)) if several else ()),
                 ".",
@@ -245,14 +268,14 @@ def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
         yield Said(words, cells)
     alike: tuple[tuple[Finding, str], ...] = (
         ("equivalent", "serve equally many"),
-        ("inconclusive", UNTOLD),
+        ("inconclusive", f"were {UNTOLD}"),
     )
     for finding, said in alike:
         of = [one for one in interfaces if one.difference.finding == finding]
         if of:
             at = (" at ", *names([one.endpoint for one in of])) if several else ()
             yield Said(
-                (f"The first WSGI and the first ASGI server {said}", *at, "."),
+                (f"The fastest WSGI and the fastest ASGI server {said}", *at, "."),
                 tuple(cell for one in of for cell in one.cells),
             )
 
@@ -260,12 +283,17 @@ def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
 # Parts -------------------------------------------------------------------------------------------
 
 
-def _costs(arms: Sequence[Arm]) -> str:
+def taken(arms: Sequence[Arm]) -> str:
+    """Return the CPU time and the memory that leaders take; empty where neither is known."""
     cpu = between((arm.cpu_us for arm in arms), latency)
     memory = between((arm.memory_bytes for arm in arms), memory_size)
-    slow = between((arm.p99_us for arm in arms), latency)
     parts = [f"{cpu} of CPU time an answer" if cpu else "", f"{memory} of memory" if memory else ""]
-    text = " and ".join(part for part in parts if part)
+    return " and ".join(part for part in parts if part)
+
+
+def _costs(arms: Sequence[Arm]) -> str:
+    text = taken(arms)
+    slow = between((arm.p99_us for arm in arms), latency)
     if not slow:
         return text
     return f"{text}; 99 % of answers come within {slow}" if text else ""

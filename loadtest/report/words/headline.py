@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.answer import Answer, Kind, Share
+from loadtest.answer import Answer, Arm, Kind, Share
 from loadtest.findings import LEAST_MARGIN
 from loadtest.report.format import latency, share
-from loadtest.report.words.claims import cheapest
+from loadtest.report.words.claims import cheapest, suspects, taken
 from loadtest.report.words.phrases import (
     Name,
     Said,
     between,
     joined,
     kind_of_work,
-    memory_size,
     names,
     ratio,
     sentence,
@@ -22,6 +21,8 @@ from loadtest.report.words.phrases import (
 
 MOSTLY_USELESS = 0.5
 """A share of cells without a number above which that is the first thing to say."""
+NAMED = 3
+"""Kinds of work that are named; where a server leads at more, the others are."""
 PARTLY = "This run tells little; what it tells speaks for "
 """Where servers were told apart at no more than half of the kinds of work."""
 SLIGHTLY = f"No lead is as large as {share(LEAST_MARGIN)}; ahead by less is "
@@ -34,6 +35,7 @@ def headline(answer: Answer) -> list[Said]:
         *_useless(answer),
         *_deploy(answer),
         *_elsewhere(answer),
+        *_numberless(answer),
         *_styles(answer),
         *_django(answer),
     ]
@@ -44,8 +46,8 @@ def _useless(answer: Answer) -> Iterator[Said]:
     if missing > MOSTLY_USELESS * answer.cells:
         yield Said(
             (
-                f"Most of these numbers mean nothing: {missing} of {answer.cells} cells are invalid"
-                " or failed, and show none.",
+                f"Most of this run means nothing: {missing} of {answer.cells} cells are invalid or"
+                " failed, and show no number.",
             )
         )
 
@@ -77,11 +79,13 @@ def _deploy(answer: Answer) -> Iterator[Said]:
         words += [f" with {styles.pop()} views"]
     pronoun = "it leads" if len(same) == 1 else "they lead"
     everywhere = len(first.at) == len(answer.kinds)
-    where = "all" if everywhere else f"{len(first.at)} of"
-    words += [f": {pronoun}, alone or tied, at {where} {len(answer.kinds)} kinds of work"]
+    of = len(answer.kinds)
+    where = f"all {of}" if everywhere else f"{len(first.at)} of {of}"
+    where = "both" if everywhere and of == 2 else where
+    words += [f": {pronoun}, alone or tied, at {where} kinds of work"]
     if len(answer.kinds) == 1:
         words[-1] = f": {pronoun} at {kind_of_work(first.at[0])}"
-    elif not everywhere:
+    elif len(first.at) <= NAMED:
         words += [f" ({', '.join(map(kind_of_work, first.at))})"]
     servers = {one.server for one in same}
     # Where another of the group has the higher median, the lead is that one's.
@@ -89,14 +93,18 @@ def _deploy(answer: Answer) -> Iterator[Said]:
         claim.lead.ratio for claim in claims if claim.lead and claim.leaders[0].server in servers
     ]
     if range_ := between(leads, ratio):
-        words += [f", with {range_} times the answers of the next"]
-    own = [arm for claim in claims for arm in claim.leaders if arm.server in servers]
-    if memory := between((arm.memory_bytes for arm in own), memory_size):
-        words += [f"; {'it takes' if len(same) == 1 else 'they take'} {memory} of memory"]
-    yield Said((*sentence(*words), "."), tuple(arm.cell for arm in own))
+        tied = any(len(claim.leaders) > len(same) for claim in claims)
+        next_ = f"first not tied with {'it' if len(same) == 1 else 'them'}" if tied else "next"
+        words += [f", with {range_} times the answers of the {next_}"]
+    own = [
+        (claim.endpoint, arm) for claim in claims for arm in claim.leaders if arm.server in servers
+    ]
+    if took := taken([arm for _, arm in own]):
+        words += [f"; {'it takes' if len(same) == 1 else 'they take'} {took}"]
+    yield Said((*sentence(*words), ".", *suspects(own)), tuple(arm.cell for _, arm in own))
     if untold := [kind.kind for kind in answer.kinds if not kind.told]:
         yield Said(
-            (f"Nobody was told apart at {', '.join(map(kind_of_work, untold))}.",),
+            (f"For {', '.join(map(kind_of_work, untold))}: no server was shown to lead.",),
             tuple(
                 cell
                 for kind in answer.kinds
@@ -127,9 +135,35 @@ def _elsewhere(answer: Answer) -> Iterator[Said]:
                     f"For {kind_of_work(kind.kind)}: ",
                     *names([one.server for one in kind.leaders]),
                     _let_in(kind),
+                    *suspects(_leading(kind)),
                 ),
                 tuple(cell for claim in kind.claims for cell in claim.cells),
             )
+
+
+def _leading(kind: Kind) -> list[tuple[str, Arm]]:
+    """Return the numbers with which the leaders of a kind lead, each with its endpoint."""
+    servers = {one.server for one in kind.leaders}
+    return [
+        (claim.endpoint, arm)
+        for claim in kind.claims
+        if claim.told
+        for arm in claim.leaders
+        if arm.server in servers
+    ]
+
+
+def _numberless(answer: Answer) -> Iterator[Said]:
+    of = answer.numberless
+    if of and answer.usable:
+        one = len(of) == 1
+        yield Said(
+            (
+                *names(of),
+                f" {'has' if one else 'have'} no number anywhere, so nothing is said of"
+                f" {'it' if one else 'them'}.",
+            )
+        )
 
 
 def _let_in(kind: Kind) -> str:
@@ -157,8 +191,8 @@ def _styles(answer: Answer) -> Iterator[Said]:
                 yield Said(
                     (
                         f"Under {interface.upper()}, async views serve {said} requests than sync"
-                        f" ones ({range_} times as many, in {len(told)} of {len(all_)} cells that"
-                        " have both).",
+                        f" ones: {range_} times as many, in {len(told)} of {len(all_)} pairs of"
+                        " views.",
                     ),
                     tuple(cell for one in told for cell in (one.cell, one.over)),
                 )
@@ -182,8 +216,8 @@ def _django(answer: Answer) -> Iterator[Said]:
         yield Said(
             (
                 "WSGI against ASGI is decided in Django, not in the server: Django takes"
-                f" {asgi} of CPU time for its cheapest answer under ASGI, {wsgi} under WSGI,"
-                f" where the servers by themselves take {bare}.",
+                f" {asgi} of CPU time for its cheapest answer under ASGI and {wsgi} under WSGI,"
+                f" the servers by themselves {bare}.",
             ),
             tuple(cell for one in told for cell in one.cells),
         )
@@ -208,12 +242,12 @@ def _nothing_told(answer: Answer) -> str:
     limits = {limit for kind in answer.kinds for claim in kind.claims for limit in claim.limits}
     if "one-round" in answer.limits:
         return (
-            "It cannot be said what to deploy: there is one round, and nothing can be told from"
-            " noise by one. Measure more `--rounds`."
+            "This run cannot say what to deploy: it has one round, which tells nothing from noise."
+            " Measure more `--rounds`."
         )
     if limits & {"alone"} and not limits & {"tied"}:
-        return "One server was measured, so there is nothing to compare it with."
+        return "No endpoint has the numbers of two servers, so there is nothing to compare."
     return (
-        "It cannot be said what to deploy: no server was told apart from another."
+        "This run cannot say what to deploy: no server was told apart from another."
         " Measure more `--rounds`, with nothing else on the machine."
     )
