@@ -12,7 +12,7 @@ the same hour: what the machine does otherwise on another day is in none of thes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +50,7 @@ class Figure(NamedTuple):
     """A figure by which servers may be told apart."""
 
     name: str
+    short: str
     values: Callable[[Rounds], dict[str, tuple[float | None, ...]]]
     slower: str
     """What is found where the new one is slower."""
@@ -61,11 +62,12 @@ class Figure(NamedTuple):
 
 FIGURES = (
     # As ranks are found, and as `Row.versus_cpu` is.
-    Figure("goodput", lambda rounds: rounds.goodput, "lower", 0.0),
-    Figure("CPU time a request", lambda rounds: rounds.cpu_us, "higher", LEAST_CPU_MARGIN),
+    Figure("goodput", "goodput", lambda rounds: rounds.goodput, "lower", 0.0),
+    Figure("CPU time a request", "CPU", lambda rounds: rounds.cpu_us, "higher", LEAST_CPU_MARGIN),
     # As `loadtest compare --threshold 2%` does.
     Figure(
         "evened CPU time a request, of two runs",
+        "CPU by `compare`",
         lambda rounds: rounds.evened_us,
         "higher",
         LEAST_CPU_MARGIN,
@@ -83,13 +85,51 @@ class Claims(NamedTuple):
     """By the test alone."""
 
 
+Found = Mapping[tuple[str, str | None, bool, int], Claims | None]
+"""By figure, arm (None: an identical one), whether identical arms are exchanged, and rounds."""
+
+
 def tables(rounds: Rounds, resamples: int, seed: int = 1) -> str:
-    """Return all results as Markdown."""
-    parts = [effects(rounds)]
-    for figure in FIGURES:
-        parts.append(power(rounds, figure, resamples, seed))
-    parts.append(false_alarms(rounds, resamples, seed))
+    """Return all results as Markdown, what the tool finds first."""
+    found = {
+        (figure.name, arm, exchanged, size): claims(
+            rounds, figure, arm, size, resamples, seed, exchanged
+        )
+        for figure in FIGURES
+        for arm in (None, *rounds.added_us)
+        for exchanged in ((True, False) if arm is None else (True,))
+        for size in SIZES
+    }
+    of = f"{resamples:,} experiments"
+    parts = [curve(rounds, found, of), effects(rounds)]
+    parts += [power(rounds, figure, found, of) for figure in FIGURES]
+    parts.append(false_alarms(found, of))
     return "\n\n".join(parts) + "\n"
+
+
+def curve(rounds: Rounds, found: Found, of: str) -> str:
+    """Return how often the tool, by all its rules, calls each addition a difference."""
+    lines = [
+        f"Found in so many of {of}, by rounds:",
+        "",
+        "| CPU time added | "
+        + " | ".join(
+            f"{figure.short + ': ' if size == SIZES[0] else ''}{size}"
+            for figure in FIGURES
+            for size in SIZES
+        )
+        + " |",
+        "| --- |" + " --: |" * len(SIZES) * len(FIGURES),
+    ]
+    for arm in (None, *rounds.added_us):
+        cells = []
+        for figure in FIGURES:
+            for size in SIZES:
+                one = found[figure.name, arm, True, size]
+                cells.append("-" if one is None else percent(one.tool))
+        share = rounds.added_us[arm] / rounds.base_cpu_us if arm else 0.0
+        lines.append(f"| {percent(share) if arm else 'none'} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def effects(rounds: Rounds) -> str:
@@ -124,26 +164,26 @@ def _ratio(one: Comparison) -> str:
     return f"{one.ratio:.3f} ({one.low:.3f} to {one.high:.3f}) | {percent(one.estimate.spread, 1)}"
 
 
-def power(rounds: Rounds, figure: Figure, resamples: int, seed: int) -> str:
+def power(rounds: Rounds, figure: Figure, found: Found, of: str) -> str:
     """Return how often each addition is found."""
     lines = [
-        f"Found by {figure.name}, as a share of {resamples:,} experiments (by the test alone):",
+        f"Found by {figure.name}, as a share of {of} (by the test alone):",
         "",
         *_head("CPU time added"),
     ]
     for arm, added in rounds.added_us.items():
         cells = []
         for size in SIZES:
-            found = claims(rounds, figure, arm, size, resamples, seed)
-            cells.append("-" if found is None else f"{percent(found.tool)} ({percent(found.test)})")
+            one = found[figure.name, arm, True, size]
+            cells.append("-" if one is None else f"{percent(one.tool)} ({percent(one.test)})")
         lines.append(f"| {percent(added / rounds.base_cpu_us)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def false_alarms(rounds: Rounds, resamples: int, seed: int) -> str:
+def false_alarms(found: Found, of: str) -> str:
     """Return how often a difference is claimed between arms that are identical."""
     lines = [
-        f"Claimed between identical servers, as a share of {resamples:,} experiments (by the test"
+        f"Claimed between identical servers, as a share of {of} (by the test"
         " alone); 5 % is what the test promises:",
         "",
         *_head("by"),
@@ -152,9 +192,9 @@ def false_alarms(rounds: Rounds, resamples: int, seed: int) -> str:
         for exchanged, how in ((True, ""), (False, ", arms not exchanged")):
             cells = []
             for size in SIZES:
-                found = claims(rounds, figure, None, size, resamples, seed, exchanged)
+                one = found[figure.name, None, exchanged, size]
                 cells.append(
-                    "-" if found is None else f"{percent(found.tool, 1)} ({percent(found.test, 1)})"
+                    "-" if one is None else f"{percent(one.tool, 1)} ({percent(one.test, 1)})"
                 )
             lines.append(f"| {figure.name}{how} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -183,7 +223,7 @@ def claims(
     size: int,
     resamples: int,
     seed: int,
-    exchanged: bool = True,
+    exchanged: bool,
 ) -> Claims | None:
     """Return how often an arm is found slower; without one, how often identical arms differ.
 

@@ -5,110 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
-from builders import LOAD, contract, endpoint, outcome, plan, run, server
+from builders import endpoint, plan, run, server
 from markdown_it import MarkdownIt
+from two_runs import JSON, QUERY, SERVERS, STEADY, stored, times, with_machine
 
 from loadtest import cli, matrix, results, runner
 from loadtest.compare import Change, Comparisons, compare
 from loadtest.compare_markdown import render
-from loadtest.environment import differences
 from loadtest.errors import UserError
 from loadtest.fakes import FakeBench
-from loadtest.model import Engine, Histogram, Loaded, Outcome, Plan, Run, Shape, Usage
 from loadtest.results import Stored
 
 GOLD = Path(__file__).parent / "gold"
-JSON, QUERY = endpoint("json"), endpoint("json_query")
-SERVERS = [server("alpha"), server("beta"), server("alpha-again", again="alpha")]
-REMOTE = Engine(
-    address="ssh://there",
-    name="there",
-    remote=True,
-    version="27.0",
-    system="Linux",
-    processors=2,
-    memory_bytes=8_000_000_000,
-)
-STEADY = (1.0, 1.01, 0.99, 1.005, 0.995)
-Factors = Mapping[str, Sequence[float | None]]
-
-
-def measured(folder: Path, cell: str, number: int, rate: float, cpu_us: float) -> Outcome:
-    """Return 4 s of a load with two thirds of the answers at one latency, the others above."""
-    answers = int(rate * 4)
-    mean_us = int(LOAD.connections / rate * 1e6)
-    path = f"raw/{cell}.r{number}.json"
-    few = answers // 3
-    histogram = Histogram(
-        values_us=(int(mean_us * 0.9), int(mean_us * 1.2)), counts=(answers - few, few)
-    )
-    (folder / "raw").mkdir(parents=True, exist_ok=True)
-    (folder / path).write_bytes(msgspec.json.encode(histogram))
-    return outcome(
-        cell,
-        number,
-        histogram=path,
-        load_s=4.0,
-        loaded=Loaded(
-            generator="fake",
-            duration_us=4_000_000,
-            answers=answers,
-            received_bytes=answers * 180,
-            connect_errors=0,
-            read_errors=0,
-            write_errors=0,
-            status_errors=0,
-            timeouts=0,
-        ),
-        usage={
-            "server": Usage(
-                cpu_s=answers * cpu_us / 1e6,
-                rss_peak_bytes=100_000_000,
-                pss_peak_bytes=60_000_000,
-                processes=3,
-                threads=9,
-            )
-        },
-    )
-
-
-def stored(
-    folder: Path,
-    factors: Factors = MappingProxyType({}),
-    cpu: Factors = MappingProxyType({}),
-    of: Plan | None = None,
-) -> Stored:
-    """Return a run of 1000 answers/s at 800 us each, times the factor of the cell and round."""
-    made = of or plan(SERVERS, [JSON, QUERY], rounds=5)
-    outcomes = []
-    for at, cell in enumerate(made.cells):
-        rng = np.random.default_rng(at)
-        for number, factor in enumerate(factors.get(cell.id, rng.permutation(STEADY))):
-            if factor is None:
-                failed = {"status": "failed", "stage": "launch", "reason": "it exited | <b>"}
-                outcomes.append(outcome(cell.id, number, **failed))
-                continue
-            cost = 800 * (cpu.get(cell.id, STEADY)[number] or 1)
-            outcomes.append(measured(folder, cell.id, number, 1000 * factor, cost))
-    return Stored(
-        folder=folder,
-        run=run(made, created_at=f"2026-01-02T03:04:0{len(folder.name)}+00:00"),
-        outcomes=tuple(outcomes),
-        segments=(),
-        notes=(),
-    )
-
-
-def times(factor: float) -> list[float]:
-    return [factor * each for each in STEADY[::-1]]
 
 
 def change(made: Comparisons, cell: str, figure: str) -> Change:
@@ -231,6 +143,28 @@ def test_one_round_tells_nothing(tmp_path: Path) -> None:
     assert {each.answer for each in made.changes} == {"cannot tell"}
 
 
+def test_drift_of_the_processors_is_no_change_of_cpu_time(base: Stored, tmp_path: Path) -> None:
+    """A tenth from round to round, which hides 8 % unless it is taken out."""
+    drift = (1.0, 1.1, 0.9, 1.05, 0.95)
+    dearer = {"alpha.json-sync": times(1.08)}
+    before = stored(tmp_path / "b1", slower=drift)
+    after = stored(tmp_path / "b2", slower=drift[::-1], cpu=dearer)
+    made = compare(before, after)
+    (found,) = (one for one in answers(made) if one[1] == "server_cpu_us")
+    assert found == ("alpha.json-sync", "server_cpu_us", "worse")
+    told = change(made, "alpha.json-sync", "server_cpu_us")
+    assert told.evened
+    assert told.comparison.ratio == pytest.approx(1.08, abs=0.005)
+    assert told.base == pytest.approx(800, rel=0.01)
+    page = render(made)
+    assert "CPU/answer, evened" in page
+    assert "the speed of processors drifts" in page
+    # Where nobody measured the generator, nothing is evened.
+    plain = compare(base, stored(tmp_path / "b3", slower=drift, cpu=dearer))
+    assert not any(one.evened for one in plain.changes)
+    assert "evened" not in render(plain)
+
+
 def test_rounds_are_shared_within_one_run_only(base: Stored, changed: Stored) -> None:
     assert not compare(base, changed).same_rounds
     again = msgspec.structs.replace(changed, run=base.run)
@@ -243,74 +177,6 @@ def test_no_cell_in_common(base: Stored, tmp_path: Path) -> None:
     other = stored(tmp_path / "branch", of=plan([server("gamma")], [JSON]))
     with pytest.raises(UserError, match="has no cell that has a number in"):
         compare(base, other)
-
-
-# The environment ---------------------------------------------------------------------------------
-
-
-def with_machine(of: Run, **changes: Any) -> Run:
-    return msgspec.structs.replace(of, machine=msgspec.structs.replace(of.machine, **changes))
-
-
-def with_plan(of: Run, **changes: Any) -> Run:
-    return msgspec.structs.replace(of, plan=msgspec.structs.replace(of.plan, **changes))
-
-
-def cells(of: Run, **changes: Any) -> Run:
-    made = tuple(msgspec.structs.replace(cell, **changes) for cell in of.plan.cells)
-    return with_plan(of, cells=made)
-
-
-LONGER = msgspec.structs.replace(LOAD, duration_s=5)
-BASE = run(plan(SERVERS, [JSON]))
-
-
-@pytest.mark.parametrize(
-    ("new", "keys"),
-    [
-        (with_machine(BASE, cpu="another"), {"cpu"}),
-        (with_machine(BASE, processors=4), {"processors"}),
-        (with_plan(BASE, shape=Shape(workers=4, threads=8)), {"shape.workers", "shape.threads"}),
-        (cells(BASE, load=LONGER), {"load of alpha.json-sync and 2 more"}),
-        (
-            cells(BASE, endpoint=msgspec.structs.replace(JSON, contract=contract(body_bytes=31))),
-            {"contract of json-sync: body_bytes"},
-        ),
-        (msgspec.structs.replace(BASE, engine=REMOTE), {"machine of the servers"}),
-    ],
-)
-def test_another_machine_load_or_workload_is_refused(new: Run, keys: set[str]) -> None:
-    found = differences(BASE, new)
-    assert {one.key for one in found} == keys
-    assert all(one.forbids for one in found)
-
-
-@pytest.mark.parametrize(
-    ("new", "expected"),
-    [
-        (with_machine(BASE, python="CPython 3.13"), [("python", "CPython 3.11.2", "CPython 3.13")]),
-        (with_machine(BASE, system="Linux 7"), [("system", "Linux", "Linux 7")]),
-        (
-            with_machine(BASE, versions={"Django": "6.0", "uvloop": "1"}),
-            [("Django", "5.2", "6.0"), ("uvloop", "none", "1")],
-        ),
-        (
-            msgspec.structs.replace(BASE, argv={"alpha": ("alpha", "--fast")}),
-            [("argv of alpha", "alpha 8000", "alpha --fast")],
-        ),
-        (with_machine(BASE, cpu=None), [("cpu", "a CPU", "unknown")]),
-        (
-            msgspec.structs.replace(BASE, launcher="compose"),
-            [("launcher", "local", "compose")],
-        ),
-    ],
-)
-def test_software_is_named_and_so_is_the_unknown(
-    new: Run, expected: list[tuple[str, str, str]]
-) -> None:
-    found = differences(BASE, new)
-    assert [(one.key, one.base, one.new) for one in found] == expected
-    assert not any(one.forbids for one in found)
 
 
 def test_a_refusal_names_the_keys_and_the_way_out(base: Stored, changed: Stored) -> None:

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import visit
 from playwright.sync_api import Browser, expect
-from test_compare import stored, times
+from two_runs import stored, times
 
 from loadtest import compare_html
 from loadtest.compare import Comparisons, compare

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browser import visit
 from command_line import Type
 from playwright.sync_api import Browser, expect
-from test_compare import stored, times, with_machine
+from two_runs import stored, times, with_machine
 
 from loadtest import history_report, judged
 from loadtest.compare import compare
