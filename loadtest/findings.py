@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from statistics import median
 from typing import Literal
@@ -13,6 +14,8 @@ from loadtest.statistics import Comparison, Rates, moderated, paired
 
 Finding = Literal["higher", "lower", "equivalent", "inconclusive"]
 """Of new against base; whether higher is better is for the figure to say."""
+ByRounds = Callable[[int], float]
+"""A margin as a share, by how many rounds the two share: of fewer rounds, noise makes more."""
 
 LEAST_MARGIN = 0.05
 """A smaller difference of goodput does not decide which server to deploy."""
@@ -35,8 +38,11 @@ def level(looks: int) -> float:
     with 0.05 at each of them three times as many runs would claim what is not there. `looks` are
     all there may be, not those so far: a level that only sinks with each look doubles the claims.
     """
-    reached = next((z for most, z in LOOKS.items() if looks <= most), LOOKS[max(LOOKS)])
-    return round(2 * float(ndtr(-reached)), 4)
+    return round(2 * float(ndtr(-_reached(looks))), 4)
+
+
+def _reached(looks: int) -> float:
+    return next((z for most, z in LOOKS.items() if looks <= most), LOOKS[max(LOOKS)])
 
 
 def finding(
@@ -50,18 +56,21 @@ def finding(
 
     Higher or lower: noise would rarely differ as much, and it is more than the margin. Equivalent:
     the whole interval is within the margin (Schuirmann, 1987, two one-sided tests, here at 2.5 %
-    each). Whatever else is inconclusive, and more rounds may decide it. `looks`: see `level`.
-    `near` is the margin of what is equivalent, where the other is widened by noise: a noisy run
-    shows less difference, but no more likeness.
+    each). Whatever else is inconclusive, and more rounds may decide it. `looks`: see `level`; who
+    looks often needs a wider interval to call anything equivalent, too.
+    `near` is the margin of what is equivalent, and the least that is a difference, where `margin`
+    is of noise: a noisy run shows less difference, but no more likeness.
     """
     ratio, low, high = comparison.ratio, comparison.low, comparison.high
     p = comparison.p if p is None else p
     if ratio is None or low is None or high is None or p is None:
         return "inconclusive"
-    if p < level(looks) and not 1 / (1 + margin) <= ratio <= 1 + margin:
-        return "higher" if ratio > 1 else "lower"
     near = margin if near is None else near
-    within = 1 / (1 + near) <= low and high <= 1 + near
+    least = max(margin, near)
+    if p < level(looks) and not 1 / (1 + least) <= ratio <= 1 + least:
+        return "higher" if ratio > 1 else "lower"
+    middle, reach = math.sqrt(low * high), (high / low) ** (_reached(looks) / LOOKS[1] / 2)
+    within = 1 / (1 + near) <= middle / reach and middle * reach <= 1 + near
     return "equivalent" if within else "inconclusive"
 
 
@@ -81,17 +90,23 @@ def adjust(ps: Sequence[float | None]) -> tuple[float | None, ...]:
 
 
 def findings(
-    table: Sequence[Comparison], margin: float, looks: int = 1, near: float | None = None
+    table: Sequence[Comparison],
+    margin: float | ByRounds,
+    looks: int = 1,
+    near: float | None = None,
 ) -> tuple[Finding, ...]:
     """Judge all comparisons of one table: moderated, adjusted by Holm, against the margins."""
     drawn = moderated(table)
     adjusted = adjust([one.p for one in drawn])
     return tuple(
-        finding(one, margin, p, looks, near) for one, p in zip(drawn, adjusted, strict=True)
+        finding(one, margin(one.rounds) if callable(margin) else margin, p, looks, near)
+        for one, p in zip(drawn, adjusted, strict=True)
     )
 
 
-def ranks(rates: Mapping[str, Rates], floor: float | None, looks: int = 1) -> dict[str, int]:
+def ranks(
+    rates: Mapping[str, Rates], floor: float | ByRounds | None, looks: int = 1
+) -> dict[str, int]:
     """Return the rank of each server at one endpoint; `rates` are by round, higher is better.
 
     From the highest median down, a server is compared with the leader of the group above it. It
@@ -103,18 +118,24 @@ def ranks(rates: Mapping[str, Rates], floor: float | None, looks: int = 1) -> di
     Being tied does not carry over: two servers of one group were not told apart from its leader,
     yet may be from each other; a leader may be tied with the last of the group above; and a noisy
     server goes with the group that its median falls into. A shared rank says "not told apart here",
-    never "equally fast". With one round nobody is told apart.
+    never "equally fast".
+
+    With one round nobody is told apart. The run's arms do give a variance, but that of one server
+    and one launch: where servers differ in noise, judging all of them by it finds a difference in
+    up to a quarter of tables of equals, and with an arm at one endpoint it finds nothing.
     """
     return {server: rank for rank, group in _groups(rates, floor or 0.0, looks) for server in group}
 
 
-def undecided(rates: Mapping[str, Rates], floor: float | None, looks: int = 1) -> frozenset[str]:
+def undecided(
+    rates: Mapping[str, Rates], floor: float | ByRounds | None, looks: int = 1
+) -> frozenset[str]:
     """Return the servers at one endpoint that more rounds could still place elsewhere.
 
     A member of a tie group is decided once it is shown equivalent to the group's leader, within
-    `margin`; while it is not, both of them need more rounds.
+    `LEAST_MARGIN` however noisy the run; while it is not, both of them need more rounds.
     """
-    shown = _shown(rates, margin(floor), looks)
+    shown = _shown(rates, floor or 0.0, looks, near=LEAST_MARGIN)
     open_pairs = [
         (group[0], member)
         for _, group in _groups(rates, floor or 0.0, looks)
@@ -125,7 +146,7 @@ def undecided(rates: Mapping[str, Rates], floor: float | None, looks: int = 1) -
 
 
 def _groups(
-    rates: Mapping[str, Rates], margin: float, looks: int
+    rates: Mapping[str, Rates], margin: float | ByRounds, looks: int
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield each group with its rank, its leader first."""
     shown = _shown(rates, margin, looks)
@@ -141,11 +162,13 @@ def _groups(
         yield rank, group
 
 
-def _shown(rates: Mapping[str, Rates], margin: float, looks: int) -> dict[tuple[str, str], Finding]:
+def _shown(
+    rates: Mapping[str, Rates], margin: float | ByRounds, looks: int, near: float | None = None
+) -> dict[tuple[str, str], Finding]:
     """Return what is found of each pair, the one with the higher median being the base."""
     pairs = list(combinations(_ordered(rates), 2))
     table = [paired(rates[base], rates[new]) for base, new in pairs]
-    return dict(zip(pairs, findings(table, margin, looks), strict=True))
+    return dict(zip(pairs, findings(table, margin, looks, near), strict=True))
 
 
 def _ordered(rates: Mapping[str, Rates]) -> list[str]:

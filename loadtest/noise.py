@@ -36,16 +36,16 @@ class Twins(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Floor:
-    """The difference below which none is called one, by how many rounds it is the mean of."""
+    """The difference below which none is called one, as a share, by how many rounds two share."""
 
     variance: float
     """Of the log ratio of one round."""
     freedom: float
     """Degrees of freedom of `variance`."""
 
-    def after(self, rounds: float) -> float:
-        """Return it as a share: 0.06 for 6 %."""
-        return math.expm1(quantile(self.freedom) * math.sqrt(self.variance / rounds))
+    def __call__(self, rounds: float) -> float:
+        """Return it of the mean of so many rounds: 0.06 for 6 %; of one where there are none."""
+        return math.expm1(quantile(self.freedom) * math.sqrt(self.variance / max(1, rounds)))
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,20 @@ class Floors:
     """Over all kinds of work and their rounds, as a share; None where no round has both arms."""
     kinds: Mapping[str, Floor]
 
-    def at(self, kind: str, rounds: int) -> float | None:
-        """Return the floor of a kind of work; without arms of its own, the largest there is.
+    def of(self, *kinds: str) -> Floor | None:
+        """Return the largest floor of these kinds of work; of all, if one has no arms of its own.
 
         Nothing shows the noise of such a kind, and the kinds that are left out of the arms are
         those that may well be noisier.
         """
-        known = [self.kinds[kind]] if kind in self.kinds else self.kinds.values()
-        return max((one.after(max(1, rounds)) for one in known), default=None)
+        known = [self.kinds.get(kind) for kind in kinds]
+        among = self.kinds.values() if None in known else known
+        return max((one for one in among if one), key=lambda one: one(1), default=None)
+
+    def at(self, kind: str, rounds: int) -> float | None:
+        """Return the floor of a kind of work, as a share."""
+        floor = self.of(kind)
+        return floor(rounds) if floor else None
 
 
 def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> Iterator[Twins]:
@@ -136,7 +142,7 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
         return Floor(variance, min(freedom, all_rounds.count))
 
     return Floors(
-        pooled=Floor(all_rounds.variance, all_rounds.count).after(all_rounds.rounds),
+        pooled=Floor(all_rounds.variance, all_rounds.count)(all_rounds.rounds),
         kinds={kind: drawn(one) for kind, one in known.items()},
     )
 

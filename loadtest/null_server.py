@@ -11,7 +11,7 @@ from pathlib import Path
 from loadtest import process, server
 from loadtest.errors import CellError, UserError
 from loadtest.generator import Generator
-from loadtest.model import Ceiling, Load, Placement
+from loadtest.model import Ceiling, Load, Placement, Plan
 from loadtest.sampler import ended_cpu_s
 
 # One worker, as wrk has one thread. `empty` bodies are not what it is for: each file has the size
@@ -41,23 +41,39 @@ http {{
 }}
 """
 
-CONNECTIONS = 64
 DURATION_S = 1
 
+Asked = tuple[int, int]
+"""Connections of a load, and bytes of each body."""
 
-def ceilings(sizes: Iterable[int], folder: Path, placement: Placement | None) -> Iterator[Ceiling]:
-    """Yield what the generator reaches for bodies of each size, in bytes, smallest first.
 
-    Raises CellError where nginx does not come up.
+def asked(plan: Plan) -> set[Asked]:
+    """Return what to measure for a plan: each size at the connections of the loads that ask for it.
+
+    Not for an endpoint that waits, whose rate its delay keeps far below.
     """
-    wanted = sorted(set(sizes))
+    return {
+        (cell.load.connections, cell.endpoint.contract.body_bytes)
+        for cell in plan.cells
+        if cell.endpoint.contract.body_bytes is not None and not cell.endpoint.contract.delay_s
+    }
+
+
+def ceilings(
+    wanted: Iterable[Asked], folder: Path, placement: Placement | None
+) -> Iterator[Ceiling]:
+    """Yield what the generator reaches with each, by connections and size, the fewest first.
+
+    Raises CellError where nginx does not come up, or turns connections away.
+    """
+    wanted = sorted(set(wanted))
     if not wanted:
         return
     with tempfile.TemporaryDirectory(prefix="loadtest-null-") as name:
         home = Path(name)
         home.chmod(0o755)  # nginx's worker is not root, even if its master is
         (home / "bodies").mkdir()
-        for size in wanted:
+        for _, size in wanted:
             (home / "bodies" / str(size)).write_bytes(b"x" * size)
         port = server.free_port()
         configuration = CONFIGURATION.format(home=home, host=server.HOST, port=port)
@@ -70,9 +86,9 @@ def ceilings(sizes: Iterable[int], folder: Path, placement: Placement | None) ->
             cpus=placement.server if placement else (),
         )
         with process.running(running):
-            server.await_answer(running, port, f"/{wanted[0]}")
-            for size in wanted:
-                yield _measure(size, port, folder, placement)
+            server.await_answer(running, port, f"/{wanted[0][1]}")
+            for connections, size in wanted:
+                yield _measure(connections, size, port, folder, placement)
 
 
 def binary() -> Path:
@@ -88,10 +104,12 @@ def binary() -> Path:
     return found
 
 
-def _measure(size: int, port: int, folder: Path, placement: Placement | None) -> Ceiling:
-    load = Load(connections=CONNECTIONS, duration_s=DURATION_S, warmup_s=0.0)
+def _measure(
+    connections: int, size: int, port: int, folder: Path, placement: Placement | None
+) -> Ceiling:
+    load = Load(connections=connections, duration_s=DURATION_S, warmup_s=0.0)
     url = f"http://{server.HOST}:{port}/{size}"
-    generator = Generator(load, url, 0.0, folder, f"null-server.{size}", placement)
+    generator = Generator(load, url, 0.0, folder, f"null-server.{connections}.{size}", placement)
     before_s = ended_cpu_s()
     loaded = generator.finish().loaded
     cpu_s = ended_cpu_s() - before_s
@@ -99,6 +117,7 @@ def _measure(size: int, port: int, folder: Path, placement: Placement | None) ->
         raise CellError("load", f"the null server gave {loaded.errors} errors")
     return Ceiling(
         body_bytes=size,
+        connections=connections,
         goodput=loaded.goodput,
         generator_cpu_us=cpu_s * 1e6 / loaded.answers,
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from loadtest.findings import LEAST_CPU_MARGIN, LEAST_MARGIN, findings, margin, ranks
+from loadtest.findings import LEAST_CPU_MARGIN, LEAST_MARGIN, ByRounds, findings, ranks
 from loadtest.model import Status
 from loadtest.row import Round, Row, Versus, by_round
 from loadtest.statistics import Rates, moderated, paired
@@ -16,14 +16,14 @@ from loadtest.statistics import Rates, moderated, paired
 def placed(
     rows: Sequence[Row],
     reference: str | None,
-    floor: float | None,
-    cpu_floor: float | None,
+    floor: ByRounds | None,
+    cpu_floor: ByRounds | None,
     looks: int,
 ) -> tuple[Row, ...]:
     """Return the rows with their places: the ranked by goodput, then the others by what they are.
 
-    `floor` and `cpu_floor` are the noise floors here as shares, `looks` how often the run looked at
-    its data.
+    `floor` and `cpu_floor` are the noise floors here, of each pair by the rounds that it shares;
+    `looks` is how often the run looked at its data.
     """
     rates = _rates(rows, lambda one: one.goodput)
     place = ranks(rates, floor, looks)
@@ -59,14 +59,14 @@ def placed(
 def versus(
     rates: Mapping[str, Rates],
     reference: str | None,
-    floor: float | None,
+    floor: ByRounds | None,
     least: float,
     looks: int,
 ) -> dict[str, Versus]:
     """Return how each server's rates compare with the reference's.
 
-    None differ by less than the noise `floor` or the `least` that matters, both shares; equivalent
-    is what stays within that least, however noisy the run.
+    None differ by less than the noise `floor` or the `least` that matters, a share; equivalent is
+    what stays within that least, however noisy the run.
     """
     base = rates.get(reference or "")
     if base is None:
@@ -74,7 +74,7 @@ def versus(
     others = [server for server in rates if server != reference]
     table = [paired(base, rates[server]) for server in others]
     # `findings` moderates by itself; what is shown is moderated once, too.
-    judged = findings(table, margin(floor, least), looks, near=least)
+    judged = findings(table, floor or 0.0, looks, near=least)
     return {
         server: Versus(ratio=one.ratio, low=one.low, high=one.high, finding=finding)
         for server, one, finding in zip(others, moderated(table), judged, strict=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from loadtest.findings import LOOKS, undecided
 from loadtest.model import Outcome, Plan
 from loadtest.noise import goodput_floors, twins
-from loadtest.rates import goodputs, groups, rounds
+from loadtest.rates import goodputs, groups
 from loadtest.statistics import Rates, half_width, moderated, paired
 
 
@@ -37,8 +37,7 @@ def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]
     for cells in groups(plan).values():
         known = {cell.server: rates[cell.id] for cell in cells if any(rates.get(cell.id, ()))}
         ranked = {server: of for server, of in known.items() if server not in again}
-        floor = floors.at(cells[0].endpoint.kind, rounds(known.values()))
-        servers = set(undecided(ranked, floor, looks(plan)))
+        servers = set(undecided(ranked, floors.of(cells[0].endpoint.kind), looks(plan)))
         servers |= _wide(ranked, plan.reference, plan.precision)
         if servers:
             found |= {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from loadtest.model import Cell, Load, Outcome, Plan
 from loadtest.statistics import Rates
@@ -39,8 +39,3 @@ def _by_round(
         # A rate of 0 is a failure, not a number to compare.
         rates[outcome.round] = (value(outcome) or None) if outcome.status == "measured" else None
     return dict(found)
-
-
-def rounds(rates: Iterable[Rates]) -> int:
-    """Return how many rounds the cells of one endpoint were measured in: of the one with most."""
-    return max((sum(rate is not None for rate in each) for each in rates), default=0)

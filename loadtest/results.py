@@ -20,7 +20,7 @@ from loadtest.errors import UserError
 from loadtest.model import Begun, Ceiling, Histogram, Outcome, Record, Run, Segment
 
 FORMAT = 1
-"""History: 1, the first."""
+"""History: 1, the first; a ceiling without `connections` is of 64."""
 
 RUN = "run.json"
 FOLDERS = ("raw", "logs")

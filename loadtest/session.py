@@ -109,12 +109,10 @@ def _still_open(folder: Path, plan: Plan) -> frozenset[str]:
 def _measure_ceilings(
     folder: Path, run: Run, known: Sequence[Ceiling], writer: results.Writer, console: Console
 ) -> None:
-    sizes = {cell.endpoint.contract.body_bytes for cell in run.plan.cells}
-    missing = sizes - {ceiling.body_bytes for ceiling in known} - {None}
+    measured = {(ceiling.connections, ceiling.body_bytes) for ceiling in known}
+    missing = null_server.asked(run.plan) - measured
     try:
-        for ceiling in null_server.ceilings(
-            (size for size in missing if size is not None), folder, run.placement
-        ):
+        for ceiling in null_server.ceilings(missing, folder, run.placement):
             writer.append(ceiling)
     except LoadtestError as error:
         # Without it the cells only lack one check, and say so.

@@ -26,10 +26,11 @@ from loadtest.ranking import Ranking
 from loadtest.rates import groups
 from loadtest.row import Round, Row
 
-FORMAT = 3
+FORMAT = 4
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
-latency curves, noise floors by ranking, both arms, and comparisons by CPU time."""
+latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
+have a floor of other work."""
 
 
 class Counts(Record, frozen=True, kw_only=True):
@@ -105,13 +106,14 @@ def summarise(
     def ranking(load: Load, cells: Sequence[Cell]) -> Ranking:
         endpoint = cells[0].endpoint
         measured = max(rows[cell.id].rounds_measured for cell in cells)
-        floor, cpu_floor = (each.at(endpoint.kind, measured) for each in (floors, cpu))
+        floor, cpu_floor = (each.of(endpoint.kind) for each in (floors, cpu))
         taking_part = [rows[cell.id] for cell in cells if cell.server not in again]
         return Ranking(
             endpoint=endpoint,
             load=load,
-            noise_floor=floor,
-            cpu_noise_floor=cpu_floor,
+            noise_floor=floor(measured) if floor else None,
+            cpu_noise_floor=cpu_floor(measured) if cpu_floor else None,
+            noise_borrowed=floor is not None and endpoint.kind not in floors.kinds,
             rows=placed(taking_part, plan.reference, floor, cpu_floor, looks(plan)),
         )
 
@@ -128,7 +130,7 @@ def summarise(
         cpu_noise_floor=cpu.pooled,
         twins=arms,
         left_open=tuple(sorted(open_cells(plan, outcomes, invalid))),
-        answer=answer(rankings, looks(plan)),
+        answer=answer(rankings, looks(plan), floors),
         rankings=rankings,
         concerns=tuple(
             Explained(concern=concern.name, means=concern.means, advice=concern.advice)

@@ -32,6 +32,7 @@ CEILINGS = (
     Ceiling(body_bytes=30, goodput=60_000.0, generator_cpu_us=7.0),
     Ceiling(body_bytes=30_000, goodput=20_000.0, generator_cpu_us=20.0),
 )
+CEILING_OF_512 = Ceiling(body_bytes=30, connections=512, goodput=50_000.0, generator_cpu_us=8.0)
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ def raised(evidence: Evidence) -> dict[str, str]:
 
 
 HEALTHY = Facts()
+MANY = Facts(connections=512, ceilings=(*CEILINGS, CEILING_OF_512))
 SLOW = Facts(delay_s=1.0, duration_s=10.0, connections=500, rates=(380.0, 381.0, 379.0))
 """About 1.3 s for an answer of 1 s: its server is the limit."""
 

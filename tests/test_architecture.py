@@ -202,6 +202,7 @@ ALLOWED = {
         "row",
         "ranking",
         "findings",
+        "noise",
         "statistics",
         "answer.records",
         "answer.arms",

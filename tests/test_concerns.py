@@ -14,9 +14,11 @@ import msgspec
 import pytest
 from builders import outcome
 from facts import (
+    CEILINGS,
     FULL,
     GTHREAD,
     HEALTHY,
+    MANY,
     SLOW,
     Facts,
     at,
@@ -115,6 +117,9 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("generator-limited", "suspect", with_each(usage=usage(generator_s=2.71))),
     ("generator-limited", None, replace(HEALTHY, rates=(47_900.0,) * 3)),
     ("generator-limited", "suspect", replace(HEALTHY, rates=(48_100.0,) * 3)),
+    # With 512 connections the generator reaches less, and that is what counts.
+    ("generator-limited", None, replace(MANY, rates=(39_900.0,) * 3)),
+    ("generator-limited", "suspect", replace(MANY, rates=(40_100.0,) * 3)),
     ("connection-limited", None, replace(SLOW, rates=(470.0,) * 3, latency_us=1_060_000)),
     ("connection-limited", "suspect", replace(SLOW, rates=(476.0,) * 3, latency_us=1_060_000)),
     # Its last wave came back just after the end.
@@ -215,6 +220,14 @@ def test_verification_says_it_in_these_words() -> None:
     assert TOO_EARLY in source
     assert f"{NO_ANSWER}: " in source
     assert 'f"status {response.status} instead of ' in source
+
+
+def test_a_ceiling_of_other_connections_is_none() -> None:
+    """As in a run of `--connections 512` from when it was measured at 64 only."""
+    judged = judge(evidence(replace(MANY, ceilings=CEILINGS)))
+    assert (judged.verdict, judged.unchecked) == ("valid", ("generator-limited",))
+    # What waits needs none: as long as the generator is not busy, the delay sets the rate.
+    assert "generator-limited" not in judge(evidence(SLOW)).unchecked
 
 
 def test_nothing_answered_is_invalid_without_a_measured_round() -> None:

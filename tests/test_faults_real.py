@@ -78,7 +78,7 @@ def ceilings(tmp_path_factory: pytest.TempPathFactory) -> list[Ceiling]:
 def reached(folder: Path) -> list[Ceiling]:
     for name in ("raw", "logs"):
         (folder / name).mkdir(exist_ok=True)
-    return list(null_server.ceilings([len(apps.BODY)], folder, None))
+    return list(null_server.ceilings([(CONNECTIONS, len(apps.BODY))], folder, None))
 
 
 @pytest.fixture(scope="module")

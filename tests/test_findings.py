@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.findings import adjust, finding, margin, ranks, undecided
+from loadtest.findings import adjust, finding, findings, margin, ranks, undecided
 from loadtest.statistics import paired
 
 
@@ -37,6 +37,20 @@ def test_who_cannot_be_told_apart_shares_a_rank() -> None:
     assert ranks(named, 0.9) == {"fast": 1, "alike": 1, "slow": 1}
 
 
+def test_a_pair_that_shares_fewer_rounds_needs_more_of_a_difference() -> None:
+    """What two rounds show is less sure than what five do, whatever the others were measured in."""
+
+    def floor(rounds: int) -> float:
+        return {2: 0.9, 5: 0.05}[rounds]
+
+    named = {"fast": FAST, "few": [60.0, 62.0, None, None, None], "slow": SLOW}
+    assert ranks(named, floor)["few"] == 1
+    assert ranks(named, 0.05)["few"] > 1
+    base = paired(FAST, SLOW)
+    few = paired(FAST, named["few"])
+    assert findings([base, few], floor, near=0.05) == ("lower", "inconclusive")
+
+
 def test_what_was_not_measured_has_no_rank() -> None:
     assert ranks({"fast": FAST, "none": [None] * 5}, None) == {"fast": 1}
     assert ranks({}, None) == {}
@@ -48,6 +62,13 @@ def test_a_rank_is_open_until_it_is_equivalent_or_told_apart() -> None:
     wild = [80.0, 112, 95, 120, 84]
     assert undecided({"fast": FAST, "wild": wild, "slow": SLOW}, 0.05) == {"fast", "wild"}
     assert undecided({"fast": FAST[:1], "slow": SLOW[:1]}, 0.05) == {"fast", "slow"}
+
+
+def test_noise_closes_no_rank() -> None:
+    """A floor of 30 % hides a difference of 10 %, and shows no likeness: more rounds may tell."""
+    less = [rate / 1.1 for rate in reversed(FAST)]
+    assert ranks({"fast": FAST, "less": less}, 0.3) == {"fast": 1, "less": 1}
+    assert undecided({"fast": FAST, "less": less}, 0.3) == {"fast", "less"}
 
 
 @given(
@@ -70,3 +91,9 @@ def test_noise_shows_no_likeness() -> None:
     halved = paired([100.0, 101.0, 99.0, 100.0], [50.0, 60.0, 45.0, 52.0])
     assert finding(halved, margin=40.0) == "equivalent"
     assert finding(halved, margin=40.0, near=0.05) == "inconclusive"
+
+
+def test_who_looks_often_needs_more_to_call_two_alike() -> None:
+    alike = paired([100.0, 101.0, 99.0, 100.0, 100.0], [100.0, 97.0, 103.5, 98.0, 103.0])
+    assert finding(alike, 0.05) == "equivalent"
+    assert finding(alike, 0.05, looks=20) == "inconclusive"

@@ -98,6 +98,20 @@ def test_two_kinds_share_nothing() -> None:
     assert both.at("database", 2) == both.at("cache", 2) == floors({"database": [database]}).pooled
 
 
+def test_several_kinds_have_the_largest_of_their_floors() -> None:
+    """As `raw` beside `json`; one of them without arms has the largest of all."""
+    made = floors(
+        {
+            "cpu": [([100.0, 101.0], [101.0, 100.0])],
+            "cache": [([100.0, 110.0], [111.0, 100.0])],
+            "database": [([100.0, 130.0], [120.0, 100.0])],
+        }
+    )
+    assert made.of("cpu", "cache") == made.of("cache")
+    assert made.of("cpu", "control") == made.of("database")
+    assert floors({}).of("cpu") is None
+
+
 def test_fewer_rounds_have_a_higher_floor() -> None:
     """An endpoint that waits has fewer rounds than the others, and its mean is less certain."""
     one = floors({"cpu": [([100.0, 104.0, 99.0, 102.0], [103.0, 101.0, 100.0, 99.0])]})

@@ -46,6 +46,18 @@ def test_the_floor_is_that_of_the_ranking(made: Summary) -> None:
     assert "differ by up to 34 % here" in noise(made)
 
 
+def test_a_kind_without_arms_says_whose_floor_it_has(made: Summary) -> None:
+    assert not any(ranking.noise_borrowed for ranking in made.rankings)
+    assert "measured twice" not in noise(made)
+    without = [one for one in OUTCOMES if one.cell != "alpha-again.json-sync"]
+    json, rows = summarise(run(PLAN), without, none).rankings
+    assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
+    assert json.noise_floor == rows.noise_floor
+    said = noise(summarise(run(PLAN), without, none))
+    assert "Where no server was measured twice, the largest of these counts" in said
+    assert said.endswith("noise may be larger still: at cpu.")
+
+
 def test_cpu_time_is_compared_by_a_floor_of_its_own(made: Summary) -> None:
     beta = next(row for row in made.rankings[0].rows if row.server == "beta")
     assert beta.versus_cpu is not None

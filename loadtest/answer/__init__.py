@@ -19,6 +19,7 @@ from loadtest.answer.records import (
     Share,
     Styles,
 )
+from loadtest.noise import Floors
 from loadtest.ranking import Ranking
 from loadtest.row import Row
 
@@ -37,8 +38,11 @@ __all__ = [
 ]
 
 
-def answer(rankings: Sequence[Ranking], looks: int) -> Answer:
-    """Return what the rankings of a run say; `looks` is how often it looked at its data."""
+def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
+    """Return what the rankings of a run say.
+
+    `looks` is how often it looked at its data, `floors` what noise alone does to goodput.
+    """
     by_kind: dict[str, dict[tuple[str, int], list[Ranking]]] = {}
     for ranking in rankings:
         endpoint = ranking.endpoint
@@ -46,12 +50,13 @@ def answer(rankings: Sequence[Ranking], looks: int) -> Answer:
             at = (endpoint.name, ranking.load.connections)
             by_kind.setdefault(endpoint.kind, {}).setdefault(at, []).append(ranking)
     kinds = tuple(
-        _kind(kind, list(endpoints.values()), looks) for kind, endpoints in by_kind.items()
+        _kind(kind, list(endpoints.values()), Noise(floors.of(kind), looks))
+        for kind, endpoints in by_kind.items()
     )
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
         kinds=kinds,
-        shares=shares(rankings, looks),
+        shares=shares(rankings, looks, floors),
         leaders=_overall(kinds),
         told=sum(kind.told for kind in kinds),
         usable=sum(row.shown is not None for row in rows),
@@ -61,13 +66,10 @@ def answer(rankings: Sequence[Ranking], looks: int) -> Answer:
     )
 
 
-def _kind(name: str, endpoints: Sequence[Sequence[Ranking]], looks: int) -> Kind:
-    # Of a kind, but by rounds: what waits is measured in fewer of them.
-    noises = [Noise.of(rankings, looks) for rankings in endpoints]
-    fields = [field(rankings, noise) for rankings, noise in zip(endpoints, noises, strict=True)]
+def _kind(name: str, endpoints: Sequence[Sequence[Ranking]], noise: Noise) -> Kind:
+    fields = [field(rankings, noise) for rankings in endpoints]
     claims = tuple(
-        claim(rankings, found, noise)
-        for rankings, found, noise in zip(endpoints, fields, noises, strict=True)
+        claim(rankings, found, noise) for rankings, found in zip(endpoints, fields, strict=True)
     )
     told = [one for one in claims if one.told]
     led = {one.endpoint: one.leaders for one in told}
@@ -77,11 +79,7 @@ def _kind(name: str, endpoints: Sequence[Sequence[Ranking]], looks: int) -> Kind
         kind=name,
         claims=claims,
         leaders=tuple(one for one in leaders if len(one.at) == most),
-        styles=tuple(
-            one
-            for rankings, noise in zip(endpoints, noises, strict=True)
-            for one in styles(rankings, noise)
-        ),
+        styles=tuple(one for rankings in endpoints for one in styles(rankings, noise)),
         interfaces=tuple(
             one
             for rankings, found in zip(endpoints, fields, strict=True)

@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from loadtest.answer.records import Arm, Difference
-from loadtest.findings import LEAST_MARGIN, Finding, findings, margin, ranks
+from loadtest.findings import LEAST_MARGIN, Finding, findings, ranks
+from loadtest.noise import Floor
 from loadtest.ranking import Ranking
 from loadtest.row import Row, by_round
 from loadtest.statistics import Comparison, Rates, moderated, paired
@@ -17,16 +18,10 @@ from loadtest.statistics import Comparison, Rates, moderated, paired
 class Noise(NamedTuple):
     """What a difference is held against."""
 
-    floor: float | None
-    """What two identical arms of the run differ by, as a share."""
+    floor: Floor | None
+    """What two identical arms of the run differ by."""
     looks: int
     """How often the run looked at its data."""
-
-    @classmethod
-    def of(cls, rankings: Iterable[Ranking], looks: int) -> Noise:
-        """Return what holds for all of `rankings`: the largest floor, as fewer rounds have more."""
-        floors = (one.noise_floor for one in rankings if one.noise_floor is not None)
-        return cls(max(floors, default=None), looks)
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ def field(rankings: Sequence[Ranking], noise: Noise) -> Field:
 def compared(pairs: Sequence[tuple[str, str]], rates: dict[str, Rates], noise: Noise) -> Table:
     """Compare the first of each pair with its second, all of them as one table."""
     made = [paired(rates[over], rates[cell]) for cell, over in pairs]
-    shown = findings(made, margin(noise.floor), noise.looks, near=LEAST_MARGIN)
+    shown = findings(made, noise.floor or 0.0, noise.looks, near=LEAST_MARGIN)
     return Table(dict(zip(pairs, zip(moderated(made), shown, strict=True), strict=True)))
 
 

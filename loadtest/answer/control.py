@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from loadtest.answer.arms import Noise, compared, rates_of
 from loadtest.answer.records import Share
+from loadtest.noise import Floors
 from loadtest.ranking import Ranking
 from loadtest.row import Row
 
@@ -13,7 +14,7 @@ GENERATOR = "generator-limited"
 """The concern of a row that the generator held back."""
 
 
-def shares(rankings: Sequence[Ranking], looks: int) -> tuple[Share, ...]:
+def shares(rankings: Sequence[Ranking], looks: int, floors: Floors) -> tuple[Share, ...]:
     """Return how much of the time of Django's cheapest answer is Django's, the most first.
 
     Two rankings are a pair where a control, which bypasses Django, answers the very bytes that a
@@ -25,7 +26,9 @@ def shares(rankings: Sequence[Ranking], looks: int) -> tuple[Share, ...]:
         if bare.endpoint.style == "control"
         for ranking in rankings
         if ranking.endpoint.style != "control" and _same_answer(bare, ranking)
-        for share in _shares(bare, ranking, looks)
+        for share in _shares(
+            bare, ranking, Noise(floors.of(bare.endpoint.kind, ranking.endpoint.kind), looks)
+        )
     ]
     return tuple(sorted(found, key=lambda one: -one.share))
 
@@ -40,8 +43,7 @@ def _same_answer(bare: Ranking, ranking: Ranking) -> bool:
     )
 
 
-def _shares(bare: Ranking, ranking: Ranking, looks: int) -> Iterator[Share]:
-    noise = Noise.of((bare, ranking), looks)
+def _shares(bare: Ranking, ranking: Ranking, noise: Noise) -> Iterator[Share]:
     rates = rates_of([*bare.rows, *ranking.rows])
     of = {row.server: row for row in bare.rows if row.cell in rates}
     pairs = {row.cell: of[row.server] for row in ranking.rows if row.server in of}

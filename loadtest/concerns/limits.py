@@ -123,20 +123,26 @@ def _generator_limited(cell: Evidence) -> Found:
             "suspect",
             f"goodput {rate(cell.figures.goodput)}/s is"
             f" {percent(cell.figures.goodput / most.goodput)} of the {rate(most.goodput)}/s that a"
-            " server which does nothing shows, where an answer takes"
-            f" {rate(most.generator_cpu_us)} us of the generator's CPU time",
+            f" server which does nothing shows on {most.connections:,} connections, where an answer"
+            f" takes {rate(most.generator_cpu_us)} us of the generator's CPU time",
         )
-    return UNCHECKED if busy is None and most is None else NOTHING
+    # An endpoint that waits needs no ceiling: its delay keeps the rate below, or else it is busy.
+    waits = cell.cell.endpoint.contract.delay_s > 0
+    return UNCHECKED if most is None and (busy is None or not waits) else NOTHING
 
 
 def _null_server(cell: Evidence) -> Ceiling | None:
-    """Return the generator's ceiling for answers of this size; None where it was not measured."""
-    body_bytes = cell.cell.endpoint.contract.body_bytes
-    if not cell.ceilings or not cell.answers:
+    """Return the generator's ceiling for answers of this size; None where it was not measured.
+
+    With as many connections as the load has: with more, an answer takes the generator longer.
+    """
+    body_bytes, connections = cell.cell.endpoint.contract.body_bytes, cell.cell.load.connections
+    ceilings = [one for one in cell.ceilings if one.connections == connections]
+    if not ceilings or not cell.answers:
         return None
     # Compressed, a body is smaller than declared, and never larger than the whole answer.
     received = sum(loaded.received_bytes for loaded in cell.loads) / cell.answers
-    return _interpolated(cell.ceilings, min(received, body_bytes or received))
+    return _interpolated(ceilings, min(received, body_bytes or received))
 
 
 def _interpolated(ceilings: Sequence[Ceiling], size: float) -> Ceiling:
@@ -145,6 +151,7 @@ def _interpolated(ceilings: Sequence[Ceiling], size: float) -> Ceiling:
     sizes = [ceiling.body_bytes for ceiling in known]
     return Ceiling(
         body_bytes=round(size),
+        connections=known[0].connections,
         goodput=1 / float(np.interp(size, sizes, [1 / ceiling.goodput for ceiling in known])),
         generator_cpu_us=float(
             np.interp(size, sizes, [ceiling.generator_cpu_us for ceiling in known])

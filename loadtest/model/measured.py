@@ -209,6 +209,8 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
     """What the generator reached against a server that does nothing, measured once a run."""
 
     body_bytes: int
+    connections: int = 64
+    """Of its load; runs that do not say measured it with 64, whatever their own loads had."""
     goodput: float
     generator_cpu_us: float
     """Of the generator for an answer."""

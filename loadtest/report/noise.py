@@ -31,6 +31,13 @@ def noise(summary: Summary) -> str:
             "Servers that share a rank (`1=`) were not told apart. Noise alone lets two identical"
             f" {summary.reference} differ by up to {by} here; no smaller difference counts as one."
         )
+        if borrowed := list(
+            dict.fromkeys(one.endpoint.kind for one in summary.rankings if one.noise_borrowed)
+        ):
+            text += (
+                " Where no server was measured twice, the largest of these counts, and noise may be"
+                f" larger still: at {', '.join(borrowed)}."
+            )
         if min(floors) > TOO_NOISY:
             text += " That is too much to tell servers apart: measure more `--rounds`."
     if summary.left_open:
