@@ -40,8 +40,8 @@ class Running(Protocol):
     def load(self, cell: Cell, name: str) -> Measurement:
         """Load one cell, its files named after `name`; raises CellError."""
 
-    def holding(self) -> Holding:
-        """Return what its processes hold now."""
+    def holding(self) -> Holding | None:
+        """Return what its processes hold now; None where nobody tells."""
 
     def ended(self) -> str | None:
         """Return in words how it ended by itself, None while it runs."""

@@ -131,8 +131,10 @@ def holding(members: Sequence[psutil.Process]) -> Holding:
     )
 
 
-def left(before: Holding, after: Holding) -> Left:
-    """Return what is held after a load that was not held before it."""
+def left(before: Holding | None, after: Holding | None) -> Left | None:
+    """Return what is held after a load that was not held before it; None where either is."""
+    if before is None or after is None:
+        return None
     return Left(
         connections=None
         if before.connections is None or after.connections is None

@@ -74,10 +74,9 @@ class ComposeServer:
             _add(sampled, name, before[name], one)
         return Measurement(printed=printed, sampled=sampled, during=during)
 
-    def holding(self) -> Holding:
-        """Return what its processes hold now."""
-        held = self.container.holding()
-        return held or Holding(rss_bytes=0, processes=0, threads=0, connections=None)
+    def holding(self) -> Holding | None:
+        """Return what its processes hold now; None where nobody tells."""
+        return self.container.holding()
 
     def ended(self) -> str | None:
         """Return in words how it ended by itself, None while it runs."""
