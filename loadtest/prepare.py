@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from loadtest import doctor, machine, matrix, placement, results, server
+from loadtest.compose import serve
 from loadtest.errors import UserError
 from loadtest.matrix import Choice, Matrix
 from loadtest.model import Endpoint, Engine, Launcher, Machine, Placement, Plan, Run, Server
@@ -112,14 +113,21 @@ def make_run(found: Bearings, name: str, choice: Choice, out: Path, command: Seq
         command=" ".join([*command, "--seed", str(plan.seed)]),
         plan=plan,
         machine=_machine(found),
-        argv={
-            one.name: server.argv(one, plan.shape, Path(found.project.python).name, 8000, 3)
-            for one in plan.servers
-        },
+        argv=_argv(found, plan),
         placement=placed,
         launcher=found.launcher,
         engine=found.engine,
     )
+
+
+def _argv(found: Bearings, plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return the command line of each server, as in its container where it has one."""
+    local = found.launcher == "local"
+    python = Path(found.project.python if local else "python").name
+    host = server.HOST if local else serve.HOST
+    return {
+        one.name: server.argv(one, plan.shape, python, serve.PORT, 3, host) for one in plan.servers
+    }
 
 
 def _machine(found: Bearings) -> Machine:

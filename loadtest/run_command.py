@@ -83,7 +83,7 @@ def _begin(
     if launcher != "local":
         # What is wrong with the request itself, before an image is built for it.
         prepare.make_plan(found, matrix_name, Choice(**options))
-    found, options = _launched_by(launcher, found, options)
+    found, options = _launched_by(launcher, found, out, options)
     command = command_words(matrix_name, options)
     if launcher != "local":
         command += ["--launcher", launcher]
@@ -92,15 +92,15 @@ def _begin(
 
 
 def _launched_by(
-    launcher: Launcher, found: Bearings, options: dict[str, Any]
+    launcher: Launcher, found: Bearings, out: Path, options: dict[str, Any]
 ) -> tuple[Bearings, dict[str, Any]]:
     """Return what a launcher has to choose from, and the options with what it leaves no choice."""
     if found.problems or launcher == "local":
         return found, options
     if launcher == "compose":
-        return engine.look(found, say), options
-    found, name = attached.look(found)
-    return found, options | {"servers": (name,)}
+        return engine.look(found, out, say), options
+    found, fixed = attached.look(found)
+    return found, options | fixed
 
 
 def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) -> tuple[Path, Run]:
@@ -110,7 +110,7 @@ def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) ->
         raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
     folder = resumed(resume, out)
     run = results.read(folder).run
-    found, _ = _launched_by(run.launcher, found, {})
+    found, _ = _launched_by(run.launcher, found, folder.parent, {})
     prepare.check_resumable(run, found, folder.parent)
     if further:
         run = widen.widened(run, found, further, parsed, command_words)

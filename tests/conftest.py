@@ -13,6 +13,7 @@ import pytest
 from browser import chromium
 from census import Census
 from command_line import Type, typing
+from fake_docker import FakeDocker
 from playwright.sync_api import Browser
 
 from loadtest.model import Endpoint, Shape
@@ -99,6 +100,14 @@ def type_(
     monkeypatch.setattr(Project, "endpoints", endpoints)
 
     return typing(monkeypatch, capfd)
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
+    """Give what puts a `docker` with chosen answers on PATH."""
+    for name in ("DOCKER_HOST", "SERVER_IMAGE", "PUBLISH", "PORT", "POSTGRES_IMAGE", "CACHE_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    return FakeDocker(tmp_path, monkeypatch)
 
 
 @pytest.fixture

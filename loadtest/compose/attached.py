@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import http.client
+import os
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,22 +26,26 @@ from loadtest.errors import CellError, UserError
 from loadtest.generator import Generator
 from loadtest.model import Cell, Contract, Endpoint, Placement, Server, Stage
 from loadtest.prepare import Bearings
-from loadtest.sampler import Holding
 from loadtest.verify import Checked, Watch, verify
 
 HOST = "server"
 """Of the network, whichever server it is."""
 
 
-def look(found: Bearings) -> tuple[Bearings, str]:
-    """Return what there is to choose from, and which server is running; raises UserError."""
+def look(found: Bearings) -> tuple[Bearings, dict[str, Any]]:
+    """Return what there is to choose from, and the options that the server that is up fixes.
+
+    Its shape is what the environment says, which is that of its own container. Raises UserError.
+    """
     name = _running(tuple(one.name for one in found.servers))
     if name is None:
         raise UserError(
             "no server answers as http://server:8000; start one with the generator:"
             " `docker compose --profile uvicorn run --rm loadtest`"
         )
-    return dataclasses.replace(found, launcher="running"), name
+    shape = serve.shape(os.environ)
+    fixed = {"servers": (name,), "workers": shape.workers, "threads": shape.threads}
+    return dataclasses.replace(found, launcher="running"), fixed
 
 
 def _running(names: tuple[str, ...]) -> str | None:
@@ -89,9 +95,8 @@ class RunningServer:
         sampled.host = None
         return Measurement(printed=printed, sampled=sampled, during=during)
 
-    def holding(self) -> Holding:
-        """Return nothing, which is what is known."""
-        return Holding(rss_bytes=0, processes=0, threads=0, connections=None)
+    def holding(self) -> None:
+        """Return None: nobody tells what its processes hold."""
 
     def ended(self) -> str | None:
         """Return in words that it does not answer, None while it does."""

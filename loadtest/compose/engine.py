@@ -6,16 +6,18 @@ import dataclasses
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
 from loadtest import doctor
+from loadtest.compose import guard
 from loadtest.compose.docker import FILE, Docker, said, settings
-from loadtest.compose.guard import take_down
 from loadtest.errors import UserError
 from loadtest.model import Engine
 from loadtest.prepare import Bearings
@@ -32,10 +34,11 @@ BUILT = "upstream"
 """The service whose image the servers have as well."""
 
 
-def look(found: Bearings, say: Callable[[str], None]) -> Bearings:
+def look(found: Bearings, out: Path, say: Callable[[str], None]) -> Bearings:
     """Return what there is to choose from in containers: the image's versions in place of ours.
 
-    Builds the image where the code has changed. Raises UserError with what stands in the way.
+    Takes down what runs in the results folder `out` left behind, and builds the image where the
+    code has changed. Raises UserError with what stands in the way.
     """
     docker = Docker(found.project.folder, project_name())
     if not (docker.folder / FILE).exists():
@@ -45,7 +48,7 @@ def look(found: Bearings, say: Callable[[str], None]) -> Bearings:
     problems = [*_unpublished(engine, chosen), *_without_profile(docker, found)]
     if problems:
         raise UserError(*problems)
-    sweep(docker)
+    sweep(docker, out)
     if "SERVER_IMAGE" not in os.environ:
         say("building the image of the servers, where something has changed")
         _build(docker)
@@ -56,10 +59,9 @@ def look(found: Bearings, say: Callable[[str], None]) -> Bearings:
     return dataclasses.replace(found, versions=versions, launcher="compose", engine=engine)
 
 
-def project_name(pid: int | None = None) -> str:
-    """Return the name of a run's Compose project, which no other run and no person has."""
-    host = re.sub(r"[^a-z0-9]", "", socket.gethostname().lower())[:20]
-    return f"loadtest-run-{host}-{os.getpid() if pid is None else pid}"
+def project_name() -> str:
+    """Return a name for a run's Compose project, which nobody has on any machine."""
+    return f"loadtest-run-{secrets.token_hex(6)}"
 
 
 def reach(docker: Docker) -> Engine:
@@ -207,9 +209,9 @@ def _service_versions(docker: Docker, chosen: Mapping[str, str]) -> dict[str, st
 
 def _run(docker: Docker, program: str, image: str, *argv: str) -> str:
     """Return what a program of an image prints, in a container that is gone afterwards."""
-    labels = ("--label", f"loadtest.part={docker.project}", "--network", "none")
     return docker.docker(
-        *("run", "--rm", *labels, "--entrypoint", program, image, *argv), timeout_s=PULL_WITHIN_S
+        *("run", "--rm", "--network", "none", "--entrypoint", program, image, *argv),
+        timeout_s=PULL_WITHIN_S,
     )
 
 
@@ -221,21 +223,14 @@ def _image_id(docker: Docker, name: str) -> str:
     return docker.docker("image", "inspect", "--format", "{{.Id}}", name).strip()
 
 
-def sweep(docker: Docker) -> None:
-    """Take down what earlier runs of this machine left, because their engine was gone as well."""
-    text = docker.docker("ps", "--all", "--format", '{{.Label "loadtest.part"}}')
-    begin = project_name(0).removesuffix("0")
-    for name in sorted({line for line in text.split() if line.startswith(begin)}):
-        pid = name.removeprefix(begin)
-        if pid.isdecimal() and not _alive(int(pid)):
-            take_down(dataclasses.replace(docker, project=name), 0.0)
+def sweep(docker: Docker, out: Path) -> None:
+    """Take down what earlier runs in a results folder left, because their engine was gone as well.
 
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    A mark whose project this engine does not have may be another engine's, and stays.
+    """
+    label = '{{.Label "com.docker.compose.project"}}'
+    there = docker.docker("network", "ls", "--format", label).split()
+    for mark in guard.left_behind(out):
+        project = dataclasses.replace(docker, project=mark.stem)
+        if mark.stem in there and guard.take_down(project, 0.0) == 0:
+            mark.unlink(missing_ok=True)

@@ -1,19 +1,21 @@
 """Takes down a Compose project when it is told to end.
 
-    python -m loadtest.compose.guard FOLDER PROJECT
+    python -m loadtest.compose.guard FOLDER PROJECT MARK
 
 It runs under a warden like any process of the engine's, so it is also told when the engine is
 killed. Where Docker does not answer it goes on asking for a while: an engine that died is mostly
-started again, and what it ran is still there.
+started again, and what it ran is still there. MARK is a file that it keeps locked meanwhile, and
+removes with the project: one that is there and not locked names what was left behind.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadtest.compose.docker import Docker, said
@@ -26,9 +28,32 @@ GRACE_S = RETRY_FOR_S + DOWN_WITHIN_S
 """What its warden has to give it."""
 
 
+def mark(logs: Path, project: str) -> Path:
+    """Return the file that says that a project is guarded, in a run's folder for logs."""
+    return logs / f"{project}.guard"
+
+
+def left_behind(out: Path) -> Iterator[Path]:
+    """Yield the marks in a results folder whose guards are gone; their stems are the projects."""
+    for path in sorted(out.glob("*/logs/*.guard")):
+        with contextlib.suppress(OSError), open(path, "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield path
+
+
 def main(arguments: Sequence[str]) -> int:
     """Wait for the end, then take the project down; return 1 where that failed."""
-    folder, project = arguments
+    folder, project, path = arguments
+    with open(path, "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _wait_to_be_told()
+        status = take_down(Docker(Path(folder), project), RETRY_FOR_S)
+        if status == 0:
+            Path(path).unlink(missing_ok=True)
+    return status
+
+
+def _wait_to_be_told() -> None:
     end = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, end)
     signal.sigwait(end)
@@ -36,7 +61,6 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     # What is started from here on must be able to hear them.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, end)
-    return take_down(Docker(Path(folder), project), RETRY_FOR_S)
 
 
 def take_down(docker: Docker, retry_for_s: float) -> int:

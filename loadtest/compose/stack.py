@@ -46,7 +46,8 @@ class Stack:
             self._guard = process.start(
                 "the guard",
                 [sys.executable, "-m", "loadtest.compose.guard"]
-                + [str(self.docker.folder), self.docker.project],
+                + [str(self.docker.folder), self.docker.project]
+                + [str(guard.mark(self.logs.resolve(), self.docker.project))],
                 log=self.logs / "compose.log",
                 env=dict(self.docker.environment()),
                 cwd=self.docker.folder,
@@ -69,8 +70,8 @@ class Stack:
         if self._guard.exit_status() == 0:
             return None
         return (
-            f"Docker could not remove the containers of this run: {self._guard.tail(1)}; once it"
-            f" answers: `docker compose --project-name {self.docker.project} down --volumes`"
+            f"Docker could not remove the containers of this run: {self._guard.tail(1)}; the next"
+            f" run does it, or `docker compose --project-name {self.docker.project} down --volumes`"
         )
 
     def repair(self) -> CellError | None:
