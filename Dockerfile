@@ -48,9 +48,9 @@ ENTRYPOINT ["python", "-m", "loadtest.compose.serve"]
 
 FROM base AS loadtest
 RUN apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends wrk >/dev/null \
+    && apt-get install -y -qq --no-install-recommends wrk=4.1.0-* >/dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*
 COPY --from=engine-packages /venv /venv
 COPY --from=code /app /app
-USER 10001:10001
-ENTRYPOINT ["python", "-m", "loadtest"]
+# Whoever owns the folder that is mounted as `results` owns what is written there.
+ENTRYPOINT ["sh", "-c", "exec setpriv --reuid=$(stat -c %u results) --regid=$(stat -c %g results) --clear-groups python -m loadtest \"$@\"", "loadtest"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import importlib.util
 import os
 import tempfile
@@ -17,6 +18,7 @@ from loadtest.sampler import ended_cpu_s
 # One worker, as wrk has one thread. `empty` bodies are not what it is for: each file has the size
 # of an answer, and stays in the system's cache.
 CONFIGURATION = """
+{user}
 daemon off;
 worker_processes 1;
 pid {home}/nginx.pid;
@@ -71,12 +73,11 @@ def ceilings(
         return
     with tempfile.TemporaryDirectory(prefix="loadtest-null-") as name:
         home = Path(name)
-        home.chmod(0o755)  # nginx's worker is not root, even if its master is
         (home / "bodies").mkdir()
         for _, size in wanted:
             (home / "bodies" / str(size)).write_bytes(b"x" * size)
         port = server.free_port()
-        configuration = CONFIGURATION.format(home=home, host=server.HOST, port=port)
+        configuration = CONFIGURATION.format(user=_user(), home=home, host=server.HOST, port=port)
         (home / "nginx.conf").write_text(configuration)
         running = process.start(
             "nginx",
@@ -89,6 +90,14 @@ def ceilings(
             server.await_answer(running, port, f"/{wanted[0][1]}")
             for connections, size in wanted:
                 yield _measure(connections, size, port, folder, placement)
+
+
+def _user() -> str:
+    """Return the line that has nginx's worker stay root where we are: it would be nobody.
+
+    In a container root may not be allowed to give nobody its folders, nor to remove them.
+    """
+    return f"user root {grp.getgrgid(os.getegid()).gr_name};" if os.geteuid() == 0 else ""
 
 
 def binary() -> Path:

@@ -30,7 +30,6 @@ SETTINGS = dict(
 ASIDE = {
     "BUILD_NETWORK",
     "CA_FILE",
-    "COMPOSE_PROJECT_NAME",
     "LOADTEST_IMAGE",
     "NO_HEALTH_CHECK",
     "PIP_FILE",
@@ -169,5 +168,6 @@ def test_nothing_can_be_written_but_in_memory_and_no_volume_is_made(config: dict
     for name, one in config["services"].items():
         assert one["read_only"] is True, name
         assert one["cap_drop"] == ["ALL"], name
+        assert one.get("cap_add") == (["SETGID", "SETUID"] if name == "loadtest" else None), name
         kinds = {volume["type"] for volume in one.get("volumes", [])}
         assert kinds == ({"bind"} if name == "loadtest" else set()), name

@@ -13,7 +13,7 @@ from loadtest.process import CommandError
 
 FILE = "docker-compose.yml"
 SETTINGS = ".env"
-ASIDE = ("BUILD_NETWORK", "CA_FILE", "COMPOSE_PROJECT_NAME", "NO_HEALTH_CHECK", "PIP_FILE")
+ASIDE = ("BUILD_NETWORK", "CA_FILE", "NO_HEALTH_CHECK", "PIP_FILE")
 """Variables of the compose file that say nothing of how a server runs."""
 BRIEF_S = 20.0
 """For what an engine that is well answers at once."""
