@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,22 @@ PATIENCE_S = 900
 
 
 def docker(*argv: str, check: bool = True) -> str:
-    """Return what `docker` prints."""
+    """Return what `docker` prints; fail with all of it, and with what it complains of."""
     ran = subprocess.run(["docker", *argv], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert ran.returncode == 0 or not check, ran.stderr
+    assert ran.returncode == 0 or not check, f"docker {' '.join(argv)}\n{ran.stdout}{ran.stderr}"
     return ran.stdout
+
+
+def end_engine() -> None:
+    """Kill the engine, as an accident would."""
+    os.kill(int((Path(str(HOME)) / "docker.pid").read_text()), signal.SIGKILL)
+
+
+def begin_engine() -> None:
+    """Start the engine again, as systems do after an accident."""
+    with open(os.devnull, "wb") as nowhere:
+        subprocess.Popen([Path(str(HOME)) / "start"], stdout=nowhere, stderr=nowhere)
+    until(lambda: docker("network", "ls", "--quiet", check=False), "the engine", 60)
 
 
 def held() -> set[str]:
@@ -41,7 +54,9 @@ class Run:
         out.mkdir(parents=True, exist_ok=True)
         self.out = out
         self.log = out / "said.txt"
-        argv = [sys.executable, "-m", "loadtest", "run", "--launcher", "compose", "--out", out]
+        argv = [sys.executable, "-m", "loadtest", "run", "--out", out]
+        if "--resume" not in arguments:
+            argv += ["--launcher", "compose"]
         with open(self.log, "wb") as file:
             self.process = subprocess.Popen(
                 [*map(str, argv), *map(str, arguments)],

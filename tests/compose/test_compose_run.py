@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from census import until
-from real import HOME, ROOT, Run, docker
+from real import Run, begin_engine, docker, end_engine, held
+
+from loadtest import results
 
 SMALL = """
 summary = "The smallest that is real."
@@ -114,12 +116,9 @@ def test_an_engine_that_is_killed_costs_no_more_than_the_cells_it_missed(
     """It is started again, as systems do; the run goes on with what there is to measure."""
     run = Run(tmp_path / "out", small)
     run.until_measured(2)
-    pid = int((Path(str(HOME)) / "docker.pid").read_text())
-    os.kill(pid, signal.SIGKILL)
+    end_engine()
     time.sleep(5)
-    with open(os.devnull, "wb") as nowhere:
-        subprocess.Popen([Path(str(HOME)) / "start"], stdout=nowhere, stderr=nowhere)
-    until(lambda: docker("version", check=False).count("Version"), "the engine", 60)
+    begin_engine()
     run.wait()
     outcomes = run.stored().outcomes
     failed = [one for one in outcomes if one.status == "failed"]
@@ -130,6 +129,31 @@ def test_an_engine_that_is_killed_costs_no_more_than_the_cells_it_missed(
     assert all("Docker" in str(one.reason) for one in failed), failed
     assert outcomes[-1].status == "measured"
     docker("start", nothing_left)  # it ended with the engine, as all containers do
+
+
+def test_an_engine_that_stays_away_costs_the_cells_to_come(
+    tmp_path: Path, small: Path, nothing_left: str
+) -> None:
+    """What the dead run had to leave is removed by the next; `--resume` measures what failed."""
+    before = held()
+    run = Run(tmp_path / "out", small)
+    run.until_measured(2)
+    end_engine()
+    assert run.wait() == 1
+    first = run.stored().outcomes
+    measured = [one for one in first if one.status == "measured"]
+    failed = [one for one in first if one.status == "failed"]
+    assert len(measured) >= 2
+    assert len(measured) + len(failed) == CELLS
+    assert all("Docker" in str(one.reason) for one in failed), failed
+    assert "Docker could not remove the containers of this run: " in run.said()
+    begin_engine()
+    docker("start", nothing_left)
+    assert held() - before, "there is nothing to sweep"
+    again = Run(tmp_path / "again", "--resume", run.folder())
+    assert again.wait() == 0, again.said()
+    last = {one.cell: one.status for one in run.stored().outcomes}
+    assert list(last.values()) == ["measured"] * CELLS
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -173,22 +197,29 @@ def test_an_image_that_cannot_be_built(
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_the_generator_in_a_container(tmp_path: Path) -> None:
+@pytest.mark.parametrize("owner", [0, 1234])
+def test_the_generator_in_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
+) -> None:
     """As `docker compose --profile uvicorn run --rm loadtest`, for two of its endpoints."""
-    results = tmp_path / "results"
-    results.mkdir()
-    results.chmod(0o777)
+    out = tmp_path / "results"
+    out.mkdir()
+    os.chown(out, owner, owner)
+    monkeypatch.setenv("RESULTS", str(out))
+    monkeypatch.setenv("THREADS", "3")
     try:
-        docker(
-            *("compose", "--profile", "uvicorn", "run", "--rm", "--no-TTY"),
-            *("--volume", f"{results}:/app/results", "loadtest", "run", "quick"),
-            *("--launcher", "running", "--rounds", "1", "--endpoint", "json", "--endpoint", "raw"),
-            check=False,
+        said = docker(
+            *("compose", "--profile", "uvicorn", "run", "--rm", "--no-TTY", "loadtest"),
+            *("run", "quick", "--launcher", "running", "--rounds", "1"),
+            *("--endpoint", "json", "--endpoint", "raw"),
         )
-        (summary,) = results.glob("*/summary.json")
-        (outcomes,) = results.glob("*/outcomes.jsonl")
-        assert outcomes.read_text().count('"status":"measured"') >= 3
-        assert json.loads((summary.parent / "run.json").read_text())["launcher"] == "running"
     finally:
         docker("compose", "--profile", "*", "down", "--volumes", "--timeout", "1")
-    assert (ROOT / "results").exists()
+    (folder,) = out.iterdir()
+    stored = results.read(folder)
+    assert {one.status for one in stored.outcomes} == {"measured"}, said
+    assert len(stored.outcomes) == 4  # and one in the second arm
+    assert (stored.run.launcher, stored.run.plan.shape.threads) == ("running", 3)
+    assert stored.ceilings
+    assert stored.run.argv["uvicorn"][:3] == ("python", "-m", "uvicorn")
+    assert {path.stat().st_uid for path in (folder, folder / "index.html")} == {owner}
