@@ -148,18 +148,23 @@ def _cell(text: str) -> str:
 # HTTP clients ------------------------------------------------------------------------------------
 
 
-def client_table(preset: str) -> str:
+def client_table(name: str) -> str:
     """Return the rows of a preset as its newest published run has them, cold beside warm."""
-    path = HERE / "clients" / f"{preset}.csv"
+    path = HERE / "clients" / f"{name}.csv"
     if not path.exists():
-        return f"No run of it is published yet: `loadtest clients {preset}`."
+        return f"No run of it is published yet: `loadtest clients {name}`."
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     groups: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
     for row in rows:
         of = groups.setdefault(row["group"], {}).setdefault(row["row"], {})
         of[row["measure"]] = row
-    return "\n".join(line for group in groups.values() for line in _client_rows(group))
+    titles = {table.name: table.title for table in preset.read(name).group}
+    return "\n".join(
+        line
+        for group, of in groups.items()
+        for line in (f"{titles[group]}:\n" * (len(groups) > 1), *_client_rows(of))
+    )
 
 
 def _client_rows(group: dict[str, dict[str, dict[str, str]]]) -> Iterator[str]:

@@ -108,7 +108,10 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
     assert done.status == 0, done.err
     (folder,) = tmp_path.iterdir()
     before = store.read(folder)
-    assert {one.answer.keep_alive for one in before.ceilings} == {True, False}
+    assert {(one.answer.keep_alive, one.connections) for one in before.ceilings} == {
+        (True, 2),
+        (False, 8),
+    }
     whole = lost(folder)
     done = type_("clients", "--resume", folder.name, "--out", tmp_path)
     assert done.status == 0, done.err

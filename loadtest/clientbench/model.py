@@ -49,6 +49,10 @@ THREADS: tuple[Mode, ...] = ("threads-recreate", "threads-reuse", "threads-map")
 TASKS: tuple[Mode, ...] = ("async-for", "async-map", "async-taskgroup")
 
 
+BUSY = 8
+"""Connections by which the upstream is kept busy."""
+
+
 class Answer(Record, frozen=True, kw_only=True):
     """What the upstream answers, and over what."""
 
@@ -92,14 +96,17 @@ class Row(Record, frozen=True, kw_only=True):
     """Why it cannot be measured, where that is known before anything runs; with what to type."""
 
     @property
-    def paced_by(self) -> Answer:
-        """The answer whose ceiling holds for it: with a session of its own each call connects.
+    def paced_by(self) -> tuple[Answer, int]:
+        """The answer and the calls in flight whose ceiling holds for it.
 
-        There wrk, which keeps its connections, asks where each is closed; it speaks HTTP/1.1 alone.
+        Where each call connects, wrk, which keeps its connections, asks where each is closed, by
+        HTTP/1.1, and with so many in flight that the upstream is busy: with few, the client's part
+        in a handshake would pass as the upstream's.
         """
-        if self.reuse == "kept":
-            return self.answer
-        return msgspec.structs.replace(self.answer, keep_alive=False, http="1.1")
+        if self.reuse == "kept" and self.answer.keep_alive:
+            return self.answer, self.batch
+        answer = msgspec.structs.replace(self.answer, keep_alive=False, http="1.1")
+        return answer, self.batch if answer.delay_s else max(self.batch, BUSY)
 
 
 class Group(Record, frozen=True, kw_only=True):
@@ -232,7 +239,7 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
     answer: Answer
     """Without keep-alive for rows that open a connection for each call."""
     connections: int
-    """As many as the rows' batch."""
+    """As many as the rows' batch, or more where each call opens its own."""
     requests_s: float
     tool: Literal["wrk", "sockets", "arithmetic"]
     """`sockets`: a loop over one bare HTTP/2 connection, which wrk does not speak. `arithmetic`:

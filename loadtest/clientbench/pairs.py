@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.clientbench.contrast import Contrast, Question
-from loadtest.clientbench.phrases import Point, asked, limited, standings, time_us, times, told
+from loadtest.clientbench.phrases import (
+    Point,
+    asked,
+    limited,
+    manner,
+    standings,
+    time_us,
+    times,
+    told,
+)
 from loadtest.clientbench.standing import Standing
 from loadtest.clientbench.summary import Summary
 from loadtest.report.format import latency, significant
@@ -19,19 +28,20 @@ def reuse(summary: Summary) -> Point | None:
     if not pairs:
         return None
     rows = standings(summary, pairs[0].measure)
-    per = "a call" if pairs[0].measure == "warm" else "a process"
-
-    def priced(pair: Contrast) -> str:
+    slower: dict[str, dict[Contrast, float]] = {}
+    for pair in pairs:
         before, after = time_us(rows[pair.base]), time_us(rows[pair.new])
-        more = f", {latency(after - before)} more {per}" if before and after else ""
-        return f"{asked(rows[pair.base].row)} {times(pair.versus)}{more}"
-
+        if pair.versus.finding == "higher" and before and after:
+            slower.setdefault(manner(rows[pair.base].row), {})[pair] = after - before
     says = []
-    if slower := [pair for pair in pairs if pair.versus.finding == "higher"]:
-        says.append(
-            "It matters. A new client for each call takes, against a kept one:"
-            f" {'; '.join(map(priced, slower))}."
+    for how, more_us in slower.items():
+        priced = (
+            f"`{rows[pair.base].row.client}` {latency(us)}, {times(pair.versus)}"
+            for pair, us in sorted(more_us.items(), key=lambda item: item[1])
         )
+        says.append(f"{how}, a new client for each call costs more by: {'; '.join(priced)}.")
+    if says:
+        says[0] = f"It matters. {says[0]}"
         if pairs[0].measure == "warm":
             says.append(
                 "That is the client's own time, so it weighs less the longer the server takes to"

@@ -88,6 +88,15 @@ def named(rows: Sequence[Standing]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def manner(row: Row) -> str:
+    """Return how a server is asked, whatever the client, to begin a sentence with."""
+    words = ["Over TLS" if row.answer.tls else "Over plain HTTP"]
+    if row.answer.delay_s:
+        words.append(f"of a server that takes {latency(row.answer.delay_s * 1e6)}")
+    words.append(f"{row.batch} at a time" if row.batch > 1 else "one after the other")
+    return ", ".join(words)
+
+
 def asked(row: Row) -> str:
     """Return a row's client, with what is asked of the server where that is not the usual."""
     words = [f"`{row.client}`"]

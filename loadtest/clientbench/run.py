@@ -37,7 +37,7 @@ def answering(plan: Plan) -> Iterator[Upstream | None]:
     if plan.url is not None:
         yield None
         return
-    answers = {answer for row in plan.rows for answer in (row.answer, row.paced_by)}
+    answers = {answer for row in plan.rows for answer in (row.answer, row.paced_by[0])}
     with (
         tempfile.TemporaryDirectory(prefix="loadtest-clients-") as logs,
         upstream.running(answers, Path(logs) / "upstream.log") as running,
@@ -123,7 +123,7 @@ def _ceilings(
     writer: results.Writer,
     say: Callable[[str], None],
 ) -> None:
-    wanted = {(row.paced_by, row.batch) for row in plan.rows if row.skip is None}
+    wanted = {row.paced_by for row in plan.rows if row.skip is None}
     wanted -= {(one.answer, one.connections) for one in known}
     if not wanted:
         return

@@ -123,7 +123,7 @@ def _standing(
                 (
                     ceiling
                     for ceiling in ceilings
-                    if ceiling.answer == row.paced_by and ceiling.connections == row.batch
+                    if (ceiling.answer, ceiling.connections) == row.paced_by
                 ),
                 None,
             ),
