@@ -111,10 +111,7 @@ def _round(facts: Facts, number: int, rate: float) -> Outcome:
         histogram=str(number),
         verified=Verified(before=8, after=1, wire_bytes=WIRE_BYTES),
         during=During(checked=10, broken=None),
-        usage={
-            "server": _usage(cpu_s=4.0, processes=3, threads=17),
-            "generator": _usage(cpu_s=0.05 * facts.duration_s, processes=1, threads=2),
-        },
+        usage=usage(generator_s=0.05 * facts.duration_s),
         work=Work(
             answers=answers + 20,
             postgres=facts.needs[0] * (answers + 20),
@@ -176,6 +173,7 @@ def usage(processes: int = 3, threads: int = 17, generator_s: float = 0.15) -> d
     return {
         "server": _usage(4.0, processes, threads),
         "generator": _usage(generator_s, 1, 2),
+        **{name: _usage(0.1, 1, 1) for name in ("postgres", "valkey", "upstream")},
     }
 
 
@@ -255,6 +253,17 @@ def unknown(known: Evidence) -> Evidence:
 
 def _never(name: str) -> Histogram:
     raise AssertionError(f"there is no histogram to read: {name}")
+
+
+def queueing(rate: float, connections: int, silent: int) -> Facts:
+    """Return a cell whose connections are served in turn, 3 s being less than a turn."""
+    answers = int(3 * rate)
+    found = Histogram(
+        values_us=tuple(int((at + 1) / rate * 1e6) for at in range(answers)),
+        counts=(1,) * answers,
+    )
+    facts = Facts(connections=connections, rates=(rate,) * 3, histogram=found)
+    return replace(facts, loaded={"silent_windows": silent})
 
 
 def starving(fast_us: int, in_flight: float) -> Facts:

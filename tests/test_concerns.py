@@ -27,6 +27,7 @@ from facts import (
     host,
     in_flight,
     left,
+    queueing,
     raised,
     stalling,
     starving,
@@ -42,10 +43,18 @@ from loadtest.concerns.evidence import NO_ANSWER, TOO_EARLY
 from loadtest.model import (
     During,
     Histogram,
+    Host,
     Outcome,
     Shape,
     Verified,
 )
+
+
+def elsewhere(seen: Host) -> Facts:
+    """Return a cell that needs a database whose CPU time nobody sampled."""
+    ours = {name: one for name, one in usage().items() if name != "postgres"}
+    return replace(HEALTHY, needs=(1, 0, 0), each={"host": seen, "usage": ours})
+
 
 CASES: list[tuple[str, str | None, Facts]] = [
     # 6,000 answers in a round: 6 are one in a thousand.
@@ -108,6 +117,9 @@ CASES: list[tuple[str, str | None, Facts]] = [
     # Unfair, but no standstill.
     ("littles-law", "suspect", stalling(silent=0, fast_us=1_000)),
     ("stalls", None, replace(SLOW, loaded={"silent_windows": 80})),
+    # Ten answers a second to 64 connections: the first of the queue are early, and nobody is late.
+    ("stalls", None, queueing(10.0, 64, silent=11)),
+    ("littles-law", None, queueing(40.0, 1_500, silent=0)),
     ("work-not-done", None, worked(**FULL)),
     ("work-not-done", None, worked(**FULL | {"postgres": 19_800})),
     ("work-not-done", "invalid", worked(**FULL | {"postgres": 19_799})),
@@ -146,6 +158,9 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("noisy-host", "suspect", with_each(host=host(0.2, steal_s=0.2))),
     ("noisy-host", "suspect", with_each(host=host(0.0, throttled_s=0.2))),
     ("noisy-host", None, with_each(host=host(0.29, steal_s=None, throttled_s=None))),
+    # A database of the user's own is at work for the server, not beside it.
+    ("noisy-host", None, elsewhere(host(2.0))),
+    ("noisy-host", "suspect", elsewhere(host(0.0, steal_s=0.4))),
     ("left-behind", None, left(connections=24)),
     ("left-behind", "suspect", left(connections=25)),
     ("left-behind", None, left(threads=108)),
@@ -220,6 +235,19 @@ def test_verification_says_it_in_these_words() -> None:
     assert TOO_EARLY in source
     assert f"{NO_ANSWER}: " in source
     assert 'f"status {response.status} instead of ' in source
+
+
+def test_what_could_not_be_looked_for_is_listed() -> None:
+    assert judge(evidence(elsewhere(host(2.0)))).unchecked == ("noisy-host",)
+    assert "stalls" in judge(evidence(queueing(10.0, 64, silent=11))).unchecked
+
+
+def test_a_pool_that_filled_up_in_one_round_is_as_declared() -> None:
+    """One worker got all connections in the others, and its threads were all that were needed."""
+    whole = evidence(replace(GTHREAD, each={"usage": usage(threads=7)}))
+    assert raised(whole) == {"shape-differs": "invalid"}
+    filled = msgspec.structs.replace(whole.measured[0], usage=usage(threads=11))
+    assert raised(replace(whole, measured=(filled, *whole.measured[1:]))) == {}
 
 
 def test_a_ceiling_of_other_connections_is_none() -> None:

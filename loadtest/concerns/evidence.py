@@ -74,6 +74,15 @@ class Evidence:
         return self.cell.load.connections * self.load_s / self.answers if self.answers else math.inf
 
     @property
+    def takes_turns(self) -> bool:
+        """Whether a load was long enough for each connection to get an answer.
+
+        If it was not, its first answers are those of the first in the queue, and come early
+        however fairly the server takes them.
+        """
+        return self.turn_s * len(self.loads) <= self.load_s
+
+    @property
     def silent(self) -> float | None:
         """Share of the tenths of a second of all loads in which nobody got an answer."""
         known = [one for one in self.loads if one.windows]
@@ -94,6 +103,21 @@ class Evidence:
         if not used:
             return None
         return sum(cpu_s for cpu_s, _ in used) / sum(s for _, s in used) / GENERATOR_PROCESSORS
+
+    @property
+    def services_sampled(self) -> bool:
+        """Whether the CPU time of all services that the endpoint needs is known.
+
+        It is not of those that the environment names, as `DATABASE_URL` does.
+        """
+        contract = self.cell.endpoint.contract
+        needed = {
+            "postgres": contract.postgres,
+            "valkey": contract.redis,
+            "upstream": contract.upstream,
+        }
+        groups = {name for name, each in needed.items() if each}
+        return all(groups <= outcome.usage.keys() for outcome in self.measured)
 
     def waves(self, delay_s: float) -> int:
         """Return how often one connection can be answered in all of `loads`, if it takes so long.

@@ -72,6 +72,8 @@ def _starved(cell: Evidence, histogram: Histogram) -> str | None:
     # A view that waits, and a server that stands still, are late for everyone.
     if cell.cell.endpoint.contract.delay_s or cell.silent is None or cell.silent > SILENT:
         return None
+    if not cell.takes_turns:
+        return None
     median_s = (percentile(histogram, 50) or 0) / 1e6
     if median_s >= STARVED * cell.turn_s:
         return None

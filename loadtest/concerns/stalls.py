@@ -27,10 +27,12 @@ def _stalls(cell: Evidence) -> Found:
     if silent is None or cell.latencies is None or count(cell.latencies) < SAMPLES_NEEDED[50]:
         return UNCHECKED
     # A view that waits is silent for as long as it waits.
-    if cell.cell.endpoint.contract.delay_s:
+    if cell.cell.endpoint.contract.delay_s or silent <= SILENT:
         return NOTHING
+    if not cell.takes_turns:
+        return UNCHECKED
     median_s = (percentile(cell.latencies, 50) or 0) / 1e6
-    if silent <= SILENT or median_s * BURST >= cell.turn_s:
+    if median_s * BURST >= cell.turn_s:
         return NOTHING
     return Found(
         "suspect",

@@ -36,7 +36,8 @@ def _shape_differs(cell: Evidence) -> Found:
             return Found("suspect", f"{most} server processes were seen, {expected} are declared")
     if server.in_flight == "workers * threads" and usages:
         known = True
-        at_once, threads = cell.capacity, min(usage.threads for usage in usages)
+        # A pool starts its threads as they are needed, and in some rounds one worker gets it all.
+        at_once, threads = cell.capacity, max(usage.threads for usage in usages)
         if threads < at_once:
             return Found(
                 "invalid", f"{threads} server threads were seen, {at_once} are to work at once"
@@ -69,9 +70,13 @@ def _noisy_host(cell: Evidence) -> Found:
         "steal": sum(host.steal_cpu_s or 0.0 for host in hosts) / capacity_s,
         "throttling": sum(host.throttled_s or 0.0 for host in hosts) / window_s,
     }
+    # What a service that is not of the run used cannot be told from what others did.
+    foreign = not cell.services_sampled
+    if foreign:
+        del shares["other processes"]
     total = sum(shares.values())
     if total <= NOISE:
-        return NOTHING
+        return UNCHECKED if foreign else NOTHING
     named = ", ".join(f"{name} {percent(share)}" for name, share in shares.items() if share > 0)
     busy = percent(sum(host.busy_cpu_s for host in hosts) / capacity_s)
     return Found(
