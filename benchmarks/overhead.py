@@ -20,10 +20,10 @@ import hashlib
 import random
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ import psutil
 from scipy.stats import quantile_test
 
 from loadtest import null_server, process, sampler, server
+from loadtest.cpu_clock import cpu_s
 from loadtest.loadgen import wrk
 from loadtest.model import Contract, Endpoint, Load
 from loadtest.process import Process
@@ -113,14 +114,12 @@ class Null:
 
 
 def _cpu_s(processes: Iterable[psutil.Process]) -> float:
-    times = [one.cpu_times() for one in processes]
-    return sum(one.user + one.system for one in times)
+    return sum(cpu_s(one) for one in processes)
 
 
 def _own_cpu_s() -> float:
     """Return the CPU seconds of this process and of the children that have ended: wrk's."""
-    used = [getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return time.process_time() + sampler.ended_cpu_s()
 
 
 @contextlib.contextmanager
@@ -128,16 +127,7 @@ def null(body: bytes) -> Iterator[Null]:
     """Give the null server with one body."""
     with tempfile.TemporaryDirectory(prefix="loadtest-overhead-") as name:
         home = Path(name)
-        home.chmod(0o755)  # nginx's worker is not root, even if its master is
-        (home / "bodies").mkdir()
-        (home / "bodies" / "body").write_bytes(body)
-        port = server.free_port()
-        text = null_server.CONFIGURATION.format(home=home, host=server.HOST, port=port)
-        (home / "nginx.conf").write_text(text)
-        argv = [str(null_server.binary()), "-p", name, "-c", f"{name}/nginx.conf", "-e", "stderr"]
-        running = process.start("nginx", argv, log=home / "nginx.log")
-        with process.running(running):
-            server.await_answer(running, port, "/body")
+        with null_server.serving({"body": body}, home / "nginx.log") as (running, port):
             yield Null(running, port, endpoint("/body", body), home)
 
 

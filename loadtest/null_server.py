@@ -6,13 +6,15 @@ import grp
 import importlib.util
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest import process, server
 from loadtest.errors import CellError, UserError
 from loadtest.generator import Generator
 from loadtest.model import Ceiling, Load, Placement, Plan
+from loadtest.process import Process
 from loadtest.sampler import ended_cpu_s
 
 # One worker, as wrk has one thread. `empty` bodies are not what it is for: each file has the size
@@ -71,25 +73,36 @@ def ceilings(
     wanted = sorted(set(wanted))
     if not wanted:
         return
+    bodies = {str(size): b"x" * size for _, size in wanted}
+    cpus = placement.server if placement else ()
+    with serving(bodies, folder / "logs" / "null-server.log", cpus) as (_, port):
+        for connections, size in wanted:
+            yield _measure(connections, size, port, folder, placement)
+
+
+@contextmanager
+def serving(
+    bodies: Mapping[str, bytes], log: Path, cpus: Sequence[int] = ()
+) -> Iterator[tuple[Process, int]]:
+    """Give nginx, up with these bodies by name, and its port."""
     with tempfile.TemporaryDirectory(prefix="loadtest-null-") as name:
         home = Path(name)
         (home / "bodies").mkdir()
-        for _, size in wanted:
-            (home / "bodies" / str(size)).write_bytes(b"x" * size)
+        for body, data in bodies.items():
+            (home / "bodies" / body).write_bytes(data)
         port = server.free_port()
         configuration = CONFIGURATION.format(user=_user(), home=home, host=server.HOST, port=port)
         (home / "nginx.conf").write_text(configuration)
         running = process.start(
             "nginx",
             [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"],
-            log=folder / "logs" / "null-server.log",
+            log=log,
             remove=[home],  # also when the engine is killed and does not come to do it
-            cpus=placement.server if placement else (),
+            cpus=cpus,
         )
         with process.running(running):
-            server.await_answer(running, port, f"/{wanted[0][1]}")
-            for connections, size in wanted:
-                yield _measure(connections, size, port, folder, placement)
+            server.await_answer(running, port, f"/{next(iter(bodies))}")
+            yield running, port
 
 
 def _user() -> str:

@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 
 import msgspec
 import psutil
 
+from loadtest.cpu_clock import cpu_s
 from loadtest.model import Host, Left, Record, Usage
 
 INTERVAL_S = 1.0
@@ -53,8 +55,7 @@ class _Group:
         for member in members:
             # One that ends between two looks keeps what it was last seen with.
             with contextlib.suppress(psutil.Error):
-                times = member.cpu_times()
-                used_s = times.user + times.system
+                used_s = cpu_s(member)
                 # A process born during the load used all of its time in it.
                 first_s = self.cpu_s.get(member, (used_s if first else 0.0,))[0]
                 self.cpu_s[member] = (first_s, used_s)
@@ -190,21 +191,20 @@ class _Machine(Record, frozen=True, kw_only=True):
 
 def _machine() -> _Machine:
     times = psutil.cpu_times()
-    own = os.times()
     return _Machine(
         at_s=time.monotonic(),
         busy_s=times.user + times.system + getattr(times, "nice", 0.0),
         steal_s=getattr(times, "steal", None),
         throttled_s=_throttled_s(),
-        own_s=own.user + own.system,
+        own_s=time.process_time(),
         ended_s=ended_cpu_s(),
     )
 
 
 def ended_cpu_s() -> float:
     """Return the CPU seconds of the engine's children that have ended, and of theirs."""
-    own = os.times()
-    return own.children_user + own.children_system
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _throttled_s() -> float | None:

@@ -25,6 +25,7 @@ LAYERS = (
     {"model"},
     {"errors", "clientbench", "clientbench.model", "clients"},
     # Pure parts, and edges: what touches the system or a file.
+    {"cpu_clock"},
     {"histogram", "process", "results", "sampler", "toml", "verify", "warden", "wrk_text"},
     {"clientbench.store", "curve", "ended", "environment", "statistics", "wrk_report"},
     {"findings", "rates", "wrk_names"},

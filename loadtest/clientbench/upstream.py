@@ -22,6 +22,7 @@ import trustme
 
 from loadtest import null_server, process, server
 from loadtest.clientbench.model import Answer, Seen
+from loadtest.cpu_clock import cpu_s
 from loadtest.errors import CellError
 from loadtest.process import Process
 
@@ -144,16 +145,11 @@ class Upstream:
 
     def cpu_s(self) -> float:
         """Return the CPU time that nginx has used so far."""
-        return sum(_cpu_s(one) for one in self.workers)
-
-
-def _cpu_s(member: psutil.Process) -> float:
-    # Linux also tells it in nanoseconds; its usual hundredths are too coarse for a short row.
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{member.pid}/schedstat").read_text().split()[0]) / 1e9
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return sum(member.cpu_times()[:2])
-    return 0.0  # it is gone, as its next count tells
+        used_s = 0.0
+        for one in self.workers:
+            with contextlib.suppress(psutil.NoSuchProcess):  # as its next count tells
+                used_s += cpu_s(one)
+        return used_s
 
 
 def _count(port: int) -> tuple[int, str]:
