@@ -9,7 +9,7 @@ from loadtest.clientbench import report, store
 from loadtest.clientbench.advice import Point
 from loadtest.clientbench.report import terminal
 from loadtest.clientbench.summary import Summary
-from loadtest.console import print_json, say, tables
+from loadtest.console import print_json, say, show
 from loadtest.model import Record
 
 
@@ -45,10 +45,7 @@ def write_clients(folder: Path, as_json: bool) -> int:
             )
         )
     else:
-        console = tables()
-        terminal.show(made, console)
-        for path in files:
-            console.print(str(path), markup=False, soft_wrap=True)
+        show(lambda console: terminal.show(made, console), files)
     counts = made.summary.counts
     if not counts.measured and not counts.failed:
         say("nothing was measured: every row was skipped, for the reasons in the report")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import click
 import msgspec
@@ -20,6 +22,14 @@ def say(line: str) -> None:
 def print_json(record: object) -> None:
     """Print a record, or several, for a script."""
     click.echo(msgspec.json.format(msgspec.json.encode(record)).decode())
+
+
+def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:
+    """Print a report, and where its files are."""
+    console = tables()
+    report(console)
+    for path in files:
+        console.print(str(path), markup=False, soft_wrap=True)
 
 
 def tables() -> Console:

@@ -9,7 +9,7 @@ import click
 from loadtest import histories, history_report, judged, report, results
 from loadtest.clientbench import store
 from loadtest.clients_report import is_clients, write_clients
-from loadtest.console import print_json, say, tables
+from loadtest.console import print_json, say, show
 from loadtest.errors import UserError
 from loadtest.model import Record
 from loadtest.options import json_option, out_option
@@ -57,10 +57,8 @@ def _write_history(parent: Path, as_json: bool) -> int:
     if as_json:
         print_json(made)
     else:
-        console = tables()
-        console.print(history_report.headline(made), markup=False)
-        for path in files:
-            console.print(str(path), markup=False, soft_wrap=True)
+        headline = history_report.headline(made)
+        show(lambda console: console.print(headline, markup=False), files)
     return 0
 
 
@@ -76,10 +74,7 @@ def write_reports(folder: Path, as_json: bool) -> int:
         names = tuple(map(str, files))
         print_json(Written(folder=str(folder), files=names, summary=made.summary))
     else:
-        console = tables()
-        terminal.show(made, console)
-        for path in files:
-            console.print(str(path), markup=False, soft_wrap=True)
+        show(lambda console: terminal.show(made, console), files)
     counts = made.summary.counts
     if not counts.measured and not counts.failed:
         say("nothing was measured: every cell was skipped, for the reasons in the report")

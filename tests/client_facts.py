@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.clientbench.model import (
+    THREADS,
     Answer,
     Ceiling,
     Cold,
@@ -41,7 +42,9 @@ def row(label: str = "aiohttp", **changes: Any) -> Row:
         "answer": Answer(),
         "python": "3.11",
     }
-    return Row(**fields | changes)
+    fields |= changes
+    fields.setdefault("kind", "sync" if fields["mode"] in THREADS else "async")
+    return Row(**fields)
 
 
 def group(name: str = "clients", **changes: Any) -> Group:

@@ -119,6 +119,19 @@ def test_reuse(each_us: float, jitter: tuple[float, ...], words: str) -> None:
     assert made[REUSE].told == ("cannot tell" not in words)
 
 
+def test_the_fastest_is_named_for_each_kind_of_view() -> None:
+    sync = {"mode": "threads-reuse"}
+    rows = {row("aiohttp"): 75.0, row("urllib3", **sync): 230.0, row("requests", **sync): 480.0}
+    assert said(points(rows), CLIENT).startswith(
+        "Ten calls in flight: in a sync view `urllib3` is fastest (230 us a call), in an async one"
+        " `aiohttp` is fastest (75.0 us a call). Ten calls"
+    )
+    rows = {row("a", **sync): 100.0, row("b", **sync): 100.1, row("c"): 400.0}
+    assert "in a sync view `a` and `b` are fastest" in said(points(rows, NOISY), CLIENT)
+    assert "view" not in said(points({row("a"): 100.0, row("b"): 200.0}), CLIENT)
+    assert "view" not in said(points(rows, (1.0,)), CLIENT)
+
+
 def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None:
     late = Answer(delay_s=0.01, tls=True)
     made = points(

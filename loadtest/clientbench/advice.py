@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from loadtest.clientbench.costs import cpu, start
+from loadtest.clientbench.model import Kind
 from loadtest.clientbench.pairs import driving, python, reuse
 from loadtest.clientbench.phrases import (
     Point,
     deciding,
     leading,
     limited,
+    listed,
     named,
     time_us,
     times,
@@ -42,12 +46,34 @@ def _client(summary: Summary) -> Point | None:
             f"`{first}` is among the fastest in {counts[first]} of the {len(winners)} tables in"
             " which clients were told apart.",
         )
+    if choice := _by_view(tables):
+        sentences.insert(0, choice)
     return Point(
         question="Which client?",
         says=tuple(sentences),
         rows=tuple(row.row.id for ranking in tables for row in ranking.shown),
         told=bool(winners),
     )
+
+
+VIEWS: dict[Kind, str] = {"sync": "in a sync view", "async": "in an async one"}
+
+
+def _by_view(tables: Sequence[Ranking]) -> str | None:
+    """Return what is fastest of what each kind of view can call, where one table has both kinds."""
+    both = [table for table in tables if {row.row.kind for row in table.shown} >= VIEWS.keys()]
+    widest = max(both, key=lambda table: len({row.row.client for row in table.shown}), default=None)
+    if widest is None or min(row.rounds_measured for row in widest.shown) < 2:
+        return None
+    parts = []
+    for kind, view in VIEWS.items():
+        of = [row for row in widest.shown if row.row.kind == kind]
+        best = dict.fromkeys(f"`{row.row.client}`" for row in of if row.rank == of[0].rank)
+        parts.append(
+            f"{view} {listed(list(best))} {'are' if len(best) > 1 else 'is'} fastest"
+            f" ({latency(time_us(of[0]))} {unit(widest)})"
+        )
+    return f"{widest.group.title}: {', '.join(parts)}."
 
 
 def _leads(ranking: Ranking) -> tuple[str, bool]:

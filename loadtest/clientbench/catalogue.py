@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from loadtest.clientbench.model import TASKS, THREADS, Http, Mode
+from loadtest.clientbench.model import TASKS, THREADS, Http, Kind, Mode
 from loadtest.errors import UserError
 from loadtest.model import Record
 
@@ -24,7 +24,7 @@ class Client(Record, frozen=True, kw_only=True):
     title: str
     requires: tuple[str, ...]
     """Distributions, its own first."""
-    kind: Literal["sync", "async"]
+    kind: Kind
     http: tuple[Http, ...]
     lock: str
     """The lock file beside it, without its suffix: the clients that can share an environment."""

@@ -39,6 +39,7 @@ async-taskgroup   tasks made by a loop inside an `asyncio.TaskGroup`, chunk afte
 """
 
 Http = Literal["1.1", "2"]
+Kind = Literal["sync", "async"]
 Stage = Literal["start", "import", "set-up", "warm-up", "work", "result"]
 """Where a row failed: `result` where the child's own account is missing or damaged."""
 
@@ -88,6 +89,8 @@ class Row(Record, frozen=True, kw_only=True):
     chunk: int | None
     """Calls that are started together and waited for; None: all at once, `batch` in flight."""
     answer: Answer
+    kind: Kind | None = None
+    """Whether the client is called by threads or awaited by tasks; None in runs of before."""
     python: str | None = None
     """The key of its interpreter in `Run.interpreters`; None where nothing could be found."""
     again: str | None = None

@@ -84,7 +84,11 @@ def standings(summary: Summary, measure: Measure) -> dict[str, Standing]:
 
 def named(rows: Sequence[Standing]) -> str:
     """Return the labels as a list in words."""
-    names = [f"`{row.row.label}`" for row in rows]
+    return listed([f"`{row.row.label}`" for row in rows])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

@@ -223,6 +223,7 @@ def _row(
             tls=settings["tls"],
             http=http,
         ),
+        kind=client.kind,
         python=found.key,
         skip=skip,
     )
