@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from loadtest import addresses, machine, process, results, server, services
+from loadtest import addresses, machine, ports, process, results, server, services
 from loadtest.errors import CellError
 from loadtest.loadgen import wrk
 from loadtest.model import Record, Server
@@ -97,6 +97,18 @@ def backlog(shape_backlog: int) -> Check:
         advice=f"the system allows {allowed}; `sysctl -w net.core.somaxconn={shape_backlog}`"
         if short
         else None,
+    )
+
+
+def local_ports() -> Check:
+    """Look whether a server in a container that ends each connection would use up our ports."""
+    if not ports.kept():
+        return Check(name="local ports", found="given back at once")
+    return Check(
+        name="local ports",
+        found="kept for a minute",
+        advice="a server that ends each connection, as gunicorn-sync does, may make the local ports"
+        f" run short, which fails its cells; {ports.AT_ONCE}",
     )
 
 

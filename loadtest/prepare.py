@@ -78,6 +78,7 @@ def checks(plan: Plan | None, out: Path, launcher: Launcher = "local") -> list[d
         doctor.folder(out),
         *([doctor.port()] if launcher == "local" else []),
         doctor.backlog(plan.shape.backlog if plan else 2048),
+        *([doctor.local_ports()] if launcher == "compose" else []),
         # A container has its own.
         *([] if launcher == "compose" else doctor.named_services()),
     ]

@@ -32,7 +32,7 @@ LAYERS = (
     {"noise"},
     {"precision"},
     {"figures", "matrix", "project", "server", "loadgen", "loadgen.wrk"},
-    {"addresses", "counters", "generator", "machine", "placement", "compose"},
+    {"addresses", "counters", "generator", "machine", "placement", "ports", "compose"},
     {"compose.cpus", "compose.docker", "compose.serve", "concerns.evidence"},
     {"compose.cgroup", "compose.guard"},
     {"compose.container"},

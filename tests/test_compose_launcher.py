@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 from fake_docker import CANNOT, INFO, PROFILES, ROOT, FakeDocker
 
+from loadtest import prepare
 from loadtest.compose import docker, engine
 from loadtest.errors import UserError
-from loadtest.matrix import load_servers
+from loadtest.matrix import Choice, load_servers
+from loadtest.model import Endpoint
 from loadtest.prepare import Bearings
 from loadtest.process import CommandError
 from loadtest.project import Project
@@ -113,6 +116,18 @@ def test_an_engine_that_is_well(said: FakeDocker) -> None:
     assert found.versions["PostgreSQL"] == "17.6"
     assert found.versions["Valkey"] == "8.1.3"
     assert found.engine.images["postgres:17.6"] == "sha256:1234"
+
+
+def test_a_run_tells_the_command_line_of_the_container(
+    said: FakeDocker, declared: dict[str, Endpoint], tmp_path: Path
+) -> None:
+    said()
+    found = dataclasses.replace(bearings(), endpoints=tuple(declared.values()))
+    found = engine.look(found, tmp_path, lambda text: None)
+    choice = Choice(servers=("uvicorn",), endpoints=("json",))
+    run = prepare.make_run(found, "quick", choice, tmp_path, ["loadtest"])
+    assert run.argv["uvicorn"][0] == "python"
+    assert "0.0.0.0" in run.argv["uvicorn"]
 
 
 def test_an_engine_elsewhere_publishes_where_it_is_told(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest import counters, sampler, server
+from loadtest import counters, ports, sampler, server
 from loadtest.bench import Measurement
 from loadtest.compose.cgroup import Reading
 from loadtest.compose.container import Container
@@ -70,6 +70,8 @@ class ComposeServer:
         finally:
             generator.process.stop()
             during = watch.stop()
+        if short := ports.short(self.host, self.port):
+            raise CellError("load", short)
         for name, one in groups.items():
             _add(sampled, name, before[name], one)
         return Measurement(printed=printed, sampled=sampled, during=during)
