@@ -14,17 +14,36 @@ from pathlib import Path
 
 SETTINGS = Path("/proc/sys/net/ipv4")
 CONNECTIONS = Path("/proc/net/tcp")
+COUNTERS = Path("/proc/net/snmp")
 ENDED = "06"
 """TIME_WAIT."""
 ALWAYS, ON_LOOPBACK = "1", "2"
 """When `tcp_tw_reuse` lets the next connection have the port of one that ended."""
 HELD = 0.48
 """Of the ports: Linux looks for one among half of them first, so the other half hardly counts."""
+MORE = 3
+"""Times the connections of a load: beyond that they were not kept."""
 AT_ONCE = "`sudo sysctl net.ipv4.tcp_tw_reuse=1` gives them back at once"
 
 
-def short(host: str, port: int) -> str | None:
-    """Return in words that ports toward an address ran short, None where they did not."""
+def begun() -> int:
+    """Return how many connections this machine has begun so far; 0 where it does not tell."""
+    try:
+        names, counts = (
+            line.split() for line in COUNTERS.read_text().splitlines() if line.startswith("Tcp:")
+        )
+        return int(dict(zip(names, counts, strict=True))["ActiveOpens"])
+    except (OSError, ValueError, LookupError):
+        return 0
+
+
+def short(host: str, port: int, connections: int, before: int) -> str | None:
+    """Return in words that ports toward an address ran short for a load, None where they did not.
+
+    `before` is what `begun` said before it; a load that kept its connections needed no more ports.
+    """
+    if begun() - before < MORE * connections:
+        return None
     try:
         address = IPv4Address(socket.gethostbyname(host))
         reuse = (SETTINGS / "tcp_tw_reuse").read_text().strip()

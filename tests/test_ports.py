@@ -20,6 +20,8 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(ports, "CONNECTIONS", tmp_path / "tcp")
     (tmp_path / "tcp_tw_reuse").write_text("2\n")
     (tmp_path / "ip_local_port_range").write_text("32768\t32867\n")
+    monkeypatch.setattr(ports, "COUNTERS", tmp_path / "snmp")
+    (tmp_path / "snmp").write_text("Ip: A\nIp: 1\nTcp: MaxConn ActiveOpens\nTcp: -1 1192\n")
     table(tmp_path, ended=50)
     return tmp_path
 
@@ -29,33 +31,39 @@ def table(folder: Path, ended: int) -> None:
 
 
 def test_ports_that_ran_short() -> None:
-    said = ports.short("172.17.0.2", 8000)
+    said = ports.short("172.17.0.2", 8000, 64, 1000)
     assert said is not None
     assert "connections to the server that have ended hold 50 of 100" in said
 
 
+def test_a_load_that_kept_its_connections_did_not_need_them() -> None:
+    assert ports.short("172.17.0.2", 8000, 64, 1001) is None
+
+
 def test_ports_that_did_not(system: Path) -> None:
     table(system, ended=47)
-    assert ports.short("172.17.0.2", 8000) is None
+    assert ports.short("172.17.0.2", 8000, 64, 1000) is None
 
 
 @pytest.mark.parametrize("reuse", ["1", "2"])
 def test_the_loopback_has_them_back_at_once(system: Path, reuse: str) -> None:
     (system / "tcp").write_text(HEAD + ENDED.replace("020011AC", "0100007F") * 50)
     (system / "tcp_tw_reuse").write_text(reuse)
-    assert ports.short("127.0.0.1", 8000) is None
+    assert ports.short("127.0.0.1", 8000, 64, 1000) is None
     (system / "tcp_tw_reuse").write_text("0")
-    assert ports.short("127.0.0.1", 8000) is not None
+    assert ports.short("127.0.0.1", 8000, 64, 1000) is not None
 
 
 def test_a_system_that_gives_them_to_the_next(system: Path) -> None:
     assert "sysctl net.ipv4.tcp_tw_reuse=1" in str(doctor.local_ports().advice)
     (system / "tcp_tw_reuse").write_text("1\n")
-    assert ports.short("172.17.0.2", 8000) is None
+    assert ports.short("172.17.0.2", 8000, 64, 1000) is None
     assert doctor.local_ports().advice is None
 
 
 def test_a_system_that_does_not_tell(system: Path) -> None:
+    (system / "snmp").unlink()
+    assert ports.begun() == 0
     (system / "tcp_tw_reuse").unlink()
-    assert ports.short("172.17.0.2", 8000) is None
+    assert ports.short("172.17.0.2", 8000, 64, 1000) is None
     assert doctor.local_ports().advice is None

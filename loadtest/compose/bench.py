@@ -58,6 +58,7 @@ class ComposeServer:
             **{GROUPS[name]: one for name, one in self.stack.services.items()},
         }
         before = {name: _Before.of(one) for name, one in groups.items()}
+        begun = ports.begun()
         url = f"http://{self.host}:{self.port}{endpoint.path}"
         generator = Generator(cell.load, url, delay_s, self.folder, name, self.placement)
         seen = {name: one.members for name, one in groups.items() if one.is_here}
@@ -70,7 +71,7 @@ class ComposeServer:
         finally:
             generator.process.stop()
             during = watch.stop()
-        if short := ports.short(self.host, self.port):
+        if short := ports.short(self.host, self.port, cell.load.connections, begun):
             raise CellError("load", short)
         for name, one in groups.items():
             _add(sampled, name, before[name], one)
