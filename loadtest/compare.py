@@ -10,14 +10,14 @@ from loadtest import sides
 from loadtest.environment import Difference, differences
 from loadtest.errors import UserError
 from loadtest.findings import Finding, adjust, finding, margin
-from loadtest.model import Record, Run
+from loadtest.model import Interface, Record, Run
 from loadtest.results import Stored
 from loadtest.sides import BETTER, Figure, Pair, Side
 from loadtest.statistics import Comparison, moderated, paired, unpaired
 
 FORMAT = 3
 """Of what `compare --json` prints. 1: the first; 2: a margin for each change; 3: CPU time at even
-speed."""
+speed; each change with its server and endpoint."""
 
 THRESHOLD = 0.05
 
@@ -28,6 +28,10 @@ class Change(Record, frozen=True, kw_only=True):
     """One figure of one cell in both runs."""
 
     cell: str
+    server: str
+    interface: Interface | None
+    endpoint: str
+    """With its style, as in `json-sync`."""
     figure: Figure
     base: float
     new: float
@@ -99,7 +103,7 @@ def compare(
             " `loadtest run` both with the same servers and endpoints"
         )
     same_rounds = _same_rounds(base.run, new.run)
-    kinds = {cell.id: cell.endpoint.kind for cell in base.run.plan.cells}
+    endpoints = {cell.id: cell.endpoint for cell in base.run.plan.cells}
     noise = {
         (figure, even): (before.floors(figure, even), after.floors(figure, even))
         for figure in BETTER
@@ -108,10 +112,13 @@ def compare(
 
     def change(pair: Pair, one: Comparison, p: float | None) -> Change:
         cell, figure = pair.cell, pair.figure
-        floors = (side.at(kinds[cell], one.rounds) for side in noise[figure, pair.evened])
+        floors = (side.at(endpoints[cell].kind, one.rounds) for side in noise[figure, pair.evened])
         beyond = max(margin(floor, threshold) for floor in floors)
         return Change(
             cell=cell,
+            server=after.rows[cell].server,
+            interface=after.rows[cell].interface,
+            endpoint=endpoints[cell].id,
             figure=figure,
             base=median(filter(None, pair.base)),
             new=median(filter(None, pair.new)),

@@ -8,7 +8,7 @@ from statistics import median
 from loadtest.compare import Answer, Change, Comparisons, Lost
 from loadtest.environment import Difference
 from loadtest.report import format as units
-from loadtest.report.markup import code, escape, table
+from loadtest.report.markup import code, escape, folded, table
 from loadtest.report.table import Column, Table, Value, name, prose
 from loadtest.sides import BETTER, Figure
 
@@ -48,11 +48,11 @@ def _parts(made: Comparisons) -> Iterator[str]:
         yield moved
     if rest := [*counts["same"], *counts["cannot tell"]]:
         summary = f"{len(counts['same'])} same, {len(counts['cannot tell'])} cannot tell"
-        yield _folded(summary, _changes(rest))
+        yield folded(summary, _changes(rest))
     if made.differences:
         found = units.plural(len(made.differences), "difference")
-        yield _folded(f"{found} between the two environments", _differences(made.differences))
-    yield _folded("How this was compared", method(made))
+        yield folded(f"{found} between the two environments", _differences(made.differences))
+    yield folded("How this was compared", method(made))
 
 
 def verdict(made: Comparisons) -> tuple[str, str]:
@@ -122,11 +122,11 @@ def _figure(change: Change) -> str:
 
 
 def _base(change: Change) -> str:
-    return _value(change.figure, change.base)
+    return value(change.figure, change.base)
 
 
 def _new(change: Change) -> str:
-    return _value(change.figure, change.new)
+    return value(change.figure, change.new)
 
 
 def _change(change: Change) -> str:
@@ -137,7 +137,8 @@ def _rounds(change: Change) -> int:
     return change.comparison.rounds
 
 
-def _value(figure: Figure, value: float) -> str:
+def value(figure: Figure, value: float) -> str:
+    """Return a figure as people read it."""
     return units.significant(value) if figure == "goodput" else units.latency(value)
 
 
@@ -161,7 +162,7 @@ def _lost(found: Sequence[Lost]) -> Iterator[str]:
             yield "\n".join([f"**{said}:**", "", *map(_line, cells)])
     if others := [one for one in found if not one.failed]:
         lines = [f"{_line(one)} (in {code(one.run)})" for one in others]
-        yield _folded(f"{units.plural(len(others), 'cell')} of one run only", "\n".join(lines))
+        yield folded(f"{units.plural(len(others), 'cell')} of one run only", "\n".join(lines))
 
 
 def _line(lost: Lost) -> str:
@@ -234,7 +235,3 @@ def _evened(made: Comparisons) -> str:
         " drifts, and what the generator's own CPU time for an answer varied by in the same loads"
         " is taken out of the server's."
     )
-
-
-def _folded(summary: str, text: str) -> str:
-    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from loadtest import history_report, judged, report, results
+from loadtest import history_html, history_markdown, judged, report, results
 from loadtest.clients_report import is_clients
 from loadtest.compare import compare
 from loadtest.console import say
@@ -35,8 +35,8 @@ def write(made: History, parent: Path) -> list[Path]:
     """Write the history beside its runs and return the files."""
     with results.writing(parent):
         return [
-            report.write(parent / MARKDOWN, history_report.markdown(made)),
-            report.write(parent / PAGE, history_report.html(made)),
+            report.write(parent / MARKDOWN, history_markdown.render(made)),
+            report.write(parent / PAGE, history_html.render(made)),
         ]
 
 

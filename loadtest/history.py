@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from loadtest.compare import Answer, Comparisons
+from loadtest.compare import Answer, Comparisons, Lost
 from loadtest.environment import Difference
 from loadtest.model import Interface, Record, Run
+from loadtest.report.state import State, state
+from loadtest.row import Row
 from loadtest.summary import Summary
 
-FORMAT = 1
-"""Of what `report --history --json` prints. 1: the first."""
+FORMAT = 2
+"""Of what `report --history --json` prints. 1: the first; 2: versions of every run, what became of
+a cell without a number, and the cells that a step lost or gained."""
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -24,6 +27,8 @@ class Step(Record, frozen=True, kw_only=True):
     """Why the two are not comparable; nothing is said of their numbers then."""
     counts: dict[Answer, int]
     """Of all figures of all cells that both have."""
+    lost: tuple[Lost, ...]
+    """Cells with a number in one of the two only."""
 
 
 class Point(Record, frozen=True, kw_only=True):
@@ -36,6 +41,10 @@ class Point(Record, frozen=True, kw_only=True):
     """Of goodput against the run before; None for the first, or where that cannot be asked."""
     cpu_answer: Answer | None
     """Likewise, of the server's CPU time for an answer."""
+    state: State
+    """What the number is worth, or why there is none."""
+    reason: str | None
+    """Of a cell that failed, is invalid or was skipped."""
 
 
 class Line(Record, frozen=True, kw_only=True):
@@ -45,6 +54,8 @@ class Line(Record, frozen=True, kw_only=True):
     """With its style, as in `json-sync`."""
     server: str
     interface: Interface | None
+    packages: tuple[str, ...]
+    """That it is made of; `History.versions` has their versions."""
     points: tuple[Point, ...]
     """One a run."""
 
@@ -57,6 +68,8 @@ class History(Record, frozen=True, kw_only=True):
     """Names of the folders, the oldest first."""
     made: tuple[str, ...]
     """When each of them was made."""
+    versions: tuple[dict[str, str], ...]
+    """Of Python, Django and all else that each of them used, by name."""
     steps: tuple[Step, ...]
     """One fewer than there are runs."""
     lines: tuple[Line, ...]
@@ -89,36 +102,33 @@ def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
             differences=one.differences,
             refused=one.refused,
             counts=_counts(one.compared),
+            lost=one.compared.lost if one.compared else (),
         )
         for base, new, one in zip(runs, runs[1:], between, strict=False)
     ]
     answers = [_answers(None), *(_answers(one.compared) for one in between)]
     found: dict[tuple[str, str], list[Point]] = {}
     interfaces: dict[str, Interface | None] = {}
+    packages = {server.name: server.requires for one in runs for server in one.run.plan.servers}
     for at, made in enumerate(runs):
         for ranking in made.summary.rankings:
             for row in ranking.rows:
                 interfaces[row.server] = row.interface
                 line = found.setdefault((ranking.endpoint.id, row.server), [])
                 line += [NOWHERE] * (at - len(line))
-                line.append(
-                    Point(
-                        goodput=row.shown.goodput if row.shown else None,
-                        server_cpu_us=row.shown.server_cpu_us if row.shown else None,
-                        answer=answers[at].get((row.cell, "goodput")),
-                        cpu_answer=answers[at].get((row.cell, "server_cpu_us")),
-                    )
-                )
+                line.append(_point(row, answers[at]))
     return History(
         format=FORMAT,
         runs=tuple(made.name for made in runs),
         made=tuple(made.run.created_at for made in runs),
+        versions=tuple(dict(made.run.machine.versions) for made in runs),
         steps=tuple(steps),
         lines=tuple(
             Line(
                 endpoint=endpoint,
                 server=server,
                 interface=interfaces[server],
+                packages=packages[server],
                 points=(*points, *[NOWHERE] * (len(runs) - len(points))),
             )
             for (endpoint, server), points in found.items()
@@ -126,8 +136,22 @@ def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
     )
 
 
-NOWHERE = Point(goodput=None, server_cpu_us=None, answer=None, cpu_answer=None)
+NOWHERE = Point(
+    goodput=None, server_cpu_us=None, answer=None, cpu_answer=None, state="absent", reason=None
+)
 """In a run without that cell."""
+
+
+def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
+    invalid = [one.facts for one in row.concerns if one.severity == "invalid"]
+    return Point(
+        goodput=row.shown.goodput if row.shown else None,
+        server_cpu_us=row.shown.server_cpu_us if row.shown else None,
+        answer=answers.get((row.cell, "goodput")),
+        cpu_answer=answers.get((row.cell, "server_cpu_us")),
+        state=state(row),
+        reason=None if row.shown else "; ".join(invalid) or row.reason,
+    )
 
 
 def _counts(compared: Comparisons | None) -> dict[Answer, int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from loadtest import histories, history_report, judged, report, results
+from loadtest import histories, history_words, judged, report, results
 from loadtest.clientbench import store
 from loadtest.clients_report import is_clients, write_clients
 from loadtest.console import print_json, say, show
@@ -57,7 +57,7 @@ def _write_history(parent: Path, as_json: bool) -> int:
     if as_json:
         print_json(made)
     else:
-        headline = history_report.headline(made)
+        headline = history_words.headline(made)
         show(lambda console: console.print(headline, markup=False), files)
     return 0
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sample_run import histograms, loaded, sample
 
 from loadtest.answer import Answer
-from loadtest.model import Endpoint, Histogram, Interface, Outcome, Run, Server
+from loadtest.model import Endpoint, Histogram, Interface, Loaded, Outcome, Run, Server
 from loadtest.report import words
 from loadtest.summary import Summary, summarise
 
@@ -27,10 +27,12 @@ def made(
     rates: Mapping[tuple[str, str], Sequence[float]],
     endpoints: Sequence[Endpoint],
     again: Sequence[float] = (),
+    broken: str = "",
 ) -> Summary:
     """Return the summary of a run with these rates by server and endpoint, a number a round.
 
-    `again` are the rates of a second arm of `fast` at the first endpoint.
+    `again` are the rates of a second arm of `fast` at the first endpoint. `broken` is a server that
+    answers as many errors beside.
     """
     servers: list[Server] = [
         server(name, interface=interface)
@@ -53,11 +55,17 @@ def made(
             outcome(
                 cell.id,
                 number,
-                loaded=msgspec.structs.replace(loaded(round(rate * 100)), duration_us=100_000_000),
+                loaded=_loaded(rate, wrong=cell.server == broken),
             )
             for number, rate in enumerate(each)
         ]
     return summarise(of, outcomes, none)
+
+
+def _loaded(rate: float, wrong: bool) -> Loaded:
+    answers = round(rate * 100)
+    made = loaded(answers * 2, answers) if wrong else loaded(answers)
+    return msgspec.structs.replace(made, duration_us=100_000_000)
 
 
 def _referring(of: Run, reference: str) -> Run:
@@ -129,6 +137,20 @@ def test_a_difference_within_the_noise_is_none() -> None:
     assert noisy.noise_floor
     assert noisy.noise_floor > 0.1
     assert not noisy.answer.kinds[0].told
+
+
+def test_the_fastest_leads_nothing_if_its_number_is_invalid() -> None:
+    rates = {
+        ("fast", "json-sync"): times(9_000),
+        ("slow", "json-sync"): times(1_000),
+        ("loop", "json-sync"): times(500),
+    }
+    answer = made(rates, [JSON], broken="fast").answer
+    assert [arm.server for arm in answer.kinds[0].claims[0].leaders] == ["slow"]
+    assert answer.numberless == ("fast",)
+    assert said(answer).startswith("Deploy slow: it leads at CPU-bound JSON")
+    assert "fast has no number anywhere, so nothing is said of it." in said(answer)
+    assert "9,000" not in said(answer)
 
 
 def test_one_server_alone_is_compared_with_nothing() -> None:

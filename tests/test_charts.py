@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sample_run import histograms, sample
 
 from loadtest import charts
-from loadtest.charts import Chart
+from loadtest.charts import Chart, Course, Effect
 from loadtest.charts.chart import stem
 from loadtest.charts.data import values
 from loadtest.concerns import Verdict
@@ -186,6 +186,75 @@ def test_the_front_is_what_no_other_beats_in_both(rates: list[tuple[float, int]]
         )
     for one, other in pairwise(sorted(front, key=lambda row: row["memory_mb"])):
         assert one["goodput"] < other["goodput"]
+
+
+def effect(ratio: float, spread: float | None = 0.02, **changes: Any) -> Effect:
+    fields: dict[str, Any] = {
+        "server": "alpha",
+        "interface": "wsgi",
+        "endpoint": "json-sync",
+        "ratio": ratio,
+        "low": None if spread is None else ratio * (1 - spread),
+        "high": None if spread is None else ratio * (1 + spread),
+        "margin": 0.05,
+        "answer": "same",
+        "base": "1,000",
+        "new": "900",
+    }
+    return Effect(**fields | changes)
+
+
+def domain(chart: Chart) -> list[float]:
+    (found,) = [
+        layer["encoding"]["x"]["scale"]["domain"]
+        for layer in chart.spec["spec"]["layer"]
+        if "domain" in layer["encoding"]["x"].get("scale", {})
+    ]
+    return list(found)
+
+
+def test_one_wide_interval_hides_no_other_change() -> None:
+    made = charts.forest(
+        "x", "X", "higher", [effect(0.8, answer="worse"), effect(1.1, high=90.0, server="beta")]
+    )
+    assert made
+    low, high = domain(made)
+    assert 1.25 < high < 2
+    assert low == pytest.approx(1 / high, rel=1e-3)
+    beta = next(row for row in data(made) if row["server"] == "beta")
+    assert beta["to"] == pytest.approx(high, rel=1e-3)
+    assert beta["high"] == 90
+    assert made.description.startswith("1 worse, 1 same; further to the right is better.")
+    assert "cut off" in made.description
+
+
+def test_a_chart_of_changes_has_room_for_all_of_them_and_for_the_margin() -> None:
+    made = charts.forest("x", "X", "lower", [effect(1.0), effect(3.0, None, answer="worse")])
+    assert made
+    assert domain(made)[1] > 3
+    assert "to the left is better" in made.description
+    noisy = charts.forest("x", "X", "lower", [effect(1.0, margin=0.4)])
+    assert noisy
+    assert domain(noisy)[1] > 1.4
+    assert charts.forest("x", "X", "lower", []) is None
+
+
+@pytest.mark.parametrize("spread", [None, 0.02])
+def test_charts_of_changes_draw(spread: float | None) -> None:
+    made = charts.forest("x", "X", "higher", [effect(0.8, spread), effect(1.0, spread)])
+    line = charts.timeline(
+        "y",
+        "Y",
+        "answers",
+        ["1 | Django 5", "2 | Django 6"],
+        [
+            Course("alpha", "asgi", [5.0, 6.0], [None, "better"], ["Django 5", "Django 6"]),
+            Course("beta", None, [5.0, None], [None, None], ["Django 5", "Django 6"]),
+        ],
+    )
+    for chart in (made, line):
+        assert chart
+        assert charts.svg(chart).startswith("<svg")
 
 
 def test_labels_are_not_written_over_each_other(summary: Summary) -> None:

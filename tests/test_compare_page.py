@@ -48,6 +48,32 @@ def test_it_says_first_what_got_worse(browser: Browser, page: Path) -> None:
         assert seen.requests == []
 
 
+def test_it_draws_every_cell_by_how_much_it_changed(browser: Browser, page: Path) -> None:
+    with visit(browser, page) as seen:
+        for key, name in (("goodput", "answers/s"), ("p99", "p99"), ("cpu", "CPU/answer")):
+            seen.page.get_by_role("radio", name=name).check()
+            plot = seen.page.locator(f"[data-chart=forest-{key}]")
+            plot.scroll_into_view_if_needed()
+            expect(plot).to_have_attribute("data-drawn", "light")
+            # Of four cells one has no number in the second run.
+            assert plot.locator("svg .mark-symbol.role-mark path").count() == 3
+            assert "is better" in (plot.get_attribute("aria-label") or "")
+        seen.page.get_by_role("button", name="Dark").click()
+        expect(seen.page.locator("[data-chart=forest-cpu]")).to_have_attribute("data-drawn", "dark")
+        assert seen.complaints == []
+        assert seen.requests == []
+
+
+def test_no_chart_has_a_cell_without_a_number(made: Comparisons) -> None:
+    for figure, chart in compare_html.charts(made):
+        (rows,) = chart.spec["datasets"].values()
+        cells = {(row["server"], row["endpoint"]) for row in rows}
+        assert ("beta", "json_query-sync") not in cells
+        assert ("alpha", "json-sync") in cells
+        of = [one for one in made.changes if one.figure == figure]
+        assert {row["answer"] for row in rows} == {one.answer for one in of}
+
+
 def test_it_sorts_changes_by_their_value(browser: Browser, page: Path) -> None:
     with visit(browser, page, "#rest") as seen:
         header = seen.page.locator("#rest th", has_text="change")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,11 +14,14 @@ from command_line import Type
 from playwright.sync_api import Browser, expect
 from two_runs import stored, times, with_machine
 
-from loadtest import history_report, judged
+from loadtest import history_html, history_markdown, judged
 from loadtest.compare import compare
 from loadtest.environment import differences
 from loadtest.errors import UserError
 from loadtest.history import Between, History, Line, Made, history
+from loadtest.history_charts import below, chart
+from loadtest.history_tables import by_endpoint, changed
+from loadtest.history_words import headline
 from loadtest.results import Stored
 
 
@@ -70,6 +74,67 @@ def test_a_step_names_what_differs_and_why_it_is_not_compared(three: History) ->
     assert second.counts == {}
 
 
+def test_a_cell_that_lost_its_number_says_why(tmp_path: Path) -> None:
+    made = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
+    (step,) = made.steps
+    assert [(one.cell, one.run, one.failed) for one in step.lost] == [
+        ("beta.json-sync", "new", True)
+    ]
+    point = of(made, "beta", "json-sync").points[1]
+    assert (point.state, point.goodput) == ("failed", None)
+    assert "it exited" in (point.reason or "")
+    (lost, *_) = changed(made)["bb"]
+    assert (lost.line.server, lost.answer) == ("beta", "lost")
+    assert "1 cell has lost its number." in headline(made)
+    text = history_markdown.render(made)
+    assert "| failed |" in text
+    assert "it exited" in text
+
+
+def test_the_headline_names_versions_and_what_got_worse(three: History) -> None:
+    two = msgspec.structs.replace(
+        three, runs=three.runs[:2], versions=three.versions[:2], steps=three.steps[:1]
+    )
+    said = headline(two)
+    assert "against the one before:" in said
+    assert "New versions: Django 5.2 → 6.0<b>." in said
+    assert "Worse: alpha at json-sync (answers/s)" in said
+    assert headline(three).startswith("The last run cannot be compared with the one before: ")
+
+
+def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
+    cheap = {f"{one}.json-sync": times(0.6) for one in ("alpha", "alpha-again")}
+    made = over(stored(tmp_path / "a"), stored(tmp_path / "bb", cpu=cheap))
+    assert of(made, "alpha", "json-sync").points[1].cpu_answer == "better"
+    (better, *_) = changed(made)["bb"]
+    assert (better.line.server, better.figure, better.answer) == ("alpha", "cpu", "better")
+    text = history_markdown.render(made)
+    assert re.search(r"\| `alpha` \| \d+ us \| \d+ us better \|", text)
+
+
+def test_a_chart_holds_the_numbers_and_a_gap_for_what_is_lost(tmp_path: Path) -> None:
+    made = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
+    lines = by_endpoint(made)["json-sync"]
+    drawn = chart(made, "json-sync", lines, "goodput")
+    assert drawn
+    (rows,) = drawn.spec["datasets"].values()
+    beta = [one for one in rows if one["server"] == "beta"]
+    assert [one["value"] is None for one in beta if "label" not in one] == [False, True]
+    # Its name stands beside its last number.
+    assert {one["label"] for one in rows if "label" in one} == {"alpha", "beta"}
+    assert "A gap" in drawn.description
+    assert chart(made, "json-sync", [], "goodput") is None
+
+
+def test_what_stands_below_a_run_names_the_versions_that_moved(three: History) -> None:
+    assert below(three) == [
+        "2026-01-02 03:04 | Django 5.2",
+        "2026-01-02 03:04 | Django 6.0<b>",
+        # No two are alike, or they would be one place on the axis.
+        "2026-01-02 03:04 | Django 5.2\u200b",
+    ]
+
+
 def test_a_server_that_is_not_in_every_run_has_gaps(tmp_path: Path) -> None:
     whole, part = stored(tmp_path / "a"), stored(tmp_path / "bb")
     cells = tuple(one for one in part.run.plan.cells if one.server != "beta")
@@ -84,7 +149,7 @@ def test_a_server_that_is_not_in_every_run_has_gaps(tmp_path: Path) -> None:
 
 
 def test_markdown_has_each_line_once(three: History) -> None:
-    text = history_report.markdown(three)
+    text = history_markdown.render(three)
     assert "| `alpha` |" in text
     assert " worse |" in text
     assert text.count("## json-sync") == 1
@@ -93,13 +158,22 @@ def test_markdown_has_each_line_once(three: History) -> None:
 
 def test_the_page_opens_without_a_fault(browser: Browser, three: History, tmp_path: Path) -> None:
     path = tmp_path / "history.html"
-    path.write_text(history_report.html(three))
-    with visit(browser, path, width=390, policy=False) as seen:
+    path.write_text(history_html.render(three))
+    with visit(browser, path, "#endpoint-json-sync", width=390, policy=False) as seen:
         expect(seen.page.locator("#lines .badge.invalid").first).to_have_text("worse")
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
         found = Axe().run(seen.page).response["violations"]
         assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     with visit(browser, path) as seen:
+        for key, name in (("goodput", "answers/s"), ("cpu", "CPU/answer")):
+            seen.page.get_by_role("radio", name=name).check()
+            plot = seen.page.locator(f"[data-chart=timeline-{key}-json-sync]")
+            plot.scroll_into_view_if_needed()
+            expect(plot).to_have_attribute("data-drawn", "light")
+            assert plot.locator("svg .mark-symbol path").count() >= 6
+        expect(seen.page.locator("[data-chart=timeline-goodput-json-sync]")).not_to_be_visible()
+        seen.page.evaluate("location.hash = '#endpoint-json_query-sync'")
+        expect(seen.page.locator("#endpoint-json_query-sync table:visible")).to_have_count(1)
         assert seen.complaints == []
         assert seen.requests == []
 

@@ -55,7 +55,7 @@ def test_a_kind_without_arms_says_whose_floor_it_has(made: Summary) -> None:
     assert json.noise_floor == rows.noise_floor
     said = noise(summarise(run(PLAN), without, none))
     assert "Where no server was measured twice, the largest of these counts" in said
-    assert said.endswith("noise may be larger still: at cpu.")
+    assert said.endswith("noise may be larger still: CPU-bound JSON.")
 
 
 def test_cpu_time_is_compared_by_a_floor_of_its_own(made: Summary) -> None:

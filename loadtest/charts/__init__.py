@@ -7,6 +7,7 @@ ranking. What cannot be drawn, as no row has the number, is left out.
 from __future__ import annotations
 
 from loadtest.charts.chart import Chart, Spec
+from loadtest.charts.forest import Effect, forest
 from loadtest.charts.goodput import goodput
 from loadtest.charts.kind import kind
 from loadtest.charts.latency import latency
@@ -14,12 +15,16 @@ from loadtest.charts.matrix import matrix
 from loadtest.charts.memory import memory
 from loadtest.charts.svg import is_ours, svg
 from loadtest.charts.theme import config, themed
+from loadtest.charts.timeline import Course, timeline
 from loadtest.ranking import Ranking
 
 __all__ = [
     "Chart",
+    "Course",
+    "Effect",
     "Spec",
     "config",
+    "forest",
     "is_ours",
     "kind",
     "matrix",
@@ -27,6 +32,7 @@ __all__ = [
     "of_endpoint",
     "svg",
     "themed",
+    "timeline",
 ]
 
 

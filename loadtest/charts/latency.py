@@ -11,6 +11,7 @@ import altair as alt
 
 from loadtest.charts.chart import Chart, Spec, stem, with_data
 from loadtest.charts.data import interface
+from loadtest.charts.labels import apart
 from loadtest.charts.theme import finished, interface_colour
 from loadtest.ranking import Ranking
 from loadtest.report.format import latency as took
@@ -18,8 +19,6 @@ from loadtest.row import Row
 
 MEASURED = "measured"
 BACKFILLED = "back-filled"
-GAP = 1 / 22
-"""Of the height that two labels need between them."""
 TICKS = "{0: '0 %', 1: '90 %', 2: '99 %', 3: '99.9 %', 4: '99.99 %', 5: '99.999 %'}[datum.value]"
 
 
@@ -73,23 +72,19 @@ def _labels(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for point in points:
         if point["kind"] == MEASURED:
             ends[point["server"]] = point
-    heights = [math.log10(point["ms"]) for point in points]
-    gap = max(max(heights) - min(heights), 0.3) * GAP
+    heights = [point["ms"] for point in points]
     right = max(point["nines"] for point in ends.values())
-    made = []
-    at = -math.inf
-    for server, end in sorted(ends.items(), key=lambda one: one[1]["ms"]):
-        at = max(math.log10(end["ms"]), at + gap)
-        made.append(
-            {
-                "label": server,
-                "interface": end["interface"],
-                "server": server,
-                "nines": right,
-                "ms": float(f"{10**at:.4g}"),
-            }
-        )
-    return made
+    placed = apart({name: end["ms"] for name, end in ends.items()}, min(heights), max(heights))
+    return [
+        {
+            "label": server,
+            "interface": ends[server]["interface"],
+            "server": server,
+            "nines": right,
+            "ms": at,
+        }
+        for server, at in placed.items()
+    ]
 
 
 def _median(row: Row) -> int:

@@ -12,6 +12,13 @@ from loadtest.charts.chart import Spec
 INTERFACES = {"WSGI": "#1b84c9", "ASGI": "#d9730d", "unknown": "#808080"}
 """Blue, orange and grey, after Okabe & Ito (2008), each at least 3 to 1 against white and black."""
 SHAPES = {"WSGI": "circle", "ASGI": "square", "unknown": "diamond"}
+ANSWERS = {
+    "worse": "triangle-down",
+    "better": "triangle-up",
+    "same": "circle",
+    "cannot tell": "circle",
+}
+"""What is found of a change, as a shape; what nobody can tell is hollow as well."""
 HOLLOW = "A hollow mark: there are doubts about the number."
 
 
@@ -42,7 +49,14 @@ def config(*, dark: bool = False) -> Spec:
             "labelLimit": 200,
         },
         "axisBand": {"grid": False},
-        "legend": {"labelColor": text, "titleColor": faint, "titleFontWeight": "normal"},
+        "legend": {
+            "labelColor": text,
+            "titleColor": faint,
+            "titleFontWeight": "normal",
+            # Of a symbol that stands for a shape, in whatever colour.
+            "symbolBaseFillColor": faint,
+            "symbolBaseStrokeColor": faint,
+        },
         "header": {"labelColor": text, "titleColor": faint},
         "title": {"color": text, "subtitleColor": faint, "anchor": "start", "fontSize": 14},
         "text": {"color": text},
@@ -68,6 +82,16 @@ def interface_shape() -> Any:
         title="interface",
         scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
         legend=_legend(),
+    )
+
+
+def answer_shape() -> Any:
+    """Return the encoding of what is found of a change as a shape."""
+    return alt.Shape(
+        "answer:N",
+        title="change",
+        scale=alt.Scale(domain=list(ANSWERS), range=list(ANSWERS.values())),
+        legend=alt.Legend(orient="top", values=["worse", "better"]),
     )
 
 

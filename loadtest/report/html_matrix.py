@@ -26,6 +26,11 @@ class Metric:
     value: Callable[[Figures], float | None]
     text: Callable[[float], str]
 
+    @property
+    def choice(self) -> tuple[str, str]:
+        """Its key and title, to choose it by."""
+        return self.key, self.title
+
 
 METRICS = (
     Metric("goodput", "Goodput", "more", lambda f: f.goodput, significant),

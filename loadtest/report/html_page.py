@@ -20,7 +20,13 @@ from loadtest.report.html_rows import settings
 from loadtest.report.words import Name
 
 PAGE = Path(__file__).parent / "page"
-CHANGED = {"better": "valid", "worse": "invalid", "same": "skipped", "cannot tell": "suspect"}
+CHANGED = {
+    "better": "valid",
+    "worse": "invalid",
+    "lost": "failed",
+    "same": "skipped",
+    "cannot tell": "suspect",
+}
 """The look of what a comparison answers, by that of a verdict."""
 
 

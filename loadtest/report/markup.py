@@ -36,6 +36,11 @@ def fence(text: str, language: str = "") -> Markdown:
     return Markdown(f"{ticks}{language}\n{text.strip(chr(10))}\n{ticks}")
 
 
+def folded(summary: str, text: str) -> Markdown:
+    """Return text that opens below a line of ours."""
+    return Markdown(f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>")
+
+
 def table(table: Table[Item], suffix: dict[int, str] | None = None) -> Markdown:
     """Return a table; `suffix` adds Markdown to the name in a row."""
     lines = [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from loadtest.noise import Twins
 from loadtest.report.format import UNKNOWN, plural, share, significant
 from loadtest.report.table import Column, Report, Table, name
+from loadtest.report.words.phrases import kind_of_work
 from loadtest.summary import Summary
 
 Rates = Sequence[float | None]
@@ -36,7 +37,7 @@ def noise(summary: Summary) -> str:
         ):
             text += (
                 " Where no server was measured twice, the largest of these counts, and noise may be"
-                f" larger still: at {', '.join(borrowed)}."
+                f" larger still: {', '.join(map(kind_of_work, borrowed))}."
             )
         if min(floors) > TOO_NOISY:
             text += " That is too much to tell servers apart: measure more `--rounds`."

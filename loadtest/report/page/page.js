@@ -176,6 +176,13 @@
     if (typeof spec.width === "number") {
       spec.width = Math.max(160, Math.min(spec.width, plot.clientWidth - 150));
     }
+    if (spec.columns && spec.spec) {
+      // As many beside each other as there is room for, none wider than its place.
+      const room = plot.clientWidth - 150;
+      const each = Math.max(160, Math.min(spec.spec.width, room));
+      spec.columns = Math.max(1, Math.min(spec.columns, Math.floor((room + 20) / (each + 20))));
+      spec.spec = { ...spec.spec, width: each };
+    }
     spec.description = plot.getAttribute("aria-label");
     if (data) {
       spec.data = { name: data };

@@ -63,7 +63,7 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
         those = (
             ["That is"]
             if len(limited) == len(claim.leaders)
-            else ["For ", *names(limited), " that is"]
+            else ["For ", *names(limited), ", that is"]
         )
         words += [" ", *those]
         words += [
@@ -267,7 +267,7 @@ def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
             )
         yield Said(words, cells)
     alike: tuple[tuple[Finding, str], ...] = (
-        ("equivalent", "serve equally many"),
+        ("equivalent", "serve equally many requests"),
         ("inconclusive", f"were {UNTOLD}"),
     )
     for finding, said in alike:

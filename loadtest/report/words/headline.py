@@ -104,7 +104,10 @@ def _deploy(answer: Answer) -> Iterator[Said]:
     yield Said((*sentence(*words), ".", *suspects(own)), tuple(arm.cell for _, arm in own))
     if untold := [kind.kind for kind in answer.kinds if not kind.told]:
         yield Said(
-            (f"For {', '.join(map(kind_of_work, untold))}: no server was shown to lead.",),
+            (
+                *("For ", *joined([(kind_of_work(one),) for one in untold])),
+                ": no server was shown to lead.",
+            ),
             tuple(
                 cell
                 for kind in answer.kinds
@@ -176,7 +179,8 @@ def _let_in(kind: Kind) -> str:
     more = [first / next_ for first, next_ in ceilings if first and next_ and first > next_]
     if not more or len(more) < len(ceilings):
         return "."
-    return f", which work on {between(more, ratio)} times as many requests at once as the next."
+    works = "works" if len(kind.leaders) == 1 else "work"
+    return f", which {works} on {between(more, ratio)} times as many requests at once as the next."
 
 
 def _styles(answer: Answer) -> Iterator[Said]:

@@ -1,0 +1,330 @@
+"""Each sentence of an answer, read whole, for every branch that says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from claims import against, answer, arm, claim, difference, kind, share, styles
+
+from loadtest.answer import Answer, Claim
+from loadtest.report import words
+from loadtest.report.words import Name, Said
+
+FAST, SLOW, OTHER = arm(), arm("slow", 1_000.0), arm("other", 1_900.0)
+COSTS = (
+    "It takes 120 us of CPU time an answer and 181 MB of memory; 99 % of answers come within"
+    " 12.0 ms."
+)
+THEIRS = COSTS.replace("It takes", "They take")
+
+
+def plain(said: Sequence[Said]) -> list[str]:
+    return [one.plain for one in said]
+
+
+def headline(of: Answer) -> list[str]:
+    return plain(words.headline(of))
+
+
+def of_kind(*claims: Claim, **changes: Any) -> list[str]:
+    return plain(words.kind(kind(claims, **changes)))
+
+
+# One endpoint ------------------------------------------------------------------------------------
+
+SENTENCES = {
+    "one leads": (
+        claim(),
+        f"fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. {COSTS}",
+    ),
+    "with the style that serves it better": (
+        claim([arm(over_other_style="higher", style="async")]),
+        "fast leads with async views, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow,"
+        f" the next. {COSTS}",
+    ),
+    "no style where only one of two does better with it": (
+        claim([arm(over_other_style="higher"), OTHER]),
+        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
+        f" (1.80 to 2.20) those of slow, the next. {THEIRS}",
+    ),
+    "two lead": (
+        claim([FAST, OTHER]),
+        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
+        f" (1.80 to 2.20) those of slow, the next. {THEIRS}",
+    ),
+    "four lead": (
+        claim([FAST, OTHER, arm("third"), arm("fourth")]),
+        "fast, other and 2 more lead and were not told apart, 1,900 to 2,000 answers/s: fast has"
+        f" 2.00 times (1.80 to 2.20) those of slow, the next. {THEIRS}",
+    ),
+    "too little to decide by": (
+        claim(ratio=1.02),
+        "fast leads, 2,000 answers/s: 1.02 times (0.92 to 1.12) those of slow, the next (less than"
+        f" 5 % more: too little to decide by). {COSTS}",
+    ),
+    "an interval that nobody knows": (
+        claim(lead=difference(low=None, high=None)),
+        f"fast leads, 2,000 answers/s: 2.00 times those of slow, the next. {COSTS}",
+    ),
+    "costs that nobody knows": (
+        claim([arm(cpu_us=None, memory_bytes=None)]),
+        "fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next.",
+    ),
+    "memory alone": (
+        claim([arm(cpu_us=None, p99_us=None)]),
+        "fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. It takes"
+        " 181 MB of memory.",
+    ),
+    "CPU time alone, of several": (
+        claim([arm(memory_bytes=None), arm("other", 1_900, memory_bytes=None, cpu_us=1_500.0)]),
+        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
+        " (1.80 to 2.20) those of slow, the next. They take 120 us to 1.50 ms of CPU time an"
+        " answer; 99 % of answers come within 12.0 ms.",
+    ),
+    "a suspect leader": (
+        claim([arm(doubts=("unstable", "noisy-host"))]),
+        f"fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. {COSTS}"
+        " Its number is suspect (unstable and noisy-host).",
+    ),
+    "one suspect of two leaders": (
+        claim([FAST, arm("other", 1_900, doubts=("unstable",))]),
+        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
+        f" (1.80 to 2.20) those of slow, the next. {THEIRS} The number of other is suspect"
+        " (unstable).",
+    ),
+    "two suspects": (
+        claim([arm(doubts=("errors",)), arm("other", 1_900, doubts=("unstable",))]),
+        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
+        f" (1.80 to 2.20) those of slow, the next. {THEIRS} The numbers of fast and other are"
+        " suspect (errors and unstable).",
+    ),
+    "all that was let in": (
+        claim([arm(goodput=500, doubts=("connection-limited",))], connections=500),
+        "fast leads, 500 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. That is what"
+        " 500 connections allow for: it shows how many requests are let in, not how fast the"
+        f" server is. {COSTS}",
+    ),
+    "all that was let in, by one of two": (
+        claim([arm(goodput=500, doubts=("connection-limited",)), arm("other", 480)]),
+        "fast and other lead and were not told apart, 480 to 500 answers/s: fast has 2.00 times"
+        " (1.80 to 2.20) those of slow, the next. For fast, that is what 64 connections allow for:"
+        f" it shows how many requests are let in, not how fast the server is. {THEIRS}",
+    ),
+    "nobody leads": (
+        claim([FAST, OTHER], []),
+        "The 2 servers were not told apart (1,900 to 2,000 answers/s): noise is as large as what"
+        " they differ by.",
+    ),
+    "one round": (
+        claim([FAST, OTHER], [], limits=("one-round", "no-noise-floor")),
+        "The 2 servers were not told apart (1,900 to 2,000 answers/s): one round tells nothing"
+        " from noise.",
+    ),
+    "one alone": (
+        claim([FAST], []),
+        "Only fast has a number (2,000 answers/s): nothing to compare.",
+    ),
+    "none": (claim([], [], limits=("no-number",)), "No server has a number that may be shown."),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_one_endpoint(case: str) -> None:
+    made, text = SENTENCES[case]
+    assert words.claim(made).plain == text
+    assert words.claim(made).cells == made.cells
+
+
+def test_a_place_is_named_where_it_isnt_clear() -> None:
+    assert words.claim(claim(), named=True).plain.startswith("At json, fast leads, 2,000 answers/s")
+    assert words.claim(claim([FAST], []), named=True).plain == (
+        "At json, only fast has a number (2,000 answers/s): nothing to compare."
+    )
+
+
+def test_names_are_told_from_words() -> None:
+    """A format sets them as code, and escapes them."""
+    (said,) = words.headline(answer([kind([claim([arm(doubts=("unstable",))])])]))[:1]
+    assert [part for part in said.words if isinstance(part, Name)] == ["fast", "unstable"]
+
+
+# One kind of work --------------------------------------------------------------------------------
+
+
+def test_one_that_leads_at_all_endpoints() -> None:
+    assert of_kind(claim(), claim(endpoint="query", ratio=1.5)) == [
+        f"fast leads at both endpoints, with 1.50 to 2.00 times the answers of the next. {COSTS}"
+    ]
+    assert of_kind(claim(), claim(endpoint="query"), claim(endpoint="third"))[0].startswith(
+        "fast leads at all 3 endpoints, with 2.00 times the answers of the next."
+    )
+
+
+def test_one_that_leads_at_most_endpoints() -> None:
+    said = of_kind(claim(), claim(endpoint="a"), claim([OTHER], endpoint="b"))
+    assert said == [
+        f"fast leads at 2 of 3 endpoints (json and a), with 2.00 times the answers of the next."
+        f" {COSTS}",
+        "At b, other leads, 1,900 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next."
+        f" {COSTS}",
+    ]
+
+
+def test_each_leads_somewhere_else() -> None:
+    said = of_kind(claim(), claim([OTHER], endpoint="b"))
+    assert said[0] == f"fast and other lead at 1 of 2 endpoints each. {THEIRS}"
+
+
+def test_one_endpoint_told_and_others_not() -> None:
+    said = of_kind(
+        claim(),
+        claim([FAST, OTHER], [], endpoint="a"),
+        claim([FAST, OTHER], [], endpoint="b"),
+        claim([FAST], [], endpoint="c"),
+        claim([], [], endpoint="d", limits=("no-number",)),
+    )
+    assert said == [
+        f"fast leads at json, with 2.00 times the answers of the next. {COSTS}",
+        "At d, no server has a number that may be shown.",
+        "At a and b, the servers were not told apart: noise is as large as what they differ by.",
+        "At c, only fast has a number (2,000 answers/s): nothing to compare.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratios", "unknown", "text"),
+    [
+        ((0.5, 0.3), 0, "async views serve 0.30 to 0.50 times the requests of sync ones."),
+        ((1.2,), 0, "async views serve 1.20 times the requests of sync ones."),
+        ((1.01, 0.99), 0, "async views serve as many requests as sync ones (0.99 to 1.01 times)."),
+        (
+            (0.5, 1.0),
+            0,
+            "async views serve 0.50 to 1.00 times the requests of sync ones: it depends on server"
+            " and endpoint.",
+        ),
+        (
+            (0.5,),
+            1,
+            "async views serve 0.50 times the requests of sync ones; 1 of 2 pairs was not told"
+            " apart.",
+        ),
+        (
+            (0.5,),
+            2,
+            "async views serve 0.50 times the requests of sync ones; 2 of 3 pairs were not told"
+            " apart.",
+        ),
+        ((), 2, "sync and async views were not told apart."),
+    ],
+)
+def test_sync_against_async(ratios: tuple[float, ...], unknown: int, text: str) -> None:
+    said = of_kind(claim(), styles=[styles("asgi", ratios, unknown)])
+    assert said[1:] == [f"Under ASGI, {text}"]
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (
+            [against(4)],
+            "The fastest WSGI server, wsgi-one, serves 4.00 times (3.60 to 4.40) the requests of"
+            " the fastest ASGI server, asgi-one.",
+        ),
+        (
+            [against(0.5)],
+            "The fastest ASGI server, asgi-one, serves 2.00 times (1.82 to 2.22) the requests of"
+            " the fastest WSGI server, wsgi-one.",
+        ),
+        (
+            [against(4), against(2, "query")],
+            "The fastest WSGI server serves 2.00 to 4.00 times the requests of the fastest ASGI"
+            " server, at json and query.",
+        ),
+        (
+            [against(1.0)],
+            "The fastest WSGI and the fastest ASGI server serve equally many requests.",
+        ),
+        (
+            [against(1.3, finding="inconclusive")],
+            "The fastest WSGI and the fastest ASGI server were not told apart.",
+        ),
+    ],
+)
+def test_wsgi_against_asgi(found: list[Any], text: str) -> None:
+    assert of_kind(claim(), interfaces=found)[1:] == [text]
+
+
+@pytest.mark.parametrize("absent", ["wsgi", "asgi"])
+def test_an_interface_that_took_no_part_is_not_mentioned(absent: str) -> None:
+    present = "asgi" if absent == "wsgi" else "wsgi"
+    of = answer(
+        [kind([claim([arm(interface=present)])], styles=[styles(present, (0.5, 0.4))])],
+        [share("fast", present, 0.8, 500.0)],
+    )
+    text = " ".join(
+        headline(of) + plain(words.control(of)) + [one.plain for one in words.kind(of.kinds[0])]
+    )
+    assert present.upper() in text
+    assert absent.upper() not in text
+
+
+# Django and the server ---------------------------------------------------------------------------
+
+
+def test_without_the_bare_callable_nothing_is_said_of_django() -> None:
+    of = answer([kind([claim()])])
+    assert words.control(of) == []
+    assert "Django" not in " ".join(headline(of))
+
+
+def test_what_is_djangos() -> None:
+    of = answer(
+        [kind([claim()])],
+        [
+            share("loop", "asgi", 0.95, 1_500.0),
+            share("fast", "wsgi", 0.8, 110.0, at_least=True),
+            share("slow", "wsgi", 0.5, 180.0),
+            share("unclear", "wsgi", 0.4, 100.0, finding="inconclusive"),
+        ],
+    )
+    assert plain(words.control(of)) == [
+        "Under WSGI, 50 to 80 % of the time of Django's cheapest answer is Django's own, and the"
+        " rest that of server and generator (fast and slow); Django takes 110 to 180 us of CPU"
+        " time for it. With fast it is at least that: the generator could not ask the bare"
+        " callable faster.",
+        "Under ASGI, 95 % of the time of Django's cheapest answer is Django's own, and the rest"
+        " that of server and generator (loop); Django takes 1.50 ms of CPU time for it.",
+    ]
+    assert headline(of)[-1] == (
+        "WSGI against ASGI is decided in Django, not in the server: Django takes 1.50 ms of CPU"
+        " time for its cheapest answer under ASGI and 110 to 180 us under WSGI, the servers by"
+        " themselves 20.0 us."
+    )
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        pytest.param([share("fast", "wsgi", 0.8, 110.0)], id="one interface"),
+        pytest.param(
+            [share("loop", "asgi", 0.81, 500.0), share("fast", "wsgi", 0.8, 110.0)],
+            id="shares that overlap",
+        ),
+        pytest.param(
+            [
+                share("loop", "asgi", 0.95, 200.0, raw_cpu_us=10.0),
+                share("fast", "wsgi", 0.5, 180.0, raw_cpu_us=100.0),
+            ],
+            id="servers differ by more",
+        ),
+        pytest.param(
+            [share("loop", "asgi", 0.95, None), share("fast", "wsgi", 0.5, None)],  # type: ignore[arg-type]
+            id="CPU time unknown",
+        ),
+    ],
+)
+def test_what_django_does_not_decide(shares: list[Any]) -> None:
+    assert "decided in Django" not in " ".join(headline(answer([kind([claim()])], shares)))
