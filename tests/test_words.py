@@ -162,6 +162,11 @@ def test_one_that_leads_at_all_endpoints() -> None:
     )
 
 
+def test_a_suspect_number_of_one_that_leads_a_kind_is_called_so() -> None:
+    said = of_kind(claim(), claim([arm(doubts=("unstable",))], endpoint="query"))
+    assert said[0].endswith(f"{COSTS} Its number at query is suspect (unstable).")
+
+
 def test_one_that_leads_at_most_endpoints() -> None:
     said = of_kind(claim(), claim(endpoint="a"), claim([OTHER], endpoint="b"))
     assert said == [

@@ -149,8 +149,8 @@ def _most(kind: Kind) -> Iterator[Said]:
     # Where another of the group has the higher median, the lead is that one's.
     own = [one.lead for one in claims if one.lead and one.leaders[0].server in servers]
     range_ = between((lead.ratio for lead in own), ratio)
-    arms = [arm for one in claims for arm in one.leaders if arm.server in servers]
-    costs = _costs(arms)
+    arms = [(one.endpoint, arm) for one in claims for arm in one.leaders if arm.server in servers]
+    costs = _costs([arm for _, arm in arms])
     if len({one.at for one in kind.leaders}) > 1:
         where: Words = (f" at {len(at)} of {len(told)} endpoints each",)
         range_ = None
@@ -166,6 +166,7 @@ def _most(kind: Kind) -> Iterator[Said]:
             *where,
             f", with {range_} times the answers of the next." if range_ else ".",
             f" {'It takes' if len(servers) == 1 else 'They take'} {costs}." if costs else "",
+            *suspects(arms),
         ),
         tuple(cell for one in claims for cell in one.cells),
     )
