@@ -70,8 +70,10 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
         for row in ranking["rows"]
         for concern in row["concerns"]
     }
-    # What a busy machine gives rise to is no fault of the launcher's.
-    assert doubts <= {"noisy-host", "unstable", "generator-limited", "no-samples"}, run.said()
+    # What a busy machine gives rise to is no fault of the launcher's, nor that gunicorn-gevent
+    # lets connections starve.
+    busy = {"noisy-host", "unstable", "generator-limited", "no-samples"}
+    assert doubts <= busy | {"littles-law"}, run.said()
 
 
 @pytest.mark.usefixtures("nothing_left")
