@@ -84,9 +84,7 @@ def _begin(
         # What is wrong with the request itself, before an image is built for it.
         prepare.make_plan(found, matrix_name, Choice(**options))
     found, options = _launched_by(launcher, found, out, options)
-    command = command_words(matrix_name, options)
-    if launcher != "local":
-        command += ["--launcher", launcher]
+    command = command_words(matrix_name, options, launcher)
     run = prepare.make_run(found, matrix_name, Choice(**options), out, command)
     return results.create(out, run), run
 
@@ -124,7 +122,7 @@ def parsed(words: list[str]) -> tuple[str, dict[str, Any]]:
     return values["matrix_name"], {key: values[key] for key in Choice.__struct_fields__}
 
 
-def command_words(matrix_name: str, options: dict[str, Any]) -> list[str]:
+def command_words(matrix_name: str, options: dict[str, Any], launcher: Launcher) -> list[str]:
     """Return what to type for the same run again, but for its seed."""
     words = ["loadtest", "run", matrix_name]
     for key, value in options.items():
@@ -136,4 +134,4 @@ def command_words(matrix_name: str, options: dict[str, Any]) -> list[str]:
         for one in value if isinstance(value, tuple) else (value,):
             text = f"{one:g}s" if key == "budget" else str(one)
             words += [f"--{TYPED.get(key, key)}", shlex.quote(text)]
-    return words
+    return words if launcher == "local" else [*words, "--launcher", launcher]

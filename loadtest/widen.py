@@ -15,7 +15,7 @@ import msgspec
 from loadtest import prepare
 from loadtest.errors import UserError
 from loadtest.matrix import Choice
-from loadtest.model import Run
+from loadtest.model import Launcher, Run
 from loadtest.prepare import Bearings
 
 Options = dict[str, Any]
@@ -27,13 +27,13 @@ def widened(
     found: Bearings,
     endpoints: Sequence[str],
     parse: Callable[[list[str]], tuple[str, Options]],
-    write: Callable[[str, Options], list[str]],
+    write: Callable[[str, Options, Launcher], list[str]],
 ) -> Run:
     """Return the run with cells at further endpoints (names or globs), under its own options.
 
     `parse` reads the words after `loadtest run` into the matrix and the options of a plan, `write`
-    is its inverse. Raises UserError for an endpoint that there isn't, where there is nothing to
-    add, and where the cells that the run has would be planned otherwise now.
+    is its inverse, and adds the launcher. Raises UserError for an endpoint that there isn't, where
+    there is nothing to add, and where the cells that the run has would be planned otherwise now.
     """
     words = shlex.split(run.command)
     if tuple(words[:2]) != COMMAND:
@@ -52,5 +52,5 @@ def widened(
         raise UserError(f"the run has {', '.join(endpoints)} already; leave out --endpoint")
     # Servers as they were started: their files may have been touched since.
     plan = msgspec.structs.replace(plan, servers=run.plan.servers)
-    command = [*write(name, options), "--seed", str(plan.seed)]
+    command = [*write(name, options, run.launcher), "--seed", str(plan.seed)]
     return msgspec.structs.replace(run, plan=plan, command=" ".join(command))

@@ -64,6 +64,12 @@ def test_the_endpoints_of_the_matrix_itself_are_kept(found: Bearings) -> None:
     assert all(cell in wide.plan.cells for cell in narrow.plan.cells)
 
 
+def test_a_widened_run_is_launched_as_it_was(found: Bearings) -> None:
+    narrow = begun(found, [*WORDS, "--launcher", "compose"])
+    wide = add(msgspec.structs.replace(narrow, launcher="compose"), found, "raw")
+    assert wide.command.endswith("--endpoint raw --duration 2 --launcher compose --seed 7")
+
+
 def test_what_cannot_be_widened_says_why(found: Bearings) -> None:
     narrow = begun(found, WORDS)
     with pytest.raises(UserError, match="unknown endpoint 'jsom'"):
