@@ -9,6 +9,7 @@ gunicorn-sync 14,067 of 28,232 were held after four seconds, and its rate was ha
 from __future__ import annotations
 
 import socket
+import sys
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -26,23 +27,24 @@ MORE = 3
 AT_ONCE = "`sudo sysctl net.ipv4.tcp_tw_reuse=1` gives them back at once"
 
 
-def begun() -> int:
-    """Return how many connections this machine has begun so far; 0 where it does not tell."""
+def begun() -> int | None:
+    """Return how many connections this machine has begun so far; None where it does not tell."""
     try:
         names, counts = (
             line.split() for line in COUNTERS.read_text().splitlines() if line.startswith("Tcp:")
         )
         return int(dict(zip(names, counts, strict=True))["ActiveOpens"])
     except (OSError, ValueError, LookupError):
-        return 0
+        return None
 
 
-def short(host: str, port: int, connections: int, before: int) -> str | None:
+def short(host: str, port: int, connections: int, before: int | None) -> str | None:
     """Return in words that ports toward an address ran short for a load, None where they did not.
 
     `before` is what `begun` said before it; a load that kept its connections needed no more ports.
     """
-    if begun() - before < MORE * connections:
+    after = begun()
+    if before is None or after is None or after - before < MORE * connections:
         return None
     try:
         address = IPv4Address(socket.gethostbyname(host))
@@ -72,7 +74,7 @@ def kept() -> bool:
 
 def _ended(address: IPv4Address, port: int) -> int:
     # The kernel prints an address as the number that the machine has in memory.
-    remote = f"{int.from_bytes(address.packed, 'little'):08X}:{port:04X}"
+    remote = f"{int.from_bytes(address.packed, sys.byteorder):08X}:{port:04X}"
     count = 0
     with open(CONNECTIONS) as lines:
         for line in lines:

@@ -40,6 +40,10 @@ def test_a_load_that_kept_its_connections_did_not_need_them() -> None:
     assert ports.short("172.17.0.2", 8000, 64, 1001) is None
 
 
+def test_a_load_before_which_the_system_did_not_tell() -> None:
+    assert ports.short("172.17.0.2", 8000, 64, None) is None
+
+
 def test_ports_that_did_not(system: Path) -> None:
     table(system, ended=47)
     assert ports.short("172.17.0.2", 8000, 64, 1000) is None
@@ -63,7 +67,8 @@ def test_a_system_that_gives_them_to_the_next(system: Path) -> None:
 
 def test_a_system_that_does_not_tell(system: Path) -> None:
     (system / "snmp").unlink()
-    assert ports.begun() == 0
+    assert ports.begun() is None
+    assert ports.short("172.17.0.2", 8000, 64, 1000) is None
     (system / "tcp_tw_reuse").unlink()
     assert ports.short("172.17.0.2", 8000, 64, 1000) is None
     assert doctor.local_ports().advice is None
