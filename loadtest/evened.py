@@ -43,7 +43,8 @@ def speed_us(measured: Collection[Outcome]) -> float:
 def evened_us(outcome: Outcome, usual_us: float) -> float | None:
     """Return the server's CPU time for an answer as it would be at the speed of `usual_us`."""
     server_us, generator_us = outcome.server_cpu_us, _generator_us(outcome)
-    if server_us is None or generator_us is None:
+    # No time at all is a clock too coarse for it, and has no logarithm.
+    if not server_us or generator_us is None:
         return None
     return server_us * usual_us / generator_us
 

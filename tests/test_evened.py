@@ -62,9 +62,10 @@ def test_what_both_were_slowed_by_is_gone(
     assert found[0] == pytest.approx(server_us * usual / generator_us)
 
 
-def test_nobody_measured_the_generator() -> None:
+def test_what_was_not_measured_is_not_evened() -> None:
     lacking = measured(300, None)
     assert evened_us(lacking, 30) is None
+    assert evened_us(measured(0, 30), 30) is None
     assert not alike([lacking], [measured(300, 30)])
     assert not alike([], [measured(300, 30)])
 
