@@ -30,7 +30,9 @@ FORMAT = 4
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
-have a floor of other work."""
+have a floor of other work, and servers without any number; gone from the answer: headings, the lead
+over the reference, servers behind, what all pairs of views show, and with which views a server
+leads."""
 
 
 class Counts(Record, frozen=True, kw_only=True):
