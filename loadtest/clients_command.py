@@ -24,7 +24,7 @@ from loadtest.clients_progress import Watcher
 from loadtest.clients_report import write_clients
 from loadtest.console import say
 from loadtest.errors import UserError
-from loadtest.options import json_option, out_option, resume_option, resumed, typed
+from loadtest.options import json_option, out_option, refuse_beside_resume, resume_option, resumed
 
 INTERRUPTED = 130
 MOST_REQUESTS = 1_000_000
@@ -160,18 +160,17 @@ def clients_command(
 def _go_on(
     folder: Path, clients: Mapping[str, Client], ca: str | None, allowed: bool, as_json: bool
 ) -> int:
-    given = set(typed()) - {"--resume", "--out", "--json", "--ca", target.PERMISSION}
-    if given:
-        raise UserError(
-            f"--resume goes on with the plan as it was; leave out {', '.join(sorted(given))}"
-        )
     stored = store.read(folder)
     for note in stored.notes:
         say(note)
     plan = stored.run.plan
+    refuse_beside_resume(*(("--ca", target.PERMISSION) if plan.url else ()))
     expected = None if plan.url is None else _look(plan.url, ca, allowed)
     if expected and {expected.body_bytes} != {row.answer.body_bytes for row in plan.rows}:
-        raise UserError(f"{plan.url} answers with another length than in this run; begin another")
+        raise UserError(
+            f"{plan.url} answers with another length than in this run;"
+            f" begin another: {stored.run.command}"
+        )
 
     def measure(watch: Watching) -> None:
         run.go_on(folder, clients, expected=expected, say=say, watch=watch)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from loadtest.errors import UserError
 from loadtest.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +47,13 @@ def project_of(folder: Path, python: str) -> Project:
     return Project(folder=folder.resolve(), python=python)
 
 
-def typed() -> Iterator[str]:
+def refuse_beside_resume(*allowed: str) -> None:
+    """Raise UserError for what was typed beside `--resume`, but for these options."""
+    if given := sorted(set(_typed()) - {"--resume", "--out", "--json", *allowed}):
+        raise UserError(f"--resume goes on with the plan as it was; leave out {', '.join(given)}")
+
+
+def _typed() -> Iterator[str]:
     """Yield the words and options of the present command that were typed."""
     context = click.get_current_context()
     for param in context.command.params:
@@ -55,6 +62,8 @@ def typed() -> Iterator[str]:
             continue
         if isinstance(param, click.Option):
             yield max(param.opts, key=len)
+        elif param.nargs == 1:
+            yield str(context.params[name])
         else:
             yield from context.params[name]
 

@@ -12,7 +12,6 @@ from rich.console import Console
 from loadtest import prepare, results, session, widen
 from loadtest.compose import attached, engine
 from loadtest.console import say
-from loadtest.errors import UserError
 from loadtest.matrix import Choice
 from loadtest.model import Launcher, Run
 from loadtest.options import (
@@ -22,6 +21,7 @@ from loadtest.options import (
     out_option,
     project_of,
     project_options,
+    refuse_beside_resume,
     resume_option,
     resumed,
 )
@@ -63,7 +63,8 @@ def run_command(
     if resume is None:
         run_folder, run = _begin(found, launcher or "local", matrix_name, out, options)
     else:
-        run_folder, run = _go_on(found, resume, out, options | {"launcher": launcher})
+        refuse_beside_resume("--endpoint", "--project", "--python")
+        run_folder, run = _go_on(found, resumed(resume, out), options["endpoints"])
     for check in prepare.checks(run.plan, out, run.launcher):
         if check.advice:
             say(check.advice)
@@ -72,7 +73,8 @@ def run_command(
     try:
         session.measure(run_folder, run, found.project, Console(stderr=True))
     except KeyboardInterrupt:
-        say(f"interrupted; what was measured is kept: loadtest run --resume {run_folder}")
+        kept = f"loadtest run --resume {shlex.quote(str(run_folder))}"
+        say(f"interrupted; what was measured is kept: {kept}")
         return INTERRUPTED
     return write_reports(run_folder, as_json)
 
@@ -101,12 +103,7 @@ def _launched_by(
     return found, options | fixed
 
 
-def _go_on(found: Bearings, resume: Path, out: Path, options: dict[str, Any]) -> tuple[Path, Run]:
-    further = options.pop("endpoints")
-    given = (key for key, value in options.items() if value not in (None, ()))
-    if names := ", ".join(sorted(f"--{TYPED.get(key, key)}" for key in given)):
-        raise UserError(f"--resume goes on with the plan as it was; leave out {names}")
-    folder = resumed(resume, out)
+def _go_on(found: Bearings, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:
     run = results.read(folder).run
     found, _ = _launched_by(run.launcher, found, folder.parent, {})
     prepare.check_resumable(run, found, folder.parent)

@@ -151,6 +151,11 @@ def test_a_run_goes_on_as_it_was_planned(type_: Type, results_of: Callable[..., 
         "loadtest: --resume goes on with the plan as it was; leave out --duration, --rounds,"
         " --server"
     ]
+    done = type_("run", "seed", "--no-pin", "--resume", folder)
+    assert done.status == 2
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out --pin, seed"
+    ]
 
 
 def test_a_run_does_not_go_on_with_broken_files(

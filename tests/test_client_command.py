@@ -143,6 +143,7 @@ def test_a_run_that_cannot_go_on(type_: Type, tmp_path: Path) -> None:
     for words, said in (
         (["aiohttp", "--rounds", "3"], "leave out --rounds, aiohttp"),
         (["--url", "http://127.0.0.1/"], "leave out --url"),
+        (["--ca", "ca.pem"], "leave out --ca"),
     ):
         done = type_("clients", *words, "--resume", folder)
         assert done.status == 2

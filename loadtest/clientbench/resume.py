@@ -27,7 +27,7 @@ def done(stored: Stored) -> Done:
 def check(run: Run, clients: Mapping[str, Client], now: Machine) -> None:
     """Raise UserError where rounds could not be paired: other software, or another machine."""
     differ = machine.changes(run.machine, now)
-    used = {row.client: row.python for row in run.plan.rows if row.skip is None}
+    used = dict.fromkeys(row.client for row in run.plan.rows if row.skip is None)
     differ += [f"the client {name} is gone" for name in used if name not in clients]
     for interpreter in run.interpreters.values():
         differ += _changes(interpreter)
