@@ -18,7 +18,7 @@ CANNOT = (
 )
 INFO = {
     "ServerVersion": "28.0.1",
-    "Name": "farm",
+    "Name": "there",
     "OperatingSystem": "Debian GNU/Linux 13",
     "KernelVersion": "6.12",
     "NCPU": 8,

@@ -111,7 +111,7 @@ def test_an_engine_that_is_well(said: FakeDocker) -> None:
     found = engine.look(bearings(), Path("results"), lambda text: None)
     assert found.launcher == "compose"
     assert found.engine is not None
-    assert (found.engine.name, found.engine.remote, found.engine.processors) == ("farm", False, 8)
+    assert (found.engine.name, found.engine.remote, found.engine.processors) == ("there", False, 8)
     assert found.versions["Django"] == "6.0"
     assert found.versions["PostgreSQL"] == "17.6"
     assert found.versions["Valkey"] == "8.1.3"
@@ -133,12 +133,12 @@ def test_a_run_tells_the_command_line_of_the_container(
 def test_an_engine_elsewhere_publishes_where_it_is_told(
     said: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said(context_inspect="ssh://me@farm.lan")
+    said(context_inspect="ssh://me@there.lan")
     monkeypatch.setenv("PUBLISH", "10.0.0.5")
     found = engine.look(bearings(), Path("results"), lambda text: None)
     assert found.engine is not None
     assert found.engine.remote
-    assert engine.host(found.engine.address) == "farm.lan"
+    assert engine.host(found.engine.address) == "there.lan"
 
 
 @pytest.mark.parametrize("port", ["http", "0", "70000"])
