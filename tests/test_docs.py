@@ -65,9 +65,6 @@ def test_fields_are_explained_in_one_place() -> None:
     for path in {schema.fields_of(one) for one in records}:
         known = {one.__name__: one for one in records if schema.fields_of(one) == path}
         for name, fields in schema.named(path).items():
-            # The statistics of comparisons are on their way into the summary.
-            if name in ("Estimate", "Comparison") and name not in known:
-                continue
             assert fields.keys() <= known[name].__annotations__.keys(), name
             assert not fields.keys() & schema.docstrings(known[name]).keys(), name
 
