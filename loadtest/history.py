@@ -40,7 +40,8 @@ class Point(Record, frozen=True, kw_only=True):
     answer: Answer | None
     """Of goodput against the run before; None for the first, or where that cannot be asked."""
     cpu_answer: Answer | None
-    """Likewise, of the server's CPU time for an answer."""
+    """Likewise, of the server's CPU time for an answer: at even speed of the processors where that
+    holds, while `server_cpu_us` is as it was measured; see `evened`."""
     state: State
     """What the number is worth, or why there is none."""
     reason: str | None

@@ -49,13 +49,12 @@ def below(made: History) -> list[str]:
         for key in sorted(names, key=lambda key: key not in ALWAYS)
         if len({versions.get(key) for versions in made.versions}) > 1
     ]
-    found: list[str] = []
+    texts: list[str] = []
     for at, versions in zip(made.made, made.versions, strict=True):
         lines = [at[:16].replace("T", " ")]
         lines += [_version(key, versions.get(key, "none")) for key in moved[:NAMED]]
-        text = " | ".join(lines)
-        found.append(text + "\u200b" * found.count(text) if text in found else text)
-    return found
+        texts.append(" | ".join(lines))
+    return [text + "\u200b" * texts[:at].count(text) for at, text in enumerate(texts)]
 
 
 def _version(name: str, version: str) -> str:
