@@ -108,9 +108,17 @@ def serving(
 def _user() -> str:
     """Return the line that has nginx's worker stay root where we are: it would be nobody.
 
-    In a container root may not be allowed to give nobody its folders, nor to remove them.
+    In a container root may not be allowed to give nobody its folders, nor to remove them. Raises
+    CellError for root in a group without a name, which nginx cannot be told.
     """
-    return f"user root {grp.getgrgid(os.getegid()).gr_name};" if os.geteuid() == 0 else ""
+    if os.geteuid() != 0:
+        return ""
+    try:
+        return f"user root {grp.getgrgid(os.getegid()).gr_name};"
+    except KeyError:
+        raise CellError(
+            "launch", f"group {os.getegid()} has no name; run as root of a named one, or as a user"
+        ) from None
 
 
 def binary() -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 from builders import endpoint, plan, server
 
 from loadtest import null_server
+from loadtest.errors import CellError
 from loadtest.model import Ceiling, Cell, Load
 
 
@@ -44,3 +46,11 @@ def test_it_is_measured_with_each(tmp_path: Path) -> None:
 def test_an_earlier_run_measured_it_with_64() -> None:
     line = b'{"kind":"ceiling","body_bytes":30,"goodput":60000.0,"generator_cpu_us":7.0}'
     assert msgspec.json.decode(line, type=Ceiling).connections == 64
+
+
+def test_root_in_a_group_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is run with `--user 0:12345678`."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.getegid", lambda: 12_345_678)
+    with pytest.raises(CellError, match="group 12345678 has no name"):
+        list(null_server.ceilings({(4, 30)}, tmp_path, None))
