@@ -27,9 +27,10 @@ def headline(made: History) -> str:
         return f"The last run cannot be compared with the one before: {last.refused}."
     packages = made.versions[-1].keys() | made.versions[-2].keys()
     moved = [f"{one.key} {one.base} → {one.new}" for one in last.differences if one.key in packages]
+    found = changed(made).get(last.new, ())
     worse = [
         f"{one.line.server} at {one.line.endpoint} ({TITLES[one.figure]})"
-        for one in changed(made).get(last.new, ())
+        for one in found
         if one.answer == "worse"
     ]
     parts = [
@@ -40,6 +41,11 @@ def headline(made: History) -> str:
     if lost := sum(one.failed and one.run == "new" for one in last.lost):
         whose = "cell has lost its number" if lost == 1 else "cells have lost their numbers"
         parts.append(f"{lost} {whose}.")
+    if any(one.figure == "cpu" for one in found):
+        parts.append(
+            "CPU time is shown as measured, and judged at even speed of the processors where the"
+            " answers allow it, as `loadtest compare` shows it."
+        )
     return " ".join(part for part in parts if part)
 
 

@@ -13,7 +13,7 @@ from loadtest.charts.kind import kind
 from loadtest.charts.latency import latency
 from loadtest.charts.matrix import matrix
 from loadtest.charts.memory import memory
-from loadtest.charts.svg import is_ours, svg
+from loadtest.charts.svg import svg
 from loadtest.charts.theme import config, themed
 from loadtest.charts.timeline import Course, timeline
 from loadtest.ranking import Ranking
@@ -25,7 +25,6 @@ __all__ = [
     "Spec",
     "config",
     "forest",
-    "is_ours",
     "kind",
     "matrix",
     "memory",

@@ -1,15 +1,12 @@
-"""Charts as SVG files, and which of the files in a folder were drawn here."""
+"""Charts as SVG files."""
 
 from __future__ import annotations
-
-import hashlib
 
 import vl_convert
 
 from loadtest.charts.chart import Chart
 from loadtest.charts.theme import themed
-
-MARK = "<!-- loadtest "
+from loadtest.report.signed import signed
 
 
 def svg(chart: Chart) -> str:
@@ -21,14 +18,4 @@ def svg(chart: Chart) -> str:
     drawn = vl_convert.vegalite_to_svg(
         spec | {"padding": {"left": 24, "right": 24, "top": 8, "bottom": 8}}
     )
-    return drawn + _signature(drawn)
-
-
-def is_ours(text: str) -> bool:
-    """Say whether a file holds a chart as `svg` left it: changed by anybody, it is theirs."""
-    drawn, mark, _ = text.rpartition(MARK)
-    return bool(mark) and text == drawn + _signature(drawn)
-
-
-def _signature(drawn: str) -> str:
-    return f"{MARK}{hashlib.sha256(drawn.encode()).hexdigest()[:16]} -->\n"
+    return signed(drawn)

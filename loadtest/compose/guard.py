@@ -36,7 +36,7 @@ def mark(logs: Path, project: str) -> Path:
 def left_behind(out: Path) -> Iterator[Path]:
     """Yield the marks in a results folder whose guards are gone; their stems are the projects."""
     for path in sorted(out.glob("*/logs/*.guard")):
-        with contextlib.suppress(OSError), open(path, "ab") as file:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield path
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from loadtest.charts import is_ours
+from loadtest.report.signed import is_ours
 from loadtest.report.table import Report
 
 __all__ = ["Formats", "Report", "formats", "formats_in", "write", "write_all", "write_each"]
@@ -54,7 +54,7 @@ def write_each(formats: Formats[Reported], report: Reported, folder: Path) -> li
         for name, text in files(report).items()
     ]
     for path in sorted(set(folder.glob("*.svg")) - set(written)):
-        if is_ours(path.read_text(encoding="utf-8", errors="replace")):
+        if path.is_file() and is_ours(path.read_text(encoding="utf-8", errors="replace")):
             path.unlink()
     return written
 

@@ -27,7 +27,7 @@ SHOWN = (
 
 
 def ranking_table(ranking: Ranking, notes: dict[str, int]) -> Markdown:
-    """Return the columns to decide by; the others are `_detail` and `_costs`."""
+    """Return the columns to decide by; the others are `detail` and `costs_table`."""
     full = ranked(ranking)
     if not full.items:
         return Markdown("No server has a number here.")
