@@ -14,6 +14,9 @@ WIDTH = 100
 """Of a table that goes into a file or a pipe: as wide as it is made for."""
 
 
+CHART = ".svg"
+
+
 def say(line: str) -> None:
     """Say one line to whoever typed the command, apart from what the command prints."""
     click.echo(f"loadtest: {line}", err=True)
@@ -25,11 +28,12 @@ def print_json(record: object) -> None:
 
 
 def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:
-    """Print a report, and where its files are."""
+    """Print a report, and where its files are; charts are in the page and beside the Markdown."""
     console = tables()
     report(console)
     for path in files:
-        console.print(str(path), markup=False, soft_wrap=True)
+        if path.suffix != CHART:
+            console.print(str(path), markup=False, soft_wrap=True)
 
 
 def tables() -> Console:

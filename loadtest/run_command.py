@@ -53,7 +53,7 @@ def run_command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Measure a matrix: quick, standard, seed, or a TOML file; then write the report.
+    """Measure a matrix: quick, standard (the default, hours), seed, or a TOML file; then report.
 
     Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
 

@@ -181,3 +181,11 @@ def test_every_sentence_of_a_whole_answer_ends() -> None:
         assert said.plain.endswith((".", ")."))
         assert "  " not in said.plain
         assert said.plain[0].isupper() or isinstance(said.words[0], Name)
+
+
+def test_a_run_without_anything_that_waits_says_what_it_does_not_tell() -> None:
+    said = headline(answer(OTHERS))
+    assert said[1].startswith("Nothing that waits was measured, as for a slow API: there it counts")
+    assert not any("Nothing that waits" in one for one in headline(answer([kind([claim()])])))
+    waiting = [*OTHERS, kind([claim()], "waiting")]
+    assert not any("Nothing that waits" in one for one in headline(answer(waiting)))

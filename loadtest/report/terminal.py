@@ -58,7 +58,7 @@ def show(report: Report, console: Console) -> None:
             each.concern + ("" if each.cells == each.of else f" ({each.cells} of {each.of})")
             for each in missing
         )
-        say("Not checked, as nothing was recorded to check it by:")
+        say("Not checked, as what it takes was not recorded, or too little of it:")
         say(names, indent=2)
     time = f"; load during {share(summary.load_share)} of the time" if summary.load_share else ""
     console.print()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from census import until
@@ -99,6 +100,15 @@ class Run:
             *("--filter", "label=com.docker.compose.oneoff=False"),
         ).split()
         return found[0] if found else None
+
+    def kill_a_server(self) -> bool:
+        """Kill the server if it is the same as half a second ago: one that is not about to end."""
+        one = self.server()
+        time.sleep(0.5)
+        if one is None or one != self.server():
+            return False
+        ran = subprocess.run(["docker", "kill", one], capture_output=True, check=False)
+        return ran.returncode == 0
 
     def service(self, name: str) -> str:
         (found,) = docker(

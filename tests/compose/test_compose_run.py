@@ -80,9 +80,7 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
 def test_a_server_that_is_killed_costs_its_cell(tmp_path: Path, small: Path) -> None:
     run = Run(tmp_path / "out", small)
     run.until_measured(2)
-    until(run.server, "a server", 60)
-    time.sleep(1.0)
-    docker("kill", str(run.server()))
+    until(run.kill_a_server, "a server that stays for half a second", 60)
     assert run.wait() == 1
     failed = [one for one in run.stored().outcomes if one.status == "failed"]
     assert len(failed) == 1

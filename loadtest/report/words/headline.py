@@ -21,6 +21,8 @@ from loadtest.report.words.phrases import (
 
 MOSTLY_USELESS = 0.5
 """A share of cells without a number above which that is the first thing to say."""
+WAITING = "waiting"
+"""The kind of work at which servers differ most, and for another reason than elsewhere."""
 NAMED = 3
 """Kinds of work that are named; where a server leads at more, the others are."""
 PARTLY = "This run tells little; what it tells speaks for "
@@ -35,6 +37,7 @@ def headline(answer: Answer) -> list[Said]:
         *_useless(answer),
         *_deploy(answer),
         *_elsewhere(answer),
+        *_unmeasured(answer),
         *_numberless(answer),
         *_styles(answer),
         *_django(answer),
@@ -142,6 +145,19 @@ def _elsewhere(answer: Answer) -> Iterator[Said]:
                 ),
                 tuple(cell for claim in kind.claims for cell in claim.cells),
             )
+
+
+def _unmeasured(answer: Answer) -> Iterator[Said]:
+    """Yield what a run of several kinds of work must not be taken for."""
+    kinds = {kind.kind for kind in answer.kinds}
+    if answer.leaders and len(kinds) > 1 and WAITING not in kinds:
+        yield Said(
+            (
+                "Nothing that waits was measured, as for a slow API: there it counts how many"
+                " requests a server works on at once, and these servers may come in quite another"
+                " order.",
+            )
+        )
 
 
 def _leading(kind: Kind) -> list[tuple[str, Arm]]:
