@@ -3,8 +3,8 @@
 An experiment of n rounds is n of the real ones, drawn with replacement (Efron, 1979), so that it
 varies as new rounds would: of 15 drawn from 20 without, the mean varies half as much, and two runs
 share most of their rounds. In each drawn round the identical arms are given out at random: one is
-the reference, one its second arm, from which the noise floor is taken, and one is the server that does
-not differ. Being identical, they may be exchanged; what chance has left in one of them would
+the reference, one its second arm, from which the noise floor is taken, and one is the server that
+does not differ. Being identical, they may be exchanged; what chance has left in one of them would
 otherwise enter every experiment alike.
 
 Two runs, as `compare` has them, are two such drawings that know nothing of each other. Both are of
