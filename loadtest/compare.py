@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Literal
 
-from loadtest import sides
+from loadtest import evened, sides
 from loadtest.environment import Difference, differences
 from loadtest.errors import UserError
 from loadtest.findings import Finding, adjust, finding, margin
@@ -129,10 +129,11 @@ def compare(
             answer=_answer(figure, finding(one, beyond, p, near=threshold)),
         )
 
+    may_even = evened.CONDITIONS.isdisjoint(one.key for one in found)
     made: list[tuple[Pair, Comparison]] = []
     for figure in BETTER:
         pairs = [
-            sides.pair(before, after, cell, figure)
+            sides.pair(before, after, cell, figure, may_even)
             for cell in shared
             if figure in before.shown[cell] and figure in after.shown[cell]
         ]

@@ -76,11 +76,14 @@ class Pair:
     new: Rates
 
 
-def pair(before: Side, after: Side, cell: str, figure: Figure) -> Pair:
-    """Return a figure of a cell that both runs have, CPU time at even speed where that holds."""
+def pair(before: Side, after: Side, cell: str, figure: Figure, even: bool) -> Pair:
+    """Return a figure of a cell that both runs have, CPU time at even speed where that holds.
+
+    `even`: both runs were made under conditions in which it may.
+    """
     base, new = before.rounds[cell], after.rounds[cell]
     usual_us = None
-    if figure == "server_cpu_us":
+    if even and figure == "server_cpu_us":
         sides = [[one.outcome for one in side.values()] for side in (base, new)]
         usual_us = evened.speed_us(sides[0]) if evened.alike(*sides) else None
     return Pair(cell, figure, usual_us is not None, *_aligned(base, new, figure, usual_us))
