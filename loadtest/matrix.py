@@ -52,7 +52,7 @@ class LoadRule(Record, frozen=True, kw_only=True):
     waves: Annotated[float, Meta(gt=0)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""
     rounds: Annotated[int, Meta(ge=1)] | None = None
-    """Measured in no more than so many of the rounds; None: in all. Not with `--rounds`."""
+    """Measured in no more than so many of the rounds; None: in all. `--rounds` above the matrix's lifts it."""
 
 
 class Again(Record, frozen=True, kw_only=True):
@@ -182,7 +182,7 @@ def expand(
             server=server.name,
             endpoint=endpoint,
             load=fit(endpoint, matrix.loads, choice),
-            rounds=_most_rounds(endpoint, matrix.loads, choice),
+            rounds=_most_rounds(endpoint, matrix, choice),
             skip=missing.get(server.name) or _unsupported(server, endpoint),
         )
         for server in (*taking_part, *twins)
@@ -319,12 +319,17 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     )
 
 
-def _most_rounds(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> int | None:
-    """Return in how many rounds an endpoint is measured at most; who names a number means it."""
-    if choice.rounds is not None:
+def _most_rounds(endpoint: Endpoint, matrix: Matrix, choice: Choice) -> int | None:
+    """Return in how many rounds an endpoint is measured at most.
+
+    Who asks for more rounds than the matrix has means every load; who asks for fewer saves time.
+    """
+    if _rounds(matrix, choice) > matrix.rounds:
         return None
     named = [
-        rule.rounds for rule in rules if rule.rounds and _named(rule.endpoints, [endpoint.name])
+        rule.rounds
+        for rule in matrix.loads
+        if rule.rounds and _named(rule.endpoints, [endpoint.name])
     ]
     return named[-1] if named else None
 
