@@ -52,7 +52,7 @@ class LoadRule(Record, frozen=True, kw_only=True):
     waves: Annotated[float, Meta(gt=0)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""
     rounds: Annotated[int, Meta(ge=1)] | None = None
-    """Measured in no more than so many of the rounds; None: in all. `--rounds` above the matrix's lifts it."""
+    """In no more than so many rounds; None: in all. More `--rounds` than the matrix's lifts it."""
 
 
 class Again(Record, frozen=True, kw_only=True):
