@@ -177,11 +177,17 @@ def usage(processes: int = 3, threads: int = 17, generator_s: float = 0.15) -> d
     }
 
 
-def host(other_s: float, steal_s: float | None = 0.0, throttled_s: float | None = 0.0) -> Host:
+def host(
+    other_s: float,
+    steal_s: float | None = 0.0,
+    throttled_s: float | None = 0.0,
+    *,
+    busy_s: float = 5.9,
+) -> Host:
     return Host(
         window_s=3.0,
         processors=2,
-        busy_cpu_s=5.9,
+        busy_cpu_s=busy_s,
         other_cpu_s=other_s,
         steal_cpu_s=steal_s,
         throttled_s=throttled_s,
@@ -253,6 +259,22 @@ def unknown(known: Evidence) -> Evidence:
 
 def _never(name: str) -> Histogram:
     raise AssertionError(f"there is no histogram to read: {name}")
+
+
+def delayed(share: float, busy: float = 0.4, late_us: int = 43_990, workers: int = 2) -> Facts:
+    """Return a cell of two processors, `busy` by so much, and a `share` of answers that is late."""
+    fast_us = late_us - 5_000
+    rate = 64 * 0.97 / (share * late_us + (1 - share) * fast_us) * 1e6
+    answers = int(3 * rate)
+    late = round(share * answers)
+    found = Histogram(values_us=(fast_us, late_us), counts=(answers - late, late))
+    return replace(
+        HEALTHY,
+        shape=Shape(workers=workers),
+        rates=(rate,) * 3,
+        histogram=found,
+        each={"host": host(0.0, busy_s=6 * busy), "usage": usage(processes=workers + 1)},
+    )
 
 
 def queueing(rate: float, connections: int, silent: int) -> Facts:

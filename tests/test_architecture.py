@@ -38,6 +38,7 @@ LAYERS = (
     {"compose.container"},
     {
         "concerns.answers",
+        "concerns.delayed_ack",
         "concerns.limits",
         "concerns.littles_law",
         "concerns.rounds",
@@ -239,6 +240,7 @@ ALLOWED = {
         "histogram",
         "concerns.evidence",
         "concerns.answers",
+        "concerns.delayed_ack",
         "concerns.limits",
         "concerns.littles_law",
         "concerns.rounds",

@@ -23,6 +23,7 @@ from facts import (
     Facts,
     at,
     counted,
+    delayed,
     evidence,
     host,
     in_flight,
@@ -114,6 +115,15 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("stalls", "suspect", stalling(silent=4, fast_us=1_000)),
     ("stalls", "suspect", stalling(silent=4, fast_us=7_900)),
     ("stalls", None, stalling(silent=4, fast_us=8_100)),
+    ("delayed-ack", None, delayed(0.49)),
+    ("delayed-ack", "suspect", delayed(0.51)),
+    ("delayed-ack", None, delayed(1.0, late_us=60_000)),
+    # A queue is as long as that too, on processors that are at work.
+    ("delayed-ack", None, delayed(1.0, busy=0.51)),
+    ("delayed-ack", "suspect", delayed(1.0, busy=0.49)),
+    # One of two processors is all that a server of one process can keep busy.
+    ("delayed-ack", None, delayed(1.0, busy=0.26, workers=1)),
+    ("delayed-ack", "suspect", delayed(1.0, busy=0.24, workers=1)),
     # Unfair, but no standstill.
     ("littles-law", "suspect", stalling(silent=0, fast_us=1_000)),
     ("stalls", None, replace(SLOW, loaded={"silent_windows": 80})),

@@ -286,6 +286,14 @@ def test_stalls(measure: Measure) -> None:
     assert row.figures.samples == row.figures.answers  # without those that wrk has added
 
 
+def test_an_answer_in_pieces_waits_for_an_acknowledgement(measure: Measure) -> None:
+    """uvicorn with several workers opens a socket on which asyncio leaves Nagle's algorithm on."""
+    argv = ("--loop", "asyncio", "--http", "h11", "--workers", "{workers}")
+    row = measure(uvicorn("none", *argv, processes_seen="workers + 2"), shape=Shape(workers=2))
+    assert row.verdict == "suspect"
+    assert doubts(row) == {"delayed-ack"}, row.concerns
+
+
 def test_too_few_connections(measure: Measure) -> None:
     """The server is healthy: it is the row that shows 8 connections / 0.5 s."""
     row = measure(uvicorn(), page("/half_second"), connections=8, duration_s=2)

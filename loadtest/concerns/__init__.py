@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadtest.concerns.answers import CONTRACT, ERRORS, LOST_ROUNDS, NO_SAMPLES, WORK_NOT_DONE
+from loadtest.concerns.delayed_ack import DELAYED_ACK
 from loadtest.concerns.evidence import Concern, Evidence, Judgement, Raised, Verdict, weigh
 from loadtest.concerns.limits import (
     CONNECTION_LIMITED,
@@ -23,6 +24,7 @@ CONCERNS = (
     FASTER_THAN_POSSIBLE,
     LITTLES_LAW,
     STALLS,
+    DELAYED_ACK,
     WORK_NOT_DONE,
     GENERATOR_LIMITED,
     CONNECTION_LIMITED,
