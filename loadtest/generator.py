@@ -66,7 +66,7 @@ class Generator:
             raise CellError("load", f"wrk ended with status {status}: {error}", said) from None
         self._errors.unlink()
         path = self._raw.with_suffix(".json")
-        with results.writing(path):
+        with results.writing(path, measuring=True):
             path.write_bytes(msgspec.json.encode(histogram))
         return Printed(
             loaded=loaded,

@@ -21,6 +21,8 @@ MARKDOWN, PAGE = "history.md", "history.html"
 
 def read(parent: Path) -> History:
     """Return the history of the runs below a folder; raises UserError with fewer than two."""
+    if not parent.is_dir():
+        raise UserError(f"{parent}: no such folder; `loadtest run` keeps its runs below `results`")
     stored = sorted(_runs(parent), key=lambda one: one.run.created_at)
     if len(stored) < 2:
         raise UserError(

@@ -144,7 +144,10 @@ def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
     """Return the matrix of that name, or the one in the file at that path."""
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.exists():
-        raise UserError(unknown("matrix", name, (file.stem for file in folder.glob("*.toml"))))
+        known = sorted(file.stem for file in folder.glob("*.toml"))
+        if name.endswith(".toml"):
+            raise UserError(f"{name}: no such file; matrices that need none: {', '.join(known)}")
+        raise UserError(unknown("matrix", name, known))
     return toml.read(path, Matrix, name=path.stem)
 
 

@@ -7,6 +7,7 @@ raw/ logs/      files that outcomes name
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ RUN = "run.json"
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
 AGAIN = "`loadtest run --resume` measures its cell again"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 Fact = Outcome | Ceiling | Begun | Segment
@@ -72,7 +74,7 @@ def create(parent: Path, run: Run) -> Path:
 
 def replan(folder: Path, run: Run) -> None:
     """Write a run that goes on with a wider plan; what was measured stays as it is."""
-    with writing(folder):
+    with writing(folder, measuring=True):
         _write(folder, run)
 
 
@@ -108,7 +110,7 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         """Open the outcomes of a folder, dropping a last line that was torn when a run ended."""
         self._path = folder / OUTCOMES
-        with writing(self._path):
+        with writing(self._path, measuring=True):
             _make_folders(folder)
             self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  closed by close()
             if self._path.is_file():
@@ -118,7 +120,7 @@ class Writer:
     def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
         line = msgspec.json.encode(record) + b"\n"
-        with writing(self._path):
+        with writing(self._path, measuring=True):
             # A disk that is nearly full takes a part of it without an error; the rest gives one.
             while line:
                 line = line[self._file.write(line) :]
@@ -130,7 +132,9 @@ class Writer:
 
 def read(folder: Path) -> Stored:
     """Return a run's facts; raises UserError for what is no run, or one of a newer version."""
-    run = header(folder / RUN, Run, FORMAT, f"not a run, it has no {RUN}; `ls {folder.parent}`")
+    within = max((path.parent for path in folder.glob(f"*/{RUN}")), default=None)
+    hint = f"its newest run is {within}" if within else f"`ls {folder.parent}`"
+    run = header(folder / RUN, Run, FORMAT, f"not a run, it has no {RUN}; {hint}")
     path = folder / OUTCOMES
     found, notes = lines(path.read_bytes() if path.exists() else b"", Fact, AGAIN)
     records: list[Fact] = [_present(folder, record, notes) for record in found]
@@ -165,7 +169,9 @@ def header(path: Path, kind: type[R], newest: int, otherwise: str) -> R:
             raise UserError(f"{path}: format {version} is of no loadtest; formats begin with 1")
         return msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:
-        raise UserError(f"{path}: damaged: {error}") from None
+        raise UserError(
+            f"{path}: damaged: {error}; put a copy of it back, or measure again"
+        ) from None
 
 
 def lines(data: bytes, kind: Any, again: str) -> tuple[list[Any], list[str]]:
@@ -246,12 +252,18 @@ def check_writable(parent: Path) -> Iterator[str]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what a disk refuses during the block into one line for the user."""
+def writing(path: Path, *, measuring: bool = False) -> Iterator[None]:
+    """Turn what a disk refuses during the block into one line for the user.
+
+    While `measuring`, what came before is on the disk already.
+    """
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written: {error.strerror}; what was measured before is kept:"
-            " make room, then go on with `--resume`"
-        ) from None
+        mend = "make room" if error.errno in FULL else "make it writable"
+        then = (
+            "then go on with `--resume`: what was measured is kept"
+            if measuring
+            else "then try again"
+        )
+        raise UserError(f"{path}: cannot be written: {error.strerror}; {mend}, {then}") from None

@@ -34,7 +34,10 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         (["run", "quik"], "unknown matrix 'quik'; did you mean quick?"),
-        (["plan", "nowhere.toml"], "unknown matrix 'nowhere.toml'; known: quick, seed, standard"),
+        (
+            ["plan", "nowhere.toml"],
+            "nowhere.toml: no such file; matrices that need none: quick, seed, standard",
+        ),
         (["rnu"], "No such command 'rnu'"),
         (["run", "--conections", "3"], "No such option '--conections'"),
         (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
@@ -45,6 +48,11 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["list", "serves"], "'serves' is not one of 'servers', 'endpoints', 'matrices'"),
         (["run", "--resume", "nowhere"], "results/nowhere: not a run, it has no run.json"),
         (["report", "nowhere"], "nowhere: not a run, it has no run.json"),
+        (
+            ["report", "results"],
+            "results: not a run, it has no run.json; its newest run is results/",
+        ),
+        (["report", "--history", "nowhere"], "nowhere: no such folder; `loadtest run` keeps its"),
         (["report", "--out", "nowhere"], "nowhere: no run there; make one with `loadtest run qui"),
         (["list", "--project", "tests"], "no server there; name the project's folder with --proj"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -194,7 +195,9 @@ def test_the_newest_run(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_line(folder: Path) -> None:
     (folder / results.OUTCOMES).symlink_to("/dev/full")
     writer = results.Writer(folder)
-    with pytest.raises(UserError, match=r"No space left on device; what was measured.*--resume"):
+    with pytest.raises(
+        UserError, match=r"No space left on device; make room, then go on with `--resume`"
+    ):
         writer.append(outcome())
     writer.close()
 
@@ -233,6 +236,25 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         assert line.endswith("; name another folder with --out")
         with pytest.raises(UserError, match="cannot be written"):
             results.create(parent, run())
+
+
+@pytest.mark.parametrize(
+    ("why", "measuring", "advice"),
+    [
+        (errno.ENOSPC, True, "make room, then go on with `--resume`: what was measured is kept"),
+        (errno.ENOSPC, False, "make room, then try again"),
+        (errno.EROFS, True, "make it writable, then go on with `--resume`: what was measured"),
+        (errno.EACCES, False, "make it writable, then try again"),
+    ],
+)
+def test_what_a_disk_refuses_is_one_line(why: int, measuring: bool, advice: str) -> None:
+    with (
+        pytest.raises(UserError) as caught,
+        results.writing(Path("run.json"), measuring=measuring),
+    ):
+        raise OSError(why, os.strerror(why))
+    (line,) = caught.value.lines
+    assert line.startswith(f"run.json: cannot be written: {os.strerror(why)}; {advice}")
 
 
 def test_a_folder_that_can_be_written_is_left_clean(tmp_path: Path) -> None:
