@@ -308,6 +308,17 @@ def test_it_holds_on_a_phone(browser: Browser, kind: str, request: pytest.Fixtur
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_a_table_says_that_it_goes_on(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, width=390) as seen:
+        leaders = seen.page.get_by_role("region", name="Who leads at each kind of work")
+        expect(leaders).to_have_class("scroll more")
+        leaders.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
+        expect(leaders).to_have_class("scroll")
+    with visit(browser, measured, width=1280) as seen:
+        leaders = seen.page.get_by_role("region", name="Who leads at each kind of work")
+        expect(leaders).to_have_class("scroll")
+
+
 def test_without_scripts_the_tables_stand(browser: Browser, measured: Path) -> None:
     with visit(browser, measured, script=False) as seen:
         page = seen.page

@@ -50,7 +50,7 @@ def _leaders(item: Item) -> str:
         return "nobody: " + ("one server" if len(claim.leaders) == 1 else "not told apart")
     named = [
         # A style is worth naming where the other one was shown to serve fewer.
-        f"{arm.server} ({arm.style})" if arm.over_other_style == "higher" else arm.server
+        _marked(arm) + (f" ({arm.style})" if arm.over_other_style == "higher" else "")
         for arm in claim.leaders[:NAMED]
     ]
     more = len(claim.leaders) - NAMED
@@ -66,7 +66,11 @@ def _lead(item: Item) -> str:
     claim = item[1]
     if not claim.lead:
         return UNKNOWN
-    return f"{times(claim.lead)}, {claim.followers[0].server}"
+    return f"{times(claim.lead)}, {_marked(claim.followers[0])}"
+
+
+def _marked(arm: Arm) -> str:
+    return arm.server + (SUSPECT if arm.doubts else "")
 
 
 def shares(answer: Answer) -> Table[Share]:

@@ -88,6 +88,15 @@
     }
   }
 
+  // A table that goes on beyond its right edge says so, until that edge is reached.
+  const goesOn = ({ target }) =>
+    target.classList.toggle("more", target.scrollWidth - target.clientWidth - target.scrollLeft > 1);
+  const resized = new ResizeObserver((boxes) => boxes.forEach(goesOn));
+  for (const box of all(".scroll")) {
+    box.addEventListener("scroll", goesOn, { passive: true });
+    resized.observe(box);
+  }
+
   // The filter hides rows of the endpoints, and endpoints without a row left.
   const form = document.querySelector(".filter");
   const endpoints = all("details.endpoint");
