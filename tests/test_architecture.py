@@ -67,7 +67,8 @@ LAYERS = (
     {"report.markdown_tables"},
     {"report.words.headline"},
     {"report.words"},
-    {"charts.data", "charts.labels", "charts.theme"},
+    {"charts.data", "charts.theme"},
+    {"charts.labels"},
     {
         "charts.forest",
         "charts.goodput",

@@ -1,9 +1,13 @@
-"""Where to write names beside the ends of lines: none over another."""
+"""Names beside the ends of lines, none over another, and which line the pointer is nearest to."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+
+import altair as alt
+
+from loadtest.charts.theme import interface_colour
 
 GAP = 1 / 22
 """Of the height that two labels need between them."""
@@ -24,3 +28,25 @@ def apart(ends: Mapping[str, float], low: float, high: float) -> dict[str, float
         at = max(math.log10(end), at + gap)
         placed[name] = float(f"{10**at:.4g}")
     return placed
+
+
+def nearest() -> alt.Parameter:
+    """Return the server whose mark is nearest to the pointer."""
+    return alt.selection_point(
+        name="near", fields=["server"], on="pointerover", nearest=True, clear="pointerout"
+    )
+
+
+def labels(base: alt.Chart, x: alt.X, y: alt.Y, near: alt.Parameter) -> alt.Chart:
+    """Return the data that have a `label`, written to the right of where they stand."""
+    return (
+        base.transform_filter("isValid(datum.label)")
+        .mark_text(align="left", dx=8, baseline="middle", fontSize=10)
+        .encode(
+            x=x,
+            y=y,
+            text="label:N",
+            color=interface_colour(),
+            opacity=alt.condition(near, alt.value(1), alt.value(0.25)),
+        )
+    )

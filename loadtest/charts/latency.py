@@ -11,7 +11,7 @@ import altair as alt
 
 from loadtest.charts.chart import Chart, Spec, stem, with_data
 from loadtest.charts.data import interface
-from loadtest.charts.labels import apart
+from loadtest.charts.labels import apart, labels, nearest
 from loadtest.charts.theme import finished, interface_colour
 from loadtest.ranking import Ranking
 from loadtest.report.format import latency as took
@@ -94,9 +94,7 @@ def _median(row: Row) -> int:
 
 @cache
 def _template() -> Spec:
-    near = alt.selection_point(
-        name="near", fields=["server"], on="pointerover", nearest=True, clear="pointerout"
-    )
+    near = nearest()
     base = alt.Chart(alt.NamedData("curve"))
     x = alt.X(
         "nines:Q",
@@ -128,15 +126,6 @@ def _template() -> Spec:
         .encode(x=x, y=y, tooltip=["server:N", "kind:N", "p:Q", "ms:Q"])
         .add_params(near)
     )
-    labels = (
-        base.transform_filter("isValid(datum.label)")
-        .mark_text(align="left", dx=6, baseline="middle", fontSize=10)
-        .encode(
-            x=x,
-            y=y,
-            text="label:N",
-            color=interface_colour(),
-            opacity=alt.condition(near, alt.value(1), alt.value(0.25)),
-        )
+    return finished(
+        alt.layer(lines, points, labels(base, x, y, near)).properties(width=440, height=320)
     )
-    return finished(alt.layer(lines, points, labels).properties(width=440, height=320))

@@ -11,7 +11,7 @@ import altair as alt
 
 from loadtest.charts.chart import Chart, Spec, stem, with_data
 from loadtest.charts.data import interface
-from loadtest.charts.labels import apart
+from loadtest.charts.labels import apart, labels, nearest
 from loadtest.charts.theme import answer_shape, finished, interface_colour, interface_fill
 from loadtest.model import Interface
 
@@ -92,9 +92,7 @@ def _value(one: Course, at: int, run: str, value: float | None) -> dict[str, Any
 
 @cache
 def _template(axis: str) -> Spec:
-    near = alt.selection_point(
-        name="near", fields=["server"], on="pointerover", nearest=True, clear="pointerout"
-    )
+    near = nearest()
     base = alt.Chart(alt.NamedData("timeline"))
     x = alt.X(
         "run:O",
@@ -133,15 +131,6 @@ def _template(axis: str) -> Spec:
         )
         .add_params(near)
     )
-    labels = (
-        base.transform_filter("isValid(datum.label)")
-        .mark_text(align="left", dx=9, baseline="middle", fontSize=10)
-        .encode(
-            x=x,
-            y=y,
-            text="label:N",
-            color=interface_colour(),
-            opacity=alt.condition(near, alt.value(1), alt.value(0.25)),
-        )
+    return finished(
+        alt.layer(lines, marks, labels(base, x, y, near)).properties(width=620, height=320)
     )
-    return finished(alt.layer(lines, marks, labels).properties(width=620, height=320))
