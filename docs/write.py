@@ -1,4 +1,4 @@
-"""Fills the generated parts of the pages in `docs/` from the code: `make docs`.
+"""Fills the generated parts of the README and the pages in `docs/`: `make docs`.
 
 A page says where with `<!-- generated: NAME -->`; all outside of these parts is written by people.
 """
@@ -24,7 +24,10 @@ from loadtest.model import Server
 from loadtest.report.format import latency, significant
 
 HERE = Path(__file__).resolve().parent
-SERVERS = HERE.parent / "servers"
+ROOT = HERE.parent
+SERVERS = ROOT / "servers"
+RESULTS = ROOT / "results"
+KEPT = re.compile(r"run (?P<folder>[\w-]+)")
 PART = re.compile(r"(<!-- generated: (?P<name>[\w -]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 UNITS = {"_s": "s", "_us": "us", "_bytes": "bytes", "_at": "s"}
 """What a name ends with; a goodput is answers a second, and a share is between 0 and 1."""
@@ -32,12 +35,37 @@ UNITS = {"_s": "s", "_us": "us", "_bytes": "bytes", "_at": "s"}
 
 def pages() -> dict[Path, str]:
     """Return what each page has to be."""
-    return {path: fill(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("*.md"))}
+    paths = [ROOT / "README.md", *sorted(HERE.glob("*.md"))]
+    return {path: fill(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def fill(text: str) -> str:
     """Return a page with its generated parts made anew."""
-    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part['name']]().strip()}\n\n{part[3]}", text)
+    return PART.sub(lambda part: f"{part[1]}\n{_made(part['name']).strip()}\n\n{part[3]}", text)
+
+
+def _made(name: str) -> str:
+    if kept := KEPT.fullmatch(name):
+        return kept_run(kept["folder"])
+    return PARTS[name]()
+
+
+# A run that is kept ------------------------------------------------------------------------------
+
+
+def kept_run(folder: str) -> str:
+    """Return the first chart of a run, what became of its cells, and its answer."""
+    page = f"{RESULTS.name}/{folder}/report.md"
+    blocks = (ROOT / page).read_text(encoding="utf-8").split("\n\n")
+    chart = next(one for one in blocks if one.startswith("![") and "(matrix-" in one)
+    answer = blocks[blocks.index("## The answer") + 1]
+    return "\n\n".join(
+        [
+            f"[{chart.replace('](', f']({RESULTS.name}/{folder}/')}]({page})",
+            f"{blocks[1]} [The whole report]({page}). Its answer:",
+            answer.replace("](#", f"]({page}#"),
+        ]
+    )
 
 
 # The results format ------------------------------------------------------------------------------

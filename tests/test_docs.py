@@ -244,9 +244,11 @@ def test_every_target_of_make_says_what_it_is_for() -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """Return what can be linked to in a page, as GitHub makes it from the headings."""
-    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """Return what can be linked to in a page: what it names, and what GitHub makes of headings."""
+    text = path.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)">', text))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
