@@ -91,7 +91,7 @@ def serving(
         for body, data in bodies.items():
             (home / "bodies" / body).write_bytes(data)
         port = server.free_port()
-        configuration = CONFIGURATION.format(user=_user(), home=home, host=server.HOST, port=port)
+        configuration = CONFIGURATION.format(user=user(), home=home, host=server.HOST, port=port)
         (home / "nginx.conf").write_text(configuration)
         running = process.start(
             "nginx",
@@ -105,7 +105,7 @@ def serving(
             yield running, port
 
 
-def _user() -> str:
+def user() -> str:
     """Return the line that has nginx's worker stay root where we are: it would be nobody.
 
     In a container root may not be allowed to give nobody its folders, nor to remove them. Raises

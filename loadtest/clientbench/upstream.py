@@ -27,6 +27,7 @@ from loadtest.errors import CellError
 from loadtest.process import Process
 
 CONFIGURATION = """
+{user}
 daemon off;
 worker_processes 1;
 pid {home}/nginx.pid;
@@ -170,7 +171,10 @@ def _ms(delay_s: float) -> str:
 
 
 def configuration(home: Path, ports: Sequence[int], answers: Collection[Answer]) -> str:
-    """Return nginx's configuration for these answers; the first port is for the counts."""
+    """Return nginx's configuration for these answers; the first port is for the counts.
+
+    Raises CellError where nginx cannot be told whom to run as.
+    """
     delays = "".join(
         DELAY.format(delay_ms=_ms(delay_s).replace(".", r"\."), delay_s=f"{delay_s:g}")
         for delay_s in sorted({answer.delay_s for answer in answers} - {0.0})
@@ -187,7 +191,9 @@ def configuration(home: Path, ports: Sequence[int], answers: Collection[Answer])
         )
         for (keep_alive, tls, version), port in zip(_ways(answers), ports[1:], strict=False)
     )
-    return CONFIGURATION.format(home=home, host=server.HOST, counter=ports[0], servers=servers)
+    return CONFIGURATION.format(
+        user=null_server.user(), home=home, host=server.HOST, counter=ports[0], servers=servers
+    )
 
 
 def _ways(answers: Collection[Answer]) -> list[tuple[bool, bool, str]]:
@@ -201,7 +207,6 @@ def running(
     """Run an upstream for these answers during the block; raises CellError if it does not start."""
     home = Path(tempfile.mkdtemp(prefix="loadtest-upstream-"))
     try:
-        home.chmod(0o755)  # nginx's worker is not root, even if its master is
         (home / "bytes").mkdir()
         for size in {answer.body_bytes or 0 for answer in answers}:
             (home / "bytes" / str(size)).write_bytes(body(size))
