@@ -14,9 +14,12 @@ from loadtest.console import say
 from loadtest.environment import differences
 from loadtest.errors import UserError
 from loadtest.history import Between, History, Made, history
+from loadtest.report import Formats
 from loadtest.results import RUN, Stored
 
-MARKDOWN, PAGE = "history.md", "history.html"
+FOLDER = "history"
+"""Below that of the runs."""
+FORMATS: Formats[History] = {"markdown": history_markdown.files, "html": history_html.files}
 
 
 def read(parent: Path) -> History:
@@ -34,12 +37,11 @@ def read(parent: Path) -> History:
 
 
 def write(made: History, parent: Path) -> list[Path]:
-    """Write the history beside its runs and return the files."""
-    with results.writing(parent):
-        return [
-            report.write(parent / MARKDOWN, history_markdown.render(made)),
-            report.write(parent / PAGE, history_html.render(made)),
-        ]
+    """Write the history into a folder beside its runs and return the files."""
+    folder = parent / FOLDER
+    with results.writing(folder):
+        folder.mkdir(exist_ok=True)
+        return report.write_each(FORMATS, made, folder)
 
 
 def _runs(parent: Path) -> Iterator[Stored]:

@@ -18,6 +18,13 @@ from loadtest.history_words import headline, title
 from loadtest.report.html_anchors import anchors
 from loadtest.report.html_page import CHANGED, Drawn, page
 
+FILE = "history.html"
+
+
+def files(made: History) -> dict[str, str]:
+    """Return the page, which is one file."""
+    return {FILE: render(made)}
+
 
 def render(made: History) -> str:
     """Return the history as one self-contained page."""

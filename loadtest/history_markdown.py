@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html import escape as escape_html
 
 from loadtest.history import History
+from loadtest.history_charts import chart
 from loadtest.history_tables import (
     TITLES,
     WORST,
@@ -18,14 +19,28 @@ from loadtest.history_tables import (
 )
 from loadtest.history_words import headline, title
 from loadtest.report.markup import code, escape, folded, table
+from loadtest.report.pictures import Pictures
+
+FILE = "history.md"
+
+
+def files(made: History) -> dict[str, str]:
+    """Return the page and the charts beside it."""
+    pictures = Pictures()
+    page = _page(made, pictures)
+    return {FILE: page} | pictures.files()
 
 
 def render(made: History) -> str:
-    """Return the history for reading on GitHub."""
-    return "\n\n".join(_parts(made)) + "\n"
+    """Return the page alone, for reading on GitHub."""
+    return _page(made, Pictures())
 
 
-def _parts(made: History) -> Iterator[str]:
+def _page(made: History, pictures: Pictures) -> str:
+    return "\n\n".join(part for part in _parts(made, pictures) if part) + "\n"
+
+
+def _parts(made: History, pictures: Pictures) -> Iterator[str]:
     yield f"# {title(made)}"
     yield escape(headline(made))
     yield table(steps_table(made.steps))
@@ -39,6 +54,7 @@ def _parts(made: History) -> Iterator[str]:
         yield folded(f"{escape_html(run)}: {said}", table(changed_table(moved)))
     for endpoint, lines in by_endpoint(made).items():
         yield f"## {escape(endpoint)}"
+        yield pictures.image(chart(made, endpoint, lines, "goodput"))
         yield f"{TITLES['goodput']}:"
         yield table(lines_table(made, lines, "goodput"))
         if any(point.server_cpu_us is not None for line in lines for point in line.points):

@@ -80,7 +80,7 @@ LAYERS = (
         "charts.timeline",
     },
     {"charts", "report.bounds", "report.html_anchors", "report.html_matrix", "report.html_rows"},
-    {"report.html_page", "report.launched"},
+    {"report.html_page", "report.launched", "report.pictures"},
     {
         "bench",
         "report",
@@ -177,6 +177,7 @@ ALLOWED = {
         "report.html_page",
         "report.html_rows",
         "report.markdown_tables",
+        "report.pictures",
         "answer",
         "findings",
         "charts",

@@ -14,7 +14,7 @@ from command_line import Type
 from playwright.sync_api import Browser, expect
 from two_runs import stored, times, with_machine
 
-from loadtest import history_html, history_markdown, judged
+from loadtest import histories, history_html, history_markdown, judged
 from loadtest.compare import compare
 from loadtest.environment import differences
 from loadtest.errors import UserError
@@ -22,6 +22,7 @@ from loadtest.history import Between, History, Line, Made, history
 from loadtest.history_charts import below, chart
 from loadtest.history_tables import by_endpoint, changed
 from loadtest.history_words import headline
+from loadtest.report.signed import signed
 from loadtest.results import Stored
 
 
@@ -157,6 +158,7 @@ def test_markdown_has_each_line_once(three: History) -> None:
     assert "| `alpha` |" in text
     assert " worse |" in text
     assert text.count("## json-sync") == 1
+    assert text.count("](timeline-goodput-json-sync.svg)") == 1
     assert "6.0<b>" not in text.replace(r"6.0\<b\>", "")
 
 
@@ -180,6 +182,17 @@ def test_the_page_opens_without_a_fault(browser: Browser, three: History, tmp_pa
         expect(seen.page.locator("#endpoint-json_query-sync table:visible")).to_have_count(1)
         assert seen.complaints == []
         assert seen.requests == []
+
+
+def test_its_files_are_together_below_the_runs(three: History, tmp_path: Path) -> None:
+    (tmp_path / "history").mkdir()
+    gone = tmp_path / "history" / "timeline-goodput-gone-sync.svg"
+    gone.write_text(signed("<svg></svg>"))
+    written = histories.write(three, tmp_path)
+    names = {path.name for path in written}
+    assert {"history.md", "history.html", "timeline-goodput-json-sync.svg"} <= names
+    assert {path.parent for path in written} == {tmp_path / "history"}
+    assert set((tmp_path / "history").iterdir()) == set(written)
 
 
 def test_one_run_is_no_history(type_: Type, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import jinja2
 
 from loadtest import charts
-from loadtest.charts import Chart
 from loadtest.ranking import Ranking
 from loadtest.report import format as units
 from loadtest.report import words
@@ -28,6 +27,7 @@ from loadtest.report.losses import losses
 from loadtest.report.markdown_tables import costs_table, detail, ranking_table, titles
 from loadtest.report.markup import Markdown, code, escape, fence, table
 from loadtest.report.noise import median_of, noise, twins
+from loadtest.report.pictures import Pictures
 from loadtest.report.rankings import overview
 from loadtest.report.table import SUSPECT, Report
 from loadtest.report.use import unsteady, used
@@ -39,27 +39,11 @@ LINKED = 2
 """Endpoints that a sentence links to."""
 
 
-class Pictures:
-    """The charts of a page, as files beside it."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.charts: dict[str, Chart] = {}
-
-    def image(self, chart: Chart | None) -> Markdown:
-        """Return a chart as an image, its description for those who cannot see it."""
-        if chart is None:
-            return Markdown("")
-        file = f"{chart.name}.svg"
-        self.charts[file] = chart
-        return Markdown(f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})")
-
-
 def files(report: Report) -> dict[str, str]:
     """Return the page and the charts beside it."""
     pictures = Pictures()
     page = _page(report, pictures)
-    return {FILE: page} | {file: charts.svg(chart) for file, chart in pictures.charts.items()}
+    return {FILE: page} | pictures.files()
 
 
 def render(report: Report) -> str:

@@ -1,0 +1,29 @@
+"""The charts of a Markdown page, which are files beside it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from loadtest import charts
+from loadtest.charts import Chart
+from loadtest.report.markup import Markdown, escape
+
+
+class Pictures:
+    """Takes each chart where the page shows it."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._charts: dict[str, Chart] = {}
+
+    def image(self, chart: Chart | None) -> Markdown:
+        """Return a chart as an image, its description for those who cannot see it."""
+        if chart is None:
+            return Markdown("")
+        file = f"{chart.name}.svg"
+        self._charts[file] = chart
+        return Markdown(f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})")
+
+    def files(self) -> dict[str, str]:
+        """Return the images that were shown, by their files' names."""
+        return {file: charts.svg(chart) for file, chart in self._charts.items()}
