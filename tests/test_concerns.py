@@ -250,6 +250,10 @@ def test_verification_says_it_in_these_words() -> None:
 def test_what_could_not_be_looked_for_is_listed() -> None:
     assert judge(evidence(elsewhere(host(2.0)))).unchecked == ("noisy-host",)
     assert "stalls" in judge(evidence(queueing(10.0, 64, silent=11))).unchecked
+    # Its server may be busy on another machine.
+    unsampled = {"host": host(0.0, busy_s=2.4), "usage": {"generator": usage()["generator"]}}
+    late = replace(delayed(1.0), each=unsampled)
+    assert "delayed-ack" in judge(evidence(late)).unchecked
 
 
 def test_a_pool_that_filled_up_in_one_round_is_as_declared() -> None:

@@ -29,11 +29,13 @@ def _delayed_ack(cell: Evidence) -> Found:
     share = late / count(cell.latencies)
     if share < LATE:
         return NOTHING
-    hosts = [outcome.host for outcome in cell.measured if outcome.host]
+    # A server that nobody sampled may be busy on another machine.
+    hosts = [o.host for o in cell.measured if o.host and "server" in o.usage]
     if not hosts or not cell.services_sampled:
         return UNCHECKED
     # Two workers cannot keep twenty processors busy.
-    workers = cell.plan.shape.workers
+    shape = cell.plan.shape
+    workers = shape.workers if shape.known else 1
     usable_s = sum(host.window_s * min(host.processors, workers) for host in hosts)
     busy = sum(host.busy_cpu_s for host in hosts) / usable_s
     if busy >= IDLE:
