@@ -14,7 +14,6 @@ from loadtest.model import (
     Cell,
     Load,
     Outcome,
-    Plan,
     Record,
     Run,
     Segment,
@@ -97,8 +96,7 @@ def summarise(
     for outcome in outcomes:
         last.setdefault(outcome.cell, {})[outcome.round] = outcome
     rows = {
-        cell.id: _row(plan, cell, last.get(cell.id, {}), histograms, ceilings)
-        for cell in plan.cells
+        cell.id: _row(run, cell, last.get(cell.id, {}), histograms, ceilings) for cell in plan.cells
     }
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
     arms = tuple(twins(plan, outcomes, invalid))
@@ -156,12 +154,13 @@ def _counts(rows: Sequence[Row]) -> Counts:
 
 
 def _row(
-    plan: Plan,
+    run: Run,
     cell: Cell,
     by_round: dict[int, Outcome],
     histograms: Histograms,
     ceilings: Sequence[Ceiling],
 ) -> Row:
+    plan = run.plan
     server = next(server for server in plan.servers if server.name == cell.server)
     rounds = tuple(_round(by_round[number]) for number in sorted(by_round))
     came = ended(rounds, cell.skip)
@@ -178,6 +177,7 @@ def _row(
             figures=found,
             latencies=known.raw if known.rounds else None,
             ceilings=ceilings,
+            system=run.machine.system,
         )
     )
     return Row(

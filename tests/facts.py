@@ -56,6 +56,7 @@ class Facts:
     """Changes to each outcome."""
     histogram: Histogram | None = None
     ceilings: tuple[Ceiling, ...] = CEILINGS
+    system: str = "Linux-6.1"
 
 
 def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
@@ -83,6 +84,7 @@ def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
         figures=figures(made, cell, profile, measured, known),
         latencies=known.raw,
         ceilings=facts.ceilings,
+        system=facts.system,
     )
 
 
@@ -169,9 +171,16 @@ def with_each(**changes: Any) -> Facts:
     return replace(HEALTHY, each=changes)
 
 
-def usage(processes: int = 3, threads: int = 17, generator_s: float = 0.15) -> dict[str, Usage]:
+def usage(
+    processes: int = 3,
+    threads: int = 17,
+    generator_s: float = 0.15,
+    server_s: float = 4.0,
+    each_s: tuple[float, ...] = (),
+) -> dict[str, Usage]:
+    server = msgspec.structs.replace(_usage(server_s, processes, threads), each_cpu_s=each_s)
     return {
-        "server": _usage(4.0, processes, threads),
+        "server": server,
         "generator": _usage(generator_s, 1, 2),
         **{name: _usage(0.1, 1, 1) for name in ("postgres", "valkey", "upstream")},
     }
@@ -261,20 +270,23 @@ def _never(name: str) -> Histogram:
     raise AssertionError(f"there is no histogram to read: {name}")
 
 
-def delayed(share: float, busy: float = 0.4, late_us: int = 43_990, workers: int = 2) -> Facts:
-    """Return a cell of two processors, `busy` by so much, and a `share` of answers that is late."""
+def delayed(
+    share: float = 1.0,
+    late_us: int = 43_990,
+    workers: int = 2,
+    throttled_s: float = 0.0,
+    **used: Any,
+) -> Facts:
+    """Return a cell on two idle processors, of whose answers a `share` is late; see `usage`."""
     fast_us = late_us - 5_000
     rate = 64 * 0.97 / (share * late_us + (1 - share) * fast_us) * 1e6
     answers = int(3 * rate)
     late = round(share * answers)
     found = Histogram(values_us=(fast_us, late_us), counts=(answers - late, late))
-    return replace(
-        HEALTHY,
-        shape=Shape(workers=workers),
-        rates=(rate,) * 3,
-        histogram=found,
-        each={"host": host(0.0, busy_s=6 * busy), "usage": usage(processes=workers + 1)},
-    )
+    seen = host(0.0, throttled_s=throttled_s, busy_s=1.5)
+    each = {"host": seen, "usage": usage(processes=workers + 1, **{"server_s": 1.2} | used)}
+    shape = Shape(workers=workers)
+    return replace(HEALTHY, shape=shape, rates=(rate,) * 3, histogram=found, each=each)
 
 
 def queueing(rate: float, connections: int, silent: int) -> Facts:

@@ -286,10 +286,18 @@ def test_stalls(measure: Measure) -> None:
     assert row.figures.samples == row.figures.answers  # without those that wrk has added
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the timer is that of Linux")
 def test_an_answer_in_pieces_waits_for_an_acknowledgement(measure: Measure) -> None:
     """uvicorn with several workers opens a socket on which asyncio leaves Nagle's algorithm on."""
     argv = ("--loop", "asyncio", "--http", "h11", "--workers", "{workers}")
-    row = measure(uvicorn("none", *argv, processes_seen="workers + 2"), shape=Shape(workers=2))
+    server = uvicorn("none", *argv, processes_seen="workers + 2")
+    for _ in range(4):
+        row = measure(server, shape=Shape(workers=2))
+        # It is looked for on a machine with nothing else to do.
+        if "noisy-host" not in raised(row) or "delayed-ack" in raised(row):
+            break
+    else:
+        pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
     assert row.verdict == "suspect"
     assert doubts(row) == {"delayed-ack"}, row.concerns
 

@@ -41,6 +41,8 @@ class Evidence:
     latencies: Histogram | None = None
     """As measured, without back-fill, the measured rounds merged; None where none was stored."""
     ceilings: Sequence[Ceiling] = ()
+    system: str | None = None
+    """Of the generator's machine, as in `Linux-6.1`; None where it is unknown."""
 
     @property
     def loads(self) -> tuple[Loaded, ...]:
