@@ -65,7 +65,7 @@ format: setup ## Format the code
 	@.venv/bin/ruff check --fix --quiet
 	@.venv/bin/ruff format
 
-docs: setup ## Write the generated parts of docs/ and the JSON Schemas again
+docs: setup ## Write the generated parts of README and docs/, and the JSON Schemas, again
 	@.venv/bin/python docs/write.py
 
 schemas: setup ## Write the JSON Schemas alone

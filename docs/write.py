@@ -26,7 +26,6 @@ from loadtest.report.format import latency, significant
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SERVERS = ROOT / "servers"
-RESULTS = ROOT / "results"
 KEPT = re.compile(r"run (?P<folder>[\w-]+)")
 PART = re.compile(r"(<!-- generated: (?P<name>[\w -]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 UNITS = {"_s": "s", "_us": "us", "_bytes": "bytes", "_at": "s"}
@@ -55,15 +54,19 @@ def _made(name: str) -> str:
 
 def kept_run(folder: str) -> str:
     """Return the first chart of a run, what became of its cells, and its answer."""
-    page = f"{RESULTS.name}/{folder}/report.md"
-    blocks = (ROOT / page).read_text(encoding="utf-8").split("\n\n")
-    chart = next(one for one in blocks if one.startswith("![") and "(matrix-" in one)
-    answer = blocks[blocks.index("## The answer") + 1]
+    page = f"results/{folder}/report.md"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    title, counts, *_ = text.split("\n\n")
+    answer = text.partition("\n## The answer\n\n")[2].partition("\n\n")[0]
+    (chart,) = re.findall(r"^!\[.*\]\(matrix-.*\)$", text, re.MULTILINE)
+    noise = text.partition("\n## What to distrust\n\n")[2].partition("\n\n")[0]
     return "\n\n".join(
         [
-            f"[{chart.replace('](', f']({RESULTS.name}/{folder}/')}]({page})",
-            f"{blocks[1]} [The whole report]({page}). Its answer:",
+            f"[{chart.replace('](', f'](results/{folder}/')}]({page})",
+            f"{title.removeprefix('# ')}. {counts} [The whole report]({page}), of which"
+            f" `make report ARGS=results/{folder}` makes a page, says:",
             answer.replace("](#", f"]({page}#"),
+            noise,
         ]
     )
 

@@ -18,7 +18,7 @@ from loadtest.report import Formats
 from loadtest.results import RUN, Stored
 
 FOLDER = "history"
-"""Below that of the runs."""
+"""Of its files, beside the runs."""
 FORMATS: Formats[History] = {"markdown": history_markdown.files, "html": history_html.files}
 
 

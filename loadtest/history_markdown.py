@@ -31,11 +31,6 @@ def files(made: History) -> dict[str, str]:
     return {FILE: page} | pictures.files()
 
 
-def render(made: History) -> str:
-    """Return the page alone, for reading on GitHub."""
-    return _page(made, Pictures())
-
-
 def _page(made: History, pictures: Pictures) -> str:
     return "\n\n".join(part for part in _parts(made, pictures) if part) + "\n"
 

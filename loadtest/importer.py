@@ -61,7 +61,7 @@ def read(path: Path, created_at: str) -> Imported:
 def write(imported: Imported, parent: Path) -> Path:
     """Write a run below `parent` and return its folder."""
     folder = results.create(parent, imported.run)
-    writer = results.Writer(folder)
+    writer = results.Writer(folder, measuring=False)
     try:
         for name, text in imported.raw.items():
             with results.writing(folder / name):

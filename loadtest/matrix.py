@@ -146,7 +146,9 @@ def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
     if not path.exists():
         known = sorted(file.stem for file in folder.glob("*.toml"))
         if name.endswith(".toml"):
-            raise UserError(f"{name}: no such file; matrices that need none: {', '.join(known)}")
+            raise UserError(
+                f"{name}: no such file; the matrices that come along: {', '.join(known)}"
+            )
         raise UserError(unknown("matrix", name, known))
     return toml.read(path, Matrix, name=path.stem)
 
@@ -327,14 +329,16 @@ def _most_rounds(endpoint: Endpoint, matrix: Matrix, choice: Choice) -> int | No
 
     Who asks for more rounds than the matrix has means every load; who asks for fewer saves time.
     """
-    if _rounds(matrix, choice) > matrix.rounds:
+    rounds = _rounds(matrix, choice)
+    if rounds > matrix.rounds:
         return None
     named = [
         rule.rounds
         for rule in matrix.loads
         if rule.rounds and _named(rule.endpoints, [endpoint.name])
     ]
-    return named[-1] if named else None
+    # What limits nothing is no limit.
+    return named[-1] if named and named[-1] < rounds else None
 
 
 class Batch(Record, frozen=True, kw_only=True):

@@ -125,7 +125,12 @@ def matrix_options(command: F) -> F:
             click.option("--server", "servers", multiple=True, help="Only these; globs work."),
             click.option("--endpoint", "endpoints", multiple=True, help="Only these, likewise."),
             click.option("--style", "styles", multiple=True, help="sync, async or control."),
-            click.option("--rounds", type=int, help="How often each cell is measured."),
+            click.option(
+                "--rounds",
+                type=int,
+                help="How often each cell is measured; what waits less often, where the matrix says"
+                " so, unless you ask for more rounds than it has.",
+            ),
             click.option("--duration", "duration_s", type=int, help="Seconds of each load."),
             click.option("--connections", type=int, help="Of each load."),
             click.option("--workers", type=int, help="Processes of each server."),

@@ -27,7 +27,12 @@ RUN = "run.json"
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
 AGAIN = "`loadtest run --resume` measures its cell again"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MENDS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    errno.ENOENT: "make its folder",
+    errno.EEXIST: "move what is there",
+}
+"""What to do about a file that cannot be written."""
 
 
 Fact = Outcome | Ceiling | Begun | Segment
@@ -107,10 +112,11 @@ def make_folder(parent: Path, created_at: str, name: str) -> Path:
 class Writer:
     """Appends to the facts of a run; each line is whole, or the next start removes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, measuring: bool = True) -> None:
         """Open the outcomes of a folder, dropping a last line that was torn when a run ended."""
         self._path = folder / OUTCOMES
-        with writing(self._path, measuring=True):
+        self._measuring = measuring
+        with writing(self._path, measuring=measuring):
             _make_folders(folder)
             self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  closed by close()
             if self._path.is_file():
@@ -120,7 +126,7 @@ class Writer:
     def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
         line = msgspec.json.encode(record) + b"\n"
-        with writing(self._path, measuring=True):
+        with writing(self._path, measuring=self._measuring):
             # A disk that is nearly full takes a part of it without an error; the rest gives one.
             while line:
                 line = line[self._file.write(line) :]
@@ -132,8 +138,9 @@ class Writer:
 
 def read(folder: Path) -> Stored:
     """Return a run's facts; raises UserError for what is no run, or one of a newer version."""
-    within = max((path.parent for path in folder.glob(f"*/{RUN}")), default=None)
-    hint = f"its newest run is {within}" if within else f"`ls {folder.parent}`"
+    hint = f"`ls {folder.parent}`"
+    if not (folder / RUN).exists() and (within := _by_age(folder)):
+        hint = f"its newest run is {within[-1]}"
     run = header(folder / RUN, Run, FORMAT, f"not a run, it has no {RUN}; {hint}")
     path = folder / OUTCOMES
     found, notes = lines(path.read_bytes() if path.exists() else b"", Fact, AGAIN)
@@ -227,11 +234,15 @@ def newest(parent: Path, names: Sequence[str] = (RUN,)) -> Path:
 
     A run is told by a file of one of these names.
     """
-    found = [path for name in names for path in parent.glob(f"*/{name}")]
-    runs = sorted(found, key=lambda path: path.stat().st_mtime)
+    runs = _by_age(parent, names)
     if not runs:
         raise UserError(f"{parent}: no run there; make one with `loadtest run quick`")
-    return runs[-1].parent
+    return runs[-1]
+
+
+def _by_age(parent: Path, names: Sequence[str] = (RUN,)) -> list[Path]:
+    found = [path for name in names for path in parent.glob(f"*/{name}")]
+    return [path.parent for path in sorted(found, key=lambda path: path.stat().st_mtime)]
 
 
 def check_writable(parent: Path) -> Iterator[str]:
@@ -260,7 +271,7 @@ def writing(path: Path, *, measuring: bool = False) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = "make room" if error.errno in FULL else "make it writable"
+        mend = MENDS.get(error.errno or 0, "make it writable")
         then = (
             "then go on with `--resume`: what was measured is kept"
             if measuring

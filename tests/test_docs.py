@@ -154,6 +154,12 @@ def load(path: Path) -> ModuleType:
     return module
 
 
+def test_the_readme_shows_the_run_that_is_kept() -> None:
+    (shown,) = re.findall(r"<!-- generated: run ([\w-]+) -->", README.read_text())
+    kept = re.findall(r"^!results/(.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+    assert kept == [shown]
+
+
 def test_the_generated_parts_are_those_of_the_code() -> None:
     for path, text in load(DOCS / "write.py").pages().items():
         assert path.read_text() == text, f"{path.name}: make docs"

@@ -87,7 +87,7 @@ def test_a_cell_that_lost_its_number_says_why(tmp_path: Path) -> None:
     (lost, *_) = changed(made)["bb"]
     assert (lost.line.server, lost.answer) == ("beta", "lost")
     assert "1 cell has lost its number." in headline(made)
-    text = history_markdown.render(made)
+    text = history_markdown.files(made)["history.md"]
     assert "| failed |" in text
     assert "it exited" in text
 
@@ -109,7 +109,7 @@ def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
     assert of(made, "alpha", "json-sync").points[1].cpu_answer == "better"
     (better, *_) = changed(made)["bb"]
     assert (better.line.server, better.figure, better.answer) == ("alpha", "cpu", "better")
-    text = history_markdown.render(made)
+    text = history_markdown.files(made)["history.md"]
     assert re.search(r"\| `alpha` \| \d+ us \| \d+ us better \|", text)
 
 
@@ -154,7 +154,7 @@ def test_a_server_that_is_not_in_every_run_has_gaps(tmp_path: Path) -> None:
 
 
 def test_markdown_has_each_line_once(three: History) -> None:
-    text = history_markdown.render(three)
+    text = history_markdown.files(three)["history.md"]
     assert "| `alpha` |" in text
     assert " worse |" in text
     assert text.count("## json-sync") == 1

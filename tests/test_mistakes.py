@@ -36,7 +36,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["run", "quik"], "unknown matrix 'quik'; did you mean quick?"),
         (
             ["plan", "nowhere.toml"],
-            "nowhere.toml: no such file; matrices that need none: quick, seed, standard",
+            "nowhere.toml: no such file; the matrices that come along: quick, seed, standard",
         ),
         (["rnu"], "No such command 'rnu'"),
         (["run", "--conections", "3"], "No such option '--conections'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +313,7 @@ def test_a_table_says_that_it_goes_on(browser: Browser, measured: Path) -> None:
     with visit(browser, measured, width=390) as seen:
         leaders = seen.page.get_by_role("region", name="Who leads at each kind of work")
         expect(leaders).to_have_class("scroll more")
+        expect(leaders).to_have_css("mask-image", re.compile("gradient"))
         leaders.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
         expect(leaders).to_have_class("scroll")
     with visit(browser, measured, width=1280) as seen:

@@ -202,6 +202,17 @@ def test_a_full_disk_is_one_line(folder: Path) -> None:
     writer.close()
 
 
+def test_a_folder_of_runs_names_the_newest(tmp_path: Path) -> None:
+    for name, at in (("b", 100), ("c", 50), ("a-new-one", 200)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / results.RUN).write_text("{}")
+        os.utime(tmp_path / name / results.RUN, (at, at))
+    with pytest.raises(UserError, match=f"no run.json; its newest run is {tmp_path}/a-new-one$"):
+        results.read(tmp_path)
+    with pytest.raises(UserError, match=f"`ls {tmp_path}`$"):
+        results.read(tmp_path / "nowhere")
+
+
 def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
     """A write of less than was asked is no error to the system, so it must be to us."""
     write(folder, outcome("a.json-sync"))
@@ -245,6 +256,8 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         (errno.ENOSPC, False, "make room, then try again"),
         (errno.EROFS, True, "make it writable, then go on with `--resume`: what was measured"),
         (errno.EACCES, False, "make it writable, then try again"),
+        (errno.ENOENT, False, "make its folder, then try again"),
+        (errno.EEXIST, False, "move what is there, then try again"),
     ],
 )
 def test_what_a_disk_refuses_is_one_line(why: int, measuring: bool, advice: str) -> None:

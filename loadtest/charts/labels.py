@@ -1,4 +1,4 @@
-"""Names beside the ends of lines, none over another, and which line the pointer is nearest to."""
+"""Names beside the ends of lines: none over another."""
 
 from __future__ import annotations
 
@@ -30,14 +30,7 @@ def apart(ends: Mapping[str, float], low: float, high: float) -> dict[str, float
     return placed
 
 
-def nearest() -> alt.Parameter:
-    """Return the server whose mark is nearest to the pointer."""
-    return alt.selection_point(
-        name="near", fields=["server"], on="pointerover", nearest=True, clear="pointerout"
-    )
-
-
-def labels(base: alt.Chart, x: alt.X, y: alt.Y, near: alt.Parameter) -> alt.Chart:
+def written(base: alt.Chart, x: alt.X, y: alt.Y, near: alt.Parameter) -> alt.Chart:
     """Return the data that have a `label`, written to the right of where they stand."""
     return (
         base.transform_filter("isValid(datum.label)")

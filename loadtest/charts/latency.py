@@ -11,8 +11,8 @@ import altair as alt
 
 from loadtest.charts.chart import Chart, Spec, stem, with_data
 from loadtest.charts.data import interface
-from loadtest.charts.labels import apart, labels, nearest
-from loadtest.charts.theme import finished, interface_colour
+from loadtest.charts.labels import apart, written
+from loadtest.charts.theme import finished, interface_colour, nearest
 from loadtest.ranking import Ranking
 from loadtest.report.format import latency as took
 from loadtest.row import Row
@@ -127,5 +127,5 @@ def _template() -> Spec:
         .add_params(near)
     )
     return finished(
-        alt.layer(lines, points, labels(base, x, y, near)).properties(width=440, height=320)
+        alt.layer(lines, points, written(base, x, y, near)).properties(width=440, height=320)
     )

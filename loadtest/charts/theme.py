@@ -116,3 +116,10 @@ def finished(chart: Any) -> Spec:
     for unused in ("config", "datasets", "data", "$schema"):
         spec.pop(unused, None)
     return spec
+
+
+def nearest() -> alt.Parameter:
+    """Return a selection of the server nearest to the pointer."""
+    return alt.selection_point(
+        name="near", fields=["server"], on="pointerover", nearest=True, clear="pointerout"
+    )

@@ -11,8 +11,8 @@ import altair as alt
 
 from loadtest.charts.chart import Chart, Spec, stem, with_data
 from loadtest.charts.data import interface
-from loadtest.charts.labels import apart, labels, nearest
-from loadtest.charts.theme import answer_shape, finished, interface_colour, interface_fill
+from loadtest.charts.labels import apart, written
+from loadtest.charts.theme import answer_shape, finished, interface_colour, interface_fill, nearest
 from loadtest.model import Interface
 
 LABELS = "split(datum.value, ' | ')"
@@ -132,5 +132,5 @@ def _template(axis: str) -> Spec:
         .add_params(near)
     )
     return finished(
-        alt.layer(lines, marks, labels(base, x, y, near)).properties(width=620, height=320)
+        alt.layer(lines, marks, written(base, x, y, near)).properties(width=620, height=320)
     )

@@ -10,7 +10,7 @@ from loadtest.report.markup import Markdown, escape
 
 
 class Pictures:
-    """Takes each chart where the page shows it."""
+    """Gathers the charts that a page shows, to be written beside it."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -21,7 +21,8 @@ class Pictures:
         if chart is None:
             return Markdown("")
         file = f"{chart.name}.svg"
-        self._charts[file] = chart
+        if self._charts.setdefault(file, chart) is not chart:
+            raise ValueError(f"two charts are called {file}")
         return Markdown(f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})")
 
     def files(self) -> dict[str, str]:

@@ -72,7 +72,9 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
         ]
     if costs := _costs(claim.leaders):
         words += [f" {'It takes' if one else 'They take'} {costs}."]
-    words += suspects([(claim.endpoint, arm) for arm in claim.leaders], besides=AT_CEILING)
+    next_ = claim.followers[:1] if claim.lead else ()
+    named_ = [(claim.endpoint, arm) for arm in (*claim.leaders, *next_)]
+    words += suspects(named_, besides=AT_CEILING)
     return Said(tuple(words), claim.cells)
 
 
