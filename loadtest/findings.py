@@ -127,6 +127,26 @@ def ranks(
     return {server: rank for rank, group in _groups(rates, floor or 0.0, looks) for server in group}
 
 
+def groups(
+    order: Sequence[str], told: Callable[[str, str], bool]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield each tie group with its rank, its leader first; see `ranks`.
+
+    `order` is the highest median first, `told` says whether the first is told apart from the
+    second, which comes after it.
+    """
+    group: list[str] = []
+    rank = 1
+    for one in order:
+        if group and told(group[0], one):
+            yield rank, group
+            rank += len(group)
+            group = []
+        group.append(one)
+    if group:
+        yield rank, group
+
+
 def undecided(
     rates: Mapping[str, Rates], floor: float | ByRounds | None, looks: int = 1
 ) -> frozenset[str]:
@@ -148,31 +168,21 @@ def undecided(
 def _groups(
     rates: Mapping[str, Rates], margin: float | ByRounds, looks: int
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield each group with its rank, its leader first."""
     shown = _shown(rates, margin, looks)
-    group: list[str] = []
-    rank = 1
-    for server in _ordered(rates):
-        if group and shown[group[0], server] == "lower":
-            yield rank, group
-            rank += len(group)
-            group = []
-        group.append(server)
-    if group:
-        yield rank, group
+    return groups(ordered(rates), lambda leader, one: shown[leader, one] == "lower")
 
 
 def _shown(
     rates: Mapping[str, Rates], margin: float | ByRounds, looks: int, near: float | None = None
 ) -> dict[tuple[str, str], Finding]:
     """Return what is found of each pair, the one with the higher median being the base."""
-    pairs = list(combinations(_ordered(rates), 2))
+    pairs = list(combinations(ordered(rates), 2))
     table = [paired(rates[base], rates[new]) for base, new in pairs]
     return dict(zip(pairs, findings(table, margin, looks, near), strict=True))
 
 
-def _ordered(rates: Mapping[str, Rates]) -> list[str]:
-    """Return the servers that have a rate, the highest median first."""
+def ordered(rates: Mapping[str, Rates]) -> list[str]:
+    """Return the servers, or cells, that have a rate, the highest median first."""
 
     def place(server: str) -> tuple[float, tuple[float, ...]]:
         # Never by name: the order of equals would then hang on what they are called.

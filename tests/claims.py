@@ -94,6 +94,7 @@ def answer(kinds: Sequence[Kind], shares: Sequence[Share] = (), **changes: Any) 
         "shares": tuple(shares),
         "leaders": tuple(sorted(leaders, key=lambda led: -len(led.at))),
         "told": sum(one.told for one in kinds),
+        "within": (),
         "usable": 10,
         "cells": 10,
         "numberless": (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from claims import against, answer, arm, claim, kind, share, styles
 
-from loadtest.answer import Answer, Kind
+from loadtest.answer import Answer, Kind, Led, Within
 from loadtest.report import words
 from loadtest.report.words import Name
 
@@ -28,20 +28,20 @@ def test_what_to_deploy_at_one_kind_of_work() -> None:
 
 def test_what_to_deploy_at_all_kinds_of_work() -> None:
     assert headline(answer(OTHERS[:2]))[0].startswith(
-        "Deploy fast: it leads, alone or tied, at both kinds of work (database, template), with"
+        "Deploy fast: it leads at both kinds of work (database, template), with 2.00 times the"
     )
     assert headline(answer(OTHERS))[0].startswith(
-        "Deploy fast: it leads, alone or tied, at all 3 kinds of work (database, template, cache),"
+        "Deploy fast: it leads at all 3 kinds of work (database, template, cache), with"
     )
     more = [*OTHERS, kind([claim()])]
     assert headline(answer(more))[0].startswith(
-        "Deploy fast: it leads, alone or tied, at all 4 kinds of work, with 2.00 times the answers"
+        "Deploy fast: it leads at all 4 kinds of work, with 2.00 times the answers of the next; it"
     )
 
 
 def test_what_to_deploy_elsewhere() -> None:
     said = headline(answer([*OTHERS, kind([claim([OTHER])], "waiting")]))
-    assert said[0].startswith("Deploy fast: it leads, alone or tied, at 3 of 4 kinds of work (")
+    assert said[0].startswith("Deploy fast: it leads at 3 of 4 kinds of work (")
     assert said[1] == "For waiting on something slow: other."
 
 
@@ -52,19 +52,57 @@ def test_more_requests_at_once_are_why_some_lead_where_a_view_waits() -> None:
     )
     assert headline(answer([*OTHERS, kind([waiting], "waiting")]))[1] == (
         "For waiting on something slow: other, which works on 62.5 times as many requests at once"
-        " as the next. Its number is suspect (connection-limited)."
+        " as slow, the next: its workers and threads let in no more. Its number is suspect"
+        " (connection-limited)."
     )
 
 
-def test_a_tied_leader_is_ahead_of_those_it_is_not_tied_with() -> None:
-    said = headline(answer([kind([claim([FAST, OTHER])]), *OTHERS]))[0]
-    assert "with 2.00 times the answers of the first not tied with it;" in said
+def test_where_a_leader_is_alone_and_with_whom_it_is_tied_elsewhere() -> None:
+    tied = [kind([claim([FAST, OTHER], ratio=3.5)], name) for name in ("database", "cache")]
+    assert headline(answer([kind([claim()]), *tied]))[0].startswith(
+        "Deploy fast: it leads at all 3 kinds of work (CPU-bound JSON, database, cache), alone at"
+        " CPU-bound JSON (2.00 times the answers of the next), elsewhere tied, most often with"
+        " other; it takes 120 us"
+    )
+    third = kind([claim([FAST, OTHER, arm("third")], ratio=3.5)], "template")
+    assert headline(answer([third, kind([claim([OTHER, FAST])], "cache")]))[0].startswith(
+        "Deploy fast or other: they lead at both kinds of work (template, cache), alone at cache"
+        " (2.00 times the answers of the next), elsewhere tied, most often with third; they take"
+    )
+    assert headline(answer([third, kind([claim()], "waiting")]))[0].startswith(
+        "Deploy fast: it leads at both kinds of work (template, waiting on something slow), alone"
+    )
+    tied = [kind([claim([FAST, one])], name) for one, name in ((OTHER, "a"), (arm("third"), "b"))]
+    assert headline(answer(tied))[0].startswith(
+        "Deploy fast: it leads at both kinds of work (a, b), everywhere tied, most often with other"
+        " and third; it takes 120 us"
+    )
+
+
+def test_who_leads_of_the_other_interface() -> None:
+    def among(*leaders: tuple[str, int], told: int = 3) -> list[str]:
+        of = tuple(Led(server=server, at=("cpu",) * times) for server, times in leaders)
+        found = [
+            Within(interface="wsgi", leaders=(), told=0, cells=()),
+            Within(interface="asgi", leaders=of, told=told, cells=("a.json-async",)),
+        ]
+        return headline(answer([kind([claim()])], within=tuple(found)))[1:]
+
+    assert among(("a", 2), ("b", 1)) == [
+        "Among the ASGI servers alone: a leads, alone or tied, at 2 of the 3 kinds of work at which"
+        " they were told apart."
+    ]
+    assert among(("a", 3), ("b", 3)) == [
+        "Among the ASGI servers alone: a and b lead, alone or tied, at all of the 3 kinds of work"
+        " at which they were told apart."
+    ]
+    assert among(told=0) == ["The ASGI servers were told apart at no kind of work."]
 
 
 def test_two_lead_everywhere() -> None:
     both = [kind([claim([FAST, OTHER])], name) for name in ("database", "cache")]
     assert headline(answer(both))[0] == (
-        "Deploy fast or other: they lead, alone or tied, at both kinds of work (database, cache),"
+        "Deploy fast or other: they lead at both kinds of work (database, cache),"
         " with 2.00 times the answers of the next; they take 120 us of CPU time an answer and"
         " 181 MB of memory."
     )
@@ -112,8 +150,8 @@ def test_a_run_that_tells_little() -> None:
     tied = [kind([claim([FAST, OTHER], [])], name) for name in ("database", "waiting")]
     said = headline(answer([kind([claim()]), *tied]))
     assert said[0].startswith(
-        "This run tells little; what it tells speaks for fast: it leads, alone or tied, at 1 of 3"
-        " kinds of work (CPU-bound JSON), with"
+        "This run tells little; what it tells speaks for fast: it leads at 1 of 3 kinds of work"
+        " (CPU-bound JSON), with"
     )
     assert said[1] == "For database and waiting on something slow: no server was shown to lead."
 

@@ -97,20 +97,32 @@ SENTENCES = {
     "two suspects": (
         claim([arm(doubts=("errors",)), arm("other", 1_900, doubts=("unstable",))]),
         "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
+        f" (1.80 to 2.20) those of slow, the next. {THEIRS} The numbers of fast (errors) and"
+        " other (unstable) are suspect.",
+    ),
+    "two suspects of the same": (
+        claim([arm(doubts=("unstable",)), arm("other", 1_900, doubts=("unstable",))]),
+        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
         f" (1.80 to 2.20) those of slow, the next. {THEIRS} The numbers of fast and other are"
-        " suspect (errors and unstable).",
+        " suspect (unstable).",
+    ),
+    "a suspect next": (
+        claim(followers=[arm("slow", 1_000, doubts=("unstable",))]),
+        f"fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. {COSTS}"
+        " The number of slow is suspect (unstable).",
     ),
     "all that was let in": (
         claim([arm(goodput=500, doubts=("connection-limited",))], connections=500),
         "fast leads, 500 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. That is what"
-        " 500 connections allow for: it shows how many requests are let in, not how fast the"
-        f" server is. {COSTS}",
+        " waves of 500 connections come to: it shows how many requests are let in, not how fast"
+        f" the server is. {COSTS}",
     ),
     "all that was let in, by one of two": (
         claim([arm(goodput=500, doubts=("connection-limited",)), arm("other", 480)]),
         "fast and other lead and were not told apart, 480 to 500 answers/s: fast has 2.00 times"
-        " (1.80 to 2.20) those of slow, the next. For fast, that is what 64 connections allow for:"
-        f" it shows how many requests are let in, not how fast the server is. {THEIRS}",
+        " (1.80 to 2.20) those of slow, the next. For fast, that is what waves of 64 connections"
+        " come to: it shows how many requests are let in, not how fast the server is."
+        f" {THEIRS}",
     ),
     "nobody leads": (
         claim([FAST, OTHER], []),
@@ -219,8 +231,8 @@ def test_one_endpoint_told_and_others_not() -> None:
         (
             (0.5,),
             2,
-            "async views serve 0.50 times the requests of sync ones; 2 of 3 pairs were not told"
-            " apart.",
+            "sync and async views were not told apart in 2 of 3 pairs; in the other, at json, async"
+            " views serve 0.50 times the requests of sync ones.",
         ),
         ((), 2, "sync and async views were not told apart."),
     ],

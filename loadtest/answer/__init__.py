@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from loadtest.answer.arms import Noise, field
+from loadtest.answer.arms import Field, Noise, field
 from loadtest.answer.claims import claim, interfaces, styles
 from loadtest.answer.control import shares
 from loadtest.answer.records import (
@@ -18,7 +18,9 @@ from loadtest.answer.records import (
     Limit,
     Share,
     Styles,
+    Within,
 )
+from loadtest.model import Interface
 from loadtest.noise import Floors
 from loadtest.ranking import Ranking
 from loadtest.row import Row
@@ -34,6 +36,7 @@ __all__ = [
     "Limit",
     "Share",
     "Styles",
+    "Within",
     "answer",
 ]
 
@@ -49,16 +52,19 @@ def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
         if endpoint.style != "control":
             at = (endpoint.name, ranking.load.connections)
             by_kind.setdefault(endpoint.kind, {}).setdefault(at, []).append(ranking)
-    kinds = tuple(
-        _kind(kind, list(endpoints.values()), Noise(floors.of(kind), looks))
-        for kind, endpoints in by_kind.items()
-    )
+    fields = {
+        kind: [(of, field(of, Noise(floors.of(kind), looks))) for of in by_kind[kind].values()]
+        for kind in by_kind
+    }
+    kinds = tuple(_kind(kind, of, Noise(floors.of(kind), looks)) for kind, of in fields.items())
+    found = {kind: [one for _, one in of] for kind, of in fields.items()}
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
         kinds=kinds,
         shares=shares(rankings, looks, floors),
         leaders=_overall(kinds),
         told=sum(kind.told for kind in kinds),
+        within=tuple(one for of in ("wsgi", "asgi") if (one := _within(of, found))),
         usable=sum(row.shown is not None for row in rows),
         cells=sum(row.status != "skipped" for row in rows),
         numberless=tuple(_numberless(rows)),
@@ -66,42 +72,53 @@ def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
     )
 
 
-def _kind(name: str, endpoints: Sequence[Sequence[Ranking]], noise: Noise) -> Kind:
-    fields = [field(rankings, noise) for rankings in endpoints]
-    claims = tuple(
-        claim(rankings, found, noise) for rankings, found in zip(endpoints, fields, strict=True)
-    )
-    told = [one for one in claims if one.told]
-    led = {one.endpoint: one.leaders for one in told}
-    leaders = _led(led, [one.endpoint for one in told])
-    most = max((len(one.at) for one in leaders), default=0)
+def _kind(name: str, fields: Sequence[tuple[Sequence[Ranking], Field]], noise: Noise) -> Kind:
+    claims = tuple(claim(rankings, found, noise) for rankings, found in fields)
+    told = {one.endpoint: one.leaders for one in claims if one.told}
     return Kind(
         kind=name,
         claims=claims,
-        leaders=tuple(one for one in leaders if len(one.at) == most),
-        styles=tuple(one for rankings in endpoints for one in styles(rankings, noise)),
-        interfaces=tuple(
-            one
-            for rankings, found in zip(endpoints, fields, strict=True)
-            for one in interfaces(rankings, found)
-        ),
+        leaders=_most(_led(told)),
+        styles=tuple(one for rankings, _ in fields for one in styles(rankings, noise)),
+        interfaces=tuple(one for rankings, found in fields for one in interfaces(rankings, found)),
         told=bool(told),
     )
 
 
 def _overall(kinds: Iterable[Kind]) -> tuple[Led, ...]:
-    told = {kind.kind: kind.leaders for kind in kinds if kind.told}
-    return _led(told, list(told))
+    return _led({kind.kind: kind.leaders for kind in kinds if kind.told})
 
 
-def _led(leaders: Mapping[str, Sequence[Arm | Led]], told: Sequence[str]) -> tuple[Led, ...]:
+def _within(interface: Interface, fields: Mapping[str, Sequence[Field]]) -> Within | None:
+    """Return who leads among the servers of one interface; None with fewer than two of them."""
+    arms = [arm for of in fields.values() for one in of for arm in one.arms]
+    if len({arm.server for arm in arms if arm.interface == interface}) < 2:
+        return None
+    kinds: dict[str, tuple[Led, ...]] = {}
+    cells: list[str] = []
+    for kind, of in fields.items():
+        grouped = [one.among(interface) for one in of]
+        first = {str(at): groups[0] for at, groups in enumerate(grouped) if len(groups) > 1}
+        if first:
+            kinds[kind] = _most(_led(first))
+            cells += [arm.cell for group in first.values() for arm in group]
+    return Within(interface=interface, leaders=_led(kinds), told=len(kinds), cells=tuple(cells))
+
+
+def _most(leaders: Sequence[Led]) -> tuple[Led, ...]:
+    """Return those who lead at as many places as any."""
+    most = max((len(one.at) for one in leaders), default=0)
+    return tuple(one for one in leaders if len(one.at) == most)
+
+
+def _led(leaders: Mapping[str, Sequence[Arm | Led]]) -> tuple[Led, ...]:
     """Return where each server leads, who does so most often first, and alone before tied."""
     found: dict[str, list[str]] = {}
     weight: dict[str, float] = {}
-    for at in told:
-        for one in leaders[at]:
+    for at, of in leaders.items():
+        for one in of:
             found.setdefault(one.server, []).append(at)
-            weight[one.server] = weight.get(one.server, 0.0) + 1 / len(leaders[at])
+            weight[one.server] = weight.get(one.server, 0.0) + 1 / len(of)
     made = [Led(server=server, at=tuple(places)) for server, places in found.items()]
     return tuple(sorted(made, key=lambda led: (-len(led.at), -weight[led.server])))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
 from loadtest.answer.records import Arm, Difference
-from loadtest.findings import LEAST_MARGIN, Finding, findings, ranks
+from loadtest.findings import LEAST_MARGIN, Finding, findings, groups, ordered
+from loadtest.model import Interface
 from loadtest.noise import Floor
 from loadtest.ranking import Ranking
 from loadtest.row import Row, by_round
@@ -24,39 +25,68 @@ class Noise(NamedTuple):
     """How often the run looked at its data."""
 
 
+class Judged(NamedTuple):
+    """One comparison and what it shows in its table."""
+
+    comparison: Comparison
+    finding: Finding
+    """Beyond the noise, and beyond what matters."""
+    told: bool
+    """The first is higher, beyond the noise: they are no tie."""
+
+
 @dataclass(frozen=True)
 class Table:
-    """Comparisons made together, as what each of them shows depends on how many there are."""
+    """Comparisons with what they show, which depends on how many were made together."""
 
-    cells: dict[tuple[str, str], tuple[Comparison, Finding]]
+    cells: Mapping[tuple[str, str], Judged]
     """By the cell that is compared and the one it is compared with."""
 
     def difference(self, cell: str, over: str) -> Difference | None:
         """Return how one cell compares with another; None where no round has both."""
         found = self.cells.get((cell, over))
-        if found is None or found[0].ratio is None:
+        if found is None or found.comparison.ratio is None:
             return None
-        one, shown = found
+        one = found.comparison
         return Difference(
-            cell=cell, over=over, ratio=one.ratio or 0.0, low=one.low, high=one.high, finding=shown
+            cell=cell,
+            over=over,
+            ratio=one.ratio or 0.0,
+            low=one.low,
+            high=one.high,
+            finding=found.finding,
         )
+
+    def grouped(self, arms: Sequence[Arm]) -> tuple[tuple[Arm, ...], ...]:
+        """Return the arms, which come with the highest median first, in tie groups."""
+        of = {arm.cell: arm for arm in arms}
+        told = lambda leader, one: self.cells[leader, one].told  # noqa: E731
+        return tuple(tuple(of[cell] for cell in group) for _, group in groups(list(of), told))
 
 
 @dataclass(frozen=True)
 class Field:
-    """All that has a number at one endpoint: one arm a server, in tie groups."""
+    """All that has a number at one endpoint: one arm a server, the highest median first."""
 
-    groups: tuple[tuple[Arm, ...], ...]
+    arms: tuple[Arm, ...]
     table: Table
 
     @property
-    def arms(self) -> list[Arm]:
-        """All arms, the first group first."""
-        return [arm for group in self.groups for arm in group]
+    def groups(self) -> tuple[tuple[Arm, ...], ...]:
+        """All arms in tie groups."""
+        return self.table.grouped(self.arms)
+
+    def among(self, interface: Interface) -> tuple[tuple[Arm, ...], ...]:
+        """Return the arms of one interface in tie groups of their own."""
+        return self.table.grouped([arm for arm in self.arms if arm.interface == interface])
 
 
 def field(rankings: Sequence[Ranking], noise: Noise) -> Field:
-    """Return the servers at one endpoint, whose styles are the `rankings`."""
+    """Return the servers at one endpoint, whose styles are the `rankings`.
+
+    Two arms of one style are told apart, or not, as in the ranking of that style, where a reader
+    looks it up; two of different styles in a table of all arms.
+    """
     rows = [row for ranking in rankings for row in ranking.rows]
     rates = rates_of(rows)
     styles = {row.cell: ranking.endpoint.style for ranking in rankings for row in ranking.rows}
@@ -76,7 +106,7 @@ def field(rankings: Sequence[Ranking], noise: Noise) -> Field:
             server=best.server,
             interface=best.interface,
             style=styles[best.cell],
-            over_other_style=over.cells[best.cell, shown[1].cell][1] if over else None,
+            over_other_style=over.cells[best.cell, shown[1].cell].finding if over else None,
             goodput=figures.goodput,
             ceiling=figures.ceiling,
             p99_us=figures.p99_us,
@@ -84,23 +114,25 @@ def field(rankings: Sequence[Ranking], noise: Noise) -> Field:
             memory_bytes=figures.memory_peak_bytes,
             doubts=tuple(raised.concern for raised in best.concerns),
         )
-    of = {cell: rates[cell] for cell in arms}
-    places = ranks(of, noise.floor, noise.looks)
-    groups: dict[int, list[Arm]] = {}
-    for cell, arm in arms.items():
-        groups.setdefault(places[cell], []).append(arm)
-    ordered = tuple(
-        tuple(sorted(groups[rank], key=lambda arm: -arm.goodput)) for rank in sorted(groups)
-    )
-    cells = [arm.cell for group in ordered for arm in group]
-    return Field(ordered, compared(list(combinations(cells, 2)), of, noise))
+    order = ordered(rates)
+    judged = dict(compared(_pairs(cell for cell in order if cell in arms), rates, noise).cells)
+    for style in dict.fromkeys(styles.values()):
+        own = compared(_pairs(cell for cell in order if styles[cell] == style), rates, noise)
+        judged |= {pair: one for pair, one in own.cells.items() if pair in judged}
+    return Field(tuple(arms[cell] for cell in order if cell in arms), Table(judged))
+
+
+def _pairs(cells: Iterable[str]) -> list[tuple[str, str]]:
+    return list(combinations(cells, 2))
 
 
 def compared(pairs: Sequence[tuple[str, str]], rates: dict[str, Rates], noise: Noise) -> Table:
     """Compare the first of each pair with its second, all of them as one table."""
     made = [paired(rates[over], rates[cell]) for cell, over in pairs]
     shown = findings(made, noise.floor or 0.0, noise.looks, near=LEAST_MARGIN)
-    return Table(dict(zip(pairs, zip(moderated(made), shown, strict=True), strict=True)))
+    told = [one == "higher" for one in findings(made, noise.floor or 0.0, noise.looks)]
+    judged = map(Judged, moderated(made), shown, told)
+    return Table(dict(zip(pairs, judged, strict=True)))
 
 
 def rates_of(rows: Iterable[Row]) -> dict[str, Rates]:

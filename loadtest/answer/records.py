@@ -128,6 +128,18 @@ class Led(Record, frozen=True, kw_only=True):
     """Where it leads: names of endpoints in a `Kind`, kinds of work in an `Answer`."""
 
 
+class Within(Record, frozen=True, kw_only=True):
+    """Who leads among the servers of one interface, for who cannot choose the other."""
+
+    interface: Interface
+    leaders: tuple[Led, ...]
+    """By kinds of work, who leads at the most of them first."""
+    told: int
+    """Kinds of work in which these servers were told apart."""
+    cells: tuple[str, ...]
+    """The rows of the leaders."""
+
+
 class Kind(Record, frozen=True, kw_only=True):
     """One kind of work: a claim for each of its endpoints, and who leads at most of them."""
 
@@ -181,6 +193,8 @@ class Answer(Record, frozen=True, kw_only=True):
     """Who leads at the most kinds of work, the first to name first; all that lead anywhere."""
     told: int
     """Kinds of work in which servers were told apart."""
+    within: tuple[Within, ...]
+    """For each interface of which there are two servers or more."""
     usable: int
     """Cells with a number that may be shown."""
     cells: int

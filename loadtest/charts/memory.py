@@ -35,8 +35,8 @@ def memory(ranking: Ranking) -> Chart | None:
         name=stem("memory", ranking.endpoint.id),
         title="Memory against goodput",
         description=(
-            f"No server has more answers for as little memory than {', '.join(front)}: the line"
-            " joins them."
+            f"The line joins {', '.join(front)}: each other server has fewer answers for as much"
+            " memory or more."
             + (f" {HOLLOW}" if any(row["doubts"] for row in known) else "")
             + (" Pages that processes share are counted in each." if "rss" in kinds else "")
         ),

@@ -108,7 +108,9 @@ def _connection_limited(cell: Evidence) -> Found:
         return Found(
             "suspect",
             f"an answer takes {took_us / 1e6:.3g} s on average, {delay_s:g} s of it declared:"
-            f" goodput {goodput}/s follows from {connections:,} connections",
+            f" goodput {goodput}/s is {rate(cell.right_answers / connections / len(cell.loads))}"
+            f" waves of {connections:,} connections in a load of"
+            f" {cell.load_s / len(cell.loads):.3g} s",
         )
     return NOTHING
 

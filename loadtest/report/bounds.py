@@ -32,12 +32,14 @@ def bounds(report: Report) -> Iterator[str]:
         shared = plural(run.machine.processors, "processor") if run.machine.processors else "all"
         yield (
             f"Server, databases and wrk shared {shared}: a server that is cheap leaves more"
-            " to wrk. Ratios carry over to another machine, rates do not."
+            " to wrk. Rates are those of this machine;"
+            " ratios carry over better, not to any machine and any app."
         )
     else:
         yield (
             "Server, databases and wrk ran on one machine, the server on its own processors, over"
-            " loopback. Ratios carry over to another machine, rates do not."
+            " loopback. Rates are those of this machine;"
+            " ratios carry over better, not to any machine and any app."
         )
     if plan.shape.known:
         yield (

@@ -47,6 +47,7 @@ class Blank:
     """A concern that could not be looked for, and in how many of the cells with a number."""
 
     concern: str
+    means: str
     cells: int
     of: int
 
@@ -93,11 +94,11 @@ def where(cases: Sequence[Case[Ranking, Row]]) -> Table[Case[Ranking, Row]]:
 def blanks(summary: Summary) -> list[Blank]:
     """Return what could not be looked for: where it stands, a missing concern says nothing."""
     rows = [row for ranking in summary.rankings for row in ranking.rows if row.figures]
-    counts = {
-        explained.concern: sum(explained.concern in row.unchecked for row in rows)
+    found = [
+        (explained, sum(explained.concern in row.unchecked for row in rows))
         for explained in summary.concerns
-    }
-    return [Blank(concern, cells, len(rows)) for concern, cells in counts.items() if cells]
+    ]
+    return [Blank(one.concern, one.means, cells, len(rows)) for one, cells in found if cells]
 
 
 def counted(counts: Counts) -> str:

@@ -25,7 +25,7 @@ from loadtest.report.html_anchors import anchors
 from loadtest.report.launched import launched
 from loadtest.report.losses import losses
 from loadtest.report.markdown_tables import costs_table, detail, ranking_table, titles
-from loadtest.report.markup import Markdown, code, escape, fence, table
+from loadtest.report.markup import Markdown, code, escape, fence, table, ticked
 from loadtest.report.noise import median_of, noise, twins
 from loadtest.report.pictures import Pictures
 from loadtest.report.rankings import overview
@@ -83,8 +83,8 @@ def _page(report: Report, pictures: Pictures) -> str:
         counted=counted(summary.counts),
         median_of=median_of(report),
         judged=judged(summary.counts),
-        noise=_ours(noise(summary)),
-        unshown=[_ours(line) for line in bounds(report)],
+        noise=ticked(noise(summary)),
+        unshown=[ticked(line) for line in bounds(report)],
         doubts=doubts(summary),
         where=lambda doubt: table(where(doubt.cases)),
         # Ours, with code spans as Markdown has them.
@@ -127,6 +127,7 @@ def _page(report: Report, pictures: Pictures) -> str:
         link=lambda number, path: Markdown(f"[round {number}]({quote(path)})"),
         table=table,
         code=code,
+        ticked=ticked,
         # Inside an HTML block Markdown's own escapes would be shown.
         html=lambda text: Markdown(escape_html(" ".join(text.split()))),
         fence=fence,
@@ -151,12 +152,7 @@ def _parts(text: str) -> str:
     if not text.strip():
         return text
     lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-    return f"{lead}{_ours(text)}{trail}"
-
-
-def _ours(text: str) -> Markdown:
-    """Return text of ours, whose code spans are meant."""
-    return Markdown(escape(text).replace(r"\`", "`"))
+    return f"{lead}{ticked(text)}{trail}"
 
 
 def _of_memory(rankings: Sequence[Ranking]) -> Ranking | None:

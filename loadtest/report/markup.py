@@ -30,6 +30,16 @@ def code(text: str) -> Markdown:
     return Markdown(f"{ticks}{pad}{line}{pad}{ticks}")
 
 
+def ticked(text: str) -> Markdown:
+    """Return text with the code spans between its backticks; all else in it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one of them is left over
+        return Markdown(escape(text))
+    # Each part by itself would lose the spaces beside a span.
+    escaped = re.sub(r"\\`", "`", escape(text)).split("`")
+    return Markdown("".join(code(part) if at % 2 else escaped[at] for at, part in enumerate(parts)))
+
+
 def fence(text: str, language: str = "") -> Markdown:
     """Return text as a code block, between fences longer than any run of backticks in it."""
     ticks = "`" * max(3, _longest_run(text) + 1)

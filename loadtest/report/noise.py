@@ -59,7 +59,9 @@ def twins(summary: Summary) -> Table[Twins]:
             name("endpoint", "endpoint", lambda one: one.endpoint),
             _text("first arm, answers/s", lambda one: _rates(one.first.goodput)),
             _text("second arm", lambda one: _rates(one.second.goodput)),
-            _text("differs by", lambda one: _between(one.first.goodput, one.second.goodput)),
+            _text(
+                "each round differs by", lambda one: _between(one.first.goodput, one.second.goodput)
+            ),
             _text("floor", lambda one: _share(rankings[one.endpoint].noise_floor)),
             _text(
                 "CPU/answer differs by",

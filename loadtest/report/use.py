@@ -84,6 +84,6 @@ def unsteady(rankings: Sequence[Ranking], server: str) -> str:
     widest, at = max(found)
     middle = share(median(one for one, _ in found))
     return (
-        f"Stability: its rounds are {middle} of their median apart at the middle endpoint, and"
+        f"Stability: its rounds differ by {middle} at the endpoint in the middle, and by"
         f" {share(widest)} at {at}, the least steady."
     )

@@ -12,6 +12,7 @@ from loadtest.report.words.phrases import (
     Said,
     Words,
     between,
+    listed,
     memory_size,
     names,
     ratio,
@@ -67,14 +68,13 @@ def claim(claim: Claim, *, named: bool = False) -> Said:
         )
         words += [" ", *those]
         words += [
-            f" what {claim.connections:,} connections allow for: it shows how many requests are let"
-            " in, not how fast the server is."
+            f" what waves of {claim.connections:,} connections come to: it shows how many requests"
+            " are let in, not how fast the server is."
         ]
     if costs := _costs(claim.leaders):
         words += [f" {'It takes' if one else 'They take'} {costs}."]
-    next_ = claim.followers[:1] if claim.lead else ()
-    named_ = [(claim.endpoint, arm) for arm in (*claim.leaders, *next_)]
-    words += suspects(named_, besides=AT_CEILING)
+    next_ = [arm for arm in claim.followers[:1] if claim.lead and arm.doubts]
+    words += suspects([(claim.endpoint, arm) for arm in (*claim.leaders, *next_)], AT_CEILING)
     return Said(tuple(words), claim.cells)
 
 
@@ -90,15 +90,27 @@ def suspects(arms: Sequence[tuple[str, Arm]], besides: str | None = None) -> Wor
     ]
     if not found:
         return ()
-    endpoints = list(dict.fromkeys(at for at, _, _ in found))
-    servers = list(dict.fromkeys(server for _, server, _ in found))
-    concerns = dict.fromkeys(doubt for _, _, doubts in found for doubt in doubts)
     many = len(found) > 1
-    whose: Words = (f" The number{'s' if many else ''} of ", *names(servers))
+    of: dict[str, list[str]] = {}
+    for _, server, doubts in found:
+        of.setdefault(server, []).extend(doubts)
+    concerns = list(dict.fromkeys(doubt for doubts in of.values() for doubt in doubts))
     if len({arm.server for _, arm in arms}) == 1:
+        endpoints = list(dict.fromkeys(at for at, _, _ in found))
         at = len({at for at, _ in arms}) > 1
-        whose = (f" Its number{'s' if many else ''}", *((" at ", *names(endpoints)) if at else ()))
-    return (*whose, f" {'are' if many else 'is'} suspect (", *names(list(concerns)), ").")
+        whose: Words = (
+            f" Its number{'s' if many else ''}",
+            *((" at ", *names(endpoints)) if at else ()),
+        )
+    elif all(set(doubts) == set(concerns) for doubts in of.values()):
+        whose = (f" The number{'s' if many else ''} of ", *names(list(of)))
+    else:
+        each = [
+            (Name(server), " (", *names(list(dict.fromkeys(doubts))), ")")
+            for server, doubts in of.items()
+        ]
+        return (" The numbers of ", *listed(each), " are suspect.")
+    return (*whose, f" {'are' if many else 'is'} suspect (", *names(concerns), ").")
 
 
 def control(answer: Answer) -> list[Said]:
@@ -220,22 +232,32 @@ def _styles(styles: Sequence[Styles]) -> Iterator[Said]:
         both = [one for each in of for one in each.servers]
         told = [one for one in both if one.finding != "inconclusive"]
         found: set[Finding] = {one.finding for one in told}
-        range_ = between((one.ratio for one in told), ratio)
         if not of:
             continue
-        text = f"Under {interface.upper()}, async views serve "
+        name = interface.upper()
+        range_ = between((one.ratio for one in told), ratio)
+        serve = f"async views serve {range_} times the requests of sync ones"
+        if found == {"equivalent"}:
+            serve = f"async views serve as many requests as sync ones ({range_} times)"
+        elif len(found) > 1:
+            serve += ": it depends on server and endpoint"
+        untold, pairs = len(both) - len(told), len(both)
+        words: Words = (f"Under {name}, {serve}.",)
         if not told:
-            text = f"Under {interface.upper()}, sync and async views were {UNTOLD}"
-        elif found == {"equivalent"}:
-            text += f"as many requests as sync ones ({range_} times)"
-        elif len(found) == 1:
-            text += f"{range_} times the requests of sync ones"
-        else:
-            text += f"{range_} times the requests of sync ones: it depends on server and endpoint"
-        if told and len(told) < len(both):
-            untold = len(both) - len(told)
-            text += f"; {untold} of {len(both)} pairs {'was' if untold == 1 else 'were'} {UNTOLD}"
-        yield Said((f"{text}.",), tuple(cell for one in of for cell in one.cells))
+            words = (f"Under {name}, sync and async views were {UNTOLD}.",)
+        elif len(told) < untold:
+            # What holds for a few is no rule: it is said of them.
+            at = [each.endpoint for each in of if any(one in told for one in each.servers)]
+            words = (
+                f"Under {name}, sync and async views were {UNTOLD} in {untold} of {pairs} pairs;"
+                f" in the other{'s' if len(told) > 1 else ''}, at ",
+                *names(at),
+                f", {serve}.",
+            )
+        elif untold:
+            were = "was" if untold == 1 else "were"
+            words = (f"Under {name}, {serve}; {untold} of {pairs} pairs {were} {UNTOLD}.",)
+        yield Said(words, tuple(cell for one in of for cell in one.cells))
 
 
 def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:

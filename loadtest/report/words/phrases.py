@@ -56,13 +56,15 @@ def kind_of_work(kind: str) -> str:
 
 def names(all_: Sequence[str], most: int = LISTED) -> Words:
     """Return `a, b and c`, or `a, b and 5 more`."""
-    if len(all_) <= most:
-        return joined([(Name(one),) for one in all_])
-    shown = all_[: most - 1]
-    return (
-        *joined([(Name(one),) for one in shown], last=", "),
-        f" and {len(all_) - len(shown)} more",
-    )
+    return listed([(Name(one),) for one in all_], most)
+
+
+def listed(parts: Sequence[Words], most: int = LISTED) -> Words:
+    """Return the parts with commas, and those beyond `most` counted."""
+    if len(parts) <= most:
+        return joined(parts)
+    shown = parts[: most - 1]
+    return (*joined(shown, last=", "), f" and {len(parts) - len(shown)} more")
 
 
 def joined(parts: Sequence[Words], last: str = " and ") -> Words:
