@@ -99,6 +99,9 @@ def test_the_leader_is_named_with_its_lead() -> None:
     assert claim.lead.ratio == pytest.approx(2)
     assert claim.limits == ()
     assert "fast" in said(summary.answer)
+    (within,) = summary.answer.within
+    assert (within.interface, within.told, within.cells) == ("wsgi", 1, ("fast.json-sync",))
+    assert [(led.server, led.at) for led in within.leaders] == [("fast", ("cpu",))]
     assert words.claim(claim).plain.startswith(
         "fast leads, 2,000 answers/s: 2.00 times (2.00 to 2.00) those of slow, the next."
     )
@@ -239,7 +242,7 @@ def cells(answer: Answer) -> list[str]:
         for kind in answer.kinds
         for one in (*kind.claims, *kind.styles, *kind.interfaces)
         for cell in one.cells
-    ] + [cell for one in answer.shares for cell in one.cells]
+    ] + [cell for one in (*answer.within, *answer.shares) for cell in one.cells]
 
 
 RATE = st.floats(100, 10_000)
@@ -261,9 +264,11 @@ def test_every_claim_has_its_rows_and_none_is_within_noise(
     rates: dict[tuple[str, str], list[float]],
 ) -> None:
     summary = made(rates, [JSON, endpoint("json", "async", kind="cpu")], rates["fast", "json-sync"])
-    rows = {row.cell for ranking in summary.rankings for row in ranking.rows}
+    ranks = {row.cell: row.rank for ranking in summary.rankings for row in ranking.rows}
+    rows = set(ranks)
     answer = summary.answer
     assert set(cells(answer)) <= rows
+    assert {one.interface for one in answer.within} == {"wsgi"}  # one ASGI server leads nothing
     for one in words.headline(answer):
         assert set(one.cells) <= rows
     for kind in answer.kinds:
@@ -275,6 +280,11 @@ def test_every_claim_has_its_rows_and_none_is_within_noise(
                 assert claim.lead.low
                 assert claim.lead.low > 1
             assert len({arm.server for arm in claim.leaders}) == len(claim.leaders)
+            # Where a reader looks the first of each group up, it has a rank of that group.
+            for first, group in ((True, claim.leaders), (False, claim.followers)):
+                for arm in group[:1]:
+                    if arm.style == claim.leaders[0].style:
+                        assert (ranks[arm.cell] == 1) == first
         for said_ in words.kind(kind):
             assert set(said_.cells) <= rows
             assert said_.plain.endswith(".")
