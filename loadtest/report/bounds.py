@@ -42,8 +42,14 @@ def bounds(report: Report) -> Iterator[str]:
             " ratios carry over better, not to any machine and any app."
         )
     if plan.shape.known:
+        alone = [
+            f"`{one.name}`"
+            for one in plan.servers
+            if one.expected_processes(plan.shape) == 1 < plan.shape.workers and not one.again
+        ]
+        but = f" ({', '.join(alone)}: one process)" if alone else ""
         yield (
-            f"Each server had {plural(plan.shape.workers, 'worker')}: how one scales over many"
+            f"Each server had {plural(plan.shape.workers, 'worker')}{but}: how one scales over many"
             " processors was not measured."
         )
     durations = sorted({ranking.load.duration_s for ranking in report.summary.rankings})

@@ -90,8 +90,8 @@ def shares(answer: Answer) -> Table[Share]:
         name("server", "server", lambda one: one.server),
         prose("interface", "interface", lambda one: one.interface),
         prose("style", "view", lambda one: one.style),
-        Column("share", "Django's share", lambda one: one.share, share_of),
-        Column("interval", "95 %", lambda one: None, interval),
+        Column("share", "Django's share of the time", lambda one: one.share, share_of),
+        Column("interval", "95 % interval", lambda one: None, interval),
         Column("raw", "CPU/answer, bare", lambda one: None, lambda one: latency(one.raw_cpu_us)),
         Column("own", "Django's", lambda one: None, lambda one: latency(one.django_cpu_us)),
     )

@@ -36,10 +36,8 @@ def ranking_table(ranking: Ranking, notes: dict[str, int]) -> Markdown:
     shown = Table([columns[key] for key in SHOWN if key in columns], full.items).filled(
         *(columns[key] for key in ("rank", "goodput"))
     )
-    suffix = {
-        at: "".join(f" [{notes[note]}](#notes)" for note in row.notes if note in notes)
-        for at, row in enumerate(shown.items)
-    }
+    numbers = [[str(notes[note]) for note in row.notes if note in notes] for row in shown.items]
+    suffix = {at: f" [<sup>{' '.join(of)}</sup>](#notes)" for at, of in enumerate(numbers) if of}
     return table(shown, suffix)
 
 

@@ -43,11 +43,15 @@ def used(report: Report, server: str) -> list[tuple[str, str, str]]:
         return f"{value:,.0f}"
 
     expected = profile.expected_processes(shape) if profile else None
-    workers = plural(shape.workers, "worker")
+    processes = plural(shape.workers, "worker")
+    if expected == 1:
+        processes = "one"
+    elif expected:
+        processes += f", so {expected} processes in all"
     return [
         (
             "Processes",
-            f"{workers}, so {expected} processes in all" if expected else workers,
+            processes,
             most(lambda f: f.processes_peak, count),
         ),
         (
