@@ -32,7 +32,7 @@ def apart(ends: Mapping[str, float], low: float, high: float) -> dict[str, float
 
 def written(base: alt.Chart, x: alt.X, y: alt.Y, near: alt.Parameter) -> alt.Chart:
     """Return the data that have a `label`, written to the right of where they stand."""
-    return (
+    names: alt.Chart = (
         base.transform_filter("isValid(datum.label)")
         .mark_text(align="left", dx=8, baseline="middle", fontSize=10)
         .encode(
@@ -43,3 +43,4 @@ def written(base: alt.Chart, x: alt.X, y: alt.Y, near: alt.Parameter) -> alt.Cha
             opacity=alt.condition(near, alt.value(1), alt.value(0.25)),
         )
     )
+    return names
