@@ -17,11 +17,13 @@ BUSY = 0.5
 
 
 def _delayed_ack(cell: Evidence) -> Found:
+    answers = count(cell.latencies) if cell.latencies else 0
+    if not cell.latencies or answers < SAMPLES_NEEDED[50]:
+        return UNCHECKED
     if cell.cell.endpoint.contract.delay_s:
         return NOTHING
-    answers = count(cell.latencies) if cell.latencies else 0
     # Other systems have other timers.
-    if not cell.latencies or answers < SAMPLES_NEEDED[50] or "Linux" not in (cell.system or ""):
+    if "Linux" not in (cell.system or ""):
         return UNCHECKED
     least, most = LATE_US
     late = sum(
