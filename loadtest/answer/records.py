@@ -132,6 +132,7 @@ class Within(Record, frozen=True, kw_only=True):
     """Who leads among the servers of one interface, for who cannot choose the other."""
 
     interface: Interface
+    """Of these servers."""
     leaders: tuple[Led, ...]
     """By kinds of work, who leads at the most of them first."""
     told: int
