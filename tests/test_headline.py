@@ -52,7 +52,7 @@ def test_more_requests_at_once_are_why_some_lead_where_a_view_waits() -> None:
     )
     assert headline(answer([*OTHERS, kind([waiting], "waiting")]))[1] == (
         "For waiting on something slow: other, which works on 62.5 times as many requests at once"
-        " as slow, the next: its workers and threads let in no more. Its number is suspect"
+        " as slow, whose workers and threads let in no more. Its number is suspect"
         " (connection-limited)."
     )
 
@@ -89,14 +89,16 @@ def test_who_leads_of_the_other_interface() -> None:
         return headline(answer([kind([claim()])], within=tuple(found)))[1:]
 
     assert among(("a", 2), ("b", 1)) == [
-        "Among the ASGI servers alone: a leads, alone or tied, at 2 of the 3 kinds of work at which"
+        "Of the ASGI servers alone, a leads, alone or tied, at 2 of the 3 kinds of work at which"
         " they were told apart."
     ]
     assert among(("a", 3), ("b", 3)) == [
-        "Among the ASGI servers alone: a and b lead, alone or tied, at all of the 3 kinds of work"
+        "Of the ASGI servers alone, a and b lead, alone or tied, at all of the 3 kinds of work"
         " at which they were told apart."
     ]
-    assert among(told=0) == ["The ASGI servers were told apart at no kind of work."]
+    assert among(told=0) == [
+        "Of the ASGI servers alone, none was shown to lead at any kind of work."
+    ]
 
 
 def test_two_lead_everywhere() -> None:

@@ -7,13 +7,15 @@ import io
 
 import msgspec
 import pytest
-from builders import run
+from builders import endpoint, outcome, plan, run, server
+from sample_run import loaded
 from test_noise import OUTCOMES, PLAN
 
 from loadtest.model import Histogram
 from loadtest.report import csv as csv_format
 from loadtest.report import markdown
 from loadtest.report.noise import noise, twins
+from loadtest.report.rankings import untold
 from loadtest.report.table import Report
 from loadtest.summary import Summary, summarise
 
@@ -74,6 +76,26 @@ def test_it_stands_in_the_page_and_in_the_table(made: Summary) -> None:
     assert "1,100 / 1,100" in page
     row = next(csv.DictReader(io.StringIO(csv_format.render(given))))
     assert float(row["noise_floor"]) > 0.3 > float(row["cpu_noise_floor"]) > 0.02
+
+
+def test_a_rank_of_unlike_numbers_is_explained() -> None:
+    """Noise of one half in every round: nobody is told from anybody, and nobody is equal."""
+    rates = {"alpha": (3_000.0, 1_000.0), "beta": (800.0, 2_600.0), "gamma": (1_000.0, 1_000.0)}
+    of = plan([server(name) for name in rates], [endpoint("json")], rounds=2)
+    wild = [
+        outcome(f"{name}.json-sync", number, loaded=loaded(int(rate * 10)))
+        for name, each in rates.items()
+        for number, rate in enumerate(each)
+    ]
+    (ranking,) = summarise(run(of), wild, none).rankings
+    assert {row.rank for row in ranking.rows} == {1}
+    assert untold(ranking).startswith("Rank 1= spans ")
+    alike = [one for one in wild if not one.cell.startswith("gamma")]
+    (ranking,) = summarise(run(of), alike, none).rankings
+    assert untold(ranking) == ""
+    once = [one for one in wild if one.round == 0]
+    (ranking,) = summarise(run(of), once, none).rankings
+    assert untold(ranking) == ""
 
 
 def test_without_a_second_arm_the_page_says_so() -> None:

@@ -41,6 +41,10 @@ __all__ = [
 ]
 
 
+UNSTABLE = "unstable"
+"""The concern of rounds that differ so much that their middle says little."""
+
+
 def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
     """Return what the rankings of a run say.
 
@@ -74,7 +78,7 @@ def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
 
 def _kind(name: str, fields: Sequence[tuple[Sequence[Ranking], Field]], noise: Noise) -> Kind:
     claims = tuple(claim(rankings, found, noise) for rankings, found in fields)
-    told = {one.endpoint: one.leaders for one in claims if one.told}
+    told = {one.endpoint: _steady(one.leaders) for one in claims if one.told}
     return Kind(
         kind=name,
         claims=claims,
@@ -98,11 +102,16 @@ def _within(interface: Interface, fields: Mapping[str, Sequence[Field]]) -> With
     cells: list[str] = []
     for kind, of in fields.items():
         grouped = [one.among(interface) for one in of]
-        first = {str(at): groups[0] for at, groups in enumerate(grouped) if len(groups) > 1}
+        first = {str(at): _steady(of[0]) for at, of in enumerate(grouped) if len(of) > 1}
         if first:
             kinds[kind] = _most(_led(first))
             cells += [arm.cell for group in first.values() for arm in group]
     return Within(interface=interface, leaders=_led(kinds), told=len(kinds), cells=tuple(cells))
+
+
+def _steady(leaders: Sequence[Arm]) -> Sequence[Arm]:
+    """Return the leaders that noise did not make such: what swings widely is tied with all."""
+    return [arm for arm in leaders if UNSTABLE not in arm.doubts] or leaders
 
 
 def _most(leaders: Sequence[Led]) -> tuple[Led, ...]:

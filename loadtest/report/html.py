@@ -20,7 +20,7 @@ from loadtest.report.html_page import Drawn, page
 from loadtest.report.launched import launched
 from loadtest.report.losses import losses
 from loadtest.report.noise import noise, twins
-from loadtest.report.rankings import costs, ranked
+from loadtest.report.rankings import costs, ranked, untold
 from loadtest.report.state import state
 from loadtest.report.table import Report, Table
 from loadtest.report.use import spread, used
@@ -82,6 +82,7 @@ def render(report: Report) -> str:
         blanks=blanks(summary),
         bounds=bounds(report),
         ranked=_ranked,
+        untold=untold,
         costs=costs,
         endpoint_charts=lambda ranking: [drawn.take(one) for one in of_endpoint(ranking)],
         kind_chart=lambda name, rankings: _taken(drawn, of_kind(name, title(name), rankings)),

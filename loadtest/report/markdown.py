@@ -28,7 +28,7 @@ from loadtest.report.markdown_tables import costs_table, detail, ranking_table, 
 from loadtest.report.markup import Markdown, code, escape, fence, table, ticked
 from loadtest.report.noise import median_of, noise, twins
 from loadtest.report.pictures import Pictures
-from loadtest.report.rankings import overview
+from loadtest.report.rankings import overview, untold
 from loadtest.report.table import SUSPECT, Report
 from loadtest.report.use import unsteady, used
 from loadtest.report.words import Name, Said
@@ -103,6 +103,7 @@ def _page(report: Report, pictures: Pictures) -> str:
         titles=_titles(summary.rankings),
         overview=lambda rankings: table(overview(rankings)),
         ranked=lambda ranking: ranking_table(ranking, notes),
+        untold=untold,
         detail=detail,
         costs=costs_table,
         # Each server.

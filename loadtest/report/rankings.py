@@ -28,6 +28,8 @@ from loadtest.row import Row
 from loadtest.summary import Summary
 
 SHOWN_ROUNDS = 5
+UNLIKE = 1.5
+"""From here on two numbers of one rank look as if they were told apart."""
 
 
 def ranked(ranking: Ranking) -> Table[Row]:
@@ -39,6 +41,23 @@ def ranked(ranking: Ranking) -> Table[Row]:
     tried = (ROUNDS,) if any(row.rounds_measured + row.rounds_failed > 1 for row in rows) else ()
     columns = (RANK, SERVER, INTERFACE, GOODPUT, VERDICT, VERSUS, *several, CEILING, *LATENCIES)
     return Table((*columns, ERRORS, *tried), rows).filled(RANK, GOODPUT)
+
+
+def untold(ranking: Ranking) -> str:
+    """Return what a rank shared by unlike numbers does not mean; empty where there is none."""
+    groups: dict[int, list[Row]] = {}
+    for row in ranking.rows:
+        if row.rank and row.rounds_measured > 1:
+            groups.setdefault(row.rank, []).append(row)
+    for rank, rows in groups.items():
+        rates = [row.shown.goodput for row in rows if row.shown]
+        if rates and max(rates) >= UNLIKE * min(rates):
+            return (
+                f"Rank {rank}= spans {significant(max(rates))} to {significant(min(rates))}"
+                " answers/s: that is no equal speed; these rounds are too few, or too unlike, to"
+                " tell the servers apart."
+            )
+    return ""
 
 
 def costs(ranking: Ranking) -> Table[Row]:

@@ -119,12 +119,14 @@ def among_the_others(answer: Answer) -> Iterator[Said]:
             continue
         name = one.interface.upper()
         if not one.told:
-            said: Words = (f"The {name} servers were told apart at no kind of work.",)
+            said: Words = (
+                f"Of the {name} servers alone, none was shown to lead at any kind of work.",
+            )
         else:
             most = len(one.leaders[0].at)
             best = [led.server for led in one.leaders if len(led.at) == most]
             said = (
-                f"Among the {name} servers alone: ",
+                f"Of the {name} servers alone, ",
                 *names(best),
                 f" {'leads' if len(best) == 1 else 'lead'}, alone or tied, at"
                 f" {'all' if most == one.told else most} of the {one.told} kinds of work at which"
@@ -173,20 +175,19 @@ def _beginning(answer: Answer) -> str:
 
 def _let_in(kind: Kind) -> Words:
     """Return how many more requests the leaders work on at once, where that is why they lead."""
-    ceilings = [
-        (claim.leaders[0].ceiling, claim.followers[0].ceiling)
-        for claim in kind.claims
-        if claim.told
-    ]
-    more = [first / next_ for first, next_ in ceilings if first and next_ and first > next_]
-    if not more or len(more) < len(ceilings):
+    more: dict[str, float] = {}
+    for claim in kind.claims:
+        if claim.told:
+            first, next_ = claim.leaders[0], claim.followers[0]
+            if first.ceiling and next_.ceiling and first.ceiling > next_.ceiling:
+                more[next_.server] = first.ceiling / next_.ceiling
+    if not more:
         return (".",)
     works = "works" if len(kind.leaders) == 1 else "work"
-    next_ = dict.fromkeys(claim.followers[0].server for claim in kind.claims if claim.told)
     return (
-        f", which {works} on {between(more, ratio)} times as many requests at once as ",
-        *names(list(next_)),
-        f", the next: {'its' if len(next_) == 1 else 'their'} workers and threads let in no more.",
+        f", which {works} on {between(more.values(), ratio)} times as many requests at once as ",
+        *names(list(more)),
+        ", whose workers and threads let in no more.",
     )
 
 
