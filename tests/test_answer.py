@@ -164,6 +164,20 @@ def test_one_server_alone_is_compared_with_nothing() -> None:
     )
 
 
+def test_who_swings_widely_leads_nothing_by_that() -> None:
+    """It is tied with all that come near, as noise tells it from nobody."""
+    rates = {
+        ("fast", "json-sync"): times(2_000),
+        ("slow", "json-sync"): [3_000.0, 900.0, 2_800.0, 1_000.0, 2_900.0],
+        ("loop", "json-sync"): times(10),
+    }
+    summary = made(rates, [JSON], times(2_010))
+    (kind,) = summary.answer.kinds
+    assert [arm.server for arm in kind.claims[0].leaders] == ["slow", "fast"]
+    assert [led.server for led in kind.leaders] == ["fast"]
+    assert said(summary.answer) == "Deploy fast: it leads at CPU-bound JSON, tied with slow."
+
+
 def test_each_server_is_judged_by_the_style_that_serves_it_best() -> None:
     both = [JSON, endpoint("json", "async", kind="cpu")]
     summary = made(

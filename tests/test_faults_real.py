@@ -135,6 +135,15 @@ def said(row: Row, concern: str) -> str:
     return next(one.facts for one in row.concerns if one.concern == concern)
 
 
+def undisturbed(concern: str, measured: Callable[[], Row]) -> Row:
+    """Return a row on which nothing else bore, or one with the concern all the same."""
+    for _ in range(4):
+        row = measured()
+        if "noisy-host" not in raised(row) or concern in raised(row):
+            return row
+    pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
+
+
 # A healthy server --------------------------------------------------------------------------------
 
 
@@ -291,13 +300,8 @@ def test_an_answer_in_pieces_waits_for_an_acknowledgement(measure: Measure) -> N
     """uvicorn with several workers opens a socket on which asyncio leaves Nagle's algorithm on."""
     argv = ("--loop", "asyncio", "--http", "h11", "--workers", "{workers}")
     server = uvicorn("none", *argv, processes_seen="workers + 2")
-    for _ in range(4):
-        row = measure(server, shape=Shape(workers=2))
-        # It is looked for on a machine with nothing else to do.
-        if "noisy-host" not in raised(row) or "delayed-ack" in raised(row):
-            break
-    else:
-        pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
+    # It is looked for on a machine with nothing else to do.
+    row = undisturbed("delayed-ack", lambda: measure(server, shape=Shape(workers=2)))
     assert row.verdict == "suspect"
     assert doubts(row) == {"delayed-ack"}, row.concerns
 
@@ -313,13 +317,8 @@ def test_a_server_as_fast_as_the_generator(measure: Measure, tmp_path: Path) -> 
     """nginx itself: what it shows is what wrk can do."""
     argv = ("{python}", str(TESTS / "faulty" / "nginx.py"), "{port}", str(tmp_path))
     server = builders.server("nginx", interface=None, argv=argv, processes_seen="2")
-    for _ in range(4):
-        row = measure(server, ceilings=reached(tmp_path))
-        # The two loads can be compared only if the machine was as fast for one as for the other.
-        if "noisy-host" not in raised(row) or "generator-limited" in raised(row):
-            break
-    else:
-        pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
+    # The two loads can be compared only if the machine was as fast for one as for the other.
+    row = undisturbed("generator-limited", lambda: measure(server, ceilings=reached(tmp_path)))
     assert row.verdict == "suspect"
     assert doubts(row) == {"generator-limited"}, row.concerns
 

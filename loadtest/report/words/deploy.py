@@ -161,7 +161,8 @@ def _alone_or_tied(answer: Answer, at: Sequence[str], servers: set[str]) -> Iter
     if alone:
         where = ", ".join(map(kind_of_work, alone)) if len(alone) <= NAMED else f"{len(alone)}"
         yield f", alone at {where}{f' ({lead})' if lead else ''}"
-    yield f", {'elsewhere' if alone else 'everywhere'} tied, most often with "
+    often = f"{'elsewhere' if alone else 'everywhere'} tied, most often with "
+    yield f", {often if len(at) > 1 else 'tied with '}"
     yield from names([server for server, _ in equals.most_common(EQUALS)])
 
 
