@@ -175,6 +175,9 @@ def test_who_swings_widely_leads_nothing_by_that() -> None:
     (kind,) = summary.answer.kinds
     assert [arm.server for arm in kind.claims[0].leaders] == ["slow", "fast"]
     assert [led.server for led in kind.leaders] == ["fast"]
+    (within,) = summary.answer.within
+    # Nobody leads of the two alone, which their rows show.
+    assert (within.told, within.cells) == (0, ("slow.json-sync", "fast.json-sync"))
     assert said(summary.answer) == "Deploy fast: it leads at CPU-bound JSON, tied with slow."
 
 

@@ -95,8 +95,14 @@ def _overall(kinds: Iterable[Kind]) -> tuple[Led, ...]:
 
 def _within(interface: Interface, fields: Mapping[str, Sequence[Field]]) -> Within | None:
     """Return who leads among the servers of one interface; None with fewer than two of them."""
-    arms = [arm for of in fields.values() for one in of for arm in one.arms]
-    if len({arm.server for arm in arms if arm.interface == interface}) < 2:
+    arms = [
+        arm
+        for of in fields.values()
+        for one in of
+        for arm in one.arms
+        if arm.interface == interface
+    ]
+    if len({arm.server for arm in arms}) < 2:
         return None
     kinds: dict[str, tuple[Led, ...]] = {}
     cells: list[str] = []
@@ -106,7 +112,12 @@ def _within(interface: Interface, fields: Mapping[str, Sequence[Field]]) -> With
         if first:
             kinds[kind] = _most(_led(first))
             cells += [arm.cell for group in first.values() for arm in group]
-    return Within(interface=interface, leaders=_led(kinds), told=len(kinds), cells=tuple(cells))
+    return Within(
+        interface=interface,
+        leaders=_led(kinds),
+        told=len(kinds),
+        cells=tuple(cells or (arm.cell for arm in arms)),
+    )
 
 
 def _steady(leaders: Sequence[Arm]) -> Sequence[Arm]:

@@ -138,7 +138,7 @@ class Within(Record, frozen=True, kw_only=True):
     told: int
     """Kinds of work in which these servers were told apart."""
     cells: tuple[str, ...]
-    """The rows of the leaders."""
+    """The rows of the leaders; where nobody leads, of all these servers."""
 
 
 class Kind(Record, frozen=True, kw_only=True):
