@@ -20,6 +20,10 @@ from loadtest.model import (
     Usage,
 )
 
+HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>\"'`\u2028${1}"
+"""Text from outside that tries to get out of where a page puts it."""
+
+
 LOAD = Load(connections=64, duration_s=3, warmup_s=1)
 
 WRK = """\

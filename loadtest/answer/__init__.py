@@ -61,14 +61,13 @@ def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
         for kind in by_kind
     }
     kinds = tuple(_kind(kind, of, Noise(floors.of(kind), looks)) for kind, of in fields.items())
-    found = {kind: [one for _, one in of] for kind, of in fields.items()}
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
         kinds=kinds,
         shares=shares(rankings, looks, floors),
         leaders=_overall(kinds),
         told=sum(kind.told for kind in kinds),
-        within=tuple(one for of in ("wsgi", "asgi") if (one := _within(of, found))),
+        within=tuple(one for of in ("wsgi", "asgi") if (one := _within(of, fields))),
         usable=sum(row.shown is not None for row in rows),
         cells=sum(row.status != "skipped" for row in rows),
         numberless=tuple(_numberless(rows)),
@@ -93,12 +92,14 @@ def _overall(kinds: Iterable[Kind]) -> tuple[Led, ...]:
     return _led({kind.kind: kind.leaders for kind in kinds if kind.told})
 
 
-def _within(interface: Interface, fields: Mapping[str, Sequence[Field]]) -> Within | None:
+def _within(
+    interface: Interface, fields: Mapping[str, Sequence[tuple[Sequence[Ranking], Field]]]
+) -> Within | None:
     """Return who leads among the servers of one interface; None with fewer than two of them."""
     arms = [
         arm
         for of in fields.values()
-        for one in of
+        for _, one in of
         for arm in one.arms
         if arm.interface == interface
     ]
@@ -107,8 +108,8 @@ def _within(interface: Interface, fields: Mapping[str, Sequence[Field]]) -> With
     kinds: dict[str, tuple[Led, ...]] = {}
     cells: list[str] = []
     for kind, of in fields.items():
-        grouped = [one.among(interface) for one in of]
-        first = {str(at): _steady(of[0]) for at, of in enumerate(grouped) if len(of) > 1}
+        grouped = {rankings[0].endpoint.id: one.among(interface) for rankings, one in of}
+        first = {at: _steady(groups[0]) for at, groups in grouped.items() if len(groups) > 1}
         if first:
             kinds[kind] = _most(_led(first))
             cells += [arm.cell for group in first.values() for arm in group]

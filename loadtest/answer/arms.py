@@ -60,8 +60,8 @@ class Table:
     def grouped(self, arms: Sequence[Arm]) -> tuple[tuple[Arm, ...], ...]:
         """Return the arms, which come with the highest median first, in tie groups."""
         of = {arm.cell: arm for arm in arms}
-        told = lambda leader, one: self.cells[leader, one].told  # noqa: E731
-        return tuple(tuple(of[cell] for cell in group) for _, group in groups(list(of), told))
+        grouped = groups(list(of), lambda leader, one: self.cells[leader, one].told)
+        return tuple(tuple(of[cell] for cell in group) for _, group in grouped)
 
 
 @dataclass(frozen=True)
