@@ -44,7 +44,7 @@ COPY --from=server-packages /venv /venv
 COPY --from=code /app /app
 USER 10001:10001
 EXPOSE 8000
-ENTRYPOINT ["python", "-m", "loadtest.compose.serve"]
+ENTRYPOINT ["python", "-m", "loadtest.bench.servers.compose.serve"]
 
 FROM base AS loadtest
 RUN apt-get update -qq \

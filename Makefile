@@ -36,7 +36,7 @@ bench: setup ## Compare HTTP clients: the three published experiments (ARGS='--r
 up-%: setup ## One server with its services in containers on localhost:8000, as in make up-uvicorn
 	@[ -e servers/$*.toml ] || { echo "there is no servers/$*.toml; loadtest list servers" >&2; exit 2; }
 	@$(MAKE) --no-print-directory down
-	@env $$(.venv/bin/python -m loadtest.compose.cpus) docker compose --profile $* up --build --detach --wait
+	@env $$(.venv/bin/python -m loadtest.bench.servers.compose.cpus) docker compose --profile $* up --build --detach --wait
 
 down: ## Remove what make up-<server> started
 	@docker compose --profile '*' down --volumes --remove-orphans --timeout 1
@@ -69,7 +69,7 @@ docs: setup ## Write the generated parts of README and docs/, and the JSON Schem
 	@.venv/bin/python docs/write.py
 
 schemas: setup ## Write the JSON Schemas alone
-	@.venv/bin/python -m loadtest.schema docs/schemas
+	@.venv/bin/python docs/schema.py docs/schemas
 
 bench-self: setup ## Measure the tool itself: its cost, its reports, its power (half an hour)
 	@.venv/bin/python -m benchmarks.overhead
@@ -82,7 +82,7 @@ lock: ## Resolve the dependencies again (needs uv); names no registry
 	    --group image --group dev pyproject.toml --output-file requirements.lock
 	for group in clients niquests; do uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header --upgrade --constraint requirements.lock \
-	    --group $$group --output-file loadtest/clients/$$group.lock || exit; done
+	    --group $$group --output-file loadtest/bench/clients/drivers/$$group.lock || exit; done
 
 clean: ## Remove .venv and caches; results stay
 	rm -rf .venv .clients .pytest_cache .mypy_cache .ruff_cache .hypothesis build

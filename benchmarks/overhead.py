@@ -32,12 +32,12 @@ import msgspec
 import psutil
 from scipy.stats import quantile_test
 
-from loadtest import null_server, process, sampler, server
-from loadtest.cpu_clock import cpu_s
-from loadtest.loadgen import wrk
-from loadtest.model import Contract, Endpoint, Load
-from loadtest.process import Process
-from loadtest.verify import Watch
+from loadtest.bench.load import ceiling, wrk
+from loadtest.bench.servers.answer_check import Watch
+from loadtest.records.planned import Contract, Endpoint, Load
+from loadtest.system import listening, process, sampling
+from loadtest.system.cpu_time import cpu_s
+from loadtest.system.process import Process
 
 ALLOWED = 0.01
 """Of the rate."""
@@ -84,7 +84,7 @@ class Null:
 
     def load(self, arm: Arm, load: Load) -> Taken:
         """Load it once."""
-        argv = wrk.argv(load, f"http://{server.HOST}:{self.port}{self.endpoint.path}", 0.0)
+        argv = wrk.argv(load, f"http://{listening.HOST}:{self.port}{self.endpoint.path}", 0.0)
         if not arm.hook:
             argv = [word for word in argv if not word.startswith("--script")]
         out, errors = self.folder / "out.txt", self.folder / "errors.txt"
@@ -96,9 +96,9 @@ class Null:
         watch = None
         with process.running(generator), contextlib.ExitStack() as stack:
             if arm.sample:
-                stack.enter_context(sampler.sampling(groups, pss_of="server", ends="generator"))
+                stack.enter_context(sampling.sampling(groups, pss_of="server", ends="generator"))
             if arm.watch:
-                watch = Watch(server.HOST, self.port, self.endpoint, load.duration_s + 10)
+                watch = Watch(listening.HOST, self.port, self.endpoint, load.duration_s + 10)
             generator.wait(load.duration_s + SPARE_S)
         during = watch.stop() if watch else None
         if during and (during.broken or not during.checked):
@@ -119,7 +119,7 @@ def _cpu_s(processes: Iterable[psutil.Process]) -> float:
 
 def _own_cpu_s() -> float:
     """Return the CPU seconds of this process and of the children that have ended: wrk's."""
-    return time.process_time() + sampler.ended_cpu_s()
+    return time.process_time() + sampling.ended_cpu_s()
 
 
 @contextlib.contextmanager
@@ -127,7 +127,7 @@ def null(body: bytes) -> Iterator[Null]:
     """Give the null server with one body."""
     with tempfile.TemporaryDirectory(prefix="loadtest-overhead-") as name:
         home = Path(name)
-        with null_server.serving({"body": body}, home / "nginx.log") as (running, port):
+        with ceiling.serving({"body": body}, home / "nginx.log") as (running, port):
             yield Null(running, port, endpoint("/body", body), home)
 
 

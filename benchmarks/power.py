@@ -23,16 +23,20 @@ from rich.console import Console
 
 from benchmarks import resample
 from benchmarks.resample import Rounds
-from loadtest import matrix, prepare, results, session
-from loadtest.bench import LocalBench
-from loadtest.errors import UserError, unknown
-from loadtest.evened import evened_us, speed_us
-from loadtest.matrix import Choice
-from loadtest.model import Cell, Endpoint, Load, Outcome, Server, Shape
-from loadtest.prepare import Bearings
-from loadtest.project import Project
-from loadtest.results import Stored
-from loadtest.services import services as running_services
+from loadtest.bench.servers.local import LocalBench
+from loadtest.bench.servers.services import services as running_services
+from loadtest.measure.servers import new_run, session
+from loadtest.measure.servers.resume import check_resumable
+from loadtest.plan.servers import inventory, matrix
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.matrix import Choice
+from loadtest.plan.servers.project import Project
+from loadtest.records import folder
+from loadtest.records.errors import UserError, unknown
+from loadtest.records.folder import Stored
+from loadtest.records.measured import Outcome
+from loadtest.records.planned import Cell, Endpoint, Load, Server, Shape
+from loadtest.stats.cpu_drift import drift_corrected_us, speed_us
 
 ROOT = Path(__file__).resolve().parent.parent
 MATRIX = Path(__file__).with_name("power.toml")
@@ -67,7 +71,7 @@ def arms(profile: Server, base_cpu_us: float) -> tuple[Server, ...]:
     )
 
 
-def calibrate(found: Bearings, profile: Server, endpoint: Endpoint, load: Load) -> float:
+def calibrate(found: Inventory, profile: Server, endpoint: Endpoint, load: Load) -> float:
     """Return the CPU microseconds of the server's processes for an answer."""
     one = arm(profile, "calibration", 0.0)
     cell = Cell(server=one.name, endpoint=endpoint, load=load)
@@ -90,9 +94,9 @@ def calibrate(found: Bearings, profile: Server, endpoint: Endpoint, load: Load) 
     return median(found_us)
 
 
-def look(project: Project, name: str) -> tuple[Bearings, Server, Endpoint]:
+def look(project: Project, name: str) -> tuple[Inventory, Server, Endpoint]:
     """Return what the project offers, the server by its name, and the endpoint."""
-    found = prepare.look(project)
+    found = inventory.take_inventory(project)
     profiles = {one.name: one for one in found.servers}
     if name not in profiles:
         raise UserError(unknown("server", name, profiles))
@@ -104,10 +108,10 @@ def begin(project: Project, name: str, choice: Choice, out: Path) -> Path:
     found, profile, endpoint = look(project, name)
     load = matrix.fit(endpoint, matrix.load_matrix(str(MATRIX)).loads, choice)
     taking_part = arms(profile, calibrate(found, profile, endpoint, load))
-    bearings = Bearings(project, taking_part, (endpoint,), found.versions)
+    bearings = Inventory(project, taking_part, (endpoint,), found.versions)
     command = ["python", "-m", "benchmarks.power", "--server", name]
-    run = prepare.make_run(bearings, str(MATRIX), choice, out, command)
-    return results.create(out, run)
+    run = new_run.make_run(bearings, str(MATRIX), choice, out, command)
+    return folder.create(out, run)
 
 
 def rounds(stored: Stored) -> Rounds:
@@ -140,13 +144,13 @@ def _figure(outcome: Outcome | None, of: str, usual_us: float) -> float | None:
         return None
     if of == "goodput":
         return outcome.loaded.goodput
-    return outcome.server_cpu_us if of == "cpu_us" else evened_us(outcome, usual_us)
+    return outcome.server_cpu_us if of == "cpu_us" else drift_corrected_us(outcome, usual_us)
 
 
 def read(source: Path) -> Rounds:
     """Return the rounds of a run's folder, or of the file that was made of one."""
     if source.is_dir():
-        return rounds(results.read(source))
+        return rounds(folder.read(source))
     return msgspec.json.decode(source.read_bytes(), type=Rounds)
 
 
@@ -181,14 +185,14 @@ def main(
         project = Project(ROOT, sys.executable)
         choice = Choice(rounds=count, duration_s=duration_s, connections=connections, seed=seed)
         if resume:
-            prepare.check_resumable(
-                results.read(resume).run, prepare.look(project), resume.absolute().parent
+            check_resumable(
+                folder.read(resume).run, inventory.take_inventory(project), resume.absolute().parent
             )
         source = resume or begin(project, name, choice, out)
         click.echo(f"to go on with it: python -m benchmarks.power --resume {source}", err=True)
-        stored = results.read(source)
+        stored = folder.read(source)
         session.measure(source, stored.run, project, Console(stderr=True))
-        made = rounds(results.read(source))
+        made = rounds(folder.read(source))
         text = msgspec.json.format(msgspec.json.encode(made), indent=1)
         (source / FILE).write_bytes(text + b"\n")
     _show(read(source), resamples)

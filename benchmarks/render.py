@@ -23,28 +23,23 @@ import click
 import msgspec
 import numpy as np
 
-from loadtest import process, results
-from loadtest.model import (
+from loadtest.records.folder import FORMAT, Writer, create
+from loadtest.records.measured import (
     Begun,
     Ceiling,
-    Cell,
-    Contract,
     During,
-    Endpoint,
     Histogram,
     Host,
-    Load,
     Loaded,
     Machine,
     Outcome,
-    Plan,
     Run,
     Segment,
-    Server,
-    Shape,
     Usage,
     Verified,
 )
+from loadtest.records.planned import Cell, Contract, Endpoint, Load, Plan, Server, Shape
+from loadtest.system import process
 
 ROOT = Path(__file__).resolve().parent.parent
 LOAD = Load(connections=64, duration_s=3, warmup_s=1.0)
@@ -93,7 +88,7 @@ def make(parent: Path, size: Size) -> Path:
     """Write the facts of a run and return its folder."""
     plan = _plan(size)
     run = Run(
-        format=results.FORMAT,
+        format=FORMAT,
         created_at="2026-01-02T03:04:05+00:00",
         command="made up",
         plan=plan,
@@ -108,11 +103,11 @@ def make(parent: Path, size: Size) -> Path:
         ),
         argv={},
     )
-    folder = results.create(parent, run)
+    folder = create(parent, run)
     (folder / "raw" / "wrk.txt").write_text(WRK)
     for number, histogram in enumerate(_histograms()):
         (folder / "raw" / f"{number}.json").write_bytes(msgspec.json.encode(histogram))
-    writer = results.Writer(folder)
+    writer = Writer(folder)
     writer.append(Begun(started_at=0.0))
     writer.append(Ceiling(body_bytes=30, goodput=60_000.0, generator_cpu_us=7.0))
     chance = random.Random(1)
@@ -256,7 +251,7 @@ def measure(size: Size) -> Taken:
 def child(folder: Path) -> None:
     """Write the reports as the command does; print the seconds and the peak of memory."""
     began = time.monotonic()
-    from loadtest.cli import cli
+    from loadtest.cli.main import cli
 
     cli.main(["report", str(folder)], standalone_mode=False)
     unit = 1 if sys.platform == "darwin" else 1024

@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.findings import LEAST_CPU_MARGIN, findings, margin
-from loadtest.model import Record
-from loadtest.noise import floors
-from loadtest.statistics import Comparison, paired, unpaired_t
+from loadtest.records.planned import Record
+from loadtest.stats.noise_floor import floors
+from loadtest.stats.ratios import Comparison, paired, unpaired_t
+from loadtest.stats.significance import LEAST_CPU_MARGIN, findings, margin
 
 Floats = NDArray[np.float64]
 SIZES = (3, 5, 10, 15)

@@ -15,13 +15,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from loadtest import concerns, matrix, results, schema, summary
-from loadtest.clientbench import judge as clients_judge
-from loadtest.clientbench import preset
-from loadtest.clientbench import store as clients_store
-from loadtest.clientbench import summary as clients_summary
-from loadtest.model import Server
-from loadtest.report.format import latency, significant
+import schema
+
+from loadtest.judge.clients import concerns as clients_judge
+from loadtest.judge.clients import summary as clients_summary
+from loadtest.judge.servers import concerns, summary
+from loadtest.plan.clients import preset
+from loadtest.plan.servers import profile
+from loadtest.records import clients_folder as clients_store
+from loadtest.records import folder
+from loadtest.records.planned import Server
+from loadtest.report.units import latency, significant
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -76,7 +80,7 @@ def kept_run(folder: str) -> str:
 
 def history() -> str:
     """Return the versions of the formats with what each of them changed."""
-    return _history("`run.json`, `outcomes.jsonl`, `raw/`", results, summary)
+    return _history("`run.json`, `outcomes.jsonl`, `raw/`", folder, summary)
 
 
 def clients_history() -> str:
@@ -159,7 +163,7 @@ def concern_list() -> str:
 
 def server_list() -> str:
     """Return all servers, with what they cannot do."""
-    return "\n".join(line for one in matrix.load_servers(SERVERS) for line in _server(one))
+    return "\n".join(line for one in profile.load_servers(SERVERS) for line in _server(one))
 
 
 def _server(one: Server) -> Iterator[str]:

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.model import (
-    Cell,
-    Contract,
-    Endpoint,
-    Load,
-    Machine,
-    Outcome,
-    Plan,
-    Run,
-    Server,
-    Shape,
-)
+from loadtest.records.measured import Machine, Outcome, Run
+from loadtest.records.planned import Cell, Contract, Endpoint, Load, Plan, Server, Shape
 
 LOAD = Load(connections=8, duration_s=1, warmup_s=0.1)
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from loadtest.answer import Answer, Arm, Claim, Difference, Interfaces, Kind, Led, Share, Styles
+from loadtest.judge.servers.answer.records import (
+    Answer,
+    Arm,
+    Claim,
+    Difference,
+    Interfaces,
+    Kind,
+    Led,
+    Share,
+    Styles,
+)
 
 
 def arm(server: str = "fast", goodput: float = 2_000.0, **changes: Any) -> Arm:

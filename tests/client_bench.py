@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.clientbench import catalogue, driver
-from loadtest.clientbench.driver import Bench
-from loadtest.clientbench.job import Expected
-from loadtest.clientbench.model import (
+from loadtest.bench.clients.upstream import Upstream
+from loadtest.measure.clients import measuring
+from loadtest.measure.clients.measuring import Bench
+from loadtest.plan.clients import catalogue
+from loadtest.plan.clients.own_server import Expected
+from loadtest.records.clients import (
     MEASURES,
     Answer,
     Group,
@@ -24,7 +26,6 @@ from loadtest.clientbench.model import (
     Plan,
     Row,
 )
-from loadtest.clientbench.upstream import Upstream
 
 BAD = Path(__file__).parent / "bad_clients"
 KEY = "here"
@@ -83,7 +84,7 @@ def bench(
 
 
 def measure(one: Row, measure: Measure = "warm", **settings: Any) -> Outcome:
-    return driver.measure(bench(one, **settings), one, measure, 0)
+    return measuring.measure(bench(one, **settings), one, measure, 0)
 
 
 def right(outcome: Outcome) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from loadtest.clientbench.model import (
+from loadtest.records.clients import (
     THREADS,
     Answer,
     Ceiling,
@@ -20,8 +20,8 @@ from loadtest.clientbench.model import (
     Seen,
     Warm,
 )
-from loadtest.clientbench.store import Stored
-from loadtest.model import Histogram, Machine
+from loadtest.records.clients_folder import Stored
+from loadtest.records.measured import Histogram, Machine
 
 ROUNDS = 5
 JITTER = (1.0, 1.01, 0.99, 1.005, 0.995, 1.0, 1.008, 0.992, 1.002, 0.998)

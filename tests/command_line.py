@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from loadtest import cli
+from loadtest.cli import main
 
 
 class Done(msgspec.Struct):
@@ -34,7 +34,7 @@ def typing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
         monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         said = capfd.readouterr()
         return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
 

@@ -16,10 +16,10 @@ from command_line import Type, typing
 from fake_docker import FakeDocker
 from playwright.sync_api import Browser
 
-from loadtest.model import Endpoint, Shape
-from loadtest.project import Project
-from loadtest.services import Services
-from loadtest.services import services as start_services
+from loadtest.bench.servers.services import Services
+from loadtest.bench.servers.services import services as start_services
+from loadtest.plan.servers.project import Project
+from loadtest.records.planned import Endpoint, Shape
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")

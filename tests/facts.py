@@ -9,23 +9,22 @@ from typing import Any
 import msgspec
 from builders import endpoint, outcome, plan, server
 
-from loadtest.concerns import Evidence, judge
-from loadtest.figures import figures, latencies
-from loadtest.model import (
+from loadtest.judge.servers.concerns import judge
+from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.servers.metrics import figures, latencies
+from loadtest.records.measured import (
     Ceiling,
-    Cell,
     During,
     Histogram,
     Host,
     Left,
-    Load,
     Loaded,
     Outcome,
-    Shape,
     Usage,
     Verified,
     Work,
 )
+from loadtest.records.planned import Cell, Load, Shape
 
 WIRE_BYTES = 200
 CEILINGS = (

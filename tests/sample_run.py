@@ -2,23 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.model import (
-    Cell,
-    Contract,
-    Endpoint,
-    Histogram,
-    Load,
-    Loaded,
-    Machine,
-    Outcome,
-    Plan,
-    Run,
-    Segment,
-    Server,
-    Shape,
-    Style,
-    Usage,
-)
+from loadtest.records.measured import Histogram, Loaded, Machine, Outcome, Run, Segment, Usage
+from loadtest.records.planned import Cell, Contract, Endpoint, Load, Plan, Server, Shape, Style
 
 HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>\"'`\u2028${1}"
 """Text from outside that tries to get out of where a page puts it."""

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.statistics import Comparison, paired
+from loadtest.stats.ratios import Comparison, paired
 
 Floats = NDArray[np.float64]
 CV = 0.04

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_run import histograms, loaded, sample
 
-from loadtest.answer import Answer
-from loadtest.model import Endpoint, Histogram, Interface, Loaded, Outcome, Run, Server
-from loadtest.report import words
-from loadtest.summary import Summary, summarise
+from loadtest.judge.servers.answer.records import Answer
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.records.measured import Histogram, Loaded, Outcome, Run
+from loadtest.records.planned import Endpoint, Interface, Server
+from loadtest.report.servers.sentences import claims, headline
 
 INTERFACES: dict[str, Interface] = {"fast": "wsgi", "slow": "wsgi", "loop": "asgi"}
 
@@ -73,7 +74,7 @@ def _referring(of: Run, reference: str) -> Run:
 
 
 def said(answer: Answer) -> str:
-    return " ".join(one.plain for one in words.headline(answer))
+    return " ".join(one.plain for one in headline.headline(answer))
 
 
 JSON = endpoint("json", kind="cpu")
@@ -102,7 +103,7 @@ def test_the_leader_is_named_with_its_lead() -> None:
     (within,) = summary.answer.within
     assert (within.interface, within.told, within.cells) == ("wsgi", 1, ("fast.json-sync",))
     assert [(led.server, led.at) for led in within.leaders] == [("fast", ("cpu",))]
-    assert words.claim(claim).plain.startswith(
+    assert claims.claim(claim).plain.startswith(
         "fast leads, 2,000 answers/s: 2.00 times (2.00 to 2.00) those of slow, the next."
     )
 
@@ -205,7 +206,7 @@ def test_each_server_is_judged_by_the_style_that_serves_it_best() -> None:
     ]
     (interfaces,) = kind.interfaces
     assert interfaces.difference.ratio == pytest.approx(4)
-    text = " ".join(one.plain for one in words.kind(kind))
+    text = " ".join(one.plain for one in claims.kind(kind))
     assert "Under WSGI, async views serve 0.10 times the requests of sync ones." in text
     assert "Under ASGI, async views serve 1.11 times the requests of sync ones." in text
     assert "The fastest WSGI server, fast, serves 4.00 times" in text
@@ -227,7 +228,7 @@ def test_the_bare_callable_shows_what_is_djangos() -> None:
     assert shares["fast"].share == pytest.approx(0.5)
     assert shares["loop"].share == pytest.approx(0.95)
     assert [kind.kind for kind in summary.answer.kinds] == ["cpu"]
-    control = " ".join(one.plain for one in words.control(summary.answer))
+    control = " ".join(one.plain for one in claims.control(summary.answer))
     assert "Under WSGI, 50 % of the time of Django's cheapest answer is Django's own" in control
     assert "Under ASGI, 95 % of the time" in control
 
@@ -286,7 +287,7 @@ def test_every_claim_has_its_rows_and_none_is_within_noise(
     answer = summary.answer
     assert set(cells(answer)) <= rows
     assert {one.interface for one in answer.within} == {"wsgi"}  # one ASGI server leads nothing
-    for one in words.headline(answer):
+    for one in headline.headline(answer):
         assert set(one.cells) <= rows
     for kind in answer.kinds:
         for claim in kind.claims:
@@ -302,6 +303,6 @@ def test_every_claim_has_its_rows_and_none_is_within_noise(
                 for arm in group[:1]:
                     if arm.style == claim.leaders[0].style:
                         assert (ranks[arm.cell] == 1) == first
-        for said_ in words.kind(kind):
+        for said_ in claims.kind(kind):
             assert set(said_.cells) <= rows
             assert said_.plain.endswith(".")

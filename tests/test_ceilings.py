@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from builders import endpoint, plan, server
 
-from loadtest import null_server
-from loadtest.errors import CellError
-from loadtest.model import Ceiling, Cell, Load
+from loadtest.bench.load import ceiling
+from loadtest.records.errors import CellError
+from loadtest.records.measured import Ceiling
+from loadtest.records.planned import Cell, Load
 
 
 def cell(name: str, connections: int, body_bytes: int | None = 30, delay_s: float = 0.0) -> Cell:
@@ -31,13 +32,13 @@ def test_each_size_is_asked_with_the_connections_of_its_loads() -> None:
         cell("streamed", 64, None),
     )
     made = plan([server()], cells=cells)
-    assert null_server.asked(made) == {(64, 30), (64, 900), (512, 900)}
+    assert ceiling.asked(made) == {(64, 30), (64, 900), (512, 900)}
 
 
 def test_it_is_measured_with_each(tmp_path: Path) -> None:
     for name in ("raw", "logs"):
         (tmp_path / name).mkdir()
-    few, many = null_server.ceilings({(32, 30), (4, 30)}, tmp_path, None)
+    few, many = ceiling.ceilings({(32, 30), (4, 30)}, tmp_path, None)
     assert [(one.connections, one.body_bytes) for one in (few, many)] == [(4, 30), (32, 30)]
     assert min(few.goodput, many.goodput) > 1_000
     assert len(list((tmp_path / "raw").glob("null-server.*"))) >= 2
@@ -53,4 +54,4 @@ def test_root_in_a_group_without_a_name(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("os.getegid", lambda: 12_345_678)
     with pytest.raises(CellError, match="group 12345678 has no name"):
-        list(null_server.ceilings({(4, 30)}, tmp_path, None))
+        list(ceiling.ceilings({(4, 30)}, tmp_path, None))

@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_run import histograms, sample
 
-from loadtest import charts
-from loadtest.charts import Chart, Course, Effect
-from loadtest.charts.chart import stem
-from loadtest.charts.data import values
-from loadtest.concerns import Verdict
-from loadtest.ranking import Ranking
-from loadtest.summary import Summary, summarise
+from loadtest.judge.concern import Verdict
+from loadtest.judge.servers.rows import Ranking
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.report.charts.chart import Chart, stem
+from loadtest.report.charts.svg import svg
+from loadtest.report.charts.theme import themed
+from loadtest.report.servers import charts
+from loadtest.report.servers.charts import Course, Effect
+from loadtest.report.servers.charts.data import values
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +101,14 @@ def test_all_charts_draw_in_light_and_dark(summary: Summary) -> None:
         drawn
     )
     for chart in drawn.values():
-        text = charts.svg(chart)
+        text = svg(chart)
         assert text.startswith("<svg")
         # Nothing is asked for from anywhere: the only addresses are names of XML.
         assert {part.split('"')[0] for part in text.split("http")[1:]} <= {
             "://www.w3.org/2000/svg",
             "://www.w3.org/1999/xlink",
         }
-        assert charts.themed(chart.spec, dark=True)["config"]["background"] != "#ffffff"
+        assert themed(chart.spec, dark=True)["config"]["background"] != "#ffffff"
         assert chart.title
         assert chart.description.endswith(".")
 
@@ -254,7 +256,7 @@ def test_charts_of_changes_draw(spread: float | None) -> None:
     )
     for chart in (made, line):
         assert chart
-        assert charts.svg(chart).startswith("<svg")
+        assert svg(chart).startswith("<svg")
 
 
 def test_labels_are_not_written_over_each_other(summary: Summary) -> None:

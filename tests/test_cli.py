@@ -15,10 +15,12 @@ import pytest
 from builders import outcome, plan, run
 from command_line import Type
 
-from loadtest import cli, results, serve_command
-from loadtest.model import Begun, Plan, Shape
-from loadtest.project import Project
-from loadtest.services import Services
+from loadtest.bench.servers.services import Services
+from loadtest.cli import main, serve
+from loadtest.plan.servers.project import Project
+from loadtest.records.folder import OUTCOMES, RUN, Writer, create
+from loadtest.records.measured import Begun
+from loadtest.records.planned import Plan, Shape
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.usefixtures("no_addresses")
@@ -81,8 +83,8 @@ def test_lists(type_: Type, what: str) -> None:
 @pytest.fixture
 def results_of(tmp_path: Path) -> Callable[..., Path]:
     def make(*records: object) -> Path:
-        folder = results.create(tmp_path / "results", run(plan()))
-        writer = results.Writer(folder)
+        folder = create(tmp_path / "results", run(plan()))
+        writer = Writer(folder)
         for record in records:
             writer.append(record)  # type: ignore[arg-type]
         writer.close()
@@ -134,7 +136,7 @@ def test_a_report_of_damaged_outcomes_has_its_notes(
     type_: Type, results_of: Callable[..., Path]
 ) -> None:
     folder = results_of(FAILED)
-    with open(folder / results.OUTCOMES, "ab") as file:
+    with open(folder / OUTCOMES, "ab") as file:
         file.write(b"\0\0\n" + msgspec.json.encode(FAILED)[:40])
     done = type_("report", folder)
     assert done.status == 1
@@ -172,9 +174,9 @@ def test_a_run_does_not_go_on_with_other_software(
     type_: Type, results_of: Callable[..., Path]
 ) -> None:
     folder = results_of(FAILED)
-    data = json.loads((folder / results.RUN).read_text())
+    data = json.loads((folder / RUN).read_text())
     data["machine"]["versions"]["Django"] = "1.4"
-    (folder / results.RUN).write_text(json.dumps(data))
+    (folder / RUN).write_text(json.dumps(data))
     done = type_("run", "--resume", folder)
     assert done.status == 2
     (line,) = done.lines
@@ -195,7 +197,7 @@ def test_a_server_that_does_not_start_says_why(
     def none(project: Project, logs: Path, shape: Shape) -> Iterator[Services]:
         yield Services(project, logs, shape)
 
-    monkeypatch.setattr(serve_command, "running_services", none)
+    monkeypatch.setattr(serve, "running_services", none)
     done = type_("serve", "bad", "--project", copy)
     assert done.status == 1
     # Where something else has the port a line says so first.
@@ -205,7 +207,7 @@ def test_a_server_that_does_not_start_says_why(
     ]
 
 
-@pytest.mark.parametrize("name", [None, *sorted(cli.cli.commands)])
+@pytest.mark.parametrize("name", [None, *sorted(main.cli.commands)])
 def test_every_help_has_an_example(type_: Type, name: str | None) -> None:
     done = type_(*([name] if name else []), "--help")
     assert done.status == 0

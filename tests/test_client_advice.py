@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from client_facts import ceiling, cold, group, plan, row, run, sample, warm
 
-from loadtest.clientbench import report
-from loadtest.clientbench.advice import Point
-from loadtest.clientbench.model import Answer, Ceiling, Outcome, Row
-from loadtest.clientbench.store import Stored
+from loadtest.records.clients import Answer, Ceiling, Outcome, Row
+from loadtest.records.clients_folder import Stored
+from loadtest.report.clients import report
+from loadtest.report.clients.sentences import Point
 
 STEADY = (1.0, 1.01, 0.99)
 NOISY = (1.0, 2.0, 0.6)

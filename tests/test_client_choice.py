@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from loadtest.clientbench import catalogue, choice, preset
-from loadtest.clientbench.choice import Typed
-from loadtest.clientbench.elsewhere import true_of
-from loadtest.clientbench.interpreters import Found
-from loadtest.clientbench.model import Interpreter, Plan, Row
-from loadtest.errors import UserError
+from loadtest.plan.clients import catalogue, preset, typed_rows
+from loadtest.plan.clients.environments import Found
+from loadtest.plan.clients.own_server import true_of
+from loadtest.plan.clients.typed_rows import Typed
+from loadtest.records.clients import Interpreter, Plan, Row
+from loadtest.records.errors import UserError
 
 CLIENTS = catalogue.clients()
 HERE = Interpreter(path="/python", version="3.11.7", implementation="CPython", versions={})
@@ -24,7 +24,7 @@ PLACE = {
 
 
 def planned(*words: str, **options: Any) -> Plan:
-    asked = choice.chosen(Typed(words=words, **options), CLIENTS)
+    asked = typed_rows.chosen(Typed(words=words, **options), CLIENTS)
     return preset.plan(asked, CLIENTS, [("", PLACE)], seed=1)
 
 
@@ -181,7 +181,7 @@ def test_what_a_client_cannot_speak_is_skipped() -> None:
 
 
 def test_two_pythons_are_two_rows() -> None:
-    asked = choice.chosen(Typed(words=("aiohttp",)), CLIENTS)
+    asked = typed_rows.chosen(Typed(words=("aiohttp",)), CLIENTS)
     newer = {
         "clients": Found(
             key="made",

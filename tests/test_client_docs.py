@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from client_facts import group
 
-from loadtest.clientbench import catalogue, choice, preset
-from loadtest.clientbench.choice import Typed
-from loadtest.clientbench.judge import CONCERNS
-from loadtest.clientbench.preset import Preset
-from loadtest.clientbench.report.csv import cells
-from loadtest.clientbench.standing import Ranking
+from loadtest.judge.clients.concerns import CONCERNS
+from loadtest.judge.clients.rows import Ranking
+from loadtest.plan.clients import catalogue, preset, typed_rows
+from loadtest.plan.clients.preset import Preset
+from loadtest.plan.clients.typed_rows import Typed
+from loadtest.report.clients.formats.csv import cells
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "clients.md").read_text(encoding="utf-8")
@@ -40,7 +40,7 @@ def test_only_runs_of_presets_are_published() -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_table_is_of_the_preset_as_it_is(name: str) -> None:
-    made: Preset = choice.chosen(Typed(words=(name,)), catalogue.clients())
+    made: Preset = typed_rows.chosen(Typed(words=(name,)), catalogue.clients())
     told = rows(name)
     assert {row["group"] for row in told} == {table.name for table in made.group}
     for table in made.group:
@@ -69,4 +69,4 @@ def test_what_is_shown_to_type_is_understood() -> None:
     shown = re.findall(r"^loadtest clients\b(.*?)(?= --?[a-z]|  #|$)", PAGE, re.MULTILINE)
     assert len(shown) >= 4
     for words in shown:
-        assert choice.chosen(Typed(words=tuple(words.split())), catalogue.clients())
+        assert typed_rows.chosen(Typed(words=tuple(words.split())), catalogue.clients())

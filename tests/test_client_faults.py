@@ -28,10 +28,12 @@ from client_bench import (
 )
 from client_facts import run as run_of
 
-from loadtest.clientbench import catalogue, driver, upstream
-from loadtest.clientbench.model import Answer, Outcome
-from loadtest.clientbench.report import make
-from loadtest.clientbench.store import Stored
+from loadtest.bench.clients import upstream
+from loadtest.measure.clients import measuring
+from loadtest.plan.clients import catalogue
+from loadtest.records.clients import Answer, Outcome
+from loadtest.records.clients_folder import Stored
+from loadtest.report.clients.report import make
 
 CLIENTS = [name for name, one in catalogue.clients().items() if one.lock == "clients"]
 LATE_500 = partial(answers, after=b"HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nhello")
@@ -99,7 +101,7 @@ def test_the_rest_goes_on() -> None:
         run = bench(*rows, expected=at(port))
         gone = msgspec.structs.replace(HERE, path="/nowhere/python")
         run = dataclasses.replace(run, interpreters={KEY: HERE, "gone": gone})
-        driver.run(run, outcomes.append)
+        measuring.run(run, outcomes.append)
     ends = {(one.row, one.measure): one for one in outcomes}
     assert len(ends) == 4
     assert ends["good", "cold"].status == ends["good", "warm"].status == "measured"
@@ -118,7 +120,7 @@ def test_a_server_that_is_bad_to_one_client_costs_no_other(bad: Talk) -> None:
     with serving(picky) as port:
         rows = [row(name, requests=5) for name in ("requests", "urllib3", "aiohttp")]
         run = bench(*rows, expected=at(port), timeout_s=0.2, warmup_requests=0)
-        driver.run(run, outcomes.append)
+        measuring.run(run, outcomes.append)
     ends = {(one.row, one.measure): one for one in outcomes}
     assert len(ends) == 6
     for (name, _), one in ends.items():
@@ -152,7 +154,7 @@ def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path:
         run = bench(one, honest, upstream=ours, folder=BAD)
         run = dataclasses.replace(run, clients={**run.clients, **catalogue.clients()})
         outcomes: list[Outcome] = []
-        driver.run(run, outcomes.append)
+        measuring.run(run, outcomes.append)
     assert {each.status for each in outcomes} == {"measured"}
     judged = make(stored(run, outcomes, tmp_path)).summary
     for ranking in judged.rankings:
@@ -165,7 +167,7 @@ def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path:
         assert concern not in raised["urllib3"]
 
 
-def stored(of: driver.Bench, outcomes: list[Outcome], folder: Path) -> Stored:
+def stored(of: measuring.Bench, outcomes: list[Outcome], folder: Path) -> Stored:
     return Stored(
         folder=folder, run=run_of(of.plan), outcomes=tuple(outcomes), ceilings=(), notes=()
     )

@@ -8,7 +8,7 @@ from client_facts import cold, row, warm
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from loadtest.clientbench.figures import (
+from loadtest.judge.clients.metrics import (
     FAR,
     by_round,
     cold_figures,
@@ -17,7 +17,7 @@ from loadtest.clientbench.figures import (
     time_s,
     warm_figures,
 )
-from loadtest.clientbench.model import Seen
+from loadtest.records.clients import Seen
 
 TIMES = st.lists(st.floats(0.01, 100), min_size=2, max_size=20)
 

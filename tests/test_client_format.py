@@ -12,9 +12,10 @@ import jsonschema
 import pytest
 from client_facts import sample
 
-from loadtest import results
-from loadtest.clientbench import report as reports
-from loadtest.clientbench import store
+from loadtest.records import clients_folder
+from loadtest.records.folder import OUTCOMES, Writer
+from loadtest.report.clients import formats as reports
+from loadtest.report.clients import report
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -23,12 +24,12 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a run in which everything happens that can."""
     of = sample()
-    made = store.create(tmp_path_factory.mktemp("results"), of.run)
-    writer = results.Writer(made)
+    made = clients_folder.create(tmp_path_factory.mktemp("results"), of.run)
+    writer = Writer(made)
     for fact in (*of.ceilings, *of.outcomes):
         writer.append(fact)
     writer.close()
-    reports.write_all(reports.make(store.read(made)), made)
+    reports.write_all(report.make(clients_folder.read(made)), made)
     return made
 
 
@@ -39,9 +40,9 @@ def validate(name: str, said: object) -> None:
 
 
 def test_each_file_is_as_published(folder: Path) -> None:
-    validate("clients", json.loads((folder / store.RUN).read_text()))
+    validate("clients", json.loads((folder / clients_folder.RUN).read_text()))
     validate("clients-summary", json.loads((folder / "summary.json").read_text()))
-    told = [json.loads(line) for line in (folder / results.OUTCOMES).read_text().splitlines()]
+    told = [json.loads(line) for line in (folder / OUTCOMES).read_text().splitlines()]
     for line in told:
         validate("clients-outcome", line)
     assert {one["kind"] for one in told} == {"ceiling", "outcome"}
@@ -50,7 +51,7 @@ def test_each_file_is_as_published(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [{"format": "1"}, {"unheard_of": 1}, {"plan": None}])
 def test_a_schema_refuses_what_is_wrong(folder: Path, spoil: dict[str, object]) -> None:
-    said = json.loads((folder / store.RUN).read_text())
+    said = json.loads((folder / clients_folder.RUN).read_text())
     with pytest.raises(jsonschema.ValidationError):
         validate("clients", said | spoil)
 

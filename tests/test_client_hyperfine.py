@@ -19,12 +19,15 @@ import pytest
 from client_facts import group, plan, row, run
 from scipy import stats
 
-from loadtest.clientbench import catalogue, driver, interpreters, job, upstream
-from loadtest.clientbench import report as reports
-from loadtest.clientbench.driver import Bench
-from loadtest.clientbench.model import Outcome, Row
-from loadtest.clientbench.report import hyperfine
-from loadtest.clientbench.store import Stored
+from loadtest.bench.clients import job, upstream
+from loadtest.measure.clients.measuring import Bench, measure, prime
+from loadtest.measure.clients.measuring import expected as expected_of
+from loadtest.plan import interpreters
+from loadtest.plan.clients import catalogue
+from loadtest.records.clients import Outcome, Row
+from loadtest.records.clients_folder import Stored
+from loadtest.report.clients import report
+from loadtest.report.clients.formats import hyperfine
 
 HYPERFINE = shutil.which("hyperfine")
 ROUNDS = 15
@@ -72,13 +75,13 @@ def measuring(of: Row, folder: Path) -> Iterator[tuple[Bench, list[str]]]:
     found = interpreters.look(sys.executable, clients[of.client].requires)
     with upstream.running({of.answer}, folder / "upstream.log") as running:
         bench = Bench(plan([of]), clients, {"here": found}, running, None)
-        driver.prime(bench, [of])
-        expected = driver.expected(running, of)
+        prime(bench, [of])
+        expected = expected_of(running, of)
         yield bench, job.argv(of, clients[of.client], found.path, expected, 0, 30.0)
 
 
 def one_of(bench: Bench, of: Row, number: int) -> Outcome:
-    found = driver.measure(bench, of, "cold", number)
+    found = measure(bench, of, "cold", number)
     assert found.status == "measured", found.reason
     return found
 
@@ -138,7 +141,7 @@ def test_our_export_has_all_that_hyperfine_writes(tmp_path: Path) -> None:
         ceilings=(),
         notes=(),
     )
-    exported = json.loads(hyperfine.render(reports.make(stored)))["results"][0]
+    exported = json.loads(hyperfine.render(report.make(stored)))["results"][0]
     assert result.keys() <= exported.keys()
     same = {key for key in result if type(exported[key]) is type(result[key])}
     assert same == set(result)

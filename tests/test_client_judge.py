@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from client_facts import ceiling, cold, failed, row, warm
 
-from loadtest.clientbench.doubts import Evidence
-from loadtest.clientbench.judge import CONCERNS, judge
-from loadtest.clientbench.model import Answer, Outcome, Row, Seen
+from loadtest.judge.clients.concerns import CONCERNS, Evidence, judge
+from loadtest.records.clients import Answer, Outcome, Row, Seen
 
 SLOW = Answer(delay_s=0.01)
 

@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 from client_bench import KEY, Talk, at, bench, closed_port, garbage, resets, right, row, serving
 
-from loadtest.clientbench import catalogue, driver, interpreters, upstream
-from loadtest.clientbench.driver import Bench
-from loadtest.clientbench.model import Answer, Interpreter, Mode, Reuse
-from loadtest.clientbench.upstream import Upstream
-from loadtest.errors import UserError
+from loadtest.bench.clients import upstream
+from loadtest.bench.clients.upstream import Upstream
+from loadtest.measure.clients import measuring
+from loadtest.measure.clients.measuring import Bench
+from loadtest.plan.clients import catalogue, environments
+from loadtest.records.clients import Answer, Interpreter, Mode, Reuse
+from loadtest.records.errors import UserError
 
-ENVIRONMENTS = Path(__file__).parent.parent / interpreters.ENVIRONMENTS
+ENVIRONMENTS = Path(__file__).parent.parent / environments.ENVIRONMENTS
 CLIENT = catalogue.clients()["niquests"]
 ANSWERS = (Answer(), Answer(tls=True), Answer(tls=True, http="2"))
 
@@ -32,7 +34,7 @@ def python() -> Interpreter:
         patch.setenv("PIP_RETRIES", "1")
         patch.setenv("PIP_TIMEOUT", "10")
         try:
-            found = interpreters.find(
+            found = environments.find(
                 sys.executable, [CLIENT], own=True, make=True, say=print, environments=ENVIRONMENTS
             )
         except UserError as error:
@@ -58,7 +60,7 @@ def by(python: Interpreter, of: Bench) -> Bench:
 @pytest.mark.parametrize("reuse", ["kept", "each-call"])
 def test_each_answer(python: Interpreter, ours: Upstream, answer: Answer, reuse: Reuse) -> None:
     one = row("niquests", answer=answer, reuse=reuse, requests=8, batch=2, mode="threads-reuse")
-    measured = right(driver.measure(by(python, bench(one, upstream=ours)), one, "warm", 0))
+    measured = right(measuring.measure(by(python, bench(one, upstream=ours)), one, "warm", 0))
     assert measured.http == answer.http
     assert measured.seen is not None
     assert measured.seen.connections in ((10,) if reuse == "each-call" else (1, 2))
@@ -67,7 +69,7 @@ def test_each_answer(python: Interpreter, ours: Upstream, answer: Answer, reuse:
 @pytest.mark.parametrize("mode", [mode for mode in CLIENT.modes if mode != "threads-recreate"])
 def test_each_way_of_driving(python: Interpreter, ours: Upstream, mode: Mode) -> None:
     one = row("niquests", mode=mode, requests=12, batch=1 if mode == "sequential" else 3)
-    measured = right(driver.measure(by(python, bench(one, upstream=ours)), one, "cold", 0))
+    measured = right(measuring.measure(by(python, bench(one, upstream=ours)), one, "cold", 0))
     assert measured.seen is not None
     assert measured.seen.requests == 12
     assert 1 <= measured.seen.connections <= one.batch
@@ -77,13 +79,13 @@ def test_each_way_of_driving(python: Interpreter, ours: Upstream, mode: Mode) ->
 def test_a_bad_upstream(python: Interpreter, talk: Talk) -> None:
     one = row("niquests")
     with serving(talk) as port:
-        found = driver.measure(by(python, bench(one, expected=at(port))), one, "cold", 0)
+        found = measuring.measure(by(python, bench(one, expected=at(port))), one, "cold", 0)
     assert (found.status, found.stage, found.answers) == ("failed", "work", 0)
 
 
 def test_an_upstream_that_refuses(python: Interpreter) -> None:
     one = row("niquests")
     run = by(python, bench(one, expected=at(closed_port())))
-    found = driver.measure(run, one, "cold", 0)
+    found = measuring.measure(run, one, "cold", 0)
     assert (found.status, found.stage, found.answers) == ("failed", "work", 0)
     assert "calls failed: Connection" in (found.reason or "")

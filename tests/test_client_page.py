@@ -12,10 +12,10 @@ from browser import chromium, visit
 from client_facts import sample
 from playwright.sync_api import Browser, expect
 
-from loadtest.charts import svg
-from loadtest.clientbench import report as reports
-from loadtest.clientbench.report import html
-from loadtest.clientbench.report.charts import of_ranking
+from loadtest.report.charts.svg import svg
+from loadtest.report.clients import report
+from loadtest.report.clients.charts import of_ranking
+from loadtest.report.clients.formats import html
 
 HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>"
 
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("clients") / "index.html"
-    made.write_text(html.render(reports.make(sample())))
+    made.write_text(html.render(report.make(sample())))
     return made
 
 
@@ -83,7 +83,7 @@ def test_a_hostile_name_is_text(browser: Browser, tmp_path: Path) -> None:
     plan = msgspec.structs.replace(stored.run.plan, rows=rows, title=HOSTILE)
     hostile = msgspec.structs.replace(stored, run=msgspec.structs.replace(stored.run, plan=plan))
     path = tmp_path / "index.html"
-    path.write_text(html.render(reports.make(hostile)))
+    path.write_text(html.render(report.make(hostile)))
     with visit(browser, path) as seen:
         expect(seen.page.locator("h1")).to_contain_text("<script>")
         assert seen.page.evaluate("window.pwned") is None
@@ -91,7 +91,7 @@ def test_a_hostile_name_is_text(browser: Browser, tmp_path: Path) -> None:
 
 
 def test_charts_hold_no_invalid_number() -> None:
-    made = reports.make(sample())
+    made = report.make(sample())
     charts = [chart for ranking in made.summary.rankings for chart in of_ranking(ranking)]
     assert len({chart.name for chart in charts}) == len(charts) == 6
     for chart in charts:
@@ -101,7 +101,7 @@ def test_charts_hold_no_invalid_number() -> None:
 
 def test_a_far_slower_row_does_not_hide_the_others() -> None:
     """From 20 times the fastest on the axis is logarithmic, and points stand for bars."""
-    made = reports.make(sample())
+    made = report.make(sample())
     wide, narrow = (
         next(of_ranking(ranking)).spec
         for ranking in made.summary.rankings

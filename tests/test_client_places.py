@@ -14,10 +14,11 @@ import msgspec
 import pytest
 from client_bench import answers, closed_port, garbage, serving
 
-from loadtest.clientbench import catalogue, choice, interpreters, places, target
-from loadtest.clientbench.choice import Typed
-from loadtest.clientbench.interpreters import Found
-from loadtest.errors import UserError
+from loadtest.plan import interpreters
+from loadtest.plan.clients import catalogue, environments, own_server, places, typed_rows
+from loadtest.plan.clients.environments import Found
+from loadtest.plan.clients.typed_rows import Typed
+from loadtest.records.errors import UserError
 
 CLIENTS = catalogue.clients()
 SHARED = [one for one in CLIENTS.values() if one.lock == "clients"]
@@ -35,7 +36,7 @@ def python(folder: Path, version: str, **versions: str) -> str:
 
 
 LOCKED = {
-    lock: {name: min(at) for name, at in interpreters.pins(catalogue.FOLDER / lock).items()}
+    lock: {name: min(at) for name, at in environments.pins(catalogue.FOLDER / lock).items()}
     for lock in ("clients.lock", "niquests.lock")
 }
 
@@ -43,7 +44,7 @@ LOCKED = {
 def find(
     name: str, folder: Path, clients: Sequence[catalogue.Client] = SHARED, *, own: bool = True
 ) -> Found:
-    return interpreters.find(
+    return environments.find(
         name, clients, own=own, make=False, say=print, environments=folder / "environments"
     )
 
@@ -51,7 +52,7 @@ def find(
 def environment(name: str, folder: Path, lock: str = "clients", **versions: str) -> Path:
     """Make a folder that looks like the environment of a Python; ready once it has that file."""
     bare = interpreters.look(name, [])
-    called = interpreters._folder(bare, catalogue.FOLDER / f"{lock}.lock")
+    called = environments._folder(bare, catalogue.FOLDER / f"{lock}.lock")
     made = folder / "environments" / called
     (made / "bin").mkdir(parents=True)
     Path(python(made / "bin", bare.version, **versions)).rename(made / "bin" / "python")
@@ -136,12 +137,12 @@ def test_an_environment_is_of_one_python_and_one_lock_file(tmp_path: Path) -> No
     again = interpreters.look(python(two, "3.13.0"), [])
     other = msgspec.structs.replace(first, implementation="PyPy")
     locks = [catalogue.FOLDER / f"{lock}.lock" for lock in ("clients", "niquests")]
-    found = [interpreters._folder(each, locks[0]) for each in (first, again, other)]
-    found.append(interpreters._folder(first, locks[1]))
+    found = [environments._folder(each, locks[0]) for each in (first, again, other)]
+    found.append(environments._folder(first, locks[1]))
     assert len(set(found)) == len(found)
     (tmp_path / "link").symlink_to(first.path)
     venv = msgspec.structs.replace(first, path=str(tmp_path / "link"))
-    assert interpreters._folder(venv, locks[0]) == found[0]
+    assert environments._folder(venv, locks[0]) == found[0]
 
 
 def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
 
 
 def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
-    asked = choice.chosen(Typed(words=("aiohttp",)), CLIENTS)
+    asked = typed_rows.chosen(Typed(words=("aiohttp",)), CLIENTS)
     names = []
     for folder, version in (("one", "3.12.1"), ("two", "3.12.1"), ("three", "3.13.0")):
         (tmp_path / folder).mkdir()
@@ -169,8 +170,8 @@ def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            interpreters.find, "__kwdefaults__",
-            {**interpreters.find.__kwdefaults__, "environments": tmp_path / "environments"},
+            environments.find, "__kwdefaults__",
+            {**environments.find.__kwdefaults__, "environments": tmp_path / "environments"},
         )  # fmt: skip
         assert called(names[0]) == [""]
         assert called(names[0], names[0]) == [""]
@@ -191,7 +192,7 @@ def test_an_environment_that_cannot_be_made(
 ) -> None:
     (tmp_path / "clients.lock").write_text("no-such-thing @ file:///nowhere\n")
     with pytest.raises(UserError, match=r"could not be made: .*; all of it is in") as error:
-        interpreters.find(
+        environments.find(
             sys.executable,
             SHARED,
             own=False,
@@ -210,7 +211,7 @@ def test_an_environment_that_cannot_be_made(
      "fd00::1", "fe80::1%eth0", "::ffff:127.0.0.1"],
 )  # fmt: skip
 def test_near_hosts_may_be_loaded(address: str) -> None:
-    assert target.check("http://name:81/x", False, lambda host: [address]).port == 81
+    assert own_server.check("http://name:81/x", False, lambda host: [address]).port == 81
 
 
 @pytest.mark.parametrize(
@@ -221,12 +222,12 @@ def test_near_hosts_may_be_loaded(address: str) -> None:
 def test_other_hosts_may_not(address: str) -> None:
     for found in ([address], ["127.0.0.1", address]):
         with pytest.raises(UserError) as error:
-            target.check("https://name/", False, lambda host, found=found: found)
+            own_server.check("https://name/", False, lambda host, found=found: found)
         assert error.value.lines == (
             f"--url https://name/: name is {address}, neither this machine nor a private network;"
             " if it is yours to load, add --i-may-load-this-host",
         )
-        target.check("https://name/", True, lambda host, found=found: found)
+        own_server.check("https://name/", True, lambda host, found=found: found)
 
 
 @pytest.mark.parametrize(
@@ -242,14 +243,14 @@ def test_other_hosts_may_not(address: str) -> None:
 )
 def test_what_is_no_url(url: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        target.check(url, True, lambda host: ["127.0.0.1"])
+        own_server.check(url, True, lambda host: ["127.0.0.1"])
     with pytest.raises(UserError, match="no address found for nobody"):
-        target.check("http://nobody/", True, lambda host: [])
+        own_server.check("http://nobody/", True, lambda host: [])
 
 
-def looked(port: int) -> tuple[target.Expected, str | None]:
+def looked(port: int) -> tuple[own_server.Expected, str | None]:
     url = f"http://127.0.0.1:{port}/"
-    return target.look(url, target.check(url, False), None)
+    return own_server.look(url, own_server.check(url, False), None)
 
 
 def test_what_a_server_answers_is_expected_of_it() -> None:
@@ -294,7 +295,7 @@ def test_a_file_that_is_no_authority(tmp_path: Path) -> None:
     url = "https://127.0.0.1:1/"
     for ca in (empty, tmp_path / "nowhere.pem"):
         with pytest.raises(UserError, match=r"^--ca .*; name a PEM file of certificates"):
-            target.look(url, target.check(url, False), str(ca))
+            own_server.look(url, own_server.check(url, False), str(ca))
 
 
 def test_no_server_at_all() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from client_facts import ROUNDS, ceiling, failed, group, plan, rounds, row, run, sample, warm
 
-from loadtest.clientbench.model import Answer, Outcome, Plan, Row
-from loadtest.clientbench.standing import Ranking
-from loadtest.clientbench.store import Stored
-from loadtest.clientbench.summary import Summary, summarise
+from loadtest.judge.clients.rows import Ranking
+from loadtest.judge.clients.summary import Summary, summarise
+from loadtest.records.clients import Answer, Outcome, Plan, Row
+from loadtest.records.clients_folder import Stored
 
 NOISE = 0.03
 

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from loadtest.clientbench import report as reports
-from loadtest.clientbench.report import hyperfine, markdown, rst, terminal
-from loadtest.clientbench.report.json import Answered
-from loadtest.clientbench.report.table import Report
-from loadtest.clientbench.store import Stored
-from loadtest.clientbench.summary import Summary
+from loadtest.judge.clients.summary import Summary
+from loadtest.records.clients_folder import Stored
+from loadtest.report.clients import formats as reports
+from loadtest.report.clients import terminal
+from loadtest.report.clients.formats import hyperfine, markdown, rst
+from loadtest.report.clients.formats.json import Answered
+from loadtest.report.clients.report import Report, make
 from loadtest.report.table import Table, name, prose
 
 GOLD = Path(__file__).parent / "gold"
@@ -31,7 +32,7 @@ GOLD = Path(__file__).parent / "gold"
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return reports.make(sample())
+    return make(sample())
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +247,7 @@ def test_hyperfine_has_no_deviation_of_one_run() -> None:
         ceilings=(),
         notes=(),
     )
-    one = results(reports.make(stored))[0]
+    one = results(make(stored))[0]
     assert one["stddev"] is None
     assert one["summary"]["time_wall_clock"]["stddev"] is None
 
@@ -261,5 +262,5 @@ def test_hyperfine_tells_rows_of_one_name_apart() -> None:
         ceilings=(),
         notes=(),
     )
-    names = [one["command"] for one in results(reports.make(stored))]
+    names = [one["command"] for one in results(make(stored))]
     assert names == ["a: requests, kept", "b: requests, kept"]

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from client_bench import BAD, at, bench, measure, right, row
 
-from loadtest.clientbench import catalogue, driver, job, upstream
-from loadtest.clientbench.model import Answer, Mode, Reuse
-from loadtest.clientbench.upstream import Upstream
-from loadtest.process import Timed
+from loadtest.bench.clients import job, upstream
+from loadtest.bench.clients.upstream import Upstream
+from loadtest.measure.clients import measuring
+from loadtest.plan.clients import catalogue
+from loadtest.records.clients import Answer, Mode, Reuse
+from loadtest.system.process import Timed
 
 PLAIN = Answer()
 ANSWERS = (
@@ -183,9 +185,9 @@ def test_a_client_that_hangs_is_ended(ours: Upstream, monkeypatch: pytest.Monkey
 
 def test_rounds_are_shuffled_and_repeat_with_their_seed(ours: Upstream) -> None:
     rows = [row(name, id=name) for name in CLIENTS]
-    one = driver.order(bench(*rows, rounds=3).plan)
-    assert one == driver.order(bench(*rows, rounds=3).plan)
-    assert one != driver.order(bench(*rows, rounds=3, seed=2).plan)
+    one = measuring.order(bench(*rows, rounds=3).plan)
+    assert one == measuring.order(bench(*rows, rounds=3).plan)
+    assert one != measuring.order(bench(*rows, rounds=3, seed=2).plan)
     for number in range(3):
         part = one[number * 2 * len(rows) : (number + 1) * 2 * len(rows)]
         assert {round_ for _, _, round_ in part} == {number}

@@ -10,15 +10,17 @@ from pathlib import Path
 import msgspec
 import pytest
 from builders import endpoint, plan, run, server
+from fakes import FakeBench
 from markdown_it import MarkdownIt
 from two_runs import JSON, QUERY, SERVERS, STEADY, stored, times, with_machine
 
-from loadtest import cli, matrix, results, runner
-from loadtest.compare import Change, Comparisons, compare
-from loadtest.compare_markdown import render
-from loadtest.errors import UserError
-from loadtest.fakes import FakeBench
-from loadtest.results import Stored
+from loadtest.cli import main
+from loadtest.judge.servers.compare import Change, Comparisons, compare
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import schedule
+from loadtest.records.errors import UserError
+from loadtest.records.folder import Stored, Writer, create
+from loadtest.report.servers.comparison.markdown import render
 
 GOLD = Path(__file__).parent / "gold"
 
@@ -153,20 +155,20 @@ def test_drift_of_the_processors_is_no_change_of_cpu_time(base: Stored, tmp_path
     (found,) = (one for one in answers(made) if one[1] == "server_cpu_us")
     assert found == ("alpha.json-sync", "server_cpu_us", "worse")
     told = change(made, "alpha.json-sync", "server_cpu_us")
-    assert told.evened
+    assert told.drift_corrected
     assert told.comparison.ratio == pytest.approx(1.08, abs=0.005)
     assert told.base == pytest.approx(800, rel=0.01)
     page = render(made)
-    assert "CPU/answer, evened" in page
+    assert "CPU/answer, drift-corrected" in page
     assert "the speed of processors drifts" in page
     # In a container, an answer comes to the generator by another way.
     contained = msgspec.structs.replace(after.run, launcher="compose")
     elsewhere = compare(before, msgspec.structs.replace(after, run=contained))
-    assert not any(one.evened for one in elsewhere.changes)
+    assert not any(one.drift_corrected for one in elsewhere.changes)
     # Where nobody measured the generator, nothing is evened.
     plain = compare(base, stored(tmp_path / "b3", slower=drift, cpu=dearer))
-    assert not any(one.evened for one in plain.changes)
-    assert "evened" not in render(plain)
+    assert not any(one.drift_corrected for one in plain.changes)
+    assert "drift-corrected" not in render(plain)
 
 
 def test_rounds_are_shared_within_one_run_only(base: Stored, changed: Stored) -> None:
@@ -232,15 +234,15 @@ def test_a_shift_that_all_share_is_told_with_that_of_the_controls(tmp_path: Path
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Give two runs as the engine writes them; in the second beta is slower and alpha dies."""
-    monkeypatch.setattr("loadtest.fakes.HEAD_BYTES", 0)
+    monkeypatch.setattr("fakes.HEAD_BYTES", 0)
     made = []
     for number, (rate, dies) in enumerate([(1000, ""), (600, "alpha.json-sync.r*")]):
         of = plan(SERVERS[:2], [JSON, QUERY], rounds=3)
-        folder = results.create(tmp_path, run(of, created_at=f"2026-01-0{number + 1}T00:00:00Z"))
-        writer = results.Writer(folder)
+        folder = create(tmp_path, run(of, created_at=f"2026-01-0{number + 1}T00:00:00Z"))
+        writer = Writer(folder)
         bench = FakeBench(folder, rates={"beta": rate}, faults={dies: "load"})
-        todo = matrix.batches(of, lambda cell, round_: False)
-        runner.run(of, todo, bench, writer.append, lambda cell, round_: None)
+        todo = schedule.batches(of, lambda cell, round_: False)
+        measuring.run(of, todo, bench, writer.append, lambda cell, round_: None)
         writer.close()
         made.append(folder)
     return made[0], made[1]
@@ -252,7 +254,7 @@ def typed(
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.setattr(sys, "argv", ["loadtest", "compare", *map(str, words)])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     said = capsys.readouterr()
     return ended.value.code, said.out, said.err
 

@@ -11,8 +11,8 @@ from browser import visit
 from playwright.sync_api import Browser, expect
 from two_runs import stored, times
 
-from loadtest import compare_html
-from loadtest.compare import Comparisons, compare
+from loadtest.judge.servers.compare import Comparisons, compare
+from loadtest.report.servers.comparison import html
 
 HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>"
 
@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Comparisons:
 @pytest.fixture(scope="module")
 def page(made: Comparisons, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "changes.html"
-    path.write_text(compare_html.render(made))
+    path.write_text(html.render(made))
     return path
 
 
@@ -65,7 +65,7 @@ def test_it_draws_every_cell_by_how_much_it_changed(browser: Browser, page: Path
 
 
 def test_no_chart_has_a_cell_without_a_number(made: Comparisons) -> None:
-    for figure, chart in compare_html.charts(made):
+    for figure, chart in html.charts(made):
         (rows,) = chart.spec["datasets"].values()
         cells = {(row["server"], row["endpoint"]) for row in rows}
         assert ("beta", "json_query-sync") not in cells
@@ -98,7 +98,7 @@ def test_text_from_outside_stays_text(browser: Browser, made: Comparisons, tmp_p
     lost = tuple(msgspec.structs.replace(one, reason=HOSTILE) for one in made.lost)
     hostile = msgspec.structs.replace(made, base=HOSTILE, lost=lost)
     path = tmp_path / "hostile.html"
-    path.write_text(compare_html.render(hostile))
+    path.write_text(html.render(hostile))
     with visit(browser, path) as seen:
         assert seen.page.evaluate("window.pwned") is None
         assert seen.page.locator("img").count() == 0
@@ -108,6 +108,6 @@ def test_text_from_outside_stays_text(browser: Browser, made: Comparisons, tmp_p
 def test_nothing_changed(browser: Browser, tmp_path: Path) -> None:
     same = compare(stored(tmp_path / "main"), stored(tmp_path / "branch"))
     path = tmp_path / "same.html"
-    path.write_text(compare_html.render(same))
+    path.write_text(html.render(same))
     with visit(browser, path) as seen:
         expect(seen.page.get_by_role("heading", level=1)).to_have_text("No regression was found")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from fake_docker import CANNOT, ROOT, FakeDocker
 
-from loadtest import sampler
-from loadtest.compose import cgroup, container
-from loadtest.compose.docker import Docker
-from loadtest.sampler import Holding
+from loadtest.bench.servers.compose import container
+from loadtest.system import cgroup, sampling
+from loadtest.system.docker import Docker
+from loadtest.system.sampling import Holding
 
 V1_GROUPS = """12:pids:/docker/abc
 11:memory:/docker/abc
@@ -104,7 +104,7 @@ def test_the_processes_around_a_server_are_not_its_own(said: FakeDocker, tmp_pat
     """As another machine's engine tells them."""
     said(
         top="PID NLWP RSS COMMAND\n"
-        "10 1 500 /sbin/docker-init -- python -m loadtest.compose.serve uvicorn\n"
+        "10 1 500 /sbin/docker-init -- python -m loadtest.bench.servers.compose.serve uvicorn\n"
         "11 1 9000 python -I -S /app/loadtest/warden.py --times=1 -- python -m uvicorn\n"
         "12 3 40000 python -m uvicorn --workers 2\n"
         "13 40 60000 python -c from multiprocessing.spawn import spawn_main"
@@ -127,6 +127,6 @@ def _container(folder: Path) -> container.Container:
 
 def test_what_grew_is_unknown_where_either_end_is() -> None:
     held = Holding(rss_bytes=5, processes=1, threads=2, connections=None)
-    assert sampler.left(held, None) is None
-    assert sampler.left(None, held) is None
-    assert sampler.left(held, held) is not None
+    assert sampling.left(held, None) is None
+    assert sampling.left(None, held) is None
+    assert sampling.left(held, held) is not None

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from loadtest import matrix, placement
-from loadtest.compose import cpus, serve
-from loadtest.errors import UserError
-from loadtest.model import Shape
-from loadtest.services import SPARE_CONNECTIONS
+from loadtest.bench.servers.compose import cpus, serve
+from loadtest.bench.servers.services import SPARE_CONNECTIONS
+from loadtest.plan.servers import matrix
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Shape
+from loadtest.system import cpu_pinning
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -80,7 +81,7 @@ def test_a_shape_survives_the_environment() -> None:
 
 
 def test_every_part_has_processors_of_its_own() -> None:
-    placed = placement.place([[0], [1], [2], [3]])
+    placed = cpu_pinning.place([[0], [1], [2], [3]])
     given = cpus.cpus(placed)
     assert given == {"GENERATOR_CPUS": "0", "DATABASES_CPUS": "1", "SERVER_CPUS": "2,3"}
     assert given.keys() <= SETTINGS.keys()
@@ -96,7 +97,8 @@ def test_a_shape_that_is_none_names_its_variable(text: str) -> None:
 def test_what_runs_in_the_small_image_needs_its_packages_alone() -> None:
     """The engine's other packages are not in it."""
     listing = (
-        "import sys, loadtest.compose.serve; print(*{m.partition('.')[0] for m in sys.modules})"
+        "import sys, loadtest.bench.servers.compose.serve;"
+        " print(*{m.partition('.')[0] for m in sys.modules})"
     )
     out = subprocess.run(
         [sys.executable, "-c", listing], check=True, capture_output=True, text=True, cwd=ROOT
@@ -109,7 +111,7 @@ def test_what_runs_in_the_small_image_needs_its_packages_alone() -> None:
 
 def test_a_server_that_there_is_not_is_one_line() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "loadtest.compose.serve", "uvicron"],
+        [sys.executable, "-m", "loadtest.bench.servers.compose.serve", "uvicron"],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -12,9 +12,9 @@ import pytest
 from census import until
 from fake_docker import CANNOT, ROOT, FakeDocker
 
-from loadtest.compose import engine, guard
-from loadtest.compose.docker import Docker
-from loadtest.process import CommandError
+from loadtest.bench.servers.compose import engine, guard
+from loadtest.system.docker import Docker
+from loadtest.system.process import CommandError
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def out(tmp_path: Path) -> Path:
 def guarding(out: Path, project: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """Give a guard at work, and its mark."""
     path = guard.mark(out / "run" / "logs", project)
-    argv = [sys.executable, "-m", "loadtest.compose.guard", ROOT, project, path]
+    argv = [sys.executable, "-m", "loadtest.bench.servers.compose.guard", ROOT, project, path]
     with subprocess.Popen(argv, cwd=ROOT) as running:
         try:
             until(lambda: path.exists() and path not in guard.left_behind(out), "the guard's lock")

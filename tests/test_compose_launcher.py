@@ -12,18 +12,20 @@ from typing import Any
 import pytest
 from fake_docker import CANNOT, INFO, PROFILES, ROOT, FakeDocker
 
-from loadtest import prepare
-from loadtest.compose import docker, engine
-from loadtest.errors import UserError
-from loadtest.matrix import Choice, load_servers
-from loadtest.model import Endpoint
-from loadtest.prepare import Bearings
-from loadtest.process import CommandError
-from loadtest.project import Project
+from loadtest.bench.servers.compose import engine
+from loadtest.measure.servers import new_run
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.matrix import Choice
+from loadtest.plan.servers.profile import load_servers
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Endpoint
+from loadtest.system import docker
+from loadtest.system.process import CommandError
 
 
-def bearings() -> Bearings:
-    return Bearings(Project(ROOT, sys.executable), load_servers(ROOT / "servers"), (), {})
+def bearings() -> Inventory:
+    return Inventory(Project(ROOT, sys.executable), load_servers(ROOT / "servers"), (), {})
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -125,7 +127,7 @@ def test_a_run_tells_the_command_line_of_the_container(
     found = dataclasses.replace(bearings(), endpoints=tuple(declared.values()))
     found = engine.look(found, tmp_path, lambda text: None)
     choice = Choice(servers=("uvicorn",), endpoints=("json",))
-    run = prepare.make_run(found, "quick", choice, tmp_path, ["loadtest"])
+    run = new_run.make_run(found, "quick", choice, tmp_path, ["loadtest"])
     assert run.argv["uvicorn"][0] == "python"
     assert "0.0.0.0" in run.argv["uvicorn"]
 

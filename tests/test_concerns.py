@@ -38,17 +38,11 @@ from facts import (
     worked,
 )
 
-from loadtest import verify
-from loadtest.concerns import Evidence, judge
-from loadtest.concerns.evidence import NO_ANSWER, TOO_EARLY
-from loadtest.model import (
-    During,
-    Histogram,
-    Host,
-    Outcome,
-    Shape,
-    Verified,
-)
+from loadtest.bench.servers import answer_check
+from loadtest.judge.servers.concerns import judge
+from loadtest.judge.servers.concerns.evidence import NO_ANSWER, TOO_EARLY, Evidence
+from loadtest.records.measured import During, Histogram, Host, Outcome, Verified
+from loadtest.records.planned import Shape
 
 
 def elsewhere(seen: Host) -> Facts:
@@ -250,7 +244,7 @@ def test_a_round_that_failed(name: str, severity: str, one: Outcome) -> None:
 
 
 def test_verification_says_it_in_these_words() -> None:
-    source = inspect.getsource(verify)
+    source = inspect.getsource(answer_check)
     assert TOO_EARLY in source
     assert f"{NO_ANSWER}: " in source
     assert 'f"status {response.status} instead of ' in source

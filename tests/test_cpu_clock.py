@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from loadtest.cpu_clock import cpu_s
+from loadtest.system.cpu_time import cpu_s
 
 # Says when it has burned what it was asked for, by its own clock, in two threads of which one ends.
 BURNER = """

@@ -5,10 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.curve import BEYOND, curve
-from loadtest.histogram import merge as merged
-from loadtest.histogram import percentile, pooled, recover
-from loadtest.model import Histogram, Loaded
+from loadtest.records.measured import Histogram, Loaded
+from loadtest.stats.latency import BEYOND, curve, percentile, pooled, recover
+from loadtest.stats.latency import merge as merged
 
 COUNTS = st.dictionaries(st.integers(1, 10**7), st.integers(1, 5_000), min_size=1, max_size=50)
 

@@ -18,13 +18,20 @@ import click
 import jsonschema
 import msgspec
 import pytest
+import schema
 from builders import endpoint, plan, run, server
+from fakes import FakeBench, Fault
 
-from loadtest import concerns, matrix, report, results, runner, schema
-from loadtest.cli import cli
-from loadtest.fakes import FakeBench, Fault
-from loadtest.model import Begun, Ceiling, Record, Run, Segment
-from loadtest.summary import summarise
+from loadtest.cli.main import cli
+from loadtest.judge import concern
+from loadtest.judge.servers import concerns
+from loadtest.judge.servers.summary import summarise
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import profile, schedule
+from loadtest.records.folder import Writer, create, read
+from loadtest.records.measured import Begun, Ceiling, Run, Segment
+from loadtest.records.planned import Record
+from loadtest.report.servers import formats, report
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -90,22 +97,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rounds=2,
         )
     )
-    made = results.create(tmp_path_factory.mktemp("results"), of)
-    writer = results.Writer(made)
+    made = create(tmp_path_factory.mktemp("results"), of)
+    writer = Writer(made)
     writer.append(Begun(started_at=1.0))
     writer.append(Ceiling(body_bytes=30, goodput=50_000.0, generator_cpu_us=7.5))
     known = lambda cell, round_: False  # noqa: E731
-    runner.record_skips(of.plan, writer.append, known)
-    todo = matrix.batches(of.plan, known)
+    measuring.record_skips(of.plan, writer.append, known)
+    todo = schedule.batches(of.plan, known)
     bench = FakeBench(made, faults=faults)
-    runner.run(of.plan, todo, bench, writer.append, lambda cell, round_: None)
+    measuring.run(of.plan, todo, bench, writer.append, lambda cell, round_: None)
     writer.append(Segment(started_at=1.0, wall_s=20.0))
     writer.close()
-    stored = results.read(made)
+    stored = read(made)
     summary = summarise(
         stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
     )
-    report.write_all(report.Report(summary, stored.run, stored.raw), made)
+    formats.write_all(report.Report(summary, stored.run, stored.raw), made)
     return made
 
 
@@ -166,13 +173,13 @@ def test_the_generated_parts_are_those_of_the_code() -> None:
 
 
 @pytest.mark.parametrize("one", concerns.CONCERNS, ids=lambda one: one.name)
-def test_every_concern_is_explained(one: concerns.Concern) -> None:
+def test_every_concern_is_explained(one: concern.Concern) -> None:
     assert f"### {one.name}\n\n{one.means}\n\n" in (DOCS / "concerns.md").read_text()
 
 
 def test_every_server_is_explained() -> None:
     text = (DOCS / "servers.md").read_text()
-    for one in matrix.load_servers(ROOT / "servers"):
+    for one in profile.load_servers(ROOT / "servers"):
         assert f"### {one.name}\n\n{one.summary}\n" in text
 
 
@@ -228,7 +235,7 @@ def test_commands_exist(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_make_targets_exist(path: Path) -> None:
     targets = re.findall(r"^([\w%.-]+):(?!=)", MAKEFILE, re.MULTILINE)
-    servers = [one.name for one in matrix.load_servers(ROOT / "servers")]
+    servers = [one.name for one in profile.load_servers(ROOT / "servers")]
     known = {
         target.replace("%", name)
         for target in targets

@@ -9,8 +9,9 @@ import pytest
 from builders import LOAD, contract, plan, run
 from two_runs import JSON, SERVERS, with_machine
 
-from loadtest.environment import differences
-from loadtest.model import Engine, Run, Shape
+from loadtest.judge.servers.conditions import differences
+from loadtest.records.measured import Engine, Run
+from loadtest.records.planned import Shape
 
 REMOTE = Engine(
     address="ssh://there",

@@ -12,10 +12,10 @@ from builders import outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.evened import alike, evened_us, speed_us
-from loadtest.findings import finding
-from loadtest.model import Loaded, Outcome, Usage
-from loadtest.statistics import unpaired_t
+from loadtest.records.measured import Loaded, Outcome, Usage
+from loadtest.stats.cpu_drift import alike, drift_corrected_us, speed_us
+from loadtest.stats.ratios import unpaired_t
+from loadtest.stats.significance import finding
 
 ANSWERS = 10_000
 
@@ -55,7 +55,7 @@ def test_what_both_were_slowed_by_is_gone(
 ) -> None:
     made = [measured(server_us * by, generator_us * by) for by in slower]
     usual = speed_us(made)
-    found = [evened_us(one, usual) for one in made]
+    found = [drift_corrected_us(one, usual) for one in made]
     for one, other in pairwise(found):
         assert one == pytest.approx(other)
     # It stays a time: that of the server at the usual speed.
@@ -64,8 +64,8 @@ def test_what_both_were_slowed_by_is_gone(
 
 def test_what_was_not_measured_is_not_evened() -> None:
     lacking = measured(300, None)
-    assert evened_us(lacking, 30) is None
-    assert evened_us(measured(0, 30), 30) is None
+    assert drift_corrected_us(lacking, 30) is None
+    assert drift_corrected_us(measured(0, 30), 30) is None
     assert not alike([lacking], [measured(300, 30)])
     assert not alike([], [measured(300, 30)])
 
@@ -103,7 +103,7 @@ def test_ten_rounds_find_5_percent_where_processors_drift_by_8() -> None:
         base, new = run(1.0), run(by)
         usual = speed_us(base)
         plain = [[one.server_cpu_us for one in side] for side in (base, new)]
-        even = [[evened_us(one, usual) for one in side] for side in (base, new)]
+        even = [[drift_corrected_us(one, usual) for one in side] for side in (base, new)]
         told = [finding(unpaired_t(*each), 0.02) == "higher" for each in (plain, even)]
         return told[0], told[1], stdev(filter(None, even[0]))
 

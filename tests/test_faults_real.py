@@ -21,13 +21,17 @@ import psutil
 import pytest
 from faulty import apps
 
-from loadtest import matrix, null_server, results, runner
-from loadtest.bench import LocalBench
-from loadtest.concerns import CONCERNS
-from loadtest.model import Ceiling, Cell, Endpoint, Load, Server, Shape
-from loadtest.row import Row
-from loadtest.services import Services
-from loadtest.summary import summarise
+from loadtest.bench.load import ceiling
+from loadtest.bench.servers.local import LocalBench
+from loadtest.bench.servers.services import Services
+from loadtest.judge.servers.concerns import CONCERNS
+from loadtest.judge.servers.rows import Row
+from loadtest.judge.servers.summary import summarise
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import schedule
+from loadtest.records.folder import Writer, create, read
+from loadtest.records.measured import Ceiling
+from loadtest.records.planned import Cell, Endpoint, Load, Server, Shape
 
 TESTS = Path(__file__).resolve().parent
 CONNECTIONS = 32
@@ -78,7 +82,7 @@ def ceilings(tmp_path_factory: pytest.TempPathFactory) -> list[Ceiling]:
 def reached(folder: Path) -> list[Ceiling]:
     for name in ("raw", "logs"):
         (folder / name).mkdir(exist_ok=True)
-    return list(null_server.ceilings([(CONNECTIONS, len(apps.BODY))], folder, None))
+    return list(ceiling.ceilings([(CONNECTIONS, len(apps.BODY))], folder, None))
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +107,15 @@ def measure(
         of = builders.plan(
             [server], [cell.endpoint], rounds, cells=(cell,), shape=shape, settle=settle
         )
-        folder = results.create(tmp_path_factory.mktemp("results"), builders.run(of))
-        writer = results.Writer(folder)
-        for ceiling in ceilings:
-            writer.append(ceiling)
-        todo = matrix.batches(of, lambda cell, at: False)
+        folder = create(tmp_path_factory.mktemp("results"), builders.run(of))
+        writer = Writer(folder)
+        for known in ceilings:
+            writer.append(known)
+        todo = schedule.batches(of, lambda cell, at: False)
         bench = LocalBench(services, shape, folder, None)
-        runner.run(of, todo, bench, writer.append, lambda cell, at: None)
+        measuring.run(of, todo, bench, writer.append, lambda cell, at: None)
         writer.close()
-        stored = results.read(folder)
+        stored = read(folder)
         assert stored.notes == ()
         found = summarise(
             stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings

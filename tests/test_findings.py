@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.findings import adjust, finding, findings, margin, ranks, undecided
-from loadtest.statistics import paired
+from loadtest.stats.ratios import paired
+from loadtest.stats.significance import adjust, finding, findings, margin
+from loadtest.stats.tie_groups import ranks, undecided
 
 
 @given(st.lists(st.none() | st.floats(0, 1), max_size=12))

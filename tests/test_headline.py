@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 from claims import against, answer, arm, claim, kind, share, styles
 
-from loadtest.answer import Answer, Kind, Led, Within
-from loadtest.report import words
-from loadtest.report.words import Name
+from loadtest.judge.servers.answer.records import Answer, Kind, Led, Within
+from loadtest.report.sentence import Name
+from loadtest.report.servers.sentences import claims
+from loadtest.report.servers.sentences.headline import headline as written
 
 FAST, OTHER = arm(), arm("other", 1_900.0)
 
 
 def headline(of: Answer) -> list[str]:
-    return [one.plain for one in words.headline(of)]
+    return [one.plain for one in written(of)]
 
 
 OTHERS = [kind([claim()], name) for name in ("database", "template", "cache")]
@@ -217,7 +218,7 @@ def test_every_sentence_of_a_whole_answer_ends() -> None:
         *OTHERS,
     ]
     made = answer(of, [share("fast", "wsgi", 0.5, 110.0)], numberless=("broken",))
-    for said in [*words.headline(made), *words.control(made), *words.kind(of[0])]:
+    for said in [*written(made), *claims.control(made), *claims.kind(of[0])]:
         assert said.plain.endswith((".", ")."))
         assert "  " not in said.plain
         assert said.plain[0].isupper() or isinstance(said.words[0], Name)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.histogram import backfilled, count, mean, merge, percentile, recover
-from loadtest.model import Histogram, Loaded
+from loadtest.records.measured import Histogram, Loaded
+from loadtest.stats.latency import backfilled, count, mean, merge, percentile, recover
 
 latencies = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_size=60)
 

@@ -14,16 +14,18 @@ from command_line import Type
 from playwright.sync_api import Browser, expect
 from two_runs import stored, times, with_machine
 
-from loadtest import histories, history_html, history_markdown, judged
-from loadtest.compare import compare
-from loadtest.environment import differences
-from loadtest.errors import UserError
-from loadtest.history import Between, History, Line, Made, history
-from loadtest.history_charts import below, chart
-from loadtest.history_tables import by_endpoint, changed
-from loadtest.history_words import headline
-from loadtest.report.signed import signed
-from loadtest.results import Stored
+from loadtest.cli import report
+from loadtest.judge.servers import summary
+from loadtest.judge.servers.compare import compare
+from loadtest.judge.servers.conditions import differences
+from loadtest.judge.servers.history import Between, History, Line, Made, history
+from loadtest.records.errors import UserError
+from loadtest.records.folder import Stored
+from loadtest.report.generated_marker import signed
+from loadtest.report.servers.history.charts import below, chart
+from loadtest.report.servers.history.formats import html, markdown
+from loadtest.report.servers.history.sentences import headline
+from loadtest.report.servers.history.tables import by_endpoint, changed
 
 
 def over(*runs: Stored) -> History:
@@ -36,7 +38,10 @@ def over(*runs: Stored) -> History:
         except UserError as error:
             return Between(differences=found, compared=None, refused=str(error))
 
-    made = [Made(name=one.folder.name, run=one.run, summary=judged.summary(one)) for one in runs]
+    made = [
+        Made(name=one.folder.name, run=one.run, summary=summary.summarise_stored(one))
+        for one in runs
+    ]
     return history(made, [between(*pair) for pair in itertools.pairwise(runs)])
 
 
@@ -87,7 +92,7 @@ def test_a_cell_that_lost_its_number_says_why(tmp_path: Path) -> None:
     (lost, *_) = changed(made)["bb"]
     assert (lost.line.server, lost.answer) == ("beta", "lost")
     assert "1 cell has lost its number." in headline(made)
-    text = history_markdown.files(made)["history.md"]
+    text = markdown.files(made)["history.md"]
     assert "| failed |" in text
     assert "it exited" in text
 
@@ -109,7 +114,7 @@ def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
     assert of(made, "alpha", "json-sync").points[1].cpu_answer == "better"
     (better, *_) = changed(made)["bb"]
     assert (better.line.server, better.figure, better.answer) == ("alpha", "cpu", "better")
-    text = history_markdown.files(made)["history.md"]
+    text = markdown.files(made)["history.md"]
     assert re.search(r"\| `alpha` \| \d+ us \| \d+ us better \|", text)
 
 
@@ -154,7 +159,7 @@ def test_a_server_that_is_not_in_every_run_has_gaps(tmp_path: Path) -> None:
 
 
 def test_markdown_has_each_line_once(three: History) -> None:
-    text = history_markdown.files(three)["history.md"]
+    text = markdown.files(three)["history.md"]
     assert "| `alpha` |" in text
     assert " worse |" in text
     assert text.count("## json-sync") == 1
@@ -164,7 +169,7 @@ def test_markdown_has_each_line_once(three: History) -> None:
 
 def test_the_page_opens_without_a_fault(browser: Browser, three: History, tmp_path: Path) -> None:
     path = tmp_path / "history.html"
-    path.write_text(history_html.render(three))
+    path.write_text(html.render(three))
     with visit(browser, path, "#endpoint-json-sync", width=390, policy=False) as seen:
         expect(seen.page.locator("#lines .badge.invalid").first).to_have_text("worse")
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -188,7 +193,7 @@ def test_its_files_are_together_below_the_runs(three: History, tmp_path: Path) -
     (tmp_path / "history").mkdir()
     gone = tmp_path / "history" / "timeline-goodput-gone-sync.svg"
     gone.write_text(signed("<svg></svg>"))
-    written = histories.write(three, tmp_path)
+    written = report.write_history(three, tmp_path)
     names = {path.name for path in written}
     assert {"history.md", "history.html", "timeline-goodput-json-sync.svg"} <= names
     assert {path.parent for path in written} == {tmp_path / "history"}

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from wrk_reports import CREATED_AT, LINES, REPORT, block
 
-from loadtest import cli, importer
-from loadtest.errors import UserError
-from loadtest.prepare import Bearings, check_resumable
+from loadtest.cli import main
+from loadtest.measure.servers.imported import report
+from loadtest.measure.servers.resume import check_resumable
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.records.errors import UserError
 
 
 def type_(
@@ -19,7 +21,7 @@ def type_(
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
     monkeypatch.setattr("sys.argv", ["loadtest", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     out, err = capfd.readouterr()
     assert "Traceback" not in err
     return int(ended.value.code or 0), out, err
@@ -77,11 +79,11 @@ def test_what_cannot_be_imported_is_one_clear_line(
 
 def test_a_folder_is_no_report(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
-        importer.read(tmp_path, CREATED_AT)
+        report.read(tmp_path, CREATED_AT)
 
 
 def test_an_imported_run_cannot_be_resumed() -> None:
-    real = importer.read(REPORT, CREATED_AT)
-    nothing: Any = Bearings(project=None, servers=(), endpoints=(), versions={})  # type: ignore[arg-type]
+    real = report.read(REPORT, CREATED_AT)
+    nothing: Any = Inventory(project=None, servers=(), endpoints=(), versions={})  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"read from django_workers\.md"):
         check_resumable(real.run, nothing, Path())

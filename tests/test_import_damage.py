@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wrk_reports import CREATED_AT, LINES, imported
 
-from loadtest import importer
-from loadtest.wrk_report import find
+from loadtest.measure.servers.imported import report
+from loadtest.measure.servers.imported.blocks import find
 
 RUNNING = {line for line in LINES if line.startswith("Running ")}
 
@@ -72,7 +72,7 @@ def test_a_copy_with_a_hole_and_a_torn_end(hole: int, width: int, end: int) -> N
 
 @given(st.binary(max_size=300))
 def test_what_is_no_report_has_no_run(data: bytes) -> None:
-    assert importer.convert(data, "x.md", CREATED_AT).outcomes == ()
+    assert report.convert(data, "x.md", CREATED_AT).outcomes == ()
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 from wrk_reports import CREATED_AT, REPORT, block, imported, loads, under
 
-from loadtest import importer, report, results
-from loadtest.figures import Figures, figures, latencies
-from loadtest.importer import Imported
-from loadtest.model import Histogram
-from loadtest.summary import summarise
+from loadtest.judge.servers.metrics import Figures, figures, latencies
+from loadtest.judge.servers.summary import summarise
+from loadtest.measure.servers.imported import report
+from loadtest.measure.servers.imported.report import Imported
+from loadtest.records.folder import read
+from loadtest.records.measured import Histogram
+from loadtest.report.servers import formats
+from loadtest.report.servers.report import Report
 
 # The real report ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def real() -> Imported:
-    return importer.read(REPORT, CREATED_AT)
+    return report.read(REPORT, CREATED_AT)
 
 
 def test_every_block_is_in_the_run(real: Imported) -> None:
@@ -127,8 +130,8 @@ def test_unknown_is_unknown(real: Imported) -> None:
 
 
 def test_it_is_written_and_read_back(real: Imported, tmp_path: Path) -> None:
-    folder = importer.write(real, tmp_path)
-    stored = results.read(folder)
+    folder = report.write(real, tmp_path)
+    stored = read(folder)
     assert stored.run == real.run
     assert stored.outcomes == real.outcomes
     assert stored.notes == ()
@@ -140,11 +143,11 @@ def test_it_is_written_and_read_back(real: Imported, tmp_path: Path) -> None:
 
 
 def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
-    folder = importer.write(real, tmp_path)
-    stored = results.read(folder)
+    folder = report.write(real, tmp_path)
+    stored = read(folder)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
-    made = report.Report(summary, stored.run, stored.raw)
-    for path in report.write_all(made, folder):
+    made = Report(summary, stored.run, stored.raw)
+    for path in formats.write_all(made, folder):
         # The page's scripts, at its end, are not ours to read.
         text = path.read_text().partition("<script")[0]
         assert "gunicorn-gevent" in text
@@ -225,7 +228,7 @@ def test_percentiles_of_the_text_are_shown_where_they_are_as_measured() -> None:
 
 def test_windows_line_ends_byte_order_mark_and_indented_text() -> None:
     text = under(block()).replace("\n", "\r\n")
-    assert len(importer.convert(b"\xef\xbb\xbf" + text.encode(), "x.md", CREATED_AT).outcomes) == 1
+    assert len(report.convert(b"\xef\xbb\xbf" + text.encode(), "x.md", CREATED_AT).outcomes) == 1
     indented = "\n".join(f"    {line}" if "```" not in line else "" for line in block().split("\n"))
     assert len(imported(under(indented)).outcomes) == 1
 

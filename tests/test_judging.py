@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_concerns import CASES
 
-from loadtest.concerns import CONCERNS, judge
-from loadtest.concerns.rounds import chance
+from loadtest.judge.servers.concerns import CONCERNS, judge
+from loadtest.stats.series import chance
 
 BY_NAME = {concern.name: concern for concern in CONCERNS}
 

@@ -7,9 +7,9 @@ from typing import Any
 import builders
 import pytest
 
-from loadtest import environment
-from loadtest.model import Engine, Placement, Source
-from loadtest.report.launched import launched
+from loadtest.judge.servers import conditions
+from loadtest.records.measured import Engine, Placement, Source
+from loadtest.report.servers.setup import launched
 
 
 def engine(**changes: Any) -> Engine:
@@ -70,7 +70,7 @@ def test_a_server_that_was_up_before() -> None:
 @pytest.mark.parametrize("remote", [False, True])
 def test_local_and_container_are_compared_but_not_across_machines(remote: bool) -> None:
     new = builders.run(launcher="compose", engine=engine(remote=remote))
-    found = {one.key: one for one in environment.differences(builders.run(), new)}
+    found = {one.key: one for one in conditions.differences(builders.run(), new)}
     assert not found["launcher"].forbids
     assert (found["launcher"].base, found["launcher"].new) == ("local", "compose")
     assert ("machine of the servers" in found) == remote
@@ -85,6 +85,6 @@ def test_what_differs_between_two_engines_is_named() -> None:
         launcher="compose",
         engine=engine(version="29.0", images={"loadtest-server": "sha256:fe"}, settings={}),
     )
-    found = {one.key: one for one in environment.differences(base, new)}
+    found = {one.key: one for one in conditions.differences(base, new)}
     assert {"Docker engine", "image loadtest-server", "engine: SERVER_MEMORY"} <= found.keys()
     assert not any(one.forbids for one in found.values())

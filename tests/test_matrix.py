@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_matrix import ENDPOINTS, RULES, SERVERS, arms, expand, ids
 
-from loadtest import matrix
-from loadtest.errors import UserError
-from loadtest.matrix import Again, Choice, LoadRule, Matrix
-from loadtest.model import Load
+from loadtest.plan.servers import matrix, schedule
+from loadtest.plan.servers.matrix import Again, Choice, LoadRule, Matrix
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Load
 
 # Expansion ---------------------------------------------------------------------------------------
 
@@ -213,7 +213,7 @@ def test_what_waits_can_be_left_out_of_later_rounds() -> None:
     of = expand(loads=once)
     planned = {
         (cell.endpoint.name, batch.round)
-        for batch in matrix.batches(of, lambda *_: False)
+        for batch in schedule.batches(of, lambda *_: False)
         for cell in batch.cells
     }
     assert {round_ for name, round_ in planned if name.startswith("gateway")} == {0}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import matrix
-from loadtest.errors import UserError
+from loadtest.plan.servers import matrix, profile
+from loadtest.records.errors import UserError
 
 GOOD = """
 summary = "A server."
@@ -48,7 +48,7 @@ def test_a_broken_server_file_is_one_line(tmp_path: Path, text: str, expected: s
     path = tmp_path / "one.toml"
     path.write_text(text)
     with pytest.raises(UserError) as caught:
-        matrix.load_servers(tmp_path)
+        profile.load_servers(tmp_path)
     (line,) = caught.value.lines
     assert line.startswith((f"{path}: ", f"{path} ["))
     assert expected in line
@@ -60,7 +60,7 @@ def test_every_broken_file_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(GOOD + "sumary = 1")
     (tmp_path / "d.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UserError) as caught:
-        matrix.load_servers(tmp_path)
+        profile.load_servers(tmp_path)
     assert [line.partition(":")[0] for line in caught.value.lines] == [
         str(tmp_path / name) for name in ("a.toml", "c.toml", "d.toml")
     ]
@@ -69,17 +69,17 @@ def test_every_broken_file_is_reported_at_once(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "one.toml").mkdir()
     with pytest.raises(UserError, match=r"one\.toml: cannot be read: Is a directory"):
-        matrix.load_servers(tmp_path)
+        profile.load_servers(tmp_path)
 
 
 def test_a_folder_without_servers_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no server there"):
-        matrix.load_servers(tmp_path / "nowhere")
+        profile.load_servers(tmp_path / "nowhere")
 
 
 def test_a_good_server_file(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text(GOOD.replace("--bind", "{{literal}}"))
-    (found,) = matrix.load_servers(tmp_path)
+    (found,) = profile.load_servers(tmp_path)
     assert (found.name, found.processes, found.limits) == ("one", "one", ())
 
 

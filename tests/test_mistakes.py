@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import Type
 
-from loadtest import doctor, machine
+from loadtest.measure.servers import preflight
+from loadtest.system import machine
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
 
@@ -135,8 +136,8 @@ def test_an_app_of_another_format_is_one_line(type_: Type, copy: Path) -> None:
 
 @pytest.mark.parametrize(("busy", "well"), [(0.15, True), (0.25, False)])
 def test_what_others_use(monkeypatch: pytest.MonkeyPatch, busy: float, well: bool) -> None:
-    monkeypatch.setattr("loadtest.machine.busy", lambda seconds: (busy, 4))
-    check = doctor.others()
+    monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: (busy, 4))
+    check = preflight.others()
     assert f"others use {busy:.1f} of 4 processors" in check.found
     assert (check.advice is None) == well
     assert not check.fatal

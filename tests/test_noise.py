@@ -10,8 +10,8 @@ import pytest
 from builders import endpoint, outcome, plan, server
 from simulated import CV, KINDS, noise, rates
 
-from loadtest.model import Loaded, Outcome, Usage
-from loadtest.noise import cpu_floors, floors, goodput_floors, twins
+from loadtest.records.measured import Loaded, Outcome, Usage
+from loadtest.stats.noise_floor import cpu_floors, floors, goodput_floors, twins
 
 SPREADS = (0.25, 0.5, 1.0, 2.0, 3.0)
 """Kinds of work whose noise differs by a factor of 12, in `CV`."""

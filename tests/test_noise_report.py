@@ -11,13 +11,13 @@ from builders import endpoint, outcome, plan, run, server
 from sample_run import loaded
 from test_noise import OUTCOMES, PLAN
 
-from loadtest.model import Histogram
-from loadtest.report import csv as csv_format
-from loadtest.report import markdown
-from loadtest.report.noise import noise, twins
-from loadtest.report.rankings import untold
-from loadtest.report.table import Report
-from loadtest.summary import Summary, summarise
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.records.measured import Histogram
+from loadtest.report.servers.formats import csv as csv_format
+from loadtest.report.servers.formats import markdown
+from loadtest.report.servers.noise_tables import noise, twins
+from loadtest.report.servers.ranking_tables import untold
+from loadtest.report.servers.report import Report
 
 
 def none(name: str) -> Histogram:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from loadtest.options import Share
+from loadtest.cli.options import Share
 
 
 @pytest.mark.parametrize(("typed", "expected"), [("5%", 0.05), ("0.05", 0.05), (" 0 % ", 0)])

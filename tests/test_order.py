@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_matrix import RULES, ids
 
-from loadtest import matrix
-from loadtest.matrix import Choice, Matrix
-from loadtest.model import Cell, Endpoint, Plan, Server
+from loadtest.plan.servers import matrix, schedule
+from loadtest.plan.servers.matrix import Choice, Matrix
+from loadtest.records.planned import Cell, Endpoint, Plan, Server
 
 names = st.text("abc-_0", min_size=1, max_size=6)
 some_servers = st.lists(
@@ -53,7 +53,7 @@ def test_two_cells_never_share_an_id(servers: list[Server], endpoints: list[Endp
 @given(plans)
 def test_every_cell_that_can_run_is_there_once_a_round(of: Plan) -> None:
     found = Counter(
-        (cell.id, batch.round) for batch in matrix.batches(of, never) for cell in batch.cells
+        (cell.id, batch.round) for batch in schedule.batches(of, never) for cell in batch.cells
     )
     wanted = {(cell.id, at) for cell in of.cells if cell.skip is None for at in range(of.rounds)}
     assert set(found) == wanted
@@ -62,18 +62,18 @@ def test_every_cell_that_can_run_is_there_once_a_round(of: Plan) -> None:
 
 @given(plans)
 def test_rounds_come_one_after_the_other(of: Plan) -> None:
-    rounds = [batch.round for batch in matrix.batches(of, never)]
+    rounds = [batch.round for batch in schedule.batches(of, never)]
     assert rounds == sorted(rounds)
 
 
 @given(plans)
 def test_the_order_follows_from_the_seed(of: Plan) -> None:
-    assert matrix.batches(of, never) == matrix.batches(of, never)
+    assert schedule.batches(of, never) == schedule.batches(of, never)
 
 
 @given(plans)
 def test_a_batch_is_one_server_and_the_poisonous_are_alone(of: Plan) -> None:
-    for batch in matrix.batches(of, never):
+    for batch in schedule.batches(of, never):
         assert batch.cells
         assert {cell.server for cell in batch.cells} == {batch.server}
         if any(cell.endpoint.isolated for cell in batch.cells):
@@ -87,7 +87,7 @@ def test_all_servers_meet_the_endpoints_in_the_same_order(of: Plan) -> None:
             orders = [
                 [
                     cell.endpoint.id
-                    for batch in matrix.batches(of, never)
+                    for batch in schedule.batches(of, never)
                     for cell in batch.cells
                     if batch.round == at
                     and batch.server == one.name
@@ -103,9 +103,11 @@ def test_all_servers_meet_the_endpoints_in_the_same_order(of: Plan) -> None:
 @given(plans, st.randoms())
 def test_what_is_left_keeps_its_order(of: Plan, random: Any) -> None:
     """A resumed run goes on as the whole would have."""
-    whole = [(cell.id, batch.round) for batch in matrix.batches(of, never) for cell in batch.cells]
+    whole = [
+        (cell.id, batch.round) for batch in schedule.batches(of, never) for cell in batch.cells
+    ]
     done = {key for key in whole if random.random() < 0.5}
-    left = matrix.batches(of, lambda cell, at: (cell.id, at) in done)
+    left = schedule.batches(of, lambda cell, at: (cell.id, at) in done)
     assert [(cell.id, batch.round) for batch in left for cell in batch.cells] == [
         key for key in whole if key not in done
     ]
@@ -117,9 +119,9 @@ def test_servers_and_endpoints_are_shuffled() -> None:
     )
     firsts, seconds = [], []
     for at in range(3):
-        batches = [batch for batch in matrix.batches(of, never) if batch.round == at]
+        batches = [batch for batch in schedule.batches(of, never) if batch.round == at]
         firsts.append(tuple(batch.server for batch in batches))
         seconds.append(tuple(cell.endpoint.name for cell in batches[0].cells))
     assert len(set(firsts)) == len(set(seconds)) == 3
     other = plan(of.servers, [cell.endpoint for cell in of.cells[:8]], seed=2)
-    assert [batch.server for batch in matrix.batches(other, never)] != list(firsts[0])
+    assert [batch.server for batch in schedule.batches(other, never)] != list(firsts[0])

@@ -15,11 +15,12 @@ from playwright.sync_api import Browser, Page, expect
 from sample_run import HOSTILE, histograms, read_raw, sample
 from wrk_reports import CREATED_AT, REPORT
 
-from loadtest import importer, results
-from loadtest.model import Outcome, Run
-from loadtest.report import html
-from loadtest.report.table import Report
-from loadtest.summary import summarise
+from loadtest.judge.servers.summary import summarise
+from loadtest.measure.servers.imported import report as report_module
+from loadtest.records.folder import read
+from loadtest.records.measured import Outcome, Run
+from loadtest.report.servers.formats import html
+from loadtest.report.servers.report import Report
 
 OUTSIDE = (
     "gthread",
@@ -57,7 +58,7 @@ def measured(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def imported(folder: Path) -> Path:
     """Give the page of a report of others."""
-    stored = results.read(importer.write(importer.read(REPORT, CREATED_AT), folder))
+    stored = read(report_module.write(read(REPORT, CREATED_AT), folder))
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
     return write(folder / "imported.html", html.render(Report(summary, stored.run, stored.raw)))
 

@@ -6,12 +6,12 @@ import json
 
 from sample_run import HOSTILE
 
-from loadtest.report import html_page
-from loadtest.report.html_anchors import anchors
+from loadtest.report.html import page
+from loadtest.report.html.anchors import anchors
 
 
 def test_data_cannot_end_its_element() -> None:
-    block = html_page.data_block({"name": HOSTILE, "comment": "<!-- <script>"})
+    block = page.data_block({"name": HOSTILE, "comment": "<!-- <script>"})
     assert not set(block) & set("<>&\u2028\u2029")
     assert json.loads(block) == {"name": HOSTILE, "comment": "<!-- <script>"}
 

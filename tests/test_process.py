@@ -16,8 +16,8 @@ import psutil
 import pytest
 from census import Census, until
 
-from loadtest import process
-from loadtest.process import CommandError, Process
+from loadtest.system import process
+from loadtest.system.process import CommandError, Process
 
 BAD = Path(__file__).parent / "bad"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets orphans be adopted")
@@ -67,7 +67,7 @@ def test_stopped_nothing_is_left(argv: list[str], census: Census, tmp_path: Path
 ENGINE = """
 import sys
 from pathlib import Path
-from loadtest import process
+from loadtest.system import process
 folder = Path(sys.argv[1])
 folder.joinpath("inside").mkdir()
 process.start("it", sys.argv[2:], log=folder / "log", grace_s=0.3, remove=[folder / "inside"])
@@ -254,7 +254,7 @@ def test_output(tmp_path: Path) -> None:
 
 def test_the_engine_killed_no_short_command_is_left(census: Census, tmp_path: Path) -> None:
     """A management command without its database would wait for long."""
-    code = "from loadtest import process; from pathlib import Path; import sys\n"
+    code = "from loadtest.system import process; from pathlib import Path; import sys\n"
     code += "process.output(sys.argv[1:], env={}, cwd=Path())"
     argv = bad("never_listens")
     with subprocess.Popen([sys.executable, "-c", code, *argv], cwd=BAD.parent.parent) as engine:

@@ -9,9 +9,10 @@ import pytest
 from scipy import special
 from simulated import CV, KINDS, claims, noise, pairs, rates
 
-from loadtest.findings import LOOKS, finding, findings, level, margin, ranks, undecided
-from loadtest.noise import floors
-from loadtest.statistics import moderated, paired, unpaired
+from loadtest.stats.noise_floor import floors
+from loadtest.stats.ratios import moderated, paired, unpaired
+from loadtest.stats.significance import LOOKS, finding, findings, level, margin
+from loadtest.stats.tie_groups import ranks, undecided
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,11 +14,12 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 from sample_run import histograms, read_raw, sample
 
-from loadtest import report as reports
-from loadtest.report import doubts, markdown, markup, terminal
-from loadtest.report import format as units
-from loadtest.report.table import Report
-from loadtest.summary import Summary, summarise
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.report import concern_tables, units
+from loadtest.report.markdown import markup
+from loadtest.report.servers import formats, terminal
+from loadtest.report.servers.formats import markdown
+from loadtest.report.servers.report import Report
 
 GOLD = Path(__file__).parent / "gold"
 
@@ -37,12 +38,12 @@ def check(name: str, text: str) -> None:
 
 def files(report: Report) -> dict[str, str]:
     return {
-        name: text for made in reports.formats().values() for name, text in made(report).items()
+        name: text for made in formats.formats().values() for name, text in made(report).items()
     }
 
 
 def test_formats_are_the_folder() -> None:
-    assert {"markdown", "csv", "json"} <= set(reports.formats())
+    assert {"markdown", "csv", "json"} <= set(formats.formats())
 
 
 @pytest.mark.parametrize("file", ["report.md", "summary.csv", "summary.json"])
@@ -111,7 +112,7 @@ def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Repor
     page = markdown.render(report)
     assert "| - | `gthread` | - | - | - | - | - | invalid: errors |" in page
     assert "### `errors`: 2 invalid" in page
-    found = {each.explained.concern: each for each in doubts.doubts(report.summary)}
+    found = {each.explained.concern: each for each in concern_tables.doubts(report.summary)}
     assert set(found) == {"errors", "connection-limited", "lost-rounds"}
     for each in found.values():
         assert each.explained.means in page
@@ -121,7 +122,9 @@ def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Repor
 
 
 def test_what_could_not_be_checked_is_counted(report: Report) -> None:
-    counted = {each.concern: (each.cells, each.of) for each in doubts.blanks(report.summary)}
+    counted = {
+        each.concern: (each.cells, each.of) for each in concern_tables.blanks(report.summary)
+    }
     assert counted["noisy-host"] == (10, 10)
     assert counted["unstable"] == (1, 10)  # measured in one round
     assert "errors" not in counted
@@ -135,12 +138,12 @@ def test_csv_has_a_line_for_each_cell_and_nothing_for_the_unknown(report: Report
 
 
 def test_write_all_leaves_no_half_written_file(report: Report, tmp_path: Path) -> None:
-    files = reports.write_all(report, tmp_path)
+    files = formats.write_all(report, tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(files)
     before = files[0].read_text()
     (tmp_path / f".{files[0].name}.part").mkdir()
     with pytest.raises(OSError, match="part"):
-        reports.write_all(report, tmp_path)
+        formats.write_all(report, tmp_path)
     assert files[0].read_text() == before
 
 
@@ -157,7 +160,7 @@ def test_a_chart_of_what_is_gone_is_deleted_and_no_file_of_others(
     for name, text in kept.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "bytes.svg").write_bytes(b"\xff\xfe")
-    written = reports.write_all(report, tmp_path)
+    written = formats.write_all(report, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         *kept,
         "bytes.svg",

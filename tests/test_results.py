@@ -17,9 +17,19 @@ from builders import outcome, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest import results
-from loadtest.errors import UserError
-from loadtest.model import Begun, Loaded, Outcome, Segment, Usage, Verified
+from loadtest.records.errors import UserError
+from loadtest.records.folder import (
+    FORMAT,
+    OUTCOMES,
+    RUN,
+    Writer,
+    check_writable,
+    create,
+    newest,
+    read,
+    writing,
+)
+from loadtest.records.measured import Begun, Loaded, Outcome, Segment, Usage, Verified
 
 counts = st.integers(0, 2**40)
 seconds = st.floats(0, 1e6)
@@ -65,7 +75,7 @@ outcomes = st.builds(
 
 
 def write(folder: Path, *records: Outcome | Begun | Segment) -> None:
-    writer = results.Writer(folder)
+    writer = Writer(folder)
     for record in records:
         writer.append(record)
     writer.close()
@@ -73,13 +83,13 @@ def write(folder: Path, *records: Outcome | Begun | Segment) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return results.create(tmp_path, run())
+    return create(tmp_path, run())
 
 
 def test_a_new_run(tmp_path: Path) -> None:
-    folder = results.create(tmp_path / "not" / "there", run())
+    folder = create(tmp_path / "not" / "there", run())
     assert folder.name == "2026-01-02T03-04-05-test"
-    stored = results.read(folder)
+    stored = read(folder)
     assert stored.run == run()
     assert (stored.outcomes, stored.segments, stored.notes) == ((), (), ())
     assert (folder / "raw").is_dir()
@@ -87,7 +97,7 @@ def test_a_new_run(tmp_path: Path) -> None:
 
 
 def test_two_runs_in_one_second_have_two_folders(tmp_path: Path) -> None:
-    names = [results.create(tmp_path, run()).name for _ in range(3)]
+    names = [create(tmp_path, run()).name for _ in range(3)]
     assert names == [
         "2026-01-02T03-04-05-test",
         "2026-01-02T03-04-05-test-2",
@@ -98,15 +108,15 @@ def test_two_runs_in_one_second_have_two_folders(tmp_path: Path) -> None:
 @given(st.lists(outcomes, max_size=5))
 def test_what_is_written_is_read(written: list[Outcome]) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = results.create(Path(name), run())
+        folder = create(Path(name), run())
         write(folder, *written)
-        assert results.read(folder).outcomes == tuple(written)
+        assert read(folder).outcomes == tuple(written)
 
 
 def test_it_is_there_before_the_writer_is_closed(folder: Path) -> None:
-    writer = results.Writer(folder)
+    writer = Writer(folder)
     writer.append(outcome())
-    assert results.read(folder).outcomes == (outcome(),)
+    assert read(folder).outcomes == (outcome(),)
     writer.close()
 
 
@@ -114,9 +124,9 @@ def test_it_is_there_before_the_writer_is_closed(folder: Path) -> None:
 def test_torn_anywhere_only_the_torn_line_is_lost(written: list[Outcome], data: Any) -> None:
     """Cut at any byte, read and written on: all whole lines are there, and the new one."""
     with tempfile.TemporaryDirectory() as name:
-        folder = results.create(Path(name), run())
+        folder = create(Path(name), run())
         write(folder, *written)
-        path = folder / results.OUTCOMES
+        path = folder / OUTCOMES
         whole = path.read_bytes()
         # Most likely to go wrong: all of a line but its end.
         size = data.draw(st.just(len(whole) - 1) | st.integers(0, len(whole)))
@@ -124,13 +134,13 @@ def test_torn_anywhere_only_the_torn_line_is_lost(written: list[Outcome], data: 
         kept = whole[:size].count(b"\n")
         torn = size > 0 and whole[size - 1 : size] != b"\n"
 
-        stored = results.read(folder)
+        stored = read(folder)
         assert stored.outcomes == tuple(written[:kept])
         assert len(stored.notes) == torn
         assert all("torn when the run ended, dropped" in note for note in stored.notes)
 
         write(folder, outcome("the.next-sync"))
-        stored = results.read(folder)
+        stored = read(folder)
         assert stored.outcomes == (*written[:kept], outcome("the.next-sync"))
         assert not stored.notes
 
@@ -138,10 +148,10 @@ def test_torn_anywhere_only_the_torn_line_is_lost(written: list[Outcome], data: 
 @pytest.mark.parametrize("damage", [b"{", b"\xff\xfe", b"null", b'{"kind":"outcome"}', b"\0\0\0"])
 def test_a_damaged_line_in_the_middle_is_noted(folder: Path, damage: bytes) -> None:
     write(folder, outcome("a.json-sync"))
-    with open(folder / results.OUTCOMES, "ab") as file:
+    with open(folder / OUTCOMES, "ab") as file:
         file.write(damage + b"\n")
     write(folder, outcome("b.json-sync"))
-    stored = results.read(folder)
+    stored = read(folder)
     assert [one.cell for one in stored.outcomes] == ["a.json-sync", "b.json-sync"]
     (note,) = stored.notes
     assert note.startswith("outcomes.jsonl, line 2: damaged, dropped; ")
@@ -149,43 +159,43 @@ def test_a_damaged_line_in_the_middle_is_noted(folder: Path, damage: bytes) -> N
 
 
 def test_a_run_without_outcomes_is_one(folder: Path) -> None:
-    (folder / results.OUTCOMES).unlink(missing_ok=True)
-    assert results.read(folder).outcomes == ()
+    (folder / OUTCOMES).unlink(missing_ok=True)
+    assert read(folder).outcomes == ()
 
 
 # What is refused ---------------------------------------------------------------------------------
 
 
 def test_a_newer_format_is_refused_kindly(folder: Path) -> None:
-    data = msgspec.json.decode((folder / results.RUN).read_bytes())
-    data |= {"format": results.FORMAT + 1, "new": "things"}
-    (folder / results.RUN).write_bytes(msgspec.json.encode(data))
+    data = msgspec.json.decode((folder / RUN).read_bytes())
+    data |= {"format": FORMAT + 1, "new": "things"}
+    (folder / RUN).write_bytes(msgspec.json.encode(data))
     with pytest.raises(UserError, match=r"newer loadtest \(format 2, .*; update loadtest") as error:
-        results.read(folder)
+        read(folder)
     assert len(error.value.lines) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "x"}', '{"format": 1}', "\xff"])
 def test_a_damaged_description_is_named(folder: Path, text: str) -> None:
-    (folder / results.RUN).write_bytes(text.encode("latin-1"))
+    (folder / RUN).write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=r"run\.json: damaged") as error:
-        results.read(folder)
+        read(folder)
     assert len(error.value.lines) == 1
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"not a run, it has no run\.json"):
-        results.read(tmp_path)
+        read(tmp_path)
     with pytest.raises(UserError, match="not a run"):
-        results.read(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
 
 
 def test_the_newest_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run there; make one with `loadtest run quick`"):
-        results.newest(tmp_path)
-    first, second = results.create(tmp_path, run()), results.create(tmp_path, run())
-    os.utime(second / results.RUN, (1, 1))
-    assert results.newest(tmp_path) == first
+        newest(tmp_path)
+    first, second = create(tmp_path, run()), create(tmp_path, run())
+    os.utime(second / RUN, (1, 1))
+    assert newest(tmp_path) == first
 
 
 # Disks -------------------------------------------------------------------------------------------
@@ -193,8 +203,8 @@ def test_the_newest_run(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_one_line(folder: Path) -> None:
-    (folder / results.OUTCOMES).symlink_to("/dev/full")
-    writer = results.Writer(folder)
+    (folder / OUTCOMES).symlink_to("/dev/full")
+    writer = Writer(folder)
     with pytest.raises(
         UserError, match=r"No space left on device; make room, then go on with `--resume`"
     ):
@@ -205,21 +215,21 @@ def test_a_full_disk_is_one_line(folder: Path) -> None:
 def test_a_folder_of_runs_names_the_newest(tmp_path: Path) -> None:
     for name, at in (("b", 100), ("c", 50), ("a-new-one", 200)):
         (tmp_path / name).mkdir()
-        (tmp_path / name / results.RUN).write_text("{}")
-        os.utime(tmp_path / name / results.RUN, (at, at))
+        (tmp_path / name / RUN).write_text("{}")
+        os.utime(tmp_path / name / RUN, (at, at))
     with pytest.raises(UserError, match=f"no run.json; its newest run is {tmp_path}/a-new-one$"):
-        results.read(tmp_path)
+        read(tmp_path)
     with pytest.raises(UserError, match=f"`ls {tmp_path}`$"):
-        results.read(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
 
 
 def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
     """A write of less than was asked is no error to the system, so it must be to us."""
     write(folder, outcome("a.json-sync"))
-    size = (folder / results.OUTCOMES).stat().st_size
+    size = (folder / OUTCOMES).stat().st_size
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    writer = results.Writer(folder)
+    writer = Writer(folder)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
     try:
         with pytest.raises(UserError, match="cannot be written"):
@@ -228,9 +238,9 @@ def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
         writer.close()
-    assert [one.cell for one in results.read(folder).outcomes] == ["a.json-sync"]
+    assert [one.cell for one in read(folder).outcomes] == ["a.json-sync"]
     write(folder, outcome("b.json-sync"))
-    assert len(results.read(folder).outcomes) == 2
+    assert len(read(folder).outcomes) == 2
 
 
 def unwritable(tmp_path: Path) -> list[Path]:
@@ -242,11 +252,11 @@ def unwritable(tmp_path: Path) -> list[Path]:
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     for parent in unwritable(tmp_path):
-        (line,) = results.check_writable(parent)
+        (line,) = check_writable(parent)
         assert line.startswith(f"{parent}: cannot be written: ")
         assert line.endswith("; name another folder with --out")
         with pytest.raises(UserError, match="cannot be written"):
-            results.create(parent, run())
+            create(parent, run())
 
 
 @pytest.mark.parametrize(
@@ -263,7 +273,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_what_a_disk_refuses_is_one_line(why: int, measuring: bool, advice: str) -> None:
     with (
         pytest.raises(UserError) as caught,
-        results.writing(Path("run.json"), measuring=measuring),
+        writing(Path("run.json"), measuring=measuring),
     ):
         raise OSError(why, os.strerror(why))
     (line,) = caught.value.lines
@@ -271,7 +281,7 @@ def test_what_a_disk_refuses_is_one_line(why: int, measuring: bool, advice: str)
 
 
 def test_a_folder_that_can_be_written_is_left_clean(tmp_path: Path) -> None:
-    assert list(results.check_writable(tmp_path)) == []
+    assert list(check_writable(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -305,14 +315,14 @@ def at(started_at: float, wall_s: float) -> Outcome:
 )
 def test_stretches(folder: Path, records: list[Any], expected: list[tuple[float, float]]) -> None:
     write(folder, *records)
-    assert [(one.started_at, one.wall_s) for one in results.read(folder).segments] == expected
+    assert [(one.started_at, one.wall_s) for one in read(folder).segments] == expected
 
 
 def test_a_run_goes_on_without_the_folders_that_were_empty(tmp_path: Path) -> None:
     """As from a repository, which keeps no empty folder and whose owner may not keep logs."""
-    folder = results.create(tmp_path, run())
+    folder = create(tmp_path, run())
     for name in ("raw", "logs"):
         (folder / name).rmdir()
-    results.Writer(folder).close()
+    Writer(folder).close()
     assert (folder / "raw").is_dir()
     assert (folder / "logs").is_dir()

@@ -16,11 +16,14 @@ import pytest
 from builders import plan
 from census import Census, until
 
-from loadtest import matrix, results, runner
-from loadtest.bench import LocalBench, LocalServer
-from loadtest.errors import UserError
-from loadtest.model import Cell, Endpoint, Load, Outcome, Plan, Server, Shape
-from loadtest.services import Services
+from loadtest.bench.servers.local import LocalBench, LocalServer
+from loadtest.bench.servers.services import Services
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import profile, schedule
+from loadtest.records.errors import UserError
+from loadtest.records.folder import read
+from loadtest.records.measured import Outcome
+from loadtest.records.planned import Cell, Endpoint, Load, Plan, Server, Shape
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120
@@ -69,7 +72,7 @@ class Engine:
 
 
 def outcomes(folder: Path) -> list[Outcome]:
-    return list(results.read(folder).outcomes) if folder.exists() else []
+    return list(read(folder).outcomes) if folder.exists() else []
 
 
 def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
@@ -90,7 +93,7 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
         engine.wait()
     census.empty()
     (folder,) = out.iterdir()
-    assert results.read(folder).notes == (), told
+    assert read(folder).notes == (), told
     first = outcomes(folder)
     if first:  # what was being made as it started may be left in the system's folder for that
         until(lambda: census.leftovers() == [], f"the end of the services' folders; {told}")
@@ -118,7 +121,7 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     assert engine.wait() == 0, engine.said()
     assert census.names() == []
     assert census.leftovers() == before
-    stored = results.read(folder)
+    stored = read(folder)
     assert list(stored.outcomes[: len(second)]) == second
     assert Counter(one.cell for one in stored.outcomes) == {
         cell.id: 1 for cell in stored.run.plan.cells
@@ -150,7 +153,7 @@ def pause(seconds: float) -> None:
 
 def chosen(declared: dict[str, Endpoint], *endpoints: str, rounds: int = 1) -> Plan:
     """Return a plan of uvicorn at sync endpoints, in the order in which they are named."""
-    servers = [one for one in matrix.load_servers(ROOT / "servers") if one.name == "uvicorn"]
+    servers = [one for one in profile.load_servers(ROOT / "servers") if one.name == "uvicorn"]
     cells = tuple(
         Cell(
             server="uvicorn",
@@ -179,7 +182,7 @@ def measure(
     for name in ("raw", "logs"):
         (folder / name).mkdir()
     bench = Watched(services, Shape(), folder)
-    first = matrix.batches(of, lambda cell, at: False)[0].cells[0]
+    first = schedule.batches(of, lambda cell, at: False)[0].cells[0]
 
     def disturb() -> None:
         until((folder / "raw" / f"{first.id}.r0.txt").exists, "the start of the load")
@@ -189,8 +192,8 @@ def measure(
     disturber = threading.Thread(target=disturb)
     disturber.start()
     found: list[Outcome] = []
-    runner.run(
-        of, matrix.batches(of, lambda cell, at: False), bench, found.append, lambda cell, at: None
+    measuring.run(
+        of, schedule.batches(of, lambda cell, at: False), bench, found.append, lambda cell, at: None
     )
     disturber.join()
     assert found[0].cell == first.id
@@ -219,7 +222,7 @@ def test_postgres_killed_in_the_middle_of_a_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The shared services: the run itself repairs them.
-    monkeypatch.setattr("loadtest.verify.PATIENCE_S", 2.0)
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.PATIENCE_S", 2.0)
     failed, *rest = measure(
         chosen(declared, "json_query", rounds=2),
         services,
@@ -241,9 +244,9 @@ def test_a_disk_that_fills_up_in_the_middle(
     (tmp_path / "raw" / f"{of.cells[0].id}.r0.json").symlink_to("/dev/full")
     (tmp_path / "logs").mkdir()
     with pytest.raises(UserError, match="cannot be written: No space left on device"):
-        runner.run(
+        measuring.run(
             of,
-            matrix.batches(of, lambda cell, at: False),
+            schedule.batches(of, lambda cell, at: False),
             LocalBench(services, Shape(), tmp_path),
             lambda outcome: None,
             lambda cell, at: None,

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 from builders import endpoint, plan, run, server
+from fakes import FakeBench, measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest import matrix, report, results, runner
-from loadtest.fakes import FakeBench, measured
-from loadtest.matrix import Batch
-from loadtest.model import Cell, Outcome, Plan
-from loadtest.summary import summarise
+from loadtest.judge.servers.summary import summarise
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import schedule
+from loadtest.plan.servers.schedule import Batch
+from loadtest.records.folder import Writer, create, read
+from loadtest.records.measured import Outcome
+from loadtest.records.planned import Cell, Plan
+from loadtest.report.servers import formats, report
 
 JSON, QUERY = endpoint("json"), endpoint("json_query")
 SLOW = endpoint("slow", isolated=True, delay_s=2.0)
@@ -27,8 +31,8 @@ def nothing_done(cell: Cell, round_: int) -> bool:
 
 def measure(of: Plan, bench: FakeBench) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    todo = matrix.batches(of, nothing_done)
-    runner.run(of, todo, bench, outcomes.append, lambda cell, round_: None)
+    todo = schedule.batches(of, nothing_done)
+    measuring.run(of, todo, bench, outcomes.append, lambda cell, round_: None)
     return outcomes
 
 
@@ -62,9 +66,9 @@ def test_all_is_well(tmp_path: Path) -> None:
 
 def test_an_outcome_is_recorded_before_the_next_cell_begins(tmp_path: Path) -> None:
     happened: list[str] = []
-    runner.run(
+    measuring.run(
         TWO,
-        matrix.batches(TWO, nothing_done),
+        schedule.batches(TWO, nothing_done),
         FakeBench(tmp_path),
         lambda outcome: happened.append(f"recorded {outcome.cell}"),
         lambda cell, round_: happened.append(f"begun {cell.id}"),
@@ -101,7 +105,7 @@ def test_a_failure_has_its_stage_and_reason(
 
 @pytest.mark.parametrize("fault", ["dies", "silent", "verify", "load", "verify-after", "service"])
 def test_after_a_failure_a_fresh_server_takes_over(tmp_path: Path, fault: str) -> None:
-    first = matrix.batches(TWO, nothing_done)[0]
+    first = schedule.batches(TWO, nothing_done)[0]
     bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": fault})  # type: ignore[dict-item]
     outcomes = measure(TWO, bench)
     assert [one.launch_s is not None for one in outcomes] == [True, True, True, False]
@@ -149,7 +153,7 @@ def test_a_queue_of_slow_requests_is_not_asked_again(tmp_path: Path) -> None:
 
 
 def test_a_service_that_this_cell_does_not_need_costs_a_launch_only(tmp_path: Path) -> None:
-    first = matrix.batches(TWO, nothing_done)[0]
+    first = schedule.batches(TWO, nothing_done)[0]
     bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": "service-unnoticed"})
     outcomes = measure(TWO, bench)
     assert {one.status for one in outcomes} == {"measured"}
@@ -158,13 +162,13 @@ def test_a_service_that_this_cell_does_not_need_costs_a_launch_only(tmp_path: Pa
 
 
 def test_ctrl_c_stops_the_server_and_keeps_the_outcomes(tmp_path: Path) -> None:
-    first = matrix.batches(TWO, nothing_done)[0]
+    first = schedule.batches(TWO, nothing_done)[0]
     bench = FakeBench(tmp_path, {f"{first.cells[1].id}.r0": "interrupt"})
     outcomes: list[Outcome] = []
     with pytest.raises(KeyboardInterrupt):
-        runner.run(
+        measuring.run(
             TWO,
-            matrix.batches(TWO, nothing_done),
+            schedule.batches(TWO, nothing_done),
             bench,
             outcomes.append,
             lambda cell, round_: None,
@@ -180,7 +184,9 @@ def test_a_full_disk_stops_the_server_too(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        runner.run(TWO, matrix.batches(TWO, nothing_done), bench, refuse, lambda cell, round_: None)
+        measuring.run(
+            TWO, schedule.batches(TWO, nothing_done), bench, refuse, lambda cell, round_: None
+        )
     assert [event.split()[0] for event in bench.events][-1] == "stop"
     assert len(measured(bench.events)) == 1
 
@@ -195,13 +201,13 @@ def test_skips_are_recorded_once_a_round() -> None:
     def known(cell: Cell, round_: int) -> bool:
         return (cell.id, round_) in {(one.cell, one.round) for one in outcomes}
 
-    runner.record_skips(of, outcomes.append, known)
-    runner.record_skips(of, outcomes.append, known)
+    measuring.record_skips(of, outcomes.append, known)
+    measuring.record_skips(of, outcomes.append, known)
     assert [(one.cell, one.round, one.status, one.reason) for one in outcomes] == [
         ("alpha.json-async", 0, "skipped", "No event loop."),
         ("alpha.json-async", 1, "skipped", "No event loop."),
     ]
-    assert [cell.id for batch in matrix.batches(of, known) for cell in batch.cells] == [
+    assert [cell.id for batch in schedule.batches(of, known) for cell in batch.cells] == [
         "alpha.json-sync",
         "alpha.json-sync",
     ]
@@ -216,7 +222,7 @@ def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[
     """Interrupted anywhere, any number of times: in the end all is there, and nothing twice."""
     order = [
         f"{cell.id}.r{batch.round}"
-        for batch in matrix.batches(THREE_ROUNDS, nothing_done)
+        for batch in schedule.batches(THREE_ROUNDS, nothing_done)
         for cell in batch.cells
     ]
     with tempfile.TemporaryDirectory() as name:
@@ -227,14 +233,14 @@ def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[
             kept = {
                 (one.cell, one.round) for one in outcomes if one.status in ("measured", "skipped")
             }
-            todo = matrix.batches(THREE_ROUNDS, lambda cell, at, kept=kept: (cell.id, at) in kept)  # type: ignore[misc]
+            todo = schedule.batches(THREE_ROUNDS, lambda cell, at, kept=kept: (cell.id, at) in kept)  # type: ignore[misc]
             left = [f"{cell.id}.r{batch.round}" for batch in todo for cell in batch.cells]
             faults = {order[index]: "silent" for index in failing if stretch == 0}
             if stop is not None and stop < len(left):
                 faults[left[stop]] = "interrupt"
             bench = FakeBench(folder, faults)  # type: ignore[arg-type]
             try:
-                runner.run(THREE_ROUNDS, todo, bench, outcomes.append, lambda cell, round_: None)
+                measuring.run(THREE_ROUNDS, todo, bench, outcomes.append, lambda cell, round_: None)
                 assert stop is None or stop >= len(left)
             except KeyboardInterrupt:
                 assert measured(bench.events)[-1] == left[stop]  # type: ignore[index]
@@ -257,18 +263,20 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
         [JSON, QUERY, SLOW, endpoint("json", "async")],
         rounds=3,
     )
-    folder = results.create(tmp_path, run(of))
-    writer = results.Writer(folder)
+    folder = create(tmp_path, run(of))
+    writer = Writer(folder)
     bench = FakeBench(
         folder, {"alpha.json-sync.r1": "dies", "beta.json_query-*": "verify"}, {"beta": 3000.0}
     )
-    runner.record_skips(of, writer.append, nothing_done)
-    runner.run(of, matrix.batches(of, nothing_done), bench, writer.append, lambda cell, at: None)
+    measuring.record_skips(of, writer.append, nothing_done)
+    measuring.run(
+        of, schedule.batches(of, nothing_done), bench, writer.append, lambda cell, at: None
+    )
     writer.close()
 
-    stored = results.read(folder)
+    stored = read(folder)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
-    files = report.write_all(report.Report(summary, stored.run, stored.raw), folder)
+    files = formats.write_all(report.Report(summary, stored.run, stored.raw), folder)
     assert {"report.md", "summary.csv", "summary.json"} <= {path.name for path in files}
     assert all(path.stat().st_size for path in files)
     rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}
@@ -283,8 +291,10 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
 def test_the_planned_time_grows_with_the_delay() -> None:
     quick, slow = plan([server()], [JSON]).cells[0], plan([server()], [SLOW]).cells[0]
     alone, other = (Batch(round=0, server="alpha", cells=(cell,)) for cell in (quick, slow))
-    assert runner.planned_s(other, slow) > runner.planned_s(alone, quick)
+    assert schedule.planned_s(other, slow) > schedule.planned_s(alone, quick)
     second = Batch(round=0, server="alpha", cells=(slow, quick))
-    assert runner.planned_s(alone, quick) > runner.planned_s(second, quick)  # the launch
+    assert schedule.planned_s(alone, quick) > schedule.planned_s(second, quick)  # the launch
     settling = Batch(round=0, server="alpha", cells=(quick,), settle=True)
-    assert runner.planned_s(settling, quick) == pytest.approx(runner.planned_s(alone, quick) + 2)
+    assert schedule.planned_s(settling, quick) == pytest.approx(
+        schedule.planned_s(alone, quick) + 2
+    )

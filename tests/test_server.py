@@ -16,9 +16,11 @@ import pytest
 from builders import server as profile
 from census import Census
 
-from loadtest import server
-from loadtest.errors import CellError
-from loadtest.model import Server, Shape
+from loadtest.bench.servers import instance
+from loadtest.bench.servers.instance import Instance, launch
+from loadtest.records.errors import CellError
+from loadtest.records.planned import Server, Shape
+from loadtest.system import listening
 
 BAD = Path(__file__).parent / "bad"
 
@@ -28,8 +30,8 @@ def bad(name: str, *arguments: str, **changes: Any) -> Server:
 
 
 @contextmanager
-def launched(one: Server, tmp_path: Path, **options: Any) -> Iterator[server.Instance]:
-    instance = server.launch(
+def launched(one: Server, tmp_path: Path, **options: Any) -> Iterator[Instance]:
+    instance = launch(
         one,
         options.pop("shape", Shape()),
         python=sys.executable,
@@ -45,7 +47,7 @@ def launched(one: Server, tmp_path: Path, **options: Any) -> Iterator[server.Ins
 
 
 def ask(port: int) -> int:
-    connection = HTTPConnection(server.HOST, port, timeout=10)
+    connection = HTTPConnection(listening.HOST, port, timeout=10)
     connection.request("GET", "/")
     pid = int(connection.getresponse().read())
     connection.close()
@@ -66,7 +68,7 @@ def test_a_server_that_is_up(census: Census, tmp_path: Path) -> None:
 def test_one_that_never_listens(
     census: Census, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "READY_WITHIN_S", 1.0)
+    monkeypatch.setattr(listening, "READY_WITHIN_S", 1.0)
     with (
         pytest.raises(CellError, match=r"it did not answer within 1 s: .*refused") as caught,
         launched(bad("never_listens"), tmp_path),
@@ -78,7 +80,7 @@ def test_one_that_never_listens(
 
 
 def test_one_that_answers_wrongly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "READY_WITHIN_S", 1.0)
+    monkeypatch.setattr(listening, "READY_WITHIN_S", 1.0)
     with (
         pytest.raises(CellError, match="it answers /raw with status 503"),
         launched(bad("answers", "{port}", "--status", "503"), tmp_path),
@@ -109,7 +111,7 @@ def test_one_that_is_not_there(tmp_path: Path) -> None:
 def stale(*arguments: str) -> Iterator[int]:
     """Give the port of a server of somebody else's that answers everything."""
     with socket.socket() as listener:
-        listener.bind((server.HOST, 0))
+        listener.bind((listening.HOST, 0))
         listener.listen()
         port, fd = listener.getsockname()[1], listener.fileno()
         argv = [sys.executable, str(BAD / "answers.py"), str(port), "--fd", str(fd), *arguments]
@@ -136,10 +138,10 @@ def test_an_answer_of_somebody_else_is_none_of_its(census: Census, tmp_path: Pat
 def test_a_port_that_is_taken_is_not_used(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        first = server.free_port()
-        taken.bind((server.HOST, first))
+        first = listening.free_port()
+        taken.bind((listening.HOST, first))
         taken.listen()
-        assert server.free_port(first) > first
+        assert listening.free_port(first) > first
         with launched(bad("answers", "{port}"), tmp_path) as instance:
             assert instance.port != first
             assert ask(instance.port)
@@ -149,9 +151,9 @@ def test_a_port_that_is_taken_is_not_used(tmp_path: Path) -> None:
 def test_told_to_use_a_taken_port_it_fails(
     processes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "READY_WITHIN_S", 5.0)
+    monkeypatch.setattr(listening, "READY_WITHIN_S", 5.0)
     with socket.socket() as taken:
-        taken.bind((server.HOST, 0))
+        taken.bind((listening.HOST, 0))
         port = taken.getsockname()[1]
         with (
             pytest.raises(CellError) as caught,
@@ -165,9 +167,9 @@ def test_told_to_use_a_taken_port_it_fails(
 def test_the_last_port_there_is() -> None:
     with socket.socket() as taken:
         with contextlib.suppress(OSError):  # somebody else has it: as good
-            taken.bind((server.HOST, 65_535))
+            taken.bind((listening.HOST, 65_535))
         with pytest.raises(CellError, match="no free port between 65535 and 65535"):
-            server.free_port(65_535)
+            listening.free_port(65_535)
 
 
 def test_many_processes_on_one_socket(census: Census, tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_many_processes_on_one_socket(census: Census, tmp_path: Path) -> None:
         assert ask(instance.port) in {one.pid for one in tree}
     assert census.names() == []
     with socket.socket() as probe:  # nobody listens any more, nor do we
-        assert probe.connect_ex((server.HOST, instance.port)) != 0
+        assert probe.connect_ex((listening.HOST, instance.port)) != 0
 
 
 def test_workers_go_with_their_leader(census: Census, tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.matrix import load_servers
-from loadtest.model import Server, Shape
-from loadtest.server import argv
+from loadtest.plan.servers.profile import argv, load_servers
+from loadtest.records.planned import Server, Shape
 
 FOLDER = Path(__file__).parent.parent / "servers"
 PATHS = sorted(FOLDER.glob("*.toml"))

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from census import Census, until
 
-from loadtest.errors import UserError
-from loadtest.model import Shape
-from loadtest.process import CommandError
-from loadtest.project import Project
-from loadtest.services import Services
-from loadtest.services import services as start_services
+from loadtest.bench.servers.services import Services
+from loadtest.bench.servers.services import services as start_services
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Shape
+from loadtest.system.process import CommandError
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
 
@@ -135,7 +135,7 @@ def test_one_that_does_not_come_up_leaves_nothing(
     for name in ("postgres", "initdb"):
         (nonsense / name).write_text("#!/bin/sh\necho out of memory >&2\nexit 7\n")
         (nonsense / name).chmod(0o755)
-    monkeypatch.setattr("loadtest.services.postgres_binaries", lambda: nonsense)
+    monkeypatch.setattr("loadtest.bench.servers.services.postgres_binaries", lambda: nonsense)
     with (
         pytest.raises(CommandError, match="initdb exited with status 7") as caught,
         start_services(project, tmp_path, Shape()),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from simulated import rates
 
-from loadtest.findings import finding, findings
-from loadtest.statistics import Comparison, half_width, moderated, paired, unpaired
+from loadtest.stats.ratios import Comparison, half_width, moderated, paired, unpaired
+from loadtest.stats.significance import finding, findings
 
 rate = st.floats(0.1, 1e5)
 rounds = st.lists(st.tuples(rate, rate), min_size=2, max_size=8)

@@ -9,8 +9,10 @@ import pytest
 from builders import endpoint, plan, run, server
 from test_noise import measured
 
-from loadtest import results, session
-from loadtest.model import Cell, Outcome, Plan
+from loadtest.measure.servers import session
+from loadtest.records.folder import Writer, create
+from loadtest.records.measured import Outcome
+from loadtest.records.planned import Cell, Plan
 
 PLAN = plan(
     [server("alpha"), server("beta"), server("alpha-again", again="alpha")],
@@ -39,8 +41,8 @@ def outcomes(errors: float = 0.0) -> list[Outcome]:
 
 def rounds(folder: Path, of: Plan, had: list[Outcome], spent_s: float = 0.0, most: int = 4) -> int:
     """Return how many rounds are begun after those of the plan, every cell being measured."""
-    where = results.create(folder, run(of))
-    writer = results.Writer(where)
+    where = create(folder, run(of))
+    writer = Writer(where)
     for one in had:
         writer.append(one)
     known = list(had)

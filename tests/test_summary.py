@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from sample_run import LOAD, SKIPPED, histograms, loaded, outcome, sample
 
-from loadtest.ended import NOT_REACHED
-from loadtest.model import Ceiling, Histogram, Outcome, Shape, Usage, Work
-from loadtest.row import Row
-from loadtest.summary import Summary, summarise
+from loadtest.judge.rows import NOT_REACHED
+from loadtest.judge.servers.rows import Row
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.records.measured import Ceiling, Histogram, Outcome, Usage, Work
+from loadtest.records.planned import Shape
 
 
 def row(summary: Summary, cell: str) -> Row:

@@ -14,9 +14,9 @@ import brotli
 import pytest
 from builders import endpoint
 
-from loadtest.errors import CellError
-from loadtest.model import Endpoint
-from loadtest.verify import verify
+from loadtest.bench.servers.answer_check import verify
+from loadtest.records.errors import CellError
+from loadtest.records.planned import Endpoint
 
 BODY = b'[{"name":"name","value":1}]'
 COMPRESSED = brotli.compress(BODY)
@@ -213,6 +213,6 @@ def test_nobody_there(ask: Ask) -> None:
 
 
 def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
-    monkeypatch.setattr("loadtest.verify.PATIENCE_S", 0.05)
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.PATIENCE_S", 0.05)
     with pytest.raises(CellError, match="no answer: timed out"):
         ask("waits")

@@ -9,36 +9,37 @@ import msgspec
 import pytest
 from builders import run
 
-from loadtest import prepare, results
-from loadtest.errors import UserError
-from loadtest.matrix import Choice
-from loadtest.model import Run
-from loadtest.prepare import Bearings
-from loadtest.project import Project
-from loadtest.run_command import command_words, parsed
-from loadtest.widen import widened
+from loadtest.cli.run import command_words, parsed
+from loadtest.measure.servers.resume import widened
+from loadtest.plan.servers import inventory
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.matrix import Choice
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.folder import create, read, replan
+from loadtest.records.measured import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ["standard", "--server", "gunicorn-*", "--endpoint", "json", "--duration", "2"]
 
 
 @pytest.fixture(scope="module")
-def found() -> Bearings:
-    return prepare.look(Project(ROOT, sys.executable))
+def found() -> Inventory:
+    return inventory.take_inventory(Project(ROOT, sys.executable))
 
 
-def begun(found: Bearings, words: list[str]) -> Run:
+def begun(found: Inventory, words: list[str]) -> Run:
     words = [*words, "--seed", "7"]
     name, options = parsed(words)
-    plan = prepare.make_plan(found, name, Choice(**options))
+    plan = inventory.make_plan(found, name, Choice(**options))
     return run(plan, command=" ".join(["loadtest", "run", *words]))
 
 
-def add(to: Run, found: Bearings, *endpoints: str) -> Run:
+def add(to: Run, found: Inventory, *endpoints: str) -> Run:
     return widened(to, found, endpoints, parsed, command_words)
 
 
-def test_a_widened_run_is_what_its_command_plans(found: Bearings) -> None:
+def test_a_widened_run_is_what_its_command_plans(found: Inventory) -> None:
     narrow = begun(found, WORDS)
     wide = add(narrow, found, "gateway_3s", "cache_*")
     assert wide.command == (
@@ -46,7 +47,7 @@ def test_a_widened_run_is_what_its_command_plans(found: Bearings) -> None:
         " --endpoint 'cache_*' --duration 2 --seed 7"
     )
     name, options = parsed(wide.command.replace("'", "").split()[2:])
-    planned = prepare.make_plan(found, name, Choice(**options))
+    planned = inventory.make_plan(found, name, Choice(**options))
     assert wide.plan == planned
     assert all(cell in planned.cells for cell in narrow.plan.cells)
     names = {cell.endpoint.name for cell in planned.cells}
@@ -56,7 +57,7 @@ def test_a_widened_run_is_what_its_command_plans(found: Bearings) -> None:
     assert (slow.load.duration_s, slow.rounds) == (11, 2)
 
 
-def test_the_endpoints_of_the_matrix_itself_are_kept(found: Bearings) -> None:
+def test_the_endpoints_of_the_matrix_itself_are_kept(found: Inventory) -> None:
     narrow = begun(found, ["quick", "--server", "uvicorn"])
     wide = add(narrow, found, "gateway_3s")
     names = dict.fromkeys(cell.endpoint.name for cell in narrow.plan.cells)
@@ -64,13 +65,13 @@ def test_the_endpoints_of_the_matrix_itself_are_kept(found: Bearings) -> None:
     assert all(cell in wide.plan.cells for cell in narrow.plan.cells)
 
 
-def test_a_widened_run_is_launched_as_it_was(found: Bearings) -> None:
+def test_a_widened_run_is_launched_as_it_was(found: Inventory) -> None:
     narrow = begun(found, [*WORDS, "--launcher", "compose"])
     wide = add(msgspec.structs.replace(narrow, launcher="compose"), found, "raw")
     assert wide.command.endswith("--endpoint raw --duration 2 --launcher compose --seed 7")
 
 
-def test_what_cannot_be_widened_says_why(found: Bearings) -> None:
+def test_what_cannot_be_widened_says_why(found: Inventory) -> None:
     narrow = begun(found, WORDS)
     with pytest.raises(UserError, match="unknown endpoint 'jsom'"):
         add(narrow, found, "jsom")
@@ -87,10 +88,10 @@ def test_what_cannot_be_widened_says_why(found: Bearings) -> None:
         add(imported, found, "raw")
 
 
-def test_a_wider_plan_replaces_the_other_in_the_folder(tmp_path: Path, found: Bearings) -> None:
+def test_a_wider_plan_replaces_the_other_in_the_folder(tmp_path: Path, found: Inventory) -> None:
     narrow = begun(found, WORDS)
-    folder = results.create(tmp_path, narrow)
+    folder = create(tmp_path, narrow)
     wide = add(narrow, found, "raw")
-    results.replan(folder, wide)
-    assert results.read(folder).run == wide
+    replan(folder, wide)
+    assert read(folder).run == wide
     assert sorted(path.name for path in folder.iterdir()) == ["logs", "raw", "run.json"]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from claims import against, answer, arm, claim, difference, kind, share, styles
 
-from loadtest.answer import Answer, Claim
-from loadtest.report import words
-from loadtest.report.words import Name, Said
+from loadtest.judge.servers.answer.records import Answer, Claim
+from loadtest.report.sentence import Name, Said
+from loadtest.report.servers.sentences import claims
+from loadtest.report.servers.sentences.headline import headline as written
 
 FAST, SLOW, OTHER = arm(), arm("slow", 1_000.0), arm("other", 1_900.0)
 COSTS = (
@@ -25,11 +26,11 @@ def plain(said: Sequence[Said]) -> list[str]:
 
 
 def headline(of: Answer) -> list[str]:
-    return plain(words.headline(of))
+    return plain(written(of))
 
 
-def of_kind(*claims: Claim, **changes: Any) -> list[str]:
-    return plain(words.kind(kind(claims, **changes)))
+def of_kind(*given: Claim, **changes: Any) -> list[str]:
+    return plain(claims.kind(kind(given, **changes)))
 
 
 # One endpoint ------------------------------------------------------------------------------------
@@ -145,20 +146,22 @@ SENTENCES = {
 @pytest.mark.parametrize("case", SENTENCES)
 def test_one_endpoint(case: str) -> None:
     made, text = SENTENCES[case]
-    assert words.claim(made).plain == text
-    assert words.claim(made).cells == made.cells
+    assert claims.claim(made).plain == text
+    assert claims.claim(made).cells == made.cells
 
 
 def test_a_place_is_named_where_it_isnt_clear() -> None:
-    assert words.claim(claim(), named=True).plain.startswith("At json, fast leads, 2,000 answers/s")
-    assert words.claim(claim([FAST], []), named=True).plain == (
+    assert claims.claim(claim(), named=True).plain.startswith(
+        "At json, fast leads, 2,000 answers/s"
+    )
+    assert claims.claim(claim([FAST], []), named=True).plain == (
         "At json, only fast has a number (2,000 answers/s): nothing to compare."
     )
 
 
 def test_names_are_told_from_words() -> None:
     """A format sets them as code, and escapes them."""
-    (said,) = words.headline(answer([kind([claim([arm(doubts=("unstable",))])])]))[:1]
+    (said,) = written(answer([kind([claim([arm(doubts=("unstable",))])])]))[:1]
     assert [part for part in said.words if isinstance(part, Name)] == ["fast", "unstable"]
 
 
@@ -282,7 +285,7 @@ def test_an_interface_that_took_no_part_is_not_mentioned(absent: str) -> None:
         [share("fast", present, 0.8, 500.0)],
     )
     text = " ".join(
-        headline(of) + plain(words.control(of)) + [one.plain for one in words.kind(of.kinds[0])]
+        headline(of) + plain(claims.control(of)) + [one.plain for one in claims.kind(of.kinds[0])]
     )
     assert present.upper() in text
     assert absent.upper() not in text
@@ -293,7 +296,7 @@ def test_an_interface_that_took_no_part_is_not_mentioned(absent: str) -> None:
 
 def test_without_the_bare_callable_nothing_is_said_of_django() -> None:
     of = answer([kind([claim()])])
-    assert words.control(of) == []
+    assert claims.control(of) == []
     assert "Django" not in " ".join(headline(of))
 
 
@@ -307,7 +310,7 @@ def test_what_is_djangos() -> None:
             share("unclear", "wsgi", 0.4, 100.0, finding="inconclusive"),
         ],
     )
-    assert plain(words.control(of)) == [
+    assert plain(claims.control(of)) == [
         "Under WSGI, 50 to 80 % of the time of Django's cheapest answer is Django's own, and the"
         " rest that of server and generator (fast and slow); Django takes 110 to 180 us of CPU"
         " time for it. With fast it is at least that: the generator could not ask the bare"

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.histogram import count, mean, merge, recover
-from loadtest.loadgen import wrk
-from loadtest.model import Histogram, Load, Loaded
+from loadtest.bench.load import wrk
+from loadtest.records.measured import Histogram, Loaded
+from loadtest.records.planned import Load
+from loadtest.stats.latency import count, mean, merge, recover
 
 DATA = Path(__file__).parent / "data" / "wrk-4.1.0"
 LOAD = Load(connections=10, duration_s=1, warmup_s=0)

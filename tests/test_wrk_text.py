@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from loadtest import wrk_text
-from loadtest.loadgen import wrk
-from loadtest.wrk_text import TextError
+from loadtest.bench.load import wrk
+from loadtest.measure.servers.imported import text
+from loadtest.measure.servers.imported.text import START, TextError, parse
 
 RECORDED = Path(__file__).parent / "data" / "wrk-4.1.0"
 
@@ -123,7 +123,7 @@ def close(found: int | None, value: float) -> bool:
 @given(runs())
 def test_what_wrk_prints_comes_back(run: dict[str, Any]) -> None:
     run = as_wrk(run)
-    text = wrk_text.parse(printed(run))
+    text = parse(printed(run))
     assert (text.url, text.declared_s) == (run["url"], run["declared_s"])
     assert (text.threads, text.connections) == (run["threads"], run["connections"])
     assert text.requests == run["requests"]
@@ -166,7 +166,7 @@ def test_a_changed_line_is_refused_with_its_place_or_read(
     lines[at] = "".join(line)
     refused: TextError | None = None
     try:
-        wrk_text.parse(lines)
+        text.parse(lines)
     except TextError as error:
         refused = error
     if refused:
@@ -188,11 +188,11 @@ def test_a_lost_line_is_missed_or_says_nothing_of_its_own(
     assume(lost not in ("Socket", "Non-2xx"))
     spare = ("Thread", "Req/Sec", "Requests/sec:", "Transfer/sec:", "50%", "75%", "90%", "99%")
     if lost in spare or was == "  Latency Distribution":
-        text = wrk_text.parse(lines)
+        text = parse(lines)
         assert (text.requests_per_s is None) == (lost == "Requests/sec:")
     else:
         with pytest.raises(TextError):
-            wrk_text.parse(lines)
+            parse(lines)
 
 
 @pytest.mark.parametrize("name", ["healthy", "silent", "errors"])
@@ -200,8 +200,8 @@ def test_the_text_agrees_with_what_wrk_told_its_script(name: str) -> None:
     stdout = (RECORDED / f"{name}.stdout.txt").read_text()
     loaded, _ = wrk.parse(stdout, (RECORDED / f"{name}.stderr.txt").read_text())
     lines = stdout.splitlines()
-    start = next(at for at, line in enumerate(lines) if wrk_text.START.fullmatch(line))
-    text = wrk_text.parse(lines[start:])
+    start = next(at for at, line in enumerate(lines) if START.fullmatch(line))
+    text = parse(lines[start:])
     assert text.requests == loaded.answers
     assert text.status_errors == loaded.status_errors
     assert text.timeouts == loaded.timeouts
@@ -235,7 +235,7 @@ Transfer/sec:    102.40KB"""
     ],
 )
 def test_what_contradicts_itself_is_refused(old: str, new: str, at: int, why: str) -> None:
-    wrk_text.parse(GOOD.split("\n"))
+    text.parse(GOOD.split("\n"))
     with pytest.raises(TextError, match=why) as caught:
-        wrk_text.parse(GOOD.replace(old, new, 1).split("\n"))
+        text.parse(GOOD.replace(old, new, 1).split("\n"))
     assert caught.value.at == at

@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 from builders import LOAD, endpoint, outcome, plan, run, server
 
-from loadtest.model import Histogram, Loaded, Outcome, Plan, Run, Usage
-from loadtest.results import Stored
+from loadtest.records.folder import Stored
+from loadtest.records.measured import Histogram, Loaded, Outcome, Run, Usage
+from loadtest.records.planned import Plan
 
 JSON, QUERY = endpoint("json"), endpoint("json_query")
 SERVERS = [server("alpha"), server("beta"), server("alpha-again", again="alpha")]

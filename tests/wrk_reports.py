@@ -7,9 +7,9 @@ from typing import Any
 
 from test_wrk_text import printed
 
-from loadtest import importer
-from loadtest.importer import Imported
-from loadtest.model import Loaded
+from loadtest.measure.servers.imported import report
+from loadtest.measure.servers.imported.report import Imported
+from loadtest.records.measured import Loaded
 
 REPORT = Path(__file__).parent / "data" / "wrk-reports" / "django_workers.md"
 """The report this project grows out of: five servers, 23 endpoints, one run of wrk each."""
@@ -18,7 +18,7 @@ CREATED_AT = "2026-01-02T03:04:05+00:00"
 
 
 def imported(text: str, file: str = "a report.md") -> Imported:
-    return importer.convert(text.encode(), file, CREATED_AT)
+    return report.convert(text.encode(), file, CREATED_AT)
 
 
 def loads(of: Imported) -> dict[str, Loaded]:

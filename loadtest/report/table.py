@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from loadtest.model import Run
-from loadtest.report.format import UNKNOWN
-from loadtest.summary import Summary
+from loadtest.report.units import UNKNOWN
 
 Item = TypeVar("Item")
+
 Value = str | int | float | None
+
 SUSPECT = "?"
 """Behind a number with doubts about it, where there is no room to name them."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """All that a format may use."""
-
-    summary: Summary
-    run: Run
-    read_raw: Callable[[str], str]
-    """Takes a `Round.raw`; raises OSError where that file is not kept."""
-
-    def printed(self, path: str) -> str | None:
-        """Return what the generator printed in a round; None where that file is not kept."""
-        try:
-            return self.read_raw(path).strip("\n")
-        except OSError:
-            return None
 
 
 @dataclass(frozen=True)
@@ -79,3 +64,14 @@ def name(key: str, title: str, value: Callable[[Item], str | None]) -> Column[It
 def prose(key: str, title: str, value: Callable[[Item], str | None]) -> Column[Item]:
     """Return a column of text."""
     return Column(key, title, value, lambda item: value(item) or UNKNOWN, "prose")
+
+
+def sheet(tables: Sequence[Table[Any]]) -> str:
+    """Return tables of the same columns below one another, with one header."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    for table in tables[:1]:
+        writer.writerow(column.key for column in table.columns)
+    for table in tables:
+        writer.writerows(table.values())
+    return file.getvalue()

@@ -42,9 +42,9 @@ def declared() -> list[dict[str, Any]]:
 @contextmanager
 def services(logs: Path) -> Iterator[Mapping[str, str]]:
     """Give the addresses of private services, migrated and seeded; stop them at the end."""
-    from loadtest.model import Shape
-    from loadtest.project import Project
-    from loadtest.services import services as start
+    from loadtest.bench.servers.services import services as start
+    from loadtest.plan.servers.project import Project
+    from loadtest.records.planned import Shape
 
     with start(Project(ROOT, sys.executable), logs, Shape()) as running:
         yield running.env

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from census import until
 
-from loadtest import results
-from loadtest.results import Stored
+from loadtest.records import folder
+from loadtest.records.folder import Stored
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOME = os.environ.get("LOADTEST_ENGINE")
@@ -91,7 +91,7 @@ class Run:
         return self.process.wait(PATIENCE_S)
 
     def stored(self) -> Stored:
-        return results.read(self.folder())
+        return folder.read(self.folder())
 
     def server(self) -> str | None:
         """Return the container of the server that is up now."""

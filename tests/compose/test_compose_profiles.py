@@ -10,13 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from real import ROOT, docker, held
 
-from loadtest import matrix
-from loadtest.errors import CellError
-from loadtest.matrix import Choice
-from loadtest.model import Endpoint
-from loadtest.verify import verify
+from loadtest.bench.servers.answer_check import verify
+from loadtest.plan.servers import matrix, profile
+from loadtest.plan.servers.matrix import Choice
+from loadtest.records.errors import CellError
+from loadtest.records.planned import Endpoint
 
-NAMES = [one.name for one in matrix.load_servers(ROOT / "servers")]
+NAMES = [one.name for one in profile.load_servers(ROOT / "servers")]
 PORT = 8000
 TOGETHER = 4
 """Profiles that are up at once, each at a port of its own: most of the time is slow answers'."""
@@ -75,7 +75,7 @@ def able(name: str, declared: dict[str, Endpoint], slow: bool = False) -> list[E
     """Return the endpoints that a server can answer, those that wait or those that don't."""
     plan = matrix.expand(
         matrix.load_matrix("standard"),
-        matrix.load_servers(ROOT / "servers"),
+        profile.load_servers(ROOT / "servers"),
         tuple(declared.values()),
         Choice(servers=(name,)),
         {},

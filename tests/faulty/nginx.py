@@ -6,7 +6,7 @@ from pathlib import Path
 
 from apps import BODY
 
-from loadtest.null_server import binary
+from loadtest.bench.load.nginx import binary
 
 CONFIGURATION = """
 daemon off;

@@ -1,0 +1,169 @@
+"""The JSON Schemas of a run's files, made from the records themselves: `make schemas`.
+
+Each field is described by the string below it in the code, or in `docs/fields/` where its name
+says so much that the code has none.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loadtest.judge.clients import summary as clients_summary
+from loadtest.judge.servers import summary
+from loadtest.records import clients, folder
+from loadtest.records import clients_folder as clients_store
+from loadtest.records.measured import Histogram, Run
+from loadtest.records.planned import Record
+from loadtest.report.clients.formats.json import Answered
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+FIELDS = Path(__file__).parent / "fields"
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class File:
+    """One kind of file in a run's folder."""
+
+    name: str
+    """Of the schema: `<name>.schema.json`."""
+    holds: Any
+    """The record, or several, one of which is in each line."""
+    title: str
+
+
+SERVERS = (
+    File("run", Run, f"run.json, format {folder.FORMAT}"),
+    File("outcome", folder.Fact, f"One line of outcomes.jsonl, format {folder.FORMAT}"),
+    File("histogram", Histogram, f"raw/*.json, format {folder.FORMAT}"),
+    File("summary", summary.Summary, f"summary.json, format {summary.FORMAT}"),
+)
+
+CLIENTS = (
+    File("clients", clients.Run, f"clients.json, format {clients_store.FORMAT}"),
+    File(
+        "clients-outcome",
+        clients_store.Fact,
+        f"One line of a clients' outcomes.jsonl, format {clients_store.FORMAT}",
+    ),
+    File(
+        "clients-summary",
+        Answered,
+        f"A clients' summary.json, format {clients_summary.FORMAT}",
+    ),
+)
+
+FAMILIES = (SERVERS, CLIENTS)
+"""The kinds of runs; the files of one share records, and stand on one page."""
+
+FILES = tuple(file for family in FAMILIES for file in family)
+
+
+def schema(file: File) -> Schema:
+    """Return the JSON Schema of a file."""
+    made = msgspec.json.schema(file.holds)
+    classes = {one.__name__: one for one in records(file.holds)}
+    for name, definition in made["$defs"].items():
+        definition["description"] = _said(definition["description"])
+        said = meanings(classes[name])
+        for field, described in definition["properties"].items():
+            if field in said:
+                described["description"] = _said(said[field])
+    return {"$schema": DIALECT, "title": file.title, **made}
+
+
+def _said(text: str) -> str:
+    """Return Python's words on one line, as a reader of JSON knows them."""
+    return re.sub(r"\bNone\b", "null", " ".join(text.split()))
+
+
+def records(holds: Any) -> list[type]:
+    """Return the records that a type is made of, each before those that it is made of itself."""
+    return list(dict.fromkeys(_records(msgspec.inspect.type_info(holds))))
+
+
+def _records(found: Any) -> Iterator[type]:
+    if isinstance(found, msgspec.inspect.StructType):
+        yield found.cls
+        for field in found.fields:
+            yield from _records(field.type)
+    elif isinstance(found, msgspec.inspect.UnionType):
+        for one in found.types:
+            yield from _records(one)
+    elif isinstance(found, msgspec.inspect.VarTupleType):
+        yield from _records(found.item_type)
+    elif isinstance(found, msgspec.inspect.DictType):
+        yield from _records(found.value_type)
+
+
+def meanings(record: type) -> dict[str, str]:
+    """Return what each field of a record means, without those of which nobody has said it."""
+    found: dict[str, str] = {}
+    for one in reversed(record.__mro__):
+        if issubclass(one, Record) and one is not Record:
+            found |= named(fields_of(one)).get(one.__name__, {}) | docstrings(one)
+    return {name: found[name] for name in fields(record) if name in found}
+
+
+def fields(record: type) -> tuple[str, ...]:
+    """Return the names of a record's fields, those that it inherits among them."""
+    return tuple(field.name for field in msgspec.structs.fields(record))
+
+
+def fields_of(record: type) -> Path:
+    """Return the file that explains the fields of records of its kind of run."""
+    return FIELDS / ("clients.toml" if "clients" in record.__module__ else "servers.toml")
+
+
+@cache
+def named(path: Path) -> dict[str, dict[str, str]]:
+    """Return the meanings of the fields, by record, that one `fields.toml` tells."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def docstrings(record: type) -> dict[str, str]:
+    """Return the strings that stand below the fields of a record."""
+    body = ast.parse(inspect.getsource(record)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, below in zip(body.body, body.body[1:], strict=False):
+        match field, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = text
+    return found
+
+
+def texts() -> dict[str, str]:
+    """Return what each schema file holds, by its name."""
+    return {
+        f"{file.name}.schema.json": json.dumps(schema(file), indent=1, ensure_ascii=False) + "\n"
+        for file in FILES
+    }
+
+
+def main(folder: Path) -> None:
+    """Write all schemas into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

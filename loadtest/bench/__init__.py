@@ -1,0 +1,1 @@
+"""What is run and loaded: servers, services, containers, generators, HTTP clients."""

@@ -1,0 +1,1 @@
+"""What runs in the process of an HTTP client; imports nothing of ours from elsewhere."""

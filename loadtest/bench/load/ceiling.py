@@ -1,0 +1,123 @@
+"""The generator's own ceiling: what wrk reaches against nginx answering from memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from loadtest.bench.load.generator import Generator
+from loadtest.bench.load.nginx import binary, user
+from loadtest.records.errors import CellError
+from loadtest.records.measured import Ceiling, Placement
+from loadtest.records.planned import Load, Plan
+from loadtest.system import listening, process
+from loadtest.system.process import Process
+from loadtest.system.sampling import ended_cpu_s
+
+# One worker, as wrk has one thread. `empty` bodies are not what it is for: each file has the size
+# of an answer, and stays in the system's cache.
+CONFIGURATION = """
+{user}
+daemon off;
+worker_processes 1;
+pid {home}/nginx.pid;
+error_log {home}/error.log;
+events {{ worker_connections 8192; }}
+http {{
+    access_log off;
+    default_type application/json;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000000;
+    open_file_cache max=100;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    server {{
+        listen {host}:{port} backlog=2048;
+        root {home}/bodies;
+    }}
+}}
+"""
+
+DURATION_S = 1
+
+Asked = tuple[int, int]
+"""Connections of a load, and bytes of each body."""
+
+
+def asked(plan: Plan) -> set[Asked]:
+    """Return what to measure for a plan: each size at the connections of the loads that ask for it.
+
+    Not for an endpoint that waits, whose rate its delay keeps far below.
+    """
+    return {
+        (cell.load.connections, cell.endpoint.contract.body_bytes)
+        for cell in plan.cells
+        if cell.endpoint.contract.body_bytes is not None and not cell.endpoint.contract.delay_s
+    }
+
+
+def ceilings(
+    wanted: Iterable[Asked], folder: Path, placement: Placement | None
+) -> Iterator[Ceiling]:
+    """Yield what the generator reaches with each, by connections and size, the fewest first.
+
+    Raises CellError where nginx does not come up, or turns connections away.
+    """
+    wanted = sorted(set(wanted))
+    if not wanted:
+        return
+    bodies = {str(size): b"x" * size for _, size in wanted}
+    cpus = placement.server if placement else ()
+    with serving(bodies, folder / "logs" / "null-server.log", cpus) as (_, port):
+        for connections, size in wanted:
+            yield _measure(connections, size, port, folder, placement)
+
+
+@contextmanager
+def serving(
+    bodies: Mapping[str, bytes], log: Path, cpus: Sequence[int] = ()
+) -> Iterator[tuple[Process, int]]:
+    """Give nginx, up with these bodies by name, and its port."""
+    with tempfile.TemporaryDirectory(prefix="loadtest-null-") as name:
+        home = Path(name)
+        (home / "bodies").mkdir()
+        for body, data in bodies.items():
+            (home / "bodies" / body).write_bytes(data)
+        port = listening.free_port()
+        configuration = CONFIGURATION.format(user=user(), home=home, host=listening.HOST, port=port)
+        (home / "nginx.conf").write_text(configuration)
+        running = process.start(
+            "nginx",
+            [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"],
+            log=log,
+            remove=[home],  # also when the engine is killed and does not come to do it
+            cpus=cpus,
+        )
+        with process.running(running):
+            listening.await_answer(running, port, f"/{next(iter(bodies))}")
+            yield running, port
+
+
+def _measure(
+    connections: int, size: int, port: int, folder: Path, placement: Placement | None
+) -> Ceiling:
+    load = Load(connections=connections, duration_s=DURATION_S, warmup_s=0.0)
+    url = f"http://{listening.HOST}:{port}/{size}"
+    generator = Generator(load, url, 0.0, folder, f"null-server.{connections}.{size}", placement)
+    before_s = ended_cpu_s()
+    loaded = generator.finish().loaded
+    cpu_s = ended_cpu_s() - before_s
+    if loaded.answers == 0 or loaded.errors:
+        raise CellError("load", f"the null server gave {loaded.errors} errors")
+    return Ceiling(
+        body_bytes=size,
+        connections=connections,
+        goodput=loaded.goodput,
+        generator_cpu_us=cpu_s * 1e6 / loaded.answers,
+    )

@@ -1,0 +1,77 @@
+"""Runs the load generator once and keeps what it printed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from loadtest.bench.load import wrk
+from loadtest.records.errors import CellError
+from loadtest.records.folder import writing
+from loadtest.records.measured import Loaded, Placement
+from loadtest.records.planned import Load, Record
+from loadtest.system import process
+
+SPARE_S = 15.0
+"""wrk keeps to its duration; one that does not is not waited for much longer."""
+
+
+class Printed(Record, frozen=True, kw_only=True):
+    """What one load gave: the counts, and where the evidence is inside the run's folder."""
+
+    loaded: Loaded
+    raw: str
+    histogram: str
+
+
+class Generator:
+    """wrk at work from the moment this is made; `finish` waits for it."""
+
+    def __init__(
+        self,
+        load: Load,
+        url: str,
+        delay_s: float,
+        folder: Path,
+        name: str,
+        placement: Placement | None,
+    ) -> None:
+        """Start it; what it prints goes to files in `raw/` called `name`."""
+        self._folder = folder
+        self._raw = folder / "raw" / f"{name}.txt"
+        self._errors = folder / "raw" / f"{name}.err"
+        self._limit_s = load.duration_s + delay_s + SPARE_S
+        for stale in (self._raw, self._errors):  # of a run that was interrupted in this cell
+            stale.unlink(missing_ok=True)
+        self.process = process.start(
+            wrk.TOOL,
+            wrk.argv(load, url, delay_s),
+            log=self._raw,
+            errors=self._errors,
+            grace_s=1.0,
+            cpus=placement.generator if placement else (),
+        )
+
+    def finish(self) -> Printed:
+        """Return what it counted; raises CellError where it measured nothing."""
+        with process.running(self.process):
+            try:
+                status = self.process.wait(self._limit_s)
+            except subprocess.TimeoutExpired:
+                raise CellError("load", f"wrk did not end within {self._limit_s:.0f} s") from None
+        try:
+            loaded, histogram = wrk.parse(self._raw.read_text(), self._errors.read_text())
+        except ValueError as error:
+            said = process.tail(self._errors, 3) or process.tail(self._raw, 3)
+            raise CellError("load", f"wrk ended with status {status}: {error}", said) from None
+        self._errors.unlink()
+        path = self._raw.with_suffix(".json")
+        with writing(path, measuring=True):
+            path.write_bytes(msgspec.json.encode(histogram))
+        return Printed(
+            loaded=loaded,
+            raw=str(self._raw.relative_to(self._folder)),
+            histogram=str(path.relative_to(self._folder)),
+        )

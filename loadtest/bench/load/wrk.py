@@ -1,0 +1,114 @@
+"""wrk 4: how to start it and how to read what it counted.
+
+The numbers come from `wrk.lua`, which prints them as JSON on stderr; stdout stays wrk's own text
+and nothing is scraped from it. Source of all claims about wrk: its `src/wrk.c` and `src/stats.c`,
+4.1.0 and 4.2.0.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import msgspec
+
+from loadtest.records.measured import Histogram, Loaded
+from loadtest.records.planned import Load, Record
+
+TOOL = "wrk"
+
+INSTALL = "apt-get install wrk (Debian, Ubuntu) or brew install wrk (macOS)"
+
+VERSION_ARGV = ("wrk", "-v")
+"""Prints the version on stdout and exits with status 1, as does any call without a URL."""
+
+SCRIPT = Path(__file__).with_suffix(".lua")
+
+MARGIN_S = 5
+
+
+class NoResultError(ValueError):
+    """wrk ended without its line of numbers; the message says what it printed instead."""
+
+
+class _Line(Record, frozen=True, kw_only=True):
+    """What `wrk.lua` prints."""
+
+    duration_us: int
+    answers: int
+    received_bytes: int
+    connect_errors: int
+    read_errors: int
+    write_errors: int
+    status_errors: int
+    timeouts: int
+    windows: int
+    silent_windows: int
+    values_us: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+def argv(load: Load, url: str, delay_s: float) -> list[str]:
+    """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
+
+    wrk takes whole seconds only (`-d 1.5s` prints its usage and exits 1), so a fraction is rounded
+    up. It looks at its clock every 100 ms, so the duration it reports is up to 0.1 s longer.
+    """
+    duration_s = max(1, math.ceil(load.duration_s))
+    # `--timeout` doesn't end a request, it drops the sample of a slower answer: it must be more
+    # than any answer can take. wrk reserves (but doesn't touch) 8 bytes for each microsecond of it.
+    timeout_s = duration_s + math.ceil(delay_s) + MARGIN_S
+    return [
+        TOOL,
+        # One thread: faster and steadier than two wherever the server shares the machine.
+        "-t1",
+        f"-c{load.connections}",
+        f"-d{duration_s}s",
+        f"--timeout={timeout_s}s",
+        "--latency",
+        f"--script={SCRIPT}",
+        url,
+    ]
+
+
+def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:
+    """Return wrk's counts and its latencies, these as wrk leaves them: back-filled.
+
+    Raise `NoResultError` where wrk did not get to its end. No answer at all is a result: check
+    `answers`.
+    """
+    lines = [line for line in stderr.splitlines() if line.startswith('{"duration_us":')]
+    if not lines:
+        raise NoResultError(f"wrk printed no result: {_last_line(stderr) or _last_line(stdout)}")
+    try:
+        line = msgspec.json.decode(lines[-1], type=_Line)
+    except msgspec.DecodeError as error:
+        raise NoResultError(f"wrk's result cannot be read: {error}") from error
+    if len(line.values_us) != len(line.counts):
+        raise NoResultError("wrk's result cannot be read: not as many counts as values")
+    loaded = Loaded(
+        generator=TOOL,
+        duration_us=line.duration_us,
+        answers=line.answers,
+        received_bytes=line.received_bytes,
+        connect_errors=line.connect_errors,
+        read_errors=line.read_errors,
+        write_errors=line.write_errors,
+        status_errors=line.status_errors,
+        timeouts=line.timeouts,
+        windows=line.windows,
+        silent_windows=line.silent_windows,
+    )
+    return loaded, Histogram(values_us=line.values_us, counts=line.counts)
+
+
+def version(stdout: str) -> str | None:
+    """Return the version in what `VERSION_ARGV` prints, as in `4.1.0` or `debian/4.1.0-3+b2`."""
+    found = re.match(r"wrk (\S+)", stdout)
+    return found[1] if found else None
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,1 @@
+"""Servers of the project under test, and the services that they need."""

@@ -1,0 +1,115 @@
+"""What runs in the containers of the project: a server as its file says, or what it needs.
+
+    python -m loadtest.bench.servers.compose.serve uvicorn
+    python -m loadtest.bench.servers.compose.serve --upstream
+    python -m loadtest.bench.servers.compose.serve --prepare
+
+The shape and the addresses of the services come from the environment, see `docker-compose.yml`.
+Imports little: the image has no packages of the reports.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import msgspec
+
+from loadtest.bench.servers import instance
+from loadtest.plan.servers.profile import argv, environment, load_servers, times
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import LoadtestError, UserError, unknown
+from loadtest.records.planned import Shape
+from loadtest.system import process
+from loadtest.system.process import CommandError
+
+HOST = "0.0.0.0"
+"""Of the container alone; what is published of it, and where, says the compose file."""
+
+PORT = 8000
+
+UPSTREAM_PORT = 8081
+
+OPEN_FILES = 65_536
+"""An engine may start containers with no more than 1,024, and lets them ask for more."""
+
+PASSED = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL", "ALLOWED_HOSTS")
+
+SHAPE = {
+    "WORKERS": "workers",
+    "THREADS": "threads",
+    "BACKLOG": "backlog",
+    "KEEP_ALIVE_S": "keep_alive_s",
+    "TIME_LIMIT_S": "time_limit_s",
+    "DATABASE_POOL": "database_pool",
+}
+"""The variables of `.env` by the field that they set."""
+
+
+@click.command()
+@click.argument("name", metavar="SERVER", required=False)
+@click.option("--upstream", is_flag=True, help="Become the upstream.")
+@click.option("--prepare", is_flag=True, help="Make the tables and rows, and end.")
+def main(name: str | None, upstream: bool, prepare: bool) -> None:
+    """Become a server, with the container's address and the shape that the environment gives."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    project = Project(Path.cwd(), sys.executable)
+    env = project.env | {key: os.environ[key] for key in PASSED if key in os.environ}
+    try:
+        if prepare:
+            project.manage("migrate", "--verbosity=0", env=env)
+            click.echo(project.manage("seed", env=env).strip())
+        elif upstream:
+            argv = [sys.executable, "-m", "myproject.upstream"]
+            argv += ["--host", HOST, "--port", str(UPSTREAM_PORT)]
+            process.become(argv, env=process.environment(env))
+        else:
+            _serve(name or "", shape(os.environ), env)
+    except CommandError as error:
+        raise SystemExit(f"loadtest: {error.reason}\n{error.tail}") from None
+    except LoadtestError as error:
+        raise SystemExit(f"loadtest: {error}") from None
+
+
+def shape(env: Mapping[str, str]) -> Shape:
+    """Return the shape that an environment describes; raises UserError naming the variable."""
+    fields: dict[str, int] = {}
+    for variable, name in SHAPE.items():
+        text = env.get(variable, "")
+        if not text:
+            continue
+        if not text.isdecimal() or int(text) < 1:
+            raise UserError(f"{variable}={text}: not a number above 0; correct it in .env")
+        fields[name] = int(text)
+    return msgspec.convert(fields, Shape)
+
+
+def variables(shape: Shape) -> dict[str, str]:
+    """Return the environment that describes a shape."""
+    return {variable: str(getattr(shape, name)) for variable, name in SHAPE.items()}
+
+
+def _serve(name: str, shape: Shape, env: Mapping[str, str]) -> None:
+    known = {one.name: one for one in load_servers(Path("servers"))}
+    if name not in known:
+        raise UserError(unknown("server", name, known))
+    profile = known[name]
+    with instance.listening(profile, PORT, shape.backlog, HOST) as fd:
+        process.become(
+            argv(profile, shape, sys.executable, PORT, fd, HOST),
+            env=process.environment(
+                {**env, **environment(profile, shape, sys.executable, PORT, fd, HOST)}
+            ),
+            times=times(profile, shape),
+            fds=(fd,) if fd >= 0 else (),
+        )
+
+
+if __name__ == "__main__":
+    main()

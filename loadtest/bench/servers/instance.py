@@ -1,0 +1,84 @@
+"""Launches a server on a free port and finds out by probing when it is up."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.plan.servers.profile import argv, environment, times
+from loadtest.records.errors import CellError
+from loadtest.records.planned import Server, Shape
+from loadtest.system import process
+from loadtest.system.listening import HOST, await_answer, check_owner, free_port
+from loadtest.system.process import Process
+
+PROBE = "/raw"
+
+GRACE_S = 0.5
+"""Nothing is owed to the generator's connections: what is still in flight was not counted."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A server that has answered, and what it took to get there."""
+
+    server: Server
+    process: Process
+    port: int
+    launch_s: float
+
+
+def launch(
+    server: Server,
+    shape: Shape,
+    *,
+    python: str,
+    project: Path,
+    env: Mapping[str, str],
+    log: Path,
+    port: int | None = None,
+    cpus: Sequence[int] = (),
+) -> Instance:
+    """Start a server and return once it has answered; raises CellError with the end of its log."""
+    started = time.monotonic()
+    port = free_port() if port is None else port
+    with listening(server, port, shape.backlog) as fd:
+        running = process.start(
+            server.name,
+            argv(server, shape, python, port, fd),
+            env={**env, **environment(server, shape, python, port, fd)},
+            cwd=project,
+            log=log,
+            times=times(server, shape),
+            fds=(fd,) if fd >= 0 else (),
+            grace_s=GRACE_S,
+            cpus=cpus,
+        )
+    try:
+        await_answer(running, port, PROBE)
+        check_owner(running, port)
+    except BaseException:
+        running.stop()
+        raise
+    return Instance(server, running, port, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def listening(server: Server, port: int, backlog: int, host: str = HOST) -> Iterator[int]:
+    """Give the descriptor of a listening socket to a server of many processes, -1 to others."""
+    if server.processes == "one":
+        yield -1
+        return
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(backlog)
+        except OSError as error:
+            raise CellError("launch", f"port {port}: {error.strerror}") from None
+        listener.set_inheritable(True)
+        yield listener.fileno()

@@ -1,0 +1,67 @@
+"""What measuring needs of the world: servers that can be launched, verified and loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from loadtest.bench.load.generator import Printed
+from loadtest.bench.servers.answer_check import Checked
+from loadtest.bench.servers.service_counters import Counts
+from loadtest.records.errors import CellError
+from loadtest.records.measured import During
+from loadtest.records.planned import Cell, Contract, Endpoint, Server, Stage
+from loadtest.system.sampling import Holding, Sampled
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one load gave, what it took, and what a second client saw meanwhile."""
+
+    printed: Printed
+    sampled: Sampled
+    during: During
+
+
+class Running(Protocol):
+    """A server that is up."""
+
+    @property
+    def launch_s(self) -> float:
+        """How long it took until it answered."""
+
+    def verify(
+        self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
+    ) -> Checked:
+        """Compare answers with the contract; raises CellError for the first that is not right."""
+
+    def load(self, cell: Cell, name: str) -> Measurement:
+        """Load one cell, its files named after `name`; raises CellError."""
+
+    def holding(self) -> Holding | None:
+        """Return what its processes hold now; None where nobody tells."""
+
+    def ended(self) -> str | None:
+        """Return in words how it ended by itself, None while it runs."""
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+
+    def stop(self) -> None:
+        """Stop it and all that it started."""
+
+
+class Bench(Protocol):
+    """Where servers run and are loaded."""
+
+    def repair(self) -> CellError | None:
+        """Start services that have died again; return what died, None if all is well."""
+
+    def counts(self, contract: Contract) -> Counts:
+        """Return what the services that an endpoint needs have counted."""
+
+    def database_connections(self) -> int | None:
+        """Return how many sessions are open in the database."""
+
+    def launch(self, profile: Server, name: str) -> Running:
+        """Start a server and return it once it has answered; raises CellError."""

@@ -1,0 +1,112 @@
+"""`loadtest plan`: what `run` would do and how long it takes; starts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from loadtest.cli.options import json_option, matrix_options, project_of, project_options
+from loadtest.cli.output import print_json, tables
+from loadtest.plan.servers import inventory, schedule
+from loadtest.plan.servers.matrix import Choice
+from loadtest.plan.servers.schedule import Batch
+from loadtest.records.planned import Cell, Plan
+from loadtest.report.units import paragraph, plural
+
+NAMED = 4
+"""As many endpoints are named where cells are skipped; of more there is only the count."""
+
+
+@click.command("plan")
+@matrix_options
+@click.option("-v", "--each", is_flag=True, help="Every measurement, in the order of the run.")
+@project_options
+@json_option
+def plan_command(
+    matrix_name: str, each: bool, folder: Path, python: str, as_json: bool, **options: Any
+) -> None:
+    """Show what `run` would do, and how long it would take; start nothing.
+
+    Example: loadtest plan standard --server 'gunicorn-*'
+    """
+    found = inventory.take_inventory(project_of(folder, python))
+    plan = inventory.make_plan(found, matrix_name, Choice(**options))
+    if as_json:
+        print_json(plan)
+        return
+    todo = schedule.batches(plan, done=lambda cell, round_: False)
+    console = tables()
+    if each:
+        for line in _in_order(plan, todo):
+            click.echo(line)
+    else:
+        _summarise(plan, todo, console)
+    for line in _total(plan, todo):
+        console.print(Text(paragraph(line, console.width)))
+
+
+def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
+    for batch in todo:
+        for cell in batch.cells:
+            load = cell.load
+            yield (
+                f"round {batch.round + 1}  {cell.server:<18} {cell.endpoint.id:<24}"
+                f" {load.connections:>5} connections {load.duration_s:>4.0f} s"
+            )
+    for cell in plan.cells:
+        if cell.skip:
+            yield f"skipped  {cell.server:<18} {cell.endpoint.id:<24} {cell.skip}"
+
+
+def _summarise(plan: Plan, todo: Sequence[Batch], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("server")
+    for title in ("cells", "skipped", "minutes"):
+        table.add_column(title, justify="right")
+    for server in plan.servers:
+        cells = [cell for cell in plan.cells if cell.server == server.name]
+        skipped = sum(cell.skip is not None for cell in cells)
+        minutes = schedule.total_s([one for one in todo if one.server == server.name]) / 60
+        table.add_row(
+            Text(server.name), str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}"
+        )
+    console.print(table)
+    reasons: dict[str, list[Cell]] = {}
+    for cell in plan.cells:
+        if cell.skip:
+            reasons.setdefault(cell.skip, []).append(cell)
+    for reason, cells in sorted(reasons.items(), key=lambda group: -len(group[1])):
+        console.print()
+        console.print(Text(paragraph(f"skipped: {reason}", console.width)))
+        console.print(Text(paragraph(_where(cells), console.width, indent=2)))
+    console.print()
+
+
+def _where(cells: Sequence[Cell]) -> str:
+    """Return which servers and endpoints cells are of, as in `uwsgi, waitress: 11 endpoints`."""
+    servers = dict.fromkeys(cell.server for cell in cells)
+    endpoints = dict.fromkeys(cell.endpoint.id for cell in cells)
+    few = len(endpoints) <= NAMED
+    named = ", ".join(endpoints) if few else plural(len(endpoints), "endpoint")
+    return f"{', '.join(servers)}: {named}"
+
+
+def _total(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
+    if plan.precision is not None:
+        limit = (
+            f"{plan.budget_s / 60:.0f} min in all" if plan.budget_s else "no limit, see --budget"
+        )
+        yield f"then more rounds until each ratio is known within {plan.precision:.1%}; {limit}"
+    cells = sum(len(batch.cells) for batch in todo)
+    minutes = schedule.total_s(todo) / 60
+    yield (
+        f"{plural(cells, 'measurement')} in {plural(plan.rounds, 'round')}, about"
+        f" {minutes:.0f} min; the same order again with --seed {plan.seed}"
+    )

@@ -1,1 +1,0 @@
-"""HTTP clients compared: plan, drive child interpreters, record; `loadtest clients` runs it."""

@@ -1,1 +1,0 @@
-"""Servers in containers, through `docker compose`."""

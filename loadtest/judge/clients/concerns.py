@@ -1,0 +1,339 @@
+"""The doubts about the numbers of HTTP clients: how each is found, what it means, what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.judge.clients.metrics import spread, time_s
+from loadtest.judge.concern import (
+    CLOCK_S,
+    NOISE,
+    NOTHING,
+    UNCHECKED,
+    Concern,
+    Found,
+    Judgement,
+    percent,
+    rate,
+    weigh,
+)
+from loadtest.records.clients import Ceiling, Measure, Outcome, Row
+from loadtest.stats.series import SPREAD, chance
+
+ERRORS_INVALID = 0.05
+"""Of the calls: what breaks off early leaves time to the others."""
+
+AT_CEILING = 0.80
+"""Of what the upstream gives a fast client; from there on it sets the pace."""
+
+TOO_FAST = 0.01
+"""Above what the delay allows."""
+
+SPARE_CONNECTIONS = 2
+"""Beyond those in flight: one that the server closed meanwhile, one that was opened early."""
+
+SPARE_SHARE = 0.10
+"""Of those in flight, likewise."""
+
+NOT_EACH = 0.01
+"""Of the calls may have used a connection that was there, where each is to have its own."""
+
+OTHERWISE = 0.50
+"""Of the calls: from there on a row does the contrary of what it says."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The stored facts of one row by one measure, the last outcome of each round."""
+
+    row: Row
+    measure: Measure
+    measured: tuple[Outcome, ...]
+    """Rounds that gave a number."""
+    failed: tuple[Outcome, ...]
+    """Rounds that were tried and gave none."""
+    ceiling: Ceiling | None = None
+    """Of the upstream, at this answer and with as many calls in flight."""
+    processors: int | None = None
+    """Of the machine."""
+
+    @property
+    def tried(self) -> tuple[Outcome, ...]:
+        """All rounds in which calls were made or should have been."""
+        return (*self.measured, *self.failed)
+
+
+def requests_s(outcome: Outcome) -> float | None:
+    """Return right answers a second of the work alone, of a cold process too; None if unknown."""
+    if outcome.status != "measured":
+        return None
+    seconds = outcome.warm.seconds if outcome.warm else outcome.phases.work_s
+    return outcome.answers / seconds if seconds else None
+
+
+def errors(row: Evidence) -> Found:
+    """Look for calls that got no right answer."""
+    calls = sum(outcome.calls for outcome in row.tried)
+    if not calls:
+        return UNCHECKED
+    kinds: Counter[str] = Counter()
+    for outcome in row.tried:
+        kinds.update(outcome.errors)
+    # What was called and is neither a right answer nor a named error went wrong as well.
+    wrong = max(calls - sum(outcome.answers for outcome in row.tried), kinds.total())
+    if not wrong:
+        return NOTHING
+    if unnamed := wrong - kinds.total():
+        kinds["without a right answer"] += unnamed
+    named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
+    return Found(
+        "invalid" if wrong / calls > ERRORS_INVALID else "suspect",
+        f"{percent(wrong / calls)} of {calls:,} calls went wrong: {named}",
+    )
+
+
+def answers_missing(row: Evidence) -> Found:
+    """Look for answers that the client claims and the server never gave."""
+    counted = [(outcome, outcome.seen) for outcome in row.tried if outcome.seen]
+    if not counted:
+        return UNCHECKED
+    for outcome, seen in counted:
+        said = outcome.answers + outcome.warmup_calls
+        if seen.requests < said:
+            return Found(
+                "invalid",
+                f"the client says {said:,} answers, the server saw {seen.requests:,} requests"
+                f" (round {outcome.round + 1})",
+            )
+    return NOTHING
+
+
+def hidden_retries(row: Evidence) -> Found:
+    """Look for requests beyond the calls: sent again by the client, which says nothing of it."""
+    counted = [(outcome, outcome.seen) for outcome in row.measured if outcome.seen]
+    if not counted:
+        return UNCHECKED
+    calls = sum(outcome.calls + outcome.warmup_calls for outcome, _ in counted)
+    # Each round by itself: what is missing in one is no retry less in another.
+    more = sum(
+        max(0, seen.requests - outcome.calls - outcome.warmup_calls) for outcome, seen in counted
+    )
+    if not more:
+        return NOTHING
+    return Found(
+        "invalid" if more / calls > ERRORS_INVALID else "suspect",
+        f"the server saw {more:,} requests more than the {calls:,} calls that were made",
+    )
+
+
+def not_reused(row: Evidence) -> Found:
+    """Compare the connections that the server saw with what the row says about reuse."""
+    counted = [(outcome, outcome.seen) for outcome in row.tried if outcome.seen and outcome.calls]
+    if not counted:
+        return UNCHECKED
+    kept = row.row.reuse == "kept" and row.row.answer.keep_alive
+    found = [
+        _too_many(row.row.batch, seen.connections, outcome.calls + outcome.warmup_calls)
+        if kept
+        else _too_few(seen.connections, outcome.calls + outcome.warmup_calls)
+        for outcome, seen in counted
+    ]
+    return max(found, key=lambda one: ("valid", "suspect", "invalid").index(one.verdict or "valid"))
+
+
+def _too_many(batch: int, connections: int, calls: int) -> Found:
+    allowed = batch + max(SPARE_CONNECTIONS, round(batch * SPARE_SHARE))
+    if connections <= allowed:
+        # With as many in flight as there are calls, each may have its own: nothing shows reuse.
+        return NOTHING if connections <= OTHERWISE * calls else UNCHECKED
+    return Found(
+        "invalid" if connections > OTHERWISE * calls else "suspect",
+        f"{connections:,} connections for {calls:,} calls, where {batch:,} at a time and kept need"
+        f" no more than {batch:,}",
+    )
+
+
+def _too_few(connections: int, calls: int) -> Found:
+    if connections >= calls * (1 - NOT_EACH):
+        return NOTHING
+    return Found(
+        "invalid" if connections < OTHERWISE * calls else "suspect",
+        f"{connections:,} connections for {calls:,} calls, each of which is to open its own",
+    )
+
+
+def other_protocol(row: Evidence) -> Found:
+    """Compare the version of HTTP that was spoken with the one declared."""
+    spoken = {outcome.http for outcome in row.measured if outcome.http}
+    if not spoken:
+        return UNCHECKED
+    if others := sorted(spoken - {row.row.answer.http}):
+        return Found(
+            "invalid", f"HTTP/{', '.join(others)} was spoken, HTTP/{row.row.answer.http} declared"
+        )
+    return NOTHING
+
+
+def faster_than_possible(row: Evidence) -> Found:
+    """Look for a rate above what the server's delay allows."""
+    delay_s = row.row.answer.delay_s
+    if not delay_s:
+        return NOTHING
+    rates = [found for outcome in row.measured if (found := requests_s(outcome))]
+    if not rates:
+        return UNCHECKED
+    most = row.row.batch / max(delay_s - CLOCK_S, delay_s * (1 - TOO_FAST), 1e-9)
+    if max(rates) > most * (1 + TOO_FAST):
+        return Found(
+            "invalid",
+            f"{rate(max(rates))} answers/s, where {row.row.batch:,} at a time and {delay_s:g} s"
+            f" each allow {rate(row.row.batch / delay_s)}",
+        )
+    return NOTHING
+
+
+def upstream_limited(row: Evidence) -> Found:
+    """Compare the rate with the upstream's ceiling."""
+    rates = [found for outcome in row.measured if (found := requests_s(outcome))]
+    if row.ceiling is None or not rates:
+        return UNCHECKED
+    ours, most = sorted(rates)[len(rates) // 2], row.ceiling.requests_s
+    if ours < AT_CEILING * most:
+        return NOTHING
+    late = f", each after {row.row.answer.delay_s:g} s" if row.row.answer.delay_s else ""
+    why = (
+        f"that the upstream gives {row.ceiling.connections:,} fast connections{late}"
+        f" ({row.ceiling.tool})"
+    )
+    return Found("suspect", f"{rate(ours)}/s is {percent(ours / most)} of the {rate(most)}/s {why}")
+
+
+def unstable(row: Evidence) -> Found:
+    """Compare the spread of the rounds with what few rounds show by chance, as for servers."""
+    times = [found for outcome in row.measured if (found := time_s(outcome))]
+    varied = spread(times)
+    if varied is None:
+        return UNCHECKED
+    if varied <= SPREAD * chance(len(times)):
+        return NOTHING
+    slowest = max(times) / min(times)
+    return Found(
+        "suspect",
+        f"the {len(times)} rounds vary by {percent(varied)} (standard deviation); the slowest took"
+        f" {slowest:.2f} times the fastest",
+    )
+
+
+def noisy_host(row: Evidence) -> Found:
+    """Look for what others used of the machine."""
+    known = [
+        (outcome.other_cpu_s, window_s)
+        for outcome in row.measured
+        if outcome.other_cpu_s is not None and (window_s := _window_s(outcome))
+    ]
+    if not known or not row.processors:
+        return UNCHECKED
+    share = sum(cpu_s for cpu_s, _ in known) / (row.processors * sum(s for _, s in known))
+    if share <= NOISE:
+        return NOTHING
+    return Found("suspect", f"others used {percent(share)} of the machine meanwhile")
+
+
+def _window_s(outcome: Outcome) -> float:
+    if outcome.cold:
+        return outcome.cold.wall_s
+    one = outcome.phases
+    parts = (one.start_s, one.import_s, one.setup_s, one.warmup_s, one.work_s, one.end_s)
+    return sum(part or 0.0 for part in parts)
+
+
+def lost_rounds(row: Evidence) -> Found:
+    """Count the rounds that have no number."""
+    if not row.measured:
+        return UNCHECKED
+    if not row.failed:
+        return NOTHING
+    reason = row.failed[0].reason or "no usable result"
+    return Found(
+        "suspect", f"{len(row.failed)} of {len(row.tried)} rounds have no number: {reason}"
+    )
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Look for every concern in the facts of one row."""
+    return weigh(CONCERNS, evidence)
+
+
+CONCERNS: Sequence[Concern[Evidence]] = (
+    Concern(
+        name="errors",
+        means="Some calls got no right answer: another status, length or content, or none at all."
+        " They are in no rate, but a client that gives up early has less to do.",
+        advice="Read what went wrong beside it; a lower `--batch`, or `ulimit -n` for more open"
+        " files, and measure again.",
+        find=errors,
+    ),
+    Concern(
+        name="answers-missing",
+        means="The server saw fewer requests than the client says were answered, so the client's"
+        " own account is wrong.",
+        advice="Look for a cache in the client, or for a result that is reported without a call.",
+        find=answers_missing,
+    ),
+    Concern(
+        name="hidden-retries",
+        means="The server saw more requests than there were calls: some were sent again unseen, and"
+        " a call's time is not that of one answer.",
+        advice="Look at the client's retries, and at why the first try failed: a connection that"
+        " the server had closed, a limit, a timeout.",
+        find=hidden_retries,
+    ),
+    Concern(
+        name="not-reused",
+        means="The connections that the server saw do not fit what the row says about reuse, so its"
+        " label is not what was measured.",
+        advice="Look at the client's pool: its size must be at least `--batch`, and the whole body"
+        " must be read before a connection can be used again.",
+        find=not_reused,
+    ),
+    Concern(
+        name="other-protocol",
+        means="Client and server spoke another version of HTTP than the row says.",
+        advice="HTTP/2 needs TLS, and a client that has it: see `loadtest clients --help`.",
+        find=other_protocol,
+    ),
+    Concern(
+        name="faster-than-possible",
+        means="Answers came sooner than the server's delay allows: they were not waited for.",
+        advice="Look whether the client reads the whole body and whether its result is looked at.",
+        find=faster_than_possible,
+    ),
+    Concern(
+        name="upstream-limited",
+        means="The server sets the pace, not the client: a faster client could not show it here.",
+        advice="Compare the CPU time a call instead, which has no ceiling; or a higher `--batch`"
+        " where the server's delay is the limit.",
+        find=upstream_limited,
+    ),
+    Concern(
+        name="unstable",
+        means="The rounds differ so much that their middle says little.",
+        advice="More `--rounds`, more `--requests`, and nothing else on the machine.",
+        find=unstable,
+    ),
+    Concern(
+        name="noisy-host",
+        means="Something other than client and server used the machine meanwhile.",
+        advice="End what else runs (`top` names it), and measure again.",
+        find=noisy_host,
+    ),
+    Concern(
+        name="lost-rounds",
+        means="The number is of the rounds that went well; the others have none.",
+        advice="Read the reason of the failed round, put it right, and measure again.",
+        find=lost_rounds,
+    ),
+)
+"""The closed list; each member is looked for in every row."""

@@ -1,0 +1,104 @@
+"""What a concern is: a doubt about a number, found in stored facts, with advice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from loadtest.records.planned import Record
+
+Facts = TypeVar("Facts")
+"""What a concern is looked for in: here the `Evidence` of a cell, elsewhere that of a client."""
+
+Severity = Literal["suspect", "invalid"]
+
+Verdict = Literal["valid", "suspect", "invalid"]
+
+RANK: dict[Verdict, int] = {"valid": 0, "suspect": 1, "invalid": 2}
+"""The worst concern of a cell is its verdict."""
+
+CLOCK_S = 0.005
+"""Two clocks, that of the view and that of the generator, and timers that fire a little early."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check came to: a concern with its facts, nothing (`valid`), or not checked (None)."""
+
+    verdict: Verdict | None
+    facts: str = ""
+    """In one line, with the numbers that made it one."""
+
+
+NOTHING = Found("valid")
+
+UNCHECKED = Found(None)
+
+
+@dataclass(frozen=True)
+class Concern(Generic[Facts]):
+    """One doubt about a number: how it is found, what it means and what to do next."""
+
+    name: str
+    means: str
+    advice: str
+    """Names the next command or setting."""
+    find: Callable[[Facts], Found]
+
+
+class Raised(Record, frozen=True, kw_only=True):
+    """A concern that was found in a cell."""
+
+    concern: str
+    severity: Severity
+    facts: str
+
+
+class Judgement(Record, frozen=True, kw_only=True):
+    """What a cell's number is worth."""
+
+    verdict: Verdict
+    """That of the worst concern."""
+    concerns: tuple[Raised, ...]
+    """The worst first."""
+    unchecked: tuple[str, ...]
+    """Concerns that nobody could look for, as what they need was not recorded."""
+
+
+def weigh(concerns: Sequence[Concern[Facts]], facts: Facts) -> Judgement:
+    """Look for every one of the concerns, and let the worst that is found be the verdict."""
+    found = [(concern.name, concern.find(facts)) for concern in concerns]
+    raised = [
+        Raised(concern=name, severity=one.verdict, facts=one.facts)
+        for name, one in found
+        if one.verdict in ("suspect", "invalid")
+    ]
+    raised.sort(key=lambda one: -RANK[one.severity])
+    return Judgement(
+        verdict=raised[0].severity if raised else "valid",
+        concerns=tuple(raised),
+        unchecked=tuple(name for name, one in found if one.verdict is None),
+    )
+
+
+def rate(value: float) -> str:
+    """Return a number with three significant digits, for `facts`: `12,345`, `6.23`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, for `facts`: `0.12 %`, `99.2 %`, `250 %`."""
+    return f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.3g} %"
+
+
+NOISE = 0.05
+"""Of the machine, taken by others during the load."""
+
+
+class Explained(Record, frozen=True, kw_only=True):
+    """What a concern means and what to do next, whatever cell it is raised in."""
+
+    concern: str
+    means: str
+    advice: str

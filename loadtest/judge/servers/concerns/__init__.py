@@ -1,0 +1,46 @@
+"""The closed list of doubts about a number, each computed from stored facts, with its advice."""
+
+from __future__ import annotations
+
+from loadtest.judge.concern import Judgement, weigh
+from loadtest.judge.servers.concerns.answers import (
+    CONTRACT,
+    ERRORS,
+    LOST_ROUNDS,
+    NO_SAMPLES,
+    WORK_NOT_DONE,
+)
+from loadtest.judge.servers.concerns.delayed_ack import DELAYED_ACK
+from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.servers.concerns.limits import (
+    CONNECTION_LIMITED,
+    FASTER_THAN_POSSIBLE,
+    GENERATOR_LIMITED,
+)
+from loadtest.judge.servers.concerns.littles_law import LITTLES_LAW
+from loadtest.judge.servers.concerns.rounds import UNSTABLE
+from loadtest.judge.servers.concerns.stalls import STALLS
+from loadtest.judge.servers.concerns.surroundings import LEFT_BEHIND, NOISY_HOST, SHAPE_DIFFERS
+
+CONCERNS = (
+    ERRORS,
+    NO_SAMPLES,
+    CONTRACT,
+    FASTER_THAN_POSSIBLE,
+    LITTLES_LAW,
+    STALLS,
+    DELAYED_ACK,
+    WORK_NOT_DONE,
+    GENERATOR_LIMITED,
+    CONNECTION_LIMITED,
+    SHAPE_DIFFERS,
+    UNSTABLE,
+    NOISY_HOST,
+    LEFT_BEHIND,
+    LOST_ROUNDS,
+)
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Look for every concern in the facts of one cell."""
+    return weigh(CONCERNS, evidence)

@@ -1,0 +1,214 @@
+"""Concerns about what came back: errors, too little, the wrong thing, work that was not done."""
+
+from __future__ import annotations
+
+from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.servers.concerns.evidence import (
+    ERROR_STATUS,
+    NO_ANSWER,
+    TOO_EARLY,
+    VERIFICATIONS,
+    Evidence,
+)
+from loadtest.records.measured import Loaded, Outcome
+from loadtest.stats.latency import SAMPLES_NEEDED
+
+ERRORS_SUSPECT = 0.001
+"""One in a thousand: below it not even a p99 moves."""
+
+ERRORS_INVALID = 0.05
+"""Answers that break off early free a server for the others: the rate is no longer of the work."""
+
+WIRE_SHARE = 0.02
+"""Answers of one endpoint differ by their Date alone, which has a fixed length; this leaves room
+for a header that some of them carry."""
+
+WIRE_BYTES = 16
+"""And for the framing of a chunk, which a client that reads the body does not see."""
+
+WORK_MISSING = 0.01
+"""Counters are read a moment before and after; the answers in flight then are within this."""
+
+
+def _errors(cell: Evidence) -> Found:
+    for outcome in cell.failed:
+        # A check of a few answers that meets an error has met more than a few in a hundred.
+        if outcome.stage in VERIFICATIONS and (
+            ERROR_STATUS.search(outcome.reason or "") or _broke_off(cell, outcome)
+        ):
+            return Found("invalid", f"in the check at {outcome.stage}: {outcome.reason}")
+    if not cell.loads:
+        return UNCHECKED
+    requests = cell.answers + sum(
+        loaded.connect_errors + loaded.read_errors + loaded.write_errors for loaded in cell.loads
+    )
+    errors = sum(loaded.errors for loaded in cell.loads)
+    # One that is late and not 2xx is an error of two kinds.
+    share = min(1.0, errors / requests) if requests else 0.0
+    if share <= ERRORS_SUSPECT:
+        return NOTHING
+    kinds = {
+        "of status 4xx or 5xx": sum(loaded.status_errors for loaded in cell.loads),
+        "connecting": sum(loaded.connect_errors for loaded in cell.loads),
+        "reading": sum(loaded.read_errors for loaded in cell.loads),
+        "writing": sum(loaded.write_errors for loaded in cell.loads),
+        "too slow for the generator": sum(loaded.timeouts for loaded in cell.loads),
+    }
+    named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+    return Found(
+        "invalid" if share > ERRORS_INVALID else "suspect",
+        f"{percent(share)} of {requests:,} requests went wrong: {named}",
+    )
+
+
+def _broke_off(cell: Evidence, outcome: Outcome) -> bool:
+    """Say whether a server that is up gave no answer; one that ended is named first."""
+    return (outcome.reason or "").startswith(f"{cell.cell.endpoint.path}: {NO_ANSWER}")
+
+
+def _no_samples(cell: Evidence) -> Found:
+    if not cell.loads:
+        return UNCHECKED
+    if not cell.answers:
+        return Found("invalid", f"not one request was answered in {cell.load_s:.3g} s of load")
+    least = SAMPLES_NEEDED[50]
+    if cell.answers < least:
+        # A percentile that lacks samples is not shown; below this not even a median is.
+        return Found("suspect", f"{cell.answers} answers in all: no percentile can be shown")
+    if cell.figures is None:
+        return NOTHING
+    shown = {50: cell.figures.p50_us, 90: cell.figures.p90_us, 99: cell.figures.p99_us}
+    for p, latency in sorted(shown.items(), reverse=True):
+        if latency is not None and cell.figures.samples < SAMPLES_NEEDED[p]:
+            return Found(
+                "suspect",
+                f"the p{p} comes from {cell.figures.samples} latencies, it needs"
+                f" {SAMPLES_NEEDED[p]:,}",
+            )
+    return NOTHING
+
+
+def _contract(cell: Evidence) -> Found:
+    known = False
+    for outcome in (*cell.failed, *cell.measured):
+        during, loaded, verified = outcome.during, outcome.loaded, outcome.verified
+        if outcome.status == "failed" and outcome.stage in VERIFICATIONS:
+            known = True
+            when = "before" if outcome.stage == "verify" else "after"
+            if _wrong_answer(reason := outcome.reason or "a wrong answer"):
+                return Found("invalid", f"{when} the load: {reason}")
+        if during and during.broken and _wrong_answer(during.broken):
+            return Found("invalid", f"during the load: {during.broken}")
+        known = known or verified is not None or (during is not None and during.checked > 0)
+        size = verified.wire_bytes if verified else None
+        if loaded and size and (found := _wrong_size(loaded, size, cell.cell.load.connections)):
+            return Found("invalid", found)
+    return NOTHING if known else UNCHECKED
+
+
+def _wrong_answer(said: str) -> bool:
+    """Say whether an answer came that is wrong; one too early or an error is another concern."""
+    return not (TOO_EARLY in said or NO_ANSWER in said or ERROR_STATUS.search(said))
+
+
+def _wrong_size(loaded: Loaded, wire_bytes: int, connections: int) -> str | None:
+    slack = wire_bytes * WIRE_SHARE + WIRE_BYTES
+    # What is under way at the end, or broke off, has come in part and is no answer.
+    partial = connections + loaded.read_errors
+    right = loaded.answers - loaded.status_errors
+    least = right * (wire_bytes - slack)
+    most = (loaded.answers + partial) * (wire_bytes + slack)
+    # An error page may have any size, so with some among the answers there is no upper limit.
+    if not loaded.answers:
+        return None
+    if least <= loaded.received_bytes and (
+        loaded.status_errors > 0 or loaded.received_bytes <= most
+    ):
+        return None
+    mean = loaded.received_bytes / loaded.answers
+    return f"an answer had {mean:,.0f} bytes on average, the verified one {wire_bytes:,}"
+
+
+def _work_not_done(cell: Evidence) -> Found:
+    contract = cell.cell.endpoint.contract
+    needs = {
+        "postgres": ("PostgreSQL", contract.postgres),
+        "redis": ("Valkey", contract.redis),
+        "upstream": ("the upstream", contract.upstream),
+    }
+    if all(each == 0 for _, each in needs.values()):
+        return NOTHING
+    known = False
+    for field, (name, each) in needs.items():
+        counted = [
+            (count, outcome.work.answers)
+            for outcome in cell.measured
+            if outcome.work and (count := getattr(outcome.work, field)) is not None
+        ]
+        if not each or not counted:
+            continue
+        known = True
+        seen = sum(count for count, _ in counted)
+        needed = each * sum(answers for _, answers in counted)
+        if seen < needed * (1 - WORK_MISSING):
+            return Found("invalid", f"{name} saw {seen:,} operations, the answers need {needed:,}")
+    return NOTHING if known else UNCHECKED
+
+
+def _lost_rounds(cell: Evidence) -> Found:
+    if not cell.measured:
+        return UNCHECKED
+    # A wrong answer is a concern of its own.
+    lost = [
+        outcome
+        for outcome in cell.failed
+        if outcome.stage not in VERIFICATIONS
+        or (NO_ANSWER in (outcome.reason or "") and not _broke_off(cell, outcome))
+    ]
+    if not lost:
+        return NOTHING
+    tried = len(cell.measured) + len(cell.failed)
+    reason = lost[0].reason or "no usable result"
+    return Found("suspect", f"{len(lost)} of {tried} rounds have no number: {reason}")
+
+
+ERRORS = Concern(
+    name="errors",
+    means="Some requests did not get a right answer. They are not in the goodput, but a server"
+    " that turns requests away has less to do for the others.",
+    advice="Read the server's log in `logs/` of the run; then fewer `--connections`, or a larger"
+    " `backlog`, `database_pool` or `time_limit_s` in the matrix's [shape].",
+    find=_errors,
+)
+
+NO_SAMPLES = Concern(
+    name="no-samples",
+    means="Too little was answered for the number that stands there.",
+    advice="A longer load (`--duration`) or more `--rounds`; where nothing was answered, ask the"
+    " server by hand: `loadtest serve SERVER`.",
+    find=_no_samples,
+)
+
+CONTRACT = Concern(
+    name="contract",
+    means="Answers were not what the endpoint declares, so the rate is of something else.",
+    advice="Compare an answer with the declaration: `loadtest serve SERVER`, then `curl -i` the"
+    " path; where the view is right, correct its contract.",
+    find=_contract,
+)
+
+WORK_NOT_DONE = Concern(
+    name="work-not-done",
+    means="The services behind the app did less than the answers need: something between answers"
+    " from memory.",
+    advice="Look for a cache in the view, its middleware or the server, and measure again with"
+    " `--endpoint`.",
+    find=_work_not_done,
+)
+
+LOST_ROUNDS = Concern(
+    name="lost-rounds",
+    means="The number is of the rounds that went well; the server did not come through the others.",
+    advice="Read the reason and the log of the failed round, then `loadtest run --resume`.",
+    find=_lost_rounds,
+)

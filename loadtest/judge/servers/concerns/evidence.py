@@ -1,0 +1,145 @@
+"""What a concern is, and the facts it is found in.
+
+A check knows three ends: something was found, nothing was found, or the facts it needs were not
+recorded. The last is no clean bill: it is listed as unchecked beside the number.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.judge.concern import CLOCK_S
+from loadtest.judge.servers.metrics import Figures
+from loadtest.records.measured import Ceiling, Histogram, Loaded, Outcome
+from loadtest.records.planned import Cell, Plan, Server
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The stored facts of one cell: what became of it in each round, the last outcome of each."""
+
+    plan: Plan
+    cell: Cell
+    server: Server
+    measured: tuple[Outcome, ...]
+    """Rounds that gave a number."""
+    failed: tuple[Outcome, ...]
+    """Rounds that were tried and gave none."""
+    figures: Figures | None = None
+    """None without a measured round."""
+    latencies: Histogram | None = None
+    """As measured, without back-fill, the measured rounds merged; None where none was stored."""
+    ceilings: Sequence[Ceiling] = ()
+    system: str | None = None
+    """Of the generator's machine, as in `Linux-6.1`; None where it is unknown."""
+
+    @property
+    def loads(self) -> tuple[Loaded, ...]:
+        """What was counted in the measured rounds, or in the failed ones where there are none."""
+        outcomes = self.measured or self.failed
+        return tuple(outcome.loaded for outcome in outcomes if outcome.loaded)
+
+    @property
+    def answers(self) -> int:
+        """Of any status, in all of `loads`."""
+        return sum(loaded.answers for loaded in self.loads)
+
+    @property
+    def right_answers(self) -> int:
+        """Those of 2xx."""
+        return sum(loaded.answers - loaded.status_errors for loaded in self.loads)
+
+    @property
+    def load_s(self) -> float:
+        """How long all of `loads` took together."""
+        return sum(loaded.duration_us for loaded in self.loads) / 1e6
+
+    @property
+    def capacity(self) -> int:
+        """How many of the connections the server works on at once."""
+        return self.server.capacity(self.plan.shape, self.cell.load.connections)
+
+    @property
+    def turn_s(self) -> float:
+        """How often a connection gets an answer, on average; infinite without answers."""
+        return self.cell.load.connections * self.load_s / self.answers if self.answers else math.inf
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether a load was long enough for each connection to get an answer.
+
+        If it was not, its first answers are those of the first in the queue, and come early
+        however fairly the server takes them.
+        """
+        return self.turn_s * len(self.loads) <= self.load_s
+
+    @property
+    def silent(self) -> float | None:
+        """Share of the tenths of a second of all loads in which nobody got an answer."""
+        known = [one for one in self.loads if one.windows]
+        if not known:
+            return None
+        return sum(one.silent_windows or 0 for one in known) / sum(
+            one.windows or 0 for one in known
+        )
+
+    @property
+    def generator_busy(self) -> float | None:
+        """Share of its processor that the generator used; None where nobody measured."""
+        used = [
+            (usage.cpu_s, outcome.load_s)
+            for outcome in self.measured
+            if (usage := outcome.usage.get("generator")) and usage.cpu_s > 0 and outcome.load_s > 0
+        ]
+        if not used:
+            return None
+        return sum(cpu_s for cpu_s, _ in used) / sum(s for _, s in used) / GENERATOR_PROCESSORS
+
+    @property
+    def services_sampled(self) -> bool:
+        """Whether the CPU time of all services that the endpoint needs is known.
+
+        It is not of those that the environment names, as `DATABASE_URL` does.
+        """
+        contract = self.cell.endpoint.contract
+        needed = {
+            "postgres": contract.postgres,
+            "valkey": contract.redis,
+            "upstream": contract.upstream,
+        }
+        groups = {name for name, each in needed.items() if each}
+        return all(groups <= outcome.usage.keys() for outcome in self.measured)
+
+    def waves(self, delay_s: float) -> int:
+        """Return how often one connection can be answered in all of `loads`, if it takes so long.
+
+        A load of 22 s has room for two answers of 10 s, not for 2.2: what is under way at its end
+        is not counted.
+        """
+        return sum(
+            int((loaded.duration_us / 1e6 + CLOCK_S) / delay_s)
+            for loaded in self.loads
+            if loaded.duration_us > 0
+        )
+
+
+GENERATOR_PROCESSORS = 1
+"""wrk runs with one thread."""
+
+SILENT = 0.10
+"""Of the load's tenths of a second, without any answer: from here on the server stands still."""
+
+TOO_EARLY = "declared to wait"
+"""In what a verification says of an answer that came too soon."""
+
+NO_ANSWER = "no answer"
+"""In what it says where none came."""
+
+ERROR_STATUS = re.compile(r"\bstatus [45]\d\d instead of ")
+"""In what it says of an answer that is an error."""
+
+VERIFICATIONS = ("verify", "verify-after")
+"""The stages that compare whole answers with the contract."""

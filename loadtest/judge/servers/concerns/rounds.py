@@ -1,0 +1,91 @@
+"""The concern that the rounds differ, and what their difference goes with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import stdev
+
+from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.records.measured import Outcome
+from loadtest.stats.series import SPREAD, chance
+
+EXPLAINED = 0.5
+"""What is left of the spread at most, where another figure goes with it: a quarter of the variance.
+"""
+
+FEWEST_EXPLAINED = 3
+"""Rounds."""
+
+
+def _unstable(cell: Evidence) -> Found:
+    """Compare the spread of the rounds with `SPREAD`, allowing for what few rounds show by chance.
+
+    The standard deviation of n rounds scatters as chi-square with n - 1 degrees of freedom does:
+    of three rounds it comes out 1.7 times too high one time in twenty. A concern is raised where
+    even the lower end of the one-sided 95 % interval is above `SPREAD`.
+    """
+    rounds = [o for o in cell.measured if o.loaded and o.loaded.goodput > 0]
+    rates = [o.loaded.goodput for o in rounds if o.loaded]
+    if len(rates) < 2:
+        return UNCHECKED
+    # Of logarithms: half and double are equally far, and a share of the rate comes out.
+    spread = stdev(map(math.log, rates))
+    if spread <= SPREAD * chance(len(rates)):
+        return NOTHING
+    return Found(
+        "suspect",
+        f"the {len(rates)} rounds vary by {percent(spread)} (standard deviation), from"
+        f" {min(rates):,.0f} to {max(rates):,.0f}/s{_because(rounds, rates, spread)}",
+    )
+
+
+def _because(rounds: Sequence[Outcome], rates: Sequence[float], spread: float) -> str:
+    """Return in words what the rates go with; nothing where the facts do not show it.
+
+    A server that is held back by its busiest process has a rate in proportion to 1 / the share of
+    the work which that one does; a server that works all the time, to 1 / its CPU time an answer.
+    """
+    shares = [_busiest(one) for one in rounds]
+    costs_us = [one.server_cpu_us for one in rounds]
+    left = {
+        key: stdev(math.log(rate * value) for rate, value in zip(rates, values, strict=True))
+        for key, known in (("share", shares), ("cost", costs_us))
+        if len(values := [value for value in known if value]) == len(rates)
+    }
+    key = min(left, key=lambda key: left[key], default=None)
+    # Two points lie on many a line.
+    if len(rounds) < FEWEST_EXPLAINED or key is None or left[key] > EXPLAINED * spread:
+        return ""
+    if key == "share":
+        low, high = _range(shares)
+        return (
+            f"; as the busiest process did {percent(low)} to {percent(high)} of the work, this is"
+            " how the server shares out its connections, which differs between launches"
+        )
+    low, high = _range(costs_us)
+    return (
+        f"; as an answer took {low:.0f} to {high:.0f} us of CPU time, this is how fast the"
+        " processors or the work were, not how much of them the server got"
+    )
+
+
+def _busiest(outcome: Outcome) -> float | None:
+    """Return the share of the server's CPU time that its busiest process used."""
+    each_s = outcome.usage["server"].each_cpu_s if "server" in outcome.usage else ()
+    return each_s[0] / sum(each_s) if len(each_s) > 1 and sum(each_s) > 0 else None
+
+
+def _range(values: Sequence[float | None]) -> tuple[float, float]:
+    known = [value for value in values if value is not None]
+    return min(known), max(known)
+
+
+UNSTABLE = Concern(
+    name="unstable",
+    means="The rounds differ so much that their median says little.",
+    advice="Where the facts name how the server shares out its connections, more `--rounds` show"
+    " how often that happens; else a longer `--duration`, and nothing else on the machine.",
+    find=_unstable,
+)

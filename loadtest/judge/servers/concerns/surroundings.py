@@ -1,0 +1,143 @@
+"""Concerns about what was around the load: the shape, the machine, what is left."""
+
+from __future__ import annotations
+
+from loadtest.judge.concern import NOISE, NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.records.measured import Left, Usage
+from loadtest.records.planned import SETTLED_S
+
+SPARE_SOCKETS = 8
+"""In each process: event loops and pools open theirs at the first request that needs them."""
+
+SPARE_THREADS = 32
+"""In each process: the most that Python's default executor keeps once they were needed."""
+
+SPARE_BYTES = 32_000_000
+"""In each process, of imports, caches and an allocator that keeps what it was given."""
+
+BUFFER_BYTES = 128_000
+"""For each connection, likewise."""
+
+
+def _shape_differs(cell: Evidence) -> Found:
+    shape, server = cell.plan.shape, cell.server
+    usages = [o.usage["server"] for o in cell.measured if "server" in o.usage]
+    if not shape.known:
+        return UNCHECKED
+    expected = server.expected_processes(shape)
+    known = False
+    if expected is not None and usages:
+        known = True
+        fewest = min(usage.processes for usage in usages)
+        most = max(usage.processes for usage in usages)
+        # A single worker may run in the first process, without a parent or helpers.
+        if fewest < (expected if shape.workers > 1 else 1):
+            return Found("invalid", f"{fewest} server processes were seen, {expected} are declared")
+        if most > expected:
+            return Found("suspect", f"{most} server processes were seen, {expected} are declared")
+    if server.in_flight == "workers * threads" and usages:
+        known = True
+        # A pool starts its threads as they are needed, and in some rounds one worker gets it all.
+        at_once, threads = cell.capacity, max(usage.threads for usage in usages)
+        if threads < at_once:
+            return Found(
+                "invalid", f"{threads} server threads were seen, {at_once} are to work at once"
+            )
+    sessions = [
+        o.work.database_connections
+        for o in cell.measured
+        if o.work and o.work.database_connections is not None
+    ]
+    if sessions and cell.cell.endpoint.contract.postgres:
+        known = True
+        allowed = shape.workers * shape.database_pool
+        if max(sessions) > allowed:
+            return Found(
+                "suspect",
+                f"{max(sessions)} database connections were open, {allowed} are declared"
+                f" ({shape.workers} workers x {shape.database_pool})",
+            )
+    return NOTHING if known else UNCHECKED
+
+
+def _noisy_host(cell: Evidence) -> Found:
+    hosts = [outcome.host for outcome in cell.measured if outcome.host]
+    window_s = sum(host.window_s for host in hosts)
+    capacity_s = sum(host.window_s * host.processors for host in hosts)
+    if not capacity_s:
+        return UNCHECKED
+    shares = {
+        "other processes": sum(host.other_cpu_s for host in hosts) / capacity_s,
+        "steal": sum(host.steal_cpu_s or 0.0 for host in hosts) / capacity_s,
+        "throttling": sum(host.throttled_s or 0.0 for host in hosts) / window_s,
+    }
+    # What a service that is not of the run used cannot be told from what others did.
+    foreign = not cell.services_sampled
+    if foreign:
+        del shares["other processes"]
+    total = sum(shares.values())
+    if total <= NOISE:
+        return UNCHECKED if foreign else NOTHING
+    named = ", ".join(f"{name} {percent(share)}" for name, share in shares.items() if share > 0)
+    busy = percent(sum(host.busy_cpu_s for host in hosts) / capacity_s)
+    return Found(
+        "suspect", f"{percent(total)} of the machine went elsewhere: {named}; {busy} of it was busy"
+    )
+
+
+def _left_behind(cell: Evidence) -> Found:
+    contract, load = cell.cell.endpoint.contract, cell.cell.load
+    held = [
+        (outcome.left, outcome.usage["server"])
+        for outcome in cell.measured
+        if outcome.left and "server" in outcome.usage
+    ]
+    # Where requests wait for 2 s or queue for their turn, it is still at what had been asked for.
+    queued = contract.delay_s > 0 and cell.capacity < load.connections
+    if not held or queued or contract.delay_s >= SETTLED_S:
+        return UNCHECKED
+    # Pools keep a connection to each service for each request that there was at once.
+    services = sum(bool(each) for each in (contract.postgres, contract.redis, contract.upstream))
+    for left, usage in held:
+        if found := _held(left, usage, load.connections, services, cell.plan.shape.threads):
+            return Found("suspect", f"2 s after the load it held {found} more than before")
+    return NOTHING
+
+
+def _held(left: Left, usage: Usage, connections: int, services: int, threads: int) -> str | None:
+    sockets = SPARE_SOCKETS * usage.processes + services * connections
+    if left.connections is not None and left.connections > sockets:
+        return f"{left.connections:,} sockets"
+    if left.threads > (SPARE_THREADS + threads) * usage.processes:
+        return f"{left.threads:,} threads"
+    if left.memory_bytes > SPARE_BYTES * usage.processes + BUFFER_BYTES * connections:
+        return f"{left.memory_bytes / 1e6:,.0f} MB"
+    return None
+
+
+SHAPE_DIFFERS = Concern(
+    name="shape-differs",
+    means="The server did not run with the processes, threads or database connections that the"
+    " table says, so it is compared on unequal footing.",
+    advice="Look at its command line, in `report.md` and `run.json`; then correct `argv` or"
+    " `processes_seen` in its `servers/*.toml`.",
+    find=_shape_differs,
+)
+
+NOISY_HOST = Concern(
+    name="noisy-host",
+    means="Something other than server, services and generator used the machine meanwhile.",
+    advice="End what else runs (`top` names it), or move to a machine of your own, and measure"
+    " again with `--server`.",
+    find=_noisy_host,
+)
+
+LEFT_BEHIND = Concern(
+    name="left-behind",
+    means="The server did not let go of what it took for the load: what is measured next on it is"
+    " disturbed, and under steady traffic it may grow without end.",
+    advice="Load it for longer (`--duration`) and see whether it grows on; look for threads,"
+    " connections or caches that nobody closes.",
+    find=_left_behind,
+)

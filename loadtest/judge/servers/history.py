@@ -1,0 +1,169 @@
+"""Several runs over time: each server's line from run to run, and what each step changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from loadtest.judge.servers.compare import Answer, Comparisons, Lost
+from loadtest.judge.servers.conditions import Difference
+from loadtest.judge.servers.rows import Row, State, state
+from loadtest.judge.servers.summary import Summary
+from loadtest.records.measured import Run
+from loadtest.records.planned import Interface, Record
+
+FORMAT = 2
+"""Of what `report --history --json` prints. 1: the first; 2: versions of every run, what became of
+a cell without a number, and the cells that a step lost or gained."""
+
+
+class Step(Record, frozen=True, kw_only=True):
+    """From one run to the next."""
+
+    base: str
+    new: str
+    differences: tuple[Difference, ...]
+    """What differs between the two environments, such as versions."""
+    refused: str | None
+    """Why the two are not comparable; nothing is said of their numbers then."""
+    counts: dict[Answer, int]
+    """Of all figures of all cells that both have."""
+    lost: tuple[Lost, ...]
+    """Cells with a number in one of the two only."""
+
+
+class Point(Record, frozen=True, kw_only=True):
+    """One server at one endpoint in one run."""
+
+    goodput: float | None
+    """None where the run has no number that may be shown."""
+    server_cpu_us: float | None
+    answer: Answer | None
+    """Of goodput against the run before; None for the first, or where that cannot be asked."""
+    cpu_answer: Answer | None
+    """Likewise, of the server's CPU time for an answer: at even speed of the processors where that
+    holds, while `server_cpu_us` is as it was measured; see `cpu_drift`."""
+    state: State
+    """What the number is worth, or why there is none."""
+    reason: str | None
+    """Of a cell that failed, is invalid or was skipped."""
+
+
+class Line(Record, frozen=True, kw_only=True):
+    """One server at one endpoint through all runs."""
+
+    endpoint: str
+    """With its style, as in `json-sync`."""
+    server: str
+    interface: Interface | None
+    packages: tuple[str, ...]
+    """That it is made of; `History.versions` has their versions."""
+    points: tuple[Point, ...]
+    """One a run."""
+
+
+class History(Record, frozen=True, kw_only=True):
+    """All that a history shows."""
+
+    format: int
+    runs: tuple[str, ...]
+    """Names of the folders, the oldest first."""
+    made: tuple[str, ...]
+    """When each of them was made."""
+    versions: tuple[dict[str, str], ...]
+    """Of Python, Django and all else that each of them used, by name."""
+    steps: tuple[Step, ...]
+    """One fewer than there are runs."""
+    lines: tuple[Line, ...]
+
+
+class Made(Record, frozen=True, kw_only=True):
+    """One run, judged."""
+
+    name: str
+    run: Run
+    summary: Summary
+
+
+class Between(Record, frozen=True, kw_only=True):
+    """What is known of two runs that follow one another."""
+
+    differences: tuple[Difference, ...]
+    compared: Comparisons | None
+    """None where they are not comparable."""
+    refused: str | None
+    """Why not."""
+
+
+def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
+    """Return the lines of all servers through `runs`, oldest first, with what each step showed."""
+    steps = [
+        Step(
+            base=base.name,
+            new=new.name,
+            differences=one.differences,
+            refused=one.refused,
+            counts=_counts(one.compared),
+            lost=one.compared.lost if one.compared else (),
+        )
+        for base, new, one in zip(runs, runs[1:], between, strict=False)
+    ]
+    answers = [_answers(None), *(_answers(one.compared) for one in between)]
+    found: dict[tuple[str, str], list[Point]] = {}
+    interfaces: dict[str, Interface | None] = {}
+    packages = {server.name: server.requires for one in runs for server in one.run.plan.servers}
+    for at, made in enumerate(runs):
+        for ranking in made.summary.rankings:
+            for row in ranking.rows:
+                interfaces[row.server] = row.interface
+                line = found.setdefault((ranking.endpoint.id, row.server), [])
+                line += [NOWHERE] * (at - len(line))
+                line.append(_point(row, answers[at]))
+    return History(
+        format=FORMAT,
+        runs=tuple(made.name for made in runs),
+        made=tuple(made.run.created_at for made in runs),
+        versions=tuple(dict(made.run.machine.versions) for made in runs),
+        steps=tuple(steps),
+        lines=tuple(
+            Line(
+                endpoint=endpoint,
+                server=server,
+                interface=interfaces[server],
+                packages=packages[server],
+                points=(*points, *[NOWHERE] * (len(runs) - len(points))),
+            )
+            for (endpoint, server), points in found.items()
+        ),
+    )
+
+
+NOWHERE = Point(
+    goodput=None, server_cpu_us=None, answer=None, cpu_answer=None, state="absent", reason=None
+)
+"""In a run without that cell."""
+
+
+def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
+    invalid = [one.facts for one in row.concerns if one.severity == "invalid"]
+    return Point(
+        goodput=row.shown.goodput if row.shown else None,
+        server_cpu_us=row.shown.server_cpu_us if row.shown else None,
+        answer=answers.get((row.cell, "goodput")),
+        cpu_answer=answers.get((row.cell, "server_cpu_us")),
+        state=state(row),
+        reason=None if row.shown else "; ".join(invalid) or row.reason,
+    )
+
+
+def _counts(compared: Comparisons | None) -> dict[Answer, int]:
+    counts: dict[Answer, int] = {}
+    for change in compared.changes if compared else ():
+        counts[change.answer] = counts.get(change.answer, 0) + 1
+    return counts
+
+
+def _answers(compared: Comparisons | None) -> dict[tuple[str, str], Answer]:
+    return {
+        (change.cell, change.figure): change.answer
+        for change in (compared.changes if compared else ())
+    }

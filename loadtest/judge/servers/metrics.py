@@ -1,0 +1,193 @@
+"""The figures of one cell: rate, latencies, errors and cost over its measured rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median, median_low
+from typing import Literal, NamedTuple
+
+from loadtest.records.measured import Histogram, Loaded, Outcome, Usage
+from loadtest.records.planned import Cell, Plan, Record, Server
+from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile, pooled
+from loadtest.stats.latency import backfilled as was_backfilled
+
+Histograms = Callable[[str], Histogram]
+"""Reads an `Outcome.histogram`, a path inside the run's folder."""
+
+
+class Latencies(NamedTuple):
+    """Of a cell, all its rounds together."""
+
+    raw: Histogram
+    """As measured."""
+    backfilled: Histogram
+    """With those that wrk added for coordinated omission."""
+    rounds: int
+    """That stored some."""
+
+
+class Figures(Record, frozen=True, kw_only=True):
+    """What a measured cell showed over its measured rounds."""
+
+    goodput: float
+    """Median over rounds, 2xx answers a second."""
+    ceiling: float | None
+    """The most it could be: requests the server works on at once / the endpoint's delay."""
+    p50_us: int | None
+    """Of the latencies as measured, rounds merged; None with too few samples.
+
+    In a report of others, where wrk's text has them and nothing was back-filled: the median round.
+    """
+    p90_us: int | None
+    p99_us: int | None
+    backfilled_p99_us: int | None
+    """With wrk's correction for coordinated omission; never to be compared with `p99_us`."""
+    samples: int
+    """Latencies as measured."""
+    answers: int
+    errors: int
+    """Whatever the kind."""
+    error_share: float
+    """Of all requests that were answered or broke off."""
+    server_cpu_us: float | None
+    """User and system time of the server's processes for an answer; median over rounds."""
+    with_databases_cpu_us: float | None
+    """Likewise, with PostgreSQL's and Valkey's; the upstream and the generator are no part of it.
+
+    None where the endpoint needs one of the two and nobody measured it.
+    """
+    answers_per_cpu_second: float | None
+    """1,000,000 / `server_cpu_us`."""
+    memory_peak_bytes: int | None
+    """Of the server's processes together; the most of all rounds."""
+    memory_kind: Literal["pss", "rss"] | None
+    """`pss`: a page shared by processes counts once; `rss`: in each of them."""
+    memory_per_worker_bytes: float | None
+    """`memory_peak_bytes` / the workers it was given: a master and helpers are shared out too."""
+    processes_peak: int | None
+    """Of the server, the most seen at once."""
+    threads_peak: int | None
+    """Likewise."""
+    sockets_peak: int | None
+    """Likewise: to clients and services, and those that listen."""
+    database_connections: int | None
+    """Sessions open in PostgreSQL after the load, the most of all rounds; None where not asked."""
+
+
+def figures(
+    plan: Plan, cell: Cell, server: Server, measured: Sequence[Outcome], latencies: Latencies
+) -> Figures:
+    """Return what the `measured` rounds of `cell` showed; at least one, each with answers."""
+    loads = [outcome.loaded for outcome in measured if outcome.loaded]
+    raw = latencies.raw
+    answers = sum(loaded.answers for loaded in loads)
+    errors = sum(loaded.errors for loaded in loads)
+    delay_s = cell.endpoint.contract.delay_s
+    usages = [outcome.usage["server"] for outcome in measured if "server" in outcome.usage]
+    pss = [usage.pss_peak_bytes for usage in usages if usage.pss_peak_bytes is not None]
+    # One kind for all rounds, or their peak would be of apples and pears.
+    peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
+    peak = max(peaks, default=None)
+    each_us = [outcome.server_cpu_us for outcome in measured]
+    known_us = [us for us in each_us if us is not None]
+    cpu_us = median(known_us) if known_us else None
+    workers = plan.shape.workers if plan.shape.known else None
+    sockets = [usage.connections for usage in usages if usage.connections is not None]
+    sessions = [
+        outcome.work.database_connections
+        for outcome in measured
+        if outcome.work and outcome.work.database_connections is not None
+    ]
+    return Figures(
+        goodput=median(loaded.goodput for loaded in loads),
+        ceiling=server.capacity(plan.shape, cell.load.connections) / delay_s if delay_s else None,
+        p50_us=_latency(raw, 50) or _from_text(loads, cell, 50, backfilled=False),
+        p90_us=_latency(raw, 90) or _from_text(loads, cell, 90, backfilled=False),
+        p99_us=_latency(raw, 99) or _from_text(loads, cell, 99, backfilled=False),
+        # Samples that were added are no evidence: the measured ones must be enough.
+        backfilled_p99_us=(
+            percentile(latencies.backfilled, 99)
+            if count(raw) >= SAMPLES_NEEDED[99]
+            else _from_text(loads, cell, 99, backfilled=True)
+        ),
+        samples=count(raw) + sum(_text_samples(loaded) for loaded in loads),
+        answers=answers,
+        errors=errors,
+        # One that is late and not 2xx is an error of two kinds.
+        error_share=min(1.0, errors / sum(_requests(loaded) for loaded in loads)),
+        server_cpu_us=cpu_us,
+        with_databases_cpu_us=_with_databases_cpu_us(cell, measured),
+        answers_per_cpu_second=1e6 / cpu_us if cpu_us else None,
+        memory_peak_bytes=peak,
+        memory_kind=None if not peaks else "pss" if peaks is pss else "rss",
+        memory_per_worker_bytes=None if peak is None or workers is None else peak / workers,
+        processes_peak=max((usage.processes for usage in usages), default=None),
+        threads_peak=max((usage.threads for usage in usages), default=None),
+        sockets_peak=max(sockets, default=None),
+        database_connections=max(sessions, default=None),
+    )
+
+
+def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -> Latencies:
+    """Return the latencies of all rounds that stored some."""
+    stored = [
+        (histograms(outcome.histogram), outcome.loaded)
+        for outcome in measured
+        if outcome.histogram and outcome.loaded
+    ]
+    return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
+
+
+def _with_databases_cpu_us(cell: Cell, measured: Sequence[Outcome]) -> float | None:
+    each = [
+        (_with_databases_cpu_s(cell, outcome.usage), outcome.loaded.answers)
+        for outcome in measured
+        if outcome.loaded
+    ]
+    known = [used_s * 1e6 / answers for used_s, answers in each if used_s is not None]
+    return median(known) if known else None
+
+
+def _with_databases_cpu_s(cell: Cell, usage: Mapping[str, Usage]) -> float | None:
+    contract = cell.endpoint.contract
+    needed = {"server": 1, "postgres": contract.postgres, "valkey": contract.redis}
+    if any(group not in usage and count != 0 for group, count in needed.items()):
+        return None
+    return sum(usage[group].cpu_s for group in needed if group in usage)
+
+
+def _latency(measured: Histogram, p: int) -> int | None:
+    return percentile(measured, p) if count(measured) >= SAMPLES_NEEDED[p] else None
+
+
+def _from_text(
+    loads: Sequence[Loaded], cell: Cell, p: Literal[50, 90, 99], *, backfilled: bool
+) -> int | None:
+    """Return a percentile as wrk's text has it, the median round's.
+
+    None where a round has none, lacks its slowest answers (they timed out), has too few samples,
+    or may be back-filled and what was measured is wanted.
+    """
+    found: list[int] = []
+    for loaded in loads:
+        text = loaded.text_latency
+        if text is None or loaded.timeouts or str(p) not in text.percentiles_us:
+            return None
+        if _text_samples(loaded) < SAMPLES_NEEDED[p]:
+            return None
+        highest = text.max_us
+        if not backfilled and (
+            highest is None or was_backfilled(loaded, cell.load.connections, highest)
+        ):
+            return None
+        found.append(text.percentiles_us[str(p)])
+    return median_low(found) if found else None
+
+
+def _text_samples(loaded: Loaded) -> int:
+    return loaded.answers - loaded.timeouts if loaded.text_latency else 0
+
+
+def _requests(loaded: Loaded) -> int:
+    """Return the requests that came to an end; timeouts and status errors are among `answers`."""
+    return loaded.answers + loaded.connect_errors + loaded.read_errors + loaded.write_errors

@@ -1,0 +1,1 @@
+"""The loop: which trial comes next, recorded as it happens."""

@@ -1,0 +1,193 @@
+"""The only loop: rounds over all rows and measures, shuffled, each outcome as it happens."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import psutil
+
+from loadtest.bench.clients import job
+from loadtest.bench.clients.upstream import Upstream
+from loadtest.plan.clients.catalogue import Client
+from loadtest.plan.clients.own_server import Expected
+from loadtest.records.clients import Interpreter, Measure, Outcome, Plan, Row
+from loadtest.records.errors import CellError
+from loadtest.system import process
+from loadtest.system.process import CommandError, Timed
+
+SPARE_S = 5.0
+"""Beyond the limit that the worker keeps itself."""
+
+Measurement = tuple[Row, Measure, int]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is needed to measure a row: who runs it, and who answers."""
+
+    plan: Plan
+    clients: Mapping[str, Client]
+    interpreters: Mapping[str, Interpreter]
+    upstream: Upstream | None
+    expected: Expected | None
+    """Of a server of the user's own, where there is no upstream of ours."""
+
+
+Done = Collection[tuple[str, Measure, int]]
+"""What is not to be measured again, by the row's id."""
+
+
+def order(plan: Plan, done: Done = ()) -> list[Measurement]:
+    """Return all there is to measure: each round has every row once by each measure, shuffled.
+
+    What is done is left out; the order of the others is as it was.
+    """
+    chance = random.Random(plan.seed)
+    measures = {group.name: group.measures for group in plan.groups}
+    once = [
+        (row, measure) for row in plan.rows if row.skip is None for measure in measures[row.group]
+    ]
+    return [
+        (row, measure, round_)
+        for round_ in range(plan.rounds)
+        for row, measure in chance.sample(once, len(once))
+        if (row.id, measure, round_) not in done
+    ]
+
+
+def skipped(plan: Plan, done: Done = ()) -> Iterator[Outcome]:
+    """Yield the outcomes of rows that cannot be measured, one for each measure."""
+    for group in plan.groups:
+        for row in plan.rows:
+            if row.group == group.name and row.skip is not None:
+                for measure in group.measures:
+                    if (row.id, measure, 0) not in done:
+                        yield Outcome(
+                            row=row.id, round=0, measure=measure, status="skipped", reason=row.skip
+                        )
+
+
+def run(
+    bench: Bench,
+    record: Callable[[Outcome], None],
+    began: Callable[[Measurement], None] = lambda measurement: None,
+    done: Done = (),
+) -> None:
+    """Measure all; what cannot be is recorded with its reason and the rest goes on."""
+    todo = order(bench.plan, done)
+    prime(bench, (row for row, _, _ in todo))
+    for measurement in todo:
+        began(measurement)
+        record(measure(bench, *measurement))
+
+
+def prime(bench: Bench, rows: Iterable[Row]) -> None:
+    """Run each client once under each interpreter, unrecorded: files cached, bytecode compiled."""
+    seen = set()
+    for row in rows:
+        if (row.client, row.python) not in seen:
+            seen.add((row.client, row.python))
+            once = msgspec.structs.replace(row, requests=1, batch=1, chunk=None)
+            measure(bench, once, "cold", 0)
+
+
+def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
+    """Run one row once and return what became of it."""
+    started_at = time.time()
+    try:
+        found = _measured(bench, row, measure, round_)
+    except (CellError, CommandError) as error:
+        found = Outcome(
+            row=row.id,
+            round=round_,
+            measure=measure,
+            status="failed",
+            stage="start" if isinstance(error, CommandError) else "work",
+            reason=error.reason,
+            detail=(error.tail if isinstance(error, CommandError) else error.detail) or None,
+        )
+    return msgspec.structs.replace(found, started_at=started_at)
+
+
+def _measured(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
+    """Run one row once; raises CommandError without an interpreter, CellError without upstream."""
+    before = None if bench.upstream is None else bench.upstream.counts()
+    plan = bench.plan
+    client = bench.clients[row.client]
+    assert row.python is not None
+    warmup = 0
+    if measure == "warm" and plan.warmup_requests:
+        warmup = max(plan.warmup_requests, row.batch)
+    argv = job.argv(
+        row,
+        client,
+        bench.interpreters[row.python].path,
+        bench.expected or expected(bench.upstream, row),
+        warmup,
+        plan.timeout_s,
+    )
+    limit_s = job.limit_s(row, warmup, plan.timeout_s) + SPARE_S
+    used = _used(bench.upstream)
+    timed = process.timed(argv, timeout_s=limit_s)
+    shares = _used(bench.upstream).since(used, timed)
+    if bench.upstream is not None and before is not None:
+        seen, protocols = bench.upstream.seen(before, bench.upstream.counts())
+        found = job.outcome(row, round_, measure, timed, seen, protocols)
+    else:
+        found = job.outcome(row, round_, measure, timed)
+    return msgspec.structs.replace(found, **shares)
+
+
+def expected(upstream: Upstream | None, row: Row) -> Expected:
+    """Return where a row asks our upstream and what it has to answer."""
+    assert upstream is not None
+    return Expected(
+        url=upstream.url(row.answer),
+        body_bytes=row.answer.body_bytes,
+        sha256=hashlib.sha256(upstream.body(row.answer)).hexdigest(),
+        ca=str(upstream.ca) if row.answer.tls else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Used:
+    """CPU time at a moment."""
+
+    at_s: float
+    busy_s: float
+    upstream_s: float | None
+    ours_s: float
+
+    def since(self, before: _Used, timed: Timed) -> dict[str, float | None]:
+        """Return the fields of an outcome that say who else used the machine."""
+        busy_s = self.busy_s - before.busy_s
+        upstream_s = (
+            None
+            if self.upstream_s is None or before.upstream_s is None
+            else self.upstream_s - before.upstream_s
+        )
+        known_s = timed.user_s + timed.system_s + (upstream_s or 0) + self.ours_s - before.ours_s
+        processors = psutil.cpu_count() or 1
+        return {
+            # Of a user's own server it isn't known, so nothing is known of the others.
+            "other_cpu_s": None if upstream_s is None else max(0.0, busy_s - known_s),
+            "busy_share": min(1.0, busy_s / (processors * (self.at_s - before.at_s))),
+            "upstream_cpu_s": upstream_s,
+        }
+
+
+def _used(upstream: Upstream | None) -> _Used:
+    times = psutil.cpu_times()
+    idle_s = times.idle + getattr(times, "iowait", 0.0)
+    guests_s = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # counted twice
+    return _Used(
+        at_s=time.monotonic(),
+        busy_s=sum(times) - idle_s - guests_s,
+        upstream_s=None if upstream is None else upstream.cpu_s(),
+        ours_s=time.process_time(),
+    )

@@ -1,0 +1,164 @@
+"""One run from what was asked for to its folder: upstream up, ceilings, rounds, all recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loadtest.bench.clients import upstream, upstream_ceiling
+from loadtest.bench.clients.upstream import Upstream
+from loadtest.measure.clients import measuring, resume
+from loadtest.measure.clients.measuring import Bench, Measurement
+from loadtest.measure.servers import preflight
+from loadtest.plan.clients.catalogue import Client
+from loadtest.plan.clients.own_server import Expected
+from loadtest.records import clients_folder, folder
+from loadtest.records.clients import Ceiling, Interpreter, Outcome, Plan, Run
+from loadtest.records.errors import LoadtestError, UserError
+from loadtest.records.folder import Writer
+from loadtest.records.measured import Machine
+from loadtest.system import machine
+
+
+def check(plan: Plan, out: Path) -> None:
+    """Raise UserError for all that would fail every row of a plan, each in one line."""
+    lines = list(folder.check_writable(out))
+    at_once = max((row.batch for row in plan.rows), default=1)
+    if line := machine.raise_file_limit(at_once, option="--batch"):
+        lines.append(line)
+    if all(row.skip for row in plan.rows):
+        lines += dict.fromkeys(row.skip for row in plan.rows if row.skip)
+    if lines:
+        raise UserError(*lines)
+
+
+@contextlib.contextmanager
+def answering(plan: Plan) -> Iterator[Upstream | None]:
+    """Run the upstream of a plan during the block; None where the plan names another server."""
+    if plan.url is not None:
+        yield None
+        return
+    answers = {answer for row in plan.rows for answer in (row.answer, row.paced_by[0])}
+    with (
+        tempfile.TemporaryDirectory(prefix="loadtest-clients-") as logs,
+        upstream.running(answers, Path(logs) / "upstream.log") as running,
+    ):
+        yield running
+
+
+def measure(
+    plan: Plan,
+    clients: Mapping[str, Client],
+    known: Mapping[str, Interpreter],
+    out: Path,
+    command: str,
+    *,
+    expected: Expected | None,
+    say: Callable[[str], None],
+    watch: Watching,
+) -> Path:
+    """Run a plan and return its folder; KeyboardInterrupt passes through, what was measured stays.
+
+    Raises CellError where the upstream does not come up.
+    """
+    with answering(plan) as running:
+        folder = clients_folder.create(out, _run(plan, known, command, running))
+        _fill(folder, Bench(plan, clients, known, running, expected), say, watch)
+    return folder
+
+
+def go_on(
+    folder: Path,
+    clients: Mapping[str, Client],
+    *,
+    expected: Expected | None,
+    say: Callable[[str], None],
+    watch: Watching,
+) -> None:
+    """Measure what is missing or failed in a run's folder; raises UserError where it may not be."""
+    run = clients_folder.read(folder).run
+    check(run.plan, folder.parent)
+    with answering(run.plan) as running:
+        resume.check(run, clients, _machine(running))
+        bench = Bench(run.plan, clients, run.interpreters, running, expected)
+        _fill(folder, bench, say, watch)
+
+
+def _fill(folder: Path, bench: Bench, say: Callable[[str], None], watch: Watching) -> None:
+    """Measure what a run's folder does not have yet."""
+    stored = clients_folder.read(folder)
+    done = resume.done(stored)
+    writer = Writer(folder)
+    todo = len(measuring.order(bench.plan, done))
+    with contextlib.closing(writer), watch(folder, todo) as watcher:
+        for outcome in measuring.skipped(bench.plan, done):
+            writer.append(outcome)
+        if bench.upstream is not None:
+            _ceilings(bench.plan, bench.upstream, stored.ceilings, writer, say)
+
+        def record(outcome: Outcome) -> None:
+            writer.append(outcome)
+            watcher.outcome(outcome)
+
+        measuring.run(bench, record, watcher.began, done)
+
+
+class Watch:
+    """Told of each measurement; this one looks away."""
+
+    def began(self, measurement: Measurement) -> None:
+        """Take what is about to be measured."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Take what became of it."""
+
+
+Watching = Callable[[Path, int], contextlib.AbstractContextManager[Watch]]
+"""Watches what is measured into a folder, so many measurements, during a block."""
+
+
+def _ceilings(
+    plan: Plan,
+    running: Upstream,
+    known: Sequence[Ceiling],
+    writer: folder.Writer,
+    say: Callable[[str], None],
+) -> None:
+    wanted = {row.paced_by for row in plan.rows if row.skip is None}
+    wanted -= {(one.answer, one.connections) for one in known}
+    if not wanted:
+        return
+    if (wrk := preflight.tool()).advice is not None:
+        say(f"no ceiling of the upstream: {wrk.advice}")
+        return
+    try:
+        for one in upstream_ceiling.ceilings(running, wanted):
+            writer.append(one)
+    except LoadtestError as error:
+        # Without it the rows only lack one check, and say so.
+        say(f"no ceiling of the upstream: {error}")
+
+
+def _run(
+    plan: Plan, known: Mapping[str, Interpreter], command: str, running: Upstream | None
+) -> Run:
+    return Run(
+        format=clients_folder.FORMAT,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        plan=plan,
+        machine=_machine(running),
+        interpreters=dict(known),
+        upstream=None if running is None else running.software,
+    )
+
+
+def _machine(running: Upstream | None) -> Machine:
+    versions = {
+        "wrk": preflight.wrk_version() if preflight.tool().advice is None else None,
+        "upstream": None if running is None else running.software,
+    }
+    return machine.describe(versions)

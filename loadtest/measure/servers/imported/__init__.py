@@ -1,0 +1,1 @@
+"""A wrk report of others as a run like our own."""

@@ -1,0 +1,153 @@
+"""What a report's headings and URLs name: servers, endpoints, and the load of each block."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import get_args
+from urllib.parse import urlsplit
+
+from loadtest.measure.servers.imported.blocks import Block, Note
+from loadtest.records.planned import Contract, Endpoint, Interface, Load, Record, Server, Style
+
+_NAME_LENGTH = 60
+
+
+class Target(Record, frozen=True, kw_only=True):
+    """What a block loaded, and how: blocks with the same are rounds of it."""
+
+    path: str
+    style: Style
+    load: Load
+
+
+def target_of(block: Block, notes: list[Note]) -> Target | None:
+    """Return what a block loaded; None, with a note, where that cannot be told."""
+    problem = None
+    if not block.under.server:
+        problem = "no `## server` heading above it"
+    try:
+        url = urlsplit(block.wrk.url)
+    except ValueError:
+        url, problem = urlsplit(""), "its URL cannot be read"
+    said = block.under.style
+    in_path = [part for part in url.path.split("/") if part in ("sync", "async")]
+    style = in_path[-1] if in_path else said
+    if not problem and style is None:
+        problem = "neither its URL nor a heading says sync or async"
+    if problem:
+        notes.append(Note(line=block.line, text=f"{problem}; this block is not imported"))
+        return None
+    if said and said != style:
+        text = f"its heading says {said}, its URL {style}: taken as {style}"
+        notes.append(Note(line=block.line, text=text))
+    load = Load(connections=block.wrk.connections, duration_s=block.wrk.declared_s, warmup_s=0.0)
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return Target(path=path, style="sync" if style == "sync" else "async", load=load)
+
+
+def servers_of(headings: dict[str, Block], notes: list[Note]) -> dict[str, Server]:
+    """Return a server for each heading, by `key`.
+
+    The word WSGI or ASGI is no part of its name, but where it alone tells two servers apart.
+    """
+    found = {key(heading): (heading, headings[heading]) for heading in reversed(headings)}
+    shorts = Counter(_short(heading) for heading, _ in found.values())
+    servers: dict[str, Server] = {}
+    for heading, block in sorted(found.values(), key=lambda one: one[1].line):
+        interfaces = _interfaces(heading)
+        if len(interfaces) != 1:
+            why = "the heading doesn't say WSGI or ASGI: the interface is unknown"
+            notes.append(Note(line=block.under.server_line, text=why))
+        short = _short(heading)
+        name = f"{short}-{interfaces[0]}" if interfaces and shorts[short] > 1 else short
+        servers[key(heading)] = Server(
+            name=_free((name,), {server.name for server in servers.values()}),
+            summary=heading,
+            interface=interfaces[0] if len(interfaces) == 1 else None,
+            requires=(),
+            argv=(),
+            # The most that it can be: how many it really works on at once, the report doesn't say.
+            in_flight="connections",
+        )
+    return servers
+
+
+def _interfaces(heading: str) -> list[Interface]:
+    words = re.findall(r"\w+", heading.casefold())
+    return [one for one in get_args(Interface) if one in words]
+
+
+def _short(heading: str) -> str:
+    name = slug(re.sub(r"\b[wa]sgi\b", " ", heading.casefold()))
+    return name or slug(heading) or "server"
+
+
+def endpoints_of(targets: Sequence[tuple[Block, Target]]) -> dict[Target, Endpoint]:
+    """Return an endpoint for each target; the same path under another load is another one."""
+    titles: dict[Target, Counter[str]] = {}
+    for block, target in targets:
+        given = [block.under.title] if block.under.title else []
+        titles.setdefault(target, Counter()).update(given)
+    endpoints: dict[Target, Endpoint] = {}
+    for target, counted in titles.items():
+        base = _endpoint_name(target)
+        load = f"{base}-c{target.load.connections}"
+        same_path = any((one.path, one.style) == (target.path, target.style) for one in endpoints)
+        taken = {one.name for one in endpoints.values() if one.style == target.style}
+        name = _free((load, f"{load}-{target.load.duration_s:g}s") if same_path else (base,), taken)
+        delay = re.fullmatch(r"gateway_(\d{1,6}(?:\.\d{1,6})?)s", base, re.ASCII)
+        title = counted.most_common(1)[0][0] if counted else name
+        endpoints[target] = Endpoint(
+            name=name,
+            style=target.style,
+            path=target.path,
+            title=title,
+            kind="imported",
+            summary=f"{title.rstrip('.')}.",
+            isolated=False,
+            note=f"The delay of {float(delay[1]):g} s is read from its name." if delay else None,
+            unsupported={},
+            contract=Contract(
+                status=None,
+                content_type=None,
+                content_encoding=None,
+                body_bytes=None,
+                body_sha256=None,
+                delay_s=float(delay[1]) if delay else 0.0,
+                postgres=None,
+                redis=None,
+                upstream=None,
+            ),
+        )
+    return endpoints
+
+
+def _endpoint_name(target: Target) -> str:
+    """Return what comes after the style in a path, or else all but the style."""
+    parts = [part for part in target.path.split("/") if part]
+    if target.style in parts:
+        at = len(parts) - 1 - parts[::-1].index(target.style)
+        parts = parts[at + 1 :] or parts[:at]
+    return slug(" ".join(parts)) or "root"
+
+
+def _free(wanted: tuple[str, ...], taken: set[str]) -> str:
+    """Return the first name that is not taken, numbered where all are."""
+
+    def candidates() -> Iterator[str]:
+        yield from wanted
+        yield from (f"{wanted[-1]}-{number}" for number in range(2, len(taken) + 3))
+
+    return next(name for name in candidates() if name not in taken)
+
+
+def key(heading: str) -> str:
+    """Return a heading without what doesn't tell it from another: letter case and spaces."""
+    return " ".join(heading.casefold().split())
+
+
+def slug(text: str) -> str:
+    """Return text as a file's name may have it: letters, digits, `_` and `-`."""
+    return re.sub(r"\W+", "-", text.casefold())[:_NAME_LENGTH].strip("-_")

@@ -1,0 +1,1 @@
+"""HTTP clients: presets, typed rows, the Pythons that run them."""

@@ -1,0 +1,180 @@
+"""A server that the user names: whether it may be asked, and what is then true of the rows."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from loadtest.plan.clients.preset import Preset, Table
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Record
+
+PERMISSION = "--i-may-load-this-host"
+
+LOOKS = 3
+"""So often it is asked beforehand, to see whether its answer stays the same."""
+
+TIMEOUT_S = 10.0
+
+Resolve = Callable[[str], Sequence[str]]
+
+
+def addresses(host: str) -> Sequence[str]:
+    """Return the addresses that a name stands for, none if it stands for nothing."""
+    with contextlib.suppress(OSError, UnicodeError):
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
+    return ()
+
+
+def check(url: str, allowed: bool, resolve: Resolve = addresses) -> SplitResult:
+    """Return the URL's parts; raises UserError for what is no URL, or a host of somebody else's.
+
+    Without permission each address of the host has to be on this machine or a private network.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise UserError(f"--url {url}: {error}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise UserError(f"--url {url}: not a URL such as http://127.0.0.1:8000/path")
+    if parts.username is not None or parts.password is not None:
+        raise UserError("--url stands in the reports; leave out the name and password before the @")
+    found = resolve(host)
+    if not found:
+        raise UserError(f"--url {url}: no address found for {host}")
+    strangers = [one for one in found if not _near(one)]
+    if strangers and not allowed:
+        raise UserError(
+            f"--url {url}: {host} is {strangers[0]}, neither this machine nor a private network;"
+            f" if it is yours to load, add {PERMISSION}"
+        )
+    return parts
+
+
+def _near(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    # `is_private` takes in what is set aside for documentation, tests and nobody.
+    networks = PRIVATE_4 if found.version == 4 else PRIVATE_6
+    return any(found in network for network in networks)
+
+
+PRIVATE_4 = tuple(
+    ipaddress.ip_network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+)
+
+PRIVATE_6 = tuple(ipaddress.ip_network(network) for network in ("::1/128", "fc00::/7", "fe80::/10"))
+
+
+def look(url: str, parts: SplitResult, ca: str | None) -> tuple[Expected, str | None]:
+    """Ask a few times and return what answers have to be, with a note where they differ.
+
+    Raises UserError where it cannot be reached or does not answer 2xx.
+    """
+    answers = [_ask(url, parts, ca) for _ in range(LOOKS)]
+    status = answers[0][0]
+    if 300 <= status < 400:
+        raise UserError(f"--url {url}: it redirects (status {status}); name where to")
+    if not 200 <= status < 300:
+        raise UserError(f"--url {url}: it answers status {status}; name what answers 200")
+    lengths = {len(body) for _, body in answers}
+    bodies = {body for _, body in answers}
+    note = None
+    if len(bodies) > 1:
+        kept = "its length" if len(lengths) == 1 else "its status alone"
+        note = f"the body is another one each time, so of each answer {kept} is checked"
+    return Expected(
+        url=url,
+        status=status,
+        body_bytes=lengths.pop() if len(lengths) == 1 else None,
+        sha256=hashlib.sha256(bodies.pop()).hexdigest() if len(bodies) == 1 else None,
+        ca=ca,
+    ), note
+
+
+def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
+    assert parts.hostname is not None
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        try:
+            context = ssl.create_default_context(cafile=ca)
+        except OSError as error:  # of SSL too
+            why = error.strerror or str(error)
+            raise UserError(f"--ca {ca}: {why}; name a PEM file of certificates") from None
+        connection = http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=TIMEOUT_S, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
+    with contextlib.closing(connection):
+        try:
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            said = str(error) or type(error).__name__
+            raise UserError(f"--url {url}: no answer: {said}; is it running?") from None
+
+
+def elsewhere(
+    asked: Preset, expected: Expected, *, all_tables: bool, say: Callable[[str], None]
+) -> Preset:
+    """Return the rows as they are at a server that answers so.
+
+    Of a preset's tables only those are left whose titles are then true, unless `all_tables`.
+    """
+    tls = urlsplit(expected.url).scheme == "https"
+    tables = asked.group if all_tables else tuple(true_of(asked.group, tls, say))
+    group = tuple(
+        msgspec.structs.replace(
+            table,
+            rows=tuple(
+                msgspec.structs.replace(
+                    block,
+                    body_bytes=(expected.body_bytes,),
+                    delay_ms=(0.0,),
+                    keep_alive=(True,),
+                    tls=(tls,),
+                )
+                for block in table.rows
+            ),
+        )
+        for table in tables
+    )
+    return msgspec.structs.replace(asked, group=group)
+
+
+def true_of(tables: Iterable[Table], tls: bool, say: Callable[[str], None]) -> Iterator[Table]:
+    """Yield a preset's tables whose titles are true of a server that answers in its own way."""
+    found = {table: {over for block in table.rows for over in block.tls} for table in tables}
+    over_tls = tls and {True} in found.values()
+    for table, asked in found.items():
+        late = any(delay for block in table.rows for delay in block.delay_ms)
+        if late or (True in asked) != over_tls:
+            say(f"left out, as your server answers in its own way: {table.title}")
+        else:
+            yield table
+
+
+class Expected(Record, frozen=True, kw_only=True):
+    """Where a row asks, and what each answer has to be."""
+
+    url: str
+    status: int = 200
+    body_bytes: int | None
+    """None: of any length; and of any content without a digest."""
+    sha256: str | None
+    ca: str | None = None
+    """A file with the authority to verify the server by; None over plain HTTP."""

@@ -1,0 +1,179 @@
+"""What a person typed after `loadtest clients`, as a preset: a file's, or one made of the words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from loadtest.plan.clients import preset
+from loadtest.plan.clients.catalogue import Client
+from loadtest.plan.clients.preset import DEFAULT, Block, Preset, Table
+from loadtest.records.clients import MEASURES, MODES, Http, Measure, Mode, Reuse
+from loadtest.records.errors import UserError, unknown
+from loadtest.records.planned import Record
+
+CHOICE = "choice"
+
+REQUESTS = 500
+
+BATCH = 10
+
+FOR_MODE: Mapping[str, str] = {"threads": "requests", "async": "aiohttp"}
+"""The client of a way of driving that was named without one, as in the third document."""
+
+
+class Typed(Record, frozen=True, kw_only=True):
+    """The words and the options; an empty one was not given."""
+
+    words: tuple[str, ...] = ()
+    """A preset alone, or clients and modes in any order."""
+    requests: tuple[int, ...] = ()
+    batch: tuple[int, ...] = ()
+    chunk: tuple[int, ...] = ()
+    reuse: tuple[Reuse, ...] = ()
+    body_bytes: tuple[int, ...] = ()
+    delay_ms: tuple[float, ...] = ()
+    keep_alive: tuple[bool, ...] = ()
+    tls: tuple[bool, ...] = ()
+    http: tuple[Http, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    rounds: int | None = None
+    warmup: int | None = None
+    timeout_s: float | None = None
+
+
+OPTIONS = {
+    "requests": "--requests",
+    "batch": "--batch",
+    "chunk": "--chunk",
+    "reuse": "--reuse",
+    "body_bytes": "--size",
+    "delay_ms": "--delay",
+    "keep_alive": "--no-keep-alive",
+    "tls": "--tls",
+    "http": "--http",
+}
+"""What is typed for each dimension of a row."""
+
+
+def chosen(typed: Typed, clients: Mapping[str, Client]) -> Preset:
+    """Return the preset that was named, or one made of what was typed; raises UserError."""
+    dimensions = [option for key, option in OPTIONS.items() if getattr(typed, key)]
+    presets = preset.names()
+    named = [word for word in typed.words if word in presets]
+    if not typed.words and not dimensions:
+        named = [DEFAULT]
+    if not named:
+        return _with(_made(typed, clients), typed)
+    if len(typed.words) > 1:
+        raise UserError(f"{named[0]} is a preset, which stands alone; leave out the other words")
+    if dimensions:
+        raise UserError(
+            f"{named[0]} is a preset and says itself what its rows are;"
+            f" leave out {', '.join(dimensions)}, or name clients in its place"
+        )
+    return _with(preset.read(named[0]), typed)
+
+
+def _with(made: Preset, typed: Typed) -> Preset:
+    """Return a preset with the settings that any of them takes."""
+    group = made.group
+    if typed.measures:
+        group = tuple(
+            msgspec.structs.replace(table, measures=typed.measures) for table in made.group
+        )
+    return msgspec.structs.replace(
+        made,
+        group=group,
+        rounds=made.rounds if typed.rounds is None else typed.rounds,
+        warmup_requests=made.warmup_requests if typed.warmup is None else typed.warmup,
+        timeout_s=made.timeout_s if typed.timeout_s is None else typed.timeout_s,
+    )
+
+
+def _made(typed: Typed, clients: Mapping[str, Client]) -> Preset:
+    names, modes = _sorted(typed.words, clients)
+    if not names:
+        families = dict.fromkeys(mode.partition("-")[0] for mode in modes if "-" in mode)
+        names = [FOR_MODE[family] for family in families] or list(clients)
+    blocks = [
+        block
+        for batch in typed.batch or typed.chunk or (None,)
+        for name in names
+        if (block := _block(typed, clients[name], modes, batch, len(names) > 1))
+    ]
+    used = {mode for block in blocks for mode in block.mode}
+    if lost := [mode for mode in modes if mode not in used]:
+        able = [one.name for one in clients.values() if lost[0] in one.modes]
+        raise UserError(
+            f"{' and '.join(names)} cannot be driven by {lost[0]}; name {' or '.join(able)}"
+        )
+    about = "As typed."
+    title = " ".join(typed.words) or "All clients"
+    table = Table(name=CHOICE, title=title, about=about, measures=MEASURES, rows=tuple(blocks))
+    return Preset(name=CHOICE, title=title, rounds=5, warmup_requests=50, group=(table,))
+
+
+def _sorted(words: Iterable[str], clients: Mapping[str, Client]) -> tuple[list[str], list[Mode]]:
+    """Tell clients from modes; `httpx` stands for all clients whose names begin so."""
+    names: list[str] = []
+    modes: list[Mode] = []
+    for word in words:
+        family = [name for name in clients if name == word or name.startswith(f"{word}_")]
+        if word in MODES:
+            modes.append(word)
+        elif family:
+            names += family
+        else:
+            known = {*clients, *MODES, *preset.names()}
+            raise UserError(unknown("client, mode or preset", word, known))
+    return list(dict.fromkeys(names)), list(dict.fromkeys(modes))
+
+
+def _block(
+    typed: Typed, client: Client, modes: list[Mode], batch: int | None, several: bool
+) -> Block | None:
+    """Return the rows of one client, None where no mode that was named can drive it."""
+    requests = typed.requests or (REQUESTS,)
+    own = [mode for mode in modes if mode in client.modes]
+    if modes and not own:
+        if not several:
+            own = modes  # which the plan explains
+        else:
+            return None
+    if batch is None:
+        batch = 1 if own == ["sequential"] else min(BATCH, *requests)
+    if not own:
+        usual: Mode = "threads-reuse" if client.kind == "sync" else "async-for"
+        own = ["sequential" if batch == 1 else usual]
+    dimensions = {key: value for key in OPTIONS if (value := getattr(typed, key))}
+    settings = {**dimensions, "requests": requests, "batch": (batch,)}
+    if typed.chunk and not typed.batch:
+        settings["chunk"] = (batch,)
+    return Block(label=_label(typed, modes), client=(client.name,), mode=tuple(own), **settings)
+
+
+def _label(typed: Typed, modes: list[Mode]) -> str:
+    """Return a template that names what can differ between rows, and what was typed of it."""
+    return "".join(_parts(typed, modes))
+
+
+def _parts(typed: Typed, modes: list[Mode]) -> Iterator[str]:
+    yield "{client}"
+    if modes:
+        yield " by {mode}"
+    if len(typed.reuse) > 1:
+        yield ", {reuse}"
+    if typed.requests:
+        yield " --count {requests}"
+    if typed.batch:
+        yield " --batch {batch}"
+    if typed.chunk:
+        yield " --chunk {chunk}"
+    if len(typed.body_bytes) > 1:
+        yield " --size {body_bytes}"
+    if len(typed.delay_ms) > 1:
+        yield " --delay {delay_ms:g}"
+    if len(typed.http) > 1:
+        yield " --http {http}"

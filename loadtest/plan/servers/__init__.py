@@ -1,0 +1,1 @@
+"""Servers: matrices, profiles, the project under test."""

@@ -1,0 +1,85 @@
+"""What there is to choose from: endpoints, servers and installed packages; a plan made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from loadtest.plan.servers import matrix, profile
+from loadtest.plan.servers.matrix import Choice, Matrix
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.measured import Engine, Launcher
+from loadtest.records.planned import Endpoint, Plan, Server
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What there is to choose from: the project's endpoints and servers, and what is installed."""
+
+    project: Project
+    servers: tuple[Server, ...]
+    endpoints: tuple[Endpoint, ...]
+    versions: dict[str, str | None]
+    """Of the app's interpreter; None: not installed."""
+    problems: tuple[str, ...] = ()
+    """Mistakes in the project's files, a line each: with one of them nothing can be planned."""
+    broken: tuple[str, ...] = ()
+    """Servers whose file has one."""
+    launcher: Launcher = "local"
+    engine: Engine | None = None
+    """Of `compose`; the versions are then its image's."""
+
+
+def take_inventory(project: Project) -> Inventory:
+    """Read what a project offers, as far as it can be read."""
+    problems: list[str] = []
+    endpoints: tuple[Endpoint, ...] = ()
+    versions: dict[str, str | None] = {}
+    servers, broken = profile.read_servers(project.folder / "servers")
+    for lines in broken.values():
+        problems.extend(lines)
+    if not servers and not broken:
+        problems.append(profile.no_server(project.folder / "servers"))
+    try:
+        endpoints = project.endpoints()
+        versions = project.versions(distributions(servers))
+    except UserError as error:
+        problems.extend(error.lines)
+    return Inventory(project, servers, endpoints, versions, tuple(problems), tuple(broken))
+
+
+def make_plan(found: Inventory, name: str, choice: Choice) -> Plan:
+    """Return the plan of a matrix for a project; raises UserError with every mistake in it."""
+    problems = list(found.problems)
+    chosen = Matrix(name=name, summary="", rounds=1, loads=())
+    try:
+        chosen = matrix.load_matrix(name)
+    except UserError as error:
+        problems.extend(error.lines)
+    missing = packages(found.servers, found.versions)
+    if problems:
+        # A server keeps its name though its file is broken: to choose it is no second mistake.
+        names = sorted([*(one.name for one in found.servers), *found.broken])
+        raise UserError(*problems, *matrix.mistakes(chosen, names, found.endpoints, choice))
+    return matrix.expand(chosen, found.servers, found.endpoints, choice, missing)
+
+
+APP_DISTRIBUTIONS = ("Django", "psycopg", "psycopg-pool", "redis", "asgiref")
+"""Whose versions a run records, beside those that servers require."""
+
+
+def packages(servers: Sequence[Server], versions: Mapping[str, str | None]) -> dict[str, str]:
+    """Return for each server that lacks packages the reason it is skipped, with what to install."""
+    reasons: dict[str, str] = {}
+    for one in servers:
+        absent = [name for name in one.requires if versions.get(name) is None]
+        if absent:
+            names = " ".join(absent)
+            reasons[one.name] = f"not installed: {names}; `pip install {names}` (or `make setup`)"
+    return reasons
+
+
+def distributions(servers: Iterable[Server]) -> set[str]:
+    """Return whose versions a run with these servers records."""
+    return {name for one in servers for name in one.requires} | set(APP_DISTRIBUTIONS)

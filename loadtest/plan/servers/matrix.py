@@ -1,0 +1,283 @@
+"""The matrix as data: servers and loads that people write, expanded into a plan.
+
+`expand` resolves everything and finds every mistake before anything is measured.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from loadtest.plan import toml_file
+from loadtest.records.errors import UserError, unknown
+from loadtest.records.planned import Cell, Endpoint, Load, Plan, Record, Server, Shape
+
+MATRICES = Path(__file__).parent / "matrices"
+
+
+class LoadRule(Record, frozen=True, kw_only=True):
+    """What a load is made of before it is fitted to an endpoint; None keeps what stood before."""
+
+    endpoints: tuple[str, ...] = ("*",)
+    connections: Annotated[int, Meta(ge=1)] | None = None
+    duration_s: Annotated[int, Meta(ge=1)] | None = None
+    """wrk takes whole seconds."""
+    warmup_s: Annotated[float, Meta(ge=0)] | None = None
+    waves: Annotated[float, Meta(gt=0)] | None = None
+    """A slow endpoint is loaded for at least this many of its delays."""
+    rounds: Annotated[int, Meta(ge=1)] | None = None
+    """In no more than so many rounds; None: in all. More `--rounds` than the matrix's lifts it."""
+
+
+class Again(Record, frozen=True, kw_only=True):
+    """The A/A arm: one server a second time, as if it were another, to show the run's noise."""
+
+    server: str = "gunicorn-gthread"
+    """The reference; the first chosen server where this one is not among the chosen."""
+    endpoints: tuple[str, ...] = ("*",)
+    styles: tuple[str, ...] = ("*",)
+
+
+class Matrix(Record, frozen=True, kw_only=True):
+    """One file in `loadtest/matrices/`: which cells, how often, under which load."""
+
+    name: str
+    summary: str
+    rounds: int
+    servers: tuple[str, ...] = ("*",)
+    endpoints: tuple[str, ...] = ("*",)
+    styles: tuple[str, ...] = ("*",)
+    shape: Shape = Shape()
+    settle: bool = True
+    """In the first round, wait 2 s after the last load of each server process, to see what it lets
+    go of."""
+    again: Again = Again()
+    loads: tuple[LoadRule, ...]
+    """Later rules override earlier ones for the endpoints they name."""
+
+
+class Choice(Record, frozen=True, kw_only=True):
+    """What the command line asks for; None leaves it to the matrix."""
+
+    servers: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    rounds: int | None = None
+    duration_s: int | None = None
+    connections: int | None = None
+    workers: int | None = None
+    threads: int | None = None
+    seed: int | None = None
+    pin: bool | None = None
+    precision: float | None = None
+    budget: float | None = None
+    """Seconds."""
+
+
+def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
+    """Return the matrix of that name, or the one in the file at that path."""
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    if not path.exists():
+        known = sorted(file.stem for file in folder.glob("*.toml"))
+        if name.endswith(".toml"):
+            raise UserError(
+                f"{name}: no such file; the matrices that come along: {', '.join(known)}"
+            )
+        raise UserError(unknown("matrix", name, known))
+    return toml_file.read(path, Matrix, name=path.stem)
+
+
+def expand(
+    matrix: Matrix,
+    servers: Sequence[Server],
+    endpoints: Sequence[Endpoint],
+    choice: Choice,
+    missing: Mapping[str, str],
+) -> Plan:
+    """Return the plan of a matrix, narrowed by a choice; `missing` says which servers can't start.
+
+    Raises UserError with every mistake in it.
+    """
+    if problems := mistakes(matrix, [server.name for server in servers], endpoints, choice):
+        raise UserError(*problems)
+    shape, rounds = _shape(matrix, choice), _rounds(matrix, choice)
+    chosen_endpoints = _named(
+        choice.endpoints or matrix.endpoints, [endpoint.name for endpoint in endpoints]
+    )
+    chosen_styles = _named(
+        choice.styles or matrix.styles, [endpoint.style for endpoint in endpoints]
+    )
+    chosen_servers = _named(choice.servers or matrix.servers, [server.name for server in servers])
+    taking_part = [server for server in servers if server.name in chosen_servers]
+    offered = [
+        endpoint
+        for endpoint in endpoints
+        if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
+    ]
+    twins = _again(taking_part, matrix.again, missing, offered)
+    armed = _armed(offered, matrix.again, twins)
+    cells = tuple(
+        Cell(
+            server=server.name,
+            endpoint=endpoint,
+            load=fit(endpoint, matrix.loads, choice),
+            rounds=_most_rounds(endpoint, matrix, choice),
+            skip=missing.get(server.name) or _unsupported(server, endpoint),
+        )
+        for server in (*taking_part, *twins)
+        for endpoint in offered
+        if server.again is None or endpoint in armed
+    )
+    if not cells:
+        raise UserError(
+            "nothing to measure: no endpoint has the chosen style;"
+            " `loadtest list endpoints` shows what there is"
+        )
+    counted = Counter(cell.id for cell in cells)
+    if twice := [id_ for id_, count in counted.items() if count > 1]:
+        raise UserError(*(f"two cells are called {id_}; rename one" for id_ in twice))
+    return Plan(
+        matrix=matrix.name,
+        seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
+        rounds=rounds,
+        shape=shape,
+        servers=(*taking_part, *twins),
+        reference=next((twin.again for twin in twins), None),
+        settle=matrix.settle,
+        precision=choice.precision,
+        budget_s=choice.budget,
+        cells=cells,
+    )
+
+
+def mistakes(
+    matrix: Matrix, servers: Sequence[str], endpoints: Sequence[Endpoint], choice: Choice
+) -> list[str]:
+    """Return what is wrong with a choice from a matrix, a line each.
+
+    `servers` are all names there are; where nobody knows the endpoints, none is called unknown.
+    """
+    names = list(dict.fromkeys(endpoint.name for endpoint in endpoints))
+    styles = list(dict.fromkeys(endpoint.style for endpoint in endpoints))
+    asked: list[tuple[str, Sequence[str], Sequence[str], str]] = [
+        ("server", choice.servers or matrix.servers, servers, ""),
+        ("endpoint", choice.endpoints or matrix.endpoints, names, ""),
+        ("style", choice.styles or matrix.styles, styles, ""),
+        *(
+            ("endpoint", rule.endpoints, names, f"loads of matrix {matrix.name}")
+            for rule in matrix.loads
+        ),
+    ]
+    shape = _shape(matrix, choice)
+    numbers = {
+        "--rounds": _rounds(matrix, choice),
+        "--workers": shape.workers,
+        "--threads": shape.threads,
+        "--connections": choice.connections,
+        "--duration": choice.duration_s,
+    }
+    return [
+        unknown(kind, glob, known, where)
+        for kind, globs, known, where in asked
+        for glob in globs
+        if known and not _named([glob], known)
+    ] + [
+        f"{name} {value}: at least 1"
+        for name, value in numbers.items()
+        if value is not None and value < 1
+    ]
+
+
+def _named(globs: Sequence[str], known: Sequence[str]) -> set[str]:
+    return {name for name in known if any(fnmatchcase(name, glob) for glob in globs)}
+
+
+def _shape(matrix: Matrix, choice: Choice) -> Shape:
+    asked = {"workers": choice.workers, "threads": choice.threads}
+    given = {key: value for key, value in asked.items() if value is not None}
+    return msgspec.structs.replace(matrix.shape, **given)
+
+
+def _rounds(matrix: Matrix, choice: Choice) -> int:
+    return matrix.rounds if choice.rounds is None else choice.rounds
+
+
+def _again(
+    servers: Sequence[Server], again: Again, missing: Mapping[str, str], offered: Sequence[Endpoint]
+) -> list[Server]:
+    """Return the second arm of the reference server; nothing where no server has anything to do."""
+    able = [
+        server
+        for server in servers
+        if server.name not in missing and not all(_unsupported(server, one) for one in offered)
+    ]
+    able.sort(key=lambda server: server.name != again.server)
+    return [
+        msgspec.structs.replace(
+            reference,
+            name=f"{reference.name}-again",
+            again=reference.name,
+            summary=f"{reference.name} once more: what differs between the two is noise.",
+        )
+        for reference in able[:1]
+    ]
+
+
+def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
+    """Return why a server cannot be measured at an endpoint; None where it can."""
+    return server.unsupported.get(endpoint.style) or (
+        endpoint.unsupported.get(server.interface) if server.interface else None
+    )
+
+
+def _armed(offered: Sequence[Endpoint], again: Again, twins: Sequence[Server]) -> list[Endpoint]:
+    """Return where the second arm is measured, of the `offered` endpoints that it can answer.
+
+    Those that the matrix names; where a choice leaves none of them, in whatever style they are
+    chosen; where not even that, all. A run without a noise floor could not tell noise from more.
+    """
+    able = [one for one in offered if not any(_unsupported(twin, one) for twin in twins)]
+    named = [one for one in able if any(fnmatchcase(one.name, glob) for glob in again.endpoints)]
+    styled = [one for one in named if any(fnmatchcase(one.style, glob) for glob in again.styles)]
+    return styled or named or able
+
+
+def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
+    """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
+    found: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
+    for rule in rules:
+        if _named(rule.endpoints, [endpoint.name]):
+            found |= {key: value for key in found if (value := getattr(rule, key)) is not None}
+    connections = found["connections"] if choice.connections is None else choice.connections
+    duration_s = found["duration_s"] if choice.duration_s is None else choice.duration_s
+    # What is in flight at the end is dropped, so the load has to last several answers; the waves
+    # have a fraction above a whole number so that the last one is not cut off at the finish.
+    duration_s = max(duration_s, math.ceil(found["waves"] * endpoint.contract.delay_s))
+    return Load(
+        connections=int(connections), duration_s=int(duration_s), warmup_s=found["warmup_s"]
+    )
+
+
+def _most_rounds(endpoint: Endpoint, matrix: Matrix, choice: Choice) -> int | None:
+    """Return in how many rounds an endpoint is measured at most.
+
+    Who asks for more rounds than the matrix has means every load; who asks for fewer saves time.
+    """
+    rounds = _rounds(matrix, choice)
+    if rounds > matrix.rounds:
+        return None
+    named = [
+        rule.rounds
+        for rule in matrix.loads
+        if rule.rounds and _named(rule.endpoints, [endpoint.name])
+    ]
+    # What limits nothing is no limit.
+    return named[-1] if named and named[-1] < rounds else None

@@ -1,0 +1,112 @@
+"""The server profiles in `servers/*.toml`, read strictly, and the command line each comes to."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+from loadtest.plan import toml_file
+from loadtest.records.errors import UserError, unknown
+from loadtest.records.planned import Server, Shape
+from loadtest.system.listening import HOST
+
+PLACEHOLDERS = frozenset(
+    {
+        "python",
+        "host",
+        "port",
+        "fd",
+        "workers",
+        "threads",
+        "workers*threads",
+        "backlog",
+        "keep_alive_s",
+        "time_limit_s",
+        "application",
+        "module",
+    }
+)
+
+
+def load_servers(folder: Path) -> tuple[Server, ...]:
+    """Return the servers of a folder, by name; every broken file is reported at once."""
+    servers, broken = read_servers(folder)
+    if broken:
+        raise UserError(*(line for lines in broken.values() for line in lines))
+    if not servers:
+        raise UserError(no_server(folder))
+    return servers
+
+
+def no_server(folder: Path) -> str:
+    """Return the line for a folder without servers."""
+    return f"{folder}: no server there; name the project's folder with --project"
+
+
+def read_servers(folder: Path) -> tuple[tuple[Server, ...], dict[str, tuple[str, ...]]]:
+    """Return the servers of a folder, and what is wrong with each of those that can't be read."""
+    servers: list[Server] = []
+    broken: dict[str, tuple[str, ...]] = {}
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
+        try:
+            server = toml_file.read(path, Server, name=path.stem, again=None)
+            _check_placeholders(path, server)
+        except UserError as error:
+            broken[path.stem] = error.lines
+        else:
+            servers.append(server)
+    return tuple(servers), broken
+
+
+def _check_placeholders(path: Path, server: Server) -> None:
+    for text in (*server.argv, *server.env.values()):
+        try:
+            names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        except ValueError as error:
+            raise UserError(f"{path}: {text!r}: {error}; write {{{{ for a brace") from None
+        for name in sorted(names - PLACEHOLDERS):
+            raise UserError(unknown("placeholder", name, PLACEHOLDERS, where=str(path)))
+
+
+def argv(
+    server: Server, shape: Shape, python: str, port: int, fd: int = -1, host: str = HOST
+) -> tuple[str, ...]:
+    """Return the command line of a server with its placeholders filled in."""
+    filled = _fill(server, shape, python, port, fd, host)
+    return tuple(text.format_map(filled) for text in server.argv)
+
+
+def environment(
+    server: Server, shape: Shape, python: str, port: int, fd: int = -1, host: str = HOST
+) -> dict[str, str]:
+    """Return what a server is told in its environment, beside what the project is told."""
+    filled = _fill(server, shape, python, port, fd, host)
+    return {
+        "DATABASE_POOL_SIZE": str(shape.database_pool),
+        **{key: value.format_map(filled) for key, value in server.env.items()},
+    }
+
+
+def _fill(
+    server: Server, shape: Shape, python: str, port: int, fd: int, host: str
+) -> dict[str, object]:
+    module = f"myproject.{server.interface}"
+    return {
+        "python": python,
+        "host": host,
+        "port": port,
+        "fd": fd,
+        "workers": shape.workers,
+        "threads": shape.threads,
+        "workers*threads": shape.workers * shape.threads,
+        "backlog": shape.backlog,
+        "keep_alive_s": shape.keep_alive_s,
+        "time_limit_s": shape.time_limit_s,
+        "module": module,
+        "application": f"{module}:application",
+    }
+
+
+def times(server: Server, shape: Shape) -> int:
+    """Return how often its command is started."""
+    return shape.workers if server.processes == "workers" else 1

@@ -1,0 +1,99 @@
+"""The Django project under test, reached only through its own interpreter.
+
+The engine never imports it: it may live in another environment, with another Python.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from loadtest.plan.interpreters import VERSIONS
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Endpoint, Record
+from loadtest.system import process
+
+FORMAT = 1
+"""Of what `manage.py endpoints` prints. History: 1, the first."""
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+class _Declared(Record, frozen=True, kw_only=True):
+    format: int
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a `manage.py`, and the interpreter that has what it imports."""
+
+    folder: Path
+    python: str
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What every process of the project is told, whatever it does."""
+        return {
+            "DJANGO_SETTINGS_MODULE": "myproject.settings",
+            "DJANGO_SECRET_KEY": self.secret,
+            "PYTHONPATH": str(self.folder),
+        }
+
+    def manage(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        """Return what a management command prints; raises CommandError with the end of it."""
+        return process.output(
+            [self.python, "manage.py", *arguments], env=self.env | dict(env or {}), cwd=self.folder
+        )
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return the endpoints as the app declares them; raises UserError where it can't say."""
+        if not (self.folder / "manage.py").exists():
+            raise UserError(
+                f"{self.folder}: no manage.py there; run from the project's folder,"
+                " or name it with --project"
+            )
+        try:
+            text = self.manage("endpoints")
+            version = msgspec.json.decode(text, type=_Version).format
+            if version != FORMAT:
+                older = "this project" if version < FORMAT else "loadtest"
+                raise UserError(
+                    f"{self.folder}: `manage.py endpoints` speaks format {version} and loadtest"
+                    f" format {FORMAT}; update {older}"
+                )
+            return msgspec.json.decode(text, type=_Declared).endpoints
+        except process.CommandError as error:
+            last = error.tail.splitlines()[-1] if error.tail else error.reason
+            raise UserError(
+                f"`manage.py endpoints` failed under {self.python}: {last};"
+                " install the app's packages (make setup) or name its interpreter with --python"
+            ) from None
+        except msgspec.MsgspecError as error:
+            raise UserError(
+                f"`manage.py endpoints` printed what is not understood: {error}"
+            ) from None
+
+    def versions(self, distributions: Iterable[str]) -> dict[str, str | None]:
+        """Return the version of each distribution that the app's interpreter has, None for others.
+
+        The key `python` has the interpreter's own.
+        """
+        try:
+            text = process.output(
+                [self.python, "-c", VERSIONS, *sorted(set(distributions))],
+                env=self.env,
+                cwd=self.folder,
+            )
+        except process.CommandError as error:
+            raise UserError(f"{error}; name the app's interpreter with --python") from None
+        found: dict[str, str | None] = json.loads(text)
+        return found

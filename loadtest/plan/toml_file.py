@@ -1,0 +1,143 @@
+"""TOML files that people write, read strictly: a mistake names its file, its key, what is wanted.
+
+msgspec says where something is wrong; in which words is said here, from the type that stands there.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from loadtest.records.errors import UserError, unknown
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<at>[^`]*)`$")
+
+STEP = re.compile(r"[^.\[\]]+|\[\d+\]|\[\.\.\.\]")
+
+
+def read(path: Path, kind: type[T], **given: object) -> T:
+    """Return the record of type `kind` in a TOML file; `given` are keys the file must not set.
+
+    Raises UserError naming file and line or key.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if clash := sorted(given.keys() & data.keys()):
+        raise UserError(f"{path}: {clash[0]!r} is not set here, it is {given[clash[0]]!r}")
+    try:
+        return msgspec.convert({**data, **given}, kind)
+    except msgspec.ValidationError as error:
+        raise UserError(_explain(path, inspect.type_info(kind), data, str(error), given)) from None
+
+
+def _explain(
+    path: Path, kind: inspect.Type, data: object, message: str, given: Iterable[str]
+) -> str:
+    """Return the line for what msgspec found: a key too many or too few, or a value."""
+    found = AT.search(message)
+    at = found["at"] if found else ""
+    where = f"{path} [{at}]" if at else str(path)
+    kind, value, at = _stands_at(kind, data, at)
+    named = re.search(r"field `(.+?)`", message)
+    if named and isinstance(kind, inspect.StructType):
+        fields = {field.encode_name for field in kind.fields} - (set() if at else set(given))
+        if named[1] in fields:
+            return f"{where}: {named[1]!r} is missing: {_wanted(_field(kind, named[1]))}"
+        return unknown("key", named[1], fields, where=where)
+    if "`key` in" in message and isinstance(kind, inspect.DictType):
+        known = _choices(kind.key_type)
+        assert isinstance(value, dict)
+        wrong = next(key for key in value if key not in known)
+        return unknown("key", wrong, known, where=where)
+    return f"{path}: {at} must be {_wanted(kind)}, not {_shown(value)}"
+
+
+def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, Any, str]:
+    """Return the type and the value at a path such as `loads[0].waves`, and the path in full."""
+    whole = ""
+    for step in STEP.findall(at):
+        kind = _known(kind)
+        match kind:
+            case inspect.StructType():
+                kind, value = _field(kind, step), value[step]
+                whole += f".{step}" if whole else step
+            case inspect.DictType():
+                # msgspec leaves open which; the tables that people write here hold texts.
+                key = next(key for key, one in value.items() if not isinstance(one, str))
+                kind, value = kind.value_type, value[key]
+                whole += f".{key}"
+            case inspect.VarTupleType() | inspect.ListType():
+                kind, value = kind.item_type, value[int(step[1:-1])]
+                whole += step
+    return _known(kind), value, whole
+
+
+def _field(kind: inspect.StructType, name: str) -> inspect.Type:
+    return next(field.type for field in kind.fields if field.encode_name == name)
+
+
+def _known(kind: inspect.Type) -> inspect.Type:
+    """Return a type without the None beside it, which TOML has no word for."""
+    if isinstance(kind, inspect.UnionType):
+        return next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+    return kind
+
+
+def _choices(kind: inspect.Type) -> list[str]:
+    return [str(one) for one in kind.values] if isinstance(kind, inspect.LiteralType) else []
+
+
+def _wanted(kind: inspect.Type) -> str:
+    """Return what is wanted in words, as in `a whole number of at least 1`."""
+    kind = _known(kind)
+    match kind:
+        case inspect.IntType():
+            return f"a whole number{_bounds(kind)}"
+        case inspect.FloatType():
+            return f"a number{_bounds(kind)}"
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.StrType():
+            return "a text in quotes" + (f" that matches {kind.pattern}" if kind.pattern else "")
+        case inspect.Metadata(extra={"wanted": str(words)}):
+            return words
+        case inspect.LiteralType():
+            return f"one of {', '.join(_shown(one) for one in kind.values)}"
+        case inspect.VarTupleType() | inspect.ListType():
+            return f"a list in brackets, each {_wanted(kind.item_type)}"
+        case _:
+            return "a table of keys"
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
+    limits = {text: getattr(kind, key) for key, text in words.items()}
+    return " and".join(f" {text} {at:g}" for text, at in limits.items() if at is not None)
+
+
+def _shown(value: object) -> str:
+    """Return a value as TOML writes it, cut where it is long."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            text = f'"{value}"'
+        case dict():
+            text = "a table"
+        case list() | tuple():
+            text = f"[{', '.join(map(_shown, value))}]"
+        case _:
+            text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

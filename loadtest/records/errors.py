@@ -1,0 +1,46 @@
+"""Every error the tool raises on purpose.
+
+LoadtestError
+├── UserError         the user's mistake: one line each, says what to type next; exit status 2
+├── CellError         one cell failed at a stage; the run goes on
+└── CommandError      a command failed (in `process`), with the end of what it said
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from loadtest.records.planned import Stage
+
+
+class LoadtestError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class UserError(LoadtestError):
+    """One or more mistakes a user can mend, each a line that says what to type next."""
+
+    def __init__(self, *lines: str) -> None:
+        """Take one line for each mistake."""
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class CellError(LoadtestError):
+    """One cell cannot be measured: at which stage, why, and what the server's log said last."""
+
+    def __init__(self, stage: Stage, reason: str, detail: str | None = None) -> None:
+        """Take the reason as one line and the detail as several."""
+        super().__init__(reason)
+        self.stage: Stage = stage
+        self.reason = reason
+        self.detail = detail
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
+    """Return the line for an unknown name: what is close, or what there is."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
+    return f"{where + ': ' if where else ''}unknown {kind} {name!r}; {hint}"

@@ -1,0 +1,307 @@
+"""What became of a plan: the facts of a run.
+
+Units are in the names: `_s` seconds, `_us` microseconds, `_bytes` bytes. Unknown is `None`,
+never 0 or -1.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from loadtest.records.planned import Plan, Record, Stage, Status
+
+Launcher = Literal["local", "compose", "running"]
+
+
+class Histogram(Record, frozen=True, kw_only=True):
+    """Latencies: `counts[i]` answers took `values_us[i]` microseconds, ascending."""
+
+    values_us: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+class TextLatency(Record, frozen=True, kw_only=True):
+    """Latencies as wrk's text has them: to three digits, after its back-fill, below its timeout.
+
+    Each None where the text has none. `histogram.backfilled` tells whether they differ from
+    what was measured.
+    """
+
+    mean_us: int | None = None
+    stdev_us: int | None = None
+    max_us: int | None = None
+    percentiles_us: dict[str, int] = msgspec.field(default_factory=dict)
+    """By percentile, as in `99`; empty where wrk ran without `--latency`."""
+
+
+class Loaded(Record, frozen=True, kw_only=True):
+    """What the load generator counted; integers as it gave them."""
+
+    generator: str
+    duration_us: int
+    answers: int
+    """Answers of any status."""
+    received_bytes: int
+    connect_errors: int
+    read_errors: int
+    write_errors: int
+    status_errors: int
+    """Answers of status 400 and above; they are among `answers`."""
+    timeouts: int
+    """Answers slower than `timeout_s`; they are among `answers` and have no latency sample."""
+    timeout_s: float | None = None
+    """The generator's limit for a latency sample; None where it isn't known."""
+    windows: int | None = None
+    """Tenths of a second that the load lasted."""
+    silent_windows: int | None = None
+    """Among them those in which no answer came at all."""
+    text_latency: TextLatency | None = None
+    """Of a report of others, which has no histogram."""
+
+    @property
+    def errors(self) -> int:
+        """All that went wrong, whatever the kind."""
+        return (
+            self.connect_errors
+            + self.read_errors
+            + self.write_errors
+            + self.status_errors
+            + self.timeouts
+        )
+
+    @property
+    def goodput(self) -> float:
+        """2xx answers a second, and 3xx, which wrk does not tell from them: see `contract`."""
+        return (self.answers - self.status_errors) / (self.duration_us / 1e6)
+
+
+class Usage(Record, frozen=True, kw_only=True):
+    """What one group of processes used while the load ran."""
+
+    cpu_s: float
+    """User and system time during the load alone."""
+    rss_peak_bytes: int
+    """Sum over the group; shared pages count in each process."""
+    pss_peak_bytes: int | None
+    """Shared pages divided among their users; None where the system doesn't tell."""
+    processes: int
+    threads: int
+    """The most seen at once."""
+    connections: int | None = None
+    """Open sockets to others, the most seen at once; None where the system doesn't tell."""
+    each_cpu_s: tuple[float, ...] = ()
+    """Of each process, the busiest first: how evenly the workers were used."""
+    charged_bytes: int | None = None
+    """What its container's control group was charged for at the end of the load, caches that it can
+    drop aside; None outside of containers."""
+    throttled_s: float | None = None
+    """For which its container's control group was held back; likewise."""
+
+
+class During(Record, frozen=True, kw_only=True):
+    """What a second, slow client saw while the load ran: whole answers against the contract."""
+
+    checked: int
+    broken: str | None
+    """The first answer that was not what the contract says, in one line."""
+
+
+class Work(Record, frozen=True, kw_only=True):
+    """Operations that the services counted around a cell, and the answers that needed them.
+
+    From before the first verified answer to after the last one; None where nobody counted.
+    """
+
+    answers: int
+    """All right answers in that time: verified ones and the generator's 2xx."""
+    postgres: int | None = None
+    """Scans of its tables."""
+    redis: int | None = None
+    """Commands, but for those of connecting and of counting."""
+    upstream: int | None = None
+    database_connections: int | None = None
+    """Open after the load, our own aside."""
+
+
+class Host(Record, frozen=True, kw_only=True):
+    """What else went on while the load ran; None where the system doesn't tell."""
+
+    window_s: float
+    processors: int
+    busy_cpu_s: float
+    """Of all processors, whoever used them."""
+    other_cpu_s: float
+    """Of processes that are neither server, service, generator nor the engine."""
+    steal_cpu_s: float | None
+    throttled_s: float | None
+    """For which a control group held this machine back."""
+
+
+class Left(Record, frozen=True, kw_only=True):
+    """What the server held 2 s after its load, against before it."""
+
+    connections: int | None
+    threads: int
+    memory_bytes: int
+    """Growth; negative where it gave some back."""
+
+
+class Verified(Record, frozen=True, kw_only=True):
+    """Whole answers that were compared with the contract."""
+
+    wire_bytes: int | None = None
+    """Of one right answer as it came: status line, headers and encoded body."""
+
+    before: int
+    """Answers to concurrent requests before the load."""
+    after: int | None
+    """None: the server still had a backlog of slow requests, see `after_note`."""
+    after_note: str | None = None
+
+
+class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):
+    """What became of one cell in one round: one line of `outcomes.jsonl`."""
+
+    cell: str
+    round: int
+    status: Status
+    stage: Stage | None = None
+    reason: str | None = None
+    """In one line; for failed and skipped."""
+    detail: str | None = None
+    """More of it, such as the end of the server's log."""
+    started_at: float | None = None
+    """Unix time."""
+    launch_s: float | None = None
+    """Until the server answered; None where it was up already."""
+    warmup_s: float = 0.0
+    load_s: float = 0.0
+    wall_s: float = 0.0
+    """All that the cell took, with launch and verification."""
+    loaded: Loaded | None = None
+    raw: str | None = None
+    """The generator's untouched output, as a path inside the run's folder."""
+    histogram: str | None = None
+    """The back-filled histogram, likewise."""
+    verified: Verified | None = None
+    usage: dict[str, Usage] = msgspec.field(default_factory=dict)
+    """By group: `server`, `postgres`, `valkey`, `upstream`, `generator`."""
+    during: During | None = None
+    work: Work | None = None
+    host: Host | None = None
+    left: Left | None = None
+
+    @property
+    def server_cpu_us(self) -> float | None:
+        """User and system time of the server's processes for an answer; None where not known."""
+        return self.cpu_us("server")
+
+    def cpu_us(self, group: str) -> float | None:
+        """Return the CPU microseconds of a group of `usage` for an answer; None where not known."""
+        if self.loaded is None or not self.loaded.answers or group not in self.usage:
+            return None
+        return self.usage[group].cpu_s * 1e6 / self.loaded.answers
+
+
+class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"):
+    """What the generator reached against a server that does nothing, measured once a run."""
+
+    body_bytes: int
+    connections: int = 64
+    """Of its load; runs that do not say measured it with 64, whatever their own loads had."""
+    goodput: float
+    generator_cpu_us: float
+    """Of the generator for an answer."""
+
+
+class Begun(Record, frozen=True, kw_only=True, tag_field="kind", tag="begun"):
+    """A stretch of a run begins; its end is missing where the engine was killed."""
+
+    started_at: float
+
+
+class Segment(Record, frozen=True, kw_only=True, tag_field="kind", tag="segment"):
+    """One uninterrupted stretch of a run; a resumed run has several."""
+
+    started_at: float
+    wall_s: float
+
+
+class Machine(Record, frozen=True, kw_only=True):
+    """Where the run was made; None where a report of others doesn't tell."""
+
+    system: str | None
+    cpu: str | None
+    processors: int | None
+    memory_bytes: int | None
+    python: str | None
+    """The app's interpreter."""
+    versions: dict[str, str]
+    """Of the tools and of each distribution that the app and its servers need."""
+    open_files: int | None
+    governor: str | None = None
+    """Of the processors' frequency (Linux)."""
+
+
+class Source(Record, frozen=True, kw_only=True):
+    """The report of others that a run was read from."""
+
+    file: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+    """What could not be read, and what had to be assumed, a line each with its line number."""
+
+
+class Placement(Record, frozen=True, kw_only=True):
+    """The processors each part is kept on; the generator shares none with the server."""
+
+    generator: tuple[int, ...]
+    services: tuple[int, ...]
+    server: tuple[int, ...]
+
+
+class Engine(Record, frozen=True, kw_only=True):
+    """The Docker engine that ran the servers and their services."""
+
+    address: str
+    """As Docker names it: a socket, or another machine's address."""
+    name: str
+    """Of the machine it runs on."""
+    remote: bool
+    """That machine is another than the generator's, which `Machine` describes."""
+    version: str
+    """Of the engine."""
+    system: str
+    """Of that machine, with its kernel."""
+    processors: int
+    """Of that machine."""
+    memory_bytes: int
+    """Likewise."""
+    images: dict[str, str] = msgspec.field(default_factory=dict)
+    """Their ids, by name."""
+    settings: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of `.env` and the environment: what each part may use, and where it is published."""
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """`run.json`: the facts that hold for all outcomes of a folder."""
+
+    format: int
+    created_at: str
+    command: str
+    """What to type to run it again."""
+    plan: Plan
+    machine: Machine
+    argv: dict[str, tuple[str, ...]]
+    """Of each server as started, its port aside."""
+    placement: Placement | None = None
+    """None: all share all processors."""
+    source: Source | None = None
+    """None: this tool measured it."""
+    launcher: Launcher = "local"
+    """Who started the servers: processes of the generator's machine, Docker Compose, or (`running`)
+    somebody else before the run."""
+    engine: Engine | None = None
+    """None: no container that this tool knows of."""

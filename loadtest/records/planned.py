@@ -1,0 +1,175 @@
+"""What people write, and the plan that is made of it.
+
+Units are in the names: `_s` seconds, `_us` microseconds, `_bytes` bytes. Unknown is `None`,
+never 0 or -1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Interface = Literal["wsgi", "asgi"]
+
+Style = Literal["sync", "async", "control"]
+
+Status = Literal["measured", "failed", "skipped"]
+
+Stage = Literal["services", "launch", "verify", "load", "verify-after"]
+
+SUM = r"^(workers|\d+)( \+ (workers|\d+))*$"
+"""Of numbers and `workers`, as data may state a count that follows the shape."""
+
+SUMS = 'numbers and `workers`, as in "3" or "workers + 1"'
+
+SETTLED_S = 2.0
+"""After its load, when what a server still holds it was not about to let go of."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every record: immutable, and an unknown key is an error, not a shrug."""
+
+
+class Server(Record, frozen=True, kw_only=True):
+    """One profile in `servers/<name>.toml`."""
+
+    name: str
+    summary: str
+    interface: Interface | None
+    """None in a report of others that doesn't say."""
+    requires: tuple[str, ...]
+    """Distributions that the app's interpreter must have, the server's own first."""
+    argv: tuple[str, ...]
+    """With placeholders: `{python}`, `{host}`, `{port}`, `{workers}`, `{threads}`, ..."""
+    in_flight: Literal["workers", "workers * threads", "connections"]
+    """How many requests it works on at once: the most that a slow endpoint can show."""
+    processes: Literal["one", "workers"] = "one"
+    """`workers`: argv is started once a worker, all on one inherited socket, `{fd}`."""
+    processes_seen: Annotated[str, msgspec.Meta(pattern=SUM, extra={"wanted": SUMS})] | None = None
+    """How many of its processes there are under load, as in `workers + 1`; None: not known."""
+    env: dict[str, str] = {}
+    unsupported: dict[Style, str] = {}
+    """Styles that cannot work here, with the reason. They come out as skipped."""
+    limits: tuple[str, ...] = ()
+    """What it cannot do on equal footing, in words, shown beside its results."""
+    again: str | None = None
+    """The server that this one is a second arm of: an A/A pair, to show the run's noise."""
+
+    def capacity(self, shape: Shape, connections: int) -> int:
+        """Return how many of `connections` requests it can work on at once."""
+        if self.in_flight == "workers":
+            return min(shape.workers, connections)
+        if self.in_flight == "workers * threads":
+            return min(shape.workers * shape.threads, connections)
+        return connections
+
+    def expected_processes(self, shape: Shape) -> int | None:
+        """Return how many processes it should have, its master and helpers among them."""
+        if self.processes_seen is None:
+            return None
+        terms = self.processes_seen.split(" + ")
+        return sum(shape.workers if term == "workers" else int(term) for term in terms)
+
+
+class Shape(Record, frozen=True, kw_only=True):
+    """How much of the machine each server gets."""
+
+    workers: int = 2
+    threads: int = 4
+    """Threads of each worker, where a server has them."""
+    backlog: int = 2048
+    keep_alive_s: int = 75
+    time_limit_s: int = 120
+    """Above the slowest endpoint, so that no server's own limit cuts an answer off."""
+    database_pool: int = 16
+    """Connections of each worker process at most."""
+    known: bool = True
+    """False in a report of others: what stands here is then no fact, only the default."""
+
+
+class Contract(Record, frozen=True, kw_only=True):
+    """What an answer has to be, and what it takes to make one; None where nobody has said."""
+
+    status: int | None
+    content_type: str | None
+    content_encoding: str | None
+    body_bytes: int | None
+    """Length and digest are of the body after its content encoding is undone."""
+    body_sha256: str | None
+    delay_s: float
+    postgres: int | None
+    redis: int | None
+    upstream: int | None
+
+
+class Endpoint(Record, frozen=True, kw_only=True):
+    """One workload in one style, as the app declares it."""
+
+    name: str
+    style: Style
+    path: str
+    title: str
+    kind: str
+    summary: str
+    isolated: bool
+    """It can poison what is measured next on the same process, so it gets one of its own."""
+    note: str | None
+    unsupported: dict[Interface, str]
+    contract: Contract
+
+    @property
+    def id(self) -> str:
+        """Name and style, as in `json-sync`."""
+        return f"{self.name}-{self.style}"
+
+
+class Load(Record, frozen=True, kw_only=True):
+    """A closed loop: so many connections, each asking again as soon as it is answered."""
+
+    connections: int
+    duration_s: float
+    warmup_s: float
+
+
+class Cell(Record, frozen=True, kw_only=True):
+    """One server at one endpoint in one style under one load."""
+
+    server: str
+    endpoint: Endpoint
+    load: Load
+    skip: str | None = None
+    """Why it cannot be measured, where that is known before anything runs."""
+    rounds: int | None = None
+    """Planned in the first so many rounds only; None: in all of them."""
+
+    def planned_in(self, round_: int) -> bool:
+        """Say whether it is to be measured in a round; they count from 0."""
+        return self.rounds is None or round_ < self.rounds
+
+    @property
+    def id(self) -> str:
+        """A name no other cell of the run has; also the stem of its files."""
+        return f"{self.server}.{self.endpoint.id}"
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """Everything a run will do, resolved; the order of each round follows from the seed."""
+
+    matrix: str
+    seed: int | None
+    """Of the order; None in a report of others."""
+    rounds: int
+    shape: Shape
+    servers: tuple[Server, ...]
+    reference: str | None = None
+    """The server that others are compared with; it has a second arm, see `Server.again`."""
+    settle: bool = False
+    """In the first round, wait 2 s after the last load of each server process, to see what it lets
+    go of."""
+    precision: float | None = None
+    """Go on after the rounds with the cells whose ratio to the reference is known less well than
+    this, as a share, or whose rank is open."""
+    budget_s: float | None = None
+    """But for no longer than this."""
+    cells: tuple[Cell, ...]

@@ -1,0 +1,1 @@
+"""What charts share: how they look, and how they become SVG."""

@@ -1,0 +1,1 @@
+"""A run of HTTP clients as text."""

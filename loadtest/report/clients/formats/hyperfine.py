@@ -1,0 +1,112 @@
+"""`hyperfine.json`: the cold times in hyperfine's own export format, so that its scripts read them.
+
+Version 1 of that format (`mean`, `times`, ...) and version 2 (`measurements`, `summary`) name their
+keys differently and skip those they do not know, so one file can be both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean, median, stdev
+from typing import Any
+
+import msgspec
+
+from loadtest.records.clients import Cold, Outcome, Row
+from loadtest.report.clients.report import Report
+
+FILE = "hyperfine.json"
+
+SCHEMA = 2
+"""Of hyperfine 2.0; version 1 had no number."""
+
+METRICS: dict[str, tuple[str, Callable[[Cold], float]]] = {
+    "time_wall_clock": ("second", lambda cold: cold.wall_s),
+    "time_cpu": ("second", lambda cold: cold.user_s + cold.system_s),
+    "time_user": ("second", lambda cold: cold.user_s),
+    "time_system": ("second", lambda cold: cold.system_s),
+    "memory_peak_resident": ("byte", lambda cold: cold.peak_rss_bytes),
+}
+"""By hyperfine's names, with their units."""
+
+
+def files(report: Report) -> dict[str, str]:
+    """Return the file by its name."""
+    return {FILE: render(report)}
+
+
+def render(report: Report) -> str:
+    """Return the rows that were measured cold and may be shown, in the order of the plan."""
+    shown = {
+        row.row.id
+        for ranking in report.summary.rankings
+        if ranking.measure == "cold"
+        for row in ranking.shown
+    }
+    rows = [row for row in report.run.plan.rows if row.id in shown]
+    # A label is of its table alone, and hyperfine's scripts tell results apart by their command.
+    several = len({row.group for row in rows}) > 1
+    said = {
+        "schema_version": SCHEMA,
+        "metadata": {"start_time": report.run.created_at, "made_by": "loadtest clients"},
+        "primary_metric": "time_wall_clock",
+        "results": [
+            _result(row.id if several else row.label, row, _cold(row, report.outcomes))
+            for row in rows
+        ],
+    }
+    return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
+
+
+def _cold(row: Row, outcomes: Sequence[Outcome]) -> list[Cold]:
+    last = {one.round: one for one in outcomes if one.row == row.id and one.measure == "cold"}
+    return [one.cold for _, one in sorted(last.items()) if one.status == "measured" and one.cold]
+
+
+def _result(command: str, row: Row, runs: Sequence[Cold]) -> dict[str, Any]:
+    times = [cold.wall_s for cold in runs]
+    asked = {
+        "client": row.client,
+        "reuse": row.reuse,
+        "mode": row.mode,
+        "requests": str(row.requests),
+        "batch": str(row.batch),
+    }
+    return {
+        "command": command,
+        "mean": fmean(times),
+        "stddev": stdev(times) if len(times) > 1 else None,
+        "median": median(times),
+        "user": fmean(cold.user_s for cold in runs),
+        "system": fmean(cold.system_s for cold in runs),
+        "min": min(times),
+        "max": max(times),
+        "times": times,
+        "memory_usage_byte": [cold.peak_rss_bytes for cold in runs],
+        "exit_codes": [0] * len(runs),
+        "parameters": asked,
+        "measurements": [_measurement(cold) for cold in runs],
+        "summary": {
+            metric: _summary(unit, [of(cold) for cold in runs])
+            for metric, (unit, of) in METRICS.items()
+        },
+    }
+
+
+def _measurement(cold: Cold) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        metric: {"value": of(cold), "unit": unit} for metric, (unit, of) in METRICS.items()
+    }
+    return found | {"exit_code": 0}
+
+
+def _summary(unit: str, values: Sequence[float]) -> dict[str, Any]:
+    return {
+        "unit": unit,
+        "count": len(values),
+        "mean": fmean(values),
+        "stddev": stdev(values) if len(values) > 1 else None,
+        "median": median(values),
+        "min": min(values),
+        "max": max(values),
+    }

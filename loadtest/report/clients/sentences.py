@@ -1,0 +1,423 @@
+"""What a run of HTTP clients answers, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+
+from loadtest.judge.clients.pairs import Contrast, Question
+from loadtest.judge.clients.rows import Ranking, Standing, Versus
+from loadtest.judge.clients.summary import Summary
+from loadtest.records.clients import Kind, Measure, Row
+from loadtest.records.planned import Record
+from loadtest.report.units import latency, plural, share, significant
+
+
+class Point(Record, frozen=True, kw_only=True):
+    """One question a reader has, with what this run says to it."""
+
+    question: str
+    says: tuple[str, ...]
+    """Sentences; names that are typed stand in backticks."""
+    rows: tuple[str, ...]
+    """The ids of the rows it follows from."""
+    told: bool
+    """False where the run cannot tell."""
+
+
+def told(versus: Versus) -> bool:
+    """Say whether two rows were told apart."""
+    return versus.finding in ("higher", "lower")
+
+
+def leading(row: Standing) -> bool:
+    """Say whether a row is to be named among the fastest: not told apart, or told for nothing.
+
+    Steady rounds tell differences apart that would not decide which client to take.
+    """
+    return row.shown and (
+        row.rank == 1 or (row.versus is not None and row.versus.finding == "equivalent")
+    )
+
+
+def limited(row: Standing) -> bool:
+    """Say whether the server set the pace of a row."""
+    return any(raised.concern == "upstream-limited" for raised in row.concerns)
+
+
+def times(versus: Versus) -> str:
+    """Return a ratio of times with its interval: `3.40 times (3.21 to 3.62)`."""
+    text = f"{significant(versus.ratio)} times"
+    if versus.low is None or versus.high is None:
+        return text
+    return f"{text} ({significant(versus.low)} to {significant(versus.high)})"
+
+
+def time_us(row: Standing) -> float | None:
+    """Return what a row is ranked by, in microseconds: a warm call, or a whole process."""
+    if row.warm:
+        return row.warm.call_us
+    return row.cold.median_s * 1e6 if row.cold else None
+
+
+def unit(ranking: Ranking) -> str:
+    """Return what the time of a table is of."""
+    return "a call" if ranking.measure == "warm" else "a process"
+
+
+def deciding(summary: Summary) -> tuple[Ranking, ...]:
+    """Return one table of each group: the warm one, where nothing but the calls is in the time."""
+    found: dict[str, Ranking] = {}
+    for ranking in summary.rankings:
+        if ranking.group.name not in found or ranking.measure == "warm":
+            found[ranking.group.name] = ranking
+    return tuple(found.values())
+
+
+def standings(summary: Summary, measure: Measure) -> dict[str, Standing]:
+    """Return the rows that may be shown by one measure, by their ids."""
+    return {
+        row.row.id: row
+        for ranking in summary.rankings
+        if ranking.measure == measure
+        for row in ranking.shown
+    }
+
+
+def named(rows: Sequence[Standing]) -> str:
+    """Return the labels as a list in words."""
+    return listed([f"`{row.row.label}`" for row in rows])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def manner(row: Row) -> str:
+    """Return how a server is asked, whatever the client, to begin a sentence with."""
+    words = ["Over TLS" if row.answer.tls else "Over plain HTTP"]
+    if row.answer.delay_s:
+        words.append(f"of a server that takes {latency(row.answer.delay_s * 1e6)}")
+    words.append(f"{row.batch} at a time" if row.batch > 1 else "one after the other")
+    return ", ".join(words)
+
+
+def asked(row: Row) -> str:
+    """Return a row's client, with what is asked of the server where that is not the usual."""
+    words = [f"`{row.client}`"]
+    if row.answer.delay_s:
+        words.append(f"at {latency(row.answer.delay_s * 1e6)}")
+    if row.answer.tls:
+        words.append("over TLS")
+    if row.batch > 1:
+        words.append(f"{row.batch} at a time")
+    return " ".join(words)
+
+
+UNDECIDED = "this run cannot tell, more rounds may"
+
+
+def reuse(summary: Summary) -> Point | None:
+    """Say what a new client for each call costs; None where no row makes one."""
+    pairs = _pairs(summary, "reuse")
+    if not pairs:
+        return None
+    rows = standings(summary, pairs[0].measure)
+    slower: dict[str, dict[Contrast, float]] = {}
+    for pair in pairs:
+        before, after = time_us(rows[pair.base]), time_us(rows[pair.new])
+        if pair.versus.finding == "higher" and before and after:
+            slower.setdefault(manner(rows[pair.base].row), {})[pair] = after - before
+    says = []
+    for how, more_us in slower.items():
+        priced = (
+            f"`{rows[pair.base].row.client}` {latency(us)}, {times(pair.versus)}"
+            for pair, us in sorted(more_us.items(), key=lambda item: item[1])
+        )
+        says.append(f"{how}, a new client for each call costs more by: {'; '.join(priced)}.")
+    if says:
+        says[0] = f"It matters. {says[0]}"
+        if pairs[0].measure == "warm":
+            says.append(
+                "That is the client's own time, so it weighs less the longer the server takes to"
+                " answer."
+            )
+    says += _others(pairs, rows, "A new client for each call", "slower")
+    return _point("When does reuse matter?", says, pairs)
+
+
+def driving(summary: Summary) -> Point | None:
+    """Compare the best way with asyncio with the best with threads; None without both."""
+    pairs = _pairs(summary, "driving")
+    if not pairs:
+        return None
+    rows = standings(summary, pairs[0].measure)
+    says = []
+    for pair in pairs:
+        threads, tasks = rows[pair.base], rows[pair.new]
+        text = f"`{tasks.row.label}` (asyncio) against `{threads.row.label}` (threads): "
+        if told(pair.versus):
+            text += f"{times(pair.versus)} the time"
+        elif pair.versus.finding == "equivalent":
+            text += "takes as long"
+            text += ", as the server sets the pace of both" * (limited(threads) and limited(tasks))
+        else:
+            text += f"which is faster {UNDECIDED}"
+        if pair.cpu_ratio is not None:
+            text += f"; {significant(pair.cpu_ratio)} times the processor time"
+        says.append(f"{text}.")
+    mixed = any(rows[pair.base].row.client != rows[pair.new].row.client for pair in pairs)
+    says.append(
+        "Each is the fastest of its way"
+        + "; the two use different clients, so part of this is the client's and not the way's"
+        * mixed
+        + "."
+    )
+    return _point("Threads or asyncio?", says, pairs)
+
+
+def python(summary: Summary) -> Point | None:
+    """Compare interpreters; None with one alone."""
+    pairs = _pairs(summary, "python")
+    if not pairs:
+        return None
+    rows = standings(summary, pairs[0].measure)
+    says = [
+        f"`{rows[pair.new].row.label}` takes {times(pair.versus)} the time of"
+        f" `{rows[pair.base].row.label}`."
+        for pair in pairs
+        if told(pair.versus)
+    ]
+    says += _others([p for p in pairs if not told(p.versus)], rows, "Another Python", "slower")
+    return _point("Which Python?", says, pairs)
+
+
+def _pairs(summary: Summary, question: Question) -> list[Contrast]:
+    """Return the pairs of one question: warm where there are any, or else cold."""
+    pairs = [pair for pair in summary.contrasts if pair.question == question]
+    return [pair for pair in pairs if pair.measure == "warm"] or pairs
+
+
+def _others(
+    pairs: Sequence[Contrast], rows: dict[str, Standing], subject: str, worse: str
+) -> Iterator[str]:
+    """Yield what is no slowdown: pairs that are alike, that cannot be told, that are faster."""
+
+    def of(finding: str) -> str:
+        return ", ".join(
+            asked(rows[pair.base].row) for pair in pairs if pair.versus.finding == finding
+        )
+
+    if names := of("equivalent"):
+        yield f"{subject} makes no difference to {names}."
+    if names := of("lower"):
+        yield f"{subject} is faster with {names}."
+    if names := of("inconclusive"):
+        yield f"Whether it is {worse} with {names}, {UNDECIDED}."
+
+
+def _point(question: str, says: Sequence[str], pairs: Sequence[Contrast]) -> Point:
+    return Point(
+        question=question,
+        says=tuple(says),
+        rows=tuple(dict.fromkeys(name for pair in pairs for name in (pair.base, pair.new))),
+        told=any(pair.versus.finding != "inconclusive" for pair in pairs),
+    )
+
+
+CALLS_S = 100
+"""For which the price in processor time is worked out."""
+
+
+def cpu(summary: Summary) -> Point | None:
+    """Compare the processor time of a call; None with fewer than two clients."""
+    ranking = _widest(summary, "warm")
+    if ranking is None:
+        return None
+    costs = _by_client(ranking, lambda row: row.warm.cpu_us if row.warm else None)
+    if len(costs) < 2:
+        return None
+    names, values = list(costs), list(costs.values())
+    listed = ", ".join(f"`{name}` {latency(us)}" for name, us in costs.items())
+    return Point(
+        question="What does it cost in processor time?",
+        says=(
+            f"{ranking.group.title}, a call with a kept client: {listed}.",
+            f"At {CALLS_S} calls a second that is {share(values[0] * CALLS_S / 1e6)} of a processor"
+            f" for `{names[0]}` and {share(values[-1] * CALLS_S / 1e6)} for `{names[-1]}`.",
+        ),
+        rows=tuple(row.row.id for row in ranking.shown),
+        told=True,
+    )
+
+
+def start(summary: Summary) -> Point | None:
+    """Say what a process pays before its first call; None where nothing was measured cold."""
+    ranking = _widest(summary, "cold")
+    if ranking is None:
+        return None
+    imports = _by_client(ranking, lambda row: _us(row.cold.import_s) if row.cold else None)
+    starts = [us for row in ranking.shown if row.cold and (us := _us(row.cold.start_s))]
+    if not imports or not starts:
+        return None
+    listed = ", ".join(f"`{name}` {latency(us)}" for name, us in imports.items())
+    says = [
+        f"The interpreter needs {latency(median(starts))}, then the import: {listed}. A server pays"
+        " that once in each worker, a management command or a function each time."
+    ]
+    says += _break_even(summary, imports)
+    return Point(
+        question="What does it cost at the start?",
+        says=tuple(says),
+        rows=tuple(row.row.id for row in ranking.shown),
+        told=True,
+    )
+
+
+def _break_even(summary: Summary, imports: dict[str, float]) -> Iterator[str]:
+    """Yield from how many calls on the faster client has made up for its longer import."""
+    quick = next(iter(imports))
+    for ranking in deciding(summary):
+        if ranking.measure != "warm" or not ranking.shown:
+            continue
+        fast = ranking.shown[0]
+        slow = next((row for row in ranking.shown if row.row.client == quick), None)
+        if slow is None or leading(slow) or fast.row.client not in imports:
+            continue
+        saved = (time_us(slow) or 0.0) - (time_us(fast) or 0.0)
+        more = imports[fast.row.client] - imports[quick]
+        if saved > 0 and more > 0:
+            yield (
+                f"A process that makes fewer than about {significant(more / saved)} calls is done"
+                f" sooner with `{quick}` than with the faster `{fast.row.client}`"
+                f" ({ranking.group.title})."
+            )
+            return
+
+
+def _widest(summary: Summary, measure: Measure) -> Ranking | None:
+    """Return the table of a measure that has the most clients: one load for all of them."""
+    tables = [ranking for ranking in summary.rankings if ranking.measure == measure]
+    return max(tables, key=lambda one: len({row.row.client for row in one.shown}), default=None)
+
+
+def _by_client(ranking: Ranking, of: Callable[[Standing], float | None]) -> dict[str, float]:
+    """Return the middle of a figure over each client's rows that keep it, the lowest first."""
+    found: dict[str, list[float]] = {}
+    for row in ranking.shown:
+        value = of(row)
+        if value is not None and row.row.reuse == "kept":
+            found.setdefault(row.row.client, []).append(value)
+    return dict(
+        sorted(((name, median(each)) for name, each in found.items()), key=lambda item: item[1])
+    )
+
+
+def _us(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1e6
+
+
+def advice(summary: Summary) -> tuple[Point, ...]:
+    """Return the questions that the run is about, each with its answer."""
+    found = (_client, reuse, driving, python, cpu, start)
+    return tuple(point for ask in found if (point := ask(summary)) is not None)
+
+
+def _client(summary: Summary) -> Point | None:
+    tables = deciding(summary)
+    said = [_leads(ranking) for ranking in tables]
+    if not said:
+        return None
+    sentences = [sentence for sentence, _ in said]
+    winners = [_clients(ranking) for ranking, (_, known) in zip(tables, said, strict=True) if known]
+    if len(winners) > 1:
+        counts = {name: sum(name in each for each in winners) for each in winners for name in each}
+        first = max(counts, key=lambda name: counts[name])
+        sentences.insert(
+            0,
+            f"`{first}` is among the fastest in {counts[first]} of the {len(winners)} tables in"
+            " which clients were told apart.",
+        )
+    if choice := _by_view(tables):
+        sentences.insert(0, choice)
+    return Point(
+        question="Which client?",
+        says=tuple(sentences),
+        rows=tuple(row.row.id for ranking in tables for row in ranking.shown),
+        told=bool(winners),
+    )
+
+
+VIEWS: dict[Kind, str] = {"sync": "in a sync view", "async": "in an async one"}
+
+
+def _by_view(tables: Sequence[Ranking]) -> str | None:
+    """Return what is fastest of what each kind of view can call, where one table has both kinds."""
+    both = [table for table in tables if {row.row.kind for row in table.shown} >= VIEWS.keys()]
+    widest = max(both, key=lambda table: len({row.row.client for row in table.shown}), default=None)
+    if widest is None or min(row.rounds_measured for row in widest.shown) < 2:
+        return None
+    parts = []
+    for kind, view in VIEWS.items():
+        of = [row for row in widest.shown if row.row.kind == kind]
+        best = dict.fromkeys(f"`{row.row.client}`" for row in of if row.rank == of[0].rank)
+        parts.append(
+            f"{view} {listed(list(best))} {'are' if len(best) > 1 else 'is'} fastest"
+            f" ({latency(time_us(of[0]))} {unit(widest)})"
+        )
+    return f"{widest.group.title}: {', '.join(parts)}."
+
+
+def _leads(ranking: Ranking) -> tuple[str, bool]:
+    """Return who is ahead in one table, and whether that is known."""
+    title, shown = ranking.group.title, ranking.shown
+    if not shown:
+        return f"{title}: no row has a number that may be compared.", False
+    if len(shown) == 1:
+        return f"{title}: only `{shown[0].row.label}` has a number to show.", False
+    leaders = [row for row in shown if leading(row)]
+    rest = [row for row in shown if not leading(row)]
+    if not rest:
+        return _tie(ranking), False
+    text = (
+        f"{title}: {named(leaders)} {'are' if len(leaders) > 1 else 'is'} fastest with"
+        f" {latency(time_us(leaders[0]))} {unit(ranking)}"
+    )
+    if len(leaders) > 1:
+        alike = all(map(_alike, leaders))
+        text += ", no difference that matters" if alike else ", not told apart"
+    text += f"; then `{rest[0].row.label}`, {_longer(rest[0])}"
+    if len(rest) > 1:
+        text += f"; last `{rest[-1].row.label}`, {_longer(rest[-1])}"
+    if any(map(limited, leaders)):
+        text += ". The server set the pace of the fastest, which may be faster still"
+    return f"{text}.", True
+
+
+def _tie(ranking: Ranking) -> str:
+    """Return what is to be said of rows that all share the first rank."""
+    title, shown = ranking.group.title, ranking.shown
+    text = f"{title}: {plural(len(shown), 'row')}, the fastest with {latency(time_us(shown[0]))}"
+    text += f" {unit(ranking)}"
+    if min(row.rounds_measured for row in shown) < 2:
+        return f"{text}; with one round nothing can be told from noise."
+    if all(map(_alike, shown)):
+        text += "; it makes no difference which"
+    else:
+        text += "; this run cannot tell them apart"
+    if all(map(limited, shown)):
+        text += ", as the server sets the pace of all"
+    return f"{text}."
+
+
+def _alike(row: Standing) -> bool:
+    return row.versus is None or row.versus.finding == "equivalent"
+
+
+def _longer(row: Standing) -> str:
+    return times(row.versus) + " as long" if row.versus else "by how much is unknown"
+
+
+def _clients(ranking: Ranking) -> set[str]:
+    return {row.row.client for row in ranking.shown if leading(row)}

@@ -1,0 +1,155 @@
+"""The frame of every page: our style and scripts in one file, a strict policy, charts on demand."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+import vl_convert
+from markupsafe import Markup, escape
+
+from loadtest.report import units
+from loadtest.report.charts.chart import Chart
+from loadtest.report.charts.theme import config
+from loadtest.report.html.rows import settings
+from loadtest.report.sentence import Name
+
+PAGE = Path(__file__).parent / "templates"
+
+CHANGED = {
+    "better": "valid",
+    "worse": "invalid",
+    "lost": "failed",
+    "same": "skipped",
+    "cannot tell": "suspect",
+}
+"""The look of what a comparison answers, by that of a verdict."""
+
+
+class Drawn:
+    """The charts that a page shows; what several of them share, data or drawing, is held once."""
+
+    def __init__(self) -> None:
+        """Begin with no chart."""
+        self.datasets: dict[str, Any] = {}
+        self.drawings: dict[str, Any] = {}
+        self.charts: dict[str, tuple[str, str]] = {}
+
+    def take(self, chart: Chart) -> tuple[str, Chart]:
+        """Add a chart and return it with its name."""
+        spec = dict(chart.spec)
+        self.datasets |= spec.pop("datasets", {})
+        # What is no name stays in the drawing, which then is this chart's alone.
+        data = spec.pop("data")["name"] if "name" in spec.get("data", {}) else ""
+        text = msgspec.json.encode(spec)
+        drawing = hashlib.sha256(text).hexdigest()[:12]
+        self.drawings[drawing] = spec
+        self.charts[chart.name] = (drawing, data)
+        return chart.name, chart
+
+    def data(self) -> Markup:
+        """Return all that the page's script needs to draw them."""
+        return data_block(
+            {
+                "datasets": self.datasets,
+                "drawings": self.drawings,
+                "charts": self.charts,
+                "light": config(),
+                "dark": config(dark=True),
+            }
+        )
+
+
+def page(template: str, drawn: Drawn | None, **values: Any) -> str:
+    """Return a page with our style and scripts in it; whatever is no Markup is escaped.
+
+    `drawn` takes the charts while the template is rendered; None for a page without any.
+    """
+    style = Markup((PAGE / "page.css").read_text())
+    script = _inside_script((PAGE / "page.js").read_text())
+    vega = _inside_script(_vega()) if drawn else Markup("")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **values,
+            style=style,
+            vega=vega,
+            script=script,
+            policy=policy([vega, script], [style]),
+            # Asked for at the end of the page, when all its charts have been taken.
+            charts_json=(drawn or Drawn()).data,
+        )
+    )
+
+
+def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
+    """Return a content security policy that lets these very texts run, and nothing else at all.
+
+    Vega runs without `eval`, as its expressions are interpreted (`ast` in `page.js`).
+    """
+    return (
+        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)};"
+        " img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def ticked(text: str) -> Markup:
+    """Return text with what stands between backticks set as code, as Markdown would."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part)
+        for at, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
+def data_block(value: Any) -> Markup:
+    """Return JSON that can stand in a `<script>` element, whatever strings are in it."""
+    text = msgspec.json.encode(value).decode()
+    # `</script>` and `<!--` would end or change the element; the separators are no JavaScript.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["ticked"] = ticked
+    environment.globals |= {
+        "is_name": lambda word: isinstance(word, Name),
+        "settings": settings,
+        "CHANGED": CHANGED,
+        "units": units,
+    }
+    return environment
+
+
+@cache
+def _vega() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed, some 900 kB and a second's work."""
+    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
+
+
+def _inside_script(text: str) -> Markup:
+    # Only strings and expressions can hold these, and there they mean the same.
+    return Markup(text.replace("</script", r"<\/script").replace("<!--", r"<\!--"))
+
+
+def _hashes(texts: Iterable[str]) -> str:
+    return " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for text in texts
+    )

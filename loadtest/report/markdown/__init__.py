@@ -1,0 +1,1 @@
+"""What every Markdown report is made of."""

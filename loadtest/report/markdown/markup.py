@@ -1,0 +1,78 @@
+"""Markdown from text of others: nothing in it can break a line, a table or a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from loadtest.report import units
+from loadtest.report.table import Item, Table
+
+
+class Markdown(str):
+    """Text that is Markdown already; the template escapes every other string."""
+
+    __slots__ = ()
+
+
+def escape(text: str) -> str:
+    """Return text on one line that Markdown shows as it is, in a table too."""
+    line = " ".join(text.split())
+    # An underscore inside a word is literal, and names are full of them.
+    return re.sub(r"[\\`*\[\]<>|~&]|^[#+-](?=.)|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)
+
+
+def code(text: str) -> Markdown:
+    """Return text as a code span, whatever backticks it holds."""
+    line = " ".join(text.split())
+    ticks = "`" * (_longest_run(line) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return Markdown(f"{ticks}{pad}{line}{pad}{ticks}")
+
+
+def ticked(text: str) -> Markdown:
+    """Return text with the code spans between its backticks; all else in it is escaped."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one of them is left over
+        return Markdown(escape(text))
+    # Each part by itself would lose the spaces beside a span.
+    escaped = re.sub(r"\\`", "`", escape(text)).split("`")
+    return Markdown("".join(code(part) if at % 2 else escaped[at] for at, part in enumerate(parts)))
+
+
+def fence(text: str, language: str = "") -> Markdown:
+    """Return text as a code block, between fences longer than any run of backticks in it."""
+    ticks = "`" * max(3, _longest_run(text) + 1)
+    return Markdown(f"{ticks}{language}\n{text.strip(chr(10))}\n{ticks}")
+
+
+def folded(summary: str, text: str) -> Markdown:
+    """Return text that opens below a line of ours."""
+    return Markdown(f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>")
+
+
+def table(table: Table[Item], suffix: dict[int, str] | None = None) -> Markdown:
+    """Return a table; `suffix` adds Markdown to the name in a row."""
+    lines = [
+        _line(escape(column.title) for column in table.columns),
+        _line("---:" if column.style == "number" else "---" for column in table.columns),
+    ]
+    for number, row in enumerate(table.texts()):
+        cells = []
+        for column, text in zip(table.columns, row, strict=True):
+            if column.style == "name" and text != units.UNKNOWN:
+                # In a table a bar ends the cell, even inside a code span.
+                cell = code(text).replace("|", "\\|") + (suffix or {}).get(number, "")
+            else:
+                cell = escape(text)
+            cells.append(cell)
+        lines.append(_line(cells))
+    return Markdown("\n".join(lines))
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall(r"`+", text)), default=0)

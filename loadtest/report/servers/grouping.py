@@ -1,0 +1,39 @@
+"""Rankings and rows as sections want them: by kind of work, by load, by server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.judge.servers.rows import Ranking, Round, Row
+from loadtest.records.planned import Load
+
+
+def by_kind(rankings: Sequence[Ranking]) -> dict[str, list[Ranking]]:
+    """Return the rankings by kind of work, the styles of an endpoint one after the other."""
+    kinds: dict[str, list[Ranking]] = {}
+    for ranking in rankings:
+        kinds.setdefault(ranking.endpoint.kind, []).append(ranking)
+    for group in kinds.values():
+        names = list(dict.fromkeys(ranking.endpoint.name for ranking in group))
+        group.sort(key=lambda ranking: names.index(ranking.endpoint.name))
+    return kinds
+
+
+def by_load(rankings: Sequence[Ranking]) -> dict[Load, list[str]]:
+    """Return the endpoints under each load."""
+    loads: dict[Load, list[str]] = {}
+    for ranking in rankings:
+        loads.setdefault(ranking.load, []).append(ranking.endpoint.id)
+    return loads
+
+
+def rows_of(rankings: Sequence[Ranking], server: str) -> list[tuple[Ranking, Row]]:
+    """Return the rows of one server, each with its ranking."""
+    return [(ranking, row) for ranking in rankings for row in ranking.rows if row.server == server]
+
+
+def median_round(row: Row) -> Round | None:
+    """Return the round whose raw output stands for the row."""
+    rounds = [each for each in row.rounds if each.goodput is not None and each.raw]
+    rounds.sort(key=lambda each: each.goodput or 0)
+    return rounds[(len(rounds) - 1) // 2] if rounds else None

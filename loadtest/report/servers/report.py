@@ -1,0 +1,32 @@
+"""All that a format may use of a run of servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loadtest.judge.servers.summary import Summary, summarise_stored
+from loadtest.records.folder import Stored
+from loadtest.records.measured import Run
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a format may use."""
+
+    summary: Summary
+    run: Run
+    read_raw: Callable[[str], str]
+    """Takes a `Round.raw`; raises OSError where that file is not kept."""
+
+    def printed(self, path: str) -> str | None:
+        """Return what the generator printed in a round; None where that file is not kept."""
+        try:
+            return self.read_raw(path).strip("\n")
+        except OSError:
+            return None
+
+
+def make(stored: Stored) -> Report:
+    """Return all that a renderer may use of a run."""
+    return Report(summarise_stored(stored), stored.run, stored.raw)

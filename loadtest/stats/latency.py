@@ -1,0 +1,187 @@
+"""Latency histograms: back-fill undone, merged, summed up as percentiles and a curve; pure."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtest.records.measured import Histogram, Loaded
+from loadtest.records.planned import Record
+
+Ints = NDArray[np.int64]
+
+
+def recover(histogram: Histogram, loaded: Loaded, connections: int) -> Histogram:
+    """Return the latencies that were measured, without those wrk added for coordinated omission.
+
+    wrk (`src/stats.c: stats_correct`) takes e = duration // (answers // connections) as the time
+    an answer should take and, walking upwards from 2e, adds each bin's count to the bins e, 2e, ...
+    below it, down to but not including e. So a bin m above e holds raw[m] + raw[m + e] + ..., and
+    raw[m] = bin[m] - bin[m + e]; a bin up to e is untouched. wrk lists no bin below its lowest
+    sample: what it added there cannot be seen, and nothing was measured there.
+    """
+    return _histogram(*_recovered(*_arrays(histogram), loaded, connections))
+
+
+def pooled(
+    stored: Iterable[tuple[Histogram, Loaded]], connections: int
+) -> tuple[Histogram, Histogram]:
+    """Return the latencies of several loads together: as measured, and back-filled as stored.
+
+    The same as `recover` on each and `merge` on all, with each number converted once.
+    """
+    backfilled = [(_arrays(histogram), loaded) for histogram, loaded in stored]
+    raw = [_recovered(*arrays, loaded, connections) for arrays, loaded in backfilled]
+    return _merged(raw), _merged([arrays for arrays, _ in backfilled])
+
+
+def backfilled(loaded: Loaded, connections: int, max_us: int) -> bool:
+    """Return whether wrk added samples to a load whose highest latency was `max_us`.
+
+    It adds some below each latency of more than 2e (see `recover`) and changes nothing else. A
+    printed maximum is good to half a percent: where that is too coarse to tell, it is taken so.
+    """
+    if loaded.answers < connections:
+        return False
+    expected_us = loaded.duration_us // (loaded.answers // connections)
+    return max_us * 1.01 > 2 * expected_us
+
+
+def merge(histograms: Iterable[Histogram]) -> Histogram:
+    """Return all samples in one histogram."""
+    return _merged([_arrays(histogram) for histogram in histograms])
+
+
+def count(histogram: Histogram) -> int:
+    """Return the number of samples."""
+    return sum(histogram.counts)
+
+
+def mean(histogram: Histogram) -> float | None:
+    """Return the mean in microseconds, None without a sample."""
+    samples = count(histogram)
+    if not samples:
+        return None
+    values, counts = _arrays(histogram)
+    return float(values @ counts) / samples
+
+
+def percentile(histogram: Histogram, p: float) -> int | None:
+    """Return the smallest latency in microseconds that `p` percent of all samples do not exceed.
+
+    None without a sample. The nearest rank: the answer is always one that was measured.
+    """
+    if not 0 < p <= 100:
+        raise ValueError(f"a percentile is above 0 and at most 100, not {p}")
+    samples = count(histogram)
+    if not samples:
+        return None
+    values, counts = _arrays(histogram)
+    rank = math.ceil(p * samples / 100)
+    return int(values[np.searchsorted(np.cumsum(counts), rank)])
+
+
+def _recovered(values: Ints, counts: Ints, loaded: Loaded, connections: int) -> tuple[Ints, Ints]:
+    if loaded.answers < connections or not values.size:
+        return values, counts
+    expected_us = loaded.duration_us // (loaded.answers // connections)
+    at = np.minimum(np.searchsorted(values, values + expected_us), values.size - 1)
+    above = np.where(values[at] == values + expected_us, counts[at], 0)
+    raw = counts - np.where(values > expected_us, above, 0)
+    if (raw < 0).any():
+        raise ValueError("these latencies and these counts are not of the same load")
+    return values[raw > 0], raw[raw > 0]
+
+
+def _merged(arrays: Sequence[tuple[Ints, Ints]]) -> Histogram:
+    if not arrays:
+        return Histogram(values_us=(), counts=())
+    values = np.concatenate([values for values, _ in arrays])
+    if not values.size:
+        return Histogram(values_us=(), counts=())
+    # Runs that are sorted already: a merge sort is several times as fast as the default.
+    order = np.argsort(values, kind="stable")
+    values = values[order]
+    counts = np.concatenate([counts for _, counts in arrays])[order]
+    first = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+    return _histogram(values[first], np.add.reduceat(counts, first))
+
+
+def _arrays(histogram: Histogram) -> tuple[Ints, Ints]:
+    return _array(histogram.values_us), _array(histogram.counts)
+
+
+def _array(numbers: tuple[int, ...]) -> Ints:
+    # By way of bytes: numpy takes more than twice as long to look at each number of a tuple.
+    return np.frombuffer(struct.pack(f"{len(numbers)}q", *numbers), dtype=np.int64)
+
+
+def _histogram(values: Ints, counts: Ints) -> Histogram:
+    return Histogram(values_us=tuple(values.tolist()), counts=tuple(counts.tolist()))
+
+
+PERCENTILES = (
+    0.0,
+    10.0,
+    25.0,
+    50.0,
+    75.0,
+    90.0,
+    95.0,
+    98.0,
+    99.0,
+    99.5,
+    99.9,
+    99.95,
+    99.99,
+    99.999,
+)
+"""0 is the lowest latency; the highest, 100, is added where there is any."""
+
+BEYOND = 10
+"""Samples above a percentile; with fewer it hangs on a handful of answers. p99 needs 1,000."""
+
+
+class Curve(Record, frozen=True, kw_only=True):
+    """The latencies of a cell, all rounds together, at as many percentiles as they allow for."""
+
+    percentiles: tuple[float, ...]
+    """Ascending; 0 and 100 are the lowest and the highest, a single answer each."""
+    raw_us: tuple[int, ...]
+    """Latencies as measured, one a percentile."""
+    backfilled_us: tuple[int, ...]
+    """With wrk's correction for coordinated omission, likewise; empty where it added nothing."""
+
+
+def curve(raw: Histogram, backfilled: Histogram) -> Curve | None:
+    """Return the percentiles of both; None without a sample.
+
+    How many of them follows from the samples as measured: those that were added are no evidence.
+    """
+    samples = sum(raw.counts)
+    if not samples:
+        return None
+    shown = (*(p for p in PERCENTILES if p <= 50 or samples * (100 - p) / 100 >= BEYOND), 100.0)
+    added = sum(backfilled.counts) != samples
+    return Curve(
+        percentiles=shown,
+        raw_us=_at(raw, shown),
+        backfilled_us=_at(backfilled, shown) if added else (),
+    )
+
+
+def _at(histogram: Histogram, percentiles: tuple[float, ...]) -> tuple[int, ...]:
+    """Return the latencies by the nearest rank, as `histogram.percentile` does one by one."""
+    values = np.asarray(histogram.values_us, dtype=np.int64)
+    below = np.cumsum(np.asarray(histogram.counts, dtype=np.int64))
+    total = int(below[-1])
+    ranks = [max(1, math.ceil(p * total / 100)) for p in percentiles]
+    return tuple(values[np.searchsorted(below, ranks)].tolist())
+
+
+SAMPLES_NEEDED = {50: 10, 90: 100, 99: 1_000}
+"""Samples for a percentile: with fewer, it hangs on a handful of answers and isn't shown."""

@@ -1,0 +1,178 @@
+"""The noise of a run: what the difference between two identical arms says, by kind of work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtest.records.measured import Outcome
+from loadtest.records.planned import Plan, Record
+from loadtest.stats.ratios import LEAST_SPREAD, Rates, quantile, usual_variance
+from loadtest.stats.series import cpu_times, goodputs, groups
+
+Pairs = Sequence[tuple[Rates, Rates]]
+"""Rates of the two arms, by endpoint."""
+
+
+class Twin(Record, frozen=True, kw_only=True):
+    """One of two identical servers at one endpoint, by round; None where a round has no number."""
+
+    cell: str
+    goodput: tuple[float | None, ...]
+    server_cpu_us: tuple[float | None, ...]
+
+
+class Twins(Record, frozen=True, kw_only=True):
+    """The reference server and its second arm at one endpoint: what differs is noise."""
+
+    endpoint: str
+    """Name and style."""
+    kind: str
+    first: Twin
+    second: Twin
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The difference below which none is called one, as a share, by how many rounds two share."""
+
+    variance: float
+    """Of the log ratio of one round."""
+    freedom: float
+    """Degrees of freedom of `variance`."""
+
+    def __call__(self, rounds: float) -> float:
+        """Return it of the mean of so many rounds: 0.06 for 6 %; of one where there are none."""
+        return math.expm1(quantile(self.freedom) * math.sqrt(self.variance / max(1, rounds)))
+
+
+@dataclass(frozen=True)
+class Floors:
+    """The floors of one figure."""
+
+    pooled: float | None
+    """Over all kinds of work and their rounds, as a share; None where no round has both arms."""
+    kinds: Mapping[str, Floor]
+
+    def of(self, *kinds: str) -> Floor | None:
+        """Return the largest floor of these kinds of work; of all, if one has no arms of its own.
+
+        Nothing shows the noise of such a kind, and the kinds that are left out of the arms are
+        those that may well be noisier.
+        """
+        known = [self.kinds.get(kind) for kind in kinds]
+        among = self.kinds.values() if None in known else known
+        return max((one for one in among if one), key=lambda one: one(1), default=None)
+
+    def at(self, kind: str, rounds: int) -> float | None:
+        """Return the floor of a kind of work, as a share."""
+        floor = self.of(kind)
+        return floor(rounds) if floor else None
+
+
+def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> Iterator[Twins]:
+    """Yield the two arms at each endpoint that has both; an `invalid` cell's rate is no rate."""
+    rates, cpu_us = goodputs(outcomes), cpu_times(outcomes)
+    again = {server.name: server.again for server in plan.servers if server.again}
+    for cells in groups(plan).values():
+        usable = {cell.server: cell for cell in cells if cell.id not in invalid}
+        for twin, reference in again.items():
+            first, second = usable.get(reference), usable.get(twin)
+            if first and second and any(rates.get(first.id, ())) and any(rates.get(second.id, ())):
+                one, other = (
+                    Twin(cell=id_, goodput=tuple(rates[id_]), server_cpu_us=tuple(cpu_us[id_]))
+                    for id_ in (first.id, second.id)
+                )
+                endpoint = first.endpoint
+                yield Twins(endpoint=endpoint.id, kind=endpoint.kind, first=one, second=other)
+
+
+def goodput_floors(found: Sequence[Twins]) -> Floors:
+    """Return the floors of differences in goodput."""
+    return floors(by_kind((one.kind, one.first.goodput, one.second.goodput) for one in found))
+
+
+def cpu_floors(found: Sequence[Twins]) -> Floors:
+    """Return the floors of differences in the server's CPU time for an answer."""
+    return floors(
+        by_kind((one.kind, one.first.server_cpu_us, one.second.server_cpu_us) for one in found)
+    )
+
+
+def by_kind(pairs: Iterator[tuple[str, Rates, Rates]]) -> dict[str, Pairs]:
+    """Return pairs of rates by the kind of work they are of."""
+    found: dict[str, list[tuple[Rates, Rates]]] = {}
+    for kind, first, second in pairs:
+        found.setdefault(kind, []).append((first, second))
+    return dict(found)
+
+
+def floors(kinds: Mapping[str, Pairs]) -> Floors:
+    """Return the difference that two identical arms of this run show, by kind and over all.
+
+    The truth is a ratio of 1, so the mean square of all N log ratios of a kind is the variance of
+    one round, and the mean of an endpoint's R rounds stays within t(0.975, N) * sqrt(variance / R)
+    of 0 in 95 % of such endpoints (Student, 1908; checked by simulation). A few rounds say little
+    about their own noise: from 3 kinds on each variance is drawn towards that of all rounds
+    together, the more the less the kinds differ (Smyth, 2004, as in `statistics.moderated`, but for
+    its target: the mean is above what is usual, so that a floor is rather too high than too low).
+    """
+    squares = {kind: _Squares.of(pairs) for kind, pairs in kinds.items()}
+    known = {kind: one for kind, one in squares.items() if one.count}
+    if not known:
+        return Floors(None, {})
+    all_rounds = _Squares(
+        total=sum(one.total for one in known.values()),
+        count=sum(one.count for one in known.values()),
+        endpoints=sum(one.endpoints for one in known.values()),
+    )
+    noisy = [one for one in known.values() if one.variance > LEAST_SPREAD**2]
+    borrowed = 0.0
+    if len(noisy) >= 3:
+        borrowed, _ = usual_variance(
+            np.array([float(one.count) for one in noisy]), np.array([one.variance for one in noisy])
+        )
+
+    def drawn(one: _Squares) -> Floor:
+        freedom = one.count + borrowed
+        variance = (borrowed * all_rounds.variance + one.total) / freedom
+        # Even a noise that all share is known no better than from all their rounds together.
+        return Floor(variance, min(freedom, all_rounds.count))
+
+    return Floors(
+        pooled=Floor(all_rounds.variance, all_rounds.count)(all_rounds.rounds),
+        kinds={kind: drawn(one) for kind, one in known.items()},
+    )
+
+
+@dataclass(frozen=True)
+class _Squares:
+    """Squared log ratios of two arms."""
+
+    total: float
+    count: int
+    endpoints: int
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> _Squares:
+        found = [
+            [math.log(b / a) ** 2 for a, b in zip(one, other, strict=True) if a and b]
+            for one, other in pairs
+        ]
+        return cls(
+            total=sum(map(sum, found)),
+            count=sum(map(len, found)),
+            endpoints=sum(bool(squares) for squares in found),
+        )
+
+    @property
+    def variance(self) -> float:
+        return self.total / self.count
+
+    @property
+    def rounds(self) -> float:
+        """Of an endpoint."""
+        return self.count / self.endpoints

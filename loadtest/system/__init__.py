@@ -1,0 +1,1 @@
+"""This machine: processes, CPU time, ports, Docker."""

@@ -1,0 +1,97 @@
+"""Runs `docker` and `docker compose`, and says in one line what went wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtest.system import process
+from loadtest.system.process import CommandError
+
+FILE = "docker-compose.yml"
+
+SETTINGS = ".env"
+
+ASIDE = ("BUILD_NETWORK", "CA_FILE", "NO_HEALTH_CHECK", "PIP_FILE")
+"""Variables of the compose file that say nothing of how a server runs."""
+
+BRIEF_S = 20.0
+"""For what an engine that is well answers at once."""
+
+
+@dataclass(frozen=True)
+class Docker:
+    """The command `docker`, for one Compose project of the folder with the compose file."""
+
+    folder: Path
+    project: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the compose file that override those of `.env` and of the environment."""
+
+    def docker(self, *argv: str, timeout_s: float | None = None) -> str:
+        """Return what `docker` prints; raises CommandError with what it said."""
+        return process.output(
+            ["docker", *argv],
+            env=self.environment(),
+            cwd=self.folder,
+            timeout_s=timeout_s or BRIEF_S,
+        )
+
+    def compose(self, *argv: str, timeout_s: float | None = None) -> str:
+        """Return what `docker compose` prints for this project; raises CommandError likewise."""
+        return self.docker(*self._compose(), *argv, timeout_s=timeout_s)
+
+    def logs(self, container: str, path: Path) -> None:
+        """Write what a container has printed to a file, in place of what is there."""
+        path.unlink(missing_ok=True)
+        process.run(
+            "docker logs",
+            ["docker", "logs", container],
+            log=path,
+            timeout_s=BRIEF_S,
+            env=self.environment(),
+        )
+
+    def _compose(self) -> Sequence[str]:
+        # All of it named: nothing that COMPOSE_FILE or COMPOSE_PROJECT_NAME say changes whose
+        # containers are meant.
+        return (
+            *("compose", "--project-name", self.project),
+            *("--project-directory", str(self.folder), "--file", str(self.folder / FILE)),
+            *("--progress", "quiet"),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the command: all of ours, which may name an engine."""
+        inherited = {key: value for key, value in os.environ.items() if key != "COMPOSE_PROFILES"}
+        return inherited | dict(self.settings)
+
+
+def said(error: CommandError) -> str:
+    """Return the line that says why a command failed: its last, or what became of it."""
+    lines = [line.strip() for line in error.tail.splitlines() if line.strip()]
+    # A build ends with the command that failed in full, and the reason stands above it.
+    named = [line for line in lines if line.lower().startswith(("error", "failed to"))]
+    return " ".join((named or lines or [error.reason])[-1].split())[:300]
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """Return each setting of the compose file as the environment has it, or `.env`, or itself.
+
+    What else a person keeps in `.env` is left there: these are stored with a run.
+    """
+    used = re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", (folder / FILE).read_text(encoding="utf-8"))
+    try:
+        lines = (folder / SETTINGS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
+    written = {key.strip(): value.strip() for key, value in pairs}
+    return {
+        key: os.environ.get(key) or written.get(key) or default
+        for key, default in used
+        if key not in ASIDE
+    }

@@ -1,0 +1,109 @@
+"""Ports of this machine: a free one, whether what was started answers on it, and who listens."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import time
+from typing import Protocol
+
+import psutil
+
+from loadtest.records.errors import CellError
+from loadtest.system.process import Process
+
+HOST = "127.0.0.1"
+
+FIRST_PORT = 8000
+
+PORTS = 1000
+"""That many are tried."""
+
+READY_WITHIN_S = 20.0
+
+OWNED_WITHIN_S = 2.0
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return the first port from `preferred` on that nobody has.
+
+    Ports are below the system's own for outgoing connections, so that the generator cannot take
+    one in between; and two engines that look at the same moment begin at different ones.
+    """
+    if preferred is None:
+        preferred = FIRST_PORT + os.getpid() % PORTS
+    beyond = min(preferred + PORTS, 65_536)
+    for port in range(preferred, beyond):
+        with socket.socket() as probe:
+            # As servers do: a port whose last connections are still in TIME_WAIT is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, port))
+                return port
+    raise CellError("launch", f"no free port between {preferred} and {beyond - 1}")
+
+
+class Awaited(Protocol):
+    """What is expected to answer: a process, or a container."""
+
+    @property
+    def name(self) -> str:
+        """What it is called where it fails."""
+
+    def ended(self) -> str | None:
+        """Return in words how it ended, None while it runs."""
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+
+
+def await_answer(running: Awaited, port: int, path: str, host: str = HOST) -> None:
+    """Ask until the answer is 200; raises CellError where what runs ends or never answers so."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    last = "no connection"
+    while time.monotonic() < deadline:
+        if ended := running.ended():
+            raise CellError("launch", f"{ended} before it answered", running.tail())
+        connection = http.client.HTTPConnection(host, port, timeout=2)
+        try:
+            connection.request("GET", path, headers={"Connection": "close"})
+            status = connection.getresponse().status
+            if status == 200:
+                return
+            last = f"it answers {path} with status {status}"
+        except (OSError, http.client.HTTPException) as error:
+            last = str(error) or type(error).__name__
+        finally:
+            connection.close()
+        time.sleep(0.02)
+    raise CellError(
+        "launch",
+        f"{running.name} did not answer within {READY_WITHIN_S:.0f} s: {last}",
+        running.tail(),
+    )
+
+
+def check_owner(running: Process, port: int) -> None:
+    """Make sure that who listens is the child: a stale server would be measured in its place.
+
+    Asked more than once: the system's tables are not read at one instant, and on a busy machine
+    one look can miss a socket.
+    """
+    deadline = time.monotonic() + OWNED_WITHIN_S
+    while not any(_listens(member, port) for member in running.tree()):
+        if time.monotonic() > deadline:
+            raise CellError(
+                "launch", f"port {port} is answered by a process that is not {running.name}"
+            )
+        time.sleep(0.05)
+
+
+def _listens(member: psutil.Process, port: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            for connection in member.net_connections("tcp")
+        )
+    return False

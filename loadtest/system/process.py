@@ -1,0 +1,327 @@
+"""The one place that spawns processes: argument lists, a clean environment, a sure end.
+
+Every process runs under a warden (see `warden.py`), which stops it in steps when told to, and also
+when the engine is killed; but for the short ones of `timed`, whose own start is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NoReturn
+
+import psutil
+
+from loadtest.records.errors import LoadtestError
+
+WARDEN = Path(__file__).parent / "warden.py"
+
+ISOLATED = ("-I", "-S")
+"""The warden needs the standard library alone, and starts faster without a look at the rest."""
+
+INHERITED = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "SSL_CERT_FILE"}
+    | {"DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}
+)
+"""What a process keeps of our environment: enough to run, nothing that tunes a server."""
+
+CANNOT_START = 127
+"""The warden's exit status where there is no such command, as of shells."""
+
+STOP_SPARE_S = 10.0
+"""Beyond the grace: for the KILL and for the warden itself."""
+
+
+class CommandError(LoadtestError):
+    """A command that was to succeed did not; `tail` is the end of what it said."""
+
+    def __init__(self, reason: str, tail: str) -> None:
+        """Take one line and several."""
+        super().__init__(reason)
+        self.reason = reason
+        self.tail = tail
+
+
+@dataclass(frozen=True)
+class Process:
+    """A command under its warden, its output going to a file."""
+
+    name: str
+    warden: subprocess.Popen[bytes]
+    log: Path
+    grace_s: float
+
+    def exit_status(self) -> int | None:
+        """Return the status it ended with, None while it runs; 128 + n after signal n."""
+        return self.warden.poll()
+
+    def ended(self) -> str | None:
+        """Return in words how it ended, None while it runs."""
+        status = self.exit_status()
+        if status is None:
+            return None
+        if status > 128:
+            with contextlib.suppress(ValueError):
+                return f"{self.name} was ended by {signal.Signals(status - 128).name}"
+        return f"{self.name} exited with status {status}"
+
+    def tree(self) -> list[psutil.Process]:
+        """Return the processes of the command, its own first, without the warden."""
+        try:
+            return psutil.Process(self.warden.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def tail(self, lines: int = 20) -> str:
+        """Return the end of its output."""
+        return tail(self.log, lines)
+
+    def wait(self, timeout_s: float) -> int:
+        """Return the exit status; raises subprocess.TimeoutExpired."""
+        return self.warden.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Let go of the leash and wait until the warden has seen to the end of everything."""
+        assert self.warden.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.warden.stdin.close()
+        try:
+            self.warden.wait(self.grace_s + STOP_SPARE_S)
+        except subprocess.TimeoutExpired:
+            self.warden.terminate()
+            self.warden.wait(STOP_SPARE_S)
+
+
+def start(
+    name: str,
+    argv: Sequence[str],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    errors: Path | None = None,
+    times: int = 1,
+    fds: Sequence[int] = (),
+    user: str | None = None,
+    stop_signal: str = "TERM",
+    grace_s: float = 2.0,
+    remove: Sequence[Path] = (),
+    undo: Sequence[Path] = (),
+    cpus: Sequence[int] = (),
+) -> Process:
+    """Start a command under a warden.
+
+    `env` is added to an allow-list of our own; `log` gets its output and, without `errors`, its
+    errors; `times` starts it that often, to one inherited socket in `fds`; `remove` names folders
+    that go when it has ended, `undo` those that go unless it ended well; `cpus` are the processors
+    it is kept on, all by default (Linux).
+    """
+    options = [f"--times={times}", f"--signal={stop_signal}", f"--grace={grace_s}"]
+    options += [f"--fd={fd}" for fd in fds] + [f"--remove={folder}" for folder in remove]
+    options += [f"--undo={folder}" for folder in undo]
+    options += [f"--cpu={cpu}" for cpu in cpus]
+    options += [f"--user={user}"] if user else []
+    with open(log, "ab") as out, open(errors or os.devnull, "ab") as separate:
+        warden = _warden([*options, "--", *argv], out, separate if errors else out, env, cwd, fds)
+    return Process(name=name, warden=warden, log=log, grace_s=grace_s)
+
+
+def become(
+    argv: Sequence[str], *, env: Mapping[str, str], times: int = 1, fds: Sequence[int] = ()
+) -> NoReturn:
+    """Put a warden with a command in this process's place, as a container's only one.
+
+    It ends the command when it is told to, or ends with it; nothing holds its leash.
+    """
+    leash, held = os.pipe()
+    os.dup2(leash, 0)
+    for fd in (held, *fds):
+        os.set_inheritable(fd, True)
+    options = [f"--times={times}", *(f"--fd={fd}" for fd in fds)]
+    os.execve(sys.executable, [sys.executable, *ISOLATED, str(WARDEN), *options, "--", *argv], env)
+
+
+def _warden(
+    arguments: Sequence[str],
+    out: IO[bytes],
+    errors: IO[bytes],
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, *ISOLATED, str(WARDEN), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=out,
+        stderr=errors,
+        env=environment(env),
+        cwd=cwd,
+        pass_fds=fds,
+        # Ctrl-C in a terminal goes to the engine alone, which then stops things in order.
+        start_new_session=True,
+    )
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a child: the allow-list of ours and what is added."""
+    return {key: os.environ[key] for key in INHERITED & os.environ.keys()} | dict(extra or {})
+
+
+@contextlib.contextmanager
+def running(process: Process) -> Iterator[Process]:
+    """Stop a process at the end of the block, however it is left."""
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def run(
+    name: str,
+    argv: Sequence[str],
+    *,
+    log: Path,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    errors: Path | None = None,
+    user: str | None = None,
+    undo: Sequence[Path] = (),
+) -> None:
+    """Run a command to its end; raises CommandError with the end of what it said."""
+    process = start(
+        name, argv, log=log, env=env, cwd=cwd, errors=errors, user=user, undo=undo, grace_s=1.0
+    )
+    with running(process):
+        try:
+            status = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise CommandError(
+                f"{name} did not end within {timeout_s:.0f} s", tail(errors or log)
+            ) from None
+    if status != 0:
+        raise CommandError(str(process.ended()), tail(errors or log))
+
+
+def output(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    status: int = 0,
+    timeout_s: float = 60.0,
+) -> str:
+    """Return what a short command prints; raises CommandError, also where it cannot be run."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        warden = _warden(["--grace=1", "--", *argv], out, errors, env, cwd)
+        command = Process(name=argv[0], warden=warden, log=Path(os.devnull), grace_s=1.0)
+        with running(command):
+            try:
+                found = command.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                raise CommandError(f"{argv[0]} did not end within {timeout_s:.0f} s", "") from None
+        if found == status:
+            return _text(out)
+        said = _text(errors).strip()
+    if found == CANNOT_START:
+        raise CommandError(said, "")
+    raise CommandError(str(command.ended()), said)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def tail(path: Path, lines: int = 20) -> str:
+    """Return the last lines of a file, without reading more than its last 16 kB."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A command that has ended, as the system saw it.
+
+    Without its peak memory: on Linux that is at least the engine's own, since the system counts
+    what the process was before it became the command.
+    """
+
+    began_at_s: float
+    """On the monotonic clock, just before it was spawned; `ended_at_s` once its end was known."""
+    ended_at_s: float
+    status: int
+    """128 + n after signal n, as of shells."""
+    user_s: float
+    system_s: float
+    """With those of its own children that it waited for."""
+    output: str
+    errors: str
+    overdue: bool
+    """It was killed because its time was over."""
+
+
+def timed(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> Timed:
+    """Run a short command bare, without a warden, and time it from outside.
+
+    For commands whose own start is what is measured: a warden's interpreter would take longer than
+    many of them. Where the engine is killed the command goes on, so it must be one that ends by
+    itself. Raises CommandError where it cannot be spawned.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        began_at_s = time.monotonic()
+        try:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                env=environment(env),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CommandError(f"{argv[0]} cannot be run: {error.strerror}", "") from None
+        overdue = threading.Event()
+
+        def end() -> None:
+            overdue.set()
+            child.kill()
+
+        limit = threading.Timer(timeout_s, end)
+        limit.daemon = True  # an interruption may come before it can be cancelled
+        try:
+            limit.start()
+            _, state, used = os.wait4(child.pid, 0)
+            ended_at_s = time.monotonic()
+            child.returncode = os.waitstatus_to_exitcode(state)  # it has been waited for
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        finally:
+            limit.cancel()
+        status = child.returncode
+        return Timed(
+            began_at_s=began_at_s,
+            ended_at_s=ended_at_s,
+            status=status if status >= 0 else 128 - status,
+            user_s=used.ru_utime,
+            system_s=used.ru_stime,
+            output=_text(out),
+            errors=_text(errors),
+            overdue=overdue.is_set(),
+        )

@@ -1,0 +1,234 @@
+"""Samples groups of processes while a load runs: CPU time, memory, processes, threads, sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+
+import msgspec
+import psutil
+
+from loadtest.records.measured import Host, Left, Usage
+from loadtest.records.planned import Record
+from loadtest.system.cpu_time import cpu_s
+
+INTERVAL_S = 1.0
+"""A sample walks all processes of the machine, about 5 ms: half a percent at this rate."""
+
+Members = Callable[[], list[psutil.Process]]
+
+
+class Holding(Record, frozen=True, kw_only=True):
+    """What a group of processes holds at one moment."""
+
+    rss_bytes: int
+    processes: int
+    threads: int
+    connections: int | None
+    """Open sockets; None where the system doesn't tell."""
+
+
+@dataclass
+class Sampled:
+    """What a load used: of each group, and of the machine. Filled in at the end of `sampling`."""
+
+    usage: dict[str, Usage] = field(default_factory=dict)
+    host: Host | None = None
+
+
+@dataclass
+class _Group:
+    members: Members
+    with_pss: bool
+    cpu_s: dict[psutil.Process, tuple[float, float]] = field(default_factory=dict)
+    """First and newest CPU seconds of each process seen."""
+    seen: list[Holding] = field(default_factory=list)
+    pss: list[int | None] = field(default_factory=list)
+
+    def sample(self, first: bool) -> None:
+        members = self.members()
+        for member in members:
+            # One that ends between two looks keeps what it was last seen with.
+            with contextlib.suppress(psutil.Error):
+                used_s = cpu_s(member)
+                # A process born during the load used all of its time in it.
+                first_s = self.cpu_s.get(member, (used_s if first else 0.0,))[0]
+                self.cpu_s[member] = (first_s, used_s)
+        self.seen.append(holding(members))
+        self.pss.append(_pss(members) if self.with_pss else None)
+
+    def usage(self) -> Usage:
+        each_s = sorted((last - first for first, last in self.cpu_s.values()), reverse=True)
+        sockets = [seen.connections for seen in self.seen if seen.connections is not None]
+        pss = [one for one in self.pss if one is not None]
+        return Usage(
+            cpu_s=sum(each_s),
+            each_cpu_s=tuple(round(one, 2) for one in each_s),
+            rss_peak_bytes=max(seen.rss_bytes for seen in self.seen),
+            pss_peak_bytes=max(pss) if len(pss) == len(self.seen) else None,
+            processes=max(seen.processes for seen in self.seen),
+            threads=max(seen.threads for seen in self.seen),
+            connections=max(sockets) if len(sockets) == len(self.seen) else None,
+        )
+
+
+@contextlib.contextmanager
+def sampling(groups: Mapping[str, Members], pss_of: str, ends: str) -> Iterator[Sampled]:
+    """Sample groups of processes and the machine during the block.
+
+    Memory with shared pages divided among their users (PSS) costs more to read and is taken for
+    the group `pss_of` alone. The group `ends` is waited for in the block, so the system tells its
+    CPU time exactly, with that of its warden.
+    """
+    watched = {name: _Group(members, name == pss_of) for name, members in groups.items()}
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(INTERVAL_S):
+            for group in watched.values():
+                group.sample(first=False)
+
+    for group in watched.values():
+        group.sample(first=True)
+    before = _machine()
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    sampled = Sampled()
+    try:
+        yield sampled
+    finally:
+        done.set()
+        thread.join()
+        after = _machine()
+        for group in watched.values():
+            group.sample(first=False)
+    sampled.usage = {name: group.usage() for name, group in watched.items()}
+    ended_s = after.ended_s - before.ended_s
+    sampled.usage[ends] = msgspec.structs.replace(sampled.usage[ends], cpu_s=ended_s)
+    sampled.host = _host(before, after, sum(used.cpu_s for used in sampled.usage.values()))
+
+
+def holding(members: Sequence[psutil.Process]) -> Holding:
+    """Return what these processes hold now."""
+    rss = processes = threads = 0
+    sockets: list[int | None] = []
+    for member in members:
+        with contextlib.suppress(psutil.Error), member.oneshot():
+            rss += member.memory_info().rss
+            threads += member.num_threads()
+            processes += 1
+            sockets.append(_sockets(member.pid))
+    known = [one for one in sockets if one is not None]
+    return Holding(
+        rss_bytes=rss,
+        processes=processes,
+        threads=threads,
+        connections=sum(known) if len(known) == len(sockets) else None,
+    )
+
+
+def left(before: Holding | None, after: Holding | None) -> Left | None:
+    """Return what is held after a load that was not held before it; None where either is."""
+    if before is None or after is None:
+        return None
+    return Left(
+        connections=None
+        if before.connections is None or after.connections is None
+        else after.connections - before.connections,
+        threads=after.threads - before.threads,
+        memory_bytes=after.rss_bytes - before.rss_bytes,
+    )
+
+
+def _sockets(pid: int) -> int | None:
+    """Return how many sockets a process has open, from its descriptors alone (Linux).
+
+    The system's tables of connections would tell more and take milliseconds for each thousand.
+    """
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return None
+    count = 0
+    for name in names:
+        with contextlib.suppress(OSError):
+            count += os.readlink(f"{folder}/{name}").startswith("socket:")
+    return count
+
+
+def _pss(members: Sequence[psutil.Process]) -> int | None:
+    total = 0
+    for member in members:
+        try:
+            found = getattr(member.memory_full_info(), "pss", None)
+        except psutil.AccessDenied:  # of another user, as in a container
+            return None
+        except psutil.Error:
+            continue
+        if found is None:
+            return None
+        total += found
+    return total
+
+
+class _Machine(Record, frozen=True, kw_only=True):
+    at_s: float
+    busy_s: float
+    """In processes; interrupts, which belong to no process, aside."""
+    steal_s: float | None
+    throttled_s: float | None
+    own_s: float
+    """Of the engine."""
+    ended_s: float
+    """Of its children that have ended."""
+
+
+def _machine() -> _Machine:
+    times = psutil.cpu_times()
+    return _Machine(
+        at_s=time.monotonic(),
+        busy_s=times.user + times.system + getattr(times, "nice", 0.0),
+        steal_s=getattr(times, "steal", None),
+        throttled_s=_throttled_s(),
+        own_s=time.process_time(),
+        ended_s=ended_cpu_s(),
+    )
+
+
+def ended_cpu_s() -> float:
+    """Return the CPU seconds of the engine's children that have ended, and of theirs."""
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _throttled_s() -> float | None:
+    try:
+        lines = Path("/sys/fs/cgroup/cpu.stat").read_text().splitlines()
+    except OSError:
+        return None
+    found = dict(line.split() for line in lines)
+    return int(found["throttled_usec"]) / 1e6 if "throttled_usec" in found else None
+
+
+def _host(before: _Machine, after: _Machine, ours_s: float) -> Host:
+    busy_s = after.busy_s - before.busy_s
+    return Host(
+        window_s=after.at_s - before.at_s,
+        processors=psutil.cpu_count() or 1,
+        busy_cpu_s=busy_s,
+        # The tables are not read at one instant, so a quiet machine can come out below zero.
+        other_cpu_s=max(0.0, busy_s - ours_s - (after.own_s - before.own_s)),
+        steal_cpu_s=_growth(before.steal_s, after.steal_s),
+        throttled_s=_growth(before.throttled_s, after.throttled_s),
+    )
+
+
+def _growth(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before
