@@ -128,11 +128,11 @@ def _plan(size: Size) -> Plan:
             requires=("made-up",),
             argv=("made-up",),
             in_flight="connections",
-            again=None,
+            duplicate_of=None,
         )
         for number in range(size.servers)
     )
-    again = msgspec.structs.replace(servers[0], name="server-00-again", again="server-00")
+    second = msgspec.structs.replace(servers[0], name="server-00-again", duplicate_of="server-00")
     endpoints = [
         Endpoint(
             name=f"endpoint_{number:02}",
@@ -159,13 +159,13 @@ def _plan(size: Size) -> Plan:
         for number in range(size.endpoints)
     ]
     cells = [Cell(server=s.name, endpoint=e, load=LOAD) for s in servers for e in endpoints]
-    cells.append(Cell(server=again.name, endpoint=endpoints[0], load=LOAD))
+    cells.append(Cell(server=second.name, endpoint=endpoints[0], load=LOAD))
     return Plan(
         matrix="made-up",
         seed=1,
         rounds=size.rounds,
         shape=Shape(),
-        servers=(*servers, again),
+        servers=(*servers, second),
         reference=servers[0].name,
         cells=tuple(cells),
     )

@@ -148,11 +148,11 @@ def effects(rounds: Rounds) -> str:
     base, *others = rounds.identical
     for arm in (*others, *rounds.added_us):
         added = rounds.added_us.get(arm, 0.0)
-        told = [
+        separated = [
             paired(values[base], values[arm])
             for values in (rounds.cpu_us, rounds.evened_us, rounds.goodput)
         ]
-        cells = " | ".join(_ratio(one) for one in told)
+        cells = " | ".join(_ratio(one) for one in separated)
         lines.append(
             f"| {arm} | {added:.1f} us ({percent(added / rounds.base_cpu_us)}) | {cells} |"
         )
@@ -249,8 +249,8 @@ def claims(
         return first, second, third, drawn
 
     for _ in range(resamples):
-        base, again, other, drawn = draw()
-        arms = [(base.tolist(), again.tolist())]
+        base, duplicate, other, drawn = draw()
+        arms = [(base.tolist(), duplicate.tolist())]
         if figure.two_runs:
             # The other run has rounds, and two arms, of its own.
             _, *second, drawn = draw()
@@ -259,13 +259,13 @@ def claims(
         new = other if slowed is None else slowed[drawn]
         one = (unpaired_t if figure.two_runs else paired)(base.tolist(), new.tolist())
         floor = max(floors({ARM: [arm]}).at(ARM, size) or 0.0 for arm in arms)
-        (told,) = findings([one], margin(floor, figure.least))
+        (separated,) = findings([one], margin(floor, figure.least))
         assert one.p is not None
         assert one.ratio is not None
         if slowed is None:
-            tool += told in ("higher", "lower")
+            tool += separated in ("higher", "lower")
             test += one.p < LEVEL
         else:
-            tool += told == figure.slower
+            tool += separated == figure.slower
             test += one.p < LEVEL and (one.ratio > 1) == (figure.slower == "higher")
     return Claims(tool / resamples, test / resamples)

@@ -53,16 +53,16 @@ def claim(
     ratio: float = 2.0,
     **changes: Any,
 ) -> Claim:
-    told = bool(followers)
+    separated = bool(followers)
     endpoint = changes.get("endpoint", "json")
     fields: dict[str, Any] = {
         "endpoint": endpoint,
         "connections": 64,
         "leaders": tuple(leaders),
         "followers": tuple(followers),
-        "lead": difference(ratio) if told else None,
-        "limits": () if told else ("tied",) if len(leaders) > 1 else ("alone",),
-        "told": told,
+        "lead": difference(ratio) if separated else None,
+        "limits": () if separated else ("tied",) if len(leaders) > 1 else ("alone",),
+        "separated": separated,
         "rankings": (f"{endpoint}-sync",),
         "cells": tuple(one.cell for one in (*leaders, *followers)),
     }
@@ -76,9 +76,9 @@ def kind(
     interfaces: Sequence[Interfaces] = (),
 ) -> Kind:
     """Return a kind of work; those who lead at the most of its endpoints lead it."""
-    told = [one for one in claims if one.told]
+    separated = [one for one in claims if one.separated]
     at: dict[str, list[str]] = {}
-    for one in told:
+    for one in separated:
         for each in one.leaders:
             at.setdefault(each.server, []).append(one.endpoint)
     most = max(map(len, at.values()), default=0)
@@ -88,7 +88,7 @@ def kind(
         leaders=tuple(Led(server=s, at=tuple(e)) for s, e in at.items() if len(e) == most),
         styles=tuple(styles),
         interfaces=tuple(interfaces),
-        told=bool(told),
+        separated=bool(separated),
     )
 
 
@@ -103,7 +103,7 @@ def answer(kinds: Sequence[Kind], shares: Sequence[Share] = (), **changes: Any) 
         "kinds": tuple(kinds),
         "shares": tuple(shares),
         "leaders": tuple(sorted(leaders, key=lambda led: -len(led.at))),
-        "told": sum(one.told for one in kinds),
+        "separated": sum(one.separated for one in kinds),
         "within": (),
         "usable": 10,
         "cells": 10,

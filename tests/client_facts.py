@@ -191,7 +191,7 @@ def sample() -> Stored:
     """A run in which everything happens that can: ties, doubts, failures, a pair of arms."""
     slow = Answer(delay_s=0.01)
     aiohttp = row("aiohttp", client="aiohttp")
-    twin = row("aiohttp again", client="aiohttp", again="aiohttp")
+    twin = row("aiohttp again", client="aiohttp", duplicate_of="aiohttp")
     httpx = row("httpx async", client="httpx-async")
     each = row("httpx async, each call", client="httpx-async", reuse="each-call")
     threads = row("requests in threads", client="requests", mode="threads-reuse")

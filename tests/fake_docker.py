@@ -67,11 +67,11 @@ class FakeDocker:
     def __call__(self, **answers: str | tuple[int | str, str]) -> Path:
         given = {words.replace("_", " "): answer for words, answer in answers.items()}
         well = {words: answer for words, answer in WELL.items() if words not in given}
-        told = self.folder / "answers.json"
-        told.write_text(json.dumps({**given, **well}))
+        separated = self.folder / "answers.json"
+        separated.write_text(json.dumps({**given, **well}))
         fake, log = self.folder / "bin" / "docker", self.folder / "log"
         fake.parent.mkdir(exist_ok=True)
-        fake.write_text(FAKE.format(python=sys.executable, log=str(log), answers=str(told)))
+        fake.write_text(FAKE.format(python=sys.executable, log=str(log), answers=str(separated)))
         fake.chmod(0o755)
         self.patch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
         return log

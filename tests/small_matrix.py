@@ -34,8 +34,8 @@ def expand(choice: Choice = Choice(), missing: Any = None, **changes: Any) -> Pl
 
 def ids(of: Plan) -> list[str]:
     """Of the cells of the first arms."""
-    again = {one.name for one in of.servers if one.again}
-    return [cell.id for cell in of.cells if cell.server not in again]
+    duplicates = {one.name for one in of.servers if one.duplicate_of}
+    return [cell.id for cell in of.cells if cell.server not in duplicates]
 
 
 def arms(of: Plan) -> list[str]:

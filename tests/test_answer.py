@@ -27,7 +27,7 @@ def none(path: str) -> Histogram:
 def made(
     rates: Mapping[tuple[str, str], Sequence[float]],
     endpoints: Sequence[Endpoint],
-    again: Sequence[float] = (),
+    second: Sequence[float] = (),
     broken: str = "",
 ) -> Summary:
     """Return the summary of a run with these rates by server and endpoint, a number a round.
@@ -41,8 +41,8 @@ def made(
         if any(of == name for of, _ in rates)
     ]
     reference = servers[0].name
-    if again:
-        servers.append(server("fast-again", again="fast", interface="wsgi"))
+    if second:
+        servers.append(server("fast-again", duplicate_of="fast", interface="wsgi"))
     rounds = max(map(len, rates.values()))
     of = run(plan(servers=tuple(servers), endpoints=tuple(endpoints), rounds=rounds))
     of = _referring(of, reference)
@@ -51,7 +51,7 @@ def made(
         twin = cell.server == "fast-again"
         if twin and cell.endpoint != endpoints[0]:
             continue
-        each = again if twin else rates.get((cell.server, cell.endpoint.id), ())
+        each = second if twin else rates.get((cell.server, cell.endpoint.id), ())
         outcomes += [
             outcome(
                 cell.id,
@@ -95,13 +95,13 @@ def test_the_leader_is_named_with_its_lead() -> None:
     (claim,) = kind.claims
     assert [arm.server for arm in claim.leaders] == ["fast"]
     assert [arm.server for arm in claim.followers] == ["slow"]
-    assert claim.told
+    assert claim.separated
     assert claim.lead
     assert claim.lead.ratio == pytest.approx(2)
     assert claim.limits == ()
     assert "fast" in said(summary.answer)
     (within,) = summary.answer.within
-    assert (within.interface, within.told, within.cells) == ("wsgi", 1, ("fast.json-sync",))
+    assert (within.interface, within.separated, within.cells) == ("wsgi", 1, ("fast.json-sync",))
     assert [(led.server, led.at) for led in within.leaders] == [("fast", ("cpu",))]
     assert claims.claim(claim).plain.startswith(
         "fast leads, 2,000 answers/s: 2.00 times (2.00 to 2.00) those of slow, the next."
@@ -120,7 +120,7 @@ def test_servers_that_were_not_told_apart_share_the_lead() -> None:
     claim = summary.answer.kinds[0].claims[0]
     assert len(claim.leaders) == 2
     assert claim.lead is None
-    assert not claim.told
+    assert not claim.separated
     assert claim.limits == ("tied",)
     assert said(summary.answer).startswith("This run cannot say what to deploy")
 
@@ -128,7 +128,7 @@ def test_servers_that_were_not_told_apart_share_the_lead() -> None:
 def test_one_round_tells_nothing() -> None:
     summary = made({("fast", "json-sync"): [9_000], ("slow", "json-sync"): [10]}, [JSON])
     claim = summary.answer.kinds[0].claims[0]
-    assert not claim.told
+    assert not claim.separated
     assert claim.limits == ("one-round", "no-noise-floor")
     assert "one round" in said(summary.answer)
     assert "fast" not in said(summary.answer)
@@ -136,11 +136,11 @@ def test_one_round_tells_nothing() -> None:
 
 def test_a_difference_within_the_noise_is_none() -> None:
     rates = {("fast", "json-sync"): times(1_100), ("slow", "json-sync"): times(1_000)}
-    assert made(rates, [JSON], times(1_105)).answer.kinds[0].told
+    assert made(rates, [JSON], times(1_105)).answer.kinds[0].separated
     noisy = made(rates, [JSON], [1_100, 1_400, 800, 1_300, 900])
     assert noisy.noise_floor
     assert noisy.noise_floor > 0.1
-    assert not noisy.answer.kinds[0].told
+    assert not noisy.answer.kinds[0].separated
 
 
 def test_the_fastest_leads_nothing_if_its_number_is_invalid() -> None:
@@ -178,7 +178,7 @@ def test_who_swings_widely_leads_nothing_by_that() -> None:
     assert [led.server for led in kind.leaders] == ["fast"]
     (within,) = summary.answer.within
     # Nobody leads of the two alone, which their rows show.
-    assert (within.told, within.cells) == (0, ("slow.json-sync", "fast.json-sync"))
+    assert (within.separated, within.cells) == (0, ("slow.json-sync", "fast.json-sync"))
     assert said(summary.answer) == "Deploy fast: it leads at CPU-bound JSON, tied with slow."
 
 
@@ -291,7 +291,7 @@ def test_every_claim_has_its_rows_and_none_is_within_noise(
         assert set(one.cells) <= rows
     for kind in answer.kinds:
         for claim in kind.claims:
-            assert claim.told == bool(claim.followers) == (claim.lead is not None)
+            assert claim.separated == bool(claim.followers) == (claim.lead is not None)
             if claim.lead:
                 # Beyond the floor, and the interval leaves no doubt which is ahead.
                 assert claim.lead.ratio > 1 + (summary.rankings[0].noise_floor or 0)

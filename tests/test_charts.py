@@ -151,7 +151,7 @@ def test_a_run_without_a_number_has_no_chart(summary: Summary) -> None:
 
 def _ranking(summary: Summary, rates: list[tuple[float, int]]) -> Ranking:
     first = summary.rankings[0]
-    row = next(row for row in first.rows if row.shown)
+    row = next(row for row in first.rows if row.reportable)
     assert row.figures
     rows = tuple(
         msgspec.structs.replace(

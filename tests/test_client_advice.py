@@ -57,7 +57,7 @@ def test_a_leader_is_named_with_what_follows() -> None:
         "Ten calls in flight: `a` is fastest with 100 us a call; then `b`, 1.50 times ("
     )
     assert "; last `c`, 4.00 times (" in said(made, CLIENT)
-    assert made[CLIENT].told
+    assert made[CLIENT].separated
     assert set(made[CLIENT].rows) == {"a", "b", "c"}
 
 
@@ -79,7 +79,7 @@ def test_a_tie_is_called_one() -> None:
 def test_what_the_run_cannot_tell_it_does_not_say(jitter: tuple[float, ...], words: str) -> None:
     made = points({row("a"): 100, row("b"): 100.2}, jitter)
     assert words in said(made, CLIENT)
-    assert not made[CLIENT].told
+    assert not made[CLIENT].separated
 
 
 def test_a_pace_set_by_the_server_is_no_praise() -> None:
@@ -95,7 +95,7 @@ def test_nothing_to_compare_is_said() -> None:
     of = row("a")
     stored = Stored(folder=Path("x"), run=run(plan([of])), outcomes=(), ceilings=(), notes=())
     made = report.make(stored).advice
-    assert [point.told for point in made] == [False]
+    assert [point.separated for point in made] == [False]
     assert "no row has a number" in made[0].says[0]
 
 
@@ -116,7 +116,7 @@ def test_reuse(each_us: float, jitter: tuple[float, ...], words: str) -> None:
     kept, each = row("a"), row("a, each call", client="a", reuse="each-call")
     made = points({kept: 100.0, each: each_us}, jitter)
     assert words in said(made, REUSE)
-    assert made[REUSE].told == ("cannot tell" not in words)
+    assert made[REUSE].separated == ("cannot tell" not in words)
 
 
 def test_the_fastest_is_named_for_each_kind_of_view() -> None:

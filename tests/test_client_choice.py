@@ -29,7 +29,7 @@ def planned(*words: str, **options: Any) -> Plan:
 
 
 def rows(*words: str, **options: Any) -> list[Row]:
-    return [one for one in planned(*words, **options).rows if one.again is None]
+    return [one for one in planned(*words, **options).rows if one.duplicate_of is None]
 
 
 def refused(*words: str, **options: Any) -> tuple[str, ...]:
@@ -85,9 +85,9 @@ def test_each_preset(name: str) -> None:
     assert plan.rounds >= 5
     assert len({one.id for one in plan.rows}) == len(plan.rows)
     for group in plan.groups:
-        again = [one for one in plan.rows if one.group == group.name and one.again]
-        assert [one.again for one in again] == [group.reference]
-        assert plan.row(again[0].again or "").skip is None
+        duplicates = [one for one in plan.rows if one.group == group.name and one.duplicate_of]
+        assert [one.duplicate_of for one in duplicates] == [group.reference]
+        assert plan.row(duplicates[0].duplicate_of or "").skip is None
 
 
 @pytest.mark.parametrize(
@@ -191,11 +191,11 @@ def test_two_pythons_are_two_rows() -> None:
     }
     places = [("Python 3.11.7", PLACE), ("Python 3.13.0", newer)]
     found = preset.plan(asked, CLIENTS, places, seed=1).rows
-    assert [one.label for one in found if not one.again] == [
+    assert [one.label for one in found if not one.duplicate_of] == [
         "aiohttp (Python 3.11.7)",
         "aiohttp (Python 3.13.0)",
     ]
-    assert [one.python for one in found if not one.again] == ["3.11.7-clients", "made"]
+    assert [one.python for one in found if not one.duplicate_of] == ["3.11.7-clients", "made"]
 
 
 def test_a_preset_with_a_row_twice_is_refused(

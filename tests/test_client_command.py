@@ -41,9 +41,9 @@ def test_a_run_from_end_to_end(type_: Type, tmp_path: Path) -> None:
     assert stored.run.command.startswith("loadtest clients aiohttp urllib3 --count 30")
     assert stored.run.interpreters[f"{platform.python_version()}-clients"].versions["aiohttp"]
     assert (folder / "report.md").exists()
-    again = type_("report", folder)
-    assert again.status == 0
-    assert again.out == done.out
+    second = type_("report", folder)
+    assert second.status == 0
+    assert second.out == done.out
 
 
 def test_a_server_of_ones_own(type_: Type, tmp_path: Path) -> None:

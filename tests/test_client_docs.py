@@ -41,10 +41,10 @@ def test_only_runs_of_presets_are_published() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_table_is_of_the_preset_as_it_is(name: str) -> None:
     made: Preset = typed_rows.chosen(Typed(words=(name,)), catalogue.clients())
-    told = rows(name)
-    assert {row["group"] for row in told} == {table.name for table in made.group}
+    separated = rows(name)
+    assert {row["group"] for row in separated} == {table.name for table in made.group}
     for table in made.group:
-        of = [row for row in told if row["group"] == table.name]
+        of = [row for row in separated if row["group"] == table.name]
         clients = {client for block in table.rows for client in block.client}
         assert {row["client"] for row in of} == clients
         assert {row["measure"] for row in of} == set(table.measures)

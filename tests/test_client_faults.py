@@ -163,7 +163,7 @@ def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path:
             for standing in ranking.rows
         }
         assert concern in raised[name]
-        assert not any(standing.row.id == name for standing in ranking.shown)
+        assert not any(standing.row.id == name for standing in ranking.reportable)
         assert concern not in raised["urllib3"]
 
 

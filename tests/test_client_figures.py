@@ -119,8 +119,8 @@ def test_cold_and_warm_never_mix() -> None:
 
 def test_the_last_outcome_of_a_round_wins_and_a_failed_one_has_no_time() -> None:
     of = row()
-    again = [warm(of, 0, 100.0), warm(of, 0, 200.0), warm(of, 2, 150.0, status="failed")]
-    assert by_round(again, "warm", 3) == {of.id: [pytest.approx(200e-6), None, None]}
+    second = [warm(of, 0, 100.0), warm(of, 0, 200.0), warm(of, 2, 150.0, status="failed")]
+    assert by_round(second, "warm", 3) == {of.id: [pytest.approx(200e-6), None, None]}
 
 
 def test_unknown_is_none() -> None:

@@ -42,11 +42,14 @@ def validate(name: str, said: object) -> None:
 def test_each_file_is_as_published(folder: Path) -> None:
     validate("clients", json.loads((folder / clients_folder.RUN).read_text()))
     validate("clients-summary", json.loads((folder / "summary.json").read_text()))
-    told = [json.loads(line) for line in (folder / OUTCOMES).read_text().splitlines()]
-    for line in told:
+    separated = [json.loads(line) for line in (folder / OUTCOMES).read_text().splitlines()]
+    for line in separated:
         validate("clients-outcome", line)
-    assert {one["kind"] for one in told} == {"ceiling", "outcome"}
-    assert {one["status"] for one in told if one["kind"] == "outcome"} == {"measured", "failed"}
+    assert {one["kind"] for one in separated} == {"ceiling", "outcome"}
+    assert {one["status"] for one in separated if one["kind"] == "outcome"} == {
+        "measured",
+        "failed",
+    }
 
 
 @pytest.mark.parametrize("spoil", [{"format": "1"}, {"unheard_of": 1}, {"plan": None}])

@@ -98,16 +98,16 @@ def one_of(bench: Bench, of: Row, number: int) -> Outcome:
 def test_both_tools_tell_the_same_time(of: Row, tmp_path: Path) -> None:
     """One after the other in each round, now ours first and now theirs: both meet the same."""
     ours: list[Outcome] = []
-    told: list[dict[str, Any]] = []
+    separated: list[dict[str, Any]] = []
     with measuring(of, tmp_path) as (bench, argv):
         for number in range(ROUNDS):
             if number % 2:
                 ours.append(one_of(bench, of, number))
-            told.append(theirs(argv, tmp_path, 1))
+            separated.append(theirs(argv, tmp_path, 1))
             if not number % 2:
                 ours.append(one_of(bench, of, number))
     times = [one.cold.wall_s for one in ours if one.cold]
-    others = [one["mean"] for one in told]
+    others = [one["mean"] for one in separated]
     for each in (times, others):
         low, high = interval(each)
         if high - low > 2 * TOO_WIDE * fmean(each):
@@ -115,7 +115,7 @@ def test_both_tools_tell_the_same_time(of: Row, tmp_path: Path) -> None:
     said = f"ours {interval(times)} s, hyperfine's {interval(others)} s"
     assert agree(times, others), said
     cpu_s = fmean(one.cold.user_s + one.cold.system_s for one in ours if one.cold)
-    assert cpu_s == pytest.approx(fmean(one["user"] + one["system"] for one in told), rel=0.15)
+    assert cpu_s == pytest.approx(fmean(one["user"] + one["system"] for one in separated), rel=0.15)
 
 
 def test_tools_that_differ_do_not_agree() -> None:

@@ -28,9 +28,9 @@ ALONE = [CLIENTS["niquests"]]
 def python(folder: Path, version: str, **versions: str) -> str:
     """Make a program that answers as a Python would."""
     path = folder / f"python{version}"
-    told = {"path": str(path), "version": version, "implementation": "CPython"}
-    told["versions"] = versions  # type: ignore[assignment]
-    path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(told)}\nEND\n")
+    answer = {"path": str(path), "version": version, "implementation": "CPython"}
+    answer["versions"] = versions  # type: ignore[assignment]
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
@@ -134,10 +134,10 @@ def test_an_environment_is_of_one_python_and_one_lock_file(tmp_path: Path) -> No
     for folder in (one, two):
         folder.mkdir()
     first = interpreters.look(python(one, "3.13.0"), [])
-    again = interpreters.look(python(two, "3.13.0"), [])
+    second = interpreters.look(python(two, "3.13.0"), [])
     other = msgspec.structs.replace(first, implementation="PyPy")
     locks = [catalogue.FOLDER / f"{lock}.lock" for lock in ("clients", "niquests")]
-    found = [environments._folder(each, locks[0]) for each in (first, again, other)]
+    found = [environments._folder(each, locks[0]) for each in (first, second, other)]
     found.append(environments._folder(first, locks[1]))
     assert len(set(found)) == len(found)
     (tmp_path / "link").symlink_to(first.path)
@@ -181,10 +181,10 @@ def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
             f"Python 3.12.1, {names[1]}",
             "Python 3.13.0",
         ]
-        again = tmp_path / "again"
-        again.symlink_to(names[0])
+        second = tmp_path / "again"
+        second.symlink_to(names[0])
         with pytest.raises(UserError, match="are the same; leave out one"):
-            called(names[0], str(again))
+            called(names[0], str(second))
 
 
 def test_an_environment_that_cannot_be_made(

@@ -72,7 +72,7 @@ def test_a_difference_below_the_noise_of_the_run_is_none() -> None:
     """The second arm of `a` is 6 % off, so that 4 % between `a` and `b` says nothing."""
     arms = {
         row("a"): [100.0, 100.1, 99.9],
-        row("a again", again="a"): [106.0, 106.1, 105.9],
+        row("a again", duplicate_of="a"): [106.0, 106.1, 105.9],
         row("b"): [104.0, 104.1, 103.9],
     }
     made = warmed(arms)
@@ -80,7 +80,7 @@ def test_a_difference_below_the_noise_of_the_run_is_none() -> None:
     assert floor is not None
     assert floor > 0.05
     assert places(made.rankings[0]) == {"a": (1, True), "b": (1, True)}  # the arm is no row
-    quiet = warmed({one: times for one, times in arms.items() if one.again is None})
+    quiet = warmed({one: times for one, times in arms.items() if one.duplicate_of is None})
     assert places(quiet.rankings[0]) == {"a": (1, False), "b": (2, False)}
 
 
@@ -88,7 +88,7 @@ def test_identical_rows_are_hardly_ever_told_apart() -> None:
     """Four clients that are one and the same, in 200 runs: any rank told is a false alarm."""
     rng = np.random.default_rng(11)
     rows = [row(name) for name in ("a", "b", "c", "d")]
-    twin = row("a again", again="a")
+    twin = row("a again", duplicate_of="a")
     alarms = 0
     for _ in range(200):
         shared = rng.standard_normal(ROUNDS) * 0.05

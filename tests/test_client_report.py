@@ -230,10 +230,10 @@ def test_hyperfine_version_2(report: Report) -> None:
     for one in results(report):
         for metric in V2:
             values = [each[metric]["value"] for each in one["measurements"]]
-            told = one["summary"][metric]
-            assert told["count"] == len(values) == 5
-            assert told["mean"] == pytest.approx(sum(values) / 5)
-            assert {each[metric]["unit"] for each in one["measurements"]} == {told["unit"]}
+            separated = one["summary"][metric]
+            assert separated["count"] == len(values) == 5
+            assert separated["mean"] == pytest.approx(sum(values) / 5)
+            assert {each[metric]["unit"] for each in one["measurements"]} == {separated["unit"]}
         wall = [each["time_wall_clock"]["value"] for each in one["measurements"]]
         assert wall == one["times"]
 

@@ -154,10 +154,10 @@ def test_drift_of_the_processors_is_no_change_of_cpu_time(base: Stored, tmp_path
     made = compare(before, after)
     (found,) = (one for one in answers(made) if one[1] == "server_cpu_us")
     assert found == ("alpha.json-sync", "server_cpu_us", "worse")
-    told = change(made, "alpha.json-sync", "server_cpu_us")
-    assert told.drift_corrected
-    assert told.comparison.ratio == pytest.approx(1.08, abs=0.005)
-    assert told.base == pytest.approx(800, rel=0.01)
+    separated = change(made, "alpha.json-sync", "server_cpu_us")
+    assert separated.drift_corrected
+    assert separated.comparison.ratio == pytest.approx(1.08, abs=0.005)
+    assert separated.base == pytest.approx(800, rel=0.01)
     page = render(made)
     assert "CPU/answer, drift-corrected" in page
     assert "the speed of processors drifts" in page
@@ -173,8 +173,8 @@ def test_drift_of_the_processors_is_no_change_of_cpu_time(base: Stored, tmp_path
 
 def test_rounds_are_shared_within_one_run_only(base: Stored, changed: Stored) -> None:
     assert not compare(base, changed).same_rounds
-    again = msgspec.structs.replace(changed, run=base.run)
-    made = compare(base, again)
+    second = msgspec.structs.replace(changed, run=base.run)
+    made = compare(base, second)
     assert made.same_rounds
     assert {one.comparison.method for one in made.changes} == {"t"}
 

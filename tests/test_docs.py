@@ -122,9 +122,9 @@ def test_the_files_of_a_run_are_as_published(folder: Path) -> None:
     lines = (folder / "outcomes.jsonl").read_text().splitlines()
     for line in lines:
         validator("outcome").validate(json.loads(line))
-    told = [json.loads(line) for line in lines]
-    assert {one["kind"] for one in told} == {"begun", "ceiling", "outcome", "segment"}
-    assert {one["status"] for one in told if one["kind"] == "outcome"} == {
+    separated = [json.loads(line) for line in lines]
+    assert {one["kind"] for one in separated} == {"begun", "ceiling", "outcome", "segment"}
+    assert {one["status"] for one in separated if one["kind"] == "outcome"} == {
         "measured",
         "failed",
         "skipped",

@@ -104,8 +104,8 @@ def test_ten_rounds_find_5_percent_where_processors_drift_by_8() -> None:
         usual = speed_us(base)
         plain = [[one.server_cpu_us for one in side] for side in (base, new)]
         even = [[drift_corrected_us(one, usual) for one in side] for side in (base, new)]
-        told = [finding(unpaired_t(*each), 0.02) == "higher" for each in (plain, even)]
-        return told[0], told[1], stdev(filter(None, even[0]))
+        separated = [finding(unpaired_t(*each), 0.02) == "higher" for each in (plain, even)]
+        return separated[0], separated[1], stdev(filter(None, even[0]))
 
     many = [found(1.05) for _ in range(200)]
     assert np.mean([by_even for _, by_even, _ in many]) >= 0.95

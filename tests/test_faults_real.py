@@ -99,13 +99,18 @@ def measure(
         connections: int = CONNECTIONS,
         duration_s: int = 1,
         shape: Shape = ALONE,
-        settle: bool = False,
+        observe_release: bool = False,
         ceilings: Sequence[Ceiling] = ceilings,
     ) -> Row:
         load = Load(connections=connections, duration_s=duration_s, warmup_s=0.1)
         cell = Cell(server=server.name, endpoint=endpoint or page(), load=load)
         of = builders.plan(
-            [server], [cell.endpoint], rounds, cells=(cell,), shape=shape, settle=settle
+            [server],
+            [cell.endpoint],
+            rounds,
+            cells=(cell,),
+            shape=shape,
+            observe_release=observe_release,
         )
         folder = create(tmp_path_factory.mktemp("results"), builders.run(of))
         writer = Writer(folder)
@@ -155,7 +160,7 @@ def undisturbed(concern: str, measured: Callable[[], Row]) -> Row:
 def healthy(measure: Measure) -> dict[str, Row]:
     """Give the rows of servers that have no fault."""
     return {
-        "page": measure(uvicorn(), rounds=2, settle=True),
+        "page": measure(uvicorn(), rounds=2, observe_release=True),
         "rows": measure(uvicorn(), page("/rows")),
         "slow": measure(uvicorn("overworked"), page("/half_second"), duration_s=2),
         "four": measure(
@@ -383,7 +388,7 @@ def test_something_else_uses_the_machine(measure: Measure) -> None:
     [("leaks_threads", "threads"), ("leaks_connections", "sockets"), ("leaks_memory", "MB")],
 )
 def test_what_is_never_let_go_of(fault: str, held: str, measure: Measure) -> None:
-    row = measure(uvicorn(fault), settle=True)
+    row = measure(uvicorn(fault), observe_release=True)
     assert row.verdict == "suspect"
     assert doubts(row) == {"left-behind"}, row.concerns
     assert f" {held} more than before" in said(row, "left-behind")

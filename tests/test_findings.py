@@ -81,8 +81,8 @@ def test_noise_closes_no_rank() -> None:
 def test_ranks_do_not_hang_on_names_or_their_order(given_rates: list[list[float | None]]) -> None:
     named = dict(zip("abcdef", given_rates, strict=False))
     renamed = dict(reversed([(f"x{ord('z') - ord(key)}", row) for key, row in named.items()]))
-    found, again = ranks(named, 0.02), ranks(renamed, 0.02)
-    assert {f"x{ord('z') - ord(key)}": rank for key, rank in found.items()} == again
+    found, second = ranks(named, 0.02), ranks(renamed, 0.02)
+    assert {f"x{ord('z') - ord(key)}": rank for key, rank in found.items()} == second
     for rank in set(found.values()):
         assert rank == 1 + sum(other < rank for other in found.values())
 
@@ -97,4 +97,4 @@ def test_noise_shows_no_likeness() -> None:
 def test_who_looks_often_needs_more_to_call_two_alike() -> None:
     alike = paired([100.0, 101.0, 99.0, 100.0, 100.0], [100.0, 97.0, 103.5, 98.0, 103.0])
     assert finding(alike, 0.05) == "equivalent"
-    assert finding(alike, 0.05, looks=20) == "inconclusive"
+    assert finding(alike, 0.05, interim_looks=20) == "inconclusive"

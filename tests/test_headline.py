@@ -81,11 +81,11 @@ def test_where_a_leader_is_alone_and_with_whom_it_is_tied_elsewhere() -> None:
 
 
 def test_who_leads_of_the_other_interface() -> None:
-    def among(*leaders: tuple[str, int], told: int = 3) -> list[str]:
+    def among(*leaders: tuple[str, int], separated: int = 3) -> list[str]:
         of = tuple(Led(server=server, at=("cpu",) * times) for server, times in leaders)
         found = [
-            Within(interface="wsgi", leaders=(), told=0, cells=()),
-            Within(interface="asgi", leaders=of, told=told, cells=("a.json-async",)),
+            Within(interface="wsgi", leaders=(), separated=0, cells=()),
+            Within(interface="asgi", leaders=of, separated=separated, cells=("a.json-async",)),
         ]
         return headline(answer([kind([claim()])], within=tuple(found)))[1:]
 
@@ -97,7 +97,7 @@ def test_who_leads_of_the_other_interface() -> None:
         "Of the ASGI servers alone, a and b lead, alone or tied, at all of the 3 kinds of work"
         " at which they were told apart."
     ]
-    assert among(told=0) == [
+    assert among(separated=0) == [
         "Of the ASGI servers alone, none was shown to lead at any kind of work."
     ]
 

@@ -139,10 +139,10 @@ def test_what_stands_below_a_run_names_the_versions_that_moved(three: History) -
         # No two are alike, or they would be one place on the axis.
         "2026-01-02 03:04 | Django 5.2\u200b",
     ]
-    again = msgspec.structs.replace(
+    second = msgspec.structs.replace(
         three, made=three.made[:1] * 3, versions=(three.versions[0],) * 3
     )
-    assert len(set(below(again))) == 3
+    assert len(set(below(second))) == 3
 
 
 def test_a_server_that_is_not_in_every_run_has_gaps(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from small_matrix import ENDPOINTS, RULES, SERVERS, arms, expand, ids
 
 from loadtest.plan.servers import matrix, schedule
-from loadtest.plan.servers.matrix import Again, Choice, LoadRule, Matrix
+from loadtest.plan.servers.matrix import Duplicate, Choice, LoadRule, Matrix
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Load
 
@@ -24,22 +24,30 @@ def test_everything_times_everything() -> None:
 
 
 def test_one_server_is_there_twice() -> None:
-    of = expand(again=Again(server="uvicorn"))
+    of = expand(duplicate=Duplicate(server="uvicorn"))
     twin = of.servers[-1]
-    assert (of.reference, twin.name, twin.again) == ("uvicorn", "uvicorn-again", "uvicorn")
+    assert (of.reference, twin.name, twin.duplicate_of) == ("uvicorn", "uvicorn-again", "uvicorn")
     assert twin.argv == SERVERS[2].argv
     assert len(arms(of)) == len(ENDPOINTS)
     # Where the reference is not among the chosen, or cannot start, it is the first that can.
-    assert expand(Choice(servers=("gevent",)), again=Again(server="uvicorn")).reference == "gevent"
+    assert (
+        expand(Choice(servers=("gevent",)), duplicate=Duplicate(server="uvicorn")).reference
+        == "gevent"
+    )
     missing = {"uvicorn": "not installed", "granian-asgi": "not installed"}
-    assert expand(missing=missing, again=Again(server="uvicorn")).reference == "granian-wsgi"
+    assert (
+        expand(missing=missing, duplicate=Duplicate(server="uvicorn")).reference == "granian-wsgi"
+    )
 
 
 def test_the_second_arm_can_be_narrowed() -> None:
-    few = Again(server="uvicorn", endpoints=("json", "raw"), styles=("sync", "control"))
-    assert arms(expand(again=few)) == ["uvicorn-again.json-sync", "uvicorn-again.raw-control"]
+    few = Duplicate(server="uvicorn", endpoints=("json", "raw"), styles=("sync", "control"))
+    assert arms(expand(duplicate=few)) == [
+        "uvicorn-again.json-sync",
+        "uvicorn-again.raw-control",
+    ]
     # If none of its endpoints is chosen it is at all of them: no run is without an arm.
-    other = expand(Choice(endpoints=("aiohttp",)), again=few)
+    other = expand(Choice(endpoints=("aiohttp",)), duplicate=few)
     assert arms(other) == ["uvicorn-again.aiohttp-async"]
 
 
@@ -60,8 +68,8 @@ def test_the_second_arm_can_be_narrowed() -> None:
 )
 def test_no_choice_drops_the_second_arm(choice: Choice, expected: list[str]) -> None:
     """But for one that leaves nothing to measure: all of that is skipped."""
-    few = Again(server="uvicorn", endpoints=("json", "json_query"), styles=("sync",))
-    of = expand(choice, again=few)
+    few = Duplicate(server="uvicorn", endpoints=("json", "json_query"), styles=("sync",))
+    of = expand(choice, duplicate=few)
     assert arms(of) == expected
     assert bool(expected) == any(cell.skip is None for cell in of.cells)
 

@@ -145,7 +145,7 @@ def measured(cell: str, number: int, rate: float, cpu_us: float) -> Outcome:
 
 
 PLAN = plan(
-    [server("alpha"), server("beta"), server("alpha-again", again="alpha")],
+    [server("alpha"), server("beta"), server("alpha-again", duplicate_of="alpha")],
     [endpoint("json", kind="cpu"), endpoint("rows", kind="database")],
     reference="alpha",
 )

@@ -65,8 +65,8 @@ def test_cpu_time_is_compared_by_a_floor_of_its_own(made: Summary) -> None:
     assert beta.versus_cpu is not None
     assert beta.versus_cpu.ratio == pytest.approx(1.8)
     assert beta.versus_cpu.finding == "higher"
-    again = next(row for row in made.rankings[0].rows if row.server == "alpha")
-    assert again.versus_cpu is None
+    second = next(row for row in made.rankings[0].rows if row.server == "alpha")
+    assert second.versus_cpu is None
 
 
 def test_it_stands_in_the_page_and_in_the_table(made: Summary) -> None:
@@ -99,7 +99,7 @@ def test_a_rank_of_unlike_numbers_is_explained() -> None:
 
 
 def test_without_a_second_arm_the_page_says_so() -> None:
-    servers = tuple(msgspec.structs.replace(one, again=None) for one in PLAN.servers)
+    servers = tuple(msgspec.structs.replace(one, duplicate_of=None) for one in PLAN.servers)
     made = summarise(run(msgspec.structs.replace(PLAN, servers=servers)), OUTCOMES, none)
     assert made.twins == ()
     assert "no server was measured twice" in noise(made)

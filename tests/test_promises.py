@@ -100,30 +100,33 @@ def test_a_table_of_twelve_finds_as_much(kind: str) -> None:
         assert found >= 88
 
 
-@pytest.mark.parametrize("looks", [1, 13])
-def test_looking_again_after_each_round_needs_a_stricter_level(looks: int) -> None:
+@pytest.mark.parametrize("interim_looks", [1, 13])
+def test_looking_again_after_each_round_needs_a_stricter_level(interim_looks: int) -> None:
     rng = np.random.default_rng(8)
     alarms = 0
     for _ in range(60):
         base, new = (CV * rng.standard_normal((6, 15)) for _ in range(2))
         for rounds in range(3, 16):
             ratios = rates((new - base)[:, :rounds])
-            found = findings([paired([1.0] * rounds, row) for row in ratios], 0.05, looks)
+            found = findings([paired([1.0] * rounds, row) for row in ratios], 0.05, interim_looks)
             if claims(found) or "inconclusive" not in found:
                 alarms += claims(found) > 0
                 break
-    assert alarms <= 3 if looks > 1 else alarms >= 5
+    assert alarms <= 3 if interim_looks > 1 else alarms >= 5
 
 
-@pytest.mark.parametrize("looks", [2, 5, 10, 20])
-def test_the_levels_of_several_looks(looks: int) -> None:
-    steps = np.random.default_rng(9).standard_normal((40_000, looks))
-    reached = np.abs(steps.cumsum(axis=1)) / np.sqrt(np.arange(1, looks + 1)) > LOOKS[looks]
+@pytest.mark.parametrize("interim_looks", [2, 5, 10, 20])
+def test_the_levels_of_several_looks(interim_looks: int) -> None:
+    steps = np.random.default_rng(9).standard_normal((40_000, interim_looks))
+    reached = (
+        np.abs(steps.cumsum(axis=1)) / np.sqrt(np.arange(1, interim_looks + 1))
+        > LOOKS[interim_looks]
+    )
     assert reached.any(axis=1).mean() == pytest.approx(0.05, abs=0.004)
 
 
 def test_a_level_for_any_number_of_looks() -> None:
-    levels = [level(looks) for looks in range(1, 40)]
+    levels = [level(interim_looks) for interim_looks in range(1, 40)]
     assert levels[0] == 0.05
     assert levels == sorted(levels, reverse=True)
 
@@ -153,9 +156,9 @@ def test_a_run_of_fourteen_servers_has_few_false_ranks(rounds: int) -> None:
             own = CV if at % 2 else rng.uniform(0.01, 0.09, (15, 1, 1))
             logs = own * noise(kind, (15, 8, rounds), rng)
             logs += (0.02 if at % 2 == 0 else 0.0) * noise(kind, (15, 1, rounds), rng)
-            first, again = rates(logs[0]), rates(logs[-1])
+            first, second = rates(logs[0]), rates(logs[-1])
             # As in the quick matrix: three kinds of work have arms, the others borrow.
-            made = floors({str(of): [(first[of], again[of])] for of in range(3)})
+            made = floors({str(of): [(first[of], second[of])] for of in range(3)})
             for of in range(8):
                 named = {str(number): row for number, row in enumerate(rates(logs[:-1, of]))}
                 split += max(ranks(named, made.of(str(of))).values()) > 1
@@ -173,8 +176,8 @@ def test_a_rank_is_not_closed_by_noise(kind: str, differs: float, spread: float)
         logs = spread * noise(kind, (4, 22), rng)
         logs[2:] -= np.log1p([[differs], [1.0]])
         for rounds in range(3, 23):
-            first, again, less, half = rates(logs[:, :rounds])
-            floor = floors({"cpu": [(first, again)]}).of("cpu")
+            first, second, less, half = rates(logs[:, :rounds])
+            floor = floors({"cpu": [(first, second)]}).of("cpu")
             named = {"first": first, "less": less, "half": half}
             if not undecided(named, floor, max(LOOKS)):
                 tied += ranks(named, floor, max(LOOKS))["less"] == 1
@@ -186,17 +189,17 @@ def test_one_round_cannot_be_judged_by_the_arms() -> None:
     """Why one round tells nothing: the noise of the arms is that of one server, see `ranks`."""
     rng = np.random.default_rng(13)
     pairs_of = np.triu_indices(14, 1)
-    told = {}
+    separated = {}
     for arms in (1, 8):
         found = 0
         for _ in range(400):
             spread = rng.uniform(0.01, 0.09, (14, 1))
             logs = spread * rng.standard_normal((14, 1 + arms))
-            again = spread[0] * rng.standard_normal(arms)
-            variance = float(((again - logs[0, 1:]) ** 2).mean())
+            second = spread[0] * rng.standard_normal(arms)
+            variance = float(((second - logs[0, 1:]) ** 2).mean())
             apart = np.abs(logs[:, None, 0] - logs[None, :, 0])[pairs_of]
             p = 2 * special.stdtr(arms, -apart.max() / math.sqrt(variance))
             found += p * apart.size < 0.05
-        told[arms] = found / 400
-    assert told[1] < 0.01
-    assert told[8] > 0.15
+        separated[arms] = found / 400
+    assert separated[1] < 0.01
+    assert separated[8] > 0.15

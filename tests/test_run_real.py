@@ -81,7 +81,7 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     (tmp_path / "small.toml").write_text(MATRIX)
     out = tmp_path / "results"
     until_s, then_s = random.uniform(0, 6), random.uniform(0, 1)
-    told = f"random moments: {until_s:.3f} and {then_s:.3f} s"
+    moments = f"random moments: {until_s:.3f} and {then_s:.3f} s"
 
     # Killed while its services start or while it measures.
     engine = Engine(tmp_path / "1.log", tmp_path / "small.toml", "--out", out)
@@ -93,10 +93,10 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
         engine.wait()
     census.empty()
     (folder,) = out.iterdir()
-    assert read(folder).notes == (), told
+    assert read(folder).notes == (), moments
     first = outcomes(folder)
     if first:  # what was being made as it started may be left in the system's folder for that
-        until(lambda: census.leftovers() == [], f"the end of the services' folders; {told}")
+        until(lambda: census.leftovers() == [], f"the end of the services' folders; {moments}")
 
     # Interrupted while it measures.
     before = census.leftovers()
@@ -107,14 +107,14 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     finally:
         engine.process.send_signal(signal.SIGINT)
         status = engine.wait()
-    assert census.names() == [], told  # not soon, but when the engine has ended
-    assert census.leftovers() == before, told
+    assert census.names() == [], moments  # not soon, but when the engine has ended
+    assert census.leftovers() == before, moments
     assert status == 130, engine.said()
     assert f"what was measured is kept: loadtest run --resume {folder}" in engine.said()
     assert "Traceback" not in engine.said()
     second = outcomes(folder)
-    assert second[: len(first)] == first, told
-    assert len(second) < CELLS, told
+    assert second[: len(first)] == first, moments
+    assert len(second) < CELLS, moments
 
     # And to its end.
     engine = Engine(tmp_path / "3.log", "--resume", folder)

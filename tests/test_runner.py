@@ -294,7 +294,7 @@ def test_the_planned_time_grows_with_the_delay() -> None:
     assert schedule.planned_s(other, slow) > schedule.planned_s(alone, quick)
     second = Batch(round=0, server="alpha", cells=(slow, quick))
     assert schedule.planned_s(alone, quick) > schedule.planned_s(second, quick)  # the launch
-    settling = Batch(round=0, server="alpha", cells=(quick,), settle=True)
+    settling = Batch(round=0, server="alpha", cells=(quick,), observe_release=True)
     assert schedule.planned_s(settling, quick) == pytest.approx(
         schedule.planned_s(alone, quick) + 2
     )

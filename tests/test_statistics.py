@@ -86,8 +86,8 @@ def test_what_scipy_says(both: list[tuple[float, float]]) -> None:
 @given(st.lists(rounds, max_size=8), st.floats(0.01, 100))
 def test_any_table_can_be_moderated(table: list[list[tuple[float, float]]], by: float) -> None:
     made = moderated([paired(*arms(both)) for both in table])
-    again = moderated([paired([by * b for b, _ in both], [n for _, n in both]) for both in table])
-    for one, other, both in zip(made, again, table, strict=True):
+    second = moderated([paired([by * b for b, _ in both], [n for _, n in both]) for both in table])
+    for one, other, both in zip(made, second, table, strict=True):
         assert one.p is not None
         assert 0 <= one.p <= 1
         assert one.ratio == paired(*arms(both)).ratio

@@ -15,7 +15,7 @@ from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Plan
 
 PLAN = plan(
-    [server("alpha"), server("beta"), server("alpha-again", again="alpha")],
+    [server("alpha"), server("beta"), server("alpha-again", duplicate_of="alpha")],
     [endpoint("json")],
     rounds=2,
     precision=0.03,
@@ -57,9 +57,9 @@ def rounds(folder: Path, of: Plan, had: list[Outcome], spent_s: float = 0.0, mos
             break
         for batch in todo:
             for cell in batch.cells:
-                again = measured(cell.id, batch.round, 1000 + 300 * (batch.round % 2), 500)
-                writer.append(again)
-                known.append(again)
+                second = measured(cell.id, batch.round, 1000 + 300 * (batch.round % 2), 500)
+                writer.append(second)
+                known.append(second)
     writer.close()
     return begun
 

@@ -32,19 +32,19 @@ def test_counts_and_load_share(summary: Summary) -> None:
 
 def test_ranked_by_goodput_then_failed_then_skipped(summary: Summary) -> None:
     for ranking in summary.rankings:
-        rates = [r.shown.goodput for r in ranking.rows if r.shown]
+        rates = [r.reportable.goodput for r in ranking.rows if r.reportable]
         assert rates == sorted(rates, reverse=True)
-        ranks = [r.rank or 0 for r in ranking.rows if r.shown]
+        ranks = [r.rank or 0 for r in ranking.rows if r.reportable]
         # Who shares a rank has that of the first of its group.
         assert all(rank == 1 + sum(other < rank for other in ranks) for rank in ranks)
-        assert [r.tied for r in ranking.rows if r.shown] == [ranks.count(r) > 1 for r in ranks]
+        assert [r.tied for r in ranking.rows if r.reportable] == [ranks.count(r) > 1 for r in ranks]
         others = ranking.rows[len(rates) :]
         assert all(r.rank is None and (r.reason or r.concerns) for r in others)
 
 
 def test_an_invalid_cell_keeps_its_figures_and_loses_its_rank(summary: Summary) -> None:
     invalid = row(summary, "gthread.gateway_1s-sync")
-    assert (invalid.verdict, invalid.rank, invalid.shown) == ("invalid", None, None)
+    assert (invalid.verdict, invalid.rank, invalid.reportable) == ("invalid", None, None)
     assert [raised.concern for raised in invalid.concerns] == ["errors"]
     assert invalid.figures is not None
     assert invalid.figures.goodput == 7
@@ -72,7 +72,7 @@ def test_what_could_not_be_checked_is_named(summary: Summary) -> None:
 def test_a_second_arm_is_not_ranked(summary: Summary) -> None:
     run, outcomes, segments = sample()
     servers = tuple(
-        msgspec.structs.replace(one, again="gthread" if one.name == "daphne" else None)
+        msgspec.structs.replace(one, duplicate_of="gthread" if one.name == "daphne" else None)
         for one in run.plan.servers
     )
     run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, servers=servers))

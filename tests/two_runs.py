@@ -16,7 +16,7 @@ from loadtest.records.measured import Histogram, Loaded, Outcome, Run, Usage
 from loadtest.records.planned import Plan
 
 JSON, QUERY = endpoint("json"), endpoint("json_query")
-SERVERS = [server("alpha"), server("beta"), server("alpha-again", again="alpha")]
+SERVERS = [server("alpha"), server("beta"), server("alpha-again", duplicate_of="alpha")]
 STEADY = (1.0, 1.01, 0.99, 1.005, 0.995)
 Factors = Mapping[str, Sequence[float | None]]
 

@@ -34,18 +34,18 @@ def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]
         return frozenset()
     rates = {cell: of for cell, of in goodputs(outcomes).items() if cell not in invalid}
     floors = goodput_floors(tuple(twins(plan, outcomes, invalid)))
-    again = {server.name for server in plan.servers if server.again}
+    duplicates = {server.name for server in plan.servers if server.duplicate_of}
     found: set[str] = set()
     for cells in groups(plan).values():
         known = {cell.server: rates[cell.id] for cell in cells if any(rates.get(cell.id, ()))}
-        ranked = {server: of for server, of in known.items() if server not in again}
+        ranked = {server: of for server, of in known.items() if server not in duplicates}
         servers = set(undecided(ranked, floors.of(cells[0].endpoint.kind), interim_looks(plan)))
         servers |= _wide(ranked, plan.reference, plan.precision)
         if servers:
             found |= {
                 cell.id
                 for cell in cells
-                if cell.server in servers | again or cell.server == plan.reference
+                if cell.server in servers | duplicates or cell.server == plan.reference
             }
     return frozenset(found & {cell for cell, of in rates.items() if any(of)})
 

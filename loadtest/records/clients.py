@@ -99,7 +99,7 @@ class Row(Record, frozen=True, kw_only=True):
     """Whether the client is called by threads or awaited by tasks; None in runs of before."""
     python: str | None = None
     """The key of its interpreter in `Run.interpreters`; None where nothing could be found."""
-    again: str | None = None
+    duplicate_of: str | None = None
     """The id of the row that this is the second arm of (A/A): no row of a table, but the noise."""
     skip: str | None = None
     """Why it cannot be measured, where that is known before anything runs; with what to type."""
@@ -127,7 +127,7 @@ class Group(Record, frozen=True, kw_only=True):
     """What it asks, in a sentence or two."""
     measures: tuple[Measure, ...]
     reference: str | None
-    """The id of the row that others are compared with; it has a second arm, see `Row.again`."""
+    """The id of the row that others are compared with; it has a second arm, see `Row.duplicate_of`."""
 
 
 class Plan(Record, frozen=True, kw_only=True):

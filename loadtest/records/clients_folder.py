@@ -15,8 +15,8 @@ from loadtest.records.clients import Ceiling, Outcome, Run
 from loadtest.records.folder import OUTCOMES, header, make_folder, writing
 from loadtest.records.planned import Record
 
-FORMAT = 1
-"""History: 1, the first."""
+FORMAT = 2
+"""History: 1, the first. 2: `again` of a row is `duplicate_of`."""
 
 RUN = "clients.json"
 

@@ -21,8 +21,11 @@ from loadtest.records.errors import UserError
 from loadtest.records.measured import Begun, Ceiling, Histogram, Outcome, Run, Segment
 from loadtest.records.planned import Record
 
-FORMAT = 1
-"""History: 1, the first; a ceiling without `connections` is of 64."""
+FORMAT = 2
+"""History: 1, the first; a ceiling without `connections` is of 64. 2: in `run.json`, `again` of a
+server is `duplicate_of`, `settle` of the plan is `observe_release`."""
+RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
+"""Keys of format 1."""
 
 RUN = "run.json"
 
@@ -169,7 +172,8 @@ def header(path: Path, kind: type[R], newest: int, otherwise: str) -> R:
     except OSError:
         raise UserError(f"{path.parent}: {otherwise}") from None
     try:
-        version = msgspec.json.decode(data, type=dict).get("format")
+        facts = msgspec.json.decode(data, type=dict)
+        version = facts.get("format")
         if isinstance(version, int) and version > newest:
             raise UserError(
                 f"{path.parent}: written by a newer loadtest (format {version}, this one reads up"
@@ -177,17 +181,24 @@ def header(path: Path, kind: type[R], newest: int, otherwise: str) -> R:
             )
         if isinstance(version, int) and version < 1:
             raise UserError(f"{path}: format {version} is of no loadtest; formats begin with 1")
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.convert(_renamed(facts) if version == 1 else facts, kind)
     except msgspec.MsgspecError as error:
         raise UserError(
             f"{path}: damaged: {error}; put a copy of it back, or measure again"
         ) from None
 
 
-def lines(data: bytes, kind: Any, again: str) -> tuple[list[Any], list[str]]:
+def _renamed(facts: Any) -> Any:
+    """Return facts of format 1 under the names of today."""
+    if isinstance(facts, dict):
+        return {RENAMED.get(key, key): _renamed(value) for key, value in facts.items()}
+    return [_renamed(each) for each in facts] if isinstance(facts, list) else facts
+
+
+def lines(data: bytes, kind: Any, remedy: str) -> tuple[list[Any], list[str]]:
     """Return the records in an outcomes file, and a note for each line that holds none.
 
-    `again` says in the note what would measure what the line held once more.
+    `remedy` says in the note what would measure what the line held once more.
     """
     records: list[Any] = []
     notes: list[str] = []
@@ -197,10 +208,10 @@ def lines(data: bytes, kind: Any, again: str) -> tuple[list[Any], list[str]]:
         try:
             records.append(msgspec.json.decode(line, type=kind))
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            notes.append(f"{OUTCOMES}, line {number}: damaged, dropped; {again}")
+            notes.append(f"{OUTCOMES}, line {number}: damaged, dropped; {remedy}")
     if torn:
         line_number = len(whole) + 1
-        notes.append(f"{OUTCOMES}, line {line_number}: torn when the run ended, dropped; {again}")
+        notes.append(f"{OUTCOMES}, line {line_number}: torn when the run ended, dropped; {remedy}")
     return records, notes
 
 

@@ -53,7 +53,7 @@ class Server(Record, frozen=True, kw_only=True):
     """Styles that cannot work here, with the reason. They come out as skipped."""
     limits: tuple[str, ...] = ()
     """What it cannot do on equal footing, in words, shown beside its results."""
-    again: str | None = None
+    duplicate_of: str | None = None
     """The server that this one is a second arm of: an A/A pair, to show the run's noise."""
 
     def capacity(self, shape: Shape, connections: int) -> int:
@@ -163,8 +163,8 @@ class Plan(Record, frozen=True, kw_only=True):
     shape: Shape
     servers: tuple[Server, ...]
     reference: str | None = None
-    """The server that others are compared with; it has a second arm, see `Server.again`."""
-    settle: bool = False
+    """The server that others are compared with; it has a second arm, see `Server.duplicate_of`."""
+    observe_release: bool = False
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
     precision: float | None = None

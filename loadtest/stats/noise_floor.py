@@ -76,10 +76,12 @@ class Floors:
 def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> Iterator[Twins]:
     """Yield the two arms at each endpoint that has both; an `invalid` cell's rate is no rate."""
     rates, cpu_us = goodputs(outcomes), cpu_times(outcomes)
-    again = {server.name: server.again for server in plan.servers if server.again}
+    duplicates = {
+        server.name: server.duplicate_of for server in plan.servers if server.duplicate_of
+    }
     for cells in groups(plan).values():
         usable = {cell.server: cell for cell in cells if cell.id not in invalid}
-        for twin, reference in again.items():
+        for twin, reference in duplicates.items():
             first, second = usable.get(reference), usable.get(twin)
             if first and second and any(rates.get(first.id, ())) and any(rates.get(second.id, ())):
                 one, other = (

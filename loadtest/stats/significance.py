@@ -32,25 +32,25 @@ def margin(floor: float | None, least: float = LEAST_MARGIN) -> float:
     return max(least, floor or 0.0)
 
 
-def level(looks: int) -> float:
+def level(interim_looks: int) -> float:
     """Return the p value that is called a difference by who looks so often: 0.05 for one look.
 
     Adding rounds until something shows is a look for each time the answer could have ended it, and
     with 0.05 at each of them three times as many runs would claim what is not there. `looks` are
     all there may be, not those so far: a level that only sinks with each look doubles the claims.
     """
-    return round(2 * float(ndtr(-_reached(looks))), 4)
+    return round(2 * float(ndtr(-_reached(interim_looks))), 4)
 
 
-def _reached(looks: int) -> float:
-    return next((z for most, z in LOOKS.items() if looks <= most), LOOKS[max(LOOKS)])
+def _reached(interim_looks: int) -> float:
+    return next((z for most, z in LOOKS.items() if interim_looks <= most), LOOKS[max(LOOKS)])
 
 
 def finding(
     comparison: Comparison,
     margin: float,
     p: float | None = None,
-    looks: int = 1,
+    interim_looks: int = 1,
     near: float | None = None,
 ) -> Finding:
     """Say what a comparison shows; `margin` is a share, `p` the adjusted one of its table.
@@ -68,9 +68,9 @@ def finding(
         return "inconclusive"
     near = margin if near is None else near
     least = max(margin, near)
-    if p < level(looks) and not 1 / (1 + least) <= ratio <= 1 + least:
+    if p < level(interim_looks) and not 1 / (1 + least) <= ratio <= 1 + least:
         return "higher" if ratio > 1 else "lower"
-    middle, reach = math.sqrt(low * high), (high / low) ** (_reached(looks) / LOOKS[1] / 2)
+    middle, reach = math.sqrt(low * high), (high / low) ** (_reached(interim_looks) / LOOKS[1] / 2)
     within = 1 / (1 + near) <= middle / reach and middle * reach <= 1 + near
     return "equivalent" if within else "inconclusive"
 
@@ -93,13 +93,13 @@ def adjust(ps: Sequence[float | None]) -> tuple[float | None, ...]:
 def findings(
     table: Sequence[Comparison],
     margin: float | ByRounds,
-    looks: int = 1,
+    interim_looks: int = 1,
     near: float | None = None,
 ) -> tuple[Finding, ...]:
     """Judge all comparisons of one table: moderated, adjusted by Holm, against the margins."""
     drawn = moderated(table)
     adjusted = adjust([one.p for one in drawn])
     return tuple(
-        finding(one, margin(one.rounds) if callable(margin) else margin, p, looks, near)
+        finding(one, margin(one.rounds) if callable(margin) else margin, p, interim_looks, near)
         for one, p in zip(drawn, adjusted, strict=True)
     )

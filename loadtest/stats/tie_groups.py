@@ -11,7 +11,7 @@ from loadtest.stats.significance import LEAST_MARGIN, ByRounds, Finding, finding
 
 
 def ranks(
-    rates: Mapping[str, Rates], floor: float | ByRounds | None, looks: int = 1
+    rates: Mapping[str, Rates], floor: float | ByRounds | None, interim_looks: int = 1
 ) -> dict[str, int]:
     """Return the rank of each server at one endpoint; `rates` are by round, higher is better.
 
@@ -30,11 +30,15 @@ def ranks(
     and one launch: where servers differ in noise, judging all of them by it finds a difference in
     up to a quarter of tables of equals, and with an arm at one endpoint it finds nothing.
     """
-    return {server: rank for rank, group in _groups(rates, floor or 0.0, looks) for server in group}
+    return {
+        server: rank
+        for rank, group in _groups(rates, floor or 0.0, interim_looks)
+        for server in group
+    }
 
 
 def groups(
-    order: Sequence[str], told: Callable[[str, str], bool]
+    order: Sequence[str], separated: Callable[[str, str], bool]
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield each tie group with its rank, its leader first; see `ranks`.
 
@@ -44,7 +48,7 @@ def groups(
     group: list[str] = []
     rank = 1
     for one in order:
-        if group and told(group[0], one):
+        if group and separated(group[0], one):
             yield rank, group
             rank += len(group)
             group = []
@@ -54,17 +58,17 @@ def groups(
 
 
 def undecided(
-    rates: Mapping[str, Rates], floor: float | ByRounds | None, looks: int = 1
+    rates: Mapping[str, Rates], floor: float | ByRounds | None, interim_looks: int = 1
 ) -> frozenset[str]:
     """Return the servers at one endpoint that more rounds could still place elsewhere.
 
     A member of a tie group is decided once it is shown equivalent to the group's leader, within
     `LEAST_MARGIN` however noisy the run; while it is not, both of them need more rounds.
     """
-    shown = _shown(rates, floor or 0.0, looks, near=LEAST_MARGIN)
+    shown = _shown(rates, floor or 0.0, interim_looks, near=LEAST_MARGIN)
     open_pairs = [
         (group[0], member)
-        for _, group in _groups(rates, floor or 0.0, looks)
+        for _, group in _groups(rates, floor or 0.0, interim_looks)
         for member in group[1:]
         if shown[group[0], member] == "inconclusive"
     ]
@@ -72,19 +76,22 @@ def undecided(
 
 
 def _groups(
-    rates: Mapping[str, Rates], margin: float | ByRounds, looks: int
+    rates: Mapping[str, Rates], margin: float | ByRounds, interim_looks: int
 ) -> Iterator[tuple[int, list[str]]]:
-    shown = _shown(rates, margin, looks)
+    shown = _shown(rates, margin, interim_looks)
     return groups(ordered(rates), lambda leader, one: shown[leader, one] == "lower")
 
 
 def _shown(
-    rates: Mapping[str, Rates], margin: float | ByRounds, looks: int, near: float | None = None
+    rates: Mapping[str, Rates],
+    margin: float | ByRounds,
+    interim_looks: int,
+    near: float | None = None,
 ) -> dict[tuple[str, str], Finding]:
     """Return what is found of each pair, the one with the higher median being the base."""
     pairs = list(combinations(ordered(rates), 2))
     table = [paired(rates[base], rates[new]) for base, new in pairs]
-    return dict(zip(pairs, findings(table, margin, looks, near), strict=True))
+    return dict(zip(pairs, findings(table, margin, interim_looks, near), strict=True))
 
 
 def ordered(rates: Mapping[str, Rates]) -> list[str]:

@@ -80,11 +80,13 @@ def test_no_two_routes_share_a_view_or_a_path() -> None:
 def test_a_name_declared_twice_is_refused() -> None:
     from myapp import contract
 
-    again = contract.Endpoint(name="json", title="", kind="cpu", summary="", contract=contract.ok())
+    second = contract.Endpoint(
+        name="json", title="", kind="cpu", summary="", contract=contract.ok()
+    )
     before = contract.declared()
     with pytest.raises(ValueError, match="'json' already has a async view"):
 
-        @again.view()
+        @second.view()
         async def view(request: Any) -> None: ...
 
     assert contract.declared() == before

@@ -4,7 +4,7 @@ import os
 import signal
 
 
-def settle() -> None:
+def observe_release() -> None:
     """Be hard to find and to end."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -13,17 +13,17 @@ def settle() -> None:
         signal.pause()
 
 
-told, tell = os.pipe()
+separated, tell = os.pipe()
 if os.fork() == 0:
     os.setsid()
-    settle()
+    observe_release()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        settle()
+        observe_release()
     os._exit(0)
 for _ in range(2):
-    os.read(told, 1)
+    os.read(separated, 1)
 os.write(1, b"ready\n")
 while True:
     signal.pause()

@@ -8,13 +8,13 @@ import signal
 import sys
 
 end = sys.argv[1] if len(sys.argv) > 1 else "term"
-told, tell = os.pipe()
+separated, tell = os.pipe()
 if os.fork() == 0:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.write(tell, b"x")
     while True:
         signal.pause()
-os.read(told, 1)
+os.read(separated, 1)
 os.write(1, b"ready\n")
 if end == "kill":
     os.kill(os.getpid(), signal.SIGKILL)

@@ -157,8 +157,8 @@ def test_an_engine_that_stays_away_costs_the_cells_to_come(
     begin_engine()
     docker("start", nothing_left)
     assert held() - before, "there is nothing to sweep"
-    again = Run(tmp_path / "again", "--resume", run.folder())
-    assert again.wait() == 0, again.said()
+    second = Run(tmp_path / "again", "--resume", run.folder())
+    assert second.wait() == 0, second.said()
     last = {one.cell: one.status for one in run.stored().outcomes}
     assert list(last.values()) == ["measured"] * CELLS
 

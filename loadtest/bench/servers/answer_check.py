@@ -52,8 +52,8 @@ def verify(
     if endpoint.contract.delay_s:
         left_s -= time.monotonic() - began
     if left_s > 0:
-        again = _ask_all(host, port, endpoint, concurrency, left_s, stage)
-        asked = Checked(answers=asked.answers + again.answers, wire_bytes=again.wire_bytes)
+        second = _ask_all(host, port, endpoint, concurrency, left_s, stage)
+        asked = Checked(answers=asked.answers + second.answers, wire_bytes=second.wire_bytes)
     return asked
 
 

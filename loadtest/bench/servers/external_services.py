@@ -63,9 +63,9 @@ def _redis(url: str) -> str | None:
     with valkey.Valkey.from_url(
         url, socket_connect_timeout=WITHIN_S, socket_timeout=WITHIN_S
     ) as client:
-        told = client.info("server")
-    assert isinstance(told, dict)
-    return told.get("valkey_version") or told.get("redis_version")
+        separated = client.info("server")
+    assert isinstance(separated, dict)
+    return separated.get("valkey_version") or separated.get("redis_version")
 
 
 def _upstream(url: str) -> str | None:

@@ -45,7 +45,7 @@ def contrasts(
 
     The answers to one question are taken as one table, so that its false alarms are counted once.
     """
-    rows = [row for row in plan.rows if row.id in times and row.again is None]
+    rows = [row for row in plan.rows if row.id in times and row.duplicate_of is None]
     found: list[Contrast] = []
     asked: dict[Question, Iterator[tuple[Row, Row]]] = {
         "reuse": _reuse(rows),

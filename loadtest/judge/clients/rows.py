@@ -76,7 +76,7 @@ class Standing(Record, frozen=True, kw_only=True):
         return self.cold is not None or self.warm is not None
 
     @property
-    def shown(self) -> bool:
+    def reportable(self) -> bool:
         """Whether its figures may stand beside others: those of an invalid row may not."""
         return self.measured and self.verdict != "invalid"
 
@@ -95,9 +95,9 @@ class Ranking(Record, frozen=True, kw_only=True):
     rows: tuple[Standing, ...]
 
     @property
-    def shown(self) -> tuple[Standing, ...]:
+    def reportable(self) -> tuple[Standing, ...]:
         """Those with a number, the fastest first."""
-        return tuple(row for row in self.rows if row.shown)
+        return tuple(row for row in self.rows if row.reportable)
 
 
 def placed(rows: Sequence[Standing], floor: float | None) -> tuple[Standing, ...]:
@@ -158,7 +158,7 @@ def _times(rows: Sequence[Standing]) -> dict[str, Rates]:
     last = max((one.number for row in rows for one in row.rounds), default=0)
     found: dict[str, Rates] = {}
     for row in rows:
-        by_number = {one.number: one.time_s for one in row.rounds if row.shown}
+        by_number = {one.number: one.time_s for one in row.rounds if row.reportable}
         times = [by_number.get(number) for number in range(1, last + 1)]
         if any(times):
             found[row.row.id] = times

@@ -15,8 +15,9 @@ from loadtest.records.planned import Record, Status
 from loadtest.stats.noise_floor import by_kind, floors
 from loadtest.stats.ratios import Rates
 
-FORMAT = 1
-"""Of a clients' `summary.json`. 1: the first."""
+FORMAT = 2
+"""Of a clients' `summary.json`. 1: the first; 2: `told` of the advice is `separated`, `again` of a row
+is `duplicate_of`."""
 
 
 class Counts(Record, frozen=True, kw_only=True):
@@ -73,14 +74,14 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
                     [
                         _standing(run, row, measure, last.get((row.id, measure), {}), ceilings)
                         for row in plan.rows
-                        if row.group == group.name and row.again is None
+                        if row.group == group.name and row.duplicate_of is None
                     ],
                     noise.at(group.name, rounds),
                 ),
             )
             for group in groups
         ]
-        shown = {row.row.id for ranking in found for row in ranking.shown}
+        shown = {row.row.id for ranking in found for row in ranking.reportable}
         cpu = by_round(outcomes, measure, rounds, of=cpu_s)
         widest = max((one.noise_floor for one in found if one.noise_floor), default=None)
         rankings += found
@@ -166,8 +167,8 @@ def _round(outcome: Outcome) -> Round:
 def _arms(plan: Plan, times: dict[str, Rates]) -> Iterator[tuple[str, Rates, Rates]]:
     """Yield the times of each row that was measured twice, and of its second arm, by group."""
     for row in plan.rows:
-        if row.again is not None and row.again in times and row.id in times:
-            yield row.group, times[row.again], times[row.id]
+        if row.duplicate_of is not None and row.duplicate_of in times and row.id in times:
+            yield row.group, times[row.duplicate_of], times[row.id]
 
 
 def _of(times: dict[str, Rates], shown: set[str]) -> dict[str, Rates]:

@@ -102,7 +102,7 @@ def compare(
         _refuse(found)
     before, after = read(base), read(new)
     shared = [cell for cell in before.rows if cell in after.rows]
-    if not any(before.rows[cell].shown for cell in shared):
+    if not any(before.rows[cell].reportable for cell in shared):
         raise UserError(
             f"{new.folder} has no cell that has a number in {base.folder};"
             " `loadtest run` both with the same servers and endpoints"
@@ -143,7 +143,7 @@ def compare(
         pairs = [
             pair(before, after, cell, figure, may_even)
             for cell in shared
-            if figure in before.shown[cell] and figure in after.shown[cell]
+            if figure in before.reportable[cell] and figure in after.reportable[cell]
         ]
         table = [(paired if same_rounds else unpaired)(one.base, one.new) for one in pairs]
         # Noise is of a kind within a figure: a p99 says nothing of how steady CPU time is.
@@ -184,7 +184,7 @@ def _lost(having: Side, lacking: Side, run: Literal["base", "new"]) -> Iterator[
     """Yield the cells with a number in the one run that have none in the other, which is `run`."""
     for cell, row in having.rows.items():
         other = lacking.rows.get(cell)
-        if not row.shown or (other and other.shown):
+        if not row.reportable or (other and other.reportable):
             continue
         if other is None:
             yield Lost(cell=cell, run=run, failed=False, reason="not in its plan")
@@ -241,7 +241,7 @@ class Side:
     """By cell."""
     rounds: Mapping[str, Mapping[int, Measured]]
     """By cell, second arms too, and by round; only what is a number."""
-    shown: Mapping[str, frozenset[Figure]]
+    reportable: Mapping[str, frozenset[Figure]]
     """By cell, what was measured of it and may be shown."""
     twins: tuple[Twins, ...]
 
@@ -305,7 +305,7 @@ def read(stored: Stored) -> Side:
         name: frozenset(
             figure
             for figure in BETTER
-            if row.shown and any(one.rate(figure, None) for one in rounds[name].values())
+            if row.reportable and any(one.rate(figure, None) for one in rounds[name].values())
         )
         for name, row in rows.items()
     }

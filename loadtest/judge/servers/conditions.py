@@ -89,12 +89,12 @@ def _workloads(base: Run, new: Run) -> Iterator[Difference]:
     for (one, another), cells in loads.items():
         where = cells[0] if len(cells) == 1 else f"{cells[0]} and {len(cells) - 1} more"
         yield _difference(f"load of {where}", _load(one), _load(another), True)
-    for name, (endpoint, again) in contracts.items():
+    for name, (endpoint, second) in contracts.items():
         for key in endpoint.contract.__struct_fields__:
             yield from _differing(
                 f"contract of {name}: {key}",
                 getattr(endpoint.contract, key),
-                getattr(again.contract, key),
+                getattr(second.contract, key),
             )
 
 
@@ -106,8 +106,8 @@ def _software(base: Run, new: Run) -> Iterator[Difference]:
     for server in shared:
         # As started; where that is not recorded, as written.
         argv = base.argv.get(server.name, server.argv)
-        again = new.argv.get(server.name, others[server.name].argv)
-        yield from _differing(f"argv of {server.name}", shlex.join(argv), shlex.join(again), False)
+        second = new.argv.get(server.name, others[server.name].argv)
+        yield from _differing(f"argv of {server.name}", shlex.join(argv), shlex.join(second), False)
         yield from _items(f"{server.name}: ", server.env, others[server.name].env)
     yield from _differing(
         "source",

@@ -146,12 +146,12 @@ NOWHERE = Point(
 def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
     invalid = [one.facts for one in row.concerns if one.severity == "invalid"]
     return Point(
-        goodput=row.shown.goodput if row.shown else None,
-        server_cpu_us=row.shown.server_cpu_us if row.shown else None,
+        goodput=row.reportable.goodput if row.reportable else None,
+        server_cpu_us=row.reportable.server_cpu_us if row.reportable else None,
         answer=answers.get((row.cell, "goodput")),
         cpu_answer=answers.get((row.cell, "server_cpu_us")),
         state=state(row),
-        reason=None if row.shown else "; ".join(invalid) or row.reason,
+        reason=None if row.reportable else "; ".join(invalid) or row.reason,
     )
 
 

@@ -19,7 +19,7 @@ def placed(
     reference: str | None,
     floor: ByRounds | None,
     cpu_floor: ByRounds | None,
-    looks: int,
+    interim_looks: int,
 ) -> tuple[Row, ...]:
     """Return the rows with their places: the ranked by goodput, then the others by what they are.
 
@@ -27,11 +27,11 @@ def placed(
     `looks` is how often the run looked at its data.
     """
     rates = _rates(rows, lambda one: one.goodput)
-    place = ranks(rates, floor, looks)
+    place = ranks(rates, floor, interim_looks)
     shared = Counter(place.values())
-    goodput = versus(rates, reference, floor, LEAST_MARGIN, looks)
+    goodput = versus(rates, reference, floor, LEAST_MARGIN, interim_looks)
     cpu_times = _rates(rows, lambda one: one.server_cpu_us)
-    cpu = versus(cpu_times, reference, cpu_floor, LEAST_CPU_MARGIN, looks)
+    cpu = versus(cpu_times, reference, cpu_floor, LEAST_CPU_MARGIN, interim_looks)
     found = (
         msgspec.structs.replace(
             row,
@@ -50,7 +50,7 @@ def placed(
                 row.rank is None,
                 order[row.status],
                 row.rank or 0,
-                -row.shown.goodput if row.shown else 0,
+                -row.reportable.goodput if row.reportable else 0,
                 row.server,
             ),
         )
@@ -62,7 +62,7 @@ def versus(
     reference: str | None,
     floor: ByRounds | None,
     least: float,
-    looks: int,
+    interim_looks: int,
 ) -> dict[str, Versus]:
     """Return how each server's rates compare with the reference's.
 
@@ -75,7 +75,7 @@ def versus(
     others = [server for server in rates if server != reference]
     table = [paired(base, rates[server]) for server in others]
     # `findings` moderates by itself; what is shown is moderated once, too.
-    judged = findings(table, floor or 0.0, looks, near=least)
+    judged = findings(table, floor or 0.0, interim_looks, near=least)
     return {
         server: Versus(ratio=one.ratio, low=one.low, high=one.high, finding=finding)
         for server, one, finding in zip(others, moderated(table), judged, strict=True)

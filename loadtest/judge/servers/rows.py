@@ -79,7 +79,7 @@ class Row(Record, frozen=True, kw_only=True):
     """What to know before comparing it: the endpoint's note, the server's limits."""
 
     @property
-    def shown(self) -> Figures | None:
+    def reportable(self) -> Figures | None:
         """The figures that may stand beside others: none of an invalid cell."""
         return self.figures if self.verdict != "invalid" else None
 
@@ -90,7 +90,7 @@ def by_round(rows: Iterable[Row], figure: Callable[[Round], float | None]) -> di
     last = max((one.number for row in rows for one in row.rounds), default=0)
     found: dict[str, Rates] = {}
     for row in rows:
-        known = {one.number: figure(one) for one in row.rounds if row.shown}
+        known = {one.number: figure(one) for one in row.rounds if row.reportable}
         rates = [known.get(number) or None for number in range(1, last + 1)]
         if any(rates):
             found[row.cell] = rates

@@ -21,13 +21,13 @@ from loadtest.stats.latency import curve
 from loadtest.stats.noise_floor import Twins, cpu_floors, goodput_floors, twins
 from loadtest.stats.series import groups
 
-FORMAT = 4
+FORMAT = 5
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
 have a floor of other work, and servers without any number; gone from the answer: headings, the lead
 over the reference, servers behind, what all pairs of views show, and with which views a server
-leads."""
+leads; 5: `told` of the answer is `separated`."""
 
 
 class Counts(Record, frozen=True, kw_only=True):
@@ -89,13 +89,13 @@ def summarise(
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
     arms = tuple(twins(plan, outcomes, invalid))
     floors, cpu = goodput_floors(arms), cpu_floors(arms)
-    again = {server.name for server in plan.servers if server.again is not None}
+    duplicates = {server.name for server in plan.servers if server.duplicate_of is not None}
 
     def ranking(load: Load, cells: Sequence[Cell]) -> Ranking:
         endpoint = cells[0].endpoint
         measured = max(rows[cell.id].rounds_measured for cell in cells)
         floor, cpu_floor = (each.of(endpoint.kind) for each in (floors, cpu))
-        taking_part = [rows[cell.id] for cell in cells if cell.server not in again]
+        taking_part = [rows[cell.id] for cell in cells if cell.server not in duplicates]
         return Ranking(
             endpoint=endpoint,
             load=load,

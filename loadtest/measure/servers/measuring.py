@@ -61,8 +61,8 @@ def _measure_batch(
                 if running is None:
                     running = bench.launch(server, f"{cell.id}.r{batch.round}")
                     facts["launch_s"] = running.launch_s
-                settle = batch.settle and cell is batch.cells[-1]
-                _measure(cell, batch.round, server, shape, running, settle, facts)
+                observe_release = batch.observe_release and cell is batch.cells[-1]
+                _measure(cell, batch.round, server, shape, running, observe_release, facts)
             except CellError as error:
                 failure = error
                 if running is not None and error.detail is None:
@@ -111,7 +111,7 @@ def _measure(
     server: Server,
     shape: Shape,
     running: Running,
-    settle: bool,
+    observe_release: bool,
     facts: dict[str, object],
 ) -> None:
     """Verify, load and verify again, adding to `facts` as far as it comes."""
@@ -161,7 +161,7 @@ def _measure(
             after_note=note,
             wire_bytes=before.wire_bytes,
         )
-        if settle:
+        if observe_release:
             time.sleep(max(0.0, SETTLED_S - (time.monotonic() - ended)))
             facts["left"] = left(held, running.holding())
     except CellError as error:

@@ -44,7 +44,7 @@ def make_run(found: Inventory, name: str, choice: Choice, out: Path, command: Se
         raise UserError(*problems)
     if found.launcher == "running":
         # Nobody tells what such a server holds, so there is nothing to wait for.
-        plan = msgspec.structs.replace(plan, settle=False)
+        plan = msgspec.structs.replace(plan, observe_release=False)
     return Run(
         format=folder.FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

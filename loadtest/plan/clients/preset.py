@@ -111,7 +111,9 @@ def plan(
         reference = next((row for row in found if row.skip is None), None)
         if reference is not None:
             found.append(
-                msgspec.structs.replace(reference, id=reference.id + AGAIN, again=reference.id)
+                msgspec.structs.replace(
+                    reference, id=reference.id + AGAIN, duplicate_of=reference.id
+                )
             )
         groups.append(
             Group(

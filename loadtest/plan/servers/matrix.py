@@ -37,7 +37,7 @@ class LoadRule(Record, frozen=True, kw_only=True):
     """In no more than so many rounds; None: in all. More `--rounds` than the matrix's lifts it."""
 
 
-class Again(Record, frozen=True, kw_only=True):
+class Duplicate(Record, frozen=True, kw_only=True):
     """The A/A arm: one server a second time, as if it were another, to show the run's noise."""
 
     server: str = "gunicorn-gthread"
@@ -56,10 +56,10 @@ class Matrix(Record, frozen=True, kw_only=True):
     endpoints: tuple[str, ...] = ("*",)
     styles: tuple[str, ...] = ("*",)
     shape: Shape = Shape()
-    settle: bool = True
+    observe_release: bool = True
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
-    again: Again = Again()
+    duplicate: Duplicate = Duplicate()
     loads: tuple[LoadRule, ...]
     """Later rules override earlier ones for the endpoints they name."""
 
@@ -122,8 +122,8 @@ def expand(
         for endpoint in endpoints
         if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
     ]
-    twins = _again(taking_part, matrix.again, missing, offered)
-    armed = _armed(offered, matrix.again, twins)
+    twins = _twins(taking_part, matrix.duplicate, missing, offered)
+    armed = _armed(offered, matrix.duplicate, twins)
     cells = tuple(
         Cell(
             server=server.name,
@@ -134,7 +134,7 @@ def expand(
         )
         for server in (*taking_part, *twins)
         for endpoint in offered
-        if server.again is None or endpoint in armed
+        if server.duplicate_of is None or endpoint in armed
     )
     if not cells:
         raise UserError(
@@ -150,8 +150,8 @@ def expand(
         rounds=rounds,
         shape=shape,
         servers=(*taking_part, *twins),
-        reference=next((twin.again for twin in twins), None),
-        settle=matrix.settle,
+        reference=next((twin.duplicate_of for twin in twins), None),
+        observe_release=matrix.observe_release,
         precision=choice.precision,
         budget_s=choice.budget,
         cells=cells,
@@ -210,8 +210,11 @@ def _rounds(matrix: Matrix, choice: Choice) -> int:
     return matrix.rounds if choice.rounds is None else choice.rounds
 
 
-def _again(
-    servers: Sequence[Server], again: Again, missing: Mapping[str, str], offered: Sequence[Endpoint]
+def _twins(
+    servers: Sequence[Server],
+    duplicate: Duplicate,
+    missing: Mapping[str, str],
+    offered: Sequence[Endpoint],
 ) -> list[Server]:
     """Return the second arm of the reference server; nothing where no server has anything to do."""
     able = [
@@ -219,12 +222,12 @@ def _again(
         for server in servers
         if server.name not in missing and not all(_unsupported(server, one) for one in offered)
     ]
-    able.sort(key=lambda server: server.name != again.server)
+    able.sort(key=lambda server: server.name != duplicate.server)
     return [
         msgspec.structs.replace(
             reference,
             name=f"{reference.name}-again",
-            again=reference.name,
+            duplicate_of=reference.name,
             summary=f"{reference.name} once more: what differs between the two is noise.",
         )
         for reference in able[:1]
@@ -238,15 +241,21 @@ def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
     )
 
 
-def _armed(offered: Sequence[Endpoint], again: Again, twins: Sequence[Server]) -> list[Endpoint]:
+def _armed(
+    offered: Sequence[Endpoint], duplicate: Duplicate, twins: Sequence[Server]
+) -> list[Endpoint]:
     """Return where the second arm is measured, of the `offered` endpoints that it can answer.
 
     Those that the matrix names; where a choice leaves none of them, in whatever style they are
     chosen; where not even that, all. A run without a noise floor could not tell noise from more.
     """
     able = [one for one in offered if not any(_unsupported(twin, one) for twin in twins)]
-    named = [one for one in able if any(fnmatchcase(one.name, glob) for glob in again.endpoints)]
-    styled = [one for one in named if any(fnmatchcase(one.style, glob) for glob in again.styles)]
+    named = [
+        one for one in able if any(fnmatchcase(one.name, glob) for glob in duplicate.endpoints)
+    ]
+    styled = [
+        one for one in named if any(fnmatchcase(one.style, glob) for glob in duplicate.styles)
+    ]
     return styled or named or able
 
 

@@ -49,7 +49,7 @@ def read_servers(folder: Path) -> tuple[tuple[Server, ...], dict[str, tuple[str,
     broken: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         try:
-            server = toml_file.read(path, Server, name=path.stem, again=None)
+            server = toml_file.read(path, Server, name=path.stem, duplicate_of=None)
             _check_placeholders(path, server)
         except UserError as error:
             broken[path.stem] = error.lines

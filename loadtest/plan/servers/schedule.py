@@ -14,7 +14,7 @@ class Batch(Record, frozen=True, kw_only=True):
     round: int
     server: str
     cells: tuple[Cell, ...]
-    settle: bool = False
+    observe_release: bool = False
     """Wait after the last load, to see what the server lets go of."""
 
 
@@ -47,23 +47,23 @@ def one_round(plan: Plan, round_: int, wanted: Collection[str]) -> list[Batch]:
         key=lambda cell: place[cell.endpoint.id],
     )
     return [
-        Batch(round=round_, server=server, cells=tuple(group), settle=settle)
+        Batch(round=round_, server=server, cells=tuple(group), observe_release=observe_release)
         for server in servers
         # What a server lets go of is the same in every round: one look at it is enough.
-        for settle, group in _groups(
-            [cell for cell in cells if cell.server == server], plan.settle and round_ == 0
+        for observe_release, group in _groups(
+            [cell for cell in cells if cell.server == server], plan.observe_release and round_ == 0
         )
     ]
 
 
-def _groups(cells: Sequence[Cell], settle: bool) -> Iterator[tuple[bool, list[Cell]]]:
+def _groups(cells: Sequence[Cell], observe_release: bool) -> Iterator[tuple[bool, list[Cell]]]:
     """Yield the cells of a server that share a process, and whether to settle after them."""
     alone = [c for c in cells if c.endpoint.isolated or c.endpoint.contract.postgres]
     if shared := [cell for cell in cells if cell not in alone]:
-        yield settle, shared
+        yield observe_release, shared
     for cell in alone:
         # What waits or blocks may leave something behind; the others are alone for their count.
-        yield settle and cell.endpoint.isolated, [cell]
+        yield observe_release and cell.endpoint.isolated, [cell]
 
 
 LAUNCH_AND_STOP_S = 0.6
@@ -75,7 +75,7 @@ SPARE_S = 0.15
 def planned_s(batch: Batch, cell: Cell) -> float:
     """Return about how long a cell takes: for progress, and for the plan."""
     delay_s = cell.endpoint.contract.delay_s
-    after_s = max(delay_s, SETTLED_S * (batch.settle and cell is batch.cells[-1]))
+    after_s = max(delay_s, SETTLED_S * (batch.observe_release and cell is batch.cells[-1]))
     launch_s = LAUNCH_AND_STOP_S * (cell is batch.cells[0])
     return launch_s + max(cell.load.warmup_s, delay_s) + cell.load.duration_s + after_s + SPARE_S
 

@@ -39,7 +39,7 @@ STEP = 24
 
 def of_ranking(ranking: Ranking) -> Iterator[Chart]:
     """Yield the charts of one table; those for which there are no numbers are left out."""
-    rows = [row for row in ranking.shown if time_us(row)]
+    rows = [row for row in ranking.reportable if time_us(row)]
     if len(rows) < 2:
         return
     yield _time(ranking, rows)

@@ -19,8 +19,8 @@ def _cold(
     return Column(
         key,
         title,
-        lambda row: value(row.cold) if row.cold and row.shown else None,
-        lambda row: text(row.cold) if row.cold and row.shown else UNKNOWN,
+        lambda row: value(row.cold) if row.cold and row.reportable else None,
+        lambda row: text(row.cold) if row.cold and row.reportable else UNKNOWN,
     )
 
 
@@ -30,8 +30,8 @@ def _warm(
     return Column(
         key,
         title,
-        lambda row: value(row.warm) if row.warm and row.shown else None,
-        lambda row: text(row.warm) if row.warm and row.shown else UNKNOWN,
+        lambda row: value(row.warm) if row.warm and row.reportable else None,
+        lambda row: text(row.warm) if row.warm and row.reportable else UNKNOWN,
     )
 
 
@@ -56,7 +56,7 @@ def mean(cold: ColdFigures) -> str:
 def relative(row: Standing) -> str:
     """Return how many times as long as the fastest it takes, with the 95 % interval."""
     if row.versus is None:
-        return "1" if row.rank == 1 and row.shown else UNKNOWN
+        return "1" if row.rank == 1 and row.reportable else UNKNOWN
     if row.versus.low is None or row.versus.high is None:
         return significant(row.versus.ratio)
     low, high = significant(row.versus.low), significant(row.versus.high)
@@ -65,7 +65,7 @@ def relative(row: Standing) -> str:
 
 def marked(text: str, row: Standing) -> str:
     """Return a figure with its mark, or what became of the row."""
-    if not row.shown:
+    if not row.reportable:
         return "invalid" if row.measured else row.status
     return text + (SUSPECT if row.verdict == "suspect" else "")
 
@@ -161,7 +161,7 @@ def ranked(ranking: Ranking) -> Table[Standing]:
 
 def phases(ranking: Ranking) -> Table[Standing] | None:
     """Return where the time of each process went; None where that was not recorded."""
-    rows = [row for row in ranking.shown if row.cold and row.cold.work_s is not None]
+    rows = [row for row in ranking.reportable if row.cold and row.cold.work_s is not None]
     return Table((ROW, *PHASES, MEAN), rows) if rows else None
 
 

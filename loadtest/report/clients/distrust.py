@@ -80,7 +80,7 @@ def outliers(ranking: Ranking) -> str | None:
     """Return the times that stand apart, in a sentence; None where there are none."""
     found = [
         f"`{row.row.label}` took {seconds(one.seconds)} in round {one.round}"
-        for row in ranking.shown
+        for row in ranking.reportable
         if row.cold
         for one in row.cold.outliers
     ]

@@ -21,11 +21,11 @@ class Point(Record, frozen=True, kw_only=True):
     """Sentences; names that are typed stand in backticks."""
     rows: tuple[str, ...]
     """The ids of the rows it follows from."""
-    told: bool
+    separated: bool
     """False where the run cannot tell."""
 
 
-def told(versus: Versus) -> bool:
+def separated(versus: Versus) -> bool:
     """Say whether two rows were told apart."""
     return versus.finding in ("higher", "lower")
 
@@ -35,7 +35,7 @@ def leading(row: Standing) -> bool:
 
     Steady rounds tell differences apart that would not decide which client to take.
     """
-    return row.shown and (
+    return row.reportable and (
         row.rank == 1 or (row.versus is not None and row.versus.finding == "equivalent")
     )
 
@@ -80,7 +80,7 @@ def standings(summary: Summary, measure: Measure) -> dict[str, Standing]:
         row.row.id: row
         for ranking in summary.rankings
         if ranking.measure == measure
-        for row in ranking.shown
+        for row in ranking.reportable
     }
 
 
@@ -157,7 +157,7 @@ def driving(summary: Summary) -> Point | None:
     for pair in pairs:
         threads, tasks = rows[pair.base], rows[pair.new]
         text = f"`{tasks.row.label}` (asyncio) against `{threads.row.label}` (threads): "
-        if told(pair.versus):
+        if separated(pair.versus):
             text += f"{times(pair.versus)} the time"
         elif pair.versus.finding == "equivalent":
             text += "takes as long"
@@ -187,9 +187,9 @@ def python(summary: Summary) -> Point | None:
         f"`{rows[pair.new].row.label}` takes {times(pair.versus)} the time of"
         f" `{rows[pair.base].row.label}`."
         for pair in pairs
-        if told(pair.versus)
+        if separated(pair.versus)
     ]
-    says += _others([p for p in pairs if not told(p.versus)], rows, "Another Python", "slower")
+    says += _others([p for p in pairs if not separated(p.versus)], rows, "Another Python", "slower")
     return _point("Which Python?", says, pairs)
 
 
@@ -222,7 +222,7 @@ def _point(question: str, says: Sequence[str], pairs: Sequence[Contrast]) -> Poi
         question=question,
         says=tuple(says),
         rows=tuple(dict.fromkeys(name for pair in pairs for name in (pair.base, pair.new))),
-        told=any(pair.versus.finding != "inconclusive" for pair in pairs),
+        separated=any(pair.versus.finding != "inconclusive" for pair in pairs),
     )
 
 
@@ -247,8 +247,8 @@ def cpu(summary: Summary) -> Point | None:
             f"At {CALLS_S} calls a second that is {share(values[0] * CALLS_S / 1e6)} of a processor"
             f" for `{names[0]}` and {share(values[-1] * CALLS_S / 1e6)} for `{names[-1]}`.",
         ),
-        rows=tuple(row.row.id for row in ranking.shown),
-        told=True,
+        rows=tuple(row.row.id for row in ranking.reportable),
+        separated=True,
     )
 
 
@@ -258,7 +258,7 @@ def start(summary: Summary) -> Point | None:
     if ranking is None:
         return None
     imports = _by_client(ranking, lambda row: _us(row.cold.import_s) if row.cold else None)
-    starts = [us for row in ranking.shown if row.cold and (us := _us(row.cold.start_s))]
+    starts = [us for row in ranking.reportable if row.cold and (us := _us(row.cold.start_s))]
     if not imports or not starts:
         return None
     listed = ", ".join(f"`{name}` {latency(us)}" for name, us in imports.items())
@@ -270,8 +270,8 @@ def start(summary: Summary) -> Point | None:
     return Point(
         question="What does it cost at the start?",
         says=tuple(says),
-        rows=tuple(row.row.id for row in ranking.shown),
-        told=True,
+        rows=tuple(row.row.id for row in ranking.reportable),
+        separated=True,
     )
 
 
@@ -279,10 +279,10 @@ def _break_even(summary: Summary, imports: dict[str, float]) -> Iterator[str]:
     """Yield from how many calls on the faster client has made up for its longer import."""
     quick = next(iter(imports))
     for ranking in deciding(summary):
-        if ranking.measure != "warm" or not ranking.shown:
+        if ranking.measure != "warm" or not ranking.reportable:
             continue
-        fast = ranking.shown[0]
-        slow = next((row for row in ranking.shown if row.row.client == quick), None)
+        fast = ranking.reportable[0]
+        slow = next((row for row in ranking.reportable if row.row.client == quick), None)
         if slow is None or leading(slow) or fast.row.client not in imports:
             continue
         saved = (time_us(slow) or 0.0) - (time_us(fast) or 0.0)
@@ -299,13 +299,15 @@ def _break_even(summary: Summary, imports: dict[str, float]) -> Iterator[str]:
 def _widest(summary: Summary, measure: Measure) -> Ranking | None:
     """Return the table of a measure that has the most clients: one load for all of them."""
     tables = [ranking for ranking in summary.rankings if ranking.measure == measure]
-    return max(tables, key=lambda one: len({row.row.client for row in one.shown}), default=None)
+    return max(
+        tables, key=lambda one: len({row.row.client for row in one.reportable}), default=None
+    )
 
 
 def _by_client(ranking: Ranking, of: Callable[[Standing], float | None]) -> dict[str, float]:
     """Return the middle of a figure over each client's rows that keep it, the lowest first."""
     found: dict[str, list[float]] = {}
-    for row in ranking.shown:
+    for row in ranking.reportable:
         value = of(row)
         if value is not None and row.row.reuse == "kept":
             found.setdefault(row.row.client, []).append(value)
@@ -344,8 +346,8 @@ def _client(summary: Summary) -> Point | None:
     return Point(
         question="Which client?",
         says=tuple(sentences),
-        rows=tuple(row.row.id for ranking in tables for row in ranking.shown),
-        told=bool(winners),
+        rows=tuple(row.row.id for ranking in tables for row in ranking.reportable),
+        separated=bool(winners),
     )
 
 
@@ -354,13 +356,15 @@ VIEWS: dict[Kind, str] = {"sync": "in a sync view", "async": "in an async one"}
 
 def _by_view(tables: Sequence[Ranking]) -> str | None:
     """Return what is fastest of what each kind of view can call, where one table has both kinds."""
-    both = [table for table in tables if {row.row.kind for row in table.shown} >= VIEWS.keys()]
-    widest = max(both, key=lambda table: len({row.row.client for row in table.shown}), default=None)
-    if widest is None or min(row.rounds_measured for row in widest.shown) < 2:
+    both = [table for table in tables if {row.row.kind for row in table.reportable} >= VIEWS.keys()]
+    widest = max(
+        both, key=lambda table: len({row.row.client for row in table.reportable}), default=None
+    )
+    if widest is None or min(row.rounds_measured for row in widest.reportable) < 2:
         return None
     parts = []
     for kind, view in VIEWS.items():
-        of = [row for row in widest.shown if row.row.kind == kind]
+        of = [row for row in widest.reportable if row.row.kind == kind]
         best = dict.fromkeys(f"`{row.row.client}`" for row in of if row.rank == of[0].rank)
         parts.append(
             f"{view} {listed(list(best))} {'are' if len(best) > 1 else 'is'} fastest"
@@ -371,7 +375,7 @@ def _by_view(tables: Sequence[Ranking]) -> str | None:
 
 def _leads(ranking: Ranking) -> tuple[str, bool]:
     """Return who is ahead in one table, and whether that is known."""
-    title, shown = ranking.group.title, ranking.shown
+    title, shown = ranking.group.title, ranking.reportable
     if not shown:
         return f"{title}: no row has a number that may be compared.", False
     if len(shown) == 1:
@@ -397,7 +401,7 @@ def _leads(ranking: Ranking) -> tuple[str, bool]:
 
 def _tie(ranking: Ranking) -> str:
     """Return what is to be said of rows that all share the first rank."""
-    title, shown = ranking.group.title, ranking.shown
+    title, shown = ranking.group.title, ranking.reportable
     text = f"{title}: {plural(len(shown), 'row')}, the fastest with {latency(time_us(shown[0]))}"
     text += f" {unit(ranking)}"
     if min(row.rounds_measured for row in shown) < 2:
@@ -420,4 +424,4 @@ def _longer(row: Standing) -> str:
 
 
 def _clients(ranking: Ranking) -> set[str]:
-    return {row.row.client for row in ranking.shown if leading(row)}
+    return {row.row.client for row in ranking.reportable if leading(row)}

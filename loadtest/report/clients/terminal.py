@@ -28,7 +28,7 @@ def show(report: Report, console: Console) -> None:
             say(said)
             console.print()
     for point in report.advice:
-        say(f"{point.question}{'' if point.told else ' This run cannot tell.'}")
+        say(f"{point.question}{'' if point.separated else ' This run cannot tell.'}")
         for sentence in point.says:
             say(sentence, indent=2)
     if found := doubts(summary):

@@ -12,9 +12,9 @@ from loadtest.report.units import UNKNOWN, latency, number, share, significant, 
 
 def marked(row: Row) -> str:
     """Return a row's goodput with its mark, or what became of it."""
-    if row.shown is None:
+    if row.reportable is None:
         return state(row)
-    return significant(row.shown.goodput) + (SUSPECT if state(row) == "suspect" else "")
+    return significant(row.reportable.goodput) + (SUSPECT if state(row) == "suspect" else "")
 
 
 def figure(
@@ -27,8 +27,8 @@ def figure(
     return Column(
         key,
         title,
-        lambda row: value(row.shown) if row.shown else None,
-        lambda row: text(row.shown) if row.shown else UNKNOWN,
+        lambda row: value(row.reportable) if row.reportable else None,
+        lambda row: text(row.reportable) if row.reportable else UNKNOWN,
     )
 
 
@@ -61,8 +61,8 @@ INTERFACE: Column[Row] = prose("interface", "interface", lambda row: row.interfa
 GOODPUT: Column[Row] = Column(
     "goodput",
     "answers/s",
-    lambda row: row.shown.goodput if row.shown else None,
-    lambda row: marked(row) if row.shown else UNKNOWN,
+    lambda row: row.reportable.goodput if row.reportable else None,
+    lambda row: marked(row) if row.reportable else UNKNOWN,
 )
 
 VERDICT: Column[Row] = Column("verdict", "verdict", lambda row: row.verdict, _checked, "prose")

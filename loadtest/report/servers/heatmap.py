@@ -67,12 +67,12 @@ def columns(rankings: Sequence[Ranking]) -> list[tuple[str, str]]:
     shares: dict[str, list[float]] = {}
     interfaces: dict[str, str] = {}
     for ranking in rankings:
-        best = max((row.shown.goodput for row in ranking.rows if row.shown), default=0.0)
+        best = max((row.reportable.goodput for row in ranking.rows if row.reportable), default=0.0)
         for row in ranking.rows:
             interfaces[row.server] = row.interface or ""
             each = shares.setdefault(row.server, [])
-            if row.shown and best:
-                each.append(row.shown.goodput / best)
+            if row.reportable and best:
+                each.append(row.reportable.goodput / best)
     order = {"wsgi": 0, "asgi": 1}
 
     def place(server: str) -> tuple[int, float, str]:
@@ -93,9 +93,9 @@ def lines(rankings: Sequence[Ranking], servers: Sequence[str], metric: Metric | 
 def _squares(ranking: Ranking, servers: Sequence[str], metric: Metric | None) -> list[Square]:
     rows = {row.server: row for row in ranking.rows}
     values = {
-        server: metric.value(row.shown)
+        server: metric.value(row.reportable)
         for server, row in rows.items()
-        if metric and row.shown is not None
+        if metric and row.reportable is not None
     }
     known = [value for value in values.values() if value]
     best = (max if metric and metric.better == "more" else min)(known, default=None)
@@ -116,7 +116,7 @@ def _squares(ranking: Ranking, servers: Sequence[str], metric: Metric | None) ->
             )
             continue
         text = state(row) if row else UNKNOWN
-        if row and row.shown and metric:
+        if row and row.reportable and metric:
             text = UNKNOWN
         found.append(Square(state(row), text, None, None, ""))
     return found

@@ -47,7 +47,7 @@ def _leaders(item: Item) -> str:
     claim = item[1]
     if not claim.leaders:
         return "no server has a number"
-    if not claim.told:
+    if not claim.separated:
         return "nobody: " + ("one server" if len(claim.leaders) == 1 else "not told apart")
     named = [
         # A style is worth naming where the other one was shown to serve fewer.

@@ -45,7 +45,7 @@ def bounds(report: Report) -> Iterator[str]:
         alone = [
             f"`{one.name}`"
             for one in plan.servers
-            if one.expected_processes(plan.shape) == 1 < plan.shape.workers and not one.again
+            if one.expected_processes(plan.shape) == 1 < plan.shape.workers and not one.duplicate_of
         ]
         but = f" ({', '.join(alone)}: one process)" if alone else ""
         yield (

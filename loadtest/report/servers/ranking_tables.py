@@ -50,7 +50,7 @@ def untold(ranking: Ranking) -> str:
         if row.rank and row.rounds_measured > 1:
             groups.setdefault(row.rank, []).append(row)
     for rank, rows in groups.items():
-        rates = [row.shown.goodput for row in rows if row.shown]
+        rates = [row.reportable.goodput for row in rows if row.reportable]
         if rates and max(rates) >= UNLIKE * min(rates):
             return (
                 f"Rank {rank}= spans {significant(max(rates))} to {significant(min(rates))}"
@@ -67,7 +67,7 @@ def costs(ranking: Ranking) -> Table[Row]:
         *(() if needed.postgres or needed.redis else (WITH_DATABASES,)),
         *(() if needed.postgres else (DATABASE_CONNECTIONS,)),
     }
-    rows = [row for row in ranking.rows if row.shown]
+    rows = [row for row in ranking.rows if row.reportable]
     columns = [column for column in COSTS if column not in absent]
     return Table((SERVER, *columns), rows).filled()
 
@@ -81,7 +81,7 @@ def overview(rankings: Sequence[Ranking]) -> Table[str]:
 
         def value(server: str) -> Value:
             row = rows.get(server)
-            return row.shown.goodput if row and row.shown else None
+            return row.reportable.goodput if row and row.reportable else None
 
         def text(server: str) -> str:
             row = rows.get(server)
@@ -102,7 +102,7 @@ def leaders(summary: Summary) -> Table[Ranking]:
 
     def nth(n: int, column: Column[Row], title: str | None = None) -> Column[Ranking]:
         def row(ranking: Ranking) -> Row | None:
-            rows = [row for row in ranking.rows if row.shown]
+            rows = [row for row in ranking.rows if row.reportable]
             return rows[n] if len(rows) > n else None
 
         def value(ranking: Ranking) -> Value:
@@ -116,13 +116,13 @@ def leaders(summary: Summary) -> Table[Ranking]:
         return Column(column.key, title or column.title, value, text, column.style)
 
     def of_ceiling(row: Row) -> str:
-        ceiling = row.shown.ceiling if row.shown else None
+        ceiling = row.reportable.ceiling if row.reportable else None
         return marked(row) + (f" of {significant(ceiling)}" if ceiling else "")
 
     goodput = Column(GOODPUT.key, GOODPUT.title, GOODPUT.value, of_ceiling)
 
     def placed(ranking: Ranking) -> str:
-        return f"{sum(row.shown is not None for row in ranking.rows)} of {len(ranking.rows)}"
+        return f"{sum(row.reportable is not None for row in ranking.rows)} of {len(ranking.rows)}"
 
     columns: tuple[Column[Ranking], ...] = (
         name("endpoint", "endpoint", lambda ranking: ranking.endpoint.name),
@@ -139,7 +139,7 @@ def leaders(summary: Summary) -> Table[Ranking]:
 
 
 def _each_round(row: Row) -> str:
-    rates = [r.goodput for r in row.rounds if r.goodput is not None and row.shown]
+    rates = [r.goodput for r in row.rounds if r.goodput is not None and row.reportable]
     if not rates:
         return UNKNOWN
     if len(rates) > SHOWN_ROUNDS:

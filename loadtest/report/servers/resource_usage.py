@@ -23,7 +23,7 @@ def used(report: Report, server: str) -> list[tuple[str, str, str]]:
     rows = [row for _, row in rows_of(report.summary.rankings, server)]
     # What a server used is also told by a cell whose rate means nothing; its cost of an answer not.
     seen = [row.figures for row in rows if row.figures]
-    valid = [row.shown for row in rows if row.shown]
+    valid = [row.reportable for row in rows if row.reportable]
     if not shape.known or not seen:
         return []
 
@@ -80,7 +80,7 @@ def unsteady(rankings: Sequence[Ranking], server: str) -> str:
     found = [
         (one, ranking.endpoint.id)
         for ranking, row in rows_of(rankings, server)
-        if row.shown and (one := spread(row)) is not None
+        if row.reportable and (one := spread(row)) is not None
     ]
     if not found:
         return ""

@@ -107,8 +107,8 @@ class _Before(msgspec.Struct, frozen=True):
         first = one.reading()
         if first is None or one.is_here:
             return cls(first, 0.0)
-        again = one.reading()
-        return cls(again, again.cpu_s - first.cpu_s if again else 0.0)
+        second = one.reading()
+        return cls(second, second.cpu_s - first.cpu_s if second else 0.0)
 
 
 def _add(sampled: Sampled, name: str, before: _Before, one: Container) -> None:
@@ -170,7 +170,7 @@ class ComposeBench:
         """Start a server and return it once it has answered; raises CellError."""
         started = time.monotonic()
         log = self.folder / "logs" / f"{name}.log"
-        one = self.stack.launch(profile.again or profile.name, log)
+        one = self.stack.launch(profile.duplicate_of or profile.name, log)
         try:
             if ended := one.ended():
                 raise CellError("launch", f"{ended} before it answered", one.tail())

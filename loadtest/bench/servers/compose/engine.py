@@ -81,24 +81,24 @@ def reach(docker: Docker) -> Engine:
     try:
         address = docker.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
         address = address.strip()
-        told = json.loads(docker.docker("info", "--format", "{{json .}}"))
+        facts = json.loads(docker.docker("info", "--format", "{{json .}}"))
     except CommandError as error:
         raise UserError(_refusal(error, address)) from None
     except ValueError:
         raise UserError("`docker info` prints what is not understood; look at it") from None
-    if errors := told.get("ServerErrors"):
+    if errors := facts.get("ServerErrors"):
         raise UserError(_refusal(CommandError(errors[0], errors[0]), address))
-    version = told["ServerVersion"]
+    version = facts["ServerVersion"]
     if not version.split(".")[0].isdecimal() or int(version.split(".")[0]) < OLDEST:
         raise UserError(f"the Docker engine is version {version} and has to be {OLDEST} or newer")
     return Engine(
         address=address,
-        name=told["Name"],
+        name=facts["Name"],
         remote=host(address) not in LOOPBACK,
         version=version,
-        system=f"{told['OperatingSystem']}, Linux {told['KernelVersion']}",
-        processors=told["NCPU"],
-        memory_bytes=told["MemTotal"],
+        system=f"{facts['OperatingSystem']}, Linux {facts['KernelVersion']}",
+        processors=facts["NCPU"],
+        memory_bytes=facts["MemTotal"],
     )
 
 

@@ -16,7 +16,7 @@ UNSTABLE = "unstable"
 """The concern of rounds that differ so much that their middle says little."""
 
 
-def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
+def answer(rankings: Sequence[Ranking], interim_looks: int, floors: Floors) -> Answer:
     """Return what the rankings of a run say.
 
     `looks` is how often it looked at its data, `floors` what noise alone does to goodput.
@@ -28,18 +28,22 @@ def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
             at = (endpoint.name, ranking.load.connections)
             by_kind.setdefault(endpoint.kind, {}).setdefault(at, []).append(ranking)
     fields = {
-        kind: [(of, field(of, Noise(floors.of(kind), looks))) for of in by_kind[kind].values()]
+        kind: [
+            (of, field(of, Noise(floors.of(kind), interim_looks))) for of in by_kind[kind].values()
+        ]
         for kind in by_kind
     }
-    kinds = tuple(_kind(kind, of, Noise(floors.of(kind), looks)) for kind, of in fields.items())
+    kinds = tuple(
+        _kind(kind, of, Noise(floors.of(kind), interim_looks)) for kind, of in fields.items()
+    )
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
         kinds=kinds,
-        shares=shares(rankings, looks, floors),
+        shares=shares(rankings, interim_looks, floors),
         leaders=_overall(kinds),
-        told=sum(kind.told for kind in kinds),
+        separated=sum(kind.separated for kind in kinds),
         within=tuple(one for of in ("wsgi", "asgi") if (one := _within(of, fields))),
-        usable=sum(row.shown is not None for row in rows),
+        usable=sum(row.reportable is not None for row in rows),
         cells=sum(row.status != "skipped" for row in rows),
         numberless=tuple(_numberless(rows)),
         limits=tuple(_limits(rankings)),
@@ -48,19 +52,19 @@ def answer(rankings: Sequence[Ranking], looks: int, floors: Floors) -> Answer:
 
 def _kind(name: str, fields: Sequence[tuple[Sequence[Ranking], Field]], noise: Noise) -> Kind:
     claims = tuple(claim(rankings, found, noise) for rankings, found in fields)
-    told = {one.endpoint: _steady(one.leaders) for one in claims if one.told}
+    separated = {one.endpoint: _steady(one.leaders) for one in claims if one.separated}
     return Kind(
         kind=name,
         claims=claims,
-        leaders=_most(_led(told)),
+        leaders=_most(_led(separated)),
         styles=tuple(one for rankings, _ in fields for one in styles(rankings, noise)),
         interfaces=tuple(one for rankings, found in fields for one in interfaces(rankings, found)),
-        told=bool(told),
+        separated=bool(separated),
     )
 
 
 def _overall(kinds: Iterable[Kind]) -> tuple[Led, ...]:
-    return _led({kind.kind: kind.leaders for kind in kinds if kind.told})
+    return _led({kind.kind: kind.leaders for kind in kinds if kind.separated})
 
 
 def _within(
@@ -87,7 +91,7 @@ def _within(
     return Within(
         interface=interface,
         leaders=_led(kinds),
-        told=len(kinds),
+        separated=len(kinds),
         cells=tuple(cells or (arm.cell for arm in arms)),
     )
 
@@ -117,12 +121,12 @@ def _led(leaders: Mapping[str, Sequence[Arm | Led]]) -> tuple[Led, ...]:
 
 def _numberless(rows: Sequence[Row]) -> Iterator[str]:
     tried = dict.fromkeys(row.server for row in rows if row.status != "skipped")
-    shown = {row.server for row in rows if row.shown}
+    shown = {row.server for row in rows if row.reportable}
     yield from (server for server in tried if server not in shown)
 
 
 def _limits(rankings: Sequence[Ranking]) -> Iterator[Limit]:
-    rows = [row for ranking in rankings for row in ranking.rows if row.shown]
+    rows = [row for ranking in rankings for row in ranking.rows if row.reportable]
     if not rows:
         yield "no-number"
     elif max(row.rounds_measured for row in rows) < 2:

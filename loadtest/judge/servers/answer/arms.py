@@ -21,7 +21,7 @@ class Noise(NamedTuple):
 
     floor: Floor | None
     """What two identical arms of the run differ by."""
-    looks: int
+    interim_looks: int
     """How often the run looked at its data."""
 
 
@@ -31,7 +31,7 @@ class Judged(NamedTuple):
     comparison: Comparison
     finding: Finding
     """Beyond the noise, and beyond what matters."""
-    told: bool
+    separated: bool
     """The first is higher, beyond the noise: they are no tie."""
 
 
@@ -60,7 +60,7 @@ class Table:
     def grouped(self, arms: Sequence[Arm]) -> tuple[tuple[Arm, ...], ...]:
         """Return the arms, which come with the highest median first, in tie groups."""
         of = {arm.cell: arm for arm in arms}
-        grouped = groups(list(of), lambda leader, one: self.cells[leader, one].told)
+        grouped = groups(list(of), lambda leader, one: self.cells[leader, one].separated)
         return tuple(tuple(of[cell] for cell in group) for _, group in grouped)
 
 
@@ -96,9 +96,9 @@ def field(rankings: Sequence[Ranking], noise: Noise) -> Field:
             by_server.setdefault(row.server, []).append(row)
     arms: dict[str, Arm] = {}
     for shown in by_server.values():
-        shown.sort(key=lambda row: -(row.shown.goodput if row.shown else 0.0))
+        shown.sort(key=lambda row: -(row.reportable.goodput if row.reportable else 0.0))
         best = shown[0]
-        figures = best.shown
+        figures = best.reportable
         assert figures is not None
         over = compared([(shown[0].cell, shown[1].cell)], rates, noise) if shown[1:] else None
         arms[best.cell] = Arm(
@@ -129,9 +129,9 @@ def _pairs(cells: Iterable[str]) -> list[tuple[str, str]]:
 def compared(pairs: Sequence[tuple[str, str]], rates: dict[str, Rates], noise: Noise) -> Table:
     """Compare the first of each pair with its second, all of them as one table."""
     made = [paired(rates[over], rates[cell]) for cell, over in pairs]
-    shown = findings(made, noise.floor or 0.0, noise.looks, near=LEAST_MARGIN)
-    told = [one == "higher" for one in findings(made, noise.floor or 0.0, noise.looks)]
-    judged = map(Judged, moderated(made), shown, told)
+    shown = findings(made, noise.floor or 0.0, noise.interim_looks, near=LEAST_MARGIN)
+    separated = [one == "higher" for one in findings(made, noise.floor or 0.0, noise.interim_looks)]
+    judged = map(Judged, moderated(made), shown, separated)
     return Table(dict(zip(pairs, judged, strict=True)))
 
 

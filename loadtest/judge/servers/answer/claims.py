@@ -18,15 +18,15 @@ def claim(rankings: Sequence[Ranking], field: Field, noise: Noise) -> Claim:
     groups = field.groups
     leaders = groups[0] if groups else ()
     followers = groups[1] if len(groups) > 1 else ()
-    told = bool(followers)
+    separated = bool(followers)
     return Claim(
         endpoint=first.endpoint.name,
         connections=first.load.connections,
         leaders=leaders,
         followers=followers,
-        lead=field.table.difference(leaders[0].cell, followers[0].cell) if told else None,
-        limits=tuple(_limits(rankings, field, leaders, told, noise)),
-        told=told,
+        lead=field.table.difference(leaders[0].cell, followers[0].cell) if separated else None,
+        limits=tuple(_limits(rankings, field, leaders, separated, noise)),
+        separated=separated,
         rankings=tuple(ranking.endpoint.id for ranking in rankings),
         cells=tuple(arm.cell for arm in (*leaders, *followers)),
     )
@@ -88,7 +88,7 @@ def _first(arms: Sequence[Arm], interface: str) -> Arm | None:
 
 
 def _limits(
-    rankings: Sequence[Ranking], field: Field, leaders: Sequence[Arm], told: bool, noise: Noise
+    rankings: Sequence[Ranking], field: Field, leaders: Sequence[Arm], separated: bool, noise: Noise
 ) -> Iterator[Limit]:
     rounds = max((row.rounds_measured for r in rankings for row in r.rows), default=0)
     arms = field.arms
@@ -99,7 +99,7 @@ def _limits(
         yield "alone"
     elif rounds < 2:
         yield "one-round"
-    elif not told:
+    elif not separated:
         yield "tied"
     if noise.floor is None:
         yield "no-noise-floor"

@@ -13,7 +13,7 @@ GENERATOR = "generator-limited"
 """The concern of a row that the generator held back."""
 
 
-def shares(rankings: Sequence[Ranking], looks: int, floors: Floors) -> tuple[Share, ...]:
+def shares(rankings: Sequence[Ranking], interim_looks: int, floors: Floors) -> tuple[Share, ...]:
     """Return how much of the time of Django's cheapest answer is Django's, the most first.
 
     Two rankings are a pair where a control, which bypasses Django, answers the very bytes that a
@@ -26,7 +26,9 @@ def shares(rankings: Sequence[Ranking], looks: int, floors: Floors) -> tuple[Sha
         for ranking in rankings
         if ranking.endpoint.style != "control" and _same_answer(bare, ranking)
         for share in _shares(
-            bare, ranking, Noise(floors.of(bare.endpoint.kind, ranking.endpoint.kind), looks)
+            bare,
+            ranking,
+            Noise(floors.of(bare.endpoint.kind, ranking.endpoint.kind), interim_looks),
         )
     ]
     return tuple(sorted(found, key=lambda one: -one.share))
@@ -70,4 +72,4 @@ def _shares(bare: Ranking, ranking: Ranking, noise: Noise) -> Iterator[Share]:
 
 
 def _cpu_us(row: Row) -> float | None:
-    return row.shown.server_cpu_us if row.shown else None
+    return row.reportable.server_cpu_us if row.reportable else None

@@ -89,7 +89,7 @@ class Claim(Record, frozen=True, kw_only=True):
     """The first of the leaders over the first of the followers."""
     limits: tuple[Limit, ...]
     """What the claim cannot say; see `told`."""
-    told: bool
+    separated: bool
     """Servers were told apart, so there is a leader to name."""
     rankings: tuple[str, ...]
     """The endpoints with their styles, as in `json-sync`, that the claim is about."""
@@ -135,7 +135,7 @@ class Within(Record, frozen=True, kw_only=True):
     """Of these servers."""
     leaders: tuple[Led, ...]
     """By kinds of work, who leads at the most of them first."""
-    told: int
+    separated: int
     """Kinds of work in which these servers were told apart."""
     cells: tuple[str, ...]
     """The rows of the leaders; where nobody leads, of all these servers."""
@@ -151,7 +151,7 @@ class Kind(Record, frozen=True, kw_only=True):
     """Who leads, alone or tied, at the most of the endpoints that were told."""
     styles: tuple[Styles, ...]
     interfaces: tuple[Interfaces, ...]
-    told: bool
+    separated: bool
     """At least one claim names a leader."""
 
 
@@ -192,7 +192,7 @@ class Answer(Record, frozen=True, kw_only=True):
     """The largest share first."""
     leaders: tuple[Led, ...]
     """Who leads at the most kinds of work, the first to name first; all that lead anywhere."""
-    told: int
+    separated: int
     """Kinds of work in which servers were told apart."""
     within: tuple[Within, ...]
     """For each interface of which there are two servers or more."""

@@ -47,14 +47,14 @@ def cells(ranking: Ranking, rounds: int) -> Table[Standing]:
     def plain(key: str, value: Callable[[Standing], Value]) -> Column[Standing]:
         return Column(key, key, value, lambda row: str(value(row)))
 
-    def shown(key: str, value: Callable[[Standing], Value]) -> Column[Standing]:
-        return plain(key, lambda row: value(row) if row.shown else None)
+    def if_shown(key: str, value: Callable[[Standing], Value]) -> Column[Standing]:
+        return plain(key, lambda row: value(row) if row.reportable else None)
 
     def time(number: int) -> Column[Standing]:
         def value(row: Standing) -> Value:
             return next((one.time_s for one in row.rounds if one.number == number), None)
 
-        return shown(f"time_s_round_{number}", value)
+        return if_shown(f"time_s_round_{number}", value)
 
     columns = (
         plain("group", lambda row: row.row.group),
@@ -87,8 +87,8 @@ def cells(ranking: Ranking, rounds: int) -> Table[Standing]:
         CPU,
         CONNECTIONS,
         MEAN,
-        shown("stdev_s", lambda row: row.cold.stdev_s if row.cold else None),
-        shown("median_s", lambda row: row.cold.median_s if row.cold else None),
+        if_shown("stdev_s", lambda row: row.cold.stdev_s if row.cold else None),
+        if_shown("median_s", lambda row: row.cold.median_s if row.cold else None),
         MIN,
         MAX,
         USER,

@@ -41,7 +41,7 @@ def render(report: Report) -> str:
         row.row.id
         for ranking in report.summary.rankings
         if ranking.measure == "cold"
-        for row in ranking.shown
+        for row in ranking.reportable
     }
     rows = [row for row in report.run.plan.rows if row.id in shown]
     # A label is of its table alone, and hyperfine's scripts tell results apart by their command.

@@ -62,7 +62,7 @@ def _parts(report: Report) -> Iterator[str]:
     if report.advice:
         yield "## What follows"
     for point in report.advice:
-        unsure = "" if point.told else " This run cannot tell."
+        unsure = "" if point.separated else " This run cannot tell."
         yield f"**{escape(point.question)}**{unsure}"
         yield "\n".join(f"- {spans(sentence)}" for sentence in point.says)
     yield "## Tables"

@@ -39,7 +39,7 @@ def _parts(report: Report) -> Iterator[str]:
             group = ranking.group.name
             yield heading(ranking.group.title, "-")
             yield escape(ranking.group.about)
-        yield f"{MEASURES[ranking.measure]}, {len(ranking.shown)} with a number:"
+        yield f"{MEASURES[ranking.measure]}, {len(ranking.reportable)} with a number:"
         yield table(published(ranking))
 
 
@@ -59,7 +59,7 @@ def published(ranking: Ranking) -> Table[Standing]:
 
     def one(title: str, of: Callable[[Sequence[float]], float]) -> Column[Standing]:
         def text(row: Standing) -> str:
-            return significant(of(times(row))) if row.shown else UNKNOWN
+            return significant(of(times(row))) if row.reportable else UNKNOWN
 
         return Column(title, f"{title} [{unit}]", lambda row: None, text)
 

@@ -29,7 +29,8 @@ def values(ranking: Ranking) -> list[dict[str, Any]]:
     """
     found = []
     shown = sorted(
-        ((row, row.shown) for row in ranking.rows if row.shown), key=lambda one: -one[1].goodput
+        ((row, row.reportable) for row in ranking.rows if row.reportable),
+        key=lambda one: -one[1].goodput,
     )
     most = max((figures.goodput for _, figures in shown), default=0.0)
     ceiling = max((figures.ceiling or 0.0 for _, figures in shown), default=0.0)

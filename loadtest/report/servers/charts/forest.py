@@ -155,13 +155,13 @@ def _template(intervals: bool) -> Spec:
     server = alt.Y("server:N", title=None)
     band = base.mark_rect(color="#808080", opacity=0.16).encode(x="near:Q", x2="far:Q", y=server)
     one = base.mark_tick(thickness=1, size=17, color="#808080").encode(x=alt.datum(1), y=server)
-    told = "datum.answer == 'better' || datum.answer == 'worse'"
+    separated = "datum.answer == 'better' || datum.answer == 'worse'"
     interval = base.mark_rule(strokeWidth=2).encode(
         x="from:Q",
         x2="to:Q",
         y=server,
         color=interface_colour(),
-        opacity=alt.condition(told, alt.value(0.9), alt.value(0.45)),
+        opacity=alt.condition(separated, alt.value(0.9), alt.value(0.45)),
     )
     point = base.mark_point(size=60, strokeWidth=1.5, opacity=1, clip=True).encode(
         x=alt.X(

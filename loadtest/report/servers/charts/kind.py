@@ -24,14 +24,14 @@ def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
     values: list[dict[str, Any]] = []
     for ranking in rankings:
         for row in ranking.rows:
-            if row.shown:
+            if row.reportable:
                 values.append(
                     {
                         "server": row.server,
                         "interface": interface(row.interface),
                         "endpoint": ranking.endpoint.name,
                         "style": ranking.endpoint.style,
-                        "goodput": float(f"{row.shown.goodput:.4g}"),
+                        "goodput": float(f"{row.reportable.goodput:.4g}"),
                         "doubts": doubts(row),
                     }
                 )

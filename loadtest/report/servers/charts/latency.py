@@ -26,7 +26,11 @@ TICKS = "{0: '0 %', 1: '90 %', 2: '99 %', 3: '99.9 %', 4: '99.99 %', 5: '99.999 
 def latency(ranking: Ranking) -> Chart | None:
     """Return the chart; None where no server has a curve."""
     # Without a median that may be shown there is no curve, but for the lowest and the highest.
-    rows = [row for row in ranking.rows if row.shown and row.shown.p50_us is not None and row.curve]
+    rows = [
+        row
+        for row in ranking.rows
+        if row.reportable and row.reportable.p50_us is not None and row.curve
+    ]
     if not rows:
         return None
     points = [point for row in rows for point in _points(row)]

@@ -63,7 +63,7 @@ def _sorted(spec: Spec, summary: Summary) -> Spec:
 
 
 def _column(ranking: Ranking) -> list[dict[str, Any]]:
-    known = {row.server: row.shown.goodput for row in ranking.rows if row.shown}
+    known = {row.server: row.reportable.goodput for row in ranking.rows if row.reportable}
     best = max(known.values(), default=0.0)
     endpoint = ranking.endpoint
     cells = []

@@ -30,7 +30,7 @@ def memory(ranking: Ranking) -> Chart | None:
     if not known:
         return None
     front = [row["server"] for row in known if row.get("front")]
-    kinds = {row.shown.memory_kind for row in ranking.rows if row.shown}
+    kinds = {row.reportable.memory_kind for row in ranking.rows if row.reportable}
     return Chart(
         name=stem("memory", ranking.endpoint.id),
         title="Memory against goodput",

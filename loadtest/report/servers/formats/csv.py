@@ -49,7 +49,7 @@ def cells(ranking: Ranking, rounds: int) -> Table[Row]:
 
     def goodput(number: int) -> Column[Row]:
         def value(row: Row) -> Value:
-            rounds = row.rounds if row.shown else ()
+            rounds = row.rounds if row.reportable else ()
             return next((r.goodput for r in rounds if r.number == number), None)
 
         return Column(f"goodput_round_{number}", "", value, lambda row: str(value(row)))

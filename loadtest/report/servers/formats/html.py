@@ -53,7 +53,7 @@ def render(report: Report) -> str:
     """Return the page; its layout is `page/page.jinja`."""
     summary, plan = report.summary, report.run.plan
     servers = columns(summary.rankings)
-    profiles = {server.name: server for server in plan.servers if not server.again}
+    profiles = {server.name: server for server in plan.servers if not server.duplicate_of}
     drawn = Drawn()
     return page(
         "page.jinja",

@@ -113,7 +113,7 @@ def _page(report: Report, pictures: Pictures) -> str:
         sections=[
             (server, _section(summary.rankings, server.name))
             for server in plan.servers
-            if not server.again
+            if not server.duplicate_of
         ],
         argv=lambda server: fence(
             shlex.join(report.run.argv.get(server.name, server.argv)), "bash"

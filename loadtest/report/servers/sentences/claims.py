@@ -43,8 +43,8 @@ def kind(kind: Kind) -> list[Said]:
         differing = _differing(kind)
         leading = [
             *_most(kind),
-            *(claim(one, named=True) for one in differing if one.told),
-            *_untold_together([one for one in differing if not one.told]),
+            *(claim(one, named=True) for one in differing if one.separated),
+            *_untold_together([one for one in differing if not one.separated]),
         ]
     return [*leading, *_styles(kind.styles), *_interfaces(kind.interfaces)]
 
@@ -52,7 +52,7 @@ def kind(kind: Kind) -> list[Said]:
 def claim(claim: Claim, *, named: bool = False) -> Said:
     """Return who leads at one endpoint; `named` where it isn't clear from the place which."""
     at: Words = ("At ", Name(claim.endpoint), ", ") if named else ()
-    if not claim.told:
+    if not claim.separated:
         return Said((*at, *_untold(claim, capital=not named)), claim.cells)
     one = len(claim.leaders) == 1
     rates = between((arm.goodput for arm in claim.leaders), significant)
@@ -124,10 +124,10 @@ def suspects(arms: Sequence[tuple[str, Arm]], besides: str | None = None) -> Wor
 
 def control(answer: Answer) -> list[Said]:
     """Return what is Django's and what the server's, and WSGI against ASGI in Django itself."""
-    told = cheapest(answer.shares)
+    separated = cheapest(answer.shares)
     said = []
     for interface in ("wsgi", "asgi"):
-        of = [one for one in told if one.interface == interface]
+        of = [one for one in separated if one.interface == interface]
         if not of:
             continue
         took = between((one.django_cpu_us for one in of), latency)
@@ -159,12 +159,12 @@ def cheapest(shares: Sequence[Share]) -> list[Share]:
 
 
 def _most(kind: Kind) -> Iterator[Said]:
-    if not kind.told:
+    if not kind.separated:
         return
-    told = [one for one in kind.claims if one.told]
+    separated = [one for one in kind.claims if one.separated]
     servers = [one.server for one in kind.leaders]
     at = kind.leaders[0].at
-    claims = [one for one in told if one.endpoint in at]
+    claims = [one for one in separated if one.endpoint in at]
     verb = "leads" if len(servers) == 1 else "lead"
     # Where another of the group has the higher median, the lead is that one's.
     own = [one.lead for one in claims if one.lead and one.leaders[0].server in servers]
@@ -172,13 +172,13 @@ def _most(kind: Kind) -> Iterator[Said]:
     arms = [(one.endpoint, arm) for one in claims for arm in one.leaders if arm.server in servers]
     costs = _costs([arm for _, arm in arms])
     if len({one.at for one in kind.leaders}) > 1:
-        where: Words = (f" at {len(at)} of {len(told)} endpoints each",)
+        where: Words = (f" at {len(at)} of {len(separated)} endpoints each",)
         range_ = None
-    elif len(at) == len(told):
-        all_ = "both" if len(told) == 2 else f"all {len(told)}"
-        where = (f" at {all_} endpoints",) if len(told) > 1 else (" at ", Name(at[0]))
+    elif len(at) == len(separated):
+        all_ = "both" if len(separated) == 2 else f"all {len(separated)}"
+        where = (f" at {all_} endpoints",) if len(separated) > 1 else (" at ", Name(at[0]))
     else:
-        where = (f" at {len(at)} of {len(told)} endpoints (", *names(at, 4), ")")
+        where = (f" at {len(at)} of {len(separated)} endpoints (", *names(at, 4), ")")
     yield Said(
         (
             *names(servers),
@@ -196,7 +196,9 @@ def _differing(kind: Kind) -> list[Claim]:
     """Return the claims that the sentence on the whole kind does not cover."""
     most = {one.server for one in kind.leaders}
     return [
-        one for one in kind.claims if not one.told or {arm.server for arm in one.leaders} != most
+        one
+        for one in kind.claims
+        if not one.separated or {arm.server for arm in one.leaders} != most
     ]
 
 
@@ -236,27 +238,27 @@ def _styles(styles: Sequence[Styles]) -> Iterator[Said]:
     for interface in ("wsgi", "asgi"):
         of = [one for one in styles if one.interface == interface]
         both = [one for each in of for one in each.servers]
-        told = [one for one in both if one.finding != "inconclusive"]
-        found: set[Finding] = {one.finding for one in told}
+        separated = [one for one in both if one.finding != "inconclusive"]
+        found: set[Finding] = {one.finding for one in separated}
         if not of:
             continue
         name = interface.upper()
-        range_ = between((one.ratio for one in told), ratio)
+        range_ = between((one.ratio for one in separated), ratio)
         serve = f"async views serve {range_} times the requests of sync ones"
         if found == {"equivalent"}:
             serve = f"async views serve as many requests as sync ones ({range_} times)"
         elif len(found) > 1:
             serve += ": it depends on server and endpoint"
-        untold, pairs = len(both) - len(told), len(both)
+        untold, pairs = len(both) - len(separated), len(both)
         words: Words = (f"Under {name}, {serve}.",)
-        if not told:
+        if not separated:
             words = (f"Under {name}, sync and async views were {UNTOLD}.",)
-        elif len(told) < untold:
+        elif len(separated) < untold:
             # What holds for a few is no rule: it is said of them.
-            at = [each.endpoint for each in of if any(one in told for one in each.servers)]
+            at = [each.endpoint for each in of if any(one in separated for one in each.servers)]
             words = (
                 f"Under {name}, sync and async views were {UNTOLD} in {untold} of {pairs} pairs;"
-                f" in the other{'s' if len(told) > 1 else ''}, at ",
+                f" in the other{'s' if len(separated) > 1 else ''}, at ",
                 *names(at),
                 f", {serve}.",
             )

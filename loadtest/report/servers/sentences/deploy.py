@@ -76,7 +76,7 @@ def deploy(answer: Answer) -> Iterator[Said]:
     if took := taken([arm for _, arm in own]):
         words += [f"; {'it takes' if len(same) == 1 else 'they take'} {took}"]
     yield Said((*sentence(*words), ".", *suspects(own)), tuple(arm.cell for _, arm in own))
-    if untold := [kind.kind for kind in answer.kinds if not kind.told]:
+    if untold := [kind.kind for kind in answer.kinds if not kind.separated]:
         yield Said(
             (
                 *("For ", *joined([(kind_of_work(one),) for one in untold])),
@@ -85,7 +85,7 @@ def deploy(answer: Answer) -> Iterator[Said]:
             tuple(
                 cell
                 for kind in answer.kinds
-                if not kind.told
+                if not kind.separated
                 for claim in kind.claims
                 for cell in claim.cells
             ),
@@ -98,7 +98,7 @@ def elsewhere(answer: Answer) -> Iterator[Said]:
         return
     first = answer.leaders[0].at
     for kind in answer.kinds:
-        if kind.told and kind.kind not in first:
+        if kind.separated and kind.kind not in first:
             yield Said(
                 (
                     f"For {kind_of_work(kind.kind)}: ",
@@ -119,7 +119,7 @@ def among_the_others(answer: Answer) -> Iterator[Said]:
         if not interfaces or one.interface in interfaces:
             continue
         name = one.interface.upper()
-        if not one.told:
+        if not one.separated:
             said: Words = (
                 f"Of the {name} servers alone, none was shown to lead at any kind of work.",
             )
@@ -130,7 +130,7 @@ def among_the_others(answer: Answer) -> Iterator[Said]:
                 f"Of the {name} servers alone, ",
                 *names(best),
                 f" {'leads' if len(best) == 1 else 'lead'}, alone or tied, at"
-                f" {'all' if most == one.told else most} of the {one.told} kinds of work at which"
+                f" {'all' if most == one.separated else most} of the {one.separated} kinds of work at which"
                 " they were told apart.",
             )
         yield Said(said, one.cells)
@@ -147,7 +147,7 @@ def _alone_or_tied(answer: Answer, at: Sequence[str], servers: set[str]) -> Iter
         claims = [
             claim
             for claim in kind.claims
-            if claim.told and any(arm.server in servers for arm in claim.leaders)
+            if claim.separated and any(arm.server in servers for arm in claim.leaders)
         ]
         with_ = {arm.server for claim in claims for arm in claim.leaders} - servers
         equals.update(sorted(with_))
@@ -172,14 +172,14 @@ def _beginning(answer: Answer) -> str:
     # Told apart and no higher: the difference is real, and within the margin.
     if not any(lead.finding == "higher" for lead in leads):
         return SLIGHTLY
-    return "Deploy " if 2 * answer.told > len(answer.kinds) else PARTLY
+    return "Deploy " if 2 * answer.separated > len(answer.kinds) else PARTLY
 
 
 def _let_in(kind: Kind) -> Words:
     """Return how many more requests the leaders work on at once, where that is why they lead."""
     more: dict[str, float] = {}
     for claim in kind.claims:
-        if claim.told:
+        if claim.separated:
             first, next_ = claim.leaders[0], claim.followers[0]
             if first.ceiling and next_.ceiling and first.ceiling > next_.ceiling:
                 more[next_.server] = first.ceiling / next_.ceiling
@@ -199,7 +199,7 @@ def _leading(kind: Kind) -> list[tuple[str, Arm]]:
     return [
         (claim.endpoint, arm)
         for claim in kind.claims
-        if claim.told
+        if claim.separated
         for arm in claim.leaders
         if arm.server in servers
     ]

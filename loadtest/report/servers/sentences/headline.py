@@ -81,23 +81,23 @@ def _styles(answer: Answer) -> Iterator[Said]:
         ]
         all_ = [one for each in of for one in each.servers]
         for finding, said in (("lower", "fewer"), ("higher", "more")):
-            told = [one for one in all_ if one.finding == finding]
-            if 2 * len(told) > len(all_):
-                range_ = between((one.ratio for one in told), ratio)
+            separated = [one for one in all_ if one.finding == finding]
+            if 2 * len(separated) > len(all_):
+                range_ = between((one.ratio for one in separated), ratio)
                 yield Said(
                     (
                         f"Under {interface.upper()}, async views serve {said} requests than sync"
-                        f" ones: {range_} times as many, in {len(told)} of {len(all_)} pairs of"
+                        f" ones: {range_} times as many, in {len(separated)} of {len(all_)} pairs of"
                         " views.",
                     ),
-                    tuple(cell for one in told for cell in (one.cell, one.over)),
+                    tuple(cell for one in separated for cell in (one.cell, one.over)),
                 )
 
 
 def _django(answer: Answer) -> Iterator[Said]:
-    told = cheapest(answer.shares)
+    separated = cheapest(answer.shares)
     by = {
-        interface: [one for one in told if one.interface == interface]
+        interface: [one for one in separated if one.interface == interface]
         for interface in ("wsgi", "asgi")
     }
     if not by["wsgi"] or not by["asgi"]:
@@ -108,14 +108,14 @@ def _django(answer: Answer) -> Iterator[Said]:
         wsgi, asgi = (
             between((one.django_cpu_us for one in by[key]), latency) for key in ("wsgi", "asgi")
         )
-        bare = between((one.raw_cpu_us for one in told), latency)
+        bare = between((one.raw_cpu_us for one in separated), latency)
         yield Said(
             (
                 "WSGI against ASGI is decided in Django, not in the server: Django takes"
                 f" {asgi} of CPU time for its cheapest answer under ASGI and {wsgi} under WSGI,"
                 f" the servers by themselves {bare}.",
             ),
-            tuple(cell for one in told for cell in one.cells),
+            tuple(cell for one in separated for cell in one.cells),
         )
 
 
