@@ -16,7 +16,6 @@ import pytest
 from builders import server as profile
 from census import Census
 
-from loadtest.bench.servers import instance
 from loadtest.bench.servers.instance import Instance, launch
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Server, Shape

@@ -163,7 +163,7 @@ class Plan(Record, frozen=True, kw_only=True):
     shape: Shape
     servers: tuple[Server, ...]
     reference: str | None = None
-    """The server that others are compared with; it has a second arm, see `Server.duplicate_of`."""
+    """The server that others are compared with; it has a duplicate, see `Server.duplicate_of`."""
     observe_release: bool = False
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""

@@ -16,8 +16,8 @@ from loadtest.stats.noise_floor import by_kind, floors
 from loadtest.stats.ratios import Rates
 
 FORMAT = 2
-"""Of a clients' `summary.json`. 1: the first; 2: `told` of the advice is `separated`, `again` of a row
-is `duplicate_of`."""
+"""Of a clients' `summary.json`. 1: the first; 2: `told` of the advice is `separated`, `again` of
+a row is `duplicate_of`."""
 
 
 class Counts(Record, frozen=True, kw_only=True):

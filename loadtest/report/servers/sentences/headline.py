@@ -87,8 +87,8 @@ def _styles(answer: Answer) -> Iterator[Said]:
                 yield Said(
                     (
                         f"Under {interface.upper()}, async views serve {said} requests than sync"
-                        f" ones: {range_} times as many, in {len(separated)} of {len(all_)} pairs of"
-                        " views.",
+                        f" ones: {range_} times as many, in {len(separated)} of {len(all_)} pairs"
+                        " of views.",
                     ),
                     tuple(cell for one in separated for cell in (one.cell, one.over)),
                 )
