@@ -127,7 +127,7 @@ class Group(Record, frozen=True, kw_only=True):
     """What it asks, in a sentence or two."""
     measures: tuple[Measure, ...]
     reference: str | None
-    """The id of the row that others are compared with; it has a duplicate, see `Row.duplicate_of`."""
+    """The row that others are compared with, by id; it has a duplicate, see `Row.duplicate_of`."""
 
 
 class Plan(Record, frozen=True, kw_only=True):

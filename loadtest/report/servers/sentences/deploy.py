@@ -130,8 +130,8 @@ def among_the_others(answer: Answer) -> Iterator[Said]:
                 f"Of the {name} servers alone, ",
                 *names(best),
                 f" {'leads' if len(best) == 1 else 'lead'}, alone or tied, at"
-                f" {'all' if most == one.separated else most} of the {one.separated} kinds of work at"
-                " which they were told apart.",
+                f" {'all' if most == one.separated else most} of the {one.separated} kinds of work"
+                " at which they were told apart.",
             )
         yield Said(said, one.cells)
 
