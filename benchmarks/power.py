@@ -25,6 +25,8 @@ from benchmarks import resample
 from benchmarks.resample import Rounds
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services as running_services
+from loadtest.cli.output import say
+from loadtest.cli.progress import Watcher
 from loadtest.measure.servers import new_run, session
 from loadtest.measure.servers.resume import check_resumable
 from loadtest.plan.servers import inventory, matrix
@@ -191,7 +193,8 @@ def main(
         source = resume or begin(project, name, choice, out)
         click.echo(f"to go on with it: python -m benchmarks.power --resume {source}", err=True)
         stored = folder.read(source)
-        session.measure(source, stored.run, project, Console(stderr=True))
+        watcher = Watcher(stored.run.plan.rounds, Console(stderr=True))
+        session.measure(source, stored.run, project, watcher, say)
         made = rounds(folder.read(source))
         text = msgspec.json.format(msgspec.json.encode(made), indent=1)
         (source / FILE).write_bytes(text + b"\n")

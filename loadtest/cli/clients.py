@@ -16,7 +16,6 @@ import click
 from rich.console import Console
 
 from loadtest.bench.clients import upstream
-from loadtest.cli.clients_progress import Watcher
 from loadtest.cli.clients_report import write_clients
 from loadtest.cli.options import (
     json_option,
@@ -26,8 +25,8 @@ from loadtest.cli.options import (
     resumed,
 )
 from loadtest.cli.output import say
+from loadtest.cli.progress import Watcher
 from loadtest.measure.clients import session
-from loadtest.measure.clients.session import Watching
 from loadtest.plan.clients import catalogue, own_server, places, preset, typed_rows
 from loadtest.plan.clients.catalogue import Client
 from loadtest.plan.clients.own_server import Expected, elsewhere
@@ -164,13 +163,22 @@ def clients_command(
     for reason in dict.fromkeys(row.skip for row in plan.rows if row.skip):
         say(f"skipped: {reason}")
 
-    def measure(watch: Watching) -> None:
+    def measure(watcher: Watcher) -> None:
         known = places.known(found)
         session.measure(
-            plan, clients, known, out, _command(), expected=expected, say=say, watch=watch
+            plan,
+            clients,
+            known,
+            out,
+            _command(),
+            expected=expected,
+            say=say,
+            watcher=watcher,
+            created=folders.append,
         )
 
-    return _measured(plan, measure, as_json)
+    folders: list[Path] = []
+    return _measured(plan, measure, folders, as_json)
 
 
 def _go_on(
@@ -188,23 +196,18 @@ def _go_on(
             f" begin another: {stored.run.command}"
         )
 
-    def measure(watch: Watching) -> None:
-        session.go_on(folder, clients, expected=expected, say=say, watch=watch)
+    def measure(watcher: Watcher) -> None:
+        session.go_on(folder, clients, expected=expected, say=say, watcher=watcher)
 
-    return _measured(plan, measure, as_json)
+    return _measured(plan, measure, [folder], as_json)
 
 
-def _measured(plan: Plan, measure: Callable[[Watching], None], as_json: bool) -> int:
-    """Measure, showing it as it goes on, and write the reports of what there is then."""
-    folders: list[Path] = []
-    watcher = Watcher(plan, Console(stderr=True))
-
-    def watch(folder: Path, todo: int) -> Any:
-        folders.append(folder)
-        return watcher.showing(todo)
-
+def _measured(
+    plan: Plan, measure: Callable[[Watcher], None], folders: list[Path], as_json: bool
+) -> int:
+    """Measure, showing it as it goes on, and write the reports of what is in the folder then."""
     try:
-        measure(watch)
+        measure(Watcher(plan.rounds, Console(stderr=True)))
     except KeyboardInterrupt:
         if folders:
             kept = f"loadtest clients --resume {shlex.quote(str(folders[0]))}"

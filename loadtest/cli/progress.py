@@ -1,77 +1,71 @@
-"""Shows a run while it goes on: the cell being measured and the time left."""
+"""Shows a run while it goes on: the trial being measured and the time left."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from loadtest.plan.servers import schedule
-from loadtest.plan.servers.schedule import Batch
-from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell
+from loadtest.measure import watching
+from loadtest.measure.watching import Trial
+from loadtest.records import clients, measured
 
 
-def bar(console: Console) -> Progress:
-    """Return a bar that is gone when it is done, with the time left and what is going on."""
-    return Progress(
-        TextColumn("{task.percentage:>3.0f}%"),
-        BarColumn(bar_width=20),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        transient=True,
-    )
-
-
-class Watcher:
-    """Told of each cell and outcome; moves the bar by what the cell was planned to take."""
+class Watcher(watching.Watcher):
+    """Moves a bar by the cost of each trial; without a terminal a line for each group instead."""
 
     def __init__(self, rounds: int, console: Console) -> None:
         """Nothing is shown before `showing`, and nothing is to be measured before `add`."""
         self._console = console
         self._rounds = rounds
-        self._total_s = 0.0
-        self._cost_s: dict[tuple[str, int], float] = {}
-        self._bar = bar(console)
-        self._task = self._bar.add_task("starting")
-        self._server = ""
-
-    def add(self, todo: Sequence[Batch]) -> None:
-        """Take more that is to be measured."""
-        self._total_s += schedule.total_s(todo)
-        self._bar.update(self._task, total=self._total_s)
-        for batch in todo:
-            self._rounds = max(self._rounds, batch.round + 1)
-            for cell in batch.cells:
-                self._cost_s[cell.id, batch.round] = schedule.planned_s(batch, cell)
+        self._bar = Progress(
+            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(bar_width=20),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None)
+        self._total = 0.0
+        self._where = ""
+        self._trial: Trial | None = None
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Show the bar during the block; without a terminal a line for each server instead."""
+        """Show the bar during the block, where there is a terminal."""
         if not self._console.is_terminal:
             yield
             return
         with self._bar:
             yield
 
-    def cell(self, cell: Cell, round_: int) -> None:
+    def add(self, trials: Iterable[Trial]) -> None:
+        """Take more that is to be measured."""
+        for trial in trials:
+            self._total += trial.cost
+            self._rounds = max(self._rounds, trial.round + 1)
+        self._bar.update(self._task, total=self._total)
+
+    def began(self, trial: Trial) -> None:
         """Show what is being measured."""
-        where = f"round {round_ + 1}/{self._rounds}  {cell.server}"
-        self._bar.update(self._task, description=f"{where}  {cell.endpoint.id}")
-        if not self._console.is_terminal and where != self._server:
-            self._server = where
-            done = self._bar.tasks[0].completed / self._total_s
+        self._trial = trial
+        where = "  ".join(filter(None, (f"round {trial.round + 1}/{self._rounds}", trial.group)))
+        self._bar.update(self._task, description=f"{where}  {trial.label}")
+        if not self._console.is_terminal and where != self._where:
+            self._where = where
+            done = self._bar.tasks[0].completed / self._total
             self._console.print(f"{done:4.0%}  {where}", highlight=False)
 
-    def outcome(self, outcome: Outcome) -> None:
+    def ended(self, outcome: measured.Outcome | clients.Outcome) -> None:
         """Move on, and say at once what failed."""
-        self._bar.advance(self._task, self._cost_s.get((outcome.cell, outcome.round), 0.0))
+        assert self._trial is not None
+        self._bar.advance(self._task, self._trial.cost)
         if outcome.status == "failed":
             self._console.print(
-                f"failed: {outcome.cell}, round {outcome.round + 1},"
+                f"failed: {self._trial.name}, round {self._trial.round + 1},"
                 f" at {outcome.stage}: {outcome.reason}",
                 markup=False,
                 highlight=False,

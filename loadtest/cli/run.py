@@ -22,6 +22,7 @@ from loadtest.cli.options import (
     resumed,
 )
 from loadtest.cli.output import say
+from loadtest.cli.progress import Watcher
 from loadtest.cli.report import write_reports
 from loadtest.measure.servers import new_run, preflight, resume, session
 from loadtest.plan.servers import inventory
@@ -74,7 +75,8 @@ def run_command(
     for note in read(run_folder).notes:
         say(note)
     try:
-        session.measure(run_folder, run, found.project, Console(stderr=True))
+        watcher = Watcher(run.plan.rounds, Console(stderr=True))
+        session.measure(run_folder, run, found.project, watcher, say)
     except KeyboardInterrupt:
         kept = f"loadtest run --resume {shlex.quote(str(run_folder))}"
         say(f"interrupted; what was measured is kept: {kept}")

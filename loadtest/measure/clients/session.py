@@ -13,6 +13,7 @@ from loadtest.bench.clients.upstream import Upstream
 from loadtest.measure.clients import measuring, resume
 from loadtest.measure.clients.measuring import Bench, Measurement
 from loadtest.measure.servers import preflight
+from loadtest.measure.watching import Trial, Watcher
 from loadtest.plan.clients.catalogue import Client
 from loadtest.plan.clients.own_server import Expected
 from loadtest.records import clients_folder, folder
@@ -58,16 +59,19 @@ def measure(
     *,
     expected: Expected | None,
     say: Callable[[str], None],
-    watch: Watching,
-) -> Path:
-    """Run a plan and return its folder; KeyboardInterrupt passes through, what was measured stays.
+    watcher: Watcher,
+    created: Callable[[Path], None],
+) -> None:
+    """Run a plan; KeyboardInterrupt passes through, what was measured stays.
+
+    `created` is told the folder, before anything is measured.
 
     Raises CellError where the upstream does not come up.
     """
     with answering(plan) as running:
         folder = clients_folder.create(out, _run(plan, known, command, running))
-        _fill(folder, Bench(plan, clients, known, running, expected), say, watch)
-    return folder
+        created(folder)
+        _fill(folder, Bench(plan, clients, known, running, expected), say, watcher)
 
 
 def go_on(
@@ -76,7 +80,7 @@ def go_on(
     *,
     expected: Expected | None,
     say: Callable[[str], None],
-    watch: Watching,
+    watcher: Watcher,
 ) -> None:
     """Measure what is missing or failed in a run's folder; raises UserError where it may not be."""
     run = clients_folder.read(folder).run
@@ -84,16 +88,16 @@ def go_on(
     with answering(run.plan) as running:
         resume.check(run, clients, _machine(running))
         bench = Bench(run.plan, clients, run.interpreters, running, expected)
-        _fill(folder, bench, say, watch)
+        _fill(folder, bench, say, watcher)
 
 
-def _fill(folder: Path, bench: Bench, say: Callable[[str], None], watch: Watching) -> None:
+def _fill(folder: Path, bench: Bench, say: Callable[[str], None], watcher: Watcher) -> None:
     """Measure what a run's folder does not have yet."""
     stored = clients_folder.read(folder)
     done = resume.done(stored)
     writer = Writer(folder)
-    todo = len(measuring.order(bench.plan, done))
-    with contextlib.closing(writer), watch(folder, todo) as watcher:
+    watcher.add(_trial(measurement) for measurement in measuring.order(bench.plan, done))
+    with contextlib.closing(writer), watcher.showing():
         for outcome in measuring.skipped(bench.plan, done):
             writer.append(outcome)
         if bench.upstream is not None:
@@ -101,23 +105,17 @@ def _fill(folder: Path, bench: Bench, say: Callable[[str], None], watch: Watchin
 
         def record(outcome: Outcome) -> None:
             writer.append(outcome)
-            watcher.outcome(outcome)
+            watcher.ended(outcome)
 
-        measuring.run(bench, record, watcher.began, done)
+        def began(measurement: Measurement) -> None:
+            watcher.began(_trial(measurement))
 
-
-class Watch:
-    """Told of each measurement; this one looks away."""
-
-    def began(self, measurement: Measurement) -> None:
-        """Take what is about to be measured."""
-
-    def outcome(self, outcome: Outcome) -> None:
-        """Take what became of it."""
+        measuring.run(bench, record, began, done)
 
 
-Watching = Callable[[Path, int], contextlib.AbstractContextManager[Watch]]
-"""Watches what is measured into a folder, so many measurements, during a block."""
+def _trial(measurement: Measurement) -> Trial:
+    row, measure, round_ = measurement
+    return Trial(f"{row.id}, {measure}", round_, "", f"{measure}  {row.id}")
 
 
 def _ceilings(

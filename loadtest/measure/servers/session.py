@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from loadtest.bench.load.ceiling import asked, ceilings
 from loadtest.bench.servers.compose.attached import RunningBench
 from loadtest.bench.servers.compose.bench import ComposeBench
@@ -17,9 +15,9 @@ from loadtest.bench.servers.compose.stack import stack
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.protocol import Bench
 from loadtest.bench.servers.services import services as running_services
-from loadtest.cli.progress import Watcher
 from loadtest.judge.servers import summary
 from loadtest.measure.servers import measuring
+from loadtest.measure.watching import Trial, Watcher
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
@@ -30,7 +28,9 @@ from loadtest.records.planned import Cell, Plan
 from loadtest.stats.significance import LOOKS
 
 
-def measure(folder: Path, run: Run, project: Project, console: Console) -> None:
+def measure(
+    folder: Path, run: Run, project: Project, watcher: Watcher, say: Callable[[str], None]
+) -> None:
     """Measure what is missing or failed in a run's folder.
 
     However it ends, what was measured is in the folder; KeyboardInterrupt passes through.
@@ -46,21 +46,38 @@ def measure(folder: Path, run: Run, project: Project, console: Console) -> None:
         return (cell.id, round_) in done
 
     outcomes = list(stored.outcomes)
-    watcher = Watcher(run.plan.rounds, console)
     with _recording(folder) as writer:
 
         def record(outcome: Outcome) -> None:
             writer.append(outcome)
             outcomes.append(outcome)
-            watcher.outcome(outcome)
+            watcher.ended(outcome)
 
         measuring.record_skips(run.plan, writer.append, is_done)
         with watcher.showing(), _bench(folder, run, project) as bench:
-            _measure_ceilings(folder, run, stored.ceilings, writer, console)
+            _measure_ceilings(folder, run, stored.ceilings, writer, say)
             spent_s = sum(segment.wall_s for segment in stored.segments)
             for todo in _stretches(folder, run.plan, is_done, outcomes, spent_s):
-                watcher.add(todo)
-                measuring.run(run.plan, todo, bench, record, watcher.cell)
+                trials = _trials(todo)
+                watcher.add(trials.values())
+
+                def began(cell: Cell, round_: int, trials: _Trials = trials) -> None:
+                    watcher.began(trials[cell.id, round_])
+
+                measuring.run(run.plan, todo, bench, record, began)
+
+
+_Trials = dict[tuple[str, int], Trial]
+
+
+def _trials(todo: Sequence[Batch]) -> _Trials:
+    return {
+        (cell.id, batch.round): Trial(
+            cell.id, batch.round, cell.server, cell.endpoint.id, schedule.planned_s(batch, cell)
+        )
+        for batch in todo
+        for cell in batch.cells
+    }
 
 
 @contextmanager
@@ -113,7 +130,7 @@ def _still_open(folder: Path, plan: Plan) -> frozenset[str]:
 
 
 def _measure_ceilings(
-    folder: Path, run: Run, known: Sequence[Ceiling], writer: Writer, console: Console
+    folder: Path, run: Run, known: Sequence[Ceiling], writer: Writer, say: Callable[[str], None]
 ) -> None:
     measured = {(ceiling.connections, ceiling.body_bytes) for ceiling in known}
     missing = asked(run.plan) - measured
@@ -122,7 +139,7 @@ def _measure_ceilings(
             writer.append(ceiling)
     except LoadtestError as error:
         # Without it the cells only lack one check, and say so.
-        console.print(f"no ceiling of the generator: {error}", markup=False)
+        say(f"no ceiling of the generator: {error}")
 
 
 @contextmanager
