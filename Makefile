@@ -54,7 +54,7 @@ test: setup ## Run the tests (ARGS='-k warden' for some)
 	@.venv/bin/python -m pytest $(ARGS)
 
 test-compose: setup ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
-	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/test_compose_file.py $(ARGS)
+	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)
 
 check: setup ## Run the linters and type checks
 	@.venv/bin/ruff check

@@ -14,6 +14,7 @@ from browser import chromium
 from census import Census
 from command_line import Type, typing
 from fake_docker import FakeDocker
+from paths import ROOT
 from playwright.sync_api import Browser
 
 from loadtest.bench.servers.services import Services
@@ -21,7 +22,6 @@ from loadtest.bench.servers.services import services as start_services
 from loadtest.plan.servers.project import Project
 from loadtest.records.planned import Endpoint, Shape
 
-ROOT = Path(__file__).resolve().parent.parent
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
 
 # No deadline: a loaded machine is no bug.

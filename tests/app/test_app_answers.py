@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import brotli
 import pytest
 import redis
-from conftest import Answer, Fetch, by_asgi, by_wsgi, declared
+from app_calls import Answer, Fetch, by_asgi, by_wsgi, declared
 
 RECORDS = declared()
 PAIRS = [

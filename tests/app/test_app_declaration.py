@@ -7,7 +7,8 @@ from typing import Any
 
 import brotli
 import pytest
-from conftest import ROOT, declared, manage
+from app_calls import declared, manage
+from paths import ROOT
 
 RECORDS = declared()
 

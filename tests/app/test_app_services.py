@@ -6,7 +6,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from conftest import Fetch, by_wsgi
+from app_calls import Fetch, by_wsgi
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import ROOT
+from paths import ROOT
 
 GET = b"GET /posts HTTP/1.1\r\nHost: x\r\n\r\n"
 COUNT = b"GET /count HTTP/1.1\r\n\r\n"

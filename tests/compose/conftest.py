@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from real import HOME, docker, held
-
-HERE = Path(__file__).resolve().parent
+from paths import TESTS
+from real_engine import HOME, docker, held
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Skip what would need an engine: none of a person's own is used without being asked."""
     for item in items:
-        if HOME is None and HERE in Path(item.fspath).parents:
+        if HOME is None and TESTS / "compose" in Path(item.fspath).parents:
             item.add_marker(pytest.mark.skip(reason="needs a Docker engine: `make test-compose`"))
 
 

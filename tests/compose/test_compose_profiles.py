@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from real import ROOT, docker, held
+from paths import ROOT
+from real_engine import docker, held
 
 from loadtest.bench.servers.answer_check import verify
 from loadtest.plan.servers import matrix, profile

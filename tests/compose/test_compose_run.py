@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from census import until
-from real import Run, begin_engine, docker, end_engine, held
+from real_engine import Run, begin_engine, docker, end_engine, held
 
 from loadtest.records.folder import read
 

@@ -1,0 +1,178 @@
+"""wrk's recorded output, and wrk itself against servers that behave and that do not.
+
+Record again: `UPDATE_DATA=1 pytest tests/bench/test_wrk.py`, with wrk 4.1.0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from paths import DATA
+
+from loadtest.bench.load import wrk
+from loadtest.records.measured import Histogram, Loaded
+from loadtest.records.planned import Load
+from loadtest.stats.latency import count, mean, merge, recover
+
+RECORDED = DATA / "wrk-4.1.0"
+LOAD = Load(connections=10, duration_s=1, warmup_s=0)
+
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason=f"no wrk: {wrk.INSTALL}")
+
+
+@contextmanager
+def serving(behaviour: str) -> Iterator[str]:
+    """Serve on a free port until the block ends: `healthy`, `errors`, `silent`, `stalling`."""
+    answers = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answers
+        status = "500 Oops" if behaviour == "errors" else "200 OK"
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                answers += 1
+                if behaviour == "silent":
+                    continue
+                if behaviour == "stalling" and answers % 1_000 == 0:
+                    time.sleep(0.2)  # the whole server stands still
+                writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok".encode())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(handle, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+
+
+def run(url: str, name: str, script: Path | None = None) -> tuple[str, str]:
+    argv = wrk.argv(LOAD, url, delay_s=0)
+    if script:
+        argv = [f"--script={script}" if arg.startswith("--script") else arg for arg in argv]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    if os.environ.get("UPDATE_DATA"):
+        RECORDED.mkdir(parents=True, exist_ok=True)
+        (RECORDED / f"{name}.stdout.txt").write_text(done.stdout)
+        (RECORDED / f"{name}.stderr.txt").write_text(done.stderr)
+    return done.stdout, done.stderr
+
+
+def recorded(name: str) -> tuple[Loaded, Histogram]:
+    return wrk.parse(
+        (RECORDED / f"{name}.stdout.txt").read_text(), (RECORDED / f"{name}.stderr.txt").read_text()
+    )
+
+
+def test_argv_gives_the_timeout_room() -> None:
+    argv = wrk.argv(Load(connections=700, duration_s=22, warmup_s=1), "http://h/x", delay_s=10)
+    assert argv[:5] == ["wrk", "-t1", "-c700", "-d22s", "--timeout=37s"]
+    assert argv[-1] == "http://h/x"
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0.6, "-d1s"), (2.0, "-d2s"), (2.1, "-d3s")])
+def test_argv_rounds_up_to_whole_seconds(asked: float, given: str) -> None:
+    assert given in wrk.argv(Load(connections=1, duration_s=asked, warmup_s=0), "http://h/", 0)
+
+
+def test_parse_takes_the_numbers_not_the_text() -> None:
+    loaded, histogram = recorded("healthy")
+    assert loaded.answers > 1_000
+    assert loaded.errors == 0
+    assert 1_000_000 <= loaded.duration_us < 1_300_000
+    assert count(recover(histogram, loaded, LOAD.connections)) == loaded.answers
+
+
+def test_parse_counts_error_answers() -> None:
+    loaded, _ = recorded("errors")
+    assert loaded.answers == loaded.status_errors > 0
+    assert loaded.goodput == 0
+
+
+def test_parse_keeps_a_silent_server_as_no_answers() -> None:
+    loaded, histogram = recorded("silent")
+    assert (loaded.answers, loaded.errors, count(histogram)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "reason"),
+    [
+        ("unable to connect to h:1 Connection refused\n", "Connection refused"),
+        ("", "wrk printed no result"),
+        ('{"duration_us":12,"ans', "cannot be read"),
+        ('{"duration_us":-}', "cannot be read"),
+    ],
+)
+def test_parse_refuses_what_is_no_result(stderr: str, reason: str) -> None:
+    with pytest.raises(wrk.NoResultError, match=reason):
+        wrk.parse("", stderr)
+
+
+def test_version() -> None:
+    assert wrk.version("wrk debian/4.1.0-3+b2 [epoll] Copyright (C) 2012") == "debian/4.1.0-3+b2"
+    assert wrk.version("bash: wrk: not found") is None
+
+
+@needs_wrk
+def test_healthy_server() -> None:
+    with serving("healthy") as url:
+        loaded, _ = wrk.parse(*run(url, "healthy"))
+    assert loaded.goodput > 0
+    assert loaded.errors == 0
+
+
+@needs_wrk
+def test_server_of_errors_has_no_goodput() -> None:
+    with serving("errors") as url:
+        loaded, _ = wrk.parse(*run(url, "errors"))
+    assert loaded.answers == loaded.status_errors > 0
+
+
+@needs_wrk
+def test_silent_server() -> None:
+    with serving("silent") as url:
+        loaded, _ = wrk.parse(*run(url, "silent"))
+    assert (loaded.answers, loaded.errors) == (0, 0)
+
+
+@needs_wrk
+def test_refusing_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(wrk.NoResultError, match="Connection refused"):
+        wrk.parse(*run(f"http://127.0.0.1:{port}/", "refused"))
+
+
+@needs_wrk
+@pytest.mark.parametrize("ffi", [True, False], ids=["ffi", "api"])
+def test_backfill_of_a_stalling_server_is_undone(ffi: bool, tmp_path: Path) -> None:
+    lua = wrk.SCRIPT.read_text()
+    script = tmp_path / "wrk.lua"
+    script.write_text(lua if ffi else lua.replace('pcall(require, "ffi")', "false"))
+    with serving("stalling") as url:
+        loaded, backfilled = wrk.parse(*run(url, "stalling", script))
+    measured = recover(backfilled, loaded, LOAD.connections)
+    assert count(backfilled) > loaded.answers
+    assert count(measured) == loaded.answers
+    # Little's law: on average as many requests are in flight as there are connections.
+    assert loaded.answers * (mean(measured) or 0) / loaded.duration_us == pytest.approx(10, rel=0.2)
+    assert merge([measured]) == measured

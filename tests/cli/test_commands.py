@@ -1,0 +1,236 @@
+"""What is typed and what comes back: plans, lists, reports, an exit status, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from builders import outcome, plan, run
+from command_line import Type
+from paths import BAD, ROOT
+
+from loadtest.bench.servers.services import Services
+from loadtest.cli import main, serve
+from loadtest.plan.servers.project import Project
+from loadtest.records.folder import OUTCOMES, RUN, Writer, create
+from loadtest.records.measured import Begun
+from loadtest.records.planned import Plan, Shape
+
+pytestmark = pytest.mark.usefixtures("no_addresses")
+
+
+def test_a_server_without_its_package_is_skipped(type_: Type, copy: Path) -> None:
+    uvicorn = copy / "servers" / "uvicorn.toml"
+    uvicorn.write_text(uvicorn.read_text().replace('"uvloop"', '"no-such-dist"', 1))
+    done = type_(
+        "plan", "quick", "--server", "uvicorn*", "--endpoint", "json", "--project", copy, "--json"
+    )
+    assert done.status == 0
+    skips = {cell.server: cell.skip for cell in msgspec.json.decode(done.out, type=Plan).cells}
+    assert skips == {
+        "uvicorn": "not installed: no-such-dist; `pip install no-such-dist` (or `make setup`)",
+        "uvicorn-h11": None,
+        "uvicorn-h11-again": None,  # the second arm is of one that can run
+    }
+
+
+def test_a_plan_is_the_same_with_its_seed(type_: Type) -> None:
+    arguments = ["plan", "quick", "--server", "g*", "--endpoint", "json", "--rounds", "2", "-v"]
+    one, two = (type_(*arguments, "--seed", "7") for _ in range(2))
+    assert (one.status, one.out) == (0, two.out)
+    assert "round 2  granian-asgi" in one.out
+    assert "skipped  gunicorn-gevent" in one.out
+    assert one.out.endswith("the same order again with --seed 7\n")
+    # Three servers twice, and gunicorn-gevent's sync style.
+    measured = [line for line in one.out.splitlines() if line.startswith("round")]
+    assert f"\n{len(measured)} measurements in 2 rounds, about" in one.out
+
+
+def test_a_plan_is_a_line_for_each_server(type_: Type) -> None:
+    done = type_("plan", "standard", "--rounds", "1", "--seed", "7")
+    assert done.status == 0
+    assert max(map(len, done.out.splitlines())) <= 100
+    names = [line.split()[0] for line in done.out.splitlines() if line and line[0].isalpha()]
+    assert {path.stem for path in (ROOT / "servers").glob("*.toml")} <= set(names)
+    # A reason stands once, with all that it is about, and no cell has a line of its own.
+    reasons = [line for line in done.out.splitlines() if line.startswith("skipped: ")]
+    assert len(reasons) == len(set(reasons)) > 1
+    assert len(done.out.splitlines()) < 80
+    each = type_("plan", "standard", "--rounds", "1", "--seed", "7", "--each")
+    assert each.out.splitlines()[-1] == done.out.splitlines()[-1]
+    skipped = sum(line.startswith("skipped") for line in each.out.splitlines())
+    cells = [line.split() for line in done.out.splitlines() if line[-2:-1] == "."]
+    assert sum(int(row[2]) for row in cells if row[2] != "-") == skipped
+
+
+@pytest.mark.parametrize("what", ["servers", "endpoints", "matrices"])
+def test_lists(type_: Type, what: str) -> None:
+    text, data = type_("list", what), type_("list", what, "--json")
+    assert text.status == data.status == 0
+    records = json.loads(data.out)
+    assert records
+    for record in records:
+        assert record["name"] in text.out
+
+
+@pytest.fixture
+def results_of(tmp_path: Path) -> Callable[..., Path]:
+    def make(*records: object) -> Path:
+        folder = create(tmp_path / "results", run(plan()))
+        writer = Writer(folder)
+        for record in records:
+            writer.append(record)  # type: ignore[arg-type]
+        writer.close()
+        return folder
+
+    return make
+
+
+FAILED = outcome(status="failed", stage="launch", reason="it exited with status 3")
+
+
+def test_a_report_needs_no_server(type_: Type, results_of: Callable[..., Path]) -> None:
+    folder = results_of(Begun(started_at=1.0), FAILED)
+    done = type_("report", folder)
+    assert done.status == 1  # a cell has failed
+    assert "it exited with status 3" in done.out
+    assert (folder / "report.md").exists()
+    assert type_("report", "--out", folder.parent).out == done.out
+    made = json.loads(type_("report", folder, "--json").out)
+    assert made["folder"] == str(folder)
+    assert made["summary"] == json.loads((folder / "summary.json").read_text())
+    assert {"report.md", "summary.csv"} <= {Path(name).name for name in made["files"]}
+    assert all(Path(name).exists() for name in made["files"])
+
+
+def test_the_end_of_a_log_is_shown(type_: Type, results_of: Callable[..., Path]) -> None:
+    log = "".join(f"line {number}\n" for number in range(30)) + "OSError: [Errno 98] in use\n\n"
+    done = type_("report", results_of(msgspec.structs.replace(FAILED, detail=log)))
+    assert "    OSError: [Errno 98] in use\n" in done.out
+    assert "line 29" in done.out
+    assert "line 9\n" not in done.out
+    # A master says much after its worker's traceback, which has the reason.
+    log = "Traceback:\n  File x\nModuleNotFoundError: No module named 'nowhere'\n"
+    log += "".join(f"line {number}\n" for number in range(30))
+    done = type_("report", results_of(msgspec.structs.replace(FAILED, detail=log)))
+    assert "    ModuleNotFoundError: No module named 'nowhere'\n    line 26\n" in done.out
+
+
+def test_a_run_without_a_number_is_no_success(type_: Type, results_of: Callable[..., Path]) -> None:
+    done = type_("report", results_of(outcome(status="skipped", reason="not installed: it")))
+    assert done.status == 1
+    assert "not installed: it" in done.out
+    assert done.lines == [
+        "loadtest: nothing was measured: every cell was skipped, for the reasons in the report"
+    ]
+
+
+def test_a_report_of_damaged_outcomes_has_its_notes(
+    type_: Type, results_of: Callable[..., Path]
+) -> None:
+    folder = results_of(FAILED)
+    with open(folder / OUTCOMES, "ab") as file:
+        file.write(b"\0\0\n" + msgspec.json.encode(FAILED)[:40])
+    done = type_("report", folder)
+    assert done.status == 1
+    damaged, torn = done.lines
+    assert damaged.startswith("loadtest: outcomes.jsonl, line 2: damaged, dropped")
+    assert torn.startswith("loadtest: outcomes.jsonl, line 3: torn when the run ended, dropped")
+
+
+def test_a_run_goes_on_as_it_was_planned(type_: Type, results_of: Callable[..., Path]) -> None:
+    folder = results_of(FAILED)
+    done = type_("run", "--resume", folder, "--duration", "3", "--rounds", "2", "--server", "u*")
+    assert done.status == 2
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out --duration, --rounds,"
+        " --server"
+    ]
+    done = type_("run", "seed", "--no-pin", "--resume", folder)
+    assert done.status == 2
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out --pin, seed"
+    ]
+
+
+def test_a_run_does_not_go_on_with_broken_files(
+    type_: Type, copy: Path, results_of: Callable[..., Path]
+) -> None:
+    (copy / "servers" / "uvicorn.toml").write_text("summary = 'unfinished")
+    done = type_("run", "--resume", results_of(FAILED), "--project", copy)
+    assert done.status == 2
+    (line,) = done.lines
+    assert "uvicorn.toml: not valid TOML" in line
+
+
+def test_a_run_does_not_go_on_with_other_software(
+    type_: Type, results_of: Callable[..., Path]
+) -> None:
+    folder = results_of(FAILED)
+    data = json.loads((folder / RUN).read_text())
+    data["machine"]["versions"]["Django"] = "1.4"
+    (folder / RUN).write_text(json.dumps(data))
+    done = type_("run", "--resume", folder)
+    assert done.status == 2
+    (line,) = done.lines
+    assert "Django 1.4 then" in line
+    assert "endpoint json-sync is declared differently now" in line
+    assert "begin another: loadtest run test --seed 1" in line
+
+
+def test_a_server_that_does_not_start_says_why(
+    type_: Type, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "servers" / "bad.toml").write_text(
+        'summary = "It exits at once."\ninterface = "wsgi"\nrequires = ["gunicorn"]\n'
+        f'in_flight = "workers"\nargv = ["{{python}}", "{BAD}/exits_at_once.py"]\n'
+    )
+
+    @contextmanager
+    def none(project: Project, logs: Path, shape: Shape) -> Iterator[Services]:
+        yield Services(project, logs, shape)
+
+    monkeypatch.setattr(serve, "running_services", none)
+    done = type_("serve", "bad", "--project", copy)
+    assert done.status == 1
+    # Where something else has the port a line says so first.
+    assert done.lines[-2:] == [
+        "loadtest: bad exited with status 3 before it answered",
+        "cannot import name 'application'",
+    ]
+
+
+@pytest.mark.parametrize("name", [None, *sorted(main.cli.commands)])
+def test_every_help_has_an_example(type_: Type, name: str | None) -> None:
+    done = type_(*([name] if name else []), "--help")
+    assert done.status == 0
+    assert "Example: loadtest " in done.out
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    """As a process, where nothing of this one helps."""
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest", "run", "quik"],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "loadtest: unknown matrix 'quik'; did you mean quick?\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0

@@ -1,0 +1,313 @@
+"""What is written about the code agrees with it: schemas, generated pages, commands, links."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import jsonschema
+import msgspec
+import pytest
+import schema
+from builders import endpoint, plan, run, server
+from fakes import FakeBench, Fault
+from paths import ROOT
+
+from loadtest.cli.main import cli
+from loadtest.judge import concern
+from loadtest.judge.servers import concerns
+from loadtest.judge.servers.summary import summarise
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import profile, schedule
+from loadtest.records.folder import Writer, create, read
+from loadtest.records.measured import Begun, Ceiling, Run, Segment
+from loadtest.records.planned import Record
+from loadtest.report.servers import formats, report
+
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+README = ROOT / "README.md"
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+README_LINES = 150
+
+
+# Schemas -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", schema.texts())
+def test_schemas_are_those_of_the_code(name: str) -> None:
+    assert (DOCS / "schemas" / name).read_text() == schema.texts()[name], "make schemas"
+
+
+def test_every_field_of_every_stored_record_is_explained() -> None:
+    """Write a string below the field, then `make docs`."""
+    unexplained = [
+        f"{record.__name__}.{field}"
+        for file in schema.FILES
+        for record in schema.records(file.holds)
+        for field in set(schema.fields(record)) - schema.meanings(record).keys()
+    ]
+    assert sorted(set(unexplained)) == []
+
+
+def test_fields_are_explained_in_one_place() -> None:
+    records = {
+        one
+        for file in schema.FILES
+        for record in schema.records(file.holds)
+        for one in record.__mro__
+        if issubclass(one, Record) and one is not Record
+    }
+    assert len({schema.fields_of(one) for one in records}) == 2
+    for path in {schema.fields_of(one) for one in records}:
+        known = {one.__name__: one for one in records if schema.fields_of(one) == path}
+        for name, fields in schema.named(path).items():
+            assert fields.keys() <= known[name].__annotations__.keys(), name
+            assert not fields.keys() & schema.docstrings(known[name]).keys(), name
+
+
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    published: dict[str, Any] = json.loads((DOCS / "schemas" / f"{name}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(published)
+    return jsonschema.Draft202012Validator(published)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a run in which everything happens that can."""
+    faults: dict[str, Fault] = {
+        "alpha.json-sync.r1": "verify",
+        "beta.json-sync.r0": "silent",
+        "beta.json_query-sync.*": "launch",
+    }
+    of = run(
+        plan(
+            [server("alpha", unsupported={"async": "no event loop"}), server("beta")],
+            [endpoint("json"), endpoint("json_query"), endpoint("json", "async", delay_s=0.5)],
+            rounds=2,
+        )
+    )
+    made = create(tmp_path_factory.mktemp("results"), of)
+    writer = Writer(made)
+    writer.append(Begun(started_at=1.0))
+    writer.append(Ceiling(body_bytes=30, goodput=50_000.0, generator_cpu_us=7.5))
+    known = lambda cell, round_: False  # noqa: E731
+    measuring.record_skips(of.plan, writer.append, known)
+    todo = schedule.batches(of.plan, known)
+    bench = FakeBench(made, faults=faults)
+    measuring.run(of.plan, todo, bench, writer.append, lambda cell, round_: None)
+    writer.append(Segment(started_at=1.0, wall_s=20.0))
+    writer.close()
+    stored = read(made)
+    summary = summarise(
+        stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
+    )
+    formats.write_all(report.Report(summary, stored.run, stored.raw), made)
+    return made
+
+
+def test_the_files_of_a_run_are_as_published(folder: Path) -> None:
+    validator("run").validate(json.loads((folder / "run.json").read_text()))
+    validator("summary").validate(json.loads((folder / "summary.json").read_text()))
+    lines = (folder / "outcomes.jsonl").read_text().splitlines()
+    for line in lines:
+        validator("outcome").validate(json.loads(line))
+    separated = [json.loads(line) for line in lines]
+    assert {one["kind"] for one in separated} == {"begun", "ceiling", "outcome", "segment"}
+    assert {one["status"] for one in separated if one["kind"] == "outcome"} == {
+        "measured",
+        "failed",
+        "skipped",
+    }
+    histograms = sorted(folder.glob("raw/*.json"))
+    assert histograms
+    for path in histograms:
+        validator("histogram").validate(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("spoil", [{"format": "1"}, {"unheard_of": 1}, {"plan": None}])
+def test_a_schema_refuses_what_is_wrong(folder: Path, spoil: dict[str, object]) -> None:
+    said = json.loads((folder / "run.json").read_text())
+    with pytest.raises(jsonschema.ValidationError):
+        validator("run").validate(said | spoil)
+
+
+def test_a_whole_number_may_stand_for_seconds(folder: Path) -> None:
+    """Another language writes 1 where Python writes 1.0."""
+    text = (folder / "run.json").read_text().replace("0.1", "1")
+    validator("run").validate(json.loads(text))
+    assert msgspec.json.decode(text, type=Run)
+
+
+# Pages -------------------------------------------------------------------------------------------
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_write", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_shows_the_run_that_is_kept() -> None:
+    (shown,) = re.findall(r"<!-- generated: run ([\w-]+) -->", README.read_text())
+    kept = re.findall(r"^!results/(.+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+    assert kept == [shown]
+
+
+def test_the_generated_parts_are_those_of_the_code() -> None:
+    for path, text in load(DOCS / "write.py").pages().items():
+        assert path.read_text() == text, f"{path.name}: make docs"
+
+
+@pytest.mark.parametrize("one", concerns.CONCERNS, ids=lambda one: one.name)
+def test_every_concern_is_explained(one: concern.Concern) -> None:
+    assert f"### {one.name}\n\n{one.means}\n\n" in (DOCS / "concerns.md").read_text()
+
+
+def test_every_server_is_explained() -> None:
+    text = (DOCS / "servers.md").read_text()
+    for one in profile.load_servers(ROOT / "servers"):
+        assert f"### {one.name}\n\n{one.summary}\n" in text
+
+
+def test_every_column_is_explained(folder: Path) -> None:
+    with open(folder / "summary.csv", newline="") as file:
+        header = next(csv.reader(file))
+    page = (DOCS / "results-format.md").read_text().partition("## summary.csv")[2]
+    said = set(re.findall(r"`(\w+)`", page))
+    assert {re.sub(r"_round_\d+$", "_round_N", column) for column in header} <= said
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) < README_LINES
+
+
+# Commands ----------------------------------------------------------------------------------------
+
+
+def code(text: str) -> Iterator[str]:
+    """Yield what a page sets as code, a line each, without comments."""
+    fences = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+    for block in fences.findall(text):
+        yield from (line.partition(" #")[0].strip() for line in block.splitlines())
+    yield from re.findall(r"`([^`\n]+)`", fences.sub("", text))
+
+
+def typed(path: Path, program: str) -> list[list[str]]:
+    """Return the arguments of each call of a program that a page shows."""
+    found = []
+    for line in code(path.read_text(encoding="utf-8")):
+        words = shlex.split(line.replace("'", "") if line.count("'") % 2 else line)
+        if words and words[0].removeprefix(".venv/bin/") == program:
+            found.append(words[1:])
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_commands_exist(path: Path) -> None:
+    for words in typed(path, "loadtest"):
+        if not words or words[0].startswith("-"):
+            continue
+        assert words[0] in cli.commands, f"loadtest {' '.join(words)}"
+        options = {
+            name
+            for parameter in cli.commands[words[0]].params
+            if isinstance(parameter, click.Option)
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+        given = {word.partition("=")[0] for word in words if word.startswith("-")}
+        assert given <= options | {"--help"}, f"loadtest {' '.join(words)}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_make_targets_exist(path: Path) -> None:
+    targets = re.findall(r"^([\w%.-]+):(?!=)", MAKEFILE, re.MULTILINE)
+    servers = [one.name for one in profile.load_servers(ROOT / "servers")]
+    known = {
+        target.replace("%", name)
+        for target in targets
+        for name in (servers if "%" in target else [""])
+    }
+    for words in typed(path, "make"):
+        for word in words:
+            assert word in known or "=" in word, f"make {' '.join(words)}"
+
+
+def test_every_target_of_make_says_what_it_is_for() -> None:
+    phony = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert phony
+    for target in " ".join(phony).split():
+        assert re.search(rf"^{target}:.*## \w", MAKEFILE, re.MULTILINE), target
+
+
+# Links and names ---------------------------------------------------------------------------------
+
+
+def anchors(path: Path) -> set[str]:
+    """Return what can be linked to in a page: what it names, and what GitHub makes of headings."""
+    text = path.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if re.match(r"\w+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def tracked() -> list[Path]:
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    names = subprocess.run(
+        [git, "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    return [path for name in names.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def test_no_file_names_a_registry_or_a_folder_of_one_machine() -> None:
+    # In two pieces, as this file is one of them.
+    hosts = [
+        "pypi." + "org",
+        "pythonhosted" + ".org",
+        "index" + "-url",
+        "docker" + ".io",
+        "ghcr" + ".io",
+    ]
+    folders = [rf"(?<![\w.~])/{name}/\w" for name in ("home", "root", "Users", "work")]
+    pattern = re.compile("|".join([*map(re.escape, hosts), *folders]))
+    found = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{path.relative_to(ROOT)}:{number}: {hit[0]}"
+            for number, line in enumerate(text.splitlines(), 1)
+            if (hit := pattern.search(line))
+        ]
+    assert found == []

@@ -1,0 +1,254 @@
+"""Whole runs with real servers, services and wrk: undisturbed, and disturbed in every way."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from builders import plan
+from census import Census, until
+from paths import ROOT
+
+from loadtest.bench.servers.local import LocalBench, LocalServer
+from loadtest.bench.servers.services import Services
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import profile, schedule
+from loadtest.records.errors import UserError
+from loadtest.records.folder import read
+from loadtest.records.measured import Outcome
+from loadtest.records.planned import Cell, Endpoint, Load, Plan, Server, Shape
+
+PATIENCE_S = 120
+pytestmark = pytest.mark.usefixtures("no_addresses")
+
+MATRIX = """
+summary = "The smallest that is real."
+rounds = 1
+servers = ["uvicorn", "gunicorn-gthread"]
+endpoints = ["json", "json_query"]
+settle = false
+[again]
+endpoints = ["json"]
+styles = ["sync"]
+[[loads]]
+connections = 8
+duration_s = 1
+warmup_s = 0.1
+"""
+CELLS = 9
+
+
+class Engine:
+    """`loadtest run` as a person starts it, in a process of its own."""
+
+    def __init__(self, log: Path, *arguments: str | Path) -> None:
+        with open(log, "wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "loadtest", "run", *map(str, arguments)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        self.log = log
+
+    def wait(self) -> int:
+        return self.process.wait(PATIENCE_S)
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def runs(self) -> bool:
+        assert self.process.poll() is None, self.said()
+        return True
+
+
+def outcomes(folder: Path) -> list[Outcome]:
+    return list(read(folder).outcomes) if folder.exists() else []
+
+
+def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
+    tmp_path: Path, census: Census
+) -> None:
+    (tmp_path / "small.toml").write_text(MATRIX)
+    out = tmp_path / "results"
+    until_s, then_s = random.uniform(0, 6), random.uniform(0, 1)
+    moments = f"random moments: {until_s:.3f} and {then_s:.3f} s"
+
+    # Killed while its services start or while it measures.
+    engine = Engine(tmp_path / "1.log", tmp_path / "small.toml", "--out", out)
+    try:
+        until(lambda: engine.runs() and list(out.glob("*/run.json")), "the run's folder")
+        pause(until_s)
+    finally:
+        engine.process.kill()
+        engine.wait()
+    census.empty()
+    (folder,) = out.iterdir()
+    assert read(folder).notes == (), moments
+    first = outcomes(folder)
+    if first:  # what was being made as it started may be left in the system's folder for that
+        until(lambda: census.leftovers() == [], f"the end of the services' folders; {moments}")
+
+    # Interrupted while it measures.
+    before = census.leftovers()
+    engine = Engine(tmp_path / "2.log", "--resume", folder)
+    try:
+        until(lambda: engine.runs() and len(outcomes(folder)) > len(first), "an outcome")
+        pause(then_s)
+    finally:
+        engine.process.send_signal(signal.SIGINT)
+        status = engine.wait()
+    assert census.names() == [], moments  # not soon, but when the engine has ended
+    assert census.leftovers() == before, moments
+    assert status == 130, engine.said()
+    assert f"what was measured is kept: loadtest run --resume {folder}" in engine.said()
+    assert "Traceback" not in engine.said()
+    second = outcomes(folder)
+    assert second[: len(first)] == first, moments
+    assert len(second) < CELLS, moments
+
+    # And to its end.
+    engine = Engine(tmp_path / "3.log", "--resume", folder)
+    assert engine.wait() == 0, engine.said()
+    assert census.names() == []
+    assert census.leftovers() == before
+    stored = read(folder)
+    assert list(stored.outcomes[: len(second)]) == second
+    assert Counter(one.cell for one in stored.outcomes) == {
+        cell.id: 1 for cell in stored.run.plan.cells
+    }
+    assert {one.status for one in stored.outcomes} == {"measured"}, stored.outcomes
+    assert len(stored.outcomes) == CELLS
+    assert len(stored.segments) == 3
+    assert stored.notes == ()
+    for one in stored.outcomes:
+        assert one.raw
+        assert "Requests/sec" in stored.raw(one.raw)
+        assert one.histogram
+        assert sum(stored.histogram(one.histogram).counts) > 0
+        assert set(one.usage) == {"server", "generator", "postgres", "valkey", "upstream"}
+        assert one.usage["server"].cpu_s > 0
+        assert one.usage["server"].processes >= 2
+    for name in ("report.md", "summary.json", "summary.csv"):
+        assert (folder / name).stat().st_size > 0
+        assert str(folder / name) in engine.said()
+
+
+def pause(seconds: float) -> None:
+    """Wait for no reason: that is what a random moment is."""
+    threading.Event().wait(seconds)
+
+
+# In the middle of a load -------------------------------------------------------------------------
+
+
+def chosen(declared: dict[str, Endpoint], *endpoints: str, rounds: int = 1) -> Plan:
+    """Return a plan of uvicorn at sync endpoints, in the order in which they are named."""
+    servers = [one for one in profile.load_servers(ROOT / "servers") if one.name == "uvicorn"]
+    cells = tuple(
+        Cell(
+            server="uvicorn",
+            endpoint=declared[f"{name}-sync"],
+            load=Load(connections=4, duration_s=1, warmup_s=0.1),
+        )
+        for name in endpoints
+    )
+    return plan(servers, [cell.endpoint for cell in cells], rounds=rounds, cells=cells)
+
+
+class Watched(LocalBench):
+    """This machine, remembering the server it has launched last."""
+
+    launched: list[LocalServer] = []  # noqa: RUF012
+
+    def launch(self, profile: Server, name: str) -> LocalServer:
+        self.launched.append(super().launch(profile, name))
+        return self.launched[-1]
+
+
+def measure(
+    of: Plan, services: Services, folder: Path, kill: Callable[[Watched], psutil.Process]
+) -> list[Outcome]:
+    """Run a plan, killing a process in the middle of its first load."""
+    for name in ("raw", "logs"):
+        (folder / name).mkdir()
+    bench = Watched(services, Shape(), folder)
+    first = schedule.batches(of, lambda cell, at: False)[0].cells[0]
+
+    def disturb() -> None:
+        until((folder / "raw" / f"{first.id}.r0.txt").exists, "the start of the load")
+        pause(0.3)
+        kill(bench).kill()
+
+    disturber = threading.Thread(target=disturb)
+    disturber.start()
+    found: list[Outcome] = []
+    measuring.run(
+        of, schedule.batches(of, lambda cell, at: False), bench, found.append, lambda cell, at: None
+    )
+    disturber.join()
+    assert found[0].cell == first.id
+    return found
+
+
+def test_a_server_killed_in_the_middle_of_its_load(
+    services: Services, declared: dict[str, Endpoint], tmp_path: Path
+) -> None:
+    failed, *rest = measure(
+        chosen(declared, "json", "json_query"),
+        services,
+        tmp_path,
+        lambda bench: bench.launched[-1].instance.process.tree()[0],
+    )
+    assert (failed.status, failed.stage) == ("failed", "verify-after")
+    assert (failed.reason or "").startswith("uvicorn was ended by SIGKILL (")
+    assert [one.status for one in rest] == ["measured"]
+    assert rest[0].launch_s is not None
+
+
+def test_postgres_killed_in_the_middle_of_a_load(
+    services: Services,
+    declared: dict[str, Endpoint],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The shared services: the run itself repairs them.
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.PATIENCE_S", 2.0)
+    failed, *rest = measure(
+        chosen(declared, "json_query", rounds=2),
+        services,
+        tmp_path,
+        lambda bench: services.processes["postgres"].tree()[0],
+    )
+    assert (failed.status, failed.stage) == ("failed", "services")
+    assert (failed.reason or "").startswith("PostgreSQL was ended by SIGKILL (")
+    assert [one.status for one in rest] == ["measured"]
+    assert services.repair() is None
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_fills_up_in_the_middle(
+    services: Services, declared: dict[str, Endpoint], tmp_path: Path, census: Census
+) -> None:
+    of = chosen(declared, "json")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / f"{of.cells[0].id}.r0.json").symlink_to("/dev/full")
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(UserError, match="cannot be written: No space left on device"):
+        measuring.run(
+            of,
+            schedule.batches(of, lambda cell, at: False),
+            LocalBench(services, Shape(), tmp_path),
+            lambda outcome: None,
+            lambda cell, at: None,
+        )
+    assert census.names() == []  # its server was stopped all the same

@@ -1,0 +1,97 @@
+"""Endpoints added to a run that was begun without them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from builders import run
+from paths import ROOT
+
+from loadtest.cli.run import command_words, parsed
+from loadtest.measure.servers.resume import widened
+from loadtest.plan.servers import inventory
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.matrix import Choice
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.folder import create, read, replan
+from loadtest.records.measured import Run
+
+WORDS = ["standard", "--server", "gunicorn-*", "--endpoint", "json", "--duration", "2"]
+
+
+@pytest.fixture(scope="module")
+def found() -> Inventory:
+    return inventory.take_inventory(Project(ROOT, sys.executable))
+
+
+def begun(found: Inventory, words: list[str]) -> Run:
+    words = [*words, "--seed", "7"]
+    name, options = parsed(words)
+    plan = inventory.make_plan(found, name, Choice(**options))
+    return run(plan, command=" ".join(["loadtest", "run", *words]))
+
+
+def add(to: Run, found: Inventory, *endpoints: str) -> Run:
+    return widened(to, found, endpoints, parsed, command_words)
+
+
+def test_a_widened_run_is_what_its_command_plans(found: Inventory) -> None:
+    narrow = begun(found, WORDS)
+    wide = add(narrow, found, "gateway_3s", "cache_*")
+    assert wide.command == (
+        "loadtest run standard --server 'gunicorn-*' --endpoint json --endpoint gateway_3s"
+        " --endpoint 'cache_*' --duration 2 --seed 7"
+    )
+    name, options = parsed(wide.command.replace("'", "").split()[2:])
+    planned = inventory.make_plan(found, name, Choice(**options))
+    assert wide.plan == planned
+    assert all(cell in planned.cells for cell in narrow.plan.cells)
+    names = {cell.endpoint.name for cell in planned.cells}
+    assert {"json", "gateway_3s", "cache_hit", "cache_set"} == names
+    # The 3 s take their own load and rounds, as in a run that had them from the start.
+    slow = next(cell for cell in planned.cells if cell.endpoint.name == "gateway_3s")
+    assert (slow.load.duration_s, slow.rounds) == (11, 2)
+
+
+def test_the_endpoints_of_the_matrix_itself_are_kept(found: Inventory) -> None:
+    narrow = begun(found, ["quick", "--server", "uvicorn"])
+    wide = add(narrow, found, "gateway_3s")
+    names = dict.fromkeys(cell.endpoint.name for cell in narrow.plan.cells)
+    assert all(f"--endpoint {name}" in wide.command for name in names)
+    assert all(cell in wide.plan.cells for cell in narrow.plan.cells)
+
+
+def test_a_widened_run_is_launched_as_it_was(found: Inventory) -> None:
+    narrow = begun(found, [*WORDS, "--launcher", "compose"])
+    wide = add(msgspec.structs.replace(narrow, launcher="compose"), found, "raw")
+    assert wide.command.endswith("--endpoint raw --duration 2 --launcher compose --seed 7")
+
+
+def test_what_cannot_be_widened_says_why(found: Inventory) -> None:
+    narrow = begun(found, WORDS)
+    with pytest.raises(UserError, match="unknown endpoint 'jsom'"):
+        add(narrow, found, "jsom")
+    with pytest.raises(UserError, match="has json already; leave out --endpoint"):
+        add(narrow, found, "json")
+    changed = msgspec.structs.replace(
+        narrow.plan.cells[0], load=msgspec.structs.replace(narrow.plan.cells[0].load, duration_s=9)
+    )
+    other = msgspec.structs.replace(narrow.plan, cells=(changed, *narrow.plan.cells[1:]))
+    with pytest.raises(UserError, match="would be planned otherwise now"):
+        add(msgspec.structs.replace(narrow, plan=other), found, "raw")
+    imported = msgspec.structs.replace(narrow, command="loadtest import FILE.md")
+    with pytest.raises(UserError, match="adds to what `loadtest run` began"):
+        add(imported, found, "raw")
+
+
+def test_a_wider_plan_replaces_the_other_in_the_folder(tmp_path: Path, found: Inventory) -> None:
+    narrow = begun(found, WORDS)
+    folder = create(tmp_path, narrow)
+    wide = add(narrow, found, "raw")
+    replan(folder, wide)
+    assert read(folder).run == wide
+    assert sorted(path.name for path in folder.iterdir()) == ["logs", "raw", "run.json"]

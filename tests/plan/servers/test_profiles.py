@@ -1,0 +1,104 @@
+"""The shipped server profiles, as text and data; no server is started."""
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+from loadtest.plan.servers.profile import argv, load_servers
+from loadtest.records.planned import Server, Shape
+
+FOLDER = ROOT / "servers"
+PATHS = sorted(FOLDER.glob("*.toml"))
+SERVERS = load_servers(FOLDER)
+
+FLAG = re.compile(r'^\s*"(-[^"]*)"')
+FLAG_ANYWHERE = re.compile(r'"(-[^"]*)"')
+INTERPRETER = {"-m", "-c"}
+"""Of Python itself, right behind `{python}`."""
+
+
+def by_name(server: Server) -> str:
+    return server.name
+
+
+def argv_lines(path: Path) -> list[str]:
+    """Return the lines between `argv = [` and its closing bracket."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = lines.index("argv = [")
+    return lines[start + 1 : lines.index("]", start)]
+
+
+def test_the_folder_is_the_list() -> None:
+    assert {server.name for server in SERVERS} == {path.stem for path in PATHS}
+    assert len(SERVERS) == len(PATHS)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_each_flag_has_its_reason(path: Path) -> None:
+    above = ""
+    for line in argv_lines(path):
+        if FLAG.match(line):
+            reason = line.rpartition("  # ")[2] if "  # " in line else above
+            assert len(reason.strip(" #")) > 3, f"{path.name}: no reason given for {line.strip()}"
+        above = line if line.lstrip().startswith("#") else ""
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_one_flag_a_line(path: Path) -> None:
+    for line in argv_lines(path):
+        code = line.partition("#")[0]
+        flags = [flag for flag in FLAG_ANYWHERE.findall(code) if flag not in INTERPRETER]
+        assert len(flags) <= 1, f"{path.name}: {line.strip()}"
+        if flags:
+            assert FLAG.match(code), f"{path.name}: the flag does not lead its line: {line.strip()}"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_the_lines_read_are_all_of_argv(path: Path) -> None:
+    read = tomllib.loads("argv = [\n" + "\n".join(argv_lines(path)) + "\n]")
+    assert read["argv"] == tomllib.loads(path.read_text(encoding="utf-8"))["argv"]
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=by_name)
+def test_what_it_requires_is_installed(server: Server) -> None:
+    assert server.requires
+    for name in server.requires:
+        importlib.metadata.version(name)
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=by_name)
+def test_no_placeholder_is_left(server: Server) -> None:
+    filled = argv(server, Shape(), "/app/bin/python", 8000, 7)
+    assert filled[0] == "/app/bin/python"
+    assert not any("{" in text or "}" in text for text in filled)
+    assert f"myproject.{server.interface}:application" in filled
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=by_name)
+def test_each_gets_the_whole_shape(server: Server) -> None:
+    given = " ".join(server.argv)
+    if server.processes == "workers":
+        assert "{fd}" in given  # Whoever opens the socket sets its address and its backlog.
+    else:
+        assert "{port}" in given
+        assert "{host}" in given
+        assert "{backlog}" in given
+        assert "{workers}" in given or "{workers*threads}" in given
+    if server.in_flight == "workers * threads":
+        assert "{threads}" in given or "{workers*threads}" in given
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=by_name)
+def test_a_limit_is_a_sentence(server: Server) -> None:
+    for sentence in (server.summary, *server.limits, *server.unsupported.values()):
+        assert sentence.endswith("."), sentence
+        assert len(sentence) < 220, sentence
+
+
+def test_an_async_server_takes_what_a_connection_brings() -> None:
+    for server in SERVERS:
+        assert (server.interface == "asgi") <= (server.in_flight == "connections"), server.name

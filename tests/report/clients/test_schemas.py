@@ -1,0 +1,73 @@
+"""The files of a clients' run are as their schemas and their page say."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from client_facts import sample
+from paths import DOCS
+
+from loadtest.records import clients_folder
+from loadtest.records.folder import OUTCOMES, Writer
+from loadtest.report.clients import formats as reports
+from loadtest.report.clients import report
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a run in which everything happens that can."""
+    of = sample()
+    made = clients_folder.create(tmp_path_factory.mktemp("results"), of.run)
+    writer = Writer(made)
+    for fact in (*of.ceilings, *of.outcomes):
+        writer.append(fact)
+    writer.close()
+    reports.write_all(report.make(clients_folder.read(made)), made)
+    return made
+
+
+def validate(name: str, said: object) -> None:
+    published: dict[str, Any] = json.loads((DOCS / "schemas" / f"{name}.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(published)
+    jsonschema.Draft202012Validator(published).validate(said)
+
+
+def test_each_file_is_as_published(folder: Path) -> None:
+    validate("clients", json.loads((folder / clients_folder.RUN).read_text()))
+    validate("clients-summary", json.loads((folder / "summary.json").read_text()))
+    separated = [json.loads(line) for line in (folder / OUTCOMES).read_text().splitlines()]
+    for line in separated:
+        validate("clients-outcome", line)
+    assert {one["kind"] for one in separated} == {"ceiling", "outcome"}
+    assert {one["status"] for one in separated if one["kind"] == "outcome"} == {
+        "measured",
+        "failed",
+    }
+
+
+@pytest.mark.parametrize("spoil", [{"format": "1"}, {"unheard_of": 1}, {"plan": None}])
+def test_a_schema_refuses_what_is_wrong(folder: Path, spoil: dict[str, object]) -> None:
+    said = json.loads((folder / clients_folder.RUN).read_text())
+    with pytest.raises(jsonschema.ValidationError):
+        validate("clients", said | spoil)
+
+
+def test_every_column_is_explained(folder: Path) -> None:
+    with open(folder / "summary.csv", newline="") as file:
+        header = next(csv.reader(file))
+    page = (DOCS / "clients-format.md").read_text().partition("## summary.csv")[2]
+    said = set(re.findall(r"`(\w+)`", page))
+    assert {re.sub(r"_round_\d+$", "_round_N", column) for column in header} == said
+
+
+def test_every_link_to_a_record_has_its_heading() -> None:
+    page = (DOCS / "clients-format.md").read_text()
+    headings = {line.lstrip("# ").lower() for line in page.splitlines() if line.startswith("#")}
+    linked = {name for name in re.findall(r"\]\(#([\w-]+)\)", page) if name != "summarycsv"}
+    assert linked <= headings

@@ -1,0 +1,278 @@
+"""Two runs side by side: what is called a change, what is refused, and the page for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from builders import endpoint, plan, run, server
+from fakes import FakeBench
+from markdown_it import MarkdownIt
+from paths import GOLD
+from two_runs import JSON, QUERY, SERVERS, STEADY, stored, times, with_machine
+
+from loadtest.cli import main
+from loadtest.judge.servers.compare import Change, Comparisons, compare
+from loadtest.measure.servers import measuring
+from loadtest.plan.servers import schedule
+from loadtest.records.errors import UserError
+from loadtest.records.folder import Stored, Writer, create
+from loadtest.report.servers.comparison.markdown import render
+
+
+def change(made: Comparisons, cell: str, figure: str) -> Change:
+    return next(one for one in made.changes if (one.cell, one.figure) == (cell, figure))
+
+
+def answers(made: Comparisons) -> set[tuple[str, str, str]]:
+    return {(one.cell, one.figure, one.answer) for one in made.changes if one.answer != "same"}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Stored:
+    return stored(tmp_path / "main")
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Stored:
+    """Give a run in which one cell lost a fifth, one costs less, one is wild, one has failed."""
+    return stored(
+        tmp_path / "branch",
+        {
+            "alpha.json-sync": times(0.8),
+            "alpha-again.json-sync": [0.8 * each for each in STEADY],
+            "beta.json-sync": [1.5, 0.7, 1.1, 0.6, 1.3],
+            "beta.json_query-sync": [None] * 5,
+        },
+        cpu={f"{one}.json_query-sync": times(0.85) for one in ("alpha", "alpha-again")},
+    )
+
+
+def test_nothing_changed(base: Stored, tmp_path: Path) -> None:
+    made = compare(base, stored(tmp_path / "branch"))
+    assert len(made.changes) == 2 * 2 * 3  # a second arm is there for the noise, not to be compared
+    assert not answers(made)
+    assert not made.regressed
+    assert made.differences == ()
+    assert made.lost == ()
+
+
+def test_better_worse_and_cannot_tell(base: Stored, changed: Stored) -> None:
+    made = compare(base, changed)
+    assert answers(made) == {
+        ("alpha.json-sync", "goodput", "worse"),
+        ("alpha.json-sync", "p99_us", "worse"),
+        ("alpha.json_query-sync", "server_cpu_us", "better"),
+        ("beta.json-sync", "goodput", "cannot tell"),
+        ("beta.json-sync", "p99_us", "cannot tell"),
+    }
+    slower = change(made, "alpha.json-sync", "goodput")
+    assert slower.comparison.ratio == pytest.approx(0.8)
+    assert slower.comparison.method == "bootstrap"
+    assert (slower.base, slower.new) == (1000, 800)
+    assert made.regressed
+
+
+def test_back_again_is_the_other_way_round(base: Stored, changed: Stored) -> None:
+    opposite = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
+    there, back = compare(base, changed), compare(changed, base)
+    assert {(cell, figure, opposite[answer]) for cell, figure, answer in answers(there)} == answers(
+        back
+    )
+
+
+def test_a_change_within_the_threshold_is_none(base: Stored, changed: Stored) -> None:
+    made = compare(base, changed, threshold=0.3)
+    assert change(made, "alpha.json-sync", "goodput").answer == "same"
+
+
+def test_a_cell_that_fails_now_is_a_regression(base: Stored, tmp_path: Path) -> None:
+    broken = stored(tmp_path / "branch", {"beta.json-sync": [None] * 5})
+    made = compare(base, broken)
+    assert [(one.cell, one.run, one.failed) for one in made.lost] == [
+        ("beta.json-sync", "new", True)
+    ]
+    assert made.regressed
+    assert not compare(broken, base).regressed
+
+
+def test_a_number_that_came_out_invalid_is_lost(base: Stored, tmp_path: Path) -> None:
+    """Half of the answers being errors, its rate and latency are those of something else."""
+    good = stored(tmp_path / "branch")
+    outcomes = tuple(
+        msgspec.structs.replace(
+            one, loaded=msgspec.structs.replace(one.loaded, status_errors=one.loaded.answers // 2)
+        )
+        if one.cell == "beta.json-sync" and one.loaded
+        else one
+        for one in good.outcomes
+    )
+    made = compare(base, msgspec.structs.replace(good, outcomes=outcomes))
+    (lost,) = made.lost
+    assert (lost.cell, lost.failed) == ("beta.json-sync", True)
+    assert "50" in lost.reason
+    assert "beta.json-sync" not in {one.cell for one in made.changes}
+
+
+def test_a_cell_that_was_not_planned_is_no_regression(base: Stored, tmp_path: Path) -> None:
+    made = compare(base, stored(tmp_path / "branch", of=plan(SERVERS[:1], [JSON, QUERY])))
+    assert {(one.cell, one.failed) for one in made.lost} == {
+        ("beta.json-sync", False),
+        ("beta.json_query-sync", False),
+    }
+    assert not made.regressed
+
+
+def test_no_difference_below_the_noise_of_either_run(base: Stored, tmp_path: Path) -> None:
+    noisy = {f"alpha-again.{one.id}": [1.2, 0.8, 1.25, 0.85, 1.3] for one in (JSON, QUERY)}
+    loud = stored(tmp_path / "branch", noisy | {"alpha.json-sync": times(0.9)})
+    made = compare(base, loud)
+    assert made.margins["goodput"] > 0.15
+    assert made.margins["server_cpu_us"] == 0.05
+    assert change(made, "alpha.json-sync", "goodput").answer != "worse"
+
+
+def test_one_round_tells_nothing(tmp_path: Path) -> None:
+    one = {"alpha.json-sync": [1.0]}
+    only = plan(SERVERS[:1], [JSON])
+    base = stored(tmp_path / "main", one, of=only)
+    made = compare(base, stored(tmp_path / "branch", {"alpha.json-sync": [0.5]}, of=only))
+    assert {each.answer for each in made.changes} == {"cannot tell"}
+
+
+def test_drift_of_the_processors_is_no_change_of_cpu_time(base: Stored, tmp_path: Path) -> None:
+    """A tenth from round to round, which hides 8 % unless it is taken out."""
+    drift = (1.0, 1.1, 0.9, 1.05, 0.95)
+    dearer = {"alpha.json-sync": times(1.08)}
+    before = stored(tmp_path / "b1", slower=drift)
+    after = stored(tmp_path / "b2", slower=drift[::-1], cpu=dearer)
+    made = compare(before, after)
+    (found,) = (one for one in answers(made) if one[1] == "server_cpu_us")
+    assert found == ("alpha.json-sync", "server_cpu_us", "worse")
+    separated = change(made, "alpha.json-sync", "server_cpu_us")
+    assert separated.drift_corrected
+    assert separated.comparison.ratio == pytest.approx(1.08, abs=0.005)
+    assert separated.base == pytest.approx(800, rel=0.01)
+    page = render(made)
+    assert "CPU/answer, drift-corrected" in page
+    assert "the speed of processors drifts" in page
+    # In a container, an answer comes to the generator by another way.
+    contained = msgspec.structs.replace(after.run, launcher="compose")
+    elsewhere = compare(before, msgspec.structs.replace(after, run=contained))
+    assert not any(one.drift_corrected for one in elsewhere.changes)
+    # Where nobody measured the generator, nothing is evened.
+    plain = compare(base, stored(tmp_path / "b3", slower=drift, cpu=dearer))
+    assert not any(one.drift_corrected for one in plain.changes)
+    assert "drift-corrected" not in render(plain)
+
+
+def test_rounds_are_shared_within_one_run_only(base: Stored, changed: Stored) -> None:
+    assert not compare(base, changed).same_rounds
+    second = msgspec.structs.replace(changed, run=base.run)
+    made = compare(base, second)
+    assert made.same_rounds
+    assert {one.comparison.method for one in made.changes} == {"t"}
+
+
+def test_no_cell_in_common(base: Stored, tmp_path: Path) -> None:
+    other = stored(tmp_path / "branch", of=plan([server("gamma")], [JSON]))
+    with pytest.raises(UserError, match="has no cell that has a number in"):
+        compare(base, other)
+
+
+def test_a_refusal_names_the_keys_and_the_way_out(base: Stored, changed: Stored) -> None:
+    other = msgspec.structs.replace(
+        changed, run=with_machine(changed.run, cpu="another", python="CPython 3.13")
+    )
+    with pytest.raises(UserError) as refused:
+        compare(base, other)
+    assert refused.value.lines == (
+        "the two runs were not made under the same conditions; --anyway compares them",
+        "cpu: a CPU in BASE, another in NEW",
+    )
+    made = compare(base, other, anyway=True)
+    assert [one.key for one in made.differences] == ["cpu", "python"]
+    assert "**Not made under the same conditions**" in render(made)
+
+
+# What is printed ---------------------------------------------------------------------------------
+
+
+def test_gold(base: Stored, changed: Stored) -> None:
+    new = msgspec.structs.replace(
+        changed, run=with_machine(changed.run, versions={"Django": "6.0"})
+    )
+    text = render(compare(base, new))
+    if os.environ.get("UPDATE_GOLD"):
+        (GOLD / "compare.md").write_text(text)
+    assert text == (GOLD / "compare.md").read_text()
+
+
+def test_the_page_is_whole(base: Stored, changed: Stored) -> None:
+    page = MarkdownIt("commonmark").enable("table").render(render(compare(base, changed)))
+    assert "<b>" not in page
+    assert page.count("<details>") == page.count("</details>") > 0
+    for table in page.split("<table>")[1:]:
+        head, *body = table.split("</table>")[0].split("<tr>")[1:]
+        assert {row.count("<td") for row in body} == {head.count("<th")}
+
+
+def test_a_shift_that_all_share_is_told_with_that_of_the_controls(tmp_path: Path) -> None:
+    of = plan(SERVERS[:2], [JSON, QUERY, endpoint("raw", "control")], rounds=5)
+    slower = {cell.id: times(0.96) for cell in of.cells}
+    made = compare(stored(tmp_path / "main", of=of), stored(tmp_path / "branch", slower, of=of))
+    page = render(made)
+    assert "All cells together: answers/s -4.0 %, p99 +4.2 %, CPU/answer +0.0 %." in page
+    assert "Those that bypass the app (control): answers/s -4.0 %, p99 +4.2 %" in page
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Give two runs as the engine writes them; in the second beta is slower and alpha dies."""
+    monkeypatch.setattr("fakes.HEAD_BYTES", 0)
+    made = []
+    for number, (rate, dies) in enumerate([(1000, ""), (600, "alpha.json-sync.r*")]):
+        of = plan(SERVERS[:2], [JSON, QUERY], rounds=3)
+        folder = create(tmp_path, run(of, created_at=f"2026-01-0{number + 1}T00:00:00Z"))
+        writer = Writer(folder)
+        bench = FakeBench(folder, rates={"beta": rate}, faults={dies: "load"})
+        todo = schedule.batches(of, lambda cell, round_: False)
+        measuring.run(of, todo, bench, writer.append, lambda cell, round_: None)
+        writer.close()
+        made.append(folder)
+    return made[0], made[1]
+
+
+def typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> tuple[object, str, str]:
+    monkeypatch.setattr("signal.signal", lambda *arguments: None)
+    monkeypatch.setattr(sys, "argv", ["loadtest", "compare", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    said = capsys.readouterr()
+    return ended.value.code, said.out, said.err
+
+
+def test_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    folders: tuple[Path, Path],
+) -> None:
+    base, new = folders
+    status, out, err = typed(monkeypatch, capsys, base, new)
+    assert (status, err) == (1, "")
+    assert "**a regression beyond 5 %.**" in out
+    assert "| worse | `beta.json-sync` | answers/s | 1,000 | 600 |" in out
+    assert "- `alpha.json-sync`: wrk ended with status 1: unable to connect" in out
+    status, out, _ = typed(monkeypatch, capsys, base, base, "--json", "--threshold", "3%")
+    assert status == 0
+    made = msgspec.convert(json.loads(out), Comparisons)
+    assert made.threshold == 0.03
+    status, out, err = typed(monkeypatch, capsys, base, new, "--threshold", "much")
+    assert (status, out) == (2, "")
+    assert "'much' is no share between 0 and 1; write it as in 3%" in err

@@ -1,0 +1,275 @@
+"""Every format against its golden file, which `UPDATE_GOLD=1 pytest` writes anew."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from markdown_it import MarkdownIt
+from paths import GOLD
+from rich.console import Console
+from sample_run import histograms, read_raw, sample
+
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.report import concern_tables, units
+from loadtest.report.markdown import markup
+from loadtest.report.servers import formats, terminal
+from loadtest.report.servers.formats import markdown
+from loadtest.report.servers.report import Report
+
+
+@pytest.fixture
+def report() -> Report:
+    run, outcomes, segments = sample()
+    return Report(summarise(run, outcomes, histograms, segments), run, read_raw)
+
+
+def check(name: str, text: str) -> None:
+    if os.environ.get("UPDATE_GOLD"):
+        (GOLD / name).write_text(text)
+    assert text == (GOLD / name).read_text()
+
+
+def files(report: Report) -> dict[str, str]:
+    return {
+        name: text for made in formats.formats().values() for name, text in made(report).items()
+    }
+
+
+def test_formats_are_the_folder() -> None:
+    assert {"markdown", "csv", "json"} <= set(formats.formats())
+
+
+@pytest.mark.parametrize("file", ["report.md", "summary.csv", "summary.json"])
+def test_gold(report: Report, file: str) -> None:
+    check(file, files(report)[file])
+
+
+def test_terminal_fits_100_columns(report: Report) -> None:
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    terminal.show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    check("terminal.txt", text)
+
+
+def test_terminal_has_room_for_the_longest_names(report: Report) -> None:
+    long = {
+        "gthread": "hypercorn-asyncio-again",
+        "gevent": "gunicorn-gthread",
+        "daphne": "gunicorn-gevent",
+    }
+    summary = report.summary
+    rankings = tuple(
+        msgspec.structs.replace(
+            ranking,
+            endpoint=msgspec.structs.replace(ranking.endpoint, name="template_query"),
+            rows=tuple(msgspec.structs.replace(r, server=long[r.server]) for r in ranking.rows),
+        )
+        for ranking in summary.rankings
+    )
+    longer = Report(msgspec.structs.replace(summary, rankings=rankings), report.run, read_raw)
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    terminal.show(longer, console)
+    assert isinstance(console.file, io.StringIO)
+    assert len([line for line in console.file.getvalue().splitlines() if " of 3" in line]) == 4
+    assert "template_query sync " in console.file.getvalue()
+    assert "hypercorn-asyncio-again " in console.file.getvalue()
+    assert max(map(len, console.file.getvalue().splitlines())) <= 100
+
+
+@pytest.mark.parametrize("width", [60, 72, 80, 100])
+def test_no_word_is_broken_in_a_narrow_terminal(report: Report, width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    terminal.show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    for word in ("gateway_1s ", "blocking ", "42.7? of 64.0", "connection-limited: ", "answers/s"):
+        assert word in text
+
+
+def test_json_reads_back(report: Report) -> None:
+    text = files(report)["summary.json"]
+    assert msgspec.json.decode(text, type=Summary) == report.summary
+
+
+def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Report) -> None:
+    rows = {
+        (row["server"], row["endpoint"], row["style"]): row
+        for row in csv.DictReader(io.StringIO(files(report)["summary.csv"]))
+    }
+    invalid = rows["gthread", "gateway_1s", "sync"]
+    assert (invalid["verdict"], invalid["concerns"]) == ("invalid", "errors")
+    assert {invalid[key] for key in ("rank", "goodput", "p50_us", "goodput_round_1")} == {""}
+    page = markdown.render(report)
+    assert "| - | `gthread` | - | - | - | - | - | invalid: errors |" in page
+    assert "### `errors`: 2 invalid" in page
+    found = {each.explained.concern: each for each in concern_tables.doubts(report.summary)}
+    assert set(found) == {"errors", "connection-limited", "lost-rounds"}
+    for each in found.values():
+        assert each.explained.means in page
+        assert each.explained.advice in page
+        for case in each.cases:
+            assert markup.escape(case.raised.facts) in page
+
+
+def test_what_could_not_be_checked_is_counted(report: Report) -> None:
+    counted = {
+        each.concern: (each.cells, each.of) for each in concern_tables.blanks(report.summary)
+    }
+    assert counted["noisy-host"] == (10, 10)
+    assert counted["unstable"] == (1, 10)  # measured in one round
+    assert "errors" not in counted
+
+
+def test_csv_has_a_line_for_each_cell_and_nothing_for_the_unknown(report: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(files(report)["summary.csv"])))
+    assert len(rows) == len(report.run.plan.cells)
+    failed = next(row for row in rows if row["status"] == "failed")
+    assert (failed["goodput"], failed["p99_us"], failed["goodput_round_1"]) == ("", "", "")
+
+
+def test_write_all_leaves_no_half_written_file(report: Report, tmp_path: Path) -> None:
+    files = formats.write_all(report, tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+    before = files[0].read_text()
+    (tmp_path / f".{files[0].name}.part").mkdir()
+    with pytest.raises(OSError, match="part"):
+        formats.write_all(report, tmp_path)
+    assert files[0].read_text() == before
+
+
+def test_a_chart_of_what_is_gone_is_deleted_and_no_file_of_others(
+    report: Report, tmp_path: Path
+) -> None:
+    ours = next(text for name, text in files(report).items() if name.endswith(".svg"))
+    (tmp_path / "kind-gone.svg").write_text(ours)
+    kept = {
+        "changed.svg": ours.replace("<svg", '<svg id="mine"', 1),
+        "theirs.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "notes.txt": ours,
+    }
+    for name, text in kept.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "bytes.svg").write_bytes(b"\xff\xfe")
+    written = formats.write_all(report, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *kept,
+        "bytes.svg",
+        *(path.name for path in written),
+    }
+
+
+def test_text_from_outside_cannot_break_the_page(report: Report) -> None:
+    page = MarkdownIt("commonmark").enable("table").render(markdown.render(report))
+    assert "<b>" not in page
+    # The fence that stands in a log does not end the block around it.
+    assert "Traceback\n```\nOSError: [Errno 98]\n````\n| x |\n</code>" in page
+    tables = page.split("<table>")[1:]
+    for table in tables:
+        head, *body = table.split("</table>")[0].split("<tr>")[1:]
+        assert {row.count("<td") for row in body} <= {head.count("<th")}
+    assert page.count("<details>") == page.count("</details>")
+
+
+def test_report_md_shows_charts_that_lie_beside_it(report: Report) -> None:
+    made = markdown.files(report)
+    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", made["report.md"]))
+    assert shown == made.keys() - {"report.md"}
+    assert {"matrix-goodput.svg", "kind-cpu.svg", "memory-json-sync.svg"} <= shown
+    assert all(text.startswith("<svg") for name, text in made.items() if name in shown)
+
+
+def test_report_md_answers_first(report: Report) -> None:
+    lines = markdown.render(report).splitlines()
+    sections = [line for line in lines if line.startswith("## ")]
+    assert sections[:6] == [
+        "## The answer",
+        "## What to distrust",
+        "## The matrix",
+        "## Each endpoint",
+        "## Each server",
+        "## Method and machine",
+    ]
+
+
+def test_links_within_report_md_lead_somewhere(report: Report) -> None:
+    page = markdown.render(report)
+    known = set(re.findall(r'<a id="([^"]+)"></a>', page))
+    headings = (re.sub(r"[`]|^#+ ", "", line) for line in page.splitlines() if line[:1] == "#")
+    known |= {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= known
+
+
+def test_headings_of_the_original_report(report: Report) -> None:
+    lines = markdown.render(report).splitlines()
+    start = lines.index("## gthread")
+    headings = [line for line in lines[start:] if line.startswith("#")]
+    assert headings[:6] == [
+        "## gthread",
+        "### JSON performance",
+        "#### Sync",
+        "#### Async",
+        "### Simulate a request (gateway_1s)",
+        "#### Sync",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "span"), [("a", "`a`"), ("a`b", "``a`b``"), ("`a", "`` `a ``"), ("a\nb", "`a b`")]
+)
+def test_code(text: str, span: str) -> None:
+    assert markup.code(text) == span
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12_345.6, "12,300"),
+        (6.234, "6.23"),
+        (792.4, "792"),
+        (999.6, "1,000"),
+        (0.5, "0.500"),
+        (0, "0"),
+    ],
+)
+def test_significant(value: float, text: str) -> None:
+    assert units.significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("us", "text"),
+    [(None, "-"), (850, "850 us"), (1_234, "1.23 ms"), (999_900, "1.00 s"), (12_300_000, "12.3 s")],
+)
+def test_latency(us: int | None, text: str) -> None:
+    assert units.latency(us) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, "-"), (61_400_000, "61 MB"), (1_940_000_000, "1.94 GB"), (900, "1 kB")],
+)
+def test_size(count: int | None, text: str) -> None:
+    assert units.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0, "0 %"),
+        (0.0038, "0.38 %"),
+        (0.00001, "<0.01 %"),
+        (0.12, "12 %"),
+        (0.9999, ">99 %"),
+        (1, "100 %"),
+    ],
+)
+def test_share(fraction: float, text: str) -> None:
+    assert units.share(fraction) == text

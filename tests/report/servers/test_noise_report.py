@@ -1,0 +1,105 @@
+"""The two arms in the reports: every round of both, and the floor that was judged by."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import msgspec
+import pytest
+from builders import endpoint, outcome, plan, run, server
+from duplicate_arms import OUTCOMES, PLAN
+from sample_run import loaded
+
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.records.measured import Histogram
+from loadtest.report.servers.formats import csv as csv_format
+from loadtest.report.servers.formats import markdown
+from loadtest.report.servers.noise_tables import noise, twins
+from loadtest.report.servers.ranking_tables import untold
+from loadtest.report.servers.report import Report
+
+
+def none(name: str) -> Histogram:
+    raise AssertionError(name)
+
+
+@pytest.fixture
+def made() -> Summary:
+    return summarise(run(PLAN), OUTCOMES, none)
+
+
+def test_each_round_of_both_arms(made: Summary) -> None:
+    table = twins(made)
+    json, rows = table.texts()
+    assert json[:4] == ["json-sync", "1,000 / 1,000", "1,100 / 1,100", "+10.0 % / +10.0 %"]
+    assert json[5] == "+2.0 % / +2.0 %"
+    assert len(rows) == len(table.columns)
+
+
+def test_a_missing_round_is_a_gap() -> None:
+    without = [one for one in OUTCOMES if (one.cell, one.round) != ("alpha-again.json-sync", 0)]
+    (json, _) = twins(summarise(run(PLAN), without, none)).texts()
+    assert json[2:4] == ["- / 1,100", "- / +10.0 %"]
+
+
+def test_the_floor_is_that_of_the_ranking(made: Summary) -> None:
+    assert made.rankings[0].noise_floor == pytest.approx(0.33, abs=0.05)
+    assert "differ by up to 34 % here" in noise(made)
+
+
+def test_a_kind_without_arms_says_whose_floor_it_has(made: Summary) -> None:
+    assert not any(ranking.noise_borrowed for ranking in made.rankings)
+    assert "measured twice" not in noise(made)
+    without = [one for one in OUTCOMES if one.cell != "alpha-again.json-sync"]
+    json, rows = summarise(run(PLAN), without, none).rankings
+    assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
+    assert json.noise_floor == rows.noise_floor
+    said = noise(summarise(run(PLAN), without, none))
+    assert "Where no server was measured twice, the largest of these counts" in said
+    assert said.endswith("noise may be larger still: CPU-bound JSON.")
+
+
+def test_cpu_time_is_compared_by_a_floor_of_its_own(made: Summary) -> None:
+    beta = next(row for row in made.rankings[0].rows if row.server == "beta")
+    assert beta.versus_cpu is not None
+    assert beta.versus_cpu.ratio == pytest.approx(1.8)
+    assert beta.versus_cpu.finding == "higher"
+    second = next(row for row in made.rankings[0].rows if row.server == "alpha")
+    assert second.versus_cpu is None
+
+
+def test_it_stands_in_the_page_and_in_the_table(made: Summary) -> None:
+    given = Report(made, run(PLAN), lambda path: "")
+    page = markdown.render(given)
+    assert "### Noise: `alpha` against itself" in page
+    assert "1,100 / 1,100" in page
+    row = next(csv.DictReader(io.StringIO(csv_format.render(given))))
+    assert float(row["noise_floor"]) > 0.3 > float(row["cpu_noise_floor"]) > 0.02
+
+
+def test_a_rank_of_unlike_numbers_is_explained() -> None:
+    """Noise of one half in every round: nobody is told from anybody, and nobody is equal."""
+    rates = {"alpha": (3_000.0, 1_000.0), "beta": (800.0, 2_600.0), "gamma": (1_000.0, 1_000.0)}
+    of = plan([server(name) for name in rates], [endpoint("json")], rounds=2)
+    wild = [
+        outcome(f"{name}.json-sync", number, loaded=loaded(int(rate * 10)))
+        for name, each in rates.items()
+        for number, rate in enumerate(each)
+    ]
+    (ranking,) = summarise(run(of), wild, none).rankings
+    assert {row.rank for row in ranking.rows} == {1}
+    assert untold(ranking).startswith("Rank 1= spans ")
+    alike = [one for one in wild if not one.cell.startswith("gamma")]
+    (ranking,) = summarise(run(of), alike, none).rankings
+    assert untold(ranking) == ""
+    once = [one for one in wild if one.round == 0]
+    (ranking,) = summarise(run(of), once, none).rankings
+    assert untold(ranking) == ""
+
+
+def test_without_a_second_arm_the_page_says_so() -> None:
+    servers = tuple(msgspec.structs.replace(one, duplicate_of=None) for one in PLAN.servers)
+    made = summarise(run(msgspec.structs.replace(PLAN, servers=servers)), OUTCOMES, none)
+    assert made.twins == ()
+    assert "no server was measured twice" in noise(made)

@@ -1,0 +1,167 @@
+"""Rows measured for real: one way to a row, and upstreams that behave badly."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from loadtest.bench.clients.upstream import Upstream
+from loadtest.measure.clients import measuring
+from loadtest.measure.clients.measuring import Bench
+from loadtest.plan.clients import catalogue
+from loadtest.plan.clients.own_server import Expected
+from loadtest.records.clients import (
+    MEASURES,
+    Answer,
+    Group,
+    Interpreter,
+    Measure,
+    Outcome,
+    Plan,
+    Row,
+)
+
+KEY = "here"
+HERE = Interpreter(path=sys.executable, version="3", implementation="CPython", versions={})
+
+Talk = Callable[[socket.socket, int], None]
+"""What a server does with a connection, which has a number."""
+
+
+def row(client: str = "urllib3", **changes: Any) -> Row:
+    fields: dict[str, Any] = {
+        "id": client,
+        "label": client,
+        "group": "test",
+        "client": client,
+        "reuse": "kept",
+        "mode": "sequential",
+        "requests": 20,
+        "batch": 1,
+        "chunk": None,
+        "answer": Answer(),
+        "python": KEY,
+    }
+    return Row(**fields | changes)
+
+
+def plan(*rows: Row, **changes: Any) -> Plan:
+    test = Group(name="test", title="Test", about="A test.", measures=MEASURES, reference=None)
+    fields: dict[str, Any] = {
+        "preset": "test",
+        "title": "Test",
+        "seed": 1,
+        "rounds": 1,
+        "warmup_requests": 2,
+        "timeout_s": 1.0,
+        "groups": (test,),
+        "rows": rows,
+    }
+    return Plan(**fields | changes)
+
+
+def bench(
+    *rows: Row,
+    upstream: Upstream | None = None,
+    expected: Expected | None = None,
+    folder: Path = catalogue.FOLDER,
+    **changes: Any,
+) -> Bench:
+    return Bench(
+        plan=plan(*rows, **changes),
+        clients=catalogue.clients(folder),
+        interpreters={KEY: HERE},
+        upstream=upstream,
+        expected=expected,
+    )
+
+
+def measure(one: Row, measure: Measure = "warm", **settings: Any) -> Outcome:
+    return measuring.measure(bench(one, **settings), one, measure, 0)
+
+
+def right(outcome: Outcome) -> Outcome:
+    assert outcome.status == "measured", f"{outcome.stage}: {outcome.reason}\n{outcome.detail}"
+    assert outcome.answers == outcome.calls
+    assert not outcome.errors
+    return outcome
+
+
+def at(port: int, **changes: Any) -> Expected:
+    fields: dict[str, Any] = {
+        "url": f"http://127.0.0.1:{port}/",
+        "body_bytes": 5,
+        "sha256": None,
+    }
+    return Expected(**fields | changes)
+
+
+@contextlib.contextmanager
+def serving(talk: Talk) -> Iterator[int]:
+    """Run a server that treats each connection so, and give its port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+
+        def accept() -> None:
+            number = 0
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    threading.Thread(target=one, args=(connection, number), daemon=True).start()
+                    number += 1
+
+        def one(connection: socket.socket, number: int) -> None:
+            with connection, contextlib.suppress(OSError):
+                talk(connection, number)
+
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def answers(connection: socket.socket, number: int, after: bytes = b"") -> None:
+    """Answer each request on a connection; `after` is sent in place of all but the first."""
+    right = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    first = True
+    while connection.recv(65_536):
+        connection.sendall(right if first or not after else after)
+        first = False
+
+
+def resets(connection: socket.socket, number: int) -> None:
+    """Take a request and reset the connection."""
+    connection.recv(65_536)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def stalls(connection: socket.socket, number: int) -> None:
+    """Take requests and never answer."""
+    while connection.recv(65_536):
+        pass
+
+
+def garbage(connection: socket.socket, number: int) -> None:
+    """Answer what is no HTTP."""
+    connection.recv(65_536)
+    connection.sendall(b"\x00\x01\x02 not HTTP\r\n\r\n")
+
+
+def cut_off(connection: socket.socket, number: int) -> None:
+    """Promise a body and close in the middle of it."""
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+
+
+def closed_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

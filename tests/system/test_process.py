@@ -1,0 +1,322 @@
+"""Real processes that behave badly: whatever they do, nothing is left of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from census import Census, until
+from paths import BAD, ROOT
+
+from loadtest.system import process
+from loadtest.system.process import CommandError, Process
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets orphans be adopted")
+
+GRACE_S = 0.3
+
+
+def bad(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, str(BAD / f"{name}.py"), *arguments]
+
+
+@contextmanager
+def started(
+    argv: list[str], log: Path, *, ready: str = "ready", **options: object
+) -> Iterator[Process]:
+    found = process.start("it", argv, log=log, grace_s=GRACE_S, **options)  # type: ignore[arg-type]
+    try:
+        until(lambda: ready in log.read_text(), f"{ready!r} in {log.read_text()!r}")
+        yield found
+    finally:
+        found.stop()
+
+
+BEHAVIOURS = [
+    bad("never_listens"),
+    bad("ignores_term"),
+    bad("leaves_worker", "term"),
+    pytest.param(bad("leaves_group"), marks=linux),
+    bad("forks"),
+    pytest.param(bad("forks", "leave"), marks=linux),
+]
+
+
+@pytest.mark.parametrize(
+    "argv", BEHAVIOURS, ids=lambda argv: " ".join([Path(argv[1]).stem, *argv[2:]])
+)
+def test_stopped_nothing_is_left(argv: list[str], census: Census, tmp_path: Path) -> None:
+    ready = "thinking" if "never" in argv[1] else "ready"
+    with started(argv, tmp_path / "log", ready=ready) as running:
+        assert running.ended() is None
+        assert census.alive()
+        running.stop()
+        # At once, not soon: the port and the memory are the next server's.
+        assert census.names() == []
+
+
+ENGINE = """
+import sys
+from pathlib import Path
+from loadtest.system import process
+folder = Path(sys.argv[1])
+folder.joinpath("inside").mkdir()
+process.start("it", sys.argv[2:], log=folder / "log", grace_s=0.3, remove=[folder / "inside"])
+process.start("other", sys.argv[2:], log=folder / "other", grace_s=0.3)
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    "argv", BEHAVIOURS, ids=lambda argv: " ".join([Path(argv[1]).stem, *argv[2:]])
+)
+def test_the_engine_killed_nothing_is_left(argv: list[str], census: Census, tmp_path: Path) -> None:
+    ready = "thinking" if "never" in argv[1] else "ready"
+    with subprocess.Popen(
+        [sys.executable, "-c", ENGINE, str(tmp_path), *argv],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as engine:
+        try:
+            assert engine.stdout is not None
+            assert engine.stdout.readline() == b"up\n"
+            for log in ("log", "other"):
+                until(lambda log=log: ready in (tmp_path / log).read_text(), ready)  # type: ignore[misc]
+            assert (tmp_path / "inside").exists()
+        finally:
+            engine.kill()
+    census.empty()
+    until(lambda: not (tmp_path / "inside").exists(), "its folder is removed")
+
+
+def test_a_leader_that_is_killed_takes_its_workers_along(census: Census, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with started(bad("leaves_worker", "kill"), log) as running:
+        until(lambda: running.ended() is not None, "the end of the warden")
+        assert running.exit_status() == 128 + signal.SIGKILL
+        assert running.ended() == "it was ended by SIGKILL"
+        assert census.names() == []
+
+
+def test_a_leader_that_exits_takes_its_workers_along(census: Census, tmp_path: Path) -> None:
+    with started(bad("leaves_worker", "exit"), tmp_path / "log") as running:
+        assert running.wait(20) == 0
+        assert running.ended() == "it exited with status 0"
+        assert census.names() == []
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 99])
+def test_the_exit_status_is_passed_on(status: int, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    running = process.start("it", bad("exits_at_once", str(status)), log=log)
+    assert running.wait(20) == status
+    assert running.ended() == f"it exited with status {status}"
+    assert running.tail() == "cannot import name 'application'"
+    running.stop()
+    assert running.exit_status() == status
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGSEGV", "SIGKILL"])
+def test_the_signal_is_passed_on_as_shells_do(name: str, tmp_path: Path) -> None:
+    number = signal.Signals[name]
+    with started(bad("never_listens"), tmp_path / "log", ready="thinking") as running:
+        running.tree()[0].send_signal(number)
+        assert running.wait(20) == 128 + number
+        assert running.ended() == f"it was ended by {name}"
+
+
+def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
+    running = process.start("it", [str(tmp_path / "nowhere")], log=tmp_path / "log")
+    assert running.wait(20) == 127
+    assert running.tail() == f"cannot start {tmp_path}/nowhere: No such file or directory"
+    (tmp_path / "text").write_text("no program")
+    running = process.start("it", [str(tmp_path / "text")], log=tmp_path / "log")
+    assert running.wait(20) == 127
+    assert "Permission denied" in running.tail()
+
+
+def test_many_on_one_socket_all_answer_and_all_go(census: Census, tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port, fd = listener.getsockname()[1], listener.fileno()
+        argv = bad("answers", str(port), "--fd", str(fd))
+        log = tmp_path / "log"
+        with started(argv, log, ready="listening", times=3, fds=[fd]) as running:
+            until(lambda: log.read_text().count("listening") == 3, "three of them")
+            listener.close()
+            assert len(running.tree()) == 3
+            assert len({os.getpgid(one.pid) for one in running.tree()}) == 1
+            assert ask(port) in {str(one.pid) for one in running.tree()}
+            # One that dies takes the others along: half a server is none.
+            running.tree()[1].kill()
+            assert running.wait(20) == 128 + signal.SIGKILL
+            assert census.names() == []
+
+
+def ask(port: int) -> str:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return connection.makefile("rb").read().rpartition(b"\r\n\r\n")[2].decode()
+
+
+def test_folders_go_when_it_ends(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "file").write_text("x")
+    options = {"remove": [*folders, tmp_path / "never-there"]}
+    with started(bad("never_listens"), tmp_path / "log", ready="thinking", **options) as running:
+        assert all(folder.exists() for folder in folders)
+        running.stop()
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_stopping_twice_is_once(tmp_path: Path) -> None:
+    with started(bad("never_listens"), tmp_path / "log", ready="thinking") as running:
+        running.stop()
+        running.stop()
+        assert running.ended() == "it was ended by SIGTERM"
+
+
+def test_the_first_signal_can_be_another(tmp_path: Path) -> None:
+    options = {"stop_signal": "INT"}
+    with started(bad("never_listens"), tmp_path / "log", ready="thinking", **options) as running:
+        running.stop()
+        assert "KeyboardInterrupt" in running.tail()
+
+
+def test_a_warden_told_to_end_ends_its_command_first(census: Census, tmp_path: Path) -> None:
+    with started(bad("ignores_term"), tmp_path / "log") as running:
+        running.warden.terminate()
+        # And a second time, in the middle of the grace: an impatient person does that.
+        until(lambda: "no" in running.tail(), "the refusal of its command")
+        running.warden.send_signal(signal.SIGINT)
+        running.warden.wait(20)
+        assert census.names() == []
+
+
+def test_the_environment_is_an_allow_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "20")
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "elsewhere")
+    argv = [sys.executable, "-c", "import os; print(sorted(os.environ))"]
+    process.run("it", argv, log=tmp_path / "log", timeout_s=20, env={"GIVEN": "1"})
+    names = set(re.findall(r"'(\w+)'", (tmp_path / "log").read_text()))
+    assert {"GIVEN", "PATH"} <= names
+    assert not names & {"WEB_CONCURRENCY", "PYTHONASYNCIODEBUG", "DJANGO_SETTINGS_MODULE"}
+
+
+def test_errors_can_go_to_a_file_of_their_own(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="it exited with status 3") as caught:
+        process.run(
+            "it",
+            bad("exits_at_once"),
+            log=tmp_path / "log",
+            errors=tmp_path / "errors",
+            timeout_s=20,
+        )
+    assert caught.value.tail == "cannot import name 'application'"
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_command_that_does_not_end_is_ended(census: Census, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="it did not end within 0 s"):
+        process.run("it", bad("never_listens"), log=tmp_path / "log", timeout_s=0.2)
+    assert census.names() == []
+
+
+def test_output(tmp_path: Path) -> None:
+    def output(code: str, **options: object) -> str:
+        argv = [sys.executable, "-c", code]
+        return process.output(argv, env={}, cwd=tmp_path, **options)  # type: ignore[arg-type]
+
+    assert output("print('said')") == "said\n"
+    with pytest.raises(CommandError, match="exited with status 1") as caught:
+        output("raise SystemExit('oh dear')")
+    assert caught.value.tail == "oh dear"
+    with pytest.raises(CommandError, match="did not end within 0 s"):
+        output("import time; time.sleep(60)", timeout_s=0.2)
+    with pytest.raises(CommandError, match=r"cannot start \./nowhere: No such file"):
+        process.output(["./nowhere"], env={}, cwd=tmp_path)
+
+
+def test_the_engine_killed_no_short_command_is_left(census: Census, tmp_path: Path) -> None:
+    """A management command without its database would wait for long."""
+    code = "from loadtest.system import process; from pathlib import Path; import sys\n"
+    code += "process.output(sys.argv[1:], env={}, cwd=Path())"
+    argv = bad("never_listens")
+    with subprocess.Popen([sys.executable, "-c", code, *argv], cwd=ROOT) as engine:
+        # The command itself: engine and warden name it as well, behind their own.
+        until(lambda: any(one.split()[2] == argv[1] for one in census.names()), "its start")
+        engine.kill()
+    census.empty()
+    assert census.leftovers() == []
+
+
+def test_the_tail_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert process.tail(log) == ""
+    log.write_bytes(
+        b"x" * 100_000 + b"\n" + b"".join(b"line %d\n" % i for i in range(30)) + b"\xff"
+    )
+    assert process.tail(log, 3) == "line 28\nline 29\n\ufffd"
+    assert len(process.tail(log).splitlines()) == 20
+
+
+def test_the_warden_starts_on_the_standard_library_alone() -> None:
+    """It runs in isolation, without site-packages: an import of ours would end it."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(process.WARDEN), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "--remove" in done.stdout
+
+
+@linux
+def test_no_descriptor_of_ours_leaks(tmp_path: Path) -> None:
+    """A leash held by another child would keep a warden's command alive after our end."""
+    with (
+        started(bad("never_listens"), tmp_path / "a", ready="thinking") as first,
+        started(bad("never_listens"), tmp_path / "b", ready="thinking") as second,
+    ):
+        for running in (first, second):
+            for one in (psutil.Process(running.warden.pid), *running.tree()):
+                pipes = [
+                    link
+                    for entry in Path(f"/proc/{one.pid}/fd").iterdir()
+                    if (link := os.readlink(entry)).startswith("pipe:")
+                ]
+                own = 0 if one.pid != running.warden.pid else 3
+                assert len(pipes) <= own, (one.cmdline(), pipes)
+
+
+def test_a_bare_command_is_timed_and_told() -> None:
+    done = process.timed(
+        [sys.executable, "-c", "import sys, time; print(1); time.sleep(0.2); sys.exit(3)"],
+        timeout_s=20,
+    )
+    assert (done.status, done.output, done.overdue) == (3, "1\n", False)
+    assert 0.2 < done.ended_at_s - done.began_at_s < 10
+    assert 0.001 < done.user_s + done.system_s < 5
+
+
+def test_a_bare_command_that_is_overdue_is_killed() -> None:
+    done = process.timed([sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.3)
+    assert (done.status, done.overdue) == (128 + signal.SIGKILL, True)
+    with pytest.raises(CommandError, match="/nowhere cannot be run: No such file"):
+        process.timed(["/nowhere"], timeout_s=1)
