@@ -33,11 +33,11 @@ from loadtest.plan.servers import inventory, matrix
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import Choice
 from loadtest.plan.servers.project import Project
-from loadtest.records import folder
+from loadtest.records import run_folder
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.folder import Stored
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Endpoint, Load, Server, Shape
+from loadtest.records.run_folder import ServersRun
 from loadtest.stats.cpu_drift import drift_corrected_us, speed_us
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,10 +113,10 @@ def begin(project: Project, name: str, choice: Choice, out: Path) -> Path:
     bearings = Inventory(project, taking_part, (endpoint,), found.versions)
     command = ["python", "-m", "benchmarks.power", "--server", name]
     run = new_run.make_run(bearings, str(MATRIX), choice, out, command)
-    return folder.create(out, run)
+    return run_folder.create(out, run)
 
 
-def rounds(stored: Stored) -> Rounds:
+def rounds(stored: ServersRun) -> Rounds:
     """Return the rounds of a power run."""
     plan = stored.run.plan
     added_us = {one.name: float(one.env[BUSY]) for one in plan.servers}
@@ -152,7 +152,7 @@ def _figure(outcome: Outcome | None, of: str, usual_us: float) -> float | None:
 def read(source: Path) -> Rounds:
     """Return the rounds of a run's folder, or of the file that was made of one."""
     if source.is_dir():
-        return rounds(folder.read(source))
+        return rounds(run_folder.read(source, run_folder.SERVERS))
     return msgspec.json.decode(source.read_bytes(), type=Rounds)
 
 
@@ -188,14 +188,16 @@ def main(
         choice = Choice(rounds=count, duration_s=duration_s, connections=connections, seed=seed)
         if resume:
             check_resumable(
-                folder.read(resume).run, inventory.take_inventory(project), resume.absolute().parent
+                run_folder.read(resume, run_folder.SERVERS).run,
+                inventory.take_inventory(project),
+                resume.absolute().parent,
             )
         source = resume or begin(project, name, choice, out)
         click.echo(f"to go on with it: python -m benchmarks.power --resume {source}", err=True)
-        stored = folder.read(source)
+        stored = run_folder.read(source, run_folder.SERVERS)
         watcher = Watcher(stored.run.plan.rounds, Console(stderr=True))
         session.measure(source, stored.run, project, watcher, say)
-        made = rounds(folder.read(source))
+        made = rounds(run_folder.read(source, run_folder.SERVERS))
         text = msgspec.json.format(msgspec.json.encode(made), indent=1)
         (source / FILE).write_bytes(text + b"\n")
     _show(read(source), resamples)

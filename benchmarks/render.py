@@ -23,7 +23,6 @@ import click
 import msgspec
 import numpy as np
 
-from loadtest.records.folder import FORMAT, Writer, create
 from loadtest.records.measured import (
     Begun,
     Ceiling,
@@ -39,6 +38,7 @@ from loadtest.records.measured import (
     Verified,
 )
 from loadtest.records.planned import Cell, Contract, Endpoint, Load, Plan, Server, Shape
+from loadtest.records.run_folder import FORMAT, Writer, create
 from loadtest.system import process
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,8 +22,7 @@ import msgspec
 
 from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import summary
-from loadtest.records import clients, folder
-from loadtest.records import clients_folder as clients_store
+from loadtest.records import clients, run_folder
 from loadtest.records.measured import Histogram, Run
 from loadtest.records.planned import Record
 from loadtest.report.clients.formats.json import Answered
@@ -47,18 +46,22 @@ class File:
 
 
 SERVERS = (
-    File("run", Run, f"run.json, format {folder.FORMAT}"),
-    File("outcome", folder.Fact, f"One line of outcomes.jsonl, format {folder.FORMAT}"),
-    File("histogram", Histogram, f"raw/*.json, format {folder.FORMAT}"),
+    File("run", Run, f"run.json, format {run_folder.FORMAT}"),
+    File(
+        "outcome",
+        run_folder.SERVERS.fact,
+        f"One line of outcomes.jsonl, format {run_folder.FORMAT}",
+    ),
+    File("histogram", Histogram, f"raw/*.json, format {run_folder.FORMAT}"),
     File("summary", summary.Summary, f"summary.json, format {summary.FORMAT}"),
 )
 
 CLIENTS = (
-    File("clients", clients.Run, f"clients.json, format {clients_store.FORMAT}"),
+    File("clients", clients.Run, f"clients.json, format {run_folder.FORMAT}"),
     File(
         "clients-outcome",
-        clients_store.Fact,
-        f"One line of a clients' outcomes.jsonl, format {clients_store.FORMAT}",
+        run_folder.CLIENTS.fact,
+        f"One line of a clients' outcomes.jsonl, format {run_folder.FORMAT}",
     ),
     File(
         "clients-summary",

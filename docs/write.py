@@ -22,8 +22,7 @@ from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import concerns, summary
 from loadtest.plan.clients import preset
 from loadtest.plan.servers import profile
-from loadtest.records import clients_folder as clients_store
-from loadtest.records import folder
+from loadtest.records import run_folder
 from loadtest.records.planned import Server
 from loadtest.report.units import latency, significant
 
@@ -80,12 +79,12 @@ def kept_run(folder: str) -> str:
 
 def history() -> str:
     """Return the versions of the formats with what each of them changed."""
-    return _history("`run.json`, `outcomes.jsonl`, `raw/`", folder, summary)
+    return _history("`run.json`, `outcomes.jsonl`, `raw/`", run_folder, summary)
 
 
 def clients_history() -> str:
     """Return the same of a clients' run."""
-    return _history("`clients.json`, `outcomes.jsonl`", clients_store, clients_summary)
+    return _history("`clients.json`, `outcomes.jsonl`", run_folder, clients_summary)
 
 
 def _history(files: str, facts: ModuleType, computed: ModuleType) -> str:

@@ -31,7 +31,7 @@ from loadtest.plan.clients import catalogue, own_server, places, preset, typed_r
 from loadtest.plan.clients.catalogue import Client
 from loadtest.plan.clients.own_server import Expected, elsewhere
 from loadtest.plan.clients.typed_rows import Typed
-from loadtest.records import clients_folder
+from loadtest.records import run_folder
 from loadtest.records.clients import MEASURES, REUSES, Answer, Plan
 from loadtest.records.errors import UserError
 
@@ -184,7 +184,7 @@ def clients_command(
 def _go_on(
     folder: Path, clients: Mapping[str, Client], ca: str | None, allowed: bool, as_json: bool
 ) -> int:
-    stored = clients_folder.read(folder)
+    stored = run_folder.read(folder, run_folder.CLIENTS)
     for note in stored.notes:
         say(note)
     plan = stored.run.plan

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from loadtest.cli.output import print_json, say, show
 from loadtest.judge.clients.summary import Summary
-from loadtest.records import clients_folder
-from loadtest.records.folder import writing
+from loadtest.records import run_folder
 from loadtest.records.planned import Record
+from loadtest.records.run_folder import writing
 from loadtest.report.clients import formats, report, terminal
 from loadtest.report.clients.sentences import Point
 
@@ -24,12 +24,12 @@ class Written(Record, frozen=True, kw_only=True):
 
 def is_clients(folder: Path) -> bool:
     """Say whether a folder holds a run of clients, and not of servers."""
-    return (folder / clients_folder.RUN).exists()
+    return (folder / run_folder.CLIENTS.file).exists()
 
 
 def write_clients(folder: Path, as_json: bool) -> int:
     """Write the reports of a run and show what is in them; return the exit status."""
-    stored = clients_folder.read(folder)
+    stored = run_folder.read(folder, run_folder.CLIENTS)
     for note in stored.notes:
         say(note)
     made = report.make(stored)

@@ -9,8 +9,8 @@ import click
 from loadtest.cli.options import Share, json_option
 from loadtest.cli.output import print_json, say
 from loadtest.judge.servers.compare import THRESHOLD, compare
-from loadtest.records import folder
-from loadtest.records.folder import Stored, read
+from loadtest.records import run_folder
+from loadtest.records.run_folder import SERVERS, ServersRun, read
 from loadtest.report import formats
 from loadtest.report.servers.comparison import html, markdown
 
@@ -43,7 +43,7 @@ def compare_command(
     """
     made = compare(_read(base), _read(new), threshold, anyway)
     if page:
-        with folder.writing(page):
+        with run_folder.writing(page):
             formats.write(page, html.render(made))
     if as_json:
         print_json(made)
@@ -52,8 +52,8 @@ def compare_command(
     return 1 if made.regressed else 0
 
 
-def _read(folder: Path) -> Stored:
-    stored = read(folder)
+def _read(folder: Path) -> ServersRun:
+    stored = read(folder, SERVERS)
     for note in stored.notes:
         say(f"{folder}: {note}")
     return stored

@@ -16,16 +16,13 @@ from loadtest.judge.servers.compare import compare
 from loadtest.judge.servers.conditions import differences
 from loadtest.judge.servers.history import Between, History, Made, history
 from loadtest.judge.servers.summary import Summary
-from loadtest.records import clients_folder, folder
 from loadtest.records.errors import UserError
-from loadtest.records.folder import RUN, Stored, newest, read, writing
 from loadtest.records.planned import Record
+from loadtest.records.run_folder import SERVERS, ServersRun, newest, read, writing
 from loadtest.report.formats import write_each
 from loadtest.report.servers import formats, report, terminal
 from loadtest.report.servers.history import formats as history_formats
 from loadtest.report.servers.history import sentences
-
-RUNS = (folder.RUN, clients_folder.RUN)
 
 
 class Written(Record, frozen=True, kw_only=True):
@@ -56,7 +53,7 @@ def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bo
         if run is not None:
             raise UserError(f"--history takes a folder of runs, and no {run} beside it")
         return _write_history(parent, as_json)
-    folder = run if run is not None else newest(out, RUNS)
+    folder = run if run is not None else newest(out)
     return write_clients(folder, as_json) if is_clients(folder) else write_reports(folder, as_json)
 
 
@@ -73,7 +70,7 @@ def _write_history(parent: Path, as_json: bool) -> int:
 
 def write_reports(folder: Path, as_json: bool) -> int:
     """Write the reports of a run and show what is in them; return the exit status."""
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     for note in stored.notes:
         say(note)
     made = report.make(stored)
@@ -120,17 +117,17 @@ def write_history(made: History, parent: Path) -> list[Path]:
         return write_each(history_formats.formats(), made, folder)
 
 
-def _runs(parent: Path) -> Iterator[Stored]:
-    for path in sorted(parent.glob(f"*/{RUN}")):
+def _runs(parent: Path) -> Iterator[ServersRun]:
+    for path in sorted(parent.glob(f"*/{SERVERS.file}")):
         if is_clients(path.parent):
             continue
         try:
-            yield read(path.parent)
+            yield read(path.parent, SERVERS)
         except UserError as error:
             say(f"left out: {error}")
 
 
-def _between(base: Stored, new: Stored) -> Between:
+def _between(base: ServersRun, new: ServersRun) -> Between:
     differ = differences(base.run, new.run)
     try:
         return Between(differences=differ, compared=compare(base, new), refused=None)

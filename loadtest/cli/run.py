@@ -28,9 +28,9 @@ from loadtest.measure.servers import new_run, preflight, resume, session
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import Choice
-from loadtest.records import folder
-from loadtest.records.folder import read, replan
+from loadtest.records import run_folder
 from loadtest.records.measured import Launcher, Run
+from loadtest.records.run_folder import SERVERS, read, replan
 
 INTERRUPTED = 130
 
@@ -72,7 +72,7 @@ def run_command(
     for check in preflight.checks(run.plan, out, run.launcher):
         if check.advice:
             say(check.advice)
-    for note in read(run_folder).notes:
+    for note in read(run_folder, SERVERS).notes:
         say(note)
     try:
         watcher = Watcher(run.plan.rounds, Console(stderr=True))
@@ -93,7 +93,7 @@ def _begin(
     found, options = _launched_by(launcher, found, out, options)
     command = command_words(matrix_name, options, launcher)
     run = new_run.make_run(found, matrix_name, Choice(**options), out, command)
-    return folder.create(out, run), run
+    return run_folder.create(out, run), run
 
 
 def _launched_by(
@@ -109,7 +109,7 @@ def _launched_by(
 
 
 def _go_on(found: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:
-    run = read(folder).run
+    run = read(folder, SERVERS).run
     found, _ = _launched_by(run.launcher, found, folder.parent, {})
     resume.check_resumable(run, found, folder.parent)
     if further:

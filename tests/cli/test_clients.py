@@ -16,8 +16,8 @@ from census import until
 from client_bench import answers, closed_port, serving, stalls
 from command_line import Type, typing
 
-from loadtest.records import clients_folder, folder
-from loadtest.records.folder import OUTCOMES
+from loadtest.records import run_folder
+from loadtest.records.run_folder import OUTCOMES
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_run_from_end_to_end(type_: Type, tmp_path: Path) -> None:
     assert done.status == 0, done.err
     (folder,) = tmp_path.iterdir()
     assert str(folder) in done.out
-    stored = clients_folder.read(folder)
+    stored = run_folder.read(folder, run_folder.CLIENTS)
     assert not stored.notes
     assert {one.status for one in stored.outcomes} == {"measured"}
     # Two rows and the second arm of the first, by two measures, in two rounds.
@@ -51,7 +51,7 @@ def test_a_server_of_ones_own(type_: Type, tmp_path: Path) -> None:
         done = type_("clients", "requests", "--url", f"http://127.0.0.1:{port}/", "--rounds", "1",
                      "--count", "10", "--out", tmp_path, "--json")  # fmt: skip
     assert done.status == 0, done.err
-    stored = clients_folder.read(Path(json.loads(done.out)["folder"]))
+    stored = run_folder.read(Path(json.loads(done.out)["folder"]), run_folder.CLIENTS)
     assert {one.answers for one in stored.outcomes} == {10}
     assert {one.seen for one in stored.outcomes} == {None}
     assert stored.run.plan.rows[0].answer.body_bytes == 5
@@ -67,7 +67,7 @@ def test_a_client_that_is_missing_is_skipped_and_the_rest_goes_on(
     assert "skipped: niquests and urllib3-future not installed for " in done.err
     assert "; `loadtest clients --make-environments`" in done.err
     (folder,) = (tmp_path / "out").iterdir()
-    ends = {one.row: one.status for one in clients_folder.read(folder).outcomes}
+    ends = {one.row: one.status for one in run_folder.read(folder, run_folder.CLIENTS).outcomes}
     assert ends == {
         "choice: niquests --count 5 --batch 1": "skipped",
         "choice: urllib3 --count 5 --batch 1": "measured",
@@ -89,7 +89,11 @@ def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> Non
     assert done.status == 1
     assert "failed: " in done.err
     (folder,) = tmp_path.iterdir()
-    failed = [one for one in clients_folder.read(folder).outcomes if one.status == "failed"]
+    failed = [
+        one
+        for one in run_folder.read(folder, run_folder.CLIENTS).outcomes
+        if one.status == "failed"
+    ]
     assert failed
     assert all(one.reason for one in failed)
 
@@ -107,7 +111,7 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
                  "--count", "20", "--batch", "2", "--out", tmp_path)  # fmt: skip
     assert done.status == 0, done.err
     (folder,) = tmp_path.iterdir()
-    before = clients_folder.read(folder)
+    before = run_folder.read(folder, run_folder.CLIENTS)
     assert {(one.answer.keep_alive, one.connections) for one in before.ceilings} == {
         (True, 2),
         (False, 8),
@@ -116,7 +120,7 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
     done = type_("clients", "--resume", folder.name, "--out", tmp_path)
     assert done.status == 0, done.err
     assert "`loadtest clients --resume` measures its row again" in done.err
-    after = clients_folder.read(folder)
+    after = run_folder.read(folder, run_folder.CLIENTS)
     assert not after.notes
     assert after.run == before.run
     assert after.ceilings == before.ceilings
@@ -126,15 +130,15 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
     assert measured == [(one.row, one.measure, one.round) for one in before.outcomes]
     done = type_("clients", "--resume", folder)
     assert done.status == 0
-    assert len(clients_folder.read(folder).outcomes) == len(measured)
+    assert len(run_folder.read(folder, run_folder.CLIENTS).outcomes) == len(measured)
 
 
 def test_a_run_that_cannot_go_on(type_: Type, tmp_path: Path) -> None:
     assert type_("clients", "urllib3", "--rounds", "1", "--count", "5", "--batch", "1",
                  "--measure", "cold", "--out", tmp_path).status == 0  # fmt: skip
     (folder,) = tmp_path.iterdir()
-    facts = (folder / clients_folder.RUN).read_text()
-    (folder / clients_folder.RUN).write_text(facts.replace('"urllib3": "', '"urllib3": "0.'))
+    facts = (folder / run_folder.CLIENTS.file).read_text()
+    (folder / run_folder.CLIENTS.file).write_text(facts.replace('"urllib3": "', '"urllib3": "0.'))
     done = type_("clients", "--resume", folder)
     assert done.status == 2
     (line,) = done.lines
@@ -153,9 +157,9 @@ def test_a_run_that_cannot_go_on(type_: Type, tmp_path: Path) -> None:
     assert "not a clients' run" in done.lines[0]
 
 
-@pytest.mark.parametrize("version", [0, 2])
+@pytest.mark.parametrize("version", [0, 3])
 def test_a_run_of_another_format(type_: Type, version: int, tmp_path: Path) -> None:
-    (tmp_path / clients_folder.RUN).write_text(f'{{"format": {version}, "unheard_of": 1}}')
+    (tmp_path / run_folder.CLIENTS.file).write_text(f'{{"format": {version}, "unheard_of": 1}}')
     done = type_("report", tmp_path)
     assert done.status == 2
     (line,) = done.lines
@@ -166,8 +170,8 @@ def test_a_run_of_another_format(type_: Type, version: int, tmp_path: Path) -> N
 def test_the_newest_report_is_of_servers_or_of_clients(type_: Type, tmp_path: Path) -> None:
     older = tmp_path / "2026-11-20T10-00-00-quick"
     older.mkdir()
-    (older / folder.RUN).write_text("no run")
-    os.utime(older / folder.RUN, (1, 1))
+    (older / run_folder.SERVERS.file).write_text("no run")
+    os.utime(older / run_folder.SERVERS.file, (1, 1))
     assert type_("clients", "urllib3", "--rounds", "1", "--count", "5", "--batch", "1",
                  "--measure", "cold", "--out", tmp_path).status == 0  # fmt: skip
     done = type_("report", "--out", tmp_path)
@@ -240,7 +244,7 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
     assert run.returncode == 130
     (folder,) = out.iterdir()
     assert f"interrupted; what was measured is kept: loadtest clients --resume {folder}" in said
-    stored = clients_folder.read(folder)
+    stored = run_folder.read(folder, run_folder.CLIENTS)
     assert stored.outcomes
     assert not stored.notes
 

@@ -19,9 +19,9 @@ from paths import BAD, ROOT
 from loadtest.bench.servers.services import Services
 from loadtest.cli import main, serve
 from loadtest.plan.servers.project import Project
-from loadtest.records.folder import OUTCOMES, RUN, Writer, create
 from loadtest.records.measured import Begun
 from loadtest.records.planned import Plan, Shape
+from loadtest.records.run_folder import OUTCOMES, SERVERS, Writer, create
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
 
@@ -174,9 +174,9 @@ def test_a_run_does_not_go_on_with_other_software(
     type_: Type, results_of: Callable[..., Path]
 ) -> None:
     folder = results_of(FAILED)
-    data = json.loads((folder / RUN).read_text())
+    data = json.loads((folder / SERVERS.file).read_text())
     data["machine"]["versions"]["Django"] = "1.4"
-    (folder / RUN).write_text(json.dumps(data))
+    (folder / SERVERS.file).write_text(json.dumps(data))
     done = type_("run", "--resume", folder)
     assert done.status == 2
     (line,) = done.lines

@@ -14,7 +14,7 @@ import pytest
 from census import until
 from real_engine import Run, begin_engine, docker, end_engine, held
 
-from loadtest.records.folder import read
+from loadtest.records.run_folder import SERVERS, read
 
 SMALL = """
 summary = "The smallest that is real."
@@ -223,7 +223,7 @@ def test_the_generator_in_a_container(
     finally:
         docker("compose", "--profile", "*", "down", "--volumes", "--timeout", "1")
     (folder,) = out.iterdir()
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     assert {one.status for one in stored.outcomes} == {"measured"}, said
     assert len(stored.outcomes) == 4  # and one in the second arm
     assert (stored.run.launcher, stored.run.plan.shape.threads) == ("running", 3)

@@ -29,9 +29,9 @@ from loadtest.judge.servers import concerns
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers import measuring
 from loadtest.plan.servers import profile, schedule
-from loadtest.records.folder import Writer, create, read
 from loadtest.records.measured import Begun, Ceiling, Run, Segment
 from loadtest.records.planned import Record
+from loadtest.records.run_folder import SERVERS, Writer, create, read
 from loadtest.report.servers import formats, report
 
 DOCS = ROOT / "docs"
@@ -108,7 +108,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     measuring.run(of.plan, todo, bench, writer.append, lambda cell, round_: None)
     writer.append(Segment(started_at=1.0, wall_s=20.0))
     writer.close()
-    stored = read(made)
+    stored = read(made, SERVERS)
     summary = summarise(
         stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
     )

@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.records.errors import UserError
-from loadtest.records.folder import (
+from loadtest.records.measured import Begun, Loaded, Outcome, Segment, Usage, Verified
+from loadtest.records.run_folder import (
     FORMAT,
     OUTCOMES,
-    RUN,
+    SERVERS,
     Writer,
     check_writable,
     create,
@@ -29,7 +30,6 @@ from loadtest.records.folder import (
     read,
     writing,
 )
-from loadtest.records.measured import Begun, Loaded, Outcome, Segment, Usage, Verified
 
 counts = st.integers(0, 2**40)
 seconds = st.floats(0, 1e6)
@@ -89,7 +89,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_new_run(tmp_path: Path) -> None:
     folder = create(tmp_path / "not" / "there", run())
     assert folder.name == "2026-01-02T03-04-05-test"
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     assert stored.run == run()
     assert (stored.outcomes, stored.segments, stored.notes) == ((), (), ())
     assert (folder / "raw").is_dir()
@@ -110,13 +110,13 @@ def test_what_is_written_is_read(written: list[Outcome]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = create(Path(name), run())
         write(folder, *written)
-        assert read(folder).outcomes == tuple(written)
+        assert read(folder, SERVERS).outcomes == tuple(written)
 
 
 def test_it_is_there_before_the_writer_is_closed(folder: Path) -> None:
     writer = Writer(folder)
     writer.append(outcome())
-    assert read(folder).outcomes == (outcome(),)
+    assert read(folder, SERVERS).outcomes == (outcome(),)
     writer.close()
 
 
@@ -134,13 +134,13 @@ def test_torn_anywhere_only_the_torn_line_is_lost(written: list[Outcome], data: 
         kept = whole[:size].count(b"\n")
         torn = size > 0 and whole[size - 1 : size] != b"\n"
 
-        stored = read(folder)
+        stored = read(folder, SERVERS)
         assert stored.outcomes == tuple(written[:kept])
         assert len(stored.notes) == torn
         assert all("torn when the run ended, dropped" in note for note in stored.notes)
 
         write(folder, outcome("the.next-sync"))
-        stored = read(folder)
+        stored = read(folder, SERVERS)
         assert stored.outcomes == (*written[:kept], outcome("the.next-sync"))
         assert not stored.notes
 
@@ -151,7 +151,7 @@ def test_a_damaged_line_in_the_middle_is_noted(folder: Path, damage: bytes) -> N
     with open(folder / OUTCOMES, "ab") as file:
         file.write(damage + b"\n")
     write(folder, outcome("b.json-sync"))
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     assert [one.cell for one in stored.outcomes] == ["a.json-sync", "b.json-sync"]
     (note,) = stored.notes
     assert note.startswith("outcomes.jsonl, line 2: damaged, dropped; ")
@@ -160,41 +160,41 @@ def test_a_damaged_line_in_the_middle_is_noted(folder: Path, damage: bytes) -> N
 
 def test_a_run_without_outcomes_is_one(folder: Path) -> None:
     (folder / OUTCOMES).unlink(missing_ok=True)
-    assert read(folder).outcomes == ()
+    assert read(folder, SERVERS).outcomes == ()
 
 
 # What is refused ---------------------------------------------------------------------------------
 
 
 def test_a_newer_format_is_refused_kindly(folder: Path) -> None:
-    data = msgspec.json.decode((folder / RUN).read_bytes())
+    data = msgspec.json.decode((folder / SERVERS.file).read_bytes())
     data |= {"format": FORMAT + 1, "new": "things"}
-    (folder / RUN).write_bytes(msgspec.json.encode(data))
+    (folder / SERVERS.file).write_bytes(msgspec.json.encode(data))
     with pytest.raises(UserError, match=r"newer loadtest \(format 3, .*; update loadtest") as error:
-        read(folder)
+        read(folder, SERVERS)
     assert len(error.value.lines) == 1
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "x"}', '{"format": 1}', "\xff"])
 def test_a_damaged_description_is_named(folder: Path, text: str) -> None:
-    (folder / RUN).write_bytes(text.encode("latin-1"))
+    (folder / SERVERS.file).write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=r"run\.json: damaged") as error:
-        read(folder)
+        read(folder, SERVERS)
     assert len(error.value.lines) == 1
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"not a run, it has no run\.json"):
-        read(tmp_path)
+        read(tmp_path, SERVERS)
     with pytest.raises(UserError, match="not a run"):
-        read(tmp_path / "nowhere")
+        read(tmp_path / "nowhere", SERVERS)
 
 
 def test_the_newest_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run there; make one with `loadtest run quick`"):
         newest(tmp_path)
     first, second = create(tmp_path, run()), create(tmp_path, run())
-    os.utime(second / RUN, (1, 1))
+    os.utime(second / SERVERS.file, (1, 1))
     assert newest(tmp_path) == first
 
 
@@ -215,12 +215,12 @@ def test_a_full_disk_is_one_line(folder: Path) -> None:
 def test_a_folder_of_runs_names_the_newest(tmp_path: Path) -> None:
     for name, at in (("b", 100), ("c", 50), ("a-new-one", 200)):
         (tmp_path / name).mkdir()
-        (tmp_path / name / RUN).write_text("{}")
-        os.utime(tmp_path / name / RUN, (at, at))
+        (tmp_path / name / SERVERS.file).write_text("{}")
+        os.utime(tmp_path / name / SERVERS.file, (at, at))
     with pytest.raises(UserError, match=f"no run.json; its newest run is {tmp_path}/a-new-one$"):
-        read(tmp_path)
-    with pytest.raises(UserError, match=f"`ls {tmp_path}`$"):
-        read(tmp_path / "nowhere")
+        read(tmp_path, SERVERS)
+    with pytest.raises(UserError, match=f"the newest beside it is {tmp_path}/a-new-one$"):
+        read(tmp_path / "nowhere", SERVERS)
 
 
 def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
@@ -238,9 +238,9 @@ def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
         writer.close()
-    assert [one.cell for one in read(folder).outcomes] == ["a.json-sync"]
+    assert [one.cell for one in read(folder, SERVERS).outcomes] == ["a.json-sync"]
     write(folder, outcome("b.json-sync"))
-    assert len(read(folder).outcomes) == 2
+    assert len(read(folder, SERVERS).outcomes) == 2
 
 
 def unwritable(tmp_path: Path) -> list[Path]:
@@ -315,7 +315,7 @@ def at(started_at: float, wall_s: float) -> Outcome:
 )
 def test_stretches(folder: Path, records: list[Any], expected: list[tuple[float, float]]) -> None:
     write(folder, *records)
-    assert [(one.started_at, one.wall_s) for one in read(folder).segments] == expected
+    assert [(one.started_at, one.wall_s) for one in read(folder, SERVERS).segments] == expected
 
 
 def test_a_run_goes_on_without_the_folders_that_were_empty(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from loadtest.records.clients import (
     Seen,
     Warm,
 )
-from loadtest.records.clients_folder import Stored
 from loadtest.records.measured import Histogram, Machine
+from loadtest.records.run_folder import ClientsRun, Stored
 
 ROUNDS = 5
 JITTER = (1.0, 1.01, 0.99, 1.005, 0.995, 1.0, 1.008, 0.992, 1.002, 0.998)
@@ -187,7 +187,7 @@ def ceiling(requests_s: float = 30_000.0, **changes: Any) -> Ceiling:
     return Ceiling(requests_s=requests_s, **fields | changes)
 
 
-def sample() -> Stored:
+def sample() -> ClientsRun:
     """A run in which everything happens that can: ties, doubts, failures, a pair of arms."""
     slow = Answer(delay_s=0.01)
     aiohttp = row("aiohttp", client="aiohttp")

@@ -12,8 +12,8 @@ from pathlib import Path
 from census import until
 from paths import ROOT
 
-from loadtest.records import folder
-from loadtest.records.folder import Stored
+from loadtest.records import run_folder
+from loadtest.records.run_folder import ServersRun
 
 HOME = os.environ.get("LOADTEST_ENGINE")
 """Of the engine that `tests/compose/engine` started."""
@@ -90,8 +90,8 @@ class Run:
     def wait(self) -> int:
         return self.process.wait(PATIENCE_S)
 
-    def stored(self) -> Stored:
-        return folder.read(self.folder())
+    def stored(self) -> ServersRun:
+        return run_folder.read(self.folder(), run_folder.SERVERS)
 
     def server(self) -> str | None:
         """Return the container of the server that is up now."""

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from builders import LOAD, endpoint, outcome, plan, run, server
 
-from loadtest.records.folder import Stored
 from loadtest.records.measured import Histogram, Loaded, Outcome, Run, Usage
 from loadtest.records.planned import Plan
+from loadtest.records.run_folder import ServersRun, Stored
 
 JSON, QUERY = endpoint("json"), endpoint("json_query")
 SERVERS = [server("alpha"), server("beta"), server("alpha-again", duplicate_of="alpha")]
@@ -76,7 +76,7 @@ def stored(
     cpu: Factors = MappingProxyType({}),
     of: Plan | None = None,
     slower: Sequence[float] = (),
-) -> Stored:
+) -> ServersRun:
     """Return a run of 1000 answers/s at 800 us each, times the factor of the cell and round.
 
     `slower`: what the processors were slowed by in each round, for the server and for the generator

@@ -9,9 +9,9 @@ import msgspec
 
 from loadtest.bench.load import wrk
 from loadtest.records.errors import CellError
-from loadtest.records.folder import writing
 from loadtest.records.measured import Loaded, Placement
 from loadtest.records.planned import Load, Record
+from loadtest.records.run_folder import writing
 from loadtest.system import process
 
 SPARE_S = 15.0

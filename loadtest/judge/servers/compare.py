@@ -12,9 +12,9 @@ from loadtest.judge.servers.metrics import Figures, figures, latencies
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import summarise_stored
 from loadtest.records.errors import UserError
-from loadtest.records.folder import Stored
 from loadtest.records.measured import Outcome, Run
 from loadtest.records.planned import Interface, Record
+from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
 from loadtest.stats.noise_floor import Floors, Twins, by_kind, floors
 from loadtest.stats.ratios import Comparison, Rates, moderated, paired, unpaired
@@ -88,7 +88,7 @@ class Comparisons(Record, frozen=True, kw_only=True):
 
 
 def compare(
-    base: Stored, new: Stored, threshold: float = THRESHOLD, anyway: bool = False
+    base: ServersRun, new: ServersRun, threshold: float = THRESHOLD, anyway: bool = False
 ) -> Comparisons:
     """Compare every cell that both runs have; `threshold` is a share.
 
@@ -281,7 +281,7 @@ def pair(before: Side, after: Side, cell: str, figure: Figure, even: bool) -> Pa
     return Pair(cell, figure, usual_us is not None, *_aligned(base, new, figure, usual_us))
 
 
-def read(stored: Stored) -> Side:
+def read(stored: ServersRun) -> Side:
     """Return what a run has to compare."""
     plan = stored.run.plan
     summary = summarise_stored(stored)

@@ -14,9 +14,9 @@ from loadtest.judge.servers.metrics import Histograms, figures, latencies
 from loadtest.judge.servers.ranking import placed
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.stopping import interim_looks, open_cells
-from loadtest.records.folder import Stored
 from loadtest.records.measured import Ceiling, Outcome, Run, Segment
 from loadtest.records.planned import Cell, Load, Record
+from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
 from loadtest.stats.noise_floor import Twins, cpu_floors, goodput_floors, twins
 from loadtest.stats.series import groups
@@ -219,7 +219,7 @@ def _unusable(outcome: Outcome) -> str | None:
     return None
 
 
-def summarise_stored(stored: Stored) -> Summary:
+def summarise_stored(stored: ServersRun) -> Summary:
     """Return the rows of a run with their verdicts, from all that its folder holds."""
     return summarise(
         stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings

@@ -8,14 +8,14 @@ from loadtest.measure.clients.measuring import Done
 from loadtest.plan import interpreters
 from loadtest.plan.clients.catalogue import Client
 from loadtest.records.clients import Interpreter, Run
-from loadtest.records.clients_folder import Stored
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine
+from loadtest.records.run_folder import ClientsRun
 from loadtest.system import machine
 from loadtest.system.process import CommandError
 
 
-def done(stored: Stored) -> Done:
+def done(stored: ClientsRun) -> Done:
     """Return what needs no measuring: what has a number, and what cannot have one."""
     return frozenset(
         (one.row, one.measure, one.round)

@@ -16,17 +16,17 @@ from loadtest.measure.servers import preflight
 from loadtest.measure.watching import Trial, Watcher
 from loadtest.plan.clients.catalogue import Client
 from loadtest.plan.clients.own_server import Expected
-from loadtest.records import clients_folder, folder
+from loadtest.records import run_folder
 from loadtest.records.clients import Ceiling, Interpreter, Outcome, Plan, Run
 from loadtest.records.errors import LoadtestError, UserError
-from loadtest.records.folder import Writer
 from loadtest.records.measured import Machine
+from loadtest.records.run_folder import Writer
 from loadtest.system import machine
 
 
 def check(plan: Plan, out: Path) -> None:
     """Raise UserError for all that would fail every row of a plan, each in one line."""
-    lines = list(folder.check_writable(out))
+    lines = list(run_folder.check_writable(out))
     at_once = max((row.batch for row in plan.rows), default=1)
     if line := machine.raise_file_limit(at_once, option="--batch"):
         lines.append(line)
@@ -69,7 +69,7 @@ def measure(
     Raises CellError where the upstream does not come up.
     """
     with answering(plan) as running:
-        folder = clients_folder.create(out, _run(plan, known, command, running))
+        folder = run_folder.create(out, _run(plan, known, command, running))
         created(folder)
         _fill(folder, Bench(plan, clients, known, running, expected), say, watcher)
 
@@ -83,7 +83,7 @@ def go_on(
     watcher: Watcher,
 ) -> None:
     """Measure what is missing or failed in a run's folder; raises UserError where it may not be."""
-    run = clients_folder.read(folder).run
+    run = run_folder.read(folder, run_folder.CLIENTS).run
     check(run.plan, folder.parent)
     with answering(run.plan) as running:
         resume.check(run, clients, _machine(running))
@@ -93,7 +93,7 @@ def go_on(
 
 def _fill(folder: Path, bench: Bench, say: Callable[[str], None], watcher: Watcher) -> None:
     """Measure what a run's folder does not have yet."""
-    stored = clients_folder.read(folder)
+    stored = run_folder.read(folder, run_folder.CLIENTS)
     done = resume.done(stored)
     writer = Writer(folder)
     watcher.add(_trial(measurement) for measurement in measuring.order(bench.plan, done))
@@ -122,7 +122,7 @@ def _ceilings(
     plan: Plan,
     running: Upstream,
     known: Sequence[Ceiling],
-    writer: folder.Writer,
+    writer: run_folder.Writer,
     say: Callable[[str], None],
 ) -> None:
     wanted = {row.paced_by for row in plan.rows if row.skip is None}
@@ -144,7 +144,7 @@ def _run(
     plan: Plan, known: Mapping[str, Interpreter], command: str, running: Upstream | None
 ) -> Run:
     return Run(
-        format=clients_folder.FORMAT,
+        format=run_folder.FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         plan=plan,

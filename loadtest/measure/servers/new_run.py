@@ -14,7 +14,7 @@ from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import profile
 from loadtest.plan.servers.inventory import Inventory, make_plan
 from loadtest.plan.servers.matrix import Choice
-from loadtest.records import folder
+from loadtest.records import run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine, Placement, Run
 from loadtest.records.planned import Plan
@@ -46,7 +46,7 @@ def make_run(found: Inventory, name: str, choice: Choice, out: Path, command: Se
         # Nobody tells what such a server holds, so there is nothing to wait for.
         plan = msgspec.structs.replace(plan, observe_release=False)
     return Run(
-        format=folder.FORMAT,
+        format=run_folder.FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=" ".join([*command, "--seed", str(plan.seed)]),
         plan=plan,

@@ -9,9 +9,9 @@ from pathlib import Path
 from loadtest.bench.load import wrk
 from loadtest.bench.servers import external_services, services
 from loadtest.records.errors import CellError
-from loadtest.records.folder import check_writable
 from loadtest.records.measured import Launcher
 from loadtest.records.planned import Plan, Record
+from loadtest.records.run_folder import check_writable
 from loadtest.system import listening, machine, process
 from loadtest.system.local_ports import AT_ONCE, kept
 

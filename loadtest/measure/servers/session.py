@@ -22,9 +22,9 @@ from loadtest.plan.servers import schedule
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.errors import LoadtestError
-from loadtest.records.folder import Writer, read
 from loadtest.records.measured import Begun, Ceiling, Outcome, Run, Segment
 from loadtest.records.planned import Cell, Plan
+from loadtest.records.run_folder import SERVERS, Writer, read
 from loadtest.stats.significance import LOOKS
 
 
@@ -35,7 +35,7 @@ def measure(
 
     However it ends, what was measured is in the folder; KeyboardInterrupt passes through.
     """
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     done = {
         (outcome.cell, outcome.round)
         for outcome in stored.outcomes
@@ -126,7 +126,7 @@ def _still_open(folder: Path, plan: Plan) -> frozenset[str]:
     """Return what the report of the run as it stands would call open, invalid cells left out."""
     if plan.precision is None:
         return frozenset()
-    return frozenset(summary.summarise_stored(read(folder)).left_open)
+    return frozenset(summary.summarise_stored(read(folder, SERVERS)).left_open)
 
 
 def _measure_ceilings(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.judge.clients.summary import Summary, summarise
 from loadtest.records.clients import Outcome, Run
-from loadtest.records.clients_folder import Stored
+from loadtest.records.run_folder import ClientsRun
 from loadtest.report.clients.sentences import Point, advice
 
 
@@ -22,7 +22,7 @@ class Report:
     """Each time as it was measured, for a format that lists them."""
 
 
-def make(stored: Stored) -> Report:
+def make(stored: ClientsRun) -> Report:
     """Return all that is to be said about a run as it was read back."""
     summary = summarise(stored.run, stored.outcomes, stored.ceilings)
     return Report(summary=summary, run=stored.run, advice=advice(summary), outcomes=stored.outcomes)

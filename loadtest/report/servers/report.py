@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from loadtest.judge.servers.summary import Summary, summarise_stored
-from loadtest.records.folder import Stored
 from loadtest.records.measured import Run
+from loadtest.records.run_folder import ServersRun
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,6 @@ class Report:
             return None
 
 
-def make(stored: Stored) -> Report:
+def make(stored: ServersRun) -> Report:
     """Return all that a renderer may use of a run."""
     return Report(summarise_stored(stored), stored.run, stored.raw)

@@ -12,7 +12,7 @@ from client_facts import ROUNDS, ceiling, failed, group, plan, rounds, row, run,
 from loadtest.judge.clients.rows import Ranking
 from loadtest.judge.clients.summary import Summary, summarise
 from loadtest.records.clients import Answer, Outcome, Plan, Row
-from loadtest.records.clients_folder import Stored
+from loadtest.records.run_folder import Stored
 
 NOISE = 0.03
 

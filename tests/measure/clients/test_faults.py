@@ -32,7 +32,7 @@ from loadtest.bench.clients import upstream
 from loadtest.measure.clients import measuring
 from loadtest.plan.clients import catalogue
 from loadtest.records.clients import Answer, Outcome
-from loadtest.records.clients_folder import Stored
+from loadtest.records.run_folder import ClientsRun, Stored
 from loadtest.report.clients.report import make
 
 CLIENTS = [name for name, one in catalogue.clients().items() if one.lock == "clients"]
@@ -167,7 +167,7 @@ def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path:
         assert concern not in raised["urllib3"]
 
 
-def stored(of: measuring.Bench, outcomes: list[Outcome], folder: Path) -> Stored:
+def stored(of: measuring.Bench, outcomes: list[Outcome], folder: Path) -> ClientsRun:
     return Stored(
         folder=folder, run=run_of(of.plan), outcomes=tuple(outcomes), ceilings=(), notes=()
     )

@@ -25,7 +25,7 @@ from loadtest.measure.clients.measuring import expected as expected_of
 from loadtest.plan import interpreters
 from loadtest.plan.clients import catalogue
 from loadtest.records.clients import Outcome, Row
-from loadtest.records.clients_folder import Stored
+from loadtest.records.run_folder import Stored
 from loadtest.report.clients import report
 from loadtest.report.clients.formats import hyperfine
 

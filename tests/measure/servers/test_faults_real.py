@@ -30,9 +30,9 @@ from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers import measuring
 from loadtest.plan.servers import schedule
-from loadtest.records.folder import Writer, create, read
 from loadtest.records.measured import Ceiling
 from loadtest.records.planned import Cell, Endpoint, Load, Server, Shape
+from loadtest.records.run_folder import SERVERS, Writer, create, read
 
 CONNECTIONS = 32
 ALONE = Shape(workers=1)
@@ -120,7 +120,7 @@ def measure(
         bench = LocalBench(services, shape, folder, None)
         measuring.run(of, todo, bench, writer.append, lambda cell, at: None)
         writer.close()
-        stored = read(folder)
+        stored = read(folder, SERVERS)
         assert stored.notes == ()
         found = summarise(
             stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings

@@ -12,8 +12,8 @@ from loadtest.judge.servers.metrics import Figures, figures, latencies
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers.imported import report
 from loadtest.measure.servers.imported.report import Imported
-from loadtest.records.folder import read
 from loadtest.records.measured import Histogram
+from loadtest.records.run_folder import SERVERS, read
 from loadtest.report.servers import formats
 from loadtest.report.servers.report import Report
 
@@ -131,7 +131,7 @@ def test_unknown_is_unknown(real: Imported) -> None:
 
 def test_it_is_written_and_read_back(real: Imported, tmp_path: Path) -> None:
     folder = report.write(real, tmp_path)
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     assert stored.run == real.run
     assert stored.outcomes == real.outcomes
     assert stored.notes == ()
@@ -144,7 +144,7 @@ def test_it_is_written_and_read_back(real: Imported, tmp_path: Path) -> None:
 
 def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
     folder = report.write(real, tmp_path)
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
     made = Report(summary, stored.run, stored.raw)
     for path in formats.write_all(made, folder):

@@ -15,9 +15,9 @@ from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers import measuring
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.schedule import Batch
-from loadtest.records.folder import Writer, create, read
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Plan
+from loadtest.records.run_folder import SERVERS, Writer, create, read
 from loadtest.report.servers import formats, report
 
 JSON, QUERY = endpoint("json"), endpoint("json_query")
@@ -274,7 +274,7 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
     )
     writer.close()
 
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
     files = formats.write_all(report.Report(summary, stored.run, stored.raw), folder)
     assert {"report.md", "summary.csv", "summary.json"} <= {path.name for path in files}

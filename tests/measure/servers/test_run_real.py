@@ -22,9 +22,9 @@ from loadtest.bench.servers.services import Services
 from loadtest.measure.servers import measuring
 from loadtest.plan.servers import profile, schedule
 from loadtest.records.errors import UserError
-from loadtest.records.folder import read
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Endpoint, Load, Plan, Server, Shape
+from loadtest.records.run_folder import SERVERS, read
 
 PATIENCE_S = 120
 pytestmark = pytest.mark.usefixtures("no_addresses")
@@ -72,7 +72,7 @@ class Engine:
 
 
 def outcomes(folder: Path) -> list[Outcome]:
-    return list(read(folder).outcomes) if folder.exists() else []
+    return list(read(folder, SERVERS).outcomes) if folder.exists() else []
 
 
 def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
@@ -93,7 +93,7 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
         engine.wait()
     census.empty()
     (folder,) = out.iterdir()
-    assert read(folder).notes == (), moments
+    assert read(folder, SERVERS).notes == (), moments
     first = outcomes(folder)
     if first:  # what was being made as it started may be left in the system's folder for that
         until(lambda: census.leftovers() == [], f"the end of the services' folders; {moments}")
@@ -121,7 +121,7 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     assert engine.wait() == 0, engine.said()
     assert census.names() == []
     assert census.leftovers() == before
-    stored = read(folder)
+    stored = read(folder, SERVERS)
     assert list(stored.outcomes[: len(second)]) == second
     assert Counter(one.cell for one in stored.outcomes) == {
         cell.id: 1 for cell in stored.run.plan.cells

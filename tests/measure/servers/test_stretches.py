@@ -10,9 +10,9 @@ from builders import endpoint, plan, run, server
 from duplicate_arms import measured
 
 from loadtest.measure.servers import session
-from loadtest.records.folder import Writer, create
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Plan
+from loadtest.records.run_folder import Writer, create
 
 PLAN = plan(
     [server("alpha"), server("beta"), server("alpha-again", duplicate_of="alpha")],

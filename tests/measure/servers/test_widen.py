@@ -17,8 +17,8 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import Choice
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
-from loadtest.records.folder import create, read, replan
 from loadtest.records.measured import Run
+from loadtest.records.run_folder import SERVERS, create, read, replan
 
 WORDS = ["standard", "--server", "gunicorn-*", "--endpoint", "json", "--duration", "2"]
 
@@ -93,5 +93,5 @@ def test_a_wider_plan_replaces_the_other_in_the_folder(tmp_path: Path, found: In
     folder = create(tmp_path, narrow)
     wide = add(narrow, found, "raw")
     replan(folder, wide)
-    assert read(folder).run == wide
+    assert read(folder, SERVERS).run == wide
     assert sorted(path.name for path in folder.iterdir()) == ["logs", "raw", "run.json"]

@@ -20,7 +20,7 @@ from paths import GOLD
 from rich.console import Console
 
 from loadtest.judge.clients.summary import Summary
-from loadtest.records.clients_folder import Stored
+from loadtest.records.run_folder import Stored
 from loadtest.report.clients import formats as reports
 from loadtest.report.clients import terminal
 from loadtest.report.clients.formats import hyperfine, markdown, rst

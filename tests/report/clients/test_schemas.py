@@ -13,8 +13,8 @@ import pytest
 from client_facts import sample
 from paths import DOCS
 
-from loadtest.records import clients_folder
-from loadtest.records.folder import OUTCOMES, Writer
+from loadtest.records import run_folder
+from loadtest.records.run_folder import OUTCOMES, Writer
 from loadtest.report.clients import formats as reports
 from loadtest.report.clients import report
 
@@ -23,12 +23,12 @@ from loadtest.report.clients import report
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a run in which everything happens that can."""
     of = sample()
-    made = clients_folder.create(tmp_path_factory.mktemp("results"), of.run)
+    made = run_folder.create(tmp_path_factory.mktemp("results"), of.run)
     writer = Writer(made)
     for fact in (*of.ceilings, *of.outcomes):
         writer.append(fact)
     writer.close()
-    reports.write_all(report.make(clients_folder.read(made)), made)
+    reports.write_all(report.make(run_folder.read(made, run_folder.CLIENTS)), made)
     return made
 
 
@@ -39,7 +39,7 @@ def validate(name: str, said: object) -> None:
 
 
 def test_each_file_is_as_published(folder: Path) -> None:
-    validate("clients", json.loads((folder / clients_folder.RUN).read_text()))
+    validate("clients", json.loads((folder / run_folder.CLIENTS.file).read_text()))
     validate("clients-summary", json.loads((folder / "summary.json").read_text()))
     separated = [json.loads(line) for line in (folder / OUTCOMES).read_text().splitlines()]
     for line in separated:
@@ -53,7 +53,7 @@ def test_each_file_is_as_published(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [{"format": "1"}, {"unheard_of": 1}, {"plan": None}])
 def test_a_schema_refuses_what_is_wrong(folder: Path, spoil: dict[str, object]) -> None:
-    said = json.loads((folder / clients_folder.RUN).read_text())
+    said = json.loads((folder / run_folder.CLIENTS.file).read_text())
     with pytest.raises(jsonschema.ValidationError):
         validate("clients", said | spoil)
 

@@ -8,7 +8,7 @@ import pytest
 from client_facts import ceiling, cold, group, plan, row, run, sample, warm
 
 from loadtest.records.clients import Answer, Ceiling, Outcome, Row
-from loadtest.records.clients_folder import Stored
+from loadtest.records.run_folder import Stored
 from loadtest.report.clients import report
 from loadtest.report.clients.sentences import Point
 

@@ -20,7 +20,7 @@ from loadtest.judge.servers.compare import Change, Comparisons, compare
 from loadtest.measure.servers import measuring
 from loadtest.plan.servers import schedule
 from loadtest.records.errors import UserError
-from loadtest.records.folder import Stored, Writer, create
+from loadtest.records.run_folder import ServersRun, Writer, create
 from loadtest.report.servers.comparison.markdown import render
 
 
@@ -33,12 +33,12 @@ def answers(made: Comparisons) -> set[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Stored:
+def base(tmp_path: Path) -> ServersRun:
     return stored(tmp_path / "main")
 
 
 @pytest.fixture
-def changed(tmp_path: Path) -> Stored:
+def changed(tmp_path: Path) -> ServersRun:
     """Give a run in which one cell lost a fifth, one costs less, one is wild, one has failed."""
     return stored(
         tmp_path / "branch",
@@ -52,7 +52,7 @@ def changed(tmp_path: Path) -> Stored:
     )
 
 
-def test_nothing_changed(base: Stored, tmp_path: Path) -> None:
+def test_nothing_changed(base: ServersRun, tmp_path: Path) -> None:
     made = compare(base, stored(tmp_path / "branch"))
     assert len(made.changes) == 2 * 2 * 3  # a second arm is there for the noise, not to be compared
     assert not answers(made)
@@ -61,7 +61,7 @@ def test_nothing_changed(base: Stored, tmp_path: Path) -> None:
     assert made.lost == ()
 
 
-def test_better_worse_and_cannot_tell(base: Stored, changed: Stored) -> None:
+def test_better_worse_and_cannot_tell(base: ServersRun, changed: ServersRun) -> None:
     made = compare(base, changed)
     assert answers(made) == {
         ("alpha.json-sync", "goodput", "worse"),
@@ -77,7 +77,7 @@ def test_better_worse_and_cannot_tell(base: Stored, changed: Stored) -> None:
     assert made.regressed
 
 
-def test_back_again_is_the_other_way_round(base: Stored, changed: Stored) -> None:
+def test_back_again_is_the_other_way_round(base: ServersRun, changed: ServersRun) -> None:
     opposite = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
     there, back = compare(base, changed), compare(changed, base)
     assert {(cell, figure, opposite[answer]) for cell, figure, answer in answers(there)} == answers(
@@ -85,12 +85,12 @@ def test_back_again_is_the_other_way_round(base: Stored, changed: Stored) -> Non
     )
 
 
-def test_a_change_within_the_threshold_is_none(base: Stored, changed: Stored) -> None:
+def test_a_change_within_the_threshold_is_none(base: ServersRun, changed: ServersRun) -> None:
     made = compare(base, changed, threshold=0.3)
     assert change(made, "alpha.json-sync", "goodput").answer == "same"
 
 
-def test_a_cell_that_fails_now_is_a_regression(base: Stored, tmp_path: Path) -> None:
+def test_a_cell_that_fails_now_is_a_regression(base: ServersRun, tmp_path: Path) -> None:
     broken = stored(tmp_path / "branch", {"beta.json-sync": [None] * 5})
     made = compare(base, broken)
     assert [(one.cell, one.run, one.failed) for one in made.lost] == [
@@ -100,7 +100,7 @@ def test_a_cell_that_fails_now_is_a_regression(base: Stored, tmp_path: Path) -> 
     assert not compare(broken, base).regressed
 
 
-def test_a_number_that_came_out_invalid_is_lost(base: Stored, tmp_path: Path) -> None:
+def test_a_number_that_came_out_invalid_is_lost(base: ServersRun, tmp_path: Path) -> None:
     """Half of the answers being errors, its rate and latency are those of something else."""
     good = stored(tmp_path / "branch")
     outcomes = tuple(
@@ -118,7 +118,7 @@ def test_a_number_that_came_out_invalid_is_lost(base: Stored, tmp_path: Path) ->
     assert "beta.json-sync" not in {one.cell for one in made.changes}
 
 
-def test_a_cell_that_was_not_planned_is_no_regression(base: Stored, tmp_path: Path) -> None:
+def test_a_cell_that_was_not_planned_is_no_regression(base: ServersRun, tmp_path: Path) -> None:
     made = compare(base, stored(tmp_path / "branch", of=plan(SERVERS[:1], [JSON, QUERY])))
     assert {(one.cell, one.failed) for one in made.lost} == {
         ("beta.json-sync", False),
@@ -127,7 +127,7 @@ def test_a_cell_that_was_not_planned_is_no_regression(base: Stored, tmp_path: Pa
     assert not made.regressed
 
 
-def test_no_difference_below_the_noise_of_either_run(base: Stored, tmp_path: Path) -> None:
+def test_no_difference_below_the_noise_of_either_run(base: ServersRun, tmp_path: Path) -> None:
     noisy = {f"alpha-again.{one.id}": [1.2, 0.8, 1.25, 0.85, 1.3] for one in (JSON, QUERY)}
     loud = stored(tmp_path / "branch", noisy | {"alpha.json-sync": times(0.9)})
     made = compare(base, loud)
@@ -144,7 +144,7 @@ def test_one_round_tells_nothing(tmp_path: Path) -> None:
     assert {each.answer for each in made.changes} == {"cannot tell"}
 
 
-def test_drift_of_the_processors_is_no_change_of_cpu_time(base: Stored, tmp_path: Path) -> None:
+def test_drift_of_the_processors_is_no_change_of_cpu_time(base: ServersRun, tmp_path: Path) -> None:
     """A tenth from round to round, which hides 8 % unless it is taken out."""
     drift = (1.0, 1.1, 0.9, 1.05, 0.95)
     dearer = {"alpha.json-sync": times(1.08)}
@@ -170,7 +170,7 @@ def test_drift_of_the_processors_is_no_change_of_cpu_time(base: Stored, tmp_path
     assert "drift-corrected" not in render(plain)
 
 
-def test_rounds_are_shared_within_one_run_only(base: Stored, changed: Stored) -> None:
+def test_rounds_are_shared_within_one_run_only(base: ServersRun, changed: ServersRun) -> None:
     assert not compare(base, changed).same_rounds
     second = msgspec.structs.replace(changed, run=base.run)
     made = compare(base, second)
@@ -178,13 +178,13 @@ def test_rounds_are_shared_within_one_run_only(base: Stored, changed: Stored) ->
     assert {one.comparison.method for one in made.changes} == {"t"}
 
 
-def test_no_cell_in_common(base: Stored, tmp_path: Path) -> None:
+def test_no_cell_in_common(base: ServersRun, tmp_path: Path) -> None:
     other = stored(tmp_path / "branch", of=plan([server("gamma")], [JSON]))
     with pytest.raises(UserError, match="has no cell that has a number in"):
         compare(base, other)
 
 
-def test_a_refusal_names_the_keys_and_the_way_out(base: Stored, changed: Stored) -> None:
+def test_a_refusal_names_the_keys_and_the_way_out(base: ServersRun, changed: ServersRun) -> None:
     other = msgspec.structs.replace(
         changed, run=with_machine(changed.run, cpu="another", python="CPython 3.13")
     )
@@ -202,7 +202,7 @@ def test_a_refusal_names_the_keys_and_the_way_out(base: Stored, changed: Stored)
 # What is printed ---------------------------------------------------------------------------------
 
 
-def test_gold(base: Stored, changed: Stored) -> None:
+def test_gold(base: ServersRun, changed: ServersRun) -> None:
     new = msgspec.structs.replace(
         changed, run=with_machine(changed.run, versions={"Django": "6.0"})
     )
@@ -212,7 +212,7 @@ def test_gold(base: Stored, changed: Stored) -> None:
     assert text == (GOLD / "compare.md").read_text()
 
 
-def test_the_page_is_whole(base: Stored, changed: Stored) -> None:
+def test_the_page_is_whole(base: ServersRun, changed: ServersRun) -> None:
     page = MarkdownIt("commonmark").enable("table").render(render(compare(base, changed)))
     assert "<b>" not in page
     assert page.count("<details>") == page.count("</details>") > 0

@@ -20,7 +20,7 @@ from loadtest.judge.servers.compare import compare
 from loadtest.judge.servers.conditions import differences
 from loadtest.judge.servers.history import Between, History, Line, Made, history
 from loadtest.records.errors import UserError
-from loadtest.records.folder import Stored
+from loadtest.records.run_folder import ServersRun
 from loadtest.report.generated_marker import signed
 from loadtest.report.servers.history.charts import below, chart
 from loadtest.report.servers.history.formats import html, markdown
@@ -28,10 +28,10 @@ from loadtest.report.servers.history.sentences import headline
 from loadtest.report.servers.history.tables import by_endpoint, changed
 
 
-def over(*runs: Stored) -> History:
+def over(*runs: ServersRun) -> History:
     """Return the history of runs, oldest first."""
 
-    def between(base: Stored, new: Stored) -> Between:
+    def between(base: ServersRun, new: ServersRun) -> Between:
         found = differences(base.run, new.run)
         try:
             return Between(differences=found, compared=compare(base, new), refused=None)

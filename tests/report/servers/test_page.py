@@ -17,8 +17,8 @@ from wrk_reports import CREATED_AT, REPORT
 
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers.imported import report as report_module
-from loadtest.records.folder import read
 from loadtest.records.measured import Outcome, Run
+from loadtest.records.run_folder import read
 from loadtest.report.servers.formats import html
 from loadtest.report.servers.report import Report
 

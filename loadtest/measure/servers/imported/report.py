@@ -19,11 +19,11 @@ from loadtest.measure.servers.imported.names import (
     slug,
     target_of,
 )
-from loadtest.records import folder
+from loadtest.records import run_folder
 from loadtest.records.errors import UserError
-from loadtest.records.folder import Writer, create, writing
 from loadtest.records.measured import Loaded, Machine, Outcome, Run, Source
 from loadtest.records.planned import Cell, Plan, Record, Shape
+from loadtest.records.run_folder import Writer, create, writing
 
 
 class Imported(Record, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ def convert(data: bytes, file: str, created_at: str) -> Imported:
     notes.sort(key=lambda note: note.line)
     return Imported(
         run=Run(
-            format=folder.FORMAT,
+            format=run_folder.FORMAT,
             created_at=created_at,
             command=f"loadtest import {shlex.quote(file)}",
             plan=Plan(

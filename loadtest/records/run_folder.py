@@ -1,7 +1,7 @@
 """A run's folder: facts are appended as they happen and read back, whatever happened since.
 
-run.json        written once, and once more where endpoints were added
-outcomes.jsonl  a line an outcome or segment, flushed as each cell ends
+run.json        the facts that hold for a whole run of servers; clients.json, of HTTP clients
+outcomes.jsonl  a line an outcome, ceiling or segment, flushed as each trial ends
 raw/ logs/      files that outcomes name
 """
 
@@ -11,30 +11,27 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from loadtest.records import clients, measured
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Begun, Ceiling, Histogram, Outcome, Run, Segment
+from loadtest.records.measured import Begun, Histogram, Segment
 from loadtest.records.planned import Record
 
 FORMAT = 2
-"""History: 1, the first; a ceiling without `connections` is of 64. 2: in `run.json`, `again` of a
-server is `duplicate_of`, `settle` of the plan is `observe_release`."""
+"""Of both kinds of run. 1: the first; a ceiling without `connections` is of 64. 2: `again` of a
+server or row is `duplicate_of`, `settle` of a plan is `observe_release`; a run of servers has what
+was chosen on its command line, a run of HTTP clients has its segments."""
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
 
-RUN = "run.json"
-
 FOLDERS = ("raw", "logs")
-
 OUTCOMES = "outcomes.jsonl"
-
-AGAIN = "`loadtest run --resume` measures its cell again"
-
 MENDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
     errno.ENOENT: "make its folder",
@@ -42,21 +39,65 @@ MENDS = {
 }
 """What to do about a file that cannot be written."""
 
-Fact = Outcome | Ceiling | Begun | Segment
-"""One line of the outcomes."""
+Run = TypeVar("Run", bound=measured.Run | clients.Run)
+Outcome = TypeVar("Outcome", bound=measured.Outcome | clients.Outcome)
+Ceiling = TypeVar("Ceiling", bound=measured.Ceiling | clients.Ceiling)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Run, Outcome, Ceiling]):
+    """What the folders of one kind of run hold."""
+
+    file: str
+    """Of the facts that hold for a whole run; its name tells the kind."""
+    run: type[Run]
+    outcome: type[Outcome]
+    ceiling: type[Ceiling]
+    what: str
+    """What such a run is called."""
+    begin: str
+    """What to type for a first one."""
+    resume: str
+    """What to type to measure again what was lost, and what that is."""
+
+    @property
+    def fact(self) -> Any:
+        """What a line of the outcomes may hold."""
+        return self.outcome | self.ceiling | Begun | Segment
+
+
+SERVERS = Kind(
+    file="run.json",
+    run=measured.Run,
+    outcome=measured.Outcome,
+    ceiling=measured.Ceiling,
+    what="a run",
+    begin="`loadtest run quick`",
+    resume="`loadtest run --resume` measures its cell again",
+)
+CLIENTS = Kind(
+    file="clients.json",
+    run=clients.Run,
+    outcome=clients.Outcome,
+    ceiling=clients.Ceiling,
+    what="a clients' run",
+    begin="`loadtest clients`",
+    resume="`loadtest clients --resume` measures its row again",
+)
+KINDS: tuple[Kind[Any, Any, Any], ...] = (SERVERS, CLIENTS)
 
 R = TypeVar("R", bound=Record)
 
 
-class Stored(Record, frozen=True, kw_only=True):
+class Stored(Record, Generic[Run, Outcome, Ceiling], frozen=True, kw_only=True):
     """A run as it was read back."""
 
     folder: Path
     run: Run
     outcomes: tuple[Outcome, ...]
-    segments: tuple[Segment, ...]
+    segments: tuple[Segment, ...] = ()
     ceilings: tuple[Ceiling, ...] = ()
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
     """What could not be read, a line each."""
 
     def histogram(self, name: str) -> Histogram:
@@ -74,16 +115,26 @@ class Stored(Record, frozen=True, kw_only=True):
         return (self.folder / name).read_text(encoding="utf-8", errors="replace")
 
 
-def create(parent: Path, run: Run) -> Path:
+ServersRun = Stored[measured.Run, measured.Outcome, measured.Ceiling]
+ClientsRun = Stored[clients.Run, clients.Outcome, clients.Ceiling]
+
+
+def kind_of(folder: Path) -> Kind[Any, Any, Any]:
+    """Return of which kind the run in a folder is; that of servers where there is none."""
+    return next((kind for kind in KINDS if (folder / kind.file).exists()), SERVERS)
+
+
+def create(parent: Path, run: measured.Run | clients.Run) -> Path:
     """Make a folder for a run below `parent` and return it."""
+    name = run.plan.matrix if isinstance(run, measured.Run) else f"clients-{run.plan.preset}"
     with writing(parent):
-        folder = make_folder(parent, run.created_at, run.plan.matrix)
+        folder = make_folder(parent, run.created_at, name)
         _make_folders(folder)
         _write(folder, run)
     return folder
 
 
-def replan(folder: Path, run: Run) -> None:
+def replan(folder: Path, run: measured.Run) -> None:
     """Write a run that goes on with a wider plan; what was measured stays as it is."""
     with writing(folder, measuring=True):
         _write(folder, run)
@@ -95,11 +146,12 @@ def _make_folders(folder: Path) -> None:
         (folder / name).mkdir(exist_ok=True)
 
 
-def _write(folder: Path, run: Run) -> None:
+def _write(folder: Path, run: measured.Run | clients.Run) -> None:
+    (path,) = (folder / kind.file for kind in KINDS if isinstance(run, kind.run))
     # Beside it first: who is killed in between has the one or the other.
-    new = folder / f"{RUN}.new"
+    new = path.with_name(f"{path.name}.new")
     new.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
-    new.replace(folder / RUN)
+    new.replace(path)
 
 
 def make_folder(parent: Path, created_at: str, name: str) -> Path:
@@ -142,50 +194,60 @@ class Writer:
         self._file.close()
 
 
-def read(folder: Path) -> Stored:
-    """Return a run's facts; raises UserError for what is no run, or one of a newer version."""
-    hint = f"`ls {folder.parent}`"
-    if not (folder / RUN).exists() and (within := _by_age(folder)):
-        hint = f"its newest run is {within[-1]}"
-    run = header(folder / RUN, Run, FORMAT, f"not a run, it has no {RUN}; {hint}")
+def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome, Ceiling]:
+    """Return a run's facts.
+
+    Raises UserError for what is no run of this kind, a damaged one, or one of a newer format.
+    """
     path = folder / OUTCOMES
-    found, notes = lines(path.read_bytes() if path.exists() else b"", Fact, AGAIN)
-    records: list[Fact] = [_present(folder, record, notes) for record in found]
+    run = _header(folder, kind)
+    facts, notes = lines(path.read_bytes() if path.exists() else b"", kind.fact, kind.resume)
+    outcomes = [fact for fact in facts if isinstance(fact, kind.outcome)]
     return Stored(
         folder=folder,
         run=run,
-        outcomes=tuple(record for record in records if isinstance(record, Outcome)),
-        segments=tuple(_segments(records)),
-        ceilings=tuple(record for record in records if isinstance(record, Ceiling)),
+        outcomes=tuple(_present(folder, outcome, notes) for outcome in outcomes),
+        segments=tuple(_segments(facts, kind.outcome)),
+        ceilings=tuple(fact for fact in facts if isinstance(fact, kind.ceiling)),
         notes=tuple(notes),
     )
 
 
-def header(path: Path, kind: type[R], newest: int, otherwise: str) -> R:
-    """Return the facts that hold for a whole run, of a format up to `newest`.
-
-    Raises UserError for a file of another format, a damaged one, and where there is none; what that
-    means is said by `otherwise`.
-    """
+def _header(folder: Path, kind: Kind[Run, Any, Any]) -> Run:
+    """Return the facts that hold for a whole run, under the names of today."""
+    path = folder / kind.file
     try:
         data = path.read_bytes()
     except OSError:
-        raise UserError(f"{path.parent}: {otherwise}") from None
+        raise UserError(
+            f"{folder}: not {kind.what}, it has no {kind.file}; {_hint(folder, kind)}"
+        ) from None
     try:
         facts = msgspec.json.decode(data, type=dict)
         version = facts.get("format")
-        if isinstance(version, int) and version > newest:
+        if isinstance(version, int) and version > FORMAT:
             raise UserError(
-                f"{path.parent}: written by a newer loadtest (format {version}, this one reads up"
-                f" to {newest}); update loadtest"
+                f"{folder}: written by a newer loadtest (format {version}, this one reads up"
+                f" to {FORMAT}); update loadtest"
             )
         if isinstance(version, int) and version < 1:
             raise UserError(f"{path}: format {version} is of no loadtest; formats begin with 1")
-        return msgspec.convert(_renamed(facts) if version == 1 else facts, kind)
+        return msgspec.convert(_renamed(facts) if version == 1 else facts, kind.run)
     except msgspec.MsgspecError as error:
         raise UserError(
             f"{path}: damaged: {error}; put a copy of it back, or measure again"
         ) from None
+
+
+def _hint(folder: Path, kind: Kind[Any, Any, Any]) -> str:
+    """Return what to type in place of a folder that holds no run of a kind."""
+    if (other := kind_of(folder)) is not kind and (folder / other.file).exists():
+        return f"it is {other.what}"
+    if runs := runs_below(folder, kind):
+        return f"its newest run is {runs[-1]}"
+    if runs := runs_below(folder.parent, kind):
+        return f"the newest beside it is {runs[-1]}"
+    return f"make one with {kind.begin}"
 
 
 def _renamed(facts: Any) -> Any:
@@ -215,23 +277,23 @@ def lines(data: bytes, kind: Any, remedy: str) -> tuple[list[Any], list[str]]:
     return records, notes
 
 
-def _present(folder: Path, record: Fact, notes: list[str]) -> Fact:
-    """Return a record without the histogram that it names and the folder does not have."""
-    if not isinstance(record, Outcome) or record.histogram is None:
-        return record
-    if (folder / record.histogram).exists():
-        return record
-    notes.append(f"{record.histogram}: missing; {record.cell} is shown without its latencies")
-    return msgspec.structs.replace(record, histogram=None)
+def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:
+    """Return an outcome without the histogram that it names and the folder does not have."""
+    if not isinstance(outcome, measured.Outcome) or outcome.histogram is None:
+        return outcome
+    if (folder / outcome.histogram).exists():
+        return outcome
+    notes.append(f"{outcome.histogram}: missing; {outcome.cell} is shown without its latencies")
+    return msgspec.structs.replace(outcome, histogram=None)
 
 
-def _segments(records: Sequence[Fact]) -> Iterator[Segment]:
+def _segments(records: Sequence[Any], outcome: Any) -> Iterator[Segment]:
     """Yield the stretches of a run; one whose engine was killed ends with its last outcome."""
     begun_at: float | None = None
     last_at = 0.0
     for record in records:
-        if isinstance(record, Outcome):
-            last_at = (record.started_at or 0.0) + record.wall_s
+        if isinstance(record, outcome):
+            last_at = (record.started_at or 0.0) + getattr(record, "wall_s", 0.0)
         if not isinstance(record, Begun | Segment):
             continue
         if isinstance(record, Begun) and begun_at is not None:
@@ -243,20 +305,18 @@ def _segments(records: Sequence[Fact]) -> Iterator[Segment]:
         yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
 
 
-def newest(parent: Path, names: Sequence[str] = (RUN,)) -> Path:
-    """Return the newest run below a folder; raises UserError where there is none.
-
-    A run is told by a file of one of these names.
-    """
-    runs = _by_age(parent, names)
+def newest(parent: Path) -> Path:
+    """Return the newest run below a folder, of any kind; raises UserError where there is none."""
+    runs = runs_below(parent, *KINDS)
     if not runs:
         raise UserError(f"{parent}: no run there; make one with `loadtest run quick`")
     return runs[-1]
 
 
-def _by_age(parent: Path, names: Sequence[str] = (RUN,)) -> list[Path]:
-    found = [path for name in names for path in parent.glob(f"*/{name}")]
-    return [path.parent for path in sorted(found, key=lambda path: path.stat().st_mtime)]
+def runs_below(parent: Path, *kinds: Kind[Any, Any, Any]) -> list[Path]:
+    """Return the folders of the runs of these kinds below a folder, the newest last."""
+    files = [path for kind in kinds for path in parent.glob(f"*/{kind.file}")]
+    return [path.parent for path in sorted(files, key=lambda path: path.stat().st_mtime)]
 
 
 def check_writable(parent: Path) -> Iterator[str]:
