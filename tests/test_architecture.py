@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from paths import ENGINE
 
+from loadtest.plan.servers.project import DEMO
+
 MODULES = {
     ".".join(path.relative_to(ENGINE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(ENGINE.rglob("*.py"))
@@ -34,6 +36,25 @@ def roots(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("name", MODULES)
 def test_the_engine_never_imports_the_app(name: str) -> None:
     assert not set(roots(MODULES[name])) & APP
+
+
+NAMED = {"myapp", "myproject", f'"{DEMO.probe_path}"', f'"{DEMO.counter_path}"'} | {
+    *DEMO.addresses.values(),
+    *(DEMO.secret_variable, DEMO.pool_variable, DEMO.hosts_variable),
+    *(f'"{command}"' for command, *_ in DEMO.prepare if command != "seed"),
+    'manage("seed"',
+}
+"""How code would name the app beside the record; "seed" alone is of a plan's order as well."""
+
+
+def test_one_record_knows_the_app() -> None:
+    knows = {
+        str(path.relative_to(ENGINE))
+        for path in ENGINE.rglob("*.*")
+        if path.suffix in (".py", ".jinja", ".js", ".lua", ".toml")
+        if any(name in path.read_text(encoding="utf-8") for name in NAMED)
+    }
+    assert knows == {"plan/servers/project.py"}
 
 
 def test_the_warden_needs_the_standard_library_alone() -> None:

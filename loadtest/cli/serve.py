@@ -56,15 +56,13 @@ def serve_command(
         instance = launch(
             known[name],
             shape,
-            python=python,
-            project=found.project.folder,
-            env=found.project.env | services.env,
+            found.project,
+            env=services.env,
             log=Path(logs) / "server.log",
             port=free,
         )
-        click.echo(
-            f"{name} answers at http://{listening.HOST}:{free}/myapp/sync/json (Ctrl-C ends it)"
-        )
+        page = f"http://{listening.HOST}:{free}{found.project.app.page_path}"
+        click.echo(f"{name} answers at {page} (Ctrl-C ends it)")
         try:
             say(_follow(instance))
             return 1

@@ -22,6 +22,8 @@ from typing import IO, NoReturn
 import psutil
 
 from loadtest.records.errors import LoadtestError
+from loadtest.system import sampling
+from loadtest.system.sampling import Holding
 
 WARDEN = Path(__file__).parent / "warden.py"
 
@@ -80,6 +82,10 @@ class Process:
             return psutil.Process(self.warden.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
+
+    def holding(self) -> Holding:
+        """Return what these processes hold now."""
+        return sampling.holding(self.tree())
 
     def tail(self, lines: int = 20) -> str:
         """Return the end of its output."""

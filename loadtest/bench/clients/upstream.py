@@ -55,7 +55,7 @@ http {{
     server {{
         listen {host}:{counter};
         access_log off;
-        location = /count {{ return 200 "$connection"; }}
+        location = /connections {{ return 200 "$connection"; }}
     }}
 {servers}
 }}
@@ -162,7 +162,7 @@ def _count(port: int) -> tuple[int, str]:
     """Return how many connections there were, this one among them, and what counted them."""
     connection = http.client.HTTPConnection(listening.HOST, port, timeout=10)
     with contextlib.closing(connection):
-        connection.request("GET", "/count", headers={"Connection": "close"})
+        connection.request("GET", "/connections", headers={"Connection": "close"})
         response = connection.getresponse()
         return int(response.read()), response.headers["Server"].replace("/", " ")
 
@@ -234,7 +234,7 @@ def running(
             remove=[home],  # also when the engine is killed and does not come to do it
         )
         with process.running(nginx):
-            listening.await_answer(nginx, ports[0], "/count")
+            listening.await_answer(nginx, ports[0], "/connections")
             _, software = _count(ports[0])
             yield Upstream(
                 process=nginx,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 import psycopg
 import valkey
 
+from loadtest.plan.servers.project import App, Service
 from loadtest.records.planned import Record
 
 WITHIN_S = 3
@@ -26,11 +28,16 @@ class Address(Record, frozen=True, kw_only=True):
     """In one line, with what to do about it; None: it can be used."""
 
 
-def named(env: Mapping[str, str]) -> list[Address]:
+def named(env: Mapping[str, str], app: App) -> list[Address]:
     """Ask each service that `env` names for its version; takes seconds where one is silent."""
+    asked: dict[Service, tuple[str, Callable[[str], str | None]]] = {
+        "postgres": ("PostgreSQL", _postgres),
+        "redis": ("Valkey", _redis),
+        "upstream": ("the upstream", partial(_upstream, app.counter_path)),
+    }
     return [
-        _ask(variable, service, ask, env[variable])
-        for variable, (service, ask) in ASKED.items()
+        _ask(variable, *asked[service], env[variable])
+        for service, variable in app.addresses.items()
         if variable in env
     ]
 
@@ -68,24 +75,17 @@ def _redis(url: str) -> str | None:
     return separated.get("valkey_version") or separated.get("redis_version")
 
 
-def _upstream(url: str) -> str | None:
+def _upstream(path: str, url: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(f"{url!r} is no http:// address")
     connection = http.client.HTTPConnection(parts.netloc, timeout=WITHIN_S)
     try:
-        connection.request("GET", "/count", headers={"Connection": "close"})
+        connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()
         answer.read()
     finally:
         connection.close()
     if answer.status != 200:
-        raise ValueError(f"GET /count is answered by {answer.status}, so it is not this project's")
+        raise ValueError(f"GET {path} is answered by {answer.status}, so it is not this project's")
     return answer.headers.get("Server")
-
-
-ASKED: dict[str, tuple[str, Callable[[str], str | None]]] = {
-    "DATABASE_URL": ("PostgreSQL", _postgres),
-    "REDIS_URL": ("Valkey", _redis),
-    "UPSTREAM_URL": ("the upstream", _upstream),
-}

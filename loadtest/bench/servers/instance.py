@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.plan.servers.profile import argv, environment, times
+from loadtest.plan.servers.profile import command
+from loadtest.plan.servers.project import Project
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Server, Shape
 from loadtest.system import process
 from loadtest.system.listening import HOST, await_answer, check_owner, free_port
 from loadtest.system.process import Process
-
-PROBE = "/raw"
 
 GRACE_S = 0.5
 """Nothing is owed to the generator's connections: what is still in flight was not counted."""
@@ -35,31 +34,34 @@ class Instance:
 def launch(
     server: Server,
     shape: Shape,
+    project: Project,
     *,
-    python: str,
-    project: Path,
     env: Mapping[str, str],
     log: Path,
     port: int | None = None,
     cpus: Sequence[int] = (),
 ) -> Instance:
-    """Start a server and return once it has answered; raises CellError with the end of its log."""
+    """Start a server and return once it has answered; raises CellError with the end of its log.
+
+    `env` is what it is told of the services.
+    """
     started = time.monotonic()
     port = free_port() if port is None else port
     with listening(server, port, shape.backlog) as fd:
+        started_by = command(server, shape, project, port, fd)
         running = process.start(
             server.name,
-            argv(server, shape, python, port, fd),
-            env={**env, **environment(server, shape, python, port, fd)},
-            cwd=project,
+            started_by.argv,
+            env={**project.env, **env, **started_by.env},
+            cwd=project.folder,
             log=log,
-            times=times(server, shape),
+            times=started_by.times,
             fds=(fd,) if fd >= 0 else (),
             grace_s=GRACE_S,
             cpus=cpus,
         )
     try:
-        await_answer(running, port, PROBE)
+        await_answer(running, port, project.app.probe_path)
         check_owner(running, port)
     except BaseException:
         running.stop()

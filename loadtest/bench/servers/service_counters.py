@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
 import valkey
 
+from loadtest.plan.servers.project import App, Service
 from loadtest.records.planned import Contract, Record
 
 TIMEOUT_S = 5
@@ -39,32 +43,69 @@ class Counts(Record, frozen=True, kw_only=True):
     upstream: int | None = None
 
 
-def read(env: Mapping[str, str], contract: Contract) -> Counts:
-    """Return the counts of the services that an endpoint needs.
+@dataclass(frozen=True)
+class Counters:
+    """The services of an app, at the addresses by which this machine reaches them."""
 
-    A session of PostgreSQL reports its scans after up to 10 s, or when it ends: for exact counts
-    the server under test has to be gone.
-    """
-    return Counts(
-        postgres=_postgres(env["DATABASE_URL"], SCANS) if contract.postgres else None,
-        redis=_redis(env["REDIS_URL"]) if contract.redis else None,
-        upstream=_upstream(env["UPSTREAM_URL"]) if contract.upstream else None,
-    )
+    app: App
+    env: Mapping[str, str]
+    """By the app's variables; without those that are not reached."""
+
+    def read(self, contract: Contract) -> Counts:
+        """Return the counts of the services that an endpoint needs.
+
+        A session of PostgreSQL reports its scans after up to 10 s, or when it ends: for exact
+        counts the server under test has to be gone.
+        """
+        app = self.app
+        if contract.postgres:
+            self._await_sessions_end()
+        return Counts(
+            postgres=self._ask("postgres", _scans) if contract.postgres else None,
+            redis=self._ask("redis", _commands) if contract.redis else None,
+            upstream=self._ask("upstream", partial(_requests, app)) if contract.upstream else None,
+        )
+
+    def sessions(self) -> int | None:
+        """Return how many sessions others than this one have in PostgreSQL."""
+        return self._ask("postgres", _sessions)
+
+    def _await_sessions_end(self) -> None:
+        """Wait a moment for the sessions of a server that was stopped: each reports as it ends.
+
+        In a database that others use too they do not all end, and it is not waited for long.
+        """
+        deadline = time.monotonic() + END_WITHIN_S
+        while self.sessions() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _ask(self, service: Service, ask: Callable[[str], int | None]) -> int | None:
+        address = self.env.get(self.app.addresses[service])
+        return None if address is None else ask(address)
 
 
-def database_connections(env: Mapping[str, str]) -> int | None:
-    """Return how many sessions others than this one have in PostgreSQL."""
-    return _postgres(env["DATABASE_URL"], CONNECTIONS)
+class CountingBench(ABC):
+    """The half of a bench that tells what its services count."""
+
+    @abstractmethod
+    def counters(self) -> Counters:
+        """Return the services as this machine reaches them now."""
+
+    def counts(self, contract: Contract) -> Counts:
+        """Return what the services that an endpoint needs have counted."""
+        return self.counters().read(contract)
+
+    def database_connections(self) -> int | None:
+        """Return how many sessions are open in the database; None where it is not reached."""
+        return self.counters().sessions()
 
 
-def await_sessions_end(env: Mapping[str, str]) -> None:
-    """Wait a moment for the sessions of a server that was stopped: each reports as it ends.
+def _scans(url: str) -> int | None:
+    return _postgres(url, SCANS)
 
-    In a database that others use too they do not all end, and it is not waited for long.
-    """
-    deadline = time.monotonic() + END_WITHIN_S
-    while database_connections(env) and time.monotonic() < deadline:
-        time.sleep(0.01)
+
+def _sessions(url: str) -> int | None:
+    return _postgres(url, CONNECTIONS)
 
 
 def _postgres(url: str, query: str) -> int | None:
@@ -76,7 +117,7 @@ def _postgres(url: str, query: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def _redis(url: str) -> int | None:
+def _commands(url: str) -> int | None:
     try:
         with valkey.Valkey.from_url(url, socket_timeout=TIMEOUT_S) as client:
             stats = client.info("commandstats")
@@ -90,11 +131,11 @@ def _redis(url: str) -> int | None:
     )
 
 
-def _upstream(url: str) -> int | None:
+def _requests(app: App, url: str) -> int | None:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", "/count", headers={"Connection": "close"})
-        return int(msgspec.json.decode(connection.getresponse().read())["requests"])
+        connection.request("GET", app.counter_path, headers={"Connection": "close"})
+        return int(msgspec.json.decode(connection.getresponse().read())[app.counter_key])
     except (OSError, http.client.HTTPException, msgspec.MsgspecError, LookupError, TypeError):
         return None
     finally:

@@ -1,6 +1,6 @@
 """PostgreSQL, Valkey and the upstream, private to the run, each under a warden.
 
-`DATABASE_URL`, `REDIS_URL` and `UPSTREAM_URL` in the environment point at others instead; those
+The variables of the app's addresses, where the environment has them, point at others instead; those
 are used as they are and never stopped.
 """
 
@@ -50,22 +50,24 @@ class Services:
 
     def start(self) -> None:
         """Start what the environment does not point at, then migrate and seed."""
-        if problems := [one.problem for one in external_services.named(os.environ) if one.problem]:
+        named = external_services.named(os.environ, self.project.app)
+        if problems := [address.problem for address in named if address.problem]:
             raise UserError(*problems)
+        variables = self.project.app.addresses
         for name, variable, start in (
-            ("postgres", "DATABASE_URL", self._postgres),
-            ("valkey", "REDIS_URL", self._valkey),
-            ("upstream", "UPSTREAM_URL", self._upstream),
+            ("postgres", variables["postgres"], self._postgres),
+            ("valkey", variables["redis"], self._valkey),
+            ("upstream", variables["upstream"], self._upstream),
         ):
             if variable in os.environ:
                 self.env[variable] = os.environ[variable]
             elif name not in self.processes:
                 self.env[variable] = start()
         try:
-            self.project.manage("migrate", "--verbosity=0", env=self.env)
-            self.project.manage("seed", env=self.env)
+            self.project.prepare(self.env)
         except CommandError as error:
-            given = [name for name in ("DATABASE_URL", "REDIS_URL") if name in os.environ]
+            stored = (variables["postgres"], variables["redis"])
+            given = [name for name in stored if name in os.environ]
             if not given:
                 raise
             last = error.tail.splitlines()[-1] if error.tail else error.reason
@@ -168,7 +170,7 @@ class Services:
         log.write_bytes(b"")  # the port of one that died must not be read again
         running = process.start(
             "the upstream",
-            [self.project.python, "-m", "myproject.upstream", "--port", "0"],
+            self.project.upstream("--port", "0"),
             log=log,
             cwd=self.project.folder,
             cpus=self.cpus,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +63,11 @@ def _argv(found: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
     """Return the command line of each server, as in its container where it has one."""
     local = found.launcher == "local"
     python = Path(found.project.python if local else "python").name
+    project = dataclasses.replace(found.project, python=python)
     host = listening.HOST if local else serve.HOST
     return {
-        one.name: profile.argv(one, plan.shape, python, serve.PORT, 3, host) for one in plan.servers
+        server.name: profile.command(server, plan.shape, project, serve.PORT, 3, host).argv
+        for server in plan.servers
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loadtest.bench.load import wrk
 from loadtest.bench.servers import external_services, services
+from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Launcher
 from loadtest.records.planned import Plan, Record
@@ -138,7 +139,7 @@ def named_services() -> list[Check]:
             advice=one.problem,
             fatal=one.problem is not None,
         )
-        for one in external_services.named(os.environ)
+        for one in external_services.named(os.environ, DEMO)
     ]
 
 

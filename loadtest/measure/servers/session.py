@@ -85,10 +85,10 @@ def _bench(folder: Path, run: Run, project: Project) -> Iterator[Bench]:
     """Give the world that a run's launcher stands for, its services up."""
     shape, placed, logs = run.plan.shape, run.placement, folder / "logs"
     if run.engine is not None:
-        with stack(project.folder, logs, run.engine, shape, placed) as containers:
+        with stack(project, logs, run.engine, shape, placed) as containers:
             yield ComposeBench(containers, folder, placed)
     elif run.launcher == "running":
-        yield RunningBench(os.environ, folder, placed)
+        yield RunningBench(project.app, os.environ, folder, placed)
     else:
         cpus = placed.services if placed else ()
         with running_services(project, logs, shape, cpus) as services:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.plan.servers import matrix, profile
 from loadtest.plan.servers.matrix import Choice, Matrix
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine, Launcher
 from loadtest.records.planned import Endpoint, Plan, Server
@@ -43,7 +43,7 @@ def take_inventory(project: Project) -> Inventory:
         problems.append(profile.no_server(project.folder / "servers"))
     try:
         endpoints = project.endpoints()
-        versions = project.versions(distributions(servers))
+        versions = project.versions(distributions(servers, project.app))
     except UserError as error:
         problems.extend(error.lines)
     return Inventory(project, servers, endpoints, versions, tuple(problems), tuple(broken))
@@ -65,10 +65,6 @@ def make_plan(found: Inventory, name: str, choice: Choice) -> Plan:
     return matrix.expand(chosen, found.servers, found.endpoints, choice, missing)
 
 
-APP_DISTRIBUTIONS = ("Django", "psycopg", "psycopg-pool", "redis", "asgiref")
-"""Whose versions a run records, beside those that servers require."""
-
-
 def packages(servers: Sequence[Server], versions: Mapping[str, str | None]) -> dict[str, str]:
     """Return for each server that lacks packages the reason it is skipped, with what to install."""
     reasons: dict[str, str] = {}
@@ -80,6 +76,6 @@ def packages(servers: Sequence[Server], versions: Mapping[str, str | None]) -> d
     return reasons
 
 
-def distributions(servers: Iterable[Server]) -> set[str]:
+def distributions(servers: Iterable[Server], app: App) -> set[str]:
     """Return whose versions a run with these servers records."""
-    return {name for one in servers for name in one.requires} | set(APP_DISTRIBUTIONS)
+    return {name for server in servers for name in server.requires} | set(app.distributions)

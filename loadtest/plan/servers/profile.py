@@ -6,8 +6,9 @@ import string
 from pathlib import Path
 
 from loadtest.plan import toml_file
+from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.planned import Server, Shape
+from loadtest.records.planned import Record, Server, Shape
 from loadtest.system.listening import HOST
 
 PLACEHOLDERS = frozenset(
@@ -68,31 +69,23 @@ def _check_placeholders(path: Path, server: Server) -> None:
             raise UserError(unknown("placeholder", name, PLACEHOLDERS, where=str(path)))
 
 
-def argv(
-    server: Server, shape: Shape, python: str, port: int, fd: int = -1, host: str = HOST
-) -> tuple[str, ...]:
-    """Return the command line of a server with its placeholders filled in."""
-    filled = _fill(server, shape, python, port, fd, host)
-    return tuple(text.format_map(filled) for text in server.argv)
+class Command(Record, frozen=True, kw_only=True):
+    """What starts a server, its placeholders filled in."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    """What it is told beside what the project and its services are told."""
+    times: int
+    """How often it is started."""
 
 
-def environment(
-    server: Server, shape: Shape, python: str, port: int, fd: int = -1, host: str = HOST
-) -> dict[str, str]:
-    """Return what a server is told in its environment, beside what the project is told."""
-    filled = _fill(server, shape, python, port, fd, host)
-    return {
-        "DATABASE_POOL_SIZE": str(shape.database_pool),
-        **{key: value.format_map(filled) for key, value in server.env.items()},
-    }
-
-
-def _fill(
-    server: Server, shape: Shape, python: str, port: int, fd: int, host: str
-) -> dict[str, object]:
-    module = f"myproject.{server.interface}"
-    return {
-        "python": python,
+def command(
+    server: Server, shape: Shape, project: Project, port: int, fd: int = -1, host: str = HOST
+) -> Command:
+    """Return what starts a server at an address, or on the listening socket `fd`."""
+    module = project.app.module(server.interface)
+    filled = {
+        "python": project.python,
         "host": host,
         "port": port,
         "fd": fd,
@@ -105,8 +98,9 @@ def _fill(
         "module": module,
         "application": f"{module}:application",
     }
-
-
-def times(server: Server, shape: Shape) -> int:
-    """Return how often its command is started."""
-    return shape.workers if server.processes == "workers" else 1
+    pool = {project.app.pool_variable: str(shape.database_pool)}
+    return Command(
+        argv=tuple(text.format_map(filled) for text in server.argv),
+        env=pool | {key: value.format_map(filled) for key, value in server.env.items()},
+        times=shape.workers if server.processes == "workers" else 1,
+    )

@@ -10,16 +10,20 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from loadtest.plan.interpreters import VERSIONS
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Endpoint, Record
+from loadtest.records.planned import Endpoint, Interface, Record
 from loadtest.system import process
 
 FORMAT = 1
 """Of what `manage.py endpoints` prints. History: 1, the first."""
+
+Service = Literal["postgres", "redis", "upstream"]
+"""As a contract and the counts name them."""
 
 
 class _Version(msgspec.Struct):
@@ -31,20 +35,72 @@ class _Declared(Record, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """What the engine knows of an app under test, beside what that says of its endpoints itself."""
+
+    settings: str
+    """The module of Django's settings."""
+    application: str
+    """The module with the callable `application` of an `{interface}`."""
+    prepare: tuple[tuple[str, ...], ...]
+    """The management commands that make its tables and rows; made twice changes nothing."""
+    distributions: tuple[str, ...]
+    """Whose versions a run records, beside those that servers require."""
+    probe_path: str
+    """Answered by a server that is up, whatever its services do."""
+    page_path: str
+    """For a person to look at."""
+    upstream: str
+    """The module of what it calls over HTTP: takes `--host` and `--port`, prints its address."""
+    counter_path: str
+    """Where the upstream says in JSON what it has counted, its requests under `counter_key`."""
+    counter_key: str
+    secret_variable: str
+    pool_variable: str
+    """For the most connections of a worker process to the database."""
+    hosts_variable: str
+    addresses: Mapping[Service, str]
+    """The variable that has the address of each service."""
+
+    def module(self, interface: Interface | None) -> str:
+        """Return the module that servers of an interface import."""
+        return self.application.format(interface=interface)
+
+
+DEMO = App(
+    settings="myproject.settings",
+    application="myproject.{interface}",
+    prepare=(("migrate", "--verbosity=0"), ("seed",)),
+    distributions=("Django", "psycopg", "psycopg-pool", "redis", "asgiref"),
+    probe_path="/raw",
+    page_path="/myapp/sync/json",
+    upstream="myproject.upstream",
+    counter_path="/count",
+    counter_key="requests",
+    secret_variable="DJANGO_SECRET_KEY",
+    pool_variable="DATABASE_POOL_SIZE",
+    hosts_variable="ALLOWED_HOSTS",
+    addresses={"postgres": "DATABASE_URL", "redis": "REDIS_URL", "upstream": "UPSTREAM_URL"},
+)
+"""The app of this repository."""
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder with a `manage.py`, and the interpreter that has what it imports."""
 
     folder: Path
     python: str
+    app: App = DEMO
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
     @property
     def env(self) -> dict[str, str]:
         """What every process of the project is told, whatever it does."""
         return {
-            "DJANGO_SETTINGS_MODULE": "myproject.settings",
-            "DJANGO_SECRET_KEY": self.secret,
+            "DJANGO_SETTINGS_MODULE": self.app.settings,
+            self.app.secret_variable: self.secret,
             "PYTHONPATH": str(self.folder),
         }
 
@@ -53,6 +109,14 @@ class Project:
         return process.output(
             [self.python, "manage.py", *arguments], env=self.env | dict(env or {}), cwd=self.folder
         )
+
+    def prepare(self, env: Mapping[str, str]) -> str:
+        """Make its tables and rows, and return what that prints; raises CommandError likewise."""
+        return "".join(self.manage(*command, env=env) for command in self.app.prepare)
+
+    def upstream(self, *arguments: str) -> list[str]:
+        """Return the command line of its upstream."""
+        return [self.python, "-m", self.app.upstream, *arguments]
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the endpoints as the app declares them; raises UserError where it can't say."""

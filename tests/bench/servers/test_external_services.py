@@ -13,7 +13,7 @@ from loadtest.bench.servers import external_services
 from loadtest.bench.servers.services import Services
 from loadtest.bench.servers.services import services as start_services
 from loadtest.measure.servers.preflight import named_services
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import DEMO, Project
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 
@@ -32,19 +32,19 @@ def silent() -> Iterator[int]:
 
 
 def test_what_is_there_says_its_version(services: Services) -> None:
-    found = {one.variable: one for one in external_services.named(services.env)}
+    found = {one.variable: one for one in external_services.named(services.env, DEMO)}
     assert [one.problem for one in found.values()] == [None, None, None]
     assert (found["DATABASE_URL"].version or "").partition(".")[0].isdigit()
     assert (found["REDIS_URL"].version or "").partition(".")[0].isdigit()
 
 
 def test_nothing_is_asked_where_nothing_is_named() -> None:
-    assert external_services.named({"PATH": "/bin"}) == []
+    assert external_services.named({"PATH": "/bin"}, DEMO) == []
 
 
 @pytest.mark.parametrize("variable", URLS)
 def test_nobody_is_there(variable: str) -> None:
-    (found,) = external_services.named({variable: URLS[variable].format(port=9)})
+    (found,) = external_services.named({variable: URLS[variable].format(port=9)}, DEMO)
     assert found.problem is not None
     assert found.problem.startswith(f"{variable}: ")
     assert "refused" in found.problem
@@ -56,7 +56,8 @@ def test_nobody_is_there(variable: str) -> None:
 def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_services, "WITHIN_S", 1)  # which libpq takes as 2
     began = time.monotonic()
-    found = external_services.named({name: url.format(port=silent) for name, url in URLS.items()})
+    urls = {name: url.format(port=silent) for name, url in URLS.items()}
+    found = external_services.named(urls, DEMO)
     assert all(one.problem for one in found)
     assert time.monotonic() - began < 8
 
@@ -74,7 +75,7 @@ def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch
     ids=str,
 )
 def test_what_is_no_address(env: dict[str, str]) -> None:
-    (found,) = external_services.named(env)
+    (found,) = external_services.named(env, DEMO)
     assert found.problem is not None
     assert found.problem.startswith(f"{next(iter(env))}: ")
 

@@ -18,6 +18,7 @@ from census import Census
 from paths import BAD
 
 from loadtest.bench.servers.instance import Instance, launch
+from loadtest.plan.servers.project import Project
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Server, Shape
 from loadtest.system import listening
@@ -32,8 +33,7 @@ def launched(one: Server, tmp_path: Path, **options: Any) -> Iterator[Instance]:
     instance = launch(
         one,
         options.pop("shape", Shape()),
-        python=sys.executable,
-        project=tmp_path,
+        Project(tmp_path, sys.executable),
         env=options.pop("env", {}),
         log=tmp_path / "server.log",
         **options,

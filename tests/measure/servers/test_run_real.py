@@ -17,7 +17,8 @@ from builders import plan
 from census import Census, until
 from paths import ROOT
 
-from loadtest.bench.servers.local import LocalBench, LocalServer
+from loadtest.bench.servers.loaded_server import LoadedServer
+from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import Services
 from loadtest.measure.servers import measuring
 from loadtest.plan.servers import profile, schedule
@@ -168,9 +169,9 @@ def chosen(declared: dict[str, Endpoint], *endpoints: str, rounds: int = 1) -> P
 class Watched(LocalBench):
     """This machine, remembering the server it has launched last."""
 
-    launched: list[LocalServer] = []  # noqa: RUF012
+    launched: list[LoadedServer] = []  # noqa: RUF012
 
-    def launch(self, profile: Server, name: str) -> LocalServer:
+    def launch(self, profile: Server, name: str) -> LoadedServer:
         self.launched.append(super().launch(profile, name))
         return self.launched[-1]
 
@@ -207,7 +208,7 @@ def test_a_server_killed_in_the_middle_of_its_load(
         chosen(declared, "json", "json_query"),
         services,
         tmp_path,
-        lambda bench: bench.launched[-1].instance.process.tree()[0],
+        lambda bench: bench.launched[-1].groups()["server"]()[0],
     )
     assert (failed.status, failed.stage) == ("failed", "verify-after")
     assert (failed.reason or "").startswith("uvicorn was ended by SIGKILL (")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-from loadtest.plan.servers.profile import argv, load_servers
+from loadtest.plan.servers.profile import command, load_servers
+from loadtest.plan.servers.project import Project
 from loadtest.records.planned import Server, Shape
 
 FOLDER = ROOT / "servers"
@@ -72,7 +73,7 @@ def test_what_it_requires_is_installed(server: Server) -> None:
 
 @pytest.mark.parametrize("server", SERVERS, ids=by_name)
 def test_no_placeholder_is_left(server: Server) -> None:
-    filled = argv(server, Shape(), "/app/bin/python", 8000, 7)
+    filled = command(server, Shape(), Project(Path(), "/app/bin/python"), 8000, 7).argv
     assert filled[0] == "/app/bin/python"
     assert not any("{" in text or "}" in text for text in filled)
     assert f"myproject.{server.interface}:application" in filled

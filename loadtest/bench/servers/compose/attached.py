@@ -18,17 +18,15 @@ from typing import Any
 
 import msgspec
 
-from loadtest.bench.load.generator import Generator
-from loadtest.bench.servers import instance, service_counters
-from loadtest.bench.servers.answer_check import Checked, Watch, verify
 from loadtest.bench.servers.compose import serve
+from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.protocol import Measurement
-from loadtest.bench.servers.service_counters import Counts
+from loadtest.bench.servers.service_counters import Counters, CountingBench, Counts
 from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.project import App
 from loadtest.records.errors import CellError, UserError
 from loadtest.records.measured import Placement
-from loadtest.records.planned import Cell, Contract, Endpoint, Server, Stage
-from loadtest.system import sampling
+from loadtest.records.planned import Cell, Contract, Server
 
 HOST = "server"
 """Of the network, whichever server it is."""
@@ -62,55 +60,27 @@ def _running(names: tuple[str, ...]) -> str | None:
     return max(fitting, key=len, default=None)
 
 
-@dataclass(frozen=True)
-class RunningServer:
-    """A server that was up before."""
+class _Elsewhere:
+    """What is known of the server: whether it answers."""
 
-    folder: Path
-    placement: Placement | None
-    launch_s: float = 0.0
-
-    def verify(
-        self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
-    ) -> Checked:
-        """Compare answers with the contract; raises CellError for the first that is not right."""
-        return verify(
-            HOST, serve.PORT, endpoint, concurrency=concurrency, seconds=seconds, stage=stage
-        )
-
-    def load(self, cell: Cell, name: str) -> Measurement:
-        """Load one cell; raises CellError where nothing was measured."""
-        endpoint = cell.endpoint
-        delay_s = endpoint.contract.delay_s
-        url = f"http://{HOST}:{serve.PORT}{endpoint.path}"
-        generator = Generator(cell.load, url, delay_s, self.folder, name, self.placement)
-        watch = Watch(HOST, serve.PORT, endpoint, cell.load.duration_s + delay_s)
-        try:
-            with sampling.sampling(
-                {"generator": generator.process.tree}, pss_of="", ends="generator"
-            ) as sampled:
-                printed = generator.finish()
-        finally:
-            generator.process.stop()
-            during = watch.stop()
-        # What the server used is not known here, and so not what others did.
-        sampled.host = None
-        return Measurement(printed=printed, sampled=sampled, during=during)
-
-    def holding(self) -> None:
-        """Return None: nobody tells what its processes hold."""
+    def __init__(self, app: App) -> None:
+        """Take the path to ask for."""
+        self._path = app.probe_path
 
     def ended(self) -> str | None:
         """Return in words that it does not answer, None while it does."""
         connection = http.client.HTTPConnection(HOST, serve.PORT, timeout=5)
         try:
-            connection.request("GET", instance.PROBE)
+            connection.request("GET", self._path)
             connection.getresponse().read()
         except (OSError, http.client.HTTPException) as error:
             return f"the server does not answer: {error}"
         finally:
             connection.close()
         return None
+
+    def holding(self) -> None:
+        """Return None: nobody tells what its processes hold."""
 
     def tail(self) -> str:
         """Return the end of its log, which is elsewhere."""
@@ -120,10 +90,19 @@ class RunningServer:
         """Leave it to whoever started it."""
 
 
+class _RunningServer(LoadedServer):
+    def load(self, cell: Cell, name: str) -> Measurement:
+        """Load one cell; what the server used is not known here, and so not what others did."""
+        measurement = super().load(cell, name)
+        measurement.sampled.host = None
+        return measurement
+
+
 @dataclass(frozen=True)
-class RunningBench:
+class RunningBench(CountingBench):
     """A server and services that are there."""
 
+    app: App
     services: Mapping[str, str]
     """Their addresses."""
     folder: Path
@@ -133,17 +112,25 @@ class RunningBench:
         """Return None: what is wrong shows in the answers."""
         return None
 
+    def counters(self) -> Counters:
+        """Return the services as this machine reaches them now."""
+        return Counters(self.app, self.services)
+
     def counts(self, contract: Contract) -> Counts:
         """Return the counts of Redis and the upstream; PostgreSQL's need the server to be gone."""
-        return service_counters.read(self.services, msgspec.structs.replace(contract, postgres=0))
+        return super().counts(msgspec.structs.replace(contract, postgres=0))
 
-    def database_connections(self) -> int | None:
-        """Return how many sessions are open in the database."""
-        return service_counters.database_connections(self.services)
-
-    def launch(self, profile: Server, name: str) -> RunningServer:
+    def launch(self, profile: Server, name: str) -> LoadedServer:
         """Return the server; raises CellError where it does not answer."""
-        running = RunningServer(self.folder, self.placement)
-        if reason := running.ended():
+        server = _Elsewhere(self.app)
+        if reason := server.ended():
             raise CellError("launch", reason)
-        return running
+        return _RunningServer(
+            launched=server,
+            host=HOST,
+            port=serve.PORT,
+            launch_s=0.0,
+            groups=dict,
+            folder=self.folder,
+            placement=self.placement,
+        )

@@ -107,7 +107,7 @@ class Container:
         """Return what its control group counts."""
         return cgroup.here(self.pid) if self.is_here else cgroup.inside(self.docker, self.id)
 
-    def remove(self) -> None:
+    def stop(self) -> None:
         """Keep its log, stop and remove it; what cannot be reached is left to the guard."""
         self.tail()
         for argv in (("stop", "--time", "1"), ("rm", "--force", "--volumes")):

@@ -176,7 +176,7 @@ def _build(docker: Docker) -> None:
 
 
 def _versions(docker: Docker, image: str, found: Inventory) -> dict[str, str | None]:
-    names = sorted(inventory.distributions(found.servers))
+    names = sorted(inventory.distributions(found.servers, found.project.app))
     try:
         text = _run(docker, "python", image, "-c", VERSIONS, *names)
     except CommandError as error:

@@ -20,7 +20,7 @@ import click
 import msgspec
 
 from loadtest.bench.servers import instance
-from loadtest.plan.servers.profile import argv, environment, load_servers, times
+from loadtest.plan.servers.profile import command, load_servers
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import LoadtestError, UserError, unknown
 from loadtest.records.planned import Shape
@@ -36,8 +36,6 @@ UPSTREAM_PORT = 8081
 
 OPEN_FILES = 65_536
 """An engine may start containers with no more than 1,024, and lets them ask for more."""
-
-PASSED = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL", "ALLOWED_HOSTS")
 
 SHAPE = {
     "WORKERS": "workers",
@@ -60,17 +58,16 @@ def main(name: str | None, upstream: bool, prepare: bool) -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     project = Project(Path.cwd(), sys.executable)
-    env = project.env | {key: os.environ[key] for key in PASSED if key in os.environ}
+    passed = {*project.app.addresses.values(), project.app.hosts_variable}
+    env = project.env | {key: os.environ[key] for key in passed & os.environ.keys()}
     try:
         if prepare:
-            project.manage("migrate", "--verbosity=0", env=env)
-            click.echo(project.manage("seed", env=env).strip())
+            click.echo(project.prepare(env).strip())
         elif upstream:
-            argv = [sys.executable, "-m", "myproject.upstream"]
-            argv += ["--host", HOST, "--port", str(UPSTREAM_PORT)]
+            argv = project.upstream("--host", HOST, "--port", str(UPSTREAM_PORT))
             process.become(argv, env=process.environment(env))
         else:
-            _serve(name or "", shape(os.environ), env)
+            _serve(name or "", shape(os.environ), project, env)
     except CommandError as error:
         raise SystemExit(f"loadtest: {error.reason}\n{error.tail}") from None
     except LoadtestError as error:
@@ -95,18 +92,17 @@ def variables(shape: Shape) -> dict[str, str]:
     return {variable: str(getattr(shape, name)) for variable, name in SHAPE.items()}
 
 
-def _serve(name: str, shape: Shape, env: Mapping[str, str]) -> None:
-    known = {one.name: one for one in load_servers(Path("servers"))}
+def _serve(name: str, shape: Shape, project: Project, env: Mapping[str, str]) -> None:
+    known = {server.name: server for server in load_servers(Path("servers"))}
     if name not in known:
         raise UserError(unknown("server", name, known))
     profile = known[name]
     with instance.listening(profile, PORT, shape.backlog, HOST) as fd:
+        started_by = command(profile, shape, project, PORT, fd, HOST)
         process.become(
-            argv(profile, shape, sys.executable, PORT, fd, HOST),
-            env=process.environment(
-                {**env, **environment(profile, shape, sys.executable, PORT, fd, HOST)}
-            ),
-            times=times(profile, shape),
+            started_by.argv,
+            env=process.environment({**env, **started_by.env}),
+            times=started_by.times,
             fds=(fd,) if fd >= 0 else (),
         )
 

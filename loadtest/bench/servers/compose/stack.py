@@ -14,6 +14,7 @@ from loadtest.bench.servers.compose import container, engine, guard, serve
 from loadtest.bench.servers.compose.container import Container
 from loadtest.bench.servers.compose.cpus import cpus
 from loadtest.bench.servers.services import SPARE_CONNECTIONS
+from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.measured import Engine, Placement
 from loadtest.records.planned import Shape
@@ -35,6 +36,7 @@ BACK_WITHIN_S = 30.0
 class Stack:
     """The containers of a run, and what ends them."""
 
+    app: App
     docker: Docker
     engine: Engine
     logs: Path
@@ -129,11 +131,12 @@ class Stack:
         """Return the addresses of the services as this machine reaches them, empty where not."""
         if not all(one.is_here for one in self.services.values()) or not self.services:
             return {}
-        at = {name: one.address for name, one in self.services.items()}
+        at = {name: container.address for name, container in self.services.items()}
+        variables = self.app.addresses
         return {
-            "DATABASE_URL": f"postgresql://postgres@{at['postgres']}:5432/postgres",
-            "REDIS_URL": f"redis://{at['cache']}:6379/0",
-            "UPSTREAM_URL": f"http://{at['upstream']}:{serve.UPSTREAM_PORT}",
+            variables["postgres"]: f"postgresql://postgres@{at['postgres']}:5432/postgres",
+            variables["redis"]: f"redis://{at['cache']}:6379/0",
+            variables["upstream"]: f"http://{at['upstream']}:{serve.UPSTREAM_PORT}",
         }
 
     def _up(self, *argv: str) -> None:
@@ -147,7 +150,7 @@ class Stack:
 
 @contextmanager
 def stack(
-    folder: Path, logs: Path, engine_: Engine, shape: Shape, placement: Placement | None
+    project: Project, logs: Path, engine_: Engine, shape: Shape, placement: Placement | None
 ) -> Iterator[Stack]:
     """Give the services of a run in containers, up and seeded, and remove all at the end.
 
@@ -159,8 +162,8 @@ def stack(
         "MAX_CONNECTIONS": str(max(100, shape.workers * shape.database_pool + SPARE_CONNECTIONS)),
     }
     settings |= cpus(placement)
-    docker = Docker(folder, engine.project_name(), settings)
-    made = Stack(docker, engine_, logs)
+    docker = Docker(project.folder, engine.project_name(), settings)
+    made = Stack(project.app, docker, engine_, logs)
     try:
         made.start()
         yield made

@@ -102,7 +102,7 @@ class Evidence:
     def services_sampled(self) -> bool:
         """Whether the CPU time of all services that the endpoint needs is known.
 
-        It is not of those that the environment names, as `DATABASE_URL` does.
+        It is not of those that the environment names.
         """
         contract = self.cell.endpoint.contract
         needed = {
