@@ -57,7 +57,7 @@ def one_round(plan: Plan, round_: int, wanted: Collection[str]) -> list[Batch]:
 
 
 def _groups(cells: Sequence[Cell], observe_release: bool) -> Iterator[tuple[bool, list[Cell]]]:
-    """Yield the cells of a server that share a process, and whether to settle after them."""
+    """Yield the cells of a server that share a process, and whether to wait after them."""
     alone = [c for c in cells if c.endpoint.isolated or c.endpoint.contract.postgres]
     if shared := [cell for cell in cells if cell not in alone]:
         yield observe_release, shared

@@ -35,8 +35,8 @@ summary = "The smallest that is real."
 rounds = 1
 servers = ["uvicorn", "gunicorn-gthread"]
 endpoints = ["json", "json_query"]
-settle = false
-[again]
+observe_release = false
+[duplicate]
 endpoints = ["json"]
 styles = ["sync"]
 [[loads]]
