@@ -10,32 +10,31 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
-from loadtest.bench.clients import upstream
-from loadtest.cli.clients_report import write_clients
 from loadtest.cli.options import (
+    Whole,
+    all_of,
     json_option,
     out_option,
     refuse_beside_resume,
     resume_option,
     resumed,
+    rounds_option,
+    seed_option,
 )
-from loadtest.cli.output import say
-from loadtest.cli.progress import Watcher
-from loadtest.measure.clients import session
-from loadtest.plan.clients import catalogue, own_server, places, preset, typed_rows
-from loadtest.plan.clients.catalogue import Client
-from loadtest.plan.clients.own_server import Expected, elsewhere
-from loadtest.plan.clients.typed_rows import Typed
+from loadtest.cli.output import INTERRUPTED, say
 from loadtest.records import run_folder
 from loadtest.records.clients import MEASURES, REUSES, Answer, Plan
 from loadtest.records.errors import UserError
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from loadtest.cli.progress import Watcher
+    from loadtest.plan.clients.catalogue import Client
+    from loadtest.plan.clients.own_server import Expected
+    from loadtest.plan.clients.typed_rows import Typed
 
 MOST_REQUESTS = 1_000_000
 
@@ -45,67 +44,146 @@ MOST_BYTES = 100_000_000
 
 DELAYS_MS = ("0", "1", "10", "100")
 
+FIRST_PORT = 8090
+"""Of `--serve`."""
 
-def _count(most: int) -> click.IntRange:
-    return click.IntRange(1, most)
+PERMISSION = "--i-may-load-this-host"
+
+row_options = all_of(
+    click.option(
+        "--count",
+        "--requests",
+        "requests",
+        type=Whole(1000, 1, MOST_REQUESTS),
+        multiple=True,
+        help="Timed requests of each measurement. Default: 500.",
+    ),
+    click.option(
+        "-b",
+        "--batch",
+        type=Whole(10, 1, MOST_AT_ONCE),
+        multiple=True,
+        help="Requests that are in flight at the same time. Default: 10, and 1 for `sequential`.",
+    ),
+    click.option(
+        "-c",
+        "--chunk",
+        type=Whole(100, 1, MOST_REQUESTS),
+        multiple=True,
+        help="Requests that are started together and waited for before the next are started."
+        " Default: all.",
+    ),
+    click.option(
+        "--reuse",
+        type=click.Choice(REUSES),
+        multiple=True,
+        help="One session for all requests, or a new one for each. Default: kept.",
+    ),
+    click.option(
+        "--size",
+        "body_bytes",
+        type=Whole(1024, 0, MOST_BYTES),
+        metavar="BYTES",
+        multiple=True,
+        help="Length of the body that the upstream answers with, in bytes. Default: 1024.",
+    ),
+    click.option(
+        "--delay",
+        "delay_ms",
+        type=click.Choice(DELAYS_MS),
+        multiple=True,
+        help="Milliseconds that the upstream waits before it answers. Default: 0.",
+    ),
+    click.option(
+        "--no-keep-alive",
+        is_flag=True,
+        help="Let the upstream close the connection after each answer. Default: it stays open.",
+    ),
+    click.option(
+        "--tls",
+        is_flag=True,
+        help="Ask over TLS, with a certificate that is made for the run. Default: plain HTTP.",
+    ),
+    click.option(
+        "--http",
+        type=click.Choice(("1.1", "2")),
+        multiple=True,
+        help="Version of HTTP; 2 implies --tls. Default: 1.1.",
+    ),
+)
+"""What rows are made of. Given several times, an option makes a row for each value."""
 
 
 @click.command("clients")
 @click.argument("words", nargs=-1, metavar="[PRESET | CLIENT... MODE...]")
-@click.option(
-    "-r", "--requests", "--count", type=_count(MOST_REQUESTS), multiple=True, help="Timed calls."
-)
-@click.option("-b", "--batch", type=_count(MOST_AT_ONCE), multiple=True, help="Calls in flight.")
-@click.option(
-    "-c",
-    "--chunk",
-    type=_count(MOST_REQUESTS),
-    multiple=True,
-    help="Calls started together and waited for; all at once where not given.",
-)
-@click.option(
-    "--reuse", type=click.Choice(REUSES), multiple=True, help="One session, or one a call."
-)
-@click.option(
-    "--size", "body_bytes", type=click.IntRange(0, MOST_BYTES), multiple=True, help="Of an answer."
-)
-@click.option(
-    "--delay",
-    "delay_ms",
-    type=click.Choice(DELAYS_MS),
-    multiple=True,
-    help="Milliseconds before the upstream answers.",
-)
-@click.option("--no-keep-alive", is_flag=True, help="The upstream closes after each answer.")
-@click.option("--tls", is_flag=True, help="By a certificate made for the run.")
-@click.option("--http", type=click.Choice(("1.1", "2")), multiple=True, help="2 is over TLS.")
+@row_options
 @click.option(
     "--measure",
     "measures",
     type=click.Choice(MEASURES),
     multiple=True,
-    help="Whole processes, or inside of one; both where not given.",
+    help="Time a whole process from start to end (cold), or requests inside one that is warmed up"
+    " (warm). Default: both.",
 )
-@click.option("--rounds", type=click.IntRange(1, 1000), help="How often each row is measured.")
-@click.option("--warmup", type=click.IntRange(0, MOST_REQUESTS), help="Calls before those.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), help="Seconds, of a call.")
-@click.option("--seed", type=int, help="Of the order; a new one where not given.")
+@rounds_option("the preset's, 8 to 10; 5 for rows of your own", least=1)
+@click.option(
+    "--warmup",
+    type=Whole(50, 0, MOST_REQUESTS),
+    help="Requests before the timed ones of a warm measurement."
+    " Default: the preset's, 20 to 100; 50 for rows of your own.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0.1, 600),
+    metavar="SECONDS",
+    help="Seconds that a request may take before it counts as failed. Default: 10.",
+)
+@seed_option
 @click.option(
     "--python",
     "pythons",
+    metavar="PATH",
     multiple=True,
-    help="Run each row under this Python, in an environment of its own; repeat it for several.",
+    help="Run each row under this Python interpreter; repeat it to compare several."
+    " Default: the one that runs loadtest.",
 )
 @click.option(
     "--make-environments",
     is_flag=True,
-    help="Make what a Python or client lacks from the lock files, in .clients/.",
+    help="Install what an interpreter lacks from the lock files, into .clients/.",
 )
-@click.option("--url", help="Ask this server of yours in place of our upstream.")
-@click.option("--ca", type=click.Path(dir_okay=False), help="The authority to verify it by.")
-@click.option(own_server.PERMISSION, "allowed", is_flag=True, help="It may be anybody's machine.")
-@click.option("--serve", is_flag=True, help="Run the upstream alone, until Ctrl-C.")
-@click.option("--port", type=click.IntRange(1, 65_000), help="Of --serve, and those after it.")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Send the requests to this URL of a server of yours. Default: to the upstream that comes"
+    " with loadtest, on this machine.",
+)
+@click.option(
+    "--ca",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Certificate authority (PEM) that verifies the server of --url."
+    " Default: those that the system trusts.",
+)
+@click.option(
+    PERMISSION,
+    "allowed",
+    is_flag=True,
+    help="Confirm that you may put load on the host of --url; needed where it is neither this"
+    " machine nor in a private network.",
+)
+@click.option(
+    "--serve",
+    is_flag=True,
+    help="Measure nothing: start the upstream and print its URLs, until Ctrl-C.",
+)
+@click.option(
+    "--port",
+    type=Whole(FIRST_PORT, 1, 65_000),
+    help=f"First TCP port for --serve, which takes one for each way of answering."
+    f" Default: {FIRST_PORT}.",
+)
 @resume_option
 @out_option
 @json_option
@@ -125,20 +203,29 @@ def clients_command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Compare HTTP clients: a preset, or clients and ways of driving them; by default a first look.
+    """Measure Python's HTTP clients, then write the reports.
 
-    Presets: asyncio-clients, reuse, threads-vs-asyncio. Clients: aiohttp, httpx_async, httpx_sync,
-    niquests, requests, urllib3. Modes: sequential,
-    threads-recreate, threads-reuse, threads-map, async-for, async-map, async-taskgroup.
+    Name a preset, or clients and the modes in which they are driven; without either, all clients
+    are compared in under three minutes. An option of the rows that is given several times makes a
+    row for each value.
+
+    \b
+    Presets: asyncio-clients, reuse, threads-vs-asyncio
+    Clients: aiohttp, httpx_async, httpx_sync, niquests, requests, urllib3
+    Modes:   sequential, threads-recreate, threads-reuse, threads-map,
+             async-for, async-map, async-taskgroup
 
     Example: loadtest clients aiohttp httpx --count 1000 --batch 10
     """
+    from loadtest.measure.clients import session
+    from loadtest.plan.clients import catalogue, own_server, places, preset, typed_rows
+
     lone = {
         "--port is of --serve": port is not None and not serve,
         "--ca is of --url": ca is not None and url is None and resume is None,
-        f"{own_server.PERMISSION} is of --url": allowed and url is None and resume is None,
+        f"{PERMISSION} is of --url": allowed and url is None and resume is None,
     }
-    if lines := [f"{said}; add that, or leave it out" for said, is_so in lone.items() if is_so]:
+    if lines := [f"{line}; add that, or leave it out" for line, is_so in lone.items() if is_so]:
         raise UserError(*lines)
     if serve:
         return serve_upstream(port)
@@ -150,12 +237,14 @@ def clients_command(
     if url is not None:
         _refuse_ours(options)
         expected = _look(url, ca, allowed)
-        asked = elsewhere(asked, expected, all_tables=asked.name == typed_rows.CHOICE, say=say)
-    found = places.places(asked, clients, pythons, make=make_environments, say=say)
+        asked = own_server.elsewhere(
+            asked, expected, all_tables=asked.name == typed_rows.CHOICE, say=say
+        )
+    interpreters = places.places(asked, clients, pythons, make=make_environments, say=say)
     plan = preset.plan(
         asked,
         clients,
-        found,
+        interpreters,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         url=url,
     )
@@ -164,7 +253,7 @@ def clients_command(
         say(f"skipped: {reason}")
 
     def measure(watcher: Watcher) -> None:
-        known = places.known(found)
+        known = places.known(interpreters)
         session.measure(
             plan,
             clients,
@@ -184,11 +273,13 @@ def clients_command(
 def _go_on(
     folder: Path, clients: Mapping[str, Client], ca: str | None, allowed: bool, as_json: bool
 ) -> int:
+    from loadtest.measure.clients import session
+
     stored = run_folder.read(folder, run_folder.CLIENTS)
     for note in stored.notes:
         say(note)
     plan = stored.run.plan
-    refuse_beside_resume(*(("--ca", own_server.PERMISSION) if plan.url else ()))
+    refuse_beside_resume(*(("--ca", PERMISSION) if plan.url else ()))
     expected = None if plan.url is None else _look(plan.url, ca, allowed)
     if expected and {expected.body_bytes} != {row.answer.body_bytes for row in plan.rows}:
         raise UserError(
@@ -206,6 +297,11 @@ def _measured(
     plan: Plan, measure: Callable[[Watcher], None], folders: list[Path], as_json: bool
 ) -> int:
     """Measure, showing it as it goes on, and write the reports of what is in the folder then."""
+    from rich.console import Console
+
+    from loadtest.cli.clients_report import write_clients
+    from loadtest.cli.progress import Watcher
+
     try:
         measure(Watcher(plan.rounds, Console(stderr=True)))
     except KeyboardInterrupt:
@@ -217,6 +313,8 @@ def _measured(
 
 
 def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:
+    from loadtest.plan.clients.typed_rows import Typed
+
     given = {key: value for key, value in options.items() if key not in ("no_keep_alive", "tls")}
     given["delay_ms"] = tuple(float(delay) for delay in options["delay_ms"])
     http = options["http"]
@@ -241,6 +339,8 @@ def _refuse_ours(options: Mapping[str, Any]) -> None:
 
 def _look(url: str, ca: str | None, allowed: bool) -> Expected:
     """Return what a server of the user's own answers; raises UserError if it may not be asked."""
+    from loadtest.plan.clients import own_server
+
     expected, note = own_server.look(url, own_server.check(url, allowed), ca)
     if note is not None:
         say(note)
@@ -251,8 +351,6 @@ def _command() -> str:
     """Return what to type for the same run again, but for its seed."""
     return shlex.join(["loadtest", *sys.argv[1:]])
 
-
-FIRST_PORT = 8090
 
 DELAYS_S = (0.0, 0.001, 0.01, 0.1)
 
@@ -276,6 +374,8 @@ def answers() -> list[Answer]:
 
 def serve_upstream(port: int | None) -> int:
     """Run the upstream in the foreground and say where it answers what."""
+    from loadtest.bench.clients import upstream
+
     with (
         tempfile.TemporaryDirectory(prefix="loadtest-clients-") as logs,
         upstream.running(answers(), Path(logs) / "upstream.log", port or FIRST_PORT) as running,

@@ -22,33 +22,28 @@ class Written(Record, frozen=True, kw_only=True):
     advice: tuple[Point, ...]
 
 
-def is_clients(folder: Path) -> bool:
-    """Say whether a folder holds a run of clients, and not of servers."""
-    return (folder / run_folder.CLIENTS.file).exists()
-
-
 def write_clients(folder: Path, as_json: bool) -> int:
     """Write the reports of a run and show what is in them; return the exit status."""
     stored = run_folder.read(folder, run_folder.CLIENTS)
     for note in stored.notes:
         say(note)
-    made = report.make(stored)
+    filled = report.make(stored)
     with writing(folder):
-        files = formats.write_all(made, folder)
+        files = formats.write_all(filled, folder)
     if as_json:
         print_json(
             Written(
                 folder=str(folder),
                 files=tuple(map(str, files)),
-                summary=made.summary,
-                advice=tuple(made.advice),
+                summary=filled.summary,
+                advice=tuple(filled.advice),
             )
         )
     else:
-        show(lambda console: terminal.show(made, console), files)
-    counts = made.summary.counts
+        show(lambda console: terminal.show(filled, console), files)
+    counts = filled.summary.counts
     if not counts.measured and not counts.failed:
         say("nothing was measured: every row was skipped, for the reasons in the report")
         return 1
-    lost = any(row.rounds_failed for ranking in made.summary.rankings for row in ranking.rows)
+    lost = any(row.rounds_failed for ranking in filled.summary.rankings for row in ranking.rows)
     return 1 if lost or counts.invalid else 0

@@ -8,11 +8,10 @@ import click
 
 from loadtest.cli.options import Share, json_option
 from loadtest.cli.output import print_json, say
-from loadtest.judge.servers.compare import THRESHOLD, compare
+from loadtest.cli.report import is_clients
 from loadtest.records import run_folder
-from loadtest.records.run_folder import SERVERS, ServersRun, read
-from loadtest.report import formats
-from loadtest.report.servers.comparison import html, markdown
+from loadtest.records.errors import UserError
+from loadtest.records.run_folder import SERVERS, ServersRun
 
 
 @click.command("compare")
@@ -21,39 +20,54 @@ from loadtest.report.servers.comparison import html, markdown
 @click.option(
     "--threshold",
     type=Share(zero=True),
-    default=THRESHOLD,
-    show_default=f"{THRESHOLD:.0%}",
-    help="A smaller change is none.",
+    default="5%",
+    show_default=True,
+    help="Smallest change that counts, as a share; what is smaller is called the same.",
 )
-@click.option("--anyway", is_flag=True, help="Compare what was not made under the same conditions.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Go on although the runs were not made under the same conditions: on another machine,"
+    " under another load, with other versions.",
+)
 @click.option(
     "--html",
     "page",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write it as a page, too.",
+    help="Write the comparison into this file as well, as a page for a browser.",
 )
 @json_option
 def compare_command(
-    base: Path, new: Path, threshold: float, anyway: bool, page: Path | None, as_json: bool
+    base: Path, new: Path, threshold: float, force: bool, page: Path | None, as_json: bool
 ) -> int:
-    """Compare two runs cell by cell, as Markdown; exit status 1 on a regression.
+    """Compare two runs of servers, cell by cell.
+
+    BASE and NEW are the folders of two runs. Prints Markdown; exit status 1 if something got worse.
 
     Example: loadtest compare results/main results/branch --html changes.html
     """
-    made = compare(_read(base), _read(new), threshold, anyway)
+    from loadtest.judge.servers.compare import compare
+    from loadtest.report import formats
+    from loadtest.report.servers.comparison import html, markdown
+
+    if base.resolve() == new.resolve():
+        raise UserError(f"BASE and NEW are both {new}; name the folders of two runs")
+    comparison = compare(_read(base), _read(new), threshold, force)
     if page:
         with run_folder.writing(page):
-            formats.write(page, html.render(made))
+            formats.write(page, html.render(comparison))
     if as_json:
-        print_json(made)
+        print_json(comparison)
     else:
-        click.echo(markdown.render(made), nl=False)
-    return 1 if made.regressed else 0
+        click.echo(markdown.render(comparison), nl=False)
+    return 1 if comparison.regressed else 0
 
 
-def _read(folder: Path) -> ServersRun:
-    stored = read(folder, SERVERS)
+def _read(run: Path) -> ServersRun:
+    if is_clients(run):
+        raise UserError(f"{run}: a run of HTTP clients; `loadtest compare` takes runs of servers")
+    stored = run_folder.read(run, SERVERS)
     for note in stored.notes:
-        say(f"{folder}: {note}")
+        say(f"{run}: {note}")
     return stored

@@ -10,7 +10,6 @@ import click
 from loadtest.cli.options import json_option, out_option
 from loadtest.cli.output import say
 from loadtest.cli.report import write_reports
-from loadtest.measure.servers.imported import report
 
 
 @click.command("import")
@@ -18,13 +17,16 @@ from loadtest.measure.servers.imported import report
 @out_option
 @json_option
 def import_command(file: Path, out: Path, as_json: bool) -> int:
-    """Read a wrk report in Markdown into a run, then write its reports.
+    """Read somebody else's wrk report and judge it as a run.
 
-    Headings: `## server`, `### endpoint`, `#### Sync` or `#### Async`. Exit status 1 if a part of
-    wrk's text could not be read; each is listed with its line.
+    FILE is Markdown that holds what wrk printed, under the headings `## server`, `### endpoint` and
+    `#### Sync` or `#### Async`. Exit status 1 if a part of wrk's text could not be read; each is
+    listed with its line.
 
     Example: loadtest import django_workers.md --out results/
     """
+    from loadtest.measure.servers.imported import report
+
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
     imported = report.read(file, created_at)
     for note in imported.notes:

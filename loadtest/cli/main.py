@@ -1,40 +1,36 @@
 """The command line; `loadtest --help` lists its commands.
 
 Exit status: 0 all well; 1 it ran and the answer is no; 2 the user's mistake; 130 interrupted.
+
+`--help` and `--version` have to answer at once: a command's module is imported when the command is
+called, and what measures, judges or draws is imported by the function that needs it.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
+from importlib import import_module
+from typing import Any
 
 import click
 
-from loadtest.cli.clients import clients_command
-from loadtest.cli.compare import compare_command
-from loadtest.cli.doctor import doctor_command
-from loadtest.cli.import_ import import_command
-from loadtest.cli.list_ import list_command
-from loadtest.cli.output import say
-from loadtest.cli.plan import plan_command
-from loadtest.cli.report import report_command
-from loadtest.cli.run import INTERRUPTED, run_command
-from loadtest.cli.serve import serve_command, services_command
-from loadtest.records.errors import CellError, UserError
-from loadtest.system.process import CommandError
+from loadtest.cli.output import INTERRUPTED, say
+from loadtest.records.errors import LoadtestError, UserError
 
-COMMANDS = (
-    doctor_command,
-    list_command,
-    plan_command,
-    run_command,
-    report_command,
-    compare_command,
-    import_command,
-    clients_command,
-    serve_command,
-    services_command,
-)
+COMMANDS = {
+    "doctor": ("doctor", "Look for everything on this machine that would spoil a run."),
+    "list": ("list_", "List the servers, endpoints or matrices to choose from."),
+    "plan": ("plan", "Show what `run` would measure and how long it would take; start nothing."),
+    "run": ("run", "Measure Django servers, then write the reports."),
+    "report": ("report", "Write the reports of a run again; needs no server."),
+    "compare": ("compare", "Compare two runs of servers, cell by cell."),
+    "import": ("import_", "Read somebody else's wrk report and judge it as a run."),
+    "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
+    "serve": ("serve", "Start one server as a run does, until Ctrl-C."),
+    "services": ("serve", "Start PostgreSQL, Valkey and the upstream as a run does, until Ctrl-C."),
+}
+"""By name: its module below `loadtest.cli`, and the sentence that its help begins with."""
 
 
 def main() -> None:
@@ -50,10 +46,10 @@ def main() -> None:
         for line in error.lines:
             say(line)
         sys.exit(2)
-    except (CommandError, CellError) as error:
-        say(error.reason)
-        if said := error.tail if isinstance(error, CommandError) else error.detail:
-            click.echo(said, err=True)
+    except LoadtestError as error:
+        say(str(error))
+        if error.detail:
+            click.echo(error.detail, err=True)
         sys.exit(1)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
@@ -61,8 +57,9 @@ def main() -> None:
     except click.ClickException as error:
         # click's own lines name the option; its usage block would hide them.
         context = error.ctx if isinstance(error, click.UsageError) else None
-        command = context.command_path if context else "loadtest"
-        say(f"{error.format_message().rstrip('.')}; `{command} --help`")
+        message = error.format_message().rstrip(".")
+        see = f"`{context.command_path if context else 'loadtest'} --help`"
+        say(f"{message} See {see}" if message.endswith("?") else f"{message}; {see}")
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)
@@ -72,7 +69,39 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Deferred(click.Command):
+    """A command whose module is imported when it is called or its own help is asked for."""
+
+    def load(self) -> click.Command:
+        """Import the command and return it."""
+        module = import_module(f"loadtest.cli.{COMMANDS[str(self.name)][0]}")
+        command: click.Command = getattr(module, f"{self.name}_command")
+        return command
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **more: Any,
+    ) -> click.Context:
+        """Return a context of the command itself."""
+        return self.load().make_context(info_name, args, parent, **more)
+
+
+class InOrder(click.Group):
+    """Lists its commands in the order in which they were added, the one in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder,
+    commands=[Deferred(name, short_help=about) for name, (_, about) in COMMANDS.items()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="loadtest")
 def cli() -> None:
     """Which server should this Django app be deployed on, and can the answer be believed?
@@ -80,9 +109,6 @@ def cli() -> None:
     Example: loadtest run quick
     """
 
-
-for _command in COMMANDS:
-    cli.add_command(_command)
 
 if __name__ == "__main__":
     main()

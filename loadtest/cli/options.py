@@ -1,17 +1,19 @@
-"""The options that several commands share."""
+"""The options that several commands share, and what may be typed for an option."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
+
+if TYPE_CHECKING:
+    from loadtest.plan.servers.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,27 +26,130 @@ TYPED = {
 """What is typed for a parameter of another name."""
 
 
-def project_options(command: F) -> F:
-    """Add the options that say which project, and which interpreter it runs under."""
-    command = click.option(
-        "--python",
-        default=sys.executable,
-        show_default="this one",
-        help="The app's interpreter.",
-    )(command)
+# What may be typed for an option ------------------------------------------------------------------
+
+
+class Whole(click.ParamType[int]):
+    """A whole number, within limits where there are some."""
+
+    name = "number"
+
+    def __init__(self, example: int, least: int | None = None, most: int | None = None) -> None:
+        """Take what a line about a mistake names as something right."""
+        self._example, self._least, self._most = example, least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        like = f"as in {param.opts[-1]} {self._example}" if param else f"as in {self._example}"
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number, {like}", param, ctx)
+        if self._least is not None and number < self._least:
+            self.fail(f"{number}: at least {self._least}, {like}", param, ctx)
+        if self._most is not None and number > self._most:
+            self.fail(f"{number}: at most {self._most}, {like}", param, ctx)
+        return number
+
+
+class Share(click.ParamType[float]):
+    """A share such as 3% or 0.03, below 1; 0 only with `zero`."""
+
+    name = "share"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        """Take 0 as well, if told to."""
+        self._zero = zero
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the share as a number, 0.03 for 3 %."""
+        text = str(value).strip()
+        try:
+            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            share = -1.0
+        if 1 <= share < 100 and not text.endswith("%"):
+            self.fail(f"{text} is no share between 0 and 1; did you mean {text}%?", param, ctx)
+        if not 0 <= share < 1 or (share == 0 and not self._zero):
+            self.fail(f"{value!r} is no share between 0 and 1; write it as in 3%", param, ctx)
+        return share
+
+
+class Time(click.ParamType[float]):
+    """A time such as 90s, 20m or 2h, above 0."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the time in seconds."""
+        text = str(value).strip()
+        unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+        try:
+            seconds = float(text[:-1]) * unit
+        except ValueError:
+            seconds = 0.0
+        if seconds <= 0:
+            self.fail(f"{value!r} is no time; write it as in 90s, 20m or 2h", param, ctx)
+        return seconds
+
+
+# Options of servers and of clients ----------------------------------------------------------------
+
+
+def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
+    """Return the option; `least` is for who does not check it together with all else."""
     return click.option(
-        "--project",
-        "folder",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path(),
-        show_default="this folder",
-        help="The project's folder, with manage.py and servers/.",
-    )(command)
+        "--rounds",
+        type=Whole(3, least),
+        help="How often each row of the report is measured; more rounds show smaller differences."
+        f" Default: {default}.",
+    )
 
 
-def project_of(folder: Path, python: str) -> Project:
-    """Return the project that these two options name."""
-    return Project(folder=folder.resolve(), python=python)
+seed_option = click.option(
+    "--seed",
+    type=Whole(7),
+    help="Number that fixes the shuffled order of the measurements, to repeat a run in the same"
+    " order. Default: a new one for each run, which the report names.",
+)
+
+precision_option = click.option(
+    "--precision",
+    type=Share(),
+    help="Go on with further rounds until each ratio is known to within this share, as in 3%."
+    " Default: no further rounds.",
+)
+
+budget_option = click.option(
+    "--budget",
+    type=Time(),
+    help="Time after which --precision adds no further round, counted from the start of the run,"
+    " as in 90s, 20m or 2h. Default: no limit.",
+)
+
+resume_option = click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Continue the run in this folder: measure what is missing or failed, with the plan, load"
+    " and seed it was begun with.",
+)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for scripts in place of text."
+)
+
+out_option = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder in which each run has a folder of its own.",
+)
 
 
 def refuse_beside_resume(*allowed: str) -> None:
@@ -74,98 +179,106 @@ def resumed(resume: Path, out: Path) -> Path:
     return out / resume if bare else resume
 
 
-class Share(click.ParamType[float]):
-    """A share such as 3% or 0.03, below 1; 0 only with `zero`."""
-
-    name = "share"
-
-    def __init__(self, *, zero: bool = False) -> None:
-        """Take 0 as well, if told to."""
-        self._zero = zero
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the share as a number, 0.03 for 3 %."""
-        text = str(value).strip()
-        try:
-            found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            found = -1.0
-        if not 0 <= found < 1 or (found == 0 and not self._zero):
-            self.fail(f"{value!r} is no share between 0 and 1; write it as in 3%", param, ctx)
-        return found
+# Options of servers -------------------------------------------------------------------------------
 
 
-class Time(click.ParamType[float]):
-    """A time such as 90s, 20m or 2h, above 0."""
+def all_of(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator for several, which a help lists in this order."""
 
-    name = "time"
+    def decorate(command: F) -> F:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the time in seconds."""
-        text = str(value).strip()
-        unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
-        try:
-            found = float(text[:-1]) * unit
-        except ValueError:
-            found = 0.0
-        if found <= 0:
-            self.fail(f"{value!r} is no time; write it as in 90s, 20m or 2h", param, ctx)
-        return found
+    return decorate
 
 
-def matrix_options(command: F) -> F:
-    """Add the options that narrow a matrix."""
-    for option in reversed(
-        (
-            click.argument("matrix_name", metavar="[MATRIX]", default="standard"),
-            click.option("--server", "servers", multiple=True, help="Only these; globs work."),
-            click.option("--endpoint", "endpoints", multiple=True, help="Only these, likewise."),
-            click.option("--style", "styles", multiple=True, help="sync, async or control."),
-            click.option(
-                "--rounds",
-                type=int,
-                help="How often each cell is measured; what waits less often, where the matrix says"
-                " so, unless you ask for more rounds than it has.",
-            ),
-            click.option("--duration", "duration_s", type=int, help="Seconds of each load."),
-            click.option("--connections", type=int, help="Of each load."),
-            click.option("--workers", type=int, help="Processes of each server."),
-            click.option("--threads", type=int, help="Of each worker, where a server has them."),
-            click.option(
-                "--precision",
-                type=Share(),
-                help="Add rounds until each ratio is known this well, as in 3%.",
-            ),
-            click.option("--budget", type=Time(), help="For no longer than this, as in 20m."),
-            click.option("--seed", type=int, help="Of the order; a new one where not given."),
-            click.option(
-                "--pin/--no-pin",
-                default=None,
-                show_default="from 4 processors on",
-                help="Keep server and generator on processors of their own (Linux).",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-resume_option = click.option(
-    "--resume",
-    type=click.Path(path_type=Path),
-    help="Go on with this run's folder: what is missing or failed is measured.",
+project_options: Callable[[F], F] = all_of(
+    click.option(
+        "--project",
+        "folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(),
+        show_default="this folder",
+        help="Folder of the Django project, with manage.py and servers/.",
+    ),
+    click.option(
+        "--python",
+        metavar="PATH",
+        default=sys.executable,
+        show_default="the one that runs loadtest",
+        help="Python interpreter that has the project's packages.",
+    ),
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.")
 
-out_option = click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="Where runs are kept.",
+def project_of(folder: Path, python: str) -> Project:
+    """Return the project that these two options name."""
+    from loadtest.plan.servers.project import Project
+
+    return Project(folder=folder.resolve(), python=python)
+
+
+matrix_options: Callable[[F], F] = all_of(
+    click.argument("matrix_name", metavar="[MATRIX]", default="standard"),
+    click.option(
+        "--server",
+        "servers",
+        metavar="NAME",
+        multiple=True,
+        help="Measure only this server; repeat it for several, or use a pattern: 'granian-*'."
+        " Default: all servers of the matrix.",
+    ),
+    click.option(
+        "--endpoint",
+        "endpoints",
+        metavar="NAME",
+        multiple=True,
+        help="Measure only this endpoint; repeat it for several, or use a pattern: 'gateway_*'."
+        " Default: all endpoints of the matrix.",
+    ),
+    click.option(
+        "--style",
+        "styles",
+        metavar="STYLE",
+        multiple=True,
+        help="Measure only views of this style: sync, async or control. Default: all three.",
+    ),
+    rounds_option(
+        "the matrix's, 3 in quick and 10 in standard, where endpoints that wait for long have 2"
+    ),
+    click.option(
+        "--duration",
+        "duration_s",
+        type=Whole(3),
+        metavar="SECONDS",
+        help="Length of each load in seconds; endpoints that wait are loaded for longer."
+        " Default: the matrix's, 1 s in quick and 3 s in standard.",
+    ),
+    click.option(
+        "--connections",
+        type=Whole(64),
+        help="Connections that each load keeps open at the same time."
+        " Default: the matrix's, 64 in quick and standard, 500 for endpoints that wait.",
+    ),
+    click.option(
+        "--workers",
+        type=Whole(2),
+        help="Worker processes of each server. Default: the matrix's, 2 in quick and standard.",
+    ),
+    click.option(
+        "--threads",
+        type=Whole(4),
+        help="Threads of each worker, of servers that have threads."
+        " Default: the matrix's, 4 in quick and standard.",
+    ),
+    precision_option,
+    budget_option,
+    seed_option,
+    click.option(
+        "--pin/--no-pin",
+        default=None,
+        show_default="pinned from 4 processors on",
+        help="Keep the server and the load generator on processors of their own (Linux only).",
+    ),
 )

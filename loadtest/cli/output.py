@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+INTERRUPTED = 130
+"""The exit status of what Ctrl-C ended."""
 
 WIDTH = 100
 """Of a table that goes into a file or a pipe: as wide as it is made for."""
@@ -23,6 +28,8 @@ def say(line: str) -> None:
 
 def print_json(record: object) -> None:
     """Print a record, or several, for a script."""
+    import msgspec
+
     click.echo(msgspec.json.format(msgspec.json.encode(record)).decode())
 
 
@@ -35,6 +42,19 @@ def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:
             console.print(str(path), markup=False, soft_wrap=True)
 
 
+def print_rows(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows of words as columns, without heads."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    tables().print(table)
+
+
 def tables() -> Console:
     """Return where tables are printed: as wide as the terminal, or `WIDTH` without one."""
+    from rich.console import Console
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)

@@ -26,18 +26,20 @@ NAMED = 4
 
 @click.command("plan")
 @matrix_options
-@click.option("-v", "--each", is_flag=True, help="Every measurement, in the order of the run.")
+@click.option("-v", "--each", is_flag=True, help="List every measurement, in the order of the run.")
 @project_options
 @json_option
 def plan_command(
     matrix_name: str, each: bool, folder: Path, python: str, as_json: bool, **options: Any
 ) -> None:
-    """Show what `run` would do, and how long it would take; start nothing.
+    """Show what `run` would measure and how long it would take; start nothing.
+
+    MATRIX is quick, standard (the default), seed, or a TOML file of yours.
 
     Example: loadtest plan standard --server 'gunicorn-*'
     """
-    found = inventory.take_inventory(project_of(folder, python))
-    plan = inventory.make_plan(found, matrix_name, Choice(**options))
+    offered = inventory.take_inventory(project_of(folder, python))
+    plan = inventory.make_plan(offered, matrix_name, Choice(**options))
     if as_json:
         print_json(plan)
         return
@@ -73,7 +75,7 @@ def _summarise(plan: Plan, todo: Sequence[Batch], console: Console) -> None:
     for server in plan.servers:
         cells = [cell for cell in plan.cells if cell.server == server.name]
         skipped = sum(cell.skip is not None for cell in cells)
-        minutes = schedule.total_s([one for one in todo if one.server == server.name]) / 60
+        minutes = schedule.total_s([batch for batch in todo if batch.server == server.name]) / 60
         table.add_row(
             Text(server.name), str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}"
         )

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-from rich.console import Console
 
-from loadtest.bench.servers.compose import attached, engine
 from loadtest.cli.options import (
     TYPED,
     json_option,
@@ -21,18 +19,13 @@ from loadtest.cli.options import (
     resume_option,
     resumed,
 )
-from loadtest.cli.output import say
-from loadtest.cli.progress import Watcher
-from loadtest.cli.report import write_reports
-from loadtest.measure.servers import new_run, preflight, resume, session
+from loadtest.cli.output import INTERRUPTED, say
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import Choice
 from loadtest.records import run_folder
 from loadtest.records.measured import Launcher, Run
 from loadtest.records.run_folder import SERVERS, read, replan
-
-INTERRUPTED = 130
 
 
 @click.command("run")
@@ -42,8 +35,8 @@ INTERRUPTED = 130
 @click.option(
     "--launcher",
     type=click.Choice(get_args(Launcher)),
-    help="Servers as processes of this machine (local, the default), in containers (compose),"
-    " or one that is up (running).",
+    help="How servers are started: as processes of this machine (local), in containers of Docker"
+    " (compose), or not at all, as one is up already (running). Default: local.",
 )
 @project_options
 @json_option
@@ -57,18 +50,26 @@ def run_command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Measure a matrix: quick, standard (the default, hours), seed, or a TOML file; then report.
+    """Measure Django servers, then write the reports.
+
+    MATRIX says which servers at which endpoints under which load: quick (under six minutes),
+    standard (the default, hours), seed, or a TOML file of yours. `loadtest plan` says beforehand
+    how long it takes. With --resume, --endpoint adds endpoints to the run.
 
     Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
-
-    With --resume, --endpoint adds these to the run.
     """
-    found = inventory.take_inventory(project_of(folder, python))
+    from rich.console import Console
+
+    from loadtest.cli.progress import Watcher
+    from loadtest.cli.report import write_reports
+    from loadtest.measure.servers import preflight, session
+
+    offered = inventory.take_inventory(project_of(folder, python))
     if resume is None:
-        run_folder, run = _begin(found, launcher or "local", matrix_name, out, options)
+        run_folder, run = _begin(offered, launcher or "local", matrix_name, out, options)
     else:
         refuse_beside_resume("--endpoint", "--project", "--python")
-        run_folder, run = _go_on(found, resumed(resume, out), options["endpoints"])
+        run_folder, run = _go_on(offered, resumed(resume, out), options["endpoints"])
     for check in preflight.checks(run.plan, out, run.launcher):
         if check.advice:
             say(check.advice)
@@ -76,7 +77,7 @@ def run_command(
         say(note)
     try:
         watcher = Watcher(run.plan.rounds, Console(stderr=True))
-        session.measure(run_folder, run, found.project, watcher, say)
+        session.measure(run_folder, run, offered.project, watcher, say)
     except KeyboardInterrupt:
         kept = f"loadtest run --resume {shlex.quote(str(run_folder))}"
         say(f"interrupted; what was measured is kept: {kept}")
@@ -85,35 +86,41 @@ def run_command(
 
 
 def _begin(
-    found: Inventory, launcher: Launcher, matrix_name: str, out: Path, options: dict[str, Any]
+    offered: Inventory, launcher: Launcher, matrix_name: str, out: Path, options: dict[str, Any]
 ) -> tuple[Path, Run]:
+    from loadtest.measure.servers import new_run
+
     if launcher != "local":
         # What is wrong with the request itself, before an image is built for it.
-        inventory.make_plan(found, matrix_name, Choice(**options))
-    found, options = _launched_by(launcher, found, out, options)
+        inventory.make_plan(offered, matrix_name, Choice(**options))
+    offered, options = _launched_by(launcher, offered, out, options)
     command = command_words(matrix_name, options, launcher)
-    run = new_run.make_run(found, matrix_name, Choice(**options), out, command)
+    run = new_run.make_run(offered, matrix_name, Choice(**options), out, command)
     return run_folder.create(out, run), run
 
 
 def _launched_by(
-    launcher: Launcher, found: Inventory, out: Path, options: dict[str, Any]
+    launcher: Launcher, offered: Inventory, out: Path, options: dict[str, Any]
 ) -> tuple[Inventory, dict[str, Any]]:
     """Return what a launcher has to choose from, and the options with what it leaves no choice."""
-    if found.problems or launcher == "local":
-        return found, options
+    from loadtest.bench.servers.compose import attached, engine
+
+    if offered.problems or launcher == "local":
+        return offered, options
     if launcher == "compose":
-        return engine.look(found, out, say), options
-    found, fixed = attached.look(found)
-    return found, options | fixed
+        return engine.look(offered, out, say), options
+    offered, fixed = attached.look(offered)
+    return offered, options | fixed
 
 
-def _go_on(found: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:
+def _go_on(offered: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:
+    from loadtest.measure.servers import resume
+
     run = read(folder, SERVERS).run
-    found, _ = _launched_by(run.launcher, found, folder.parent, {})
-    resume.check_resumable(run, found, folder.parent)
+    offered, _ = _launched_by(run.launcher, offered, folder.parent, {})
+    resume.check_resumable(run, offered, folder.parent)
     if further:
-        run = resume.widened(run, found, further, parsed, command_words)
+        run = resume.widened(run, offered, further, parsed, command_words)
         replan(folder, run)
     return folder, run
 
@@ -133,7 +140,7 @@ def command_words(matrix_name: str, options: dict[str, Any], launcher: Launcher)
         if isinstance(value, bool):
             words.append(f"--{'' if value else 'no-'}{key}")
             continue
-        for one in value if isinstance(value, tuple) else (value,):
-            text = f"{one:g}s" if key == "budget" else str(one)
+        for each in value if isinstance(value, tuple) else (value,):
+            text = f"{each:g}s" if key == "budget" else str(each)
             words += [f"--{TYPED.get(key, key)}", shlex.quote(text)]
     return words if launcher == "local" else [*words, "--launcher", launcher]

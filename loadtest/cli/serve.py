@@ -5,17 +5,19 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.bench.servers.instance import Instance, launch
-from loadtest.bench.servers.services import services as running_services
-from loadtest.cli.options import project_of, project_options
+from loadtest.cli.options import Whole, project_of, project_options
 from loadtest.cli.output import say
 from loadtest.plan.servers import inventory
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Shape
 from loadtest.system import listening
+
+if TYPE_CHECKING:
+    from loadtest.bench.servers.instance import Instance
 
 POLL_S = 0.2
 
@@ -23,32 +25,53 @@ POLL_S = 0.2
 @click.command("serve")
 @click.argument("name", metavar="SERVER")
 @click.option(
-    "--port", type=click.IntRange(1, 65_535), default=listening.FIRST_PORT, show_default=True
+    "--port",
+    type=Whole(8000, 1, 65_535),
+    default=listening.FIRST_PORT,
+    show_default=True,
+    help="TCP port to listen at; where it is taken, the next one that is free.",
 )
-@click.option("--workers", type=int, default=Shape().workers, show_default=True)
-@click.option("--threads", type=int, default=Shape().threads, show_default=True)
+@click.option(
+    "--workers",
+    type=Whole(2, 1),
+    default=Shape().workers,
+    show_default=True,
+    help="Worker processes.",
+)
+@click.option(
+    "--threads",
+    type=Whole(4, 1),
+    default=Shape().threads,
+    show_default=True,
+    help="Threads of each worker, if the server has threads.",
+)
 @project_options
 def serve_command(
     name: str, port: int, workers: int, threads: int, folder: Path, python: str
 ) -> int:
-    """Run one server with its services in the foreground, as a run would, until Ctrl-C.
+    """Start one server as a run does, until Ctrl-C.
+
+    PostgreSQL, Valkey and the upstream are started with it. SERVER is one of `loadtest list`.
 
     Example: loadtest serve granian-wsgi --port 8000
     """
-    found = inventory.take_inventory(project_of(folder, python))
-    problems = list(found.problems)
-    known = {one.name: one for one in found.servers}
-    if name not in (*known, *found.broken):
+    from loadtest.bench.servers.instance import launch
+    from loadtest.bench.servers.services import services as running_services
+
+    offered = inventory.take_inventory(project_of(folder, python))
+    problems = list(offered.problems)
+    known = {server.name: server for server in offered.servers}
+    if name not in (*known, *offered.broken):
         problems.append(unknown("server", name, known))
     if problems:
         raise UserError(*problems)
-    missing = inventory.packages(found.servers, found.versions)
+    missing = inventory.packages(offered.servers, offered.versions)
     if name in missing:
         raise UserError(f"{name}: {missing[name]}")
     shape = Shape(workers=workers, threads=threads)
     with (
         tempfile.TemporaryDirectory(prefix="loadtest-serve-") as logs,
-        running_services(found.project, Path(logs), shape) as services,
+        running_services(offered.project, Path(logs), shape) as services,
     ):
         free = listening.free_port(port)
         if free != port:
@@ -56,12 +79,12 @@ def serve_command(
         instance = launch(
             known[name],
             shape,
-            found.project,
+            offered.project,
             env=services.env,
             log=Path(logs) / "server.log",
             port=free,
         )
-        page = f"http://{listening.HOST}:{free}{found.project.app.page_path}"
+        page = f"http://{listening.HOST}:{free}{offered.project.app.page_path}"
         click.echo(f"{name} answers at {page} (Ctrl-C ends it)")
         try:
             say(_follow(instance))
@@ -85,10 +108,15 @@ def _follow(instance: Instance) -> str:
 @click.command("services")
 @project_options
 def services_command(folder: Path, python: str) -> int:
-    """Run the private PostgreSQL, Valkey and upstream, migrated and seeded, until Ctrl-C.
+    """Start PostgreSQL, Valkey and the upstream as a run does, until Ctrl-C.
 
-    Example: loadtest services (and paste what it prints into another terminal)
+    The database is migrated and seeded. Paste the printed lines into another terminal, so that the
+    app finds the services.
+
+    Example: loadtest services
     """
+    from loadtest.bench.servers.services import services as running_services
+
     project = project_of(folder, python)
     with (
         tempfile.TemporaryDirectory(prefix="loadtest-services-") as logs,

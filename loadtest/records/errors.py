@@ -15,7 +15,10 @@ from loadtest.records.planned import Stage
 
 
 class LoadtestError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose; its text is one line."""
+
+    detail: str | None = None
+    """More of it in several lines, such as the end of a log."""
 
 
 class UserError(LoadtestError):

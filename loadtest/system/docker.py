@@ -72,7 +72,7 @@ class Docker:
 
 def said(error: CommandError) -> str:
     """Return the line that says why a command failed: its last, or what became of it."""
-    lines = [line.strip() for line in error.tail.splitlines() if line.strip()]
+    lines = [line.strip() for line in error.detail.splitlines() if line.strip()]
     # A build ends with the command that failed in full, and the reason stands above it.
     named = [line for line in lines if line.lower().startswith(("error", "failed to"))]
     return " ".join((named or lines or [error.reason])[-1].split())[:300]

@@ -44,13 +44,15 @@ STOP_SPARE_S = 10.0
 
 
 class CommandError(LoadtestError):
-    """A command that was to succeed did not; `tail` is the end of what it said."""
+    """A command that was to succeed did not; `detail` is the end of what it said."""
 
-    def __init__(self, reason: str, tail: str) -> None:
+    detail: str
+
+    def __init__(self, reason: str, detail: str) -> None:
         """Take one line and several."""
         super().__init__(reason)
         self.reason = reason
-        self.tail = tail
+        self.detail = detail
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from command_line import Type
 from paths import BAD, ROOT
 
 from loadtest.bench.servers.services import Services
-from loadtest.cli import main, serve
+from loadtest.cli import main
 from loadtest.plan.servers.project import Project
 from loadtest.records.measured import Begun
 from loadtest.records.planned import Plan, Shape
@@ -197,7 +197,7 @@ def test_a_server_that_does_not_start_says_why(
     def none(project: Project, logs: Path, shape: Shape) -> Iterator[Services]:
         yield Services(project, logs, shape)
 
-    monkeypatch.setattr(serve, "running_services", none)
+    monkeypatch.setattr("loadtest.bench.servers.services.services", none)
     done = type_("serve", "bad", "--project", copy)
     assert done.status == 1
     # Where something else has the port a line says so first.
@@ -212,6 +212,31 @@ def test_every_help_has_an_example(type_: Type, name: str | None) -> None:
     done = type_(*([name] if name else []), "--help")
     assert done.status == 0
     assert "Example: loadtest " in done.out
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> None:
+    command = main.cli.commands[name]
+    assert isinstance(command, main.Deferred)
+    assert command.load().name == name
+    assert str(command.load().help).startswith(f"{command.short_help}\n")
+
+
+@pytest.mark.parametrize("typed", [[], *([name] for name in main.COMMANDS), ["--version"]])
+def test_help_is_at_hand_without_what_measures_judges_and_draws(typed: list[str]) -> None:
+    code = (
+        "import atexit, sys\n"
+        "from loadtest.cli.main import main\n"
+        "atexit.register(lambda: print('modules:', *sys.modules))\n"
+        f"sys.argv = ['loadtest', *{typed!r}, '--help']\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.rpartition("modules:")[2].split())
+    assert "loadtest.cli.main" in modules
+    slow = {"altair", "asyncio", "jinja2", "numpy", "psycopg", "scipy", "vl_convert"}
+    rooms = {f"loadtest.{room}" for room in ("bench", "judge", "measure", "stats")}
+    assert not modules & (slow | rooms)
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         " gunicorn-uvicorn?",
         "loadtest: unknown endpoint 'jsno'; did you mean json?",
         "loadtest: unknown style 'asinc'; did you mean async or sync?",
-        "loadtest: --rounds 0: at least 1",
+        "loadtest: --rounds 0: at least 1, as in --rounds 3",
     ]
     assert not list(tmp_path.iterdir())
 
@@ -39,11 +39,14 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
             ["plan", "nowhere.toml"],
             "nowhere.toml: no such file; the matrices that come along: quick, seed, standard",
         ),
-        (["rnu"], "No such command 'rnu'"),
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
         (["run", "--conections", "3"], "No such option '--conections'"),
+        (["run", "--duration", "1.5"], "'1.5' is not a whole number, as in --duration 3"),
+        (["run", "--precision", "3"], "3 is no share between 0 and 1; did you mean 3%?"),
+        (["compare", "results", "results/"], "BASE and NEW are both results; name the folders"),
         (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
         (["plan", "--rnds", "3"], "`loadtest plan --help`"),
-        (["run", "--rounds", "many"], "'many' is not a valid integer"),
+        (["run", "--rounds", "many"], "'many' is not a whole number, as in --rounds 3"),
         (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
         (["serve"], "Missing argument 'SERVER'"),
         (["list", "serves"], "'serves' is not one of 'servers', 'endpoints', 'matrices'"),

@@ -23,7 +23,7 @@ from builders import endpoint, plan, run, server
 from fakes import FakeBench, Fault
 from paths import ROOT
 
-from loadtest.cli.main import cli
+from loadtest.cli.main import Deferred, cli
 from loadtest.judge import concern
 from loadtest.judge.servers import concerns
 from loadtest.judge.servers.summary import summarise
@@ -222,9 +222,11 @@ def test_commands_exist(path: Path) -> None:
         if not words or words[0].startswith("-"):
             continue
         assert words[0] in cli.commands, f"loadtest {' '.join(words)}"
+        command = cli.commands[words[0]]
+        assert isinstance(command, Deferred)
         options = {
             name
-            for parameter in cli.commands[words[0]].params
+            for parameter in command.load().params
             if isinstance(parameter, click.Option)
             for name in (*parameter.opts, *parameter.secondary_opts)
         }

@@ -70,7 +70,7 @@ class Services:
             given = [name for name in stored if name in os.environ]
             if not given:
                 raise
-            last = error.tail.splitlines()[-1] if error.tail else error.reason
+            last = error.detail.splitlines()[-1] if error.detail else error.reason
             raise UserError(
                 f"the services named by {' and '.join(given)} cannot be used: {last};"
                 " correct the address, or unset it for private ones"

@@ -88,17 +88,17 @@ class Comparisons(Record, frozen=True, kw_only=True):
 
 
 def compare(
-    base: ServersRun, new: ServersRun, threshold: float = THRESHOLD, anyway: bool = False
+    base: ServersRun, new: ServersRun, threshold: float = THRESHOLD, force: bool = False
 ) -> Comparisons:
     """Compare every cell that both runs have; `threshold` is a share.
 
     Rounds are paired only where both sides met the same conditions in them, and two runs never do:
     each has its own hour and neighbours. So they are paired if both folders hold the same run, one
     being a copy of the other, and compared as two samples otherwise. P values are adjusted over all
-    figures of all cells. Raises UserError for runs that are not comparable, unless `anyway`.
+    figures of all cells. Raises UserError for runs that are not comparable, unless `force`.
     """
     found = differences(base.run, new.run)
-    if not anyway:
+    if not force:
         _refuse(found)
     before, after = read(base), read(new)
     shared = [cell for cell in before.rows if cell in after.rows]
@@ -202,7 +202,7 @@ def _refuse(found: tuple[Difference, ...]) -> None:
     lines = [f"{one.key}: {one.base} in BASE, {one.new} in NEW" for one in found if one.forbids]
     if lines:
         raise UserError(
-            "the two runs were not made under the same conditions; --anyway compares them", *lines
+            "the two runs were not made under the same conditions; --force compares them", *lines
         )
 
 

@@ -28,7 +28,7 @@ class Difference(Record, frozen=True, kw_only=True):
     base: str
     new: str
     forbids: bool
-    """To compare, unless told `--anyway`."""
+    """To compare, unless told `--force`."""
 
 
 def differences(base: Run, new: Run) -> tuple[Difference, ...]:

@@ -109,7 +109,7 @@ def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
             status="failed",
             stage="start" if isinstance(error, CommandError) else "work",
             reason=error.reason,
-            detail=(error.tail if isinstance(error, CommandError) else error.detail) or None,
+            detail=error.detail or None,
         )
     return msgspec.structs.replace(found, started_at=started_at)
 

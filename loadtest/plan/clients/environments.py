@@ -178,7 +178,7 @@ def _make(folder: Path, python: str, lock: Path, say: Callable[[str], None]) -> 
                 Path(argv[0]).name, argv, log=log, timeout_s=MAKE_WITHIN_S, env=env, undo=[folder]
             )
     except CommandError as error:
-        last = error.tail.splitlines()[-1:] or [""]
+        last = error.detail.splitlines()[-1:] or [""]
         raise UserError(
             f"{folder} could not be made: {error.reason}: {last[0]}; all of it is in {log}"
         ) from None

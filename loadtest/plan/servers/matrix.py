@@ -177,21 +177,21 @@ def mistakes(
         ),
     ]
     shape = _shape(matrix, choice)
-    numbers = {
-        "--rounds": _rounds(matrix, choice),
-        "--workers": shape.workers,
-        "--threads": shape.threads,
-        "--connections": choice.connections,
-        "--duration": choice.duration_s,
-    }
+    numbers = [
+        ("--rounds", _rounds(matrix, choice), 3),
+        ("--workers", shape.workers, 2),
+        ("--threads", shape.threads, 4),
+        ("--connections", choice.connections, 64),
+        ("--duration", choice.duration_s, 3),
+    ]
     return [
         unknown(kind, glob, known, where)
         for kind, globs, known, where in asked
         for glob in globs
         if known and not _named([glob], known)
     ] + [
-        f"{name} {value}: at least 1"
-        for name, value in numbers.items()
+        f"{option} {value}: at least 1, as in {option} {example}"
+        for option, value, example in numbers
         if value is not None and value < 1
     ]
 

@@ -136,7 +136,7 @@ class Project:
                 )
             return msgspec.json.decode(text, type=_Declared).endpoints
         except process.CommandError as error:
-            last = error.tail.splitlines()[-1] if error.tail else error.reason
+            last = error.detail.splitlines()[-1] if error.detail else error.reason
             raise UserError(
                 f"`manage.py endpoints` failed under {self.python}: {last};"
                 " install the app's packages (make setup) or name its interpreter with --python"

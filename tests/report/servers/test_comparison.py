@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -191,10 +192,10 @@ def test_a_refusal_names_the_keys_and_the_way_out(base: ServersRun, changed: Ser
     with pytest.raises(UserError) as refused:
         compare(base, other)
     assert refused.value.lines == (
-        "the two runs were not made under the same conditions; --anyway compares them",
+        "the two runs were not made under the same conditions; --force compares them",
         "cpu: a CPU in BASE, another in NEW",
     )
-    made = compare(base, other, anyway=True)
+    made = compare(base, other, force=True)
     assert [one.key for one in made.differences] == ["cpu", "python"]
     assert "**Not made under the same conditions**" in render(made)
 
@@ -269,7 +270,8 @@ def test_the_command(
     assert "**a regression beyond 5 %.**" in out
     assert "| worse | `beta.json-sync` | answers/s | 1,000 | 600 |" in out
     assert "- `alpha.json-sync`: wrk ended with status 1: unable to connect" in out
-    status, out, _ = typed(monkeypatch, capsys, base, base, "--json", "--threshold", "3%")
+    copy = shutil.copytree(base, base.with_name("copy"))
+    status, out, _ = typed(monkeypatch, capsys, base, copy, "--json", "--threshold", "3%")
     assert status == 0
     made = msgspec.convert(json.loads(out), Comparisons)
     assert made.threshold == 0.03

@@ -14,7 +14,7 @@ from command_line import Type
 from playwright.sync_api import Browser, expect
 from two_runs import stored, times, with_machine
 
-from loadtest.cli import report
+from loadtest.cli.history import write_history
 from loadtest.judge.servers import summary
 from loadtest.judge.servers.compare import compare
 from loadtest.judge.servers.conditions import differences
@@ -193,7 +193,7 @@ def test_its_files_are_together_below_the_runs(three: History, tmp_path: Path) -
     (tmp_path / "history").mkdir()
     gone = tmp_path / "history" / "timeline-goodput-gone-sync.svg"
     gone.write_text(signed("<svg></svg>"))
-    written = report.write_history(three, tmp_path)
+    written = write_history(three, tmp_path)
     names = {path.name for path in written}
     assert {"history.md", "history.html", "timeline-goodput-json-sync.svg"} <= names
     assert {path.parent for path in written} == {tmp_path / "history"}

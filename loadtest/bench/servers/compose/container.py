@@ -57,7 +57,7 @@ class Container:
         try:
             state = look(self.docker, self.id)["State"]
         except CommandError as error:
-            if "no such" in error.tail.lower():
+            if "no such" in error.detail.lower():
                 return f"{self.name}'s container was removed"
             return f"the Docker engine does not answer: {said(error)}"
         if state["Running"]:

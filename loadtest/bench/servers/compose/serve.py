@@ -69,7 +69,7 @@ def main(name: str | None, upstream: bool, prepare: bool) -> None:
         else:
             _serve(name or "", shape(os.environ), project, env)
     except CommandError as error:
-        raise SystemExit(f"loadtest: {error.reason}\n{error.tail}") from None
+        raise SystemExit(f"loadtest: {error.reason}\n{error.detail}") from None
     except LoadtestError as error:
         raise SystemExit(f"loadtest: {error}") from None
 
