@@ -43,7 +43,7 @@ def serving(behaviour: str) -> Iterator[str]:
                 answers += 1
                 if behaviour == "silent":
                     continue
-                if behaviour == "stalling" and answers % 1_000 == 0:
+                if behaviour == "stalling" and answers % 100 == 0:
                     time.sleep(0.2)  # the whole server stands still
                 writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok".encode())
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -59,9 +59,9 @@ def serving(behaviour: str) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()
-        for task in asyncio.all_tasks(loop):
+        for task in (tasks := asyncio.all_tasks(loop)):
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(asyncio.wait(tasks) if tasks else asyncio.sleep(0))
         loop.close()
 
 
@@ -69,7 +69,7 @@ def run(url: str, name: str, script: Path | None = None) -> tuple[str, str]:
     argv = wrk.argv(LOAD, url, delay_s=0)
     if script:
         argv = [f"--script={script}" if arg.startswith("--script") else arg for arg in argv]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     if os.environ.get("UPDATE_DATA"):
         RECORDED.mkdir(parents=True, exist_ok=True)
         (RECORDED / f"{name}.stdout.txt").write_text(done.stdout)

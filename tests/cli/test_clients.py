@@ -240,7 +240,7 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
 
         until(some, "the first outcomes")
         os.kill(run.pid, signal.SIGINT)
-        _, said = run.communicate(timeout=30)
+        _, said = run.communicate(timeout=60)
     assert run.returncode == 130
     (folder,) = out.iterdir()
     assert f"interrupted; what was measured is kept: loadtest clients --resume {folder}" in said
@@ -258,9 +258,9 @@ def test_the_upstream_alone(tmp_path: Path) -> None:
             [sys.executable, "-c",
              "import sys, urllib.request; print(len(urllib.request.urlopen(sys.argv[1]).read()))",
              lines[0].split()[0]],
-            capture_output=True, text=True, timeout=30,
+            capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         os.kill(run.pid, signal.SIGINT)
-        assert run.wait(30) == 0
+        assert run.wait(60) == 0
     assert done.stdout == "1024\n"
     assert "verifies those over TLS" in lines[-1]

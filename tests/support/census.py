@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:

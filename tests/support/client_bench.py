@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ HERE = Interpreter(path=sys.executable, version="3", implementation="CPython", v
 
 Talk = Callable[[socket.socket, int], None]
 """What a server does with a connection, which has a number."""
+
+RIGHT = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 def row(client: str = "urllib3", **changes: Any) -> Row:
@@ -59,7 +62,7 @@ def plan(*rows: Row, **changes: Any) -> Plan:
         "seed": 1,
         "rounds": 1,
         "warmup_requests": 2,
-        "timeout_s": 1.0,
+        "timeout_s": 60.0,  # no machine is too busy for that
         "groups": (test,),
         "rows": rows,
     }
@@ -130,10 +133,9 @@ def serving(talk: Talk) -> Iterator[int]:
 
 def answers(connection: socket.socket, number: int, after: bytes = b"") -> None:
     """Answer each request on a connection; `after` is sent in place of all but the first."""
-    right = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     first = True
     while connection.recv(65_536):
-        connection.sendall(right if first or not after else after)
+        connection.sendall(RIGHT if first or not after else after)
         first = False
 
 
@@ -141,6 +143,32 @@ def resets(connection: socket.socket, number: int) -> None:
     """Take a request and reset the connection."""
     connection.recv(65_536)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class Gate:
+    """Answers when as many requests are in flight as it is told to expect, and 10 ms later."""
+
+    def __init__(self, size: int) -> None:
+        """Let `size` requests through at a time."""
+        self.most = 0
+        self.connections = 0
+        self._inside = 0
+        self._lock = threading.Lock()
+        self._together = threading.Barrier(size)
+
+    def __call__(self, connection: socket.socket, number: int) -> None:
+        """Hold what is asked on a connection until the others are there."""
+        with self._lock:
+            self.connections += 1
+        while connection.recv(65_536):
+            with self._lock:
+                self._inside += 1
+                self.most = max(self.most, self._inside)
+            self._together.wait(60)  # or nobody gets an answer
+            time.sleep(0.01)
+            with self._lock:  # before the answer, upon which the client may send the next
+                self._inside -= 1
+            connection.sendall(RIGHT)
 
 
 def stalls(connection: socket.socket, number: int) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,9 @@ from loadtest.system.process import CommandError, Process
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets orphans be adopted")
 
-GRACE_S = 0.3
+GRACE_S = 20.0
+"""For who ends when asked to: however busy the machine is, it does."""
+NO_GRACE_S = 0.3
 
 
 def bad(name: str, *arguments: str) -> list[str]:
@@ -31,9 +34,9 @@ def bad(name: str, *arguments: str) -> list[str]:
 
 @contextmanager
 def started(
-    argv: list[str], log: Path, *, ready: str = "ready", **options: object
+    argv: list[str], log: Path, *, ready: str = "ready", grace_s: float = GRACE_S, **options: object
 ) -> Iterator[Process]:
-    found = process.start("it", argv, log=log, grace_s=GRACE_S, **options)  # type: ignore[arg-type]
+    found = process.start("it", argv, log=log, grace_s=grace_s, **options)  # type: ignore[arg-type]
     try:
         until(lambda: ready in log.read_text(), f"{ready!r} in {log.read_text()!r}")
         yield found
@@ -56,7 +59,7 @@ BEHAVIOURS = [
 )
 def test_stopped_nothing_is_left(argv: list[str], census: Census, tmp_path: Path) -> None:
     ready = "thinking" if "never" in argv[1] else "ready"
-    with started(argv, tmp_path / "log", ready=ready) as running:
+    with started(argv, tmp_path / "log", ready=ready, grace_s=NO_GRACE_S) as running:
         assert running.ended() is None
         assert census.alive()
         running.stop()
@@ -102,7 +105,7 @@ def test_the_engine_killed_nothing_is_left(argv: list[str], census: Census, tmp_
 
 def test_a_leader_that_is_killed_takes_its_workers_along(census: Census, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with started(bad("leaves_worker", "kill"), log) as running:
+    with started(bad("leaves_worker", "kill"), log, grace_s=NO_GRACE_S) as running:
         until(lambda: running.ended() is not None, "the end of the warden")
         assert running.exit_status() == 128 + signal.SIGKILL
         assert running.ended() == "it was ended by SIGKILL"
@@ -110,7 +113,7 @@ def test_a_leader_that_is_killed_takes_its_workers_along(census: Census, tmp_pat
 
 
 def test_a_leader_that_exits_takes_its_workers_along(census: Census, tmp_path: Path) -> None:
-    with started(bad("leaves_worker", "exit"), tmp_path / "log") as running:
+    with started(bad("leaves_worker", "exit"), tmp_path / "log", grace_s=NO_GRACE_S) as running:
         assert running.wait(20) == 0
         assert running.ended() == "it exited with status 0"
         assert census.names() == []
@@ -166,7 +169,7 @@ def test_many_on_one_socket_all_answer_and_all_go(census: Census, tmp_path: Path
 
 
 def ask(port: int) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         return connection.makefile("rb").read().rpartition(b"\r\n\r\n")[2].decode()
 
@@ -198,7 +201,7 @@ def test_the_first_signal_can_be_another(tmp_path: Path) -> None:
 
 
 def test_a_warden_told_to_end_ends_its_command_first(census: Census, tmp_path: Path) -> None:
-    with started(bad("ignores_term"), tmp_path / "log") as running:
+    with started(bad("ignores_term"), tmp_path / "log", grace_s=2.0) as running:
         running.warden.terminate()
         # And a second time, in the middle of the grace: an impatient person does that.
         until(lambda: "no" in running.tail(), "the refusal of its command")
@@ -259,7 +262,7 @@ def test_the_engine_killed_no_short_command_is_left(census: Census, tmp_path: Pa
     argv = bad("never_listens")
     with subprocess.Popen([sys.executable, "-c", code, *argv], cwd=ROOT) as engine:
         # The command itself: engine and warden name it as well, behind their own.
-        until(lambda: any(one.split()[2] == argv[1] for one in census.names()), "its start")
+        until(lambda: any(one.split()[2:3] == argv[1:] for one in census.names()), "its start")
         engine.kill()
     census.empty()
     assert census.leftovers() == []
@@ -306,13 +309,14 @@ def test_no_descriptor_of_ours_leaks(tmp_path: Path) -> None:
 
 
 def test_a_bare_command_is_timed_and_told() -> None:
+    before_s = time.monotonic()
     done = process.timed(
         [sys.executable, "-c", "import sys, time; print(1); time.sleep(0.2); sys.exit(3)"],
         timeout_s=20,
     )
     assert (done.status, done.output, done.overdue) == (3, "1\n", False)
-    assert 0.2 < done.ended_at_s - done.began_at_s < 10
-    assert 0.001 < done.user_s + done.system_s < 5
+    assert before_s < done.began_at_s < done.began_at_s + 0.2 < done.ended_at_s < time.monotonic()
+    assert 0.001 < done.user_s + done.system_s < done.ended_at_s - done.began_at_s
 
 
 def test_a_bare_command_that_is_overdue_is_killed() -> None:

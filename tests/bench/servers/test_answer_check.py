@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import brotli
@@ -27,6 +27,15 @@ class Handler(BaseHTTPRequestHandler):
     connections = itertools.count()
     inside = 0
     lock = threading.Lock()
+    clock_s = 0.0
+    """What the checks take for the time: it passes here, and only where an answer takes some.
+
+    Sums of powers of two, which floats hold exactly.
+    """
+    over = threading.Event()
+    """Set at the end of a test in which an answer never came."""
+    together = threading.Barrier(1)
+    """As many as have to be inside before any is answered by `alone_only`."""
 
     def setup(self) -> None:
         super().setup()
@@ -47,10 +56,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         getattr(self, self.path.strip("/"))()
 
+    def takes(self, seconds: float) -> None:
+        with Handler.lock:
+            Handler.clock_s += seconds
+
     def healthy(self) -> None:
+        self.takes(1 / 64)
         self.answer()
 
     def closes_politely(self) -> None:
+        self.takes(1 / 64)
         self.answer(Connection="close")
 
     def compressed(self) -> None:
@@ -78,8 +93,12 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(b"")
 
     def waits(self) -> None:
-        time.sleep(0.2)
+        self.takes(0.25)
         self.answer()
+
+    def never(self) -> None:
+        self.over.wait(60)
+        self.close_connection = True
 
     def hangs_up(self) -> None:
         self.close_connection = True
@@ -101,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         with Handler.lock:
             Handler.inside += 1
             alone = Handler.inside == 1
-        time.sleep(0.05)
+        self.together.wait(60)
         self.answer(status=200 if alone else 500)
         with Handler.lock:
             Handler.inside -= 1
@@ -125,7 +144,10 @@ Ask = Callable[..., int]
 
 
 @pytest.fixture
-def ask(port: int) -> Ask:
+def ask(port: int, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    clock = SimpleNamespace(monotonic=lambda: Handler.clock_s)
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.time", clock)
+
     def ask(fault: str, *, concurrency: int = 1, seconds: float = 0.0, **contract: Any) -> int:
         return verify(
             "127.0.0.1",
@@ -159,8 +181,9 @@ def test_it_asks_again_from_new_connections_that_are_kept(ask: Ask) -> None:
 
 
 def test_a_view_that_waits_is_asked_once_where_that_takes_as_long(ask: Ask) -> None:
-    assert ask("waits", seconds=0.1, delay_s=0.2) == 1
-    assert ask("waits", seconds=0.3, delay_s=0.2) == 2
+    assert ask("waits", seconds=0.125, delay_s=0.25) == 1
+    assert ask("waits", seconds=0.375, delay_s=0.25) == 2
+    assert ask("waits", seconds=0.625, delay_s=0.25) == 3
 
 
 def test_a_body_is_compared_without_its_encoding(ask: Ask) -> None:
@@ -168,7 +191,7 @@ def test_a_body_is_compared_without_its_encoding(ask: Ask) -> None:
 
 
 def test_a_delay_that_is_kept(ask: Ask) -> None:
-    assert ask("waits", delay_s=0.2) == 1
+    assert ask("waits", delay_s=0.25) == 1
 
 
 @pytest.mark.parametrize(
@@ -201,6 +224,7 @@ def test_a_broken_contract(ask: Ask, fault: str, contract: dict[str, Any], expec
 
 def test_what_fails_under_concurrency_alone(ask: Ask) -> None:
     assert ask("alone_only") == 1
+    Handler.together = threading.Barrier(4)
     with pytest.raises(CellError, match=r"status 500 instead of 200: .* \(4 requests at once\)"):
         ask("alone_only", concurrency=4)
 
@@ -215,4 +239,5 @@ def test_nobody_there(ask: Ask) -> None:
 def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
     monkeypatch.setattr("loadtest.bench.servers.answer_check.PATIENCE_S", 0.05)
     with pytest.raises(CellError, match="no answer: timed out"):
-        ask("waits")
+        ask("never")
+    Handler.over.set()

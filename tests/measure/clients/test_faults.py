@@ -66,7 +66,7 @@ def test_an_upstream_that_refuses(name: str) -> None:
 @pytest.mark.parametrize("name", ["requests", "aiohttp"])
 def test_an_upstream_that_stalls_costs_seconds_and_no_more(name: str) -> None:
     with serving(stalls) as port:
-        found = measure(row(name, requests=1000), "cold", expected=at(port), timeout_s=0.2)
+        found = measure(row(name, requests=1000), "cold", expected=at(port), timeout_s=0.02)
     assert (found.status, found.stage) == ("failed", "work")
     assert found.calls == 20  # of 1,000: the row has failed, and the rest is waiting
     assert (found.reason or "").endswith(", then gave up")
@@ -118,17 +118,19 @@ def test_a_server_that_is_bad_to_one_client_costs_no_other(bad: Talk) -> None:
 
     outcomes: list[Outcome] = []
     with serving(picky) as port:
-        rows = [row(name, requests=5) for name in ("requests", "urllib3", "aiohttp")]
-        run = bench(*rows, expected=at(port), timeout_s=0.2, warmup_requests=0)
+        rows = [row(name, requests=2) for name in ("requests", "urllib3", "aiohttp")]
+        # The others have to be answered within it, however busy the machine is.
+        patience = {"timeout_s": 2.0} if bad is stalls else {}
+        run = bench(*rows, expected=at(port), warmup_requests=0, **patience)
         measuring.run(run, outcomes.append)
     ends = {(one.row, one.measure): one for one in outcomes}
     assert len(ends) == 6
     for (name, _), one in ends.items():
         if name == "requests":
             assert (one.status, one.stage) == ("failed", "work")
-            assert (one.reason or "").startswith("5 of 5 calls failed: ")
+            assert (one.reason or "").startswith("2 of 2 calls failed: ")
         else:
-            assert (one.status, one.answers) == ("measured", 5)
+            assert (one.status, one.answers) == ("measured", 2)
 
 
 def test_an_upstream_of_ours_that_dies_fails_the_row(tmp_path: Path) -> None:

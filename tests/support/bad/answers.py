@@ -35,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(ConnectionError):
             self.wfile.write(body)
+        if options.status != 200:
+            os.write(1, b"answered with %d\n" % options.status)
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
