@@ -54,21 +54,21 @@ row_options = all_of(
         "--count",
         "--requests",
         "requests",
-        type=Whole(1000, 1, MOST_REQUESTS),
+        type=Whole("--count 1000", 1, MOST_REQUESTS),
         multiple=True,
         help="Timed requests of each measurement. Default: 500.",
     ),
     click.option(
         "-b",
         "--batch",
-        type=Whole(10, 1, MOST_AT_ONCE),
+        type=Whole("--batch 10", 1, MOST_AT_ONCE),
         multiple=True,
         help="Requests that are in flight at the same time. Default: 10, and 1 for `sequential`.",
     ),
     click.option(
         "-c",
         "--chunk",
-        type=Whole(100, 1, MOST_REQUESTS),
+        type=Whole("--chunk 100", 1, MOST_REQUESTS),
         multiple=True,
         help="Requests that are started together and waited for before the next are started."
         " Default: all.",
@@ -82,7 +82,7 @@ row_options = all_of(
     click.option(
         "--size",
         "body_bytes",
-        type=Whole(1024, 0, MOST_BYTES),
+        type=Whole("--size 1024", 0, MOST_BYTES),
         metavar="BYTES",
         multiple=True,
         help="Length of the body that the upstream answers with, in bytes. Default: 1024.",
@@ -128,7 +128,7 @@ row_options = all_of(
 @rounds_option("the preset's, 8 to 10; 5 for rows of your own", least=1)
 @click.option(
     "--warmup",
-    type=Whole(50, 0, MOST_REQUESTS),
+    type=Whole("--warmup 50", 0, MOST_REQUESTS),
     help="Requests before the timed ones of a warm measurement."
     " Default: the preset's, 20 to 100; 50 for rows of your own.",
 )
@@ -180,7 +180,7 @@ row_options = all_of(
 )
 @click.option(
     "--port",
-    type=Whole(FIRST_PORT, 1, 65_000),
+    type=Whole("--port 8090", 1, 65_000),
     help=f"First TCP port for --serve, which takes one for each way of answering."
     f" Default: {FIRST_PORT}.",
 )
@@ -221,9 +221,9 @@ def clients_command(
     from loadtest.plan.clients import catalogue, own_server, places, preset, typed_rows
 
     lone = {
-        "--port is of --serve": port is not None and not serve,
-        "--ca is of --url": ca is not None and url is None and resume is None,
-        f"{PERMISSION} is of --url": allowed and url is None and resume is None,
+        "--port goes with --serve": port is not None and not serve,
+        "--ca goes with --url": ca is not None and url is None and resume is None,
+        f"{PERMISSION} goes with --url": allowed and url is None and resume is None,
     }
     if lines := [f"{line}; add that, or leave it out" for line, is_so in lone.items() if is_so]:
         raise UserError(*lines)

@@ -34,13 +34,13 @@ class Whole(click.ParamType[int]):
 
     name = "number"
 
-    def __init__(self, example: int, least: int | None = None, most: int | None = None) -> None:
-        """Take what a line about a mistake names as something right."""
+    def __init__(self, example: str, least: int | None = None, most: int | None = None) -> None:
+        """Take what is right, as in `--rounds 3`, for the line about a mistake."""
         self._example, self._least, self._most = example, least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number."""
-        like = f"as in {param.opts[-1]} {self._example}" if param else f"as in {self._example}"
+        like = f"as in {self._example}"
         try:
             number = int(value)
         except ValueError:
@@ -104,7 +104,7 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
     """Return the option; `least` is for who does not check it together with all else."""
     return click.option(
         "--rounds",
-        type=Whole(3, least),
+        type=Whole("--rounds 3", least),
         help="How often each row of the report is measured; more rounds show smaller differences."
         f" Default: {default}.",
     )
@@ -112,7 +112,7 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
 
 seed_option = click.option(
     "--seed",
-    type=Whole(7),
+    type=Whole("--seed 7"),
     help="Number that fixes the shuffled order of the measurements, to repeat a run in the same"
     " order. Default: a new one for each run, which the report names.",
 )
@@ -250,25 +250,25 @@ matrix_options: Callable[[F], F] = all_of(
     click.option(
         "--duration",
         "duration_s",
-        type=Whole(3),
+        type=Whole("--duration 3"),
         metavar="SECONDS",
         help="Length of each load in seconds; endpoints that wait are loaded for longer."
         " Default: the matrix's, 1 s in quick and 3 s in standard.",
     ),
     click.option(
         "--connections",
-        type=Whole(64),
+        type=Whole("--connections 64"),
         help="Connections that each load keeps open at the same time."
         " Default: the matrix's, 64 in quick and standard, 500 for endpoints that wait.",
     ),
     click.option(
         "--workers",
-        type=Whole(2),
+        type=Whole("--workers 2"),
         help="Worker processes of each server. Default: the matrix's, 2 in quick and standard.",
     ),
     click.option(
         "--threads",
-        type=Whole(4),
+        type=Whole("--threads 4"),
         help="Threads of each worker, of servers that have threads."
         " Default: the matrix's, 4 in quick and standard.",
     ),

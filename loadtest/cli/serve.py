@@ -26,21 +26,21 @@ POLL_S = 0.2
 @click.argument("name", metavar="SERVER")
 @click.option(
     "--port",
-    type=Whole(8000, 1, 65_535),
+    type=Whole("--port 8000", 1, 65_535),
     default=listening.FIRST_PORT,
     show_default=True,
     help="TCP port to listen at; where it is taken, the next one that is free.",
 )
 @click.option(
     "--workers",
-    type=Whole(2, 1),
+    type=Whole("--workers 2", 1),
     default=Shape().workers,
     show_default=True,
     help="Worker processes.",
 )
 @click.option(
     "--threads",
-    type=Whole(4, 1),
+    type=Whole("--threads 4", 1),
     default=Shape().threads,
     show_default=True,
     help="Threads of each worker, if the server has threads.",

@@ -23,12 +23,12 @@ def test_a_share_of_more_than_everything_is_taken_for_a_percentage() -> None:
 
 
 def test_a_whole_number() -> None:
-    number = Whole(3, 1, 1000)
+    number = Whole("--rounds 3", 1, 1000)
     assert number.convert("12", None, None) == 12
     for typed, line in {
-        "3.5": "'3.5' is not a whole number, as in 3",
-        "0": "0: at least 1, as in 3",
-        "1001": "1001: at most 1000, as in 3",
+        "3.5": "'3.5' is not a whole number, as in --rounds 3",
+        "0": "0: at least 1, as in --rounds 3",
+        "1001": "1001: at most 1000, as in --rounds 3",
     }.items():
         with pytest.raises(click.BadParameter, match=re.escape(line)):
             number.convert(typed, None, None)
