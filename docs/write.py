@@ -20,7 +20,7 @@ import schema
 from loadtest.judge.clients import concerns as clients_judge
 from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import concerns, summary
-from loadtest.plan.clients import preset
+from loadtest.plan.clients import presets
 from loadtest.plan.servers import profile
 from loadtest.records import run_folder
 from loadtest.records.planned import Server
@@ -193,7 +193,7 @@ def client_table(name: str) -> str:
     for row in rows:
         of = groups.setdefault(row["group"], {}).setdefault(row["row"], {})
         of[row["measure"]] = row
-    titles = {table.name: table.title for table in preset.read(name).group}
+    titles = {table.name: table.title for table in presets.read(name).group}
     return "\n".join(
         line
         for group, of in groups.items()
@@ -256,7 +256,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "concerns": concern_list,
     "servers": server_list,
     "client concerns": client_concerns,
-    **{f"clients {name}": lambda name=name: client_table(name) for name in preset.names()},  # type: ignore[misc]
+    **{f"clients {name}": lambda name=name: client_table(name) for name in presets.names()},  # type: ignore[misc]
 }
 
 

@@ -218,7 +218,7 @@ def clients_command(
     Example: loadtest clients aiohttp httpx --count 1000 --batch 10
     """
     from loadtest.measure.clients import session
-    from loadtest.plan.clients import catalogue, own_server, places, preset, typed_rows
+    from loadtest.plan.clients import catalogue, environments, own_server, presets, typed_rows
 
     lone = {
         "--port goes with --serve": port is not None and not serve,
@@ -240,8 +240,10 @@ def clients_command(
         asked = own_server.elsewhere(
             asked, expected, all_tables=asked.name == typed_rows.CHOICE, say=say
         )
-    interpreters = places.places(asked, clients, pythons, make=make_environments, say=say)
-    plan = preset.plan(
+    interpreters = environments.places(
+        asked.clients, clients, pythons, make=make_environments, say=say
+    )
+    plan = presets.plan(
         asked,
         clients,
         interpreters,
@@ -253,7 +255,7 @@ def clients_command(
         say(f"skipped: {reason}")
 
     def measure(watcher: Watcher) -> None:
-        known = places.known(interpreters)
+        known = environments.known(interpreters)
         session.measure(
             plan,
             clients,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
@@ -10,19 +10,6 @@ import msgspec
 from loadtest.records.clients import Interpreter
 from loadtest.system import process
 from loadtest.system.process import CommandError
-
-VERSIONS = """
-import importlib.metadata, json, platform, sys
-found = {}
-for name in sys.argv[1:]:
-    try:
-        found[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        found[name] = None
-found["python"] = f"{platform.python_implementation()} {platform.python_version()}"
-print(json.dumps(found))
-"""
-"""A script that prints the version of each distribution named to it, and its interpreter's."""
 
 LOOK_WITHIN_S = 30.0
 
@@ -39,14 +26,26 @@ print(json.dumps({
     "implementation": platform.python_implementation(), "versions": versions,
 }))
 """
+"""A script that prints an `Interpreter` with those of the distributions named to it that it has."""
 
 
 def look(python: str, names: Collection[str]) -> Interpreter:
     """Ask a Python what it is and which of these distributions it has; raises CommandError."""
-    said = process.output(
+    printed = process.output(
         [python, "-I", "-c", LOOK, *names], env={}, cwd=Path.cwd(), timeout_s=LOOK_WITHIN_S
     )
     try:
-        return msgspec.json.decode(said, type=Interpreter)
+        return msgspec.json.decode(printed, type=Interpreter)
     except msgspec.MsgspecError:
-        raise CommandError(f"{python} does not answer as a Python does", said) from None
+        raise CommandError(f"{python} does not answer as a Python does", printed) from None
+
+
+def versions(printed: str, names: Iterable[str]) -> dict[str, str | None]:
+    """Return the version of each distribution by what `LOOK` printed, None for what is missing.
+
+    The key `python` has the interpreter's own.
+    """
+    python = msgspec.json.decode(printed, type=Interpreter)
+    return {name: python.versions.get(name) for name in names} | {
+        "python": f"{python.implementation} {python.version}"
+    }

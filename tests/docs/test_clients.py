@@ -11,13 +11,13 @@ from paths import DOCS
 
 from loadtest.judge.clients.concerns import CONCERNS
 from loadtest.judge.clients.rows import Ranking
-from loadtest.plan.clients import catalogue, preset, typed_rows
-from loadtest.plan.clients.preset import Preset
+from loadtest.plan.clients import catalogue, presets, typed_rows
+from loadtest.plan.clients.presets import Preset
 from loadtest.plan.clients.typed_rows import Typed
 from loadtest.report.clients.formats.csv import cells
 
 PAGE = (DOCS / "clients.md").read_text(encoding="utf-8")
-PRESETS = [name for name in preset.names() if name != "default"]
+PRESETS = [name for name in presets.names() if name != "default"]
 PUBLISHED = [path.stem for path in sorted((DOCS / "clients").glob("*.csv"))]
 
 

@@ -24,7 +24,12 @@ INFO = {
     "MemTotal": 16_000_000_000,
 }
 PROFILES = "\n".join(sorted(path.stem for path in (ROOT / "servers").glob("*.toml")))
-VERSIONS = json.dumps({"python": "CPython 3.13.5", "Django": "6.0", "uvicorn": "0.35"})
+PYTHON = {
+    "path": "/usr/local/bin/python",
+    "version": "3.13.5",
+    "implementation": "CPython",
+    "versions": {"Django": "6.0", "uvicorn": "0.35"},
+}
 WELL: dict[str, str | tuple[int, str]] = {
     "compose version": "v2.30",
     "context inspect": "unix:///var/run/docker.sock",
@@ -32,7 +37,7 @@ WELL: dict[str, str | tuple[int, str]] = {
     "--profiles": PROFILES,
     "network ls": "",
     "build": "",
-    "--entrypoint python ": VERSIONS,
+    "--entrypoint python ": json.dumps(PYTHON),
     "--entrypoint postgres ": "postgres (PostgreSQL) 17.6",
     "--entrypoint valkey-server ": "Server v=8.1.3 sha=0",
     "image inspect": "sha256:1234",

@@ -6,6 +6,8 @@ import hashlib
 import os
 import re
 import shlex
+import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -32,7 +34,7 @@ USURPER = "urllib3-future"
 MAKE_WITHIN_S = 600.0
 
 
-class Found(Record, frozen=True, kw_only=True):
+class Environment(Record, frozen=True, kw_only=True):
     """What a Python and a lock file come to."""
 
     key: str | None
@@ -40,6 +42,72 @@ class Found(Record, frozen=True, kw_only=True):
     interpreter: Interpreter | None
     missing: dict[str, str]
     """By client, why it cannot run there and what to type; all of them where there is none."""
+
+
+Place = Mapping[str, Environment]
+"""What a Python has for each lock file."""
+
+
+def places(
+    used: Collection[str],
+    clients: Mapping[str, Client],
+    pythons: Sequence[str],
+    *,
+    make: bool,
+    say: Callable[[str], None],
+) -> list[tuple[str, Place]]:
+    """Return where the clients that are used run under each Python, with its name for a label.
+
+    Without `pythons` that is the one that runs this. Raises UserError for one that is named twice.
+    """
+    groups: dict[str, list[Client]] = {}
+    for name, client in clients.items():
+        if name in used:
+            groups.setdefault(client.lock, []).append(client)
+    by_python: dict[str, Place] = {
+        python: {
+            lock: find(python, group, own=not pythons, make=make, say=say)
+            for lock, group in groups.items()
+        }
+        for python in pythons or (sys.executable,)
+    }
+    named: dict[str, str] = {}
+    for python, place in by_python.items():
+        for environment in place.values():
+            key = environment.key
+            if key is not None and named.setdefault(key, python) != python:
+                raise UserError(f"--python {named[key]} and {python} are the same; leave out one")
+    return list(zip(_labels(by_python), by_python.values(), strict=True))
+
+
+def _labels(by_python: Mapping[str, Place]) -> list[str]:
+    """Return what each Python is called: nothing where there is but one, by its path if need be."""
+    if len(by_python) < 2:
+        return [""] * len(by_python)
+    names = [_name(python, place) for python, place in by_python.items()]
+    count = Counter(names)
+    return [
+        name if count[name] == 1 else f"{name}, {python}"
+        for name, python in zip(names, by_python, strict=True)
+    ]
+
+
+def _name(python: str, place: Place) -> str:
+    for interpreter in known([("", place)]).values():
+        implementation = interpreter.implementation
+        shown = "Python" if implementation == "CPython" else implementation
+        return f"{shown} {interpreter.version}"
+    return python
+
+
+def known(places: Sequence[tuple[str, Place]]) -> dict[str, Interpreter]:
+    """Return the interpreters that there are, by the names that rows use."""
+    return {
+        environment.key: environment.interpreter
+        for _, place in places
+        for environment in place.values()
+        if environment.key is not None and environment.interpreter is not None
+    }
 
 
 def find(
@@ -51,7 +119,7 @@ def find(
     say: Callable[[str], None],
     environments: Path = ENVIRONMENTS,
     locks: Path = FOLDER,
-) -> Found:
+) -> Environment:
     """Return where clients of one lock file can run under a Python.
 
     `own`: it is this project's, and will do where it has what is locked. Any other one has whatever
@@ -74,15 +142,15 @@ def find(
     install += "" if own else f" --python {shlex.quote(python)}"
     as_it_is = _lacking(bare, clients, pinned, install)
     if own and not as_it_is:
-        return _found(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
+        return _environment(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
     folder = environments / _folder(bare, lock)
     if not (folder / "ready").exists() and make:
         _make(folder, bare.path, lock, say)
     if (folder / "ready").exists():
-        made = look(str((folder / "bin" / "python").absolute()), {*pinned, USURPER})
-        return _found(folder.name, made, clients, _lacking(made, clients, pinned, install))
+        ready = look(str((folder / "bin" / "python").absolute()), {*pinned, USURPER})
+        return _environment(folder.name, ready, clients, _lacking(ready, clients, pinned, install))
     if own:
-        return _found(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
+        return _environment(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
     return _none(
         clients,
         f"{python} (Python {bare.version}) has no environment from {lock.name} yet; `{install}`",
@@ -98,10 +166,10 @@ def pins(lock: Path) -> dict[str, set[str]]:
         text = lock.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{lock}: {error.strerror}; `make lock` writes it") from None
-    found: dict[str, set[str]] = {}
+    versions: dict[str, set[str]] = {}
     for pin in PIN.finditer(text):
-        found.setdefault(pin["name"], set()).add(pin["version"])
-    return found
+        versions.setdefault(pin["name"], set()).add(pin["version"])
+    return versions
 
 
 def _folder(bare: Interpreter, lock: Path) -> str:
@@ -114,18 +182,20 @@ def _folder(bare: Interpreter, lock: Path) -> str:
     return f"{bare.implementation.lower()}-{bare.version}-{lock.stem}-{digest}"
 
 
-def _found(
+def _environment(
     key: str, interpreter: Interpreter, clients: Sequence[Client], missing: dict[str, str]
-) -> Found:
-    """Return what was found, with the versions of what the clients require and no others."""
-    required = {name for one in clients for name in one.requires}
+) -> Environment:
+    """Return an environment with the versions of what the clients require and no others."""
+    required = {name for client in clients for name in client.requires}
     versions = {name: at for name, at in interpreter.versions.items() if name in required}
     shown = msgspec.structs.replace(interpreter, versions=versions)
-    return Found(key=key, interpreter=shown, missing=missing)
+    return Environment(key=key, interpreter=shown, missing=missing)
 
 
-def _none(clients: Sequence[Client], reason: str) -> Found:
-    return Found(key=None, interpreter=None, missing={one.name: reason for one in clients})
+def _none(clients: Sequence[Client], reason: str) -> Environment:
+    return Environment(
+        key=None, interpreter=None, missing={client.name: reason for client in clients}
+    )
 
 
 def _lacking(

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from loadtest.plan.clients.preset import Preset, Table
+from loadtest.plan.clients.presets import Preset, Table
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Record
 

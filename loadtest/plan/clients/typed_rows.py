@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from loadtest.plan.clients import preset
+from loadtest.plan.clients import presets
 from loadtest.plan.clients.catalogue import Client
-from loadtest.plan.clients.preset import DEFAULT, Block, Preset, Table
-from loadtest.records.clients import MEASURES, MODES, Http, Measure, Mode, Reuse
+from loadtest.plan.clients.presets import DEFAULT, Block, Preset, Table
+from loadtest.records.clients import MODES, Http, Measure, Mode, Reuse
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Record
 
@@ -60,8 +60,7 @@ OPTIONS = {
 def chosen(typed: Typed, clients: Mapping[str, Client]) -> Preset:
     """Return the preset that was named, or one made of what was typed; raises UserError."""
     dimensions = [option for key, option in OPTIONS.items() if getattr(typed, key)]
-    presets = preset.names()
-    named = [word for word in typed.words if word in presets]
+    named = [word for word in typed.words if word in presets.names()]
     if not typed.words and not dimensions:
         named = [DEFAULT]
     if not named:
@@ -73,22 +72,23 @@ def chosen(typed: Typed, clients: Mapping[str, Client]) -> Preset:
             f"{named[0]} is a preset and says itself what its rows are;"
             f" leave out {', '.join(dimensions)}, or name clients in its place"
         )
-    return _with(preset.read(named[0]), typed)
+    return _with(presets.read(named[0]), typed)
 
 
-def _with(made: Preset, typed: Typed) -> Preset:
+def _with(preset: Preset, typed: Typed) -> Preset:
     """Return a preset with the settings that any of them takes."""
-    group = made.group
-    if typed.measures:
-        group = tuple(
-            msgspec.structs.replace(table, measures=typed.measures) for table in made.group
+    given = {
+        "rounds": typed.rounds,
+        "warmup_requests": typed.warmup,
+        "timeout_s": typed.timeout_s,
+        "group": tuple(
+            msgspec.structs.replace(table, measures=typed.measures) for table in preset.group
         )
+        if typed.measures
+        else None,
+    }
     return msgspec.structs.replace(
-        made,
-        group=group,
-        rounds=made.rounds if typed.rounds is None else typed.rounds,
-        warmup_requests=made.warmup_requests if typed.warmup is None else typed.warmup,
-        timeout_s=made.timeout_s if typed.timeout_s is None else typed.timeout_s,
+        preset, **{key: value for key, value in given.items() if value is not None}
     )
 
 
@@ -105,13 +105,12 @@ def _made(typed: Typed, clients: Mapping[str, Client]) -> Preset:
     ]
     used = {mode for block in blocks for mode in block.mode}
     if lost := [mode for mode in modes if mode not in used]:
-        able = [one.name for one in clients.values() if lost[0] in one.modes]
+        able = [client.name for client in clients.values() if lost[0] in client.modes]
         raise UserError(
             f"{' and '.join(names)} cannot be driven by {lost[0]}; name {' or '.join(able)}"
         )
-    about = "As typed."
     title = " ".join(typed.words) or "All clients"
-    table = Table(name=CHOICE, title=title, about=about, measures=MEASURES, rows=tuple(blocks))
+    table = Table(name=CHOICE, title=title, about="As typed.", rows=tuple(blocks))
     return Preset(name=CHOICE, title=title, rounds=5, warmup_requests=50, group=(table,))
 
 
@@ -126,7 +125,7 @@ def _sorted(words: Iterable[str], clients: Mapping[str, Client]) -> tuple[list[s
         elif family:
             names += family
         else:
-            known = {*clients, *MODES, *preset.names()}
+            known = {*clients, *MODES, *presets.names()}
             raise UserError(unknown("client, mode or preset", word, known))
     return list(dict.fromkeys(names)), list(dict.fromkeys(modes))
 
@@ -156,24 +155,14 @@ def _block(
 
 def _label(typed: Typed, modes: list[Mode]) -> str:
     """Return a template that names what can differ between rows, and what was typed of it."""
-    return "".join(_parts(typed, modes))
-
-
-def _parts(typed: Typed, modes: list[Mode]) -> Iterator[str]:
-    yield "{client}"
-    if modes:
-        yield " by {mode}"
-    if len(typed.reuse) > 1:
-        yield ", {reuse}"
-    if typed.requests:
-        yield " --count {requests}"
-    if typed.batch:
-        yield " --batch {batch}"
-    if typed.chunk:
-        yield " --chunk {chunk}"
-    if len(typed.body_bytes) > 1:
-        yield " --size {body_bytes}"
-    if len(typed.delay_ms) > 1:
-        yield " --delay {delay_ms:g}"
-    if len(typed.http) > 1:
-        yield " --http {http}"
+    parts = {
+        " by {mode}": bool(modes),
+        ", {reuse}": len(typed.reuse) > 1,
+        " --count {requests}": bool(typed.requests),
+        " --batch {batch}": bool(typed.batch),
+        " --chunk {chunk}": bool(typed.chunk),
+        " --size {body_bytes}": len(typed.body_bytes) > 1,
+        " --delay {delay_ms:g}": len(typed.delay_ms) > 1,
+        " --http {http}": len(typed.http) > 1,
+    }
+    return "{client}" + "".join(part for part, shown in parts.items() if shown)

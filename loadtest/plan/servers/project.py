@@ -5,7 +5,6 @@ The engine never imports it: it may live in another environment, with another Py
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from loadtest.plan.interpreters import VERSIONS
+from loadtest.plan import interpreters
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Endpoint, Interface, Record
 from loadtest.system import process
@@ -151,13 +150,10 @@ class Project:
 
         The key `python` has the interpreter's own.
         """
+        names = sorted(set(distributions))
+        argv = [self.python, "-c", interpreters.LOOK, *names]
         try:
-            text = process.output(
-                [self.python, "-c", VERSIONS, *sorted(set(distributions))],
-                env=self.env,
-                cwd=self.folder,
-            )
+            printed = process.output(argv, env=self.env, cwd=self.folder)
         except process.CommandError as error:
             raise UserError(f"{error}; name the app's interpreter with --python") from None
-        found: dict[str, str | None] = json.loads(text)
-        return found
+        return interpreters.versions(printed, names)

@@ -15,8 +15,8 @@ import pytest
 from client_bench import answers, closed_port, garbage, serving
 
 from loadtest.plan import interpreters
-from loadtest.plan.clients import catalogue, environments, own_server, places, typed_rows
-from loadtest.plan.clients.environments import Found
+from loadtest.plan.clients import catalogue, environments, own_server, typed_rows
+from loadtest.plan.clients.environments import Environment
 from loadtest.plan.clients.typed_rows import Typed
 from loadtest.records.errors import UserError
 
@@ -43,7 +43,7 @@ LOCKED = {
 
 def find(
     name: str, folder: Path, clients: Sequence[catalogue.Client] = SHARED, *, own: bool = True
-) -> Found:
+) -> Environment:
     return environments.find(
         name, clients, own=own, make=False, say=print, environments=folder / "environments"
     )
@@ -164,8 +164,8 @@ def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
         (made / "ready").touch()
 
     def called(*pythons: str) -> list[str]:
-        found = places.places(asked, CLIENTS, pythons, make=False, say=print)
-        assert len(places.known(found)) == len(set(pythons))
+        found = environments.places(asked.clients, CLIENTS, pythons, make=False, say=print)
+        assert len(environments.known(found)) == len(set(pythons))
         return [label for label, _ in found]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from paths import ROOT
 
-from loadtest.plan.clients import catalogue, preset, typed_rows
-from loadtest.plan.clients.environments import Found
+from loadtest.plan.clients import catalogue, presets, typed_rows
+from loadtest.plan.clients.environments import Environment
 from loadtest.plan.clients.own_server import true_of
 from loadtest.plan.clients.typed_rows import Typed
 from loadtest.records.clients import Interpreter, Plan, Row
@@ -19,14 +19,14 @@ from loadtest.records.errors import UserError
 CLIENTS = catalogue.clients()
 HERE = Interpreter(path="/python", version="3.11.7", implementation="CPython", versions={})
 PLACE = {
-    "clients": Found(key="3.11.7-clients", interpreter=HERE, missing={}),
-    "niquests": Found(key=None, interpreter=None, missing={"niquests": "install it"}),
+    "clients": Environment(key="3.11.7-clients", interpreter=HERE, missing={}),
+    "niquests": Environment(key=None, interpreter=None, missing={"niquests": "install it"}),
 }
 
 
 def planned(*words: str, **options: Any) -> Plan:
     asked = typed_rows.chosen(Typed(words=words, **options), CLIENTS)
-    return preset.plan(asked, CLIENTS, [("", PLACE)], seed=1)
+    return presets.plan(asked, CLIENTS, [("", PLACE)], seed=1)
 
 
 def rows(*words: str, **options: Any) -> list[Row]:
@@ -80,7 +80,7 @@ def test_the_third_document() -> None:
     assert all(one.label.startswith(one.mode) for one in found)
 
 
-@pytest.mark.parametrize("name", preset.names())
+@pytest.mark.parametrize("name", presets.names())
 def test_each_preset(name: str) -> None:
     plan = planned(name)
     assert plan.rounds >= 5
@@ -102,7 +102,7 @@ def test_each_preset(name: str) -> None:
     ],
 )
 def test_titles_are_true_of_a_server_of_ones_own(name: str, tls: bool, titles: list[str]) -> None:
-    assert [table.name for table in true_of(preset.read(name).group, tls, print)] == titles
+    assert [table.name for table in true_of(presets.read(name).group, tls, print)] == titles
 
 
 def test_nothing_typed_is_the_default() -> None:
@@ -184,14 +184,14 @@ def test_what_a_client_cannot_speak_is_skipped() -> None:
 def test_two_pythons_are_two_rows() -> None:
     asked = typed_rows.chosen(Typed(words=("aiohttp",)), CLIENTS)
     newer = {
-        "clients": Found(
+        "clients": Environment(
             key="made",
             interpreter=msgspec.structs.replace(HERE, version="3.13.0"),
             missing={},
         )
     }
     places = [("Python 3.11.7", PLACE), ("Python 3.13.0", newer)]
-    found = preset.plan(asked, CLIENTS, places, seed=1).rows
+    found = presets.plan(asked, CLIENTS, places, seed=1).rows
     assert [one.label for one in found if not one.duplicate_of] == [
         "aiohttp (Python 3.11.7)",
         "aiohttp (Python 3.13.0)",
@@ -220,17 +220,17 @@ def test_a_preset_with_a_row_twice_is_refused(
         client = ["aiohttp"]
         requests = [{requests}]
     """
-    monkeypatch.setattr(preset, "PRESETS", tmp_path)
+    monkeypatch.setattr(presets, "PRESETS", tmp_path)
     for label, requests, said in (("two", 10, "the same row"), ("one", 20, "are called 'one'")):
         made = text.replace("{label}", label).replace("{requests}", str(requests))
         (tmp_path / "twice.toml").write_text(made)
         with pytest.raises(UserError, match=said):
-            preset.plan(preset.read("twice"), CLIENTS, [("", PLACE)], seed=1)
+            presets.plan(presets.read("twice"), CLIENTS, [("", PLACE)], seed=1)
     (tmp_path / "twice.toml").write_text(text.replace("requests = [{requests}]", "reqests = [1]"))
     with pytest.raises(UserError, match="'reqests'; did you mean requests"):
-        preset.read("twice")
+        presets.read("twice")
     with pytest.raises(UserError, match="unknown preset 'nowhere'"):
-        preset.read("nowhere")
+        presets.read("nowhere")
 
 
 def test_a_client_that_declares_too_little_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from loadtest.bench.servers.compose import guard
-from loadtest.plan.interpreters import VERSIONS
+from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records.errors import UserError
@@ -178,13 +178,12 @@ def _build(docker: Docker) -> None:
 def _versions(docker: Docker, image: str, found: Inventory) -> dict[str, str | None]:
     names = sorted(inventory.distributions(found.servers, found.project.app))
     try:
-        text = _run(docker, "python", image, "-c", VERSIONS, *names)
+        printed = _run(docker, "python", image, "-c", interpreters.LOOK, *names)
     except CommandError as error:
         raise UserError(
             f"the image {image} cannot be used: {said(error)}; `docker image inspect {image}`"
         ) from None
-    versions: dict[str, str | None] = json.loads(text)
-    return versions
+    return interpreters.versions(printed, names)
 
 
 def _service_versions(docker: Docker, chosen: Mapping[str, str]) -> dict[str, str | None]:

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from loadtest.plan import toml_file
 from loadtest.plan.clients.catalogue import Client
-from loadtest.plan.clients.environments import Found
+from loadtest.plan.clients.environments import Place
 from loadtest.records.clients import MEASURES, Answer, Group, Http, Measure, Mode, Plan, Reuse, Row
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Record
@@ -28,8 +28,8 @@ Count = Annotated[int, Meta(ge=1)]
 
 LABEL = "{client}"
 
-AGAIN = " (again)"
-"""Behind the id of a second arm."""
+DUPLICATE = " (again)"
+"""Behind the id of the row that is measured once more, to show the run's noise."""
 
 
 class Block(Record, frozen=True, kw_only=True):
@@ -72,6 +72,11 @@ class Preset(Record, frozen=True, kw_only=True):
     timeout_s: float = 10.0
     group: tuple[Table, ...]
 
+    @property
+    def clients(self) -> set[str]:
+        """The names of the clients in its rows."""
+        return {name for table in self.group for block in table.rows for name in block.client}
+
 
 def names() -> tuple[str, ...]:
     """Return the names of all presets."""
@@ -88,31 +93,31 @@ def read(name: str) -> Preset:
 def plan(
     preset: Preset,
     clients: Mapping[str, Client],
-    pythons: Sequence[tuple[str, Mapping[str, Found]]],
+    pythons: Sequence[tuple[str, Place]],
     *,
     seed: int,
     url: str | None = None,
 ) -> Plan:
     """Return the plan of a preset; raises UserError for each mistake in it.
 
-    `pythons` are what each is called in a label, and what was found for each lock file.
+    `pythons` are what each is called in a label, and what it has for each lock file.
     """
     mistakes: list[str] = []
     groups, rows = [], []
     for table in preset.group:
-        found = [
+        of_table = [
             _row(table, settings, label, clients, place)
             for settings in _settings(table, clients, mistakes)
             for label, place in pythons
         ]
-        if mistakes or not found:
+        if mistakes or not of_table:
             continue
-        mistakes += _twice(found)
-        reference = next((row for row in found if row.skip is None), None)
+        mistakes += _twice(of_table)
+        reference = next((row for row in of_table if row.skip is None), None)
         if reference is not None:
-            found.append(
+            of_table.append(
                 msgspec.structs.replace(
-                    reference, id=reference.id + AGAIN, duplicate_of=reference.id
+                    reference, id=reference.id + DUPLICATE, duplicate_of=reference.id
                 )
             )
         groups.append(
@@ -124,7 +129,7 @@ def plan(
                 reference=None if reference is None else reference.id,
             )
         )
-        rows += found
+        rows += of_table
     if mistakes:
         raise UserError(*dict.fromkeys(mistakes))
     return Plan(
@@ -151,8 +156,8 @@ def _settings(
             settings = dict(zip(several, values, strict=True))
             if settings["client"] not in clients:
                 mistakes.append(unknown("client", settings["client"], clients))
-            elif found := list(_wrong(settings, clients[settings["client"]])):
-                mistakes += found
+            elif wrong := list(_wrong(settings, clients[settings["client"]])):
+                mistakes += wrong
             else:
                 yield {**settings, "label": label.format_map(settings)}
 
@@ -191,13 +196,13 @@ def _row(
     settings: Mapping[str, Any],
     python: str,
     clients: Mapping[str, Client],
-    place: Mapping[str, Found],
+    place: Place,
 ) -> Row:
     client = clients[settings["client"]]
-    found = place[client.lock]
+    environment = place[client.lock]
     label = settings["label"] + (f" ({python})" if python else "")
     http = settings["http"]
-    skip = found.missing.get(client.name)
+    skip = environment.missing.get(client.name)
     if http not in client.http:
         skip = f"{client.title} does not speak HTTP/{http}"
     return Row(
@@ -218,7 +223,7 @@ def _row(
             http=http,
         ),
         kind=client.kind,
-        python=found.key,
+        python=environment.key,
         skip=skip,
     )
 
