@@ -27,16 +27,17 @@ from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services as running_services
 from loadtest.cli.output import say
 from loadtest.cli.progress import Watcher
+from loadtest.measure import loop
+from loadtest.measure.experiments.rounds import rounds as experiment
 from loadtest.measure.servers import new_run, session
 from loadtest.measure.servers.resume import check_resumable
 from loadtest.plan.servers import inventory, matrix
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.matrix import Choice
 from loadtest.plan.servers.project import Project
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Endpoint, Load, Server, Shape
+from loadtest.records.planned import Cell, Choice, Endpoint, Load, Server, Shape
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.cpu_drift import drift_corrected_us, speed_us
 
@@ -111,9 +112,9 @@ def begin(project: Project, name: str, choice: Choice, out: Path) -> Path:
     load = matrix.fit(endpoint, matrix.load_matrix(str(MATRIX)).loads, choice)
     taking_part = arms(profile, calibrate(found, profile, endpoint, load))
     bearings = Inventory(project, taking_part, (endpoint,), found.versions)
-    command = ["python", "-m", "benchmarks.power", "--server", name]
-    run = new_run.make_run(bearings, str(MATRIX), choice, out, command)
-    return run_folder.create(out, run)
+    run = new_run.make_run(bearings, msgspec.structs.replace(choice, matrix=str(MATRIX)), out)
+    command = f"python -m benchmarks.power --server {name}"
+    return run_folder.create(out, msgspec.structs.replace(run, command=command))
 
 
 def rounds(stored: ServersRun) -> Rounds:
@@ -196,7 +197,14 @@ def main(
         click.echo(f"to go on with it: python -m benchmarks.power --resume {source}", err=True)
         stored = run_folder.read(source, run_folder.SERVERS)
         watcher = Watcher(stored.run.plan.rounds, Console(stderr=True))
-        session.measure(source, stored.run, project, watcher, say)
+        loop.fill(
+            stored,
+            session.ServerTrials(stored.run.plan, lambda outcomes: ()),
+            experiment,
+            session.bench(source, stored.run, project),
+            watcher,
+            say,
+        )
         made = rounds(run_folder.read(source, run_folder.SERVERS))
         text = msgspec.json.format(msgspec.json.encode(made), indent=1)
         (source / FILE).write_bytes(text + b"\n")

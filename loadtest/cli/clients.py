@@ -8,11 +8,12 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from loadtest.cli.options import (
     Whole,
@@ -25,13 +26,14 @@ from loadtest.cli.options import (
     rounds_option,
     seed_option,
 )
-from loadtest.cli.output import INTERRUPTED, say
+from loadtest.cli.output import say
 from loadtest.records import run_folder
-from loadtest.records.clients import MEASURES, REUSES, Answer, Plan
+from loadtest.records.clients import MEASURES, REUSES, Answer, Outcome
 from loadtest.records.errors import UserError
 
 if TYPE_CHECKING:
-    from loadtest.cli.progress import Watcher
+    from loadtest.measure.clients.measuring import Bench
+    from loadtest.measure.clients.session import Wanted
     from loadtest.plan.clients.catalogue import Client
     from loadtest.plan.clients.own_server import Expected
     from loadtest.plan.clients.typed_rows import Typed
@@ -254,64 +256,47 @@ def clients_command(
     for reason in dict.fromkeys(row.skip for row in plan.rows if row.skip):
         say(f"skipped: {reason}")
 
-    def measure(watcher: Watcher) -> None:
+    with session.answering(plan) as running:
         known = environments.known(interpreters)
-        session.measure(
-            plan,
-            clients,
-            known,
-            out,
-            _command(),
-            expected=expected,
-            say=say,
-            watcher=watcher,
-            created=folders.append,
-        )
-
-    folders: list[Path] = []
-    return _measured(plan, measure, folders, as_json)
+        folder = run_folder.create(out, session.new_run(plan, known, _command(), running))
+        return _measured(folder, Bench(plan, clients, known, running, expected), as_json)
 
 
 def _go_on(
     folder: Path, clients: Mapping[str, Client], ca: str | None, allowed: bool, as_json: bool
 ) -> int:
-    from loadtest.measure.clients import session
+    from loadtest.measure.clients import resume, session
+    from loadtest.measure.clients.measuring import Bench
 
-    stored = run_folder.read(folder, run_folder.CLIENTS)
-    for note in stored.notes:
-        say(note)
-    plan = stored.run.plan
+    run = run_folder.read(folder, run_folder.CLIENTS).run
+    plan = run.plan
     refuse_beside_resume(*(("--ca", PERMISSION) if plan.url else ()))
     expected = None if plan.url is None else _look(plan.url, ca, allowed)
     if expected and {expected.body_bytes} != {row.answer.body_bytes for row in plan.rows}:
         raise UserError(
-            f"{plan.url} answers with another length than in this run;"
-            f" begin another: {stored.run.command}"
+            f"{plan.url} answers with another length than in this run; begin another: {run.command}"
         )
+    session.check(plan, folder.parent)
+    with session.answering(plan) as running:
+        resume.check(run, clients, session.this_machine(running))
+        bench = Bench(plan, clients, run.interpreters, running, expected)
+        return _measured(folder, bench, as_json)
 
-    def measure(watcher: Watcher) -> None:
-        session.go_on(folder, clients, expected=expected, say=say, watcher=watcher)
 
-    return _measured(plan, measure, [folder], as_json)
+def _measured(folder: Path, bench: Bench, as_json: bool) -> int:
+    """Measure what a run lacks, and write its reports."""
+    from loadtest.cli import kinds
+    from loadtest.measure.clients import session
 
+    stored = kinds.read(kinds.CLIENTS, folder)
 
-def _measured(
-    plan: Plan, measure: Callable[[Watcher], None], folders: list[Path], as_json: bool
-) -> int:
-    """Measure, showing it as it goes on, and write the reports of what is in the folder then."""
-    from rich.console import Console
+    def open_rows(outcomes: Sequence[Outcome]) -> Collection[Wanted]:
+        known = msgspec.structs.replace(stored, outcomes=tuple(outcomes))
+        return kinds.CLIENTS.still_open(known)
 
-    from loadtest.cli.clients_report import write_clients
-    from loadtest.cli.progress import Watcher
-
-    try:
-        measure(Watcher(plan.rounds, Console(stderr=True)))
-    except KeyboardInterrupt:
-        if folders:
-            kept = f"loadtest clients --resume {shlex.quote(str(folders[0]))}"
-            say(f"interrupted; what was measured is kept: {kept}")
-        return INTERRUPTED
-    return write_clients(folders[0], as_json)
+    trials = session.ClientTrials(bench.plan, open_rows)
+    up = contextlib.nullcontext(session.ClientBench(bench))
+    return kinds.measure(kinds.CLIENTS, stored, trials, up, as_json)
 
 
 def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:

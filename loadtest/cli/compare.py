@@ -8,7 +8,6 @@ import click
 
 from loadtest.cli.options import Share, json_option
 from loadtest.cli.output import print_json, say
-from loadtest.cli.report import is_clients
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import SERVERS, ServersRun
@@ -65,7 +64,7 @@ def compare_command(
 
 
 def _read(run: Path) -> ServersRun:
-    if is_clients(run):
+    if run_folder.kind_of(run) is run_folder.CLIENTS:
         raise UserError(f"{run}: a run of HTTP clients; `loadtest compare` takes runs of servers")
     stored = run_folder.read(run, SERVERS)
     for note in stored.notes:

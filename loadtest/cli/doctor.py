@@ -22,13 +22,13 @@ def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
 
     Example: loadtest doctor
     """
+    from loadtest.measure.preflight import Check, others
     from loadtest.measure.servers import preflight
-    from loadtest.measure.servers.preflight import Check
 
     offered = inventory.take_inventory(project_of(folder, python))
     checks = [
         *preflight.checks(None, out),
-        preflight.others(),
+        others(),
         *(Check(name="project", found="broken", advice=problem) for problem in offered.problems),
     ]
     missing = inventory.packages(offered.servers, offered.versions)

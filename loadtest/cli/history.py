@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loadtest.cli.output import print_json, say, show
-from loadtest.cli.report import is_clients
 from loadtest.judge.servers import summary
 from loadtest.judge.servers.compare import compare
 from loadtest.judge.servers.conditions import differences
@@ -60,8 +59,6 @@ def write_history(runs: History, parent: Path) -> list[Path]:
 
 def _runs(parent: Path) -> Iterator[ServersRun]:
     for path in sorted(parent.glob(f"*/{SERVERS.file}")):
-        if is_clients(path.parent):
-            continue
         try:
             yield read(path.parent, SERVERS)
         except UserError as error:

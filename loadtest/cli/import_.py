@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from loadtest.cli import kinds
 from loadtest.cli.options import json_option, out_option
 from loadtest.cli.output import say
-from loadtest.cli.report import write_reports
 
 
 @click.command("import")
@@ -32,7 +32,7 @@ def import_command(file: Path, out: Path, as_json: bool) -> int:
     for note in imported.notes:
         say(f"{file}, {note}")
     folder = report.write(imported, out)
-    write_reports(folder, as_json)
+    kinds.write_reports(kinds.SERVERS, folder, as_json)
     count = len(imported.outcomes)
     # Where a script reads the rest, this is beside it.
     tell = say if as_json else click.echo

@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TYPED = {
-    "servers": "server",
-    "endpoints": "endpoint",
-    "styles": "style",
-    "duration_s": "duration",
-}
-"""What is typed for a parameter of another name."""
-
 
 # What may be typed for an option ------------------------------------------------------------------
 
@@ -126,6 +118,7 @@ precision_option = click.option(
 
 budget_option = click.option(
     "--budget",
+    "budget_s",
     type=Time(),
     help="Time after which --precision adds no further round, counted from the start of the run,"
     " as in 90s, 20m or 2h. Default: no limit.",
@@ -220,7 +213,7 @@ def project_of(folder: Path, python: str) -> Project:
 
 
 matrix_options: Callable[[F], F] = all_of(
-    click.argument("matrix_name", metavar="[MATRIX]", default="standard"),
+    click.argument("matrix", metavar="[MATRIX]", default="standard"),
     click.option(
         "--server",
         "servers",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """The exit status of what Ctrl-C ended."""
 
+INTERRUPTED = 130
+"""Exit status of who was interrupted; what was measured is kept."""
 WIDTH = 100
 """Of a table that goes into a file or a pipe: as wide as it is made for."""
 

@@ -15,9 +15,8 @@ from rich.text import Text
 from loadtest.cli.options import json_option, matrix_options, project_of, project_options
 from loadtest.cli.output import print_json, tables
 from loadtest.plan.servers import inventory, schedule
-from loadtest.plan.servers.matrix import Choice
 from loadtest.plan.servers.schedule import Batch
-from loadtest.records.planned import Cell, Plan
+from loadtest.records.planned import Cell, Choice, Plan
 from loadtest.report.units import paragraph, plural
 
 NAMED = 4
@@ -29,9 +28,7 @@ NAMED = 4
 @click.option("-v", "--each", is_flag=True, help="List every measurement, in the order of the run.")
 @project_options
 @json_option
-def plan_command(
-    matrix_name: str, each: bool, folder: Path, python: str, as_json: bool, **options: Any
-) -> None:
+def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options: Any) -> None:
     """Show what `run` would measure and how long it would take; start nothing.
 
     MATRIX is quick, standard (the default), seed, or a TOML file of yours.
@@ -39,7 +36,7 @@ def plan_command(
     Example: loadtest plan standard --server 'gunicorn-*'
     """
     offered = inventory.take_inventory(project_of(folder, python))
-    plan = inventory.make_plan(offered, matrix_name, Choice(**options))
+    plan = inventory.make_plan(offered, Choice(**options))
     if as_json:
         print_json(plan)
         return

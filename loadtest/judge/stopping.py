@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Plan
@@ -12,6 +12,9 @@ from loadtest.stats.series import goodputs, groups
 from loadtest.stats.significance import LOOKS
 from loadtest.stats.tie_groups import undecided
 
+MOST_LOOKS = max(LOOKS)
+"""How often a run that goes on until it knows may look at its data; the plan's rounds are one."""
+
 
 def interim_looks(plan: Plan) -> int:
     """Return how often a run may look at its data before it says what it shows, see `level`.
@@ -19,7 +22,7 @@ def interim_looks(plan: Plan) -> int:
     For a run that goes on until it knows, the most that is tabled: counting the looks as they come
     would claim a difference in 9 % of runs without one, this does in 4 %.
     """
-    return 1 if plan.precision is None else max(LOOKS)
+    return 1 if plan.precision is None else MOST_LOOKS
 
 
 def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> frozenset[str]:
@@ -40,7 +43,7 @@ def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]
         known = {cell.server: rates[cell.id] for cell in cells if any(rates.get(cell.id, ()))}
         ranked = {server: of for server, of in known.items() if server not in duplicates}
         servers = set(undecided(ranked, floors.of(cells[0].endpoint.kind), interim_looks(plan)))
-        servers |= _wide(ranked, plan.reference, plan.precision)
+        servers |= wide(ranked, plan.reference, plan.precision)
         if servers:
             found |= {
                 cell.id
@@ -50,7 +53,8 @@ def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]
     return frozenset(found & {cell for cell, of in rates.items() if any(of)})
 
 
-def _wide(rates: dict[str, Rates], reference: str | None, precision: float) -> set[str]:
+def wide(rates: Mapping[str, Rates], reference: str | None, precision: float) -> set[str]:
+    """Return whose ratio to the reference is known less well than the precision, a share."""
     base = rates.get(reference or "")
     if base is None:
         return set()

@@ -145,6 +145,11 @@ class Plan(Record, frozen=True, kw_only=True):
     """For one call; each client's own setting."""
     url: str | None = None
     """A server of the user's own; None: our upstream, whose counts are then known."""
+    precision: float | None = None
+    """Go on after the rounds with the rows whose ratio to the fastest of their table is known less
+    well than this, as a share, or whose rank is open."""
+    budget_s: float | None = None
+    """But for no longer than this."""
     groups: tuple[Group, ...]
     rows: tuple[Row, ...]
 
@@ -219,6 +224,8 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     """More of it, such as the end of a traceback."""
     started_at: float | None = None
     """Unix time."""
+    wall_s: float = 0.0
+    """All that the measurement took, with starting and ending the process."""
     calls: int = 0
     """Timed calls that were made, whatever came of them."""
     answers: int = 0

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from loadtest.records.planned import Plan, Record, Stage, Status
+from loadtest.records.planned import Choice, Plan, Record, Stage, Status
 
 Launcher = Literal["local", "compose", "running"]
 
@@ -292,6 +292,8 @@ class Run(Record, frozen=True, kw_only=True):
     created_at: str
     command: str
     """What to type to run it again."""
+    choice: Choice | None = None
+    """What was asked for; None in runs of format 1, and in a report of others."""
     plan: Plan
     machine: Machine
     argv: dict[str, tuple[str, ...]]

@@ -173,3 +173,22 @@ class Plan(Record, frozen=True, kw_only=True):
     budget_s: float | None = None
     """But for no longer than this."""
     cells: tuple[Cell, ...]
+
+
+class Choice(Record, frozen=True, kw_only=True):
+    """What was asked for on the command line; None leaves it to the matrix."""
+
+    matrix: str = "standard"
+    """As it was typed: a name, or the path of a file."""
+    servers: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    rounds: int | None = None
+    duration_s: int | None = None
+    connections: int | None = None
+    workers: int | None = None
+    threads: int | None = None
+    seed: int | None = None
+    pin: bool | None = None
+    precision: float | None = None
+    budget_s: float | None = None

@@ -124,7 +124,9 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
     assert not after.notes
     assert after.run == before.run
     assert after.ceilings == before.ceilings
-    assert len(after.outcomes) + len(after.ceilings) == len(whole)
+    # And the beginning and the end of a stretch.
+    assert len(after.outcomes) + len(after.ceilings) + 2 == len(whole)
+    assert len(after.segments) == 2
     measured = [(one.row, one.measure, one.round) for one in after.outcomes]
     # Each once, and in the order of the seed: as if nothing had happened.
     assert measured == [(one.row, one.measure, one.round) for one in before.outcomes]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import Type
 
-from loadtest.measure.servers import preflight
+from loadtest.measure import preflight
 from loadtest.system import machine
 
 pytestmark = pytest.mark.usefixtures("no_addresses")

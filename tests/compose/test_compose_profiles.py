@@ -13,9 +13,8 @@ from real_engine import docker, held
 
 from loadtest.bench.servers.answer_check import verify
 from loadtest.plan.servers import matrix, profile
-from loadtest.plan.servers.matrix import Choice
 from loadtest.records.errors import CellError
-from loadtest.records.planned import Endpoint
+from loadtest.records.planned import Choice, Endpoint
 
 NAMES = [one.name for one in profile.load_servers(ROOT / "servers")]
 PORT = 8000

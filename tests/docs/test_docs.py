@@ -28,6 +28,7 @@ from loadtest.judge import concern
 from loadtest.judge.servers import concerns
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers import measuring
+from loadtest.measure.servers.session import ServerTrials
 from loadtest.plan.servers import profile, schedule
 from loadtest.records.measured import Begun, Ceiling, Run, Segment
 from loadtest.records.planned import Record
@@ -102,7 +103,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.append(Begun(started_at=1.0))
     writer.append(Ceiling(body_bytes=30, goodput=50_000.0, generator_cpu_us=7.5))
     known = lambda cell, round_: False  # noqa: E731
-    measuring.record_skips(of.plan, writer.append, known)
+    for skipped in ServerTrials(of.plan, lambda outcomes: ()).skipped(()):
+        writer.append(skipped)
     todo = schedule.batches(of.plan, known)
     bench = FakeBench(made, faults=faults)
     measuring.run(of.plan, todo, bench, writer.append, lambda cell, round_: None)

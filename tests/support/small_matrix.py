@@ -7,8 +7,8 @@ from typing import Any
 from builders import endpoint, server
 
 from loadtest.plan.servers import matrix
-from loadtest.plan.servers.matrix import Choice, LoadRule, Matrix
-from loadtest.records.planned import Plan
+from loadtest.plan.servers.matrix import LoadRule, Matrix
+from loadtest.records.planned import Choice, Plan
 
 RULES = (LoadRule(connections=64, duration_s=3, warmup_s=1.0, waves=3.1),)
 SERVERS = (

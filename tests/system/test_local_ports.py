@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.measure.servers import preflight
+from loadtest.measure import preflight
 from loadtest.system import local_ports
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue\n"

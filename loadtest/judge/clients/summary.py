@@ -64,7 +64,7 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
         if not groups:
             continue
         times = by_round(outcomes, measure, rounds)
-        noise = floors(by_kind(_arms(plan, times)))
+        noise = floors(by_kind(arms(plan, times)))
         found = [
             Ranking(
                 group=group,
@@ -164,7 +164,7 @@ def _round(outcome: Outcome) -> Round:
     )
 
 
-def _arms(plan: Plan, times: dict[str, Rates]) -> Iterator[tuple[str, Rates, Rates]]:
+def arms(plan: Plan, times: dict[str, Rates]) -> Iterator[tuple[str, Rates, Rates]]:
     """Yield the times of each row that was measured twice, and of its second arm, by group."""
     for row in plan.rows:
         if row.duplicate_of is not None and row.duplicate_of in times and row.id in times:

@@ -1,11 +1,11 @@
-"""The only loop: rounds over all rows and measures, shuffled, each outcome as it happens."""
+"""Rows measured: each in a process of its own, in a shuffled order, an outcome for each."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -38,48 +38,25 @@ class Bench:
     """Of a server of the user's own, where there is no upstream of ours."""
 
 
-Done = Collection[tuple[str, Measure, int]]
-"""What is not to be measured again, by the row's id."""
-
-
-def order(plan: Plan, done: Done = ()) -> list[Measurement]:
-    """Return all there is to measure: each round has every row once by each measure, shuffled.
-
-    What is done is left out; the order of the others is as it was.
-    """
-    chance = random.Random(plan.seed)
+def round_of(plan: Plan, round_: int) -> list[Measurement]:
+    """Return one round: every row that can be measured once by each measure, shuffled."""
     measures = {group.name: group.measures for group in plan.groups}
     once = [
-        (row, measure) for row in plan.rows if row.skip is None for measure in measures[row.group]
-    ]
-    return [
         (row, measure, round_)
-        for round_ in range(plan.rounds)
-        for row, measure in chance.sample(once, len(once))
-        if (row.id, measure, round_) not in done
+        for row in plan.rows
+        if row.skip is None
+        for measure in measures[row.group]
     ]
-
-
-def skipped(plan: Plan, done: Done = ()) -> Iterator[Outcome]:
-    """Yield the outcomes of rows that cannot be measured, one for each measure."""
-    for group in plan.groups:
-        for row in plan.rows:
-            if row.group == group.name and row.skip is not None:
-                for measure in group.measures:
-                    if (row.id, measure, 0) not in done:
-                        yield Outcome(
-                            row=row.id, round=0, measure=measure, status="skipped", reason=row.skip
-                        )
+    return random.Random(f"{plan.seed}/{round_}").sample(once, len(once))
 
 
 def run(
     bench: Bench,
+    todo: Sequence[Measurement],
     record: Callable[[Outcome], None],
     began: Callable[[Measurement], None] = lambda measurement: None,
-    done: Done = (),
 ) -> None:
-    """Measure all; what cannot be is recorded with its reason and the rest goes on."""
-    todo = order(bench.plan, done)
+    """Measure one after the other; what cannot be is recorded with its reason."""
     prime(bench, (row for row, _, _ in todo))
     for measurement in todo:
         began(measurement)
@@ -98,7 +75,7 @@ def prime(bench: Bench, rows: Iterable[Row]) -> None:
 
 def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
     """Run one row once and return what became of it."""
-    started_at = time.time()
+    started_at, began = time.time(), time.monotonic()
     try:
         found = _measured(bench, row, measure, round_)
     except (CellError, CommandError) as error:
@@ -111,7 +88,7 @@ def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
             reason=error.reason,
             detail=error.detail or None,
         )
-    return msgspec.structs.replace(found, started_at=started_at)
+    return msgspec.structs.replace(found, started_at=started_at, wall_s=time.monotonic() - began)
 
 
 def _measured(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:

@@ -1,32 +1,137 @@
-"""One run from what was asked for to its folder: upstream up, ceilings, rounds, all recorded."""
+"""A run of HTTP clients for the loop: what it has to measure, and who answers."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from loadtest.bench.clients import upstream, upstream_ceiling
 from loadtest.bench.clients.upstream import Upstream
-from loadtest.measure.clients import measuring, resume
+from loadtest.measure import preflight
+from loadtest.measure.clients import measuring
 from loadtest.measure.clients.measuring import Bench, Measurement
-from loadtest.measure.servers import preflight
-from loadtest.measure.watching import Trial, Watcher
-from loadtest.plan.clients.catalogue import Client
-from loadtest.plan.clients.own_server import Expected
-from loadtest.records import run_folder
-from loadtest.records.clients import Ceiling, Interpreter, Outcome, Plan, Run
-from loadtest.records.errors import LoadtestError, UserError
+from loadtest.measure.loop import Done, Key
+from loadtest.measure.watching import Trial
+from loadtest.records.clients import Ceiling, Interpreter, Measure, Outcome, Plan, Run
+from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine
-from loadtest.records.run_folder import Writer
+from loadtest.records.run_folder import FORMAT, check_writable
 from loadtest.system import machine
+
+Wanted = tuple[str, Measure]
+"""A row's id, and how it is measured."""
+
+ROUGHLY_S = 1.0
+"""What a measurement takes where none was made yet, for planning alone."""
+
+
+@dataclass(frozen=True)
+class ClientTrials:
+    """The rows of a plan by their measures."""
+
+    plan: Plan
+    open_rows: Callable[[Sequence[Outcome]], Collection[Wanted]]
+    """Which of them the asked precision needs another round of."""
+
+    @property
+    def rounds(self) -> int:
+        """As planned."""
+        return self.plan.rounds
+
+    @property
+    def budget_s(self) -> float | None:
+        """How long the run may take with the rounds beyond."""
+        return self.plan.budget_s
+
+    def key(self, outcome: Outcome) -> Key:
+        """Return the row's id with the measure, and the round."""
+        return (outcome.row, outcome.measure), outcome.round
+
+    def skipped(self, done: Done) -> Iterator[Outcome]:
+        """Yield the outcomes of rows that cannot be measured, one for each measure."""
+        for group in self.plan.groups:
+            for row in self.plan.rows:
+                for measure in group.measures if row.group == group.name and row.skip else ():
+                    if ((row.id, measure), 0) not in done:
+                        yield Outcome(
+                            row=row.id, round=0, measure=measure, status="skipped", reason=row.skip
+                        )
+
+    def planned(self, done: Done) -> list[Measurement]:
+        """Return the measurements of all rounds; the order of what is left is as it was."""
+        return [
+            (row, measure, round_)
+            for at in range(self.plan.rounds)
+            for row, measure, round_ in measuring.round_of(self.plan, at)
+            if ((row.id, measure), round_) not in done
+        ]
+
+    def further(self, round_: int, wanted: Collection[Wanted]) -> list[Measurement]:
+        """Return the measurements of one round with these rows."""
+        return [
+            (row, measure, at)
+            for row, measure, at in measuring.round_of(self.plan, round_)
+            if (row.id, measure) in wanted
+        ]
+
+    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[Wanted]:
+        """Return what the asked precision needs another round of."""
+        return () if self.plan.precision is None else self.open_rows(outcomes)
+
+    def shown(self, measurement: Measurement, known: Sequence[Outcome]) -> dict[Key, Trial]:
+        """Return a measurement as it is shown, for as long as those before took."""
+        row, measure, round_ = measurement
+        took_s = [
+            outcome.wall_s
+            for outcome in known
+            if (outcome.row, outcome.measure) == (row.id, measure) and outcome.wall_s
+        ]
+        cost = median(took_s) if took_s else ROUGHLY_S
+        label = f"{measure}  {row.id}"
+        key = (row.id, measure), round_
+        return {key: Trial(f"{row.id}, {measure}", round_, "", label, cost)}
+
+
+@dataclass(frozen=True)
+class ClientBench:
+    """Where the rows of a run are measured, its upstream up."""
+
+    bench: Bench
+
+    def ceilings(self, known: Sequence[Ceiling]) -> Iterator[Ceiling]:
+        """Yield what our upstream gives; raises LoadtestError where that cannot be measured."""
+        running = self.bench.upstream
+        wanted = {row.paced_by for row in self.bench.plan.rows if row.skip is None}
+        wanted -= {(ceiling.answer, ceiling.connections) for ceiling in known}
+        if running is None or not wanted:
+            return
+        if (wrk := preflight.tool()).advice is not None:
+            raise UserError(wrk.advice)
+        yield from upstream_ceiling.ceilings(running, wanted)
+
+    def run(
+        self,
+        todo: Sequence[Measurement],
+        record: Callable[[Outcome], None],
+        began: Callable[[Key], None],
+    ) -> None:
+        """Measure one after the other."""
+
+        def tell(measurement: Measurement) -> None:
+            row, measure, round_ = measurement
+            began(((row.id, measure), round_))
+
+        measuring.run(self.bench, todo, record, tell)
 
 
 def check(plan: Plan, out: Path) -> None:
     """Raise UserError for all that would fail every row of a plan, each in one line."""
-    lines = list(run_folder.check_writable(out))
+    lines = list(check_writable(out))
     at_once = max((row.batch for row in plan.rows), default=1)
     if line := machine.raise_file_limit(at_once, option="--batch"):
         lines.append(line)
@@ -50,111 +155,23 @@ def answering(plan: Plan) -> Iterator[Upstream | None]:
         yield running
 
 
-def measure(
-    plan: Plan,
-    clients: Mapping[str, Client],
-    known: Mapping[str, Interpreter],
-    out: Path,
-    command: str,
-    *,
-    expected: Expected | None,
-    say: Callable[[str], None],
-    watcher: Watcher,
-    created: Callable[[Path], None],
-) -> None:
-    """Run a plan; KeyboardInterrupt passes through, what was measured stays.
-
-    `created` is told the folder, before anything is measured.
-
-    Raises CellError where the upstream does not come up.
-    """
-    with answering(plan) as running:
-        folder = run_folder.create(out, _run(plan, known, command, running))
-        created(folder)
-        _fill(folder, Bench(plan, clients, known, running, expected), say, watcher)
-
-
-def go_on(
-    folder: Path,
-    clients: Mapping[str, Client],
-    *,
-    expected: Expected | None,
-    say: Callable[[str], None],
-    watcher: Watcher,
-) -> None:
-    """Measure what is missing or failed in a run's folder; raises UserError where it may not be."""
-    run = run_folder.read(folder, run_folder.CLIENTS).run
-    check(run.plan, folder.parent)
-    with answering(run.plan) as running:
-        resume.check(run, clients, _machine(running))
-        bench = Bench(run.plan, clients, run.interpreters, running, expected)
-        _fill(folder, bench, say, watcher)
-
-
-def _fill(folder: Path, bench: Bench, say: Callable[[str], None], watcher: Watcher) -> None:
-    """Measure what a run's folder does not have yet."""
-    stored = run_folder.read(folder, run_folder.CLIENTS)
-    done = resume.done(stored)
-    writer = Writer(folder)
-    watcher.add(_trial(measurement) for measurement in measuring.order(bench.plan, done))
-    with contextlib.closing(writer), watcher.showing():
-        for outcome in measuring.skipped(bench.plan, done):
-            writer.append(outcome)
-        if bench.upstream is not None:
-            _ceilings(bench.plan, bench.upstream, stored.ceilings, writer, say)
-
-        def record(outcome: Outcome) -> None:
-            writer.append(outcome)
-            watcher.ended(outcome)
-
-        def began(measurement: Measurement) -> None:
-            watcher.began(_trial(measurement))
-
-        measuring.run(bench, record, began, done)
-
-
-def _trial(measurement: Measurement) -> Trial:
-    row, measure, round_ = measurement
-    return Trial(f"{row.id}, {measure}", round_, "", f"{measure}  {row.id}")
-
-
-def _ceilings(
-    plan: Plan,
-    running: Upstream,
-    known: Sequence[Ceiling],
-    writer: run_folder.Writer,
-    say: Callable[[str], None],
-) -> None:
-    wanted = {row.paced_by for row in plan.rows if row.skip is None}
-    wanted -= {(one.answer, one.connections) for one in known}
-    if not wanted:
-        return
-    if (wrk := preflight.tool()).advice is not None:
-        say(f"no ceiling of the upstream: {wrk.advice}")
-        return
-    try:
-        for one in upstream_ceiling.ceilings(running, wanted):
-            writer.append(one)
-    except LoadtestError as error:
-        # Without it the rows only lack one check, and say so.
-        say(f"no ceiling of the upstream: {error}")
-
-
-def _run(
+def new_run(
     plan: Plan, known: Mapping[str, Interpreter], command: str, running: Upstream | None
 ) -> Run:
+    """Return a run that can start."""
     return Run(
-        format=run_folder.FORMAT,
+        format=FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         plan=plan,
-        machine=_machine(running),
+        machine=this_machine(running),
         interpreters=dict(known),
         upstream=None if running is None else running.software,
     )
 
 
-def _machine(running: Upstream | None) -> Machine:
+def this_machine(running: Upstream | None) -> Machine:
+    """Return what a run says of the machine that it is made on."""
     versions = {
         "wrk": preflight.wrk_version() if preflight.tool().advice is None else None,
         "upstream": None if running is None else running.software,

@@ -1,4 +1,4 @@
-"""The only loop: rounds x servers x cells, an outcome appended as each cell ends.
+"""Batches of cells measured: launch, verify, load, verify again, an outcome for each cell.
 
 Knows no server, tool or file: those are behind `Bench`, and what happens is told to `record`.
 """
@@ -29,14 +29,6 @@ FOR_EACH_WORKER = 4
 
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
-
-
-def record_skips(plan: Plan, record: Record, known: Callable[[Cell, int], bool]) -> None:
-    """Record the cells of which the plan says that they cannot be measured, unless `known`."""
-    for round_ in range(plan.rounds):
-        for cell in plan.cells:
-            if cell.skip is not None and cell.planned_in(round_) and not known(cell, round_):
-                record(Outcome(cell=cell.id, round=round_, status="skipped", reason=cell.skip))
 
 
 def run(plan: Plan, todo: Sequence[Batch], bench: Bench, record: Record, watch: Watch) -> None:

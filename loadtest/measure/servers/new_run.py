@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from loadtest.bench.servers.compose import serve
+from loadtest.measure.preflight import wrk_version
 from loadtest.measure.servers import preflight
 from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import profile
 from loadtest.plan.servers.inventory import Inventory, make_plan
-from loadtest.plan.servers.matrix import Choice
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Machine, Placement, Run
-from loadtest.records.planned import Plan
+from loadtest.records.measured import Launcher, Machine, Placement, Run
+from loadtest.records.planned import Choice, Plan
 from loadtest.system import cpu_pinning, listening, machine
 
+OPTIONS = {
+    "servers": "server",
+    "endpoints": "endpoint",
+    "styles": "style",
+    "rounds": "rounds",
+    "duration_s": "duration",
+    "connections": "connections",
+    "workers": "workers",
+    "threads": "threads",
+    "precision": "precision",
+    "budget_s": "budget",
+    "pin": "pin",
+    "seed": "seed",
+}
+"""What is typed for each field of a choice."""
 
-def make_run(found: Inventory, name: str, choice: Choice, out: Path, command: Sequence[str]) -> Run:
+
+def make_run(found: Inventory, choice: Choice, out: Path) -> Run:
     """Return a run that can start; raises UserError with all that stands in its way at once."""
     problems: list[str] = []
     plan: Plan | None = None
     try:
-        plan = make_plan(found, name, choice)
+        plan = make_plan(found, choice)
     except UserError as error:
         problems.extend(error.lines)
-    if choice.budget is not None and choice.precision is None:
+    if choice.budget_s is not None and choice.precision is None:
         problems.append("--budget limits --precision; name both, as in --precision 3% --budget 20m")
     placed: Placement | None = None
     try:
@@ -46,17 +62,35 @@ def make_run(found: Inventory, name: str, choice: Choice, out: Path, command: Se
     if found.launcher == "running":
         # Nobody tells what such a server holds, so there is nothing to wait for.
         plan = msgspec.structs.replace(plan, observe_release=False)
+    choice = msgspec.structs.replace(choice, seed=plan.seed)
     return Run(
         format=run_folder.FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=" ".join([*command, "--seed", str(plan.seed)]),
+        command=command_of(choice, found.launcher),
+        choice=choice,
         plan=plan,
-        machine=_machine(found),
+        machine=this_machine(found),
         argv=_argv(found, plan),
         placement=placed,
         launcher=found.launcher,
         engine=found.engine,
     )
+
+
+def command_of(choice: Choice, launcher: Launcher) -> str:
+    """Return what to type for a run that was asked for like this."""
+    words = ["loadtest", "run", choice.matrix]
+    for key, option in OPTIONS.items():
+        value = getattr(choice, key)
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, tuple):
+            words += [word for each in value for word in (f"--{option}", each)]
+        elif value is not None:
+            words += [f"--{option}", f"{value:g}s" if key == "budget_s" else str(value)]
+    if launcher != "local":
+        words += ["--launcher", launcher]
+    return shlex.join(words)
 
 
 def _argv(found: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -71,8 +105,9 @@ def _argv(found: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _machine(found: Inventory) -> Machine:
-    versions = {"wrk": preflight.wrk_version()}
+def this_machine(found: Inventory) -> Machine:
+    """Return what a run says of the machine that it is made on."""
+    versions = {"wrk": wrk_version()}
     if found.launcher == "local":
         versions["PostgreSQL"] = preflight.postgres_version()
     return machine.describe(found.versions | versions)

@@ -1,131 +1,17 @@
-"""Looks for everything that would spoil a run, all of it before anything is measured."""
+"""What a run of servers needs of this machine, beside what every run does."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-from loadtest.bench.load import wrk
 from loadtest.bench.servers import external_services, services
+from loadtest.measure import preflight
+from loadtest.measure.preflight import Check
 from loadtest.plan.servers.project import DEMO
-from loadtest.records.errors import CellError
 from loadtest.records.measured import Launcher
-from loadtest.records.planned import Plan, Record
-from loadtest.records.run_folder import check_writable
-from loadtest.system import listening, machine, process
-from loadtest.system.local_ports import AT_ONCE, kept
-
-OTHERS_WATCHED_S = 0.5
-
-OTHERS_SHARE = 0.05
-"""Of the machine: what is above it makes a cell suspect, see the concern `noisy-host`."""
-
-
-class Check(Record, frozen=True, kw_only=True):
-    """One thing looked at: what was found, and what to do where it is not well."""
-
-    name: str
-    found: str
-    advice: str | None = None
-    """None: all is well."""
-    fatal: bool = False
-    """Nothing can be measured without it."""
-
-
-def tool() -> Check:
-    """Look for wrk."""
-    path = shutil.which(wrk.TOOL)
-    if path is None:
-        return Check(
-            name="wrk",
-            found="not found",
-            advice=f"wrk is missing; {wrk.INSTALL}, or `make setup`",
-            fatal=True,
-        )
-    return Check(name="wrk", found=f"{wrk_version()} at {path}")
-
-
-def wrk_version() -> str:
-    """Return wrk's version as it says itself."""
-    # It exits with status 1, as at any call without a URL.
-    said = process.output(wrk.VERSION_ARGV, env={}, cwd=Path("/"), status=1)
-    return (wrk.version(said) or "of unknown version").rpartition("/")[2]
-
-
-def files(connections: int) -> Check:
-    """Look whether the load's connections can be opened at once, raising the limit if possible."""
-    advice = machine.raise_file_limit(connections)
-    return Check(
-        name="open files",
-        found=f"enough for {connections} connections" if advice is None else "too few",
-        advice=advice,
-        fatal=advice is not None,
-    )
-
-
-def folder(parent: Path) -> Check:
-    """Look whether a run can be written below a folder."""
-    problem = next(check_writable(parent), None)
-    return Check(
-        name="results",
-        found=str(parent) if problem is None else "cannot be written",
-        advice=problem,
-        fatal=problem is not None,
-    )
-
-
-def port() -> Check:
-    """Look for a free port."""
-    try:
-        return Check(name="port", found=str(listening.free_port()))
-    except CellError as error:
-        return Check(
-            name="port", found="none", advice=f"{error.reason}; end what listens there", fatal=True
-        )
-
-
-def backlog(shape_backlog: int) -> Check:
-    """Look whether the system cuts the servers' listen backlog (Linux)."""
-    try:
-        allowed = int(Path("/proc/sys/net/core/somaxconn").read_text())
-    except (OSError, ValueError):
-        return Check(name="listen backlog", found=f"{shape_backlog} asked for")
-    short = allowed < shape_backlog
-    return Check(
-        name="listen backlog",
-        found=f"{min(allowed, shape_backlog)} of {shape_backlog} asked for",
-        advice=f"the system allows {allowed}; `sysctl -w net.core.somaxconn={shape_backlog}`"
-        if short
-        else None,
-    )
-
-
-def local_ports() -> Check:
-    """Look whether a server in a container that ends each connection would use up our ports."""
-    if not kept():
-        return Check(name="local ports", found="given back at once")
-    return Check(
-        name="local ports",
-        found="kept for a minute",
-        advice="a server that ends each connection, as gunicorn-sync does, may make the local ports"
-        f" run short, which fails its cells; {AT_ONCE}",
-    )
-
-
-def others() -> Check:
-    """Look how busy the machine is with other things; takes half a second."""
-    busy, processors = machine.busy(OTHERS_WATCHED_S)
-    one_minute = machine.load_average()
-    found = f"others use {busy:.1f} of {processors} processors"
-    if one_minute is not None:
-        found += f" (load average {one_minute:.1f})"
-    much = busy > OTHERS_SHARE * processors
-    return Check(
-        name="other load",
-        found=found,
-        advice=f"{found}; end what runs beside, or cells come out as noisy-host" if much else None,
-    )
+from loadtest.records.planned import Plan
+from loadtest.system import process
 
 
 def named_services() -> list[Check]:
@@ -153,12 +39,12 @@ def checks(plan: Plan | None, out: Path, launcher: Launcher = "local") -> list[C
     """Look at all that a run needs of this machine."""
     connections = max((cell.load.connections for cell in plan.cells), default=64) if plan else 64
     return [
-        tool(),
-        files(connections),
-        folder(out),
-        *([port()] if launcher == "local" else []),
-        backlog(plan.shape.backlog if plan else 2048),
-        *([local_ports()] if launcher == "compose" else []),
+        preflight.tool(),
+        preflight.files(connections),
+        preflight.folder(out),
+        *([preflight.port()] if launcher == "local" else []),
+        preflight.backlog(plan.shape.backlog if plan else 2048),
+        *([preflight.local_ports()] if launcher == "compose" else []),
         # A container has its own.
         *([] if launcher == "compose" else named_services()),
     ]

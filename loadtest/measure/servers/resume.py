@@ -1,50 +1,41 @@
-"""Going on with a run: the same software and machine, and further endpoints."""
+"""Going on with a run of servers, and taking further endpoints into it."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from loadtest.measure.servers.new_run import _machine
+from loadtest.measure.resume import refuse
+from loadtest.measure.servers.new_run import command_of, this_machine
 from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.matrix import Choice
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Launcher, Run
+from loadtest.records.measured import Run
 from loadtest.system import machine
 
-Options = dict[str, Any]
 
-COMMAND = ("loadtest", "run")
+def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
+    """Return the run with cells at further endpoints (names or globs), under its own choice.
 
-
-def widened(
-    run: Run,
-    found: Inventory,
-    endpoints: Sequence[str],
-    parse: Callable[[list[str]], tuple[str, Options]],
-    write: Callable[[str, Options, Launcher], list[str]],
-) -> Run:
-    """Return the run with cells at further endpoints (names or globs), under its own options.
-
-    `parse` reads the words after `loadtest run` into the matrix and the options of a plan, `write`
-    is its inverse, and adds the launcher. Raises UserError for an endpoint that there isn't, where
-    there is nothing to add, and where the cells that the run has would be planned otherwise now.
+    Servers are compared within a round and at one endpoint, so endpoints may come later. Servers
+    may not: what is measured on another day met other conditions. Raises UserError for an endpoint
+    that there isn't, where there is nothing to add, and where the cells that the run has would be
+    planned otherwise now.
     """
-    words = shlex.split(run.command)
-    if tuple(words[:2]) != COMMAND:
-        raise UserError(f"--endpoint adds to what `loadtest run` began, this is: {run.command}")
-    name, options = parse(words[2:])
+    if run.choice is None:
+        raise UserError(
+            f"this run does not say what it was begun with, so --endpoint cannot add to it;"
+            f" begin another: {run.command}"
+        )
     has = dict.fromkeys(cell.endpoint.name for cell in run.plan.cells)
-    options = {**options, "endpoints": (*has, *(one for one in endpoints if one not in has))}
-    plan = inventory.make_plan(found, name, Choice(**options))
+    further = (*has, *(name for name in endpoints if name not in has))
+    choice = msgspec.structs.replace(run.choice, endpoints=further)
+    plan = inventory.make_plan(offered, choice)
     planned = {cell.id: cell for cell in plan.cells}
-    if changed := [one.id for one in run.plan.cells if planned.get(one.id) != one]:
+    if changed := [cell.id for cell in run.plan.cells if planned.get(cell.id) != cell]:
         raise UserError(
             f"{changed[0]} would be planned otherwise now, and so {len(changed) - 1} more;"
             f" begin another run: {run.command}"
@@ -53,11 +44,11 @@ def widened(
         raise UserError(f"the run has {', '.join(endpoints)} already; leave out --endpoint")
     # Servers as they were started: their files may have been touched since.
     plan = msgspec.structs.replace(plan, servers=run.plan.servers)
-    command = [*write(name, options, run.launcher), "--seed", str(plan.seed)]
-    return msgspec.structs.replace(run, plan=plan, command=" ".join(command))
+    command = command_of(choice, run.launcher)
+    return msgspec.structs.replace(run, plan=plan, choice=choice, command=command)
 
 
-def check_resumable(run: Run, found: Inventory, out: Path) -> None:
+def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
     """Refuse to go on where rounds could not be paired: other software, or another machine.
 
     Names what differs, or what a run would lack.
@@ -66,23 +57,19 @@ def check_resumable(run: Run, found: Inventory, out: Path) -> None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
     looked = checks(run.plan, out, run.launcher)
     lacking = [check.advice or check.found for check in looked if check.fatal]
-    if problems := [*found.problems, *lacking]:
+    if problems := [*offered.problems, *lacking]:
         raise UserError(*problems)
-    differ = machine.changes(run.machine, _machine(found))
-    if run.engine is not None and found.engine is not None:
+    differ = machine.changes(run.machine, this_machine(offered))
+    if run.engine is not None and offered.engine is not None:
         differ += [
-            f"engine's {key} {getattr(run.engine, key)} then, {getattr(found.engine, key)} now"
+            f"engine's {key} {getattr(run.engine, key)} then, {getattr(offered.engine, key)} now"
             for key in ("name", "version", "processors")
-            if getattr(run.engine, key) != getattr(found.engine, key)
+            if getattr(run.engine, key) != getattr(offered.engine, key)
         ]
-    declared = {endpoint.id: endpoint for endpoint in found.endpoints}
+    declared = {endpoint.id: endpoint for endpoint in offered.endpoints}
     differ += [
         f"endpoint {id_} is declared differently now"
         for id_ in dict.fromkeys(cell.endpoint.id for cell in run.plan.cells)
         if declared.get(id_) not in [cell.endpoint for cell in run.plan.cells]
     ]
-    if differ:
-        raise UserError(
-            f"this run cannot go on, it would mix two things: {'; '.join(differ)};"
-            f" begin another: {run.command}"
-        )
+    refuse(differ, run.command)

@@ -1,11 +1,11 @@
-"""One stretch of a run: services up, ceilings measured, what is missing measured, all recorded."""
+"""A run of servers for the loop: what it has to measure, and the world that it is measured in."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.bench.load.ceiling import asked, ceilings
@@ -15,141 +15,97 @@ from loadtest.bench.servers.compose.stack import stack
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.protocol import Bench
 from loadtest.bench.servers.services import services as running_services
-from loadtest.judge.servers import summary
+from loadtest.measure.loop import Done, Key
 from loadtest.measure.servers import measuring
-from loadtest.measure.watching import Trial, Watcher
+from loadtest.measure.watching import Trial
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
-from loadtest.records.errors import LoadtestError
-from loadtest.records.measured import Begun, Ceiling, Outcome, Run, Segment
-from loadtest.records.planned import Cell, Plan
-from loadtest.records.run_folder import SERVERS, Writer, read
-from loadtest.stats.significance import LOOKS
+from loadtest.records.measured import Ceiling, Outcome, Run
+from loadtest.records.planned import Plan
 
 
-def measure(
-    folder: Path, run: Run, project: Project, watcher: Watcher, say: Callable[[str], None]
-) -> None:
-    """Measure what is missing or failed in a run's folder.
+@dataclass(frozen=True)
+class ServerTrials:
+    """The cells of a plan, in batches that share a server process."""
 
-    However it ends, what was measured is in the folder; KeyboardInterrupt passes through.
-    """
-    stored = read(folder, SERVERS)
-    done = {
-        (outcome.cell, outcome.round)
-        for outcome in stored.outcomes
-        if outcome.status in ("measured", "skipped")
-    }
+    plan: Plan
+    open_cells: Callable[[Sequence[Outcome]], Collection[str]]
+    """Which cells the asked precision needs another round of, by id."""
 
-    def is_done(cell: Cell, round_: int) -> bool:
-        return (cell.id, round_) in done
+    @property
+    def rounds(self) -> int:
+        """As planned."""
+        return self.plan.rounds
 
-    outcomes = list(stored.outcomes)
-    with _recording(folder) as writer:
+    @property
+    def budget_s(self) -> float | None:
+        """How long the run may take with the rounds beyond."""
+        return self.plan.budget_s
 
-        def record(outcome: Outcome) -> None:
-            writer.append(outcome)
-            outcomes.append(outcome)
-            watcher.ended(outcome)
+    def key(self, outcome: Outcome) -> Key:
+        """Return the cell's id and the round."""
+        return outcome.cell, outcome.round
 
-        measuring.record_skips(run.plan, writer.append, is_done)
-        with watcher.showing(), _bench(folder, run, project) as bench:
-            _measure_ceilings(folder, run, stored.ceilings, writer, say)
-            spent_s = sum(segment.wall_s for segment in stored.segments)
-            for todo in _stretches(folder, run.plan, is_done, outcomes, spent_s):
-                trials = _trials(todo)
-                watcher.add(trials.values())
+    def skipped(self, done: Done) -> Iterator[Outcome]:
+        """Yield the outcomes of the cells of which the plan says that they cannot be measured."""
+        for round_ in range(self.plan.rounds):
+            for cell in self.plan.cells:
+                if cell.skip and cell.planned_in(round_) and (cell.id, round_) not in done:
+                    yield Outcome(cell=cell.id, round=round_, status="skipped", reason=cell.skip)
 
-                def began(cell: Cell, round_: int, trials: _Trials = trials) -> None:
-                    watcher.began(trials[cell.id, round_])
+    def planned(self, done: Done) -> list[Batch]:
+        """Return the batches of all rounds, in order."""
+        return schedule.batches(self.plan, lambda cell, round_: (cell.id, round_) in done)
 
-                measuring.run(run.plan, todo, bench, record, began)
+    def further(self, round_: int, wanted: Collection[str]) -> list[Batch]:
+        """Return the batches of one round with these cells, by id."""
+        return schedule.one_round(self.plan, round_, wanted)
+
+    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[str]:
+        """Return the cells that the asked precision needs another round of."""
+        return () if self.plan.precision is None else self.open_cells(outcomes)
+
+    def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Trial]:
+        """Return the cells of a batch as they are shown."""
+        return {
+            (cell.id, batch.round): Trial(
+                cell.id, batch.round, cell.server, cell.endpoint.id, schedule.planned_s(batch, cell)
+            )
+            for cell in batch.cells
+        }
 
 
-_Trials = dict[tuple[str, int], Trial]
+@dataclass(frozen=True)
+class ServerBench:
+    """Where the batches of a run are measured, its services up."""
 
+    of: Run
+    folder: Path
+    bench: Bench
 
-def _trials(todo: Sequence[Batch]) -> _Trials:
-    return {
-        (cell.id, batch.round): Trial(
-            cell.id, batch.round, cell.server, cell.endpoint.id, schedule.planned_s(batch, cell)
-        )
-        for batch in todo
-        for cell in batch.cells
-    }
+    def ceilings(self, known: Sequence[Ceiling]) -> Iterator[Ceiling]:
+        """Yield what the generator reaches; raises LoadtestError where that cannot be measured."""
+        measured = {(ceiling.connections, ceiling.body_bytes) for ceiling in known}
+        return ceilings(asked(self.of.plan) - measured, self.folder, self.of.placement)
+
+    def run(
+        self, todo: Sequence[Batch], record: Callable[[Outcome], None], began: Callable[[Key], None]
+    ) -> None:
+        """Measure batch after batch."""
+        measuring.run(self.of.plan, todo, self.bench, record, lambda cell, at: began((cell.id, at)))
 
 
 @contextmanager
-def _bench(folder: Path, run: Run, project: Project) -> Iterator[Bench]:
+def bench(folder: Path, run: Run, project: Project) -> Iterator[ServerBench]:
     """Give the world that a run's launcher stands for, its services up."""
     shape, placed, logs = run.plan.shape, run.placement, folder / "logs"
     if run.engine is not None:
         with stack(project, logs, run.engine, shape, placed) as containers:
-            yield ComposeBench(containers, folder, placed)
+            yield ServerBench(run, folder, ComposeBench(containers, folder, placed))
     elif run.launcher == "running":
-        yield RunningBench(project.app, os.environ, folder, placed)
+        yield ServerBench(run, folder, RunningBench(project.app, os.environ, folder, placed))
     else:
         cpus = placed.services if placed else ()
         with running_services(project, logs, shape, cpus) as services:
-            yield LocalBench(services, shape, folder, placed)
-
-
-def _stretches(
-    folder: Path,
-    plan: Plan,
-    is_done: Callable[[Cell, int], bool],
-    outcomes: Sequence[Outcome],
-    spent_s: float,
-) -> Iterator[list[Batch]]:
-    """Yield the plan's rounds, then one round after the other of the cells that are still open.
-
-    `outcomes` grows while this is iterated over; `spent_s` is what earlier stretches of the run
-    took of its budget.
-    """
-    began = time.monotonic()
-    yield schedule.batches(plan, is_done)
-    # The ranks allow for so many looks at the data and no more; the plan's own rounds are one.
-    while (still_open := _still_open(folder, plan)) and (
-        (round_ := 1 + max(one.round for one in outcomes)) < plan.rounds + max(LOOKS) - 1
-    ):
-        todo = schedule.one_round(plan, round_, still_open)
-        ends_s = spent_s + time.monotonic() - began + schedule.total_s(todo)
-        if plan.budget_s is not None and ends_s > plan.budget_s:
-            return
-        yield todo
-        if not any(one.round == round_ and one.status == "measured" for one in outcomes):
-            return  # what fails every time would stay open for ever
-
-
-def _still_open(folder: Path, plan: Plan) -> frozenset[str]:
-    """Return what the report of the run as it stands would call open, invalid cells left out."""
-    if plan.precision is None:
-        return frozenset()
-    return frozenset(summary.summarise_stored(read(folder, SERVERS)).left_open)
-
-
-def _measure_ceilings(
-    folder: Path, run: Run, known: Sequence[Ceiling], writer: Writer, say: Callable[[str], None]
-) -> None:
-    measured = {(ceiling.connections, ceiling.body_bytes) for ceiling in known}
-    missing = asked(run.plan) - measured
-    try:
-        for ceiling in ceilings(missing, folder, run.placement):
-            writer.append(ceiling)
-    except LoadtestError as error:
-        # Without it the cells only lack one check, and say so.
-        say(f"no ceiling of the generator: {error}")
-
-
-@contextmanager
-def _recording(folder: Path) -> Iterator[Writer]:
-    """Give the writer of a folder; the stretch it was open for is recorded as well."""
-    writer = Writer(folder)
-    began_at, began = time.time(), time.monotonic()
-    writer.append(Begun(started_at=began_at))
-    try:
-        yield writer
-    finally:
-        writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
-        writer.close()
+            yield ServerBench(run, folder, LocalBench(services, shape, folder, placed))

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtest.plan.servers import matrix, profile
-from loadtest.plan.servers.matrix import Choice, Matrix
+from loadtest.plan.servers.matrix import Matrix
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine, Launcher
-from loadtest.records.planned import Endpoint, Plan, Server
+from loadtest.records.planned import Choice, Endpoint, Plan, Server
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ def take_inventory(project: Project) -> Inventory:
     return Inventory(project, servers, endpoints, versions, tuple(problems), tuple(broken))
 
 
-def make_plan(found: Inventory, name: str, choice: Choice) -> Plan:
-    """Return the plan of a matrix for a project; raises UserError with every mistake in it."""
+def make_plan(found: Inventory, choice: Choice) -> Plan:
+    """Return the plan of a choice for a project; raises UserError with every mistake in it."""
     problems = list(found.problems)
-    chosen = Matrix(name=name, summary="", rounds=1, loads=())
+    chosen = Matrix(name=choice.matrix, summary="", rounds=1, loads=())
     try:
-        chosen = matrix.load_matrix(name)
+        chosen = matrix.load_matrix(choice.matrix)
     except UserError as error:
         problems.extend(error.lines)
     missing = packages(found.servers, found.versions)

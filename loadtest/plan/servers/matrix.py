@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from loadtest.plan import toml_file
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.planned import Cell, Endpoint, Load, Plan, Record, Server, Shape
+from loadtest.records.planned import Cell, Choice, Endpoint, Load, Plan, Record, Server, Shape
 
 MATRICES = Path(__file__).parent / "matrices"
 
@@ -62,24 +62,6 @@ class Matrix(Record, frozen=True, kw_only=True):
     duplicate: Duplicate = Duplicate()
     loads: tuple[LoadRule, ...]
     """Later rules override earlier ones for the endpoints they name."""
-
-
-class Choice(Record, frozen=True, kw_only=True):
-    """What the command line asks for; None leaves it to the matrix."""
-
-    servers: tuple[str, ...] = ()
-    endpoints: tuple[str, ...] = ()
-    styles: tuple[str, ...] = ()
-    rounds: int | None = None
-    duration_s: int | None = None
-    connections: int | None = None
-    workers: int | None = None
-    threads: int | None = None
-    seed: int | None = None
-    pin: bool | None = None
-    precision: float | None = None
-    budget: float | None = None
-    """Seconds."""
 
 
 def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
@@ -153,7 +135,7 @@ def expand(
         reference=next((twin.duplicate_of for twin in twins), None),
         observe_release=matrix.observe_release,
         precision=choice.precision,
-        budget_s=choice.budget,
+        budget_s=choice.budget_s,
         cells=cells,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from paths import BAD_CLIENTS
 from loadtest.bench.clients import job, upstream
 from loadtest.bench.clients.upstream import Upstream
 from loadtest.measure.clients import measuring
+from loadtest.measure.clients.session import ClientTrials
 from loadtest.plan.clients import catalogue
 from loadtest.records.clients import Answer, Mode, Reuse
 from loadtest.system.process import Timed
@@ -186,11 +188,12 @@ def test_a_client_that_hangs_is_ended(ours: Upstream, monkeypatch: pytest.Monkey
 
 def test_rounds_are_shuffled_and_repeat_with_their_seed(ours: Upstream) -> None:
     rows = [row(name, id=name) for name in CLIENTS]
-    one = measuring.order(bench(*rows, rounds=3).plan)
-    assert one == measuring.order(bench(*rows, rounds=3).plan)
-    assert one != measuring.order(bench(*rows, rounds=3, seed=2).plan)
-    for number in range(3):
-        part = one[number * 2 * len(rows) : (number + 1) * 2 * len(rows)]
+    plan, other = bench(*rows, rounds=3).plan, bench(*rows, rounds=3, seed=2).plan
+    parts = [measuring.round_of(plan, number) for number in range(3)]
+    assert ClientTrials(plan, lambda outcomes: ()).planned(()) == [*chain(*parts)]
+    assert parts == [measuring.round_of(plan, number) for number in range(3)]
+    assert parts != [measuring.round_of(other, number) for number in range(3)]
+    for number, part in enumerate(parts):
         assert {round_ for _, _, round_ in part} == {number}
         assert len({(each.id, by) for each, by, _ in part}) == 2 * len(rows)
 

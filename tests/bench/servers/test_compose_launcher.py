@@ -16,11 +16,10 @@ from paths import ROOT
 from loadtest.bench.servers.compose import engine
 from loadtest.measure.servers import new_run
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.matrix import Choice
 from loadtest.plan.servers.profile import load_servers
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Endpoint
+from loadtest.records.planned import Choice, Endpoint
 from loadtest.system import docker
 from loadtest.system.process import CommandError
 
@@ -128,7 +127,7 @@ def test_a_run_tells_the_command_line_of_the_container(
     found = dataclasses.replace(bearings(), endpoints=tuple(declared.values()))
     found = engine.look(found, tmp_path, lambda text: None)
     choice = Choice(servers=("uvicorn",), endpoints=("json",))
-    run = new_run.make_run(found, "quick", choice, tmp_path, ["loadtest"])
+    run = new_run.make_run(found, choice, tmp_path)
     assert run.argv["uvicorn"][0] == "python"
     assert "0.0.0.0" in run.argv["uvicorn"]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers import measuring
+from loadtest.measure.servers.session import ServerTrials
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.measured import Outcome
@@ -201,8 +202,9 @@ def test_skips_are_recorded_once_a_round() -> None:
     def known(cell: Cell, round_: int) -> bool:
         return (cell.id, round_) in {(one.cell, one.round) for one in outcomes}
 
-    measuring.record_skips(of, outcomes.append, known)
-    measuring.record_skips(of, outcomes.append, known)
+    trials = ServerTrials(of, lambda outcomes: ())
+    for _ in range(2):
+        outcomes += trials.skipped({trials.key(outcome) for outcome in outcomes})
     assert [(one.cell, one.round, one.status, one.reason) for one in outcomes] == [
         ("alpha.json-async", 0, "skipped", "No event loop."),
         ("alpha.json-async", 1, "skipped", "No event loop."),
@@ -268,7 +270,8 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
     bench = FakeBench(
         folder, {"alpha.json-sync.r1": "dies", "beta.json_query-*": "verify"}, {"beta": 3000.0}
     )
-    measuring.record_skips(of, writer.append, nothing_done)
+    for skipped in ServerTrials(of, lambda outcomes: ()).skipped(()):
+        writer.append(skipped)
     measuring.run(
         of, schedule.batches(of, nothing_done), bench, writer.append, lambda cell, at: None
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 from builders import endpoint, plan, run, server
 from duplicate_arms import measured
 
-from loadtest.measure.servers import session
-from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Plan
-from loadtest.records.run_folder import Writer, create
+from loadtest.judge.servers.summary import summarise
+from loadtest.measure.experiments.rounds import rounds
+from loadtest.measure.servers.session import ServerTrials
+from loadtest.records.measured import Histogram, Outcome
+from loadtest.records.planned import Plan
 
 PLAN = plan(
     [server("alpha"), server("beta"), server("alpha-again", duplicate_of="alpha")],
@@ -39,43 +40,43 @@ def outcomes(errors: float = 0.0) -> list[Outcome]:
     return found
 
 
-def rounds(folder: Path, of: Plan, had: list[Outcome], spent_s: float = 0.0, most: int = 4) -> int:
+def no_histogram(name: str) -> Histogram:
+    raise AssertionError(name)
+
+
+def begun(of: Plan, had: list[Outcome], spent_s: float = 0.0, most: int = 4) -> int:
     """Return how many rounds are begun after those of the plan, every cell being measured."""
-    where = create(folder, run(of))
-    writer = Writer(where)
-    for one in had:
-        writer.append(one)
     known = list(had)
 
-    def is_done(cell: Cell, round_: int) -> bool:
-        return True
+    def open_cells(outcomes: Sequence[Outcome]) -> frozenset[str]:
+        return frozenset(summarise(run(of), outcomes, no_histogram).left_open)
 
-    begun = -1
-    for todo in session._stretches(where, of, is_done, known, spent_s):
-        begun += 1
-        if begun == most:
+    trials = ServerTrials(of, open_cells)
+    done = [trials.key(outcome) for outcome in had]
+    count = -1
+    for todo in rounds(trials, done, known, spent_s):
+        count += 1
+        if count == most:
             break
         for batch in todo:
             for cell in batch.cells:
-                second = measured(cell.id, batch.round, 1000 + 300 * (batch.round % 2), 500)
-                writer.append(second)
-                known.append(second)
-    writer.close()
-    return begun
+                rate = 1000 + 300 * (batch.round % 2)
+                known.append(measured(cell.id, batch.round, rate, 500))
+    return count
 
 
-def test_an_open_cell_gets_more_rounds(tmp_path: Path) -> None:
-    assert rounds(tmp_path, PLAN, outcomes()) == 4
+def test_an_open_cell_gets_more_rounds() -> None:
+    assert begun(PLAN, outcomes()) == 4
     no_more = msgspec.structs.replace(PLAN, precision=None)
-    assert rounds(tmp_path, no_more, outcomes()) == 0
+    assert begun(no_more, outcomes()) == 0
 
 
-def test_an_invalid_cell_gets_none(tmp_path: Path) -> None:
-    assert rounds(tmp_path, PLAN, outcomes(errors=0.5)) == 0
+def test_an_invalid_cell_gets_none() -> None:
+    assert begun(PLAN, outcomes(errors=0.5)) == 0
 
 
 @pytest.mark.parametrize(("spent_s", "expected"), [(0.0, 4), (54.0, 4), (55.0, 0)])
-def test_the_budget_is_that_of_the_whole_run(tmp_path: Path, spent_s: float, expected: int) -> None:
+def test_the_budget_is_that_of_the_whole_run(spent_s: float, expected: int) -> None:
     """What its earlier stretches took is spent; a round that would not end in time is not begun."""
     limited = msgspec.structs.replace(PLAN, budget_s=60.0)
-    assert rounds(tmp_path, limited, outcomes(), spent_s) == expected
+    assert begun(limited, outcomes(), spent_s) == expected

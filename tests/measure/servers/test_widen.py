@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,14 +11,15 @@ import pytest
 from builders import run
 from paths import ROOT
 
-from loadtest.cli.run import command_words, parsed
+from loadtest.cli.run import run_command
+from loadtest.measure.servers.new_run import OPTIONS, command_of
 from loadtest.measure.servers.resume import widened
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.matrix import Choice
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Run
+from loadtest.records.measured import Launcher, Run
+from loadtest.records.planned import Choice
 from loadtest.records.run_folder import SERVERS, create, read, replan
 
 WORDS = ["standard", "--server", "gunicorn-*", "--endpoint", "json", "--duration", "2"]
@@ -28,15 +30,20 @@ def found() -> Inventory:
     return inventory.take_inventory(Project(ROOT, sys.executable))
 
 
-def begun(found: Inventory, words: list[str]) -> Run:
-    words = [*words, "--seed", "7"]
-    name, options = parsed(words)
-    plan = inventory.make_plan(found, name, Choice(**options))
-    return run(plan, command=" ".join(["loadtest", "run", *words]))
+def chosen(words: list[str]) -> tuple[Choice, Launcher]:
+    """Return what a command line asks for."""
+    values = run_command.make_context("run", words).params
+    return Choice(**{key: values[key] for key in ("matrix", *OPTIONS)}), values["launcher"]
 
 
-def add(to: Run, found: Inventory, *endpoints: str) -> Run:
-    return widened(to, found, endpoints, parsed, command_words)
+def begun(offered: Inventory, words: list[str]) -> Run:
+    choice, launcher = chosen([*words, "--seed", "7"])
+    plan = inventory.make_plan(offered, choice)
+    return run(plan, choice=choice, command=command_of(choice, launcher or "local"))
+
+
+def add(to: Run, offered: Inventory, *endpoints: str) -> Run:
+    return widened(to, offered, endpoints)
 
 
 def test_a_widened_run_is_what_its_command_plans(found: Inventory) -> None:
@@ -46,8 +53,7 @@ def test_a_widened_run_is_what_its_command_plans(found: Inventory) -> None:
         "loadtest run standard --server 'gunicorn-*' --endpoint json --endpoint gateway_3s"
         " --endpoint 'cache_*' --duration 2 --seed 7"
     )
-    name, options = parsed(wide.command.replace("'", "").split()[2:])
-    planned = inventory.make_plan(found, name, Choice(**options))
+    planned = inventory.make_plan(found, chosen(shlex.split(wide.command)[2:])[0])
     assert wide.plan == planned
     assert all(cell in planned.cells for cell in narrow.plan.cells)
     names = {cell.endpoint.name for cell in planned.cells}
@@ -68,7 +74,7 @@ def test_the_endpoints_of_the_matrix_itself_are_kept(found: Inventory) -> None:
 def test_a_widened_run_is_launched_as_it_was(found: Inventory) -> None:
     narrow = begun(found, [*WORDS, "--launcher", "compose"])
     wide = add(msgspec.structs.replace(narrow, launcher="compose"), found, "raw")
-    assert wide.command.endswith("--endpoint raw --duration 2 --launcher compose --seed 7")
+    assert wide.command.endswith("--endpoint raw --duration 2 --seed 7 --launcher compose")
 
 
 def test_what_cannot_be_widened_says_why(found: Inventory) -> None:
@@ -83,8 +89,8 @@ def test_what_cannot_be_widened_says_why(found: Inventory) -> None:
     other = msgspec.structs.replace(narrow.plan, cells=(changed, *narrow.plan.cells[1:]))
     with pytest.raises(UserError, match="would be planned otherwise now"):
         add(msgspec.structs.replace(narrow, plan=other), found, "raw")
-    imported = msgspec.structs.replace(narrow, command="loadtest import FILE.md")
-    with pytest.raises(UserError, match="adds to what `loadtest run` began"):
+    imported = msgspec.structs.replace(narrow, choice=None)
+    with pytest.raises(UserError, match="does not say what it was begun with"):
         add(imported, found, "raw")
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from small_matrix import ENDPOINTS, RULES, SERVERS, arms, expand, ids
 
 from loadtest.plan.servers import matrix, schedule
-from loadtest.plan.servers.matrix import Choice, Duplicate, LoadRule, Matrix
+from loadtest.plan.servers.matrix import Duplicate, LoadRule, Matrix
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Load
+from loadtest.records.planned import Choice, Load
 
 # Expansion ---------------------------------------------------------------------------------------
 

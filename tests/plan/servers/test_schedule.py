@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from small_matrix import RULES, ids
 
 from loadtest.plan.servers import matrix, schedule
-from loadtest.plan.servers.matrix import Choice, Matrix
-from loadtest.records.planned import Cell, Endpoint, Plan, Server
+from loadtest.plan.servers.matrix import Matrix
+from loadtest.records.planned import Cell, Choice, Endpoint, Plan, Server
 
 names = st.text("abc-_0", min_size=1, max_size=6)
 some_servers = st.lists(

@@ -1,0 +1,134 @@
+"""What differs between the two kinds of run, servers and HTTP clients, for whoever handles both."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from rich.console import Console
+
+from loadtest.cli.output import INTERRUPTED, print_json, say, show
+from loadtest.cli.progress import Watcher
+from loadtest.judge.clients.stopping import open_rows
+from loadtest.judge.servers import summary as servers_summary
+from loadtest.measure import loop
+from loadtest.measure.experiments.rounds import rounds
+from loadtest.records import run_folder
+from loadtest.records.run_folder import Ceiling, ClientsRun, Outcome, Run, Stored
+from loadtest.report.clients import formats as clients_formats
+from loadtest.report.clients import report as clients_report
+from loadtest.report.clients import terminal as clients_terminal
+from loadtest.report.formats import Formats, write_each
+from loadtest.report.servers import formats as servers_formats
+from loadtest.report.servers import report as servers_report
+from loadtest.report.servers import terminal as servers_terminal
+
+Report = TypeVar("Report")
+
+
+def _open_rows(stored: ClientsRun) -> Collection[Any]:
+    summary = clients_report.make(stored).summary
+    invalid = [
+        (row.row.id, ranking.measure)
+        for ranking in summary.rankings
+        for row in ranking.rows
+        if row.verdict == "invalid"
+    ]
+    return open_rows(stored.run.plan, stored.outcomes, invalid)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Run, Outcome, Ceiling, Report]):
+    """How runs of one kind are kept, judged and written."""
+
+    folder: run_folder.Kind[Run, Outcome, Ceiling]
+    command: str
+    """What goes on with one: `--resume` and its folder are typed behind."""
+    row: str
+    """What a line of its tables is called."""
+    still_open: Callable[[Stored[Run, Outcome, Ceiling]], Collection[Any]]
+    """What the asked precision needs another round of."""
+    report: Callable[[Stored[Run, Outcome, Ceiling]], Report]
+    """The run judged: all that a format may use, `summary` among it."""
+    formats: Callable[[], Formats[Report]]
+    show: Callable[[Report, Console], None]
+    """Prints it on a terminal."""
+    printed: Callable[[Report], dict[str, Any]]
+    """What `--json` prints of it."""
+
+
+SERVERS = Kind(
+    folder=run_folder.SERVERS,
+    command="loadtest run",
+    row="cell",
+    still_open=lambda stored: servers_summary.summarise_stored(stored).left_open,
+    report=servers_report.make,
+    formats=servers_formats.formats,
+    show=servers_terminal.show,
+    printed=lambda report: {"summary": report.summary},
+)
+CLIENTS = Kind(
+    folder=run_folder.CLIENTS,
+    command="loadtest clients",
+    row="row",
+    still_open=lambda stored: _open_rows(stored),
+    report=clients_report.make,
+    formats=clients_formats.formats,
+    show=clients_terminal.show,
+    printed=lambda report: {"summary": report.summary, "advice": report.advice},
+)
+KINDS: tuple[Kind[Any, Any, Any, Any], ...] = (SERVERS, CLIENTS)
+
+
+def of_folder(folder: Path) -> Kind[Any, Any, Any, Any]:
+    """Return the kind of the run in a folder."""
+    of = run_folder.kind_of(folder)
+    return next(kind for kind in KINDS if kind.folder is of)
+
+
+def read(kind: Kind[Run, Outcome, Ceiling, Any], folder: Path) -> Stored[Run, Outcome, Ceiling]:
+    """Return a run, saying what of it could not be read."""
+    stored = run_folder.read(folder, kind.folder)
+    for note in stored.notes:
+        say(note)
+    return stored
+
+
+def measure(
+    kind: Kind[Any, Any, Any, Any],
+    stored: Stored[Any, Any, Any],
+    trials: loop.Trials[Any, Any],
+    bench: AbstractContextManager[loop.Bench],
+    as_json: bool,
+) -> int:
+    """Measure what a run lacks, showing it as it goes on; write its reports; return the status."""
+    watcher = Watcher(trials.rounds, Console(stderr=True))
+    try:
+        loop.fill(stored, trials, rounds, bench, watcher, say)
+    except KeyboardInterrupt:
+        kept = f"{kind.command} --resume {shlex.quote(str(stored.folder))}"
+        say(f"interrupted; what was measured is kept: {kept}")
+        return INTERRUPTED
+    return write_reports(kind, stored.folder, as_json)
+
+
+def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -> int:
+    """Write the reports of a run and show what is in them; return the exit status."""
+    report = kind.report(read(kind, folder))
+    with run_folder.writing(folder):
+        files = write_each(kind.formats(), report, folder)
+    if as_json:
+        names = [str(file) for file in files]
+        print_json({"folder": str(folder), "files": names} | kind.printed(report))
+    else:
+        show(lambda console: kind.show(report, console), files)
+    counts = report.summary.counts
+    if not counts.measured and not counts.failed:
+        say(f"nothing was measured: every {kind.row} was skipped, for the reasons in the report")
+        return 1
+    lost = any(row.rounds_failed for ranking in report.summary.rankings for row in ranking.rows)
+    return 1 if lost or counts.failed or counts.invalid else 0

@@ -1,0 +1,142 @@
+"""The only loop: trials as an experiment asks for them, each recorded as it ends.
+
+Knows no server, client, tool or file: what a kind of run brings is `Trials`, and where they are
+carried out is `Bench`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from loadtest.measure.watching import Trial as Shown
+from loadtest.measure.watching import Watcher
+from loadtest.records.errors import LoadtestError
+from loadtest.records.measured import Begun, Segment
+from loadtest.records.planned import Record
+from loadtest.records.run_folder import Outcome, Stored, Writer
+
+Key = tuple[Any, int]
+"""What is measured, and in which round; rounds count from 0."""
+Done = Collection[Key]
+"""What is not to be measured again."""
+
+
+Trial = TypeVar("Trial")
+"""What is measured in one go: the cells that share a server process, or one row by one measure."""
+
+
+class Trials(Protocol[Trial, Outcome]):
+    """What a kind of run has to measure."""
+
+    @property
+    def rounds(self) -> int:
+        """As planned."""
+
+    @property
+    def budget_s(self) -> float | None:
+        """How long the run may take with the rounds beyond; None: as long as they take."""
+
+    def key(self, outcome: Outcome) -> Key:
+        """Return what an outcome is of."""
+
+    def skipped(self, done: Done) -> Iterable[Outcome]:
+        """Return the outcomes of what the plan says cannot be measured."""
+
+    def planned(self, done: Done) -> list[Trial]:
+        """Return the trials of the plan's rounds, in order."""
+
+    def further(self, round_: int, wanted: Collection[Any]) -> list[Trial]:
+        """Return the trials of one round beyond the plan's, with what is wanted alone."""
+
+    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[Any]:
+        """Return what the asked precision needs another round of; nothing where none was asked."""
+
+    def shown(self, trial: Trial, known: Sequence[Outcome]) -> dict[Key, Shown]:
+        """Return the measurements of a trial as they are shown, with about how long each takes."""
+
+
+class Bench(Protocol):
+    """Where trials are carried out, up and ready."""
+
+    def ceilings(self, known: Sequence[Any]) -> Iterator[Record]:
+        """Yield the ceilings that the run lacks; raises LoadtestError where there is none."""
+
+    def run(
+        self, todo: Sequence[Any], record: Callable[[Any], None], began: Callable[[Key], None]
+    ) -> None:
+        """Carry out trials; one that fails is recorded, and the rest goes on."""
+
+
+Experiment = Callable[
+    [Trials[Trial, Outcome], Done, Sequence[Outcome], float], Iterator[list[Trial]]
+]
+"""Yields what to measure next, while the outcomes that it was given grow; the last argument is how
+many seconds the run has taken before."""
+
+
+def fill(
+    stored: Stored[Any, Outcome, Any],
+    trials: Trials[Trial, Outcome],
+    experiment: Experiment[Trial, Outcome],
+    bench: AbstractContextManager[Bench],
+    watcher: Watcher,
+    say: Callable[[str], None],
+) -> None:
+    """Measure what a run's folder lacks.
+
+    However it ends, what was measured is in the folder; KeyboardInterrupt passes through.
+    """
+    done = finished(stored.outcomes, trials.key)
+    outcomes = list(stored.outcomes)
+    with _recording(stored.folder) as writer:
+
+        def record(outcome: Outcome) -> None:
+            writer.append(outcome)
+            outcomes.append(outcome)
+            watcher.ended(outcome)
+
+        for outcome in trials.skipped(done):
+            writer.append(outcome)
+        with watcher.showing(), bench as up:
+            try:
+                for ceiling in up.ceilings(stored.ceilings):
+                    writer.append(ceiling)
+            except LoadtestError as error:
+                # Without it the rows only lack one check, and say so.
+                say(f"no ceiling: {error}")
+            spent_s = sum(segment.wall_s for segment in stored.segments)
+            for todo in experiment(trials, done, outcomes, spent_s):
+                shown = show(trials, todo, outcomes)
+                watcher.add(shown.values())
+                up.run(todo, record, lambda key, shown=shown: watcher.began(shown[key]))  # type: ignore[misc]
+
+
+def show(
+    trials: Trials[Trial, Outcome], todo: Sequence[Trial], known: Sequence[Outcome]
+) -> dict[Key, Shown]:
+    """Return all measurements of some trials as they are shown, in order."""
+    return {key: shown for trial in todo for key, shown in trials.shown(trial, known).items()}
+
+
+def finished(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> frozenset[Key]:
+    """Return what needs no measuring: what has a number, and what cannot have one."""
+    return frozenset(
+        key(outcome) for outcome in outcomes if outcome.status in ("measured", "skipped")
+    )
+
+
+@contextmanager
+def _recording(folder: Path) -> Iterator[Writer]:
+    """Give the writer of a folder; the stretch it was open for is recorded as well."""
+    writer = Writer(folder)
+    began_at, began = time.time(), time.monotonic()
+    writer.append(Begun(started_at=began_at))
+    try:
+        yield writer
+    finally:
+        writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
+        writer.close()
