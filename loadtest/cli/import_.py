@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli import kinds
 from loadtest.cli.options import json_option, out_option
 from loadtest.cli.output import say
 
@@ -25,6 +24,7 @@ def import_command(file: Path, out: Path, as_json: bool) -> int:
 
     Example: loadtest import django_workers.md --out results/
     """
+    from loadtest.cli import kinds
     from loadtest.measure.servers.imported import report
 
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
