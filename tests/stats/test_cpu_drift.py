@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from statistics import stdev
-from typing import Any
 
 import numpy as np
 import pytest
-from builders import outcome
+from builders import loaded, outcome, usage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.records.measured import Loaded, Outcome, Usage
+from loadtest.records.measured import Outcome
 from loadtest.stats.cpu_drift import alike, drift_corrected_us, speed_us
 from loadtest.stats.ratios import unpaired_t
 from loadtest.stats.significance import finding
@@ -23,30 +22,13 @@ ANSWERS = 10_000
 def measured(
     server_us: float, generator_us: float | None, size: int = 300, number: int = 0
 ) -> Outcome:
-    def used(us: float) -> Usage:
-        return Usage(
-            cpu_s=us * ANSWERS / 1e6,
-            rss_peak_bytes=1,
-            pss_peak_bytes=None,
-            processes=1,
-            threads=1,
-        )
-
-    usage: dict[str, Any] = {"server": used(server_us)}
-    if generator_us is not None:
-        usage["generator"] = used(generator_us)
-    loaded = Loaded(
-        generator="fake",
-        duration_us=1_000_000,
-        answers=ANSWERS,
-        received_bytes=size * ANSWERS,
-        connect_errors=0,
-        read_errors=0,
-        write_errors=0,
-        status_errors=0,
-        timeouts=0,
-    )
-    return outcome("alpha.json-sync", number, loaded=loaded, usage=usage)
+    used = {
+        name: usage(us * ANSWERS / 1e6)
+        for name, us in (("server", server_us), ("generator", generator_us))
+        if us is not None
+    }
+    load = loaded(ANSWERS, received_bytes=size * ANSWERS)
+    return outcome("alpha.json-sync", number, loaded=load, usage=used)
 
 
 @given(st.floats(1, 5_000), st.floats(1, 500), st.lists(st.floats(0.5, 2), min_size=2, max_size=20))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from builders import loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.records.measured import Histogram, Loaded
+from loadtest.records.measured import Histogram
 from loadtest.stats.latency import BEYOND, curve, percentile, pooled, recover
 from loadtest.stats.latency import merge as merged
 
@@ -15,20 +16,6 @@ COUNTS = st.dictionaries(st.integers(1, 10**7), st.integers(1, 5_000), min_size=
 def histogram(counts: dict[int, int]) -> Histogram:
     values = sorted(counts)
     return Histogram(values_us=tuple(values), counts=tuple(counts[value] for value in values))
-
-
-def loaded(answers: int) -> Loaded:
-    return Loaded(
-        generator="wrk",
-        duration_us=1_000_000,
-        answers=answers,
-        received_bytes=0,
-        connect_errors=0,
-        read_errors=0,
-        write_errors=0,
-        status_errors=0,
-        timeouts=0,
-    )
 
 
 @given(COUNTS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from builders import loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.records.measured import Histogram, Loaded
+from loadtest.records.measured import Histogram
 from loadtest.stats.latency import backfilled, count, mean, merge, percentile, recover
 
 latencies = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_size=60)
@@ -17,20 +18,6 @@ latencies = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_
 def histogram(samples: Counter[int]) -> Histogram:
     bins = sorted((value, n) for value, n in samples.items() if n)
     return Histogram(values_us=tuple(v for v, _ in bins), counts=tuple(n for _, n in bins))
-
-
-def loaded(answers: int, duration_us: int) -> Loaded:
-    return Loaded(
-        generator="wrk",
-        duration_us=duration_us,
-        answers=answers,
-        received_bytes=0,
-        connect_errors=0,
-        read_errors=0,
-        write_errors=0,
-        status_errors=0,
-        timeouts=0,
-    )
 
 
 def as_wrk_leaves_it(samples: Counter[int], expected: int) -> Histogram:
@@ -52,9 +39,9 @@ def test_recover_undoes_the_backfill(
     answers = len(samples)
     raw = Counter(samples)
     if answers < connections:
-        assert recover(histogram(raw), loaded(answers, 10**6), connections) == histogram(raw)
+        assert recover(histogram(raw), loaded(answers), connections) == histogram(raw)
         return
-    counted = loaded(answers, expected_us * (answers // connections))
+    counted = loaded(answers, duration_us=expected_us * (answers // connections))
     assert recover(as_wrk_leaves_it(raw, expected_us), counted, connections) == histogram(raw)
 
 
@@ -63,7 +50,7 @@ def test_where_nothing_was_backfilled_the_text_is_as_measured(
     samples: list[int], connections: int, expected_us: int
 ) -> None:
     raw = Counter(samples)
-    counted = loaded(len(samples), expected_us * (len(samples) // connections))
+    counted = loaded(len(samples), duration_us=expected_us * (len(samples) // connections))
     if not backfilled(counted, connections, max(samples)) and len(samples) >= connections:
         assert as_wrk_leaves_it(raw, expected_us) == histogram(raw)
 

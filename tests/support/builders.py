@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.records.measured import Machine, Outcome, Run
+from loadtest.records.measured import Loaded, Machine, Outcome, Run, Usage
 from loadtest.records.planned import Cell, Contract, Endpoint, Load, Plan, Server, Shape
 
 LOAD = Load(connections=8, duration_s=1, warmup_s=0.1)
@@ -74,21 +74,26 @@ def plan(servers: Any = (), endpoints: Any = (), rounds: int = 1, **changes: Any
     return Plan(**fields | changes)
 
 
+def machine(**changes: Any) -> Machine:
+    fields: dict[str, Any] = {
+        "system": "Linux",
+        "cpu": "a CPU",
+        "processors": 2,
+        "memory_bytes": 8_000_000_000,
+        "python": "CPython 3.11.2",
+        "versions": {"Django": "5.2"},
+        "open_files": 65_536,
+    }
+    return Machine(**fields | changes)
+
+
 def run(of: Plan | None = None, **changes: Any) -> Run:
     fields: dict[str, Any] = {
         "format": 1,
         "created_at": "2026-01-02T03:04:05+00:00",
         "command": "loadtest run test --seed 1",
         "plan": of or plan(),
-        "machine": Machine(
-            system="Linux",
-            cpu="a CPU",
-            processors=2,
-            memory_bytes=8_000_000_000,
-            python="CPython 3.11.2",
-            versions={"Django": "5.2"},
-            open_files=65_536,
-        ),
+        "machine": machine(),
         "argv": {"alpha": ("alpha", "8000")},
     }
     return Run(**fields | changes)
@@ -96,3 +101,24 @@ def run(of: Plan | None = None, **changes: Any) -> Run:
 
 def outcome(cell: str = "alpha.json-sync", number: int = 0, **changes: Any) -> Outcome:
     return Outcome(**{"cell": cell, "round": number, "status": "measured"} | changes)
+
+
+def loaded(answers: int, seconds: float = 1.0, **changes: Any) -> Loaded:
+    """Return a load without an error."""
+    fields: dict[str, Any] = {
+        "generator": "wrk",
+        "duration_us": int(seconds * 1e6),
+        "answers": answers,
+        "received_bytes": 0,
+        "connect_errors": 0,
+        "read_errors": 0,
+        "write_errors": 0,
+        "status_errors": 0,
+        "timeouts": 0,
+    }
+    return Loaded(**fields | changes)
+
+
+def usage(cpu_s: float, processes: int = 3, threads: int = 9, **changes: Any) -> Usage:
+    fields: dict[str, Any] = {"rss_peak_bytes": 100_000_000, "pss_peak_bytes": 60_000_000}
+    return Usage(cpu_s=cpu_s, processes=processes, threads=threads, **fields | changes)

@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import client_facts
+
 from loadtest.bench.clients.upstream import Upstream
 from loadtest.measure.clients import measuring
 from loadtest.measure.clients.measuring import Bench
 from loadtest.plan.clients import catalogue
 from loadtest.plan.clients.own_server import Expected
 from loadtest.records.clients import (
-    MEASURES,
-    Answer,
-    Group,
     Interpreter,
     Measure,
     Outcome,
@@ -39,34 +38,24 @@ RIGHT = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 def row(client: str = "urllib3", **changes: Any) -> Row:
     fields: dict[str, Any] = {
-        "id": client,
-        "label": client,
         "group": "test",
-        "client": client,
-        "reuse": "kept",
+        "kind": None,
         "mode": "sequential",
         "requests": 20,
         "batch": 1,
         "chunk": None,
-        "answer": Answer(),
         "python": KEY,
     }
-    return Row(**fields | changes)
+    return client_facts.row(client, **fields | changes)
 
 
 def plan(*rows: Row, **changes: Any) -> Plan:
-    test = Group(name="test", title="Test", about="A test.", measures=MEASURES, reference=None)
     fields: dict[str, Any] = {
-        "preset": "test",
-        "title": "Test",
-        "seed": 1,
         "rounds": 1,
         "warmup_requests": 2,
         "timeout_s": 60.0,  # no machine is too busy for that
-        "groups": (test,),
-        "rows": rows,
     }
-    return Plan(**fields | changes)
+    return client_facts.plan(list(rows), [client_facts.group("test")], **fields | changes)
 
 
 def bench(

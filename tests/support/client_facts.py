@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import builders
 
 from loadtest.records.clients import (
     THREADS,
@@ -20,7 +23,7 @@ from loadtest.records.clients import (
     Seen,
     Warm,
 )
-from loadtest.records.measured import Histogram, Machine
+from loadtest.records.measured import Histogram
 from loadtest.records.run_folder import ClientsRun, Stored
 
 ROUNDS = 5
@@ -78,11 +81,9 @@ def run(of: Plan) -> Run:
         created_at="2026-11-20T10:00:00+00:00",
         command="loadtest clients",
         plan=of,
-        machine=Machine(
+        machine=builders.machine(
             system="Linux 6.18",
             cpu="an AMD EPYC",
-            processors=2,
-            memory_bytes=8_000_000_000,
             python="CPython 3.11.7",
             versions={},
             open_files=1_024,
@@ -97,6 +98,11 @@ def run(of: Plan) -> Run:
         },
         upstream="nginx 1.31.0",
     )
+
+
+def stored(of: Plan, outcomes: Iterable[Outcome] = (), **changes: Any) -> ClientsRun:
+    fields: dict[str, Any] = {"folder": Path("results/clients"), "ceilings": (), "notes": ()}
+    return Stored(run=run(of), outcomes=tuple(outcomes), **fields | changes)
 
 
 def cold(of: Row, number: int = 0, seconds: float = 0.5, **changes: Any) -> Outcome:
@@ -231,14 +237,9 @@ def sample() -> ClientsRun:
             measures=("warm",),
         ),
     ]
-    return Stored(
-        folder=Path("results/clients"),
-        run=run(plan(rows, groups)),
-        outcomes=tuple(outcomes),
-        ceilings=(
-            ceiling(),
-            ceiling(4_000.0, answer=Answer(keep_alive=False)),
-            ceiling(1_000.0, answer=slow),
-        ),
-        notes=(),
+    ceilings = (
+        ceiling(),
+        ceiling(4_000.0, answer=Answer(keep_alive=False)),
+        ceiling(1_000.0, answer=slow),
     )
+    return stored(plan(rows, groups), outcomes, ceilings=ceilings)

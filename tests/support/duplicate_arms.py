@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from builders import endpoint, outcome, plan, server
+from builders import endpoint, loaded, outcome, plan, server, usage
 
-from loadtest.records.measured import Loaded, Outcome, Usage
+from loadtest.records.measured import Outcome
 
 
 def measured(cell: str, number: int, rate: float, cpu_us: float) -> Outcome:
     answers = int(rate)
-    loaded = Loaded(
-        generator="wrk",
-        duration_us=1_000_000,
-        answers=answers,
-        received_bytes=0,
-        connect_errors=0,
-        read_errors=0,
-        write_errors=0,
-        status_errors=0,
-        timeouts=0,
-    )
-    used = Usage(
-        cpu_s=answers * cpu_us / 1e6, rss_peak_bytes=1, pss_peak_bytes=1, processes=1, threads=1
-    )
-    return outcome(cell, number, loaded=loaded, usage={"server": used})
+    used = usage(answers * cpu_us / 1e6, rss_peak_bytes=1, pss_peak_bytes=1)
+    return outcome(cell, number, loaded=loaded(answers), usage={"server": used})
 
 
 PLAN = plan(

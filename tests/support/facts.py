@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import builders
 import msgspec
-from builders import endpoint, outcome, plan, server
+from builders import endpoint, loaded, outcome, plan, server
 
 from loadtest.judge.servers.concerns import judge
 from loadtest.judge.servers.concerns.evidence import Evidence
@@ -18,7 +19,6 @@ from loadtest.records.measured import (
     Histogram,
     Host,
     Left,
-    Loaded,
     Outcome,
     Usage,
     Verified,
@@ -90,25 +90,19 @@ def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
 def _round(facts: Facts, number: int, rate: float) -> Outcome:
     answers = int(rate * facts.duration_s)
     window_s = facts.duration_s
-    loaded = Loaded(
-        generator="wrk",
-        duration_us=int(facts.duration_s * 1e6),
-        answers=answers,
+    load = loaded(
+        answers,
+        window_s,
         received_bytes=answers * WIRE_BYTES,
-        connect_errors=0,
-        read_errors=0,
-        write_errors=0,
-        status_errors=0,
-        timeouts=0,
-        windows=int(10 * facts.duration_s),
+        windows=int(10 * window_s),
         silent_windows=0,
     )
     if facts.loaded is not msgspec.UNSET:
-        loaded = msgspec.structs.replace(loaded, **facts.loaded)
+        load = msgspec.structs.replace(load, **facts.loaded)
     return outcome(
         number=number,
         load_s=facts.duration_s,
-        loaded=loaded,
+        loaded=load,
         histogram=str(number),
         verified=Verified(before=8, after=1, wire_bytes=WIRE_BYTES),
         during=During(checked=10, broken=None),
@@ -129,16 +123,6 @@ def _round(facts: Facts, number: int, rate: float) -> Outcome:
             throttled_s=0.0,
         ),
         left=Left(connections=0, threads=4, memory_bytes=5_000_000),
-    )
-
-
-def _usage(cpu_s: float, processes: int, threads: int) -> Usage:
-    return Usage(
-        cpu_s=cpu_s,
-        rss_peak_bytes=100_000_000,
-        pss_peak_bytes=60_000_000,
-        processes=processes,
-        threads=threads,
     )
 
 
@@ -177,11 +161,10 @@ def usage(
     server_s: float = 4.0,
     each_s: tuple[float, ...] = (),
 ) -> dict[str, Usage]:
-    server = msgspec.structs.replace(_usage(server_s, processes, threads), each_cpu_s=each_s)
     return {
-        "server": server,
-        "generator": _usage(generator_s, 1, 2),
-        **{name: _usage(0.1, 1, 1) for name in ("postgres", "valkey", "upstream")},
+        "server": builders.usage(server_s, processes, threads, each_cpu_s=each_s),
+        "generator": builders.usage(generator_s, 1, 2),
+        **{name: builders.usage(0.1, 1, 1) for name in ("postgres", "valkey", "upstream")},
     }
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from builders import loaded, usage
 
 from loadtest.bench.load.generator import Printed
 from loadtest.bench.servers.answer_check import Checked
 from loadtest.bench.servers.protocol import Measurement
 from loadtest.bench.servers.service_counters import Counts
 from loadtest.records.errors import CellError
-from loadtest.records.measured import During, Histogram, Host, Loaded, Usage
+from loadtest.records.measured import During, Histogram, Host
 from loadtest.records.planned import Cell, Contract, Endpoint, Server, Stage
 from loadtest.system.sampling import Holding, Sampled
 
@@ -143,23 +144,11 @@ class FakeServer:
         raw, path = f"raw/{name}.txt", f"raw/{name}.json"
         (self.bench.folder / raw).write_text(f"{answers} requests in {cell.load.duration_s:g}s\n")
         (self.bench.folder / path).write_bytes(msgspec.json.encode(histogram))
-        loaded = Loaded(
+        load = loaded(
+            answers,
+            cell.load.duration_s,
             generator="fake",
-            duration_us=int(cell.load.duration_s * 1e6),
-            answers=answers,
             received_bytes=answers * _wire_bytes(cell.endpoint),
-            connect_errors=0,
-            read_errors=0,
-            write_errors=0,
-            status_errors=0,
-            timeouts=0,
-        )
-        usage = Usage(
-            cpu_s=cell.load.duration_s,
-            rss_peak_bytes=100_000_000,
-            pss_peak_bytes=60_000_000,
-            processes=3,
-            threads=9,
         )
         window_s = cell.load.duration_s
         host = Host(
@@ -171,8 +160,8 @@ class FakeServer:
             throttled_s=None,
         )
         return Measurement(
-            printed=Printed(loaded=loaded, raw=raw, histogram=path),
-            sampled=Sampled(usage={"server": usage}, host=host),
+            printed=Printed(loaded=load, raw=raw, histogram=path),
+            sampled=Sampled(usage={"server": usage(cell.load.duration_s)}, host=host),
             during=During(checked=DURING_ANSWERS, broken=None),
         )
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from loadtest.records.measured import Histogram, Loaded, Machine, Outcome, Run, Segment, Usage
-from loadtest.records.planned import Cell, Contract, Endpoint, Load, Plan, Server, Shape, Style
+from typing import Any
+
+import builders
+
+from loadtest.records.measured import Histogram, Loaded, Outcome, Run, Segment
+from loadtest.records.planned import Cell, Load, Plan, Shape
 
 HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>\"'`\u2028${1}"
 """Text from outside that tries to get out of where a page puts it."""
@@ -28,103 +32,59 @@ Transfer/sec:      1.73MB
 """
 
 
-def endpoint(name: str, style: Style, title: str, kind: str, delay_s: float = 0.0) -> Endpoint:
-    return Endpoint(
-        name=name,
-        style=style,
-        path=f"/myapp/{style}/{name}",
-        title=title,
-        kind=kind,
-        summary=f"What {name} does.",
-        isolated=False,
-        note="A blocking call in a coroutine: an anti-pattern." if name == "blocking" else None,
-        unsupported={},
-        contract=Contract(
-            status=200,
-            content_type="application/json",
-            content_encoding=None,
-            body_bytes=30,
-            body_sha256="0" * 64,
-            delay_s=delay_s,
-            postgres=0,
-            redis=0,
-            upstream=0,
-        ),
-    )
-
-
 ENDPOINTS = (
-    endpoint("json", "sync", "JSON performance", "cpu"),
-    endpoint("json", "async", "JSON performance", "cpu"),
-    endpoint("gateway_1s", "sync", "Simulate a request", "waiting", 1.0),
-    endpoint("blocking", "async", "Simulate a request", "waiting"),
+    builders.endpoint("json", title="JSON performance"),
+    builders.endpoint("json", "async", title="JSON performance"),
+    builders.endpoint("gateway_1s", title="Simulate a request", kind="waiting", delay_s=1.0),
+    builders.endpoint(
+        "blocking",
+        "async",
+        title="Simulate a request",
+        kind="waiting",
+        note="A blocking call in a coroutine: an anti-pattern.",
+    ),
 )
 SERVERS = (
-    Server(
-        name="gthread",
+    builders.server(
+        "gthread",
         summary="gunicorn with threads.",
-        interface="wsgi",
         requires=("gunicorn",),
         argv=("gunicorn",),
         in_flight="workers * threads",
     ),
-    Server(
-        name="gevent",
+    builders.server(
+        "gevent",
         summary="gunicorn with greenlets.",
-        interface="wsgi",
         requires=("gunicorn", "gevent"),
         argv=("gunicorn",),
-        in_flight="connections",
     ),
-    Server(
-        name="daphne",
+    builders.server(
+        "daphne",
         summary="daphne, a process for each worker.",
         interface="asgi",
-        requires=("daphne",),
         argv=("daphne",),
-        in_flight="connections",
         limits=("Its listen backlog is 50 and cannot be set.",),
     ),
 )
 SKIPPED = "no event loop under WSGI"
 
 
-def loaded(answers: int, status_errors: int = 0, timeouts: int = 0) -> Loaded:
-    return Loaded(
-        generator="wrk",
-        duration_us=3_000_000,
-        answers=answers,
-        received_bytes=answers * 150,
-        connect_errors=0,
-        read_errors=0,
-        write_errors=0,
-        status_errors=status_errors,
-        timeouts=timeouts,
-    )
+def loaded(answers: int, **errors: int) -> Loaded:
+    return builders.loaded(answers, 3.0, received_bytes=answers * 150, **errors)
 
 
-def outcome(cell: Cell, number: int, answers: int, **changes: object) -> Outcome:
-    fields: dict[str, object] = {
-        "cell": cell.id,
-        "round": number - 1,
-        "status": "measured",
+def outcome(cell: Cell, number: int, answers: int, **changes: Any) -> Outcome:
+    used = builders.usage(4.5, rss_peak_bytes=90_000_000, pss_peak_bytes=61_000_000)
+    fields: dict[str, Any] = {
         "warmup_s": 1.0,
         "load_s": 3.0,
         "wall_s": 6.0,
         "loaded": loaded(answers),
         "raw": f"raw/{cell.id}.{number}.txt",
         "histogram": f"raw/{cell.id}.{number}.json",
-        "usage": {
-            "server": Usage(
-                cpu_s=4.5,
-                rss_peak_bytes=90_000_000,
-                pss_peak_bytes=61_000_000,
-                processes=3,
-                threads=9,
-            )
-        },
+        "usage": {"server": used},
     }
-    return Outcome(**{**fields, **changes})  # type: ignore[arg-type]
+    return builders.outcome(cell.id, number - 1, **fields | changes)
 
 
 def sample() -> tuple[Run, list[Outcome], list[Segment]]:
@@ -172,14 +132,11 @@ def sample() -> tuple[Run, list[Outcome], list[Segment]]:
         created_at="2025-01-01T12:00:00Z",
         command="loadtest run quick --seed 7",
         plan=Plan(matrix="quick", seed=7, rounds=2, shape=Shape(), servers=SERVERS, cells=cells),
-        machine=Machine(
+        machine=builders.machine(
             system="Linux 6.1 x86_64",
             cpu="Example CPU",
-            processors=2,
-            memory_bytes=8_000_000_000,
             python="3.13.1",
             versions={"wrk": "4.1.0", "django": "6.0", "gunicorn": "25.0"},
-            open_files=65_536,
         ),
         argv={"gthread": ("gunicorn", "-w", "2", "--threads", "4", "myproject.wsgi")},
     )

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from builders import LOAD, endpoint, outcome, plan, run, server
+from builders import LOAD, endpoint, loaded, outcome, plan, run, server, usage
 
-from loadtest.records.measured import Histogram, Loaded, Outcome, Run, Usage
+from loadtest.records.measured import Histogram, Outcome, Run
 from loadtest.records.planned import Plan
 from loadtest.records.run_folder import ServersRun, Stored
 
@@ -19,16 +19,6 @@ JSON, QUERY = endpoint("json"), endpoint("json_query")
 SERVERS = [server("alpha"), server("beta"), server("alpha-again", duplicate_of="alpha")]
 STEADY = (1.0, 1.01, 0.99, 1.005, 0.995)
 Factors = Mapping[str, Sequence[float | None]]
-
-
-def used(cpu_s: float) -> Usage:
-    return Usage(
-        cpu_s=cpu_s,
-        rss_peak_bytes=100_000_000,
-        pss_peak_bytes=60_000_000,
-        processes=3,
-        threads=9,
-    )
 
 
 def measured(
@@ -54,19 +44,9 @@ def measured(
         number,
         histogram=path,
         load_s=4.0,
-        loaded=Loaded(
-            generator="fake",
-            duration_us=4_000_000,
-            answers=answers,
-            received_bytes=answers * 180,
-            connect_errors=0,
-            read_errors=0,
-            write_errors=0,
-            status_errors=0,
-            timeouts=0,
-        ),
-        usage={"server": used(answers * cpu_us / 1e6)}
-        | ({"generator": used(answers * generator_us / 1e6)} if generator_us else {}),
+        loaded=loaded(answers, 4.0, generator="fake", received_bytes=answers * 180),
+        usage={"server": usage(answers * cpu_us / 1e6)}
+        | ({"generator": usage(answers * generator_us / 1e6)} if generator_us else {}),
     )
 
 

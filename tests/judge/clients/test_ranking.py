@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,14 +11,12 @@ from client_facts import ROUNDS, ceiling, failed, group, plan, rounds, row, run,
 from loadtest.judge.clients.rows import Ranking
 from loadtest.judge.clients.summary import Summary, summarise
 from loadtest.records.clients import Answer, Outcome, Plan, Row
-from loadtest.records.run_folder import Stored
 
 NOISE = 0.03
 
 
 def summed(of: Plan, outcomes: list[Outcome]) -> Summary:
-    stored = Stored(folder=Path("x"), run=run(of), outcomes=tuple(outcomes), ceilings=(), notes=())
-    return summarise(stored.run, stored.outcomes)
+    return summarise(run(of), outcomes)
 
 
 def warmed(rows: dict[Row, list[float]], **changes: str | None) -> Summary:

@@ -65,7 +65,7 @@ def made(
 
 def _loaded(rate: float, wrong: bool) -> Loaded:
     answers = round(rate * 100)
-    made = loaded(answers * 2, answers) if wrong else loaded(answers)
+    made = loaded(answers * 2, status_errors=answers) if wrong else loaded(answers)
     return msgspec.structs.replace(made, duration_us=100_000_000)
 
 

@@ -25,14 +25,13 @@ from client_bench import (
     serving,
     stalls,
 )
-from client_facts import run as run_of
+from client_facts import stored
 from paths import BAD_CLIENTS
 
 from loadtest.bench.clients import upstream
 from loadtest.measure.clients import measuring
 from loadtest.plan.clients import catalogue
 from loadtest.records.clients import Answer, Outcome
-from loadtest.records.run_folder import ClientsRun, Stored
 from loadtest.report.clients.report import make
 
 CLIENTS = [name for name, one in catalogue.clients().items() if one.lock == "clients"]
@@ -158,7 +157,7 @@ def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path:
         outcomes: list[Outcome] = []
         measuring.run(run, measuring.round_of(run.plan, 0), outcomes.append)
     assert {each.status for each in outcomes} == {"measured"}
-    judged = make(stored(run, outcomes, tmp_path)).summary
+    judged = make(stored(run.plan, outcomes, folder=tmp_path)).summary
     for ranking in judged.rankings:
         raised = {
             standing.row.id: {each.concern for each in standing.concerns}
@@ -167,9 +166,3 @@ def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path:
         assert concern in raised[name]
         assert not any(standing.row.id == name for standing in ranking.reportable)
         assert concern not in raised["urllib3"]
-
-
-def stored(of: measuring.Bench, outcomes: list[Outcome], folder: Path) -> ClientsRun:
-    return Stored(
-        folder=folder, run=run_of(of.plan), outcomes=tuple(outcomes), ceilings=(), notes=()
-    )

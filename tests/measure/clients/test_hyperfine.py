@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from client_facts import group, plan, row, run
+from client_facts import group, plan, row, stored
 from scipy import stats
 
 from loadtest.bench.clients import job, upstream
@@ -25,7 +25,6 @@ from loadtest.measure.clients.measuring import expected as expected_of
 from loadtest.plan import interpreters
 from loadtest.plan.clients import catalogue
 from loadtest.records.clients import Outcome, Row
-from loadtest.records.run_folder import Stored
 from loadtest.report.clients import report
 from loadtest.report.clients.formats import hyperfine
 
@@ -134,14 +133,8 @@ def test_our_export_has_all_that_hyperfine_writes(tmp_path: Path) -> None:
     with measuring(of, tmp_path) as (bench, argv):
         ours = [one_of(bench, of, number) for number in range(2)]
         result = theirs(argv, tmp_path, 2)
-    stored = Stored(
-        folder=tmp_path,
-        run=run(plan([of], [group(measures=("cold",))], rounds=2)),
-        outcomes=tuple(ours),
-        ceilings=(),
-        notes=(),
-    )
-    exported = json.loads(hyperfine.render(report.make(stored)))["results"][0]
+    measured = stored(plan([of], [group(measures=("cold",))], rounds=2), ours, folder=tmp_path)
+    exported = json.loads(hyperfine.render(report.make(measured)))["results"][0]
     assert result.keys() <= exported.keys()
     same = {key for key in result if type(exported[key]) is type(result[key])}
     assert same == set(result)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from client_facts import cold, group, plan, row, run, sample
+from client_facts import cold, group, plan, row, sample, stored
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -20,7 +20,6 @@ from paths import GOLD
 from rich.console import Console
 
 from loadtest.judge.clients.summary import Summary
-from loadtest.records.run_folder import Stored
 from loadtest.report.clients import formats as reports
 from loadtest.report.clients import terminal
 from loadtest.report.clients.formats import hyperfine, markdown, rst
@@ -239,14 +238,8 @@ def test_hyperfine_version_2(report: Report) -> None:
 
 def test_hyperfine_has_no_deviation_of_one_run() -> None:
     of = row()
-    stored = Stored(
-        folder=Path("x"),
-        run=run(plan([of], [group(measures=("cold",))], rounds=1)),
-        outcomes=(cold(of),),
-        ceilings=(),
-        notes=(),
-    )
-    one = results(make(stored))[0]
+    once = stored(plan([of], [group(measures=("cold",))], rounds=1), [cold(of)])
+    one = results(make(once))[0]
     assert one["stddev"] is None
     assert one["summary"]["time_wall_clock"]["stddev"] is None
 
@@ -254,12 +247,7 @@ def test_hyperfine_has_no_deviation_of_one_run() -> None:
 def test_hyperfine_tells_rows_of_one_name_apart() -> None:
     """Two tables of a preset may call their rows alike: once over plain HTTP, once over TLS."""
     rows = [row("requests, kept", id=f"{name}: requests, kept", group=name) for name in "ab"]
-    stored = Stored(
-        folder=Path("x"),
-        run=run(plan(rows, [group(name, measures=("cold",)) for name in "ab"], rounds=1)),
-        outcomes=tuple(map(cold, rows)),
-        ceilings=(),
-        notes=(),
-    )
-    names = [one["command"] for one in results(make(stored))]
+    groups = [group(name, measures=("cold",)) for name in "ab"]
+    both = stored(plan(rows, groups, rounds=1), map(cold, rows))
+    names = [one["command"] for one in results(make(both))]
     assert names == ["a: requests, kept", "b: requests, kept"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from client_facts import ceiling, cold, group, plan, row, run, sample, warm
+from client_facts import ceiling, cold, group, plan, row, sample, stored, warm
 
 from loadtest.records.clients import Answer, Ceiling, Outcome, Row
-from loadtest.records.run_folder import Stored
 from loadtest.report.clients import report
 from loadtest.report.clients.sentences import Point
 
@@ -30,14 +27,8 @@ def points(
         for at, (one, us) in enumerate(rows.items())
         for number in range(len(jitter))
     ]
-    stored = Stored(
-        folder=Path("x"),
-        run=run(of),
-        outcomes=(*outcomes, *more),
-        ceilings=ceilings,
-        notes=(),
-    )
-    return {point.question: point for point in report.make(stored).advice}
+    known = stored(of, (*outcomes, *more), ceilings=ceilings)
+    return {point.question: point for point in report.make(known).advice}
 
 
 def said(found: dict[str, Point], question: str) -> str:
@@ -92,9 +83,7 @@ def test_a_pace_set_by_the_server_is_no_praise() -> None:
 
 def test_nothing_to_compare_is_said() -> None:
     assert "only `a` has a number to show" in said(points({row("a"): 100}), CLIENT)
-    of = row("a")
-    stored = Stored(folder=Path("x"), run=run(plan([of])), outcomes=(), ceilings=(), notes=())
-    made = report.make(stored).advice
+    made = report.make(stored(plan([row("a")]))).advice
     assert [point.separated for point in made] == [False]
     assert "no row has a number" in made[0].says[0]
 
