@@ -18,8 +18,10 @@ import msgspec
 from loadtest.cli.options import (
     Whole,
     all_of,
+    budget_option,
     json_option,
     out_option,
+    precision_option,
     refuse_beside_resume,
     resume_option,
     resumed,
@@ -141,6 +143,8 @@ row_options = all_of(
     metavar="SECONDS",
     help="Seconds that a request may take before it counts as failed. Default: 10.",
 )
+@precision_option
+@budget_option
 @seed_option
 @click.option(
     "--python",
@@ -193,6 +197,8 @@ def clients_command(
     words: tuple[str, ...],
     *,
     seed: int | None,
+    precision: float | None,
+    budget_s: float | None,
     pythons: tuple[str, ...],
     make_environments: bool,
     url: str | None,
@@ -225,6 +231,7 @@ def clients_command(
     lone = {
         "--port goes with --serve": port is not None and not serve,
         "--ca goes with --url": ca is not None and url is None and resume is None,
+        "--budget goes with --precision": budget_s is not None and precision is None,
         f"{PERMISSION} goes with --url": allowed and url is None and resume is None,
     }
     if lines := [f"{line}; add that, or leave it out" for line, is_so in lone.items() if is_so]:
@@ -252,6 +259,7 @@ def clients_command(
         seed=secrets.randbelow(2**31) if seed is None else seed,
         url=url,
     )
+    plan = msgspec.structs.replace(plan, precision=precision, budget_s=budget_s)
     session.check(plan, out)
     for reason in dict.fromkeys(row.skip for row in plan.rows if row.skip):
         say(f"skipped: {reason}")
