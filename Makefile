@@ -4,14 +4,17 @@ ARGS ?=
 LOADTEST := .venv/bin/loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quick wrk-all report doctor test check format lock clean docs schemas bench-self
+.PHONY: help setup dev quick wrk-all report doctor test check format lock clean docs schemas bench-self
 .PHONY: server bench wrk-compose down test-compose
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv from the lock file, get wrk where it is missing (PYTHON=python3.13 for another)
-	@PYTHON=$(PYTHON) scripts/setup $(MAKECMDGOALS)
+	@PYTHON=$(PYTHON) scripts/setup
+
+dev: ## The same with what tests and checks need
+	@PYTHON=$(PYTHON) scripts/setup dev
 
 quick: setup ## A first look: six servers, eight endpoints, under six minutes
 	@$(LOADTEST) run quick $(ARGS)
@@ -50,18 +53,19 @@ report: setup ## Write the newest run's reports again (ARGS=results/RUN for anot
 doctor: setup ## Look for what would spoil a run
 	@$(LOADTEST) doctor
 
-test: setup ## Run the tests (ARGS='-k warden' for some)
+test: ## Run the tests (ARGS='-k warden' for some)
+	@PYTHON=$(PYTHON) scripts/setup dev chromium
 	@.venv/bin/python -m pytest $(ARGS)
 
-test-compose: setup ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
+test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)
 
-check: setup ## Run the linters and type checks
+check: dev ## Run the linters and type checks
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 
-format: setup ## Format the code
+format: dev ## Format the code
 	@.venv/bin/ruff check --fix --quiet
 	@.venv/bin/ruff format
 
@@ -76,13 +80,15 @@ bench-self: setup ## Measure the tool itself: its cost, its reports, its power (
 	@.venv/bin/python -m benchmarks.render
 	@.venv/bin/python -m benchmarks.power $(ARGS)
 
-lock: ## Resolve the dependencies again (needs uv); names no registry
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-header --upgrade --group app --group servers --group clients --group serve \
-	    --group image --group dev pyproject.toml --output-file requirements.lock
-	for group in clients niquests; do uv pip compile --quiet --universal --python-version 3.11 \
-	    --generate-hashes --no-annotate --no-header --upgrade --constraint requirements.lock \
-	    --group $$group --output-file loadtest/bench/clients/drivers/$$group.lock || exit; done
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+    --no-header --upgrade
+
+lock: setup ## Resolve the dependencies again; names no registry
+	$(COMPILE) --group app --group servers --group clients --group serve --group image --group setup \
+	    pyproject.toml --output-file requirements.lock
+	$(COMPILE) --constraint requirements.lock --group dev --output-file requirements-dev.lock
+	for group in clients niquests; do $(COMPILE) --constraint requirements.lock --group $$group \
+	    --output-file loadtest/bench/clients/drivers/$$group.lock || exit; done
 
 clean: ## Remove .venv and caches; results stay
 	rm -rf .venv .clients .pytest_cache .mypy_cache .ruff_cache .hypothesis build
