@@ -64,6 +64,7 @@ check: dev ## Run the linters and type checks
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
+	@.venv/bin/lint-imports
 
 format: dev ## Format the code
 	@.venv/bin/ruff check --fix --quiet
