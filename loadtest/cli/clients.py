@@ -226,6 +226,7 @@ def clients_command(
     Example: loadtest clients aiohttp httpx --count 1000 --batch 10
     """
     from loadtest.measure.clients import session
+    from loadtest.measure.clients.measuring import Bench
     from loadtest.plan.clients import catalogue, environments, own_server, presets, typed_rows
 
     lone = {
