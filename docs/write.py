@@ -8,12 +8,10 @@ from __future__ import annotations
 import ast
 import csv
 import inspect
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import schema
 
@@ -31,8 +29,6 @@ ROOT = HERE.parent
 SERVERS = ROOT / "servers"
 KEPT = re.compile(r"run (?P<folder>[\w-]+)")
 PART = re.compile(r"(<!-- generated: (?P<name>[\w -]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
-UNITS = {"_s": "s", "_us": "us", "_bytes": "bytes", "_at": "s"}
-"""What a name ends with; a goodput is answers a second, and a share is between 0 and 1."""
 
 
 def pages() -> dict[Path, str]:
@@ -55,23 +51,58 @@ def _made(name: str) -> str:
 # A run that is kept ------------------------------------------------------------------------------
 
 
+SHOWN = {"json": "JSON", "json_query": "a database query"}
+"""Endpoints of the README's table, and what they are called there."""
+OF_EACH = 3
+"""Servers of each interface in it."""
+
+
 def kept_run(folder: str) -> str:
-    """Return the first chart of a run, what became of its cells, and its answer."""
-    page = f"results/{folder}/report.md"
-    text = (ROOT / page).read_text(encoding="utf-8")
-    title, counts, *_ = text.split("\n\n")
-    answer = text.partition("\n## The answer\n\n")[2].partition("\n\n")[0]
-    (chart,) = re.findall(r"^!\[.*\]\(matrix-.*\)$", text, re.MULTILINE)
-    noise = text.partition("\n## What to distrust\n\n")[2].partition("\n\n")[0]
-    return "\n\n".join(
+    """Return what a run shows of a few servers' sync views, and how sure that is."""
+    with open(ROOT / "results" / folder / "summary.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["verdict"]]
+    cells = {(row["server"], row["endpoint"]): row for row in rows if row["style"] == "sync"}
+    first = next(iter(SHOWN))
+    names = [name for name, endpoint in cells if endpoint == first]
+    names = [
+        name
+        for interface in ("wsgi", "asgi")
+        for name in [n for n in names if cells[n, first]["interface"] == interface][:OF_EACH]
+    ]
+    lines = [
+        f"| server | interface | {' | '.join(f'requests/s, {title}' for title in SHOWN.values())}"
+        " | CPU per request, JSON |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for name in names:
+        rates = [_rate(cells[name, endpoint], cells) for endpoint in SHOWN]
+        cost = latency(float(cells[name, first]["server_cpu_us"]))
+        interface = cells[name, first]["interface"].upper()
+        lines.append(f"| {name} | {interface} | {' | '.join(rates)} | {cost} |")
+    floors = [100 * float(row["noise_floor"]) for row in rows if row["noise_floor"]]
+    suspect = sum(row["verdict"] == "suspect" for row in rows)
+    return "\n".join(
         [
-            f"[{chart.replace('](', f'](results/{folder}/')}]({page})",
-            f"{title.removeprefix('# ')}. {counts} [The whole report]({page}), of which"
-            f" `make report ARGS=results/{folder}` makes a page, says:",
-            answer.replace("](#", f"]({page}#"),
-            noise,
+            *lines,
+            "",
+            "How sure? In brackets is the rank; `=` marks a tie. Two copies of the same server can"
+            f" differ by {max(floors):.0f} % by chance, so smaller gaps are treated as noise;"
+            f" {suspect} of {len(rows)} numbers carry a named doubt (`?`)."
+            f" [The whole report](results/{folder}/report.md).",
         ]
     )
+
+
+def _rate(row: dict[str, str], cells: dict[tuple[str, str], dict[str, str]]) -> str:
+    """Return a cell's requests/s with its rank among all servers."""
+    same = [
+        name
+        for (name, endpoint), other in cells.items()
+        if endpoint == row["endpoint"] and other["rank"] == row["rank"]
+    ]
+    doubt = "?" if row["verdict"] == "suspect" else ""
+    rank = f"{row['rank']}{'=' * (len(same) > 1)}"
+    return f"{significant(float(row['goodput']))}{doubt} ({rank})"
 
 
 # The results format ------------------------------------------------------------------------------
@@ -104,50 +135,6 @@ def _below_format(module: ModuleType) -> str:
     below = body[at + 1]
     assert isinstance(below, ast.Expr)
     return " ".join(str(ast.literal_eval(below.value)).split())
-
-
-def records(name: str) -> str:
-    """Return a table for each record of a file that no file before it on its page has."""
-    family = next(one for one in schema.FAMILIES if name in {file.name for file in one})
-    known: set[type] = set()
-    for file in itertools.takewhile(lambda file: file.name != name, family):
-        known |= set(schema.records(file.holds))
-    file = next(file for file in family if file.name == name)
-    definitions = schema.schema(file)["$defs"]
-    own = [one for one in schema.records(file.holds) if one not in known]
-    return "\n".join(line for one in own for line in _record(definitions[one.__name__]))
-
-
-def _record(definition: dict[str, Any]) -> Iterator[str]:
-    yield f"### {definition['title']}\n\n{definition['description']}\n"
-    yield "| field | type | meaning |\n| --- | --- | --- |"
-    for field, described in definition["properties"].items():
-        if field == "kind" and "enum" in described and len(described["enum"]) == 1:
-            yield f"| `kind` | {_type(field, described)} | Tells the kinds of lines apart. |"
-            continue
-        yield (
-            f"| `{field}` | {_type(field, described)} | {_cell(described.get('description', ''))} |"
-        )
-    yield ""
-
-
-def _type(field: str, described: dict[str, Any]) -> str:
-    match described:
-        case {"$ref": str(where)}:
-            name = where.rpartition("/")[2]
-            return f"[{name}](#{name.lower()})"
-        case {"anyOf": [*others]}:
-            return " or ".join(_type(field, one) for one in others)
-        case {"enum": [*values]}:
-            return ", ".join(f"`{value}`" for value in values)
-        case {"type": "array", "items": items}:
-            return f"list of {_type(field, items)}"
-        case {"type": "object", "additionalProperties": {} as values}:
-            return f"map to {_type(field, values)}"
-        case {"type": "integer" | "number" as plain}:
-            unit = next((unit for end, unit in UNITS.items() if field.endswith(end)), None)
-            return f"{plain}, {unit}" if unit else plain
-    return str(described["type"])
 
 
 # Concerns and servers ----------------------------------------------------------------------------
@@ -252,7 +239,6 @@ def client_concerns() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "history": history,
     "clients history": clients_history,
-    **{f"records {file.name}": lambda name=file.name: records(name) for file in schema.FILES},  # type: ignore[misc]
     "concerns": concern_list,
     "servers": server_list,
     "client concerns": client_concerns,

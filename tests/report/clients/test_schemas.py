@@ -64,10 +64,3 @@ def test_every_column_is_explained(folder: Path) -> None:
     page = (DOCS / "clients-format.md").read_text().partition("## summary.csv")[2]
     said = set(re.findall(r"`(\w+)`", page))
     assert {re.sub(r"_round_\d+$", "_round_N", column) for column in header} == said
-
-
-def test_every_link_to_a_record_has_its_heading() -> None:
-    page = (DOCS / "clients-format.md").read_text()
-    headings = {line.lstrip("# ").lower() for line in page.splitlines() if line.startswith("#")}
-    linked = {name for name in re.findall(r"\]\(#([\w-]+)\)", page) if name != "summarycsv"}
-    assert linked <= headings
