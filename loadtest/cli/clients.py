@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import shlex
 import sys
@@ -53,49 +54,46 @@ FIRST_PORT = 8090
 
 PERMISSION = "--i-may-load-this-host"
 
+_each = functools.partial(click.option, multiple=True)
+"""An option that makes a row for each value it is given."""
+
 row_options = all_of(
-    click.option(
+    _each(
         "--count",
         "--requests",
         "requests",
         type=Whole("--count 1000", 1, MOST_REQUESTS),
-        multiple=True,
         help="Timed requests of each measurement. Default: 500.",
     ),
-    click.option(
+    _each(
         "-b",
         "--batch",
         type=Whole("--batch 10", 1, MOST_AT_ONCE),
-        multiple=True,
         help="Requests that are in flight at the same time. Default: 10, and 1 for `sequential`.",
     ),
-    click.option(
+    _each(
         "-c",
         "--chunk",
         type=Whole("--chunk 100", 1, MOST_REQUESTS),
-        multiple=True,
         help="Requests that are started together and waited for before the next are started."
         " Default: all.",
     ),
-    click.option(
+    _each(
         "--reuse",
         type=click.Choice(REUSES),
-        multiple=True,
         help="One session for all requests, or a new one for each. Default: kept.",
     ),
-    click.option(
+    _each(
         "--size",
         "body_bytes",
         type=Whole("--size 1024", 0, MOST_BYTES),
         metavar="BYTES",
-        multiple=True,
         help="Length of the body that the upstream answers with, in bytes. Default: 1024.",
     ),
-    click.option(
+    _each(
         "--delay",
         "delay_ms",
         type=click.Choice(DELAYS_MS),
-        multiple=True,
         help="Milliseconds that the upstream waits before it answers. Default: 0.",
     ),
     click.option(
@@ -108,14 +106,13 @@ row_options = all_of(
         is_flag=True,
         help="Ask over TLS, with a certificate that is made for the run. Default: plain HTTP.",
     ),
-    click.option(
+    _each(
         "--http",
         type=click.Choice(("1.1", "2")),
-        multiple=True,
         help="Version of HTTP; 2 implies --tls. Default: 1.1.",
     ),
 )
-"""What rows are made of. Given several times, an option makes a row for each value."""
+"""What rows are made of."""
 
 
 @click.command("clients")

@@ -20,8 +20,8 @@ from loadtest.records.run_folder import SERVERS, ServersRun
     "--threshold",
     type=Share(zero=True),
     default="5%",
-    show_default=True,
-    help="Smallest change that counts, as a share; what is smaller is called the same.",
+    help="Smallest change that counts, as a share; what is smaller is called the same."
+    " Default: 5%.",
 )
 @click.option(
     "--force",
@@ -64,8 +64,6 @@ def compare_command(
 
 
 def _read(run: Path) -> ServersRun:
-    if run_folder.kind_of(run) is run_folder.CLIENTS:
-        raise UserError(f"{run}: a run of HTTP clients; `loadtest compare` takes runs of servers")
     stored = run_folder.read(run, SERVERS)
     for note in stored.notes:
         say(f"{run}: {note}")

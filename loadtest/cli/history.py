@@ -12,12 +12,12 @@ from loadtest.judge.servers.compare import compare
 from loadtest.judge.servers.conditions import differences
 from loadtest.judge.servers.history import Between, History, Made, history
 from loadtest.records.errors import UserError
-from loadtest.records.run_folder import SERVERS, ServersRun, read, writing
+from loadtest.records.run_folder import SERVERS, ServersRun, read, runs_below, writing
 from loadtest.report.formats import write_each
 from loadtest.report.servers.history import formats, sentences
 
 FOLDER = "history"
-"""Of its files, beside the runs."""
+"""Its name, beside the runs."""
 
 
 def report_history(parent: Path, as_json: bool) -> int:
@@ -58,9 +58,9 @@ def write_history(runs: History, parent: Path) -> list[Path]:
 
 
 def _runs(parent: Path) -> Iterator[ServersRun]:
-    for path in sorted(parent.glob(f"*/{SERVERS.file}")):
+    for folder in runs_below(parent, SERVERS):
         try:
-            yield read(path.parent, SERVERS)
+            yield read(folder, SERVERS)
         except UserError as error:
             say(f"left out: {error}")
 

@@ -20,6 +20,8 @@ from loadtest.plan.servers import matrix, profile
 def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
     """List the servers, endpoints or matrices to choose from.
 
+    Without a word it lists the servers.
+
     Example: loadtest list endpoints
     """
     records: Sequence[Any]

@@ -97,7 +97,7 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
     return click.option(
         "--rounds",
         type=Whole("--rounds 3", least),
-        help="How often each row of the report is measured; more rounds show smaller differences."
+        help="Times that each measurement is repeated; more rounds show smaller differences."
         f" Default: {default}.",
     )
 
@@ -140,8 +140,7 @@ out_option = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("results"),
-    show_default=True,
-    help="Folder in which each run has a folder of its own.",
+    help="Folder in which each run has a folder of its own. Default: results.",
 )
 
 
@@ -192,15 +191,15 @@ project_options: Callable[[F], F] = all_of(
         "folder",
         type=click.Path(file_okay=False, path_type=Path),
         default=Path(),
-        show_default="this folder",
-        help="Folder of the Django project, with manage.py and servers/.",
+        help="Folder of the Django project, with manage.py and servers/."
+        " Default: the one you are in.",
     ),
     click.option(
         "--python",
         metavar="PATH",
         default=sys.executable,
-        show_default="the one that runs loadtest",
-        help="Python interpreter that has the project's packages.",
+        help="Python interpreter that has the project's packages."
+        " Default: the one that runs loadtest.",
     ),
 )
 
@@ -271,7 +270,7 @@ matrix_options: Callable[[F], F] = all_of(
     click.option(
         "--pin/--no-pin",
         default=None,
-        show_default="pinned from 4 processors on",
-        help="Keep the server and the load generator on processors of their own (Linux only).",
+        help="Keep the server and the load generator on processors of their own (Linux only)."
+        " Default: from 4 processors on.",
     ),
 )

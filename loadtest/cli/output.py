@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
-"""The exit status of what Ctrl-C ended."""
-
-INTERRUPTED = 130
 """Exit status of who was interrupted; what was measured is kept."""
+
 WIDTH = 100
 """Of a table that goes into a file or a pipe: as wide as it is made for."""
 
@@ -45,14 +43,17 @@ def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:
 
 
 def print_rows(rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of words as columns, without heads."""
+    """Print rows of words as columns, without heads and without blanks at the end."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))
-    tables().print(table)
+    console = tables()
+    with console.capture() as captured:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def tables() -> Console:

@@ -28,22 +28,20 @@ POLL_S = 0.2
     "--port",
     type=Whole("--port 8000", 1, 65_535),
     default=listening.FIRST_PORT,
-    show_default=True,
-    help="TCP port to listen at; where it is taken, the next one that is free.",
+    help="TCP port to listen at; where it is taken, the next one that is free."
+    f" Default: {listening.FIRST_PORT}.",
 )
 @click.option(
     "--workers",
     type=Whole("--workers 2", 1),
     default=Shape().workers,
-    show_default=True,
-    help="Worker processes.",
+    help=f"Worker processes. Default: {Shape().workers}.",
 )
 @click.option(
     "--threads",
     type=Whole("--threads 4", 1),
     default=Shape().threads,
-    show_default=True,
-    help="Threads of each worker, if the server has threads.",
+    help=f"Threads of each worker, if the server has threads. Default: {Shape().threads}.",
 )
 @project_options
 def serve_command(

@@ -64,8 +64,8 @@ def folder(parent: Path) -> Check:
     """Look whether a run can be written below a folder."""
     problem = next(check_writable(parent), None)
     return Check(
-        name="results",
-        found=str(parent) if problem is None else "cannot be written",
+        name="results folder",
+        found=f"{parent} can be written" if problem is None else "cannot be written",
         advice=problem,
         fatal=problem is not None,
     )
@@ -74,7 +74,7 @@ def folder(parent: Path) -> Check:
 def port() -> Check:
     """Look for a free port."""
     try:
-        return Check(name="port", found=str(listening.free_port()))
+        return Check(name="port", found=f"{listening.free_port()} is free")
     except CellError as error:
         return Check(
             name="port", found="none", advice=f"{error.reason}; end what listens there", fatal=True

@@ -44,6 +44,10 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["run", "--duration", "1.5"], "'1.5' is not a whole number, as in --duration 3"),
         (["run", "--precision", "3"], "3 is no share between 0 and 1; did you mean 3%?"),
         (["compare", "results", "results/"], "BASE and NEW are both results; name the folders"),
+        (
+            ["compare", "tests/nowhere", "results"],
+            "tests/nowhere: not a run, it has no run.json",
+        ),
         (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
         (["plan", "--rnds", "3"], "`loadtest plan --help`"),
         (["run", "--rounds", "many"], "'many' is not a whole number, as in --rounds 3"),
