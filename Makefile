@@ -5,7 +5,7 @@ LOADTEST := .venv/bin/loadtest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev quick wrk-all report doctor test check format lock clean docs schemas bench-self
-.PHONY: server bench wrk-compose down test-compose
+.PHONY: server bench wrk-compose down test-compose test-fast
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ doctor: setup ## Look for what would spoil a run
 test: ## Run the tests (ARGS='-k warden' for some)
 	@PYTHON=$(PYTHON) scripts/setup dev chromium
 	@.venv/bin/python -m pytest $(ARGS)
+
+test-fast: dev ## Run the tests that take a minute: no real servers, browser or simulation
+	@.venv/bin/python -m pytest -m 'not real and not browser and not docker and not slow' $(ARGS)
 
 test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -27,6 +27,18 @@ ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
 # No deadline: a loaded machine is no bug.
 hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("tests")
+
+
+MARKS = {"browser": "browser", "services": "real", "addresses": "real"}
+"""What a fixture makes of the tests that ask for it, beside the marks that they give themselves."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what starts services or a browser."""
+    for item in items:
+        for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKS[fixture])
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ def test_each_size_is_asked_with_the_connections_of_its_loads() -> None:
     assert ceiling.asked(made) == {(64, 30), (64, 900), (512, 900)}
 
 
+@pytest.mark.real
 def test_it_is_measured_with_each(tmp_path: Path) -> None:
     for name in ("raw", "logs"):
         (tmp_path / name).mkdir()

@@ -133,6 +133,7 @@ def test_version() -> None:
 
 
 @needs_wrk
+@pytest.mark.real
 def test_healthy_server() -> None:
     with serving("healthy") as url:
         loaded, _ = wrk.parse(*run(url, "healthy"))
@@ -141,6 +142,7 @@ def test_healthy_server() -> None:
 
 
 @needs_wrk
+@pytest.mark.real
 def test_server_of_errors_has_no_goodput() -> None:
     with serving("errors") as url:
         loaded, _ = wrk.parse(*run(url, "errors"))
@@ -148,6 +150,7 @@ def test_server_of_errors_has_no_goodput() -> None:
 
 
 @needs_wrk
+@pytest.mark.real
 def test_silent_server() -> None:
     with serving("silent") as url:
         loaded, _ = wrk.parse(*run(url, "silent"))
@@ -155,6 +158,7 @@ def test_silent_server() -> None:
 
 
 @needs_wrk
+@pytest.mark.real
 def test_refusing_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -163,6 +167,7 @@ def test_refusing_server() -> None:
 
 
 @needs_wrk
+@pytest.mark.real
 @pytest.mark.parametrize("ffi", [True, False], ids=["ffi", "api"])
 def test_backfill_of_a_stalling_server_is_undone(ffi: bool, tmp_path: Path) -> None:
     lua = wrk.SCRIPT.read_text()

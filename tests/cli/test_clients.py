@@ -19,6 +19,8 @@ from command_line import Type, typing
 from loadtest.records import run_folder
 from loadtest.records.run_folder import OUTCOMES
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture
 def type_(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Type:

@@ -26,6 +26,7 @@ from loadtest.records.run_folder import OUTCOMES, SERVERS, Writer, create
 pytestmark = pytest.mark.usefixtures("no_addresses")
 
 
+@pytest.mark.real
 def test_a_server_without_its_package_is_skipped(type_: Type, copy: Path) -> None:
     uvicorn = copy / "servers" / "uvicorn.toml"
     uvicorn.write_text(uvicorn.read_text().replace('"uvloop"', '"no-such-dist"', 1))
@@ -160,6 +161,7 @@ def test_a_run_goes_on_as_it_was_planned(type_: Type, results_of: Callable[..., 
     ]
 
 
+@pytest.mark.real
 def test_a_run_does_not_go_on_with_broken_files(
     type_: Type, copy: Path, results_of: Callable[..., Path]
 ) -> None:
@@ -185,6 +187,7 @@ def test_a_run_does_not_go_on_with_other_software(
     assert "begin another: loadtest run test --seed 1" in line
 
 
+@pytest.mark.real
 def test_a_server_that_does_not_start_says_why(
     type_: Type, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +242,7 @@ def test_help_is_at_hand_without_what_measures_judges_and_draws(typed: list[str]
     assert not modules & (slow | rooms)
 
 
+@pytest.mark.real
 def test_the_module_is_the_command(tmp_path: Path) -> None:
     """As a process, where nothing of this one helps."""
     done = subprocess.run(

@@ -95,6 +95,7 @@ def test_broken_files_are_named_all_at_once(type_: Type, copy: Path, tmp_path: P
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.real
 def test_a_broken_file_hides_no_other_mistake(
     type_: Type, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_broken_file_hides_no_other_mistake(
     assert (done.status, done.lines) == (2, [broken])
 
 
+@pytest.mark.real
 def test_an_app_that_does_not_start_is_one_line(type_: Type, copy: Path) -> None:
     (copy / "myapp" / "views" / "__init__.py").write_text("import no_such_package")
     done = type_("plan", "quick", "--project", copy)
@@ -130,6 +132,7 @@ def test_an_app_that_does_not_start_is_one_line(type_: Type, copy: Path) -> None
     assert "--python" in line
 
 
+@pytest.mark.real
 def test_an_app_of_another_format_is_one_line(type_: Type, copy: Path) -> None:
     command = copy / "myapp" / "management" / "commands" / "endpoints.py"
     command.write_text(command.read_text().replace('"format": FORMAT', '"format": 99'))
@@ -169,6 +172,7 @@ def test_wrk_missing_and_a_folder_that_cannot_be_written(
     assert "--out" in folder
 
 
+@pytest.mark.real
 def test_the_doctor_says_what_is_missing(
     type_: Type, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

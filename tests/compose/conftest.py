@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
-from paths import TESTS
 from real_engine import HOME, docker, held
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Skip what would need an engine: none of a person's own is used without being asked."""
     for item in items:
-        if HOME is None and TESTS / "compose" in Path(item.fspath).parents:
+        if HOME is None and item.get_closest_marker("docker"):
             item.add_marker(pytest.mark.skip(reason="needs a Docker engine: `make test-compose`"))
 
 

@@ -16,6 +16,8 @@ from loadtest.plan.servers import matrix, profile
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Choice, Endpoint
 
+pytestmark = pytest.mark.docker
+
 NAMES = [one.name for one in profile.load_servers(ROOT / "servers")]
 PORT = 8000
 TOGETHER = 4

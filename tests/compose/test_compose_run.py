@@ -16,6 +16,8 @@ from real_engine import Run, begin_engine, docker, end_engine, held
 
 from loadtest.records.run_folder import SERVERS, read
 
+pytestmark = pytest.mark.docker
+
 SMALL = """
 summary = "The smallest that is real."
 rounds = 1

@@ -292,6 +292,7 @@ def tracked() -> list[Path]:
     return [path for name in names.split("\0") if name and (path := ROOT / name).is_file()]
 
 
+@pytest.mark.slow
 def test_no_file_names_a_registry_or_a_folder_of_one_machine() -> None:
     # In two pieces, as this file is one of them.
     hosts = [

@@ -14,6 +14,8 @@ from loadtest.stats.ratios import moderated, paired, unpaired
 from loadtest.stats.significance import LOOKS, finding, findings, level, margin
 from loadtest.stats.tie_groups import ranks, undecided
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rounds", [3, 5, 10])

@@ -21,6 +21,8 @@ from paths import BAD, ROOT
 from loadtest.system import process
 from loadtest.system.process import CommandError, Process
 
+pytestmark = pytest.mark.real
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets orphans be adopted")
 
 GRACE_S = 20.0

@@ -22,6 +22,8 @@ from loadtest.plan.clients import catalogue, environments
 from loadtest.records.clients import Answer, Interpreter, Mode, Reuse
 from loadtest.records.errors import UserError
 
+pytestmark = pytest.mark.real
+
 CLIENT = catalogue.clients()["niquests"]
 ANSWERS = (Answer(), Answer(tls=True), Answer(tls=True, http="2"))
 

@@ -20,6 +20,8 @@ from loadtest.plan.clients import catalogue
 from loadtest.records.clients import Answer, Mode, Reuse
 from loadtest.system.process import Timed
 
+pytestmark = pytest.mark.real
+
 PLAIN = Answer()
 ANSWERS = (
     PLAIN,

@@ -23,6 +23,8 @@ from loadtest.records.planned import Choice, Endpoint
 from loadtest.system import docker
 from loadtest.system.process import CommandError
 
+pytestmark = pytest.mark.real
+
 
 def bearings() -> Inventory:
     return Inventory(Project(ROOT, sys.executable), load_servers(ROOT / "servers"), (), {})

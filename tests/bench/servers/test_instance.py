@@ -26,6 +26,8 @@ from loadtest.records.errors import CellError
 from loadtest.records.planned import Server, Shape
 from loadtest.system import listening
 
+pytestmark = pytest.mark.real
+
 
 def bad(name: str, *arguments: str, **changes: Any) -> Server:
     return profile("it", argv=("{python}", str(BAD / f"{name}.py"), *arguments), **changes)

@@ -34,6 +34,8 @@ from loadtest.plan.clients import catalogue
 from loadtest.records.clients import Answer, Outcome
 from loadtest.report.clients.report import make
 
+pytestmark = pytest.mark.real
+
 CLIENTS = [name for name, one in catalogue.clients().items() if one.lock == "clients"]
 LATE_500 = partial(answers, after=b"HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nhello")
 LATE_OTHER = partial(answers, after=b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHELLO")

@@ -85,6 +85,7 @@ def one_of(bench: Bench, of: Row, number: int) -> Outcome:
     return found
 
 
+@pytest.mark.real
 @needs_hyperfine
 @pytest.mark.parametrize(
     "of",
@@ -117,6 +118,7 @@ def test_both_tools_tell_the_same_time(of: Row, tmp_path: Path) -> None:
     assert cpu_s == pytest.approx(fmean(one["user"] + one["system"] for one in separated), rel=0.15)
 
 
+@pytest.mark.slow
 def test_tools_that_differ_do_not_agree() -> None:
     """By simulation: what the rule lets pass, and what it finds."""
     chance = np.random.default_rng(1)
@@ -126,6 +128,7 @@ def test_tools_that_differ_do_not_agree() -> None:
     assert sum(not agree(a, 1.1 * b) for a, b in zip(ours, same, strict=True)) >= 1_900
 
 
+@pytest.mark.real
 @needs_hyperfine
 def test_our_export_has_all_that_hyperfine_writes(tmp_path: Path) -> None:
     """By its own words, not by what we think that it writes."""

@@ -34,6 +34,8 @@ from loadtest.records.measured import Ceiling
 from loadtest.records.planned import Cell, Endpoint, Load, Server, Shape
 from loadtest.records.run_folder import SERVERS, Writer, create, read
 
+pytestmark = pytest.mark.real
+
 CONNECTIONS = 32
 ALONE = Shape(workers=1)
 

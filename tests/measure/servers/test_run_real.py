@@ -28,7 +28,7 @@ from loadtest.records.planned import Cell, Endpoint, Load, Plan, Server, Shape
 from loadtest.records.run_folder import SERVERS, read
 
 PATIENCE_S = 120
-pytestmark = pytest.mark.usefixtures("no_addresses")
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
 MATRIX = """
 summary = "The smallest that is real."

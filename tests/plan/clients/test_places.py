@@ -154,6 +154,7 @@ def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
     assert "has urllib3 as well" in found.missing["niquests"]
 
 
+@pytest.mark.real
 def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
     asked = typed_rows.chosen(Typed(words=("aiohttp",)), CLIENTS)
     names = []
@@ -187,6 +188,7 @@ def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
             called(names[0], str(second))
 
 
+@pytest.mark.real
 def test_an_environment_that_cannot_be_made(
     tmp_path: Path,
 ) -> None:

@@ -38,6 +38,7 @@ def validate(name: str, said: object) -> None:
     jsonschema.Draft202012Validator(published).validate(said)
 
 
+@pytest.mark.slow
 def test_each_file_is_as_published(folder: Path) -> None:
     validate("clients", json.loads((folder / run_folder.CLIENTS.file).read_text()))
     validate("clients-summary", json.loads((folder / "summary.json").read_text()))
