@@ -12,6 +12,7 @@ from typing import Protocol
 import psutil
 
 from loadtest.records.errors import CellError
+from loadtest.records.planned import Record
 from loadtest.system.process import Process
 
 HOST = "127.0.0.1"
@@ -45,6 +46,26 @@ def free_port(preferred: int | None = None) -> int:
     raise CellError("launch", f"no free port between {preferred} and {beyond - 1}")
 
 
+class Response(Record, frozen=True, kw_only=True):
+    """What came back for one request."""
+
+    status: int
+    server: str | None
+    """As the header `Server` has it."""
+    body: bytes
+
+
+def get(host: str, port: int | None, path: str, timeout_s: float) -> Response:
+    """Ask for a path over a connection of its own; raises OSError or HTTPException."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        return Response(
+            status=answer.status, server=answer.headers.get("Server"), body=answer.read()
+        )
+
+
 class Awaited(Protocol):
     """What is expected to answer: a process, or a container."""
 
@@ -66,17 +87,13 @@ def await_answer(running: Awaited, port: int, path: str, host: str = HOST) -> No
     while time.monotonic() < deadline:
         if ended := running.ended():
             raise CellError("launch", f"{ended} before it answered", running.tail())
-        connection = http.client.HTTPConnection(host, port, timeout=2)
         try:
-            connection.request("GET", path, headers={"Connection": "close"})
-            status = connection.getresponse().status
+            status = get(host, port, path, 2).status
             if status == 200:
                 return
             last = f"it answers {path} with status {status}"
         except (OSError, http.client.HTTPException) as error:
             last = str(error) or type(error).__name__
-        finally:
-            connection.close()
         time.sleep(0.02)
     raise CellError(
         "launch",

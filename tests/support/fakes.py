@@ -20,10 +20,11 @@ from builders import loaded, usage
 from loadtest.bench.load.generator import Printed
 from loadtest.bench.servers.answer_check import Checked
 from loadtest.bench.servers.protocol import Measurement
-from loadtest.bench.servers.service_counters import Counts
+from loadtest.bench.servers.service_counters import Counters
+from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During, Histogram, Host
-from loadtest.records.planned import Cell, Contract, Endpoint, Server, Stage
+from loadtest.records.planned import Cell, Endpoint, Server, Stage
 from loadtest.system.sampling import Holding, Sampled
 
 Fault = Literal[
@@ -71,13 +72,9 @@ class FakeBench:
         self.events.append(f"repair {died}")
         return CellError("services", f"{died} was ended by SIGKILL", "the end of its log")
 
-    def counts(self, contract: Contract) -> Counts:
-        """Return nothing: no service is there to count."""
-        return Counts()
-
-    def database_connections(self) -> int | None:
-        """Return nothing, likewise."""
-        return None
+    def counters(self) -> Counters:
+        """Return services that are not reached: none is there to count."""
+        return Counters(DEMO, {})
 
     def launch(self, profile: Server, name: str) -> FakeServer:
         """Return a server that is up; raises CellError where it is to fail."""

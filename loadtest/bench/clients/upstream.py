@@ -140,11 +140,8 @@ class Upstream:
 
 def _count(port: int) -> tuple[int, str]:
     """Return how many connections there were, this one among them, and what counted them."""
-    connection = http.client.HTTPConnection(listening.HOST, port, timeout=10)
-    with contextlib.closing(connection):
-        connection.request("GET", "/connections", headers={"Connection": "close"})
-        response = connection.getresponse()
-        return int(response.read()), response.headers["Server"].replace("/", " ")
+    answer = listening.get(listening.HOST, port, "/connections", 10)
+    return int(answer.body), (answer.server or "nginx").replace("/", " ")
 
 
 def _way(answer: Answer) -> tuple[bool, bool, str]:

@@ -64,8 +64,8 @@ class Generator:
         try:
             loaded, histogram = wrk.parse(self._raw.read_text(), self._errors.read_text())
         except ValueError as error:
-            said = process.tail(self._errors, 3) or process.tail(self._raw, 3)
-            raise CellError("load", f"wrk ended with status {status}: {error}", said) from None
+            printed = process.tail(self._errors, 3) or process.tail(self._raw, 3)
+            raise CellError("load", f"wrk ended with status {status}: {error}", printed) from None
         self._errors.unlink()
         path = self._raw.with_suffix(".json")
         with writing(path, measuring=True):

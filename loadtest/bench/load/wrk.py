@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from loadtest.records.measured import Histogram, Loaded
-from loadtest.records.planned import Load, Record
+from loadtest.records.planned import Load
 
 TOOL = "wrk"
 
@@ -32,19 +32,10 @@ class NoResultError(ValueError):
     """wrk ended without its line of numbers; the message says what it printed instead."""
 
 
-class _Line(Record, frozen=True, kw_only=True):
+class _Line(Loaded, frozen=True, kw_only=True):
     """What `wrk.lua` prints."""
 
-    duration_us: int
-    answers: int
-    received_bytes: int
-    connect_errors: int
-    read_errors: int
-    write_errors: int
-    status_errors: int
-    timeouts: int
-    windows: int
-    silent_windows: int
+    generator: str = TOOL
     values_us: tuple[int, ...]
     counts: tuple[int, ...]
 
@@ -87,26 +78,15 @@ def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:
         raise NoResultError(f"wrk's result cannot be read: {error}") from error
     if len(line.values_us) != len(line.counts):
         raise NoResultError("wrk's result cannot be read: not as many counts as values")
-    loaded = Loaded(
-        generator=TOOL,
-        duration_us=line.duration_us,
-        answers=line.answers,
-        received_bytes=line.received_bytes,
-        connect_errors=line.connect_errors,
-        read_errors=line.read_errors,
-        write_errors=line.write_errors,
-        status_errors=line.status_errors,
-        timeouts=line.timeouts,
-        windows=line.windows,
-        silent_windows=line.silent_windows,
-    )
-    return loaded, Histogram(values_us=line.values_us, counts=line.counts)
+    fields = msgspec.structs.asdict(line)
+    histogram = Histogram(values_us=fields.pop("values_us"), counts=fields.pop("counts"))
+    return Loaded(**fields), histogram
 
 
 def version(stdout: str) -> str | None:
     """Return the version in what `VERSION_ARGV` prints, as in `4.1.0` or `debian/4.1.0-3+b2`."""
-    found = re.match(r"wrk (\S+)", stdout)
-    return found[1] if found else None
+    match = re.match(r"wrk (\S+)", stdout)
+    return match[1] if match else None
 
 
 def _last_line(text: str) -> str:

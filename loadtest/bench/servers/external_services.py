@@ -12,6 +12,7 @@ import valkey
 
 from loadtest.plan.servers.project import App, Service
 from loadtest.records.planned import Record
+from loadtest.system import listening
 
 WITHIN_S = 3
 """For each of them to answer: on one's own network an address that takes longer is a wrong one."""
@@ -53,8 +54,8 @@ def _ask(variable: str, service: str, ask: Callable[[str], str | None], url: str
     return Address(variable=variable, service=service, version=version, problem=problem)
 
 
-def _problem(variable: str, service: str, said: str) -> str:
-    why = " ".join(said.strip().splitlines()[0].split()).rstrip(".")
+def _problem(variable: str, service: str, error: str) -> str:
+    why = " ".join(error.strip().splitlines()[0].split()).rstrip(".")
     return (
         f"{variable}: {service} cannot be used: {why};"
         " correct the address, or unset it for a private one"
@@ -79,13 +80,7 @@ def _upstream(path: str, url: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(f"{url!r} is no http:// address")
-    connection = http.client.HTTPConnection(parts.netloc, timeout=WITHIN_S)
-    try:
-        connection.request("GET", path, headers={"Connection": "close"})
-        answer = connection.getresponse()
-        answer.read()
-    finally:
-        connection.close()
+    answer = listening.get(parts.netloc, None, path, WITHIN_S)
     if answer.status != 200:
         raise ValueError(f"GET {path} is answered by {answer.status}, so it is not this project's")
-    return answer.headers.get("Server")
+    return answer.server

@@ -5,31 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from loadtest.bench.load.generator import Generator
 from loadtest.bench.servers.answer_check import Checked, Watch, verify
-from loadtest.bench.servers.protocol import Measurement
+from loadtest.bench.servers.protocol import Launched, Measurement
 from loadtest.records.measured import Placement
 from loadtest.records.planned import Cell, Endpoint, Stage
 from loadtest.system import sampling
 from loadtest.system.sampling import Holding, Members
-
-
-class Launched(Protocol):
-    """What a server runs as: a process, a container, or what somebody else started."""
-
-    def ended(self) -> str | None:
-        """Return in words how it ended by itself, None while it runs."""
-
-    def holding(self) -> Holding | None:
-        """Return what its processes hold now; None where nobody tells."""
-
-    def tail(self) -> str:
-        """Return the end of its log."""
-
-    def stop(self) -> None:
-        """Stop it and all that it started."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from loadtest.bench.servers.instance import launch
 from loadtest.bench.servers.loaded_server import LoadedServer
-from loadtest.bench.servers.service_counters import Counters, CountingBench
+from loadtest.bench.servers.protocol import Bench
+from loadtest.bench.servers.service_counters import Counters
 from loadtest.bench.servers.services import Services
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Placement
@@ -18,7 +19,7 @@ from loadtest.system.sampling import Members
 
 
 @dataclass(frozen=True)
-class LocalBench(CountingBench):
+class LocalBench(Bench):
     """This machine: servers as processes of its own, wrk beside them."""
 
     services: Services

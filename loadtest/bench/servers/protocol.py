@@ -7,10 +7,10 @@ from typing import Protocol
 
 from loadtest.bench.load.generator import Printed
 from loadtest.bench.servers.answer_check import Checked
-from loadtest.bench.servers.service_counters import Counts
+from loadtest.bench.servers.service_counters import Counters
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During
-from loadtest.records.planned import Cell, Contract, Endpoint, Server, Stage
+from loadtest.records.planned import Cell, Endpoint, Server, Stage
 from loadtest.system.sampling import Holding, Sampled
 
 
@@ -23,7 +23,23 @@ class Measurement:
     during: During
 
 
-class Running(Protocol):
+class Launched(Protocol):
+    """What a server runs as: a process, a container, or what somebody else started."""
+
+    def ended(self) -> str | None:
+        """Return in words how it ended by itself, None while it runs."""
+
+    def holding(self) -> Holding | None:
+        """Return what its processes hold now; None where nobody tells."""
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+
+    def stop(self) -> None:
+        """Stop it and all that it started."""
+
+
+class Running(Launched, Protocol):
     """A server that is up."""
 
     @property
@@ -38,18 +54,6 @@ class Running(Protocol):
     def load(self, cell: Cell, name: str) -> Measurement:
         """Load one cell, its files named after `name`; raises CellError."""
 
-    def holding(self) -> Holding | None:
-        """Return what its processes hold now; None where nobody tells."""
-
-    def ended(self) -> str | None:
-        """Return in words how it ended by itself, None while it runs."""
-
-    def tail(self) -> str:
-        """Return the end of its log."""
-
-    def stop(self) -> None:
-        """Stop it and all that it started."""
-
 
 class Bench(Protocol):
     """Where servers run and are loaded."""
@@ -57,11 +61,8 @@ class Bench(Protocol):
     def repair(self) -> CellError | None:
         """Start services that have died again; return what died, None if all is well."""
 
-    def counts(self, contract: Contract) -> Counts:
-        """Return what the services that an endpoint needs have counted."""
-
-    def database_connections(self) -> int | None:
-        """Return how many sessions are open in the database."""
+    def counters(self) -> Counters:
+        """Return its services as this machine reaches them now."""
 
     def launch(self, profile: Server, name: str) -> Running:
         """Start a server and return it once it has answered; raises CellError."""

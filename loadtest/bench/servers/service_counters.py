@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ import valkey
 
 from loadtest.plan.servers.project import App, Service
 from loadtest.records.planned import Contract, Record
+from loadtest.system import listening
 
 TIMEOUT_S = 5
 
@@ -50,6 +50,8 @@ class Counters:
     app: App
     env: Mapping[str, str]
     """By the app's variables; without those that are not reached."""
+    scans: bool = True
+    """Whether PostgreSQL is asked for its scans, which it tells when a server is gone."""
 
     def read(self, contract: Contract) -> Counts:
         """Return the counts of the services that an endpoint needs.
@@ -57,18 +59,18 @@ class Counters:
         A session of PostgreSQL reports its scans after up to 10 s, or when it ends: for exact
         counts the server under test has to be gone.
         """
-        app = self.app
-        if contract.postgres:
+        scans = self.scans and contract.postgres
+        if scans:
             self._await_sessions_end()
         return Counts(
-            postgres=self._ask("postgres", _scans) if contract.postgres else None,
-            redis=self._ask("redis", _commands) if contract.redis else None,
-            upstream=self._ask("upstream", partial(_requests, app)) if contract.upstream else None,
+            postgres=self._ask("postgres", partial(_postgres, SCANS)) if scans else None,
+            redis=self._ask("redis", _redis) if contract.redis else None,
+            upstream=self._ask("upstream", self._upstream) if contract.upstream else None,
         )
 
     def sessions(self) -> int | None:
         """Return how many sessions others than this one have in PostgreSQL."""
-        return self._ask("postgres", _sessions)
+        return self._ask("postgres", partial(_postgres, CONNECTIONS))
 
     def _await_sessions_end(self) -> None:
         """Wait a moment for the sessions of a server that was stopped: each reports as it ends.
@@ -83,32 +85,15 @@ class Counters:
         address = self.env.get(self.app.addresses[service])
         return None if address is None else ask(address)
 
-
-class CountingBench(ABC):
-    """The half of a bench that tells what its services count."""
-
-    @abstractmethod
-    def counters(self) -> Counters:
-        """Return the services as this machine reaches them now."""
-
-    def counts(self, contract: Contract) -> Counts:
-        """Return what the services that an endpoint needs have counted."""
-        return self.counters().read(contract)
-
-    def database_connections(self) -> int | None:
-        """Return how many sessions are open in the database; None where it is not reached."""
-        return self.counters().sessions()
+    def _upstream(self, url: str) -> int | None:
+        try:
+            body = listening.get(urlsplit(url).netloc, None, self.app.counter_path, TIMEOUT_S).body
+            return int(msgspec.json.decode(body)[self.app.counter_key])
+        except (OSError, http.client.HTTPException, msgspec.MsgspecError, LookupError, TypeError):
+            return None
 
 
-def _scans(url: str) -> int | None:
-    return _postgres(url, SCANS)
-
-
-def _sessions(url: str) -> int | None:
-    return _postgres(url, CONNECTIONS)
-
-
-def _postgres(url: str, query: str) -> int | None:
+def _postgres(query: str, url: str) -> int | None:
     try:
         with psycopg.connect(url, connect_timeout=TIMEOUT_S) as connection:
             row = connection.execute(query.encode()).fetchone()
@@ -117,7 +102,7 @@ def _postgres(url: str, query: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def _commands(url: str) -> int | None:
+def _redis(url: str) -> int | None:
     try:
         with valkey.Valkey.from_url(url, socket_timeout=TIMEOUT_S) as client:
             stats = client.info("commandstats")
@@ -129,14 +114,3 @@ def _commands(url: str) -> int | None:
         for name, counted in stats.items()
         if not name.removeprefix("cmdstat_").startswith(NOT_WORK)
     )
-
-
-def _requests(app: App, url: str) -> int | None:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
-    try:
-        connection.request("GET", app.counter_path, headers={"Connection": "close"})
-        return int(msgspec.json.decode(connection.getresponse().read())[app.counter_key])
-    except (OSError, http.client.HTTPException, msgspec.MsgspecError, LookupError, TypeError):
-        return None
-    finally:
-        connection.close()

@@ -48,7 +48,7 @@ def _measure_batch(
             started, began = time.time(), time.monotonic()
             facts: dict[str, object] = {}
             failure: CellError | None = None
-            counted = bench.counts(cell.endpoint.contract)
+            counted = bench.counters().read(cell.endpoint.contract)
             try:
                 if running is None:
                     running = bench.launch(server, f"{cell.id}.r{batch.round}")
@@ -63,12 +63,12 @@ def _measure_batch(
             if failure is not None and died is not None:
                 failure = CellError("services", f"{died.reason} ({failure.reason})", died.detail)
             if failure is None and died is None:
-                open_sessions = bench.database_connections()
+                open_sessions = bench.counters().sessions()
                 if cell.endpoint.contract.postgres and running is not None:
                     # PostgreSQL's sessions tell all that they did when they end.
                     running.stop()
                     running = None
-                after = bench.counts(cell.endpoint.contract)
+                after = bench.counters().read(cell.endpoint.contract)
                 facts["work"] = _work(facts, counted, after, open_sessions)
             elif running is not None:
                 # It may be dead, stuck, or tied to a service that was started again.

@@ -16,28 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from loadtest.bench.servers.compose import serve
 from loadtest.bench.servers.loaded_server import LoadedServer
-from loadtest.bench.servers.protocol import Measurement
-from loadtest.bench.servers.service_counters import Counters, CountingBench, Counts
+from loadtest.bench.servers.protocol import Bench, Measurement
+from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import App
 from loadtest.records.errors import CellError, UserError
 from loadtest.records.measured import Placement
-from loadtest.records.planned import Cell, Contract, Server
+from loadtest.records.planned import Cell, Server
+from loadtest.system import listening
 
 HOST = "server"
 """Of the network, whichever server it is."""
 
 
-def look(found: Inventory) -> tuple[Inventory, dict[str, Any]]:
+def look(inventory: Inventory) -> tuple[Inventory, dict[str, Any]]:
     """Return what there is to choose from, and the options that the server that is up fixes.
 
     Its shape is what the environment says, which is that of its own container. Raises UserError.
     """
-    name = _running(tuple(one.name for one in found.servers))
+    name = _running(tuple(server.name for server in inventory.servers))
     if name is None:
         raise UserError(
             "no server answers as http://server:8000; start one with the generator:"
@@ -45,7 +44,7 @@ def look(found: Inventory) -> tuple[Inventory, dict[str, Any]]:
         )
     shape = serve.shape(os.environ)
     fixed = {"servers": (name,), "workers": shape.workers, "threads": shape.threads}
-    return dataclasses.replace(found, launcher="running"), fixed
+    return dataclasses.replace(inventory, launcher="running"), fixed
 
 
 def _running(names: tuple[str, ...]) -> str | None:
@@ -69,14 +68,10 @@ class _Elsewhere:
 
     def ended(self) -> str | None:
         """Return in words that it does not answer, None while it does."""
-        connection = http.client.HTTPConnection(HOST, serve.PORT, timeout=5)
         try:
-            connection.request("GET", self._path)
-            connection.getresponse().read()
+            listening.get(HOST, serve.PORT, self._path, 5)
         except (OSError, http.client.HTTPException) as error:
             return f"the server does not answer: {error}"
-        finally:
-            connection.close()
         return None
 
     def holding(self) -> None:
@@ -99,7 +94,7 @@ class _RunningServer(LoadedServer):
 
 
 @dataclass(frozen=True)
-class RunningBench(CountingBench):
+class RunningBench(Bench):
     """A server and services that are there."""
 
     app: App
@@ -113,12 +108,8 @@ class RunningBench(CountingBench):
         return None
 
     def counters(self) -> Counters:
-        """Return the services as this machine reaches them now."""
-        return Counters(self.app, self.services)
-
-    def counts(self, contract: Contract) -> Counts:
-        """Return the counts of Redis and the upstream; PostgreSQL's need the server to be gone."""
-        return super().counts(msgspec.structs.replace(contract, postgres=0))
+        """Return the services, whose scans PostgreSQL tells when a server is gone: never here."""
+        return Counters(self.app, self.services, scans=False)
 
     def launch(self, profile: Server, name: str) -> LoadedServer:
         """Return the server; raises CellError where it does not answer."""

@@ -12,8 +12,8 @@ import msgspec
 from loadtest.bench.servers.compose.container import Container
 from loadtest.bench.servers.compose.stack import Stack
 from loadtest.bench.servers.loaded_server import LoadedServer
-from loadtest.bench.servers.protocol import Measurement
-from loadtest.bench.servers.service_counters import Counters, CountingBench
+from loadtest.bench.servers.protocol import Bench, Measurement
+from loadtest.bench.servers.service_counters import Counters
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Placement, Usage
 from loadtest.records.planned import Cell, Server
@@ -90,7 +90,7 @@ def _add(sampled: Sampled, name: str, before: _Before, container: Container) -> 
 
 
 @dataclass(frozen=True)
-class ComposeBench(CountingBench):
+class ComposeBench(Bench):
     """An engine: servers as containers of its own, wrk on this machine."""
 
     stack: Stack
