@@ -334,7 +334,7 @@ def _look(url: str, ca: str | None, allowed: bool) -> Expected:
     """Return what a server of the user's own answers; raises UserError if it may not be asked."""
     from loadtest.plan.clients import own_server
 
-    expected, note = own_server.look(url, own_server.check(url, allowed), ca)
+    expected, note = own_server.ask(url, own_server.check(url, allowed), ca)
     if note is not None:
         say(note)
     return expected

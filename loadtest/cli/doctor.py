@@ -31,7 +31,7 @@ def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
         others(),
         *(Check(name="project", found="broken", advice=problem) for problem in offered.problems),
     ]
-    missing = inventory.packages(offered.servers, offered.versions)
+    missing = offered.missing
     for server in offered.servers if offered.versions else ():
         version = offered.versions.get(server.requires[0])
         checks.append(

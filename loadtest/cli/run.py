@@ -99,8 +99,8 @@ def _launched_by(
     if offered.problems or launcher == "local":
         return offered, {}
     if launcher == "compose":
-        return engine.look(offered, out, say), {}
-    return attached.look(offered)
+        return engine.take_inventory(offered, out, say), {}
+    return attached.take_inventory(offered)
 
 
 def _go_on(offered: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:

@@ -63,7 +63,7 @@ def serve_command(
         problems.append(unknown("server", name, known))
     if problems:
         raise UserError(*problems)
-    missing = inventory.packages(offered.servers, offered.versions)
+    missing = offered.missing
     if name in missing:
         raise UserError(f"{name}: {missing[name]}")
     shape = Shape(workers=workers, threads=threads)

@@ -46,8 +46,8 @@ def _explain(
     path: Path, kind: inspect.Type, data: object, message: str, given: Iterable[str]
 ) -> str:
     """Return the line for what msgspec found: a key too many or too few, or a value."""
-    found = AT.search(message)
-    at = found["at"] if found else ""
+    path_in_file = AT.search(message)
+    at = path_in_file["at"] if path_in_file else ""
     where = f"{path} [{at}]" if at else str(path)
     kind, value, at = _stands_at(kind, data, at)
     named = re.search(r"field `(.+?)`", message)
@@ -75,7 +75,7 @@ def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, A
                 whole += f".{step}" if whole else step
             case inspect.DictType():
                 # msgspec leaves open which; the tables that people write here hold texts.
-                key = next(key for key, one in value.items() if not isinstance(one, str))
+                key = next(key for key, text in value.items() if not isinstance(text, str))
                 kind, value = kind.value_type, value[key]
                 whole += f".{key}"
             case inspect.VarTupleType() | inspect.ListType():
@@ -91,12 +91,12 @@ def _field(kind: inspect.StructType, name: str) -> inspect.Type:
 def _known(kind: inspect.Type) -> inspect.Type:
     """Return a type without the None beside it, which TOML has no word for."""
     if isinstance(kind, inspect.UnionType):
-        return next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+        return next(each for each in kind.types if not isinstance(each, inspect.NoneType))
     return kind
 
 
 def _choices(kind: inspect.Type) -> list[str]:
-    return [str(one) for one in kind.values] if isinstance(kind, inspect.LiteralType) else []
+    return [str(value) for value in kind.values] if isinstance(kind, inspect.LiteralType) else []
 
 
 def _wanted(kind: inspect.Type) -> str:
@@ -114,7 +114,7 @@ def _wanted(kind: inspect.Type) -> str:
         case inspect.Metadata(extra={"wanted": str(words)}):
             return words
         case inspect.LiteralType():
-            return f"one of {', '.join(_shown(one) for one in kind.values)}"
+            return f"one of {', '.join(_shown(value) for value in kind.values)}"
         case inspect.VarTupleType() | inspect.ListType():
             return f"a list in brackets, each {_wanted(kind.item_type)}"
         case _:

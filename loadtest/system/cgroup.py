@@ -36,19 +36,19 @@ class Reading(Record, frozen=True, kw_only=True):
 
 def paths(groups: str) -> dict[str, Path]:
     """Return where the files of a process's groups are, by name, from its `/proc/<pid>/cgroup`."""
-    found: dict[str, PurePosixPath] = {}
+    groups_of: dict[str, PurePosixPath] = {}
     for line in groups.splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
-            found[controller] = PurePosixPath(path.lstrip("/"))
-    if "memory" in found:  # version 1, whatever version 2 is there for beside it
+            groups_of[controller] = PurePosixPath(path.lstrip("/"))
+    if "memory" in groups_of:  # version 1, whatever version 2 is there for beside it
         return {
-            name: ROOT / controller / found[controller] / file
+            name: ROOT / controller / groups_of[controller] / file
             for name in V1
             for controller, file in (name.split("/"),)
-            if controller in found
+            if controller in groups_of
         }
-    return {name: ROOT / found[""] / name for name in V2} if "" in found else {}
+    return {name: ROOT / groups_of[""] / name for name in V2} if "" in groups_of else {}
 
 
 def here(pid: int) -> Reading | None:
@@ -75,11 +75,11 @@ def inside(docker: Docker, container: str) -> Reading | None:
 
 
 def _split(lines: Iterable[str]) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for line in lines:
         path, _, text = line.partition(":")
-        found.setdefault(str(PurePosixPath(path).relative_to(ROOT)), []).append(text)
-    return {name: "\n".join(texts) for name, texts in found.items()}
+        texts.setdefault(str(PurePosixPath(path).relative_to(ROOT)), []).append(text)
+    return {name: "\n".join(of_file) for name, of_file in texts.items()}
 
 
 def parse(files: Mapping[str, str]) -> Reading:

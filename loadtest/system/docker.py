@@ -70,7 +70,7 @@ class Docker:
         return inherited | dict(self.settings)
 
 
-def said(error: CommandError) -> str:
+def reason_of(error: CommandError) -> str:
     """Return the line that says why a command failed: its last, or what became of it."""
     lines = [line.strip() for line in error.detail.splitlines() if line.strip()]
     # A build ends with the command that failed in full, and the reason stands above it.

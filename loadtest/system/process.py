@@ -234,15 +234,15 @@ def output(
         command = Process(name=argv[0], warden=warden, log=Path(os.devnull), grace_s=1.0)
         with running(command):
             try:
-                found = command.wait(timeout_s)
+                ended = command.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 raise CommandError(f"{argv[0]} did not end within {timeout_s:.0f} s", "") from None
-        if found == status:
+        if ended == status:
             return _text(out)
-        said = _text(errors).strip()
-    if found == CANNOT_START:
-        raise CommandError(said, "")
-    raise CommandError(str(command.ended()), said)
+        printed = _text(errors).strip()
+    if ended == CANNOT_START:
+        raise CommandError(printed, "")
+    raise CommandError(str(command.ended()), printed)
 
 
 def _text(file: IO[bytes]) -> str:

@@ -66,10 +66,10 @@ class _Group:
     def usage(self) -> Usage:
         each_s = sorted((last - first for first, last in self.cpu_s.values()), reverse=True)
         sockets = [seen.connections for seen in self.seen if seen.connections is not None]
-        pss = [one for one in self.pss if one is not None]
+        pss = [size for size in self.pss if size is not None]
         return Usage(
             cpu_s=sum(each_s),
-            each_cpu_s=tuple(round(one, 2) for one in each_s),
+            each_cpu_s=tuple(round(used_s, 2) for used_s in each_s),
             rss_peak_bytes=max(seen.rss_bytes for seen in self.seen),
             pss_peak_bytes=max(pss) if len(pss) == len(self.seen) else None,
             processes=max(seen.processes for seen in self.seen),
@@ -124,7 +124,7 @@ def holding(members: Sequence[psutil.Process]) -> Holding:
             threads += member.num_threads()
             processes += 1
             sockets.append(_sockets(member.pid))
-    known = [one for one in sockets if one is not None]
+    known = [count for count in sockets if count is not None]
     return Holding(
         rss_bytes=rss,
         processes=processes,
@@ -167,14 +167,14 @@ def _pss(members: Sequence[psutil.Process]) -> int | None:
     total = 0
     for member in members:
         try:
-            found = getattr(member.memory_full_info(), "pss", None)
+            pss = getattr(member.memory_full_info(), "pss", None)
         except psutil.AccessDenied:  # of another user, as in a container
             return None
         except psutil.Error:
             continue
-        if found is None:
+        if pss is None:
             return None
-        total += found
+        total += pss
     return total
 
 
@@ -213,8 +213,8 @@ def _throttled_s() -> float | None:
         lines = Path("/sys/fs/cgroup/cpu.stat").read_text().splitlines()
     except OSError:
         return None
-    found = dict(line.split() for line in lines)
-    return int(found["throttled_usec"]) / 1e6 if "throttled_usec" in found else None
+    counted = dict(line.split() for line in lines)
+    return int(counted["throttled_usec"]) / 1e6 if "throttled_usec" in counted else None
 
 
 def _host(before: _Machine, after: _Machine, ours_s: float) -> Host:

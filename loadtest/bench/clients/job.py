@@ -26,7 +26,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     stage: str
     first_at_s: float
-    last_at_s: float
     import_at_s: float | None = None
     imported_at_s: float | None = None
     ready_at_s: float | None = None
@@ -95,7 +94,7 @@ def outcome(
         account = msgspec.json.decode(timed.output, type=Account)
     except msgspec.MsgspecError:
         return _failed(bare, "result", _ended(timed), timed.errors.strip() or None)
-    found = msgspec.structs.replace(
+    counted = msgspec.structs.replace(
         bare,
         calls=account.calls,
         answers=sum(count for _, count in account.latencies_us),
@@ -105,7 +104,7 @@ def outcome(
         http=_spoken(protocols),
     )
     if wrong := _wrong(row, account, timed):
-        return _failed(found, *wrong, account.detail)
+        return _failed(counted, *wrong, account.detail)
     assert account.seconds is not None
     if measure == "cold":
         cold = Cold(
@@ -114,7 +113,7 @@ def outcome(
             system_s=timed.system_s,
             peak_rss_bytes=account.peak_rss_bytes,
         )
-        return msgspec.structs.replace(found, cold=cold)
+        return msgspec.structs.replace(counted, cold=cold)
     warm = Warm(
         seconds=account.seconds,
         user_s=account.user_s,
@@ -125,12 +124,12 @@ def outcome(
             counts=tuple(count for _, count in account.latencies_us),
         ),
     )
-    return msgspec.structs.replace(found, warm=warm)
+    return msgspec.structs.replace(counted, warm=warm)
 
 
-def _failed(found: Outcome, stage: Stage, reason: str, detail: str | None = None) -> Outcome:
+def _failed(counted: Outcome, stage: Stage, reason: str, detail: str | None = None) -> Outcome:
     return msgspec.structs.replace(
-        found, status="failed", stage=stage, reason=reason, detail=detail
+        counted, status="failed", stage=stage, reason=reason, detail=detail
     )
 
 
@@ -141,14 +140,10 @@ def _ended(timed: Timed) -> str:
 
 
 def _wrong(row: Row, account: Account, timed: Timed) -> tuple[Stage, str] | None:
-    stages: dict[str, Stage] = {
-        "import": "import",
-        "set-up": "set-up",
-        "warm-up": "warm-up",
-    }
+    stages: dict[str, Stage] = {"import": "import", "set-up": "set-up", "warm-up": "warm-up"}
     if account.error_kind is not None:
-        said = f"{account.error_kind}: {account.error}" if account.error else account.error_kind
-        return stages.get(account.stage, "work"), said
+        reason = f"{account.error_kind}: {account.error}" if account.error else account.error_kind
+        return stages.get(account.stage, "work"), reason
     if account.warmup_errors:
         return "warm-up", _counted(account.warmup_errors, account.warmup_calls)
     if account.errors:

@@ -86,11 +86,11 @@ class Services:
 
         Servers that were told of the dead one must be launched anew.
         """
-        dead = {name: one for name, one in self.processes.items() if one.ended()}
+        dead = {name: process for name, process in self.processes.items() if process.ended()}
         if not dead and self._down is None:
             return None
-        reason = ", ".join(str(one.ended()) for one in dead.values()) or str(self._down)
-        detail = "\n".join(one.tail() for one in dead.values())
+        reason = ", ".join(str(each.ended()) for each in dead.values()) or str(self._down)
+        detail = "\n".join(each.tail() for each in dead.values())
         for name in dead:
             del self.processes[name]
         try:
@@ -188,12 +188,12 @@ def services(
 
     Raises CommandError with the end of the log of what did not come up.
     """
-    found = Services(project, logs, shape, cpus)
+    running = Services(project, logs, shape, cpus)
     try:
-        found.start()
-        yield found
+        running.start()
+        yield running
     finally:
-        found.stop()
+        running.stop()
 
 
 def postgres_binaries() -> Path:

@@ -30,7 +30,7 @@ Resolve = Callable[[str], Sequence[str]]
 def addresses(host: str) -> Sequence[str]:
     """Return the addresses that a name stands for, none if it stands for nothing."""
     with contextlib.suppress(OSError, UnicodeError):
-        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None)})
+        return sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)})
     return ()
 
 
@@ -48,10 +48,10 @@ def check(url: str, allowed: bool, resolve: Resolve = addresses) -> SplitResult:
         raise UserError(f"--url {url}: not a URL such as http://127.0.0.1:8000/path")
     if parts.username is not None or parts.password is not None:
         raise UserError("--url stands in the reports; leave out the name and password before the @")
-    found = resolve(host)
-    if not found:
+    at = resolve(host)
+    if not at:
         raise UserError(f"--url {url}: no address found for {host}")
-    strangers = [one for one in found if not _near(one)]
+    strangers = [address for address in at if not _near(address)]
     if strangers and not allowed:
         raise UserError(
             f"--url {url}: {host} is {strangers[0]}, neither this machine nor a private network;"
@@ -61,12 +61,12 @@ def check(url: str, allowed: bool, resolve: Resolve = addresses) -> SplitResult:
 
 
 def _near(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
     # `is_private` takes in what is set aside for documentation, tests and nobody.
-    networks = PRIVATE_4 if found.version == 4 else PRIVATE_6
-    return any(found in network for network in networks)
+    networks = PRIVATE_4 if ip.version == 4 else PRIVATE_6
+    return any(ip in network for network in networks)
 
 
 PRIVATE_4 = tuple(
@@ -77,7 +77,7 @@ PRIVATE_4 = tuple(
 PRIVATE_6 = tuple(ipaddress.ip_network(network) for network in ("::1/128", "fc00::/7", "fe80::/10"))
 
 
-def look(url: str, parts: SplitResult, ca: str | None) -> tuple[Expected, str | None]:
+def ask(url: str, parts: SplitResult, ca: str | None) -> tuple[Expected, str | None]:
     """Ask a few times and return what answers have to be, with a note where they differ.
 
     Raises UserError where it cannot be reached or does not answer 2xx.
@@ -124,8 +124,8 @@ def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
             response = connection.getresponse()
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
-            said = str(error) or type(error).__name__
-            raise UserError(f"--url {url}: no answer: {said}; is it running?") from None
+            why = str(error) or type(error).__name__
+            raise UserError(f"--url {url}: no answer: {why}; is it running?") from None
 
 
 def elsewhere(
@@ -158,9 +158,9 @@ def elsewhere(
 
 def true_of(tables: Iterable[Table], tls: bool, say: Callable[[str], None]) -> Iterator[Table]:
     """Yield a preset's tables whose titles are true of a server that answers in its own way."""
-    found = {table: {over for block in table.rows for over in block.tls} for table in tables}
-    over_tls = tls and {True} in found.values()
-    for table, asked in found.items():
+    tls_of = {table: {over for block in table.rows for over in block.tls} for table in tables}
+    over_tls = tls and {True} in tls_of.values()
+    for table, asked in tls_of.items():
         late = any(delay for block in table.rows for delay in block.delay_ms)
         if late or (True in asked) != over_tls:
             say(f"left out, as your server answers in its own way: {table.title}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadtest.plan.servers import matrix, profile
@@ -30,6 +30,18 @@ class Inventory:
     engine: Engine | None = None
     """Of `compose`; the versions are then its image's."""
 
+    @property
+    def missing(self) -> dict[str, str]:
+        """For each server that lacks packages why it is skipped, with what to install."""
+        reasons: dict[str, str] = {}
+        for server in self.servers:
+            if absent := [name for name in server.requires if self.versions.get(name) is None]:
+                names = " ".join(absent)
+                reasons[server.name] = (
+                    f"not installed: {names}; `pip install {names}` (or `make setup`)"
+                )
+        return reasons
+
 
 def take_inventory(project: Project) -> Inventory:
     """Read what a project offers, as far as it can be read."""
@@ -49,31 +61,19 @@ def take_inventory(project: Project) -> Inventory:
     return Inventory(project, servers, endpoints, versions, tuple(problems), tuple(broken))
 
 
-def make_plan(found: Inventory, choice: Choice) -> Plan:
+def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     """Return the plan of a choice for a project; raises UserError with every mistake in it."""
-    problems = list(found.problems)
+    problems = list(inventory.problems)
     chosen = Matrix(name=choice.matrix, summary="", rounds=1, loads=())
     try:
         chosen = matrix.load_matrix(choice.matrix)
     except UserError as error:
         problems.extend(error.lines)
-    missing = packages(found.servers, found.versions)
     if problems:
         # A server keeps its name though its file is broken: to choose it is no second mistake.
-        names = sorted([*(one.name for one in found.servers), *found.broken])
-        raise UserError(*problems, *matrix.mistakes(chosen, names, found.endpoints, choice))
-    return matrix.expand(chosen, found.servers, found.endpoints, choice, missing)
-
-
-def packages(servers: Sequence[Server], versions: Mapping[str, str | None]) -> dict[str, str]:
-    """Return for each server that lacks packages the reason it is skipped, with what to install."""
-    reasons: dict[str, str] = {}
-    for one in servers:
-        absent = [name for name in one.requires if versions.get(name) is None]
-        if absent:
-            names = " ".join(absent)
-            reasons[one.name] = f"not installed: {names}; `pip install {names}` (or `make setup`)"
-    return reasons
+        names = sorted([*(server.name for server in inventory.servers), *inventory.broken])
+        raise UserError(*problems, *matrix.mistakes(chosen, names, inventory.endpoints, choice))
+    return matrix.expand(chosen, inventory.servers, inventory.endpoints, choice, inventory.missing)
 
 
 def distributions(servers: Iterable[Server], app: App) -> set[str]:

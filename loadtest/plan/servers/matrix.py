@@ -104,8 +104,8 @@ def expand(
         for endpoint in endpoints
         if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
     ]
-    twins = _twins(taking_part, matrix.duplicate, missing, offered)
-    armed = _armed(offered, matrix.duplicate, twins)
+    duplicates = _duplicates(taking_part, matrix.duplicate, missing, offered)
+    duplicated = _duplicated(offered, matrix.duplicate, duplicates)
     cells = tuple(
         Cell(
             server=server.name,
@@ -114,9 +114,9 @@ def expand(
             rounds=_most_rounds(endpoint, matrix, choice),
             skip=missing.get(server.name) or _unsupported(server, endpoint),
         )
-        for server in (*taking_part, *twins)
+        for server in (*taking_part, *duplicates)
         for endpoint in offered
-        if server.duplicate_of is None or endpoint in armed
+        if server.duplicate_of is None or endpoint in duplicated
     )
     if not cells:
         raise UserError(
@@ -131,8 +131,8 @@ def expand(
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
         rounds=rounds,
         shape=shape,
-        servers=(*taking_part, *twins),
-        reference=next((twin.duplicate_of for twin in twins), None),
+        servers=(*taking_part, *duplicates),
+        reference=next((server.duplicate_of for server in duplicates), None),
         observe_release=matrix.observe_release,
         precision=choice.precision,
         budget_s=choice.budget_s,
@@ -192,17 +192,18 @@ def _rounds(matrix: Matrix, choice: Choice) -> int:
     return matrix.rounds if choice.rounds is None else choice.rounds
 
 
-def _twins(
+def _duplicates(
     servers: Sequence[Server],
     duplicate: Duplicate,
     missing: Mapping[str, str],
     offered: Sequence[Endpoint],
 ) -> list[Server]:
-    """Return the second arm of the reference server; nothing where no server has anything to do."""
+    """Return the reference server once more; nothing where no server has anything to do."""
     able = [
         server
         for server in servers
-        if server.name not in missing and not all(_unsupported(server, one) for one in offered)
+        if server.name not in missing
+        and not all(_unsupported(server, endpoint) for endpoint in offered)
     ]
     able.sort(key=lambda server: server.name != duplicate.server)
     return [
@@ -223,37 +224,33 @@ def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
     )
 
 
-def _armed(
-    offered: Sequence[Endpoint], duplicate: Duplicate, twins: Sequence[Server]
+def _duplicated(
+    offered: Sequence[Endpoint], duplicate: Duplicate, duplicates: Sequence[Server]
 ) -> list[Endpoint]:
-    """Return where the second arm is measured, of the `offered` endpoints that it can answer.
+    """Return where the duplicate is measured, of the `offered` endpoints that it can answer.
 
     Those that the matrix names; where a choice leaves none of them, in whatever style they are
     chosen; where not even that, all. A run without a noise floor could not tell noise from more.
     """
-    able = [one for one in offered if not any(_unsupported(twin, one) for twin in twins)]
-    named = [
-        one for one in able if any(fnmatchcase(one.name, glob) for glob in duplicate.endpoints)
-    ]
-    styled = [
-        one for one in named if any(fnmatchcase(one.style, glob) for glob in duplicate.styles)
-    ]
+    able = [e for e in offered if not any(_unsupported(server, e) for server in duplicates)]
+    named = [endpoint for endpoint in able if _named(duplicate.endpoints, [endpoint.name])]
+    styled = [endpoint for endpoint in named if _named(duplicate.styles, [endpoint.style])]
     return styled or named or able
 
 
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
-    found: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
+    fitted: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
     for rule in rules:
         if _named(rule.endpoints, [endpoint.name]):
-            found |= {key: value for key in found if (value := getattr(rule, key)) is not None}
-    connections = found["connections"] if choice.connections is None else choice.connections
-    duration_s = found["duration_s"] if choice.duration_s is None else choice.duration_s
+            fitted |= {key: value for key in fitted if (value := getattr(rule, key)) is not None}
+    connections = fitted["connections"] if choice.connections is None else choice.connections
+    duration_s = fitted["duration_s"] if choice.duration_s is None else choice.duration_s
     # What is in flight at the end is dropped, so the load has to last several answers; the waves
     # have a fraction above a whole number so that the last one is not cut off at the finish.
-    duration_s = max(duration_s, math.ceil(found["waves"] * endpoint.contract.delay_s))
+    duration_s = max(duration_s, math.ceil(fitted["waves"] * endpoint.contract.delay_s))
     return Load(
-        connections=int(connections), duration_s=int(duration_s), warmup_s=found["warmup_s"]
+        connections=int(connections), duration_s=int(duration_s), warmup_s=fitted["warmup_s"]
     )
 
 

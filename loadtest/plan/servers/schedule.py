@@ -20,13 +20,13 @@ class Batch(Record, frozen=True, kw_only=True):
 
 def batches(plan: Plan, done: Callable[[Cell, int], bool]) -> list[Batch]:
     """Return what is to be measured, in order, without the cells that are `done` or skipped."""
-    found: list[Batch] = []
+    todo: list[Batch] = []
     for round_ in range(plan.rounds):
         missing = {
             cell.id for cell in plan.cells if cell.planned_in(round_) and not done(cell, round_)
         }
-        found += one_round(plan, round_, missing)
-    return found
+        todo += one_round(plan, round_, missing)
+    return todo
 
 
 def one_round(plan: Plan, round_: int, wanted: Collection[str]) -> list[Batch]:

@@ -103,7 +103,7 @@ DENIED = "permission denied while trying to connect to the Docker daemon socket"
 def test_what_is_amiss_is_one_line(said: FakeDocker, answers: dict[str, Any], line: str) -> None:
     log = said(**answers)
     with pytest.raises(UserError) as error:
-        engine.look(bearings(), Path("results"), lambda text: None)
+        engine.take_inventory(bearings(), Path("results"), lambda text: None)
     assert len(error.value.lines) == 1
     assert error.value.lines[0].endswith(line)
     # Nothing was started.
@@ -112,7 +112,7 @@ def test_what_is_amiss_is_one_line(said: FakeDocker, answers: dict[str, Any], li
 
 def test_an_engine_that_is_well(said: FakeDocker) -> None:
     said()
-    found = engine.look(bearings(), Path("results"), lambda text: None)
+    found = engine.take_inventory(bearings(), Path("results"), lambda text: None)
     assert found.launcher == "compose"
     assert found.engine is not None
     assert (found.engine.name, found.engine.remote, found.engine.processors) == ("there", False, 8)
@@ -127,7 +127,7 @@ def test_a_run_tells_the_command_line_of_the_container(
 ) -> None:
     said()
     found = dataclasses.replace(bearings(), endpoints=tuple(declared.values()))
-    found = engine.look(found, tmp_path, lambda text: None)
+    found = engine.take_inventory(found, tmp_path, lambda text: None)
     choice = Choice(servers=("uvicorn",), endpoints=("json",))
     run = new_run.make_run(found, choice, tmp_path)
     assert run.argv["uvicorn"][0] == "python"
@@ -139,7 +139,7 @@ def test_an_engine_elsewhere_publishes_where_it_is_told(
 ) -> None:
     said(context_inspect="ssh://me@there.lan")
     monkeypatch.setenv("PUBLISH", "10.0.0.5")
-    found = engine.look(bearings(), Path("results"), lambda text: None)
+    found = engine.take_inventory(bearings(), Path("results"), lambda text: None)
     assert found.engine is not None
     assert found.engine.remote
     assert engine.host(found.engine.address) == "there.lan"
@@ -150,20 +150,20 @@ def test_a_port_that_is_none(said: FakeDocker, monkeypatch: pytest.MonkeyPatch, 
     said()
     monkeypatch.setenv("PORT", port)
     with pytest.raises(UserError, match=rf"^PORT={port}: not a port; correct it"):
-        engine.look(bearings(), Path("results"), lambda text: None)
+        engine.take_inventory(bearings(), Path("results"), lambda text: None)
 
 
 def test_no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match=r"^docker is missing; install Docker Engine 25"):
-        engine.look(bearings(), Path("results"), lambda text: None)
+        engine.take_inventory(bearings(), Path("results"), lambda text: None)
 
 
 def test_an_engine_that_never_answers(said: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
     said(info=("hangs", ""))
     monkeypatch.setattr(docker, "BRIEF_S", 0.5)
     with pytest.raises(UserError, match=r"does not answer; start it again, or set DOCKER_HOST$"):
-        engine.look(bearings(), Path("results"), lambda text: None)
+        engine.take_inventory(bearings(), Path("results"), lambda text: None)
 
 
 def test_the_command_line_says_it_and_exits_with_2(said: FakeDocker) -> None:

@@ -252,7 +252,7 @@ def test_what_is_no_url(url: str, said: str) -> None:
 
 def looked(port: int) -> tuple[own_server.Expected, str | None]:
     url = f"http://127.0.0.1:{port}/"
-    return own_server.look(url, own_server.check(url, False), None)
+    return own_server.ask(url, own_server.check(url, False), None)
 
 
 def test_what_a_server_answers_is_expected_of_it() -> None:
@@ -297,7 +297,7 @@ def test_a_file_that_is_no_authority(tmp_path: Path) -> None:
     url = "https://127.0.0.1:1/"
     for ca in (empty, tmp_path / "nowhere.pem"):
         with pytest.raises(UserError, match=r"^--ca .*; name a PEM file of certificates"):
-            own_server.look(url, own_server.check(url, False), str(ca))
+            own_server.ask(url, own_server.check(url, False), str(ca))
 
 
 def test_no_server_at_all() -> None:

@@ -30,10 +30,10 @@ def main() -> None:
     """Import, open, warm up, work, close; print what came of it."""
     options = dict(word.split("=", 1) for word in sys.argv[1:])
     account = Account(options)
-    said = account.said
+    facts = account.facts
     try:
         _end_after(float(options["limit_s"]))
-        said["import_at_s"] = time.monotonic()
+        facts["import_at_s"] = time.monotonic()
         client = _load("client", options["client"])
         driving = _load("driving", options["driving"])
         account.phase("imported_at_s", "set-up")
@@ -41,9 +41,9 @@ def main() -> None:
     except BaseException as error:  # whatever it was, it is told
         import traceback
 
-        said["error"] = (str(error).splitlines() or [""])[0]
-        said["error_kind"] = type(error).__name__
-        said["detail"] = traceback.format_exc()
+        facts["error"] = (str(error).splitlines() or [""])[0]
+        facts["error_kind"] = type(error).__name__
+        facts["detail"] = traceback.format_exc()
     account.report()
 
 
@@ -76,7 +76,7 @@ class Account:
 
     def __init__(self, options: dict[str, str]) -> None:
         """Take what an answer has to be from the options; no length or digest: any will do."""
-        self.said: dict[str, Any] = {"first_at_s": FIRST_S, "stage": "import"}
+        self.facts: dict[str, Any] = {"first_at_s": FIRST_S, "stage": "import"}
         self._status = int(options["status"])
         self._length = int(options["length"]) if options.get("length") else None
         self._sha256 = options.get("sha256")
@@ -86,8 +86,8 @@ class Account:
 
     def phase(self, over: str, then: str) -> None:
         """Note that a phase is over, and the name of the next one."""
-        self.said[over] = time.monotonic()
-        self.said["stage"] = then
+        self.facts[over] = time.monotonic()
+        self.facts["stage"] = then
 
     def may_call(self) -> bool:
         """Return whether another call is worth making."""
@@ -121,53 +121,52 @@ class Account:
         return self.failed(type(error).__name__, str(error))
 
     def failed(self, kind: str, detail: str = "") -> Result:
-        """Return the result of a call that failed; what the first one said is kept."""
+        """Return the result of a call that failed; what the first one facts is kept."""
         if self._errors == 0:
             self._until_s = time.monotonic() + ERRORS_FOR_S
-            self.said["detail"] = f"{kind}: {detail}" if detail else kind
+            self.facts["detail"] = f"{kind}: {detail}" if detail else kind
         self._errors += 1
         return kind
 
     def warmed(self, results: Sequence[Result]) -> None:
         """Note the end of the warm-up; from here on the clocks count."""
-        self.said["warmup_calls"] = sum(result is not None for result in results)
-        self.said["warmup_errors"] = _errors(results)
+        self.facts["warmup_calls"] = sum(result is not None for result in results)
+        self.facts["warmup_errors"] = _errors(results)
         self._before = _used()
         self.phase("warmed_at_s", "work")
         self._began_s = time.perf_counter()
 
     def worked(self, results: Sequence[Result]) -> None:
         """Note what the timed calls came to."""
-        said = self.said
-        said["seconds"] = time.perf_counter() - self._began_s
+        facts = self.facts
+        facts["seconds"] = time.perf_counter() - self._began_s
         after = _used()
         self.phase("worked_at_s", "end")
-        said["user_s"] = after.ru_utime - self._before.ru_utime
-        said["system_s"] = after.ru_stime - self._before.ru_stime
+        facts["user_s"] = after.ru_utime - self._before.ru_utime
+        facts["system_s"] = after.ru_stime - self._before.ru_stime
         latencies: dict[int, int] = {}
         for result in results:
             if isinstance(result, int):
                 shown = result if result < 1000 else int(float(f"{result:.3g}"))
                 latencies[shown] = latencies.get(shown, 0) + 1
-        said["latencies_us"] = sorted(latencies.items())
-        said["errors"] = _errors(results)
-        said["calls"] = sum(result is not None for result in results)
+        facts["latencies_us"] = sorted(latencies.items())
+        facts["errors"] = _errors(results)
+        facts["calls"] = sum(result is not None for result in results)
 
     def report(self) -> None:
         """Print the account."""
         import json
 
-        self.said["peak_rss_bytes"] = _peak_rss_bytes()
-        self.said["last_at_s"] = time.monotonic()
-        sys.stdout.write(json.dumps(self.said) + "\n")
+        self.facts["peak_rss_bytes"] = _peak_rss_bytes()
+        sys.stdout.write(json.dumps(self.facts) + "\n")
 
 
 def _errors(results: Sequence[Result]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for result in results:
         if isinstance(result, str):
-            found[result] = found.get(result, 0) + 1
-    return found
+            counts[result] = counts.get(result, 0) + 1
+    return counts
 
 
 def _used() -> Any:

@@ -31,7 +31,7 @@ HOST = "server"
 """Of the network, whichever server it is."""
 
 
-def look(inventory: Inventory) -> tuple[Inventory, dict[str, Any]]:
+def take_inventory(inventory: Inventory) -> tuple[Inventory, dict[str, Any]]:
     """Return what there is to choose from, and the options that the server that is up fixes.
 
     Its shape is what the environment says, which is that of its own container. Raises UserError.

@@ -13,7 +13,7 @@ import psutil
 
 from loadtest.system import cgroup, process, sampling
 from loadtest.system.cgroup import Reading
-from loadtest.system.docker import Docker, said
+from loadtest.system.docker import Docker, reason_of
 from loadtest.system.process import CommandError
 from loadtest.system.sampling import Holding
 
@@ -48,18 +48,18 @@ class Container:
 
     def ended(self) -> str | None:
         """Return in words how it ended, None while it runs; not newer than half a second."""
-        at, found = self._looked
-        if found is None and time.monotonic() - at > LOOK_EVERY_S:
+        at, ended = self._looked
+        if ended is None and time.monotonic() - at > LOOK_EVERY_S:
             self._looked = (time.monotonic(), self._ended())
         return self._looked[1]
 
     def _ended(self) -> str | None:
         try:
-            state = look(self.docker, self.id)["State"]
+            state = inspect(self.docker, self.id)["State"]
         except CommandError as error:
             if "no such" in error.detail.lower():
                 return f"{self.name}'s container was removed"
-            return f"the Docker engine does not answer: {said(error)}"
+            return f"the Docker engine does not answer: {reason_of(error)}"
         if state["Running"]:
             return None
         status = state["ExitCode"]
@@ -77,14 +77,14 @@ class Container:
 
     def members(self) -> list[psutil.Process]:
         """Return its processes, where this machine sees them, those around them aside."""
-        found = []
+        members = []
         reading = cgroup.here(self.pid)
         for pid in reading.pids if reading else ():
             with contextlib.suppress(psutil.Error):
-                one = psutil.Process(pid)
-                if not any(word in part for part in one.cmdline()[:6] for word in NOT_ITS_OWN):
-                    found.append(one)
-        return found
+                member = psutil.Process(pid)
+                if not any(word in part for part in member.cmdline()[:6] for word in NOT_ITS_OWN):
+                    members.append(member)
+        return members
 
     def holding(self) -> Holding | None:
         """Return what its processes hold now; None where nobody tells."""
@@ -118,20 +118,20 @@ class Container:
 
 def find(docker: Docker, service: str, name: str, log: Path) -> Container:
     """Return the container of a service that was started; raises CommandError without one."""
-    found = look(docker, f"{docker.project}-{service}-1")
-    (network,) = found["NetworkSettings"]["Networks"].values()
+    facts = inspect(docker, f"{docker.project}-{service}-1")
+    (network,) = facts["NetworkSettings"]["Networks"].values()
     return Container(
         name=name,
         docker=docker,
-        id=found["Id"],
-        pid=found["State"]["Pid"],
+        id=facts["Id"],
+        pid=facts["State"]["Pid"],
         address=network["IPAddress"],
         log=log,
     )
 
 
-def look(docker: Docker, container: str) -> dict[str, Any]:
+def inspect(docker: Docker, container: str) -> dict[str, Any]:
     """Return all that the engine says of a container; raises CommandError."""
     text = docker.docker("inspect", "--type", "container", container)
-    found: list[dict[str, Any]] = msgspec.json.decode(text)
-    return found[0]
+    (facts,) = msgspec.json.decode(text, type=list[dict[str, Any]])
+    return facts

@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,11 +17,11 @@ import msgspec
 
 from loadtest.bench.servers.compose import guard
 from loadtest.plan import interpreters
-from loadtest.plan.servers import inventory
-from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.inventory import Inventory, distributions
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine
-from loadtest.system.docker import FILE, Docker, said, settings
+from loadtest.records.planned import Server
+from loadtest.system.docker import FILE, Docker, reason_of, settings
 from loadtest.system.process import CommandError
 
 OLDEST = 25
@@ -39,18 +39,18 @@ BUILT = "upstream"
 """The service whose image the servers have as well."""
 
 
-def look(found: Inventory, out: Path, say: Callable[[str], None]) -> Inventory:
+def take_inventory(inventory: Inventory, out: Path, say: Callable[[str], None]) -> Inventory:
     """Return what there is to choose from in containers: the image's versions in place of ours.
 
     Takes down what runs in the results folder `out` left behind, and builds the image where the
     code has changed. Raises UserError with what stands in the way.
     """
-    docker = Docker(found.project.folder, project_name())
+    docker = Docker(inventory.project.folder, project_name())
     if not (docker.folder / FILE).exists():
         raise UserError(f"{docker.folder}: no {FILE} there; run from the project's folder")
     engine = reach(docker)
     chosen = settings(docker.folder)
-    problems = [*_unpublished(engine, chosen), *_without_profile(docker, found)]
+    problems = [*_unpublished(engine, chosen), *_without_profile(docker, inventory.servers)]
     if problems:
         raise UserError(*problems)
     sweep(docker, out)
@@ -58,10 +58,10 @@ def look(found: Inventory, out: Path, say: Callable[[str], None]) -> Inventory:
         say("building the image of the servers, where something has changed")
         _build(docker)
     image = os.environ.get("SERVER_IMAGE", "loadtest-server")
-    versions = _versions(docker, image, found) | _service_versions(docker, chosen)
+    versions = _versions(docker, image, inventory) | _service_versions(docker, chosen)
     images = {name: _image_id(docker, name) for name in (image, *_service_images(chosen))}
     engine = msgspec.structs.replace(engine, images=images, settings=chosen)
-    return dataclasses.replace(found, versions=versions, launcher="compose", engine=engine)
+    return dataclasses.replace(inventory, versions=versions, launcher="compose", engine=engine)
 
 
 def project_name() -> str:
@@ -111,7 +111,7 @@ def host(address: str) -> str:
 
 
 def _refusal(error: CommandError, address: str) -> str:
-    why, where = said(error), address or "its socket"
+    why, where = reason_of(error), address or "its socket"
     if "permission denied" in why.lower():
         return (
             f"the Docker engine at {where} refuses you; join the group docker"
@@ -152,16 +152,16 @@ def _unpublished(engine: Engine, chosen: Mapping[str, str]) -> list[str]:
     return []
 
 
-def _without_profile(docker: Docker, found: Inventory) -> list[str]:
+def _without_profile(docker: Docker, servers: Sequence[Server]) -> list[str]:
     try:
         known = docker.compose("config", "--profiles").split()
     except CommandError as error:
-        return [f"{FILE} cannot be used: {said(error)}; `docker compose config` says more"]
+        return [f"{FILE} cannot be used: {reason_of(error)}; `docker compose config` says more"]
     return [
-        f"servers/{one.name}.toml has no profile in {FILE}; add"
-        f" `{one.name}: {{<<: *server, profiles: [{one.name}], command: [{one.name}]}}`"
-        for one in found.servers
-        if one.name not in known
+        f"servers/{name}.toml has no profile in {FILE}; add"
+        f" `{name}: {{<<: *server, profiles: [{name}], command: [{name}]}}`"
+        for name in (server.name for server in servers)
+        if name not in known
     ]
 
 
@@ -170,18 +170,18 @@ def _build(docker: Docker) -> None:
         docker.compose("build", "--quiet", BUILT, timeout_s=BUILD_WITHIN_S)
     except CommandError as error:
         raise UserError(
-            f"the image cannot be built: {said(error)};"
+            f"the image cannot be built: {reason_of(error)};"
             f" `docker compose build {BUILT}` shows all of it"
         ) from None
 
 
-def _versions(docker: Docker, image: str, found: Inventory) -> dict[str, str | None]:
-    names = sorted(inventory.distributions(found.servers, found.project.app))
+def _versions(docker: Docker, image: str, inventory: Inventory) -> dict[str, str | None]:
+    names = sorted(distributions(inventory.servers, inventory.project.app))
     try:
         printed = _run(docker, "python", image, "-c", interpreters.LOOK, *names)
     except CommandError as error:
         raise UserError(
-            f"the image {image} cannot be used: {said(error)}; `docker image inspect {image}`"
+            f"the image {image} cannot be used: {reason_of(error)}; `docker image inspect {image}`"
         ) from None
     return interpreters.versions(printed, names)
 
@@ -200,7 +200,7 @@ def _service_versions(docker: Docker, chosen: Mapping[str, str]) -> dict[str, st
             text = _run(docker, program, chosen[variable], "--version")
         except CommandError as error:
             problems.append(
-                f"the image {chosen[variable]} cannot be used: {said(error)};"
+                f"the image {chosen[variable]} cannot be used: {reason_of(error)};"
                 f" {variable} in .env names another"
             )
         else:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from loadtest.system.docker import Docker, said
+from loadtest.system.docker import Docker, reason_of
 from loadtest.system.process import CommandError
 
 RETRY_FOR_S = 40.0
@@ -78,7 +78,7 @@ def take_down(docker: Docker, retry_for_s: float) -> int:
                 )
                 return 0
             except CommandError as error:
-                sys.stderr.write(f"{said(error)}\n")
+                sys.stderr.write(f"{reason_of(error)}\n")
                 sys.stderr.flush()
         if time.monotonic() > deadline:
             return 1

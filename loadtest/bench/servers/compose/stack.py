@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.bench.servers.compose import container, engine, guard, serve
-from loadtest.bench.servers.compose.container import Container
+from loadtest.bench.servers.compose import engine, guard, serve
+from loadtest.bench.servers.compose.container import Container, find
 from loadtest.bench.servers.compose.cpus import cpus
 from loadtest.bench.servers.services import SPARE_CONNECTIONS
 from loadtest.plan.servers.project import App, Project
@@ -19,7 +19,7 @@ from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.measured import Engine, Placement
 from loadtest.records.planned import Shape
 from loadtest.system import process
-from loadtest.system.docker import Docker, said
+from loadtest.system.docker import Docker, reason_of
 from loadtest.system.process import CommandError, Process
 
 SERVICES = {"postgres": "PostgreSQL", "cache": "Valkey", "upstream": "the upstream"}
@@ -61,15 +61,15 @@ class Stack:
             )
         self._up("--wait", "--wait-timeout", f"{UP_WITHIN_S:.0f}", *SERVICES)
         self._up("--no-deps", PREPARED)
-        made = self._find(PREPARED)
-        if self.docker.docker("wait", made.id, timeout_s=UP_WITHIN_S).strip() != "0":
-            raise CommandError("the tables and rows could not be made", made.tail())
+        prepared = self._find(PREPARED)
+        if self.docker.docker("wait", prepared.id, timeout_s=UP_WITHIN_S).strip() != "0":
+            raise CommandError("the tables and rows could not be made", prepared.tail())
         self.services = {name: self._find(name) for name in SERVICES}
 
     def stop(self) -> str | None:
         """Take everything down; return in one line what may be left, None if nothing is."""
-        for one in self.services.values():
-            one.tail()
+        for service in self.services.values():
+            service.tail()
         if self._guard is None:
             return None
         self._guard.stop()
@@ -82,12 +82,12 @@ class Stack:
 
     def repair(self) -> CellError | None:
         """Start services that have died again; return what died, None if all is well."""
-        ended = {name: one.ended() for name, one in self.services.items()}
+        ended = {name: service.ended() for name, service in self.services.items()}
         dead = [reason for reason in ended.values() if reason]
         if self.services and not dead:
             return None
         reason = dead[0] if dead else str(self._down)
-        detail = "\n".join(one.tail() for name, one in self.services.items() if ended[name])
+        detail = "\n".join(service.tail() for name, service in self.services.items() if ended[name])
         self.services = {}
         if self._down is None:  # else it has been waited for in vain
             self._await_engine()
@@ -95,7 +95,7 @@ class Stack:
             self.start()
             self._down = None
         except LoadtestError as error:
-            why = said(error) if isinstance(error, CommandError) else str(error)
+            why = reason_of(error) if isinstance(error, CommandError) else str(error)
             self._down = f"starting services again failed: {why}"
             reason += f"; {self._down}" if dead else ""
         return CellError("services", reason, detail)
@@ -113,23 +113,25 @@ class Stack:
         """Start a server's container; raises CellError where Docker can't."""
         try:
             self._up("--no-deps", "--force-recreate", server)
-            return container.find(self.docker, server, server, log)
+            return find(self.docker, server, server, log)
         except CommandError as error:
-            raise CellError("launch", f"Docker did not start {server}: {said(error)}") from None
+            raise CellError(
+                "launch", f"Docker did not start {server}: {reason_of(error)}"
+            ) from None
 
-    def where(self, one: Container) -> tuple[str, int]:
+    def where(self, container: Container) -> tuple[str, int]:
         """Return where this machine reaches a server.
 
         At its own address where that is possible: a port published on the loopback is served by a
         proxy, which costs as much as some servers do.
         """
-        if one.is_here:
-            return one.address, serve.PORT
+        if container.is_here:
+            return container.address, serve.PORT
         return engine.host(self.engine.address), int(self.engine.settings["PORT"])
 
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the services as this machine reaches them, empty where not."""
-        if not all(one.is_here for one in self.services.values()) or not self.services:
+        if not all(service.is_here for service in self.services.values()) or not self.services:
             return {}
         at = {name: container.address for name, container in self.services.items()}
         variables = self.app.addresses
@@ -145,7 +147,7 @@ class Stack:
 
     def _find(self, service: str) -> Container:
         name = SERVICES.get(service, service)
-        return container.find(self.docker, service, name, self.logs / f"{service}.log")
+        return find(self.docker, service, name, self.logs / f"{service}.log")
 
 
 @contextmanager
@@ -163,10 +165,10 @@ def stack(
     }
     settings |= cpus(placement)
     docker = Docker(project.folder, engine.project_name(), settings)
-    made = Stack(project.app, docker, engine_, logs)
+    containers = Stack(project.app, docker, engine_, logs)
     try:
-        made.start()
-        yield made
+        containers.start()
+        yield containers
     finally:
-        if left := made.stop():
+        if left := containers.stop():
             sys.stderr.write(f"loadtest: {left}\n")
