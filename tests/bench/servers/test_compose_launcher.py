@@ -194,7 +194,7 @@ def test_an_unknown_server_is_found_before_an_engine_is_needed(said: FakeDocker)
     ],
 )
 def test_the_line_that_says_why(tail: str, line: str) -> None:
-    assert docker.said(CommandError("docker exited with status 1", tail)) == line
+    assert docker.reason_of(CommandError("docker exited with status 1", tail)) == line
 
 
 def test_settings_are_overridden_by_the_environment(
