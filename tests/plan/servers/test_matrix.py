@@ -123,9 +123,9 @@ def test_every_wrong_name_and_number_at_once() -> None:
         lines[3] == "loads of matrix test: unknown endpoint 'gatway_10s'; did you mean gateway_10s?"
     )
     assert lines[4:] == (
-        "--rounds 0: at least 1",
-        "--workers -1: at least 1",
-        "--duration 0: at least 1",
+        "--rounds 0: at least 1, as in --rounds 3",
+        "--workers -1: at least 1, as in --workers 2",
+        "--duration 0: at least 1, as in --duration 3",
     )
 
 
