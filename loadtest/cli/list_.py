@@ -11,6 +11,7 @@ import click
 from loadtest.cli.options import json_option, project_of, project_options
 from loadtest.cli.output import print_json, print_rows
 from loadtest.plan.servers import matrix, profile
+from loadtest.report.units import plural
 
 
 @click.command("list")
@@ -25,17 +26,18 @@ def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
     Example: loadtest list endpoints
     """
     records: Sequence[Any]
+    rows: list[tuple[str, str, str]]
     if what == "matrices":
         names = sorted(path.stem for path in matrix.MATRICES.glob("*.toml"))
         records = [matrix.load_matrix(name) for name in names]
-        second = "{0.rounds} rounds"
+        rows = [(each.name, plural(each.rounds, "round"), each.summary) for each in records]
     elif what == "endpoints":
         records = project_of(folder, python).endpoints()
-        second = "{0.style}"
+        rows = [(each.name, each.style, each.summary) for each in records]
     else:
         records = profile.load_servers(folder.resolve() / "servers")
-        second = "{0.interface}"
+        rows = [(each.name, each.interface or "-", each.summary) for each in records]
     if as_json:
         print_json(records)
     else:
-        print_rows([(record.name, second.format(record), record.summary) for record in records])
+        print_rows(rows)

@@ -7,10 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from loadtest.cli.options import json_option, matrix_options, project_of, project_options
 from loadtest.cli.output import print_json, tables
@@ -41,14 +37,13 @@ def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options
         print_json(plan)
         return
     todo = schedule.batches(plan, done=lambda cell, round_: False)
-    console = tables()
     if each:
         for line in _in_order(plan, todo):
             click.echo(line)
     else:
-        _summarise(plan, todo, console)
+        _summarise(plan, todo)
     for line in _total(plan, todo):
-        console.print(Text(paragraph(line, console.width)))
+        click.echo(paragraph(line, tables().width))
 
 
 def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
@@ -64,7 +59,11 @@ def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
             yield f"skipped  {cell.server:<18} {cell.endpoint.id:<24} {cell.skip}"
 
 
-def _summarise(plan: Plan, todo: Sequence[Batch], console: Console) -> None:
+def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    console = tables()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("server")
     for title in ("cells", "skipped", "minutes"):
@@ -73,19 +72,17 @@ def _summarise(plan: Plan, todo: Sequence[Batch], console: Console) -> None:
         cells = [cell for cell in plan.cells if cell.server == server.name]
         skipped = sum(cell.skip is not None for cell in cells)
         minutes = schedule.total_s([batch for batch in todo if batch.server == server.name]) / 60
-        table.add_row(
-            Text(server.name), str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}"
-        )
+        table.add_row(server.name, str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}")
     console.print(table)
     reasons: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         if cell.skip:
             reasons.setdefault(cell.skip, []).append(cell)
     for reason, cells in sorted(reasons.items(), key=lambda group: -len(group[1])):
-        console.print()
-        console.print(Text(paragraph(f"skipped: {reason}", console.width)))
-        console.print(Text(paragraph(_where(cells), console.width, indent=2)))
-    console.print()
+        click.echo()
+        click.echo(paragraph(f"skipped: {reason}", console.width))
+        click.echo(paragraph(_where(cells), console.width, indent=2))
+    click.echo()
 
 
 def _where(cells: Sequence[Cell]) -> str:
