@@ -63,7 +63,7 @@ test-fast: dev ## Run the tests that take a minute: no real servers, browser or 
 test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)
 
-check: dev ## Run the linters and type checks
+check: dev ## Run the linters, the type checks and the contracts of which room may import which
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
@@ -95,5 +95,5 @@ lock: setup ## Resolve the dependencies again; names no registry
 	    --output-file loadtest/bench/clients/drivers/$$group.lock || exit; done
 
 clean: ## Remove .venv and caches; results stay
-	rm -rf .venv .clients .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf .venv .clients .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
