@@ -29,7 +29,7 @@ def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
     checks = [
         *preflight.checks(None, out),
         others(),
-        *(Check(name="project", found="broken", advice=problem) for problem in offered.problems),
+        *(Check(name="project", state="broken", advice=problem) for problem in offered.problems),
     ]
     missing = offered.missing
     for server in offered.servers if offered.versions else ():
@@ -37,7 +37,7 @@ def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
         checks.append(
             Check(
                 name=server.name,
-                found=f"{server.requires[0]} {version}" if version else "not installed",
+                state=f"{server.requires[0]} {version}" if version else "not installed",
                 advice=missing.get(server.name),
             )
         )
@@ -45,7 +45,7 @@ def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
         print_json(checks)
     else:
         print_rows(
-            ("ok" if check.advice is None else "NO", check.name, check.advice or check.found)
+            ("ok" if check.advice is None else "NO", check.name, check.advice or check.state)
             for check in checks
         )
     return 1 if any(check.advice for check in checks) else 0

@@ -19,10 +19,10 @@ OTHERS_SHARE = 0.05
 
 
 class Check(Record, frozen=True, kw_only=True):
-    """One thing looked at: what was found, and what to do where it is not well."""
+    """One thing looked at: how it is, and what to do where it is not well."""
 
     name: str
-    found: str
+    state: str
     advice: str | None = None
     """None: all is well."""
     fatal: bool = False
@@ -35,18 +35,18 @@ def tool() -> Check:
     if path is None:
         return Check(
             name="wrk",
-            found="not found",
+            state="not found",
             advice=f"wrk is missing; {wrk.INSTALL}, or `make setup`",
             fatal=True,
         )
-    return Check(name="wrk", found=f"{wrk_version()} at {path}")
+    return Check(name="wrk", state=f"{wrk_version()} at {path}")
 
 
 def wrk_version() -> str:
     """Return wrk's version as it says itself."""
     # It exits with status 1, as at any call without a URL.
-    said = process.output(wrk.VERSION_ARGV, env={}, cwd=Path("/"), status=1)
-    return (wrk.version(said) or "of unknown version").rpartition("/")[2]
+    text = process.output(wrk.VERSION_ARGV, env={}, cwd=Path("/"), status=1)
+    return (wrk.version(text) or "of unknown version").rpartition("/")[2]
 
 
 def files(connections: int) -> Check:
@@ -54,7 +54,7 @@ def files(connections: int) -> Check:
     advice = machine.raise_file_limit(connections)
     return Check(
         name="open files",
-        found=f"enough for {connections} connections" if advice is None else "too few",
+        state=f"enough for {connections} connections" if advice is None else "too few",
         advice=advice,
         fatal=advice is not None,
     )
@@ -65,7 +65,7 @@ def folder(parent: Path) -> Check:
     problem = next(check_writable(parent), None)
     return Check(
         name="results folder",
-        found=f"{parent} can be written" if problem is None else "cannot be written",
+        state=f"{parent} can be written" if problem is None else "cannot be written",
         advice=problem,
         fatal=problem is not None,
     )
@@ -74,10 +74,10 @@ def folder(parent: Path) -> Check:
 def port() -> Check:
     """Look for a free port."""
     try:
-        return Check(name="port", found=f"{listening.free_port()} is free")
+        return Check(name="port", state=f"{listening.free_port()} is free")
     except CellError as error:
         return Check(
-            name="port", found="none", advice=f"{error.reason}; end what listens there", fatal=True
+            name="port", state="none", advice=f"{error.reason}; end what listens there", fatal=True
         )
 
 
@@ -86,11 +86,11 @@ def backlog(shape_backlog: int) -> Check:
     try:
         allowed = int(Path("/proc/sys/net/core/somaxconn").read_text())
     except (OSError, ValueError):
-        return Check(name="listen backlog", found=f"{shape_backlog} asked for")
+        return Check(name="listen backlog", state=f"{shape_backlog} asked for")
     short = allowed < shape_backlog
     return Check(
         name="listen backlog",
-        found=f"{min(allowed, shape_backlog)} of {shape_backlog} asked for",
+        state=f"{min(allowed, shape_backlog)} of {shape_backlog} asked for",
         advice=f"the system allows {allowed}; `sysctl -w net.core.somaxconn={shape_backlog}`"
         if short
         else None,
@@ -100,10 +100,10 @@ def backlog(shape_backlog: int) -> Check:
 def local_ports() -> Check:
     """Look whether a server in a container that ends each connection would use up our ports."""
     if not kept():
-        return Check(name="local ports", found="given back at once")
+        return Check(name="local ports", state="given back at once")
     return Check(
         name="local ports",
-        found="kept for a minute",
+        state="kept for a minute",
         advice="a server that ends each connection, as gunicorn-sync does, may make the local ports"
         f" run short, which fails its cells; {AT_ONCE}",
     )
@@ -113,12 +113,12 @@ def others() -> Check:
     """Look how busy the machine is with other things; takes half a second."""
     busy, processors = machine.busy(OTHERS_WATCHED_S)
     one_minute = machine.load_average()
-    found = f"others use {busy:.1f} of {processors} processors"
+    state = f"others use {busy:.1f} of {processors} processors"
     if one_minute is not None:
-        found += f" (load average {one_minute:.1f})"
+        state += f" (load average {one_minute:.1f})"
     much = busy > OTHERS_SHARE * processors
     return Check(
         name="other load",
-        found=found,
-        advice=f"{found}; end what runs beside, or cells come out as noisy-host" if much else None,
+        state=state,
+        advice=f"{state}; end what runs beside, or cells come out as noisy-host" if much else None,
     )

@@ -148,7 +148,7 @@ def test_an_app_of_another_format_is_one_line(type_: Type, copy: Path) -> None:
 def test_what_others_use(monkeypatch: pytest.MonkeyPatch, busy: float, well: bool) -> None:
     monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: (busy, 4))
     check = preflight.others()
-    assert f"others use {busy:.1f} of 4 processors" in check.found
+    assert f"others use {busy:.1f} of 4 processors" in check.state
     assert (check.advice is None) == well
     assert not check.fatal
 

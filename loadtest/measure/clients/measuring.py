@@ -77,9 +77,9 @@ def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
     """Run one row once and return what became of it."""
     started_at, began = time.time(), time.monotonic()
     try:
-        found = _measured(bench, row, measure, round_)
+        outcome = _measured(bench, row, measure, round_)
     except (CellError, CommandError) as error:
-        found = Outcome(
+        outcome = Outcome(
             row=row.id,
             round=round_,
             measure=measure,
@@ -88,7 +88,7 @@ def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
             reason=error.reason,
             detail=error.detail or None,
         )
-    return msgspec.structs.replace(found, started_at=started_at, wall_s=time.monotonic() - began)
+    return msgspec.structs.replace(outcome, started_at=started_at, wall_s=time.monotonic() - began)
 
 
 def _measured(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
@@ -114,10 +114,10 @@ def _measured(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
     shares = _used(bench.upstream).since(used, timed)
     if bench.upstream is not None and before is not None:
         seen, protocols = bench.upstream.seen(before, bench.upstream.counts())
-        found = job.outcome(row, round_, measure, timed, seen, protocols)
+        outcome = job.outcome(row, round_, measure, timed, seen, protocols)
     else:
-        found = job.outcome(row, round_, measure, timed)
-    return msgspec.structs.replace(found, **shares)
+        outcome = job.outcome(row, round_, measure, timed)
+    return msgspec.structs.replace(outcome, **shares)
 
 
 def expected(upstream: Upstream | None, row: Row) -> Expected:

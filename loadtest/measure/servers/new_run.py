@@ -38,12 +38,12 @@ OPTIONS = {
 """What is typed for each field of a choice."""
 
 
-def make_run(found: Inventory, choice: Choice, out: Path) -> Run:
+def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
     """Return a run that can start; raises UserError with all that stands in its way at once."""
     problems: list[str] = []
     plan: Plan | None = None
     try:
-        plan = make_plan(found, choice)
+        plan = make_plan(offered, choice)
     except UserError as error:
         problems.extend(error.lines)
     if choice.budget_s is not None and choice.precision is None:
@@ -51,29 +51,29 @@ def make_run(found: Inventory, choice: Choice, out: Path) -> Run:
     placed: Placement | None = None
     try:
         # What the server has on another machine, says that machine's `.env`.
-        remote = found.engine is not None and found.engine.remote
+        remote = offered.engine is not None and offered.engine.remote
         placed = cpu_pinning.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)
-    looked = checks(plan, out, found.launcher)
-    problems += [check.advice or check.found for check in looked if check.fatal]
+    looked = checks(plan, out, offered.launcher)
+    problems += [check.advice or check.state for check in looked if check.fatal]
     if problems or plan is None:
         raise UserError(*problems)
-    if found.launcher == "running":
+    if offered.launcher == "running":
         # Nobody tells what such a server holds, so there is nothing to wait for.
         plan = msgspec.structs.replace(plan, observe_release=False)
     choice = msgspec.structs.replace(choice, seed=plan.seed)
     return Run(
         format=run_folder.FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command_of(choice, found.launcher),
+        command=command_of(choice, offered.launcher),
         choice=choice,
         plan=plan,
-        machine=this_machine(found),
-        argv=_argv(found, plan),
+        machine=this_machine(offered),
+        argv=_argv(offered, plan),
         placement=placed,
-        launcher=found.launcher,
-        engine=found.engine,
+        launcher=offered.launcher,
+        engine=offered.engine,
     )
 
 
@@ -93,11 +93,11 @@ def command_of(choice: Choice, launcher: Launcher) -> str:
     return shlex.join(words)
 
 
-def _argv(found: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
+def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
     """Return the command line of each server, as in its container where it has one."""
-    local = found.launcher == "local"
-    python = Path(found.project.python if local else "python").name
-    project = dataclasses.replace(found.project, python=python)
+    local = offered.launcher == "local"
+    python = Path(offered.project.python if local else "python").name
+    project = dataclasses.replace(offered.project, python=python)
     host = listening.HOST if local else serve.HOST
     return {
         server.name: profile.command(server, plan.shape, project, serve.PORT, 3, host).argv
@@ -105,9 +105,9 @@ def _argv(found: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
     }
 
 
-def this_machine(found: Inventory) -> Machine:
+def this_machine(offered: Inventory) -> Machine:
     """Return what a run says of the machine that it is made on."""
     versions = {"wrk": wrk_version()}
-    if found.launcher == "local":
+    if offered.launcher == "local":
         versions["PostgreSQL"] = preflight.postgres_version()
-    return machine.describe(found.versions | versions)
+    return machine.describe(offered.versions | versions)

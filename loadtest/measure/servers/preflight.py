@@ -18,14 +18,14 @@ def named_services() -> list[Check]:
     """Look whether the services that the environment names can be used."""
     return [
         Check(
-            name=one.variable,
-            found=f"{one.service} {one.version or 'answers, without its version'}"
-            if one.problem is None
+            name=service.variable,
+            state=f"{service.service} {service.version or 'answers, without its version'}"
+            if service.problem is None
             else "cannot be used",
-            advice=one.problem,
-            fatal=one.problem is not None,
+            advice=service.problem,
+            fatal=service.problem is not None,
         )
-        for one in external_services.named(os.environ, DEMO)
+        for service in external_services.named(os.environ, DEMO)
     ]
 
 

@@ -85,7 +85,7 @@ def test_the_doctor_and_the_services_say_it(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
     good, bad, also = named_services()
-    assert good.found.startswith("PostgreSQL ")
+    assert good.state.startswith("PostgreSQL ")
     assert (good.advice, also.advice) == (None, None)
     assert bad.fatal
     assert bad.advice is not None

@@ -157,10 +157,10 @@ def _title(text: str) -> str:
 
 def _timeout_s(command: str) -> float | None:
     """Return the timeout that a wrk command asks for, wrk's own where it asks for none."""
-    found = _TIMEOUT.search(command)
-    if found is None:
+    timeout = _TIMEOUT.search(command)
+    if timeout is None:
         return TIMEOUT_S
-    value = re.fullmatch(r"(\d{1,6})([smh]?)", found[1], re.ASCII)
+    value = re.fullmatch(r"(\d{1,6})([smh]?)", timeout[1], re.ASCII)
     return int(value[1]) * _UNITS_S[value[2]] if value else None
 
 
@@ -183,7 +183,7 @@ def _listings(lines: Sequence[str]) -> set[int]:
             if fence[2].strip():
                 return set()
             span = range(opened[0] + 1, at)
-            if not any(text.is_wrk(lines[one]) for one in span):
+            if not any(text.is_wrk(lines[number]) for number in span):
                 inside.update(span)
             opened = None
     return inside if opened is None else set()

@@ -31,16 +31,16 @@ def target_of(block: Block, notes: list[Note]) -> Target | None:
         url = urlsplit(block.wrk.url)
     except ValueError:
         url, problem = urlsplit(""), "its URL cannot be read"
-    said = block.under.style
+    headed = block.under.style
     in_path = [part for part in url.path.split("/") if part in ("sync", "async")]
-    style = in_path[-1] if in_path else said
+    style = in_path[-1] if in_path else headed
     if not problem and style is None:
         problem = "neither its URL nor a heading says sync or async"
     if problem:
         notes.append(Note(line=block.line, text=f"{problem}; this block is not imported"))
         return None
-    if said and said != style:
-        text = f"its heading says {said}, its URL {style}: taken as {style}"
+    if headed and headed != style:
+        text = f"its heading says {headed}, its URL {style}: taken as {style}"
         notes.append(Note(line=block.line, text=text))
     load = Load(connections=block.wrk.connections, duration_s=block.wrk.declared_s, warmup_s=0.0)
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -52,10 +52,10 @@ def servers_of(headings: dict[str, Block], notes: list[Note]) -> dict[str, Serve
 
     The word WSGI or ASGI is no part of its name, but where it alone tells two servers apart.
     """
-    found = {key(heading): (heading, headings[heading]) for heading in reversed(headings)}
-    shorts = Counter(_short(heading) for heading, _ in found.values())
+    by_key = {key(heading): (heading, headings[heading]) for heading in reversed(headings)}
+    shorts = Counter(_short(heading) for heading, _ in by_key.values())
     servers: dict[str, Server] = {}
-    for heading, block in sorted(found.values(), key=lambda one: one[1].line):
+    for heading, block in sorted(by_key.values(), key=lambda each: each[1].line):
         interfaces = _interfaces(heading)
         if len(interfaces) != 1:
             why = "the heading doesn't say WSGI or ASGI: the interface is unknown"
@@ -76,7 +76,7 @@ def servers_of(headings: dict[str, Block], notes: list[Note]) -> dict[str, Serve
 
 def _interfaces(heading: str) -> list[Interface]:
     words = re.findall(r"\w+", heading.casefold())
-    return [one for one in get_args(Interface) if one in words]
+    return [interface for interface in get_args(Interface) if interface in words]
 
 
 def _short(heading: str) -> str:
@@ -94,8 +94,8 @@ def endpoints_of(targets: Sequence[tuple[Block, Target]]) -> dict[Target, Endpoi
     for target, counted in titles.items():
         base = _endpoint_name(target)
         load = f"{base}-c{target.load.connections}"
-        same_path = any((one.path, one.style) == (target.path, target.style) for one in endpoints)
-        taken = {one.name for one in endpoints.values() if one.style == target.style}
+        same_path = any((e.path, e.style) == (target.path, target.style) for e in endpoints)
+        taken = {e.name for e in endpoints.values() if e.style == target.style}
         name = _free((load, f"{load}-{target.load.duration_s:g}s") if same_path else (base,), taken)
         delay = re.fullmatch(r"gateway_(\d{1,6}(?:\.\d{1,6})?)s", base, re.ASCII)
         title = counted.most_common(1)[0][0] if counted else name

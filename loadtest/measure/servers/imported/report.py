@@ -74,10 +74,10 @@ def write(imported: Imported, parent: Path) -> Path:
 
 def convert(data: bytes, file: str, created_at: str) -> Imported:
     """Return the run in a report; without a block that can be read it has no cells."""
-    found = find(data.decode("utf-8-sig", "replace"))
-    notes = list(found.notes)
+    text = find(data.decode("utf-8-sig", "replace"))
+    notes = list(text.notes)
     targets: list[tuple[Block, str, Target]] = []
-    for block in found.blocks:
+    for block in text.blocks:
         target = target_of(block, notes)
         if target and block.under.server:
             targets.append((block, block.under.server, target))
@@ -122,7 +122,7 @@ def convert(data: bytes, file: str, created_at: str) -> Imported:
         outcomes=tuple(outcomes),
         raw=raw,
         notes=tuple(notes),
-        left_out=found.unread + len(found.blocks) - len(targets),
+        left_out=text.unread + len(text.blocks) - len(targets),
     )
 
 

@@ -113,23 +113,23 @@ def parse(lines: Sequence[str]) -> WrkText:
     Lines that wrk prints only where there is something to say may be missing, and those that
     say nothing of their own (`Thread Stats`, `Req/Sec`, `Requests/sec`, `Transfer/sec`).
     """
-    found, at, percentiles = _match(lines)
+    matches, at, percentiles = _match(lines)
     for kind in _NEEDED:
-        if kind not in found:
+        if kind not in matches:
             raise TextError(0, f"{_WANTED[kind]} is missing")
 
     def integer(kind: str, group: str) -> int:
-        return int(found[kind][group]) if kind in found else 0
+        return int(matches[kind][group]) if kind in matches else 0
 
     requests, connections = integer("requests", "requests"), integer("threads", "connections")
     if not connections:
         raise TextError(at["threads"], "no connections")
     timeouts = integer("errors", "timeout")
-    duration_us = amount(found["requests"]["duration"], _TIME_US, at["requests"])
-    received = amount(found["requests"]["bytes"], _BYTES, at["requests"])
+    duration_us = amount(matches["requests"]["duration"], _TIME_US, at["requests"])
+    received = amount(matches["requests"]["bytes"], _BYTES, at["requests"])
     if duration_us.value <= 0:
         raise TextError(at["requests"], "a duration of 0")
-    per_s = amount(found["per_s"]["per_s"], _METRIC, at["per_s"]) if "per_s" in found else None
+    per_s = amount(matches["per_s"]["per_s"], _METRIC, at["per_s"]) if "per_s" in matches else None
     duration_s = duration_us.times(1e-6)
     if per_s is not None:
         counted = Amount(requests, requests, requests)
@@ -137,14 +137,14 @@ def parse(lines: Sequence[str]) -> WrkText:
             raise TextError(at["per_s"], "this rate is not that of the requests and the duration")
         if per_s.value > 0:
             duration_us = counted.over(per_s).times(1e6).both(duration_us) or duration_us
-    if "transfer" in found:
-        transfer = amount(found["transfer"]["transfer"], _BYTES, at["transfer"])
+    if "transfer" in matches:
+        transfer = amount(matches["transfer"]["transfer"], _BYTES, at["transfer"])
         if received.over(duration_s).both(transfer) is None:
             raise TextError(at["transfer"], "this rate is not that of the bytes and the duration")
-    if "rate" in found:
+    if "rate" in matches:
         for group in ("mean", "stdev", "max"):
-            amount(found["rate"][group], _METRIC, at["rate"])
-    latency = _latency(found["latency"], at["latency"], percentiles)
+            amount(matches["rate"][group], _METRIC, at["rate"])
+    latency = _latency(matches["latency"], at["latency"], percentiles)
     if (latency is None) != (requests - timeouts <= 0):
         raise TextError(
             at["latency"],
@@ -152,8 +152,8 @@ def parse(lines: Sequence[str]) -> WrkText:
             f" {'no latency' if latency is None else 'a latency'}: a line is missing or changed",
         )
     return WrkText(
-        url=found["start"]["url"],
-        declared_s=amount(found["start"]["declared"], _TIME_US, 0).value / 1e6,
+        url=matches["start"]["url"],
+        declared_s=amount(matches["start"]["declared"], _TIME_US, 0).value / 1e6,
         threads=integer("threads", "threads"),
         connections=connections,
         requests=requests,
@@ -203,7 +203,7 @@ def _match(
     lines: Sequence[str],
 ) -> tuple[dict[str, re.Match[str]], dict[str, int], dict[str, tuple[int, str]]]:
     """Return the line of each kind, where it stands, and the percentiles with their places."""
-    found: dict[str, re.Match[str]] = {}
+    matches: dict[str, re.Match[str]] = {}
     at: dict[str, int] = {}
     percentiles: dict[str, tuple[int, str]] = {}
     last = -1
@@ -218,16 +218,16 @@ def _match(
             raise TextError(number, f"not a line of wrk's: {line.strip()[:60]!r}")
         if kind == "percentile" and match["p"] not in percentiles:
             percentiles[match["p"]] = (number, match["value"])
-        elif kind in found:
+        elif kind in matches:
             raise TextError(number, f"a second time: {line.strip()[:60]!r}")
         if _ORDER[kind] < last:
             raise TextError(number, f"out of wrk's order: {line.strip()[:60]!r}")
-        if not found and kind != "start":
+        if not matches and kind != "start":
             raise TextError(number, "no `Running ... test @` line before it")
-        found[kind], at[kind], last = match, number, _ORDER[kind]
-    if not found:
+        matches[kind], at[kind], last = match, number, _ORDER[kind]
+    if not matches:
         raise TextError(0, "empty")
-    return found, at, percentiles
+    return matches, at, percentiles
 
 
 def _latency(
