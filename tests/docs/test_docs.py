@@ -118,6 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_the_files_of_a_run_are_as_published(folder: Path) -> None:
     validator("run").validate(json.loads((folder / "run.json").read_text()))
     validator("summary").validate(json.loads((folder / "summary.json").read_text()))

@@ -232,7 +232,7 @@ def test_errors_can_go_to_a_file_of_their_own(tmp_path: Path) -> None:
             errors=tmp_path / "errors",
             timeout_s=20,
         )
-    assert caught.value.tail == "cannot import name 'application'"
+    assert caught.value.detail == "cannot import name 'application'"
     assert (tmp_path / "log").read_text() == ""
 
 
@@ -250,7 +250,7 @@ def test_output(tmp_path: Path) -> None:
     assert output("print('said')") == "said\n"
     with pytest.raises(CommandError, match="exited with status 1") as caught:
         output("raise SystemExit('oh dear')")
-    assert caught.value.tail == "oh dear"
+    assert caught.value.detail == "oh dear"
     with pytest.raises(CommandError, match="did not end within 0 s"):
         output("import time; time.sleep(60)", timeout_s=0.2)
     with pytest.raises(CommandError, match=r"cannot start \./nowhere: No such file"):

@@ -21,7 +21,7 @@ from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 from loadtest.system.process import CommandError
 
-pytestmark = pytest.mark.usefixtures("no_addresses")
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
 
 def rows(services: Services) -> int:
@@ -141,7 +141,7 @@ def test_one_that_does_not_come_up_leaves_nothing(
         start_services(project, tmp_path, Shape()),
     ):
         pass
-    assert caught.value.tail.endswith("out of memory")
+    assert caught.value.detail.endswith("out of memory")
     assert census.names() == []
     assert census.leftovers() == []
     assert Path(tempfile.gettempdir()) == census.folder
