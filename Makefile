@@ -39,7 +39,7 @@ bench: setup ## Compare HTTP clients: the three published experiments (ARGS='--r
 up-%: setup ## One server with its services in containers on localhost:8000, as in make up-uvicorn
 	@[ -e servers/$*.toml ] || { echo "there is no servers/$*.toml; loadtest list servers" >&2; exit 2; }
 	@$(MAKE) --no-print-directory down
-	@env $$(.venv/bin/python -m loadtest.bench.servers.compose.cpus) docker compose --profile $* up --build --detach --wait
+	@env $$(.venv/bin/python -m loadtest.bench.servers.compose.stack) docker compose --profile $* up --build --detach --wait
 
 down: ## Remove what make up-<server> started
 	@docker compose --profile '*' down --volumes --remove-orphans --timeout 1

@@ -12,20 +12,8 @@ from loadtest.records.planned import Record, Server, Shape
 from loadtest.system.listening import HOST
 
 PLACEHOLDERS = frozenset(
-    {
-        "python",
-        "host",
-        "port",
-        "fd",
-        "workers",
-        "threads",
-        "workers*threads",
-        "backlog",
-        "keep_alive_s",
-        "time_limit_s",
-        "application",
-        "module",
-    }
+    ("python", "host", "port", "fd", "workers", "threads", "workers*threads")
+    + ("backlog", "keep_alive_s", "time_limit_s", "application", "module")
 )
 
 

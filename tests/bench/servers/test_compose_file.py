@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from paths import ROOT
 
-from loadtest.bench.servers.compose import cpus, serve
+from loadtest.bench.servers.compose import serve, stack
 from loadtest.bench.servers.services import SPARE_CONNECTIONS
 from loadtest.plan.servers import matrix
 from loadtest.records.errors import UserError
@@ -81,10 +81,10 @@ def test_a_shape_survives_the_environment() -> None:
 
 def test_every_part_has_processors_of_its_own() -> None:
     placed = cpu_pinning.place([[0], [1], [2], [3]])
-    given = cpus.cpus(placed)
+    given = stack.cpus(placed)
     assert given == {"GENERATOR_CPUS": "0", "DATABASES_CPUS": "1", "SERVER_CPUS": "2,3"}
     assert given.keys() <= SETTINGS.keys()
-    assert cpus.cpus(None) == {}  # too few to share out: all share all
+    assert stack.cpus(None) == {}  # too few to share out: all share all
 
 
 @pytest.mark.parametrize("text", ["two", "0", "-1", "1.5"])

@@ -38,12 +38,8 @@ OPEN_FILES = 65_536
 """An engine may start containers with no more than 1,024, and lets them ask for more."""
 
 SHAPE = {
-    "WORKERS": "workers",
-    "THREADS": "threads",
-    "BACKLOG": "backlog",
-    "KEEP_ALIVE_S": "keep_alive_s",
-    "TIME_LIMIT_S": "time_limit_s",
-    "DATABASE_POOL": "database_pool",
+    name.upper(): name
+    for name in ("workers", "threads", "backlog", "keep_alive_s", "time_limit_s", "database_pool")
 }
 """The variables of `.env` by the field that they set."""
 

@@ -1,4 +1,10 @@
-"""A Compose project of the run's own: its databases and upstream, and servers one at a time."""
+"""A Compose project of the run's own: its databases and upstream, and servers one at a time.
+
+    python -m loadtest.bench.servers.compose.stack
+
+Prints the processors for each part of `docker-compose.yml` on this machine: from four on each has
+its own, as in a run; below that, nothing is printed.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +18,12 @@ from pathlib import Path
 
 from loadtest.bench.servers.compose import engine, guard, serve
 from loadtest.bench.servers.compose.container import Container, find
-from loadtest.bench.servers.compose.cpus import cpus
 from loadtest.bench.servers.services import SPARE_CONNECTIONS
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.measured import Engine, Placement
 from loadtest.records.planned import Shape
-from loadtest.system import process
+from loadtest.system import cpu_pinning, process
 from loadtest.system.docker import Docker, reason_of
 from loadtest.system.process import CommandError, Process
 
@@ -150,6 +155,18 @@ class Stack:
         return find(self.docker, service, name, self.logs / f"{service}.log")
 
 
+def cpus(placed: Placement | None) -> dict[str, str]:
+    """Return the variables of `.env` for a placement."""
+    if placed is None:
+        return {}
+    parts = {
+        "GENERATOR_CPUS": placed.generator,
+        "DATABASES_CPUS": placed.services,
+        "SERVER_CPUS": placed.server,
+    }
+    return {name: ",".join(map(str, processors)) for name, processors in parts.items()}
+
+
 @contextmanager
 def stack(
     project: Project, logs: Path, engine_: Engine, shape: Shape, placement: Placement | None
@@ -172,3 +189,8 @@ def stack(
     finally:
         if left := containers.stop():
             sys.stderr.write(f"loadtest: {left}\n")
+
+
+if __name__ == "__main__":
+    for name, value in cpus(cpu_pinning.choose(None)).items():
+        sys.stdout.write(f"{name}={value}\n")
