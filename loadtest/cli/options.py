@@ -211,24 +211,21 @@ def project_of(folder: Path, python: str) -> Project:
     return Project(folder=folder.resolve(), python=python)
 
 
+def _only(what: str, pattern: str) -> Callable[[F], F]:
+    return click.option(
+        f"--{what}",
+        f"{what}s",
+        metavar="NAME",
+        multiple=True,
+        help=f"Measure only this {what}; repeat it for several, or use a pattern: '{pattern}'."
+        f" Default: all {what}s of the matrix.",
+    )
+
+
 matrix_options: Callable[[F], F] = all_of(
     click.argument("matrix", metavar="[MATRIX]", default="standard"),
-    click.option(
-        "--server",
-        "servers",
-        metavar="NAME",
-        multiple=True,
-        help="Measure only this server; repeat it for several, or use a pattern: 'granian-*'."
-        " Default: all servers of the matrix.",
-    ),
-    click.option(
-        "--endpoint",
-        "endpoints",
-        metavar="NAME",
-        multiple=True,
-        help="Measure only this endpoint; repeat it for several, or use a pattern: 'gateway_*'."
-        " Default: all endpoints of the matrix.",
-    ),
+    _only("server", "granian-*"),
+    _only("endpoint", "gateway_*"),
     click.option(
         "--style",
         "styles",

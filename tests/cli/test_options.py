@@ -7,9 +7,14 @@ import re
 import click
 import pytest
 
+from loadtest.cli.clients import clients_command
 from loadtest.cli.compare import compare_command
 from loadtest.cli.options import Share, Whole
+from loadtest.cli.run import run_command
 from loadtest.judge.servers.compare import THRESHOLD
+from loadtest.plan.clients import catalogue, presets, typed_rows
+from loadtest.plan.servers.matrix import load_matrix
+from loadtest.records.clients import MODES
 
 
 @pytest.mark.parametrize(("typed", "expected"), [("5%", 0.05), ("0.05", 0.05), (" 0 % ", 0)])
@@ -32,6 +37,45 @@ def test_a_whole_number() -> None:
     }.items():
         with pytest.raises(click.BadParameter, match=re.escape(line)):
             number.convert(typed, None, None)
+
+
+def helps(command: click.Command) -> dict[str | None, str]:
+    return {
+        param.name: param.help
+        for param in command.params
+        if isinstance(param, click.Option) and param.help is not None
+    }
+
+
+def test_the_help_of_run_says_what_the_matrices_have() -> None:
+    texts = helps(run_command)
+    quick, standard = load_matrix("quick"), load_matrix("standard")
+    assert f"{quick.rounds} in quick and {standard.rounds} in standard" in texts["rounds"]
+    durations = [matrix.loads[0].duration_s for matrix in (quick, standard)]
+    assert "{} s in quick and {} s in standard".format(*durations) in texts["duration_s"]
+    waiting = max(load.connections or 0 for load in standard.loads)
+    assert quick.loads[0].connections == standard.loads[0].connections
+    assert (
+        f"{quick.loads[0].connections} in quick and standard, {waiting} for endpoints that wait"
+        in texts["connections"]
+    )
+    assert quick.shape == standard.shape
+    assert f"{quick.shape.workers} in quick and standard" in texts["workers"]
+    assert f"{quick.shape.threads} in quick and standard" in texts["threads"]
+
+
+def test_the_help_of_clients_names_all_that_may_be_typed() -> None:
+    text = str(clients_command.help)
+    files = [presets.read(name) for name in presets.names()]
+    assert {*presets.names(), *catalogue.clients(), *MODES} - {presets.DEFAULT} <= set(
+        re.findall(r"[\w-]+", text)
+    )
+    texts = helps(clients_command)
+    for key, option in (("rounds", "rounds"), ("warmup_requests", "warmup")):
+        numbers = [getattr(file, key) for file in files]
+        assert f"the preset's, {min(numbers)} to {max(numbers)};" in texts[option]
+    assert f"Default: {typed_rows.REQUESTS}." in texts["requests"]
+    assert f"Default: {typed_rows.BATCH}, and 1" in texts["batch"]
 
 
 def test_compare_takes_the_threshold_of_the_judge() -> None:
