@@ -51,6 +51,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
         (["plan", "--rnds", "3"], "`loadtest plan --help`"),
         (["run", "--rounds", "many"], "'many' is not a whole number, as in --rounds 3"),
+        (["plan", "--server", "gunicorn"], "server 'gunicorn'; did you mean gunicorn-* or "),
         (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
         (["serve"], "Missing argument 'SERVER'"),
         (["list", "serves"], "'serves' is not one of 'servers', 'endpoints', 'matrices'"),

@@ -167,7 +167,7 @@ def mistakes(
         ("--duration", choice.duration_s, 3),
     ]
     return [
-        unknown(kind, glob, known, where)
+        unknown(kind, glob, [*known, *_family(glob, known)], where)
         for kind, globs, known, where in asked
         for glob in globs
         if known and not _named([glob], known)
@@ -176,6 +176,11 @@ def mistakes(
         for option, value, example in numbers
         if value is not None and value < 1
     ]
+
+
+def _family(name: str, known: Sequence[str]) -> list[str]:
+    """Return the pattern for the names that begin with this one, where there are some."""
+    return [f"{name}-*"] if any(other.startswith(f"{name}-") for other in known) else []
 
 
 def _named(globs: Sequence[str], known: Sequence[str]) -> set[str]:
