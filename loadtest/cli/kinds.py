@@ -13,12 +13,12 @@ from rich.console import Console
 
 from loadtest.cli.output import INTERRUPTED, print_json, say, show
 from loadtest.cli.progress import Watcher
-from loadtest.judge.clients.stopping import open_rows
+from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import summary as servers_summary
 from loadtest.measure import loop
 from loadtest.measure.experiments.rounds import rounds
 from loadtest.records import run_folder
-from loadtest.records.run_folder import Ceiling, ClientsRun, Outcome, Run, Stored
+from loadtest.records.run_folder import Ceiling, Outcome, Run, Stored
 from loadtest.report.clients import formats as clients_formats
 from loadtest.report.clients import report as clients_report
 from loadtest.report.clients import terminal as clients_terminal
@@ -28,17 +28,6 @@ from loadtest.report.servers import report as servers_report
 from loadtest.report.servers import terminal as servers_terminal
 
 Report = TypeVar("Report")
-
-
-def _open_rows(stored: ClientsRun) -> Collection[Any]:
-    summary = clients_report.make(stored).summary
-    invalid = [
-        (row.row.id, ranking.measure)
-        for ranking in summary.rankings
-        for row in ranking.rows
-        if row.verdict == "invalid"
-    ]
-    return open_rows(stored.run.plan, stored.outcomes, invalid)
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,9 @@ SERVERS = Kind(
     folder=run_folder.SERVERS,
     command="loadtest run",
     row="cell",
-    still_open=lambda stored: servers_summary.summarise_stored(stored).left_open,
+    still_open=lambda stored: servers_summary.still_open(
+        stored.run, stored.outcomes, stored.histogram
+    ),
     report=servers_report.make,
     formats=servers_formats.formats,
     show=servers_terminal.show,
@@ -75,7 +66,7 @@ CLIENTS = Kind(
     folder=run_folder.CLIENTS,
     command="loadtest clients",
     row="row",
-    still_open=lambda stored: _open_rows(stored),
+    still_open=lambda stored: clients_summary.still_open(stored.run, stored.outcomes),
     report=clients_report.make,
     formats=clients_formats.formats,
     show=clients_terminal.show,

@@ -45,6 +45,8 @@ class Concern(Generic[Facts]):
     advice: str
     """Names the next command or setting."""
     find: Callable[[Facts], Found]
+    invalidates: bool = False
+    """It may find what makes the number none; the others only ever cast doubt on it."""
 
 
 class Raised(Record, frozen=True, kw_only=True):
@@ -68,17 +70,27 @@ class Judgement(Record, frozen=True, kw_only=True):
 
 def weigh(concerns: Sequence[Concern[Facts]], facts: Facts) -> Judgement:
     """Look for every one of the concerns, and let the worst that is found be the verdict."""
-    found = [(concern.name, concern.find(facts)) for concern in concerns]
-    raised = [
-        Raised(concern=name, severity=one.verdict, facts=one.facts)
-        for name, one in found
-        if one.verdict in ("suspect", "invalid")
-    ]
-    raised.sort(key=lambda one: -RANK[one.severity])
+    raised: list[Raised] = []
+    unchecked: list[str] = []
+    for concern in concerns:
+        found = concern.find(facts)
+        if found.verdict is None:
+            unchecked.append(concern.name)
+        elif found.verdict != "valid":
+            assert concern.invalidates or found.verdict != "invalid", concern.name
+            raised.append(Raised(concern=concern.name, severity=found.verdict, facts=found.facts))
+    raised.sort(key=lambda concern: -RANK[concern.severity])
     return Judgement(
         verdict=raised[0].severity if raised else "valid",
         concerns=tuple(raised),
-        unchecked=tuple(name for name, one in found if one.verdict is None),
+        unchecked=tuple(unchecked),
+    )
+
+
+def is_invalid(concerns: Sequence[Concern[Facts]], facts: Facts) -> bool:
+    """Say whether `weigh` would find the number invalid, looking for no more than that takes."""
+    return any(
+        concern.find(facts).verdict == "invalid" for concern in concerns if concern.invalidates
     )
 
 

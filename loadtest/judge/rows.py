@@ -1,57 +1,155 @@
-"""What the rounds of something come to: measured if any of them was, and why if not all were."""
+"""A row of a ranking: what its rounds come to, its verdict and its place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from loadtest.records.planned import Status
+from loadtest.judge.concern import Judgement, Raised, Verdict
+from loadtest.records.planned import Record, Status
+from loadtest.stats.significance import Finding
 
 NOT_REACHED = "the run ended before this was measured"
 
 
-class Round(Protocol):
-    """What is to be known of one round."""
+class Round(Record, frozen=True, kw_only=True):
+    """What became of a row in one round."""
 
-    @property
-    def number(self) -> int:
-        """From 1, as people count."""
-
-    @property
-    def status(self) -> Status:
-        """What became of it."""
-
-    @property
-    def reason(self) -> str | None:
-        """Of a failed or skipped one."""
-
-
-R = TypeVar("R", bound=Round)
+    number: int
+    """From 1, as people count."""
+    status: Status
+    """What became of it; one that left no usable number counts as failed."""
+    stage: str | None
+    """Where a failed one failed."""
+    reason: str | None
+    """In one line; of a failed or skipped one."""
+    detail: str | None
+    """More of it, such as the end of a log or of a traceback."""
 
 
-@dataclass(frozen=True)
-class Ended(Generic[R]):
-    """What all rounds come to."""
+class Versus(Record, frozen=True, kw_only=True):
+    """How a figure of a row compares with another row's, round by round."""
+
+    ratio: float
+    """Its figure / the other's, the median over rounds."""
+    low: float | None
+    """Lower end of its 95 % interval; None with fewer than 2 rounds in common."""
+    high: float | None
+    """Upper end, likewise."""
+    finding: Finding
+    """Taken with all pairs of its table, and against the noise floor there."""
+
+
+class Row(Record, frozen=True, kw_only=True):
+    """What was measured of one thing: its figures are the wing's."""
 
     status: Status
-    measured: tuple[R, ...]
-    failed: tuple[R, ...]
-    why: R | None
-    """The first round that failed, or else was skipped."""
+    """`measured` if at least one round was."""
+    rank: int | None
+    """From 1, the best; None without a number, and for one that is invalid."""
+    tied: bool
+    """Shares its rank: this run cannot separate it from the leader of its group."""
+    versus: Versus | None
+    """Against the row that others are compared with; None without a number, and for that row."""
+    verdict: Verdict | None
+    """What the number is worth; None where there is nothing to judge."""
+    concerns: tuple[Raised, ...]
+    """Doubts about the number, the worst first."""
+    unchecked: tuple[str, ...]
+    """Concerns that nobody could look for, as what they need was not recorded."""
+    stage: str | None
+    """Where the first round that failed did so."""
     reason: str | None
-    """Of that round; also without any where nothing was measured."""
+    """Of the first round that failed, or else was skipped."""
+    rounds_measured: int
+    """Rounds that gave a number."""
+    rounds_failed: int
+    """Rounds that were tried and gave none."""
+    rounds: tuple[Round, ...]
+    """Each of them."""
+
+    @property
+    def name(self) -> str:
+        """No other row of the ranking has it."""
+        raise NotImplementedError
+
+    @property
+    def why_invalid(self) -> str:
+        """The facts that made it so; empty where it is not."""
+        return "; ".join(raised.facts for raised in self.concerns if raised.severity == "invalid")
 
 
-def ended(rounds: Sequence[R], skip: str | None) -> Ended[R]:
-    """Return what these rounds come to; `skip` is why it was not to be measured, if so."""
-    of = {
-        status: tuple(one for one in rounds if one.status == status)
-        for status in ("measured", "failed", "skipped")
+class Ranking(Record, frozen=True, kw_only=True):
+    """Rows that are compared with each other: by rank, then the invalid, the failed, the skipped.
+
+    Duplicates are not among them: they are there to show the noise.
+    """
+
+    noise_floor: float | None
+    """The difference, as a share, that two identical rows show here; None without duplicates."""
+    rows: tuple[Row, ...]
+    """The ranked first, by rank."""
+
+
+O = TypeVar("O")  # noqa: E741
+P = TypeVar("P", bound=Round)
+R = TypeVar("R", bound=Row)
+
+
+class Ended(NamedTuple, Generic[O, P]):
+    """The last outcome of each round, by what became of it."""
+
+    rounds: tuple[P, ...]
+    measured: tuple[O, ...]
+    """Rounds that gave a number."""
+    failed: tuple[O, ...]
+    """Rounds that were tried and gave none."""
+
+
+def ended(by_number: Mapping[int, O], round_of: Callable[[O], P]) -> Ended[O, P]:
+    """Return what the rounds, which count from 0, come to."""
+    outcomes = [by_number[number] for number in sorted(by_number)]
+    rounds = tuple(map(round_of, outcomes))
+
+    def those(status: Status) -> tuple[O, ...]:
+        pairs = zip(outcomes, rounds, strict=True)
+        return tuple(outcome for outcome, round_ in pairs if round_.status == status)
+
+    return Ended(rounds, those("measured"), those("failed"))
+
+
+def make_row(
+    of: type[R], rounds: Sequence[Round], judged: Judgement, skip: str | None, **figures: Any
+) -> R:
+    """Return a row without a place: measured if any round was, and why if not all were.
+
+    `skip` is why it was not to be measured, if so; `figures` are the fields of the wing.
+    """
+    counts = {
+        status: sum(round_.status == status for round_ in rounds)
+        for status in ("measured", "failed")
     }
-    status: Status = "measured" if of["measured"] else "failed" if of["failed"] else "skipped"
-    why = next(iter(of["failed"] or of["skipped"]), None)
+    status: Status = (
+        "measured" if counts["measured"] else "failed" if counts["failed"] else "skipped"
+    )
+    lost = "failed" if counts["failed"] else "skipped"
+    why = next((round_ for round_ in rounds if round_.status == lost), None)
     reason = why.reason if why else None
     if status == "skipped" and not reason:
         reason = skip or NOT_REACHED
-    return Ended(status, of["measured"], of["failed"], why, reason)
+    return of(
+        status=status,
+        rank=None,
+        tied=False,
+        versus=None,
+        # Without a number, no concern is no praise.
+        verdict=judged.verdict if counts["measured"] or judged.concerns else None,
+        concerns=judged.concerns,
+        unchecked=judged.unchecked if counts["measured"] else (),
+        stage=why.stage if why else None,
+        reason=reason,
+        rounds_measured=counts["measured"],
+        rounds_failed=counts["failed"],
+        rounds=tuple(rounds),
+        **figures,
+    )

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Plan
-from loadtest.stats.noise_floor import goodput_floors, twins
-from loadtest.stats.ratios import Rates, half_width, moderated, paired
+from loadtest.records.planned import Cell, Plan
+from loadtest.stats.noise_floor import Floors, goodput_floors, twins
+from loadtest.stats.pairs import Pairs, against, all_pairs
+from loadtest.stats.ratios import Rates, half_width
 from loadtest.stats.series import goodputs, groups
 from loadtest.stats.significance import LOOKS
-from loadtest.stats.tie_groups import undecided
 
 MOST_LOOKS = max(LOOKS)
-"""How often a run that goes on until it knows may look at its data; the plan's rounds are one."""
+"""How often a run that goes on until it knows looks at its data: the plan's rounds are one look,
+each further round is another."""
 
 
-def interim_looks(plan: Plan) -> int:
+def interim_looks(precision: float | None) -> int:
     """Return how often a run may look at its data before it says what it shows, see `level`.
 
     For a run that goes on until it knows, the most that is tabled: counting the looks as they come
     would claim a difference in 9 % of runs without one, this does in 4 %.
     """
-    return 1 if plan.precision is None else MOST_LOOKS
+    return 1 if precision is None else MOST_LOOKS
 
 
 def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> frozenset[str]:
@@ -30,35 +31,66 @@ def open_cells(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]
 
     A cell is open while the 95 % interval of its ratio to the reference reaches further than the
     precision either way, or while its place among the tie groups is undecided. The reference and
-    its second arm are measured with it, because a round is only worth something as a pair. An
+    its duplicate are measured with it, because a round is only worth something as a pair. An
     `invalid` cell is never open: more rounds would not make its number one.
     """
+    rates = usable(goodputs(outcomes), invalid)
+    floors = goodput_floors(tuple(twins(plan, outcomes, invalid)))
+    return left_open(plan, rates, tables(plan, rates, floors))
+
+
+def usable(rates: Mapping[str, Rates], invalid: Collection[str]) -> dict[str, Rates]:
+    """Return the rates of the cells whose number may be compared."""
+    return {cell: row for cell, row in rates.items() if cell not in invalid and any(row)}
+
+
+def tables(
+    plan: Plan, rates: Mapping[str, Rates], floors: Floors
+) -> list[tuple[list[Cell], Pairs]]:
+    """Return the cells of each ranking with the pairs of those that have rates.
+
+    Duplicates are in no pair: they are there to show the noise.
+    """
+    duplicates = {server.name for server in plan.servers if server.duplicate_of}
+    return [
+        (
+            cells,
+            all_pairs(
+                {
+                    cell.id: rates[cell.id]
+                    for cell in cells
+                    if cell.id in rates and cell.server not in duplicates
+                },
+                floors.of(cells[0].endpoint.kind),
+                interim_looks(plan.precision),
+            ),
+        )
+        for cells in groups(plan).values()
+    ]
+
+
+def left_open(
+    plan: Plan, rates: Mapping[str, Rates], tables: Iterable[tuple[Sequence[Cell], Pairs]]
+) -> frozenset[str]:
+    """Return what `open_cells` does, of pairs that were judged already."""
     if plan.precision is None:
         return frozenset()
-    rates = {cell: of for cell, of in goodputs(outcomes).items() if cell not in invalid}
-    floors = goodput_floors(tuple(twins(plan, outcomes, invalid)))
-    duplicates = {server.name for server in plan.servers if server.duplicate_of}
+    measured_with = {server.name for server in plan.servers if server.duplicate_of}
+    measured_with |= {plan.reference} if plan.reference else set()
     found: set[str] = set()
-    for cells in groups(plan).values():
-        known = {cell.server: rates[cell.id] for cell in cells if any(rates.get(cell.id, ()))}
-        ranked = {server: of for server, of in known.items() if server not in duplicates}
-        servers = set(undecided(ranked, floors.of(cells[0].endpoint.kind), interim_looks(plan)))
-        servers |= wide(ranked, plan.reference, plan.precision)
-        if servers:
-            found |= {
-                cell.id
-                for cell in cells
-                if cell.server in servers | duplicates or cell.server == plan.reference
-            }
-    return frozenset(found & {cell for cell, of in rates.items() if any(of)})
+    for cells, pairs in tables:
+        reference = next((cell.id for cell in cells if cell.server == plan.reference), None)
+        if names := open_names(pairs, pairs.rates, reference, plan.precision):
+            found |= names | {cell.id for cell in cells if cell.server in measured_with}
+    return frozenset(found & rates.keys())
 
 
-def wide(rates: Mapping[str, Rates], reference: str | None, precision: float) -> set[str]:
-    """Return whose ratio to the reference is known less well than the precision, a share."""
-    base = rates.get(reference or "")
-    if base is None:
-        return set()
-    others = [server for server in rates if server != reference]
-    table = moderated([paired(base, rates[server]) for server in others])
-    widths = {server: half_width(one) for server, one in zip(others, table, strict=True)}
-    return {server for server, width in widths.items() if width is None or width > precision}
+def open_names(
+    pairs: Pairs, rates: Mapping[str, Rates], reference: str | None, precision: float
+) -> set[str]:
+    """Return those of one ranking whose place is undecided, or whose ratio is not known so well."""
+    widths = {
+        name: half_width(comparison) for name, comparison in against(rates, reference).items()
+    }
+    wide = {name for name, width in widths.items() if width is None or width > precision}
+    return wide | pairs.undecided

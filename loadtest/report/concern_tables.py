@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 from loadtest.judge.concern import Explained, Raised
 from loadtest.judge.servers.rows import Ranking, Row
-from loadtest.judge.servers.summary import Counts, Summary
+from loadtest.judge.servers.summary import Summary
+from loadtest.judge.summary import Counts
 from loadtest.report.table import Column, Table, name, prose
 from loadtest.report.units import plural
 

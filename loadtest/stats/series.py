@@ -1,46 +1,80 @@
-"""Outcomes as rates by round, aligned so that what met the same conditions can be compared."""
+"""Outcomes as values by round, aligned so that what met the same conditions can be compared."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Load, Plan
 from loadtest.stats.ratios import Rates
 
 
+class Trial(Protocol):
+    """What was measured in some round."""
+
+    @property
+    def round(self) -> int:
+        """From 0."""
+
+
+T = TypeVar("T", bound=Trial)
+
+
+def by_round(
+    outcomes: Sequence[T], key: Callable[[T], str], value: Callable[[T], float | None]
+) -> dict[str, Rates]:
+    """Return the values of each `key` by round, None where a round has none.
+
+    A round's last outcome wins; all have as many rounds as the run. 0 is a failure, not a number to
+    compare.
+    """
+    rounds = 1 + max((outcome.round for outcome in outcomes), default=-1)
+    values: dict[str, list[float | None]] = {}
+    for outcome in outcomes:
+        row = values.setdefault(key(outcome), [None] * rounds)
+        row[outcome.round] = value(outcome) or None
+    return dict(values)
+
+
 def groups(plan: Plan) -> dict[tuple[str, Load], list[Cell]]:
     """Return the cells that can be compared: one endpoint and style under one load, all servers."""
-    found: dict[tuple[str, Load], list[Cell]] = {}
+    groups: dict[tuple[str, Load], list[Cell]] = {}
     for cell in plan.cells:
-        found.setdefault((cell.endpoint.id, cell.load), []).append(cell)
-    return found
+        groups.setdefault((cell.endpoint.id, cell.load), []).append(cell)
+    return groups
+
+
+def has_number(outcome: Outcome) -> bool:
+    """Say whether a load that ran to its end left a rate: zeros would rank as numbers."""
+    loaded = outcome.loaded
+    return (
+        outcome.status == "measured"
+        and loaded is not None
+        and loaded.duration_us > 0
+        and loaded.goodput > 0
+    )
 
 
 def goodputs(outcomes: Sequence[Outcome]) -> dict[str, Rates]:
-    """Return the goodput of each cell by round, None where a round has none.
-
-    A round's last outcome wins; all have as many rounds as the run.
-    """
-    return _by_round(outcomes, lambda outcome: outcome.loaded.goodput if outcome.loaded else None)
+    """Return the goodput of each cell by round, see `by_round`."""
+    return _of_cells(outcomes, lambda outcome: outcome.loaded.goodput if outcome.loaded else None)
 
 
 def cpu_times(outcomes: Sequence[Outcome]) -> dict[str, Rates]:
     """Return the server's CPU microseconds for an answer of each cell by round, likewise."""
-    return _by_round(outcomes, lambda outcome: outcome.server_cpu_us)
+    return _of_cells(outcomes, lambda outcome: outcome.server_cpu_us)
 
 
-def _by_round(
+def _of_cells(
     outcomes: Sequence[Outcome], value: Callable[[Outcome], float | None]
 ) -> dict[str, Rates]:
-    rounds = 1 + max((outcome.round for outcome in outcomes), default=-1)
-    found: dict[str, list[float | None]] = {}
-    for outcome in outcomes:
-        rates = found.setdefault(outcome.cell, [None] * rounds)
-        # A rate of 0 is a failure, not a number to compare.
-        rates[outcome.round] = (value(outcome) or None) if outcome.status == "measured" else None
-    return dict(found)
+    return by_round(
+        outcomes,
+        lambda outcome: outcome.cell,
+        lambda outcome: value(outcome) if has_number(outcome) else None,
+    )
 
 
 SPREAD = 0.10

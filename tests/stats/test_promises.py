@@ -10,9 +10,9 @@ from scipy import special
 from simulated import CV, KINDS, claims, noise, pairs, rates
 
 from loadtest.stats.noise_floor import floors
+from loadtest.stats.pairs import all_pairs
 from loadtest.stats.ratios import moderated, paired, unpaired
 from loadtest.stats.significance import LOOKS, finding, findings, level, margin
-from loadtest.stats.tie_groups import ranks, undecided
 
 pytestmark = pytest.mark.slow
 
@@ -141,7 +141,7 @@ def test_identical_servers_share_a_rank(kind: str, servers: int) -> None:
     for _ in range(100):
         own = noise(kind, (servers, 3), rng) * rng.uniform(0.01, 0.09, (servers, 1))
         named = {str(number): row for number, row in enumerate(rates(own))}
-        split += max(ranks(named, 0.05).values()) > 1
+        split += max(all_pairs(named, 0.05).ranks.values()) > 1
     assert split <= 9
 
 
@@ -163,7 +163,7 @@ def test_a_run_of_fourteen_servers_has_few_false_ranks(rounds: int) -> None:
             made = floors({str(of): [(first[of], second[of])] for of in range(3)})
             for of in range(8):
                 named = {str(number): row for number, row in enumerate(rates(logs[:-1, of]))}
-                split += max(ranks(named, made.of(str(of))).values()) > 1
+                split += max(all_pairs(named, made.of(str(of))).ranks.values()) > 1
                 tables += 1
     assert split <= 0.05 * tables
 
@@ -181,14 +181,15 @@ def test_a_rank_is_not_closed_by_noise(kind: str, differs: float, spread: float)
             first, second, less, half = rates(logs[:, :rounds])
             floor = floors({"cpu": [(first, second)]}).of("cpu")
             named = {"first": first, "less": less, "half": half}
-            if not undecided(named, floor, max(LOOKS)):
-                tied += ranks(named, floor, max(LOOKS))["less"] == 1
+            judged = all_pairs(named, floor, max(LOOKS))
+            if not judged.undecided:
+                tied += judged.ranks["less"] == 1
                 break
     assert tied <= 5
 
 
 def test_one_round_cannot_be_judged_by_the_arms() -> None:
-    """Why one round tells nothing: the noise of the arms is that of one server, see `ranks`."""
+    """Why one round tells nothing: the noise of the arms is of one server, see `Pairs.ranks`."""
     rng = np.random.default_rng(13)
     pairs_of = np.triu_indices(14, 1)
     separated = {}

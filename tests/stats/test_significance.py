@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.stats.pairs import all_pairs
 from loadtest.stats.ratios import paired
 from loadtest.stats.significance import adjust, finding, findings, margin
-from loadtest.stats.tie_groups import ranks, undecided
 
 
 @given(st.lists(st.none() | st.floats(0, 1), max_size=12))
@@ -33,9 +33,9 @@ FAST, ALIKE, SLOW = [100.0, 103, 98, 101, 99], [99.0, 101, 100, 97, 102], [60.0,
 
 def test_who_cannot_be_told_apart_shares_a_rank() -> None:
     named = {"slow": SLOW, "alike": ALIKE, "fast": FAST}
-    assert ranks(named, 0.05) == {"fast": 1, "alike": 1, "slow": 3}
-    assert ranks(named, None) == ranks(named, 0.05)
-    assert ranks(named, 0.9) == {"fast": 1, "alike": 1, "slow": 1}
+    assert all_pairs(named, 0.05).ranks == {"fast": 1, "alike": 1, "slow": 3}
+    assert all_pairs(named, None).ranks == all_pairs(named, 0.05).ranks
+    assert all_pairs(named, 0.9).ranks == {"fast": 1, "alike": 1, "slow": 1}
 
 
 def test_a_pair_that_shares_fewer_rounds_needs_more_of_a_difference() -> None:
@@ -45,31 +45,34 @@ def test_a_pair_that_shares_fewer_rounds_needs_more_of_a_difference() -> None:
         return {2: 0.9, 5: 0.05}[rounds]
 
     named = {"fast": FAST, "few": [60.0, 62.0, None, None, None], "slow": SLOW}
-    assert ranks(named, floor)["few"] == 1
-    assert ranks(named, 0.05)["few"] > 1
+    assert all_pairs(named, floor).ranks["few"] == 1
+    assert all_pairs(named, 0.05).ranks["few"] > 1
     base = paired(FAST, SLOW)
     few = paired(FAST, named["few"])
     assert findings([base, few], floor, near=0.05) == ("lower", "inconclusive")
 
 
 def test_what_was_not_measured_has_no_rank() -> None:
-    assert ranks({"fast": FAST, "none": [None] * 5}, None) == {"fast": 1}
-    assert ranks({}, None) == {}
-    assert ranks({"once": [5.0, *[None] * 4], "fast": FAST}, None) == {"fast": 1, "once": 1}
+    assert all_pairs({"fast": FAST, "none": [None] * 5}, None).ranks == {"fast": 1}
+    assert all_pairs({}, None).ranks == {}
+    assert all_pairs({"once": [5.0, *[None] * 4], "fast": FAST}, None).ranks == {
+        "fast": 1,
+        "once": 1,
+    }
 
 
 def test_a_rank_is_open_until_it_is_equivalent_or_told_apart() -> None:
-    assert undecided({"fast": FAST, "alike": ALIKE, "slow": SLOW}, 0.05) == frozenset()
+    assert all_pairs({"fast": FAST, "alike": ALIKE, "slow": SLOW}, 0.05).undecided == frozenset()
     wild = [80.0, 112, 95, 120, 84]
-    assert undecided({"fast": FAST, "wild": wild, "slow": SLOW}, 0.05) == {"fast", "wild"}
-    assert undecided({"fast": FAST[:1], "slow": SLOW[:1]}, 0.05) == {"fast", "slow"}
+    assert all_pairs({"fast": FAST, "wild": wild, "slow": SLOW}, 0.05).undecided == {"fast", "wild"}
+    assert all_pairs({"fast": FAST[:1], "slow": SLOW[:1]}, 0.05).undecided == {"fast", "slow"}
 
 
 def test_noise_closes_no_rank() -> None:
     """A floor of 30 % hides a difference of 10 %, and shows no likeness: more rounds may tell."""
     less = [rate / 1.1 for rate in reversed(FAST)]
-    assert ranks({"fast": FAST, "less": less}, 0.3) == {"fast": 1, "less": 1}
-    assert undecided({"fast": FAST, "less": less}, 0.3) == {"fast", "less"}
+    assert all_pairs({"fast": FAST, "less": less}, 0.3).ranks == {"fast": 1, "less": 1}
+    assert all_pairs({"fast": FAST, "less": less}, 0.3).undecided == {"fast", "less"}
 
 
 @given(
@@ -81,7 +84,7 @@ def test_noise_closes_no_rank() -> None:
 def test_ranks_do_not_hang_on_names_or_their_order(given_rates: list[list[float | None]]) -> None:
     named = dict(zip("abcdef", given_rates, strict=False))
     renamed = dict(reversed([(f"x{ord('z') - ord(key)}", row) for key, row in named.items()]))
-    found, second = ranks(named, 0.02), ranks(renamed, 0.02)
+    found, second = all_pairs(named, 0.02).ranks, all_pairs(renamed, 0.02).ranks
     assert {f"x{ord('z') - ord(key)}": rank for key, rank in found.items()} == second
     for rank in set(found.values()):
         assert rank == 1 + sum(other < rank for other in found.values())

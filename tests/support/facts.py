@@ -12,7 +12,6 @@ from builders import endpoint, loaded, outcome, plan, server
 
 from loadtest.judge.servers.concerns import judge
 from loadtest.judge.servers.concerns.evidence import Evidence
-from loadtest.judge.servers.metrics import figures, latencies
 from loadtest.records.measured import (
     Ceiling,
     During,
@@ -73,15 +72,13 @@ def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
         for number, rate in enumerate(facts.rates)
     )
     made = plan(servers=(profile,), rounds=len(facts.rates), shape=facts.shape)
-    known = latencies(cell, measured, partial(_histogram, facts))
     return Evidence(
         plan=made,
         cell=cell,
         server=profile,
         measured=measured,
         failed=failed,
-        figures=figures(made, cell, profile, measured, known),
-        latencies=known.raw,
+        histograms=partial(_histogram, facts),
         ceilings=facts.ceilings,
         system=facts.system,
     )
@@ -244,7 +241,7 @@ def unknown(known: Evidence) -> Evidence:
         server=profile,
         measured=bare,
         failed=(),
-        figures=figures(made, cell, profile, bare, latencies(cell, bare, _never)),
+        histograms=_never,
     )
 
 

@@ -274,6 +274,7 @@ CONCERNS: Sequence[Concern[Evidence]] = (
         advice="Read what went wrong beside it; a lower `--batch`, or `ulimit -n` for more open"
         " files, and measure again.",
         find=errors,
+        invalidates=True,
     ),
     Concern(
         name="answers-missing",
@@ -281,6 +282,7 @@ CONCERNS: Sequence[Concern[Evidence]] = (
         " own account is wrong.",
         advice="Look for a cache in the client, or for a result that is reported without a call.",
         find=answers_missing,
+        invalidates=True,
     ),
     Concern(
         name="hidden-retries",
@@ -289,6 +291,7 @@ CONCERNS: Sequence[Concern[Evidence]] = (
         advice="Look at the client's retries, and at why the first try failed: a connection that"
         " the server had closed, a limit, a timeout.",
         find=hidden_retries,
+        invalidates=True,
     ),
     Concern(
         name="not-reused",
@@ -297,18 +300,21 @@ CONCERNS: Sequence[Concern[Evidence]] = (
         advice="Look at the client's pool: its size must be at least `--batch`, and the whole body"
         " must be read before a connection can be used again.",
         find=not_reused,
+        invalidates=True,
     ),
     Concern(
         name="other-protocol",
         means="Client and server spoke another version of HTTP than the row says.",
         advice="HTTP/2 needs TLS, and a client that has it: see `loadtest clients --help`.",
         find=other_protocol,
+        invalidates=True,
     ),
     Concern(
         name="faster-than-possible",
         means="Answers came sooner than the server's delay allows: they were not waited for.",
         advice="Look whether the client reads the whole body and whether its result is looked at.",
         find=faster_than_possible,
+        invalidates=True,
     ),
     Concern(
         name="upstream-limited",

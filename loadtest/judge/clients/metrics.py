@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 
 import numpy as np
-from scipy.stats import median_abs_deviation
 
 from loadtest.records.clients import Measure, Outcome
 from loadtest.records.measured import Histogram
 from loadtest.records.planned import Record
+from loadtest.stats import series
 from loadtest.stats.latency import SAMPLES_NEEDED, count, merge, percentile
 from loadtest.stats.ratios import Rates
 
@@ -87,7 +87,7 @@ def outliers(times_s: Sequence[float]) -> tuple[int, ...]:
         return ()
     times = np.asarray(times_s, dtype=np.float64)
     away = np.abs(times - np.median(times))
-    usual = float(median_abs_deviation(times)) or float(np.finfo(np.float64).eps)
+    usual = float(np.median(away)) or float(np.finfo(np.float64).eps)
     return tuple(int(at) for at in np.flatnonzero(away / usual > FAR))
 
 
@@ -175,15 +175,14 @@ def cpu_s(outcome: Outcome) -> float | None:
 def by_round(
     outcomes: Sequence[Outcome],
     measure: Measure,
-    rounds: int,
     of: Callable[[Outcome], float | None] = time_s,
 ) -> dict[str, Rates]:
-    """Return a time of each row by round, None where a round has none; its last outcome wins."""
-    found: dict[str, list[float | None]] = {}
-    for outcome in outcomes:
-        if outcome.measure == measure and outcome.status != "skipped":
-            found.setdefault(outcome.row, [None] * rounds)[outcome.round] = of(outcome)
-    return dict(found)
+    """Return a time of each row by round, see `series.by_round`."""
+    return series.by_round(
+        [outcome for outcome in outcomes if outcome.measure == measure],
+        lambda outcome: outcome.row,
+        of,
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

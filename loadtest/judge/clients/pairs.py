@@ -11,9 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from loadtest.judge.clients.rows import Versus, compared
+from loadtest.judge.rows import Versus
 from loadtest.records.clients import TASKS, THREADS, Measure, Plan, Row
 from loadtest.records.planned import Record
+from loadtest.stats.pairs import judged
 from loadtest.stats.ratios import Rates, paired
 
 Question = Literal["reuse", "driving", "python"]
@@ -46,29 +47,34 @@ def contrasts(
     The answers to one question are taken as one table, so that its false alarms are counted once.
     """
     rows = [row for row in plan.rows if row.id in times and row.duplicate_of is None]
-    found: list[Contrast] = []
+    contrasts: list[Contrast] = []
     asked: dict[Question, Iterator[tuple[Row, Row]]] = {
         "reuse": _reuse(rows),
         "driving": _driving(rows, times),
         "python": _python(rows),
     }
     for question, of in asked.items():
-        pairs = [(base, new) for base, new in of if _common(times[base.id], times[new.id])]
-        table = compared([(times[base.id], times[new.id]) for base, new in pairs], floor)
-        found += [
-            Contrast(
-                question=question,
-                measure=measure,
-                base=base.id,
-                new=new.id,
-                versus=versus,
-                cpu_ratio=paired(cpu[base.id], cpu[new.id]).ratio
-                if base.id in cpu and new.id in cpu
-                else None,
+        pairs = [(new.id, base.id) for base, new in of if _common(times[base.id], times[new.id])]
+        for (new, base), pair in judged(pairs, times, floor).judged.items():
+            comparison = pair.comparison
+            contrasts.append(
+                Contrast(
+                    question=question,
+                    measure=measure,
+                    base=base,
+                    new=new,
+                    versus=Versus(
+                        ratio=comparison.ratio or 1.0,
+                        low=comparison.low,
+                        high=comparison.high,
+                        finding=pair.finding,
+                    ),
+                    cpu_ratio=paired(cpu[base], cpu[new]).ratio
+                    if base in cpu and new in cpu
+                    else None,
+                )
             )
-            for (base, new), versus in zip(pairs, table, strict=True)
-        ]
-    return tuple(found)
+    return tuple(contrasts)
 
 
 def _reuse(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:

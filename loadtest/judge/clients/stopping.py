@@ -1,48 +1,89 @@
-"""Which rows of HTTP clients need another round, by the rules for servers."""
+"""The pairs of each table of HTTP clients, and which rows need another round by them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
 
 from loadtest.judge.clients.metrics import by_round
-from loadtest.judge.clients.summary import arms
-from loadtest.judge.stopping import MOST_LOOKS, wide
-from loadtest.records.clients import MEASURES, Measure, Outcome, Plan
+from loadtest.judge.stopping import interim_looks, open_names, usable
+from loadtest.records.clients import MEASURES, Group, Measure, Outcome, Plan
 from loadtest.stats.noise_floor import by_kind, floors
-from loadtest.stats.tie_groups import ordered, undecided
+from loadtest.stats.pairs import TURNED, Pairs, all_pairs
+from loadtest.stats.ratios import Rates
+from loadtest.stats.significance import Finding
+
+Key = tuple[str, Measure]
+"""A row by one measure, as its id."""
 
 
-def open_rows(
-    plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[tuple[str, Measure]]
-) -> frozenset[tuple[str, Measure]]:
+@dataclass(frozen=True)
+class Table:
+    """All rows of a group by one measure that have times which may be compared."""
+
+    group: Group
+    measure: Measure
+    floor: float | None
+    """The noise floor, as a share."""
+    times: Mapping[str, Rates]
+    pairs: Pairs
+    """Of rates, where higher is better."""
+
+    @property
+    def fastest(self) -> str | None:
+        """The row of rank 1 with the lowest median time."""
+        first = (name for name, rank in self.pairs.ranks.items() if rank == 1)
+        return min(first, key=lambda name: (self.middle(name), name), default=None)
+
+    def middle(self, name: str) -> float:
+        """Return the median time of a row; 0 where it has none."""
+        return median(time for time in self.times.get(name, (0.0,)) if time is not None)
+
+    def finding(self, name: str, over: str) -> Finding:
+        """Return what is found of one row's time against another's."""
+        of_rates = self.pairs.finding(name, over)
+        return TURNED.get(of_rates, of_rates)
+
+
+def tables(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[Key]) -> Iterator[Table]:
+    """Yield the table of each group by each of its measures; duplicates are in none."""
+    rounds = 1 + max((each.round for each in outcomes if each.status != "skipped"), default=-1)
+    for measure in MEASURES:
+        times = by_round(outcomes, measure)
+        noise = floors(by_kind(_arms(plan, times)))
+        known = usable(times, [name for name, of in invalid if of == measure])
+        for group in plan.groups:
+            if measure not in group.measures:
+                continue
+            rows = (row for row in plan.rows if row.group == group.name and not row.duplicate_of)
+            own = {row.id: known[row.id] for row in rows if row.id in known}
+            rates = {name: [time and 1 / time for time in each] for name, each in own.items()}
+            floor = noise.at(group.name, rounds)
+            pairs = all_pairs(rates, floor, interim_looks(plan.precision))
+            yield Table(group, measure, floor, own, pairs)
+
+
+def _arms(plan: Plan, times: Mapping[str, Rates]) -> Iterator[tuple[str, Rates, Rates]]:
+    """Yield the times of each row that was measured twice, and of its duplicate, by group."""
+    for row in plan.rows:
+        if row.duplicate_of is not None and row.duplicate_of in times and row.id in times:
+            yield row.group, times[row.duplicate_of], times[row.id]
+
+
+def open_rows(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[Key]) -> frozenset[Key]:
     """Return the rows, with their measure, that another round should measure for `Plan.precision`.
 
-    A row is open while the 95 % interval of its ratio to the fastest of its table reaches further
-    than the precision either way, or while its place is undecided. The fastest and the duplicates
-    of the table are measured with it. An `invalid` row is never open.
+    As for servers, the fastest of each table being what the others are compared with; it and the
+    table's duplicates are measured with them.
     """
     if plan.precision is None:
         return frozenset()
-    rounds = 1 + max((outcome.round for outcome in outcomes), default=-1)
-    wanted: set[tuple[str, Measure]] = set()
-    for measure in MEASURES:
-        times = by_round(outcomes, measure, rounds)
-        noise = floors(by_kind(arms(plan, times)))
-        for group in plan.groups:
-            rows = [row for row in plan.rows if row.group == group.name and row.id in times]
-            # Ranks are of rates, where higher is better.
-            rates = {
-                row.id: [time and 1 / time for time in times[row.id]]
-                for row in rows
-                if row.duplicate_of is None and (row.id, measure) not in invalid
-            }
-            rates = {name: rate for name, rate in rates.items() if any(rate)}
-            if not rates:
-                continue
-            fastest = ordered(rates)[0]
-            names = set(undecided(rates, noise.of(group.name), MOST_LOOKS))
-            names |= wide(rates, fastest, plan.precision)
-            if names:
-                names |= {fastest, *(row.id for row in rows if row.duplicate_of)}
-                wanted |= {(name, measure) for name in names}
-    return frozenset(wanted)
+    found: set[Key] = set()
+    for table in tables(plan, outcomes, invalid):
+        names = open_names(table.pairs, table.times, table.fastest, plan.precision)
+        if names:
+            names |= {table.fastest} if table.fastest else set()
+            names |= {r.id for r in plan.rows if r.group == table.group.name and r.duplicate_of}
+        found |= {(name, table.measure) for name in names}
+    return frozenset(found)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Literal
 
-from loadtest.judge.concern import Raised, Verdict
+from loadtest.judge import rows
+from loadtest.judge.rows import Versus
 from loadtest.judge.servers.metrics import Figures
-from loadtest.records.planned import Endpoint, Interface, Load, Record, Stage, Status
+from loadtest.records.planned import Endpoint, Interface, Load, Stage
 from loadtest.stats.latency import Curve
-from loadtest.stats.ratios import Rates
-from loadtest.stats.significance import Finding
 
 
-class Round(Record, frozen=True, kw_only=True):
+class Round(rows.Round, frozen=True, kw_only=True):
     """What became of a cell in one round."""
 
-    number: int
-    """From 1, as people count."""
-    status: Status
     stage: Stage | None
-    reason: str | None
-    detail: str | None
     goodput: float | None
     """2xx answers a second; None unless measured."""
     server_cpu_us: float | None
@@ -30,53 +23,30 @@ class Round(Record, frozen=True, kw_only=True):
     """The generator's own output, as a path inside the run's folder."""
 
 
-class Versus(Record, frozen=True, kw_only=True):
-    """How a figure of a server compares with the reference server's, round by round."""
+class Row(rows.Row, frozen=True, kw_only=True):
+    """One server at one endpoint, ranked by goodput and compared with the reference server.
 
-    ratio: float
-    """Its figure / the reference's, the median over rounds."""
-    low: float | None
-    """Lower end of its 95 % interval; None with fewer than 2 rounds in common."""
-    high: float | None
-    """Upper end, likewise."""
-    finding: Finding
-    """Taken with all servers at the endpoint, and against the noise floor there."""
-
-
-class Row(Record, frozen=True, kw_only=True):
-    """One server at one endpoint: figures where it was measured, the reason where it was not."""
+    Figures where it was measured, the reason where it was not.
+    """
 
     cell: str
     server: str
     interface: Interface | None
-    status: Status
-    rank: int | None
-    """By goodput, from 1; None without a number, and for one that is invalid."""
-    tied: bool
-    """Shares its rank: this run cannot tell it from the leader of its group."""
-    versus: Versus | None
-    """Of goodput, where higher is better; None without a number or a reference, and for the
-    reference itself."""
     versus_cpu: Versus | None
-    """Of `server_cpu_us`, where lower is better; None likewise, and where nobody measured it."""
-    verdict: Verdict | None
-    """What the number is worth; None where there is nothing to judge."""
-    concerns: tuple[Raised, ...]
-    """Doubts about the number, the worst first."""
-    unchecked: tuple[str, ...]
-    """Concerns that nobody could look for, as what they need was not recorded."""
+    """As `versus`, of `server_cpu_us`, where lower is better; None where nobody measured it."""
     figures: Figures | None
-    """Of an invalid cell too: see `shown`."""
+    """Of an invalid cell too: see `reportable`."""
     curve: Curve | None = None
     """Its latencies, likewise; None without a histogram."""
     stage: Stage | None
-    reason: str | None
-    """Of the first round that failed, or else was skipped."""
-    rounds_measured: int
-    rounds_failed: int
     rounds: tuple[Round, ...]
     notes: tuple[str, ...]
     """What to know before comparing it: the endpoint's note, the server's limits."""
+
+    @property
+    def name(self) -> str:
+        """The cell's id."""
+        return self.cell
 
     @property
     def reportable(self) -> Figures | None:
@@ -84,37 +54,20 @@ class Row(Record, frozen=True, kw_only=True):
         return self.figures if self.verdict != "invalid" else None
 
 
-def by_round(rows: Iterable[Row], figure: Callable[[Round], float | None]) -> dict[str, Rates]:
-    """Return a figure by round of each cell whose number may be compared; None: it has none."""
-    rows = tuple(rows)
-    last = max((one.number for row in rows for one in row.rounds), default=0)
-    found: dict[str, Rates] = {}
-    for row in rows:
-        known = {one.number: figure(one) for one in row.rounds if row.reportable}
-        rates = [known.get(number) or None for number in range(1, last + 1)]
-        if any(rates):
-            found[row.cell] = rates
-    return found
-
-
-class Ranking(Record, frozen=True, kw_only=True):
-    """All servers at one endpoint under one load: by goodput, then those without a number.
-
-    These are the invalid, then the failed, then the skipped. A second arm of a server is not
-    among them: it is there to show the noise.
-    """
+class Ranking(rows.Ranking, frozen=True, kw_only=True):
+    """All servers at one endpoint under one load: by goodput, then those without a number."""
 
     endpoint: Endpoint
     load: Load
     noise_floor: float | None
     """The difference in goodput, as a share, that two identical servers show at this kind of work
     in as many rounds as the cell with most has; two that share fewer are judged by a larger one.
-    None where the run has no second arm.
+    None where the run has no duplicate.
     """
     cpu_noise_floor: float | None
     """Likewise, of the server's CPU time for an answer."""
     noise_borrowed: bool
-    """The run has no second arm at this kind of work: the floors are the largest of the others',
+    """The run has no duplicate at this kind of work: the floors are the largest of the others',
     and its own noise, which nobody measured, may be larger still."""
     rows: tuple[Row, ...]
 

@@ -2,55 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import msgspec
+
+from loadtest.judge import ranking, stopping, summary
 from loadtest.judge.concern import Explained
-from loadtest.judge.rows import ended
+from loadtest.judge.rows import Ended, Versus, ended, make_row
 from loadtest.judge.servers.answer import answer
 from loadtest.judge.servers.answer.records import Answer
-from loadtest.judge.servers.concerns import CONCERNS, judge
+from loadtest.judge.servers.concerns import CONCERNS, invalid, judge
 from loadtest.judge.servers.concerns.evidence import Evidence
-from loadtest.judge.servers.metrics import Histograms, figures, latencies
-from loadtest.judge.servers.ranking import placed
+from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
-from loadtest.judge.stopping import interim_looks, open_cells
+from loadtest.judge.stopping import interim_looks
 from loadtest.records.measured import Ceiling, Outcome, Run, Segment
-from loadtest.records.planned import Cell, Load, Record
+from loadtest.records.planned import Cell
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
-from loadtest.stats.noise_floor import Twins, cpu_floors, goodput_floors, twins
-from loadtest.stats.series import groups
+from loadtest.stats.noise_floor import Floor, Twins, cpu_floors, goodput_floors, twins
+from loadtest.stats.pairs import Pairs, judged
+from loadtest.stats.ratios import Rates
+from loadtest.stats.series import cpu_times, goodputs, has_number
+from loadtest.stats.significance import LEAST_CPU_MARGIN
 
-FORMAT = 5
+FORMAT = 6
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
 have a floor of other work, and servers without any number; gone from the answer: headings, the lead
 over the reference, servers behind, what all pairs of views show, and with which views a server
-leads; 5: `told` of the answer is `separated`."""
+leads; 5: `told` of the answer is `separated`; 6: a pair has one finding, that of
+the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`)."""
 
 
-class Counts(Record, frozen=True, kw_only=True):
-    """How many cells came to which end."""
-
-    measured: int
-    failed: int
-    skipped: int
-    measured_with_failed_rounds: int
-    """Among the measured."""
-    valid: int
-    suspect: int
-    invalid: int
-    """Verdicts, of the measured and of those that failed under load."""
-
-
-class Summary(Record, frozen=True, kw_only=True):
+class Summary(summary.Summary, frozen=True, kw_only=True):
     """All that the reports show; `summary.json` as it stands."""
 
-    format: int
-    counts: Counts
-    rounds: int
-    """Begun; more than planned where more precision was asked for."""
     load_share: float | None
     """Share of the run's time in which there was load; None where that isn't known."""
     reference: str | None
@@ -80,121 +68,137 @@ def summarise(
 ) -> Summary:
     """Return the rankings of `run` in the order of its plan; a round's last outcome wins."""
     plan = run.plan
-    last: dict[str, dict[int, Outcome]] = {}
-    for outcome in outcomes:
-        last.setdefault(outcome.cell, {})[outcome.round] = outcome
-    rows = {
-        cell.id: _row(run, cell, last.get(cell.id, {}), histograms, ceilings) for cell in plan.cells
-    }
+    facts = _facts(run, outcomes, histograms, ceilings)
+    rows = {cell.id: _row(cell, *facts[cell.id]) for cell in plan.cells}
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
     arms = tuple(twins(plan, outcomes, invalid))
     floors, cpu = goodput_floors(arms), cpu_floors(arms)
-    duplicates = {server.name for server in plan.servers if server.duplicate_of is not None}
+    goodput, cpu_us = (
+        stopping.usable(rates, invalid) for rates in (goodputs(outcomes), cpu_times(outcomes))
+    )
+    tables = stopping.tables(plan, goodput, floors)
 
-    def ranking(load: Load, cells: Sequence[Cell]) -> Ranking:
-        endpoint = cells[0].endpoint
+    def place(cells: Sequence[Cell], pairs: Pairs) -> Ranking:
+        endpoint, load = cells[0].endpoint, cells[0].load
         measured = max(rows[cell.id].rounds_measured for cell in cells)
         floor, cpu_floor = (each.of(endpoint.kind) for each in (floors, cpu))
-        taking_part = [rows[cell.id] for cell in cells if cell.server not in duplicates]
+        duplicates = {server.name for server in plan.servers if server.duplicate_of is not None}
+        taking_part = [cell for cell in cells if cell.server not in duplicates]
+        reference = next((c.id for c in taking_part if c.server == plan.reference), None)
+        versus = ranking.versus(pairs.rates, reference, pairs.finding)
+        versus_cpu = _versus_cpu(
+            {cell.id: cpu_us[cell.id] for cell in taking_part if cell.id in cpu_us},
+            reference,
+            cpu_floor,
+            interim_looks(plan.precision),
+        )
+        placed = ranking.placed([rows[cell.id] for cell in taking_part], pairs, _order)
         return Ranking(
             endpoint=endpoint,
             load=load,
             noise_floor=floor(measured) if floor else None,
             cpu_noise_floor=cpu_floor(measured) if cpu_floor else None,
             noise_borrowed=floor is not None and endpoint.kind not in floors.kinds,
-            rows=placed(taking_part, plan.reference, floor, cpu_floor, interim_looks(plan)),
+            rows=tuple(
+                msgspec.structs.replace(
+                    row, versus=versus.get(row.cell), versus_cpu=versus_cpu.get(row.cell)
+                )
+                for row in placed
+            ),
         )
 
-    rankings = tuple(ranking(load, cells) for (_, load), cells in groups(plan).items())
+    rankings = tuple(place(cells, pairs) for cells, pairs in tables)
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
         format=FORMAT,
-        counts=_counts([row for ranking in rankings for row in ranking.rows]),
-        rounds=1 + max((one.round for one in outcomes if one.status != "skipped"), default=-1),
+        counts=summary.counted([row for ranking in rankings for row in ranking.rows]),
+        rounds=summary.rounds_begun(outcomes),
         load_share=loaded_s / wall_s if wall_s > 0 else None,
         reference=plan.reference,
         noise_floor=floors.pooled,
         cpu_noise_floor=cpu.pooled,
         twins=arms,
-        left_open=tuple(sorted(open_cells(plan, outcomes, invalid))),
-        answer=answer(rankings, interim_looks(plan), floors),
+        left_open=tuple(sorted(stopping.left_open(plan, goodput, tables))),
+        answer=answer(
+            rankings, [pairs for _, pairs in tables], interim_looks(plan.precision), floors
+        ),
         rankings=rankings,
-        concerns=tuple(
-            Explained(concern=concern.name, means=concern.means, advice=concern.advice)
-            for concern in CONCERNS
-        ),
+        concerns=summary.explained(CONCERNS),
     )
 
 
-def _counts(rows: Sequence[Row]) -> Counts:
-    return Counts(
-        measured=sum(row.status == "measured" for row in rows),
-        failed=sum(row.status == "failed" for row in rows),
-        skipped=sum(row.status == "skipped" for row in rows),
-        measured_with_failed_rounds=sum(
-            row.status == "measured" and row.rounds_failed > 0 for row in rows
-        ),
-        valid=sum(row.verdict == "valid" for row in rows),
-        suspect=sum(row.verdict == "suspect" for row in rows),
-        invalid=sum(row.verdict == "invalid" for row in rows),
-    )
+def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) -> frozenset[str]:
+    """Return the cells that `summarise` calls left open, judging no more than that takes."""
+    if run.plan.precision is None:
+        return frozenset()
+    facts = _facts(run, outcomes, histograms, ())
+    numberless = {cell for cell, (_, evidence) in facts.items() if invalid(evidence)}
+    return stopping.open_cells(run.plan, outcomes, numberless)
 
 
-def _row(
-    run: Run,
-    cell: Cell,
-    by_round: dict[int, Outcome],
-    histograms: Histograms,
-    ceilings: Sequence[Ceiling],
-) -> Row:
-    plan = run.plan
-    server = next(server for server in plan.servers if server.name == cell.server)
-    rounds = tuple(_round(by_round[number]) for number in sorted(by_round))
-    came = ended(rounds, cell.skip)
-    measured = tuple(by_round[one.number - 1] for one in came.measured)
-    known = latencies(cell, measured, histograms)
-    found = figures(plan, cell, server, measured, known) if measured else None
-    judged = judge(
-        Evidence(
-            plan=plan,
-            cell=cell,
-            server=server,
-            measured=measured,
-            failed=tuple(by_round[one.number - 1] for one in came.failed),
-            figures=found,
-            latencies=known.raw if known.rounds else None,
-            ceilings=ceilings,
-            system=run.machine.system,
+def _facts(
+    run: Run, outcomes: Sequence[Outcome], histograms: Histograms, ceilings: Sequence[Ceiling]
+) -> dict[str, tuple[Sequence[Round], Evidence]]:
+    """Return each cell's rounds, and the facts that its number is judged by."""
+    last = summary.last(outcomes, lambda outcome: outcome.cell)
+    servers = {server.name: server for server in run.plan.servers}
+    came: dict[str, Ended[Outcome, Round]] = {
+        cell.id: ended(last.get(cell.id, {}), _round) for cell in run.plan.cells
+    }
+    return {
+        cell.id: (
+            came[cell.id].rounds,
+            Evidence(
+                plan=run.plan,
+                cell=cell,
+                server=servers[cell.server],
+                measured=came[cell.id].measured,
+                failed=came[cell.id].failed,
+                histograms=histograms,
+                ceilings=ceilings,
+                system=run.machine.system,
+            ),
         )
-    )
-    return Row(
+        for cell in run.plan.cells
+    }
+
+
+def _row(cell: Cell, rounds: Sequence[Round], evidence: Evidence) -> Row:
+    note = cell.endpoint.note
+    return make_row(
+        Row,
+        rounds,
+        judge(evidence),
+        cell.skip,
         cell=cell.id,
-        server=server.name,
-        interface=server.interface,
-        status=came.status,
-        rank=None,
-        tied=False,
-        versus=None,
+        server=cell.server,
+        interface=evidence.server.interface,
         versus_cpu=None,
-        # Without a number, no concern is no praise.
-        verdict=judged.verdict if found or judged.concerns else None,
-        concerns=judged.concerns,
-        unchecked=judged.unchecked if found else (),
-        figures=found,
-        curve=curve(known.raw, known.backfilled),
-        stage=came.why.stage if came.why else None,
-        reason=came.reason,
-        rounds_measured=len(came.measured),
-        rounds_failed=len(came.failed),
-        rounds=rounds,
-        notes=((cell.endpoint.note,) if cell.endpoint.note else ()) + server.limits,
+        figures=evidence.figures,
+        curve=curve(evidence.pooled.raw, evidence.pooled.backfilled),
+        notes=((note,) if note else ()) + evidence.server.limits,
     )
+
+
+def _order(row: Row) -> tuple[float, str]:
+    return -row.reportable.goodput if row.reportable else 0.0, row.server
+
+
+def _versus_cpu(
+    rates: Mapping[str, Rates], reference: str | None, floor: Floor | None, interim_looks: int
+) -> dict[str, Versus]:
+    """Return how CPU times compare with the reference's; nothing ranks them, so no other pairs."""
+    if reference is None:
+        return {}
+    others = [(cell, reference) for cell in rates if cell != reference and reference in rates]
+    pairs = judged(others, rates, floor, interim_looks, LEAST_CPU_MARGIN)
+    return ranking.versus(rates, reference, pairs.finding)
 
 
 def _round(outcome: Outcome) -> Round:
     unusable = _unusable(outcome) if outcome.status == "measured" else None
-    measured = outcome.status == "measured" and not unusable
+    measured = has_number(outcome)
     return Round(
         number=outcome.round + 1,
         status="failed" if unusable else outcome.status,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.judge.clients.rows import Ranking, Standing
-from loadtest.judge.clients.summary import Counts, Summary
+from loadtest.judge.clients.summary import Summary
+from loadtest.judge.summary import Counts
 from loadtest.records.clients import Measure
 from loadtest.report.clients.columns import MEASURES, seconds
 from loadtest.report.concern_tables import Case, Doubt, gathered

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from loadtest.judge.clients.pairs import Contrast, Question
-from loadtest.judge.clients.rows import Ranking, Standing, Versus
+from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.judge.clients.summary import Summary
+from loadtest.judge.rows import Versus
 from loadtest.records.clients import Kind, Measure, Row
 from loadtest.records.planned import Record
 from loadtest.report.units import latency, plural, share, significant

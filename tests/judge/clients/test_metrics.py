@@ -111,8 +111,8 @@ def test_cold_and_warm_never_mix() -> None:
     assert made_warm is not None
     assert made_cold.mean_s == 0.5
     assert made_warm.call_us == pytest.approx(150)
-    assert by_round(both, "cold", 1) == {of.id: [0.5]}
-    assert by_round(both, "warm", 1)[of.id] == [pytest.approx(150e-6)]
+    assert by_round(both, "cold") == {of.id: [0.5]}
+    assert by_round(both, "warm")[of.id] == [pytest.approx(150e-6)]
     assert cold_figures([both[1]]) is None
     assert warm_figures([both[0]]) is None
 
@@ -120,7 +120,7 @@ def test_cold_and_warm_never_mix() -> None:
 def test_the_last_outcome_of_a_round_wins_and_a_failed_one_has_no_time() -> None:
     of = row()
     second = [warm(of, 0, 100.0), warm(of, 0, 200.0), warm(of, 2, 150.0, status="failed")]
-    assert by_round(second, "warm", 3) == {of.id: [pytest.approx(200e-6), None, None]}
+    assert by_round(second, "warm") == {of.id: [pytest.approx(200e-6), None, None]}
 
 
 def test_unknown_is_none() -> None:

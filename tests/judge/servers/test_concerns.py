@@ -294,13 +294,13 @@ def test_nothing_answered_is_invalid_without_a_measured_round() -> None:
     silent = evidence(replace(HEALTHY, rates=(1.0,)))
     loaded = msgspec.structs.replace(silent.loads[0], answers=0, received_bytes=0)
     silent = replace(silent, measured=(msgspec.structs.replace(silent.measured[0], loaded=loaded),))
-    silent = replace(silent, measured=(), failed=silent.measured, figures=None, latencies=None)
+    silent = replace(silent, measured=(), failed=silent.measured)
     assert raised(silent) == {"no-samples": "invalid"}
 
 
 def test_all_errors_are_invalid_without_a_measured_round() -> None:
     errors = evidence(counted(status_errors=5_820))
-    errors = replace(errors, measured=(), failed=errors.measured, figures=None, latencies=None)
+    errors = replace(errors, measured=(), failed=errors.measured)
     assert raised(errors) == {"errors": "invalid"}
 
 
@@ -356,7 +356,7 @@ def test_a_healthy_cell_is_checked_for_everything() -> None:
 
 
 def test_nothing_measured_is_nothing_checked() -> None:
-    empty = replace(evidence(HEALTHY), measured=(), figures=None, latencies=None)
+    empty = replace(evidence(HEALTHY), measured=())
     judged = judge(empty)
     assert judged.concerns == ()
     assert set(judged.unchecked) >= BY_NAME.keys() - {

@@ -9,7 +9,7 @@ import pytest
 from builders import endpoint, plan, run, server
 from duplicate_arms import measured
 
-from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.summary import still_open
 from loadtest.measure.experiments.rounds import rounds
 from loadtest.measure.servers.session import ServerTrials
 from loadtest.records.measured import Histogram, Outcome
@@ -49,7 +49,7 @@ def begun(of: Plan, had: list[Outcome], spent_s: float = 0.0, most: int = 4) -> 
     known = list(had)
 
     def open_cells(outcomes: Sequence[Outcome]) -> frozenset[str]:
-        return frozenset(summarise(run(of), outcomes, no_histogram).left_open)
+        return still_open(run(of), outcomes, no_histogram)
 
     trials = ServerTrials(of, open_cells)
     done = [trials.key(outcome) for outcome in had]

@@ -11,38 +11,39 @@ from loadtest.judge.servers.answer.records import Answer, Arm, Kind, Led, Limit,
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.records.planned import Interface
 from loadtest.stats.noise_floor import Floors
+from loadtest.stats.pairs import Pairs
 
 UNSTABLE = "unstable"
 """The concern of rounds that differ so much that their middle says little."""
 
 
-def answer(rankings: Sequence[Ranking], interim_looks: int, floors: Floors) -> Answer:
-    """Return what the rankings of a run say.
+def answer(
+    rankings: Sequence[Ranking], tables: Sequence[Pairs], interim_looks: int, floors: Floors
+) -> Answer:
+    """Return what the rankings of a run say, each with its table of pairs.
 
-    `looks` is how often it looked at its data, `floors` what noise alone does to goodput.
+    `interim_looks` is how often it looked at its data, `floors` what noise alone does to goodput.
     """
-    by_kind: dict[str, dict[tuple[str, int], list[Ranking]]] = {}
-    for ranking in rankings:
+    judged = list(zip(rankings, tables, strict=True))
+    fields: dict[str, list[Field]] = {}
+    at: dict[tuple[str, str, int], list[tuple[Ranking, Pairs]]] = {}
+    for ranking, pairs in judged:
         endpoint = ranking.endpoint
         if endpoint.style != "control":
-            at = (endpoint.name, ranking.load.connections)
-            by_kind.setdefault(endpoint.kind, {}).setdefault(at, []).append(ranking)
-    fields = {
-        kind: [
-            (of, field(of, Noise(floors.of(kind), interim_looks))) for of in by_kind[kind].values()
-        ]
-        for kind in by_kind
-    }
-    kinds = tuple(
-        _kind(kind, of, Noise(floors.of(kind), interim_looks)) for kind, of in fields.items()
-    )
+            place = (endpoint.kind, endpoint.name, ranking.load.connections)
+            at.setdefault(place, []).append((ranking, pairs))
+    for (kind, *_), of in at.items():
+        fields.setdefault(kind, []).append(field(of, Noise(floors.of(kind), interim_looks)))
+    kinds = tuple(_kind(kind, of) for kind, of in fields.items())
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
         kinds=kinds,
-        shares=shares(rankings, interim_looks, floors),
+        shares=shares(judged, interim_looks, floors),
         leaders=_overall(kinds),
         separated=sum(kind.separated for kind in kinds),
-        within=tuple(one for of in ("wsgi", "asgi") if (one := _within(of, fields))),
+        within=tuple(
+            within for of in ("wsgi", "asgi") if (within := _within(of, fields)) is not None
+        ),
         usable=sum(row.reportable is not None for row in rows),
         cells=sum(row.status != "skipped" for row in rows),
         numberless=tuple(_numberless(rows)),
@@ -50,16 +51,16 @@ def answer(rankings: Sequence[Ranking], interim_looks: int, floors: Floors) -> A
     )
 
 
-def _kind(name: str, fields: Sequence[tuple[Sequence[Ranking], Field]], noise: Noise) -> Kind:
-    claims = tuple(claim(rankings, found, noise) for rankings, found in fields)
-    separated = {one.endpoint: _steady(one.leaders) for one in claims if one.separated}
+def _kind(name: str, fields: Sequence[Field]) -> Kind:
+    claims = tuple(map(claim, fields))
+    leaders = {claim.endpoint: _steady(claim.leaders) for claim in claims if claim.separated}
     return Kind(
         kind=name,
         claims=claims,
-        leaders=_most(_led(separated)),
-        styles=tuple(one for rankings, _ in fields for one in styles(rankings, noise)),
-        interfaces=tuple(one for rankings, found in fields for one in interfaces(rankings, found)),
-        separated=bool(separated),
+        leaders=_most(_led(leaders)),
+        styles=tuple(each for field in fields for each in styles(field)),
+        interfaces=tuple(each for field in fields for each in interfaces(field)),
+        separated=bool(leaders),
     )
 
 
@@ -67,15 +68,13 @@ def _overall(kinds: Iterable[Kind]) -> tuple[Led, ...]:
     return _led({kind.kind: kind.leaders for kind in kinds if kind.separated})
 
 
-def _within(
-    interface: Interface, fields: Mapping[str, Sequence[tuple[Sequence[Ranking], Field]]]
-) -> Within | None:
+def _within(interface: Interface, fields: Mapping[str, Sequence[Field]]) -> Within | None:
     """Return who leads among the servers of one interface; None with fewer than two of them."""
     arms = [
         arm
         for of in fields.values()
-        for _, one in of
-        for arm in one.arms
+        for field in of
+        for arm in field.arms
         if arm.interface == interface
     ]
     if len({arm.server for arm in arms}) < 2:
@@ -83,7 +82,7 @@ def _within(
     kinds: dict[str, tuple[Led, ...]] = {}
     cells: list[str] = []
     for kind, of in fields.items():
-        grouped = {rankings[0].endpoint.id: one.among(interface) for rankings, one in of}
+        grouped = {field.rankings[0].endpoint.id: field.among(interface) for field in of}
         first = {at: _steady(groups[0]) for at, groups in grouped.items() if len(groups) > 1}
         if first:
             kinds[kind] = _most(_led(first))
@@ -103,20 +102,20 @@ def _steady(leaders: Sequence[Arm]) -> Sequence[Arm]:
 
 def _most(leaders: Sequence[Led]) -> tuple[Led, ...]:
     """Return those who lead at as many places as any."""
-    most = max((len(one.at) for one in leaders), default=0)
-    return tuple(one for one in leaders if len(one.at) == most)
+    most = max((len(led.at) for led in leaders), default=0)
+    return tuple(led for led in leaders if len(led.at) == most)
 
 
 def _led(leaders: Mapping[str, Sequence[Arm | Led]]) -> tuple[Led, ...]:
     """Return where each server leads, who does so most often first, and alone before tied."""
-    found: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     weight: dict[str, float] = {}
     for at, of in leaders.items():
-        for one in of:
-            found.setdefault(one.server, []).append(at)
-            weight[one.server] = weight.get(one.server, 0.0) + 1 / len(of)
-    made = [Led(server=server, at=tuple(places)) for server, places in found.items()]
-    return tuple(sorted(made, key=lambda led: (-len(led.at), -weight[led.server])))
+        for leader in of:
+            places.setdefault(leader.server, []).append(at)
+            weight[leader.server] = weight.get(leader.server, 0.0) + 1 / len(of)
+    led = [Led(server=server, at=tuple(at)) for server, at in places.items()]
+    return tuple(sorted(led, key=lambda led: (-len(led.at), -weight[led.server])))
 
 
 def _numberless(rows: Sequence[Row]) -> Iterator[str]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from loadtest.judge.servers.answer.records import Arm, Difference
-from loadtest.judge.servers.rows import Ranking, Row, by_round
-from loadtest.records.planned import Interface
+from loadtest.judge.servers.rows import Ranking, Row
+from loadtest.records.planned import Interface, Style
 from loadtest.stats.noise_floor import Floor
-from loadtest.stats.ratios import Comparison, Rates, moderated, paired
-from loadtest.stats.significance import LEAST_MARGIN, Finding, findings
-from loadtest.stats.tie_groups import groups, ordered
+from loadtest.stats.pairs import Pairs, all_pairs, judged, ordered
+from loadtest.stats.significance import Finding
 
 
 class Noise(NamedTuple):
@@ -25,116 +23,110 @@ class Noise(NamedTuple):
     """How often the run looked at its data."""
 
 
-class Judged(NamedTuple):
-    """One comparison and what it shows in its table."""
-
-    comparison: Comparison
-    finding: Finding
-    """Beyond the noise, and beyond what matters."""
-    separated: bool
-    """The first is higher, beyond the noise: they are no tie."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Comparisons with what they show, which depends on how many were made together."""
-
-    cells: Mapping[tuple[str, str], Judged]
-    """By the cell that is compared and the one it is compared with."""
-
-    def difference(self, cell: str, over: str) -> Difference | None:
-        """Return how one cell compares with another; None where no round has both."""
-        found = self.cells.get((cell, over))
-        if found is None or found.comparison.ratio is None:
-            return None
-        one = found.comparison
-        return Difference(
-            cell=cell,
-            over=over,
-            ratio=one.ratio or 0.0,
-            low=one.low,
-            high=one.high,
-            finding=found.finding,
-        )
-
-    def grouped(self, arms: Sequence[Arm]) -> tuple[tuple[Arm, ...], ...]:
-        """Return the arms, which come with the highest median first, in tie groups."""
-        of = {arm.cell: arm for arm in arms}
-        grouped = groups(list(of), lambda leader, one: self.cells[leader, one].separated)
-        return tuple(tuple(of[cell] for cell in group) for _, group in grouped)
+def difference(pairs: Pairs, cell: str, over: str) -> Difference | None:
+    """Return how one cell compares with another; None where no round has both."""
+    pair = pairs.judged.get((cell, over))
+    if pair is None or pair.comparison.ratio is None:
+        return None
+    return Difference(
+        cell=cell,
+        over=over,
+        ratio=pair.comparison.ratio,
+        low=pair.comparison.low,
+        high=pair.comparison.high,
+        finding=pair.finding,
+    )
 
 
 @dataclass(frozen=True)
 class Field:
-    """All that has a number at one endpoint: one arm a server, the highest median first."""
+    """All that has a number at one endpoint, whose styles are the `rankings`."""
 
+    rankings: tuple[Ranking, ...]
+    noise: Noise
     arms: tuple[Arm, ...]
-    table: Table
+    """One a server, the highest median first."""
+    pairs: Pairs
+    """Of the arms."""
+    styles: Pairs
+    """Async over sync views, of each server that has a number for both."""
 
     @property
-    def groups(self) -> tuple[tuple[Arm, ...], ...]:
+    def groups(self) -> list[list[Arm]]:
         """All arms in tie groups."""
-        return self.table.grouped(self.arms)
+        return self._grouped(self.arms)
 
-    def among(self, interface: Interface) -> tuple[tuple[Arm, ...], ...]:
+    def among(self, interface: Interface) -> list[list[Arm]]:
         """Return the arms of one interface in tie groups of their own."""
-        return self.table.grouped([arm for arm in self.arms if arm.interface == interface])
+        return self._grouped([arm for arm in self.arms if arm.interface == interface])
+
+    def _grouped(self, arms: Sequence[Arm]) -> list[list[Arm]]:
+        of = {arm.cell: arm for arm in arms}
+        return [[of[cell] for cell in group] for group in self.pairs.among(of)]
 
 
-def field(rankings: Sequence[Ranking], noise: Noise) -> Field:
-    """Return the servers at one endpoint, whose styles are the `rankings`.
+def field(rankings: Sequence[tuple[Ranking, Pairs]], noise: Noise) -> Field:
+    """Return the servers at one endpoint, whose styles are the `rankings`, each with its pairs.
 
-    Two arms of one style are told apart, or not, as in the ranking of that style, where a reader
+    Two arms of one style are separated, or not, as in the ranking of that style, where a reader
     looks it up; two of different styles in a table of all arms.
     """
-    rows = [row for ranking in rankings for row in ranking.rows]
-    rates = rates_of(rows)
-    styles = {row.cell: ranking.endpoint.style for ranking in rankings for row in ranking.rows}
-    by_server: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.cell in rates:
-            by_server.setdefault(row.server, []).append(row)
+    rates = {
+        row.cell: pairs.rates[row.cell]
+        for ranking, pairs in rankings
+        for row in ranking.rows
+        if row.cell in pairs.rates
+    }
+    by_server: dict[str, dict[Style, Row]] = {}
+    for ranking, _ in rankings:
+        for row in ranking.rows:
+            if row.cell in rates:
+                by_server.setdefault(row.server, {})[ranking.endpoint.style] = row
+    both = [
+        (row.cell, sync.cell)
+        for ranking, _ in rankings
+        for row in ranking.rows
+        if ranking.endpoint.style == "async"
+        and row.cell in rates
+        and (sync := by_server[row.server].get("sync"))
+    ]
+    styles = judged(both, rates, *noise)
     arms: dict[str, Arm] = {}
-    for shown in by_server.values():
-        shown.sort(key=lambda row: -(row.reportable.goodput if row.reportable else 0.0))
-        best = shown[0]
-        figures = best.reportable
-        assert figures is not None
-        over = compared([(shown[0].cell, shown[1].cell)], rates, noise) if shown[1:] else None
-        arms[best.cell] = Arm(
-            cell=best.cell,
-            server=best.server,
-            interface=best.interface,
-            style=styles[best.cell],
-            over_other_style=over.cells[best.cell, shown[1].cell].finding if over else None,
-            goodput=figures.goodput,
-            ceiling=figures.ceiling,
-            p99_us=figures.p99_us,
-            cpu_us=figures.server_cpu_us,
-            memory_bytes=figures.memory_peak_bytes,
-            doubts=tuple(raised.concern for raised in best.concerns),
-        )
-    order = ordered(rates)
-    judged = dict(compared(_pairs(cell for cell in order if cell in arms), rates, noise).cells)
-    for style in dict.fromkeys(styles.values()):
-        own = compared(_pairs(cell for cell in order if styles[cell] == style), rates, noise)
-        judged |= {pair: one for pair, one in own.cells.items() if pair in judged}
-    return Field(tuple(arms[cell] for cell in order if cell in arms), Table(judged))
+    for of in by_server.values():
+        # The first of equals is that of the ranking which comes first.
+        style, *other = sorted(of, key=lambda style: -_goodput(of[style]))
+        over = styles.finding(of[style].cell, of[other[0]].cell) if other else None
+        arms[of[style].cell] = _arm(of[style], style, over)
+    order = [cell for cell in ordered(rates) if cell in arms]
+    pairs = all_pairs({cell: rates[cell] for cell in order}, *noise)
+    own = {pair: verdict for _, table in rankings for pair, verdict in table.judged.items()}
+    own = {pair: own.get(pair, verdict) for pair, verdict in pairs.judged.items()}
+    return Field(
+        rankings=tuple(ranking for ranking, _ in rankings),
+        noise=noise,
+        arms=tuple(arms[cell] for cell in order),
+        pairs=replace(pairs, judged=own),
+        styles=styles,
+    )
 
 
-def _pairs(cells: Iterable[str]) -> list[tuple[str, str]]:
-    return list(combinations(cells, 2))
+def _goodput(row: Row) -> float:
+    return row.reportable.goodput if row.reportable else 0.0
 
 
-def compared(pairs: Sequence[tuple[str, str]], rates: dict[str, Rates], noise: Noise) -> Table:
-    """Compare the first of each pair with its second, all of them as one table."""
-    made = [paired(rates[over], rates[cell]) for cell, over in pairs]
-    shown = findings(made, noise.floor or 0.0, noise.interim_looks, near=LEAST_MARGIN)
-    separated = [one == "higher" for one in findings(made, noise.floor or 0.0, noise.interim_looks)]
-    judged = map(Judged, moderated(made), shown, separated)
-    return Table(dict(zip(pairs, judged, strict=True)))
-
-
-def rates_of(rows: Iterable[Row]) -> dict[str, Rates]:
-    """Return the goodput by round of each cell with a number that may be shown."""
-    return by_round(rows, lambda one: one.goodput)
+def _arm(row: Row, style: Style, over_other_style: Finding | None) -> Arm:
+    figures = row.reportable
+    assert figures is not None
+    return Arm(
+        cell=row.cell,
+        server=row.server,
+        interface=row.interface,
+        style=style,
+        over_other_style=over_other_style,
+        goodput=figures.goodput,
+        ceiling=figures.ceiling,
+        p99_us=figures.p99_us,
+        cpu_us=figures.server_cpu_us,
+        memory_bytes=figures.memory_peak_bytes,
+        doubts=tuple(raised.concern for raised in row.concerns),
+    )

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.judge.servers.answer.arms import Noise, compared, rates_of
+from loadtest.judge.servers.answer.arms import Noise, difference
 from loadtest.judge.servers.answer.records import Share
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.stats.noise_floor import Floors
+from loadtest.stats.pairs import Pairs, judged
 
 GENERATOR = "generator-limited"
 """The concern of a row that the generator held back."""
 
 
-def shares(rankings: Sequence[Ranking], interim_looks: int, floors: Floors) -> tuple[Share, ...]:
+def shares(
+    rankings: Sequence[tuple[Ranking, Pairs]], interim_looks: int, floors: Floors
+) -> tuple[Share, ...]:
     """Return how much of the time of Django's cheapest answer is Django's, the most first.
 
     Two rankings are a pair where a control, which bypasses Django, answers the very bytes that a
     view of Django answers under the same load.
     """
-    found = [
+    shares = [
         share
-        for bare in rankings
+        for bare, raw in rankings
         if bare.endpoint.style == "control"
-        for ranking in rankings
+        for ranking, pairs in rankings
         if ranking.endpoint.style != "control" and _same_answer(bare, ranking)
         for share in _shares(
-            bare,
-            ranking,
+            (bare, raw),
+            (ranking, pairs),
             Noise(floors.of(bare.endpoint.kind, ranking.endpoint.kind), interim_looks),
         )
     ]
-    return tuple(sorted(found, key=lambda one: -one.share))
+    return tuple(sorted(shares, key=lambda share: -share.share))
 
 
 def _same_answer(bare: Ranking, ranking: Ranking) -> bool:
@@ -44,15 +47,18 @@ def _same_answer(bare: Ranking, ranking: Ranking) -> bool:
     )
 
 
-def _shares(bare: Ranking, ranking: Ranking, noise: Noise) -> Iterator[Share]:
-    rates = rates_of([*bare.rows, *ranking.rows])
-    of = {row.server: row for row in bare.rows if row.cell in rates}
-    pairs = {row.cell: of[row.server] for row in ranking.rows if row.server in of}
-    rows = {row.cell: row for row in ranking.rows if row.cell in rates and row.cell in pairs}
-    table = compared([(pairs[cell].cell, cell) for cell in rows], rates, noise)
-    for cell, row in rows.items():
-        raw = pairs[cell]
-        faster = table.difference(raw.cell, cell)
+def _shares(
+    bare: tuple[Ranking, Pairs], view: tuple[Ranking, Pairs], noise: Noise
+) -> Iterator[Share]:
+    ranking, pairs = view
+    rates = {**bare[1].rates, **pairs.rates}
+    raws = {row.server: row for row in bare[0].rows if row.cell in rates}
+    both = [
+        (raws[row.server], row) for row in ranking.rows if row.cell in rates and row.server in raws
+    ]
+    table = judged([(raw.cell, row.cell) for raw, row in both], rates, *noise)
+    for raw, row in both:
+        faster = difference(table, raw.cell, row.cell)
         if faster is None:
             continue
         raw_cpu_us, cpu_us = _cpu_us(raw), _cpu_us(row)
@@ -67,7 +73,7 @@ def _shares(bare: Ranking, ranking: Ranking, noise: Noise) -> Iterator[Share]:
             at_least=any(raised.concern == GENERATOR for raised in raw.concerns),
             raw_cpu_us=raw_cpu_us,
             django_cpu_us=cpu_us - raw_cpu_us if cpu_us and raw_cpu_us else None,
-            cells=(raw.cell, cell),
+            cells=(raw.cell, row.cell),
         )
 
 

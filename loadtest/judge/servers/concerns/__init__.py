@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import Judgement, weigh
+from loadtest.judge.concern import Judgement, is_invalid, weigh
 from loadtest.judge.servers.concerns.answers import (
     CONTRACT,
     ERRORS,
@@ -44,3 +44,8 @@ CONCERNS = (
 def judge(evidence: Evidence) -> Judgement:
     """Look for every concern in the facts of one cell."""
     return weigh(CONCERNS, evidence)
+
+
+def invalid(evidence: Evidence) -> bool:
+    """Say whether `judge` would find the cell's number invalid, which is cheaper to know."""
+    return is_invalid(CONCERNS, evidence)

@@ -75,16 +75,6 @@ def _no_samples(cell: Evidence) -> Found:
     if cell.answers < least:
         # A percentile that lacks samples is not shown; below this not even a median is.
         return Found("suspect", f"{cell.answers} answers in all: no percentile can be shown")
-    if cell.figures is None:
-        return NOTHING
-    shown = {50: cell.figures.p50_us, 90: cell.figures.p90_us, 99: cell.figures.p99_us}
-    for p, latency in sorted(shown.items(), reverse=True):
-        if latency is not None and cell.figures.samples < SAMPLES_NEEDED[p]:
-            return Found(
-                "suspect",
-                f"the p{p} comes from {cell.figures.samples} latencies, it needs"
-                f" {SAMPLES_NEEDED[p]:,}",
-            )
     return NOTHING
 
 
@@ -179,6 +169,7 @@ ERRORS = Concern(
     advice="Read the server's log in `logs/` of the run; then fewer `--connections`, or a larger"
     " `backlog`, `database_pool` or `time_limit_s` in the matrix's [shape].",
     find=_errors,
+    invalidates=True,
 )
 
 NO_SAMPLES = Concern(
@@ -187,6 +178,7 @@ NO_SAMPLES = Concern(
     advice="A longer load (`--duration`) or more `--rounds`; where nothing was answered, ask the"
     " server by hand: `loadtest serve SERVER`.",
     find=_no_samples,
+    invalidates=True,
 )
 
 CONTRACT = Concern(
@@ -195,6 +187,7 @@ CONTRACT = Concern(
     advice="Compare an answer with the declaration: `loadtest serve SERVER`, then `curl -i` the"
     " path; where the view is right, correct its contract.",
     find=_contract,
+    invalidates=True,
 )
 
 WORK_NOT_DONE = Concern(
@@ -204,6 +197,7 @@ WORK_NOT_DONE = Concern(
     advice="Look for a cache in the view, its middleware or the server, and measure again with"
     " `--endpoint`.",
     find=_work_not_done,
+    invalidates=True,
 )
 
 LOST_ROUNDS = Concern(

@@ -1,4 +1,4 @@
-"""What a concern is, and the facts it is found in.
+"""The facts of a cell that a concern is found in.
 
 A check knows three ends: something was found, nothing was found, or the facts it needs were not
 recorded. The last is no clean bill: it is listed as unchecked beside the number.
@@ -10,9 +10,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from loadtest.judge.concern import CLOCK_S
-from loadtest.judge.servers.metrics import Figures
+from loadtest.judge.servers.metrics import Figures, Histograms, Latencies, figures, latencies
 from loadtest.records.measured import Ceiling, Histogram, Loaded, Outcome
 from loadtest.records.planned import Cell, Plan, Server
 
@@ -28,13 +29,28 @@ class Evidence:
     """Rounds that gave a number."""
     failed: tuple[Outcome, ...]
     """Rounds that were tried and gave none."""
-    figures: Figures | None = None
-    """None without a measured round."""
-    latencies: Histogram | None = None
-    """As measured, without back-fill, the measured rounds merged; None where none was stored."""
+    histograms: Histograms
+    """Read when a concern asks for latencies."""
     ceilings: Sequence[Ceiling] = ()
     system: str | None = None
     """Of the generator's machine, as in `Linux-6.1`; None where it is unknown."""
+
+    @cached_property
+    def pooled(self) -> Latencies:
+        """The latencies of the measured rounds, merged."""
+        return latencies(self.cell, self.measured, self.histograms)
+
+    @property
+    def latencies(self) -> Histogram | None:
+        """As measured, without back-fill; None where none was stored."""
+        return self.pooled.raw if self.pooled.rounds else None
+
+    @cached_property
+    def figures(self) -> Figures | None:
+        """None without a measured round."""
+        if not self.measured:
+            return None
+        return figures(self.plan, self.cell, self.server, self.measured, self.pooled)
 
     @property
     def loads(self) -> tuple[Loaded, ...]:
@@ -79,12 +95,11 @@ class Evidence:
     @property
     def silent(self) -> float | None:
         """Share of the tenths of a second of all loads in which nobody got an answer."""
-        known = [one for one in self.loads if one.windows]
+        known = [loaded for loaded in self.loads if loaded.windows]
         if not known:
             return None
-        return sum(one.silent_windows or 0 for one in known) / sum(
-            one.windows or 0 for one in known
-        )
+        silent = sum(loaded.silent_windows or 0 for loaded in known)
+        return silent / sum(loaded.windows or 0 for loaded in known)
 
     @property
     def generator_busy(self) -> float | None:

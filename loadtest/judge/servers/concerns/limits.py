@@ -160,6 +160,7 @@ FASTER_THAN_POSSIBLE = Concern(
     advice="Time one answer: `loadtest serve SERVER`, then `curl -w '%{time_total}'` the path;"
     " check which view its URL is routed to.",
     find=_faster_than_possible,
+    invalidates=True,
 )
 
 CONNECTION_LIMITED = Concern(

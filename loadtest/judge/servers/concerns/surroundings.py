@@ -123,6 +123,7 @@ SHAPE_DIFFERS = Concern(
     advice="Look at its command line, in `report.md` and `run.json`; then correct `argv` or"
     " `processes_seen` in its `servers/*.toml`.",
     find=_shape_differs,
+    invalidates=True,
 )
 
 NOISY_HOST = Concern(

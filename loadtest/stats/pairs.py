@@ -1,0 +1,157 @@
+"""One table of pairs: what each pair of servers shows, and the ranks they share by it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from statistics import median
+from typing import NamedTuple
+
+from loadtest.stats.ratios import Comparison, Rates, moderated, paired
+from loadtest.stats.significance import LEAST_MARGIN, ByRounds, Finding, adjust, finding
+
+TURNED: Mapping[Finding, Finding] = {"higher": "lower", "lower": "higher"}
+"""What is found the other way round; the other findings are the same."""
+
+
+class Judged(NamedTuple):
+    """One pair, and what it shows in its table."""
+
+    comparison: Comparison
+    """Of the first against the second; its noise is estimated from the whole table."""
+    finding: Finding
+    """Beyond the noise and beyond what matters; equivalent within what matters, however noisy."""
+    separated: bool
+    """The first is higher, beyond the noise: they are no tie."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs that were judged together; a pair's verdict depends on how many there are."""
+
+    rates: Mapping[str, Rates]
+    judged: Mapping[tuple[str, str], Judged]
+    """By the one that is compared and the one it is compared with."""
+
+    def finding(self, name: str, over: str) -> Finding:
+        """Return what is found of one against another, whichever way the pair was judged."""
+        if (name, over) in self.judged:
+            return self.judged[name, over].finding
+        turned = self.judged[over, name].finding
+        return TURNED.get(turned, turned)
+
+    def among(self, names: Iterable[str]) -> list[list[str]]:
+        """Return the tie groups of these, which come in order; each has its leader first.
+
+        From the highest median down, each is compared with the leader of the group above it, joins
+        that group unless the two are separated, and leads a group of its own if they are.
+        """
+        groups: list[list[str]] = []
+        for name in names:
+            if groups and not self.judged[groups[-1][0], name].separated:
+                groups[-1].append(name)
+            else:
+                groups.append([name])
+        return groups
+
+    @cached_property
+    def groups(self) -> list[list[str]]:
+        """All tie groups; of a table of `all_pairs`."""
+        return self.among(ordered(self.rates))
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        """The rank of each that has a rate: 1 + how many are in the groups above its own.
+
+        Being tied does not carry over: two of one group were not separated from its leader, yet may
+        be from each other; a leader may be tied with the last of the group above; and a noisy
+        server goes with the group that its median falls into. A shared rank says "not separated
+        here", never "equally fast".
+
+        With one round nobody is separated. The run's duplicates do give a variance, but that of one
+        server and one launch: where servers differ in noise, judging all of them by it finds a
+        difference in up to a quarter of tables of equals, and with a duplicate at one endpoint it
+        finds nothing.
+        """
+        ranks: dict[str, int] = {}
+        for group in self.groups:
+            ranks |= dict.fromkeys(group, 1 + len(ranks))
+        return ranks
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """Those that more rounds could still place elsewhere.
+
+        A member of a tie group is decided once it is shown equivalent to the group's leader, within
+        `LEAST_MARGIN` however noisy the run; while it is not, both of them need more rounds.
+        """
+        return frozenset(
+            name
+            for group in self.groups
+            for member in group[1:]
+            if self.judged[group[0], member].finding == "inconclusive"
+            for name in (group[0], member)
+        )
+
+
+def judged(
+    pairs: Sequence[tuple[str, str]],
+    rates: Mapping[str, Rates],
+    floor: float | ByRounds | None,
+    interim_looks: int = 1,
+    near: float = LEAST_MARGIN,
+) -> Pairs:
+    """Compare the first of each pair with its second, all of them as one table.
+
+    `rates` are by round. P values are adjusted by Holm for all pairs; no difference is one that
+    is below the noise `floor`, a share, of each pair by the rounds that it shares, nor below
+    `near`, the least that matters.
+    """
+    table = moderated([paired(rates[over], rates[name]) for name, over in pairs])
+    adjusted = adjust([comparison.p for comparison in table])
+
+    def verdict(comparison: Comparison, p: float | None) -> Judged:
+        margin = floor(comparison.rounds) if callable(floor) else floor or 0.0
+        return Judged(
+            comparison,
+            finding(comparison, margin, p, interim_looks, near),
+            finding(comparison, margin, p, interim_looks) == "higher",
+        )
+
+    return Pairs(rates, dict(zip(pairs, map(verdict, table, adjusted), strict=True)))
+
+
+def all_pairs(
+    rates: Mapping[str, Rates],
+    floor: float | ByRounds | None,
+    interim_looks: int = 1,
+    names: Collection[str] | None = None,
+) -> Pairs:
+    """Compare all, or these `names`, with each other, the one with the higher median first.
+
+    All pairs are one table, so that it does not matter who happened to lead.
+    """
+    order = ordered(rates if names is None else {name: rates[name] for name in names})
+    return judged(list(combinations(order, 2)), rates, floor, interim_looks)
+
+
+def against(rates: Mapping[str, Rates], base: str | None) -> dict[str, Comparison]:
+    """Return how each of the others compares with `base`, noise estimated from these alone."""
+    if base is None or base not in rates:
+        return {}
+    others = [name for name in rates if name != base]
+    table = moderated([paired(rates[base], rates[name]) for name in others])
+    return dict(zip(others, table, strict=True))
+
+
+def ordered(rates: Mapping[str, Rates]) -> list[str]:
+    """Return those that have a rate, the highest median first."""
+
+    def place(name: str) -> tuple[float, tuple[float, ...]]:
+        # Never by name: the order of equals would then hang on what they are called.
+        known = [rate for rate in rates[name] if rate is not None]
+        return -median(known), tuple(-(rate or 0.0) for rate in rates[name])
+
+    return sorted((name for name in rates if any(rates[name])), key=place)
