@@ -97,7 +97,7 @@ def measure(
     as_json: bool,
 ) -> int:
     """Measure what a run lacks, showing it as it goes on; write its reports; return the status."""
-    watcher = Watcher(trials.rounds, Console(stderr=True))
+    watcher = Watcher(trials.plan.rounds, Console(stderr=True))
     try:
         loop.fill(stored, trials, rounds, bench, watcher, say)
     except KeyboardInterrupt:

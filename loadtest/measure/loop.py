@@ -7,10 +7,12 @@ carried out is `Bench`.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from loadtest.measure.watching import Trial as Shown
 from loadtest.measure.watching import Watcher
@@ -29,32 +31,36 @@ Trial = TypeVar("Trial")
 """What is measured in one go: the cells that share a server process, or one row by one measure."""
 
 
-class Trials(Protocol[Trial, Outcome]):
+@dataclass(frozen=True)
+class Trials(ABC, Generic[Trial, Outcome]):
     """What a kind of run has to measure."""
 
-    @property
-    def rounds(self) -> int:
-        """As planned."""
+    plan: Any
+    """With `rounds`, `precision` and `budget_s`."""
+    open_: Callable[[Sequence[Outcome]], Collection[Any]]
+    """What the asked precision needs another round of."""
 
-    @property
-    def budget_s(self) -> float | None:
-        """How long the run may take with the rounds beyond; None: as long as they take."""
+    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[Any]:
+        """Return what needs another round; nothing where no precision was asked for."""
+        return () if self.plan.precision is None else self.open_(outcomes)
 
+    @abstractmethod
     def key(self, outcome: Outcome) -> Key:
         """Return what an outcome is of."""
 
+    @abstractmethod
     def skipped(self, done: Done) -> Iterable[Outcome]:
         """Return the outcomes of what the plan says cannot be measured."""
 
+    @abstractmethod
     def planned(self, done: Done) -> list[Trial]:
         """Return the trials of the plan's rounds, in order."""
 
+    @abstractmethod
     def further(self, round_: int, wanted: Collection[Any]) -> list[Trial]:
         """Return the trials of one round beyond the plan's, with what is wanted alone."""
 
-    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[Any]:
-        """Return what the asked precision needs another round of; nothing where none was asked."""
-
+    @abstractmethod
     def shown(self, trial: Trial, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return the measurements of a trial as they are shown, with about how long each takes."""
 

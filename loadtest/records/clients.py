@@ -243,10 +243,6 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     """The version that the upstream says was spoken, `1.1` or `2`, or both; None without it."""
     other_cpu_s: float | None = None
     """Of the machine, during this measurement, by neither the child, the upstream nor us."""
-    busy_share: float | None = None
-    """Of all processors during this measurement, whoever used them."""
-    upstream_cpu_s: float | None = None
-    """Of our upstream during this measurement."""
 
 
 class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"):

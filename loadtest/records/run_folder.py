@@ -29,6 +29,8 @@ server or row is `duplicate_of`, `settle` of a plan is `observe_release`; a run 
 was chosen on its command line, a run of HTTP clients has its segments."""
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
+DROPPED = {"busy_share", "upstream_cpu_s"}
+"""Keys of format 1 in the outcomes of HTTP clients that nobody read."""
 
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
@@ -253,7 +255,8 @@ def _hint(folder: Path, kind: Kind[Any, Any, Any]) -> str:
 def _renamed(facts: Any) -> Any:
     """Return facts of format 1 under the names of today."""
     if isinstance(facts, dict):
-        return {RENAMED.get(key, key): _renamed(value) for key, value in facts.items()}
+        kept = [(key, value) for key, value in facts.items() if key not in DROPPED]
+        return {RENAMED.get(key, key): _renamed(value) for key, value in kept}
     return [_renamed(each) for each in facts] if isinstance(facts, list) else facts
 
 
@@ -268,8 +271,8 @@ def lines(data: bytes, kind: Any, remedy: str) -> tuple[list[Any], list[str]]:
     *whole, torn = data.split(b"\n")
     for number, line in enumerate(whole, 1):
         try:
-            records.append(msgspec.json.decode(line, type=kind))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            records.append(msgspec.convert(_renamed(msgspec.json.decode(line)), kind))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             notes.append(f"{OUTCOMES}, line {number}: damaged, dropped; {remedy}")
     if torn:
         line_number = len(whole) + 1

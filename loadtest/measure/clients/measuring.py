@@ -18,7 +18,7 @@ from loadtest.plan.clients.own_server import Expected
 from loadtest.records.clients import Interpreter, Measure, Outcome, Plan, Row
 from loadtest.records.errors import CellError
 from loadtest.system import process
-from loadtest.system.process import CommandError, Timed
+from loadtest.system.process import CommandError
 
 SPARE_S = 5.0
 """Beyond the limit that the worker keeps itself."""
@@ -109,15 +109,17 @@ def _measured(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
         plan.timeout_s,
     )
     limit_s = job.limit_s(row, warmup, plan.timeout_s) + SPARE_S
-    used = _used(bench.upstream)
+    before_s = _others_s(bench.upstream)
     timed = process.timed(argv, timeout_s=limit_s)
-    shares = _used(bench.upstream).since(used, timed)
+    other_s = _others_s(bench.upstream) - before_s - timed.user_s - timed.system_s
     if bench.upstream is not None and before is not None:
         seen, protocols = bench.upstream.seen(before, bench.upstream.counts())
         outcome = job.outcome(row, round_, measure, timed, seen, protocols)
     else:
         outcome = job.outcome(row, round_, measure, timed)
-    return msgspec.structs.replace(outcome, **shares)
+    # Of a user's own server it isn't known, so nothing is known of the others.
+    other_cpu_s = None if bench.upstream is None else max(0.0, other_s)
+    return msgspec.structs.replace(outcome, other_cpu_s=other_cpu_s)
 
 
 def expected(upstream: Upstream | None, row: Row) -> Expected:
@@ -131,40 +133,10 @@ def expected(upstream: Upstream | None, row: Row) -> Expected:
     )
 
 
-@dataclass(frozen=True)
-class _Used:
-    """CPU time at a moment."""
-
-    at_s: float
-    busy_s: float
-    upstream_s: float | None
-    ours_s: float
-
-    def since(self, before: _Used, timed: Timed) -> dict[str, float | None]:
-        """Return the fields of an outcome that say who else used the machine."""
-        busy_s = self.busy_s - before.busy_s
-        upstream_s = (
-            None
-            if self.upstream_s is None or before.upstream_s is None
-            else self.upstream_s - before.upstream_s
-        )
-        known_s = timed.user_s + timed.system_s + (upstream_s or 0) + self.ours_s - before.ours_s
-        processors = psutil.cpu_count() or 1
-        return {
-            # Of a user's own server it isn't known, so nothing is known of the others.
-            "other_cpu_s": None if upstream_s is None else max(0.0, busy_s - known_s),
-            "busy_share": min(1.0, busy_s / (processors * (self.at_s - before.at_s))),
-            "upstream_cpu_s": upstream_s,
-        }
-
-
-def _used(upstream: Upstream | None) -> _Used:
+def _others_s(upstream: Upstream | None) -> float:
+    """Return the CPU seconds so far of all processes but the upstream's and our own."""
     times = psutil.cpu_times()
     idle_s = times.idle + getattr(times, "iowait", 0.0)
     guests_s = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # counted twice
-    return _Used(
-        at_s=time.monotonic(),
-        busy_s=sum(times) - idle_s - guests_s,
-        upstream_s=None if upstream is None else upstream.cpu_s(),
-        ours_s=time.process_time(),
-    )
+    ours_s = time.process_time() + (upstream.cpu_s() if upstream else 0.0)
+    return sum(times) - idle_s - guests_s - ours_s

@@ -15,7 +15,7 @@ from loadtest.bench.clients.upstream import Upstream
 from loadtest.measure import preflight
 from loadtest.measure.clients import measuring
 from loadtest.measure.clients.measuring import Bench, Measurement
-from loadtest.measure.loop import Done, Key
+from loadtest.measure.loop import Done, Key, Trials
 from loadtest.measure.watching import Trial
 from loadtest.records.clients import Ceiling, Interpreter, Measure, Outcome, Plan, Run
 from loadtest.records.errors import UserError
@@ -31,22 +31,10 @@ ROUGHLY_S = 1.0
 
 
 @dataclass(frozen=True)
-class ClientTrials:
+class ClientTrials(Trials[Measurement, Outcome]):
     """The rows of a plan by their measures."""
 
     plan: Plan
-    open_rows: Callable[[Sequence[Outcome]], Collection[Wanted]]
-    """Which of them the asked precision needs another round of."""
-
-    @property
-    def rounds(self) -> int:
-        """As planned."""
-        return self.plan.rounds
-
-    @property
-    def budget_s(self) -> float | None:
-        """How long the run may take with the rounds beyond."""
-        return self.plan.budget_s
 
     def key(self, outcome: Outcome) -> Key:
         """Return the row's id with the measure, and the round."""
@@ -78,10 +66,6 @@ class ClientTrials:
             for row, measure, at in measuring.round_of(self.plan, round_)
             if (row.id, measure) in wanted
         ]
-
-    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[Wanted]:
-        """Return what the asked precision needs another round of."""
-        return () if self.plan.precision is None else self.open_rows(outcomes)
 
     def shown(self, measurement: Measurement, known: Sequence[Outcome]) -> dict[Key, Trial]:
         """Return a measurement as it is shown, for as long as those before took."""

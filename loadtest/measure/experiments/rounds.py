@@ -17,16 +17,17 @@ def rounds(
 
     `spent_s` is what earlier stretches of the run took of its budget.
     """
-    began = time.monotonic()
+    began, most = time.monotonic(), trials.plan.rounds + MOST_LOOKS - 1
     yield trials.planned(done)
     # The ranks allow for so many looks at the data and no more; the plan's own rounds are one.
     while (wanted := trials.still_open(outcomes)) and (
-        (round_ := 1 + max(outcome.round for outcome in outcomes)) < trials.rounds + MOST_LOOKS - 1
+        (round_ := 1 + max(outcome.round for outcome in outcomes))
+        < trials.plan.rounds + MOST_LOOKS - 1
     ):
         todo = trials.further(round_, wanted)
         needs_s = sum(shown.cost for shown in show(trials, todo, outcomes).values())
         ends_s = spent_s + time.monotonic() - began + needs_s
-        if trials.budget_s is not None and ends_s > trials.budget_s:
+        if trials.plan.budget_s is not None and ends_s > trials.plan.budget_s:
             return
         yield todo
         if not any(each.round == round_ and each.status == "measured" for each in outcomes):

@@ -15,7 +15,7 @@ from loadtest.bench.servers.compose.stack import stack
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.protocol import Bench
 from loadtest.bench.servers.services import services as running_services
-from loadtest.measure.loop import Done, Key
+from loadtest.measure.loop import Done, Key, Trials
 from loadtest.measure.servers import measuring
 from loadtest.measure.watching import Trial
 from loadtest.plan.servers import schedule
@@ -26,22 +26,10 @@ from loadtest.records.planned import Plan
 
 
 @dataclass(frozen=True)
-class ServerTrials:
+class ServerTrials(Trials[Batch, Outcome]):
     """The cells of a plan, in batches that share a server process."""
 
     plan: Plan
-    open_cells: Callable[[Sequence[Outcome]], Collection[str]]
-    """Which cells the asked precision needs another round of, by id."""
-
-    @property
-    def rounds(self) -> int:
-        """As planned."""
-        return self.plan.rounds
-
-    @property
-    def budget_s(self) -> float | None:
-        """How long the run may take with the rounds beyond."""
-        return self.plan.budget_s
 
     def key(self, outcome: Outcome) -> Key:
         """Return the cell's id and the round."""
@@ -61,10 +49,6 @@ class ServerTrials:
     def further(self, round_: int, wanted: Collection[str]) -> list[Batch]:
         """Return the batches of one round with these cells, by id."""
         return schedule.one_round(self.plan, round_, wanted)
-
-    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[str]:
-        """Return the cells that the asked precision needs another round of."""
-        return () if self.plan.precision is None else self.open_cells(outcomes)
 
     def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Trial]:
         """Return the cells of a batch as they are shown."""
