@@ -21,8 +21,7 @@ def rounds(
     yield trials.planned(done)
     # The ranks allow for so many looks at the data and no more; the plan's own rounds are one.
     while (wanted := trials.still_open(outcomes)) and (
-        (round_ := 1 + max(outcome.round for outcome in outcomes))
-        < trials.plan.rounds + MOST_LOOKS - 1
+        (round_ := 1 + max(outcome.round for outcome in outcomes)) < most
     ):
         todo = trials.further(round_, wanted)
         needs_s = sum(shown.cost for shown in show(trials, todo, outcomes).values())
