@@ -9,7 +9,8 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,11 @@ from loadtest.cli.options import (
 )
 from loadtest.cli.output import say
 from loadtest.records import run_folder
-from loadtest.records.clients import MEASURES, REUSES, Answer, Outcome
+from loadtest.records.clients import MEASURES, REUSES, Answer
 from loadtest.records.errors import UserError
 
 if TYPE_CHECKING:
     from loadtest.measure.clients.measuring import Bench
-    from loadtest.measure.clients.session import Wanted
     from loadtest.plan.clients.catalogue import Client
     from loadtest.plan.clients.own_server import Expected
     from loadtest.plan.clients.typed_rows import Typed
@@ -294,15 +294,9 @@ def _measured(folder: Path, bench: Bench, as_json: bool) -> int:
     from loadtest.cli import kinds
     from loadtest.measure.clients import session
 
-    stored = kinds.read(kinds.CLIENTS, folder)
-
-    def open_rows(outcomes: Sequence[Outcome]) -> Collection[Wanted]:
-        known = msgspec.structs.replace(stored, outcomes=tuple(outcomes))
-        return kinds.CLIENTS.still_open(known)
-
-    trials = session.ClientTrials(bench.plan, open_rows)
+    trials = partial(session.ClientTrials, bench.plan)
     up = contextlib.nullcontext(session.ClientBench(bench))
-    return kinds.measure(kinds.CLIENTS, stored, trials, up, as_json)
+    return kinds.measure(kinds.CLIENTS, folder, trials, up, as_json)
 
 
 def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:

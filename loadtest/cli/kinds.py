@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from rich.console import Console
 
 from loadtest.cli.output import INTERRUPTED, print_json, say, show
@@ -90,21 +91,30 @@ def read(kind: Kind[Run, Outcome, Ceiling, Any], folder: Path) -> Stored[Run, Ou
 
 
 def measure(
-    kind: Kind[Any, Any, Any, Any],
-    stored: Stored[Any, Any, Any],
-    trials: loop.Trials[Any, Any],
+    kind: Kind[Run, Outcome, Ceiling, Any],
+    folder: Path,
+    trials: Callable[[Callable[[Sequence[Outcome]], Collection[Any]]], loop.Trials[Any, Outcome]],
     bench: AbstractContextManager[loop.Bench],
     as_json: bool,
 ) -> int:
-    """Measure what a run lacks, showing it as it goes on; write its reports; return the status."""
-    watcher = Watcher(trials.plan.rounds, Console(stderr=True))
+    """Measure what a run lacks, showing it as it goes on; write its reports; return the status.
+
+    `trials` is given what says which of them the asked precision needs another round of.
+    """
+    stored = read(kind, folder)
+
+    def still_open(outcomes: Sequence[Outcome]) -> Collection[Any]:
+        return kind.still_open(msgspec.structs.replace(stored, outcomes=tuple(outcomes)))
+
+    todo = trials(still_open)
     try:
-        loop.fill(stored, trials, rounds, bench, watcher, say)
+        watcher = Watcher(todo.plan.rounds, Console(stderr=True))
+        loop.fill(stored, todo, rounds, bench, watcher, say)
     except KeyboardInterrupt:
-        kept = f"{kind.command} --resume {shlex.quote(str(stored.folder))}"
+        kept = f"{kind.command} --resume {shlex.quote(str(folder))}"
         say(f"interrupted; what was measured is kept: {kept}")
         return INTERRUPTED
-    return write_reports(kind, stored.folder, as_json)
+    return write_reports(kind, folder, as_json)
 
 
 def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,7 +23,7 @@ from loadtest.cli.output import say
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
-from loadtest.records.measured import Launcher, Outcome, Run
+from loadtest.records.measured import Launcher, Run
 from loadtest.records.planned import Choice
 
 
@@ -68,15 +68,9 @@ def run_command(
     for check in preflight.checks(run.plan, out, run.launcher):
         if check.advice:
             say(check.advice)
-    stored = kinds.read(kinds.SERVERS, run_at)
-
-    def open_cells(outcomes: Sequence[Outcome]) -> Collection[str]:
-        known = msgspec.structs.replace(stored, outcomes=tuple(outcomes))
-        return kinds.SERVERS.still_open(known)
-
-    trials = session.ServerTrials(run.plan, open_cells)
+    trials = partial(session.ServerTrials, run.plan)
     bench = session.bench(run_at, run, offered.project)
-    return kinds.measure(kinds.SERVERS, stored, trials, bench, as_json)
+    return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json)
 
 
 def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) -> tuple[Path, Run]:
