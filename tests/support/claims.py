@@ -84,6 +84,7 @@ def kind(
     most = max(map(len, at.values()), default=0)
     return Kind(
         kind=name,
+        waits=name == "waiting",
         claims=tuple(claims),
         leaders=tuple(Led(server=s, at=tuple(e)) for s, e in at.items() if len(e) == most),
         styles=tuple(styles),

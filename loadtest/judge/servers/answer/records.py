@@ -146,6 +146,8 @@ class Kind(Record, frozen=True, kw_only=True):
 
     kind: str
     """As the endpoints declare it."""
+    waits: bool
+    """An endpoint declares a delay: it counts how many requests a server works on at once."""
     claims: tuple[Claim, ...]
     leaders: tuple[Led, ...]
     """Who leads, alone or tied, at the most of the endpoints that were told."""

@@ -14,9 +14,6 @@ from loadtest.report.units import latency
 MOSTLY_USELESS = 0.5
 """A share of cells without a number above which that is the first thing to say."""
 
-WAITING = "waiting"
-"""The kind of work at which servers differ most, and for another reason than elsewhere."""
-
 
 def headline(answer: Answer) -> list[Said]:
     """Return what to deploy and why, for ten seconds' reading; the first sentence says most."""
@@ -45,8 +42,8 @@ def _useless(answer: Answer) -> Iterator[Said]:
 
 def _unmeasured(answer: Answer) -> Iterator[Said]:
     """Yield what a run of several kinds of work must not be taken for."""
-    kinds = {kind.kind for kind in answer.kinds}
-    if answer.leaders and len(kinds) > 1 and WAITING not in kinds:
+    kinds = answer.kinds
+    if answer.leaders and len(kinds) > 1 and not any(kind.waits for kind in kinds):
         yield Said(
             (
                 "Nothing that waits was measured, as for a slow API: there it counts how many"
@@ -77,7 +74,7 @@ def _styles(answer: Answer) -> Iterator[Said]:
             one
             for kind in answer.kinds
             for one in kind.styles
-            if one.interface == interface and kind.kind != WAITING
+            if one.interface == interface and not kind.waits
         ]
         all_ = [one for each in of for one in each.servers]
         for finding, said in (("lower", "fewer"), ("higher", "more")):
