@@ -56,7 +56,7 @@ def _kind(name: str, fields: Sequence[Field]) -> Kind:
     leaders = {claim.endpoint: _steady(claim.leaders) for claim in claims if claim.separated}
     return Kind(
         kind=name,
-        waits=any(of[0].endpoint.contract.delay_s > 0 for of, _ in fields),
+        waits=any(field.rankings[0].endpoint.contract.delay_s > 0 for field in fields),
         claims=claims,
         leaders=_most(_led(leaders)),
         styles=tuple(each for field in fields for each in styles(field)),
