@@ -1,4 +1,4 @@
-"""Formats: modules with `files(report)`, each file written whole or not at all."""
+"""Formats: modules with `render(report)` or `files(report)`, each file whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
+
+import msgspec
 
 from loadtest.report.generated_marker import is_ours
 
@@ -18,13 +21,19 @@ Formats = dict[str, Callable[[Reported], dict[str, str]]]
 
 
 def formats_in(package: str, path: Iterable[str]) -> Formats[Any]:
-    """Return the formats of a package: its modules that have `files`."""
-    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(path)]
+    """Return the formats of a package: its modules, each with `files`, or `FILE` and `render`.
+
+    `files` gives several texts by their names; `render` gives the text of `FILE` alone.
+    """
     return {
-        module.__name__.rpartition(".")[2]: module.files
-        for module in modules
-        if hasattr(module, "files")
+        module.name: _files_of(import_module(f"{package}.{module.name}"))
+        for module in pkgutil.iter_modules(path)
     }
+
+
+def _files_of(module: ModuleType) -> Callable[[Any], dict[str, str]]:
+    several: Callable[[Any], dict[str, str]] | None = getattr(module, "files", None)
+    return several or (lambda report: {module.FILE: module.render(report)})
 
 
 def write_each(formats: Formats[Reported], report: Reported, folder: Path) -> list[Path]:
@@ -54,3 +63,8 @@ def write(path: Path, text: str) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def as_json(value: object) -> str:
+    """Return a record as JSON that people can read, too."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"

@@ -12,6 +12,10 @@ from loadtest.report.units import UNKNOWN
 
 Item = TypeVar("Item")
 
+Item_contra = TypeVar("Item_contra", contravariant=True)
+
+Other = TypeVar("Other")
+
 Value = str | int | float | None
 
 SUSPECT = "?"
@@ -19,16 +23,26 @@ SUSPECT = "?"
 
 
 @dataclass(frozen=True)
-class Column(Generic[Item]):
+class Column(Generic[Item_contra]):
     """One column: what it is called by programs and by people, its values and their text."""
 
     key: str
     """With the unit, for programs."""
     title: str
-    value: Callable[[Item], Value]
-    text: Callable[[Item], str]
+    value: Callable[[Item_contra], Value]
+    text: Callable[[Item_contra], str]
     style: Literal["name", "prose", "number"] = "number"
     """A name may be set as code, as it is typed; a number is aligned right."""
+
+    def of(self, item: Callable[[Other], Item_contra]) -> Column[Other]:
+        """Return the column for what holds such an item."""
+        return Column(
+            self.key,
+            self.title,
+            lambda other: self.value(item(other)),
+            lambda other: self.text(item(other)),
+            self.style,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,70 @@
-"""Tables for the terminal, as wide as it is."""
+"""What follows a run in the terminal, as wide as it is; no colour carries a meaning."""
 
 from __future__ import annotations
 
+import re
+
 from rich import box
+from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from loadtest.report.table import Item, Table
+from loadtest.report.caveats import Caveats
+from loadtest.report.columns import K, R
+from loadtest.report.table import SUSPECT, Item, Table
+from loadtest.report.units import paragraph
 
 DISPENSABLE = ("p99_us", "ranked", "rank")
 """Columns that the reports have too: rather none of them than names broken in two."""
+
+LOG_LINES = 4
+
+EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Exit|Interrupt)\b")
+"""How a Python traceback ends; a server may have more to say after its worker's."""
+
+
+class Writer:
+    """Writes paragraphs and tables into a console."""
+
+    def __init__(self, console: Console) -> None:
+        """Write into this one."""
+        self._console = console
+
+    def say(self, text: str = "", indent: int = 0) -> None:
+        """Write a paragraph, or an empty line."""
+        # Text, not markup: a reason may hold anything, square brackets included.
+        self._console.print(Text(paragraph(text, self._console.width, indent)))
+
+    def table(self, table: Table[Item], *, fitting: bool = False) -> None:
+        """Write a table and an empty line; `fitting` leaves out what there is no room for."""
+        shown = _fitting(table, self._console.width) if fitting else table
+        self._console.print(_decorated(shown), "")
+
+    def caveats(self, caveats: Caveats[K, R], more: str = "") -> None:
+        """Write what has no number, what to mistrust and what could not be checked."""
+        self.say(caveats.noise)
+        for loss in caveats.losses.items:
+            self.say()
+            self.say(": ".join(filter(None, (loss.at, loss.server, loss.reason))))
+            for label in [", ".join(loss.rows)] if loss.server else loss.rows:
+                self.say(label, indent=2)
+            for line in _end(loss.detail):
+                self.say(line, indent=4)
+        if caveats.doubts:
+            self.say()
+            self.say(f"Caveats (`{SUSPECT}` beside a number), each case in the reports:")
+            for doubt in caveats.doubts:
+                self.say(f"{doubt.explained.concern}: {doubt.counted}", indent=2)
+        if caveats.blanks:
+            names = (
+                each.concern + ("" if each.rows == each.of else f" ({each.rows} of {each.of})")
+                for each in caveats.blanks
+            )
+            self.say("Checks that could not run, as the data was not recorded, or too little:")
+            self.say(", ".join(names), indent=2)
+        self.say()
+        self.say(f"{caveats.counted}{more}.")
+        self.say(f"{caveats.judged}.")
 
 
 def _fitting(table: Table[Item], width: int) -> Table[Item]:
@@ -25,17 +80,25 @@ def _fitting(table: Table[Item], width: int) -> Table[Item]:
     return Table(list(columns), table.items)
 
 
-def decorated(table: Table[Item]) -> RichTable:
+def _decorated(table: Table[Item]) -> RichTable:
     """Return a table as a terminal shows it, without lines between its columns."""
-    made = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    decorated = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for column in table.columns:
         number = column.style == "number"
-        made.add_column(
+        decorated.add_column(
             Text(column.title),
             justify="right" if number else "left",
             no_wrap=number,
             overflow="fold",
         )
     for row in table.texts():
-        made.add_row(*map(Text, row))
-    return made
+        decorated.add_row(*map(Text, row))
+    return decorated
+
+
+def _end(detail: str | None) -> list[str]:
+    """Return the last lines of a log, and before them the last exception's, if it is not there."""
+    lines = [line.rstrip() for line in (detail or "").splitlines() if line.strip()]
+    end = lines[-LOG_LINES:]
+    raised = [line for line in lines[:-LOG_LINES] if EXCEPTION.match(line)]
+    return end if any(map(EXCEPTION.match, end)) else raised[-1:] + end

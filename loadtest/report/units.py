@@ -55,6 +55,24 @@ def share(fraction: float) -> str:
     return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.2g} %"
 
 
+def ratio(value: float) -> str:
+    """Return `0.09x`, `1.86x` or `12.3x`: no more digits than a ratio of rates deserves."""
+    return f"{_digits(value)}x"
+
+
+def ratio_interval(value: float, low: float | None, high: float | None) -> str:
+    """Return a ratio with its 95 % interval in brackets: `1.86x (1.04 to 4.08)`."""
+    if low is None or high is None:
+        return ratio(value)
+    return f"{ratio(value)} ({_digits(low)} to {_digits(high)})"
+
+
+def _digits(value: float) -> str:
+    if value >= 9.995:
+        return significant(value)
+    return f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
+
+
 def paragraph(text: str, width: int, indent: int = 0) -> str:
     """Return text in lines of at most `width`, broken between words, all of them indented."""
     margin = " " * indent

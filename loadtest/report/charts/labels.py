@@ -25,7 +25,7 @@ def apart(ends: Mapping[str, float], low: float, high: float) -> dict[str, float
     gap = max(math.log10(high / low), LEAST) * GAP
     at = -math.inf
     placed = {}
-    for name, end in sorted(ends.items(), key=lambda one: one[1]):
+    for name, end in sorted(ends.items(), key=lambda item: item[1]):
         at = max(math.log10(end), at + gap)
         placed[name] = float(f"{10**at:.4g}")
     return placed

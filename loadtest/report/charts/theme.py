@@ -1,4 +1,4 @@
-"""How all charts look: colours that the colour-blind can tell apart, on light and on dark."""
+"""How all charts look: colours that even the colour-blind can tell apart, on light and on dark."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ANSWERS = {
     "same": "circle",
     "cannot tell": "circle",
 }
-"""What is found of a change, as a shape; what nobody can tell is hollow as well."""
+"""How a figure changed, as a shape; what nobody can tell is hollow as well."""
 
-HOLLOW = "A hollow mark: there are doubts about the number."
+HOLLOW = "A hollow mark is a suspect number."
 
 
 def themed(spec: Spec, *, dark: bool = False) -> Spec:

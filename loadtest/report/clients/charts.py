@@ -1,4 +1,4 @@
-"""Charts of a clients' run: time with its interval, where a process's time goes, processor time.
+"""Charts of a clients' run: time with its interval, where a process's time goes, CPU time.
 
 None of them holds an invalid number.
 """
@@ -18,7 +18,7 @@ from loadtest.report.units import latency
 from loadtest.stats.ratios import paired
 
 WAYS = {"asyncio": "#1b84c9", "threads": "#d9730d", "one by one": "#808080"}
-"""Blue, orange and grey, after Okabe & Ito (2008): told apart by the colour-blind too."""
+"""Blue, orange and grey, after Okabe & Ito (2008): distinct for the colour-blind too."""
 
 PARTS = {
     "start-up": "#808080",
@@ -58,11 +58,11 @@ def way(mode: Mode) -> str:
 def _time(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
     values = [_value(row) for row in rows]
     wide = values[-1]["ms"] > WIDE * values[0]["ms"]
-    of = "a call" if ranking.measure == "warm" else "a whole process"
-    said = f"{rows[0].row.label} is the fastest with {latency(time_us(rows[0]))}."
-    said += " The line is the 95 % interval of the mean over rounds."
+    of = "per call" if ranking.measure == "warm" else "of a whole process"
+    finding = f"{rows[0].row.label} is the fastest with {latency(time_us(rows[0]))}."
+    finding += " The line is the 95 % interval of the mean over rounds."
     if wide:
-        said += " The axis is logarithmic."
+        finding += " The axis is logarithmic."
     base = alt.Chart(alt.NamedData("rows"))
     label = alt.Y("row:N", sort=None, title=None)
     scale = alt.Scale(type="log") if wide else alt.Scale(zero=True)
@@ -75,13 +75,13 @@ def _time(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
     return Chart(
         name=_name("time", ranking),
         title=f"Time {of}",
-        description=said,
+        description=finding,
         spec=_spec(alt.layer(shown, interval), _name("time", ranking), values),
     )
 
 
 def _value(row: Standing) -> dict[str, Any]:
-    times = [one.time_s for one in row.rounds if one.time_s]
+    times = [each.time_s for each in row.rounds if each.time_s]
     interval = paired([1.0] * len(times), times)
     known = {
         "row": row.row.label,
@@ -108,7 +108,7 @@ def _parts(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
         )
         if seconds is not None
     ]
-    made = (
+    bars = (
         alt.Chart(alt.NamedData("rows"))
         .mark_bar(height=14)
         .encode(
@@ -128,7 +128,7 @@ def _parts(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
         name=_name("parts", ranking),
         title="Where the time of a process goes",
         description="Start-up and imports are paid once a process, the work grows with the calls.",
-        spec=_spec(made, _name("parts", ranking), values),
+        spec=_spec(bars, _name("parts", ranking), values),
     )
 
 
@@ -139,11 +139,11 @@ def _cpu(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
         if row.warm
     ]
     least = min(values, key=lambda value: value["us"])
-    made = (
+    bars = (
         alt.Chart(alt.NamedData("rows"))
         .mark_bar(height=14)
         .encode(
-            x=alt.X("us:Q", title="microseconds of processor time a call"),
+            x=alt.X("us:Q", title="CPU time per call (µs)"),
             y=alt.Y("row:N", sort=None, title=None),
             color=_way(),
             tooltip=["row:N", "us:Q"],
@@ -151,9 +151,9 @@ def _cpu(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
     )
     return Chart(
         name=_name("cpu", ranking),
-        title="Processor time a call",
+        title="CPU time per call",
         description=f"{least['row']} needs the least, {latency(least['us'])}.",
-        spec=_spec(made, _name("cpu", ranking), values),
+        spec=_spec(bars, _name("cpu", ranking), values),
     )
 
 

@@ -7,45 +7,33 @@ from collections.abc import Callable
 from loadtest.judge.clients.metrics import ColdFigures, WarmFigures
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.records.clients import Measure
-from loadtest.report.table import SUSPECT, Column, Table, Value, name
-from loadtest.report.units import UNKNOWN, latency, significant, size
+from loadtest.report import columns
+from loadtest.report.columns import RANK, ROUNDS, VERDICT, Subject, figure
+from loadtest.report.table import Column, Table, Value, name
+from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
 
 MEASURES: dict[Measure, str] = {"cold": "Cold: whole processes", "warm": "Warm: calls alone"}
 
 
-def _cold(
-    key: str, title: str, value: Callable[[ColdFigures], Value], text: Callable[[ColdFigures], str]
+def cold(
+    key: str,
+    title: str,
+    value: Callable[[ColdFigures], Value],
+    text: Callable[[float], str] = lambda value: UNKNOWN,
 ) -> Column[Standing]:
-    return Column(
-        key,
-        title,
-        lambda row: value(row.cold) if row.cold and row.reportable else None,
-        lambda row: text(row.cold) if row.cold and row.reportable else UNKNOWN,
-    )
+    """Return a column of whole processes."""
+    return figure(lambda row: row.cold if row.reportable else None, key, title, value, text)
 
 
 def _warm(
-    key: str, title: str, value: Callable[[WarmFigures], Value], text: Callable[[WarmFigures], str]
+    key: str, title: str, value: Callable[[WarmFigures], Value], text: Callable[[float], str]
 ) -> Column[Standing]:
-    return Column(
-        key,
-        title,
-        lambda row: value(row.warm) if row.warm and row.reportable else None,
-        lambda row: text(row.warm) if row.warm and row.reportable else UNKNOWN,
-    )
+    return figure(lambda row: row.warm if row.reportable else None, key, title, value, text)
 
 
 def seconds(value: float | None) -> str:
     """Return seconds as `694 ms`."""
     return latency(None if value is None else value * 1e6)
-
-
-def _s(key: str, title: str, of: Callable[[ColdFigures], float | None]) -> Column[Standing]:
-    return _cold(key, title, of, lambda cold: seconds(of(cold)))
-
-
-def _us(key: str, title: str, of: Callable[[WarmFigures], float | None]) -> Column[Standing]:
-    return _warm(key, title, of, lambda warm: latency(of(warm)))
 
 
 def mean(cold: ColdFigures) -> str:
@@ -55,96 +43,76 @@ def mean(cold: ColdFigures) -> str:
 
 def relative(row: Standing) -> str:
     """Return how many times as long as the fastest it takes, with the 95 % interval."""
-    if row.versus is None:
-        return "1" if row.rank == 1 and row.reportable else UNKNOWN
-    if row.versus.low is None or row.versus.high is None:
-        return significant(row.versus.ratio)
-    low, high = significant(row.versus.low), significant(row.versus.high)
-    return f"{significant(row.versus.ratio)} ({low} to {high})"
+    if row.versus is None and row.rank == 1 and row.reportable:
+        return ratio(1.0)
+    return columns.versus_text(row.versus)
+
+
+def state(row: Standing) -> str:
+    """Return what became of a row, in a word: its verdict, or why it has no number."""
+    return (row.verdict or "valid") if row.measured else row.status
 
 
 def marked(text: str, row: Standing) -> str:
     """Return a figure with its mark, or what became of the row."""
-    if not row.reportable:
-        return "invalid" if row.measured else row.status
-    return text + (SUSPECT if row.verdict == "suspect" else "")
-
-
-def _verdict(row: Standing) -> str:
-    names = ", ".join(raised.concern for raised in row.concerns)
-    unchecked = f" ({len(row.unchecked)} unchecked)" if row.unchecked else ""
-    return (row.verdict or UNKNOWN) + (f": {names}" if names else "") + unchecked
+    return columns.marked(text, row) if row.reportable else state(row)
 
 
 ROW: Column[Standing] = name("row", "row", lambda row: row.row.label)
 
-RANK: Column[Standing] = Column(
-    "rank",
-    "rank",
-    lambda row: row.rank,
-    lambda row: f"{row.rank}{'=' * row.tied}" if row.rank else UNKNOWN,
+SUBJECT = Subject[Ranking, Standing](
+    noun="row",
+    name=ROW,
+    place="table",
+    ranking=lambda ranking, row: f"{ranking.group.title}, {ranking.measure}",
+    losses="rows",
+    lost=lambda ranking, row: (f"{row.row.label} ({ranking.group.title})", ranking.measure),
+    loser=lambda row: "",
 )
 
 RELATIVE: Column[Standing] = Column(
-    "ratio",
-    "relative (95 %)",
-    lambda row: row.versus.ratio if row.versus else None,
-    relative,
+    "ratio", "relative (95 %)", lambda row: row.versus.ratio if row.versus else None, relative
 )
 
-VERDICT: Column[Standing] = Column("verdict", "verdict", lambda row: row.verdict, _verdict, "prose")
-
-ROUNDS: Column[Standing] = Column(
-    "rounds_measured",
-    "rounds",
-    lambda row: row.rounds_measured,
-    lambda row: f"{row.rounds_measured} of {row.rounds_measured + row.rounds_failed}",
+MEAN: Column[Standing] = Column(
+    "mean_s",
+    "mean ± σ",  # noqa: RUF001
+    lambda row: row.cold.mean_s if row.cold and row.reportable else None,
+    lambda row: mean(row.cold) if row.cold and row.reportable else UNKNOWN,
 )
 
-MEAN = _cold("mean_s", "mean ± σ", lambda cold: cold.mean_s, mean)  # noqa: RUF001
+MIN = cold("min_s", "min", lambda cold: cold.min_s, seconds)
 
-MIN = _s("min_s", "min", lambda cold: cold.min_s)
+MAX = cold("max_s", "max", lambda cold: cold.max_s, seconds)
 
-MAX = _s("max_s", "max", lambda cold: cold.max_s)
+USER = cold("user_s", "user", lambda cold: cold.user_s, seconds)
 
-USER = _s("user_s", "user", lambda cold: cold.user_s)
+SYSTEM = cold("system_s", "system", lambda cold: cold.system_s, seconds)
 
-SYSTEM = _s("system_s", "system", lambda cold: cold.system_s)
-
-MEMORY = _cold(
-    "memory_peak_bytes",
-    "memory",
-    lambda cold: cold.memory_peak_bytes,
-    lambda cold: size(cold.memory_peak_bytes),
-)
+MEMORY = cold("memory_peak_bytes", "memory", lambda cold: cold.memory_peak_bytes, size)
 
 PHASES: tuple[Column[Standing], ...] = (
-    _s("start_s", "start-up", lambda cold: cold.start_s),
-    _s("import_s", "import", lambda cold: cold.import_s),
-    _s("setup_s", "set-up", lambda cold: cold.setup_s),
-    _s("work_s", "work", lambda cold: cold.work_s),
-    _s("end_s", "end", lambda cold: cold.end_s),
+    cold("start_s", "start-up", lambda cold: cold.start_s, seconds),
+    cold("import_s", "import", lambda cold: cold.import_s, seconds),
+    cold("setup_s", "set-up", lambda cold: cold.setup_s, seconds),
+    cold("work_s", "work", lambda cold: cold.work_s, seconds),
+    cold("end_s", "end", lambda cold: cold.end_s, seconds),
 )
 
-CALL = _us("call_us", "time a call", lambda warm: warm.call_us)
+CALL = _warm("call_us", "time per call", lambda warm: warm.call_us, latency)
 
-GOODPUT = _warm(
-    "goodput", "calls/s", lambda warm: warm.goodput, lambda warm: significant(warm.goodput)
-)
+GOODPUT = _warm("goodput", "calls/s", lambda warm: warm.goodput, significant)
 
 LATENCIES: tuple[Column[Standing], ...] = (
-    _us("p50_us", "p50", lambda warm: warm.p50_us),
-    _us("p90_us", "p90", lambda warm: warm.p90_us),
-    _us("p99_us", "p99", lambda warm: warm.p99_us),
+    _warm("p50_us", "p50", lambda warm: warm.p50_us, latency),
+    _warm("p90_us", "p90", lambda warm: warm.p90_us, latency),
+    _warm("p99_us", "p99", lambda warm: warm.p99_us, latency),
 )
 
-CPU = _us("cpu_us", "CPU a call", lambda warm: warm.cpu_us)
+CPU = _warm("cpu_us", "CPU per call", lambda warm: warm.cpu_us, latency)
 
 CONNECTIONS = _warm(
-    "connections",
-    "connections",
-    lambda warm: warm.connections,
-    lambda warm: UNKNOWN if warm.connections is None else f"{warm.connections:,.0f}",
+    "connections", "connections", lambda warm: warm.connections, lambda value: f"{value:,.0f}"
 )
 
 
@@ -167,16 +135,13 @@ def phases(ranking: Ranking) -> Table[Standing] | None:
 
 def narrow(ranking: Ranking) -> Table[Standing]:
     """Return what a terminal has room for."""
+    warm = ranking.measure == "warm"
 
     def first(row: Standing) -> str:
         text = latency(row.warm.call_us) if row.warm else mean(row.cold) if row.cold else ""
         return marked(text, row)
 
-    head = "time a call" if ranking.measure == "warm" else "mean ± σ"  # noqa: RUF001
-    time: Column[Standing] = Column("time", head, lambda row: None, first)
-    own = (
-        (GOODPUT, LATENCIES[2], CPU)
-        if ranking.measure == "warm"
-        else (PHASES[1], PHASES[3], MEMORY)
-    )
+    title = CALL.title if warm else MEAN.title
+    time: Column[Standing] = Column("time", title, lambda row: None, first)
+    own = (GOODPUT, LATENCIES[2], CPU) if warm else (PHASES[1], PHASES[3], MEMORY)
     return Table((RANK, ROW, time, RELATIVE, *own), ranking.rows)

@@ -9,9 +9,14 @@ from loadtest.judge.clients.pairs import Contrast, Question
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.judge.clients.summary import Summary
 from loadtest.judge.rows import Versus
-from loadtest.records.clients import Kind, Measure, Row
+from loadtest.records.clients import Ceiling, Kind, Measure, Row, Run
 from loadtest.records.planned import Record
-from loadtest.report.units import latency, plural, share, significant
+from loadtest.report import sentences
+from loadtest.report.clients.columns import MEASURES, seconds
+from loadtest.report.sentences import Facts, joined
+from loadtest.report.table import SUSPECT
+from loadtest.report.units import latency, plural, ratio, ratio_interval, share, significant
+from loadtest.report.units import seconds as in_seconds
 
 
 class Point(Record, frozen=True, kw_only=True):
@@ -27,14 +32,14 @@ class Point(Record, frozen=True, kw_only=True):
 
 
 def separated(versus: Versus) -> bool:
-    """Say whether two rows were told apart."""
+    """Say whether two rows were separated."""
     return versus.finding in ("higher", "lower")
 
 
 def leading(row: Standing) -> bool:
-    """Say whether a row is to be named among the fastest: not told apart, or told for nothing.
+    """Say whether a row is to be named among the fastest: tied with it, or as good as.
 
-    Steady rounds tell differences apart that would not decide which client to take.
+    Steady rounds separate what would not decide which client to take.
     """
     return row.reportable and (
         row.rank == 1 or (row.versus is not None and row.versus.finding == "equivalent")
@@ -47,11 +52,8 @@ def limited(row: Standing) -> bool:
 
 
 def times(versus: Versus) -> str:
-    """Return a ratio of times with its interval: `3.40 times (3.21 to 3.62)`."""
-    text = f"{significant(versus.ratio)} times"
-    if versus.low is None or versus.high is None:
-        return text
-    return f"{text} ({significant(versus.low)} to {significant(versus.high)})"
+    """Return a ratio of times with its interval: `3.40x (3.21 to 3.62)`."""
+    return ratio_interval(versus.ratio, versus.low, versus.high)
 
 
 def time_us(row: Standing) -> float | None:
@@ -63,16 +65,16 @@ def time_us(row: Standing) -> float | None:
 
 def unit(ranking: Ranking) -> str:
     """Return what the time of a table is of."""
-    return "a call" if ranking.measure == "warm" else "a process"
+    return "per call" if ranking.measure == "warm" else "per process"
 
 
 def deciding(summary: Summary) -> tuple[Ranking, ...]:
     """Return one table of each group: the warm one, where nothing but the calls is in the time."""
-    found: dict[str, Ranking] = {}
+    tables: dict[str, Ranking] = {}
     for ranking in summary.rankings:
-        if ranking.group.name not in found or ranking.measure == "warm":
-            found[ranking.group.name] = ranking
-    return tuple(found.values())
+        if ranking.group.name not in tables or ranking.measure == "warm":
+            tables[ranking.group.name] = ranking
+    return tuple(tables.values())
 
 
 def standings(summary: Summary, measure: Measure) -> dict[str, Standing]:
@@ -92,7 +94,7 @@ def named(rows: Sequence[Standing]) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Return names as a list in words."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return "".join(joined([(name,) for name in names]))
 
 
 def manner(row: Row) -> str:
@@ -116,7 +118,7 @@ def asked(row: Row) -> str:
     return " ".join(words)
 
 
-UNDECIDED = "this run cannot tell, more rounds may"
+UNDECIDED = "this run cannot tell; more rounds may"
 
 
 def reuse(summary: Summary) -> Point | None:
@@ -166,13 +168,12 @@ def driving(summary: Summary) -> Point | None:
         else:
             text += f"which is faster {UNDECIDED}"
         if pair.cpu_ratio is not None:
-            text += f"; {significant(pair.cpu_ratio)} times the processor time"
+            text += f"; {ratio(pair.cpu_ratio)} the CPU time"
         says.append(f"{text}.")
     mixed = any(rows[pair.base].row.client != rows[pair.new].row.client for pair in pairs)
     says.append(
-        "Each is the fastest of its way"
-        + "; the two use different clients, so part of this is the client's and not the way's"
-        * mixed
+        "Each is the fastest in its group"
+        + "; the two use different clients, so part of the gap is the client" * mixed
         + "."
     )
     return _point("Threads or asyncio?", says, pairs)
@@ -203,7 +204,7 @@ def _pairs(summary: Summary, question: Question) -> list[Contrast]:
 def _others(
     pairs: Sequence[Contrast], rows: dict[str, Standing], subject: str, worse: str
 ) -> Iterator[str]:
-    """Yield what is no slowdown: pairs that are alike, that cannot be told, that are faster."""
+    """Yield what is no slowdown: pairs that are alike, that are tied, that are faster."""
 
     def of(finding: str) -> str:
         return ", ".join(
@@ -228,11 +229,11 @@ def _point(question: str, says: Sequence[str], pairs: Sequence[Contrast]) -> Poi
 
 
 CALLS_S = 100
-"""For which the price in processor time is worked out."""
+"""For which the price in CPU time is worked out."""
 
 
 def cpu(summary: Summary) -> Point | None:
-    """Compare the processor time of a call; None with fewer than two clients."""
+    """Compare the CPU time of a call; None with fewer than two clients."""
     ranking = _widest(summary, "warm")
     if ranking is None:
         return None
@@ -242,10 +243,10 @@ def cpu(summary: Summary) -> Point | None:
     names, values = list(costs), list(costs.values())
     listed = ", ".join(f"`{name}` {latency(us)}" for name, us in costs.items())
     return Point(
-        question="What does it cost in processor time?",
+        question="What does it cost in CPU time?",
         says=(
-            f"{ranking.group.title}, a call with a kept client: {listed}.",
-            f"At {CALLS_S} calls a second that is {share(values[0] * CALLS_S / 1e6)} of a processor"
+            f"{ranking.group.title}, per call with a kept client: {listed}.",
+            f"At {CALLS_S} calls/s that is {share(values[0] * CALLS_S / 1e6)} of a CPU core"
             f" for `{names[0]}` and {share(values[-1] * CALLS_S / 1e6)} for `{names[-1]}`.",
         ),
         rows=tuple(row.row.id for row in ranking.reportable),
@@ -265,7 +266,7 @@ def start(summary: Summary) -> Point | None:
     listed = ", ".join(f"`{name}` {latency(us)}" for name, us in imports.items())
     says = [
         f"The interpreter needs {latency(median(starts))}, then the import: {listed}. A server pays"
-        " that once in each worker, a management command or a function each time."
+        " that once in each worker; a management command or a function pays it each time."
     ]
     says += _break_even(summary, imports)
     return Point(
@@ -290,7 +291,7 @@ def _break_even(summary: Summary, imports: dict[str, float]) -> Iterator[str]:
         more = imports[fast.row.client] - imports[quick]
         if saved > 0 and more > 0:
             yield (
-                f"A process that makes fewer than about {significant(more / saved)} calls is done"
+                f"A process that makes fewer than about {significant(more / saved)} calls finishes"
                 f" sooner with `{quick}` than with the faster `{fast.row.client}`"
                 f" ({ranking.group.title})."
             )
@@ -301,19 +302,19 @@ def _widest(summary: Summary, measure: Measure) -> Ranking | None:
     """Return the table of a measure that has the most clients: one load for all of them."""
     tables = [ranking for ranking in summary.rankings if ranking.measure == measure]
     return max(
-        tables, key=lambda one: len({row.row.client for row in one.reportable}), default=None
+        tables, key=lambda table: len({row.row.client for row in table.reportable}), default=None
     )
 
 
 def _by_client(ranking: Ranking, of: Callable[[Standing], float | None]) -> dict[str, float]:
     """Return the middle of a figure over each client's rows that keep it, the lowest first."""
-    found: dict[str, list[float]] = {}
+    values: dict[str, list[float]] = {}
     for row in ranking.reportable:
         value = of(row)
         if value is not None and row.row.reuse == "kept":
-            found.setdefault(row.row.client, []).append(value)
+            values.setdefault(row.row.client, []).append(value)
     return dict(
-        sorted(((name, median(each)) for name, each in found.items()), key=lambda item: item[1])
+        sorted(((name, median(each)) for name, each in values.items()), key=lambda item: item[1])
     )
 
 
@@ -323,24 +324,26 @@ def _us(seconds: float | None) -> float | None:
 
 def advice(summary: Summary) -> tuple[Point, ...]:
     """Return the questions that the run is about, each with its answer."""
-    found = (_client, reuse, driving, python, cpu, start)
-    return tuple(point for ask in found if (point := ask(summary)) is not None)
+    questions = (_client, reuse, driving, python, cpu, start)
+    return tuple(point for ask in questions if (point := ask(summary)) is not None)
 
 
 def _client(summary: Summary) -> Point | None:
     tables = deciding(summary)
-    said = [_leads(ranking) for ranking in tables]
-    if not said:
+    leads = [_leads(ranking) for ranking in tables]
+    if not leads:
         return None
-    sentences = [sentence for sentence, _ in said]
-    winners = [_clients(ranking) for ranking, (_, known) in zip(tables, said, strict=True) if known]
+    sentences = [sentence for sentence, _ in leads]
+    winners = [
+        _clients(ranking) for ranking, (_, known) in zip(tables, leads, strict=True) if known
+    ]
     if len(winners) > 1:
         counts = {name: sum(name in each for each in winners) for each in winners for name in each}
         first = max(counts, key=lambda name: counts[name])
         sentences.insert(
             0,
             f"`{first}` is among the fastest in {counts[first]} of the {len(winners)} tables in"
-            " which clients were told apart.",
+            " which clients could be separated.",
         )
     if choice := _by_view(tables):
         sentences.insert(0, choice)
@@ -391,7 +394,7 @@ def _leads(ranking: Ranking) -> tuple[str, bool]:
     )
     if len(leaders) > 1:
         alike = all(map(_alike, leaders))
-        text += ", no difference that matters" if alike else ", not told apart"
+        text += ", no difference that matters" if alike else ", tied"
     text += f"; then `{rest[0].row.label}`, {_longer(rest[0])}"
     if len(rest) > 1:
         text += f"; last `{rest[-1].row.label}`, {_longer(rest[-1])}"
@@ -406,11 +409,11 @@ def _tie(ranking: Ranking) -> str:
     text = f"{title}: {plural(len(shown), 'row')}, the fastest with {latency(time_us(shown[0]))}"
     text += f" {unit(ranking)}"
     if min(row.rounds_measured for row in shown) < 2:
-        return f"{text}; with one round nothing can be told from noise."
+        return f"{text}; one round cannot separate a real difference from noise."
     if all(map(_alike, shown)):
         text += "; it makes no difference which"
     else:
-        text += "; this run cannot tell them apart"
+        text += "; this run cannot separate them"
     if all(map(limited, shown)):
         text += ", as the server sets the pace of all"
     return f"{text}."
@@ -426,3 +429,94 @@ def _longer(row: Standing) -> str:
 
 def _clients(ranking: Ranking) -> set[str]:
     return {row.row.client for row in ranking.reportable if leading(row)}
+
+
+def outliers(ranking: Ranking) -> str | None:
+    """Return the times that stand apart, in a sentence; None where there are none."""
+    apart = [
+        f"`{row.row.label}` took {seconds(outlier.seconds)} in round {outlier.round}"
+        for row in ranking.reportable
+        if row.cold
+        for outlier in row.cold.outliers
+    ]
+    if not apart:
+        return None
+    return (
+        f"Outliers, which are in the mean all the same: {'; '.join(apart)}. Look for what else ran"
+        " then."
+    )
+
+
+def noise(summary: Summary) -> str:
+    """Return what a difference has to exceed to count."""
+    differ = []
+    for measure in MEASURES:
+        floors = [each.noise_floor for each in summary.rankings if each.measure == measure]
+        if span := sentences.between(floors, share):
+            differ.append(f"{span} ({measure})")
+    if not differ:
+        return sentences.unknown_noise("row")
+    return sentences.noise("one row", " and ".join(differ), "Rows")
+
+
+MEASURED = (
+    "Cold is a whole process, timed from outside as hyperfine times a command; warm is the calls"
+    " alone, in a process that had made others before. The two are never mixed. Rows that share a"
+    " rank are tied."
+)
+
+READING: Facts = [
+    (
+        "time per call",
+        "The time of all warm calls / their number, so with N in flight a single call takes about N"
+        " times that (`p50` to `p99` show it).",
+    ),
+    (
+        "relative (95 %)",
+        "How many times as long as the fastest of its table, paired round by round, with its 95 %"
+        " interval.",
+    ),
+    ("CPU per call", "Processor time of the client's process."),
+    ("connections", "As the server counted them in a round."),
+    (
+        "verdict",
+        f"A suspect number has a `{SUSPECT}` or its concerns beside it; an invalid row shows none.",
+    ),
+    ("-", "Unknown, or too few calls for that percentile."),
+]
+
+
+def facts(run: Run, summary: Summary) -> Facts:
+    """Return what a run was made of."""
+    plan = run.plan
+    return [
+        *sentences.machine(run.machine),
+        (
+            "Made",
+            f"{run.created_at}, {plural(summary.rounds, 'round')} with every row measured once in"
+            f" each, in an order shuffled by seed {plan.seed}",
+        ),
+        ("Server", run.upstream or plan.url or "unknown"),
+        (
+            "A call",
+            f"may take {in_seconds(plan.timeout_s)}; a warm measurement follows"
+            f" {plural(plan.warmup_requests, 'call')} of warm-up, or as many as are in flight if"
+            " that is more. Every response is checked: status, length and digest",
+        ),
+        *(
+            (f"{python.implementation} {python.version}", sentences.versions(python.versions))
+            for _, python in sorted(run.interpreters.items())
+        ),
+        *(("Most the server gives", _most(ceiling)) for ceiling in summary.ceilings),
+    ]
+
+
+def _most(ceiling: Ceiling) -> str:
+    answer = ceiling.answer
+    return (
+        f"{significant(ceiling.requests_s)} requests/s on"
+        f" {plural(ceiling.connections, 'connection')} ({ceiling.tool}), of"
+        f" {plural(answer.body_bytes or 0, 'byte')}"
+        f"{f' after {in_seconds(answer.delay_s)}' if answer.delay_s else ''}"
+        f"{' over TLS' if answer.tls else ''}{'' if answer.keep_alive else ' without keep-alive'}"
+    )

@@ -11,7 +11,7 @@ def anchors(prefix: str, names: Iterable[str]) -> Mapping[str, str]:
 
     A name may come from outside: only letters, digits, `.`, `_` and `-` of ASCII are kept.
     """
-    found: dict[str, str] = {}
+    anchor_of: dict[str, str] = {}
     taken: set[str] = set()
     for name in dict.fromkeys(names):
         stem = f"{prefix}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('-') or 'unnamed'}"
@@ -20,5 +20,5 @@ def anchors(prefix: str, names: Iterable[str]) -> Mapping[str, str]:
             number += 1
             anchor = f"{stem}-{number}"
         taken.add(anchor)
-        found[name] = anchor
-    return found
+        anchor_of[name] = anchor
+    return anchor_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -17,10 +18,11 @@ from markupsafe import Markup, escape
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.charts.theme import config
+from loadtest.report.glossary import PATH, TERMS
 from loadtest.report.html.rows import settings
-from loadtest.report.sentence import Name
+from loadtest.report.sentences import Name
 
-PAGE = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 CHANGED = {
     "better": "valid",
@@ -71,8 +73,8 @@ def page(template: str, drawn: Drawn | None, **values: Any) -> str:
 
     `drawn` takes the charts while the template is rendered; None for a page without any.
     """
-    style = Markup((PAGE / "page.css").read_text())
-    script = _inside_script((PAGE / "page.js").read_text())
+    style = Markup((TEMPLATES / "page.css").read_text())
+    script = _inside_script((TEMPLATES / "page.js").read_text())
     vega = _inside_script(_vega()) if drawn else Markup("")
     return (
         _environment()
@@ -103,7 +105,7 @@ def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
 def ticked(text: str) -> Markup:
     """Return text with what stands between backticks set as code, as Markdown would."""
     parts = [
-        Markup("<code>{}</code>").format(part) if at % 2 else escape(part)
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(_micro(part))
         for at, part in enumerate(text.split("`"))
     ]
     return Markup("").join(parts)
@@ -121,8 +123,9 @@ def data_block(value: Any) -> Markup:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else _micro(value),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -133,8 +136,15 @@ def _environment() -> jinja2.Environment:
         "settings": settings,
         "CHANGED": CHANGED,
         "units": units,
+        "glossary_terms": TERMS,
+        "glossary_path": PATH,
     }
     return environment
+
+
+def _micro(value: Any) -> Any:
+    """Return text with microseconds as a page writes them; files of plain text keep to ASCII."""
+    return re.sub(r"(?<=\d) us\b", " µs", value) if isinstance(value, str) else value
 
 
 @cache

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal
 
-from loadtest.judge.servers.rows import Row
 from loadtest.report.table import Column, Item, Table, Value
 
 Tie = Literal["", "first", "inner", "last"]
@@ -24,23 +23,22 @@ class Setting(Generic[Item]):
 
 def settings(table: Table[Item]) -> list[Setting[Item]]:
     """Return the rows of a table."""
-    ties = _ties(table.items)
+    ranked = any(column.key == "rank" for column in table.columns)
+    ties = _ties([getattr(item, "rank", None) if ranked else None for item in table.items])
+    rows = zip(table.items, table.texts(), table.values(), ties, strict=True)
     return [
         Setting(item, tuple(zip(table.columns, texts, values, strict=True)), tie)
-        for item, texts, values, tie in zip(
-            table.items, table.texts(), table.values(), ties, strict=True
-        )
+        for item, texts, values, tie in rows
     ]
 
 
-def _ties(items: Sequence[object]) -> list[Tie]:
-    ranks = [item.rank if isinstance(item, Row) else None for item in items]
-    found: list[Tie] = []
+def _ties(ranks: Sequence[int | None]) -> list[Tie]:
+    ties: list[Tie] = []
     for at, rank in enumerate(ranks):
         above = at > 0 and ranks[at - 1] == rank
         below = at + 1 < len(ranks) and ranks[at + 1] == rank
         if rank is None or not (above or below):
-            found.append("")
+            ties.append("")
         else:
-            found.append("inner" if above and below else "last" if above else "first")
-    return found
+            ties.append("inner" if above and below else "last" if above else "first")
+    return ties

@@ -31,13 +31,19 @@ def code(text: str) -> Markdown:
 
 
 def ticked(text: str) -> Markdown:
-    """Return text with the code spans between its backticks; all else in it is escaped."""
+    """Return text with the code spans between its backticks; all else in it is escaped.
+
+    The spaces at its ends stay, as they part it from what stands beside it.
+    """
+    if not text.strip() or text.count("`") % 2:
+        # A backtick that is left over begins no span.
+        return Markdown(escape(text) if text.strip() else text)
+    lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # one of them is left over
-        return Markdown(escape(text))
     # Each part by itself would lose the spaces beside a span.
     escaped = re.sub(r"\\`", "`", escape(text)).split("`")
-    return Markdown("".join(code(part) if at % 2 else escaped[at] for at, part in enumerate(parts)))
+    spans = "".join(code(part) if at % 2 else escaped[at] for at, part in enumerate(parts))
+    return Markdown(f"{lead}{spans}{trail}")
 
 
 def fence(text: str, language: str = "") -> Markdown:

@@ -1,15 +1,16 @@
-"""Rankings and rows as sections want them: by kind of work, by load, by server."""
+"""Rankings and rows as sections want them: by workload, by load, by server."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.records.planned import Load
 
 
 def by_kind(rankings: Sequence[Ranking]) -> dict[str, list[Ranking]]:
-    """Return the rankings by kind of work, the styles of an endpoint one after the other."""
+    """Return the rankings by workload, the styles of an endpoint one after the other."""
     kinds: dict[str, list[Ranking]] = {}
     for ranking in rankings:
         kinds.setdefault(ranking.endpoint.kind, []).append(ranking)
@@ -37,3 +38,9 @@ def median_round(row: Row) -> Round | None:
     rounds = [each for each in row.rounds if each.goodput is not None and each.raw]
     rounds.sort(key=lambda each: each.goodput or 0)
     return rounds[(len(rounds) - 1) // 2] if rounds else None
+
+
+def spread(row: Row) -> float | None:
+    """Return how far apart the rounds are, as a share of their median."""
+    rates = [each.goodput for each in row.rounds if each.goodput]
+    return (max(rates) - min(rates)) / median(rates) if len(rates) > 1 else None

@@ -9,7 +9,7 @@ from typing import Literal
 
 from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import Ranking, State, state
-from loadtest.report.units import UNKNOWN, latency, significant, size
+from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
 
 STEPS = (0.95, 0.75, 0.5, 0.25, 0.1)
 """Shares of the best at which a square gets the next lighter shade."""
@@ -32,11 +32,11 @@ class Metric:
 
 
 METRICS = (
-    Metric("goodput", "Goodput", "more", lambda f: f.goodput, significant),
+    Metric("goodput", "Requests/s", "more", lambda f: f.goodput, significant),
     Metric("p50", "p50", "less", lambda f: f.p50_us, latency),
     Metric("p99", "p99", "less", lambda f: f.p99_us, latency),
-    Metric("cpu", "CPU an answer", "less", lambda f: f.server_cpu_us, latency),
-    Metric("memory", "Memory", "less", lambda f: f.memory_peak_bytes, lambda v: size(round(v))),
+    Metric("cpu", "CPU per request", "less", lambda f: f.server_cpu_us, latency),
+    Metric("memory", "Memory", "less", lambda f: f.memory_peak_bytes, size),
 )
 
 
@@ -99,28 +99,24 @@ def _squares(ranking: Ranking, servers: Sequence[str], metric: Metric | None) ->
     }
     known = [value for value in values.values() if value]
     best = (max if metric and metric.better == "more" else min)(known, default=None)
-    found = []
+    squares = []
     for server in servers:
         row, value = rows.get(server), values.get(server)
         if metric and value is not None and best:
             # No value can be 0 but a memory that nobody could read.
             near = value / best if metric.better == "more" else best / value if value else 1.0
-            found.append(
+            squares.append(
                 Square(
                     state=state(row),
                     text=metric.text(value),
                     value=value,
                     shade=sum(near >= step for step in STEPS),
-                    beside="best" if value == best else f"{_factor(value / best)}x",
+                    beside="best" if value == best else ratio(value / best),
                 )
             )
             continue
         text = state(row) if row else UNKNOWN
         if row and row.reportable and metric:
             text = UNKNOWN
-        found.append(Square(state(row), text, None, None, ""))
-    return found
-
-
-def _factor(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 1.995 else f"{ratio:.1f}" if ratio < 99.5 else f"{ratio:,.0f}"
+        squares.append(Square(state(row), text, None, None, ""))
+    return squares

@@ -23,12 +23,14 @@ def decision(answer: Answer) -> Table[Item]:
         return lambda item: text(item[1].leaders[0]) if item[1].leaders else UNKNOWN
 
     columns: tuple[Column[Item], ...] = (
-        _text("kind of work", lambda item: title(item[0].kind) if _is_first(item) else ""),
+        _text("workload", lambda item: title(item[0].kind) if _is_first(item) else ""),
         _text("endpoint", lambda item: item[1].endpoint),
         _text("leads", _leaders),
-        Column("goodput", "answers/s", lambda item: None, first(_goodput)),
+        Column("goodput", "requests/s", lambda item: None, first(_goodput)),
         _text("ahead of the next by", _lead),
-        Column("cpu_us", "CPU/answer", lambda item: None, first(lambda arm: latency(arm.cpu_us))),
+        Column(
+            "cpu_us", "CPU per request", lambda item: None, first(lambda arm: latency(arm.cpu_us))
+        ),
         Column("memory", "memory", lambda item: None, first(lambda arm: size(arm.memory_bytes))),
         Column("p99_us", "p99", lambda item: None, first(lambda arm: latency(arm.p99_us))),
     )
@@ -48,7 +50,7 @@ def _leaders(item: Item) -> str:
     if not claim.leaders:
         return "no server has a number"
     if not claim.separated:
-        return "nobody: " + ("one server" if len(claim.leaders) == 1 else "not told apart")
+        return "one server" if len(claim.leaders) == 1 else "no clear leader"
     named = [
         # A style is worth naming where the other one was shown to serve fewer.
         _marked(arm) + (f" ({arm.style})" if arm.over_other_style == "higher" else "")
@@ -75,25 +77,35 @@ def _marked(arm: Arm) -> str:
 
 
 def shares(answer: Answer) -> Table[Share]:
-    """Return how much of the time of Django's cheapest answer is Django's, server by server."""
+    """Return how much of the time of Django's cheapest request is Django's, server by server."""
 
-    def share_of(one: Share) -> str:
-        if one.finding != "higher":
-            return "not told"
-        return f"{'at least ' if one.at_least else ''}{share(one.share)}"
+    def share_of(row: Share) -> str:
+        if row.finding != "higher":
+            return "within noise"
+        return f"{'at least ' if row.at_least else ''}{share(row.share)}"
 
-    def interval(one: Share) -> str:
-        if one.low is None or one.high is None:
+    def interval(row: Share) -> str:
+        if row.low is None or row.high is None:
             return UNKNOWN
-        return f"{share(max(0.0, one.low))} to {share(max(0.0, one.high))}"
+        return f"{share(max(0.0, row.low))} to {share(max(0.0, row.high))}"
 
     columns: tuple[Column[Share], ...] = (
-        name("server", "server", lambda one: one.server),
-        prose("interface", "interface", lambda one: one.interface),
-        prose("style", "view", lambda one: one.style),
-        Column("share", "Django's share of the time", lambda one: one.share, share_of),
-        Column("interval", "95 % interval", lambda one: None, interval),
-        Column("raw", "CPU/answer, bare", lambda one: None, lambda one: latency(one.raw_cpu_us)),
-        Column("own", "Django's", lambda one: None, lambda one: latency(one.django_cpu_us)),
+        name("server", "server", lambda row: row.server),
+        prose("interface", "interface", lambda row: row.interface),
+        prose("style", "view", lambda row: row.style),
+        Column("share", "Django's share of the time", lambda row: row.share, share_of),
+        Column("interval", "95 % interval", lambda row: None, interval),
+        Column(
+            "raw",
+            "CPU per request without Django",
+            lambda row: row.raw_cpu_us,
+            lambda row: latency(row.raw_cpu_us),
+        ),
+        Column(
+            "own",
+            "Django's own",
+            lambda row: row.django_cpu_us,
+            lambda row: latency(row.django_cpu_us),
+        ),
     )
     return Table(columns, answer.shares)

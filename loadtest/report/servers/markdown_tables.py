@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.judge.servers.rows import Ranking, Row
+from loadtest.report.columns import worth
 from loadtest.report.markdown.markup import Markdown, table
-from loadtest.report.servers.columns import worth
 from loadtest.report.servers.ranking_tables import costs, ranked
 from loadtest.report.table import Column, Table
 

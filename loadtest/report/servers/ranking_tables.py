@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.judge.servers.summary import Summary
+from loadtest.report.columns import RANK, ROUNDS, VERDICT
 from loadtest.report.servers.columns import (
     CEILING,
     COSTS,
@@ -15,10 +16,7 @@ from loadtest.report.servers.columns import (
     INTERFACE,
     LATENCIES,
     P99,
-    RANK,
-    ROUNDS,
     SERVER,
-    VERDICT,
     VERSUS,
     WITH_DATABASES,
     marked,
@@ -27,9 +25,6 @@ from loadtest.report.table import Column, Table, Value, name, prose
 from loadtest.report.units import UNKNOWN, significant
 
 SHOWN_ROUNDS = 5
-
-UNLIKE = 1.5
-"""From here on two numbers of one rank look as if they were told apart."""
 
 
 def ranked(ranking: Ranking) -> Table[Row]:
@@ -41,23 +36,6 @@ def ranked(ranking: Ranking) -> Table[Row]:
     tried = (ROUNDS,) if any(row.rounds_measured + row.rounds_failed > 1 for row in rows) else ()
     columns = (RANK, SERVER, INTERFACE, GOODPUT, VERDICT, VERSUS, *several, CEILING, *LATENCIES)
     return Table((*columns, ERRORS, *tried), rows).filled(RANK, GOODPUT)
-
-
-def untold(ranking: Ranking) -> str:
-    """Return what a rank shared by unlike numbers does not mean; empty where there is none."""
-    groups: dict[int, list[Row]] = {}
-    for row in ranking.rows:
-        if row.rank and row.rounds_measured > 1:
-            groups.setdefault(row.rank, []).append(row)
-    for rank, rows in groups.items():
-        rates = [row.reportable.goodput for row in rows if row.reportable]
-        if rates and max(rates) >= UNLIKE * min(rates):
-            return (
-                f"Rank {rank}= spans {significant(max(rates))} to {significant(min(rates))}"
-                " answers/s: that is no equal speed; these rounds are too few, or too unlike, to"
-                " tell the servers apart."
-            )
-    return ""
 
 
 def costs(ranking: Ranking) -> Table[Row]:
@@ -106,12 +84,12 @@ def leaders(summary: Summary) -> Table[Ranking]:
             return rows[n] if len(rows) > n else None
 
         def value(ranking: Ranking) -> Value:
-            found = row(ranking)
-            return column.value(found) if found else None
+            placed = row(ranking)
+            return column.value(placed) if placed else None
 
         def text(ranking: Ranking) -> str:
-            found = row(ranking)
-            return column.text(found) if found else UNKNOWN
+            placed = row(ranking)
+            return column.text(placed) if placed else UNKNOWN
 
         return Column(column.key, title or column.title, value, text, column.style)
 

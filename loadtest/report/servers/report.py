@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.records.measured import Run
 from loadtest.records.run_folder import ServersRun
+from loadtest.report.caveats import Caveats
+from loadtest.report.servers.columns import SUBJECT
+from loadtest.report.servers.sentences.noise import noise
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,17 @@ class Report:
     run: Run
     read_raw: Callable[[str], str]
     """Takes a `Round.raw`; raises OSError where that file is not kept."""
+
+    @property
+    def rows(self) -> list[tuple[Ranking, Row]]:
+        """All rows, each with its ranking."""
+        return [(ranking, row) for ranking in self.summary.rankings for row in ranking.rows]
+
+    @property
+    def caveats(self) -> Caveats[Ranking, Row]:
+        """What stands between these numbers and a reader's trust."""
+        summary = self.summary
+        return Caveats(SUBJECT, self.rows, summary.concerns, summary.counts, noise(summary))
 
     def printed(self, path: str) -> str | None:
         """Return what the generator printed in a round; None where that file is not kept."""

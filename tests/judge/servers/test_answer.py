@@ -104,7 +104,7 @@ def test_the_leader_is_named_with_its_lead() -> None:
     assert (within.interface, within.separated, within.cells) == ("wsgi", 1, ("fast.json-sync",))
     assert [(led.server, led.at) for led in within.leaders] == [("fast", ("cpu",))]
     assert claims.claim(claim).plain.startswith(
-        "fast leads, 2,000 answers/s: 2.00 times (2.00 to 2.00) those of slow, the next."
+        "fast leads, 2,000 requests/s: 2.00x (2.00 to 2.00) the rate of slow, the runner-up."
     )
 
 
@@ -207,9 +207,9 @@ def test_each_server_is_judged_by_the_style_that_serves_it_best() -> None:
     (interfaces,) = kind.interfaces
     assert interfaces.difference.ratio == pytest.approx(4)
     text = " ".join(one.plain for one in claims.kind(kind))
-    assert "Under WSGI, async views serve 0.10 times the requests of sync ones." in text
-    assert "Under ASGI, async views serve 1.11 times the requests of sync ones." in text
-    assert "The fastest WSGI server, fast, serves 4.00 times" in text
+    assert "Under WSGI, async views serve 0.10x the requests of sync ones." in text
+    assert "Under ASGI, async views serve 1.11x the requests of sync ones." in text
+    assert "The fastest WSGI server, fast, serves 4.00x" in text
 
 
 def test_the_bare_callable_shows_what_is_djangos() -> None:
@@ -229,7 +229,10 @@ def test_the_bare_callable_shows_what_is_djangos() -> None:
     assert shares["loop"].share == pytest.approx(0.95)
     assert [kind.kind for kind in summary.answer.kinds] == ["cpu"]
     control = " ".join(one.plain for one in claims.control(summary.answer))
-    assert "Under WSGI, 50 % of the time of Django's cheapest answer is Django's own" in control
+    assert (
+        "Under WSGI, 50 % of the time of Django's cheapest request is Django's own overhead"
+        in control
+    )
     assert "Under ASGI, 95 % of the time" in control
 
 

@@ -54,7 +54,7 @@ def test_it_sorts(browser: Browser, path: Path) -> None:
         first = table.locator("tbody tr").first.locator("th")
         expect(first).to_have_text("aiohttp")
         for _ in range(2):
-            table.get_by_role("columnheader", name="CPU a call").get_by_role("button").click()
+            table.get_by_role("columnheader", name="CPU per call").get_by_role("button").click()
         expect(table.locator("tbody tr").first.locator("th")).to_have_text("httpx async, each call")
 
 

@@ -38,32 +38,32 @@ def said(found: dict[str, Point], question: str) -> str:
 CLIENT = "Which client?"
 REUSE = "When does reuse matter?"
 DRIVING = "Threads or asyncio?"
-CPU = "What does it cost in processor time?"
+CPU = "What does it cost in CPU time?"
 START = "What does it cost at the start?"
 
 
 def test_a_leader_is_named_with_what_follows() -> None:
     made = points({row("a"): 100, row("b"): 150, row("c"): 400})
     assert said(made, CLIENT).startswith(
-        "Ten calls in flight: `a` is fastest with 100 us a call; then `b`, 1.50 times ("
+        "Ten calls in flight: `a` is fastest with 100 us per call; then `b`, 1.50x ("
     )
-    assert "; last `c`, 4.00 times (" in said(made, CLIENT)
+    assert "; last `c`, 4.00x (" in said(made, CLIENT)
     assert made[CLIENT].separated
     assert set(made[CLIENT].rows) == {"a", "b", "c"}
 
 
 def test_a_tie_is_called_one() -> None:
     same = points({row("a"): 100, row("b"): 100.5, row("c"): 400})
-    assert "`a` and `b` are fastest with 100 us a call, no difference that" in said(same, CLIENT)
+    assert "`a` and `b` are fastest with 100 us per call, no difference that" in said(same, CLIENT)
     made = points({row("a"): 100, row("b"): 100.5, row("c"): 4_000}, NOISY)
-    assert "`a` and `b` are fastest with 100 us a call, not told apart" in said(made, CLIENT)
+    assert "`a` and `b` are fastest with 100 us per call, tied" in said(made, CLIENT)
 
 
 @pytest.mark.parametrize(
     ("jitter", "words"),
     [
-        (NOISY, "this run cannot tell them apart"),
-        ((1.0,), "with one round nothing can be told from noise"),
+        (NOISY, "this run cannot separate them"),
+        ((1.0,), "one round cannot separate a real difference from noise"),
         ((1.0, 1.001, 0.999), "it makes no difference which"),
     ],
 )
@@ -112,8 +112,8 @@ def test_the_fastest_is_named_for_each_kind_of_view() -> None:
     sync = {"mode": "threads-reuse"}
     rows = {row("aiohttp"): 75.0, row("urllib3", **sync): 230.0, row("requests", **sync): 480.0}
     assert said(points(rows), CLIENT).startswith(
-        "Ten calls in flight: in a sync view `urllib3` is fastest (230 us a call), in an async one"
-        " `aiohttp` is fastest (75.0 us a call). Ten calls"
+        "Ten calls in flight: in a sync view `urllib3` is fastest (230 us per call), in an async"
+        " one `aiohttp` is fastest (75.0 us per call). Ten calls"
     )
     rows = {row("a", **sync): 100.0, row("b", **sync): 100.1, row("c"): 400.0}
     assert "in a sync view `a` and `b` are fastest" in said(points(rows, NOISY), CLIENT)
@@ -136,9 +136,9 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
     first, second, last = made[REUSE].says
     assert first.startswith(
         "It matters. Over TLS, of a server that takes 10.0 ms, one after the other, a new client"
-        " for each call costs more by: `b` 2.00 ms, 1.20 times ("
+        " for each call costs more by: `b` 2.00 ms, 1.20x ("
     )
-    assert "); `a` 5.00 ms, 1.50 times (" in first
+    assert "); `a` 5.00 ms, 1.50x (" in first
     assert second.startswith(
         "Over plain HTTP, 10 at a time, a new client for each call costs more by: `c` 400 us, 5.00"
     )
@@ -148,11 +148,11 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
 def test_threads_and_asyncio_are_told_with_their_clients() -> None:
     threads, tasks = row("requests", mode="threads-reuse"), row("aiohttp", mode="async-for")
     made = points({threads: 400, tasks: 100})
-    assert "`aiohttp` (asyncio) against `requests` (threads): 0.250 times (" in said(made, DRIVING)
-    assert "0.250 times the processor time" in said(made, DRIVING)
-    assert "part of this is the client's" in said(made, DRIVING)
+    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x (" in said(made, DRIVING)
+    assert "0.25x the CPU time" in said(made, DRIVING)
+    assert "part of the gap is the client" in said(made, DRIVING)
     alone = points({row("t", client="x", mode="threads-map"): 400, row("a", client="x"): 100})
-    assert "part of this is the client's" not in said(alone, DRIVING)
+    assert "part of the gap is the client" not in said(alone, DRIVING)
 
 
 def test_where_the_server_sets_the_pace_the_processor_time_is_left() -> None:
@@ -162,7 +162,7 @@ def test_where_the_server_sets_the_pace_the_processor_time_is_left() -> None:
     made = points(
         {threads: 1_010, tasks: 1_012}, ceilings=(ceiling(1_000.0, answer=late, connections=10),)
     )
-    assert "takes as long, as the server sets the pace of both; 1.00 times the processor" in said(
+    assert "takes as long, as the server sets the pace of both; 1.00x the CPU" in said(
         made, DRIVING
     )
     assert "sets the pace" not in said(points({threads: 2_000, tasks: 2_004}), DRIVING)
@@ -176,7 +176,7 @@ def test_what_is_not_in_the_run_is_not_asked() -> None:
 def test_processor_time_is_worked_out() -> None:
     made = points({row("a"): 100, row("b"): 400})
     assert "`a` 70.0 us, `b` 280 us" in said(made, CPU)
-    assert "0.7 % of a processor for `a` and 2.8 % for `b`" in said(made, CPU)
+    assert "0.7 % of a CPU core for `a` and 2.8 % for `b`" in said(made, CPU)
 
 
 def test_a_longer_import_is_paid_back_by_so_many_calls() -> None:
@@ -190,7 +190,7 @@ def test_a_longer_import_is_paid_back_by_so_many_calls() -> None:
     ]  # fmt: skip
     made = points({quick: 300, fast: 100}, more=tuple(started))
     assert "The interpreter needs 20.0 ms, then the import: `quick` 50.0 ms" in said(made, START)
-    assert "fewer than about 500 calls is done sooner with `quick`" in said(made, START)
+    assert "fewer than about 500 calls finishes sooner with `quick`" in said(made, START)
 
 
 def test_every_point_rests_on_rows_of_the_run() -> None:

@@ -159,7 +159,7 @@ def test_drift_of_the_processors_is_no_change_of_cpu_time(base: ServersRun, tmp_
     assert separated.comparison.ratio == pytest.approx(1.08, abs=0.005)
     assert separated.base == pytest.approx(800, rel=0.01)
     page = render(made)
-    assert "CPU/answer, drift-corrected" in page
+    assert "CPU per request, drift-corrected" in page
     assert "the speed of processors drifts" in page
     # In a container, an answer comes to the generator by another way.
     contained = msgspec.structs.replace(after.run, launcher="compose")
@@ -227,8 +227,8 @@ def test_a_shift_that_all_share_is_told_with_that_of_the_controls(tmp_path: Path
     slower = {cell.id: times(0.96) for cell in of.cells}
     made = compare(stored(tmp_path / "main", of=of), stored(tmp_path / "branch", slower, of=of))
     page = render(made)
-    assert "All cells together: answers/s -4.0 %, p99 +4.2 %, CPU/answer +0.0 %." in page
-    assert "Those that bypass the app (control): answers/s -4.0 %, p99 +4.2 %" in page
+    assert "All cells together: requests/s 0.96x, p99 1.04x, CPU per request 1.00x." in page
+    assert "Those that bypass the app (control): requests/s 0.96x, p99 1.04x" in page
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def test_the_command(
     status, out, err = typed(monkeypatch, capsys, base, new)
     assert (status, err) == (1, "")
     assert "**a regression beyond 5 %.**" in out
-    assert "| worse | `beta.json-sync` | answers/s | 1,000 | 600 |" in out
+    assert "| worse | `beta.json-sync` | requests/s | 1,000 | 600 |" in out
     assert "- `alpha.json-sync`: wrk ended with status 1: unable to connect" in out
     copy = shutil.copytree(base, base.with_name("copy"))
     status, out, _ = typed(monkeypatch, capsys, base, copy, "--json", "--threshold", "3%")

@@ -39,7 +39,9 @@ def page(made: Comparisons, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_says_first_what_got_worse(browser: Browser, page: Path) -> None:
     with visit(browser, page) as seen:
-        expect(seen.page.get_by_role("heading", level=1)).to_have_text("It got worse somewhere")
+        expect(seen.page.get_by_role("heading", level=1)).to_have_text(
+            "2 figures got worse, 1 cell lost"
+        )
         first = seen.page.locator("#answer tbody tr").first
         expect(first).to_contain_text("worse")
         expect(first).to_contain_text("alpha.json-sync")
@@ -50,7 +52,7 @@ def test_it_says_first_what_got_worse(browser: Browser, page: Path) -> None:
 
 def test_it_draws_every_cell_by_how_much_it_changed(browser: Browser, page: Path) -> None:
     with visit(browser, page) as seen:
-        for key, name in (("goodput", "answers/s"), ("p99", "p99"), ("cpu", "CPU/answer")):
+        for key, name in (("goodput", "requests/s"), ("p99", "p99"), ("cpu", "CPU per request")):
             seen.page.get_by_role("radio", name=name).check()
             plot = seen.page.locator(f"[data-chart=forest-{key}]")
             plot.scroll_into_view_if_needed()
@@ -76,7 +78,7 @@ def test_no_chart_has_a_cell_without_a_number(made: Comparisons) -> None:
 
 def test_it_sorts_changes_by_their_value(browser: Browser, page: Path) -> None:
     with visit(browser, page, "#rest") as seen:
-        header = seen.page.locator("#rest th", has_text="change")
+        header = seen.page.locator("#rest th", has_text="new / base")
         header.get_by_role("button").click()
         shown = seen.page.locator("#rest tbody tr td:nth-of-type(5)")
         ratios = shown.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.v))")

@@ -16,7 +16,7 @@ from rich.console import Console
 from sample_run import histograms, read_raw, sample
 
 from loadtest.judge.servers.summary import Summary, summarise
-from loadtest.report import concern_tables, units
+from loadtest.report import units
 from loadtest.report.markdown import markup
 from loadtest.report.servers import formats, terminal
 from loadtest.report.servers.formats import markdown
@@ -91,7 +91,7 @@ def test_no_word_is_broken_in_a_narrow_terminal(report: Report, width: int) -> N
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= width
-    for word in ("gateway_1s ", "blocking ", "42.7? of 64.0", "connection-limited: ", "answers/s"):
+    for word in ("gateway_1s ", "blocking ", "42.7? of 64.0", "connection-limited: ", "requests/s"):
         assert word in text
 
 
@@ -111,19 +111,17 @@ def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Repor
     page = markdown.render(report)
     assert "| - | `gthread` | - | - | - | - | - | invalid: errors |" in page
     assert "### `errors`: 2 invalid" in page
-    found = {each.explained.concern: each for each in concern_tables.doubts(report.summary)}
+    found = {each.explained.concern: each for each in report.caveats.doubts}
     assert set(found) == {"errors", "connection-limited", "lost-rounds"}
     for each in found.values():
-        assert each.explained.means in page
-        assert each.explained.advice in page
+        assert markup.ticked(each.explained.means) in page
+        assert markup.ticked(each.explained.advice) in page
         for case in each.cases:
             assert markup.escape(case.raised.facts) in page
 
 
 def test_what_could_not_be_checked_is_counted(report: Report) -> None:
-    counted = {
-        each.concern: (each.cells, each.of) for each in concern_tables.blanks(report.summary)
-    }
+    counted = {each.concern: (each.rows, each.of) for each in report.caveats.blanks}
     assert counted["noisy-host"] == (10, 10)
     assert counted["unstable"] == (1, 10)  # measured in one round
     assert "errors" not in counted
@@ -192,7 +190,7 @@ def test_report_md_answers_first(report: Report) -> None:
     sections = [line for line in lines if line.startswith("## ")]
     assert sections[:6] == [
         "## The answer",
-        "## What to distrust",
+        "## Caveats",
         "## The matrix",
         "## Each endpoint",
         "## Each server",

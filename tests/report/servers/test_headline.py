@@ -6,7 +6,7 @@ import pytest
 from claims import against, answer, arm, claim, kind, share, styles
 
 from loadtest.judge.servers.answer.records import Answer, Kind, Led, Within
-from loadtest.report.sentence import Name
+from loadtest.report.sentences import Name
 from loadtest.report.servers.sentences import claims
 from loadtest.report.servers.sentences.headline import headline as written
 
@@ -22,27 +22,27 @@ OTHERS = [kind([claim()], name) for name in ("database", "template", "cache")]
 
 def test_what_to_deploy_at_one_kind_of_work() -> None:
     assert headline(answer([kind([claim()])])) == [
-        "Deploy fast: it leads at CPU-bound JSON, with 2.00 times the answers of the next; it takes"
-        " 120 us of CPU time an answer and 181 MB of memory."
+        "Deploy fast: it leads at CPU-bound JSON, with 2.00x the requests/s of the runner-up; it"
+        " takes 120 us of CPU time per request and 181 MB of memory."
     ]
 
 
 def test_what_to_deploy_at_all_kinds_of_work() -> None:
     assert headline(answer(OTHERS[:2]))[0].startswith(
-        "Deploy fast: it leads at both kinds of work (database, template), with 2.00 times the"
+        "Deploy fast: it leads at both workloads (database, template), with 2.00x the"
     )
     assert headline(answer(OTHERS))[0].startswith(
-        "Deploy fast: it leads at all 3 kinds of work (database, template, cache), with"
+        "Deploy fast: it leads at all 3 workloads (database, template, cache), with"
     )
     more = [*OTHERS, kind([claim()])]
     assert headline(answer(more))[0].startswith(
-        "Deploy fast: it leads at all 4 kinds of work, with 2.00 times the answers of the next; it"
+        "Deploy fast: it leads at all 4 workloads, with 2.00x the requests/s of the runner-up; it"
     )
 
 
 def test_what_to_deploy_elsewhere() -> None:
     said = headline(answer([*OTHERS, kind([claim([OTHER])], "waiting")]))
-    assert said[0].startswith("Deploy fast: it leads at 3 of 4 kinds of work (")
+    assert said[0].startswith("Deploy fast: it leads at 3 of 4 workloads (")
     assert said[1] == "For waiting on something slow: other."
 
 
@@ -52,30 +52,29 @@ def test_more_requests_at_once_are_why_some_lead_where_a_view_waits() -> None:
         [arm("slow", 8, ceiling=8.0)],
     )
     assert headline(answer([*OTHERS, kind([waiting], "waiting")]))[1] == (
-        "For waiting on something slow: other, which works on 62.5 times as many requests at once"
-        " as slow, whose workers and threads let in no more. Its number is suspect"
-        " (connection-limited)."
+        "For waiting on something slow: other, which works on 62.5x as many requests at once as"
+        " slow, limited by its workers and threads. Its number is suspect (connection-limited)."
     )
 
 
 def test_where_a_leader_is_alone_and_with_whom_it_is_tied_elsewhere() -> None:
     tied = [kind([claim([FAST, OTHER], ratio=3.5)], name) for name in ("database", "cache")]
     assert headline(answer([kind([claim()]), *tied]))[0].startswith(
-        "Deploy fast: it leads at all 3 kinds of work (CPU-bound JSON, database, cache), alone at"
-        " CPU-bound JSON (2.00 times the answers of the next), elsewhere tied, most often with"
+        "Deploy fast: it leads at all 3 workloads (CPU-bound JSON, database, cache), alone at"
+        " CPU-bound JSON (2.00x the requests/s of the runner-up), elsewhere tied, most often with"
         " other; it takes 120 us"
     )
     third = kind([claim([FAST, OTHER, arm("third")], ratio=3.5)], "template")
     assert headline(answer([third, kind([claim([OTHER, FAST])], "cache")]))[0].startswith(
-        "Deploy fast or other: they lead at both kinds of work (template, cache), alone at cache"
-        " (2.00 times the answers of the next), elsewhere tied, most often with third; they take"
+        "Deploy fast or other: they lead at both workloads (template, cache), alone at cache"
+        " (2.00x the requests/s of the runner-up), elsewhere tied, most often with third; they take"
     )
     assert headline(answer([third, kind([claim()], "waiting")]))[0].startswith(
-        "Deploy fast: it leads at both kinds of work (template, waiting on something slow), alone"
+        "Deploy fast: it leads at both workloads (template, waiting on something slow), alone"
     )
     tied = [kind([claim([FAST, one])], name) for one, name in ((OTHER, "a"), (arm("third"), "b"))]
     assert headline(answer(tied))[0].startswith(
-        "Deploy fast: it leads at both kinds of work (a, b), everywhere tied, most often with other"
+        "Deploy fast: it leads at both workloads (a, b), everywhere tied, most often with other"
         " and third; it takes 120 us"
     )
 
@@ -90,24 +89,24 @@ def test_who_leads_of_the_other_interface() -> None:
         return headline(answer([kind([claim()])], within=tuple(found)))[1:]
 
     assert among(("a", 2), ("b", 1)) == [
-        "Of the ASGI servers alone, a leads, alone or tied, at 2 of the 3 kinds of work at which"
-        " they were told apart."
+        "Among the ASGI servers alone, a leads, alone or tied, at 2 of the 3 workloads with a"
+        " clear leader."
     ]
     assert among(("a", 3), ("b", 3)) == [
-        "Of the ASGI servers alone, a and b lead, alone or tied, at all of the 3 kinds of work"
-        " at which they were told apart."
+        "Among the ASGI servers alone, a and b lead, alone or tied, at all of the 3 workloads with"
+        " a clear leader."
     ]
     assert among(separated=0) == [
-        "Of the ASGI servers alone, none was shown to lead at any kind of work."
+        "Among the ASGI servers alone, there is no clear leader at any workload."
     ]
 
 
 def test_two_lead_everywhere() -> None:
     both = [kind([claim([FAST, OTHER])], name) for name in ("database", "cache")]
     assert headline(answer(both))[0] == (
-        "Deploy fast or other: they lead at both kinds of work (database, cache),"
-        " with 2.00 times the answers of the next; they take 120 us of CPU time an answer and"
-        " 181 MB of memory."
+        "Deploy fast or other: they lead at both workloads (database, cache), with 2.00x the"
+        " requests/s of the runner-up; they take 120 us of CPU time per request and 181 MB of"
+        " memory."
     )
 
 
@@ -153,15 +152,15 @@ def test_a_run_that_tells_little() -> None:
     tied = [kind([claim([FAST, OTHER], [])], name) for name in ("database", "waiting")]
     said = headline(answer([kind([claim()]), *tied]))
     assert said[0].startswith(
-        "This run tells little; what it tells speaks for fast: it leads at 1 of 3 kinds of work"
+        "This run shows little; what it shows favours fast: it leads at 1 of 3 workloads"
         " (CPU-bound JSON), with"
     )
-    assert said[1] == "For database and waiting on something slow: no server was shown to lead."
+    assert said[1] == "For database and waiting on something slow: no clear leader."
 
 
 def test_a_lead_too_small_to_decide_by() -> None:
     assert headline(answer([kind([claim(ratio=1.02)])]))[0].startswith(
-        "No lead is as large as 5 %; ahead by less is fast: it leads at CPU-bound JSON, with 1.02"
+        "No lead is as large as 5 %; slightly ahead is fast: it leads at CPU-bound JSON, with 1.02x"
     )
 
 
@@ -170,13 +169,13 @@ def test_a_lead_too_small_to_decide_by() -> None:
     [
         (
             answer([kind([claim([FAST, OTHER], [])])]),
-            "This run cannot say what to deploy: no server was told apart from another. Measure"
-            " more `--rounds`, with nothing else on the machine.",
+            "This run cannot say what to deploy: no server is clearly ahead. Measure more"
+            " `--rounds`, with nothing else on the machine.",
         ),
         (
             answer([kind([claim([FAST, OTHER], [])])], limits=("one-round",)),
-            "This run cannot say what to deploy: it has one round, which tells nothing from noise."
-            " Measure more `--rounds`.",
+            "This run cannot say what to deploy: it has one round, which cannot separate a real"
+            " difference from noise. Measure more `--rounds`.",
         ),
         (
             answer([kind([claim([FAST], [])])]),
@@ -184,7 +183,7 @@ def test_a_lead_too_small_to_decide_by() -> None:
         ),
         (
             answer([kind([claim([], [], limits=("no-number",))])], limits=("no-number",)),
-            "This run has no number that may be shown: read what to distrust.",
+            "This run has no number that may be shown: read the caveats.",
         ),
     ],
 )
@@ -195,8 +194,8 @@ def test_nothing_can_be_said(of: Answer, text: str) -> None:
 @pytest.mark.parametrize(
     ("ratios", "text"),
     [
-        ((0.5, 0.3), "fewer requests than sync ones: 0.30 to 0.50 times as many, in 2 of 2"),
-        ((1.5, 1.3, 1.0), "more requests than sync ones: 1.30 to 1.50 times as many, in 2 of 3"),
+        ((0.5, 0.3), "fewer requests than sync ones: 0.30x to 0.50x as many, in 2 of 2"),
+        ((1.5, 1.3, 1.0), "more requests than sync ones: 1.30x to 1.50x as many, in 2 of 3"),
         ((0.5, 1.5), None),
         ((1.0, 1.0), None),
     ],
@@ -226,7 +225,7 @@ def test_every_sentence_of_a_whole_answer_ends() -> None:
 
 def test_a_run_without_anything_that_waits_says_what_it_does_not_tell() -> None:
     said = headline(answer(OTHERS))
-    assert said[1].startswith("Nothing that waits was measured, as for a slow API: there it counts")
-    assert not any("Nothing that waits" in one for one in headline(answer([kind([claim()])])))
+    assert said[1].startswith("No slow endpoints in this run.")
+    assert not any("No slow endpoints" in one for one in headline(answer([kind([claim()])])))
     waiting = [*OTHERS, kind([claim()], "waiting")]
-    assert not any("Nothing that waits" in one for one in headline(answer(waiting)))
+    assert not any("No slow endpoints" in one for one in headline(answer(waiting)))

@@ -104,7 +104,7 @@ def test_the_headline_names_versions_and_what_got_worse(three: History) -> None:
     said = headline(two)
     assert "against the one before:" in said
     assert "New versions: Django 5.2 → 6.0<b>." in said
-    assert "Worse: alpha at json-sync (answers/s)" in said
+    assert "Worse: alpha at json-sync (requests/s)" in said
     assert headline(three).startswith("The last run cannot be compared with the one before: ")
 
 
@@ -176,7 +176,7 @@ def test_the_page_opens_without_a_fault(browser: Browser, three: History, tmp_pa
         found = Axe().run(seen.page).response["violations"]
         assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     with visit(browser, path) as seen:
-        for key, name in (("goodput", "answers/s"), ("cpu", "CPU/answer")):
+        for key, name in (("goodput", "requests/s"), ("cpu", "CPU per request")):
             seen.page.get_by_role("radio", name=name).check()
             plot = seen.page.locator(f"[data-chart=timeline-{key}-json-sync]")
             plot.scroll_into_view_if_needed()

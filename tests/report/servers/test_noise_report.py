@@ -15,9 +15,9 @@ from loadtest.judge.servers.summary import Summary, summarise
 from loadtest.records.measured import Histogram
 from loadtest.report.servers.formats import csv as csv_format
 from loadtest.report.servers.formats import markdown
-from loadtest.report.servers.noise_tables import noise, twins
-from loadtest.report.servers.ranking_tables import untold
+from loadtest.report.servers.noise_tables import twins
 from loadtest.report.servers.report import Report
+from loadtest.report.servers.sentences.noise import noise, spread_of_ties
 
 
 def none(name: str) -> Histogram:
@@ -45,7 +45,7 @@ def test_a_missing_round_is_a_gap() -> None:
 
 def test_the_floor_is_that_of_the_ranking(made: Summary) -> None:
     assert made.rankings[0].noise_floor == pytest.approx(0.33, abs=0.05)
-    assert "differ by up to 34 % here" in noise(made)
+    assert "differ by 34 %;" in noise(made)
 
 
 def test_a_kind_without_arms_says_whose_floor_it_has(made: Summary) -> None:
@@ -89,13 +89,13 @@ def test_a_rank_of_unlike_numbers_is_explained() -> None:
     ]
     (ranking,) = summarise(run(of), wild, none).rankings
     assert {row.rank for row in ranking.rows} == {1}
-    assert untold(ranking).startswith("Rank 1= spans ")
+    assert spread_of_ties(ranking).startswith("Rank 1= spans ")
     alike = [one for one in wild if not one.cell.startswith("gamma")]
     (ranking,) = summarise(run(of), alike, none).rankings
-    assert untold(ranking) == ""
+    assert spread_of_ties(ranking) == ""
     once = [one for one in wild if one.round == 0]
     (ranking,) = summarise(run(of), once, none).rankings
-    assert untold(ranking) == ""
+    assert spread_of_ties(ranking) == ""
 
 
 def test_without_a_second_arm_the_page_says_so() -> None:

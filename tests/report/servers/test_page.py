@@ -18,7 +18,7 @@ from wrk_reports import CREATED_AT, REPORT
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers.imported import report as report_module
 from loadtest.records.measured import Outcome, Run
-from loadtest.records.run_folder import read
+from loadtest.records.run_folder import SERVERS, read
 from loadtest.report.servers.formats import html
 from loadtest.report.servers.report import Report
 
@@ -58,7 +58,7 @@ def measured(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def imported(folder: Path) -> Path:
     """Give the page of a report of others."""
-    stored = read(report_module.write(read(REPORT, CREATED_AT), folder))
+    stored = read(report_module.write(report_module.read(REPORT, CREATED_AT), folder), SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
     return write(folder / "imported.html", html.render(Report(summary, stored.run, stored.raw)))
 
@@ -136,7 +136,7 @@ def test_charts_draw_when_they_come_into_view(browser: Browser, measured: Path) 
             expect(plot).to_have_attribute("data-drawn", "light")
             # A mark for each server: a point, or a line's own path.
             assert plot.locator("svg .role-mark path[d]").count() >= 3
-            assert "answer" in (plot.get_attribute("aria-label") or "")
+            assert re.search("requests/s|responses", plot.get_attribute("aria-label") or "")
         seen.page.get_by_role("button", name="Dark").click()
         expect(seen.page.locator("#endpoint-json-sync .plot[data-drawn=dark]")).to_have_count(3)
         assert seen.complaints == []
@@ -163,11 +163,11 @@ def test_it_sorts_by_click_and_by_key(browser: Browser, measured: Path) -> None:
         assert column(seen.page, table, "server") == ["gthread", "gevent", "daphne"]
         expect(header).to_have_attribute("aria-sort", "descending")
         # By the value, not by its text.
-        rate = seen.page.locator(f"{table} th", has_text="answers/s")
+        rate = seen.page.locator(f"{table} th", has_text="requests/s")
         rate.get_by_role("button").click()
         shown = [
             float(text.rstrip("?").replace(",", ""))
-            for text in column(seen.page, table, "answers/s")
+            for text in column(seen.page, table, "requests/s")
         ]
         assert shown == sorted(shown)
         assert seen.page.locator(f"{table} th[aria-sort]").count() == 1
@@ -177,7 +177,7 @@ def test_what_has_no_value_is_sorted_last_both_ways(browser: Browser, measured: 
     table = "#endpoint-blocking-async table.ranking"
     with visit(browser, measured, "#endpoint-blocking-async") as seen:
         for _ in range(2):
-            seen.page.locator(f"{table} th", has_text="answers/s").get_by_role("button").click()
+            seen.page.locator(f"{table} th", has_text="requests/s").get_by_role("button").click()
             assert column(seen.page, table, "server")[-1] == "gthread"
 
 
@@ -256,11 +256,11 @@ def test_a_claim_leads_to_its_rows_and_to_no_others(browser: Browser, measured: 
 def test_the_matrix_can_be_switched(browser: Browser, measured: Path) -> None:
     with visit(browser, measured, "#matrix") as seen:
         tables = seen.page.locator("table.matrix:visible caption")
-        expect(tables).to_have_text("Goodput, more is better")
+        expect(tables).to_have_text("Requests/s, more is better")
         seen.page.get_by_role("radio", name="p99").check()
         expect(tables).to_have_text("p99, less is better")
         seen.page.get_by_role("radio", name="p99").press("ArrowRight")
-        expect(tables).to_have_text("CPU an answer, less is better")
+        expect(tables).to_have_text("CPU per request, less is better")
 
 
 def test_an_invalid_cell_shows_no_number_and_no_rank(browser: Browser, measured: Path) -> None:
@@ -268,7 +268,7 @@ def test_an_invalid_cell_shows_no_number_and_no_rank(browser: Browser, measured:
     row = next(one for one in rankings["gateway_1s-sync"] if one.verdict == "invalid")
     with visit(browser, measured, f"#cell-{row.cell}") as seen:
         for table in ("#endpoint-gateway_1s-sync table.ranking", "#server-gthread table"):
-            for title in ("rank", "answers/s"):
+            for title in ("rank", "requests/s"):
                 assert row_of(seen.page, table, title, "invalid") == ["-"]
         square = seen.page.locator(".view.goodput td.invalid")
         assert set(square.all_inner_texts()) == {"invalid"}
@@ -310,13 +310,13 @@ def test_it_holds_on_a_phone(browser: Browser, kind: str, request: pytest.Fixtur
 
 def test_a_table_says_that_it_goes_on(browser: Browser, measured: Path) -> None:
     with visit(browser, measured, width=390) as seen:
-        leaders = seen.page.get_by_role("region", name="Who leads at each kind of work")
+        leaders = seen.page.get_by_role("region", name="Who leads at each workload")
         expect(leaders).to_have_class("scroll more")
         expect(leaders).to_have_css("mask-image", re.compile("gradient"))
         leaders.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
         expect(leaders).to_have_class("scroll")
     with visit(browser, measured, width=1280) as seen:
-        leaders = seen.page.get_by_role("region", name="Who leads at each kind of work")
+        leaders = seen.page.get_by_role("region", name="Who leads at each workload")
         expect(leaders).to_have_class("scroll")
 
 

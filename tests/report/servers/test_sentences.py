@@ -9,19 +9,19 @@ import pytest
 from claims import against, answer, arm, claim, difference, kind, share, styles
 
 from loadtest.judge.servers.answer.records import Answer, Claim
-from loadtest.report.sentence import Name, Said
+from loadtest.report.sentences import Name, Sentence
 from loadtest.report.servers.sentences import claims
 from loadtest.report.servers.sentences.headline import headline as written
 
 FAST, SLOW, OTHER = arm(), arm("slow", 1_000.0), arm("other", 1_900.0)
 COSTS = (
-    "It takes 120 us of CPU time an answer and 181 MB of memory; 99 % of answers come within"
+    "It takes 120 us of CPU time per request and 181 MB of memory; 99 % of responses come within"
     " 12.0 ms."
 )
 THEIRS = COSTS.replace("It takes", "They take")
 
 
-def plain(said: Sequence[Said]) -> list[str]:
+def plain(said: Sequence[Sentence]) -> list[str]:
     return [one.plain for one in said]
 
 
@@ -38,106 +38,105 @@ def of_kind(*given: Claim, **changes: Any) -> list[str]:
 SENTENCES = {
     "one leads": (
         claim(),
-        f"fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. {COSTS}",
+        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
+        f" {COSTS}",
     ),
     "with the style that serves it better": (
         claim([arm(over_other_style="higher", style="async")]),
-        "fast leads with async views, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow,"
-        f" the next. {COSTS}",
+        "fast leads with async views, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow,"
+        f" the runner-up. {COSTS}",
     ),
     "no style where only one of two does better with it": (
         claim([arm(over_other_style="higher"), OTHER]),
-        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
-        f" (1.80 to 2.20) those of slow, the next. {THEIRS}",
+        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        f" rate of slow, the runner-up. {THEIRS}",
     ),
     "two lead": (
         claim([FAST, OTHER]),
-        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
-        f" (1.80 to 2.20) those of slow, the next. {THEIRS}",
+        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        f" rate of slow, the runner-up. {THEIRS}",
     ),
     "four lead": (
         claim([FAST, OTHER, arm("third"), arm("fourth")]),
-        "fast, other and 2 more lead and were not told apart, 1,900 to 2,000 answers/s: fast has"
-        f" 2.00 times (1.80 to 2.20) those of slow, the next. {THEIRS}",
+        "fast, other and 2 more lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to"
+        f" 2.20) the rate of slow, the runner-up. {THEIRS}",
     ),
     "too little to decide by": (
         claim(ratio=1.02),
-        "fast leads, 2,000 answers/s: 1.02 times (0.92 to 1.12) those of slow, the next (less than"
-        f" 5 % more: too little to decide by). {COSTS}",
+        "fast leads, 2,000 requests/s: 1.02x (0.92 to 1.12) the rate of slow, the runner-up (less"
+        f" than 5 % more: too little to decide by). {COSTS}",
     ),
     "an interval that nobody knows": (
         claim(lead=difference(low=None, high=None)),
-        f"fast leads, 2,000 answers/s: 2.00 times those of slow, the next. {COSTS}",
+        f"fast leads, 2,000 requests/s: 2.00x the rate of slow, the runner-up. {COSTS}",
     ),
     "costs that nobody knows": (
         claim([arm(cpu_us=None, memory_bytes=None)]),
-        "fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next.",
+        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up.",
     ),
     "memory alone": (
         claim([arm(cpu_us=None, p99_us=None)]),
-        "fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. It takes"
-        " 181 MB of memory.",
+        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up. It"
+        " takes 181 MB of memory.",
     ),
     "CPU time alone, of several": (
         claim([arm(memory_bytes=None), arm("other", 1_900, memory_bytes=None, cpu_us=1_500.0)]),
-        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
-        " (1.80 to 2.20) those of slow, the next. They take 120 us to 1.50 ms of CPU time an"
-        " answer; 99 % of answers come within 12.0 ms.",
+        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        " rate of slow, the runner-up. They take 120 us to 1.50 ms of CPU time per request; 99 %"
+        " of responses come within 12.0 ms.",
     ),
     "a suspect leader": (
         claim([arm(doubts=("unstable", "noisy-host"))]),
-        f"fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. {COSTS}"
-        " Its number is suspect (unstable and noisy-host).",
+        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
+        f" {COSTS} Its number is suspect (unstable and noisy-host).",
     ),
     "one suspect of two leaders": (
         claim([FAST, arm("other", 1_900, doubts=("unstable",))]),
-        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
-        f" (1.80 to 2.20) those of slow, the next. {THEIRS} The number of other is suspect"
-        " (unstable).",
+        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        f" rate of slow, the runner-up. {THEIRS} The number of other is suspect (unstable).",
     ),
     "two suspects": (
         claim([arm(doubts=("errors",)), arm("other", 1_900, doubts=("unstable",))]),
-        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
-        f" (1.80 to 2.20) those of slow, the next. {THEIRS} The numbers of fast (errors) and"
-        " other (unstable) are suspect.",
+        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        f" rate of slow, the runner-up. {THEIRS} The numbers of fast (errors) and other (unstable)"
+        " are suspect.",
     ),
     "two suspects of the same": (
         claim([arm(doubts=("unstable",)), arm("other", 1_900, doubts=("unstable",))]),
-        "fast and other lead and were not told apart, 1,900 to 2,000 answers/s: fast has 2.00 times"
-        f" (1.80 to 2.20) those of slow, the next. {THEIRS} The numbers of fast and other are"
-        " suspect (unstable).",
+        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        f" rate of slow, the runner-up. {THEIRS} The numbers of fast and other are suspect"
+        " (unstable).",
     ),
     "a suspect next": (
         claim(followers=[arm("slow", 1_000, doubts=("unstable",))]),
-        f"fast leads, 2,000 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. {COSTS}"
-        " The number of slow is suspect (unstable).",
+        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
+        f" {COSTS} The number of slow is suspect (unstable).",
     ),
     "all that was let in": (
         claim([arm(goodput=500, doubts=("connection-limited",))], connections=500),
-        "fast leads, 500 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next. That is what"
-        " waves of 500 connections come to: it shows how many requests are let in, not how fast"
-        f" the server is. {COSTS}",
+        "fast leads, 500 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up. That"
+        " rate is what the load's 500 connections allow: it shows how many requests are let in,"
+        f" not how fast the server is. {COSTS}",
     ),
     "all that was let in, by one of two": (
         claim([arm(goodput=500, doubts=("connection-limited",)), arm("other", 480)]),
-        "fast and other lead and were not told apart, 480 to 500 answers/s: fast has 2.00 times"
-        " (1.80 to 2.20) those of slow, the next. For fast, that is what waves of 64 connections"
-        " come to: it shows how many requests are let in, not how fast the server is."
-        f" {THEIRS}",
+        "fast and other lead, tied, 480 to 500 requests/s: fast has 2.00x (1.80 to 2.20) the rate"
+        " of slow, the runner-up. For fast, that rate is what the load's 64 connections allow: it"
+        f" shows how many requests are let in, not how fast the server is. {THEIRS}",
     ),
     "nobody leads": (
         claim([FAST, OTHER], []),
-        "The 2 servers were not told apart (1,900 to 2,000 answers/s): noise is as large as what"
-        " they differ by.",
+        "No clear leader among 2 servers (1,900 to 2,000 requests/s): their differences are within"
+        " noise.",
     ),
     "one round": (
         claim([FAST, OTHER], [], limits=("one-round", "no-noise-floor")),
-        "The 2 servers were not told apart (1,900 to 2,000 answers/s): one round tells nothing"
-        " from noise.",
+        "No clear leader among 2 servers (1,900 to 2,000 requests/s): one round cannot separate a"
+        " real difference from noise.",
     ),
     "one alone": (
         claim([FAST], []),
-        "Only fast has a number (2,000 answers/s): nothing to compare.",
+        "Only fast has a number (2,000 requests/s): nothing to compare.",
     ),
     "none": (claim([], [], limits=("no-number",)), "No server has a number that may be shown."),
 }
@@ -152,10 +151,10 @@ def test_one_endpoint(case: str) -> None:
 
 def test_a_place_is_named_where_it_isnt_clear() -> None:
     assert claims.claim(claim(), named=True).plain.startswith(
-        "At json, fast leads, 2,000 answers/s"
+        "At json, fast leads, 2,000 requests/s"
     )
     assert claims.claim(claim([FAST], []), named=True).plain == (
-        "At json, only fast has a number (2,000 answers/s): nothing to compare."
+        "At json, only fast has a number (2,000 requests/s): nothing to compare."
     )
 
 
@@ -170,10 +169,11 @@ def test_names_are_told_from_words() -> None:
 
 def test_one_that_leads_at_all_endpoints() -> None:
     assert of_kind(claim(), claim(endpoint="query", ratio=1.5)) == [
-        f"fast leads at both endpoints, with 1.50 to 2.00 times the answers of the next. {COSTS}"
+        "fast leads at both endpoints, with 1.50x to 2.00x the requests/s of the runner-up."
+        f" {COSTS}"
     ]
     assert of_kind(claim(), claim(endpoint="query"), claim(endpoint="third"))[0].startswith(
-        "fast leads at all 3 endpoints, with 2.00 times the answers of the next."
+        "fast leads at all 3 endpoints, with 2.00x the requests/s of the runner-up."
     )
 
 
@@ -185,10 +185,10 @@ def test_a_suspect_number_of_one_that_leads_a_kind_is_called_so() -> None:
 def test_one_that_leads_at_most_endpoints() -> None:
     said = of_kind(claim(), claim(endpoint="a"), claim([OTHER], endpoint="b"))
     assert said == [
-        f"fast leads at 2 of 3 endpoints (json and a), with 2.00 times the answers of the next."
+        "fast leads at 2 of 3 endpoints (json and a), with 2.00x the requests/s of the runner-up."
         f" {COSTS}",
-        "At b, other leads, 1,900 answers/s: 2.00 times (1.80 to 2.20) those of slow, the next."
-        f" {COSTS}",
+        "At b, other leads, 1,900 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the"
+        f" runner-up. {COSTS}",
     ]
 
 
@@ -206,38 +206,38 @@ def test_one_endpoint_told_and_others_not() -> None:
         claim([], [], endpoint="d", limits=("no-number",)),
     )
     assert said == [
-        f"fast leads at json, with 2.00 times the answers of the next. {COSTS}",
+        f"fast leads at json, with 2.00x the requests/s of the runner-up. {COSTS}",
         "At d, no server has a number that may be shown.",
-        "At a and b, the servers were not told apart: noise is as large as what they differ by.",
-        "At c, only fast has a number (2,000 answers/s): nothing to compare.",
+        "At a and b, there is no clear leader: their differences are within noise.",
+        "At c, only fast has a number (2,000 requests/s): nothing to compare.",
     ]
 
 
 @pytest.mark.parametrize(
     ("ratios", "unknown", "text"),
     [
-        ((0.5, 0.3), 0, "async views serve 0.30 to 0.50 times the requests of sync ones."),
-        ((1.2,), 0, "async views serve 1.20 times the requests of sync ones."),
-        ((1.01, 0.99), 0, "async views serve as many requests as sync ones (0.99 to 1.01 times)."),
+        ((0.5, 0.3), 0, "async views serve 0.30x to 0.50x the requests of sync ones."),
+        ((1.2,), 0, "async views serve 1.20x the requests of sync ones."),
+        ((1.01, 0.99), 0, "async views serve as many requests as sync ones (0.99x to 1.01x)."),
         (
             (0.5, 1.0),
             0,
-            "async views serve 0.50 to 1.00 times the requests of sync ones: it depends on server"
-            " and endpoint.",
+            "async views serve 0.50x to 1.00x the requests of sync ones: it depends on server and"
+            " endpoint.",
         ),
         (
             (0.5,),
             1,
-            "async views serve 0.50 times the requests of sync ones; 1 of 2 pairs was not told"
-            " apart.",
+            "async views serve 0.50x the requests of sync ones; 1 of 2 pairs was within noise of"
+            " each other.",
         ),
         (
             (0.5,),
             2,
-            "sync and async views were not told apart in 2 of 3 pairs; in the other, at json, async"
-            " views serve 0.50 times the requests of sync ones.",
+            "sync and async views were within noise of each other in 2 of 3 pairs; in the other,"
+            " at json, async views serve 0.50x the requests of sync ones.",
         ),
-        ((), 2, "sync and async views were not told apart."),
+        ((), 2, "sync and async views were within noise of each other."),
     ],
 )
 def test_sync_against_async(ratios: tuple[float, ...], unknown: int, text: str) -> None:
@@ -250,17 +250,17 @@ def test_sync_against_async(ratios: tuple[float, ...], unknown: int, text: str) 
     [
         (
             [against(4)],
-            "The fastest WSGI server, wsgi-one, serves 4.00 times (3.60 to 4.40) the requests of"
-            " the fastest ASGI server, asgi-one.",
+            "The fastest WSGI server, wsgi-one, serves 4.00x (3.60 to 4.40) the requests of the"
+            " fastest ASGI server, asgi-one.",
         ),
         (
             [against(0.5)],
-            "The fastest ASGI server, asgi-one, serves 2.00 times (1.82 to 2.22) the requests of"
-            " the fastest WSGI server, wsgi-one.",
+            "The fastest ASGI server, asgi-one, serves 2.00x (1.82 to 2.22) the requests of the"
+            " fastest WSGI server, wsgi-one.",
         ),
         (
             [against(4), against(2, "query")],
-            "The fastest WSGI server serves 2.00 to 4.00 times the requests of the fastest ASGI"
+            "The fastest WSGI server serves 2.00x to 4.00x the requests of the fastest ASGI"
             " server, at json and query.",
         ),
         (
@@ -269,7 +269,7 @@ def test_sync_against_async(ratios: tuple[float, ...], unknown: int, text: str) 
         ),
         (
             [against(1.3, finding="inconclusive")],
-            "The fastest WSGI and the fastest ASGI server were not told apart.",
+            "The fastest WSGI and the fastest ASGI server are within noise of each other.",
         ),
     ],
 )
@@ -311,17 +311,18 @@ def test_what_is_djangos() -> None:
         ],
     )
     assert plain(claims.control(of)) == [
-        "Under WSGI, 50 to 80 % of the time of Django's cheapest answer is Django's own, and the"
-        " rest that of server and generator (fast and slow); Django takes 110 to 180 us of CPU"
-        " time for it. With fast it is at least that: the generator could not ask the bare"
-        " callable faster.",
-        "Under ASGI, 95 % of the time of Django's cheapest answer is Django's own, and the rest"
-        " that of server and generator (loop); Django takes 1.50 ms of CPU time for it.",
+        "Under WSGI, 50 to 80 % of the time of Django's cheapest request is Django's own overhead,"
+        " and the rest is the server's and the load generator's (fast and slow); Django takes 110"
+        " to 180 us of CPU time for it. With fast it is at least that: the generator could not ask"
+        " the bare callable faster.",
+        "Under ASGI, 95 % of the time of Django's cheapest request is Django's own overhead, and"
+        " the rest is the server's and the load generator's (loop); Django takes 1.50 ms of CPU"
+        " time for it.",
     ]
     assert headline(of)[-1] == (
-        "WSGI against ASGI is decided in Django, not in the server: Django takes 1.50 ms of CPU"
-        " time for its cheapest answer under ASGI and 110 to 180 us under WSGI, the servers by"
-        " themselves 20.0 us."
+        "WSGI against ASGI is decided in Django, not in the server: Django's own overhead per"
+        " trivial request is 1.50 ms of CPU time under ASGI and 110 to 180 us under WSGI; the"
+        " servers' 20.0 us."
     )
 
 

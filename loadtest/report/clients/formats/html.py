@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from loadtest.judge.clients.rows import Ranking, Standing
+from loadtest.judge.clients.rows import Standing
 from loadtest.report.clients.charts import of_ranking
-from loadtest.report.clients.columns import MEASURES, phases, ranked
-from loadtest.report.clients.distrust import counted, doubts, losses, noise, outliers, where
+from loadtest.report.clients.columns import MEASURES, phases, ranked, state
 from loadtest.report.clients.report import Report
+from loadtest.report.clients.sentences import MEASURED, READING, facts, outliers
 from loadtest.report.html.anchors import anchors
 from loadtest.report.html.page import Drawn, page
 
 FILE = "index.html"
 
 
-def files(report: Report) -> dict[str, str]:
-    """Return the file by its name."""
-    return {FILE: render(report)}
-
-
 def render(report: Report) -> str:
     """Return the page; its layout is `clients.jinja` beside the servers'."""
     summary = report.summary
     drawn = Drawn()
-    ids = [row.row.id for ranking in summary.rankings for row in ranking.rows]
+    at = anchors("row", [row.row.id for _, row in report.rows])
+    linked: set[str] = set()
+
+    def attributes(row: Standing) -> dict[str, str | None]:
+        """Return those of a row; the first of its measures is what links lead to."""
+        first = row.row.id not in linked
+        linked.add(row.row.id)
+        return {"id": at[row.row.id] if first else None, "class": state(row)}
+
     return page(
         "clients.jinja",
         drawn,
@@ -30,33 +33,17 @@ def render(report: Report) -> str:
         plan=report.run.plan,
         summary=summary,
         advice=report.advice,
-        groups=_groups(summary.rankings),
+        groups=report.groups,
         measures=MEASURES,
-        at={
-            "row": anchors("row", ids),
-            "doubt": anchors("doubt", (each.concern for each in summary.concerns)),
-        },
-        counted=counted(summary.counts),
-        noise=noise(summary),
-        doubts=doubts(summary),
-        where=where,
-        losses=losses(summary),
+        at={"row": at, "doubt": anchors("doubt", (each.concern for each in summary.concerns))},
+        caveats=report.caveats,
+        about=MEASURED,
+        facts=facts(report.run, summary),
+        reading=READING,
         ranked=ranked,
         phases=phases,
         outliers=outliers,
         state=state,
+        attributes=attributes,
         charts=lambda ranking: [drawn.take(chart) for chart in of_ranking(ranking)],
     )
-
-
-def state(row: Standing) -> str:
-    """Return what became of a row, in a word: its verdict, or why it has no number."""
-    return (row.verdict or "valid") if row.measured else row.status
-
-
-def _groups(rankings: tuple[Ranking, ...]) -> list[list[Ranking]]:
-    """Return the tables of each group together."""
-    found: dict[str, list[Ranking]] = {}
-    for ranking in rankings:
-        found.setdefault(ranking.group.name, []).append(ranking)
-    return list(found.values())

@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 from typing import Any
 
-import msgspec
-
 from loadtest.records.clients import Cold, Outcome, Row
 from loadtest.report.clients.report import Report
+from loadtest.report.formats import as_json
 
 FILE = "hyperfine.json"
 
@@ -30,11 +29,6 @@ METRICS: dict[str, tuple[str, Callable[[Cold], float]]] = {
 """By hyperfine's names, with their units."""
 
 
-def files(report: Report) -> dict[str, str]:
-    """Return the file by its name."""
-    return {FILE: render(report)}
-
-
 def render(report: Report) -> str:
     """Return the rows that were measured cold and may be shown, in the order of the plan."""
     shown = {
@@ -46,7 +40,7 @@ def render(report: Report) -> str:
     rows = [row for row in report.run.plan.rows if row.id in shown]
     # A label is of its table alone, and hyperfine's scripts tell results apart by their command.
     several = len({row.group for row in rows}) > 1
-    said = {
+    exported = {
         "schema_version": SCHEMA,
         "metadata": {"start_time": report.run.created_at, "made_by": "loadtest clients"},
         "primary_metric": "time_wall_clock",
@@ -55,17 +49,19 @@ def render(report: Report) -> str:
             for row in rows
         ],
     }
-    return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
+    return as_json(exported)
 
 
 def _cold(row: Row, outcomes: Sequence[Outcome]) -> list[Cold]:
-    last = {one.round: one for one in outcomes if one.row == row.id and one.measure == "cold"}
-    return [one.cold for _, one in sorted(last.items()) if one.status == "measured" and one.cold]
+    last = {each.round: each for each in outcomes if each.row == row.id and each.measure == "cold"}
+    return [
+        each.cold for _, each in sorted(last.items()) if each.status == "measured" and each.cold
+    ]
 
 
 def _result(command: str, row: Row, runs: Sequence[Cold]) -> dict[str, Any]:
     times = [cold.wall_s for cold in runs]
-    asked = {
+    parameters = {
         "client": row.client,
         "reuse": row.reuse,
         "mode": row.mode,
@@ -84,20 +80,17 @@ def _result(command: str, row: Row, runs: Sequence[Cold]) -> dict[str, Any]:
         "times": times,
         "memory_usage_byte": [cold.peak_rss_bytes for cold in runs],
         "exit_codes": [0] * len(runs),
-        "parameters": asked,
-        "measurements": [_measurement(cold) for cold in runs],
+        "parameters": parameters,
+        "measurements": [
+            {metric: {"value": of(cold), "unit": unit} for metric, (unit, of) in METRICS.items()}
+            | {"exit_code": 0}
+            for cold in runs
+        ],
         "summary": {
             metric: _summary(unit, [of(cold) for cold in runs])
             for metric, (unit, of) in METRICS.items()
         },
     }
-
-
-def _measurement(cold: Cold) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        metric: {"value": of(cold), "unit": unit} for metric, (unit, of) in METRICS.items()
-    }
-    return found | {"exit_code": 0}
 
 
 def _summary(unit: str, values: Sequence[float]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import msgspec
 from loadtest.judge.clients.summary import Summary
 from loadtest.report.clients.report import Report
 from loadtest.report.clients.sentences import Point
+from loadtest.report.formats import as_json
 
 FILE = "summary.json"
 
@@ -17,12 +18,6 @@ class Answered(Summary, frozen=True, kw_only=True):
     advice: tuple[Point, ...]
 
 
-def files(report: Report) -> dict[str, str]:
-    """Return the file by its name."""
-    return {FILE: render(report)}
-
-
 def render(report: Report) -> str:
-    """Return the summary as JSON; its `format` is `loadtest.clientbench.summary.FORMAT`."""
-    said = Answered(**msgspec.structs.asdict(report.summary), advice=tuple(report.advice))
-    return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
+    """Return the summary as JSON; its `format` is `loadtest.judge.clients.summary.FORMAT`."""
+    return as_json(Answered(**msgspec.structs.asdict(report.summary), advice=tuple(report.advice)))

@@ -11,17 +11,11 @@ from statistics import fmean, stdev
 
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.report.clients.columns import MEASURES, marked, relative
-from loadtest.report.clients.distrust import counted, noise
 from loadtest.report.clients.report import Report
 from loadtest.report.table import Column, Item, Table, name
 from loadtest.report.units import UNKNOWN, significant
 
 FILE = "report.rst"
-
-
-def files(report: Report) -> dict[str, str]:
-    """Return the file by its name."""
-    return {FILE: render(report)}
 
 
 def render(report: Report) -> str:
@@ -32,32 +26,31 @@ def render(report: Report) -> str:
 def _parts(report: Report) -> Iterator[str]:
     summary = report.summary
     yield heading(summary.title, "=")
-    yield f"{counted(summary.counts)}. {escape(noise(summary))}"
-    group = None
-    for ranking in summary.rankings:
-        if ranking.group.name != group:
-            group = ranking.group.name
-            yield heading(ranking.group.title, "-")
-            yield escape(ranking.group.about)
-        yield f"{MEASURES[ranking.measure]}, {len(ranking.reportable)} with a number:"
-        yield table(published(ranking))
+    caveats = report.caveats
+    yield f"{caveats.counted}; {caveats.judged}. {escape(caveats.noise)}"
+    for tables in report.groups:
+        yield heading(tables[0].group.title, "-")
+        yield escape(tables[0].group.about)
+        for ranking in tables:
+            yield f"{MEASURES[ranking.measure]}, {len(ranking.reportable)} with a number:"
+            yield table(published(ranking))
 
 
 def published(ranking: Ranking) -> Table[Standing]:
     """Return the five columns; milliseconds of a process, or microseconds of a call."""
-    scale, unit = (1e3, "ms") if ranking.measure == "cold" else (1e6, "us a call")
+    scale, unit = (1e3, "ms") if ranking.measure == "cold" else (1e6, "us per call")
 
     def times(row: Standing) -> list[float]:
-        return [one.time_s * scale for one in row.rounds if one.time_s is not None]
+        return [each.time_s * scale for each in row.rounds if each.time_s is not None]
 
     def mean(row: Standing) -> str:
-        found = times(row)
-        if not found:
+        known = times(row)
+        if not known:
             return row.status
-        text = significant(fmean(found))
-        return marked(f"{text} ± {significant(stdev(found))}" if len(found) > 1 else text, row)
+        text = significant(fmean(known))
+        return marked(f"{text} ± {significant(stdev(known))}" if len(known) > 1 else text, row)
 
-    def one(title: str, of: Callable[[Sequence[float]], float]) -> Column[Standing]:
+    def extreme(title: str, of: Callable[[Sequence[float]], float]) -> Column[Standing]:
         def text(row: Standing) -> str:
             return significant(of(times(row))) if row.reportable else UNKNOWN
 
@@ -66,8 +59,8 @@ def published(ranking: Ranking) -> Table[Standing]:
     columns: tuple[Column[Standing], ...] = (
         name("command", "Command", lambda row: row.row.label),
         Column("mean", f"Mean [{unit}]", lambda row: None, mean),
-        one("Min", min),
-        one("Max", max),
+        extreme("Min", min),
+        extreme("Max", max),
         Column("relative", "Relative", lambda row: None, relative),
     )
     return Table(columns, ranking.rows)
@@ -92,7 +85,7 @@ def literal(text: str) -> str:
 
 
 def table(table: Table[Item]) -> str:
-    """Return a simple table: columns are told apart by the lines of `=` above them."""
+    """Return a simple table: columns are parted by the lines of `=` above them."""
     head = [escape(column.title) for column in table.columns]
     body = [
         [

@@ -27,20 +27,20 @@ def values(ranking: Ranking) -> list[dict[str, Any]]:
 
     `low` and `high` are the 95 % interval of the mean over rounds, drawn up to `drawn`, at `SPAN`.
     """
-    found = []
+    values = []
     shown = sorted(
         ((row, row.reportable) for row in ranking.rows if row.reportable),
-        key=lambda one: -one[1].goodput,
+        key=lambda pair: -pair[1].goodput,
     )
     most = max((figures.goodput for _, figures in shown), default=0.0)
     ceiling = max((figures.ceiling or 0.0 for _, figures in shown), default=0.0)
     end = max(SPAN * most, ceiling)
     front = _front(shown)
     for row, figures in shown:
-        rates = [one.goodput for one in row.rounds if one.goodput]
+        rates = [each.goodput for each in row.rounds if each.goodput]
         interval = paired([1.0] * len(rates), rates)
         memory = figures.memory_peak_bytes
-        found.append(
+        values.append(
             _known(
                 {
                     "server": row.server,
@@ -58,13 +58,13 @@ def values(ranking: Ranking) -> list[dict[str, Any]]:
                 }
             )
         )
-    return found
+    return values
 
 
 def _front(shown: list[tuple[Row, Any]]) -> set[str]:
-    """Return the cells that no other beats in both: more answers for as little memory."""
+    """Return the cells that no other beats in both: more requests/s for as little memory."""
     known = [(row.cell, f.goodput, f.memory_peak_bytes) for row, f in shown if f.memory_peak_bytes]
-    known.sort(key=lambda one: (one[2], -one[1]))
+    known.sort(key=lambda cell: (cell[2], -cell[1]))
     best = 0.0
     front = set()
     for cell, goodput, _ in known:
@@ -75,7 +75,7 @@ def _front(shown: list[tuple[Row, Any]]) -> set[str]:
 
 
 def _known(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: one for key, one in value.items() if one is not None}
+    return {key: item for key, item in value.items() if item is not None}
 
 
 def _three(value: float | None) -> float | None:

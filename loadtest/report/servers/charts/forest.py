@@ -38,10 +38,7 @@ TICKS: tuple[tuple[float, tuple[float, ...]], ...] = (
 )
 """What the axis is marked with, up to a reach: as many as have room for their labels."""
 
-PERCENT = (
-    "datum.value == 1 ? 'same' : datum.value >= 2 ? 'x ' + format(datum.value, '.2~f')"
-    " : format(datum.value - 1, '+.2~p')"
-)
+RATIO = "datum.value == 1 ? 'same' : format(datum.value, '.2~f') + 'x'"
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Effect:
     """Lower end of its 95 % interval; None where there were too few rounds for one."""
     high: float | None
     margin: float
-    """The difference below which none is called one, as a share."""
+    """The difference below which it counts as noise, as a share."""
     answer: Literal["better", "worse", "same", "cannot tell"]
     base: str
     new: str
@@ -70,20 +67,20 @@ def forest(
     if not effects:
         return None
     reach = _reach(effects)
-    values = [_value(one, reach) for one in effects]
+    values = [_value(effect, reach) for effect in effects]
     intervals = any("low" in value for value in values)
     cut = any(value.get("cut") for value in values)
     side = "right" if better == "higher" else "left"
-    counts = ((sum(one.answer == answer for one in effects), answer) for answer in ANSWERS)
-    said = ", ".join(f"{count} {answer}" for count, answer in counts if count)
+    counts = ((sum(effect.answer == answer for effect in effects), answer) for answer in ANSWERS)
+    summary = ", ".join(f"{count} {answer}" for count, answer in counts if count)
     return Chart(
         name=stem("forest", name),
         title=title,
         description=(
-            f"{said}; further to the {side} is better."
+            f"{summary}; further to the {side} is better."
             + (" The line is the 95 % interval." if intervals else "")
             + (" One that would hide all else is cut off." if cut else "")
-            + " Within the grey band no difference is called one."
+            + " Differences within the grey band count as noise."
         ),
         spec=_sorted(
             with_data(_template(intervals), stem("forest", name), values), values, reach, side
@@ -93,32 +90,33 @@ def forest(
 
 def _reach(effects: Sequence[Effect]) -> float:
     """Return the ratio that the axis ends at, to either side of 1."""
-    ratios = max(abs(math.log(one.ratio)) for one in effects)
+    ratios = max(abs(math.log(effect.ratio)) for effect in effects)
     ends = max(
-        (abs(math.log(end)) for one in effects for end in (one.low, one.high) if end), default=0.0
+        (abs(math.log(end)) for effect in effects for end in (effect.low, effect.high) if end),
+        default=0.0,
     )
-    bands = max(math.log1p(one.margin) for one in effects)
+    bands = max(math.log1p(effect.margin) for effect in effects)
     furthest = max(math.log(LEAST), bands * 1.1, min(ends, SPAN * ratios), ratios)
     return math.exp(furthest * 1.05)
 
 
-def _value(one: Effect, reach: float) -> dict[str, Any]:
+def _value(effect: Effect, reach: float) -> dict[str, Any]:
     value: dict[str, Any] = {
-        "server": one.server,
-        "interface": interface(one.interface),
-        "endpoint": one.endpoint,
-        "ratio": _four(one.ratio),
-        "base": one.base,
-        "new": one.new,
-        "answer": one.answer,
-        "near": _four(1 / (1 + one.margin)),
-        "far": _four(1 + one.margin),
+        "server": effect.server,
+        "interface": interface(effect.interface),
+        "endpoint": effect.endpoint,
+        "ratio": _four(effect.ratio),
+        "base": effect.base,
+        "new": effect.new,
+        "answer": effect.answer,
+        "near": _four(1 / (1 + effect.margin)),
+        "far": _four(1 + effect.margin),
     }
-    if one.low is not None and one.high is not None:
-        value["low"], value["high"] = _four(one.low), _four(one.high)
-        value["from"] = _four(max(one.low, 1 / reach))
-        value["to"] = _four(min(one.high, reach))
-        value["cut"] = one.low < 1 / reach or one.high > reach
+    if effect.low is not None and effect.high is not None:
+        value["low"], value["high"] = _four(effect.low), _four(effect.high)
+        value["from"] = _four(max(effect.low, 1 / reach))
+        value["to"] = _four(min(effect.high, reach))
+        value["cut"] = effect.low < 1 / reach or effect.high > reach
     return value
 
 
@@ -138,7 +136,7 @@ def _sorted(spec: Spec, values: list[dict[str, Any]], reach: float, side: str) -
             scale = {**encoding["x"]["scale"], "domain": [_four(1 / reach), _four(reach)]}
             title = f"{encoding['x']['title']}; better to the {side}"
             ticks = next(ticks for up_to, ticks in TICKS if reach < up_to)
-            shown = [one for one in ticks if 1 / reach < one < reach]
+            shown = [tick for tick in ticks if 1 / reach < tick < reach]
             axis = {**encoding["x"]["axis"], "values": shown}
             encoding["x"] = {**encoding["x"], "scale": scale, "title": title, "axis": axis}
         layers.append({**layer, "encoding": encoding})
@@ -154,7 +152,7 @@ def _template(intervals: bool) -> Spec:
     base = alt.Chart()
     server = alt.Y("server:N", title=None)
     band = base.mark_rect(color="#808080", opacity=0.16).encode(x="near:Q", x2="far:Q", y=server)
-    one = base.mark_tick(thickness=1, size=17, color="#808080").encode(x=alt.datum(1), y=server)
+    equal = base.mark_tick(thickness=1, size=17, color="#808080").encode(x=alt.datum(1), y=server)
     separated = "datum.answer == 'better' || datum.answer == 'worse'"
     interval = base.mark_rule(strokeWidth=2).encode(
         x="from:Q",
@@ -168,7 +166,7 @@ def _template(intervals: bool) -> Spec:
             "ratio:Q",
             title="new against base",
             scale=alt.Scale(type="log", nice=False),
-            axis=alt.Axis(labelExpr=PERCENT, labelOverlap=True),
+            axis=alt.Axis(labelExpr=RATIO, labelOverlap=True),
         ),
         y=server,
         color=interface_colour(),
@@ -178,7 +176,7 @@ def _template(intervals: bool) -> Spec:
         tooltip=["server:N", "endpoint:N", "base:N", "new:N", "ratio:Q", "low:Q", "high:Q"]
         + ["answer:N"],
     )
-    layers = [band, one, *([interval] if intervals else []), point]
+    layers = [band, equal, *([interval] if intervals else []), point]
     return finished(
         alt.layer(*layers, data=alt.NamedData("forest"))
         .properties(width=240, height={"step": 17})

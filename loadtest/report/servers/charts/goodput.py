@@ -53,7 +53,7 @@ def goodput(ranking: Ranking) -> Chart | None:
 
 
 def _rate(row: dict[str, Any]) -> str:
-    return f"{row['goodput']:,.0f} answers a second"
+    return f"{row['goodput']:,.0f} requests/s"
 
 
 @cache
@@ -68,7 +68,7 @@ def _template(intervals: bool, ceilings: bool) -> Spec:
     point = base.mark_point(size=80, strokeWidth=2, opacity=1).encode(
         x=alt.X(
             "goodput:Q",
-            title="2xx answers a second (median of the rounds)",
+            title="requests/s (2xx, median of the rounds)",
             scale=alt.Scale(zero=True),
             axis=alt.Axis(format="~s"),
         ),

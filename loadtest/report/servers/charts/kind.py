@@ -1,4 +1,4 @@
-"""One kind of work at a glance: the goodput of all servers at each of its endpoints."""
+"""One workload at a glance: the goodput of all servers at each of its endpoints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACROSS = 3
 
 
 def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
-    """Return the chart of a kind of work; None where no server has a number."""
+    """Return the chart of a workload; None where no server has a number."""
     values: list[dict[str, Any]] = []
     for ranking in rankings:
         for row in ranking.rows:
@@ -41,7 +41,7 @@ def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
     several = len({value["endpoint"] for value in values}) > 1
     # Of several endpoints the highest number says which of them is the lightest.
     finding = (
-        f"{first['server']} has the highest median, {first['goodput']:,.0f} answers a second with"
+        f"{first['server']} has the highest median, {first['goodput']:,.0f} requests/s with"
         f" {first['style']} views."
         if not several
         else f"{len({value['server'] for value in values})} servers at"
@@ -63,12 +63,12 @@ def _sorted(spec: Spec, values: list[dict[str, Any]]) -> Spec:
         best[key] = max(best.get(key, 0.0), value["goodput"])
     servers = [name for (_, name) in sorted(best, key=lambda key: (key[0] != "WSGI", -best[key]))]
     endpoints = list(dict.fromkeys(value["endpoint"] for value in values))
-    one: Spec = spec["spec"]
-    y = {**one["encoding"]["y"], "sort": servers}
+    facet: Spec = spec["spec"]
+    y = {**facet["encoding"]["y"], "sort": servers}
     return {
         **spec,
         "facet": {**spec["facet"], "sort": endpoints},
-        "spec": {**one, "encoding": {**one["encoding"], "y": y}},
+        "spec": {**facet, "encoding": {**facet["encoding"], "y": y}},
     }
 
 
@@ -80,7 +80,7 @@ def _template() -> Spec:
         .encode(
             x=alt.X(
                 "goodput:Q",
-                title="2xx answers a second",
+                title="requests/s (2xx)",
                 scale=alt.Scale(zero=True),
                 axis=alt.Axis(format="~s", tickCount=5),
             ),

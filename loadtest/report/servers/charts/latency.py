@@ -40,7 +40,7 @@ def latency(ranking: Ranking) -> Chart | None:
         name=stem("latency", ranking.endpoint.id),
         title="Latency",
         description=(
-            f"Half of the answers of {medians[0][1]} come within {took(medians[0][0])}, the"
+            f"Half of the responses of {medians[0][1]} come within {took(medians[0][0])}, the"
             f" least; of {medians[-1][1]} within {took(medians[-1][0])}, the most."
             " Each curve ends where its samples do."
             + (
@@ -58,7 +58,7 @@ def latency(ranking: Ranking) -> Chart | None:
 def _points(row: Row) -> Iterator[dict[str, Any]]:
     assert row.curve
     for kind, each in ((MEASURED, row.curve.raw_us), (BACKFILLED, row.curve.backfilled_us)):
-        # The lowest and the highest latency are a single answer's.
+        # The lowest and the highest latency are a single response's.
         for p, us in zip(row.curve.percentiles, each, strict=False):
             if 0 < p < 100:
                 yield {
@@ -103,7 +103,7 @@ def _template() -> Spec:
     base = alt.Chart(alt.NamedData("curve"))
     x = alt.X(
         "nines:Q",
-        title="share of the answers, slowest to the right",
+        title="share of the responses, slowest to the right",
         axis=alt.Axis(values=[0, 1, 2, 3, 4, 5], labelExpr=TICKS, grid=True),
         scale=alt.Scale(nice=False),
     )

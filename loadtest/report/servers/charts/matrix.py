@@ -26,20 +26,18 @@ def matrix(summary: Summary) -> Chart | None:
     best = [cell for cell in cells if cell.get("of_best") == 1]
     if not best:
         return None
-    found = [_most(style, best) for style in ("sync", "async")]
+    leaders = [_most(style, best) for style in ("sync", "async")]
     return Chart(
         name="matrix-goodput",
-        title="Goodput, relative to the best of each endpoint",
-        description=(
-            f"{' '.join(one for one in found if one)} 100 is the best of a column; {LEGEND}."
-        ),
+        title="Requests/s, relative to the best of each endpoint",
+        description=(f"{' '.join(filter(None, leaders))} 100 is the best of a column; {LEGEND}."),
         spec=_sorted(with_data(_template(), "matrix-goodput", cells), summary),
     )
 
 
 def _most(style: str, best: list[dict[str, Any]]) -> str:
     """Return who has the best number most often among the views of one style."""
-    counts = Counter(one["server"] for one in best if one["endpoint"].startswith(f"{style} "))
+    counts = Counter(cell["server"] for cell in best if cell["endpoint"].startswith(f"{style} "))
     if not counts:
         return ""
     server, times = counts.most_common(1)[0]
@@ -54,7 +52,7 @@ def _sorted(spec: Spec, summary: Summary) -> Spec:
     of_best: dict[str, list[float]] = {server: [] for server in interfaces}
     for cell in spec["datasets"][spec["data"]["name"]]:
         of_best[cell["server"]].append(cell.get("of_best", 0.0))
-    servers = sorted(interfaces, key=lambda one: (interfaces[one] != "WSGI", -sum(of_best[one])))
+    servers = sorted(interfaces, key=lambda name: (interfaces[name] != "WSGI", -sum(of_best[name])))
     layers = []
     for layer in spec["layer"]:
         y = {**layer["encoding"]["y"], "sort": servers}

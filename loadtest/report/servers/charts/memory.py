@@ -35,8 +35,8 @@ def memory(ranking: Ranking) -> Chart | None:
         name=stem("memory", ranking.endpoint.id),
         title="Memory against goodput",
         description=(
-            f"The line joins {', '.join(front)}: each other server has fewer answers for as much"
-            " memory or more."
+            f"The line joins {', '.join(front)}: each other server serves fewer requests/s with"
+            " as much memory or more."
             + (f" {HOLLOW}" if any(row["doubts"] for row in known) else "")
             + (" Pages that processes share are counted in each." if "rss" in kinds else "")
         ),
@@ -66,7 +66,7 @@ def _template() -> Spec:
     x = alt.X("memory_mb:Q", title="memory (MB)", scale=alt.Scale(zero=False, padding=30))
     y = alt.Y(
         "goodput:Q",
-        title="2xx answers a second",
+        title="requests/s (2xx)",
         scale=alt.Scale(zero=True),
         axis=alt.Axis(format="~s"),
     )

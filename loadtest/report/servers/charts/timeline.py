@@ -43,41 +43,41 @@ def timeline(
     name: str, title: str, axis: str, runs: Sequence[str], courses: Sequence[Course]
 ) -> Chart | None:
     """Return the chart; None where no server has a number. `runs` are what stands below each."""
-    known = [one for one in courses if any(one.values)]
+    known = [course for course in courses if any(course.values)]
     if not known:
         return None
     values = [
-        _value(one, at, run, value)
-        for one in known
-        for at, (run, value) in enumerate(zip(runs, one.values, strict=True))
+        _value(course, at, run, value)
+        for course in known
+        for at, (run, value) in enumerate(zip(runs, course.values, strict=True))
     ]
     numbers = [value["value"] for value in values if value["value"]]
     gaps = len(values) - len(numbers)
     labels = apart(
-        {one.server: [value for value in one.values if value][-1] for one in known},
+        {course.server: [value for value in course.values if value][-1] for course in known},
         min(numbers),
         max(numbers),
     )
     values += [
         {
-            "label": one.server,
-            "server": one.server,
-            "interface": interface(one.interface),
+            "label": course.server,
+            "server": course.server,
+            "interface": interface(course.interface),
             "run": runs[-1],
-            "value": labels[one.server],
+            "value": labels[course.server],
         }
-        for one in known
+        for course in known
     ]
-    said = [
+    counts = [
         f"{count} {answer}"
         for answer in ("worse", "better")
-        if (count := sum(one.answers[-1] == answer for one in known))
+        if (count := sum(course.answers[-1] == answer for course in known))
     ]
     return Chart(
         name=stem("timeline", name),
         title=title,
         description=(
-            f"Last step: {', '.join(said) or 'nothing told to be worse or better'}."
+            f"Last step: {', '.join(counts) or 'nothing clearly worse or better'}."
             " Equal distances are equal ratios."
             + (" A gap is a run without a number for that server." if gaps else "")
         ),
@@ -85,14 +85,14 @@ def timeline(
     )
 
 
-def _value(one: Course, at: int, run: str, value: float | None) -> dict[str, Any]:
+def _value(course: Course, at: int, run: str, value: float | None) -> dict[str, Any]:
     return {
-        "server": one.server,
-        "interface": interface(one.interface),
+        "server": course.server,
+        "interface": interface(course.interface),
         "run": run,
         "value": float(f"{value:.4g}") if value else None,
-        "answer": one.answers[at] or "same",
-        "versions": one.versions[at],
+        "answer": course.answers[at] or "same",
+        "versions": course.versions[at],
     }
 
 

@@ -7,65 +7,64 @@ from collections.abc import Iterator
 from loadtest.judge.servers.compare import BETTER, Comparisons, Figure
 from loadtest.report.charts.chart import Chart
 from loadtest.report.html.page import CHANGED, Drawn, page
+from loadtest.report.sentences import capital
 from loadtest.report.servers.charts import Effect, forest
+from loadtest.report.servers.comparison.sentences import method, together, verdict
 from loadtest.report.servers.comparison.tables import (
     ORDER,
     TITLES,
     answered,
     changes_table,
     differences_table,
-    method,
-    together,
     value,
-    verdict,
 )
 
 KEYS: dict[Figure, str] = {"goodput": "goodput", "p99_us": "p99", "server_cpu_us": "cpu"}
 """What the page calls the figures among which it can be switched."""
 
 
-def render(made: Comparisons) -> str:
+def render(compared: Comparisons) -> str:
     """Return the page, one self-contained file."""
-    counts = {answer: answered(made.changes, answer) for answer in ORDER}
-    said = "".join(verdict(made))
+    counts = {answer: answered(compared.changes, answer) for answer in ORDER}
     drawn = Drawn()
-    found = list(charts(made))
+    drawings = list(charts(compared))
     return page(
         "compare.jinja",
         drawn,
-        made=made,
+        compared=compared,
         counts={answer: len(of) for answer, of in counts.items()},
+        lost=sum(lost.failed and lost.run == "new" for lost in compared.lost),
         classes=CHANGED,
-        verdict=said[:1].upper() + said[1:],
-        forbidding=[one.key for one in made.differences if one.forbids],
-        together=together(made.changes),
+        verdict=capital("".join(verdict(compared))),
+        forbidding=[each.key for each in compared.differences if each.forbids],
+        together=together(compared.changes),
         changed=changes_table([*counts["worse"], *counts["better"]]),
         rest=changes_table([*counts["same"], *counts["cannot tell"]]),
-        differences=differences_table(made.differences),
-        choices=[(KEYS[figure], TITLES[figure]) for figure, _ in found],
-        charts=[(KEYS[figure], *drawn.take(one)) for figure, one in found],
-        method=method(made),
+        differences=differences_table(compared.differences),
+        choices=[(KEYS[figure], TITLES[figure]) for figure, _ in drawings],
+        charts=[(KEYS[figure], *drawn.take(chart)) for figure, chart in drawings],
+        method=method(compared),
     )
 
 
-def charts(made: Comparisons) -> Iterator[tuple[Figure, Chart]]:
+def charts(compared: Comparisons) -> Iterator[tuple[Figure, Chart]]:
     """Yield the chart of each figure that both runs have."""
     for figure, better in BETTER.items():
         effects = [
             Effect(
-                server=one.server,
-                interface=one.interface,
-                endpoint=one.endpoint,
-                ratio=one.comparison.ratio,
-                low=one.comparison.low,
-                high=one.comparison.high,
-                margin=one.margin,
-                answer=one.answer,
-                base=value(one.figure, one.base),
-                new=value(one.figure, one.new),
+                server=change.server,
+                interface=change.interface,
+                endpoint=change.endpoint,
+                ratio=change.comparison.ratio,
+                low=change.comparison.low,
+                high=change.comparison.high,
+                margin=change.margin,
+                answer=change.answer,
+                base=value(change.figure, change.base),
+                new=value(change.figure, change.new),
             )
-            for one in made.changes
-            if one.figure == figure and one.comparison.ratio
+            for change in compared.changes
+            if change.figure == figure and change.comparison.ratio
         ]
         if chart := forest(KEYS[figure], f"Change of {TITLES[figure]}", better, effects):
             yield figure, chart

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 from loadtest.judge.servers.rows import Ranking, Row
-from loadtest.report.servers.columns import (
-    CEILING,
-    CONCERNS,
-    COSTS,
-    CPU_VERSUS,
-    ERRORS,
-    FINDING,
-    GOODPUT,
-    INTERFACE,
-    LATENCIES,
-    RANK,
-    RATIO_HIGH,
-    RATIO_LOW,
-    ROUNDS,
-    SERVER,
-    UNCHECKED,
-    VERDICT,
-    VERSUS,
-    figure,
-)
+from loadtest.report import columns as common
+from loadtest.report.columns import plain
+from loadtest.report.servers import columns
+from loadtest.report.servers.columns import figure
 from loadtest.report.servers.report import Report
-from loadtest.report.table import Column, Table, Value, prose, sheet
+from loadtest.report.table import Column, Table, Value, sheet
 
 FILE = "summary.csv"
 
+VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus)
 
-def files(report: Report) -> dict[str, str]:
-    """Return the one file of this format."""
-    return {FILE: render(report)}
+CPU_VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus_cpu, "cpu_")
 
 
 def render(report: Report) -> str:
@@ -45,51 +28,33 @@ def cells(ranking: Ranking, rounds: int) -> Table[Row]:
     endpoint, load = ranking.endpoint, ranking.load
 
     def same(key: str, value: Value) -> Column[Row]:
-        return Column(key, key, lambda row: value, lambda row: str(value))
+        return plain(key, lambda row: value)
 
-    def goodput(number: int) -> Column[Row]:
-        def value(row: Row) -> Value:
-            rounds = row.rounds if row.reportable else ()
-            return next((r.goodput for r in rounds if r.number == number), None)
-
-        return Column(f"goodput_round_{number}", "", value, lambda row: str(value(row)))
-
-    columns = (
+    columns_: tuple[Column[Row], ...] = (
         same("kind", endpoint.kind),
         same("endpoint", endpoint.name),
         same("style", endpoint.style),
         same("delay_s", endpoint.contract.delay_s),
         same("connections", load.connections),
         same("duration_s", load.duration_s),
-        SERVER,
-        INTERFACE,
-        prose("status", "status", lambda row: row.status),
-        VERDICT,
-        CONCERNS,
-        UNCHECKED,
-        RANK,
-        GOODPUT,
-        VERSUS,
-        RATIO_LOW,
-        RATIO_HIGH,
-        FINDING,
+        columns.SERVER,
+        columns.INTERFACE,
+        *common.JUDGED,
+        columns.GOODPUT,
+        *VERSUS,
         same("noise_floor", ranking.noise_floor),
         *CPU_VERSUS,
         same("cpu_noise_floor", ranking.cpu_noise_floor),
-        CEILING,
-        *LATENCIES,
-        ERRORS,
-        *COSTS,
+        columns.CEILING,
+        *columns.LATENCIES,
+        columns.ERRORS,
+        *columns.COSTS,
         figure("answers_per_cpu_second", "", lambda f: f.answers_per_cpu_second),
         figure("memory_kind", "", lambda f: f.memory_kind),
         figure("error_share", "", lambda f: f.error_share),
         figure("answers", "", lambda f: f.answers),
         figure("samples", "", lambda f: f.samples),
         figure("backfilled_p99_us", "", lambda f: f.backfilled_p99_us),
-        ROUNDS,
-        Column("rounds_failed", "", lambda row: row.rounds_failed, lambda row: ""),
-        *(goodput(number) for number in range(1, rounds + 1)),
-        prose("stage", "stage", lambda row: row.stage),
-        prose("reason", "reason", lambda row: row.reason),
+        *common.ended("goodput", rounds, lambda each: each.goodput),
     )
-    return Table(columns, ranking.rows)
+    return Table(columns_, ranking.rows)

@@ -4,90 +4,101 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 from loadtest.judge.servers.rows import Ranking, Row, state
 from loadtest.judge.servers.summary import Summary
+from loadtest.records.planned import Endpoint
 from loadtest.report.charts.chart import Chart
-from loadtest.report.concern_tables import blanks, counted, doubts, judged
 from loadtest.report.html.anchors import anchors
 from loadtest.report.html.page import Drawn, page
 from loadtest.report.servers.charts import kind as of_kind
 from loadtest.report.servers.charts import of_endpoint
-from loadtest.report.servers.failures import losses
-from loadtest.report.servers.grouping import by_kind, by_load, median_round, rows_of
+from loadtest.report.servers.grouping import by_kind, median_round, rows_of, spread
 from loadtest.report.servers.heatmap import METRICS, columns, lines
-from loadtest.report.servers.limitations import bounds
-from loadtest.report.servers.noise_tables import noise, twins
-from loadtest.report.servers.ranking_tables import costs, ranked, untold
+from loadtest.report.servers.leader_table import shares
+from loadtest.report.servers.markdown_tables import titles
+from loadtest.report.servers.noise_tables import twins
+from loadtest.report.servers.ranking_tables import costs, ranked
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.resource_usage import spread, used
 from loadtest.report.servers.sentences.claims import control, kind
 from loadtest.report.servers.sentences.headline import headline
+from loadtest.report.servers.sentences.limitations import bounds
+from loadtest.report.servers.sentences.method import facts, reading
+from loadtest.report.servers.sentences.noise import spread_of_ties
 from loadtest.report.servers.sentences.phrases import title
-from loadtest.report.servers.setup import launched
+from loadtest.report.servers.sentences.resource_usage import used
 from loadtest.report.table import Table
 
 FILE = "index.html"
 
+Attributes = Callable[[Row], dict[str, str | None]]
+
 LIMITS = {
     "no-number": "no server has a number",
     "alone": "no other has a number",
-    "one-round": "one round tells nothing from noise",
+    "one-round": "one round cannot separate a real difference from noise",
     "tied": "all are tied",
     "no-noise-floor": "the noise was not measured",
     "connection-limited": "they show how many requests were let in",
-    "suspect": "there are doubts about it",
+    "suspect": "there are concerns about it",
 }
 """Why nothing can be said of a lead."""
 
 
-def files(report: Report) -> dict[str, str]:
-    """Return the one file of this format."""
-    return {FILE: render(report)}
-
-
 def render(report: Report) -> str:
-    """Return the page; its layout is `page/page.jinja`."""
+    """Return the page; its layout is `page.jinja` among the templates."""
     summary, plan = report.summary, report.run.plan
     servers = columns(summary.rankings)
+    names = [name for name, _ in servers]
     profiles = {server.name: server for server in plan.servers if not server.duplicate_of}
     drawn = Drawn()
+    at = places(summary, names)
+
+    def row_attributes(endpoint: Endpoint, *, again: bool = False) -> Attributes:
+        """Return what the page's filter goes by; a row that stands `again` is no link's end."""
+        text = f"{endpoint.id} {endpoint.kind} {endpoint.title}"
+        return lambda row: {
+            "id": None if again else at["cell"][row.cell],
+            "data-text": " ".join([row.server, text, *(raised.concern for raised in row.concerns)]),
+            "data-interface": row.interface or "",
+            "data-verdict": state(row),
+            "class": "again" if again else state(row),
+        }
+
     return page(
         "page.jinja",
         drawn,
         run=report.run,
-        launched=launched(report.run),
         plan=plan,
         summary=summary,
         answer=summary.answer,
         headline=headline(summary.answer),
-        words_of=cache(kind),
+        workload_sentences=cache(kind),
         control=control(summary.answer),
+        shares=shares(summary.answer),
         limits=LIMITS,
         servers=servers,
         profiles=profiles,
         kinds=by_kind(summary.rankings),
-        kind_name=title,
-        anchors=places(summary, [name for name, _ in servers]),
+        workload=title,
+        anchors=at,
         metrics=METRICS,
-        lines=lambda rankings, metric: lines(rankings, [name for name, _ in servers], metric),
+        lines=lambda rankings, metric: lines(rankings, names, metric),
         state=state,
-        states=Counter(state(row) for ranking in summary.rankings for row in ranking.rows),
-        judged=judged(summary.counts),
-        counted=counted(summary.counts),
-        noise=noise(summary),
+        states=Counter(state(row) for _, row in report.rows),
+        caveats=report.caveats,
         floors=twins(summary),
-        losses=losses(summary.rankings),
-        doubts=doubts(summary),
-        blanks=blanks(summary),
         bounds=bounds(report),
+        facts=facts(report.run, summary),
+        reading=reading(summary.reference, titles(summary.rankings)),
         ranked=_ranked,
-        untold=untold,
+        row_attributes=row_attributes,
+        spread_of_ties=spread_of_ties,
         costs=costs,
-        endpoint_charts=lambda ranking: [drawn.take(one) for one in of_endpoint(ranking)],
+        endpoint_charts=lambda ranking: [drawn.take(chart) for chart in of_endpoint(ranking)],
         kind_chart=lambda name, rankings: _taken(drawn, of_kind(name, title(name), rankings)),
         rows_of=cache(lambda server: rows_of(summary.rankings, server)),
         tally=lambda server: Counter(state(row) for _, row in rows_of(summary.rankings, server)),
@@ -98,7 +109,6 @@ def render(report: Report) -> str:
         argv=lambda name: shlex.join(
             report.run.argv.get(name, profiles[name].argv if name in profiles else ())
         ),
-        loads=by_load(summary.rankings),
     )
 
 

@@ -10,7 +10,7 @@ from loadtest.report.servers.charts import Course, timeline
 from loadtest.report.servers.history.tables import TITLES, Shown, answer, value
 from loadtest.report.table import Value
 
-AXES: dict[Shown, str] = {"goodput": "2xx answers a second", "cpu": "CPU time an answer (us)"}
+AXES: dict[Shown, str] = {"goodput": "requests/s", "cpu": "CPU time per request (µs)"}
 
 ALWAYS = ("Django", "python")
 """Versions that every server depends on; of the others, those it is made of."""
@@ -19,7 +19,7 @@ NAMED = 3
 """Versions that a run's place on the axis has room for."""
 
 
-def chart(made: History, endpoint: str, lines: Sequence[Line], figure: Shown) -> Chart | None:
+def chart(history: History, endpoint: str, lines: Sequence[Line], figure: Shown) -> Chart | None:
     """Return the lines of an endpoint as a chart; None where none has a number."""
     courses = [
         Course(
@@ -33,27 +33,27 @@ def chart(made: History, endpoint: str, lines: Sequence[Line], figure: Shown) ->
                     for package in (*ALWAYS, *line.packages)
                     if package in versions
                 )
-                for versions in made.versions
+                for versions in history.versions
             ],
         )
         for line in lines
     ]
-    return timeline(f"{figure}-{endpoint}", TITLES[figure], AXES[figure], below(made), courses)
+    return timeline(f"{figure}-{endpoint}", TITLES[figure], AXES[figure], below(history), courses)
 
 
-def below(made: History) -> list[str]:
+def below(history: History) -> list[str]:
     """Return what stands below each run on an axis: its day and time, and the versions that moved.
 
     No two are alike.
     """
-    names = sorted({key for versions in made.versions for key in versions})
+    names = sorted({key for versions in history.versions for key in versions})
     moved = [
         key
         for key in sorted(names, key=lambda key: key not in ALWAYS)
-        if len({versions.get(key) for versions in made.versions}) > 1
+        if len({versions.get(key) for versions in history.versions}) > 1
     ]
     texts: list[str] = []
-    for at, versions in zip(made.made, made.versions, strict=True):
+    for at, versions in zip(history.made, history.versions, strict=True):
         lines = [at[:16].replace("T", " ")]
         lines += [_version(key, versions.get(key, "none")) for key in moved[:NAMED]]
         texts.append(" | ".join(lines))

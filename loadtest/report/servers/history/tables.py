@@ -14,11 +14,11 @@ from loadtest.report.table import SUSPECT, Column, Table, Value, name, prose
 
 Shown = Literal["goodput", "cpu"]
 
-Found = Answer | Literal["lost"]
+Outcome = Answer | Literal["lost"]
 
-WORST: tuple[Found, ...] = ("lost", "worse", "better")
+WORST: tuple[Outcome, ...] = ("lost", "worse", "better")
 
-TITLES: dict[Shown, str] = {"goodput": "answers/s", "cpu": "CPU/answer"}
+TITLES: dict[Shown, str] = {"goodput": "requests/s", "cpu": "CPU per request"}
 
 
 def steps_table(steps: Sequence[Step]) -> Table[Step]:
@@ -31,7 +31,7 @@ def steps_table(steps: Sequence[Step]) -> Table[Step]:
         return Column(answer.replace(" ", "_"), answer, value, lambda step: _text(value(step)))
 
     def lost(step: Step) -> int | None:
-        failed = sum(one.failed and one.run == "new" for one in step.lost)
+        failed = sum(lost.failed and lost.run == "new" for lost in step.lost)
         return None if step.refused else failed
 
     columns: tuple[Column[Step], ...] = (
@@ -53,18 +53,19 @@ class Changed:
     figure: Shown
     before: Point
     after: Point
-    answer: Found
+    answer: Outcome
 
 
-def changed(made: History) -> dict[str, list[Changed]]:
+def changed(history: History) -> dict[str, list[Changed]]:
     """Return what got worse or better or was lost in each run, the last first, the worst first."""
-    found: dict[str, list[Changed]] = {}
-    for at in range(len(made.steps), 0, -1):
-        if not made.steps[at - 1].refused:
-            of = [one for line in made.lines for one in _of_step(line, at)]
-            if of:
-                found[made.runs[at]] = sorted(of, key=lambda one: WORST.index(one.answer))
-    return found
+    by_run: dict[str, list[Changed]] = {}
+    for at in range(len(history.steps), 0, -1):
+        if not history.steps[at - 1].refused:
+            changes = [change for line in history.lines for change in _of_step(line, at)]
+            if changes:
+                changes.sort(key=lambda change: WORST.index(change.answer))
+                by_run[history.runs[at]] = changes
+    return by_run
 
 
 def _of_step(line: Line, at: int) -> Iterator[Changed]:
@@ -83,28 +84,28 @@ def _of_step(line: Line, at: int) -> Iterator[Changed]:
 def changed_table(all_: Sequence[Changed]) -> Table[Changed]:
     """Return what got better or worse, with both numbers."""
     columns: tuple[Column[Changed], ...] = (
-        prose("answer", "", lambda one: one.answer),
-        name("server", "server", lambda one: one.line.server),
-        prose("endpoint", "endpoint", lambda one: one.line.endpoint),
-        prose("figure", "figure", lambda one: TITLES[one.figure]),
+        prose("answer", "", lambda change: change.answer),
+        name("server", "server", lambda change: change.line.server),
+        prose("endpoint", "endpoint", lambda change: change.line.endpoint),
+        prose("figure", "figure", lambda change: TITLES[change.figure]),
         Column(
             "before",
             "before",
-            lambda one: value(one.before, one.figure),
-            lambda one: number(one.before, one.figure),
+            lambda change: value(change.before, change.figure),
+            lambda change: number(change.before, change.figure),
         ),
         Column(
             "after",
             "after",
-            lambda one: value(one.after, one.figure),
-            lambda one: number(one.after, one.figure),
+            lambda change: value(change.after, change.figure),
+            lambda change: number(change.after, change.figure),
         ),
-        prose("reason", "why", lambda one: one.after.reason),
+        prose("reason", "why", lambda change: change.after.reason),
     )
     return Table(columns, all_).filled(*columns[:-1])
 
 
-def lines_table(made: History, lines: Sequence[Line], figure: Shown) -> Table[Line]:
+def lines_table(history: History, lines: Sequence[Line], figure: Shown) -> Table[Line]:
     """Return a figure of each server in every run, with what is found of each step."""
 
     def column(at: int, run: str) -> Column[Line]:
@@ -112,12 +113,12 @@ def lines_table(made: History, lines: Sequence[Line], figure: Shown) -> Table[Li
             f"run_{at + 1}",
             run,
             lambda line: value(line.points[at], figure),
-            lambda line: said(line.points[at], figure),
+            lambda line: with_answer(line.points[at], figure),
         )
 
     columns: tuple[Column[Line], ...] = (
         name("server", "server", lambda line: line.server),
-        *(column(at, run) for at, run in enumerate(made.runs)),
+        *(column(at, run) for at, run in enumerate(history.runs)),
     )
     return Table(columns, lines)
 
@@ -141,25 +142,25 @@ def number(point: Point, figure: Shown) -> str:
     return units.significant(point.goodput) + (SUSPECT if point.state == "suspect" else "")
 
 
-def said(point: Point, figure: Shown) -> str:
+def with_answer(point: Point, figure: Shown) -> str:
     """Return the same with what is found of it against the run before: `12,300 better`."""
-    found = answer(point, figure)
-    return number(point, figure) + (f" {found}" if found else "")
+    change = answer(point, figure)
+    return number(point, figure) + (f" {change}" if change else "")
 
 
-def by_endpoint(made: History) -> dict[str, list[Line]]:
+def by_endpoint(history: History) -> dict[str, list[Line]]:
     """Return the lines of each endpoint, the highest of the last run first."""
-    found: dict[str, list[Line]] = {}
-    for line in made.lines:
-        found.setdefault(line.endpoint, []).append(line)
-    for lines in found.values():
+    by_name: dict[str, list[Line]] = {}
+    for line in history.lines:
+        by_name.setdefault(line.endpoint, []).append(line)
+    for lines in by_name.values():
         lines.sort(key=lambda line: -(line.points[-1].goodput or 0.0))
-    return found
+    return by_name
 
 
 def _differences(step: Step) -> str:
-    said = [f"{one.key}: {one.base} → {one.new}" for one in step.differences]
-    return "; ".join(said) or "nothing that was recorded"
+    changes = [f"{each.key}: {each.base} → {each.new}" for each in step.differences]
+    return "; ".join(changes) or "nothing that was recorded"
 
 
 def _text(value: int | None) -> str:

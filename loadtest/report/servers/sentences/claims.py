@@ -1,4 +1,4 @@
-"""What a run says of an endpoint, of a kind of work, and of Django against the server."""
+"""What a run says of an endpoint, of a workload, and of Django against the server."""
 
 from __future__ import annotations
 
@@ -13,78 +13,76 @@ from loadtest.judge.servers.answer.records import (
     Share,
     Styles,
 )
-from loadtest.report.sentence import Name, Said, Words
-from loadtest.report.servers.sentences.phrases import (
-    between,
-    listed,
-    memory_size,
-    names,
-    ratio,
-    times,
-)
-from loadtest.report.units import latency, share, significant
+from loadtest.report.sentences import Name, Sentence, Words, between, capital, listed, names
+from loadtest.report.servers.sentences.phrases import times
+from loadtest.report.units import latency, ratio, share, significant, size
 from loadtest.stats.significance import LEAST_MARGIN, Finding
 
-ONE_ROUND = "one round tells nothing from noise"
+ONE_ROUND = "one round cannot separate a real difference from noise"
 
 AT_CEILING = "connection-limited"
 """The concern of a row that shows how many requests were let in."""
 
-NOISE = "noise is as large as what they differ by"
+NOISE = "their differences are within noise"
 
-UNTOLD = "not told apart"
+TIED = "within noise of each other"
 
 
-def kind(kind: Kind) -> list[Said]:
-    """Return what a run says of one kind of work: who leads, by how much, at what cost."""
+def kind(kind: Kind) -> list[Sentence]:
+    """Return what a run says of one workload: who leads, by how much, at what cost."""
     if len(kind.claims) == 1:
         leading = [claim(kind.claims[0])]
     else:
         differing = _differing(kind)
         leading = [
             *_most(kind),
-            *(claim(one, named=True) for one in differing if one.separated),
-            *_untold_together([one for one in differing if not one.separated]),
+            *(claim(each, named=True) for each in differing if each.separated),
+            *_tied_together([each for each in differing if not each.separated]),
         ]
     return [*leading, *_styles(kind.styles), *_interfaces(kind.interfaces)]
 
 
-def claim(claim: Claim, *, named: bool = False) -> Said:
+def claim(claim: Claim, *, named: bool = False) -> Sentence:
     """Return who leads at one endpoint; `named` where it isn't clear from the place which."""
     at: Words = ("At ", Name(claim.endpoint), ", ") if named else ()
     if not claim.separated:
-        return Said((*at, *_untold(claim, capital=not named)), claim.cells)
-    one = len(claim.leaders) == 1
+        return Sentence((*at, *_tied(claim, first=not named)), claim.cells)
+    alone = len(claim.leaders) == 1
     rates = between((arm.goodput for arm in claim.leaders), significant)
     words = [
         *at,
         *names([arm.server for arm in claim.leaders]),
-        " leads" if one else " lead and were not told apart",
+        " leads" if alone else " lead, tied",
         *_with_style(claim.leaders),
-        f", {rates} answers/s",
+        f", {rates} requests/s",
     ]
     if claim.lead:
-        words += [": ", *((Name(claim.leaders[0].server), " has ") if not one else ())]
-        words += [times(claim.lead), " those of ", Name(claim.followers[0].server), ", the next"]
+        words += [": ", *((Name(claim.leaders[0].server), " has ") if not alone else ())]
+        words += [
+            times(claim.lead),
+            " the rate of ",
+            Name(claim.followers[0].server),
+            ", the runner-up",
+        ]
         if claim.lead.finding != "higher":
             words += [f" (less than {share(LEAST_MARGIN)} more: too little to decide by)"]
     words += ["."]
     if limited := [arm.server for arm in claim.leaders if AT_CEILING in arm.doubts]:
         those = (
-            ["That is"]
+            ["That rate is"]
             if len(limited) == len(claim.leaders)
-            else ["For ", *names(limited), ", that is"]
+            else ["For ", *names(limited), ", that rate is"]
         )
         words += [" ", *those]
         words += [
-            f" what waves of {claim.connections:,} connections come to: it shows how many requests"
+            f" what the load's {claim.connections:,} connections allow: it shows how many requests"
             " are let in, not how fast the server is."
         ]
     if costs := _costs(claim.leaders):
-        words += [f" {'It takes' if one else 'They take'} {costs}."]
+        words += [f" {'It takes' if alone else 'They take'} {costs}."]
     next_ = [arm for arm in claim.followers[:1] if claim.lead and arm.doubts]
     words += suspects([(claim.endpoint, arm) for arm in (*claim.leaders, *next_)], AT_CEILING)
-    return Said(tuple(words), claim.cells)
+    return Sentence(tuple(words), claim.cells)
 
 
 def suspects(arms: Sequence[tuple[str, Arm]], besides: str | None = None) -> Words:
@@ -92,20 +90,20 @@ def suspects(arms: Sequence[tuple[str, Arm]], besides: str | None = None) -> Wor
 
     `arms` come with their endpoints; `besides` is a doubt of which something is said already.
     """
-    found = [
+    doubted = [
         (at, arm.server, doubts)
         for at, arm in arms
-        if (doubts := [one for one in arm.doubts if one != besides])
+        if (doubts := [doubt for doubt in arm.doubts if doubt != besides])
     ]
-    if not found:
+    if not doubted:
         return ()
-    many = len(found) > 1
+    many = len(doubted) > 1
     of: dict[str, list[str]] = {}
-    for _, server, doubts in found:
+    for _, server, doubts in doubted:
         of.setdefault(server, []).extend(doubts)
     concerns = list(dict.fromkeys(doubt for doubts in of.values() for doubt in doubts))
     if len({arm.server for _, arm in arms}) == 1:
-        endpoints = list(dict.fromkeys(at for at, _, _ in found))
+        endpoints = list(dict.fromkeys(at for at, _, _ in doubted))
         at = len({at for at, _ in arms}) > 1
         whose: Words = (
             f" Its number{'s' if many else ''}",
@@ -122,56 +120,58 @@ def suspects(arms: Sequence[tuple[str, Arm]], besides: str | None = None) -> Wor
     return (*whose, f" {'are' if many else 'is'} suspect (", *names(concerns), ").")
 
 
-def control(answer: Answer) -> list[Said]:
+def control(answer: Answer) -> list[Sentence]:
     """Return what is Django's and what the server's, and WSGI against ASGI in Django itself."""
     separated = cheapest(answer.shares)
-    said = []
+    sentences = []
     for interface in ("wsgi", "asgi"):
-        of = [one for one in separated if one.interface == interface]
+        of = [each for each in separated if each.interface == interface]
         if not of:
             continue
-        took = between((one.django_cpu_us for one in of), latency)
-        held = [one.server for one in of if one.at_least]
-        said.append(
-            Said(
+        took = between((each.django_cpu_us for each in of), latency)
+        held = [each.server for each in of if each.at_least]
+        sentences.append(
+            Sentence(
                 (
-                    f"Under {interface.upper()}, {between((one.share for one in of), share)} of"
-                    " the time of Django's cheapest answer is Django's own, and the rest that"
-                    " of server and generator (",
-                    *names([one.server for one in of]),
+                    f"Under {interface.upper()}, {between((each.share for each in of), share)} of"
+                    " the time of Django's cheapest request is Django's own overhead, and the rest"
+                    " is the server's and the load generator's (",
+                    *names([each.server for each in of]),
                     f"){f'; Django takes {took} of CPU time for it' if took else ''}.",
                     *((" With ", *names(held), " it is at least that: ") if held else ()),
                     "the generator could not ask the bare callable faster." if held else "",
                 ),
-                tuple(cell for one in of for cell in one.cells),
+                tuple(cell for each in of for cell in each.cells),
             )
         )
-    return said
+    return sentences
 
 
 def cheapest(shares: Sequence[Share]) -> list[Share]:
-    """Return one share a server, with the style that costs less, where it was told from none."""
-    found: dict[str, Share] = {}
-    for one in shares:  # the largest first
-        if one.finding == "higher":
-            found[one.server] = one
-    return list(found.values())
+    """Return one share a server, with the style that costs less, where it is beyond noise."""
+    by_server: dict[str, Share] = {}
+    for each in shares:  # the largest first
+        if each.finding == "higher":
+            by_server[each.server] = each
+    return list(by_server.values())
 
 
-def _most(kind: Kind) -> Iterator[Said]:
+def _most(kind: Kind) -> Iterator[Sentence]:
     if not kind.separated:
         return
-    separated = [one for one in kind.claims if one.separated]
-    servers = [one.server for one in kind.leaders]
+    separated = [each for each in kind.claims if each.separated]
+    servers = [each.server for each in kind.leaders]
     at = kind.leaders[0].at
-    claims = [one for one in separated if one.endpoint in at]
+    claims = [each for each in separated if each.endpoint in at]
     verb = "leads" if len(servers) == 1 else "lead"
     # Where another of the group has the higher median, the lead is that one's.
-    own = [one.lead for one in claims if one.lead and one.leaders[0].server in servers]
+    own = [each.lead for each in claims if each.lead and each.leaders[0].server in servers]
     range_ = between((lead.ratio for lead in own), ratio)
-    arms = [(one.endpoint, arm) for one in claims for arm in one.leaders if arm.server in servers]
+    arms = [
+        (each.endpoint, arm) for each in claims for arm in each.leaders if arm.server in servers
+    ]
     costs = _costs([arm for _, arm in arms])
-    if len({one.at for one in kind.leaders}) > 1:
+    if len({each.at for each in kind.leaders}) > 1:
         where: Words = (f" at {len(at)} of {len(separated)} endpoints each",)
         range_ = None
     elif len(at) == len(separated):
@@ -179,112 +179,112 @@ def _most(kind: Kind) -> Iterator[Said]:
         where = (f" at {all_} endpoints",) if len(separated) > 1 else (" at ", Name(at[0]))
     else:
         where = (f" at {len(at)} of {len(separated)} endpoints (", *names(at, 4), ")")
-    yield Said(
+    yield Sentence(
         (
             *names(servers),
             f" {verb}",
             *where,
-            f", with {range_} times the answers of the next." if range_ else ".",
+            f", with {range_} the requests/s of the runner-up." if range_ else ".",
             f" {'It takes' if len(servers) == 1 else 'They take'} {costs}." if costs else "",
             *suspects(arms),
         ),
-        tuple(cell for one in claims for cell in one.cells),
+        tuple(cell for each in claims for cell in each.cells),
     )
 
 
 def _differing(kind: Kind) -> list[Claim]:
     """Return the claims that the sentence on the whole kind does not cover."""
-    most = {one.server for one in kind.leaders}
+    most = {each.server for each in kind.leaders}
     return [
-        one
-        for one in kind.claims
-        if not one.separated or {arm.server for arm in one.leaders} != most
+        each
+        for each in kind.claims
+        if not each.separated or {arm.server for arm in each.leaders} != most
     ]
 
 
-def _untold(claim: Claim, *, capital: bool) -> Words:
+def _tied(claim: Claim, *, first: bool) -> Words:
     arms = claim.leaders
     if len(arms) == 1:
         return (
-            "Only " if capital else "only ",
+            "Only " if first else "only ",
             Name(arms[0].server),
-            f" has a number ({significant(arms[0].goodput)} answers/s): nothing to compare.",
+            f" has a number ({significant(arms[0].goodput)} requests/s): nothing to compare.",
         )
     text = "no server has a number that may be shown."
     if arms:
         rates = between((arm.goodput for arm in arms), significant)
         why = ONE_ROUND if "one-round" in claim.limits else NOISE
-        text = f"the {len(arms)} servers were not told apart ({rates} answers/s): {why}."
-    return (text[:1].upper() + text[1:] if capital else text,)
+        text = f"no clear leader among {len(arms)} servers ({rates} requests/s): {why}."
+    return (capital(text) if first else text,)
 
 
-def _untold_together(claims: Sequence[Claim]) -> Iterator[Said]:
+def _tied_together(claims: Sequence[Claim]) -> Iterator[Sentence]:
     """Yield one sentence for all claims that say the same."""
-    for limit, said in (
+    for limit, text in (
         ("no-number", "no server has a number that may be shown"),
-        ("one-round", f"the servers were not told apart: {ONE_ROUND}"),
-        ("tied", f"the servers were not told apart: {NOISE}"),
+        ("one-round", f"there is no clear leader: {ONE_ROUND}"),
+        ("tied", f"there is no clear leader: {NOISE}"),
     ):
-        of = [one for one in claims if limit in one.limits]
+        of = [each for each in claims if limit in each.limits]
         if len(of) == 1:
             yield claim(of[0], named=True)
         elif of:
-            cells = tuple(cell for one in of for cell in one.cells)
-            yield Said(("At ", *names([one.endpoint for one in of], 6), f", {said}."), cells)
-    yield from (claim(one, named=True) for one in claims if "alone" in one.limits)
+            cells = tuple(cell for each in of for cell in each.cells)
+            yield Sentence(("At ", *names([each.endpoint for each in of], 6), f", {text}."), cells)
+    yield from (claim(each, named=True) for each in claims if "alone" in each.limits)
 
 
-def _styles(styles: Sequence[Styles]) -> Iterator[Said]:
+def _styles(styles: Sequence[Styles]) -> Iterator[Sentence]:
     for interface in ("wsgi", "asgi"):
-        of = [one for one in styles if one.interface == interface]
-        both = [one for each in of for one in each.servers]
-        separated = [one for one in both if one.finding != "inconclusive"]
-        found: set[Finding] = {one.finding for one in separated}
+        of = [each for each in styles if each.interface == interface]
+        pairs = [pair for each in of for pair in each.servers]
+        separated = [pair for pair in pairs if pair.finding != "inconclusive"]
+        findings: set[Finding] = {pair.finding for pair in separated}
         if not of:
             continue
         name = interface.upper()
-        range_ = between((one.ratio for one in separated), ratio)
-        serve = f"async views serve {range_} times the requests of sync ones"
-        if found == {"equivalent"}:
-            serve = f"async views serve as many requests as sync ones ({range_} times)"
-        elif len(found) > 1:
+        range_ = between((pair.ratio for pair in separated), ratio)
+        serve = f"async views serve {range_} the requests of sync ones"
+        if findings == {"equivalent"}:
+            serve = f"async views serve as many requests as sync ones ({range_})"
+        elif len(findings) > 1:
             serve += ": it depends on server and endpoint"
-        untold, pairs = len(both) - len(separated), len(both)
+        tied, total = len(pairs) - len(separated), len(pairs)
         words: Words = (f"Under {name}, {serve}.",)
         if not separated:
-            words = (f"Under {name}, sync and async views were {UNTOLD}.",)
-        elif len(separated) < untold:
+            words = (f"Under {name}, sync and async views were {TIED}.",)
+        elif len(separated) < tied:
             # What holds for a few is no rule: it is said of them.
-            at = [each.endpoint for each in of if any(one in separated for one in each.servers)]
+            at = [each.endpoint for each in of if any(pair in separated for pair in each.servers)]
             words = (
-                f"Under {name}, sync and async views were {UNTOLD} in {untold} of {pairs} pairs;"
+                f"Under {name}, sync and async views were {TIED} in {tied} of {total} pairs;"
                 f" in the other{'s' if len(separated) > 1 else ''}, at ",
                 *names(at),
                 f", {serve}.",
             )
-        elif untold:
-            were = "was" if untold == 1 else "were"
-            words = (f"Under {name}, {serve}; {untold} of {pairs} pairs {were} {UNTOLD}.",)
-        yield Said(words, tuple(cell for one in of for cell in one.cells))
+        elif tied:
+            were = "was" if tied == 1 else "were"
+            words = (f"Under {name}, {serve}; {tied} of {total} pairs {were} {TIED}.",)
+        yield Sentence(words, tuple(cell for each in of for cell in each.cells))
 
 
-def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
+def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Sentence]:
     several = len(interfaces) > 1
     for finding in ("higher", "lower"):
-        of = [one for one in interfaces if one.difference.finding == finding]
+        of = [each for each in interfaces if each.difference.finding == finding]
         if not of:
             continue
         differences = [
-            one.difference if finding == "higher" else one.difference.turned for one in of
+            each.difference if finding == "higher" else each.difference.turned for each in of
         ]
         ahead, behind = ("WSGI", "ASGI") if finding == "higher" else ("ASGI", "WSGI")
-        cells = tuple(cell for one in of for cell in one.cells)
+        cells = tuple(cell for each in of for cell in each.cells)
         if len(of) > 1:
-            range_ = between((one.ratio for one in differences), ratio)
+            range_ = between((each.ratio for each in differences), ratio)
             words: Words = (
-                f"The fastest {ahead} server serves {range_} times the requests of the fastest"
+                f"The fastest {ahead} server serves {range_} the requests of the fastest"
                 f" {behind} server, at ",
-                *names([one.endpoint for one in of]),
+                *names([each.endpoint for each in of]),
                 ".",
             )
         else:
@@ -298,26 +298,29 @@ def _interfaces(interfaces: Sequence[Interfaces]) -> Iterator[Said]:
                 *((", at ", Name(of[0].endpoint)) if several else ()),
                 ".",
             )
-        yield Said(words, cells)
+        yield Sentence(words, cells)
     alike: tuple[tuple[Finding, str], ...] = (
         ("equivalent", "serve equally many requests"),
-        ("inconclusive", f"were {UNTOLD}"),
+        ("inconclusive", f"are {TIED}"),
     )
-    for finding, said in alike:
-        of = [one for one in interfaces if one.difference.finding == finding]
+    for finding, text in alike:
+        of = [each for each in interfaces if each.difference.finding == finding]
         if of:
-            at = (" at ", *names([one.endpoint for one in of])) if several else ()
-            yield Said(
-                (f"The fastest WSGI and the fastest ASGI server {said}", *at, "."),
-                tuple(cell for one in of for cell in one.cells),
+            at = (" at ", *names([each.endpoint for each in of])) if several else ()
+            yield Sentence(
+                (f"The fastest WSGI and the fastest ASGI server {text}", *at, "."),
+                tuple(cell for each in of for cell in each.cells),
             )
 
 
 def taken(arms: Sequence[Arm]) -> str:
     """Return the CPU time and the memory that leaders take; empty where neither is known."""
     cpu = between((arm.cpu_us for arm in arms), latency)
-    memory = between((arm.memory_bytes for arm in arms), memory_size)
-    parts = [f"{cpu} of CPU time an answer" if cpu else "", f"{memory} of memory" if memory else ""]
+    memory = between((arm.memory_bytes for arm in arms), size)
+    parts = [
+        f"{cpu} of CPU time per request" if cpu else "",
+        f"{memory} of memory" if memory else "",
+    ]
     return " and ".join(part for part in parts if part)
 
 
@@ -326,7 +329,7 @@ def _costs(arms: Sequence[Arm]) -> str:
     slow = between((arm.p99_us for arm in arms), latency)
     if not slow:
         return text
-    return f"{text}; 99 % of answers come within {slow}" if text else ""
+    return f"{text}; 99 % of responses come within {slow}" if text else ""
 
 
 def _with_style(arms: Sequence[Arm]) -> Words:

@@ -1,4 +1,4 @@
-"""Who to deploy: who leads at most kinds of work, who elsewhere, who of the other interface."""
+"""Who to deploy: who leads at most workloads, who elsewhere, who of the other interface."""
 
 from __future__ import annotations
 
@@ -6,39 +6,32 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from loadtest.judge.servers.answer.records import Answer, Arm, Kind
-from loadtest.report.sentence import Name, Said, Words
+from loadtest.report.sentences import Name, Sentence, Words, between, joined, names
 from loadtest.report.servers.sentences.claims import suspects, taken
-from loadtest.report.servers.sentences.phrases import (
-    between,
-    joined,
-    kind_of_work,
-    names,
-    ratio,
-    sentence,
-)
-from loadtest.report.units import share
+from loadtest.report.servers.sentences.phrases import workload
+from loadtest.report.units import ratio, share
 from loadtest.stats.significance import LEAST_MARGIN
 
 EQUALS = 2
 """Servers that are named as tied with the first."""
 
 NAMED = 3
-"""Kinds of work that are named; where a server leads at more, the others are."""
+"""Workloads that are named; where a server leads at more, the others are."""
 
-PARTLY = "This run tells little; what it tells speaks for "
-"""Where servers were told apart at no more than half of the kinds of work."""
+PARTLY = "This run shows little; what it shows favours "
+"""Where servers were separated at no more than half of the workloads."""
 
-SLIGHTLY = f"No lead is as large as {share(LEAST_MARGIN)}; ahead by less is "
-"""Where servers were told apart, and by too little to decide between them."""
+SLIGHTLY = f"No lead is as large as {share(LEAST_MARGIN)}; slightly ahead is "
+"""Where servers were separated, and by too little to decide between them."""
 
 
-def deploy(answer: Answer) -> Iterator[Said]:
-    """Yield what to deploy, or why that cannot be said, and where nothing was told."""
+def deploy(answer: Answer) -> Iterator[Sentence]:
+    """Yield what to deploy, or why that cannot be said, and where no server is ahead."""
     if not answer.leaders:
-        yield Said((_nothing_told(answer),))
+        yield Sentence((_nothing_shown(answer),))
         return
     first, *_ = answer.leaders
-    same = [one for one in answer.leaders if one.at == first.at]
+    same = [each for each in answer.leaders if each.at == first.at]
     claims = [
         claim
         for kind in answer.kinds
@@ -48,7 +41,7 @@ def deploy(answer: Answer) -> Iterator[Said]:
     ]
     words: list[str] = [
         _beginning(answer),
-        *joined([(Name(one.server),) for one in same], " or "),
+        *joined([(Name(each.server),) for each in same], " or "),
     ]
     styles = {
         arm.style
@@ -63,24 +56,24 @@ def deploy(answer: Answer) -> Iterator[Said]:
     of = len(answer.kinds)
     where = f"all {of}" if everywhere else f"{len(first.at)} of {of}"
     where = "both" if everywhere and of == 2 else where
-    words += [f": {pronoun} at {where} kinds of work"]
+    words += [f": {pronoun} at {where} workloads"]
     if len(answer.kinds) == 1:
-        words[-1] = f": {pronoun} at {kind_of_work(first.at[0])}"
+        words[-1] = f": {pronoun} at {workload(first.at[0])}"
     elif len(first.at) <= NAMED:
-        words += [f" ({', '.join(map(kind_of_work, first.at))})"]
-    servers = {one.server for one in same}
+        words += [f" ({', '.join(map(workload, first.at))})"]
+    servers = {each.server for each in same}
     words += _alone_or_tied(answer, first.at, servers)
     own = [
         (claim.endpoint, arm) for claim in claims for arm in claim.leaders if arm.server in servers
     ]
     if took := taken([arm for _, arm in own]):
         words += [f"; {'it takes' if len(same) == 1 else 'they take'} {took}"]
-    yield Said((*sentence(*words), ".", *suspects(own)), tuple(arm.cell for _, arm in own))
-    if untold := [kind.kind for kind in answer.kinds if not kind.separated]:
-        yield Said(
+    yield Sentence((*filter(None, words), ".", *suspects(own)), tuple(arm.cell for _, arm in own))
+    if tied := [kind.kind for kind in answer.kinds if not kind.separated]:
+        yield Sentence(
             (
-                *("For ", *joined([(kind_of_work(one),) for one in untold])),
-                ": no server was shown to lead.",
+                *("For ", *joined([(workload(kind),) for kind in tied])),
+                ": no clear leader.",
             ),
             tuple(
                 cell
@@ -92,17 +85,17 @@ def deploy(answer: Answer) -> Iterator[Said]:
         )
 
 
-def elsewhere(answer: Answer) -> Iterator[Said]:
+def elsewhere(answer: Answer) -> Iterator[Sentence]:
     """Yield who leads where the first does not."""
     if not answer.leaders:
         return
     first = answer.leaders[0].at
     for kind in answer.kinds:
         if kind.separated and kind.kind not in first:
-            yield Said(
+            yield Sentence(
                 (
-                    f"For {kind_of_work(kind.kind)}: ",
-                    *names([one.server for one in kind.leaders]),
+                    f"For {workload(kind.kind)}: ",
+                    *names([each.server for each in kind.leaders]),
                     *_let_in(kind),
                     *suspects(_leading(kind)),
                 ),
@@ -110,30 +103,30 @@ def elsewhere(answer: Answer) -> Iterator[Said]:
             )
 
 
-def among_the_others(answer: Answer) -> Iterator[Said]:
+def among_the_others(answer: Answer) -> Iterator[Sentence]:
     """Yield who leads among the servers of the interface that the first does not have."""
     arms = [arm for kind in answer.kinds for claim in kind.claims for arm in claim.leaders]
-    leading = {one.server for one in answer.leaders[:1]}
+    leading = {each.server for each in answer.leaders[:1]}
     interfaces = {arm.interface for arm in arms if arm.server in leading}
-    for one in answer.within:
-        if not interfaces or one.interface in interfaces:
+    for within in answer.within:
+        if not interfaces or within.interface in interfaces:
             continue
-        name = one.interface.upper()
-        if not one.separated:
-            said: Words = (
-                f"Of the {name} servers alone, none was shown to lead at any kind of work.",
+        name = within.interface.upper()
+        if not within.separated:
+            words: Words = (
+                f"Among the {name} servers alone, there is no clear leader at any workload.",
             )
         else:
-            most = len(one.leaders[0].at)
-            best = [led.server for led in one.leaders if len(led.at) == most]
-            said = (
-                f"Of the {name} servers alone, ",
+            most = len(within.leaders[0].at)
+            best = [led.server for led in within.leaders if len(led.at) == most]
+            words = (
+                f"Among the {name} servers alone, ",
                 *names(best),
                 f" {'leads' if len(best) == 1 else 'lead'}, alone or tied, at"
-                f" {'all' if most == one.separated else most} of the {one.separated} kinds of work"
-                " at which they were told apart.",
+                f" {'all' if most == within.separated else most} of the {within.separated}"
+                " workloads with a clear leader.",
             )
-        yield Said(said, one.cells)
+        yield Sentence(words, within.cells)
 
 
 def _alone_or_tied(answer: Answer, at: Sequence[str], servers: set[str]) -> Iterator[str]:
@@ -155,12 +148,12 @@ def _alone_or_tied(answer: Answer, at: Sequence[str], servers: set[str]) -> Iter
             alone.append(kind.kind)
             leads += [claim.lead.ratio for claim in claims if claim.lead]
     range_ = between(leads, ratio)
-    lead = f"{range_} times the answers of the next" if range_ else ""
+    lead = f"{range_} the requests/s of the runner-up" if range_ else ""
     if not equals:
         yield f", with {lead}" if lead else ""
         return
     if alone:
-        where = ", ".join(map(kind_of_work, alone)) if len(alone) <= NAMED else f"{len(alone)}"
+        where = ", ".join(map(workload, alone)) if len(alone) <= NAMED else f"{len(alone)}"
         yield f", alone at {where}{f' ({lead})' if lead else ''}"
     often = f"{'elsewhere' if alone else 'everywhere'} tied, most often with "
     yield f", {often if len(at) > 1 else 'tied with '}"
@@ -169,7 +162,7 @@ def _alone_or_tied(answer: Answer, at: Sequence[str], servers: set[str]) -> Iter
 
 def _beginning(answer: Answer) -> str:
     leads = [claim.lead for kind in answer.kinds for claim in kind.claims if claim.lead]
-    # Told apart and no higher: the difference is real, and within the margin.
+    # Separated and no higher: the difference is real, and within the margin.
     if not any(lead.finding == "higher" for lead in leads):
         return SLIGHTLY
     return "Deploy " if 2 * answer.separated > len(answer.kinds) else PARTLY
@@ -187,15 +180,15 @@ def _let_in(kind: Kind) -> Words:
         return (".",)
     works = "works" if len(kind.leaders) == 1 else "work"
     return (
-        f", which {works} on {between(more.values(), ratio)} times as many requests at once as ",
+        f", which {works} on {between(more.values(), ratio)} as many requests at once as ",
         *names(list(more)),
-        ", whose workers and threads let in no more.",
+        f", limited by {'its' if len(more) == 1 else 'their'} workers and threads.",
     )
 
 
 def _leading(kind: Kind) -> list[tuple[str, Arm]]:
     """Return the numbers with which the leaders of a kind lead, each with its endpoint."""
-    servers = {one.server for one in kind.leaders}
+    servers = {each.server for each in kind.leaders}
     return [
         (claim.endpoint, arm)
         for claim in kind.claims
@@ -205,18 +198,18 @@ def _leading(kind: Kind) -> list[tuple[str, Arm]]:
     ]
 
 
-def _nothing_told(answer: Answer) -> str:
+def _nothing_shown(answer: Answer) -> str:
     if "no-number" in answer.limits:
-        return "This run has no number that may be shown: read what to distrust."
+        return "This run has no number that may be shown: read the caveats."
     limits = {limit for kind in answer.kinds for claim in kind.claims for limit in claim.limits}
     if "one-round" in answer.limits:
         return (
-            "This run cannot say what to deploy: it has one round, which tells nothing from noise."
-            " Measure more `--rounds`."
+            "This run cannot say what to deploy: it has one round, which cannot separate a real"
+            " difference from noise. Measure more `--rounds`."
         )
     if limits & {"alone"} and not limits & {"tied"}:
         return "No endpoint has the numbers of two servers, so there is nothing to compare."
     return (
-        "This run cannot say what to deploy: no server was told apart from another."
+        "This run cannot say what to deploy: no server is clearly ahead."
         " Measure more `--rounds`, with nothing else on the machine."
     )

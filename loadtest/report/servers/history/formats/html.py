@@ -21,30 +21,25 @@ from loadtest.report.servers.history.tables import (
 FILE = "history.html"
 
 
-def files(made: History) -> dict[str, str]:
-    """Return the page, which is one file."""
-    return {FILE: render(made)}
-
-
-def render(made: History) -> str:
+def render(history: History) -> str:
     """Return the history as one self-contained page."""
     drawn = Drawn()
-    endpoints = by_endpoint(made)
+    endpoints = by_endpoint(history)
     return page(
         "history.jinja",
         drawn,
-        made=made,
-        title=title(made),
-        headline=headline(made),
-        steps=steps_table(made.steps),
-        changed={run: changed_table(of) for run, of in changed(made).items()},
+        history=history,
+        title=title(history),
+        headline=headline(history),
+        steps=steps_table(history.steps),
+        changed={run: changed_table(of) for run, of in changed(history).items()},
         endpoints=endpoints,
         anchors=anchors("endpoint", endpoints),
         charts={
-            (endpoint, figure): drawn.take(one)
+            (endpoint, figure): drawn.take(drawing)
             for endpoint, lines in endpoints.items()
             for figure in TITLES
-            if (one := chart(made, endpoint, lines, figure))
+            if (drawing := chart(history, endpoint, lines, figure))
         },
         figures=list(TITLES.items()),
         value=value,

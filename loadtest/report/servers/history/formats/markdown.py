@@ -24,33 +24,33 @@ from loadtest.report.servers.history.tables import (
 FILE = "history.md"
 
 
-def files(made: History) -> dict[str, str]:
+def files(history: History) -> dict[str, str]:
     """Return the page and the charts beside it."""
     pictures = Pictures()
-    page = _page(made, pictures)
+    page = _page(history, pictures)
     return {FILE: page} | pictures.files()
 
 
-def _page(made: History, pictures: Pictures) -> str:
-    return "\n\n".join(part for part in _parts(made, pictures) if part) + "\n"
+def _page(history: History, pictures: Pictures) -> str:
+    return "\n\n".join(part for part in _parts(history, pictures) if part) + "\n"
 
 
-def _parts(made: History, pictures: Pictures) -> Iterator[str]:
-    yield f"# {title(made)}"
-    yield escape(headline(made))
-    yield table(steps_table(made.steps))
-    runs = zip(made.runs, made.made, strict=True)
+def _parts(history: History, pictures: Pictures) -> Iterator[str]:
+    yield f"# {title(history)}"
+    yield escape(headline(history))
+    yield table(steps_table(history.steps))
+    runs = zip(history.runs, history.made, strict=True)
     yield "\n".join(f"- {code(run)}: {escape(at)}" for run, at in runs)
-    for number, (run, moved) in enumerate(changed(made).items()):
+    for number, (run, moved) in enumerate(changed(history).items()):
         if number == 0:
             yield "## What got worse or better, or was lost"
-        counts = Counter(one.answer for one in moved)
-        said = ", ".join(f"{counts[one]} {one}" for one in WORST if counts[one])
-        yield folded(f"{escape_html(run)}: {said}", table(changed_table(moved)))
-    for endpoint, lines in by_endpoint(made).items():
+        counts = Counter(change.answer for change in moved)
+        summary = ", ".join(f"{counts[each]} {each}" for each in WORST if counts[each])
+        yield folded(f"{escape_html(run)}: {summary}", table(changed_table(moved)))
+    for endpoint, lines in by_endpoint(history).items():
         yield f"## {escape(endpoint)}"
-        yield pictures.image(chart(made, endpoint, lines, "goodput"))
+        yield pictures.image(chart(history, endpoint, lines, "goodput"))
         yield f"{TITLES['goodput']}:"
-        yield table(lines_table(made, lines, "goodput"))
+        yield table(lines_table(history, lines, "goodput"))
         if any(point.server_cpu_us is not None for line in lines for point in line.points):
-            yield folded(TITLES["cpu"], table(lines_table(made, lines, "cpu")))
+            yield folded(TITLES["cpu"], table(lines_table(history, lines, "cpu")))

@@ -6,7 +6,7 @@ from loadtest.records.measured import Engine, Run
 from loadtest.report import units
 
 RUNNING = (
-    "The server was up before the run: it was not started afresh for each round, and what it used"
+    "The server was already running: it was not started afresh for each round, and what it used"
     " is not known."
 )
 
@@ -59,7 +59,7 @@ def _sentences(run: Run, engine: Engine) -> list[str]:
 
 
 def _limits(run: Run, engine: Engine) -> str:
-    found = []
+    limits = []
     for prefix, part in PARTS.items():
         cpus = engine.settings.get(f"{prefix}_CPUS", "")
         if run.placement:
@@ -68,5 +68,5 @@ def _limits(run: Run, engine: Engine) -> str:
         memory = engine.settings.get(f"{prefix}_MEMORY", "")
         words = [f"processors {cpus}" if cpus else "", f"{memory} of memory" if memory else ""]
         if stated := " and ".join(word for word in words if word):
-            found.append(f"{part} {stated}")
-    return "; ".join(found)
+            limits.append(f"{part} {stated}")
+    return "; ".join(limits)

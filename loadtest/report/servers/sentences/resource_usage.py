@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import Ranking, Row
-from loadtest.report.servers.grouping import rows_of
+from loadtest.judge.servers.rows import Ranking
+from loadtest.report.sentences import between
+from loadtest.report.servers.grouping import rows_of, spread
 from loadtest.report.servers.report import Report
 from loadtest.report.units import latency, plural, share, size
 
@@ -19,9 +20,9 @@ def used(report: Report, server: str) -> list[tuple[str, str, str]]:
     measured or the shape is not known.
     """
     shape = report.run.plan.shape
-    profile = next((one for one in report.run.plan.servers if one.name == server), None)
+    profile = next((each for each in report.run.plan.servers if each.name == server), None)
     rows = [row for _, row in rows_of(report.summary.rankings, server)]
-    # What a server used is also told by a cell whose rate means nothing; its cost of an answer not.
+    # A cell whose rate means nothing shows what a server used all the same, but not its cost.
     seen = [row.figures for row in rows if row.figures]
     valid = [row.reportable for row in rows if row.reportable]
     if not shape.known or not seen:
@@ -32,11 +33,8 @@ def used(report: Report, server: str) -> list[tuple[str, str, str]]:
         text: Callable[[float], str],
         of: Sequence[Figures] = seen,
     ) -> str:
-        known = [found for figures in of if (found := value(figures)) is not None]
-        if not known:
-            return ""
-        low, high = text(min(known)), text(max(known))
-        return f"used {high}" if low == high else f"used {low} to {high}"
+        used = between(map(value, of), text)
+        return f"used {used}" if used else ""
 
     def count(value: float) -> str:
         return f"{value:,.0f}"
@@ -64,29 +62,23 @@ def used(report: Report, server: str) -> list[tuple[str, str, str]]:
             most(lambda f: f.database_connections, count),
         ),
         ("Sockets", "", most(lambda f: f.sockets_peak, count)),
-        ("Memory", "", most(lambda f: f.memory_peak_bytes, lambda v: size(round(v)))),
-        ("CPU for an answer", "", most(lambda f: f.server_cpu_us, latency, valid)),
+        ("Memory", "", most(lambda f: f.memory_peak_bytes, size)),
+        ("CPU per request", "", most(lambda f: f.server_cpu_us, latency, valid)),
     ]
-
-
-def spread(row: Row) -> float | None:
-    """Return how far apart the rounds are, as a share of their median."""
-    rates = [each.goodput for each in row.rounds if each.goodput]
-    return (max(rates) - min(rates)) / median(rates) if len(rates) > 1 else None
 
 
 def unsteady(rankings: Sequence[Ranking], server: str) -> str:
     """Return how far apart the rounds of a server are, and where most; empty with one round."""
-    found = [
-        (one, ranking.endpoint.id)
+    spreads = [
+        (apart, ranking.endpoint.id)
         for ranking, row in rows_of(rankings, server)
-        if row.reportable and (one := spread(row)) is not None
+        if row.reportable and (apart := spread(row)) is not None
     ]
-    if not found:
+    if not spreads:
         return ""
-    widest, at = max(found)
-    middle = share(median(one for one, _ in found))
+    widest, at = max(spreads)
+    middle = share(median(apart for apart, _ in spreads))
     return (
-        f"Stability: its rounds differ by {middle} at the endpoint in the middle, and by"
-        f" {share(widest)} at {at}, the least steady."
+        f"Stability: its rounds differ by {middle} at the median endpoint, and by {share(widest)}"
+        f" at {at}, the least steady."
     )

@@ -13,13 +13,13 @@ def bounds(report: Report) -> Iterator[str]:
     run, plan = report.run, report.run.plan
     if run.source:
         yield (
-            "Nobody looked at an answer: a server that answered errors, or another page, can look"
-            " fast, unless wrk's own text tells."
+            "No response was checked: a server that sent errors, or another page, can look fast,"
+            " unless wrk's own text shows it."
         )
-        yield "The machine is unknown, and so is whether anything else was at work on it."
+        yield "The machine is unknown, and so is whether anything else ran on it."
     elif run.launcher == "running":
         yield (
-            "The server was up before: where it runs, what it shares with wrk and how it was"
+            "The server was already running: where it runs, what it shares with wrk and how it was"
             " started is not known here."
         )
     elif run.engine is not None and run.engine.remote:
@@ -31,8 +31,8 @@ def bounds(report: Report) -> Iterator[str]:
     elif run.placement is None:
         shared = plural(run.machine.processors, "processor") if run.machine.processors else "all"
         yield (
-            f"Server, databases and wrk shared {shared}: a server that is cheap leaves more"
-            " to wrk. Rates are those of this machine;"
+            f"Server, databases and wrk shared {shared}: a server that uses little leaves"
+            " more to wrk. Rates are those of this machine;"
             " ratios carry over better, not to any machine and any app."
         )
     else:
@@ -43,29 +43,30 @@ def bounds(report: Report) -> Iterator[str]:
         )
     if plan.shape.known:
         alone = [
-            f"`{one.name}`"
-            for one in plan.servers
-            if one.expected_processes(plan.shape) == 1 < plan.shape.workers and not one.duplicate_of
+            f"`{server.name}`"
+            for server in plan.servers
+            if server.expected_processes(plan.shape) == 1 < plan.shape.workers
+            and not server.duplicate_of
         ]
         but = f" ({', '.join(alone)}: one process)" if alone else ""
         yield (
             f"Each server had {plural(plan.shape.workers, 'worker')}{but}: how one scales over many"
-            " processors was not measured."
+            " cores was not measured."
         )
     durations = sorted({ranking.load.duration_s for ranking in report.summary.rankings})
     if durations:
         longest = seconds(durations[-1])
         yield (
-            "A closed loop: each connection asks again as soon as it is answered. A p99 here is of"
-            " a server at its limit, not of one at the load of a normal day."
+            "A closed loop: each connection sends its next request as soon as the last one is"
+            " answered. A p99 here is that of a server at its limit, not under everyday load."
         )
         yield (
-            f"No load lasted longer than {longest}: what takes hours to leak, or workers that are"
-            " replaced, cannot be seen. Neither can what happens beyond these connections."
+            f"No load lasted longer than {longest}: leaks that take hours, or workers that are"
+            " replaced, cannot be seen. Neither can what happens with more connections."
         )
-    yield "No TLS, no proxy in front, no slow or distant clients; HTTP/1.1 alone."
+    yield "No TLS, no proxy in front, no slow or distant clients; HTTP/1.1 only."
     if not run.source:
         yield (
-            "The endpoints are small on purpose, so that servers show. The longer a view of yours"
-            " takes, the less its server matters."
+            "The endpoints are small on purpose, so that the servers' own cost shows. The longer"
+            " your own views take, the less the server matters."
         )

@@ -1,0 +1,145 @@
+"""Columns that every table of results has, whatever was measured: rank, ratio, verdict, rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from loadtest.judge.rows import Row, Versus
+from loadtest.report.table import SUSPECT, Column, Value, prose
+from loadtest.report.units import UNKNOWN, ratio_interval
+
+F = TypeVar("F")
+
+R = TypeVar("R", bound=Row)
+
+K = TypeVar("K")
+"""Of the ranking that a row stands in."""
+
+
+@dataclass(frozen=True)
+class Subject(Generic[K, R]):
+    """How a kind of run calls its rows and says where they stand."""
+
+    noun: str
+    """Of a row as it is counted: `cell`."""
+    name: Column[R]
+    place: str
+    """Heading of the next."""
+    ranking: Callable[[K, R], str]
+    """In which ranking a row stands."""
+    losses: str
+    """Heading of the next."""
+    lost: Callable[[K, R], tuple[str, str]]
+    """What a row without a number is called, and what distinguishes it from others called so."""
+    loser: Callable[[R], str]
+    """Whose rows stand apart from those of others with the same reason; empty for nobody's."""
+
+
+RANK: Column[Row] = Column(
+    "rank",
+    "rank",
+    lambda row: row.rank,
+    lambda row: f"{row.rank}{'=' * row.tied}" if row.rank else UNKNOWN,
+)
+
+
+def worth(row: Row) -> str:
+    """Return the verdict with the concerns that led to it."""
+    names = ", ".join(raised.concern for raised in row.concerns)
+    return (row.verdict or UNKNOWN) + (f": {names}" if names else "")
+
+
+def _checked(row: Row) -> str:
+    """Return the same with how many checks could not run."""
+    return worth(row) + (f" ({len(row.unchecked)} unchecked)" if row.unchecked else "")
+
+
+VERDICT: Column[Row] = Column("verdict", "verdict", lambda row: row.verdict, _checked, "prose")
+
+ROUNDS: Column[Row] = Column(
+    "rounds_measured",
+    "rounds",
+    lambda row: row.rounds_measured,
+    lambda row: f"{row.rounds_measured} of {row.rounds_measured + row.rounds_failed}",
+)
+
+
+def plain(key: str, value: Callable[[R], Value]) -> Column[R]:
+    """Return a column for programs alone."""
+    return Column(key, key, value, lambda row: str(value(row)))
+
+
+JUDGED: tuple[Column[Row], ...] = (
+    prose("status", "status", lambda row: row.status),
+    VERDICT,
+    plain("concerns", lambda row: " ".join(raised.concern for raised in row.concerns)),
+    plain("unchecked", lambda row: " ".join(row.unchecked)),
+    RANK,
+)
+"""What became of a row and what it is worth, for programs."""
+
+
+def versus_text(versus: Versus | None) -> str:
+    """Return a ratio with its 95 % interval: `1.86x (1.80 to 1.93)`."""
+    return ratio_interval(versus.ratio, versus.low, versus.high) if versus else UNKNOWN
+
+
+def versus(of: Callable[[R], Versus | None], prefix: str = "") -> tuple[Column[R], ...]:
+    """Return a ratio, the ends of its interval and what follows from it, for programs."""
+
+    def column(key: str, field: str) -> Column[R]:
+        return plain(f"{prefix}{key}", lambda row: getattr(of(row), field, None))
+
+    return (
+        column("ratio", "ratio"),
+        column("ratio_low", "low"),
+        column("ratio_high", "high"),
+        column("finding", "finding"),
+    )
+
+
+def figure(
+    of: Callable[[R], F | None],
+    key: str,
+    title: str,
+    value: Callable[[F], Value],
+    text: Callable[[Any], str] = lambda value: UNKNOWN,
+) -> Column[R]:
+    """Return a column of a figure; `of` gives None for rows that may not show any."""
+
+    def known(row: R) -> Value:
+        figures = of(row)
+        return None if figures is None else value(figures)
+
+    return Column(
+        key, title, known, lambda row: UNKNOWN if known(row) is None else text(known(row))
+    )
+
+
+def marked(text: str, row: Row) -> str:
+    """Return a figure of a row with its mark where there are doubts about it."""
+    return text + (SUSPECT if row.verdict == "suspect" else "")
+
+
+def ended(prefix: str, rounds: int, value: Callable[[Any], Value]) -> tuple[Column[Row], ...]:
+    """Return how the rounds ended, for programs: how many, a figure of each, and why they failed.
+
+    `value` takes a round.
+    """
+
+    def column(number: int) -> Column[Row]:
+        def of(row: Row) -> Value:
+            known = row.rounds if row.verdict != "invalid" else ()
+            return next((value(each) for each in known if each.number == number), None)
+
+        return plain(f"{prefix}_round_{number}", of)
+
+    return (
+        ROUNDS,
+        plain("rounds_failed", lambda row: row.rounds_failed),
+        *map(column, range(1, rounds + 1)),
+        prose("stage", "stage", lambda row: row.stage),
+        prose("reason", "reason", lambda row: row.reason),
+    )

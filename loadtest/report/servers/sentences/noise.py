@@ -1,0 +1,76 @@
+"""What noise alone does in a run, and of how many rounds its numbers are, which lessen it."""
+
+from __future__ import annotations
+
+from loadtest.judge.servers.rows import Ranking, Row
+from loadtest.judge.servers.summary import Summary
+from loadtest.records.planned import Plan
+from loadtest.report import sentences
+from loadtest.report.servers.sentences.phrases import workload
+from loadtest.report.units import plural, share, significant
+
+SHOWN_OPEN = 6
+
+TOO_NOISY = 0.5
+"""A noise floor, as a share, with which hardly any servers can be separated."""
+
+UNLIKE = 1.5
+"""From here on two numbers of one rank look as if they were separated."""
+
+
+def noise(summary: Summary) -> str:
+    """Return what a difference has to exceed to count."""
+    text = sentences.unknown_noise("server")
+    floors = [each.noise_floor for each in summary.rankings if each.noise_floor is not None]
+    if summary.rounds == 1 and summary.counts.measured:
+        text = (
+            "One round cannot separate a real difference from noise, so all servers with a number"
+            " share rank 1 (`1=`): their order is what was measured once, and may reverse."
+        )
+    elif floors:
+        by = sentences.between(floors, share) or ""
+        by += ", depending on workload" if " to " in by else ""
+        text = sentences.noise(summary.reference or "one server", by, "Servers")
+        borrowed = dict.fromkeys(
+            each.endpoint.kind for each in summary.rankings if each.noise_borrowed
+        )
+        if borrowed:
+            text += (
+                " Where no server was measured twice, the largest of these counts, and noise may be"
+                f" larger still: {', '.join(map(workload, borrowed))}."
+            )
+        if min(floors) > TOO_NOISY:
+            text += " That is too much to separate servers: measure more `--rounds`."
+    if summary.left_open:
+        more = len(summary.left_open) > SHOWN_OPEN
+        text += (
+            f" Asked for more precision, {plural(len(summary.left_open), 'cell')} stayed open:"
+            f" {sentences.first_few(summary.left_open, SHOWN_OPEN)}"
+            f"{', see summary.json' if more else ''}."
+        )
+    return text
+
+
+def spread_of_ties(ranking: Ranking) -> str:
+    """Return what a rank shared by unlike numbers does not mean; empty where there is none."""
+    groups: dict[int, list[Row]] = {}
+    for row in ranking.rows:
+        if row.rank and row.rounds_measured > 1:
+            groups.setdefault(row.rank, []).append(row)
+    for rank, rows in groups.items():
+        rates = [row.reportable.goodput for row in rows if row.reportable]
+        if rates and max(rates) >= UNLIKE * min(rates):
+            return (
+                f"Rank {rank}= spans {significant(max(rates))} to {significant(min(rates))}"
+                " requests/s: these servers are not equal, but the rounds are too few or too"
+                " variable to rank them."
+            )
+    return ""
+
+
+def median_of(plan: Plan, rounds: int) -> str:
+    """Return of how many rounds a number is the median."""
+    if rounds == 1:
+        return "of one round"
+    some = plan.precision is not None or any(cell.rounds for cell in plan.cells)
+    return f"the median of {'up to ' if some else ''}{plural(rounds, 'round')}"
