@@ -73,7 +73,7 @@ SERVERS = Kind(
     run=measured.Run,
     outcome=measured.Outcome,
     ceiling=measured.Ceiling,
-    what="a run",
+    what="a run of servers",
     begin="`loadtest run quick`",
     resume="`loadtest run --resume` measures its cell again",
 )
@@ -82,7 +82,7 @@ CLIENTS = Kind(
     run=clients.Run,
     outcome=clients.Outcome,
     ceiling=clients.Ceiling,
-    what="a clients' run",
+    what="a run of HTTP clients",
     begin="`loadtest clients`",
     resume="`loadtest clients --resume` measures its row again",
 )

@@ -158,7 +158,7 @@ def test_a_run_that_cannot_go_on(type_: Type, tmp_path: Path) -> None:
         assert said in done.lines[0]
     done = type_("clients", "--resume", tmp_path)
     assert done.status == 2
-    assert "not a clients' run" in done.lines[0]
+    assert "not a run of HTTP clients" in done.lines[0]
 
 
 @pytest.mark.parametrize("version", [0, 3])

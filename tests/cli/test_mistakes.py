@@ -46,7 +46,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["compare", "results", "results/"], "BASE and NEW are both results; name the folders"),
         (
             ["compare", "tests/nowhere", "results"],
-            "tests/nowhere: not a run, it has no run.json",
+            "tests/nowhere: not a run of servers, it has no run.json",
         ),
         (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
         (["plan", "--rnds", "3"], "`loadtest plan --help`"),
@@ -55,11 +55,14 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
         (["serve"], "Missing argument 'SERVER'"),
         (["list", "serves"], "'serves' is not one of 'servers', 'endpoints', 'matrices'"),
-        (["run", "--resume", "nowhere"], "results/nowhere: not a run, it has no run.json"),
-        (["report", "nowhere"], "nowhere: not a run, it has no run.json"),
+        (
+            ["run", "--resume", "nowhere"],
+            "results/nowhere: not a run of servers, it has no run.json",
+        ),
+        (["report", "nowhere"], "nowhere: not a run of servers, it has no run.json"),
         (
             ["report", "results"],
-            "results: not a run, it has no run.json; its newest run is results/",
+            "results: not a run of servers, it has no run.json; its newest run is results/",
         ),
         (["report", "--history", "nowhere"], "nowhere: no such folder; `loadtest run` keeps its"),
         (["report", "--out", "nowhere"], "nowhere: no run there; make one with `loadtest run qui"),

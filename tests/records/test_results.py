@@ -184,7 +184,7 @@ def test_a_damaged_description_is_named(folder: Path, text: str) -> None:
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not a run, it has no run\.json"):
+    with pytest.raises(UserError, match=r"not a run of servers, it has no run\.json"):
         read(tmp_path, SERVERS)
     with pytest.raises(UserError, match="not a run"):
         read(tmp_path / "nowhere", SERVERS)
