@@ -50,7 +50,7 @@ def project() -> Project:
 @pytest.fixture(scope="session")
 def declared(project: Project) -> dict[str, Endpoint]:
     """Give the app's endpoints by id."""
-    return {one.id: one for one in project.endpoints()}
+    return {endpoint.id: endpoint for endpoint in project.endpoints()}
 
 
 @pytest.fixture
@@ -86,11 +86,11 @@ def census(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Census]:
     folder.chmod(0o755)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    found = Census(folder)
+    census = Census(folder)
     try:
-        yield found
+        yield census
     finally:
-        found.kill()
+        census.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -126,7 +126,7 @@ def test_declared_operations_are_made(
     assert made == {name: record["contract"][name] for name in made}
 
 
-@pytest.mark.parametrize("record", [one for one in RECORDS if one["name"] in CROWDED])
+@pytest.mark.parametrize("record", [record for record in RECORDS if record["name"] in CROWDED])
 def test_answers_hold_when_many_are_in_flight(record: dict[str, Any], loop: asyncio.Runner) -> None:
     async def together() -> list[Answer]:
         return await asyncio.gather(*(by_asgi(record["path"]) for _ in range(64)))
@@ -161,7 +161,7 @@ def test_lifespan_is_answered(loop: asyncio.Runner) -> None:
         sent.append(message)
 
     loop.run(application({"type": "lifespan"}, receive, send))
-    assert [one["type"] for one in sent] == [
+    assert [message["type"] for message in sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]

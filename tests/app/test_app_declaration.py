@@ -52,17 +52,19 @@ def test_the_shape_of_a_record() -> None:
 
 
 def test_what_can_poison_the_next_is_isolated() -> None:
-    isolated = {(one["name"], one["style"]) for one in RECORDS if one["isolated"]}
+    isolated = {(record["name"], record["style"]) for record in RECORDS if record["isolated"]}
     gateways = {
         (f"gateway_{seconds}s", style) for seconds in (1, 3, 10) for style in ("sync", "async")
     }
     blocking = {("requests", "async"), ("requests_fresh", "async")}
     assert isolated == gateways | blocking
     noted = {
-        (one["name"], one["style"]) for one in RECORDS if "anti-pattern" in (one["note"] or "")
+        (record["name"], record["style"])
+        for record in RECORDS
+        if "anti-pattern" in (record["note"] or "")
     }
     assert noted == blocking
-    unsupported = {(one["name"], one["style"]) for one in RECORDS if one["unsupported"]}
+    unsupported = {(record["name"], record["style"]) for record in RECORDS if record["unsupported"]}
     assert unsupported == {("httpx", "async"), ("aiohttp", "async")}
 
 

@@ -85,8 +85,10 @@ def test_what_wrk_prints_comes_back(run: dict[str, Any]) -> None:
     assert close(text.latency.max_us, run["max"])
     names = ("50", "75", "90", "99") if run["percentiles"] else ()
     assert tuple(text.latency.percentiles_us) == names
-    for found, value in zip(text.latency.percentiles_us.values(), run["percentiles"], strict=True):
-        assert close(found, value)
+    for parsed_us, value in zip(
+        text.latency.percentiles_us.values(), run["percentiles"], strict=True
+    ):
+        assert close(parsed_us, value)
 
 
 @given(runs(), st.randoms(use_true_random=False))

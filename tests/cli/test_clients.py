@@ -35,10 +35,10 @@ def test_a_run_from_end_to_end(type_: Type, tmp_path: Path) -> None:
     assert str(folder) in done.out
     stored = run_folder.read(folder, run_folder.CLIENTS)
     assert not stored.notes
-    assert {one.status for one in stored.outcomes} == {"measured"}
+    assert {outcome.status for outcome in stored.outcomes} == {"measured"}
     # Two rows and the second arm of the first, by two measures, in two rounds.
     assert len(stored.outcomes) == 3 * 2 * 2
-    assert [(one.connections, one.tool) for one in stored.ceilings] == [(3, "wrk")]
+    assert [(ceiling.connections, ceiling.tool) for ceiling in stored.ceilings] == [(3, "wrk")]
     assert stored.run.upstream is not None
     assert stored.run.command.startswith("loadtest clients aiohttp urllib3 --count 30")
     assert stored.run.interpreters[f"{platform.python_version()}-clients"].versions["aiohttp"]
@@ -54,8 +54,8 @@ def test_a_server_of_ones_own(type_: Type, tmp_path: Path) -> None:
                      "--count", "10", "--out", tmp_path, "--json")  # fmt: skip
     assert done.status == 0, done.err
     stored = run_folder.read(Path(json.loads(done.out)["folder"]), run_folder.CLIENTS)
-    assert {one.answers for one in stored.outcomes} == {10}
-    assert {one.seen for one in stored.outcomes} == {None}
+    assert {outcome.answers for outcome in stored.outcomes} == {10}
+    assert {outcome.seen for outcome in stored.outcomes} == {None}
     assert stored.run.plan.rows[0].answer.body_bytes == 5
 
 
@@ -69,7 +69,10 @@ def test_a_client_that_is_missing_is_skipped_and_the_rest_goes_on(
     assert "skipped: niquests and urllib3-future not installed for " in done.err
     assert "; `loadtest clients --make-environments`" in done.err
     (folder,) = (tmp_path / "out").iterdir()
-    ends = {one.row: one.status for one in run_folder.read(folder, run_folder.CLIENTS).outcomes}
+    ends = {
+        outcome.row: outcome.status
+        for outcome in run_folder.read(folder, run_folder.CLIENTS).outcomes
+    }
     assert ends == {
         "choice: niquests --count 5 --batch 1": "skipped",
         "choice: urllib3 --count 5 --batch 1": "measured",
@@ -92,9 +95,9 @@ def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> Non
     assert "failed: " in done.err
     (folder,) = tmp_path.iterdir()
     failed = [
-        one
-        for one in run_folder.read(folder, run_folder.CLIENTS).outcomes
-        if one.status == "failed"
+        outcome
+        for outcome in run_folder.read(folder, run_folder.CLIENTS).outcomes
+        if outcome.status == "failed"
     ]
     assert failed
     assert all(one.reason for one in failed)
@@ -114,7 +117,7 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
     assert done.status == 0, done.err
     (folder,) = tmp_path.iterdir()
     before = run_folder.read(folder, run_folder.CLIENTS)
-    assert {(one.answer.keep_alive, one.connections) for one in before.ceilings} == {
+    assert {(ceiling.answer.keep_alive, ceiling.connections) for ceiling in before.ceilings} == {
         (True, 2),
         (False, 8),
     }
@@ -129,9 +132,11 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
     # And the beginning and the end of a stretch.
     assert len(after.outcomes) + len(after.ceilings) + 2 == len(whole)
     assert len(after.segments) == 2
-    measured = [(one.row, one.measure, one.round) for one in after.outcomes]
+    measured = [(outcome.row, outcome.measure, outcome.round) for outcome in after.outcomes]
     # Each once, and in the order of the seed: as if nothing had happened.
-    assert measured == [(one.row, one.measure, one.round) for one in before.outcomes]
+    assert measured == [
+        (outcome.row, outcome.measure, outcome.round) for outcome in before.outcomes
+    ]
     done = type_("clients", "--resume", folder)
     assert done.status == 0
     assert len(run_folder.read(folder, run_folder.CLIENTS).outcomes) == len(measured)

@@ -104,11 +104,11 @@ def test_a_report_needs_no_server(type_: Type, results_of: Callable[..., Path]) 
     assert "it exited with status 3" in done.out
     assert (folder / "report.md").exists()
     assert type_("report", "--out", folder.parent).out == done.out
-    made = json.loads(type_("report", folder, "--json").out)
-    assert made["folder"] == str(folder)
-    assert made["summary"] == json.loads((folder / "summary.json").read_text())
-    assert {"report.md", "summary.csv"} <= {Path(name).name for name in made["files"]}
-    assert all(Path(name).exists() for name in made["files"])
+    data = json.loads(type_("report", folder, "--json").out)
+    assert data["folder"] == str(folder)
+    assert data["summary"] == json.loads((folder / "summary.json").read_text())
+    assert {"report.md", "summary.csv"} <= {Path(name).name for name in data["files"]}
+    assert all(Path(name).exists() for name in data["files"])
 
 
 def test_the_end_of_a_log_is_shown(type_: Type, results_of: Callable[..., Path]) -> None:

@@ -120,8 +120,8 @@ def test_a_broken_file_hides_no_other_mistake(
     done = type_("doctor", "--project", copy, "--out", tmp_path / "results", "--json")
     assert done.status == 1
     checks = json.loads(done.out)
-    assert [one["advice"] for one in checks if one["name"] == "project"] == [broken[10:]]
-    assert {"wrk", "other load", "granian-wsgi"} <= {one["name"] for one in checks}
+    assert [check["advice"] for check in checks if check["name"] == "project"] == [broken[10:]]
+    assert {"wrk", "other load", "granian-wsgi"} <= {check["name"] for check in checks}
     done = type_("serve", "uvicorn", "--project", copy)
     assert (done.status, done.lines) == (2, [broken])
 

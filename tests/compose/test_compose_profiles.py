@@ -18,7 +18,7 @@ from loadtest.records.planned import Choice, Endpoint
 
 pytestmark = pytest.mark.docker
 
-NAMES = [one.name for one in profile.load_servers(ROOT / "servers")]
+NAMES = [server.name for server in profile.load_servers(ROOT / "servers")]
 PORT = 8000
 TOGETHER = 4
 """Profiles that are up at once, each at a port of its own: most of the time is slow answers'."""
@@ -32,8 +32,8 @@ Tried = dict[str, Future[list[str]]]
 @pytest.fixture(scope="module")
 def tried(request: pytest.FixtureRequest, declared: dict[str, Endpoint]) -> Iterator[Tried]:
     """Try the profiles that were chosen, over services that they share."""
-    items = [one for one in request.session.items if isinstance(one, pytest.Function)]
-    chosen = [one.callspec.params["name"] for one in items if "tried" in one.fixturenames]
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    chosen = [item.callspec.params["name"] for item in items if "tried" in item.fixturenames]
     before = held()
     try:
         docker("compose", "up", "--detach", "--wait", "upstream")

@@ -47,13 +47,13 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
     run = Run(tmp_path, "quick", "--rounds", os.environ.get("ROUNDS", "1"))
     run.wait()
     stored = run.stored()
-    failed = [one for one in stored.outcomes if one.status == "failed"]
+    failed = [outcome for outcome in stored.outcomes if outcome.status == "failed"]
     # It ends each connection; what a system's default costs it is said, and is no fault of ours.
     assert all(
         one.cell.startswith("gunicorn-sync") and "local ports ran short" in str(one.reason)
         for one in failed
     ), run.said()
-    assert len(failed) < sum(one.status == "measured" for one in stored.outcomes) / 5
+    assert len(failed) < sum(outcome.status == "measured" for outcome in stored.outcomes) / 5
     assert "0.0.0.0" in " ".join(stored.run.argv["uvicorn"])
     assert stored.run.launcher == "compose"
     assert stored.run.engine is not None
@@ -84,7 +84,7 @@ def test_a_server_that_is_killed_costs_its_cell(tmp_path: Path, small: Path) -> 
     run.until_measured(2)
     until(run.kill_a_server, "a server that stays for half a second", 60)
     assert run.wait() == 1
-    failed = [one for one in run.stored().outcomes if one.status == "failed"]
+    failed = [outcome for outcome in run.stored().outcomes if outcome.status == "failed"]
     assert len(failed) == 1
     assert "container was ended by signal 9" in str(failed[0].reason), failed
     assert len(run.stored().outcomes) == CELLS
@@ -97,7 +97,7 @@ def test_a_database_that_is_killed_costs_the_cells_that_met_it(tmp_path: Path, s
     docker("kill", run.service("postgres"))
     run.wait()
     outcomes = run.stored().outcomes
-    failed = [one for one in outcomes if one.status == "failed"]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     assert len(outcomes) == CELLS
     assert len(failed) <= 2, failed
     assert all(
@@ -130,7 +130,7 @@ def test_an_engine_that_is_killed_costs_no_more_than_the_cells_it_missed(
     begin_engine()
     run.wait()
     outcomes = run.stored().outcomes
-    failed = [one for one in outcomes if one.status == "failed"]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     assert len(outcomes) == CELLS
     # Containers outlive the engine for as long as it is away, so the cell that was being measured
     # may come to its end, and the run waits for the engine before the next.
@@ -161,7 +161,7 @@ def test_an_engine_that_stays_away_costs_the_cells_to_come(
     assert held() - before, "there is nothing to sweep"
     second = Run(tmp_path / "again", "--resume", run.folder())
     assert second.wait() == 0, second.said()
-    last = {one.cell: one.status for one in run.stored().outcomes}
+    last = {outcome.cell: outcome.status for outcome in run.stored().outcomes}
     assert list(last.values()) == ["measured"] * CELLS
 
 
@@ -226,7 +226,7 @@ def test_the_generator_in_a_container(
         docker("compose", "--profile", "*", "down", "--volumes", "--timeout", "1")
     (folder,) = out.iterdir()
     stored = read(folder, SERVERS)
-    assert {one.status for one in stored.outcomes} == {"measured"}, said
+    assert {outcome.status for outcome in stored.outcomes} == {"measured"}, said
     assert len(stored.outcomes) == 4  # and one in the second arm
     assert (stored.run.launcher, stored.run.plan.shape.threads) == ("running", 3)
     assert stored.ceilings

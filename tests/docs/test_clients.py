@@ -59,8 +59,8 @@ def test_a_published_table_has_the_columns_of_today(name: str) -> None:
 
 
 def test_every_concern_is_explained() -> None:
-    for one in CONCERNS:
-        assert f"- `{one.name}`: {one.means} {one.advice}" in PAGE
+    for concern in CONCERNS:
+        assert f"- `{concern.name}`: {concern.means} {concern.advice}" in PAGE
 
 
 def test_what_is_shown_to_type_is_understood() -> None:

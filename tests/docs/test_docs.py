@@ -63,24 +63,23 @@ def test_every_field_of_every_stored_record_is_explained() -> None:
 
 def test_fields_are_explained_in_one_place() -> None:
     records = {
-        one
+        base
         for file in schema.FILES
         for record in schema.records(file.holds)
-        for one in record.__mro__
-        if issubclass(one, Record) and one is not Record
+        for base in record.__mro__
+        if issubclass(base, Record) and base is not Record
     }
-    assert len({schema.fields_of(one) for one in records}) == 2
-    for path in {schema.fields_of(one) for one in records}:
+    assert len({schema.fields_of(record) for record in records}) == 2
+    for path in {schema.fields_of(record) for record in records}:
         known: dict[str, list[type[Record]]] = {}
-        for one in records:
-            if schema.fields_of(one) == path:
-                known.setdefault(one.__name__, []).append(one)
+        for record in records:
+            if schema.fields_of(record) == path:
+                known.setdefault(record.__name__, []).append(record)
         for name, fields in schema.named(path).items():
             # What both kinds of run share has the name of what a kind adds to it.
-            assert fields.keys() <= {key for one in known[name] for key in one.__annotations__}, (
-                name
-            )
-            explained = {key for one in known[name] for key in schema.docstrings(one)}
+            declared = {key for record in known[name] for key in record.__annotations__}
+            assert fields.keys() <= declared, name
+            explained = {key for record in known[name] for key in schema.docstrings(record)}
             assert not fields.keys() & explained, name
 
 
@@ -147,9 +146,9 @@ def test_the_files_of_a_run_are_as_published(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [{"format": "1"}, {"unheard_of": 1}, {"plan": None}])
 def test_a_schema_refuses_what_is_wrong(folder: Path, spoil: dict[str, object]) -> None:
-    said = json.loads((folder / "run.json").read_text())
+    data = json.loads((folder / "run.json").read_text())
     with pytest.raises(jsonschema.ValidationError):
-        validator("run").validate(said | spoil)
+        validator("run").validate(data | spoil)
 
 
 def test_a_whole_number_may_stand_for_seconds(folder: Path) -> None:
@@ -189,8 +188,8 @@ def test_every_concern_is_explained(one: concern.Concern) -> None:
 
 def test_every_server_is_explained() -> None:
     text = (DOCS / "servers.md").read_text()
-    for one in profile.load_servers(ROOT / "servers"):
-        assert f"### {one.name}\n\n{one.summary}\n" in text
+    for shipped in profile.load_servers(ROOT / "servers"):
+        assert f"### {shipped.name}\n\n{shipped.summary}\n" in text
 
 
 def test_every_column_is_explained(folder: Path) -> None:
@@ -247,7 +246,7 @@ def test_commands_exist(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_make_targets_exist(path: Path) -> None:
     targets = re.findall(r"^([\w%.-]+):(?!=)", MAKEFILE, re.MULTILINE)
-    servers = [one.name for one in profile.load_servers(ROOT / "servers")]
+    servers = [server.name for server in profile.load_servers(ROOT / "servers")]
     known = {
         target.replace("%", name)
         for target in targets

@@ -152,7 +152,7 @@ def test_a_damaged_line_in_the_middle_is_noted(folder: Path, damage: bytes) -> N
         file.write(damage + b"\n")
     write(folder, outcome("b.json-sync"))
     stored = read(folder, SERVERS)
-    assert [one.cell for one in stored.outcomes] == ["a.json-sync", "b.json-sync"]
+    assert [outcome.cell for outcome in stored.outcomes] == ["a.json-sync", "b.json-sync"]
     (note,) = stored.notes
     assert note.startswith("outcomes.jsonl, line 2: damaged, dropped; ")
     assert "--resume" in note
@@ -238,7 +238,7 @@ def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
         writer.close()
-    assert [one.cell for one in read(folder, SERVERS).outcomes] == ["a.json-sync"]
+    assert [outcome.cell for outcome in read(folder, SERVERS).outcomes] == ["a.json-sync"]
     write(folder, outcome("b.json-sync"))
     assert len(read(folder, SERVERS).outcomes) == 2
 
@@ -315,7 +315,9 @@ def at(started_at: float, wall_s: float) -> Outcome:
 )
 def test_stretches(folder: Path, records: list[Any], expected: list[tuple[float, float]]) -> None:
     write(folder, *records)
-    assert [(one.started_at, one.wall_s) for one in read(folder, SERVERS).segments] == expected
+    assert [
+        (segment.started_at, segment.wall_s) for segment in read(folder, SERVERS).segments
+    ] == expected
 
 
 def test_a_run_goes_on_without_the_folders_that_were_empty(tmp_path: Path) -> None:

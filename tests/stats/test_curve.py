@@ -21,32 +21,32 @@ def histogram(counts: dict[int, int]) -> Histogram:
 @given(COUNTS)
 def test_points_are_the_histograms_own_percentiles(counts: dict[int, int]) -> None:
     of = histogram(counts)
-    found = curve(of, of)
-    assert found
-    assert found.backfilled_us == ()
-    assert len(found.percentiles) <= 20
-    for p, us in zip(found.percentiles, found.raw_us, strict=True):
+    points = curve(of, of)
+    assert points
+    assert points.backfilled_us == ()
+    assert len(points.percentiles) <= 20
+    for p, us in zip(points.percentiles, points.raw_us, strict=True):
         assert us == (percentile(of, p) if p else min(counts))
-    assert (found.raw_us[0], found.raw_us[-1]) == (min(counts), max(counts))
+    assert (points.raw_us[0], points.raw_us[-1]) == (min(counts), max(counts))
 
 
 @given(COUNTS)
 def test_no_point_hangs_on_a_handful_of_answers(counts: dict[int, int]) -> None:
-    found = curve(histogram(counts), histogram(counts))
-    assert found
+    points = curve(histogram(counts), histogram(counts))
+    assert points
     samples = sum(counts.values())
-    beyond = [samples * (100 - p) / 100 for p in found.percentiles if 50 < p < 100]
+    beyond = [samples * (100 - p) / 100 for p in points.percentiles if 50 < p < 100]
     assert all(each >= BEYOND for each in beyond)
 
 
 def test_what_was_added_is_told_apart_and_is_no_evidence() -> None:
     raw = histogram({1_000: 900, 200_000: 90})
     added = histogram({1_000: 900, 100_000: 90, 200_000: 90})
-    found = curve(raw, added)
-    assert found
-    assert 99.0 not in found.percentiles  # 990 samples
-    at = found.percentiles.index(90.0)
-    assert (found.raw_us[at], found.backfilled_us[at]) == (1_000, 100_000)
+    points = curve(raw, added)
+    assert points
+    assert 99.0 not in points.percentiles  # 990 samples
+    at = points.percentiles.index(90.0)
+    assert (points.raw_us[at], points.backfilled_us[at]) == (1_000, 100_000)
 
 
 def test_no_sample_no_curve() -> None:

@@ -29,9 +29,9 @@ def beyond(
             str(at): list(zip(rates(arms[0, at]), rates(arms[1, at]), strict=True))
             for at in range(len(spreads))
         }
-        made = floors(pairs)
+        floor_of = floors(pairs)
         for at in range(len(spreads)):
-            floor = made.pooled if of_all else made.at(str(at), rounds)
+            floor = floor_of.pooled if of_all else floor_of.at(str(at), rounds)
             assert floor is not None
             means = np.abs((arms[2, at] - arms[3, at]).mean(axis=1))
             found[at] += list(means > math.log1p(floor))
@@ -86,8 +86,8 @@ def test_without_arms_there_is_no_floor() -> None:
 
 
 def test_one_kind_alone_has_the_floor_of_all() -> None:
-    one = floors({"cpu": [([100.0, 104.0, 99.0], [103.0, 101.0, 100.0])]})
-    assert one.at("cpu", 3) == one.pooled == pytest.approx(0.0464, abs=1e-4)
+    floor_of = floors({"cpu": [([100.0, 104.0, 99.0], [103.0, 101.0, 100.0])]})
+    assert floor_of.at("cpu", 3) == floor_of.pooled == pytest.approx(0.0464, abs=1e-4)
 
 
 def test_two_kinds_share_nothing() -> None:
@@ -99,26 +99,26 @@ def test_two_kinds_share_nothing() -> None:
 
 def test_several_kinds_have_the_largest_of_their_floors() -> None:
     """As `raw` beside `json`; one of them without arms has the largest of all."""
-    made = floors(
+    floor_of = floors(
         {
             "cpu": [([100.0, 101.0], [101.0, 100.0])],
             "cache": [([100.0, 110.0], [111.0, 100.0])],
             "database": [([100.0, 130.0], [120.0, 100.0])],
         }
     )
-    assert made.of("cpu", "cache") == made.of("cache")
-    assert made.of("cpu", "control") == made.of("database")
+    assert floor_of.of("cpu", "cache") == floor_of.of("cache")
+    assert floor_of.of("cpu", "control") == floor_of.of("database")
     assert floors({}).of("cpu") is None
 
 
 def test_fewer_rounds_have_a_higher_floor() -> None:
     """An endpoint that waits has fewer rounds than the others, and its mean is less certain."""
-    one = floors({"cpu": [([100.0, 104.0, 99.0, 102.0], [103.0, 101.0, 100.0, 99.0])]})
-    few, many = one.at("cpu", 1), one.at("cpu", 4)
+    floor_of = floors({"cpu": [([100.0, 104.0, 99.0, 102.0], [103.0, 101.0, 100.0, 99.0])]})
+    few, many = floor_of.at("cpu", 1), floor_of.at("cpu", 4)
     assert few is not None
     assert many is not None
     assert math.log1p(few) == pytest.approx(2 * math.log1p(many))
-    assert one.at("cpu", 0) == few
+    assert floor_of.at("cpu", 0) == few
 
 
 # From outcomes -----------------------------------------------------------------------------------
@@ -138,4 +138,4 @@ def test_the_arms_of_each_endpoint() -> None:
 
 def test_an_invalid_arm_is_none() -> None:
     for broken in ("alpha.json-sync", "alpha-again.json-sync"):
-        assert [one.endpoint for one in twins(PLAN, OUTCOMES, {broken})] == ["rows-sync"]
+        assert [pair.endpoint for pair in twins(PLAN, OUTCOMES, {broken})] == ["rows-sync"]

@@ -20,10 +20,11 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rounds", [3, 5, 10])
 def test_a_paired_interval_holds_the_truth_19_times_in_20(kind: str, rounds: int) -> None:
-    made = pairs(kind, 2_000, rounds, np.random.default_rng(1))
-    held = np.mean([one.low <= 1 <= one.high for one in made if one.low and one.high])
+    intervals = pairs(kind, 2_000, rounds, np.random.default_rng(1))
+    held = np.mean([pair.low <= 1 <= pair.high for pair in intervals if pair.low and pair.high])
     assert 0.935 <= held <= 0.985
-    assert np.mean([one.low <= one.ratio <= one.high for one in made if one.low]) > 0.999  # type: ignore[operator]
+    within = [pair.low <= pair.ratio <= pair.high for pair in intervals if pair.low]  # type: ignore[operator]
+    assert np.mean(within) > 0.999
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,11 +48,11 @@ def test_an_unpaired_interval_holds_the_truth(kind: str, rounds: int, least: flo
     held = []
     for _ in range(150):
         base, new = rates(CV * noise(kind, (2, rounds), rng))
-        made = unpaired(base, new)
-        assert made.method == ("t" if rounds < 5 else "bootstrap")
-        assert made.low is not None
-        assert made.high is not None
-        held.append(made.low <= 1 <= made.high)
+        interval = unpaired(base, new)
+        assert interval.method == ("t" if rounds < 5 else "bootstrap")
+        assert interval.low is not None
+        assert interval.high is not None
+        held.append(interval.low <= 1 <= interval.high)
     assert np.mean(held) >= least
 
 
@@ -82,9 +83,12 @@ def test_five_rounds_find_20_percent_and_ten_rounds_10(
     """Of a single comparison, with the margin of 5 %."""
     rng = np.random.default_rng(5)
     for rounds, by, needed in ((5, 0.20, least[0]), (10, 0.10, least[1])):
-        made = pairs(kind, 1_000, rounds, rng, by)
-        assert np.mean([finding(one, margin(None)) == "higher" for one in made]) >= needed
-        alike = [finding(one, margin(None)) for one in pairs(kind, 1_000, rounds, rng)]
+        intervals = pairs(kind, 1_000, rounds, rng, by)
+        assert (
+            np.mean([finding(interval, margin(None)) == "higher" for interval in intervals])
+            >= needed
+        )
+        alike = [finding(pair, margin(None)) for pair in pairs(kind, 1_000, rounds, rng)]
         assert claims(tuple(alike)) <= 0.03 * len(alike)
 
 
@@ -160,10 +164,10 @@ def test_a_run_of_fourteen_servers_has_few_false_ranks(rounds: int) -> None:
             logs += (0.02 if at % 2 == 0 else 0.0) * noise(kind, (15, 1, rounds), rng)
             first, second = rates(logs[0]), rates(logs[-1])
             # As in the quick matrix: three kinds of work have arms, the others borrow.
-            made = floors({str(of): [(first[of], second[of])] for of in range(3)})
+            floor_of = floors({str(of): [(first[of], second[of])] for of in range(3)})
             for of in range(8):
                 named = {str(number): row for number, row in enumerate(rates(logs[:-1, of]))}
-                split += max(all_pairs(named, made.of(str(of))).ranks.values()) > 1
+                split += max(all_pairs(named, floor_of.of(str(of))).ranks.values()) > 1
                 tables += 1
     assert split <= 0.05 * tables
 

@@ -85,14 +85,14 @@ def test_what_scipy_says(both: list[tuple[float, float]]) -> None:
 
 @given(st.lists(rounds, max_size=8), st.floats(0.01, 100))
 def test_any_table_can_be_moderated(table: list[list[tuple[float, float]]], by: float) -> None:
-    made = moderated([paired(*arms(both)) for both in table])
+    intervals = moderated([paired(*arms(both)) for both in table])
     second = moderated([paired([by * b for b, _ in both], [n for _, n in both]) for both in table])
-    for one, other, both in zip(made, second, table, strict=True):
-        assert one.p is not None
-        assert 0 <= one.p <= 1
-        assert one.ratio == paired(*arms(both)).ratio
-        assert one.low is not None
-        assert other.low == pytest.approx(one.low / by, rel=1e-4)
+    for interval, other, both in zip(intervals, second, table, strict=True):
+        assert interval.p is not None
+        assert 0 <= interval.p <= 1
+        assert interval.ratio == paired(*arms(both)).ratio
+        assert interval.low is not None
+        assert other.low == pytest.approx(interval.low / by, rel=1e-4)
 
 
 def test_a_cell_that_is_steady_by_chance_borrows_noise_from_its_table() -> None:
@@ -113,13 +113,15 @@ def test_a_round_without_one_of_them_does_not_count() -> None:
 
 @compare
 def test_one_round_gives_a_ratio_and_no_certainty(compare: Callable[..., Comparison]) -> None:
-    one = compare([100.0], [150.0])
-    assert (one.ratio, one.low, one.high, one.p, one.rounds) == (pytest.approx(1.5), *[None] * 3, 1)
-    assert finding(one, 0.05) == "inconclusive"
-    assert half_width(one) is None
+    comparison = compare([100.0], [150.0])
+    assert comparison.ratio == pytest.approx(1.5)
+    assert (comparison.low, comparison.high, comparison.p) == (None, None, None)
+    assert comparison.rounds == 1
+    assert finding(comparison, 0.05) == "inconclusive"
+    assert half_width(comparison) is None
     nothing = compare([None], [3.0])
     assert (nothing.ratio, nothing.rounds) == (None, 0)
-    assert findings([one, nothing], 0.05) == ("inconclusive", "inconclusive")
+    assert findings([comparison, nothing], 0.05) == ("inconclusive", "inconclusive")
 
 
 @compare
@@ -136,8 +138,8 @@ def test_no_noise_is_certain(compare: Callable[..., Comparison]) -> None:
 
 
 def test_half_width_is_a_share_either_way() -> None:
-    one = paired([100, 100, 100], [95, 100, 104])
-    half = half_width(one)
+    interval = paired([100, 100, 100], [95, 100, 104])
+    half = half_width(interval)
     assert half is not None
-    assert one.low is not None
-    assert one.high == pytest.approx(one.low * (1 + half) ** 2)
+    assert interval.low is not None
+    assert interval.high == pytest.approx(interval.low * (1 + half) ** 2)

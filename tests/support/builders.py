@@ -66,8 +66,13 @@ def plan(servers: Any = (), endpoints: Any = (), rounds: int = 1, **changes: Any
         "shape": Shape(),
         "servers": servers,
         "cells": tuple(
-            Cell(server=one.name, endpoint=each, load=LOAD, skip=one.unsupported.get(each.style))
-            for one in servers
+            Cell(
+                server=server.name,
+                endpoint=each,
+                load=LOAD,
+                skip=server.unsupported.get(each.style),
+            )
+            for server in servers
             for each in endpoints
         ),
     }

@@ -30,14 +30,18 @@ class Census:
 
     def alive(self) -> list[psutil.Process]:
         """Return who is there; a zombie is not."""
-        return [one for one in psutil.process_iter() if one.pid != os.getpid() and self._ours(one)]
+        return [
+            process
+            for process in psutil.process_iter()
+            if process.pid != os.getpid() and self._ours(process)
+        ]
 
     def names(self) -> list[str]:
         """Return command lines, for messages."""
         found = []
-        for one in self.alive():
+        for process in self.alive():
             with contextlib.suppress(psutil.Error):
-                found.append(f"{one.pid} {' '.join(one.cmdline())}")
+                found.append(f"{process.pid} {' '.join(process.cmdline())}")
         return found
 
     def leftovers(self) -> list[str]:
@@ -53,9 +57,9 @@ class Census:
 
     def kill(self) -> None:
         """End whoever is left, so that one test's failure is not the next one's."""
-        for one in self.alive():
+        for process in self.alive():
             with contextlib.suppress(psutil.Error):
-                one.kill()
+                process.kill()
 
     def _ours(self, one: psutil.Process) -> bool:
         try:

@@ -76,7 +76,7 @@ def kind(
     interfaces: Sequence[Interfaces] = (),
 ) -> Kind:
     """Return a kind of work; those who lead at the most of its endpoints lead it."""
-    separated = [one for one in claims if one.separated]
+    separated = [claim for claim in claims if claim.separated]
     at: dict[str, list[str]] = {}
     for one in separated:
         for each in one.leaders:
@@ -104,7 +104,7 @@ def answer(kinds: Sequence[Kind], shares: Sequence[Share] = (), **changes: Any) 
         "kinds": tuple(kinds),
         "shares": tuple(shares),
         "leaders": tuple(sorted(leaders, key=lambda led: -len(led.at))),
-        "separated": sum(one.separated for one in kinds),
+        "separated": sum(kind.separated for kind in kinds),
         "within": (),
         "usable": 10,
         "cells": 10,

@@ -225,7 +225,7 @@ def sample() -> ClientsRun:
         ),
     ]
     # One process that something else held up.
-    held = next(at for at, one in enumerate(outcomes) if one.row == threads.id)
+    held = next(at for at, outcome in enumerate(outcomes) if outcome.row == threads.id)
     outcomes[held + 2] = cold(threads, 2, 1.1)
     rows = [aiohttp, twin, httpx, each, threads, urllib3, liar, broken, absent, late, later]
     groups = [

@@ -35,7 +35,7 @@ def typing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main.main()
-        said = capfd.readouterr()
-        return Done(status=ended.value.code or 0, out=said.out, err=said.err)  # type: ignore[arg-type]
+        printed = capfd.readouterr()
+        return Done(status=ended.value.code or 0, out=printed.out, err=printed.err)  # type: ignore[arg-type]
 
     return type_

@@ -134,7 +134,7 @@ def _histogram(facts: Facts, number: str) -> Histogram:
 
 
 def raised(evidence: Evidence) -> dict[str, str]:
-    return {one.concern: one.severity for one in judge(evidence).concerns}
+    return {concern.concern: concern.severity for concern in judge(evidence).concerns}
 
 
 HEALTHY = Facts()
@@ -198,8 +198,8 @@ GTHREAD = replace(SLOW, in_flight="workers * threads", rates=(7.9, 7.9, 7.9), la
 
 def at(latency_us: int, early: int = 0) -> Facts:
     """Return a slow cell of which `early` answers took `latency_us`, the others 1.3 s."""
-    found = Histogram(values_us=(latency_us, 1_300_000), counts=(early, 3_800 - early))
-    return replace(SLOW, histogram=found)
+    histogram = Histogram(values_us=(latency_us, 1_300_000), counts=(early, 3_800 - early))
+    return replace(SLOW, histogram=histogram)
 
 
 def in_flight(share: float, generator_s: float = 0.15) -> Facts:
@@ -217,8 +217,8 @@ def stalling(silent: int, fast_us: int) -> Facts:
     # As many slow ones as keep all connections busy for 97 % of the time.
     total_us = 64 * 3e6 * 0.97
     slow = int((total_us - answers * fast_us) / (1_000_000 - fast_us))
-    found = Histogram(values_us=(fast_us, 1_000_000), counts=(answers - slow, slow))
-    facts = replace(HEALTHY, rates=(2_000.0,) * 3, histogram=found)
+    histogram = Histogram(values_us=(fast_us, 1_000_000), counts=(answers - slow, slow))
+    facts = replace(HEALTHY, rates=(2_000.0,) * 3, histogram=histogram)
     return replace(facts, loaded={"silent_windows": silent})
 
 
@@ -261,21 +261,21 @@ def delayed(
     rate = 64 * 0.97 / (share * late_us + (1 - share) * fast_us) * 1e6
     answers = int(3 * rate)
     late = round(share * answers)
-    found = Histogram(values_us=(fast_us, late_us), counts=(answers - late, late))
+    histogram = Histogram(values_us=(fast_us, late_us), counts=(answers - late, late))
     seen = host(0.0, throttled_s=throttled_s, busy_s=1.5)
     each = {"host": seen, "usage": usage(processes=workers + 1, **{"server_s": 1.2} | used)}
     shape = Shape(workers=workers)
-    return replace(HEALTHY, shape=shape, rates=(rate,) * 3, histogram=found, each=each)
+    return replace(HEALTHY, shape=shape, rates=(rate,) * 3, histogram=histogram, each=each)
 
 
 def queueing(rate: float, connections: int, silent: int) -> Facts:
     """Return a cell whose connections are served in turn, 3 s being less than a turn."""
     answers = int(3 * rate)
-    found = Histogram(
+    histogram = Histogram(
         values_us=tuple(int((at + 1) / rate * 1e6) for at in range(answers)),
         counts=(1,) * answers,
     )
-    facts = Facts(connections=connections, rates=(rate,) * 3, histogram=found)
+    facts = Facts(connections=connections, rates=(rate,) * 3, histogram=histogram)
     return replace(facts, loaded={"silent_windows": silent})
 
 
@@ -283,5 +283,5 @@ def starving(fast_us: int, in_flight: float) -> Facts:
     """Return a cell in which all but a few answers take `fast_us`, the others half a second."""
     answers = 6_000
     slow = int((64 * 3e6 * in_flight - answers * fast_us) / (500_000 - fast_us))
-    found = Histogram(values_us=(fast_us, 500_000), counts=(answers - slow, slow))
-    return replace(HEALTHY, rates=(2_000.0,) * 3, histogram=found)
+    histogram = Histogram(values_us=(fast_us, 500_000), counts=(answers - slow, slow))
+    return replace(HEALTHY, rates=(2_000.0,) * 3, histogram=histogram)

@@ -34,7 +34,7 @@ def expand(choice: Choice = Choice(), missing: Any = None, **changes: Any) -> Pl
 
 def ids(of: Plan) -> list[str]:
     """Of the cells of the first arms."""
-    duplicates = {one.name for one in of.servers if one.duplicate_of}
+    duplicates = {server.name for server in of.servers if server.duplicate_of}
     return [cell.id for cell in of.cells if cell.server not in duplicates]
 
 

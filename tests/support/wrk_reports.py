@@ -21,7 +21,7 @@ def imported(text: str, file: str = "a report.md") -> Imported:
 
 
 def loads(of: Imported) -> dict[str, Loaded]:
-    return {one.cell: one.loaded for one in of.outcomes if one.loaded}
+    return {outcome.cell: outcome.loaded for outcome in of.outcomes if outcome.loaded}
 
 
 def units(n: float, scale: int, base: str, names: str, digits: int = 2) -> str:

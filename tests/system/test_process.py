@@ -162,8 +162,8 @@ def test_many_on_one_socket_all_answer_and_all_go(census: Census, tmp_path: Path
             until(lambda: log.read_text().count("listening") == 3, "three of them")
             listener.close()
             assert len(running.tree()) == 3
-            assert len({os.getpgid(one.pid) for one in running.tree()}) == 1
-            assert ask(port) in {str(one.pid) for one in running.tree()}
+            assert len({os.getpgid(process.pid) for process in running.tree()}) == 1
+            assert ask(port) in {str(process.pid) for process in running.tree()}
             # One that dies takes the others along: half a server is none.
             running.tree()[1].kill()
             assert running.wait(20) == 128 + signal.SIGKILL
@@ -264,7 +264,7 @@ def test_the_engine_killed_no_short_command_is_left(census: Census, tmp_path: Pa
     argv = bad("never_listens")
     with subprocess.Popen([sys.executable, "-c", code, *argv], cwd=ROOT) as engine:
         # The command itself: engine and warden name it as well, behind their own.
-        until(lambda: any(one.split()[2:3] == argv[1:] for one in census.names()), "its start")
+        until(lambda: any(name.split()[2:3] == argv[1:] for name in census.names()), "its start")
         engine.kill()
     census.empty()
     assert census.leftovers() == []

@@ -35,7 +35,7 @@ def python() -> Interpreter:
         patch.setenv("PIP_RETRIES", "1")
         patch.setenv("PIP_TIMEOUT", "10")
         try:
-            found = environments.find(
+            place = environments.find(
                 sys.executable,
                 [CLIENT],
                 own=True,
@@ -45,10 +45,10 @@ def python() -> Interpreter:
             )
         except UserError as error:
             pytest.skip(str(error))
-    assert not found.missing
-    assert found.interpreter is not None
-    assert found.interpreter.path != sys.executable
-    return found.interpreter
+    assert not place.missing
+    assert place.interpreter is not None
+    assert place.interpreter.path != sys.executable
+    return place.interpreter
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +85,13 @@ def test_each_way_of_driving(python: Interpreter, ours: Upstream, mode: Mode) ->
 def test_a_bad_upstream(python: Interpreter, talk: Talk) -> None:
     one = row("niquests")
     with serving(talk) as port:
-        found = measuring.measure(by(python, bench(one, expected=at(port))), one, "cold", 0)
-    assert (found.status, found.stage, found.answers) == ("failed", "work", 0)
+        outcome = measuring.measure(by(python, bench(one, expected=at(port))), one, "cold", 0)
+    assert (outcome.status, outcome.stage, outcome.answers) == ("failed", "work", 0)
 
 
 def test_an_upstream_that_refuses(python: Interpreter) -> None:
     one = row("niquests")
     run = by(python, bench(one, expected=at(closed_port())))
-    found = measuring.measure(run, one, "cold", 0)
-    assert (found.status, found.stage, found.answers) == ("failed", "work", 0)
-    assert "calls failed: Connection" in (found.reason or "")
+    outcome = measuring.measure(run, one, "cold", 0)
+    assert (outcome.status, outcome.stage, outcome.answers) == ("failed", "work", 0)
+    assert "calls failed: Connection" in (outcome.reason or "")

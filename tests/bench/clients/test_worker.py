@@ -32,7 +32,7 @@ ANSWERS = (
     Answer(body_bytes=0),
     Answer(body_bytes=200_000),
 )
-CLIENTS = [name for name, one in catalogue.clients().items() if one.lock == "clients"]
+CLIENTS = [name for name, client in catalogue.clients().items() if client.lock == "clients"]
 COMBINATIONS = [
     (name, mode, reuse)
     for name in CLIENTS
@@ -59,17 +59,17 @@ def test_each_way_of_driving(ours: Upstream, name: str, mode: Mode, reuse: Reuse
         chunk=None if mode in ("sequential", "threads-map") else 5,
     )
     warmup = max(2, one.batch)  # as many as are in flight, though the plan asks for fewer
-    found = right(measure(one, upstream=ours))
-    assert (found.calls, found.warmup_calls) == (12, warmup)
-    assert found.seen is not None
-    assert found.seen.requests == 12 + warmup
+    outcome = right(measure(one, upstream=ours))
+    assert (outcome.calls, outcome.warmup_calls) == (12, warmup)
+    assert outcome.seen is not None
+    assert outcome.seen.requests == 12 + warmup
     if reuse == "each-call":
-        assert found.seen.connections == 12 + warmup
+        assert outcome.seen.connections == 12 + warmup
     else:
-        assert 1 <= found.seen.connections <= one.batch
-    assert found.warm is not None
-    assert sum(found.warm.latencies.counts) == 12
-    assert found.cold is None
+        assert 1 <= outcome.seen.connections <= one.batch
+    assert outcome.warm is not None
+    assert sum(outcome.warm.latencies.counts) == 12
+    assert outcome.cold is None
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -77,14 +77,14 @@ def test_each_way_of_driving(ours: Upstream, name: str, mode: Mode, reuse: Reuse
 def test_each_answer(ours: Upstream, name: str, answer: Answer) -> None:
     if answer.http not in catalogue.clients()[name].http:
         pytest.skip(f"{name} does not speak it")
-    found = right(measure(row(name, answer=answer, requests=6), upstream=ours))
-    assert found.http == answer.http
-    assert found.seen is not None
-    assert found.seen.connections == (1 if answer.keep_alive else 8)
-    assert found.warm is not None
+    outcome = right(measure(row(name, answer=answer, requests=6), upstream=ours))
+    assert outcome.http == answer.http
+    assert outcome.seen is not None
+    assert outcome.seen.connections == (1 if answer.keep_alive else 8)
+    assert outcome.warm is not None
     if answer.delay_s:
         # nginx's timers count whole milliseconds.
-        assert min(found.warm.latencies.values_us) >= answer.delay_s * 1e6 - 1000
+        assert min(outcome.warm.latencies.values_us) >= answer.delay_s * 1e6 - 1000
 
 
 @pytest.mark.parametrize("mode", ["async-for", "async-map", "async-taskgroup", "threads-reuse"])
@@ -100,17 +100,17 @@ def test_a_batch_is_in_flight_at_once_and_no_more(mode: Mode) -> None:
 
 
 def test_a_cold_row_is_timed_from_outside_and_its_phases_fit(ours: Upstream) -> None:
-    found = right(measure(row("requests"), "cold", upstream=ours))
-    assert found.warm is None
-    assert found.cold is not None
-    assert found.warmup_calls == 0
-    phases = found.phases
+    outcome = right(measure(row("requests"), "cold", upstream=ours))
+    assert outcome.warm is None
+    assert outcome.cold is not None
+    assert outcome.warmup_calls == 0
+    phases = outcome.phases
     parts = (phases.start_s, phases.import_s, phases.setup_s, phases.work_s, phases.end_s)
     assert all(part is not None and part >= 0 for part in parts)
-    assert sum(part or 0 for part in parts) == pytest.approx(found.cold.wall_s, rel=0.1)
-    assert 0.01 < found.cold.user_s + found.cold.system_s < found.cold.wall_s * 1.5
+    assert sum(part or 0 for part in parts) == pytest.approx(outcome.cold.wall_s, rel=0.1)
+    assert 0.01 < outcome.cold.user_s + outcome.cold.system_s < outcome.cold.wall_s * 1.5
     # A copy of this process would have far more: numpy and pytest are in it.
-    assert 10e6 < found.cold.peak_rss_bytes < 60e6
+    assert 10e6 < outcome.cold.peak_rss_bytes < 60e6
 
 
 def test_the_import_is_the_clients_own() -> None:
@@ -154,11 +154,11 @@ def test_the_ports_of_upstream_and_its_counts(ours: Upstream) -> None:
 def test_a_digest_that_does_not_fit_is_an_error(ours: Upstream) -> None:
     url = ours.url(PLAIN)
     expected = at(1, url=url, body_bytes=1024, sha256="0" * 64)
-    found = measure(row("urllib3"), expected=expected)
-    assert (found.status, found.stage) == ("failed", "warm-up")
-    assert found.reason == "2 of 2 calls failed: wrong digest 2"
-    found = measure(row("urllib3"), expected=at(1, url=url, body_bytes=1023))
-    assert "wrong length" in (found.reason or "")
+    outcome = measure(row("urllib3"), expected=expected)
+    assert (outcome.status, outcome.stage) == ("failed", "warm-up")
+    assert outcome.reason == "2 of 2 calls failed: wrong digest 2"
+    outcome = measure(row("urllib3"), expected=at(1, url=url, body_bytes=1023))
+    assert "wrong length" in (outcome.reason or "")
 
 
 @pytest.mark.parametrize(
@@ -173,19 +173,19 @@ def test_a_digest_that_does_not_fit_is_an_error(ours: Upstream) -> None:
 def test_a_client_that_fails(ours: Upstream, name: str, stage: str, reason: str) -> None:
     if name == "ignores_errors":
         expected = at(1, url=ours.url(PLAIN).replace("/bytes/", "/nowhere/"), body_bytes=1024)
-        found = measure(row(name), "cold", expected=expected, folder=BAD_CLIENTS)
+        outcome = measure(row(name), "cold", expected=expected, folder=BAD_CLIENTS)
     else:
-        found = measure(row(name), "cold", upstream=ours, folder=BAD_CLIENTS)
-    assert (found.status, found.stage, found.reason) == ("failed", stage, reason)
-    assert found.cold is None
+        outcome = measure(row(name), "cold", upstream=ours, folder=BAD_CLIENTS)
+    assert (outcome.status, outcome.stage, outcome.reason) == ("failed", stage, reason)
+    assert outcome.cold is None
 
 
 def test_a_client_that_hangs_is_ended(ours: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "limit_s", lambda *arguments: 1.0)
-    found = measure(row("hangs"), "cold", upstream=ours, folder=BAD_CLIENTS)
-    assert (found.status, found.stage) == ("failed", "result")
-    assert found.reason == "did not end within 1 s"
-    assert "in get" in (found.detail or "")  # where it hung
+    outcome = measure(row("hangs"), "cold", upstream=ours, folder=BAD_CLIENTS)
+    assert (outcome.status, outcome.stage) == ("failed", "result")
+    assert outcome.reason == "did not end within 1 s"
+    assert "in get" in (outcome.detail or "")  # where it hung
 
 
 def test_rounds_are_shuffled_and_repeat_with_their_seed(ours: Upstream) -> None:

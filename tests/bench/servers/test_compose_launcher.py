@@ -112,14 +112,18 @@ def test_what_is_amiss_is_one_line(said: FakeDocker, answers: dict[str, Any], li
 
 def test_an_engine_that_is_well(said: FakeDocker) -> None:
     said()
-    found = engine.take_inventory(bearings(), Path("results"), lambda text: None)
-    assert found.launcher == "compose"
-    assert found.engine is not None
-    assert (found.engine.name, found.engine.remote, found.engine.processors) == ("there", False, 8)
-    assert found.versions["Django"] == "6.0"
-    assert found.versions["PostgreSQL"] == "17.6"
-    assert found.versions["Valkey"] == "8.1.3"
-    assert found.engine.images["postgres:17.6"] == "sha256:1234"
+    inventory = engine.take_inventory(bearings(), Path("results"), lambda text: None)
+    assert inventory.launcher == "compose"
+    assert inventory.engine is not None
+    assert (inventory.engine.name, inventory.engine.remote, inventory.engine.processors) == (
+        "there",
+        False,
+        8,
+    )
+    assert inventory.versions["Django"] == "6.0"
+    assert inventory.versions["PostgreSQL"] == "17.6"
+    assert inventory.versions["Valkey"] == "8.1.3"
+    assert inventory.engine.images["postgres:17.6"] == "sha256:1234"
 
 
 def test_a_run_tells_the_command_line_of_the_container(
@@ -139,10 +143,10 @@ def test_an_engine_elsewhere_publishes_where_it_is_told(
 ) -> None:
     said(context_inspect="ssh://me@there.lan")
     monkeypatch.setenv("PUBLISH", "10.0.0.5")
-    found = engine.take_inventory(bearings(), Path("results"), lambda text: None)
-    assert found.engine is not None
-    assert found.engine.remote
-    assert engine.host(found.engine.address) == "there.lan"
+    inventory = engine.take_inventory(bearings(), Path("results"), lambda text: None)
+    assert inventory.engine is not None
+    assert inventory.engine.remote
+    assert engine.host(inventory.engine.address) == "there.lan"
 
 
 @pytest.mark.parametrize("port", ["http", "0", "70000"])

@@ -31,7 +31,7 @@ def silent() -> Iterator[int]:
 
 
 def test_what_is_there_says_its_version(services: Services) -> None:
-    found = {one.variable: one for one in external_services.named(services.env, DEMO)}
+    found = {address.variable: address for address in external_services.named(services.env, DEMO)}
     assert [one.problem for one in found.values()] == [None, None, None]
     assert (found["DATABASE_URL"].version or "").partition(".")[0].isdigit()
     assert (found["REDIS_URL"].version or "").partition(".")[0].isdigit()
@@ -43,21 +43,21 @@ def test_nothing_is_asked_where_nothing_is_named() -> None:
 
 @pytest.mark.parametrize("variable", URLS)
 def test_nobody_is_there(variable: str) -> None:
-    (found,) = external_services.named({variable: URLS[variable].format(port=9)}, DEMO)
-    assert found.problem is not None
-    assert found.problem.startswith(f"{variable}: ")
-    assert "refused" in found.problem
-    assert "unset it for a private one" in found.problem
-    assert "\n" not in found.problem
-    assert "secret" not in found.problem
+    (address,) = external_services.named({variable: URLS[variable].format(port=9)}, DEMO)
+    assert address.problem is not None
+    assert address.problem.startswith(f"{variable}: ")
+    assert "refused" in address.problem
+    assert "unset it for a private one" in address.problem
+    assert "\n" not in address.problem
+    assert "secret" not in address.problem
 
 
 def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_services, "WITHIN_S", 1)  # which libpq takes as 2
     # It would wait for ever otherwise.
     urls = {name: url.format(port=silent) for name, url in URLS.items()}
-    found = external_services.named(urls, DEMO)
-    assert all(one.problem for one in found)
+    addresses = external_services.named(urls, DEMO)
+    assert all(address.problem for address in addresses)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch
     ids=str,
 )
 def test_what_is_no_address(env: dict[str, str]) -> None:
-    (found,) = external_services.named(env, DEMO)
-    assert found.problem is not None
-    assert found.problem.startswith(f"{next(iter(env))}: ")
+    (address,) = external_services.named(env, DEMO)
+    assert address.problem is not None
+    assert address.problem.startswith(f"{next(iter(env))}: ")
 
 
 def test_the_doctor_and_the_services_say_it(

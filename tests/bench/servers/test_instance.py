@@ -61,7 +61,7 @@ def test_a_server_that_is_up(census: Census, tmp_path: Path) -> None:
     with launched(bad("answers", "{port}"), tmp_path) as instance:
         assert instance.launch_s > 0
         assert instance.process.ended() is None
-        assert ask(instance.port) in {one.pid for one in instance.process.tree()}
+        assert ask(instance.port) in {process.pid for process in instance.process.tree()}
     assert census.names() == []
     # The next one may have the port at once, whatever still lingers on it.
     with launched(bad("answers", "{port}"), tmp_path, port=instance.port):
@@ -192,7 +192,7 @@ def test_many_processes_on_one_socket(census: Census, tmp_path: Path) -> None:
     with launched(one, tmp_path, shape=Shape(workers=3)) as instance:
         tree = instance.process.tree()
         assert len(tree) == 3
-        assert ask(instance.port) in {one.pid for one in tree}
+        assert ask(instance.port) in {process.pid for process in tree}
     assert census.names() == []
     with socket.socket() as probe:  # nobody listens any more, nor do we
         assert probe.connect_ex((listening.HOST, instance.port)) != 0

@@ -51,14 +51,16 @@ def test_they_are_up_and_seeded(services: Services) -> None:
 def test_they_listen_where_nobody_else_does(services: Services) -> None:
     """Two runs, or a run beside a system's own PostgreSQL, do not meet."""
     for name in ("postgres", "valkey"):
-        for one in services.processes[name].tree():
-            listening = [c for c in one.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        for process in services.processes[name].tree():
+            listening = [
+                c for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN
+            ]
             assert not listening, (name, listening)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
 def test_root_steps_down_for_postgres(services: Services) -> None:
-    assert {one.username() for one in services.processes["postgres"].tree()} == {"nobody"}
+    assert {process.username() for process in services.processes["postgres"].tree()} == {"nobody"}
 
 
 def test_seeding_again_changes_nothing(services: Services, project: Project) -> None:

@@ -26,7 +26,7 @@ def evidence(of: Row, measured: list[Outcome], **changes: Any) -> Evidence:
 
 
 def found(facts: Evidence) -> dict[str, str]:
-    return {one.concern: one.severity for one in judge(facts).concerns}
+    return {concern.concern: concern.severity for concern in judge(facts).concerns}
 
 
 def warms(of: Row, times: int = 3, **changes: Any) -> list[Outcome]:
@@ -165,7 +165,7 @@ def test_a_fault_is_caught_for_what_it_is_and_for_nothing_else(fault: str) -> No
 
 def test_every_concern_is_tried() -> None:
     tried = {name for _, expected in faults().values() for name in expected}
-    assert tried == {one.name for one in CONCERNS}
+    assert tried == {concern.name for concern in CONCERNS}
 
 
 @pytest.mark.parametrize(("connections", "severity"), [(10, None), (12, None), (13, "suspect")])
@@ -181,7 +181,7 @@ def test_as_many_connections_as_calls_show_no_reuse() -> None:
         seen = Seen(connections=connections, requests=1_100)
         judged = judge(evidence(of, warms(of, seen=seen)))
         assert ("not-reused" in judged.unchecked) == unchecked
-        assert "not-reused" not in {one.concern for one in judged.concerns}
+        assert "not-reused" not in {concern.concern for concern in judged.concerns}
 
 
 @pytest.mark.parametrize(

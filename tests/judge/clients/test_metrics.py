@@ -63,44 +63,46 @@ def test_normal_times_hardly_ever_stand_apart() -> None:
 @given(st.lists(st.floats(0.3, 30), min_size=1, max_size=10))
 def test_cold_figures(times: list[float]) -> None:
     of = row()
-    made = cold_figures([cold(of, number, time) for number, time in enumerate(times)])
-    assert made is not None
-    slack = 1e-9 * made.max_s
-    assert made.min_s - slack <= made.mean_s <= made.max_s + slack
-    assert made.min_s <= made.median_s <= made.max_s
-    assert (made.stdev_s is None) == (len(times) == 1)
-    assert made.user_s == pytest.approx(0.8 * made.mean_s)
-    assert made.start_s == pytest.approx(0.02)
-    assert made.work_s == pytest.approx(made.mean_s - 0.2)
+    figures = cold_figures([cold(of, number, time) for number, time in enumerate(times)])
+    assert figures is not None
+    slack = 1e-9 * figures.max_s
+    assert figures.min_s - slack <= figures.mean_s <= figures.max_s + slack
+    assert figures.min_s <= figures.median_s <= figures.max_s
+    assert (figures.stdev_s is None) == (len(times) == 1)
+    assert figures.user_s == pytest.approx(0.8 * figures.mean_s)
+    assert figures.start_s == pytest.approx(0.02)
+    assert figures.work_s == pytest.approx(figures.mean_s - 0.2)
 
 
 def test_an_outlier_is_named_by_its_round() -> None:
     of = row()
     times = [0.5, 0.51, 3.0, 0.5, 0.49]
-    made = cold_figures([cold(of, number, time) for number, time in enumerate(times)])
-    assert made is not None
-    assert [(one.round, one.seconds) for one in made.outliers] == [(3, 3.0)]
-    assert made.mean_s == pytest.approx(1.0)  # it counts all the same
+    figures = cold_figures([cold(of, number, time) for number, time in enumerate(times)])
+    assert figures is not None
+    assert [(outlier.round, outlier.seconds) for outlier in figures.outliers] == [(3, 3.0)]
+    assert figures.mean_s == pytest.approx(1.0)  # it counts all the same
 
 
 def test_warm_figures() -> None:
     of = row()
-    made = warm_figures([warm(of, number, us) for number, us in enumerate((100.0, 110.0, 300.0))])
-    assert made is not None
-    assert made.call_us == pytest.approx(110)
-    assert made.goodput == pytest.approx(1e6 / 110)
-    assert made.cpu_us == pytest.approx(77)
-    assert made.samples == 3_000
-    assert made.p50_us == 1_100
-    assert made.connections == 10
+    figures = warm_figures(
+        [warm(of, number, us) for number, us in enumerate((100.0, 110.0, 300.0))]
+    )
+    assert figures is not None
+    assert figures.call_us == pytest.approx(110)
+    assert figures.goodput == pytest.approx(1e6 / 110)
+    assert figures.cpu_us == pytest.approx(77)
+    assert figures.samples == 3_000
+    assert figures.p50_us == 1_100
+    assert figures.connections == 10
 
 
 def test_a_percentile_needs_its_samples() -> None:
     of = row(requests=300)
-    made = warm_figures([warm(of)])
-    assert made is not None
-    assert made.p90_us is not None
-    assert made.p99_us is None
+    figures = warm_figures([warm(of)])
+    assert figures is not None
+    assert figures.p90_us is not None
+    assert figures.p99_us is None
 
 
 def test_cold_and_warm_never_mix() -> None:
@@ -125,13 +127,13 @@ def test_the_last_outcome_of_a_round_wins_and_a_failed_one_has_no_time() -> None
 
 def test_unknown_is_none() -> None:
     of = row()
-    made = warm_figures([warm(of, seen=None)])
-    assert made is not None
-    assert made.connections is None
-    assert made.spread is None
+    figures = warm_figures([warm(of, seen=None)])
+    assert figures is not None
+    assert figures.connections is None
+    assert figures.spread is None
     assert spread([1.0]) is None
     assert time_s(warm(of, answers=0)) is None
     some = [warm(of, 0, seen=Seen(connections=8, requests=1_100)), warm(of, 1, seen=None)]
-    made = warm_figures(some)
-    assert made is not None
-    assert made.connections == 8
+    figures = warm_figures(some)
+    assert figures is not None
+    assert figures.connections == 8

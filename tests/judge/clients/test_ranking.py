@@ -29,18 +29,18 @@ def warmed(rows: dict[Row, list[float]], **changes: str | None) -> Summary:
 
 
 def places(ranking: Ranking) -> dict[str, tuple[int | None, bool]]:
-    return {one.row.label: (one.rank, one.tied) for one in ranking.rows}
+    return {row.row.label: (row.rank, row.tied) for row in ranking.rows}
 
 
 def test_the_fastest_leads_and_others_are_compared_with_it() -> None:
-    made = warmed(
+    summary = warmed(
         {
             row("slow"): [300.0, 303.0, 297.0],
             row("fast"): [100.0, 101.0, 99.0],
             row("middle"): [200.0, 202.0, 198.0],
         }
     )
-    ranking = made.rankings[0]
+    ranking = summary.rankings[0]
     assert places(ranking) == {"fast": (1, False), "middle": (2, False), "slow": (3, False)}
     first, second, third = ranking.rows
     assert first.versus is None
@@ -53,14 +53,14 @@ def test_the_fastest_leads_and_others_are_compared_with_it() -> None:
 def test_noise_shared_by_a_round_does_not_hide_a_difference() -> None:
     """Pairing: the rounds vary by half, and the two rows by 5 %, always the same way."""
     base = [100.0, 150.0, 110.0, 140.0, 120.0]
-    made = warmed({row("a"): base, row("b"): [1.05 * us + n / 10 for n, us in enumerate(base)]})
-    assert places(made.rankings[0]) == {"a": (1, False), "b": (2, False)}
+    summary = warmed({row("a"): base, row("b"): [1.05 * us + n / 10 for n, us in enumerate(base)]})
+    assert places(summary.rankings[0]) == {"a": (1, False), "b": (2, False)}
 
 
 def test_with_one_round_nobody_is_told_apart() -> None:
-    made = warmed({row("a"): [100.0], row("b"): [500.0]})
-    assert places(made.rankings[0]) == {"a": (1, True), "b": (1, True)}
-    versus = made.rankings[0].rows[1].versus
+    summary = warmed({row("a"): [100.0], row("b"): [500.0]})
+    assert places(summary.rankings[0]) == {"a": (1, True), "b": (1, True)}
+    versus = summary.rankings[0].rows[1].versus
     assert versus is not None
     assert (versus.low, versus.finding) == (None, "inconclusive")
 
@@ -72,11 +72,11 @@ def test_a_difference_below_the_noise_of_the_run_is_none() -> None:
         row("a again", duplicate_of="a"): [106.0, 106.1, 105.9],
         row("b"): [104.0, 104.1, 103.9],
     }
-    made = warmed(arms)
-    floor = made.rankings[0].noise_floor
+    summary = warmed(arms)
+    floor = summary.rankings[0].noise_floor
     assert floor is not None
     assert floor > 0.05
-    assert places(made.rankings[0]) == {"a": (1, True), "b": (1, True)}  # the arm is no row
+    assert places(summary.rankings[0]) == {"a": (1, True), "b": (1, True)}  # the arm is no row
     quiet = warmed({one: times for one, times in arms.items() if one.duplicate_of is None})
     assert places(quiet.rankings[0]) == {"a": (1, False), "b": (2, False)}
 
@@ -90,8 +90,8 @@ def test_identical_rows_are_hardly_ever_told_apart() -> None:
     for _ in range(200):
         shared = rng.standard_normal(ROUNDS) * 0.05
         logs = math.log(150) + shared + NOISE * rng.standard_normal((5, ROUNDS))
-        made = warmed(dict(zip([*rows, twin], np.exp(logs).tolist(), strict=True)))
-        alarms += any(one.rank != 1 for one in made.rankings[0].rows)
+        summary = warmed(dict(zip([*rows, twin], np.exp(logs).tolist(), strict=True)))
+        alarms += any(row.rank != 1 for row in summary.rankings[0].rows)
     assert alarms <= 16  # 5 % of 200, and luck
 
 
@@ -102,14 +102,14 @@ def test_a_fifth_more_time_is_found() -> None:
         logs = math.log(150) + NOISE * rng.standard_normal((2, ROUNDS))
         logs[1] += math.log(1.2)
         times = np.exp(logs).tolist()
-        made = warmed({row("a"): times[0], row("b"): times[1]})
-        found += places(made.rankings[0])["b"] == (2, False)
+        summary = warmed({row("a"): times[0], row("b"): times[1]})
+        found += places(summary.rankings[0])["b"] == (2, False)
     assert found >= 95
 
 
 def test_what_is_invalid_failed_or_skipped_has_no_rank_and_stands_last() -> None:
-    made = summarise(sample().run, sample().outcomes, sample().ceilings)
-    warm_table = next(r for r in made.rankings if r.measure == "warm")
+    summary = summarise(sample().run, sample().outcomes, sample().ceilings)
+    warm_table = next(r for r in summary.rankings if r.measure == "warm")
     last = warm_table.rows[-3:]
     assert [one.row.client for one in last] == ["liar", "broken", "niquests"]
     assert [one.verdict for one in last] == ["invalid", "invalid", None]
@@ -121,15 +121,15 @@ def test_what_is_invalid_failed_or_skipped_has_no_rank_and_stands_last() -> None
 
 def test_a_measurement_without_a_time_is_no_number() -> None:
     of = row()
-    made = summed(plan([of], [group(measures=("warm",))], rounds=1), [warm(of, answers=0)])
-    only = made.rankings[0].rows[0]
+    summary = summed(plan([of], [group(measures=("warm",))], rounds=1), [warm(of, answers=0)])
+    only = summary.rankings[0].rows[0]
     assert (only.status, only.reason) == ("failed", "it left no usable time")
 
 
 def test_a_row_that_the_run_did_not_come_to_says_so() -> None:
     one, other = row("a"), row("b")
-    made = summed(plan([one, other]), rounds(one, 0.5, 150))
-    missing = next(each for each in made.rankings[0].rows if each.row.id == "b")
+    summary = summed(plan([one, other]), rounds(one, 0.5, 150))
+    missing = next(each for each in summary.rankings[0].rows if each.row.id == "b")
     assert (missing.status, missing.reason) == (
         "skipped",
         "the run ended before this was measured",
@@ -140,24 +140,28 @@ def test_a_row_that_the_run_did_not_come_to_says_so() -> None:
 
 
 def pairs(made: Summary, question: str) -> list[tuple[str, str]]:
-    return [(one.base, one.new) for one in made.contrasts if one.question == question]
+    return [
+        (contrast.base, contrast.new)
+        for contrast in made.contrasts
+        if contrast.question == question
+    ]
 
 
 def test_reuse_is_asked_of_rows_that_differ_in_nothing_else() -> None:
     kept, each = row("kept"), row("each", client="kept", reuse="each-call")
     other = row("other", client="kept", reuse="each-call", answer=Answer(delay_s=0.1))
-    made = warmed(
+    summary = warmed(
         {kept: [100.0, 101.0, 99.0], each: [250.0, 252.0, 248.0], other: [900.0, 901.0, 899.0]}
     )
-    assert pairs(made, "reuse") == [("kept", "each")]
-    found = made.contrasts[0]
+    assert pairs(summary, "reuse") == [("kept", "each")]
+    found = summary.contrasts[0]
     assert found.versus.ratio == pytest.approx(2.5)
     assert found.versus.finding == "higher"
     assert found.cpu_ratio == pytest.approx(2.5)
 
 
 def test_the_best_of_threads_meets_the_best_of_asyncio() -> None:
-    made = warmed(
+    summary = warmed(
         {
             row("t1", mode="threads-recreate"): [400.0, 402.0, 398.0],
             row("t2", mode="threads-map"): [300.0, 302.0, 298.0],
@@ -166,26 +170,26 @@ def test_the_best_of_threads_meets_the_best_of_asyncio() -> None:
             row("s", mode="sequential"): [100.0, 101.0, 99.0],
         }
     )
-    assert pairs(made, "driving") == [("t2", "a1")]
-    assert made.contrasts[0].versus.ratio == pytest.approx(0.5)
+    assert pairs(summary, "driving") == [("t2", "a1")]
+    assert summary.contrasts[0].versus.ratio == pytest.approx(0.5)
 
 
 def test_a_python_is_compared_with_the_first() -> None:
-    made = warmed(
+    summary = warmed(
         {
             row("a 3.11", client="a"): [100.0, 101.0, 99.0],
             row("a 3.13", client="a", python="3.13"): [80.0, 81.0, 79.0],
             row("a 3.14", client="a", python="3.14"): [70.0, 71.0, 69.0],
         }
     )
-    assert pairs(made, "python") == [("a-3.11", "a-3.13"), ("a-3.11", "a-3.14")]
+    assert pairs(summary, "python") == [("a-3.11", "a-3.13"), ("a-3.11", "a-3.14")]
 
 
 def test_a_pair_without_a_round_in_common_is_no_pair() -> None:
     kept, each = row("kept"), row("each", client="kept", reuse="each-call")
     outcomes = [warm(kept, 0), failed(kept, 1), failed(each, 0), warm(each, 1)]
-    made = summed(plan([kept, each], [group(measures=("warm",))], rounds=2), outcomes)
-    assert made.contrasts == ()
+    summary = summed(plan([kept, each], [group(measures=("warm",))], rounds=2), outcomes)
+    assert summary.contrasts == ()
 
 
 def test_rounds_are_those_that_were_begun() -> None:
@@ -207,7 +211,7 @@ def test_a_row_is_held_to_the_ceiling_of_its_own_way_to_connect() -> None:
     )
     outcomes = [warm(kept, call_us=550), warm(each, call_us=550)]  # 1,820 calls a second
     rows = summarise(run(of), outcomes, ceilings).rankings[0].rows
-    assert {one.row.label: [each.concern for each in one.concerns] for one in rows} == {
+    assert {row.row.label: [each.concern for each in row.concerns] for row in rows} == {
         "a": [],
         "b": ["upstream-limited"],
     }

@@ -74,7 +74,7 @@ def _referring(of: Run, reference: str) -> Run:
 
 
 def said(answer: Answer) -> str:
-    return " ".join(one.plain for one in headline.headline(answer))
+    return " ".join(sentence.plain for sentence in headline.headline(answer))
 
 
 JSON = endpoint("json", kind="cpu")
@@ -200,7 +200,7 @@ def test_each_server_is_judged_by_the_style_that_serves_it_best() -> None:
         ("fast", "sync"),
         ("loop", "async"),
     ]
-    assert [(one.interface, one.servers[0].finding) for one in kind.styles] == [
+    assert [(style.interface, style.servers[0].finding) for style in kind.styles] == [
         ("wsgi", "lower"),
         ("asgi", "higher"),
     ]
@@ -224,7 +224,7 @@ def test_the_bare_callable_shows_what_is_djangos() -> None:
         [JSON, bare],
         times(5_010),
     )
-    shares = {one.server: one for one in summary.answer.shares}
+    shares = {share.server: share for share in summary.answer.shares}
     assert shares["fast"].share == pytest.approx(0.5)
     assert shares["loop"].share == pytest.approx(0.95)
     assert [kind.kind for kind in summary.answer.kinds] == ["cpu"]
@@ -290,8 +290,8 @@ def test_every_claim_has_its_rows_and_none_is_within_noise(
     answer = summary.answer
     assert set(cells(answer)) <= rows
     assert {one.interface for one in answer.within} == {"wsgi"}  # one ASGI server leads nothing
-    for one in headline.headline(answer):
-        assert set(one.cells) <= rows
+    for sentence in headline.headline(answer):
+        assert set(sentence.cells) <= rows
     for kind in answer.kinds:
         for claim in kind.claims:
             assert claim.separated == bool(claim.followers) == (claim.lead is not None)

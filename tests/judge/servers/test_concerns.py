@@ -212,9 +212,9 @@ def spread(shares: tuple[float, ...], cpu_us: tuple[float, ...]) -> str:
             one.usage["server"], cpu_s=cpu_s, each_cpu_s=(share * cpu_s, (1 - share) * cpu_s, 0.0)
         )
         measured.append(msgspec.structs.replace(one, usage={**one.usage, "server": used}))
-    (found,) = judge(replace(known, measured=tuple(measured))).concerns
-    assert found.concern == "unstable"
-    return found.facts
+    (concern,) = judge(replace(known, measured=tuple(measured))).concerns
+    assert concern.concern == "unstable"
+    return concern.facts
 
 
 def test_what_the_rounds_differ_with() -> None:
@@ -346,7 +346,7 @@ KNOWN_FROM_COUNTS = {
 @pytest.mark.parametrize("facts", [HEALTHY, SLOW, *FAULTS])
 def test_the_unknown_raises_nothing_and_is_listed(facts: Facts) -> None:
     judged = judge(unknown(evidence(facts)))
-    assert {one.concern for one in judged.concerns} <= KNOWN_FROM_COUNTS
+    assert {concern.concern for concern in judged.concerns} <= KNOWN_FROM_COUNTS
     assert set(judged.unchecked) >= BY_NAME.keys() - KNOWN_FROM_COUNTS - {"lost-rounds"}
 
 
@@ -404,9 +404,11 @@ def test_every_member_is_explained() -> None:
 
 def test_facts_are_one_line_with_a_number() -> None:
     for facts in FAULTS:
-        for one in judge(evidence(facts)).concerns:
-            assert "\n" not in one.facts
-            assert any(character.isdigit() for character in one.facts) or "body" in one.facts
+        for concern in judge(evidence(facts)).concerns:
+            assert "\n" not in concern.facts
+            assert (
+                any(character.isdigit() for character in concern.facts) or "body" in concern.facts
+            )
 
 
 def test_a_check_is_a_function_of_the_evidence_alone() -> None:

@@ -80,6 +80,6 @@ def test_another_machine_load_or_workload_is_refused(new: Run, keys: set[str]) -
 def test_software_is_named_and_so_is_the_unknown(
     new: Run, expected: list[tuple[str, str, str]]
 ) -> None:
-    found = differences(BASE, new)
-    assert [(one.key, one.base, one.new) for one in found] == expected
-    assert not any(one.forbids for one in found)
+    keys = differences(BASE, new)
+    assert [(key.key, key.base, key.new) for key in keys] == expected
+    assert not any(key.forbids for key in keys)

@@ -72,8 +72,8 @@ def test_what_could_not_be_checked_is_named(summary: Summary) -> None:
 def test_a_second_arm_is_not_ranked(summary: Summary) -> None:
     run, outcomes, segments = sample()
     servers = tuple(
-        msgspec.structs.replace(one, duplicate_of="gthread" if one.name == "daphne" else None)
-        for one in run.plan.servers
+        msgspec.structs.replace(server, duplicate_of="gthread" if server.name == "daphne" else None)
+        for server in run.plan.servers
     )
     run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, servers=servers))
     with_arm = summarise(run, outcomes, histograms, segments)

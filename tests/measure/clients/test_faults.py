@@ -36,7 +36,7 @@ from loadtest.report.clients.report import make
 
 pytestmark = pytest.mark.real
 
-CLIENTS = [name for name, one in catalogue.clients().items() if one.lock == "clients"]
+CLIENTS = [name for name, client in catalogue.clients().items() if client.lock == "clients"]
 LATE_500 = partial(answers, after=b"HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nhello")
 LATE_OTHER = partial(answers, after=b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHELLO")
 REDIRECTS = partial(
@@ -49,28 +49,28 @@ HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 @pytest.mark.parametrize("talk", [resets, garbage, cut_off])
 def test_each_client_against_each_bad_upstream(name: str, talk: Talk) -> None:
     with serving(talk) as port:
-        found = measure(row(name), "cold", expected=at(port))
-    assert (found.status, found.stage) == ("failed", "work")
-    assert (found.reason or "").startswith("20 of 20 calls failed: ")
-    assert sum(found.errors.values()) == found.calls == 20
-    assert found.answers == 0
-    assert found.cold is None
+        outcome = measure(row(name), "cold", expected=at(port))
+    assert (outcome.status, outcome.stage) == ("failed", "work")
+    assert (outcome.reason or "").startswith("20 of 20 calls failed: ")
+    assert sum(outcome.errors.values()) == outcome.calls == 20
+    assert outcome.answers == 0
+    assert outcome.cold is None
 
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_an_upstream_that_refuses(name: str) -> None:
-    found = measure(row(name, requests=50), "warm", expected=at(closed_port()))
-    assert (found.status, found.stage) == ("failed", "warm-up")
-    assert found.detail
+    outcome = measure(row(name, requests=50), "warm", expected=at(closed_port()))
+    assert (outcome.status, outcome.stage) == ("failed", "warm-up")
+    assert outcome.detail
 
 
 @pytest.mark.parametrize("name", ["requests", "aiohttp"])
 def test_an_upstream_that_stalls_costs_seconds_and_no_more(name: str) -> None:
     with serving(stalls) as port:
-        found = measure(row(name, requests=1000), "cold", expected=at(port), timeout_s=0.02)
-    assert (found.status, found.stage) == ("failed", "work")
-    assert found.calls == 20  # of 1,000: the row has failed, and the rest is waiting
-    assert (found.reason or "").endswith(", then gave up")
+        outcome = measure(row(name, requests=1000), "cold", expected=at(port), timeout_s=0.02)
+    assert (outcome.status, outcome.stage) == ("failed", "work")
+    assert outcome.calls == 20  # of 1,000: the row has failed, and the rest is waiting
+    assert (outcome.reason or "").endswith(", then gave up")
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_an_upstream_that_stalls_costs_seconds_and_no_more(name: str) -> None:
 @pytest.mark.parametrize("name", CLIENTS)
 def test_one_wrong_answer_is_enough(name: str, talk: Talk, kind: str) -> None:
     with serving(talk) as port:
-        found = measure(row(name, requests=3), "cold", expected=at(port, sha256=HELLO))
-    assert (found.status, found.reason) == ("failed", f"2 of 3 calls failed: {kind} 2")
-    assert found.answers == 1
+        outcome = measure(row(name, requests=3), "cold", expected=at(port, sha256=HELLO))
+    assert (outcome.status, outcome.reason) == ("failed", f"2 of 3 calls failed: {kind} 2")
+    assert outcome.answers == 1
 
 
 @pytest.mark.parametrize(("name", "mode"), [("requests", "threads-map"), ("aiohttp", "async-map")])
 def test_a_dead_server_is_not_a_fast_one(name: str, mode: str) -> None:
     """One of the documents never looked at a future's result."""
     one = row(name, mode=mode, requests=40, batch=10)
-    found = measure(one, "cold", expected=at(closed_port()))
-    assert found.status == "failed"
-    assert sum(found.errors.values()) == found.calls > 0
+    outcome = measure(one, "cold", expected=at(closed_port()))
+    assert outcome.status == "failed"
+    assert sum(outcome.errors.values()) == outcome.calls > 0
 
 
 def test_the_rest_goes_on() -> None:
@@ -103,7 +103,7 @@ def test_the_rest_goes_on() -> None:
         gone = msgspec.structs.replace(HERE, path="/nowhere/python")
         run = dataclasses.replace(run, interpreters={KEY: HERE, "gone": gone})
         measuring.run(run, measuring.round_of(run.plan, 0), outcomes.append)
-    ends = {(one.row, one.measure): one for one in outcomes}
+    ends = {(outcome.row, outcome.measure): outcome for outcome in outcomes}
     assert len(ends) == 4
     assert ends["good", "cold"].status == ends["good", "warm"].status == "measured"
     bad = ends["bad", "cold"]
@@ -124,7 +124,7 @@ def test_a_server_that_is_bad_to_one_client_costs_no_other(bad: Talk) -> None:
         patience = {"timeout_s": 2.0} if bad is stalls else {}
         run = bench(*rows, expected=at(port), warmup_requests=0, **patience)
         measuring.run(run, measuring.round_of(run.plan, 0), outcomes.append)
-    ends = {(one.row, one.measure): one for one in outcomes}
+    ends = {(outcome.row, outcome.measure): outcome for outcome in outcomes}
     assert len(ends) == 6
     for (name, _), one in ends.items():
         if name == "requests":
@@ -137,9 +137,9 @@ def test_a_server_that_is_bad_to_one_client_costs_no_other(bad: Talk) -> None:
 def test_an_upstream_of_ours_that_dies_fails_the_row(tmp_path: Path) -> None:
     with upstream.running([Answer()], tmp_path / "log") as ours:
         ours.process.stop()
-        found = measure(row("urllib3"), upstream=ours)
-    assert (found.status, found.stage) == ("failed", "work")
-    assert (found.reason or "").startswith("the upstream does not answer: nginx ")
+        outcome = measure(row("urllib3"), upstream=ours)
+    assert (outcome.status, outcome.stage) == ("failed", "work")
+    assert (outcome.reason or "").startswith("the upstream does not answer: nginx ")
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,9 @@ def measuring(of: Row, folder: Path) -> Iterator[tuple[Bench, list[str]]]:
 
 
 def one_of(bench: Bench, of: Row, number: int) -> Outcome:
-    found = measure(bench, of, "cold", number)
-    assert found.status == "measured", found.reason
-    return found
+    outcome = measure(bench, of, "cold", number)
+    assert outcome.status == "measured", outcome.reason
+    return outcome
 
 
 @pytest.mark.real
@@ -106,7 +106,7 @@ def test_both_tools_tell_the_same_time(of: Row, tmp_path: Path) -> None:
             separated.append(theirs(argv, tmp_path, 1))
             if not number % 2:
                 ours.append(one_of(bench, of, number))
-    times = [one.cold.wall_s for one in ours if one.cold]
+    times = [outcome.cold.wall_s for outcome in ours if outcome.cold]
     others = [one["mean"] for one in separated]
     for each in (times, others):
         low, high = interval(each)
@@ -114,7 +114,7 @@ def test_both_tools_tell_the_same_time(of: Row, tmp_path: Path) -> None:
             pytest.skip(f"the machine is too busy to tell: {low:.3f} to {high:.3f} s")
     said = f"ours {interval(times)} s, hyperfine's {interval(others)} s"
     assert agree(times, others), said
-    cpu_s = fmean(one.cold.user_s + one.cold.system_s for one in ours if one.cold)
+    cpu_s = fmean(outcome.cold.user_s + outcome.cold.system_s for outcome in ours if outcome.cold)
     assert cpu_s == pytest.approx(fmean(one["user"] + one["system"] for one in separated), rel=0.15)
 
 

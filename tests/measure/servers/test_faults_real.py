@@ -124,10 +124,10 @@ def measure(
         writer.close()
         stored = read(folder, SERVERS)
         assert stored.notes == ()
-        found = summarise(
+        summary = summarise(
             stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
         )
-        (ranking,) = found.rankings
+        (ranking,) = summary.rankings
         (row,) = ranking.rows
         return row
 
@@ -135,7 +135,7 @@ def measure(
 
 
 def raised(row: Row) -> set[str]:
-    return {one.concern for one in row.concerns}
+    return {concern.concern for concern in row.concerns}
 
 
 def only(row: Row, *expected: str) -> bool:
@@ -176,7 +176,7 @@ def healthy(measure: Measure) -> dict[str, Row]:
     }
 
 
-@pytest.mark.parametrize("concern", [one.name for one in CONCERNS])
+@pytest.mark.parametrize("concern", [concern.name for concern in CONCERNS])
 def test_a_healthy_server_is_not_caught(concern: str, healthy: dict[str, Row]) -> None:
     which = {
         "work-not-done": "rows",

@@ -29,7 +29,7 @@ def test_every_block_is_in_the_run(real: Imported) -> None:
     assert len(real.outcomes) == len(real.run.plan.cells) == len(real.raw) == 103
     assert real.left_out == 0
     assert real.run.plan.rounds == 1
-    assert {one.status for one in real.outcomes} == {"measured"}
+    assert {outcome.status for outcome in real.outcomes} == {"measured"}
     assert [str(note) for note in real.notes] == [
         "line 833: the heading doesn't say WSGI or ASGI: the interface is unknown",
         "line 1164: the heading doesn't say WSGI or ASGI: the interface is unknown",
@@ -37,17 +37,17 @@ def test_every_block_is_in_the_run(real: Imported) -> None:
 
 
 def test_the_counts_are_those_of_the_report(real: Imported) -> None:
-    found = loads(real).values()
-    assert sum(not one.errors and one.answers > 0 for one in found) == 18
-    assert sum(one.timeouts > 0 for one in found) == 77
-    assert sum(one.timeouts == one.answers > 0 for one in found) == 16
-    assert sum(one.answers == 0 for one in found) == 6
-    assert sum(one.text_latency is None for one in found) == 22
-    assert sum(one.answers for one in found) == sum(
+    known = loads(real).values()
+    assert sum(not load.errors and load.answers > 0 for load in known) == 18
+    assert sum(load.timeouts > 0 for load in known) == 77
+    assert sum(load.timeouts == load.answers > 0 for load in known) == 16
+    assert sum(load.answers == 0 for load in known) == 6
+    assert sum(load.text_latency is None for load in known) == 22
+    assert sum(load.answers for load in known) == sum(
         int(count) for count in re.findall(r"(\d+) requests in", REPORT.read_text())
     )
-    assert {one.timeout_s for one in found} == {2.0}
-    assert {one.generator for one in found} == {"wrk"}
+    assert {load.timeout_s for load in known} == {2.0}
+    assert {load.generator for load in known} == {"wrk"}
 
 
 def test_the_goodput_is_the_printed_rate(real: Imported) -> None:
@@ -60,7 +60,7 @@ def test_the_goodput_is_the_printed_rate(real: Imported) -> None:
 
 def test_servers_and_endpoints_are_named_as_our_own(real: Imported) -> None:
     plan = real.run.plan
-    assert [(one.name, one.interface, one.summary) for one in plan.servers] == [
+    assert [(server.name, server.interface, server.summary) for server in plan.servers] == [
         ("gunicorn-gevent", "wsgi", "WSGI Gunicorn Gevent"),
         ("gunicorn-uvicorn", "asgi", "ASGI Gunicorn Uvicorn"),
         ("hypercorn-uvloop", "asgi", "ASGI Hypercorn Uvloop"),
@@ -69,14 +69,16 @@ def test_servers_and_endpoints_are_named_as_our_own(real: Imported) -> None:
     ]
     endpoints = {cell.endpoint.id: cell.endpoint for cell in plan.cells}
     assert len(endpoints) == 23
-    assert sum(one.style == "async" for one in endpoints.values()) == 12
+    assert sum(endpoint.style == "async" for endpoint in endpoints.values()) == 12
     assert endpoints["gateway_3s-async"].path == "/myapp/async/gateway_3s"
     assert endpoints["json-sync"].title == "JSON performance"
-    assert {name: one.contract.delay_s for name, one in endpoints.items() if "gateway" in name} == {
-        f"gateway_{n}s-{style}": n for n in (1, 3, 10) for style in ("sync", "async")
-    }
-    assert {one.contract.delay_s for name, one in endpoints.items() if "gateway" not in name} == {0}
-    assert {one.contract.body_bytes for one in endpoints.values()} == {None}
+    assert {
+        name: endpoint.contract.delay_s for name, endpoint in endpoints.items() if "gateway" in name
+    } == {f"gateway_{n}s-{style}": n for n in (1, 3, 10) for style in ("sync", "async")}
+    assert {
+        endpoint.contract.delay_s for name, endpoint in endpoints.items() if "gateway" not in name
+    } == {0}
+    assert {endpoint.contract.body_bytes for endpoint in endpoints.values()} == {None}
 
 
 def test_the_load_is_that_of_the_text(real: Imported) -> None:
@@ -90,9 +92,9 @@ def test_the_load_is_that_of_the_text(real: Imported) -> None:
 
 def test_the_facts_suffice_to_judge(real: Imported) -> None:
     """What concerns need: nothing but timeouts, faster than possible, at the connections' limit."""
-    found = loads(real)
+    by_cell = loads(real)
     cells = {cell.id: cell for cell in real.run.plan.cells}
-    misrouted = {name: one for name, one in found.items() if name.endswith(".gateway_3s-async")}
+    misrouted = {name: load for name, load in by_cell.items() if name.endswith(".gateway_3s-async")}
     assert len(misrouted) == 4
     for name, one in misrouted.items():
         connections, delay_s = cells[name].load.connections, cells[name].endpoint.contract.delay_s
@@ -102,7 +104,7 @@ def test_the_facts_suffice_to_judge(real: Imported) -> None:
         assert one.text_latency.max_us < delay_s * 1e6
         above = one.goodput > connections / delay_s
         assert above or name.startswith("daphne.")
-    limited = [name for name, one in found.items() if abs(one.goodput - 181.4) < 0.2]
+    limited = [name for name, load in by_cell.items() if abs(load.goodput - 181.4) < 0.2]
     assert sorted(limited) == [
         "granian-uvloop.gateway_10s-async",
         "granian-uvloop.gateway_10s-sync",
@@ -111,8 +113,8 @@ def test_the_facts_suffice_to_judge(real: Imported) -> None:
     ]
     for name in limited:
         # Two whole waves fit into 22 s: no server could have answered more.
-        assert found[name].answers == 2 * cells[name].load.connections
-    bad = found["daphne.brotli-async"]
+        assert by_cell[name].answers == 2 * cells[name].load.connections
+    bad = by_cell["daphne.brotli-async"]
     assert bad.timeouts <= bad.answers
 
 
@@ -125,8 +127,13 @@ def test_unknown_is_unknown(real: Imported) -> None:
     assert run.argv == {}
     assert run.source is not None
     assert len(run.source.sha256) == 64
-    for one in real.outcomes:
-        assert (one.histogram, one.usage, one.verified, one.started_at) == (None, {}, None, None)
+    for outcome in real.outcomes:
+        assert (outcome.histogram, outcome.usage, outcome.verified, outcome.started_at) == (
+            None,
+            {},
+            None,
+            None,
+        )
 
 
 def test_it_is_written_and_read_back(real: Imported, tmp_path: Path) -> None:
@@ -135,9 +142,9 @@ def test_it_is_written_and_read_back(real: Imported, tmp_path: Path) -> None:
     assert stored.run == real.run
     assert stored.outcomes == real.outcomes
     assert stored.notes == ()
-    for one in stored.outcomes:
-        assert one.raw is not None
-        text = stored.raw(one.raw)
+    for outcome in stored.outcomes:
+        assert outcome.raw is not None
+        text = stored.raw(outcome.raw)
         assert text in REPORT.read_text()
         assert text.startswith("Running ")
 
@@ -162,21 +169,23 @@ def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
 
 
 def test_a_second_block_is_another_round() -> None:
-    made = imported(under(block(), block(requests=60_000)))
-    assert [(one.cell, one.round) for one in made.outcomes] == [
+    converted = imported(under(block(), block(requests=60_000)))
+    assert [(outcome.cell, outcome.round) for outcome in converted.outcomes] == [
         ("one.json-sync", 0),
         ("one.json-sync", 1),
     ]
-    assert made.run.plan.rounds == 2
-    assert [note.text for note in made.notes] == ["one.json-sync once more: taken as another round"]
+    assert converted.run.plan.rounds == 2
+    assert [note.text for note in converted.notes] == [
+        "one.json-sync once more: taken as another round"
+    ]
 
 
 def test_another_load_is_another_cell() -> None:
-    made = imported(
+    converted = imported(
         under(block(), block(connections=64), block(connections=64, declared_s=20))
         + under(block(connections=64), server="ASGI Two")
     )
-    assert [cell.id for cell in made.run.plan.cells] == [
+    assert [cell.id for cell in converted.run.plan.cells] == [
         "one.json-sync",
         "one.json-c64-sync",
         "one.json-c64-20s-sync",
@@ -185,10 +194,10 @@ def test_another_load_is_another_cell() -> None:
 
 
 def test_servers_that_differ_by_interface_keep_it_in_their_name() -> None:
-    made = imported(
+    converted = imported(
         under(block(), server="WSGI: Granian") + under(block(), server="Granian (ASGI)")
     )
-    assert [(one.name, one.interface) for one in made.run.plan.servers] == [
+    assert [(server.name, server.interface) for server in converted.run.plan.servers] == [
         ("granian-wsgi", "wsgi"),
         ("granian-asgi", "asgi"),
     ]
@@ -196,13 +205,19 @@ def test_servers_that_differ_by_interface_keep_it_in_their_name() -> None:
 
 def test_the_command_above_a_block_says_which_timeout_was_set() -> None:
     long = block("$ wrk -t2 -c100 --timeout 8s --latency URL\n", percentiles=[1, 2, 3, 4])
-    made = imported(under(long, block("$ wrk -t2 -c100 URL\n"), block("$ wrk --timeout x -t2\n")))
-    assert [one.loaded.timeout_s for one in made.outcomes if one.loaded] == [8.0, 2.0, None]
+    converted = imported(
+        under(long, block("$ wrk -t2 -c100 URL\n"), block("$ wrk --timeout x -t2\n"))
+    )
+    assert [outcome.loaded.timeout_s for outcome in converted.outcomes if outcome.loaded] == [
+        8.0,
+        2.0,
+        None,
+    ]
 
 
 def test_a_latency_above_the_timeout_shows_that_it_was_another() -> None:
-    made = imported(under(block(max=3_000_000)))
-    assert [one.loaded.timeout_s for one in made.outcomes if one.loaded] == [None]
+    converted = imported(under(block(max=3_000_000)))
+    assert [outcome.loaded.timeout_s for outcome in converted.outcomes if outcome.loaded] == [None]
 
 
 def shown(made: Imported) -> Figures:
@@ -234,9 +249,9 @@ def test_windows_line_ends_byte_order_mark_and_indented_text() -> None:
 
 
 def test_a_comment_in_other_code_is_no_heading() -> None:
-    made = imported(under("```bash\n## not a server\nmake serve\n```\n", block()))
-    assert [one.cell for one in made.outcomes] == ["one.json-sync"]
-    assert [(note.line, note.text) for note in made.notes] == [
+    converted = imported(under("```bash\n## not a server\nmake serve\n```\n", block()))
+    assert [outcome.cell for outcome in converted.outcomes] == ["one.json-sync"]
+    assert [(note.line, note.text) for note in converted.notes] == [
         (7, "2 lines that are not wrk's, not read: '## not a server'")
     ]
 
@@ -250,12 +265,12 @@ def test_a_comment_in_other_code_is_no_heading() -> None:
     ],
 )
 def test_a_block_that_has_no_place_is_listed(text: str, line: int, why: str) -> None:
-    made = imported(text)
-    assert (made.outcomes, made.left_out) == ((), 1)
-    assert any(note.line == line and note.text.startswith(why) for note in made.notes)
+    converted = imported(text)
+    assert (converted.outcomes, converted.left_out) == ((), 1)
+    assert any(note.line == line and note.text.startswith(why) for note in converted.notes)
 
 
 def test_the_url_tells_what_was_loaded_whatever_the_heading_says() -> None:
-    made = imported(under(block(url="http://localhost/myapp/async/json")))
-    assert [one.cell for one in made.outcomes] == ["one.json-async"]
-    assert "its heading says sync, its URL async: taken as async" in made.notes[0].text
+    converted = imported(under(block(url="http://localhost/myapp/async/json")))
+    assert [outcome.cell for outcome in converted.outcomes] == ["one.json-async"]
+    assert "its heading says sync, its URL async: taken as async" in converted.notes[0].text

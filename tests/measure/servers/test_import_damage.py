@@ -89,6 +89,6 @@ def test_what_is_no_report_has_no_run(data: bytes) -> None:
 def test_a_damaged_line_is_listed_by_its_number(line: int, change: str, noted: int) -> None:
     lines = list(LINES)
     lines[line - 1] = change
-    made = imported("\n".join(lines))
-    assert (len(made.outcomes), made.left_out) == (102, 1)
-    assert noted in [note.line for note in made.notes]
+    converted = imported("\n".join(lines))
+    assert (len(converted.outcomes), converted.left_out) == (102, 1)
+    assert noted in [note.line for note in converted.notes]

@@ -60,7 +60,7 @@ def test_all_is_well(tmp_path: Path) -> None:
         assert one.reason is None
         assert one.started_at is not None
     # One process for all cells of a server: only the first of them waited for it.
-    assert [one.launch_s is not None for one in outcomes] == [True, False, True, False]
+    assert [outcome.launch_s is not None for outcome in outcomes] == [True, False, True, False]
     assert sum(event.startswith("launch") for event in bench.events) == 2
     assert sum(event.startswith("stop") for event in bench.events) == 2
 
@@ -101,7 +101,7 @@ def test_a_failure_has_its_stage_and_reason(
     assert reason in (failed.reason or "")
     assert "\n" not in (failed.reason or "")
     assert detail in (failed.detail or "")
-    assert {one.status for one in outcomes.values()} == {"measured"}
+    assert {outcome.status for outcome in outcomes.values()} == {"measured"}
 
 
 @pytest.mark.parametrize("fault", ["dies", "silent", "verify", "load", "verify-after", "service"])
@@ -109,7 +109,7 @@ def test_after_a_failure_a_fresh_server_takes_over(tmp_path: Path, fault: str) -
     first = schedule.batches(TWO, nothing_done)[0]
     bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": fault})  # type: ignore[dict-item]
     outcomes = measure(TWO, bench)
-    assert [one.launch_s is not None for one in outcomes] == [True, True, True, False]
+    assert [outcome.launch_s is not None for outcome in outcomes] == [True, True, True, False]
     name = first.server
     lifes = [event for event in bench.events if event in (f"launch {name}", f"stop {name}")]
     assert lifes == [f"launch {name}", f"stop {name}"] * 2
@@ -118,7 +118,7 @@ def test_after_a_failure_a_fresh_server_takes_over(tmp_path: Path, fault: str) -
 def test_a_server_that_never_comes_up_is_tried_for_each_cell(tmp_path: Path) -> None:
     bench = FakeBench(tmp_path, {"alpha.*": "launch"})
     outcomes = by_cell(measure(TWO, bench))
-    assert {name: one.status for name, one in outcomes.items()} == {
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
         "alpha.json-sync.r0": "failed",
         "alpha.json_query-sync.r0": "failed",
         "beta.json-sync.r0": "measured",
@@ -157,9 +157,9 @@ def test_a_service_that_this_cell_does_not_need_costs_a_launch_only(tmp_path: Pa
     first = schedule.batches(TWO, nothing_done)[0]
     bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": "service-unnoticed"})
     outcomes = measure(TWO, bench)
-    assert {one.status for one in outcomes} == {"measured"}
+    assert {outcome.status for outcome in outcomes} == {"measured"}
     # The next cell of the same server may need it, at its new address.
-    assert [one.launch_s is not None for one in outcomes] == [True, True, True, False]
+    assert [outcome.launch_s is not None for outcome in outcomes] == [True, True, True, False]
 
 
 def test_ctrl_c_stops_the_server_and_keeps_the_outcomes(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_ctrl_c_stops_the_server_and_keeps_the_outcomes(tmp_path: Path) -> None:
             outcomes.append,
             lambda cell, round_: None,
         )
-    assert [one.cell for one in outcomes] == [first.cells[0].id]
+    assert [outcome.cell for outcome in outcomes] == [first.cells[0].id]
     assert bench.events[-1] == f"stop {first.server}"
 
 
@@ -200,12 +200,14 @@ def test_skips_are_recorded_once_a_round() -> None:
     outcomes: list[Outcome] = []
 
     def known(cell: Cell, round_: int) -> bool:
-        return (cell.id, round_) in {(one.cell, one.round) for one in outcomes}
+        return (cell.id, round_) in {(outcome.cell, outcome.round) for outcome in outcomes}
 
     trials = ServerTrials(of, lambda outcomes: ())
     for _ in range(2):
         outcomes += trials.skipped({trials.key(outcome) for outcome in outcomes})
-    assert [(one.cell, one.round, one.status, one.reason) for one in outcomes] == [
+    assert [
+        (outcome.cell, outcome.round, outcome.status, outcome.reason) for outcome in outcomes
+    ] == [
         ("alpha.json-async", 0, "skipped", "No event loop."),
         ("alpha.json-async", 1, "skipped", "No event loop."),
     ]
@@ -233,7 +235,9 @@ def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[
         outcomes: list[Outcome] = []
         for stretch, stop in enumerate([*stops, None]):
             kept = {
-                (one.cell, one.round) for one in outcomes if one.status in ("measured", "skipped")
+                (outcome.cell, outcome.round)
+                for outcome in outcomes
+                if outcome.status in ("measured", "skipped")
             }
             todo = schedule.batches(THREE_ROUNDS, lambda cell, at, kept=kept: (cell.id, at) in kept)  # type: ignore[misc]
             left = [f"{cell.id}.r{batch.round}" for batch in todo for cell in batch.cells]
@@ -252,7 +256,7 @@ def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[
             assert sorted(set(order) - set(loaded)) == sorted(order[index] for index in failing)
         else:
             assert sorted(loaded) == sorted(order)
-        last = {f"{one.cell}.r{one.round}": one.status for one in outcomes}
+        last = {f"{outcome.cell}.r{outcome.round}": outcome.status for outcome in outcomes}
         assert sorted(last) == sorted(order)
 
 

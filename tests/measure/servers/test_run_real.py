@@ -124,10 +124,10 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     assert census.leftovers() == before
     stored = read(folder, SERVERS)
     assert list(stored.outcomes[: len(second)]) == second
-    assert Counter(one.cell for one in stored.outcomes) == {
+    assert Counter(outcome.cell for outcome in stored.outcomes) == {
         cell.id: 1 for cell in stored.run.plan.cells
     }
-    assert {one.status for one in stored.outcomes} == {"measured"}, stored.outcomes
+    assert {outcome.status for outcome in stored.outcomes} == {"measured"}, stored.outcomes
     assert len(stored.outcomes) == CELLS
     assert len(stored.segments) == 3
     assert stored.notes == ()
@@ -154,7 +154,9 @@ def pause(seconds: float) -> None:
 
 def chosen(declared: dict[str, Endpoint], *endpoints: str, rounds: int = 1) -> Plan:
     """Return a plan of uvicorn at sync endpoints, in the order in which they are named."""
-    servers = [one for one in profile.load_servers(ROOT / "servers") if one.name == "uvicorn"]
+    servers = [
+        server for server in profile.load_servers(ROOT / "servers") if server.name == "uvicorn"
+    ]
     cells = tuple(
         Cell(
             server="uvicorn",

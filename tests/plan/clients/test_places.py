@@ -21,7 +21,7 @@ from loadtest.plan.clients.typed_rows import Typed
 from loadtest.records.errors import UserError
 
 CLIENTS = catalogue.clients()
-SHARED = [one for one in CLIENTS.values() if one.lock == "clients"]
+SHARED = [client for client in CLIENTS.values() if client.lock == "clients"]
 ALONE = [CLIENTS["niquests"]]
 
 
@@ -60,39 +60,39 @@ def environment(name: str, folder: Path, lock: str = "clients", **versions: str)
 
 
 def test_this_python_has_all_but_niquests(tmp_path: Path) -> None:
-    found = find(sys.executable, tmp_path)
-    assert found.missing == {}
-    assert found.key == f"{platform.python_version()}-clients"
-    assert found.interpreter is not None
-    assert found.interpreter.versions.keys() == {name for one in SHARED for name in one.requires}
-    found = find(sys.executable, tmp_path, ALONE)
-    assert found.missing["niquests"].endswith("; `loadtest clients --make-environments`")
+    place = find(sys.executable, tmp_path)
+    assert place.missing == {}
+    assert place.key == f"{platform.python_version()}-clients"
+    assert place.interpreter is not None
+    assert place.interpreter.versions.keys() == {name for one in SHARED for name in one.requires}
+    place = find(sys.executable, tmp_path, ALONE)
+    assert place.missing["niquests"].endswith("; `loadtest clients --make-environments`")
 
 
 @pytest.mark.parametrize("own", [True, False])
 def test_a_python_that_cannot_be_run(own: bool, tmp_path: Path) -> None:
     for name, said in (("/nowhere/python", "No such file"), ("/bin/false", "status 1")):
-        found = find(name, tmp_path, own=own)
-        assert (found.interpreter, found.key) == (None, None)
-        assert set(found.missing) == {one.name for one in SHARED}
-        (line,) = set(found.missing.values())
+        place = find(name, tmp_path, own=own)
+        assert (place.interpreter, place.key) == (None, None)
+        assert set(place.missing) == {one.name for one in SHARED}
+        (line,) = set(place.missing.values())
         assert said in line
         assert "name a Python 3.11 or newer with --python" in line
-    found = find("/bin/echo", tmp_path, own=own)
-    assert "does not answer as a Python does" in found.missing["aiohttp"]
+    place = find("/bin/echo", tmp_path, own=own)
+    assert "does not answer as a Python does" in place.missing["aiohttp"]
 
 
 def test_a_python_that_is_too_old(tmp_path: Path) -> None:
-    found = find(python(tmp_path, "3.10.13"), tmp_path, own=False)
-    assert "is Python 3.10.13, and the clients are locked for 3.11" in found.missing["requests"]
+    place = find(python(tmp_path, "3.10.13"), tmp_path, own=False)
+    assert "is Python 3.10.13, and the clients are locked for 3.11" in place.missing["requests"]
 
 
 def test_this_python_without_a_client(tmp_path: Path) -> None:
     locked = {name: LOCKED["clients.lock"][name] for name in ("aiohttp", "urllib3")}
     name = python(tmp_path, "3.13.0", **locked)
-    found = find(name, tmp_path)
-    assert set(found.missing) == {"requests", "httpx_sync", "httpx_async"}
-    assert found.missing["requests"] == (
+    place = find(name, tmp_path)
+    assert set(place.missing) == {"requests", "httpx_sync", "httpx_async"}
+    assert place.missing["requests"] == (
         f"requests not installed for {name}; `loadtest clients --make-environments`"
     )
 
@@ -102,9 +102,9 @@ def test_this_python_with_another_version_than_is_locked(package: str, tmp_path:
     """Also of what a client only needs: it would be another client."""
     locked = LOCKED["clients.lock"]
     name = python(tmp_path, "3.13.0", **{**locked, package: "0.1"})
-    found = find(name, tmp_path)
-    assert set(found.missing) == {one.name for one in SHARED}
-    assert found.missing["requests"] == (
+    place = find(name, tmp_path)
+    assert set(place.missing) == {one.name for one in SHARED}
+    assert place.missing["requests"] == (
         f"{name} has {package} 0.1 where {locked[package]} is locked;"
         " `loadtest clients --make-environments`"
     )
@@ -113,18 +113,18 @@ def test_this_python_with_another_version_than_is_locked(package: str, tmp_path:
 def test_another_python_is_used_in_an_environment_alone(tmp_path: Path) -> None:
     """Whatever it has itself: one project's versions are not another's."""
     name = python(tmp_path, "3.13.0", **LOCKED["clients.lock"])
-    found = find(name, tmp_path, own=False)
-    assert found.interpreter is None
-    assert set(found.missing.values()) == {
+    place = find(name, tmp_path, own=False)
+    assert place.interpreter is None
+    assert set(place.missing.values()) == {
         f"{name} (Python 3.13.0) has no environment from clients.lock yet;"
         f" `loadtest clients --make-environments --python {name}`"
     }
     made = environment(name, tmp_path, **LOCKED["clients.lock"])
     assert find(name, tmp_path, own=False).interpreter is None  # not ready: it was broken off
     (made / "ready").touch()
-    found = find(name, tmp_path, own=False)
-    assert found.missing == {}
-    assert found.key == made.name
+    place = find(name, tmp_path, own=False)
+    assert place.missing == {}
+    assert place.key == made.name
     assert made.name.startswith("cpython-3.13.0-clients-")
 
 
@@ -147,11 +147,11 @@ def test_an_environment_is_of_one_python_and_one_lock_file(tmp_path: Path) -> No
 
 def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
     every = {**LOCKED["clients.lock"], **LOCKED["niquests.lock"]}
-    found = find(python(tmp_path, "3.13.0", **every), tmp_path)
-    assert all("takes the place of urllib3" in line for line in found.missing.values())
-    assert set(found.missing) == {one.name for one in SHARED}
-    found = find(python(tmp_path, "3.13.0", **every), tmp_path, ALONE)
-    assert "has urllib3 as well" in found.missing["niquests"]
+    place = find(python(tmp_path, "3.13.0", **every), tmp_path)
+    assert all("takes the place of urllib3" in line for line in place.missing.values())
+    assert set(place.missing) == {one.name for one in SHARED}
+    place = find(python(tmp_path, "3.13.0", **every), tmp_path, ALONE)
+    assert "has urllib3 as well" in place.missing["niquests"]
 
 
 @pytest.mark.real

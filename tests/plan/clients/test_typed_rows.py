@@ -30,7 +30,7 @@ def planned(*words: str, **options: Any) -> Plan:
 
 
 def rows(*words: str, **options: Any) -> list[Row]:
-    return [one for one in planned(*words, **options).rows if one.duplicate_of is None]
+    return [row for row in planned(*words, **options).rows if row.duplicate_of is None]
 
 
 def refused(*words: str, **options: Any) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def what(one: Row) -> tuple[object, ...]:
 
 def test_the_first_document() -> None:
     """1,000 requests, one and ten in flight, by aiohttp and by httpx."""
-    assert [what(one) for one in rows("asyncio-clients")] == [
+    assert [what(row) for row in rows("asyncio-clients")] == [
         ("aiohttp --count 1000 --batch 1", "aiohttp", "sequential", 1000, 1, None),
         ("httpx_async --count 1000 --batch 1", "httpx_async", "sequential", 1000, 1, None),
         ("aiohttp --count 1000 --batch 10", "aiohttp", "async-for", 1000, 10, None),
@@ -55,21 +55,21 @@ def test_the_first_document() -> None:
 
 def test_the_second_document() -> None:
     """Every client, its session kept and a new one for each call, under the right heading."""
-    found = rows("reuse")
-    assert {(one.client, one.reuse, one.answer.tls) for one in found} == {
+    chosen = rows("reuse")
+    assert {(one.client, one.reuse, one.answer.tls) for one in chosen} == {
         (name, reuse, tls)
         for name in CLIENTS
         for reuse in ("kept", "each-call")
         for tls in (False, True)
     }
-    assert all(one.label == f"{one.client}, {one.reuse}" for one in found)
-    assert {one.mode for one in found} == {"sequential"}
+    assert all(one.label == f"{one.client}, {one.reuse}" for one in chosen)
+    assert {one.mode for one in chosen} == {"sequential"}
 
 
 def test_the_third_document() -> None:
     """Each row runs the mode that it is called by: there `async-map` ran `async-for`."""
-    found = rows("threads-vs-asyncio")
-    assert [what(one) for one in found] == [
+    chosen = rows("threads-vs-asyncio")
+    assert [what(one) for one in chosen] == [
         ("threads-recreate -r 1000 -c 100", "requests", "threads-recreate", 1000, 100, 100),
         ("threads-reuse -r 1000 -c 100", "requests", "threads-reuse", 1000, 100, 100),
         ("threads-map -r 1000", "requests", "threads-map", 1000, 1000, None),
@@ -77,17 +77,17 @@ def test_the_third_document() -> None:
         ("async-map -r 1000", "aiohttp", "async-map", 1000, 100, None),
         ("async-taskgroup -r 1000", "aiohttp", "async-taskgroup", 1000, 100, None),
     ]
-    assert all(one.label.startswith(one.mode) for one in found)
+    assert all(one.label.startswith(one.mode) for one in chosen)
 
 
 @pytest.mark.parametrize("name", presets.names())
 def test_each_preset(name: str) -> None:
     plan = planned(name)
     assert plan.rounds >= 5
-    assert len({one.id for one in plan.rows}) == len(plan.rows)
+    assert len({row.id for row in plan.rows}) == len(plan.rows)
     for group in plan.groups:
-        duplicates = [one for one in plan.rows if one.group == group.name and one.duplicate_of]
-        assert [one.duplicate_of for one in duplicates] == [group.reference]
+        duplicates = [row for row in plan.rows if row.group == group.name and row.duplicate_of]
+        assert [duplicate.duplicate_of for duplicate in duplicates] == [group.reference]
         assert plan.row(duplicates[0].duplicate_of or "").skip is None
 
 
@@ -113,7 +113,7 @@ def test_nothing_typed_is_the_default() -> None:
 def test_the_short_names_of_the_documents() -> None:
     (one,) = rows("aiohttp", requests=(1000,), batch=(10,))
     (same,) = [
-        one for one in rows("asyncio-clients") if one.client == "aiohttp" and one.batch == 10
+        row for row in rows("asyncio-clients") if row.client == "aiohttp" and row.batch == 10
     ]
     assert msgspec.structs.replace(one, id="", group="") == msgspec.structs.replace(
         same, id="", group=""
@@ -138,15 +138,15 @@ def test_the_short_names_of_the_documents() -> None:
 def test_words(
     words: tuple[str, ...], options: dict[str, Any], clients: set[str], modes: set[str]
 ) -> None:
-    found = rows(*words, **options)
-    assert {one.client for one in found} == clients
-    assert {one.mode for one in found} == modes
+    chosen = rows(*words, **options)
+    assert {one.client for one in chosen} == clients
+    assert {one.mode for one in chosen} == modes
 
 
 def test_several_values_are_several_rows() -> None:
-    found = rows("urllib3", requests=(100, 200), batch=(5, 10), delay_ms=(0.0, 10.0))
-    assert len(found) == 8
-    assert len({one.label for one in found}) == 8
+    chosen = rows("urllib3", requests=(100, 200), batch=(5, 10), delay_ms=(0.0, 10.0))
+    assert len(chosen) == 8
+    assert len({one.label for one in chosen}) == 8
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_mistake_says_what_to_type(
 
 
 def test_what_a_client_cannot_speak_is_skipped() -> None:
-    skips = {one.client: one.skip for one in rows(tls=(True,), http=("2",))}
+    skips = {row.client: row.skip for row in rows(tls=(True,), http=("2",))}
     assert skips["aiohttp"] == "aiohttp does not speak HTTP/2"
     assert skips["niquests"] == "install it"
     assert skips["httpx_async"] is None
@@ -191,12 +191,12 @@ def test_two_pythons_are_two_rows() -> None:
         )
     }
     places = [("Python 3.11.7", PLACE), ("Python 3.13.0", newer)]
-    found = presets.plan(asked, CLIENTS, places, seed=1).rows
-    assert [one.label for one in found if not one.duplicate_of] == [
+    chosen = presets.plan(asked, CLIENTS, places, seed=1).rows
+    assert [one.label for one in chosen if not one.duplicate_of] == [
         "aiohttp (Python 3.11.7)",
         "aiohttp (Python 3.13.0)",
     ]
-    assert [one.python for one in found if not one.duplicate_of] == ["3.11.7-clients", "made"]
+    assert [one.python for one in chosen if not one.duplicate_of] == ["3.11.7-clients", "made"]
 
 
 def test_a_preset_with_a_row_twice_is_refused(

@@ -79,8 +79,8 @@ def test_a_folder_without_servers_is_said(tmp_path: Path) -> None:
 
 def test_a_good_server_file(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text(GOOD.replace("--bind", "{{literal}}"))
-    (found,) = profile.load_servers(tmp_path)
-    assert (found.name, found.processes, found.limits) == ("one", "one", ())
+    (server,) = profile.load_servers(tmp_path)
+    assert (server.name, server.processes, server.limits) == ("one", "one", ())
 
 
 @pytest.mark.parametrize("name", ["quick", "standard", "seed"])

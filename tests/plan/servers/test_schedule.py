@@ -90,10 +90,10 @@ def test_all_servers_meet_the_endpoints_in_the_same_order(of: Plan) -> None:
                     for batch in schedule.batches(of, never)
                     for cell in batch.cells
                     if batch.round == at
-                    and batch.server == one.name
+                    and batch.server == server.name
                     and cell.endpoint.isolated == isolated
                 ]
-                for one in of.servers
+                for server in of.servers
             ]
             longest = max(orders, key=len)
             for order in orders:

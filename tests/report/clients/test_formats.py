@@ -91,7 +91,7 @@ def test_csv_has_a_line_for_each_row_and_measure_and_nothing_for_the_unknown(
 ) -> None:
     rows = list(csv.DictReader(io.StringIO(texts["summary.csv"])))
     assert len(rows) == sum(len(ranking.rows) for ranking in report.summary.rankings)
-    found = {(one["row"], one["measure"]): one for one in rows}
+    found = {(row["row"], row["measure"]): row for row in rows}
     liar = found["liar|<b>`x`", "warm"]
     assert liar["verdict"] == "invalid"
     assert {liar[key] for key in ("rank", "call_us", "goodput", "time_s_round_1")} == {""}
@@ -116,10 +116,10 @@ def test_every_concern_that_was_raised_is_explained_where_it_is_read(
 ) -> None:
     page = texts["report.md"]
     raised = {
-        one.concern
+        concern.concern
         for ranking in report.summary.rankings
         for row in ranking.rows
-        for one in row.concerns
+        for concern in row.concerns
     }
     assert raised == {"errors", "not-reused", "upstream-limited", "unstable", "lost-rounds"}
     for explained in report.summary.concerns:
@@ -207,7 +207,7 @@ def results(report: Report) -> list[dict[str, Any]]:
 
 
 def test_hyperfine_has_every_cold_row_that_may_be_shown(report: Report) -> None:
-    assert [one["command"] for one in results(report)] == [
+    assert [result["command"] for result in results(report)] == [
         "aiohttp",
         "httpx async",
         "httpx async, each call",
@@ -217,24 +217,29 @@ def test_hyperfine_has_every_cold_row_that_may_be_shown(report: Report) -> None:
 
 
 def test_hyperfine_version_1(report: Report) -> None:
-    for one in results(report):
-        assert {key: type(one[key]) for key in V1} == V1
-        assert one["mean"] == pytest.approx(sum(one["times"]) / len(one["times"]))
-        assert one["min"] <= one["median"] <= one["max"]
-        assert len(one["times"]) == len(one["exit_codes"]) == len(one["memory_usage_byte"]) == 5
-        assert set(map(type, one["parameters"].values())) == {str}
+    for result in results(report):
+        assert {key: type(result[key]) for key in V1} == V1
+        assert result["mean"] == pytest.approx(sum(result["times"]) / len(result["times"]))
+        assert result["min"] <= result["median"] <= result["max"]
+        assert (
+            len(result["times"])
+            == len(result["exit_codes"])
+            == len(result["memory_usage_byte"])
+            == 5
+        )
+        assert set(map(type, result["parameters"].values())) == {str}
 
 
 def test_hyperfine_version_2(report: Report) -> None:
-    for one in results(report):
+    for result in results(report):
         for metric in V2:
-            values = [each[metric]["value"] for each in one["measurements"]]
-            separated = one["summary"][metric]
+            values = [each[metric]["value"] for each in result["measurements"]]
+            separated = result["summary"][metric]
             assert separated["count"] == len(values) == 5
             assert separated["mean"] == pytest.approx(sum(values) / 5)
-            assert {each[metric]["unit"] for each in one["measurements"]} == {separated["unit"]}
-        wall = [each["time_wall_clock"]["value"] for each in one["measurements"]]
-        assert wall == one["times"]
+            assert {each[metric]["unit"] for each in result["measurements"]} == {separated["unit"]}
+        wall = [each["time_wall_clock"]["value"] for each in result["measurements"]]
+        assert wall == result["times"]
 
 
 def test_hyperfine_has_no_deviation_of_one_run() -> None:
@@ -250,5 +255,5 @@ def test_hyperfine_tells_rows_of_one_name_apart() -> None:
     rows = [row("requests, kept", id=f"{name}: requests, kept", group=name) for name in "ab"]
     groups = [group(name, measures=("cold",)) for name in "ab"]
     both = stored(plan(rows, groups, rounds=1), map(cold, rows))
-    names = [one["command"] for one in results(make(both))]
+    names = [result["command"] for result in results(make(both))]
     assert names == ["a: requests, kept", "b: requests, kept"]

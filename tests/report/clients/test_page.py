@@ -62,9 +62,9 @@ def test_it_has_no_serious_accessibility_fault(browser: Browser, path: Path) -> 
     with visit(browser, path) as seen:
         found = Axe().run(seen.page)
         serious = [
-            one["id"]
-            for one in found.response["violations"]
-            if one["impact"] in ("serious", "critical")
+            violation["id"]
+            for violation in found.response["violations"]
+            if violation["impact"] in ("serious", "critical")
         ]
         assert serious == []
 

@@ -54,9 +54,9 @@ def test_each_file_is_as_published(folder: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [{"format": "1"}, {"unheard_of": 1}, {"plan": None}])
 def test_a_schema_refuses_what_is_wrong(folder: Path, spoil: dict[str, object]) -> None:
-    said = json.loads((folder / run_folder.CLIENTS.file).read_text())
+    data = json.loads((folder / run_folder.CLIENTS.file).read_text())
     with pytest.raises(jsonschema.ValidationError):
-        validate("clients", said | spoil)
+        validate("clients", data | spoil)
 
 
 def test_every_column_is_explained(folder: Path) -> None:

@@ -43,20 +43,20 @@ START = "What does it cost at the start?"
 
 
 def test_a_leader_is_named_with_what_follows() -> None:
-    made = points({row("a"): 100, row("b"): 150, row("c"): 400})
-    assert said(made, CLIENT).startswith(
+    advice = points({row("a"): 100, row("b"): 150, row("c"): 400})
+    assert said(advice, CLIENT).startswith(
         "Ten calls in flight: `a` is fastest with 100 us per call; then `b`, 1.50x ("
     )
-    assert "; last `c`, 4.00x (" in said(made, CLIENT)
-    assert made[CLIENT].separated
-    assert set(made[CLIENT].rows) == {"a", "b", "c"}
+    assert "; last `c`, 4.00x (" in said(advice, CLIENT)
+    assert advice[CLIENT].separated
+    assert set(advice[CLIENT].rows) == {"a", "b", "c"}
 
 
 def test_a_tie_is_called_one() -> None:
     same = points({row("a"): 100, row("b"): 100.5, row("c"): 400})
     assert "`a` and `b` are fastest with 100 us per call, no difference that" in said(same, CLIENT)
-    made = points({row("a"): 100, row("b"): 100.5, row("c"): 4_000}, NOISY)
-    assert "`a` and `b` are fastest with 100 us per call, tied" in said(made, CLIENT)
+    advice = points({row("a"): 100, row("b"): 100.5, row("c"): 4_000}, NOISY)
+    assert "`a` and `b` are fastest with 100 us per call, tied" in said(advice, CLIENT)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_tie_is_called_one() -> None:
     ],
 )
 def test_what_the_run_cannot_tell_it_does_not_say(jitter: tuple[float, ...], words: str) -> None:
-    made = points({row("a"): 100, row("b"): 100.2}, jitter)
-    assert words in said(made, CLIENT)
-    assert not made[CLIENT].separated
+    advice = points({row("a"): 100, row("b"): 100.2}, jitter)
+    assert words in said(advice, CLIENT)
+    assert not advice[CLIENT].separated
 
 
 def test_a_pace_set_by_the_server_is_no_praise() -> None:
@@ -103,9 +103,9 @@ def test_nothing_to_compare_is_said() -> None:
 )
 def test_reuse(each_us: float, jitter: tuple[float, ...], words: str) -> None:
     kept, each = row("a"), row("a, each call", client="a", reuse="each-call")
-    made = points({kept: 100.0, each: each_us}, jitter)
-    assert words in said(made, REUSE)
-    assert made[REUSE].separated == ("cannot tell" not in words)
+    advice = points({kept: 100.0, each: each_us}, jitter)
+    assert words in said(advice, REUSE)
+    assert advice[REUSE].separated == ("cannot tell" not in words)
 
 
 def test_the_fastest_is_named_for_each_kind_of_view() -> None:
@@ -123,7 +123,7 @@ def test_the_fastest_is_named_for_each_kind_of_view() -> None:
 
 def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None:
     late = Answer(delay_s=0.01, tls=True)
-    made = points(
+    advice = points(
         {
             row("a", answer=late, batch=1): 10_000,
             row("a each", client="a", answer=late, batch=1, reuse="each-call"): 15_000,
@@ -133,7 +133,7 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
             row("c each", client="c", reuse="each-call"): 500,
         }
     )
-    first, second, last = made[REUSE].says
+    first, second, last = advice[REUSE].says
     assert first.startswith(
         "It matters. Over TLS, of a server that takes 10.0 ms, one after the other, a new client"
         " for each call costs more by: `b` 2.00 ms, 1.20x ("
@@ -147,10 +147,10 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
 
 def test_threads_and_asyncio_are_told_with_their_clients() -> None:
     threads, tasks = row("requests", mode="threads-reuse"), row("aiohttp", mode="async-for")
-    made = points({threads: 400, tasks: 100})
-    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x (" in said(made, DRIVING)
-    assert "0.25x the CPU time" in said(made, DRIVING)
-    assert "part of the gap is the client" in said(made, DRIVING)
+    advice = points({threads: 400, tasks: 100})
+    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x (" in said(advice, DRIVING)
+    assert "0.25x the CPU time" in said(advice, DRIVING)
+    assert "part of the gap is the client" in said(advice, DRIVING)
     alone = points({row("t", client="x", mode="threads-map"): 400, row("a", client="x"): 100})
     assert "part of the gap is the client" not in said(alone, DRIVING)
 
@@ -159,24 +159,24 @@ def test_where_the_server_sets_the_pace_the_processor_time_is_left() -> None:
     late = Answer(delay_s=0.01)
     threads = row("requests", mode="threads-map", answer=late)
     tasks = row("aiohttp", answer=late)
-    made = points(
+    advice = points(
         {threads: 1_010, tasks: 1_012}, ceilings=(ceiling(1_000.0, answer=late, connections=10),)
     )
     assert "takes as long, as the server sets the pace of both; 1.00x the CPU" in said(
-        made, DRIVING
+        advice, DRIVING
     )
     assert "sets the pace" not in said(points({threads: 2_000, tasks: 2_004}), DRIVING)
 
 
 def test_what_is_not_in_the_run_is_not_asked() -> None:
-    made = points({row("a"): 100, row("b"): 200})
-    assert set(made) == {CLIENT, CPU}
+    advice = points({row("a"): 100, row("b"): 200})
+    assert set(advice) == {CLIENT, CPU}
 
 
 def test_processor_time_is_worked_out() -> None:
-    made = points({row("a"): 100, row("b"): 400})
-    assert "`a` 70.0 us, `b` 280 us" in said(made, CPU)
-    assert "0.7 % of a CPU core for `a` and 2.8 % for `b`" in said(made, CPU)
+    advice = points({row("a"): 100, row("b"): 400})
+    assert "`a` 70.0 us, `b` 280 us" in said(advice, CPU)
+    assert "0.7 % of a CPU core for `a` and 2.8 % for `b`" in said(advice, CPU)
 
 
 def test_a_longer_import_is_paid_back_by_so_many_calls() -> None:
@@ -188,14 +188,14 @@ def test_a_longer_import_is_paid_back_by_so_many_calls() -> None:
         for one, import_s in ((quick, 0.05), (fast, 0.15))
         for number in range(3)
     ]  # fmt: skip
-    made = points({quick: 300, fast: 100}, more=tuple(started))
-    assert "The interpreter needs 20.0 ms, then the import: `quick` 50.0 ms" in said(made, START)
-    assert "fewer than about 500 calls finishes sooner with `quick`" in said(made, START)
+    advice = points({quick: 300, fast: 100}, more=tuple(started))
+    assert "The interpreter needs 20.0 ms, then the import: `quick` 50.0 ms" in said(advice, START)
+    assert "fewer than about 500 calls finishes sooner with `quick`" in said(advice, START)
 
 
 def test_every_point_rests_on_rows_of_the_run() -> None:
     stored = sample()
-    known = {one.id for one in stored.run.plan.rows}
+    known = {row.id for row in stored.run.plan.rows}
     made = report.make(stored).advice
     assert len(made) == 5
     for point in made:

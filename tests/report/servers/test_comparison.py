@@ -26,11 +26,15 @@ from loadtest.report.servers.comparison.markdown import render
 
 
 def change(made: Comparisons, cell: str, figure: str) -> Change:
-    return next(one for one in made.changes if (one.cell, one.figure) == (cell, figure))
+    return next(change for change in made.changes if (change.cell, change.figure) == (cell, figure))
 
 
 def answers(made: Comparisons) -> set[tuple[str, str, str]]:
-    return {(one.cell, one.figure, one.answer) for one in made.changes if one.answer != "same"}
+    return {
+        (change.cell, change.figure, change.answer)
+        for change in made.changes
+        if change.answer != "same"
+    }
 
 
 @pytest.fixture
@@ -54,28 +58,29 @@ def changed(tmp_path: Path) -> ServersRun:
 
 
 def test_nothing_changed(base: ServersRun, tmp_path: Path) -> None:
-    made = compare(base, stored(tmp_path / "branch"))
-    assert len(made.changes) == 2 * 2 * 3  # a second arm is there for the noise, not to be compared
-    assert not answers(made)
-    assert not made.regressed
-    assert made.differences == ()
-    assert made.lost == ()
+    comparison = compare(base, stored(tmp_path / "branch"))
+    # A duplicate is there for the noise, not to be compared.
+    assert len(comparison.changes) == 2 * 2 * 3
+    assert not answers(comparison)
+    assert not comparison.regressed
+    assert comparison.differences == ()
+    assert comparison.lost == ()
 
 
 def test_better_worse_and_cannot_tell(base: ServersRun, changed: ServersRun) -> None:
-    made = compare(base, changed)
-    assert answers(made) == {
+    comparison = compare(base, changed)
+    assert answers(comparison) == {
         ("alpha.json-sync", "goodput", "worse"),
         ("alpha.json-sync", "p99_us", "worse"),
         ("alpha.json_query-sync", "server_cpu_us", "better"),
         ("beta.json-sync", "goodput", "cannot tell"),
         ("beta.json-sync", "p99_us", "cannot tell"),
     }
-    slower = change(made, "alpha.json-sync", "goodput")
+    slower = change(comparison, "alpha.json-sync", "goodput")
     assert slower.comparison.ratio == pytest.approx(0.8)
     assert slower.comparison.method == "bootstrap"
     assert (slower.base, slower.new) == (1000, 800)
-    assert made.regressed
+    assert comparison.regressed
 
 
 def test_back_again_is_the_other_way_round(base: ServersRun, changed: ServersRun) -> None:
@@ -87,17 +92,17 @@ def test_back_again_is_the_other_way_round(base: ServersRun, changed: ServersRun
 
 
 def test_a_change_within_the_threshold_is_none(base: ServersRun, changed: ServersRun) -> None:
-    made = compare(base, changed, threshold=0.3)
-    assert change(made, "alpha.json-sync", "goodput").answer == "same"
+    comparison = compare(base, changed, threshold=0.3)
+    assert change(comparison, "alpha.json-sync", "goodput").answer == "same"
 
 
 def test_a_cell_that_fails_now_is_a_regression(base: ServersRun, tmp_path: Path) -> None:
     broken = stored(tmp_path / "branch", {"beta.json-sync": [None] * 5})
-    made = compare(base, broken)
-    assert [(one.cell, one.run, one.failed) for one in made.lost] == [
+    comparison = compare(base, broken)
+    assert [(cell.cell, cell.run, cell.failed) for cell in comparison.lost] == [
         ("beta.json-sync", "new", True)
     ]
-    assert made.regressed
+    assert comparison.regressed
     assert not compare(broken, base).regressed
 
 
@@ -106,43 +111,46 @@ def test_a_number_that_came_out_invalid_is_lost(base: ServersRun, tmp_path: Path
     good = stored(tmp_path / "branch")
     outcomes = tuple(
         msgspec.structs.replace(
-            one, loaded=msgspec.structs.replace(one.loaded, status_errors=one.loaded.answers // 2)
+            outcome,
+            loaded=msgspec.structs.replace(
+                outcome.loaded, status_errors=outcome.loaded.answers // 2
+            ),
         )
-        if one.cell == "beta.json-sync" and one.loaded
-        else one
-        for one in good.outcomes
+        if outcome.cell == "beta.json-sync" and outcome.loaded
+        else outcome
+        for outcome in good.outcomes
     )
-    made = compare(base, msgspec.structs.replace(good, outcomes=outcomes))
-    (lost,) = made.lost
+    comparison = compare(base, msgspec.structs.replace(good, outcomes=outcomes))
+    (lost,) = comparison.lost
     assert (lost.cell, lost.failed) == ("beta.json-sync", True)
     assert "50" in lost.reason
-    assert "beta.json-sync" not in {one.cell for one in made.changes}
+    assert "beta.json-sync" not in {change.cell for change in comparison.changes}
 
 
 def test_a_cell_that_was_not_planned_is_no_regression(base: ServersRun, tmp_path: Path) -> None:
-    made = compare(base, stored(tmp_path / "branch", of=plan(SERVERS[:1], [JSON, QUERY])))
-    assert {(one.cell, one.failed) for one in made.lost} == {
+    comparison = compare(base, stored(tmp_path / "branch", of=plan(SERVERS[:1], [JSON, QUERY])))
+    assert {(cell.cell, cell.failed) for cell in comparison.lost} == {
         ("beta.json-sync", False),
         ("beta.json_query-sync", False),
     }
-    assert not made.regressed
+    assert not comparison.regressed
 
 
 def test_no_difference_below_the_noise_of_either_run(base: ServersRun, tmp_path: Path) -> None:
     noisy = {f"alpha-again.{one.id}": [1.2, 0.8, 1.25, 0.85, 1.3] for one in (JSON, QUERY)}
     loud = stored(tmp_path / "branch", noisy | {"alpha.json-sync": times(0.9)})
-    made = compare(base, loud)
-    assert made.margins["goodput"] > 0.15
-    assert made.margins["server_cpu_us"] == 0.05
-    assert change(made, "alpha.json-sync", "goodput").answer != "worse"
+    comparison = compare(base, loud)
+    assert comparison.margins["goodput"] > 0.15
+    assert comparison.margins["server_cpu_us"] == 0.05
+    assert change(comparison, "alpha.json-sync", "goodput").answer != "worse"
 
 
 def test_one_round_tells_nothing(tmp_path: Path) -> None:
     one = {"alpha.json-sync": [1.0]}
     only = plan(SERVERS[:1], [JSON])
     base = stored(tmp_path / "main", one, of=only)
-    made = compare(base, stored(tmp_path / "branch", {"alpha.json-sync": [0.5]}, of=only))
-    assert {each.answer for each in made.changes} == {"cannot tell"}
+    comparison = compare(base, stored(tmp_path / "branch", {"alpha.json-sync": [0.5]}, of=only))
+    assert {each.answer for each in comparison.changes} == {"cannot tell"}
 
 
 def test_drift_of_the_processors_is_no_change_of_cpu_time(base: ServersRun, tmp_path: Path) -> None:
@@ -151,32 +159,32 @@ def test_drift_of_the_processors_is_no_change_of_cpu_time(base: ServersRun, tmp_
     dearer = {"alpha.json-sync": times(1.08)}
     before = stored(tmp_path / "b1", slower=drift)
     after = stored(tmp_path / "b2", slower=drift[::-1], cpu=dearer)
-    made = compare(before, after)
-    (found,) = (one for one in answers(made) if one[1] == "server_cpu_us")
+    comparison = compare(before, after)
+    (found,) = (one for one in answers(comparison) if one[1] == "server_cpu_us")
     assert found == ("alpha.json-sync", "server_cpu_us", "worse")
-    separated = change(made, "alpha.json-sync", "server_cpu_us")
+    separated = change(comparison, "alpha.json-sync", "server_cpu_us")
     assert separated.drift_corrected
     assert separated.comparison.ratio == pytest.approx(1.08, abs=0.005)
     assert separated.base == pytest.approx(800, rel=0.01)
-    page = render(made)
+    page = render(comparison)
     assert "CPU per request, drift-corrected" in page
     assert "the speed of processors drifts" in page
     # In a container, an answer comes to the generator by another way.
     contained = msgspec.structs.replace(after.run, launcher="compose")
     elsewhere = compare(before, msgspec.structs.replace(after, run=contained))
-    assert not any(one.drift_corrected for one in elsewhere.changes)
+    assert not any(change.drift_corrected for change in elsewhere.changes)
     # Where nobody measured the generator, nothing is evened.
     plain = compare(base, stored(tmp_path / "b3", slower=drift, cpu=dearer))
-    assert not any(one.drift_corrected for one in plain.changes)
+    assert not any(change.drift_corrected for change in plain.changes)
     assert "drift-corrected" not in render(plain)
 
 
 def test_rounds_are_shared_within_one_run_only(base: ServersRun, changed: ServersRun) -> None:
     assert not compare(base, changed).same_rounds
     second = msgspec.structs.replace(changed, run=base.run)
-    made = compare(base, second)
-    assert made.same_rounds
-    assert {one.comparison.method for one in made.changes} == {"t"}
+    comparison = compare(base, second)
+    assert comparison.same_rounds
+    assert {change.comparison.method for change in comparison.changes} == {"t"}
 
 
 def test_no_cell_in_common(base: ServersRun, tmp_path: Path) -> None:
@@ -195,9 +203,9 @@ def test_a_refusal_names_the_keys_and_the_way_out(base: ServersRun, changed: Ser
         "the two runs were not made under the same conditions; --force compares them",
         "cpu: a CPU in BASE, another in NEW",
     )
-    made = compare(base, other, force=True)
-    assert [one.key for one in made.differences] == ["cpu", "python"]
-    assert "**Not made under the same conditions**" in render(made)
+    comparison = compare(base, other, force=True)
+    assert [difference.key for difference in comparison.differences] == ["cpu", "python"]
+    assert "**Not made under the same conditions**" in render(comparison)
 
 
 # What is printed ---------------------------------------------------------------------------------
@@ -225,8 +233,10 @@ def test_the_page_is_whole(base: ServersRun, changed: ServersRun) -> None:
 def test_a_shift_that_all_share_is_told_with_that_of_the_controls(tmp_path: Path) -> None:
     of = plan(SERVERS[:2], [JSON, QUERY, endpoint("raw", "control")], rounds=5)
     slower = {cell.id: times(0.96) for cell in of.cells}
-    made = compare(stored(tmp_path / "main", of=of), stored(tmp_path / "branch", slower, of=of))
-    page = render(made)
+    comparison = compare(
+        stored(tmp_path / "main", of=of), stored(tmp_path / "branch", slower, of=of)
+    )
+    page = render(comparison)
     assert "All cells together: requests/s 0.96x, p99 1.04x, CPU per request 1.00x." in page
     assert "Those that bypass the app (control): requests/s 0.96x, p99 1.04x" in page
 
@@ -255,8 +265,8 @@ def typed(
     monkeypatch.setattr(sys, "argv", ["loadtest", "compare", *map(str, words)])
     with pytest.raises(SystemExit) as ended:
         main.main()
-    said = capsys.readouterr()
-    return ended.value.code, said.out, said.err
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out, printed.err
 
 
 def test_the_command(

@@ -72,7 +72,7 @@ def test_no_chart_has_a_cell_without_a_number(made: Comparisons) -> None:
         cells = {(row["server"], row["endpoint"]) for row in rows}
         assert ("beta", "json_query-sync") not in cells
         assert ("alpha", "json-sync") in cells
-        of = [one for one in made.changes if one.figure == figure]
+        of = [change for change in made.changes if change.figure == figure]
         assert {row["answer"] for row in rows} == {one.answer for one in of}
 
 
@@ -97,7 +97,7 @@ def test_axe_finds_no_serious_fault_and_it_holds_on_a_phone(
 
 
 def test_text_from_outside_stays_text(browser: Browser, made: Comparisons, tmp_path: Path) -> None:
-    lost = tuple(msgspec.structs.replace(one, reason=HOSTILE) for one in made.lost)
+    lost = tuple(msgspec.structs.replace(cell, reason=HOSTILE) for cell in made.lost)
     hostile = msgspec.structs.replace(made, base=HOSTILE, lost=lost)
     path = tmp_path / "hostile.html"
     path.write_text(html.render(hostile))

@@ -37,7 +37,7 @@ def check(name: str, text: str) -> None:
 
 def files(report: Report) -> dict[str, str]:
     return {
-        name: text for made in formats.formats().values() for name, text in made(report).items()
+        name: text for render in formats.formats().values() for name, text in render(report).items()
     }
 
 

@@ -14,7 +14,7 @@ FAST, OTHER = arm(), arm("other", 1_900.0)
 
 
 def headline(of: Answer) -> list[str]:
-    return [one.plain for one in written(of)]
+    return [sentence.plain for sentence in written(of)]
 
 
 OTHERS = [kind([claim()], name) for name in ("database", "template", "cache")]
@@ -41,9 +41,9 @@ def test_what_to_deploy_at_all_kinds_of_work() -> None:
 
 
 def test_what_to_deploy_elsewhere() -> None:
-    said = headline(answer([*OTHERS, kind([claim([OTHER])], "waiting")]))
-    assert said[0].startswith("Deploy fast: it leads at 3 of 4 workloads (")
-    assert said[1] == "For waiting on something slow: other."
+    sentences = headline(answer([*OTHERS, kind([claim([OTHER])], "waiting")]))
+    assert sentences[0].startswith("Deploy fast: it leads at 3 of 4 workloads (")
+    assert sentences[1] == "For waiting on something slow: other."
 
 
 def test_more_requests_at_once_are_why_some_lead_where_a_view_waits() -> None:
@@ -134,28 +134,28 @@ def test_a_suspect_leader_is_called_so() -> None:
 
 
 def test_a_server_without_any_number_is_missing_and_named() -> None:
-    said = headline(answer([kind([claim()])], numberless=("broken",)))
-    assert said[1] == "broken has no number anywhere, so nothing is said of it."
-    said = headline(answer([kind([claim()])], numberless=("broken", "wrong")))
-    assert said[1] == "broken and wrong have no number anywhere, so nothing is said of them."
+    sentences = headline(answer([kind([claim()])], numberless=("broken",)))
+    assert sentences[1] == "broken has no number anywhere, so nothing is said of it."
+    sentences = headline(answer([kind([claim()])], numberless=("broken", "wrong")))
+    assert sentences[1] == "broken and wrong have no number anywhere, so nothing is said of them."
 
 
 def test_most_of_a_run_means_nothing() -> None:
-    said = headline(answer([kind([claim()])], usable=4))
-    assert said[0] == (
+    sentences = headline(answer([kind([claim()])], usable=4))
+    assert sentences[0] == (
         "Most of this run means nothing: 6 of 10 cells are invalid or failed, and show no number."
     )
-    assert said[1].startswith("Deploy fast")
+    assert sentences[1].startswith("Deploy fast")
 
 
 def test_a_run_that_tells_little() -> None:
     tied = [kind([claim([FAST, OTHER], [])], name) for name in ("database", "waiting")]
-    said = headline(answer([kind([claim()]), *tied]))
-    assert said[0].startswith(
+    sentences = headline(answer([kind([claim()]), *tied]))
+    assert sentences[0].startswith(
         "This run shows little; what it shows favours fast: it leads at 1 of 3 workloads"
         " (CPU-bound JSON), with"
     )
-    assert said[1] == "For database and waiting on something slow: no clear leader."
+    assert sentences[1] == "For database and waiting on something slow: no clear leader."
 
 
 def test_a_lead_too_small_to_decide_by() -> None:
@@ -203,8 +203,8 @@ def test_nothing_can_be_said(of: Answer, text: str) -> None:
 def test_what_async_views_cost_where_most_agree(
     ratios: tuple[float, ...], text: str | None
 ) -> None:
-    said = headline(answer([kind([claim()], styles=[styles("wsgi", ratios)])]))[1:]
-    assert said == ([f"Under WSGI, async views serve {text} pairs of views."] if text else [])
+    sentences = headline(answer([kind([claim()], styles=[styles("wsgi", ratios)])]))[1:]
+    assert sentences == ([f"Under WSGI, async views serve {text} pairs of views."] if text else [])
 
 
 def test_every_sentence_of_a_whole_answer_ends() -> None:
@@ -224,8 +224,10 @@ def test_every_sentence_of_a_whole_answer_ends() -> None:
 
 
 def test_a_run_without_anything_that_waits_says_what_it_does_not_tell() -> None:
-    said = headline(answer(OTHERS))
-    assert said[1].startswith("No slow endpoints in this run.")
-    assert not any("No slow endpoints" in one for one in headline(answer([kind([claim()])])))
+    sentences = headline(answer(OTHERS))
+    assert sentences[1].startswith("No slow endpoints in this run.")
+    assert not any(
+        "No slow endpoints" in sentence for sentence in headline(answer([kind([claim()])]))
+    )
     waiting = [*OTHERS, kind([claim()], "waiting")]
-    assert not any("No slow endpoints" in one for one in headline(answer(waiting)))
+    assert not any("No slow endpoints" in sentence for sentence in headline(answer(waiting)))

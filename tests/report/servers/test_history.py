@@ -32,21 +32,21 @@ def over(*runs: ServersRun) -> History:
     """Return the history of runs, oldest first."""
 
     def between(base: ServersRun, new: ServersRun) -> Between:
-        found = differences(base.run, new.run)
+        keys = differences(base.run, new.run)
         try:
-            return Between(differences=found, compared=compare(base, new), refused=None)
+            return Between(differences=keys, compared=compare(base, new), refused=None)
         except UserError as error:
-            return Between(differences=found, compared=None, refused=str(error))
+            return Between(differences=keys, compared=None, refused=str(error))
 
     made = [
-        Made(name=one.folder.name, run=one.run, summary=summary.summarise_stored(one))
-        for one in runs
+        Made(name=run.folder.name, run=run.run, summary=summary.summarise_stored(run))
+        for run in runs
     ]
     return history(made, [between(*pair) for pair in itertools.pairwise(runs)])
 
 
 def of(made: History, server: str, endpoint: str) -> Line:
-    return next(one for one in made.lines if (one.server, one.endpoint) == (server, endpoint))
+    return next(line for line in made.lines if (line.server, line.endpoint) == (server, endpoint))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def three(tmp_path: Path) -> History:
 
 def test_a_line_says_where_a_server_got_worse(three: History) -> None:
     line = of(three, "alpha", "json-sync")
-    assert [one.answer for one in line.points] == [None, "worse", None]
+    assert [point.answer for point in line.points] == [None, "worse", None]
     assert line.points[0].goodput == pytest.approx(1000, rel=0.05)
     assert line.points[1].goodput == pytest.approx(800, rel=0.05)
     assert of(three, "beta", "json_query-sync").points[1].answer in ("same", "cannot tell")
@@ -72,7 +72,7 @@ def test_a_line_says_where_a_server_got_worse(three: History) -> None:
 
 def test_a_step_names_what_differs_and_why_it_is_not_compared(three: History) -> None:
     first, second = three.steps
-    assert "Django" in {one.key for one in first.differences}
+    assert "Django" in {difference.key for difference in first.differences}
     assert first.refused is None
     assert first.counts["worse"] >= 1
     assert second.refused
@@ -81,18 +81,18 @@ def test_a_step_names_what_differs_and_why_it_is_not_compared(three: History) ->
 
 
 def test_a_cell_that_lost_its_number_says_why(tmp_path: Path) -> None:
-    made = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
-    (step,) = made.steps
-    assert [(one.cell, one.run, one.failed) for one in step.lost] == [
+    history = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
+    (step,) = history.steps
+    assert [(cell.cell, cell.run, cell.failed) for cell in step.lost] == [
         ("beta.json-sync", "new", True)
     ]
-    point = of(made, "beta", "json-sync").points[1]
+    point = of(history, "beta", "json-sync").points[1]
     assert (point.state, point.goodput) == ("failed", None)
     assert "it exited" in (point.reason or "")
-    (lost, *_) = changed(made)["bb"]
+    (lost, *_) = changed(history)["bb"]
     assert (lost.line.server, lost.answer) == ("beta", "lost")
-    assert "1 cell has lost its number." in headline(made)
-    text = markdown.files(made)["history.md"]
+    assert "1 cell has lost its number." in headline(history)
+    text = markdown.files(history)["history.md"]
     assert "| failed |" in text
     assert "it exited" in text
 
@@ -101,35 +101,35 @@ def test_the_headline_names_versions_and_what_got_worse(three: History) -> None:
     two = msgspec.structs.replace(
         three, runs=three.runs[:2], versions=three.versions[:2], steps=three.steps[:1]
     )
-    said = headline(two)
-    assert "against the one before:" in said
-    assert "New versions: Django 5.2 → 6.0<b>." in said
-    assert "Worse: alpha at json-sync (requests/s)" in said
+    sentences = headline(two)
+    assert "against the one before:" in sentences
+    assert "New versions: Django 5.2 → 6.0<b>." in sentences
+    assert "Worse: alpha at json-sync (requests/s)" in sentences
     assert headline(three).startswith("The last run cannot be compared with the one before: ")
 
 
 def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
     cheap = {f"{one}.json-sync": times(0.6) for one in ("alpha", "alpha-again")}
-    made = over(stored(tmp_path / "a"), stored(tmp_path / "bb", cpu=cheap))
-    assert of(made, "alpha", "json-sync").points[1].cpu_answer == "better"
-    (better, *_) = changed(made)["bb"]
+    history = over(stored(tmp_path / "a"), stored(tmp_path / "bb", cpu=cheap))
+    assert of(history, "alpha", "json-sync").points[1].cpu_answer == "better"
+    (better, *_) = changed(history)["bb"]
     assert (better.line.server, better.figure, better.answer) == ("alpha", "cpu", "better")
-    text = markdown.files(made)["history.md"]
+    text = markdown.files(history)["history.md"]
     assert re.search(r"\| `alpha` \| \d+ us \| \d+ us better \|", text)
 
 
 def test_a_chart_holds_the_numbers_and_a_gap_for_what_is_lost(tmp_path: Path) -> None:
-    made = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
-    lines = by_endpoint(made)["json-sync"]
-    drawn = chart(made, "json-sync", lines, "goodput")
+    history = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
+    lines = by_endpoint(history)["json-sync"]
+    drawn = chart(history, "json-sync", lines, "goodput")
     assert drawn
     (rows,) = drawn.spec["datasets"].values()
-    beta = [one for one in rows if one["server"] == "beta"]
+    beta = [row for row in rows if row["server"] == "beta"]
     assert [one["value"] is None for one in beta if "label" not in one] == [False, True]
     # Its name stands beside its last number.
-    assert {one["label"] for one in rows if "label" in one} == {"alpha", "beta"}
+    assert {row["label"] for row in rows if "label" in row} == {"alpha", "beta"}
     assert "A gap" in drawn.description
-    assert chart(made, "json-sync", [], "goodput") is None
+    assert chart(history, "json-sync", [], "goodput") is None
 
 
 def test_what_stands_below_a_run_names_the_versions_that_moved(three: History) -> None:
@@ -147,11 +147,11 @@ def test_what_stands_below_a_run_names_the_versions_that_moved(three: History) -
 
 def test_a_server_that_is_not_in_every_run_has_gaps(tmp_path: Path) -> None:
     whole, part = stored(tmp_path / "a"), stored(tmp_path / "bb")
-    cells = tuple(one for one in part.run.plan.cells if one.server != "beta")
+    cells = tuple(cell for cell in part.run.plan.cells if cell.server != "beta")
     fewer = msgspec.structs.replace(part.run.plan, cells=cells)
     part = msgspec.structs.replace(part, run=msgspec.structs.replace(part.run, plan=fewer))
-    made = over(part, whole, part)
-    assert [one.goodput is None for one in of(made, "beta", "json-sync").points] == [
+    history = over(part, whole, part)
+    assert [point.goodput is None for point in of(history, "beta", "json-sync").points] == [
         True,
         False,
         True,

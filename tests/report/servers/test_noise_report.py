@@ -38,7 +38,11 @@ def test_each_round_of_both_arms(made: Summary) -> None:
 
 
 def test_a_missing_round_is_a_gap() -> None:
-    without = [one for one in OUTCOMES if (one.cell, one.round) != ("alpha-again.json-sync", 0)]
+    without = [
+        outcome
+        for outcome in OUTCOMES
+        if (outcome.cell, outcome.round) != ("alpha-again.json-sync", 0)
+    ]
     (json, _) = twins(summarise(run(PLAN), without, none)).texts()
     assert json[2:4] == ["- / 1,100", "- / +10.0 %"]
 
@@ -51,7 +55,7 @@ def test_the_floor_is_that_of_the_ranking(made: Summary) -> None:
 def test_a_kind_without_arms_says_whose_floor_it_has(made: Summary) -> None:
     assert not any(ranking.noise_borrowed for ranking in made.rankings)
     assert "measured twice" not in noise(made)
-    without = [one for one in OUTCOMES if one.cell != "alpha-again.json-sync"]
+    without = [outcome for outcome in OUTCOMES if outcome.cell != "alpha-again.json-sync"]
     json, rows = summarise(run(PLAN), without, none).rankings
     assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
     assert json.noise_floor == rows.noise_floor
@@ -99,7 +103,7 @@ def test_a_rank_of_unlike_numbers_is_explained() -> None:
 
 
 def test_without_a_second_arm_the_page_says_so() -> None:
-    servers = tuple(msgspec.structs.replace(one, duplicate_of=None) for one in PLAN.servers)
-    made = summarise(run(msgspec.structs.replace(PLAN, servers=servers)), OUTCOMES, none)
-    assert made.twins == ()
-    assert "no server was measured twice" in noise(made)
+    servers = tuple(msgspec.structs.replace(server, duplicate_of=None) for server in PLAN.servers)
+    summary = summarise(run(msgspec.structs.replace(PLAN, servers=servers)), OUTCOMES, none)
+    assert summary.twins == ()
+    assert "no server was measured twice" in noise(summary)

@@ -264,8 +264,8 @@ def test_the_matrix_can_be_switched(browser: Browser, measured: Path) -> None:
 
 
 def test_an_invalid_cell_shows_no_number_and_no_rank(browser: Browser, measured: Path) -> None:
-    rankings = {one.endpoint.id: one.rows for one in report().summary.rankings}
-    row = next(one for one in rankings["gateway_1s-sync"] if one.verdict == "invalid")
+    rankings = {ranking.endpoint.id: ranking.rows for ranking in report().summary.rankings}
+    row = next(ranking for ranking in rankings["gateway_1s-sync"] if ranking.verdict == "invalid")
     with visit(browser, measured, f"#cell-{row.cell}") as seen:
         for table in ("#endpoint-gateway_1s-sync table.ranking", "#server-gthread table"):
             for title in ("rank", "requests/s"):

@@ -160,8 +160,8 @@ def test_a_place_is_named_where_it_isnt_clear() -> None:
 
 def test_names_are_told_from_words() -> None:
     """A format sets them as code, and escapes them."""
-    (said,) = written(answer([kind([claim([arm(doubts=("unstable",))])])]))[:1]
-    assert [part for part in said.words if isinstance(part, Name)] == ["fast", "unstable"]
+    (sentence,) = written(answer([kind([claim([arm(doubts=("unstable",))])])]))[:1]
+    assert [part for part in sentence.words if isinstance(part, Name)] == ["fast", "unstable"]
 
 
 # One kind of work --------------------------------------------------------------------------------
@@ -178,13 +178,13 @@ def test_one_that_leads_at_all_endpoints() -> None:
 
 
 def test_a_suspect_number_of_one_that_leads_a_kind_is_called_so() -> None:
-    said = of_kind(claim(), claim([arm(doubts=("unstable",))], endpoint="query"))
-    assert said[0].endswith(f"{COSTS} Its number at query is suspect (unstable).")
+    sentences = of_kind(claim(), claim([arm(doubts=("unstable",))], endpoint="query"))
+    assert sentences[0].endswith(f"{COSTS} Its number at query is suspect (unstable).")
 
 
 def test_one_that_leads_at_most_endpoints() -> None:
-    said = of_kind(claim(), claim(endpoint="a"), claim([OTHER], endpoint="b"))
-    assert said == [
+    sentences = of_kind(claim(), claim(endpoint="a"), claim([OTHER], endpoint="b"))
+    assert sentences == [
         "fast leads at 2 of 3 endpoints (json and a), with 2.00x the requests/s of the runner-up."
         f" {COSTS}",
         "At b, other leads, 1,900 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the"
@@ -193,19 +193,19 @@ def test_one_that_leads_at_most_endpoints() -> None:
 
 
 def test_each_leads_somewhere_else() -> None:
-    said = of_kind(claim(), claim([OTHER], endpoint="b"))
-    assert said[0] == f"fast and other lead at 1 of 2 endpoints each. {THEIRS}"
+    sentences = of_kind(claim(), claim([OTHER], endpoint="b"))
+    assert sentences[0] == f"fast and other lead at 1 of 2 endpoints each. {THEIRS}"
 
 
 def test_one_endpoint_told_and_others_not() -> None:
-    said = of_kind(
+    sentences = of_kind(
         claim(),
         claim([FAST, OTHER], [], endpoint="a"),
         claim([FAST, OTHER], [], endpoint="b"),
         claim([FAST], [], endpoint="c"),
         claim([], [], endpoint="d", limits=("no-number",)),
     )
-    assert said == [
+    assert sentences == [
         f"fast leads at json, with 2.00x the requests/s of the runner-up. {COSTS}",
         "At d, no server has a number that may be shown.",
         "At a and b, there is no clear leader: their differences are within noise.",
@@ -241,8 +241,8 @@ def test_one_endpoint_told_and_others_not() -> None:
     ],
 )
 def test_sync_against_async(ratios: tuple[float, ...], unknown: int, text: str) -> None:
-    said = of_kind(claim(), styles=[styles("asgi", ratios, unknown)])
-    assert said[1:] == [f"Under ASGI, {text}"]
+    sentences = of_kind(claim(), styles=[styles("asgi", ratios, unknown)])
+    assert sentences[1:] == [f"Under ASGI, {text}"]
 
 
 @pytest.mark.parametrize(
