@@ -73,12 +73,12 @@ def weigh(concerns: Sequence[Concern[Facts]], facts: Facts) -> Judgement:
     raised: list[Raised] = []
     unchecked: list[str] = []
     for concern in concerns:
-        found = concern.find(facts)
-        if found.verdict is None:
+        check = concern.find(facts)
+        if check.verdict is None:
             unchecked.append(concern.name)
-        elif found.verdict != "valid":
-            assert concern.invalidates or found.verdict != "invalid", concern.name
-            raised.append(Raised(concern=concern.name, severity=found.verdict, facts=found.facts))
+        elif check.verdict != "valid":
+            assert concern.invalidates or check.verdict != "invalid", concern.name
+            raised.append(Raised(concern=concern.name, severity=check.verdict, facts=check.facts))
     raised.sort(key=lambda concern: -RANK[concern.severity])
     return Judgement(
         verdict=raised[0].severity if raised else "valid",

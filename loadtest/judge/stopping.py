@@ -77,12 +77,12 @@ def left_open(
         return frozenset()
     measured_with = {server.name for server in plan.servers if server.duplicate_of}
     measured_with |= {plan.reference} if plan.reference else set()
-    found: set[str] = set()
+    open_: set[str] = set()
     for cells, pairs in tables:
         reference = next((cell.id for cell in cells if cell.server == plan.reference), None)
         if names := open_names(pairs, pairs.rates, reference, plan.precision):
-            found |= names | {cell.id for cell in cells if cell.server in measured_with}
-    return frozenset(found & rates.keys())
+            open_ |= names | {cell.id for cell in cells if cell.server in measured_with}
+    return frozenset(open_ & rates.keys())
 
 
 def open_names(

@@ -30,7 +30,7 @@ SAME_BYTES = 0.01
 def alike(base: Collection[Outcome], new: Collection[Outcome]) -> bool:
     """Say whether an answer gave the generator the same work in both, as far as its size tells."""
     costs, sizes = (
-        [[value for one in side if (value := figure(one)) is not None] for side in (base, new)]
+        [[value for o in side if (value := figure(o)) is not None] for side in (base, new)]
         for figure in (_generator_us, _bytes)
     )
     if not all(len(each) == len(side) > 0 for each, side in zip(costs, (base, new), strict=True)):
@@ -41,7 +41,7 @@ def alike(base: Collection[Outcome], new: Collection[Outcome]) -> bool:
 
 def speed_us(measured: Collection[Outcome]) -> float:
     """Return what an answer usually costs the generator: CPU microseconds, the median round's."""
-    return median(us for one in measured if (us := _generator_us(one)) is not None)
+    return median(us for outcome in measured if (us := _generator_us(outcome)) is not None)
 
 
 def drift_corrected_us(outcome: Outcome, usual_us: float) -> float | None:

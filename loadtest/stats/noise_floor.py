@@ -65,7 +65,7 @@ class Floors:
         """
         known = [self.kinds.get(kind) for kind in kinds]
         among = self.kinds.values() if None in known else known
-        return max((one for one in among if one), key=lambda one: one(1), default=None)
+        return max((floor for floor in among if floor), key=lambda floor: floor(1), default=None)
 
     def at(self, kind: str, rounds: int) -> float | None:
         """Return the floor of a kind of work, as a share."""
@@ -76,40 +76,43 @@ class Floors:
 def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> Iterator[Twins]:
     """Yield the two arms at each endpoint that has both; an `invalid` cell's rate is no rate."""
     rates, cpu_us = goodputs(outcomes), cpu_times(outcomes)
-    duplicates = {
-        server.name: server.duplicate_of for server in plan.servers if server.duplicate_of
-    }
+
+    def arm(cell: str) -> Twin:
+        return Twin(cell=cell, goodput=tuple(rates[cell]), server_cpu_us=tuple(cpu_us[cell]))
+
     for cells in groups(plan).values():
-        usable = {cell.server: cell for cell in cells if cell.id not in invalid}
-        for twin, reference in duplicates.items():
-            first, second = usable.get(reference), usable.get(twin)
-            if first and second and any(rates.get(first.id, ())) and any(rates.get(second.id, ())):
-                one, other = (
-                    Twin(cell=id_, goodput=tuple(rates[id_]), server_cpu_us=tuple(cpu_us[id_]))
-                    for id_ in (first.id, second.id)
+        usable = {
+            cell.server: cell.id
+            for cell in cells
+            if cell.id not in invalid and any(rates.get(cell.id, ()))
+        }
+        endpoint = cells[0].endpoint
+        for server in plan.servers:
+            first, second = usable.get(server.duplicate_of or ""), usable.get(server.name)
+            if first and second:
+                yield Twins(
+                    endpoint=endpoint.id, kind=endpoint.kind, first=arm(first), second=arm(second)
                 )
-                endpoint = first.endpoint
-                yield Twins(endpoint=endpoint.id, kind=endpoint.kind, first=one, second=other)
 
 
-def goodput_floors(found: Sequence[Twins]) -> Floors:
+def goodput_floors(arms: Sequence[Twins]) -> Floors:
     """Return the floors of differences in goodput."""
-    return floors(by_kind((one.kind, one.first.goodput, one.second.goodput) for one in found))
+    return floors(by_kind((at.kind, at.first.goodput, at.second.goodput) for at in arms))
 
 
-def cpu_floors(found: Sequence[Twins]) -> Floors:
+def cpu_floors(arms: Sequence[Twins]) -> Floors:
     """Return the floors of differences in the server's CPU time for an answer."""
     return floors(
-        by_kind((one.kind, one.first.server_cpu_us, one.second.server_cpu_us) for one in found)
+        by_kind((at.kind, at.first.server_cpu_us, at.second.server_cpu_us) for at in arms)
     )
 
 
 def by_kind(pairs: Iterator[tuple[str, Rates, Rates]]) -> dict[str, Pairs]:
     """Return pairs of rates by the kind of work they are of."""
-    found: dict[str, list[tuple[Rates, Rates]]] = {}
+    kinds: dict[str, list[tuple[Rates, Rates]]] = {}
     for kind, first, second in pairs:
-        found.setdefault(kind, []).append((first, second))
-    return dict(found)
+        kinds.setdefault(kind, []).append((first, second))
+    return dict(kinds)
 
 
 def floors(kinds: Mapping[str, Pairs]) -> Floors:
@@ -123,30 +126,30 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
     its target: the mean is above what is usual, so that a floor is rather too high than too low).
     """
     squares = {kind: _Squares.of(pairs) for kind, pairs in kinds.items()}
-    known = {kind: one for kind, one in squares.items() if one.count}
+    known = {kind: of for kind, of in squares.items() if of.count}
     if not known:
         return Floors(None, {})
     all_rounds = _Squares(
-        total=sum(one.total for one in known.values()),
-        count=sum(one.count for one in known.values()),
-        endpoints=sum(one.endpoints for one in known.values()),
+        total=sum(of.total for of in known.values()),
+        count=sum(of.count for of in known.values()),
+        endpoints=sum(of.endpoints for of in known.values()),
     )
-    noisy = [one for one in known.values() if one.variance > LEAST_SPREAD**2]
+    noisy = [of for of in known.values() if of.variance > LEAST_SPREAD**2]
     borrowed = 0.0
     if len(noisy) >= 3:
         borrowed, _ = usual_variance(
-            np.array([float(one.count) for one in noisy]), np.array([one.variance for one in noisy])
+            np.array([float(of.count) for of in noisy]), np.array([of.variance for of in noisy])
         )
 
-    def drawn(one: _Squares) -> Floor:
-        freedom = one.count + borrowed
-        variance = (borrowed * all_rounds.variance + one.total) / freedom
+    def drawn(own: _Squares) -> Floor:
+        freedom = own.count + borrowed
+        variance = (borrowed * all_rounds.variance + own.total) / freedom
         # Even a noise that all share is known no better than from all their rounds together.
         return Floor(variance, min(freedom, all_rounds.count))
 
     return Floors(
         pooled=Floor(all_rounds.variance, all_rounds.count)(all_rounds.rounds),
-        kinds={kind: drawn(one) for kind, one in known.items()},
+        kinds={kind: drawn(own) for kind, own in known.items()},
     )
 
 
@@ -160,14 +163,14 @@ class _Squares:
 
     @classmethod
     def of(cls, pairs: Pairs) -> _Squares:
-        found = [
-            [math.log(b / a) ** 2 for a, b in zip(one, other, strict=True) if a and b]
-            for one, other in pairs
+        squares = [
+            [math.log(b / a) ** 2 for a, b in zip(first, second, strict=True) if a and b]
+            for first, second in pairs
         ]
         return cls(
-            total=sum(map(sum, found)),
-            count=sum(map(len, found)),
-            endpoints=sum(bool(squares) for squares in found),
+            total=sum(map(sum, squares)),
+            count=sum(map(len, squares)),
+            endpoints=sum(map(bool, squares)),
         )
 
     @property

@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.stats import bootstrap
 
 from loadtest.records.planned import Record
 
@@ -102,8 +101,10 @@ def unpaired(base: Rates, new: Rates, seed: int = 0) -> Comparison:
     fewer, estimate = tested.rounds, tested.estimate
     if estimate is None or fewer < FEWEST_RESAMPLED or estimate.spread < LEAST_SPREAD:
         return tested
+    from scipy.stats import bootstrap  # Takes most of a second to import.
+
     widened = math.sqrt(fewer / (fewer - 1)) * quantile(estimate.freedom)
-    made: Any = bootstrap(
+    resampled: Any = bootstrap(
         _both_logs(base, new),
         lambda base, new, axis: new.mean(axis=axis) - base.mean(axis=axis),
         n_resamples=RESAMPLES,
@@ -113,8 +114,8 @@ def unpaired(base: Rates, new: Rates, seed: int = 0) -> Comparison:
     )
     return msgspec.structs.replace(
         tested,
-        low=math.exp(float(made.confidence_interval.low)),
-        high=math.exp(float(made.confidence_interval.high)),
+        low=math.exp(float(resampled.confidence_interval.low)),
+        high=math.exp(float(resampled.confidence_interval.high)),
         method="bootstrap",
     )
 
@@ -156,26 +157,26 @@ def moderated(table: Sequence[Comparison]) -> tuple[Comparison, ...]:
     may be borrowed is capped at `MOST_BORROWED`, because Smyth's variances are better behaved than
     a benchmark's. Bootstrapped intervals stay as they are; with fewer than 3 comparisons all do.
     """
-    known = [one.estimate for one in table if one.estimate and one.estimate.spread > LEAST_SPREAD]
+    known = [c.estimate for c in table if c.estimate and c.estimate.spread > LEAST_SPREAD]
     if len(known) < 3:
         return tuple(table)
     freedom = np.array([estimate.freedom for estimate in known])
     borrowed, usual = usual_variance(freedom, np.array([estimate.spread**2 for estimate in known]))
 
-    def drawn(one: Comparison) -> Comparison:
-        if one.ratio is None or one.estimate is None:
-            return one
-        own = one.estimate
+    def drawn(comparison: Comparison) -> Comparison:
+        if comparison.ratio is None or comparison.estimate is None:
+            return comparison
+        own = comparison.estimate
         total = own.freedom + borrowed
         spread = math.sqrt((borrowed * usual + own.freedom * own.spread**2) / total)
         # Even a noise that all share is known no better than from all their rounds together.
         estimate = msgspec.structs.replace(
             own, spread=spread, freedom=min(total, float(freedom.sum()))
         )
-        tested = _tested(one.ratio, one.rounds, estimate)
-        if one.method == "t":
+        tested = _tested(comparison.ratio, comparison.rounds, estimate)
+        if comparison.method == "t":
             return tested
-        return msgspec.structs.replace(one, p=tested.p, estimate=estimate)
+        return msgspec.structs.replace(comparison, p=tested.p, estimate=estimate)
 
     return tuple(map(drawn, table))
 
@@ -191,9 +192,9 @@ def usual_variance(freedom: Floats, variance: Floats) -> tuple[float, float]:
     usual = math.exp(float(logs.mean()))
     if excess <= 0:
         return MOST_BORROWED, usual
-    found = 2 * _trigamma_inverse(excess)
-    usual *= math.exp(float(special.digamma(found / 2)) - math.log(found / 2))
-    return min(MOST_BORROWED, found), usual
+    borrowed = 2 * _trigamma_inverse(excess)
+    usual *= math.exp(float(special.digamma(borrowed / 2)) - math.log(borrowed / 2))
+    return min(MOST_BORROWED, borrowed), usual
 
 
 def half_width(comparison: Comparison) -> float | None:

@@ -98,8 +98,14 @@ def findings(
 ) -> tuple[Finding, ...]:
     """Judge all comparisons of one table: moderated, adjusted by Holm, against the margins."""
     drawn = moderated(table)
-    adjusted = adjust([one.p for one in drawn])
+    adjusted = adjust([comparison.p for comparison in drawn])
     return tuple(
-        finding(one, margin(one.rounds) if callable(margin) else margin, p, interim_looks, near)
-        for one, p in zip(drawn, adjusted, strict=True)
+        finding(
+            comparison,
+            margin(comparison.rounds) if callable(margin) else margin,
+            p,
+            interim_looks,
+            near,
+        )
+        for comparison, p in zip(drawn, adjusted, strict=True)
     )

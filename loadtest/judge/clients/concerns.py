@@ -11,6 +11,7 @@ from loadtest.judge.concern import (
     CLOCK_S,
     NOISE,
     NOTHING,
+    RANK,
     UNCHECKED,
     Concern,
     Found,
@@ -100,11 +101,11 @@ def answers_missing(row: Evidence) -> Found:
     if not counted:
         return UNCHECKED
     for outcome, seen in counted:
-        said = outcome.answers + outcome.warmup_calls
-        if seen.requests < said:
+        claimed = outcome.answers + outcome.warmup_calls
+        if seen.requests < claimed:
             return Found(
                 "invalid",
-                f"the client says {said:,} answers, the server saw {seen.requests:,} requests"
+                f"the client says {claimed:,} answers, the server saw {seen.requests:,} requests"
                 f" (round {outcome.round + 1})",
             )
     return NOTHING
@@ -134,13 +135,13 @@ def not_reused(row: Evidence) -> Found:
     if not counted:
         return UNCHECKED
     kept = row.row.reuse == "kept" and row.row.answer.keep_alive
-    found = [
+    checked = [
         _too_many(row.row.batch, seen.connections, outcome.calls + outcome.warmup_calls)
         if kept
         else _too_few(seen.connections, outcome.calls + outcome.warmup_calls)
         for outcome, seen in counted
     ]
-    return max(found, key=lambda one: ("valid", "suspect", "invalid").index(one.verdict or "valid"))
+    return max(checked, key=lambda found: RANK[found.verdict or "valid"])
 
 
 def _too_many(batch: int, connections: int, calls: int) -> Found:
@@ -181,7 +182,7 @@ def faster_than_possible(row: Evidence) -> Found:
     delay_s = row.row.answer.delay_s
     if not delay_s:
         return NOTHING
-    rates = [found for outcome in row.measured if (found := requests_s(outcome))]
+    rates = [rate_s for outcome in row.measured if (rate_s := requests_s(outcome))]
     if not rates:
         return UNCHECKED
     most = row.row.batch / max(delay_s - CLOCK_S, delay_s * (1 - TOO_FAST), 1e-9)
@@ -196,7 +197,7 @@ def faster_than_possible(row: Evidence) -> Found:
 
 def upstream_limited(row: Evidence) -> Found:
     """Compare the rate with the upstream's ceiling."""
-    rates = [found for outcome in row.measured if (found := requests_s(outcome))]
+    rates = [rate_s for outcome in row.measured if (rate_s := requests_s(outcome))]
     if row.ceiling is None or not rates:
         return UNCHECKED
     ours, most = sorted(rates)[len(rates) // 2], row.ceiling.requests_s
@@ -212,7 +213,7 @@ def upstream_limited(row: Evidence) -> Found:
 
 def unstable(row: Evidence) -> Found:
     """Compare the spread of the rounds with what few rounds show by chance, as for servers."""
-    times = [found for outcome in row.measured if (found := time_s(outcome))]
+    times = [seconds for outcome in row.measured if (seconds := time_s(outcome))]
     varied = spread(times)
     if varied is None:
         return UNCHECKED
@@ -244,8 +245,8 @@ def noisy_host(row: Evidence) -> Found:
 def _window_s(outcome: Outcome) -> float:
     if outcome.cold:
         return outcome.cold.wall_s
-    one = outcome.phases
-    parts = (one.start_s, one.import_s, one.setup_s, one.warmup_s, one.work_s, one.end_s)
+    of = outcome.phases
+    parts = (of.start_s, of.import_s, of.setup_s, of.warmup_s, of.work_s, of.end_s)
     return sum(part or 0.0 for part in parts)
 
 

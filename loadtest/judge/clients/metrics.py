@@ -93,50 +93,50 @@ def outliers(times_s: Sequence[float]) -> tuple[int, ...]:
 
 def cold_figures(measured: Sequence[Outcome]) -> ColdFigures | None:
     """Return what the measured rounds showed of the whole process; None without any."""
-    found = [(outcome, outcome.cold) for outcome in measured if outcome.cold]
-    if not found:
+    cold = [(outcome, outcome.cold) for outcome in measured if outcome.cold]
+    if not cold:
         return None
-    times = [cold.wall_s for _, cold in found]
-    phases = [outcome.phases for outcome, _ in found]
+    times = [each.wall_s for _, each in cold]
+    phases = [outcome.phases for outcome, _ in cold]
     return ColdFigures(
         mean_s=fmean(times),
         stdev_s=stdev(times) if len(times) > 1 else None,
         median_s=median(times),
         min_s=min(times),
         max_s=max(times),
-        user_s=fmean(cold.user_s for _, cold in found),
-        system_s=fmean(cold.system_s for _, cold in found),
-        memory_peak_bytes=max(cold.peak_rss_bytes for _, cold in found),
+        user_s=fmean(each.user_s for _, each in cold),
+        system_s=fmean(each.system_s for _, each in cold),
+        memory_peak_bytes=max(each.peak_rss_bytes for _, each in cold),
         outliers=tuple(
-            Outlier(round=found[at][0].round + 1, seconds=times[at]) for at in outliers(times)
+            Outlier(round=cold[at][0].round + 1, seconds=times[at]) for at in outliers(times)
         ),
-        start_s=_mean([one.start_s for one in phases]),
-        import_s=_mean([one.import_s for one in phases]),
-        setup_s=_mean([one.setup_s for one in phases]),
-        work_s=_mean([one.work_s for one in phases]),
-        end_s=_mean([one.end_s for one in phases]),
+        start_s=_mean([each.start_s for each in phases]),
+        import_s=_mean([each.import_s for each in phases]),
+        setup_s=_mean([each.setup_s for each in phases]),
+        work_s=_mean([each.work_s for each in phases]),
+        end_s=_mean([each.end_s for each in phases]),
     )
 
 
 def warm_figures(measured: Sequence[Outcome]) -> WarmFigures | None:
     """Return what the measured rounds showed of the calls; None without any."""
-    found = [(outcome, outcome.warm) for outcome in measured if outcome.warm and outcome.answers]
-    if not found:
+    warm = [(outcome, outcome.warm) for outcome in measured if outcome.warm and outcome.answers]
+    if not warm:
         return None
-    calls = [warm.seconds * 1e6 / outcome.answers for outcome, warm in found]
-    latencies = merge(warm.latencies for _, warm in found)
-    seen = [outcome.seen.connections for outcome, _ in found if outcome.seen]
+    calls = [each.seconds * 1e6 / outcome.answers for outcome, each in warm]
+    latencies = merge(each.latencies for _, each in warm)
+    seen = [outcome.seen.connections for outcome, _ in warm if outcome.seen]
     return WarmFigures(
         call_us=median(calls),
-        goodput=median(outcome.answers / warm.seconds for outcome, warm in found),
+        goodput=median(outcome.answers / each.seconds for outcome, each in warm),
         p50_us=_percentile(latencies, 50),
         p90_us=_percentile(latencies, 90),
         p99_us=_percentile(latencies, 99),
         samples=count(latencies),
         cpu_us=median(
-            (warm.user_s + warm.system_s) * 1e6 / outcome.answers for outcome, warm in found
+            (each.user_s + each.system_s) * 1e6 / outcome.answers for outcome, each in warm
         ),
-        memory_peak_bytes=max(warm.peak_rss_bytes for _, warm in found),
+        memory_peak_bytes=max(each.peak_rss_bytes for _, each in warm),
         connections=median(seen) if seen else None,
         spread=spread(calls),
     )

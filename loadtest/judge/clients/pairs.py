@@ -109,10 +109,10 @@ def _python(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
                 yield base, new
 
 
-def _same(one: Row, other: Row, but: str) -> bool:
+def _same(row: Row, other: Row, but: str) -> bool:
     """Say whether two rows ask for the same in the same way, but for one thing."""
     fields = {"client", "reuse", "mode", "requests", "batch", "chunk", "answer", "python"} - {but}
-    asked = msgspec.structs.asdict(one), msgspec.structs.asdict(other)
+    asked = msgspec.structs.asdict(row), msgspec.structs.asdict(other)
     return all(asked[0][field] == asked[1][field] for field in fields)
 
 

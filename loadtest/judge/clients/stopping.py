@@ -79,11 +79,11 @@ def open_rows(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[Key])
     """
     if plan.precision is None:
         return frozenset()
-    found: set[Key] = set()
+    open_: set[Key] = set()
     for table in tables(plan, outcomes, invalid):
         names = open_names(table.pairs, table.times, table.fastest, plan.precision)
         if names:
             names |= {table.fastest} if table.fastest else set()
             names |= {r.id for r in plan.rows if r.group == table.group.name and r.duplicate_of}
-        found |= {(name, table.measure) for name in names}
-    return frozenset(found)
+        open_ |= {(name, table.measure) for name in names}
+    return frozenset(open_)

@@ -45,9 +45,9 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
     invalid = {key for key, row in rows.items() if row.verdict == "invalid"}
     rankings: list[Ranking] = []
     pairs: list[Contrast] = []
-    made = [(_ranking(plan, table, rows), table) for table in tables(plan, outcomes, invalid)]
+    judged = [(_ranking(plan, table, rows), table) for table in tables(plan, outcomes, invalid)]
     for measure in MEASURES:
-        of_measure = [(ranking, table) for ranking, table in made if ranking.measure == measure]
+        of_measure = [(ranking, table) for ranking, table in judged if ranking.measure == measure]
         times = {name: each for _, table in of_measure for name, each in table.times.items()}
         cpu = by_round(outcomes, measure, cpu_s)
         widest = max((r.noise_floor for r, _ in of_measure if r.noise_floor), default=None)

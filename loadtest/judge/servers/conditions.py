@@ -33,12 +33,12 @@ class Difference(Record, frozen=True, kw_only=True):
 
 def differences(base: Run, new: Run) -> tuple[Difference, ...]:
     """Return what differs, what forbids first; loads and contracts of what both runs have."""
-    found = [*_machine(base.machine, new.machine), *_shape(base.plan.shape, new.plan.shape)]
-    found += _differing("placement", base.placement, new.placement, absent="not pinned")
-    found += _launched(base, new)
-    found += _workloads(base, new)
-    found += _software(base, new)
-    return tuple(sorted(found, key=lambda difference: not difference.forbids))
+    differ = [*_machine(base.machine, new.machine), *_shape(base.plan.shape, new.plan.shape)]
+    differ += _differing("placement", base.placement, new.placement, absent="not pinned")
+    differ += _launched(base, new)
+    differ += _workloads(base, new)
+    differ += _software(base, new)
+    return tuple(sorted(differ, key=lambda difference: not difference.forbids))
 
 
 def _machine(base: Machine, new: Machine) -> Iterator[Difference]:
@@ -86,9 +86,9 @@ def _workloads(base: Run, new: Run) -> Iterator[Difference]:
         if cell.load != other.load:
             loads.setdefault((cell.load, other.load), []).append(cell.id)
         contracts[cell.endpoint.id] = (cell.endpoint, other.endpoint)
-    for (one, another), cells in loads.items():
+    for (load, other_load), cells in loads.items():
         where = cells[0] if len(cells) == 1 else f"{cells[0]} and {len(cells) - 1} more"
-        yield _difference(f"load of {where}", _load(one), _load(another), True)
+        yield _difference(f"load of {where}", _load(load), _load(other_load), True)
     for name, (endpoint, second) in contracts.items():
         for key in endpoint.contract.__struct_fields__:
             yield from _differing(

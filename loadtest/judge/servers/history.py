@@ -100,29 +100,29 @@ def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
         Step(
             base=base.name,
             new=new.name,
-            differences=one.differences,
-            refused=one.refused,
-            counts=_counts(one.compared),
-            lost=one.compared.lost if one.compared else (),
+            differences=step.differences,
+            refused=step.refused,
+            counts=_counts(step.compared),
+            lost=step.compared.lost if step.compared else (),
         )
-        for base, new, one in zip(runs, runs[1:], between, strict=False)
+        for base, new, step in zip(runs, runs[1:], between, strict=False)
     ]
-    answers = [_answers(None), *(_answers(one.compared) for one in between)]
-    found: dict[tuple[str, str], list[Point]] = {}
+    answers = [_answers(None), *(_answers(step.compared) for step in between)]
+    lines: dict[tuple[str, str], list[Point]] = {}
     interfaces: dict[str, Interface | None] = {}
-    packages = {server.name: server.requires for one in runs for server in one.run.plan.servers}
-    for at, made in enumerate(runs):
-        for ranking in made.summary.rankings:
+    packages = {server.name: server.requires for run in runs for server in run.run.plan.servers}
+    for at, run in enumerate(runs):
+        for ranking in run.summary.rankings:
             for row in ranking.rows:
                 interfaces[row.server] = row.interface
-                line = found.setdefault((ranking.endpoint.id, row.server), [])
+                line = lines.setdefault((ranking.endpoint.id, row.server), [])
                 line += [NOWHERE] * (at - len(line))
                 line.append(_point(row, answers[at]))
     return History(
         format=FORMAT,
-        runs=tuple(made.name for made in runs),
-        made=tuple(made.run.created_at for made in runs),
-        versions=tuple(dict(made.run.machine.versions) for made in runs),
+        runs=tuple(run.name for run in runs),
+        made=tuple(run.run.created_at for run in runs),
+        versions=tuple(dict(run.run.machine.versions) for run in runs),
         steps=tuple(steps),
         lines=tuple(
             Line(
@@ -132,7 +132,7 @@ def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
                 packages=packages[server],
                 points=(*points, *[NOWHERE] * (len(runs) - len(points))),
             )
-            for (endpoint, server), points in found.items()
+            for (endpoint, server), points in lines.items()
         ),
     )
 
@@ -144,14 +144,13 @@ NOWHERE = Point(
 
 
 def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
-    invalid = [one.facts for one in row.concerns if one.severity == "invalid"]
     return Point(
         goodput=row.reportable.goodput if row.reportable else None,
         server_cpu_us=row.reportable.server_cpu_us if row.reportable else None,
         answer=answers.get((row.cell, "goodput")),
         cpu_answer=answers.get((row.cell, "server_cpu_us")),
         state=state(row),
-        reason=None if row.reportable else "; ".join(invalid) or row.reason,
+        reason=None if row.reportable else row.why_invalid or row.reason,
     )
 
 

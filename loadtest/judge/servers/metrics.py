@@ -168,7 +168,7 @@ def _from_text(
     None where a round has none, lacks its slowest answers (they timed out), has too few samples,
     or may be back-filled and what was measured is wanted.
     """
-    found: list[int] = []
+    latencies_us: list[int] = []
     for loaded in loads:
         text = loaded.text_latency
         if text is None or loaded.timeouts or str(p) not in text.percentiles_us:
@@ -180,8 +180,8 @@ def _from_text(
             highest is None or was_backfilled(loaded, cell.load.connections, highest)
         ):
             return None
-        found.append(text.percentiles_us[str(p)])
-    return median_low(found) if found else None
+        latencies_us.append(text.percentiles_us[str(p)])
+    return median_low(latencies_us) if latencies_us else None
 
 
 def _text_samples(loaded: Loaded) -> int:

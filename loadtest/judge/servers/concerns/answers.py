@@ -91,14 +91,14 @@ def _contract(cell: Evidence) -> Found:
             return Found("invalid", f"during the load: {during.broken}")
         known = known or verified is not None or (during is not None and during.checked > 0)
         size = verified.wire_bytes if verified else None
-        if loaded and size and (found := _wrong_size(loaded, size, cell.cell.load.connections)):
-            return Found("invalid", found)
+        if loaded and size and (wrong := _wrong_size(loaded, size, cell.cell.load.connections)):
+            return Found("invalid", wrong)
     return NOTHING if known else UNCHECKED
 
 
-def _wrong_answer(said: str) -> bool:
+def _wrong_answer(reason: str) -> bool:
     """Say whether an answer came that is wrong; one too early or an error is another concern."""
-    return not (TOO_EARLY in said or NO_ANSWER in said or ERROR_STATUS.search(said))
+    return not (TOO_EARLY in reason or NO_ANSWER in reason or ERROR_STATUS.search(reason))
 
 
 def _wrong_size(loaded: Loaded, wire_bytes: int, connections: int) -> str | None:

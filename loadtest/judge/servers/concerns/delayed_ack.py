@@ -36,7 +36,7 @@ def _delayed_ack(cell: Evidence) -> Found:
     )
     if late < LATE * answers:
         return NOTHING
-    known = [(one, one.host) for one in cell.measured if one.host and "server" in one.usage]
+    known = [(o, o.host) for o in cell.measured if o.host and "server" in o.usage]
     if not known or not cell.services_sampled:
         return UNCHECKED
     busy = max(_busy(outcome, host, cell.plan.shape.workers) for outcome, host in known)
@@ -56,14 +56,14 @@ def _busy(outcome: Outcome, host: Host, workers: int) -> float:
     """
     used = outcome.usage.values()
     return max(
-        max(max(one.each_cpu_s, default=one.cpu_s) for one in used) / outcome.load_s,
-        sum(one.cpu_s for one in used) / (outcome.load_s * min(workers, host.processors)),
+        max(max(usage.each_cpu_s, default=usage.cpu_s) for usage in used) / outcome.load_s,
+        sum(usage.cpu_s for usage in used) / (outcome.load_s * min(workers, host.processors)),
         host.busy_cpu_s / (host.window_s * host.processors),
     )
 
 
 def _throttled(outcome: Outcome, host: Host) -> bool:
-    return bool(host.throttled_s or any(one.throttled_s for one in outcome.usage.values()))
+    return bool(host.throttled_s or any(usage.throttled_s for usage in outcome.usage.values()))
 
 
 DELAYED_ACK = Concern(

@@ -29,9 +29,9 @@ def _faster_than_possible(cell: Evidence) -> Found:
     if not delay_s:
         return NOTHING
     outcomes = (*cell.failed, *cell.measured)
-    said = [outcome.reason for outcome in outcomes]
-    said += [outcome.during.broken for outcome in outcomes if outcome.during]
-    if early := next((text for text in said if text and TOO_EARLY in text), None):
+    reasons = [outcome.reason for outcome in outcomes]
+    reasons += [outcome.during.broken for outcome in outcomes if outcome.during]
+    if early := next((text for text in reasons if text and TOO_EARLY in text), None):
         return Found("invalid", early)
     if not cell.loads:
         return UNCHECKED
@@ -131,7 +131,7 @@ def _null_server(cell: Evidence) -> Ceiling | None:
     With as many connections as the load has: with more, an answer takes the generator longer.
     """
     body_bytes, connections = cell.cell.endpoint.contract.body_bytes, cell.cell.load.connections
-    ceilings = [one for one in cell.ceilings if one.connections == connections]
+    ceilings = [each for each in cell.ceilings if each.connections == connections]
     if not ceilings or not cell.answers:
         return None
     # Compressed, a body is smaller than declared, and never larger than the whole answer.

@@ -47,8 +47,8 @@ def _because(rounds: Sequence[Outcome], rates: Sequence[float], spread: float) -
     A server that is held back by its busiest process has a rate in proportion to 1 / the share of
     the work which that one does; a server that works all the time, to 1 / its CPU time an answer.
     """
-    shares = [_busiest(one) for one in rounds]
-    costs_us = [one.server_cpu_us for one in rounds]
+    shares = [_busiest(outcome) for outcome in rounds]
+    costs_us = [outcome.server_cpu_us for outcome in rounds]
     left = {
         key: stdev(math.log(rate * value) for rate, value in zip(rates, values, strict=True))
         for key, known in (("share", shares), ("cost", costs_us))

@@ -100,8 +100,8 @@ def _left_behind(cell: Evidence) -> Found:
     # Pools keep a connection to each service for each request that there was at once.
     services = sum(bool(each) for each in (contract.postgres, contract.redis, contract.upstream))
     for left, usage in held:
-        if found := _held(left, usage, load.connections, services, cell.plan.shape.threads):
-            return Found("suspect", f"2 s after the load it held {found} more than before")
+        if held_on := _held(left, usage, load.connections, services, cell.plan.shape.threads):
+            return Found("suspect", f"2 s after the load it held {held_on} more than before")
     return NOTHING
 
 
