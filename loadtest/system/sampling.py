@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
+from typing import TypeVar
 
 import msgspec
 import psutil
@@ -22,6 +23,8 @@ INTERVAL_S = 1.0
 """A sample walks all processes of the machine, about 5 ms: half a percent at this rate."""
 
 Members = Callable[[], list[psutil.Process]]
+
+Number = TypeVar("Number", int, float)
 
 
 class Holding(Record, frozen=True, kw_only=True):
@@ -138,9 +141,7 @@ def left(before: Holding | None, after: Holding | None) -> Left | None:
     if before is None or after is None:
         return None
     return Left(
-        connections=None
-        if before.connections is None or after.connections is None
-        else after.connections - before.connections,
+        connections=_growth(before.connections, after.connections),
         threads=after.threads - before.threads,
         memory_bytes=after.rss_bytes - before.rss_bytes,
     )
@@ -230,5 +231,5 @@ def _host(before: _Machine, after: _Machine, ours_s: float) -> Host:
     )
 
 
-def _growth(before: float | None, after: float | None) -> float | None:
+def _growth(before: Number | None, after: Number | None) -> Number | None:
     return None if before is None or after is None else after - before

@@ -26,7 +26,7 @@ LARGEST = 2**31 - 1
 
 
 def two(url: str, ca: Path, at_once: int, duration_s: float) -> float:
-    """Return answers a second over one HTTP/2 connection with so many streams open (RFC 9113)."""
+    """Return requests/s over one HTTP/2 connection with so many streams open (RFC 9113)."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     context = ssl.create_default_context(cafile=str(ca))
