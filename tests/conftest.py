@@ -115,7 +115,7 @@ def type_(
 
 
 @pytest.fixture
-def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
+def docker_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
     """Give what puts a `docker` with chosen answers on PATH."""
     for name in ("DOCKER_HOST", "SERVER_IMAGE", "PUBLISH", "PORT", "POSTGRES_IMAGE", "CACHE_IMAGE"):
         monkeypatch.delenv(name, raising=False)

@@ -104,13 +104,13 @@ def sample() -> tuple[Run, list[Outcome], list[Segment]]:
         for number in (1, 2):
             match cell.server, cell.endpoint.id:
                 case "gthread", "blocking-async":
-                    made = Outcome(
+                    ended = Outcome(
                         cell=cell.id, round=number - 1, status="skipped", reason=cell.skip
                     )
                 case "gevent", "json-async":
-                    made = outcome(cell, number, 991, loaded=loaded(991, status_errors=991))
+                    ended = outcome(cell, number, 991, loaded=loaded(991, status_errors=991))
                 case "daphne", "json-sync" if number == 2:
-                    made = Outcome(
+                    ended = Outcome(
                         cell=cell.id,
                         round=number - 1,
                         status="failed",
@@ -119,14 +119,14 @@ def sample() -> tuple[Run, list[Outcome], list[Segment]]:
                         detail="Traceback\n```\nOSError: [Errno 98]\n````\n| x |",
                     )
                 case "gevent", "gateway_1s-sync":
-                    made = outcome(cell, number, 128)
+                    ended = outcome(cell, number, 128)
                 case "daphne", "gateway_1s-sync":
-                    made = outcome(cell, number, 120 + number)
+                    ended = outcome(cell, number, 120 + number)
                 case "gthread", "gateway_1s-sync":
-                    made = outcome(cell, number, 21, loaded=loaded(21, timeouts=2))
+                    ended = outcome(cell, number, 21, loaded=loaded(21, timeouts=2))
                 case _:
-                    made = outcome(cell, number, 9_000 + 1_000 * number + len(cell.id) * 77)
-            outcomes.append(made)
+                    ended = outcome(cell, number, 9_000 + 1_000 * number + len(cell.id) * 77)
+            outcomes.append(ended)
     run = Run(
         format=1,
         created_at="2025-01-01T12:00:00Z",

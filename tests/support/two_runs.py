@@ -62,9 +62,9 @@ def stored(
     `slower`: what the processors were slowed by in each round, for the server and for the generator
     with its 30 us; without it, nobody measured the generator.
     """
-    made = of or plan(SERVERS, [JSON, QUERY], rounds=5)
+    chosen = of or plan(SERVERS, [JSON, QUERY], rounds=5)
     outcomes = []
-    for at, cell in enumerate(made.cells):
+    for at, cell in enumerate(chosen.cells):
         rng = np.random.default_rng(at)
         for number, factor in enumerate(factors.get(cell.id, rng.permutation(STEADY))):
             if factor is None:
@@ -77,7 +77,7 @@ def stored(
             outcomes.append(measured(folder, cell.id, number, 1000 * factor, cost, wrk_us))
     return Stored(
         folder=folder,
-        run=run(made, created_at=f"2026-01-02T03:04:0{len(folder.name)}+00:00"),
+        run=run(chosen, created_at=f"2026-01-02T03:04:0{len(folder.name)}+00:00"),
         outcomes=tuple(outcomes),
         segments=(),
         notes=(),

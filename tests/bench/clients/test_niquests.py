@@ -65,8 +65,12 @@ def by(python: Interpreter, of: Bench) -> Bench:
 @pytest.mark.parametrize("answer", ANSWERS, ids=repr)
 @pytest.mark.parametrize("reuse", ["kept", "each-call"])
 def test_each_answer(python: Interpreter, ours: Upstream, answer: Answer, reuse: Reuse) -> None:
-    one = row("niquests", answer=answer, reuse=reuse, requests=8, batch=2, mode="threads-reuse")
-    measured = right(measuring.measure(by(python, bench(one, upstream=ours)), one, "warm", 0))
+    niquests = row(
+        "niquests", answer=answer, reuse=reuse, requests=8, batch=2, mode="threads-reuse"
+    )
+    measured = right(
+        measuring.measure(by(python, bench(niquests, upstream=ours)), niquests, "warm", 0)
+    )
     assert measured.http == answer.http
     assert measured.seen is not None
     assert measured.seen.connections in ((10,) if reuse == "each-call" else (1, 2))
@@ -74,24 +78,28 @@ def test_each_answer(python: Interpreter, ours: Upstream, answer: Answer, reuse:
 
 @pytest.mark.parametrize("mode", [mode for mode in CLIENT.modes if mode != "threads-recreate"])
 def test_each_way_of_driving(python: Interpreter, ours: Upstream, mode: Mode) -> None:
-    one = row("niquests", mode=mode, requests=12, batch=1 if mode == "sequential" else 3)
-    measured = right(measuring.measure(by(python, bench(one, upstream=ours)), one, "cold", 0))
+    niquests = row("niquests", mode=mode, requests=12, batch=1 if mode == "sequential" else 3)
+    measured = right(
+        measuring.measure(by(python, bench(niquests, upstream=ours)), niquests, "cold", 0)
+    )
     assert measured.seen is not None
     assert measured.seen.requests == 12
-    assert 1 <= measured.seen.connections <= one.batch
+    assert 1 <= measured.seen.connections <= niquests.batch
 
 
 @pytest.mark.parametrize("talk", [resets, garbage])
 def test_a_bad_upstream(python: Interpreter, talk: Talk) -> None:
-    one = row("niquests")
+    niquests = row("niquests")
     with serving(talk) as port:
-        outcome = measuring.measure(by(python, bench(one, expected=at(port))), one, "cold", 0)
+        outcome = measuring.measure(
+            by(python, bench(niquests, expected=at(port))), niquests, "cold", 0
+        )
     assert (outcome.status, outcome.stage, outcome.answers) == ("failed", "work", 0)
 
 
 def test_an_upstream_that_refuses(python: Interpreter) -> None:
-    one = row("niquests")
-    run = by(python, bench(one, expected=at(closed_port())))
-    outcome = measuring.measure(run, one, "cold", 0)
+    niquests = row("niquests")
+    run = by(python, bench(niquests, expected=at(closed_port())))
+    outcome = measuring.measure(run, niquests, "cold", 0)
     assert (outcome.status, outcome.stage, outcome.answers) == ("failed", "work", 0)
     assert "calls failed: Connection" in (outcome.reason or "")

@@ -50,7 +50,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstream]:
 
 @pytest.mark.parametrize(("name", "mode", "reuse"), COMBINATIONS)
 def test_each_way_of_driving(ours: Upstream, name: str, mode: Mode, reuse: Reuse) -> None:
-    one = row(
+    driven = row(
         name,
         mode=mode,
         reuse=reuse,
@@ -58,15 +58,15 @@ def test_each_way_of_driving(ours: Upstream, name: str, mode: Mode, reuse: Reuse
         batch=1 if mode == "sequential" else 3,
         chunk=None if mode in ("sequential", "threads-map") else 5,
     )
-    warmup = max(2, one.batch)  # as many as are in flight, though the plan asks for fewer
-    outcome = right(measure(one, upstream=ours))
+    warmup = max(2, driven.batch)  # as many as are in flight, though the plan asks for fewer
+    outcome = right(measure(driven, upstream=ours))
     assert (outcome.calls, outcome.warmup_calls) == (12, warmup)
     assert outcome.seen is not None
     assert outcome.seen.requests == 12 + warmup
     if reuse == "each-call":
         assert outcome.seen.connections == 12 + warmup
     else:
-        assert 1 <= outcome.seen.connections <= one.batch
+        assert 1 <= outcome.seen.connections <= driven.batch
     assert outcome.warm is not None
     assert sum(outcome.warm.latencies.counts) == 12
     assert outcome.cold is None

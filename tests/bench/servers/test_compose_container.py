@@ -65,11 +65,11 @@ def test_a_group_that_cannot_be_read_is_unknown() -> None:
     assert cgroup.here(2**22 + 1) is None
 
 
-def test_a_reading_from_inside(said: FakeDocker) -> None:
+def test_a_reading_from_inside(docker_says: FakeDocker) -> None:
     root = "/sys/fs/cgroup"
     text = f"{root}/cpu.stat:usage_usec 1000000\n{root}/memory.current:1000\n"
     text += f"{root}/memory.stat:inactive_file 300\n{root}/cgroup.procs:1\n{root}/cgroup.procs:7"
-    said(exec=text)
+    docker_says(exec=text)
     found = cgroup.inside(Docker(ROOT, "p"), "abc")
     assert found is not None
     assert (found.cpu_s, found.charged_bytes, found.pids) == (1.0, 700, (1, 7))
@@ -88,22 +88,26 @@ def test_a_reading_from_inside(said: FakeDocker) -> None:
     ],
 )
 def test_how_a_container_ended(
-    said: FakeDocker, tmp_path: Path, state: dict[str, Any], words: str | None
+    docker_says: FakeDocker, tmp_path: Path, state: dict[str, Any], words: str | None
 ) -> None:
-    said(inspect=json.dumps([{"State": state}]))
+    docker_says(inspect=json.dumps([{"State": state}]))
     assert _container(tmp_path).ended() == words
 
 
-def test_a_container_that_is_gone_and_an_engine_that_is(said: FakeDocker, tmp_path: Path) -> None:
-    said(inspect=(1, "Error: No such container: abc"))
+def test_a_container_that_is_gone_and_an_engine_that_is(
+    docker_says: FakeDocker, tmp_path: Path
+) -> None:
+    docker_says(inspect=(1, "Error: No such container: abc"))
     assert _container(tmp_path).ended() == "uvicorn's container was removed"
-    said(inspect=(1, CANNOT))
+    docker_says(inspect=(1, CANNOT))
     assert str(_container(tmp_path).ended()).startswith("the Docker engine does not answer: ")
 
 
-def test_the_processes_around_a_server_are_not_its_own(said: FakeDocker, tmp_path: Path) -> None:
+def test_the_processes_around_a_server_are_not_its_own(
+    docker_says: FakeDocker, tmp_path: Path
+) -> None:
     """As another machine's engine tells them."""
-    said(
+    docker_says(
         top="PID NLWP RSS COMMAND\n"
         "10 1 500 /sbin/docker-init -- python -m loadtest.bench.servers.compose.serve uvicorn\n"
         "11 1 9000 python -I -S /app/loadtest/warden.py --times=1 -- python -m uvicorn\n"

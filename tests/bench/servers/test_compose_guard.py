@@ -46,9 +46,11 @@ def downs(log: Path) -> list[str]:
     ]
 
 
-def test_what_a_dead_run_left_is_taken_down_and_nothing_else(said: FakeDocker, out: Path) -> None:
+def test_what_a_dead_run_left_is_taken_down_and_nothing_else(
+    docker_says: FakeDocker, out: Path
+) -> None:
     elsewhere, dead, alive, of_another = (engine.project_name() for _ in range(4))
-    log = said(network_ls="\n".join([dead, alive, of_another, "loadtest", "theirs"]))
+    log = docker_says(network_ls="\n".join([dead, alive, of_another, "loadtest", "theirs"]))
     marks = {name: guard.mark(out / "run" / "logs", name) for name in (elsewhere, dead)}
     for mark in marks.values():
         mark.touch()
@@ -61,9 +63,11 @@ def test_what_a_dead_run_left_is_taken_down_and_nothing_else(said: FakeDocker, o
     assert marks[elsewhere].exists()
 
 
-def test_what_cannot_be_taken_down_is_left_to_the_next_run(said: FakeDocker, out: Path) -> None:
+def test_what_cannot_be_taken_down_is_left_to_the_next_run(
+    docker_says: FakeDocker, out: Path
+) -> None:
     dead = engine.project_name()
-    log = said(network_ls=dead, down=(1, CANNOT))
+    log = docker_says(network_ls=dead, down=(1, CANNOT))
     mark = guard.mark(out / "run" / "logs", dead)
     mark.touch()
     engine.sweep(Docker(ROOT, "any"), out)
@@ -71,8 +75,8 @@ def test_what_cannot_be_taken_down_is_left_to_the_next_run(said: FakeDocker, out
     assert mark.exists()
 
 
-def test_a_guard_removes_its_mark_with_the_project(said: FakeDocker, out: Path) -> None:
-    log = said()
+def test_a_guard_removes_its_mark_with_the_project(docker_says: FakeDocker, out: Path) -> None:
+    log = docker_says()
     with guarding(out, "loadtest-run-1") as (running, mark):
         running.terminate()
         assert running.wait(20) == 0
@@ -81,9 +85,9 @@ def test_a_guard_removes_its_mark_with_the_project(said: FakeDocker, out: Path) 
 
 
 def test_a_guard_that_is_killed_leaves_its_mark_to_the_next_run(
-    said: FakeDocker, out: Path
+    docker_says: FakeDocker, out: Path
 ) -> None:
-    said()
+    docker_says()
     with guarding(out, "loadtest-run-1") as (running, mark):
         running.kill()
         running.wait(20)
@@ -109,6 +113,6 @@ def test_the_guard_asks_again_until_the_engine_is_back(
     assert capfd.readouterr().err.count("Cannot connect") == 2
 
 
-def test_the_guard_gives_up(said: FakeDocker) -> None:
-    said(down=(1, CANNOT))
+def test_the_guard_gives_up(docker_says: FakeDocker) -> None:
+    docker_says(down=(1, CANNOT))
     assert guard.take_down(Docker(ROOT, "p"), 0.0) == 1

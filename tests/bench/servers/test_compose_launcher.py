@@ -100,8 +100,10 @@ DENIED = "permission denied while trying to connect to the Docker daemon socket"
         ),
     ],
 )
-def test_what_is_amiss_is_one_line(said: FakeDocker, answers: dict[str, Any], line: str) -> None:
-    log = said(**answers)
+def test_what_is_amiss_is_one_line(
+    docker_says: FakeDocker, answers: dict[str, Any], line: str
+) -> None:
+    log = docker_says(**answers)
     with pytest.raises(UserError) as error:
         engine.take_inventory(bearings(), Path("results"), lambda text: None)
     assert len(error.value.lines) == 1
@@ -110,8 +112,8 @@ def test_what_is_amiss_is_one_line(said: FakeDocker, answers: dict[str, Any], li
     assert " up " not in log.read_text()
 
 
-def test_an_engine_that_is_well(said: FakeDocker) -> None:
-    said()
+def test_an_engine_that_is_well(docker_says: FakeDocker) -> None:
+    docker_says()
     inventory = engine.take_inventory(bearings(), Path("results"), lambda text: None)
     assert inventory.launcher == "compose"
     assert inventory.engine is not None
@@ -127,9 +129,9 @@ def test_an_engine_that_is_well(said: FakeDocker) -> None:
 
 
 def test_a_run_tells_the_command_line_of_the_container(
-    said: FakeDocker, declared: dict[str, Endpoint], tmp_path: Path
+    docker_says: FakeDocker, declared: dict[str, Endpoint], tmp_path: Path
 ) -> None:
-    said()
+    docker_says()
     found = dataclasses.replace(bearings(), endpoints=tuple(declared.values()))
     found = engine.take_inventory(found, tmp_path, lambda text: None)
     choice = Choice(servers=("uvicorn",), endpoints=("json",))
@@ -139,9 +141,9 @@ def test_a_run_tells_the_command_line_of_the_container(
 
 
 def test_an_engine_elsewhere_publishes_where_it_is_told(
-    said: FakeDocker, monkeypatch: pytest.MonkeyPatch
+    docker_says: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said(context_inspect="ssh://me@there.lan")
+    docker_says(context_inspect="ssh://me@there.lan")
     monkeypatch.setenv("PUBLISH", "10.0.0.5")
     inventory = engine.take_inventory(bearings(), Path("results"), lambda text: None)
     assert inventory.engine is not None
@@ -150,8 +152,10 @@ def test_an_engine_elsewhere_publishes_where_it_is_told(
 
 
 @pytest.mark.parametrize("port", ["http", "0", "70000"])
-def test_a_port_that_is_none(said: FakeDocker, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
-    said()
+def test_a_port_that_is_none(
+    docker_says: FakeDocker, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    docker_says()
     monkeypatch.setenv("PORT", port)
     with pytest.raises(UserError, match=rf"^PORT={port}: not a port; correct it"):
         engine.take_inventory(bearings(), Path("results"), lambda text: None)
@@ -163,23 +167,25 @@ def test_no_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         engine.take_inventory(bearings(), Path("results"), lambda text: None)
 
 
-def test_an_engine_that_never_answers(said: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    said(info=("hangs", ""))
+def test_an_engine_that_never_answers(
+    docker_says: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker_says(info=("hangs", ""))
     monkeypatch.setattr(docker, "BRIEF_S", 0.5)
     with pytest.raises(UserError, match=r"does not answer; start it again, or set DOCKER_HOST$"):
         engine.take_inventory(bearings(), Path("results"), lambda text: None)
 
 
-def test_the_command_line_says_it_and_exits_with_2(said: FakeDocker) -> None:
-    said(info=(1, CANNOT))
+def test_the_command_line_says_it_and_exits_with_2(docker_says: FakeDocker) -> None:
+    docker_says(info=(1, CANNOT))
     ran = run()
     assert ran.returncode == 2
     assert ran.stderr.startswith("loadtest: no Docker engine at unix:///var/run/docker.sock; ")
     assert ran.stderr.count("\n") == 1
 
 
-def test_an_unknown_server_is_found_before_an_engine_is_needed(said: FakeDocker) -> None:
-    said()
+def test_an_unknown_server_is_found_before_an_engine_is_needed(docker_says: FakeDocker) -> None:
+    docker_says()
     ran = run("--server", "uvicron")
     assert ran.returncode == 2
     assert "unknown server 'uvicron'" in ran.stderr

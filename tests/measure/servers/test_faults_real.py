@@ -147,7 +147,7 @@ def only(row: Row, *expected: str) -> bool:
 
 
 def said(row: Row, concern: str) -> str:
-    return next(one.facts for one in row.concerns if one.concern == concern)
+    return next(known.facts for known in row.concerns if known.concern == concern)
 
 
 def undisturbed(concern: str, measured: Callable[[], Row]) -> Row:
