@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from loadtest.judge.concern import Judgement, Raised, Verdict
@@ -119,37 +119,29 @@ def ended(by_number: Mapping[int, O], round_of: Callable[[O], P]) -> Ended[O, P]
 
 
 def make_row(
-    of: type[R], rounds: Sequence[Round], judged: Judgement, skip: str | None, **figures: Any
+    of: type[R], came: Ended[Any, Any], judged: Judgement, skip: str | None, **figures: Any
 ) -> R:
     """Return a row without a place: measured if any round was, and why if not all were.
 
     `skip` is why it was not to be measured, if so; `figures` are the fields of the wing.
     """
-    counts = {
-        status: sum(round_.status == status for round_ in rounds)
-        for status in ("measured", "failed")
-    }
-    status: Status = (
-        "measured" if counts["measured"] else "failed" if counts["failed"] else "skipped"
-    )
-    lost = "failed" if counts["failed"] else "skipped"
-    why = next((round_ for round_ in rounds if round_.status == lost), None)
+    status: Status = "measured" if came.measured else "failed" if came.failed else "skipped"
+    lost = "failed" if came.failed else "skipped"
+    why = next((round_ for round_ in came.rounds if round_.status == lost), None)
     reason = why.reason if why else None
-    if status == "skipped" and not reason:
-        reason = skip or NOT_REACHED
     return of(
         status=status,
         rank=None,
         tied=False,
         versus=None,
         # Without a number, no concern is no praise.
-        verdict=judged.verdict if counts["measured"] or judged.concerns else None,
+        verdict=judged.verdict if came.measured or judged.concerns else None,
         concerns=judged.concerns,
-        unchecked=judged.unchecked if counts["measured"] else (),
+        unchecked=judged.unchecked if came.measured else (),
         stage=why.stage if why else None,
-        reason=reason,
-        rounds_measured=counts["measured"],
-        rounds_failed=counts["failed"],
-        rounds=tuple(rounds),
+        reason=reason or (skip or NOT_REACHED if status == "skipped" else None),
+        rounds_measured=len(came.measured),
+        rounds_failed=len(came.failed),
+        rounds=came.rounds,
         **figures,
     )

@@ -77,12 +77,7 @@ def percentile(histogram: Histogram, p: float) -> int | None:
     """
     if not 0 < p <= 100:
         raise ValueError(f"a percentile is above 0 and at most 100, not {p}")
-    samples = count(histogram)
-    if not samples:
-        return None
-    values, counts = _arrays(histogram)
-    rank = math.ceil(p * samples / 100)
-    return int(values[np.searchsorted(np.cumsum(counts), rank)])
+    return _at(histogram, (p,))[0] if count(histogram) else None
 
 
 def _recovered(values: Ints, counts: Ints, loaded: Loaded, connections: int) -> tuple[Ints, Ints]:

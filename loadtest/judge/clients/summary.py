@@ -13,9 +13,9 @@ from loadtest.judge.clients.pairs import Contrast, contrasts
 from loadtest.judge.clients.rows import Ranking, Round, Standing
 from loadtest.judge.clients.stopping import Key, Table, open_rows, tables
 from loadtest.judge.concern import Explained, is_invalid
-from loadtest.judge.rows import ended, make_row
+from loadtest.judge.rows import Ended, ended, make_row
 from loadtest.judge.stopping import usable
-from loadtest.records.clients import MEASURES, Ceiling, Outcome, Plan, Run
+from loadtest.records.clients import MEASURES, Ceiling, Measure, Outcome, Plan, Row, Run
 
 FORMAT = 3
 """Of a clients' `summary.json`. 1: the first; 2: `told` of the advice is `separated`, `again` of
@@ -79,27 +79,28 @@ def still_open(run: Run, outcomes: Sequence[Outcome]) -> frozenset[Key]:
 
 def _facts(
     run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
-) -> dict[Key, tuple[Sequence[Round], Evidence]]:
+) -> dict[Key, tuple[Ended[Outcome, Round], Evidence]]:
     """Return each row's rounds by each measure, and the facts that its number is judged by."""
     last = summary.last(outcomes, lambda outcome: (outcome.row, outcome.measure))
     paced_by = {(ceiling.answer, ceiling.connections): ceiling for ceiling in reversed(ceilings)}
     measures = {group.name: group.measures for group in run.plan.groups}
-    facts: dict[Key, tuple[Sequence[Round], Evidence]] = {}
-    for row in run.plan.rows:
-        for measure in measures[row.group]:
-            rounds, measured, failed = ended(last.get((row.id, measure), {}), _round)
-            facts[row.id, measure] = (
-                rounds,
-                Evidence(
-                    row=row,
-                    measure=measure,
-                    measured=measured,
-                    failed=failed,
-                    ceiling=paced_by.get(row.paced_by),
-                    processors=run.machine.processors,
-                ),
-            )
-    return facts
+
+    def facts(row: Row, measure: Measure) -> tuple[Ended[Outcome, Round], Evidence]:
+        came = ended(last.get((row.id, measure), {}), _round)
+        return came, Evidence(
+            row=row,
+            measure=measure,
+            measured=came.measured,
+            failed=came.failed,
+            ceiling=paced_by.get(row.paced_by),
+            processors=run.machine.processors,
+        )
+
+    return {
+        (row.id, measure): facts(row, measure)
+        for row in run.plan.rows
+        for measure in measures[row.group]
+    }
 
 
 def _ranking(plan: Plan, table: Table, rows: Mapping[Key, Standing]) -> Ranking:
@@ -122,10 +123,10 @@ def _ranking(plan: Plan, table: Table, rows: Mapping[Key, Standing]) -> Ranking:
     )
 
 
-def _standing(rounds: Sequence[Round], evidence: Evidence) -> Standing:
+def _standing(came: Ended[Outcome, Round], evidence: Evidence) -> Standing:
     return make_row(
         Standing,
-        rounds,
+        came,
         judge(evidence),
         evidence.row.skip,
         row=evidence.row,

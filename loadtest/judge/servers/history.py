@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from loadtest.judge.servers.compare import Answer, Comparisons, Lost
@@ -155,10 +156,7 @@ def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
 
 
 def _counts(compared: Comparisons | None) -> dict[Answer, int]:
-    counts: dict[Answer, int] = {}
-    for change in compared.changes if compared else ():
-        counts[change.answer] = counts.get(change.answer, 0) + 1
-    return counts
+    return dict(Counter(change.answer for change in compared.changes)) if compared else {}
 
 
 def _answers(compared: Comparisons | None) -> dict[tuple[str, str], Answer]:

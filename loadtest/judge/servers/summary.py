@@ -69,7 +69,7 @@ def summarise(
     """Return the rankings of `run` in the order of its plan; a round's last outcome wins."""
     plan = run.plan
     facts = _facts(run, outcomes, histograms, ceilings)
-    rows = {cell.id: _row(cell, *facts[cell.id]) for cell in plan.cells}
+    rows = {cell.id: _row(*facts[cell.id]) for cell in plan.cells}
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
     arms = tuple(twins(plan, outcomes, invalid))
     floors, cpu = goodput_floors(arms), cpu_floors(arms)
@@ -139,36 +139,33 @@ def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) ->
 
 def _facts(
     run: Run, outcomes: Sequence[Outcome], histograms: Histograms, ceilings: Sequence[Ceiling]
-) -> dict[str, tuple[Sequence[Round], Evidence]]:
+) -> dict[str, tuple[Ended[Outcome, Round], Evidence]]:
     """Return each cell's rounds, and the facts that its number is judged by."""
     last = summary.last(outcomes, lambda outcome: outcome.cell)
     servers = {server.name: server for server in run.plan.servers}
-    came: dict[str, Ended[Outcome, Round]] = {
-        cell.id: ended(last.get(cell.id, {}), _round) for cell in run.plan.cells
-    }
-    return {
-        cell.id: (
-            came[cell.id].rounds,
-            Evidence(
-                plan=run.plan,
-                cell=cell,
-                server=servers[cell.server],
-                measured=came[cell.id].measured,
-                failed=came[cell.id].failed,
-                histograms=histograms,
-                ceilings=ceilings,
-                system=run.machine.system,
-            ),
+
+    def facts(cell: Cell) -> tuple[Ended[Outcome, Round], Evidence]:
+        came = ended(last.get(cell.id, {}), _round)
+        return came, Evidence(
+            plan=run.plan,
+            cell=cell,
+            server=servers[cell.server],
+            measured=came.measured,
+            failed=came.failed,
+            histograms=histograms,
+            ceilings=ceilings,
+            system=run.machine.system,
         )
-        for cell in run.plan.cells
-    }
+
+    return {cell.id: facts(cell) for cell in run.plan.cells}
 
 
-def _row(cell: Cell, rounds: Sequence[Round], evidence: Evidence) -> Row:
+def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
+    cell = evidence.cell
     note = cell.endpoint.note
     return make_row(
         Row,
-        rounds,
+        came,
         judge(evidence),
         cell.skip,
         cell=cell.id,
