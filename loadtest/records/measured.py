@@ -93,11 +93,8 @@ class Usage(Record, frozen=True, kw_only=True):
     """Open sockets to others, the most seen at once; None where the system doesn't tell."""
     each_cpu_s: tuple[float, ...] = ()
     """Of each process, the busiest first: how evenly the workers were used."""
-    charged_bytes: int | None = None
-    """What its container's control group was charged for at the end of the load, caches that it can
-    drop aside; None outside of containers."""
     throttled_s: float | None = None
-    """For which its container's control group was held back; likewise."""
+    """For which its container's control group was held back; None outside of containers."""
 
 
 class During(Record, frozen=True, kw_only=True):

@@ -29,8 +29,8 @@ server or row is `duplicate_of`, `settle` of a plan is `observe_release`; a run 
 was chosen on its command line, a run of HTTP clients has its segments."""
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
-DROPPED = {"busy_share", "upstream_cpu_s"}
-"""Keys of format 1 in the outcomes of HTTP clients that nobody read."""
+DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes"}
+"""Keys of format 1 in the outcomes, which nobody read."""
 
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"

@@ -14,12 +14,9 @@ from loadtest.system.process import CommandError
 
 ROOT = Path("/sys/fs/cgroup")
 
-V2 = ("cpu.stat", "memory.current", "memory.stat", "cgroup.procs")
+V2 = ("cpu.stat", "cgroup.procs")
 
-V1 = (
-    *("cpuacct/cpuacct.usage", "cpu/cpu.stat"),
-    *("memory/memory.usage_in_bytes", "memory/memory.stat", "memory/cgroup.procs"),
-)
+V1 = ("cpuacct/cpuacct.usage", "cpu/cpu.stat", "memory/cgroup.procs")
 """The files that are read, below the group's folder; for version 1 the controller's comes first."""
 
 
@@ -28,8 +25,6 @@ class Reading(Record, frozen=True, kw_only=True):
 
     cpu_s: float
     throttled_s: float
-    charged_bytes: int
-    """Without the caches of files that it could drop."""
     pids: tuple[int, ...]
     """As its reader sees them."""
 
@@ -85,20 +80,16 @@ def _split(lines: Iterable[str]) -> dict[str, str]:
 def parse(files: Mapping[str, str]) -> Reading:
     """Return what the files of a group say; raises LookupError or ValueError where one is amiss."""
     if V1[0] in files:
-        memory = _table(files["memory/memory.stat"])
         return Reading(
             cpu_s=int(files["cpuacct/cpuacct.usage"]) / 1e9,
             throttled_s=_table(files["cpu/cpu.stat"])["throttled_time"] / 1e9,
-            charged_bytes=int(files["memory/memory.usage_in_bytes"])
-            - memory["total_inactive_file"],
             pids=_pids(files["memory/cgroup.procs"]),
         )
-    cpu, memory = _table(files["cpu.stat"]), _table(files["memory.stat"])
+    cpu = _table(files["cpu.stat"])
     return Reading(
         cpu_s=cpu["usage_usec"] / 1e6,
         # Only where the cpu controller is on for the group.
         throttled_s=cpu.get("throttled_usec", 0) / 1e6,
-        charged_bytes=int(files["memory.current"]) - memory["inactive_file"],
         pids=_pids(files["cgroup.procs"]),
     )
 

@@ -62,7 +62,6 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
     for one in stored.outcomes:
         if one.status == "measured":
             server = one.usage["server"]
-            assert server.charged_bytes
             assert server.throttled_s is not None
             assert server.cpu_s > 0
     summary = json.loads((run.folder() / "summary.json").read_text())

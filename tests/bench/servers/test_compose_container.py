@@ -39,26 +39,22 @@ def test_a_reading_of_version_1() -> None:
         {
             "cpuacct/cpuacct.usage": "2500000000\n",
             "cpu/cpu.stat": "nr_periods 4\nnr_throttled 2\nthrottled_time 500000000\n",
-            "memory/memory.usage_in_bytes": "1000\n",
-            "memory/memory.stat": "cache 400\ntotal_inactive_file 300\n",
             "memory/cgroup.procs": "10\n11\n",
         }
     )
     assert (found.cpu_s, found.throttled_s) == (2.5, 0.5)
-    assert (found.charged_bytes, found.pids) == (700, (10, 11))
+    assert found.pids == (10, 11)
 
 
 def test_a_reading_of_version_2() -> None:
     found = cgroup.parse(
         {
             "cpu.stat": "usage_usec 2500000\nuser_usec 1\nthrottled_usec 500000\n",
-            "memory.current": "1000\n",
-            "memory.stat": "anon 600\ninactive_file 300\n",
             "cgroup.procs": "10\n11\n",
         }
     )
     assert (found.cpu_s, found.throttled_s) == (2.5, 0.5)
-    assert (found.charged_bytes, found.pids) == (700, (10, 11))
+    assert found.pids == (10, 11)
 
 
 def test_a_group_that_cannot_be_read_is_unknown() -> None:
@@ -67,12 +63,11 @@ def test_a_group_that_cannot_be_read_is_unknown() -> None:
 
 def test_a_reading_from_inside(docker_says: FakeDocker) -> None:
     root = "/sys/fs/cgroup"
-    text = f"{root}/cpu.stat:usage_usec 1000000\n{root}/memory.current:1000\n"
-    text += f"{root}/memory.stat:inactive_file 300\n{root}/cgroup.procs:1\n{root}/cgroup.procs:7"
+    text = f"{root}/cpu.stat:usage_usec 1000000\n{root}/cgroup.procs:1\n{root}/cgroup.procs:7"
     docker_says(exec=text)
     found = cgroup.inside(Docker(ROOT, "p"), "abc")
     assert found is not None
-    assert (found.cpu_s, found.charged_bytes, found.pids) == (1.0, 700, (1, 7))
+    assert (found.cpu_s, found.pids) == (1.0, (1, 7))
 
 
 @pytest.mark.parametrize(

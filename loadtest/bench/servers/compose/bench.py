@@ -81,7 +81,6 @@ def _add(sampled: Sampled, name: str, before: _Before, container: Container) -> 
     sampled.usage[name] = msgspec.structs.replace(
         seen,
         cpu_s=max(0.0, after.cpu_s - first.cpu_s - before.cost_s),
-        charged_bytes=after.charged_bytes,
         throttled_s=throttled_s,
     )
     if sampled.host is not None and throttled_s > 0:
