@@ -12,7 +12,8 @@ import altair as alt
 
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.records.clients import TASKS, THREADS, Mode
-from loadtest.report.charts.chart import Chart, Spec
+from loadtest.report.charts.chart import Chart, Values, stem, with_data
+from loadtest.report.charts.theme import finished
 from loadtest.report.clients.sentences import time_us
 from loadtest.report.units import latency
 from loadtest.stats.ratios import paired
@@ -72,12 +73,7 @@ def _time(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
     mark = base.mark_point(size=90, filled=True) if wide else base.mark_bar(height=14)
     shown = mark.encode(x=time, y=label, color=_way(), opacity=_doubted(), tooltip=tooltip)
     interval = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q", y=label)
-    return Chart(
-        name=_name("time", ranking),
-        title=f"Time {of}",
-        description=finding,
-        spec=_spec(alt.layer(shown, interval), _name("time", ranking), values),
-    )
+    return _chart("time", ranking, f"Time {of}", finding, alt.layer(shown, interval), values)
 
 
 def _value(row: Standing) -> dict[str, Any]:
@@ -124,11 +120,13 @@ def _parts(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
             tooltip=["row:N", "part:N", "ms:Q"],
         )
     )
-    return Chart(
-        name=_name("parts", ranking),
-        title="Where the time of a process goes",
-        description="Start-up and imports are paid once a process, the work grows with the calls.",
-        spec=_spec(bars, _name("parts", ranking), values),
+    return _chart(
+        "parts",
+        ranking,
+        "Where the time of a process goes",
+        "Start-up and imports are paid once a process, the work grows with the calls.",
+        bars,
+        values,
     )
 
 
@@ -149,11 +147,13 @@ def _cpu(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
             tooltip=["row:N", "us:Q"],
         )
     )
-    return Chart(
-        name=_name("cpu", ranking),
-        title="CPU time per call",
-        description=f"{least['row']} needs the least, {latency(least['us'])}.",
-        spec=_spec(bars, _name("cpu", ranking), values),
+    return _chart(
+        "cpu",
+        ranking,
+        "CPU time per call",
+        f"{least['row']} needs the least, {latency(least['us'])}.",
+        bars,
+        values,
     )
 
 
@@ -170,16 +170,12 @@ def _doubted() -> Any:
     return alt.condition("datum.doubts == ''", alt.value(1.0), alt.value(0.45))
 
 
-def _name(kind: str, ranking: Ranking) -> str:
-    return f"{kind}-{ranking.group.name}-{ranking.measure}"
-
-
-def _spec(chart: Any, name: str, values: list[dict[str, Any]]) -> Spec:
-    """Return an Altair chart with its data inside and without Altair's own look."""
-    spec: Spec = chart.properties(width=WIDTH, height={"step": STEP}).to_dict(validate=False)
-    for unused in ("config", "datasets", "$schema"):
-        spec.pop(unused, None)
-    return {**spec, "data": {"name": name}, "datasets": {name: values}}
+def _chart(
+    kind: str, ranking: Ranking, title: str, description: str, drawing: Any, values: Values
+) -> Chart:
+    name = stem(kind, ranking.group.name, ranking.measure)
+    spec = finished(drawing.properties(width=WIDTH, height={"step": STEP}))
+    return Chart(name, title, description, with_data(spec, name, values))
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -26,7 +26,7 @@ SHOWN = (
 
 
 def ranking_table(ranking: Ranking, notes: dict[str, int]) -> Markdown:
-    """Return the columns to decide by; the others are `detail` and `costs_table`."""
+    """Return the columns to decide by; the others are `rest`."""
     full = ranked(ranking)
     if not full.items:
         return Markdown("No server has a number here.")
@@ -40,22 +40,14 @@ def ranking_table(ranking: Ranking, notes: dict[str, int]) -> Markdown:
     return table(shown, suffix)
 
 
-def detail(ranking: Ranking) -> Markdown:
-    """Return what else is known of the rows; empty without any."""
-    full = ranked(ranking)
-    columns = [column for column in full.columns if column.key == "server" or not _is_shown(column)]
+def rest(full: Table[Row]) -> Markdown:
+    """Return the columns that are not among those to decide by; empty without any."""
+    columns = [
+        column
+        for column in full.columns
+        if column.key in ("server", "verdict") or column.key not in SHOWN
+    ]
     return table(Table(columns, full.items)) if full.items and len(columns) > 1 else Markdown("")
-
-
-def _is_shown(column: Column[Row]) -> bool:
-    return column.key in SHOWN and column.key != "verdict"
-
-
-def costs_table(ranking: Ranking) -> Markdown:
-    """Return what else the servers took; empty where nothing is known."""
-    took = costs(ranking)
-    columns = [column for column in took.columns if column.key == "server" or not _is_shown(column)]
-    return table(Table(columns, took.items)) if took.items and len(columns) > 1 else Markdown("")
 
 
 def titles(rankings: Sequence[Ranking]) -> set[str]:

@@ -19,9 +19,9 @@ from loadtest.report.sentences import Name, Sentence, first_few
 from loadtest.report.servers import charts
 from loadtest.report.servers.grouping import by_kind, median_round
 from loadtest.report.servers.leader_table import decision, shares
-from loadtest.report.servers.markdown_tables import costs_table, detail, ranking_table, titles
+from loadtest.report.servers.markdown_tables import ranking_table, rest, titles
 from loadtest.report.servers.noise_tables import twins
-from loadtest.report.servers.ranking_tables import overview
+from loadtest.report.servers.ranking_tables import costs, overview, ranked
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences import claims, phrases
 from loadtest.report.servers.sentences.headline import headline
@@ -83,8 +83,8 @@ def render(report: Report, pictures: Pictures | None = None) -> str:
         overview=lambda rankings: table(overview(rankings)),
         ranked=lambda ranking: ranking_table(ranking, notes),
         spread=spread_of_ties,
-        detail=detail,
-        costs=costs_table,
+        detail=lambda ranking: rest(ranked(ranking)),
+        costs=lambda ranking: rest(costs(ranking)),
         # Each server.
         sections=[
             (server, _section(rankings, server.name))
