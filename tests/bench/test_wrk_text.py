@@ -61,32 +61,39 @@ def test_what_wrk_prints_comes_back(run: dict[str, Any]) -> None:
     text = parse(printed(run))
     assert (text.url, text.declared_s) == (run["url"], run["declared_s"])
     assert (text.threads, text.connections) == (run["threads"], run["connections"])
-    assert text.requests == run["requests"]
-    assert (text.connect_errors, text.read_errors, text.write_errors, text.timeouts) == (
+    assert text.loaded.answers == run["requests"]
+    assert (
+        text.loaded.connect_errors,
+        text.loaded.read_errors,
+        text.loaded.write_errors,
+        text.loaded.timeouts,
+    ) == (
         run["connect"],
         run["read"],
         run["write"],
         run["timeout"],
     )
-    assert text.status_errors == run["status"]
-    assert close(text.received_bytes, run["bytes"])
-    assert close(text.duration_us, run["duration_us"])
+    assert text.loaded.status_errors == run["status"]
+    assert close(text.loaded.received_bytes, run["bytes"])
+    assert close(text.loaded.duration_us, run["duration_us"])
     rate = run["requests"] / run["duration_us"] * 1e6
     assert text.requests_per_s == round(rate, 2)
     # The duration is the one that gives the printed rate, which has the more digits.
     if rate >= 1:
-        assert abs(text.requests / text.duration_us * 1e6 - rate) <= 0.011 + rate * 1e-5
+        assert (
+            abs(text.loaded.answers / text.loaded.duration_us * 1e6 - rate) <= 0.011 + rate * 1e-5
+        )
     if run["requests"] == run["timeout"]:
-        assert text.latency is None
+        assert text.loaded.text_latency is None
         return
-    assert text.latency is not None
-    assert close(text.latency.mean_us, run["mean"])
-    assert close(text.latency.stdev_us, run["stdev"])
-    assert close(text.latency.max_us, run["max"])
+    assert text.loaded.text_latency is not None
+    assert close(text.loaded.text_latency.mean_us, run["mean"])
+    assert close(text.loaded.text_latency.stdev_us, run["stdev"])
+    assert close(text.loaded.text_latency.max_us, run["max"])
     names = ("50", "75", "90", "99") if run["percentiles"] else ()
-    assert tuple(text.latency.percentiles_us) == names
+    assert tuple(text.loaded.text_latency.percentiles_us) == names
     for parsed_us, value in zip(
-        text.latency.percentiles_us.values(), run["percentiles"], strict=True
+        text.loaded.text_latency.percentiles_us.values(), run["percentiles"], strict=True
     ):
         assert close(parsed_us, value)
 
@@ -139,12 +146,15 @@ def test_the_text_agrees_with_what_wrk_told_its_script(name: str) -> None:
     lines = stdout.splitlines()
     start = next(at for at, line in enumerate(lines) if START.fullmatch(line))
     text = parse(lines[start:])
-    assert text.requests == loaded.answers
-    assert text.status_errors == loaded.status_errors
-    assert text.timeouts == loaded.timeouts
-    assert (text.connect_errors, text.read_errors) == (loaded.connect_errors, loaded.read_errors)
-    assert close(text.duration_us, loaded.duration_us)
-    assert close(text.received_bytes, loaded.received_bytes)
+    assert text.loaded.answers == loaded.answers
+    assert text.loaded.status_errors == loaded.status_errors
+    assert text.loaded.timeouts == loaded.timeouts
+    assert (text.loaded.connect_errors, text.loaded.read_errors) == (
+        loaded.connect_errors,
+        loaded.read_errors,
+    )
+    assert close(text.loaded.duration_us, loaded.duration_us)
+    assert close(text.loaded.received_bytes, loaded.received_bytes)
 
 
 GOOD = """\

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from loadtest.measure.servers.imported import text
-from loadtest.measure.servers.imported.text import START, TextError, WrkText, is_wrk, parse
+import msgspec
+
+from loadtest.measure.servers.imported.text import (
+    START,
+    TextError,
+    WrkText,
+    is_last,
+    is_wrk,
+    parse,
+)
 from loadtest.records.planned import Record
 
 TIMEOUT_S = 2.0
@@ -39,9 +48,10 @@ class Note(Record, frozen=True, kw_only=True):
 
 
 class Headings(Record, frozen=True, kw_only=True):
-    """What the headings above a line say; None where there is none."""
+    """What the headings above a line say."""
 
-    server: str | None = None
+    server: str = ""
+    """Empty where there is none."""
     server_line: int = 0
     title: str | None = None
     style: str | None = None
@@ -89,7 +99,9 @@ def find(text: str) -> Found:
                 wrk = parse(lines[start:at])
             except TextError as error:
                 unread += 1
-                notes.append(Note(line=start + 1 + error.at, text=_unread(start, error)))
+                where = f" (the block of line {start + 1})" if error.at else ""
+                why = f"{error.why}{where}; this block is not imported"
+                notes.append(Note(line=start + 1 + error.at, text=why))
             else:
                 body = "\n".join(lines[start:at]).rstrip() + "\n"
                 blocks.append(Block(line=start + 1, text=body, wrk=wrk, under=under))
@@ -100,35 +112,19 @@ def find(text: str) -> Found:
         elif start not in listings and (heading := _HEADING.fullmatch(line)):
             under = _below(under, len(heading[1]), _title(heading[2]), start + 1)
         elif _COMMAND.fullmatch(line):
-            under = Headings(
-                server=under.server,
-                server_line=under.server_line,
-                title=under.title,
-                style=under.style,
-                timeout_s=_timeout_s(line),
-            )
+            under = msgspec.structs.replace(under, timeout_s=_timeout_s(line))
         elif line.strip() and not _FENCE.fullmatch(line):
             stray.append(start)
     notes += _strays(lines, stray)
-    return Found(
-        blocks=tuple(blocks),
-        unread=unread,
-        notes=tuple(sorted(notes, key=lambda note: note.line)),
-    )
-
-
-def _unread(start: int, error: TextError) -> str:
-    where = f" (the block of line {start + 1})" if error.at else ""
-    return f"{error.why}{where}; this block is not imported"
+    return Found(blocks=tuple(blocks), unread=unread, notes=tuple(notes))
 
 
 def _end(lines: Sequence[str], start: int) -> int:
     """Return the end of the block that starts there: after wrk's last line, or before another."""
     for at in range(start, len(lines)):
-        if text.is_last(lines[at]):
+        if is_last(lines[at]):
             return at + 1
-        other = _FENCE.fullmatch(lines[at]) or _HEADING.fullmatch(lines[at])
-        if at > start and (other or text.START.fullmatch(lines[at])):
+        if at > start and any(p.fullmatch(lines[at]) for p in (_FENCE, _HEADING, START)):
             return at
     return len(lines)
 
@@ -137,16 +133,12 @@ def _below(under: Headings, level: int, text: str, line: int) -> Headings:
     """Return what holds below a heading; one of level 1 is the report's own title."""
     if level == 1:
         return under
-    if text.casefold() in ("sync", "async") and level > 2:
-        return Headings(
-            server=under.server,
-            server_line=under.server_line,
-            title=under.title,
-            style=text.casefold(),
-        )
     if level == 2:
         return Headings(server=text, server_line=line)
-    return Headings(server=under.server, server_line=under.server_line, title=text)
+    style = text.casefold()
+    if style in ("sync", "async"):
+        return msgspec.structs.replace(under, style=style, timeout_s=TIMEOUT_S)
+    return msgspec.structs.replace(under, title=text, style=None, timeout_s=TIMEOUT_S)
 
 
 def _title(text: str) -> str:
@@ -177,13 +169,13 @@ def _listings(lines: Sequence[str]) -> set[int]:
         if opened is None:
             if fence:
                 opened = (at, fence[1])
-            elif text.START.fullmatch(line):
+            elif START.fullmatch(line):
                 return set()
         elif fence and fence[1].startswith(opened[1]):
             if fence[2].strip():
                 return set()
             span = range(opened[0] + 1, at)
-            if not any(text.is_wrk(lines[number]) for number in span):
+            if not any(is_wrk(lines[number]) for number in span):
                 inside.update(span)
             opened = None
     return inside if opened is None else set()
@@ -191,11 +183,7 @@ def _listings(lines: Sequence[str]) -> set[int]:
 
 def _strays(lines: Sequence[str], stray: Sequence[int]) -> Iterator[Note]:
     """Yield a note for each stretch of lines that were not read."""
-    for index, at in enumerate(stray):
-        if index and stray[index - 1] == at - 1:
-            continue
-        count = 1
-        while index + count < len(stray) and stray[index + count] == at + count:
-            count += 1
-        many = f"{count} lines that are" if count > 1 else "a line that is"
+    for _, stretch in groupby(enumerate(stray), lambda numbered: numbered[1] - numbered[0]):
+        at, *others = (at for _, at in stretch)
+        many = f"{len(others) + 1} lines that are" if others else "a line that is"
         yield Note(line=at + 1, text=f"{many} not wrk's, not read: {lines[at].strip()[:60]!r}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import get_args
+from collections.abc import Sequence
+from itertools import chain, count
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from loadtest.measure.servers.imported.blocks import Block, Note
@@ -24,9 +25,7 @@ class Target(Record, frozen=True, kw_only=True):
 
 def target_of(block: Block, notes: list[Note]) -> Target | None:
     """Return what a block loaded; None, with a note, where that cannot be told."""
-    problem = None
-    if not block.under.server:
-        problem = "no `## server` heading above it"
+    problem = None if block.under.server else "no `## server` heading above it"
     try:
         url = urlsplit(block.wrk.url)
     except ValueError:
@@ -47,15 +46,16 @@ def target_of(block: Block, notes: list[Note]) -> Target | None:
     return Target(path=path, style="sync" if style == "sync" else "async", load=load)
 
 
-def servers_of(headings: dict[str, Block], notes: list[Note]) -> dict[str, Server]:
-    """Return a server for each heading, by `key`.
+def servers_of(blocks: Sequence[Block], notes: list[Note]) -> dict[str, Server]:
+    """Return a server for each heading above a block, by `key`.
 
     The word WSGI or ASGI is no part of its name, but where it alone tells two servers apart.
     """
-    by_key = {key(heading): (heading, headings[heading]) for heading in reversed(headings)}
-    shorts = Counter(_short(heading) for heading, _ in by_key.values())
+    first = {key(block.under.server): block for block in reversed(blocks)}
+    shorts = Counter(_short(block.under.server) for block in first.values())
     servers: dict[str, Server] = {}
-    for heading, block in sorted(by_key.values(), key=lambda each: each[1].line):
+    for block in sorted(first.values(), key=lambda block: block.line):
+        heading = block.under.server
         interfaces = _interfaces(heading)
         if len(interfaces) != 1:
             why = "the heading doesn't say WSGI or ASGI: the interface is unknown"
@@ -88,8 +88,10 @@ def endpoints_of(targets: Sequence[tuple[Block, Target]]) -> dict[Target, Endpoi
     """Return an endpoint for each target; the same path under another load is another one."""
     titles: dict[Target, Counter[str]] = {}
     for block, target in targets:
-        given = [block.under.title] if block.under.title else []
-        titles.setdefault(target, Counter()).update(given)
+        counted = titles.setdefault(target, Counter())
+        if block.under.title:
+            counted[block.under.title] += 1
+    unsaid: dict[str, Any] = dict.fromkeys(Contract.__struct_fields__)
     endpoints: dict[Target, Endpoint] = {}
     for target, counted in titles.items():
         base = _endpoint_name(target)
@@ -109,38 +111,22 @@ def endpoints_of(targets: Sequence[tuple[Block, Target]]) -> dict[Target, Endpoi
             isolated=False,
             note=f"The delay of {float(delay[1]):g} s is read from its name." if delay else None,
             unsupported={},
-            contract=Contract(
-                status=None,
-                content_type=None,
-                content_encoding=None,
-                body_bytes=None,
-                body_sha256=None,
-                delay_s=float(delay[1]) if delay else 0.0,
-                postgres=None,
-                redis=None,
-                upstream=None,
-            ),
+            contract=Contract(**unsaid | {"delay_s": float(delay[1]) if delay else 0.0}),
         )
     return endpoints
 
 
 def _endpoint_name(target: Target) -> str:
     """Return what comes after the style in a path, or else all but the style."""
-    parts = [part for part in target.path.split("/") if part]
-    if target.style in parts:
-        at = len(parts) - 1 - parts[::-1].index(target.style)
-        parts = parts[at + 1 :] or parts[:at]
-    return slug(" ".join(parts)) or "root"
+    before, _, after = f"{target.path}/".rpartition(f"/{target.style}/")
+    return slug((after or before).strip("/")) or "root"
 
 
 def _free(wanted: tuple[str, ...], taken: set[str]) -> str:
     """Return the first name that is not taken, numbered where all are."""
 
-    def candidates() -> Iterator[str]:
-        yield from wanted
-        yield from (f"{wanted[-1]}-{number}" for number in range(2, len(taken) + 3))
-
-    return next(name for name in candidates() if name not in taken)
+    names = chain(wanted, (f"{wanted[-1]}-{number}" for number in count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def key(heading: str) -> str:

@@ -8,20 +8,16 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
 from loadtest.measure.servers.imported.blocks import Block, Note, find
-from loadtest.measure.servers.imported.names import (
-    Target,
-    endpoints_of,
-    key,
-    servers_of,
-    slug,
-    target_of,
-)
+from loadtest.measure.servers.imported.names import endpoints_of, key, servers_of, slug, target_of
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Loaded, Machine, Outcome, Run, Source
+from loadtest.records.measured import Machine, Outcome, Run, Source
 from loadtest.records.planned import Cell, Plan, Record, Shape
 from loadtest.records.run_folder import Writer, create, writing
 
@@ -60,15 +56,12 @@ def read(path: Path, created_at: str) -> Imported:
 def write(imported: Imported, parent: Path) -> Path:
     """Write a run below `parent` and return its folder."""
     folder = create(parent, imported.run)
-    writer = Writer(folder, measuring=False)
-    try:
+    with closing(Writer(folder, measuring=False)) as writer:
         for name, text in imported.raw.items():
             with writing(folder / name):
                 (folder / name).write_text(text, encoding="utf-8", newline="\n")
         for outcome in imported.outcomes:
             writer.append(outcome)
-    finally:
-        writer.close()
     return folder
 
 
@@ -76,22 +69,21 @@ def convert(data: bytes, file: str, created_at: str) -> Imported:
     """Return the run in a report; without a block that can be read it has no cells."""
     text = find(data.decode("utf-8-sig", "replace"))
     notes = list(text.notes)
-    targets: list[tuple[Block, str, Target]] = []
-    for block in text.blocks:
-        target = target_of(block, notes)
-        if target and block.under.server:
-            targets.append((block, block.under.server, target))
-    servers = servers_of({server: block for block, server, _ in reversed(targets)}, notes)
-    endpoints = endpoints_of([(block, target) for block, _, target in targets])
+    targets = [
+        (block, target) for block in text.blocks if (target := target_of(block, notes)) is not None
+    ]
+    servers = servers_of([block for block, _ in targets], notes)
+    endpoints = endpoints_of(targets)
     cells: dict[str, Cell] = {}
     rounds: Counter[str] = Counter()
     outcomes: list[Outcome] = []
     raw: dict[str, str] = {}
-    for block, heading, target in targets:
-        cell = Cell(server=servers[key(heading)].name, endpoint=endpoints[target], load=target.load)
+    for block, target in targets:
+        server = servers[key(block.under.server)]
+        cell = Cell(server=server.name, endpoint=endpoints[target], load=target.load)
         cells.setdefault(cell.id, cell)
+        number = rounds[cell.id]
         rounds[cell.id] += 1
-        number = rounds[cell.id] - 1
         if number:
             notes.append(Note(line=block.line, text=f"{cell.id} once more: taken as another round"))
         name = f"raw/{cell.id}.r{number}.txt"
@@ -138,29 +130,17 @@ _MACHINE = Machine(
 
 
 def _outcome(block: Block, cell: Cell, number: int, raw: str) -> Outcome:
-    wrk = block.wrk
-    timeout_s = block.under.timeout_s
+    loaded, timeout_s = block.wrk.loaded, block.under.timeout_s
+    latency = loaded.text_latency
     # A latency above wrk's own limit shows that another was set.
-    if timeout_s and wrk.latency and (wrk.latency.max_us or 0) > timeout_s * 1.01e6:
+    if timeout_s and latency and (latency.max_us or 0) > timeout_s * 1.01e6:
         timeout_s = None
     return Outcome(
         cell=cell.id,
         round=number,
         status="measured",
-        load_s=wrk.duration_us / 1e6,
-        wall_s=wrk.duration_us / 1e6,
-        loaded=Loaded(
-            generator="wrk",
-            duration_us=wrk.duration_us,
-            answers=wrk.requests,
-            received_bytes=wrk.received_bytes,
-            connect_errors=wrk.connect_errors,
-            read_errors=wrk.read_errors,
-            write_errors=wrk.write_errors,
-            status_errors=wrk.status_errors,
-            timeouts=wrk.timeouts,
-            timeout_s=timeout_s,
-            text_latency=wrk.latency,
-        ),
+        load_s=loaded.duration_us / 1e6,
+        wall_s=loaded.duration_us / 1e6,
+        loaded=msgspec.structs.replace(loaded, timeout_s=timeout_s),
         raw=raw,
     )

@@ -6,10 +6,10 @@ Source of all claims about wrk: its `src/wrk.c`, `src/stats.c` and `src/units.c`
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from loadtest.records.measured import TextLatency
+from loadtest.records.measured import Loaded, TextLatency
 from loadtest.records.planned import Record
 
 _TIME_US = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
@@ -20,22 +20,25 @@ _METRIC = {"": 1, **{unit: 1000 ** (n + 1) for n, unit in enumerate("kMGTP")}}
 
 _SPREAD = r"(?P<mean>\S+)\s+(?P<stdev>\S+)\s+(?P<max>\S+)\s+(?P<within>-?nan|\d+\.\d\d)%"
 
+_COUNT = r"\d{1,15}"
+
 _LINES = {
     "start": r"Running (?P<declared>\S+) test @ (?P<url>\S+)",
-    "threads": r"(?P<threads>\d{1,15}) threads and (?P<connections>\d{1,15}) connections",
+    "threads": rf"(?P<threads>{_COUNT}) threads and (?P<connections>{_COUNT}) connections",
     "head": r"Thread Stats\s+Avg\s+Stdev\s+Max\s+\+/- Stdev",
     "latency": rf"Latency\s+{_SPREAD}",
     "rate": rf"Req/Sec\s+{_SPREAD}",
     "distribution": r"Latency Distribution",
-    "percentile": r"(?P<p>50|75|90|99)%\s+(?P<value>\S+)",
-    "requests": r"(?P<requests>\d{1,15}) requests in (?P<duration>\S+), (?P<bytes>\S+) read",
-    "errors": r"Socket errors: connect (?P<connect>\d{1,15}), read (?P<read>\d{1,15}),"
-    r" write (?P<write>\d{1,15}), timeout (?P<timeout>\d{1,15})",
-    "status": r"Non-2xx or 3xx responses: (?P<status>\d{1,15})",
+    **{percentile: rf"{percentile}%\s+(?P<value>\S+)" for percentile in ("50", "75", "90", "99")},
+    "requests": rf"(?P<requests>{_COUNT}) requests in (?P<duration>\S+), (?P<bytes>\S+) read",
+    "errors": rf"Socket errors: connect (?P<connect_errors>{_COUNT}),"
+    rf" read (?P<read_errors>{_COUNT}), write (?P<write_errors>{_COUNT}),"
+    rf" timeout (?P<timeouts>{_COUNT})",
+    "status": rf"Non-2xx or 3xx responses: (?P<status_errors>{_COUNT})",
     "per_s": r"Requests/sec:\s+(?P<per_s>\d{1,12}\.\d\d)",
     "transfer": r"Transfer/sec:\s+(?P<transfer>\S+)",
 }
-"""In wrk's order; each stands once at most, but for `percentile`."""
+"""In wrk's order; each stands once at most."""
 
 _PATTERNS = {kind: re.compile(rf"\s*{pattern}\s*", re.ASCII) for kind, pattern in _LINES.items()}
 
@@ -44,7 +47,14 @@ START = _PATTERNS["start"]
 
 _ORDER = {kind: number for number, kind in enumerate(_LINES)}
 
-_NEEDED = ("threads", "latency", "requests")
+_ERRORS = ("connect_errors", "read_errors", "write_errors", "status_errors", "timeouts")
+
+_NEEDED = {
+    "start": "`Running ... test @`",
+    "threads": "threads and connections",
+    "latency": "the latency",
+    "requests": "the requests",
+}
 
 
 class TextError(ValueError):
@@ -83,6 +93,29 @@ class Amount(NamedTuple):
         return Amount(low, (low + high) / 2, high) if low <= high * (1 + 1e-6) else None
 
 
+class Line(NamedTuple):
+    """A line of wrk's, and its place in the block."""
+
+    at: int
+    match: re.Match[str]
+
+    def amount(self, group: str, units: dict[str, int]) -> Amount:
+        """Return the range that a number with its unit was rounded from; raises TextError."""
+        text = self.match[group]
+        match = re.fullmatch(r"(\d{1,12}(?:\.(\d{1,6}))?)([A-Za-z]*)", text, re.ASCII)
+        if match is None or match[3] not in units:
+            raise TextError(self.at, f"{text!r} is no number with a unit that wrk prints")
+        value, unit = float(match[1]), units[match[3]]
+        if value * unit > 2**53:
+            raise TextError(self.at, f"{text!r} is more than wrk can count")
+        half = 0.5 * 10 ** -len(match[2] or "")
+        return Amount(max(0.0, value - half), value, value + half).times(unit)
+
+    def us(self, group: str) -> int:
+        """Return a time as printed, in microseconds."""
+        return round(self.amount(group, _TIME_US).value)
+
+
 class WrkText(Record, frozen=True, kw_only=True):
     """One run of wrk as its text tells it."""
 
@@ -91,20 +124,10 @@ class WrkText(Record, frozen=True, kw_only=True):
     """wrk's `-d`; above 51 s it is printed in whole minutes, above 51 min in whole hours."""
     threads: int
     connections: int
-    requests: int
-    """Answers of any status."""
-    duration_us: int
-    """The middle of what the printed duration and the printed rate leave open."""
-    received_bytes: int
-    """To three or four digits, as printed."""
-    connect_errors: int
-    read_errors: int
-    write_errors: int
-    status_errors: int
-    timeouts: int
     requests_per_s: float | None
-    latency: TextLatency | None
-    """None where wrk had no sample: it prints `0.00us` then."""
+    loaded: Loaded
+    """With the middle of what the printed duration and the printed rate leave open, and the bytes
+    to three or four digits; no latency where wrk had no sample: it prints `0.00us` then."""
 
 
 def parse(lines: Sequence[str]) -> WrkText:
@@ -113,80 +136,60 @@ def parse(lines: Sequence[str]) -> WrkText:
     Lines that wrk prints only where there is something to say may be missing, and those that
     say nothing of their own (`Thread Stats`, `Req/Sec`, `Requests/sec`, `Transfer/sec`).
     """
-    matches, at, percentiles = _match(lines)
-    for kind in _NEEDED:
-        if kind not in matches:
-            raise TextError(0, f"{_WANTED[kind]} is missing")
-
-    def integer(kind: str, group: str) -> int:
-        return int(matches[kind][group]) if kind in matches else 0
-
-    requests, connections = integer("requests", "requests"), integer("threads", "connections")
+    by_kind = _by_kind(lines)
+    for kind, words in _NEEDED.items():
+        if kind not in by_kind:
+            raise TextError(0, f"the line with {words} is missing")
+    counts = dict.fromkeys(_ERRORS, 0)
+    for each in by_kind.values():
+        groups = each.match.groupdict()
+        counts |= {group: int(text) for group, text in groups.items() if group in _ERRORS}
+    start, threads, total = (by_kind[kind] for kind in ("start", "threads", "requests"))
+    requests, connections = int(total.match["requests"]), int(threads.match["connections"])
     if not connections:
-        raise TextError(at["threads"], "no connections")
-    timeouts = integer("errors", "timeout")
-    duration_us = amount(matches["requests"]["duration"], _TIME_US, at["requests"])
-    received = amount(matches["requests"]["bytes"], _BYTES, at["requests"])
+        raise TextError(threads.at, "no connections")
+    duration_us = total.amount("duration", _TIME_US)
+    received = total.amount("bytes", _BYTES)
     if duration_us.value <= 0:
-        raise TextError(at["requests"], "a duration of 0")
-    per_s = amount(matches["per_s"]["per_s"], _METRIC, at["per_s"]) if "per_s" in matches else None
+        raise TextError(total.at, "a duration of 0")
+    per_s = None
     duration_s = duration_us.times(1e-6)
-    if per_s is not None:
+    if line := by_kind.get("per_s"):
+        per_s = line.amount("per_s", _METRIC)
         counted = Amount(requests, requests, requests)
         if counted.over(duration_s).both(per_s) is None:
-            raise TextError(at["per_s"], "this rate is not that of the requests and the duration")
+            raise TextError(line.at, "this rate is not that of the requests and the duration")
         if per_s.value > 0:
             duration_us = counted.over(per_s).times(1e6).both(duration_us) or duration_us
-    if "transfer" in matches:
-        transfer = amount(matches["transfer"]["transfer"], _BYTES, at["transfer"])
+    if line := by_kind.get("transfer"):
+        transfer = line.amount("transfer", _BYTES)
         if received.over(duration_s).both(transfer) is None:
-            raise TextError(at["transfer"], "this rate is not that of the bytes and the duration")
-    if "rate" in matches:
+            raise TextError(line.at, "this rate is not that of the bytes and the duration")
+    if line := by_kind.get("rate"):
         for group in ("mean", "stdev", "max"):
-            amount(matches["rate"][group], _METRIC, at["rate"])
-    latency = _latency(matches["latency"], at["latency"], percentiles)
-    if (latency is None) != (requests - timeouts <= 0):
+            line.amount(group, _METRIC)
+    latency = _latency(by_kind)
+    if (latency is None) != (requests - counts["timeouts"] <= 0):
         raise TextError(
-            at["latency"],
-            f"{requests} requests with {timeouts} timeouts have"
+            by_kind["latency"].at,
+            f"{requests} requests with {counts['timeouts']} timeouts have"
             f" {'no latency' if latency is None else 'a latency'}: a line is missing or changed",
         )
     return WrkText(
-        url=matches["start"]["url"],
-        declared_s=amount(matches["start"]["declared"], _TIME_US, 0).value / 1e6,
-        threads=integer("threads", "threads"),
+        url=start.match["url"],
+        declared_s=start.amount("declared", _TIME_US).value / 1e6,
+        threads=int(threads.match["threads"]),
         connections=connections,
-        requests=requests,
-        duration_us=round(duration_us.value),
-        received_bytes=round(received.value),
-        connect_errors=integer("errors", "connect"),
-        read_errors=integer("errors", "read"),
-        write_errors=integer("errors", "write"),
-        status_errors=integer("status", "status"),
-        timeouts=timeouts,
         requests_per_s=per_s.value if per_s is not None else None,
-        latency=latency,
+        loaded=Loaded(
+            generator="wrk",
+            duration_us=round(duration_us.value),
+            answers=requests,
+            received_bytes=round(received.value),
+            text_latency=latency,
+            **counts,
+        ),
     )
-
-
-_WANTED = {
-    "threads": "the line with threads and connections",
-    "latency": "the line with the latency",
-    "requests": "the line with the requests",
-}
-
-
-def amount(text: str, units: dict[str, int], at: int = 0) -> Amount:
-    """Return the range that a number with its unit was rounded from; raises TextError."""
-    match = re.fullmatch(r"(\d{1,12})(?:\.(\d{1,6}))?([A-Za-z]*)", text, re.ASCII)
-    if match is None or match[3] not in units:
-        raise TextError(at, f"{text!r} is no number with a unit that wrk prints")
-    whole, digits, unit = match[1], match[2] or "", match[3]
-    value = float(f"{whole}.{digits or 0}")
-    half = 0.5 * 10 ** -len(digits)
-    if value * units[unit] > 2**53:
-        raise TextError(at, f"{text!r} is more than wrk can count")
-    return Amount(max(0.0, value - half), value, value + half).times(units[unit])
 
 
 def is_wrk(line: str) -> bool:
@@ -199,54 +202,34 @@ def is_last(line: str) -> bool:
     return _PATTERNS["transfer"].fullmatch(line) is not None
 
 
-def _match(
-    lines: Sequence[str],
-) -> tuple[dict[str, re.Match[str]], dict[str, int], dict[str, tuple[int, str]]]:
-    """Return the line of each kind, where it stands, and the percentiles with their places."""
-    matches: dict[str, re.Match[str]] = {}
-    at: dict[str, int] = {}
-    percentiles: dict[str, tuple[int, str]] = {}
-    last = -1
-    for number, line in enumerate(lines):
+def _by_kind(lines: Sequence[str]) -> dict[str, Line]:
+    """Return the line of each kind; raises TextError for one that wrk does not print there."""
+    by_kind: dict[str, Line] = {}
+    for at, line in enumerate(lines):
         if not line.strip():
             continue
-        kind, match = next(
-            ((kind, m) for kind, pattern in _PATTERNS.items() if (m := pattern.fullmatch(line))),
-            (None, None),
-        )
-        if kind is None or match is None:
-            raise TextError(number, f"not a line of wrk's: {line.strip()[:60]!r}")
-        if kind == "percentile" and match["p"] not in percentiles:
-            percentiles[match["p"]] = (number, match["value"])
-        elif kind in matches:
-            raise TextError(number, f"a second time: {line.strip()[:60]!r}")
-        if _ORDER[kind] < last:
-            raise TextError(number, f"out of wrk's order: {line.strip()[:60]!r}")
-        if not matches and kind != "start":
-            raise TextError(number, "no `Running ... test @` line before it")
-        matches[kind], at[kind], last = match, number, _ORDER[kind]
-    if not matches:
-        raise TextError(0, "empty")
-    return matches, at, percentiles
+        matches = ((kind, pattern.fullmatch(line)) for kind, pattern in _PATTERNS.items())
+        kind, match = next(((kind, match) for kind, match in matches if match), ("", None))
+        if match is None:
+            raise TextError(at, f"not a line of wrk's: {line.strip()[:60]!r}")
+        if any(_ORDER[kind] <= _ORDER[before] for before in by_kind):
+            raise TextError(at, f"out of wrk's order, or a second time: {line.strip()[:60]!r}")
+        by_kind[kind] = Line(at, match)
+    return by_kind
 
 
-def _latency(
-    match: re.Match[str], at: int, percentiles: dict[str, tuple[int, str]]
-) -> TextLatency | None:
-    mean, stdev, most = (_us(match[group], at) for group in ("mean", "stdev", "max"))
-    by_name = {p: _us(text, number) for p, (number, text) in percentiles.items()}
-    values = list(by_name.values())
+def _latency(by_kind: Mapping[str, Line]) -> TextLatency | None:
+    line = by_kind["latency"]
+    mean, stdev, most = (line.us(group) for group in ("mean", "stdev", "max"))
+    percentiles = {kind: by_kind[kind].us("value") for kind in by_kind if kind.isdigit()}
+    values = list(percentiles.values())
     if values != sorted(values) or (values and values[-1] > most * 1.01 + 1):
-        raise TextError(at, "the percentiles do not ascend to the maximum")
+        raise TextError(line.at, "the percentiles do not ascend to the maximum")
     # `-nan%` is 0 / 0: no sample, whatever the sign the platform gives it.
-    if match["within"].endswith("nan"):
+    if line.match["within"].endswith("nan"):
         if mean or stdev or most or any(values):
-            raise TextError(at, "a latency of no sample")
+            raise TextError(line.at, "a latency of no sample")
         return None
     if mean > most * 1.01 + 1:
-        raise TextError(at, "the mean is above the maximum")
-    return TextLatency(mean_us=mean, stdev_us=stdev, max_us=most, percentiles_us=by_name)
-
-
-def _us(text: str, at: int) -> int:
-    return round(amount(text, _TIME_US, at).value)
+        raise TextError(line.at, "the mean is above the maximum")
+    return TextLatency(mean_us=mean, stdev_us=stdev, max_us=most, percentiles_us=percentiles)
