@@ -302,13 +302,10 @@ def _measured(folder: Path, bench: Bench, as_json: bool) -> int:
 def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:
     from loadtest.plan.clients.typed_rows import Typed
 
-    given = {key: value for key, value in options.items() if key not in ("no_keep_alive", "tls")}
+    given = {key: value for key, value in options.items() if key != "no_keep_alive"}
     given["delay_ms"] = tuple(float(delay) for delay in options["delay_ms"])
-    http = options["http"]
-    if options["no_keep_alive"]:
-        given["keep_alive"] = (False,)
-    if options["tls"] or "2" in http:
-        given["tls"] = (True,)
+    given["keep_alive"] = (False,) * options["no_keep_alive"]
+    given["tls"] = (True,) * (options["tls"] or "2" in options["http"])
     return Typed(words=words, **given)
 
 
@@ -339,23 +336,16 @@ def _command() -> str:
     return shlex.join(["loadtest", *sys.argv[1:]])
 
 
-DELAYS_S = (0.0, 0.001, 0.01, 0.1)
-
 POLL_S = 0.5
 
 
 def answers() -> list[Answer]:
     """Return what is served: each delay, over each way of answering."""
-    ways = [
-        Answer(),
-        Answer(keep_alive=False),
-        Answer(tls=True),
-        Answer(tls=True, http="2"),
-    ]
+    ways = (Answer(), Answer(keep_alive=False), Answer(tls=True), Answer(tls=True, http="2"))
     return [
-        Answer(delay_s=delay_s, keep_alive=way.keep_alive, tls=way.tls, http=way.http)
+        msgspec.structs.replace(way, delay_s=float(delay) / 1000)
         for way in ways
-        for delay_s in DELAYS_S
+        for delay in DELAYS_MS
     ]
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -60,10 +59,9 @@ def places(
 
     Without `pythons` that is the one that runs this. Raises UserError for one that is named twice.
     """
-    groups: dict[str, list[Client]] = {}
-    for name, client in clients.items():
-        if name in used:
-            groups.setdefault(client.lock, []).append(client)
+    needed = [client for name, client in clients.items() if name in used]
+    locks = dict.fromkeys(client.lock for client in needed)
+    groups = {lock: [client for client in needed if client.lock == lock] for lock in locks}
     by_python: dict[str, Place] = {
         python: {
             lock: find(python, group, own=not pythons, make=make, say=say)
@@ -73,9 +71,8 @@ def places(
     }
     named: dict[str, str] = {}
     for python, place in by_python.items():
-        for environment in place.values():
-            key = environment.key
-            if key is not None and named.setdefault(key, python) != python:
+        for key in known([("", place)]):
+            if named.setdefault(key, python) != python:
                 raise UserError(f"--python {named[key]} and {python} are the same; leave out one")
     return list(zip(_labels(by_python), by_python.values(), strict=True))
 
@@ -84,20 +81,17 @@ def _labels(by_python: Mapping[str, Place]) -> list[str]:
     """Return what each Python is called: nothing where there is but one, by its path if need be."""
     if len(by_python) < 2:
         return [""] * len(by_python)
-    names = [_name(python, place) for python, place in by_python.items()]
-    count = Counter(names)
+    names = []
+    for python, place in by_python.items():
+        shown = [
+            f"{interpreter.implementation} {interpreter.version}".replace("CPython", "Python")
+            for interpreter in known([("", place)]).values()
+        ]
+        names.append(shown[0] if shown else python)
     return [
-        name if count[name] == 1 else f"{name}, {python}"
+        name if names.count(name) == 1 else f"{name}, {python}"
         for name, python in zip(names, by_python, strict=True)
     ]
-
-
-def _name(python: str, place: Place) -> str:
-    for interpreter in known([("", place)]).values():
-        implementation = interpreter.implementation
-        shown = "Python" if implementation == "CPython" else implementation
-        return f"{shown} {interpreter.version}"
-    return python
 
 
 def known(places: Sequence[tuple[str, Place]]) -> dict[str, Interpreter]:
@@ -140,21 +134,17 @@ def find(
         )
     install = "loadtest clients --make-environments"
     install += "" if own else f" --python {shlex.quote(python)}"
-    as_it_is = _lacking(bare, clients, pinned, install)
-    if own and not as_it_is:
-        return _environment(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
+    as_it_is = _environment(f"{bare.version}-{lock.stem}", bare, clients, pinned, install)
+    if own and not as_it_is.missing:
+        return as_it_is
     folder = environments / _folder(bare, lock)
     if not (folder / "ready").exists() and make:
         _make(folder, bare.path, lock, say)
     if (folder / "ready").exists():
         ready = look(str((folder / "bin" / "python").absolute()), {*pinned, USURPER})
-        return _environment(folder.name, ready, clients, _lacking(ready, clients, pinned, install))
-    if own:
-        return _environment(f"{bare.version}-{lock.stem}", bare, clients, as_it_is)
-    return _none(
-        clients,
-        f"{python} (Python {bare.version}) has no environment from {lock.name} yet; `{install}`",
-    )
+        return _environment(folder.name, ready, clients, pinned, install)
+    absent = f"{python} (Python {bare.version}) has no environment from {lock.name} yet"
+    return as_it_is if own else _none(clients, f"{absent}; `{install}`")
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
@@ -182,51 +172,46 @@ def _folder(bare: Interpreter, lock: Path) -> str:
     return f"{bare.implementation.lower()}-{bare.version}-{lock.stem}-{digest}"
 
 
-def _environment(
-    key: str, interpreter: Interpreter, clients: Sequence[Client], missing: dict[str, str]
-) -> Environment:
-    """Return an environment with the versions of what the clients require and no others."""
-    required = {name for client in clients for name in client.requires}
-    versions = {name: at for name, at in interpreter.versions.items() if name in required}
-    shown = msgspec.structs.replace(interpreter, versions=versions)
-    return Environment(key=key, interpreter=shown, missing=missing)
-
-
 def _none(clients: Sequence[Client], reason: str) -> Environment:
     return Environment(
         key=None, interpreter=None, missing={client.name: reason for client in clients}
     )
 
 
-def _lacking(
+def _environment(
+    key: str,
     interpreter: Interpreter,
     clients: Sequence[Client],
     pinned: Mapping[str, Collection[str]],
     install: str,
-) -> dict[str, str]:
-    """Return why clients cannot run there."""
-    versions = interpreter.versions
+) -> Environment:
+    """Return an environment with why clients cannot run there.
+
+    It has the versions of what they require and no others.
+    """
+    versions, path = interpreter.versions, interpreter.path
     others = [
         f"{name} {versions[name]} where {' or '.join(sorted(locked))} is locked"
         for name, locked in pinned.items()
         if name in versions and versions[name] not in locked
     ]
-    reasons = {}
+    missing = {}
     for client in clients:
-        absent = [name for name in client.requires if name not in versions]
-        if absent:
-            reasons[client.name] = (
-                f"{' and '.join(absent)} not installed for {interpreter.path}; `{install}`"
-            )
+        reason = None
+        if absent := [name for name in client.requires if name not in versions]:
+            reason = f"{' and '.join(absent)} not installed for {path}"
         elif others:
-            reasons[client.name] = f"{interpreter.path} has {', '.join(others)}; `{install}`"
+            reason = f"{path} has {', '.join(others)}"
         elif USURPER in versions and USURPER not in client.requires:
-            reasons[client.name] = (
-                f"{interpreter.path} has {USURPER}, which takes the place of urllib3; `{install}`"
-            )
+            reason = f"{path} has {USURPER}, which takes the place of urllib3"
         elif USURPER in client.requires and "urllib3" in versions:
-            reasons[client.name] = f"{interpreter.path} has urllib3 as well; `{install}`"
-    return reasons
+            reason = f"{path} has urllib3 as well"
+        if reason is not None:
+            missing[client.name] = f"{reason}; `{install}`"
+    required = {name for client in clients for name in client.requires}
+    shown = {name: at for name, at in versions.items() if name in required}
+    interpreter = msgspec.structs.replace(interpreter, versions=shown)
+    return Environment(key=key, interpreter=interpreter, missing=missing)
 
 
 def _make(folder: Path, python: str, lock: Path, say: Callable[[str], None]) -> None:

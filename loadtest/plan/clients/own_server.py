@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import http.client
 import ipaddress
@@ -11,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import SplitResult, urlsplit
 
-import msgspec
+from msgspec.structs import replace
 
 from loadtest.plan.clients.presets import Preset, Table
 from loadtest.records.errors import UserError
@@ -64,17 +65,15 @@ def _near(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
-    # `is_private` takes in what is set aside for documentation, tests and nobody.
-    networks = PRIVATE_4 if ip.version == 4 else PRIVATE_6
-    return any(ip in network for network in networks)
+    return any(ip in network for network in NEAR)
 
 
-PRIVATE_4 = tuple(
+NEAR = tuple(
     ipaddress.ip_network(network)
     for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+    + ("::1/128", "fc00::/7", "fe80::/10")
 )
-
-PRIVATE_6 = tuple(ipaddress.ip_network(network) for network in ("::1/128", "fc00::/7", "fe80::/10"))
+"""`is_private` takes in what is set aside for documentation, tests and nobody as well."""
 
 
 def ask(url: str, parts: SplitResult, ca: str | None) -> tuple[Expected, str | None]:
@@ -88,8 +87,7 @@ def ask(url: str, parts: SplitResult, ca: str | None) -> tuple[Expected, str | N
         raise UserError(f"--url {url}: it redirects (status {status}); name where to")
     if not 200 <= status < 300:
         raise UserError(f"--url {url}: it answers status {status}; name what answers 200")
-    lengths = {len(body) for _, body in answers}
-    bodies = {body for _, body in answers}
+    lengths, bodies = {len(body) for _, body in answers}, {body for _, body in answers}
     note = None
     if len(bodies) > 1:
         kept = "its length" if len(lengths) == 1 else "its status alone"
@@ -104,19 +102,15 @@ def ask(url: str, parts: SplitResult, ca: str | None) -> tuple[Expected, str | N
 
 
 def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
-    assert parts.hostname is not None
-    connection: http.client.HTTPConnection
+    connect: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
     if parts.scheme == "https":
         try:
             context = ssl.create_default_context(cafile=ca)
         except OSError as error:  # of SSL too
             why = error.strerror or str(error)
             raise UserError(f"--ca {ca}: {why}; name a PEM file of certificates") from None
-        connection = http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=TIMEOUT_S, context=context
-        )
-    else:
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        connect = functools.partial(http.client.HTTPSConnection, context=context)
+    connection = connect(parts.hostname, parts.port, timeout=TIMEOUT_S)
     with contextlib.closing(connection):
         try:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -136,24 +130,14 @@ def elsewhere(
     Of a preset's tables only those are left whose titles are then true, unless `all_tables`.
     """
     tls = urlsplit(expected.url).scheme == "https"
-    tables = asked.group if all_tables else tuple(true_of(asked.group, tls, say))
+    tables = asked.group if all_tables else true_of(asked.group, tls, say)
+    length = (expected.body_bytes,)
+    there = {"body_bytes": length, "delay_ms": (0.0,), "keep_alive": (True,), "tls": (tls,)}
     group = tuple(
-        msgspec.structs.replace(
-            table,
-            rows=tuple(
-                msgspec.structs.replace(
-                    block,
-                    body_bytes=(expected.body_bytes,),
-                    delay_ms=(0.0,),
-                    keep_alive=(True,),
-                    tls=(tls,),
-                )
-                for block in table.rows
-            ),
-        )
+        replace(table, rows=tuple(replace(block, **there) for block in table.rows))
         for table in tables
     )
-    return msgspec.structs.replace(asked, group=group)
+    return replace(asked, group=group)
 
 
 def true_of(tables: Iterable[Table], tls: bool, say: Callable[[str], None]) -> Iterator[Table]:

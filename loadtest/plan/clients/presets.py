@@ -10,8 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict, replace
 
 from loadtest.plan import toml_file
 from loadtest.plan.clients.catalogue import Client
@@ -27,6 +27,9 @@ DEFAULT = "default"
 Count = Annotated[int, Meta(ge=1)]
 
 LABEL = "{client}"
+
+OF_ROW = ("client", "reuse", "mode", "requests", "batch", "chunk")
+"""What a row has as its block does; the rest is of its answer."""
 
 DUPLICATE = " (again)"
 """Behind the id of the row that is measured once more, to show the run's noise."""
@@ -115,11 +118,8 @@ def plan(
         mistakes += _twice(of_table)
         reference = next((row for row in of_table if row.skip is None), None)
         if reference is not None:
-            of_table.append(
-                msgspec.structs.replace(
-                    reference, id=reference.id + DUPLICATE, duplicate_of=reference.id
-                )
-            )
+            id_ = reference.id
+            of_table.append(replace(reference, id=id_ + DUPLICATE, duplicate_of=id_))
         groups.append(
             Group(
                 name=table.name,
@@ -150,7 +150,7 @@ def _settings(
 ) -> Iterator[dict[str, Any]]:
     """Yield what the combinations of each block are made of, noting what cannot be."""
     for block in table.rows:
-        several = {**msgspec.structs.asdict(block), "chunk": block.chunk or (None,)}
+        several = {**asdict(block), "chunk": block.chunk or (None,)}
         label = several.pop("label")
         for values in product(*several.values()):
             settings = dict(zip(several, values, strict=True))
@@ -163,7 +163,7 @@ def _settings(
 
 
 def _wrong(settings: Mapping[str, Any], client: Client) -> Iterator[str]:
-    mode, requests, batch, chunk = (settings[key] for key in ("mode", "requests", "batch", "chunk"))
+    _, _, mode, requests, batch, chunk = (settings[key] for key in OF_ROW)
     if mode not in client.modes:
         yield (
             f"{client.name} is {client.kind} and cannot be driven by {mode};"
@@ -201,30 +201,20 @@ def _row(
     client = clients[settings["client"]]
     environment = place[client.lock]
     label = settings["label"] + (f" ({python})" if python else "")
-    http = settings["http"]
     skip = environment.missing.get(client.name)
-    if http not in client.http:
-        skip = f"{client.title} does not speak HTTP/{http}"
+    if settings["http"] not in client.http:
+        skip = f"{client.title} does not speak HTTP/{settings['http']}"
+    delay_s = settings["delay_ms"] / 1000
+    answer = {key: settings[key] for key in ("body_bytes", "keep_alive", "tls", "http")}
     return Row(
         id=f"{table.name}: {label}",
         label=label,
         group=table.name,
-        client=client.name,
-        reuse=settings["reuse"],
-        mode=settings["mode"],
-        requests=settings["requests"],
-        batch=settings["batch"],
-        chunk=settings["chunk"],
-        answer=Answer(
-            body_bytes=settings["body_bytes"],
-            delay_s=settings["delay_ms"] / 1000,
-            keep_alive=settings["keep_alive"],
-            tls=settings["tls"],
-            http=http,
-        ),
+        answer=Answer(delay_s=delay_s, **answer),
         kind=client.kind,
         python=environment.key,
         skip=skip,
+        **{key: settings[key] for key in OF_ROW},
     )
 
 
@@ -233,7 +223,7 @@ def _twice(rows: Sequence[Row]) -> Iterator[str]:
     labels: dict[str, Row] = {}
     same: dict[object, str] = {}
     for row in rows:
-        what = msgspec.structs.replace(row, id="", label="")
+        what = replace(row, id="", label="")
         if row.label in labels:
             yield f"{row.group}: two rows are called {row.label!r}; give `label` what tells them"
         elif what in same:

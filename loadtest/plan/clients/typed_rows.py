@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from loadtest.plan.clients import presets
 from loadtest.plan.clients.catalogue import Client
@@ -77,19 +78,14 @@ def chosen(typed: Typed, clients: Mapping[str, Client]) -> Preset:
 
 def _with(preset: Preset, typed: Typed) -> Preset:
     """Return a preset with the settings that any of them takes."""
-    given = {
+    given: dict[str, Any] = {
         "rounds": typed.rounds,
         "warmup_requests": typed.warmup,
         "timeout_s": typed.timeout_s,
-        "group": tuple(
-            msgspec.structs.replace(table, measures=typed.measures) for table in preset.group
-        )
-        if typed.measures
-        else None,
     }
-    return msgspec.structs.replace(
-        preset, **{key: value for key, value in given.items() if value is not None}
-    )
+    if typed.measures:
+        given["group"] = tuple(replace(table, measures=typed.measures) for table in preset.group)
+    return replace(preset, **{key: value for key, value in given.items() if value is not None})
 
 
 def _made(typed: Typed, clients: Mapping[str, Client]) -> Preset:
@@ -137,10 +133,9 @@ def _block(
     requests = typed.requests or (REQUESTS,)
     own = [mode for mode in modes if mode in client.modes]
     if modes and not own:
-        if not several:
-            own = modes  # which the plan explains
-        else:
+        if several:
             return None
+        own = modes  # which the plan explains
     if batch is None:
         batch = 1 if own == ["sequential"] else min(BATCH, *requests)
     if not own:
