@@ -57,10 +57,9 @@ def _explain(
             return f"{where}: {named[1]!r} is missing: {_wanted(_field(kind, named[1]))}"
         return unknown("key", named[1], fields, where=where)
     if "`key` in" in message and isinstance(kind, inspect.DictType):
-        known = _choices(kind.key_type)
-        assert isinstance(value, dict)
-        wrong = next(key for key in value if key not in known)
-        return unknown("key", wrong, known, where=where)
+        assert isinstance(kind.key_type, inspect.LiteralType)
+        known = list(map(str, kind.key_type.values))
+        return unknown("key", next(key for key in value if key not in known), known, where=where)
     return f"{path}: {at} must be {_wanted(kind)}, not {_shown(value)}"
 
 
@@ -95,10 +94,6 @@ def _known(kind: inspect.Type) -> inspect.Type:
     return kind
 
 
-def _choices(kind: inspect.Type) -> list[str]:
-    return [str(value) for value in kind.values] if isinstance(kind, inspect.LiteralType) else []
-
-
 def _wanted(kind: inspect.Type) -> str:
     """Return what is wanted in words, as in `a whole number of at least 1`."""
     kind = _known(kind)
@@ -114,7 +109,7 @@ def _wanted(kind: inspect.Type) -> str:
         case inspect.Metadata(extra={"wanted": str(words)}):
             return words
         case inspect.LiteralType():
-            return f"one of {', '.join(_shown(value) for value in kind.values)}"
+            return f"one of {', '.join(map(_shown, kind.values))}"
         case inspect.VarTupleType() | inspect.ListType():
             return f"a list in brackets, each {_wanted(kind.item_type)}"
         case _:

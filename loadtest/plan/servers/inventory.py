@@ -45,20 +45,15 @@ class Inventory:
 
 def take_inventory(project: Project) -> Inventory:
     """Read what a project offers, as far as it can be read."""
-    problems: list[str] = []
     endpoints: tuple[Endpoint, ...] = ()
     versions: dict[str, str | None] = {}
-    servers, broken = profile.read_servers(project.folder / "servers")
-    for lines in broken.values():
-        problems.extend(lines)
-    if not servers and not broken:
-        problems.append(profile.no_server(project.folder / "servers"))
+    servers, broken, problems = profile.read_servers(project.folder / "servers")
     try:
         endpoints = project.endpoints()
         versions = project.versions(distributions(servers, project.app))
     except UserError as error:
         problems.extend(error.lines)
-    return Inventory(project, servers, endpoints, versions, tuple(problems), tuple(broken))
+    return Inventory(project, servers, endpoints, versions, tuple(problems), broken)
 
 
 def make_plan(inventory: Inventory, choice: Choice) -> Plan:

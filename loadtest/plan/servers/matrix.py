@@ -91,18 +91,13 @@ def expand(
     if problems := mistakes(matrix, [server.name for server in servers], endpoints, choice):
         raise UserError(*problems)
     shape, rounds = _shape(matrix, choice), _rounds(matrix, choice)
-    chosen_endpoints = _named(
-        choice.endpoints or matrix.endpoints, [endpoint.name for endpoint in endpoints]
-    )
-    chosen_styles = _named(
-        choice.styles or matrix.styles, [endpoint.style for endpoint in endpoints]
-    )
-    chosen_servers = _named(choice.servers or matrix.servers, [server.name for server in servers])
-    taking_part = [server for server in servers if server.name in chosen_servers]
+    chosen_servers = choice.servers or matrix.servers
+    taking_part = [server for server in servers if _named(chosen_servers, server.name)]
     offered = [
         endpoint
         for endpoint in endpoints
-        if endpoint.name in chosen_endpoints and endpoint.style in chosen_styles
+        if _named(choice.endpoints or matrix.endpoints, endpoint.name)
+        and _named(choice.styles or matrix.styles, endpoint.style)
     ]
     duplicates = _duplicates(taking_part, matrix.duplicate, missing, offered)
     duplicated = _duplicated(offered, matrix.duplicate, duplicates)
@@ -124,8 +119,8 @@ def expand(
             " `loadtest list endpoints` shows what there is"
         )
     counted = Counter(cell.id for cell in cells)
-    if twice := [id_ for id_, count in counted.items() if count > 1]:
-        raise UserError(*(f"two cells are called {id_}; rename one" for id_ in twice))
+    if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
+        raise UserError(*twice)
     return Plan(
         matrix=matrix.name,
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
@@ -170,7 +165,7 @@ def mistakes(
         unknown(kind, glob, [*known, *_family(glob, known)], where)
         for kind, globs, known, where in asked
         for glob in globs
-        if known and not _named([glob], known)
+        if known and not any(_named([glob], name) for name in known)
     ] + [
         f"{option} {value}: at least 1, as in {option} {example}"
         for option, value, example in numbers
@@ -183,8 +178,8 @@ def _family(name: str, known: Sequence[str]) -> list[str]:
     return [f"{name}-*"] if any(other.startswith(f"{name}-") for other in known) else []
 
 
-def _named(globs: Sequence[str], known: Sequence[str]) -> set[str]:
-    return {name for name in known if any(fnmatchcase(name, glob) for glob in globs)}
+def _named(globs: Sequence[str], name: str) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def _shape(matrix: Matrix, choice: Choice) -> Shape:
@@ -238,8 +233,8 @@ def _duplicated(
     chosen; where not even that, all. A run without a noise floor could not tell noise from more.
     """
     able = [e for e in offered if not any(_unsupported(server, e) for server in duplicates)]
-    named = [endpoint for endpoint in able if _named(duplicate.endpoints, [endpoint.name])]
-    styled = [endpoint for endpoint in named if _named(duplicate.styles, [endpoint.style])]
+    named = [endpoint for endpoint in able if _named(duplicate.endpoints, endpoint.name)]
+    styled = [endpoint for endpoint in named if _named(duplicate.styles, endpoint.style)]
     return styled or named or able
 
 
@@ -247,15 +242,15 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
     fitted: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
     for rule in rules:
-        if _named(rule.endpoints, [endpoint.name]):
+        if _named(rule.endpoints, endpoint.name):
             fitted |= {key: value for key in fitted if (value := getattr(rule, key)) is not None}
-    connections = fitted["connections"] if choice.connections is None else choice.connections
-    duration_s = fitted["duration_s"] if choice.duration_s is None else choice.duration_s
+    asked = {"connections": choice.connections, "duration_s": choice.duration_s}
+    fitted |= {key: value for key, value in asked.items() if value is not None}
     # What is in flight at the end is dropped, so the load has to last several answers; the waves
     # have a fraction above a whole number so that the last one is not cut off at the finish.
-    duration_s = max(duration_s, math.ceil(fitted["waves"] * endpoint.contract.delay_s))
+    duration_s = max(fitted["duration_s"], math.ceil(fitted["waves"] * endpoint.contract.delay_s))
     return Load(
-        connections=int(connections), duration_s=int(duration_s), warmup_s=fitted["warmup_s"]
+        connections=int(fitted["connections"]), duration_s=duration_s, warmup_s=fitted["warmup_s"]
     )
 
 
@@ -270,7 +265,7 @@ def _most_rounds(endpoint: Endpoint, matrix: Matrix, choice: Choice) -> int | No
     named = [
         rule.rounds
         for rule in matrix.loads
-        if rule.rounds and _named(rule.endpoints, [endpoint.name])
+        if rule.rounds and _named(rule.endpoints, endpoint.name)
     ]
     # What limits nothing is no limit.
     return named[-1] if named and named[-1] < rounds else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import string
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from loadtest.plan import toml_file
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError, unknown
@@ -19,32 +21,29 @@ PLACEHOLDERS = frozenset(
 
 def load_servers(folder: Path) -> tuple[Server, ...]:
     """Return the servers of a folder, by name; every broken file is reported at once."""
-    servers, broken = read_servers(folder)
-    if broken:
-        raise UserError(*(line for lines in broken.values() for line in lines))
-    if not servers:
-        raise UserError(no_server(folder))
+    servers, _, problems = read_servers(folder)
+    if problems:
+        raise UserError(*problems)
     return servers
 
 
-def no_server(folder: Path) -> str:
-    """Return the line for a folder without servers."""
-    return f"{folder}: no server there; name the project's folder with --project"
-
-
-def read_servers(folder: Path) -> tuple[tuple[Server, ...], dict[str, tuple[str, ...]]]:
-    """Return the servers of a folder, and what is wrong with each of those that can't be read."""
+def read_servers(folder: Path) -> tuple[tuple[Server, ...], tuple[str, ...], list[str]]:
+    """Return the servers of a folder, which others can't be read, and a line for each problem."""
     servers: list[Server] = []
-    broken: dict[str, tuple[str, ...]] = {}
+    broken: list[str] = []
+    problems: list[str] = []
     for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         try:
             server = toml_file.read(path, Server, name=path.stem, duplicate_of=None)
             _check_placeholders(path, server)
         except UserError as error:
-            broken[path.stem] = error.lines
+            broken.append(path.stem)
+            problems += error.lines
         else:
             servers.append(server)
-    return tuple(servers), broken
+    if not servers and not broken:
+        problems.append(f"{folder}: no server there; name the project's folder with --project")
+    return tuple(servers), tuple(broken), problems
 
 
 def _check_placeholders(path: Path, server: Server) -> None:
@@ -73,16 +72,12 @@ def command(
     """Return what starts a server at an address, or on the listening socket `fd`."""
     module = project.app.module(server.interface)
     filled = {
+        **asdict(shape),
         "python": project.python,
         "host": host,
         "port": port,
         "fd": fd,
-        "workers": shape.workers,
-        "threads": shape.threads,
         "workers*threads": shape.workers * shape.threads,
-        "backlog": shape.backlog,
-        "keep_alive_s": shape.keep_alive_s,
-        "time_limit_s": shape.time_limit_s,
         "module": module,
         "application": f"{module}:application",
     }
