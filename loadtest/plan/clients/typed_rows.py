@@ -93,14 +93,16 @@ def _made(typed: Typed, clients: Mapping[str, Client]) -> Preset:
     if not names:
         families = dict.fromkeys(mode.partition("-")[0] for mode in modes if "-" in mode)
         names = [FOR_MODE[family] for family in families] or list(clients)
+    modes_of = {name: [mode for mode in modes if mode in clients[name].modes] for name in names}
+    if len(names) == 1 and not modes_of[names[0]]:
+        modes_of = {names[0]: modes}  # which the plan explains
     blocks = [
-        block
+        _block(typed, clients[name], own, batch)
         for batch in typed.batch or typed.chunk or (None,)
-        for name in names
-        if (block := _block(typed, clients[name], modes, batch, len(names) > 1))
+        for name, own in modes_of.items()
+        if own or not modes
     ]
-    used = {mode for block in blocks for mode in block.mode}
-    if lost := [mode for mode in modes if mode not in used]:
+    if lost := [mode for mode in modes if not any(mode in own for own in modes_of.values())]:
         able = [client.name for client in clients.values() if lost[0] in client.modes]
         raise UserError(
             f"{' and '.join(names)} cannot be driven by {lost[0]}; name {' or '.join(able)}"
@@ -126,26 +128,18 @@ def _sorted(words: Iterable[str], clients: Mapping[str, Client]) -> tuple[list[s
     return list(dict.fromkeys(names)), list(dict.fromkeys(modes))
 
 
-def _block(
-    typed: Typed, client: Client, modes: list[Mode], batch: int | None, several: bool
-) -> Block | None:
-    """Return the rows of one client, None where no mode that was named can drive it."""
+def _block(typed: Typed, client: Client, modes: list[Mode], batch: int | None) -> Block:
+    """Return the rows of one client by these modes; by its usual one where none was named."""
     requests = typed.requests or (REQUESTS,)
-    own = [mode for mode in modes if mode in client.modes]
-    if modes and not own:
-        if several:
-            return None
-        own = modes  # which the plan explains
     if batch is None:
-        batch = 1 if own == ["sequential"] else min(BATCH, *requests)
-    if not own:
-        usual: Mode = "threads-reuse" if client.kind == "sync" else "async-for"
-        own = ["sequential" if batch == 1 else usual]
+        batch = 1 if modes == ["sequential"] else min(BATCH, *requests)
+    usual: Mode = "threads-reuse" if client.kind == "sync" else "async-for"
+    driven = modes or ["sequential" if batch == 1 else usual]
     dimensions = {key: value for key in OPTIONS if (value := getattr(typed, key))}
     settings = {**dimensions, "requests": requests, "batch": (batch,)}
     if typed.chunk and not typed.batch:
         settings["chunk"] = (batch,)
-    return Block(label=_label(typed, modes), client=(client.name,), mode=tuple(own), **settings)
+    return Block(label=_label(typed, modes), client=(client.name,), mode=tuple(driven), **settings)
 
 
 def _label(typed: Typed, modes: list[Mode]) -> str:

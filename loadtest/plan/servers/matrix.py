@@ -99,8 +99,7 @@ def expand(
         if _named(choice.endpoints or matrix.endpoints, endpoint.name)
         and _named(choice.styles or matrix.styles, endpoint.style)
     ]
-    duplicates = _duplicates(taking_part, matrix.duplicate, missing, offered)
-    duplicated = _duplicated(offered, matrix.duplicate, duplicates)
+    duplicates, duplicated = _duplicate(taking_part, matrix.duplicate, missing, offered)
     cells = tuple(
         Cell(
             server=server.name,
@@ -192,29 +191,36 @@ def _rounds(matrix: Matrix, choice: Choice) -> int:
     return matrix.rounds if choice.rounds is None else choice.rounds
 
 
-def _duplicates(
+def _duplicate(
     servers: Sequence[Server],
-    duplicate: Duplicate,
+    rule: Duplicate,
     missing: Mapping[str, str],
     offered: Sequence[Endpoint],
-) -> list[Server]:
-    """Return the reference server once more; nothing where no server has anything to do."""
+) -> tuple[list[Server], list[Endpoint]]:
+    """Return the reference server once more, and where it is measured, of what it can answer.
+
+    At the endpoints that the matrix names; where a choice leaves none of them, in whatever style
+    they are chosen; where not even that, at all. A run without a noise floor could not tell noise
+    from more. Nothing where no server has anything to do.
+    """
     able = [
-        server
-        for server in servers
+        (server, answered)
+        for server in sorted(servers, key=lambda server: server.name != rule.server)
         if server.name not in missing
-        and not all(_unsupported(server, endpoint) for endpoint in offered)
+        and (answered := [e for e in offered if not _unsupported(server, e)])
     ]
-    able.sort(key=lambda server: server.name != duplicate.server)
-    return [
-        msgspec.structs.replace(
-            reference,
-            name=f"{reference.name}-again",
-            duplicate_of=reference.name,
-            summary=f"{reference.name} once more: what differs between the two is noise.",
-        )
-        for reference in able[:1]
-    ]
+    if not able:
+        return [], []
+    reference, answered = able[0]
+    named = [endpoint for endpoint in answered if _named(rule.endpoints, endpoint.name)]
+    styled = [endpoint for endpoint in named if _named(rule.styles, endpoint.style)]
+    duplicate = msgspec.structs.replace(
+        reference,
+        name=f"{reference.name}-again",
+        duplicate_of=reference.name,
+        summary=f"{reference.name} once more: what differs between the two is noise.",
+    )
+    return [duplicate], styled or named or answered
 
 
 def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
@@ -222,20 +228,6 @@ def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
     return server.unsupported.get(endpoint.style) or (
         endpoint.unsupported.get(server.interface) if server.interface else None
     )
-
-
-def _duplicated(
-    offered: Sequence[Endpoint], duplicate: Duplicate, duplicates: Sequence[Server]
-) -> list[Endpoint]:
-    """Return where the duplicate is measured, of the `offered` endpoints that it can answer.
-
-    Those that the matrix names; where a choice leaves none of them, in whatever style they are
-    chosen; where not even that, all. A run without a noise floor could not tell noise from more.
-    """
-    able = [e for e in offered if not any(_unsupported(server, e) for server in duplicates)]
-    named = [endpoint for endpoint in able if _named(duplicate.endpoints, endpoint.name)]
-    styled = [endpoint for endpoint in named if _named(duplicate.styles, endpoint.style)]
-    return styled or named or able
 
 
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:

@@ -93,7 +93,7 @@ def find(text: str) -> Found:
     while at < len(lines):
         line, start = lines[at], at
         at += 1
-        if START.fullmatch(line):
+        if is_wrk(line):
             at = _end(lines, start)
             try:
                 wrk = parse(lines[start:at])
@@ -105,10 +105,6 @@ def find(text: str) -> Found:
             else:
                 body = "\n".join(lines[start:at]).rstrip() + "\n"
                 blocks.append(Block(line=start + 1, text=body, wrk=wrk, under=under))
-        elif is_wrk(line):
-            at = _end(lines, start)
-            unread += 1
-            notes.append(Note(line=start + 1, text="wrk's text without its `Running` line"))
         elif start not in listings and (heading := _HEADING.fullmatch(line)):
             under = _below(under, len(heading[1]), _title(heading[2]), start + 1)
         elif _COMMAND.fullmatch(line):
