@@ -264,7 +264,8 @@ def clients_command(
 
     with session.answering(plan) as running:
         known = environments.known(interpreters)
-        folder = run_folder.create(out, session.new_run(plan, known, _command(), running))
+        command = shlex.join(["loadtest", *sys.argv[1:]])
+        folder = run_folder.create(out, session.new_run(plan, known, command, running))
         return _measured(folder, Bench(plan, clients, known, running, expected), as_json)
 
 
@@ -329,11 +330,6 @@ def _look(url: str, ca: str | None, allowed: bool) -> Expected:
     if note is not None:
         say(note)
     return expected
-
-
-def _command() -> str:
-    """Return what to type for the same run again, but for its seed."""
-    return shlex.join(["loadtest", *sys.argv[1:]])
 
 
 POLL_S = 0.5

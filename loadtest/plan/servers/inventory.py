@@ -33,14 +33,15 @@ class Inventory:
     @property
     def missing(self) -> dict[str, str]:
         """For each server that lacks packages why it is skipped, with what to install."""
-        reasons: dict[str, str] = {}
-        for server in self.servers:
-            if absent := [name for name in server.requires if self.versions.get(name) is None]:
-                names = " ".join(absent)
-                reasons[server.name] = (
-                    f"not installed: {names}; `pip install {names}` (or `make setup`)"
-                )
-        return reasons
+        absent = {
+            server.name: " ".join(name for name in server.requires if not self.versions.get(name))
+            for server in self.servers
+        }
+        return {
+            server: f"not installed: {names}; `pip install {names}` (or `make setup`)"
+            for server, names in absent.items()
+            if names
+        }
 
 
 def take_inventory(project: Project) -> Inventory:

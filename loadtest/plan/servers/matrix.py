@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from loadtest.plan import toml_file
 from loadtest.records.errors import UserError, unknown
@@ -90,14 +90,12 @@ def expand(
     """
     if problems := mistakes(matrix, [server.name for server in servers], endpoints, choice):
         raise UserError(*problems)
-    shape, rounds = _shape(matrix, choice), _rounds(matrix, choice)
-    chosen_servers = choice.servers or matrix.servers
-    taking_part = [server for server in servers if _named(chosen_servers, server.name)]
+    matrix = _narrowed(matrix, choice)
+    taking_part = [server for server in servers if _named(matrix.servers, server.name)]
     offered = [
         endpoint
         for endpoint in endpoints
-        if _named(choice.endpoints or matrix.endpoints, endpoint.name)
-        and _named(choice.styles or matrix.styles, endpoint.style)
+        if _named(matrix.endpoints, endpoint.name) and _named(matrix.styles, endpoint.style)
     ]
     duplicates, duplicated = _duplicate(taking_part, matrix.duplicate, missing, offered)
     cells = tuple(
@@ -105,7 +103,7 @@ def expand(
             server=server.name,
             endpoint=endpoint,
             load=fit(endpoint, matrix.loads, choice),
-            rounds=_most_rounds(endpoint, matrix, choice),
+            rounds=_most_rounds(endpoint, matrix),
             skip=missing.get(server.name) or _unsupported(server, endpoint),
         )
         for server in (*taking_part, *duplicates)
@@ -123,8 +121,8 @@ def expand(
     return Plan(
         matrix=matrix.name,
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
-        rounds=rounds,
-        shape=shape,
+        rounds=matrix.rounds,
+        shape=matrix.shape,
         servers=(*taking_part, *duplicates),
         reference=next((server.duplicate_of for server in duplicates), None),
         observe_release=matrix.observe_release,
@@ -141,22 +139,22 @@ def mistakes(
 
     `servers` are all names there are; where nobody knows the endpoints, none is called unknown.
     """
+    matrix = _narrowed(matrix, choice)
     names = list(dict.fromkeys(endpoint.name for endpoint in endpoints))
     styles = list(dict.fromkeys(endpoint.style for endpoint in endpoints))
     asked: list[tuple[str, Sequence[str], Sequence[str], str]] = [
-        ("server", choice.servers or matrix.servers, servers, ""),
-        ("endpoint", choice.endpoints or matrix.endpoints, names, ""),
-        ("style", choice.styles or matrix.styles, styles, ""),
+        ("server", matrix.servers, servers, ""),
+        ("endpoint", matrix.endpoints, names, ""),
+        ("style", matrix.styles, styles, ""),
         *(
             ("endpoint", rule.endpoints, names, f"loads of matrix {matrix.name}")
             for rule in matrix.loads
         ),
     ]
-    shape = _shape(matrix, choice)
     numbers = [
-        ("--rounds", _rounds(matrix, choice), 3),
-        ("--workers", shape.workers, 2),
-        ("--threads", shape.threads, 4),
+        ("--rounds", matrix.rounds, 3),
+        ("--workers", matrix.shape.workers, 2),
+        ("--threads", matrix.shape.threads, 4),
         ("--connections", choice.connections, 64),
         ("--duration", choice.duration_s, 3),
     ]
@@ -181,14 +179,20 @@ def _named(globs: Sequence[str], name: str) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _shape(matrix: Matrix, choice: Choice) -> Shape:
-    asked = {"workers": choice.workers, "threads": choice.threads}
-    given = {key: value for key, value in asked.items() if value is not None}
-    return msgspec.structs.replace(matrix.shape, **given)
+def _narrowed(matrix: Matrix, choice: Choice) -> Matrix:
+    """Return a matrix with what was chosen in the place of what it says itself.
+
+    Who asks for more rounds than it has means every load; who asks for fewer saves time.
+    """
+    shape = _given(choice, "workers", "threads")
+    given = _given(choice, "servers", "endpoints", "styles", "rounds")
+    if choice.rounds is not None and choice.rounds > matrix.rounds:
+        given["loads"] = tuple(replace(rule, rounds=None) for rule in matrix.loads)
+    return replace(matrix, shape=replace(matrix.shape, **shape), **given)
 
 
-def _rounds(matrix: Matrix, choice: Choice) -> int:
-    return matrix.rounds if choice.rounds is None else choice.rounds
+def _given(record: Record, *keys: str) -> dict[str, Any]:
+    return {key: value for key in keys if (value := getattr(record, key)) not in (None, ())}
 
 
 def _duplicate(
@@ -214,7 +218,7 @@ def _duplicate(
     reference, answered = able[0]
     named = [endpoint for endpoint in answered if _named(rule.endpoints, endpoint.name)]
     styled = [endpoint for endpoint in named if _named(rule.styles, endpoint.style)]
-    duplicate = msgspec.structs.replace(
+    duplicate = replace(
         reference,
         name=f"{reference.name}-again",
         duplicate_of=reference.name,
@@ -233,11 +237,10 @@ def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
     fitted: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
-    for rule in rules:
+    asked = LoadRule(connections=choice.connections, duration_s=choice.duration_s)
+    for rule in (*rules, asked):
         if _named(rule.endpoints, endpoint.name):
-            fitted |= {key: value for key in fitted if (value := getattr(rule, key)) is not None}
-    asked = {"connections": choice.connections, "duration_s": choice.duration_s}
-    fitted |= {key: value for key, value in asked.items() if value is not None}
+            fitted |= _given(rule, *fitted)
     # What is in flight at the end is dropped, so the load has to last several answers; the waves
     # have a fraction above a whole number so that the last one is not cut off at the finish.
     duration_s = max(fitted["duration_s"], math.ceil(fitted["waves"] * endpoint.contract.delay_s))
@@ -246,18 +249,9 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     )
 
 
-def _most_rounds(endpoint: Endpoint, matrix: Matrix, choice: Choice) -> int | None:
-    """Return in how many rounds an endpoint is measured at most.
-
-    Who asks for more rounds than the matrix has means every load; who asks for fewer saves time.
-    """
-    rounds = _rounds(matrix, choice)
-    if rounds > matrix.rounds:
-        return None
-    named = [
-        rule.rounds
-        for rule in matrix.loads
-        if rule.rounds and _named(rule.endpoints, endpoint.name)
-    ]
+def _most_rounds(endpoint: Endpoint, matrix: Matrix) -> int | None:
+    """Return in how many rounds an endpoint is measured at most."""
+    named = [rule.rounds for rule in matrix.loads if _named(rule.endpoints, endpoint.name)]
+    limits = [most for most in named if most]
     # What limits nothing is no limit.
-    return named[-1] if named and named[-1] < rounds else None
+    return limits[-1] if limits and limits[-1] < matrix.rounds else None
