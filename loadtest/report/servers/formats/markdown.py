@@ -70,7 +70,7 @@ def render(report: Report, pictures: Pictures | None = None) -> str:
         median_of=median_of(plan, summary.rounds),
         # The caveats.
         caveats=report.caveats,
-        bounds=bounds(report),
+        bounds=bounds(report.run, rankings),
         twins=table(twins(summary)) if summary.twins else "",
         # The matrix, and each endpoint.
         matrix=charts.matrix(summary),
@@ -94,7 +94,7 @@ def render(report: Report, pictures: Pictures | None = None) -> str:
         argv=lambda server: fence(
             shlex.join(report.run.argv.get(server.name, server.argv)), "bash"
         ),
-        used=lambda server: used(report, server),
+        used=lambda server: used(report.run.plan, rankings, server),
         unsteady=lambda server: unsteady(rankings, server),
         # Method and machine, and what the generator printed.
         facts=facts(report.run, summary),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from loadtest.report.servers.report import Report
+from loadtest.judge.servers.rows import Ranking
+from loadtest.records.measured import Run
 from loadtest.report.units import plural, seconds
 
 
-def bounds(report: Report) -> Iterator[str]:
+def bounds(run: Run, rankings: Sequence[Ranking]) -> Iterator[str]:
     """Yield a sentence for each bound, the nearest to the numbers first; code in backticks."""
-    run, plan = report.run, report.run.plan
+    plan = run.plan
     if run.source:
         yield (
             "No response was checked: a server that sent errors, or another page, can look fast,"
@@ -53,7 +54,7 @@ def bounds(report: Report) -> Iterator[str]:
             f"Each server had {plural(plan.shape.workers, 'worker')}{but}: how one scales over many"
             " cores was not measured."
         )
-    durations = sorted({ranking.load.duration_s for ranking in report.summary.rankings})
+    durations = sorted({ranking.load.duration_s for ranking in rankings})
     if durations:
         longest = seconds(durations[-1])
         yield (

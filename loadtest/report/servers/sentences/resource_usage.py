@@ -7,21 +7,21 @@ from statistics import median
 
 from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import Ranking
+from loadtest.records.planned import Plan
 from loadtest.report.sentences import between
 from loadtest.report.servers.grouping import rows_of, spread
-from loadtest.report.servers.report import Report
 from loadtest.report.units import latency, plural, share, size
 
 
-def used(report: Report, server: str) -> list[tuple[str, str, str]]:
+def used(plan: Plan, rankings: Sequence[Ranking], server: str) -> list[tuple[str, str, str]]:
     """Return what a server was allowed and what it used, over all its cells: what, both in words.
 
     What was allowed is empty where there is no limit; there is nothing at all where nothing was
     measured or the shape is not known.
     """
-    shape = report.run.plan.shape
-    profile = next((each for each in report.run.plan.servers if each.name == server), None)
-    rows = [row for _, row in rows_of(report.summary.rankings, server)]
+    shape = plan.shape
+    profile = next((each for each in plan.servers if each.name == server), None)
+    rows = [row for _, row in rows_of(rankings, server)]
     # A cell whose rate means nothing shows what a server used all the same, but not its cost.
     seen = [row.figures for row in rows if row.figures]
     valid = [row.reportable for row in rows if row.reportable]
