@@ -48,19 +48,22 @@ def compare_command(
     """
     from loadtest.judge.servers.compare import compare
     from loadtest.report import formats
-    from loadtest.report.servers.comparison import html, markdown
+    from loadtest.report.html.page import document
+    from loadtest.report.markdown import page as markdown
+    from loadtest.report.servers import comparison
 
     if base.resolve() == new.resolve():
         raise UserError(f"BASE and NEW are both {new}; name the folders of two runs")
-    comparison = compare(_read(base), _read(new), threshold, force)
+    compared = compare(_read(base), _read(new), threshold, force)
+    shown = comparison.page(compared)
     if page:
         with run_folder.writing(page):
-            formats.write(page, html.render(comparison))
+            formats.write(page, document(shown))
     if as_json:
-        print_json(comparison)
+        print_json(compared)
     else:
-        click.echo(markdown.render(comparison), nl=False)
-    return 1 if comparison.regressed else 0
+        click.echo(markdown.document(shown, level=3), nl=False)
+    return 1 if compared.regressed else 0
 
 
 def _read(run: Path) -> ServersRun:

@@ -14,7 +14,7 @@ from loadtest.judge.servers.history import Between, History, Made, history
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import SERVERS, ServersRun, read, runs_below, writing
 from loadtest.report.formats import write_each
-from loadtest.report.servers.history import formats, sentences
+from loadtest.report.servers.history import files, headline
 
 FOLDER = "history"
 """Its name, beside the runs."""
@@ -23,12 +23,11 @@ FOLDER = "history"
 def report_history(parent: Path, as_json: bool) -> int:
     """Write the history of the runs below a folder and show what is in it; return 0."""
     runs = read_history(parent)
-    files = write_history(runs, parent)
+    written = write_history(runs, parent)
     if as_json:
         print_json(runs)
     else:
-        headline = sentences.headline(runs)
-        show(lambda console: console.print(headline, markup=False), files)
+        show(lambda console: console.print(headline(runs), markup=False), written)
     return 0
 
 
@@ -54,7 +53,7 @@ def write_history(runs: History, parent: Path) -> list[Path]:
     folder = parent / FOLDER
     with writing(folder):
         folder.mkdir(exist_ok=True)
-        return write_each(formats.formats(), runs, folder)
+        return write_each({"history": files}, runs, folder)
 
 
 def _runs(parent: Path) -> Iterator[ServersRun]:

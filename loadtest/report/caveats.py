@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from loadtest.judge.concern import Explained, Raised
 from loadtest.judge.summary import Counts
 from loadtest.report.columns import K, R, Subject
-from loadtest.report.failures import Loss, losses
-from loadtest.report.table import Table, prose
+from loadtest.report.page import BOTH, Block, Bullets, Section, Shown
+from loadtest.report.table import Column, Table, name, prose
 from loadtest.report.units import plural
 
 
@@ -47,6 +47,25 @@ class Blank:
     means: str
     rows: int
     of: int
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What has the same reason for missing or losing rounds."""
+
+    server: str
+    """That lost it; empty where rows of several lost it together."""
+    what: str
+    stage: str | None
+    reason: str
+    detail: str | None
+    """More of the reason, such as the end of a log; of the first row that has it."""
+    rows: tuple[str, ...]
+
+    @property
+    def at(self) -> str:
+        """What became of it, and where: `failed at warm-up`."""
+        return self.what + (f" at {self.stage}" if self.stage else "")
 
 
 @dataclass(frozen=True)
@@ -106,7 +125,7 @@ class Caveats(Generic[K, R]):
     @property
     def losses(self) -> Table[Loss]:
         """What failed or was skipped."""
-        return losses(self.rows, self.subject)
+        return _losses(self.rows, self.subject)
 
     def where(self, doubt: Doubt[K, R]) -> Table[Case[K, R]]:
         """Return the rows that a concern is about, with the facts."""
@@ -124,3 +143,88 @@ class Caveats(Generic[K, R]):
 
 def _valid(case: Case[K, R]) -> bool:
     return case.raised.severity != "invalid"
+
+
+def _losses(rows: Iterable[tuple[K, R]], subject: Subject[K, R]) -> Table[Loss]:
+    """Return what failed, wholly or in some rounds, and what was skipped; the worst first."""
+    groups: dict[tuple[str, str, str | None, str], dict[str, list[str]]] = {}
+    details: dict[tuple[str, str, str | None, str], str] = {}
+    for ranking, row in rows:
+        if row.status == "measured" and not row.rounds_failed:
+            continue
+        tried = row.rounds_failed + row.rounds_measured
+        some = f"failed in {row.rounds_failed} of {tried} rounds"
+        what = some if row.status == "measured" else row.status
+        key = (subject.loser(row), what, row.stage, row.reason or "no reason was stored")
+        label, part = subject.lost(ranking, row)
+        groups.setdefault(key, {}).setdefault(label, []).append(part)
+        if detail := next((each.detail for each in row.rounds if each.detail), None):
+            details.setdefault(key, detail)
+    order = {"failed": 0, "skipped": 2}
+    items = [
+        Loss(
+            *key,
+            detail=details.get(key),
+            rows=tuple(
+                ", ".join(filter(None, (label, " and ".join(parts))))
+                for label, parts in labels.items()
+            ),
+        )
+        for key, labels in groups.items()
+    ]
+    items.sort(key=lambda loss: (order.get(loss.what, 1), loss.server))
+    columns: tuple[Column[Loss], ...] = (
+        name("server", "server", lambda loss: loss.server),
+        prose("what", "what", lambda loss: loss.what),
+        prose("stage", "at stage", lambda loss: loss.stage),
+        prose("reason", "reason", lambda loss: loss.reason),
+        prose("rows", subject.losses, lambda loss: "; ".join(loss.rows)),
+    )
+    return Table(columns, items).filled(*columns[1:2])
+
+
+def chapter(caveats: Caveats[Any, Any], own: Sequence[Block] = ()) -> Section:
+    """Return the caveats as a section of a page; `own` is what this kind of run adds to them."""
+    noun = caveats.subject.noun
+    blocks: list[Block] = [f"{caveats.judged}. {caveats.counted}. {caveats.noise}"]
+    blocks += [_raised(caveats, doubt) for doubt in caveats.doubts] or [
+        f"No concern was raised in any {noun}."
+    ]
+    nothing = f"Nothing: every {noun} was measured in every round."
+    losses = Shown(caveats.losses, "Failed and skipped, and why")
+    blocks.append(Section("Failed and skipped", [losses if caveats.losses.items else nothing]))
+    if caveats.blanks:
+        unchecked = [
+            f"`{blank.concern}` in {blank.rows} of {blank.of} {noun}s: {blank.means}"
+            for blank in caveats.blanks
+        ]
+        blocks.append(
+            Section(
+                "What could not be checked",
+                [
+                    f"A {noun} without such a concern may have its fault all the same.",
+                    Bullets(unchecked),
+                ],
+                gist=f"{plural(len(unchecked), 'check')} could not run: data not recorded",
+                folded=BOTH,
+            )
+        )
+    return Section("Caveats", [*blocks, *own], id="caveats")
+
+
+LONG = 12
+"""Cases of a concern from which on Markdown folds their table."""
+
+
+def _raised(caveats: Caveats[Any, Any], doubt: Doubt[Any, Any]) -> Section:
+    """Return a concern: where it was raised, what it means and what to do."""
+    explained = doubt.explained
+    table = caveats.where(doubt)
+    label = f"{caveats.subject.noun.capitalize()}s with the concern {explained.concern}"
+    return Section(
+        f"`{explained.concern}`",
+        [f"{explained.means} What to do: {explained.advice}", Shown(table, label)],
+        id=f"doubt-{explained.concern}",
+        gist=doubt.counted,
+        folded=BOTH if len(doubt.cases) > LONG else ("html",),
+    )

@@ -33,6 +33,8 @@ class Column(Generic[Item_contra]):
     text: Callable[[Item_contra], str]
     style: Literal["name", "prose", "number"] = "number"
     """A name may be set as code, as it is typed; a number is aligned right."""
+    hint: Callable[[Item_contra], str | None] = lambda item: None
+    """More about a cell, for those who point at it."""
 
     def of(self, item: Callable[[Other], Item_contra]) -> Column[Other]:
         """Return the column for what holds such an item."""

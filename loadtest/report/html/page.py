@@ -18,20 +18,21 @@ from markupsafe import Markup, escape
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.charts.theme import config
-from loadtest.report.glossary import PATH, TERMS
 from loadtest.report.html.rows import settings
+from loadtest.report.page import Bullets, Charts, Code, Listed, Page, Section, Shown, View
 from loadtest.report.sentences import Name
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-CHANGED = {
+LOOKS = {
+    **{verdict: verdict for verdict in ("suspect", "invalid", "failed", "skipped")},
     "better": "valid",
     "worse": "invalid",
     "lost": "failed",
     "same": "skipped",
     "cannot tell": "suspect",
 }
-"""The look of what a comparison answers, by that of a verdict."""
+"""Words that are set as badges, each with its look."""
 
 
 class Drawn:
@@ -43,8 +44,8 @@ class Drawn:
         self.drawings: dict[str, Any] = {}
         self.charts: dict[str, tuple[str, str]] = {}
 
-    def take(self, chart: Chart) -> tuple[str, Chart]:
-        """Add a chart and return it with its name."""
+    def take(self, chart: Chart) -> Chart:
+        """Add a chart and return it."""
         spec = dict(chart.spec)
         self.datasets |= spec.pop("datasets", {})
         # What is no name stays in the drawing, which then is this chart's alone.
@@ -53,7 +54,7 @@ class Drawn:
         drawing = hashlib.sha256(text).hexdigest()[:12]
         self.drawings[drawing] = spec
         self.charts[chart.name] = (drawing, data)
-        return chart.name, chart
+        return chart
 
     def data(self) -> Markup:
         """Return all that the page's script needs to draw them."""
@@ -66,6 +67,12 @@ class Drawn:
                 "dark": config(dark=True),
             }
         )
+
+
+def document(shown: Page) -> str:
+    """Return a page of any kind as one self-contained file."""
+    drawn = Drawn()
+    return page("document.jinja", drawn, page=shown, take=drawn.take)
 
 
 def page(template: str, drawn: Drawn | None, **values: Any) -> str:
@@ -111,6 +118,15 @@ def ticked(text: str) -> Markup:
     return Markup("").join(parts)
 
 
+def outcome(text: str) -> tuple[str, str]:
+    """Return a number and the word behind it that says how it changed or what became of it.
+
+    Either may be empty; prose is no number, but may be such a word.
+    """
+    match = re.fullmatch(f"([^ ]*[0-9][^ ]*(?: [a-zµ]+)?)? ?({'|'.join(LOOKS)})", text)
+    return (match[1] or "", match[2]) if match else (text, "")
+
+
 def data_block(value: Any) -> Markup:
     """Return JSON that can stand in a `<script>` element, whatever strings are in it."""
     text = msgspec.json.encode(value).decode()
@@ -131,13 +147,16 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["ticked"] = ticked
+    environment.tests |= {
+        kind.__name__.lower(): lambda block, kind=kind: isinstance(block, kind)
+        for kind in (Bullets, Listed, Code, Charts, Shown, View, Section)
+    }
     environment.globals |= {
+        "outcome": outcome,
         "is_name": lambda word: isinstance(word, Name),
         "settings": settings,
-        "CHANGED": CHANGED,
+        "LOOKS": LOOKS,
         "units": units,
-        "glossary_terms": TERMS,
-        "glossary_path": PATH,
     }
     return environment
 

@@ -1,26 +1,88 @@
-"""The frame of every Markdown report: its sections are templates, those all share lie here."""
+"""Markdown: pages that were built as data, and the frame of those whose layout is a template."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from html import escape as escape_html
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from loadtest.report import glossary, units
-from loadtest.report.markdown.markup import Markdown, code, escape, fence, table, ticked
+from loadtest.report import units
+from loadtest.report.markdown.markup import Markdown, code, escape, fence, folded, table, ticked
 from loadtest.report.markdown.pictures import Pictures
+from loadtest.report.page import (
+    Block,
+    Bullets,
+    Charts,
+    Code,
+    Listed,
+    Page,
+    Section,
+    Shown,
+    View,
+)
 from loadtest.report.table import SUSPECT
 
-SECTIONS = Path(__file__).parent / "sections"
+
+def document(page: Page, pictures: Pictures | None = None, level: int = 1) -> str:
+    """Return a page of any kind, its title a heading of `level`; without pictures, no chart."""
+    answer = blocks(page.answer, pictures, level + 1)
+    parts = [
+        f"{'#' * level} {ticked(page.title)}",
+        *map(ticked, page.lead),
+        *answer,
+        *blocks(page.sections, pictures, level + 1),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def files(name: str, page: Page) -> dict[str, str]:
+    """Return a page and the charts beside it, each an SVG, by their names."""
+    pictures = Pictures()
+    return {name: document(page, pictures)} | pictures.files()
+
+
+def blocks(all_: Sequence[Block], pictures: Pictures | None, level: int) -> Iterator[str]:
+    """Yield what stands in one place of a page; `level` is that of the next heading."""
+    for block in all_:
+        if isinstance(block, str):
+            yield ticked(block)
+        elif isinstance(block, Bullets):
+            yield "\n".join(f"- {ticked(text)}" for text in block.texts)
+        elif isinstance(block, Listed):
+            yield "\n".join(f"- **{escape(what)}**: {ticked(fact)}" for what, fact in block.facts)
+        elif isinstance(block, Code):
+            yield fence(block.text, "bash")
+        elif isinstance(block, Charts):
+            yield from map(pictures.image, block.charts) if pictures else ()
+        elif isinstance(block, Shown):
+            yield table(block.table)
+        else:
+            below = level + isinstance(block, Section)
+            if text := "\n\n".join(blocks(block.blocks, pictures, below)):
+                yield from _below(block, text, level)
+
+
+def _below(block: Section | View, text: str, level: int) -> Iterator[str]:
+    if isinstance(block, View):
+        yield text if block.first else folded(escape_html(block.title), text)
+        return
+    heading = f"{block.heading}: {block.gist}" if block.gist else block.heading
+    if "markdown" in block.folded:
+        # Inside an HTML block Markdown's own escapes would be shown.
+        yield folded(escape_html(" ".join(heading.split())), text)
+    else:
+        yield f"{'#' * level} {ticked(heading)}"
+        yield text
 
 
 def page(folder: Path, pictures: Pictures, **values: Any) -> str:
     """Return `report.jinja` of a folder, filled; whatever is no Markdown in it is escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, SECTIONS]),
+        loader=jinja2.FileSystemLoader(folder),
         finalize=lambda value: value if isinstance(value, Markdown) else escape(str(value)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -29,6 +91,7 @@ def page(folder: Path, pictures: Pictures, **values: Any) -> str:
     )
     text = environment.get_template("report.jinja").render(
         image=pictures.image,
+        section=lambda section: Markdown("\n\n".join(blocks([section], pictures, 2))),
         table=table,
         code=code,
         ticked=ticked,
@@ -37,7 +100,6 @@ def page(folder: Path, pictures: Pictures, **values: Any) -> str:
         html=lambda text: Markdown(escape_html(" ".join(text.split()))),
         units=units,
         suspect=SUSPECT,
-        glossary=glossary,
         **values,
     )
     return re.sub(r"\n{3,}", "\n\n", text)

@@ -22,7 +22,12 @@ from loadtest.measure.servers import measuring
 from loadtest.plan.servers import schedule
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import ServersRun, Writer, create
-from loadtest.report.servers.comparison.markdown import render
+from loadtest.report.markdown.page import document
+from loadtest.report.servers.comparison import page as page_of
+
+
+def render(compared: Comparisons) -> str:
+    return document(page_of(compared), level=3)
 
 
 def change(made: Comparisons, cell: str, figure: str) -> Change:
@@ -205,7 +210,8 @@ def test_a_refusal_names_the_keys_and_the_way_out(base: ServersRun, changed: Ser
     )
     comparison = compare(base, other, force=True)
     assert [difference.key for difference in comparison.differences] == ["cpu", "python"]
-    assert "**Not made under the same conditions**" in render(comparison)
+    forbidding = "Not made under the same conditions, which may be all there is to see here:"
+    assert f"{forbidding} cpu" in render(comparison)
 
 
 # What is printed ---------------------------------------------------------------------------------
@@ -277,9 +283,11 @@ def test_the_command(
     base, new = folders
     status, out, err = typed(monkeypatch, capsys, base, new)
     assert (status, err) == (1, "")
-    assert "**a regression beyond 5 %.**" in out
+    assert ": a regression beyond 5 %." in out
     assert "| worse | `beta.json-sync` | requests/s | 1,000 | 600 |" in out
-    assert "- `alpha.json-sync`: wrk ended with status 1: unable to connect" in out
+    assert (
+        "| `alpha.json-sync` | new | failed | wrk ended with status 1: unable to connect |" in out
+    )
     copy = shutil.copytree(base, base.with_name("copy"))
     status, out, _ = typed(monkeypatch, capsys, base, copy, "--json", "--threshold", "3%")
     assert status == 0

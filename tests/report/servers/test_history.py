@@ -22,10 +22,7 @@ from loadtest.judge.servers.history import Between, History, Line, Made, history
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import ServersRun
 from loadtest.report.generated_marker import signed
-from loadtest.report.servers.history.charts import below, chart
-from loadtest.report.servers.history.formats import html, markdown
-from loadtest.report.servers.history.sentences import headline
-from loadtest.report.servers.history.tables import by_endpoint, changed
+from loadtest.report.servers.history import below, by_endpoint, changed, chart, files, headline
 
 
 def over(*runs: ServersRun) -> History:
@@ -92,7 +89,7 @@ def test_a_cell_that_lost_its_number_says_why(tmp_path: Path) -> None:
     (lost, *_) = changed(history)["bb"]
     assert (lost.line.server, lost.answer) == ("beta", "lost")
     assert "1 cell has lost its number." in headline(history)
-    text = markdown.files(history)["history.md"]
+    text = files(history)["history.md"]
     assert "| failed |" in text
     assert "it exited" in text
 
@@ -114,8 +111,8 @@ def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
     assert of(history, "alpha", "json-sync").points[1].cpu_answer == "better"
     (better, *_) = changed(history)["bb"]
     assert (better.line.server, better.figure, better.answer) == ("alpha", "cpu", "better")
-    text = markdown.files(history)["history.md"]
-    assert re.search(r"\| `alpha` \| \d+ us \| \d+ us better \|", text)
+    text = files(history)["history.md"]
+    assert re.search(r"\| `alpha` \| wsgi \| \d+ us \| \d+ us better \|", text)
 
 
 def test_a_chart_holds_the_numbers_and_a_gap_for_what_is_lost(tmp_path: Path) -> None:
@@ -159,7 +156,7 @@ def test_a_server_that_is_not_in_every_run_has_gaps(tmp_path: Path) -> None:
 
 
 def test_markdown_has_each_line_once(three: History) -> None:
-    text = markdown.files(three)["history.md"]
+    text = files(three)["history.md"]
     assert "| `alpha` |" in text
     assert " worse |" in text
     assert text.count("## json-sync") == 1
@@ -169,7 +166,7 @@ def test_markdown_has_each_line_once(three: History) -> None:
 
 def test_the_page_opens_without_a_fault(browser: Browser, three: History, tmp_path: Path) -> None:
     path = tmp_path / "history.html"
-    path.write_text(html.render(three))
+    path.write_text(files(three)["history.html"])
     with visit(browser, path, "#endpoint-json-sync", width=390, policy=False) as seen:
         expect(seen.page.locator("#lines .badge.invalid").first).to_have_text("worse")
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390

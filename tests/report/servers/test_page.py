@@ -285,8 +285,8 @@ def test_axe_finds_no_serious_fault(
     with visit(browser, file, width=width, dark=dark, policy=False) as seen:
         # One endpoint and one server open; all of them would only repeat the same parts.
         seen.page.evaluate(
-            """() => document.querySelectorAll(
-                ".endpoint:nth-of-type(-n+2), .server:first-of-type, .doubt, .detail:first-of-type")
+            """() => document.querySelectorAll(".endpoint:nth-of-type(-n+2), "
+                + ".server:first-of-type, .folded, .detail:first-of-type")
                 .forEach((one) => { one.open = true; })"""
         )
         seen.page.wait_for_timeout(300)

@@ -14,19 +14,16 @@ from loadtest.records.planned import Endpoint
 from loadtest.report.charts.chart import Chart
 from loadtest.report.html.anchors import anchors
 from loadtest.report.html.page import Drawn, page
+from loadtest.report.servers.chapters import caveats, method
 from loadtest.report.servers.charts import kind as of_kind
 from loadtest.report.servers.charts import of_endpoint
 from loadtest.report.servers.grouping import by_kind, median_round, rows_of, spread
 from loadtest.report.servers.heatmap import METRICS, columns, lines
 from loadtest.report.servers.leader_table import shares
-from loadtest.report.servers.markdown_tables import titles
-from loadtest.report.servers.noise_tables import twins
 from loadtest.report.servers.ranking_tables import costs, ranked
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.claims import control, kind
 from loadtest.report.servers.sentences.headline import headline
-from loadtest.report.servers.sentences.limitations import bounds
-from loadtest.report.servers.sentences.method import facts, reading
 from loadtest.report.servers.sentences.noise import spread_of_ties
 from loadtest.report.servers.sentences.phrases import title
 from loadtest.report.servers.sentences.resource_usage import used
@@ -89,11 +86,9 @@ def render(report: Report) -> str:
         lines=lambda rankings, metric: lines(rankings, names, metric),
         state=state,
         states=Counter(state(row) for _, row in report.rows),
-        caveats=report.caveats,
-        floors=twins(summary),
-        bounds=bounds(report.run, summary.rankings),
-        facts=facts(report.run, summary),
-        reading=reading(summary.reference, titles(summary.rankings)),
+        caveats=caveats(report),
+        noise=report.caveats.noise,
+        method=method(report),
         ranked=_ranked,
         row_attributes=row_attributes,
         spread_of_ties=spread_of_ties,
@@ -124,7 +119,7 @@ def places(summary: Summary, servers: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _taken(drawn: Drawn, chart: Chart | None) -> tuple[str, Chart] | None:
+def _taken(drawn: Drawn, chart: Chart | None) -> Chart | None:
     return drawn.take(chart) if chart else None
 
 

@@ -17,16 +17,14 @@ from loadtest.report.markdown.page import page
 from loadtest.report.markdown.pictures import Pictures
 from loadtest.report.sentences import Name, Sentence, first_few
 from loadtest.report.servers import charts
+from loadtest.report.servers.chapters import caveats, method
 from loadtest.report.servers.grouping import by_kind, median_round
 from loadtest.report.servers.leader_table import decision, shares
-from loadtest.report.servers.markdown_tables import ranking_table, rest, titles
-from loadtest.report.servers.noise_tables import twins
+from loadtest.report.servers.markdown_tables import ranking_table, rest
 from loadtest.report.servers.ranking_tables import costs, overview, ranked
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences import claims, phrases
 from loadtest.report.servers.sentences.headline import headline
-from loadtest.report.servers.sentences.limitations import bounds
-from loadtest.report.servers.sentences.method import facts, reading
 from loadtest.report.servers.sentences.noise import median_of, spread_of_ties
 from loadtest.report.servers.sentences.resource_usage import unsteady, used
 
@@ -51,7 +49,6 @@ def render(report: Report, pictures: Pictures | None = None) -> str:
     places = anchors("at", [ranking.endpoint.id for ranking in rankings])
     of_memory = _of_memory(rankings)
     rows = {row.cell: ranking for ranking, row in report.rows}
-    columns = titles(rankings)
     return page(
         SECTIONS,
         pictures or Pictures(),
@@ -70,8 +67,7 @@ def render(report: Report, pictures: Pictures | None = None) -> str:
         median_of=median_of(plan, summary.rounds),
         # The caveats.
         caveats=report.caveats,
-        bounds=bounds(report.run, rankings),
-        twins=table(twins(summary)) if summary.twins else "",
+        caveats_section=caveats(report),
         # The matrix, and each endpoint.
         matrix=charts.matrix(summary),
         memory=charts.memory(of_memory) if of_memory else None,
@@ -97,10 +93,7 @@ def render(report: Report, pictures: Pictures | None = None) -> str:
         used=lambda server: used(report.run.plan, rankings, server),
         unsteady=lambda server: unsteady(rankings, server),
         # Method and machine, and what the generator printed.
-        facts=facts(report.run, summary),
-        notes_of_import=report.run.source.notes if report.run.source else (),
-        again="read" if report.run.source else "run",
-        reading=reading(summary.reference, columns),
+        method=method(report),
         notes=notes,
         shown=median_round,
         raw=lambda path: _raw(report, path),

@@ -1,0 +1,109 @@
+"""A page as data, built once: the renderers of HTML and of Markdown only decorate it.
+
+Any text may come from outside. What stands between backticks is set as code, the rest as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.report.charts.chart import Chart
+from loadtest.report.sentences import Facts
+from loadtest.report.table import Table
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """Sentences, one below the other."""
+
+    texts: Sequence[str]
+    target: str = ""
+    """Where the page shows what the first rests on, with `label` as the link's text."""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Facts, each with what it is about."""
+
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Code:
+    """A command or a log, as it stands."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Charts beside one another; a renderer without pictures leaves them out."""
+
+    charts: Sequence[Chart]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table with what it shows, said to those who cannot see where it stands."""
+
+    table: Table[Any]
+    label: str
+    caption: str = ""
+    """The label in fewer words, for all to see."""
+    attributes: Callable[[Any], Mapping[str, str | None]] | None = None
+    """Of a row in HTML: its `id` and its `class`."""
+    without: Sequence[Any] = ()
+    """Rows that have no figures; Markdown lists them among the failed alone."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What stands in place of other views of the same: HTML switches, Markdown folds all others."""
+
+    key: str
+    title: str
+    blocks: Sequence[Block]
+    first: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with all that stands below it."""
+
+    heading: str
+    blocks: Sequence[Block]
+    id: str = ""
+    """To link to; of a section that the navigation lists, always."""
+    gist: str = ""
+    """What is in it, in a few words beside the heading."""
+    folded: Sequence[str] = ()
+    """The formats in which it has to be opened: `html`, `markdown`."""
+    opened: bool = False
+    """Folded, but open at first."""
+    choices: Sequence[tuple[str, str]] = ()
+    """Keys and titles of the views below it, among which a reader chooses."""
+
+
+Block = str | Bullets | Listed | Code | Charts | Shown | View | Section
+
+BOTH = ("html", "markdown")
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a page says, from the answer on."""
+
+    title: str
+    lead: Sequence[str]
+    """The answer, in a few sentences."""
+    answer: Sequence[Block]
+    """What follows at once."""
+    sections: Sequence[Section]
+    subject: str = ""
+    """Of what it is, for the bar on top; the title where it says that already."""
+    meta: str = ""
+    """How large that is and when it was made."""
+    footer: str = ""

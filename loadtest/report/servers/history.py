@@ -1,0 +1,342 @@
+"""Several runs over time, as a page: what the last step changed, then every server's line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtest.judge.servers.compare import Answer
+from loadtest.judge.servers.history import History, Line, Point, Step
+from loadtest.report import units
+from loadtest.report.charts.chart import Chart
+from loadtest.report.html.anchors import anchors
+from loadtest.report.html.page import document
+from loadtest.report.markdown import page as markdown
+from loadtest.report.page import BOTH, Block, Charts, Listed, Page, Section, Shown, View
+from loadtest.report.sentences import first_few
+from loadtest.report.servers.charts import Course, timeline
+from loadtest.report.servers.comparison import ORDER
+from loadtest.report.table import SUSPECT, Column, Table, Value, name, prose
+
+Figure = Literal["goodput", "cpu"]
+
+Outcome = Answer | Literal["lost"]
+
+WORST: tuple[Outcome, ...] = ("lost", "worse", "better")
+
+TITLES: dict[Figure, str] = {"goodput": "requests/s", "cpu": "CPU per request"}
+
+AXES: dict[Figure, str] = {"goodput": "requests/s", "cpu": "CPU time per request (µs)"}
+
+ALWAYS = ("Django", "python")
+"""Versions that every server depends on; of the others, those it is made of."""
+
+NAMED = 3
+"""Versions that a run's place on the axis has room for."""
+
+
+def files(history: History) -> dict[str, str]:
+    """Return the page in each format, and the charts beside it, by their names."""
+    shown = page(history)
+    return {"history.html": document(shown), **markdown.files("history.md", shown)}
+
+
+def page(history: History) -> Page:
+    """Return the page of a history."""
+    first, last = history.made[0][:10], history.made[-1][:10]
+    endpoints = by_endpoint(history)
+    ids = anchors("endpoint", endpoints)
+    changes = changed(history)
+    nothing = "No figure got clearly worse or better in any step, and no number was lost."
+    return Page(
+        title=f"{units.plural(len(history.runs), 'run')}, {first} to {last}",
+        lead=[headline(history)],
+        answer=[
+            Shown(steps_table(history.steps), "From run to run"),
+            Listed(list(zip(history.runs, history.made, strict=True))),
+        ],
+        sections=[
+            Section(
+                "Each server from run to run",
+                [
+                    "Beside each number stands how it compares with the run before.",
+                    *(
+                        _endpoint(history, endpoint, lines, ids[endpoint], opened=not at)
+                        for at, (endpoint, lines) in enumerate(endpoints.items())
+                    ),
+                ],
+                id="lines",
+                choices=list(TITLES.items()),
+            ),
+            Section(
+                "What got worse or better, or was lost",
+                [_step(run, changes[run], opened=run == next(iter(changes))) for run in changes]
+                or [nothing],
+                id="changed",
+            ),
+        ],
+    )
+
+
+def _endpoint(
+    history: History, endpoint: str, lines: Sequence[Line], id_: str, *, opened: bool
+) -> Section:
+    views: list[View] = []
+    for figure, title in TITLES.items():
+        label = f"{title} at {endpoint} from run to run"
+        blocks: list[Block] = []
+        if drawn := chart(history, endpoint, lines, figure):
+            blocks.append(Charts([drawn]))
+        blocks.append(Shown(lines_table(history, lines, figure), label))
+        views.append(View(figure, title, blocks, first=not views))
+    answers = Counter(line.points[-1].answer for line in lines)
+    gist = [units.plural(len(lines), "server")]
+    gist += [f"{answers[each]} {each}" for each in WORST if each != "lost" and answers[each]]
+    return Section(endpoint, views, id=id_, gist=", ".join(gist), folded=("html",), opened=opened)
+
+
+def _step(run: str, moved: Sequence[Changed], *, opened: bool) -> Section:
+    counts = Counter(change.answer for change in moved)
+    gist = ", ".join(f"{counts[each]} {each}" for each in WORST if counts[each])
+    table = Shown(changed_table(moved), f"What got worse or better in {run}")
+    return Section(run, [table], gist=gist, folded=BOTH, opened=opened)
+
+
+def headline(history: History) -> str:
+    """Return what the last step showed, in a few sentences."""
+    if not history.steps:
+        return "One run has no history yet: make another."
+    last = history.steps[-1]
+    if last.refused:
+        return f"The last run cannot be compared with the one before: {last.refused}."
+    packages = history.versions[-1].keys() | history.versions[-2].keys()
+    moved = [
+        f"{each.key} {each.base} → {each.new}" for each in last.differences if each.key in packages
+    ]
+    changes = changed(history).get(last.new, ())
+    worse = [
+        f"{change.line.server} at {change.line.endpoint} ({TITLES[change.figure]})"
+        for change in changes
+        if change.answer == "worse"
+    ]
+    parts = [
+        _answered(last),
+        f"New versions: {first_few(moved)}." if moved else "",
+        f"Worse: {first_few(worse)}." if worse else "",
+    ]
+    if lost := sum(each.failed and each.run == "new" for each in last.lost):
+        whose = "cell has lost its number" if lost == 1 else "cells have lost their numbers"
+        parts.append(f"{lost} {whose}.")
+    if any(change.figure == "cpu" for change in changes):
+        parts.append(
+            "CPU time is shown as measured, and judged drift-corrected where the responses allow"
+            " it, as `loadtest compare` shows it."
+        )
+    return " ".join(part for part in parts if part)
+
+
+def _answered(step: Step) -> str:
+    counts = [f"{count} {answer}" for answer in ORDER if (count := step.counts.get(answer, 0))]
+    if not counts:
+        return "The last run shares no figure with the one before."
+    return f"Of the figures of the last run, against the one before: {', '.join(counts)}."
+
+
+def steps_table(steps: Sequence[Step]) -> Table[Step]:
+    """Return the steps with what changed in the environment and in the figures."""
+
+    def count(answer: Answer) -> Column[Step]:
+        def value(step: Step) -> int | None:
+            return None if step.refused else step.counts.get(answer, 0)
+
+        return Column(answer.replace(" ", "_"), answer, value, lambda step: _text(value(step)))
+
+    def lost(step: Step) -> int | None:
+        failed = sum(lost.failed and lost.run == "new" for lost in step.lost)
+        return None if step.refused else failed
+
+    columns: tuple[Column[Step], ...] = (
+        name("new", "run", lambda step: step.new),
+        prose("base", "against", lambda step: step.base),
+        prose("differences", "what differs", _differences),
+        *(count(answer) for answer in ORDER),
+        Column("lost", "lost", lost, lambda step: _text(lost(step))),
+        prose("refused", "not compared, as", lambda step: step.refused),
+    )
+    return Table(columns, steps).filled(*columns[:3])
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One figure that a step made better or worse, or a number that it lost."""
+
+    line: Line
+    figure: Figure
+    before: Point
+    after: Point
+    answer: Outcome
+
+
+def changed(history: History) -> dict[str, list[Changed]]:
+    """Return what got worse or better or was lost in each run, the last first, the worst first."""
+    by_run: dict[str, list[Changed]] = {}
+    for at in range(len(history.steps), 0, -1):
+        if not history.steps[at - 1].refused:
+            changes = [change for line in history.lines for change in _of_step(line, at)]
+            if changes:
+                changes.sort(key=lambda change: WORST.index(change.answer))
+                by_run[history.runs[at]] = changes
+    return by_run
+
+
+def _of_step(line: Line, at: int) -> Iterator[Changed]:
+    before, after = line.points[at - 1], line.points[at]
+    if before.goodput is not None and after.state in ("failed", "invalid"):
+        yield Changed(line, "goodput", before, after, "lost")
+    figures: tuple[tuple[Figure, Answer | None], ...] = (
+        ("goodput", after.answer),
+        ("cpu", after.cpu_answer),
+    )
+    for figure, answer in figures:
+        if answer in ("worse", "better"):
+            yield Changed(line, figure, before, after, answer)
+
+
+def changed_table(all_: Sequence[Changed]) -> Table[Changed]:
+    """Return what got better or worse, with both numbers."""
+    columns: tuple[Column[Changed], ...] = (
+        prose("answer", "", lambda change: change.answer),
+        name("server", "server", lambda change: change.line.server),
+        prose("endpoint", "endpoint", lambda change: change.line.endpoint),
+        prose("figure", "figure", lambda change: TITLES[change.figure]),
+        Column(
+            "before",
+            "before",
+            lambda change: value(change.before, change.figure),
+            lambda change: number(change.before, change.figure),
+        ),
+        Column(
+            "after",
+            "after",
+            lambda change: value(change.after, change.figure),
+            lambda change: number(change.after, change.figure),
+        ),
+        prose("reason", "why", lambda change: change.after.reason),
+    )
+    return Table(columns, all_).filled(*columns[:-1])
+
+
+def lines_table(history: History, lines: Sequence[Line], figure: Figure) -> Table[Line]:
+    """Return a figure of each server in every run, with what is found of each step."""
+
+    def column(at: int, run: str) -> Column[Line]:
+        return Column(
+            f"run_{at + 1}",
+            run,
+            lambda line: value(line.points[at], figure),
+            lambda line: with_answer(line.points[at], figure),
+            hint=lambda line: line.points[at].reason,
+        )
+
+    columns: tuple[Column[Line], ...] = (
+        name("server", "server", lambda line: line.server),
+        prose("interface", "interface", lambda line: line.interface),
+        *(column(at, run) for at, run in enumerate(history.runs)),
+    )
+    return Table(columns, lines)
+
+
+def value(point: Point, figure: Figure) -> Value:
+    """Return a figure of one run; None where it has no number that may be shown."""
+    return point.goodput if figure == "goodput" else point.server_cpu_us
+
+
+def answer(point: Point, figure: Figure) -> Answer | None:
+    """Return what is found of a figure against the run before."""
+    return point.answer if figure == "goodput" else point.cpu_answer
+
+
+def number(point: Point, figure: Figure) -> str:
+    """Return a figure as people read it, or what became of it: `12,300?`, `failed`."""
+    if point.goodput is None:
+        return units.UNKNOWN if point.state == "absent" else point.state
+    if figure == "cpu":
+        return units.latency(point.server_cpu_us)
+    return units.significant(point.goodput) + (SUSPECT if point.state == "suspect" else "")
+
+
+def with_answer(point: Point, figure: Figure) -> str:
+    """Return the same with what is found of it against the run before: `12,300 better`."""
+    change = answer(point, figure)
+    return number(point, figure) + (f" {change}" if change else "")
+
+
+def by_endpoint(history: History) -> dict[str, list[Line]]:
+    """Return the lines of each endpoint, the highest of the last run first."""
+    by_name: dict[str, list[Line]] = {}
+    for line in history.lines:
+        by_name.setdefault(line.endpoint, []).append(line)
+    for lines in by_name.values():
+        lines.sort(key=lambda line: -(line.points[-1].goodput or 0.0))
+    return by_name
+
+
+def _differences(step: Step) -> str:
+    changes = [f"{each.key}: {each.base} → {each.new}" for each in step.differences]
+    return "; ".join(changes) or "nothing that was recorded"
+
+
+def _text(value: int | None) -> str:
+    return units.UNKNOWN if value is None else str(value)
+
+
+def chart(history: History, endpoint: str, lines: Sequence[Line], figure: Figure) -> Chart | None:
+    """Return the lines of an endpoint as a chart; None where none has a number."""
+    courses = [
+        Course(
+            server=line.server,
+            interface=line.interface,
+            values=[_float(value(point, figure)) for point in line.points],
+            answers=[answer(point, figure) for point in line.points],
+            versions=[
+                ", ".join(
+                    _version(package, versions[package])
+                    for package in (*ALWAYS, *line.packages)
+                    if package in versions
+                )
+                for versions in history.versions
+            ],
+        )
+        for line in lines
+    ]
+    return timeline(f"{figure}-{endpoint}", TITLES[figure], AXES[figure], below(history), courses)
+
+
+def below(history: History) -> list[str]:
+    """Return what stands below each run on an axis: its day and time, and the versions that moved.
+
+    No two are alike.
+    """
+    names = sorted({key for versions in history.versions for key in versions})
+    moved = [
+        key
+        for key in sorted(names, key=lambda key: key not in ALWAYS)
+        if len({versions.get(key) for versions in history.versions}) > 1
+    ]
+    texts: list[str] = []
+    for at, versions in zip(history.made, history.versions, strict=True):
+        lines = [at[:16].replace("T", " ")]
+        lines += [_version(key, versions.get(key, "none")) for key in moved[:NAMED]]
+        texts.append(" | ".join(lines))
+    return [text + "\u200b" * texts[:at].count(text) for at, text in enumerate(texts)]
+
+
+def _version(name: str, version: str) -> str:
+    # Python's says itself what it is of: `CPython 3.13.1`.
+    return version if name == "python" else f"{name} {version}"
+
+
+def _float(value: Value) -> float | None:
+    return value if isinstance(value, float | int) else None

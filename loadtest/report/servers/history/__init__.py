@@ -1,1 +1,0 @@
-"""Several runs over time, as text."""
