@@ -51,8 +51,6 @@ class Shown:
 
     table: Table[Any]
     label: str
-    caption: str = ""
-    """The label in fewer words, for all to see."""
     attributes: Callable[[Any], Mapping[str, str | None]] | None = None
     """Of a row in HTML: its `id` and its `class`."""
     without: Sequence[Any] = ()

@@ -16,6 +16,8 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 
 Other = TypeVar("Other")
 
+Number = TypeVar("Number", int, float)
+
 Value = str | int | float | None
 
 SUSPECT = "?"
@@ -80,6 +82,18 @@ def name(key: str, title: str, value: Callable[[Item], str | None]) -> Column[It
 def prose(key: str, title: str, value: Callable[[Item], str | None]) -> Column[Item]:
     """Return a column of text."""
     return Column(key, title, value, lambda item: value(item) or UNKNOWN, "prose")
+
+
+def number(
+    title: str, value: Callable[[Item], Number | None], text: Callable[[Number], str]
+) -> Column[Item]:
+    """Return a column of numbers for people, its key its title; `text` takes what is known."""
+
+    def known(item: Item) -> str:
+        figure = value(item)
+        return UNKNOWN if figure is None else text(figure)
+
+    return Column(title, title, value, known)
 
 
 def sheet(tables: Sequence[Table[Any]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from loadtest.judge.servers.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
@@ -11,7 +11,7 @@ from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.page import Block, Charts, Page, Section, Shown, View
 from loadtest.report.servers.charts import Effect, forest
-from loadtest.report.table import Column, Table, Value, name, prose
+from loadtest.report.table import Column, Table, name, number, prose
 
 TITLES: dict[Figure, str] = {
     "goodput": "requests/s",
@@ -27,12 +27,11 @@ ORDER: tuple[Answer, ...] = ("worse", "better", "same", "cannot tell")
 FEWEST_TOGETHER = 3
 """Cells for which it makes sense to say how all of them moved."""
 
-HEADINGS = {
-    "worse": "What got worse or better",
-    "same": "What did not change, or cannot be decided",
-    "lost": "Cells with a number in one run only",
-    "environment": "What differs between the two environments",
-}
+CHANGED = "What got worse or better"
+
+REST = "Unchanged or undecided"
+
+ONE_RUN = "Cells with a number in one run only"
 
 
 def page(compared: Comparisons) -> Page:
@@ -41,8 +40,8 @@ def page(compared: Comparisons) -> Page:
     failed = sum(lost.failed and lost.run == "new" for lost in compared.lost)
     title = [f"{units.plural(failed, 'cell')} lost"] if failed else []
     title += [f"{count} {answer}" for answer, count in counts.items()]
-    rest = _changes(HEADINGS["same"], compared.changes, "same", "cannot tell")
-    differences = Shown(_differences_table(compared.differences), HEADINGS["environment"])
+    rest = _changes(REST, compared.changes, "same", "cannot tell")
+    differences = Shown(_differences_table(compared.differences), "What differs between the runs")
     return Page(
         title=f"loadtest: {', '.join(title)}",
         subject=f"{compared.base} → {compared.new}",
@@ -50,7 +49,7 @@ def page(compared: Comparisons) -> Page:
         answer=list(_answer(compared)),
         sections=[
             Section(
-                "Unchanged or undecided",
+                REST,
                 [rest or "Nothing: all that both runs measured changed."],
                 id="rest",
                 gist=f"{counts['same']} same, {counts['cannot tell']} cannot tell",
@@ -90,10 +89,10 @@ def _answer(compared: Comparisons) -> Iterator[Block]:
     ]:
         choices = [(view.key, view.title) for view in views]
         yield Section("Every cell, by how much it changed", views, id="cells", choices=choices)
-    if changed := _changes(HEADINGS["worse"], compared.changes, "worse", "better"):
-        yield Section(HEADINGS["worse"], [changed])
+    if changed := _changes(CHANGED, compared.changes, "worse", "better"):
+        yield Section(CHANGED, [changed])
     if compared.lost:
-        yield Section(HEADINGS["lost"], [Shown(_lost_table(compared.lost), HEADINGS["lost"])])
+        yield Section(ONE_RUN, [Shown(_lost_table(compared.lost), ONE_RUN)])
 
 
 def charts(compared: Comparisons) -> Iterator[tuple[Figure, Chart]]:
@@ -200,11 +199,6 @@ def _changes(label: str, all_: Sequence[Change], *answers: Answer) -> Shown | No
     """Return figures of cells in both runs, with what is found of each; None without any."""
     changes = [change for answer in answers for change in _answered(all_, answer)]
 
-    def number(
-        title: str, value: Callable[[Change], Value], text: Callable[[Change], str]
-    ) -> Column[Change]:
-        return Column(title, title, value, text)
-
     columns: tuple[Column[Change], ...] = (
         prose("answer", "", lambda change: change.answer),
         name("cell", "cell", lambda change: change.cell),
@@ -213,20 +207,12 @@ def _changes(label: str, all_: Sequence[Change], *answers: Answer) -> Shown | No
             "figure",
             lambda change: TITLES[change.figure] + ", drift-corrected" * change.drift_corrected,
         ),
-        number("base", lambda change: change.base, lambda change: _figure(change, change.base)),
-        number("new", lambda change: change.new, lambda change: _figure(change, change.new)),
-        number(
-            "new / base",
-            lambda change: change.comparison.ratio,
-            lambda change: _ratio(change.comparison.ratio),
-        ),
-        number("95 % interval", lambda change: change.comparison.low, _interval),
-        number("margin", lambda change: change.margin, lambda change: units.share(change.margin)),
-        number(
-            "rounds",
-            lambda change: change.comparison.rounds,
-            lambda change: str(change.comparison.rounds),
-        ),
+        Column("base", "base", lambda change: change.base, lambda it: _figure(it, it.base)),
+        Column("new", "new", lambda change: change.new, lambda it: _figure(it, it.new)),
+        number("new / base", lambda change: change.comparison.ratio, units.ratio),
+        Column("interval", "95 % interval", lambda change: change.comparison.low, _interval),
+        number("margin", lambda change: change.margin, units.share),
+        number("rounds", lambda change: change.comparison.rounds, str),
     )
     return Shown(Table(columns, changes), label) if changes else None
 
@@ -237,11 +223,9 @@ def _figure(change: Change, value: float) -> str:
 
 def _interval(change: Change) -> str:
     low, high = change.comparison.low, change.comparison.high
-    return units.UNKNOWN if low is None else f"{_ratio(low)} to {_ratio(high)}"
-
-
-def _ratio(value: float | None) -> str:
-    return units.UNKNOWN if value is None else units.ratio(value)
+    if low is None or high is None:
+        return units.UNKNOWN
+    return f"{units.ratio(low)} to {units.ratio(high)}"
 
 
 def _lost_table(all_: Sequence[Lost]) -> Table[Lost]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,7 @@ from loadtest.report.page import BOTH, Block, Charts, Listed, Page, Section, Sho
 from loadtest.report.sentences import first_few
 from loadtest.report.servers.charts import Course, timeline
 from loadtest.report.servers.comparison import ORDER
-from loadtest.report.table import SUSPECT, Column, Table, Value, name, prose
+from loadtest.report.table import SUSPECT, Column, Table, name, number, prose
 
 Figure = Literal["goodput", "cpu"]
 
@@ -39,8 +39,8 @@ NAMED = 3
 
 def files(history: History) -> dict[str, str]:
     """Return the page in each format, and the charts beside it, by their names."""
-    shown = page(history)
-    return {"history.html": document(shown), **markdown.files("history.md", shown)}
+    built = page(history)
+    return {"history.html": document(built), **markdown.files("history.md", built)}
 
 
 def page(history: History) -> Page:
@@ -148,21 +148,19 @@ def steps_table(steps: Sequence[Step]) -> Table[Step]:
     """Return the steps with what changed in the environment and in the figures."""
 
     def count(answer: Answer) -> Column[Step]:
-        def value(step: Step) -> int | None:
-            return None if step.refused else step.counts.get(answer, 0)
-
-        return Column(answer.replace(" ", "_"), answer, value, lambda step: _text(value(step)))
+        return number(
+            answer, lambda step: None if step.refused else step.counts.get(answer, 0), str
+        )
 
     def lost(step: Step) -> int | None:
-        failed = sum(lost.failed and lost.run == "new" for lost in step.lost)
-        return None if step.refused else failed
+        return None if step.refused else sum(it.failed and it.run == "new" for it in step.lost)
 
     columns: tuple[Column[Step], ...] = (
         name("new", "run", lambda step: step.new),
         prose("base", "against", lambda step: step.base),
         prose("differences", "what differs", _differences),
         *(count(answer) for answer in ORDER),
-        Column("lost", "lost", lost, lambda step: _text(lost(step))),
+        number("lost", lost, str),
         prose("refused", "not compared, as", lambda step: step.refused),
     )
     return Table(columns, steps).filled(*columns[:3])
@@ -206,37 +204,38 @@ def _of_step(line: Line, at: int) -> Iterator[Changed]:
 
 def changed_table(all_: Sequence[Changed]) -> Table[Changed]:
     """Return what got better or worse, with both numbers."""
+
+    def side(title: str, point: Callable[[Changed], Point]) -> Column[Changed]:
+        return Column(
+            title,
+            title,
+            lambda change: value(point(change), change.figure),
+            lambda change: shown(point(change), change.figure),
+        )
+
     columns: tuple[Column[Changed], ...] = (
         prose("answer", "", lambda change: change.answer),
         name("server", "server", lambda change: change.line.server),
         prose("endpoint", "endpoint", lambda change: change.line.endpoint),
         prose("figure", "figure", lambda change: TITLES[change.figure]),
-        Column(
-            "before",
-            "before",
-            lambda change: value(change.before, change.figure),
-            lambda change: number(change.before, change.figure),
-        ),
-        Column(
-            "after",
-            "after",
-            lambda change: value(change.after, change.figure),
-            lambda change: number(change.after, change.figure),
-        ),
+        side("before", lambda change: change.before),
+        side("after", lambda change: change.after),
         prose("reason", "why", lambda change: change.after.reason),
     )
     return Table(columns, all_).filled(*columns[:-1])
 
 
 def lines_table(history: History, lines: Sequence[Line], figure: Figure) -> Table[Line]:
-    """Return a figure of each server in every run, with what is found of each step."""
+    """Return a figure of each server in every run, with how each step changed it: `800 worse`."""
 
     def column(at: int, run: str) -> Column[Line]:
         return Column(
             f"run_{at + 1}",
             run,
             lambda line: value(line.points[at], figure),
-            lambda line: with_answer(line.points[at], figure),
+            lambda line: " ".join(
+                filter(None, (shown(line.points[at], figure), answer(line.points[at], figure)))
+            ),
             hint=lambda line: line.points[at].reason,
         )
 
@@ -248,7 +247,7 @@ def lines_table(history: History, lines: Sequence[Line], figure: Figure) -> Tabl
     return Table(columns, lines)
 
 
-def value(point: Point, figure: Figure) -> Value:
+def value(point: Point, figure: Figure) -> float | None:
     """Return a figure of one run; None where it has no number that may be shown."""
     return point.goodput if figure == "goodput" else point.server_cpu_us
 
@@ -258,19 +257,13 @@ def answer(point: Point, figure: Figure) -> Answer | None:
     return point.answer if figure == "goodput" else point.cpu_answer
 
 
-def number(point: Point, figure: Figure) -> str:
+def shown(point: Point, figure: Figure) -> str:
     """Return a figure as people read it, or what became of it: `12,300?`, `failed`."""
     if point.goodput is None:
         return units.UNKNOWN if point.state == "absent" else point.state
     if figure == "cpu":
         return units.latency(point.server_cpu_us)
     return units.significant(point.goodput) + (SUSPECT if point.state == "suspect" else "")
-
-
-def with_answer(point: Point, figure: Figure) -> str:
-    """Return the same with what is found of it against the run before: `12,300 better`."""
-    change = answer(point, figure)
-    return number(point, figure) + (f" {change}" if change else "")
 
 
 def by_endpoint(history: History) -> dict[str, list[Line]]:
@@ -288,17 +281,13 @@ def _differences(step: Step) -> str:
     return "; ".join(changes) or "nothing that was recorded"
 
 
-def _text(value: int | None) -> str:
-    return units.UNKNOWN if value is None else str(value)
-
-
 def chart(history: History, endpoint: str, lines: Sequence[Line], figure: Figure) -> Chart | None:
     """Return the lines of an endpoint as a chart; None where none has a number."""
     courses = [
         Course(
             server=line.server,
             interface=line.interface,
-            values=[_float(value(point, figure)) for point in line.points],
+            values=[value(point, figure) for point in line.points],
             answers=[answer(point, figure) for point in line.points],
             versions=[
                 ", ".join(
@@ -336,7 +325,3 @@ def below(history: History) -> list[str]:
 def _version(name: str, version: str) -> str:
     # Python's says itself what it is of: `CPython 3.13.1`.
     return version if name == "python" else f"{name} {version}"
-
-
-def _float(value: Value) -> float | None:
-    return value if isinstance(value, float | int) else None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from loadtest.judge.servers.answer.records import Answer, Arm, Claim, Kind, Share
 from loadtest.report.servers.sentences.phrases import times, title
-from loadtest.report.table import SUSPECT, Column, Table, name, prose
+from loadtest.report.table import SUSPECT, Column, Table, name, number, prose
 from loadtest.report.units import UNKNOWN, latency, share, significant, size
 
 Item = tuple[Kind, Claim]
@@ -95,17 +95,7 @@ def shares(answer: Answer) -> Table[Share]:
         prose("style", "view", lambda row: row.style),
         Column("share", "Django's share of the time", lambda row: row.share, share_of),
         Column("interval", "95 % interval", lambda row: None, interval),
-        Column(
-            "raw",
-            "CPU per request without Django",
-            lambda row: row.raw_cpu_us,
-            lambda row: latency(row.raw_cpu_us),
-        ),
-        Column(
-            "own",
-            "Django's own",
-            lambda row: row.django_cpu_us,
-            lambda row: latency(row.django_cpu_us),
-        ),
+        number("CPU per request without Django", lambda row: row.raw_cpu_us, latency),
+        number("Django's own", lambda row: row.django_cpu_us, latency),
     )
     return Table(columns, answer.shares)
