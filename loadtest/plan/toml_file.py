@@ -5,6 +5,7 @@ msgspec says where something is wrong; in which words is said here, from the typ
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable
@@ -65,22 +66,19 @@ def _explain(
 
 def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, Any, str]:
     """Return the type and the value at a path such as `loads[0].waves`, and the path in full."""
-    whole = ""
     for step in STEP.findall(at):
         kind = _known(kind)
         match kind:
             case inspect.StructType():
                 kind, value = _field(kind, step), value[step]
-                whole += f".{step}" if whole else step
             case inspect.DictType():
                 # msgspec leaves open which; the tables that people write here hold texts.
                 key = next(key for key, text in value.items() if not isinstance(text, str))
                 kind, value = kind.value_type, value[key]
-                whole += f".{key}"
+                at = at.replace("[...]", f".{key}", 1)
             case inspect.VarTupleType() | inspect.ListType():
                 kind, value = kind.item_type, value[int(step[1:-1])]
-                whole += step
-    return _known(kind), value, whole
+    return _known(kind), value, at
 
 
 def _field(kind: inspect.StructType, name: str) -> inspect.Type:
@@ -123,16 +121,8 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value as TOML writes it, cut where it is long."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            text = f'"{value}"'
-        case dict():
-            text = "a table"
-        case list() | tuple():
-            text = f"[{', '.join(map(_shown, value))}]"
-        case _:
-            text = str(value)
+    """Return a value as TOML writes it, which is as JSON does here; cut where it is long."""
+    if isinstance(value, dict):
+        return "a table"
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -100,7 +100,7 @@ class Row(Record, frozen=True, kw_only=True):
     python: str | None = None
     """The key of its interpreter in `Run.interpreters`; None where nothing could be found."""
     duplicate_of: str | None = None
-    """The id of the row that this is the second arm of (A/A): no row of a table, but the noise."""
+    """The id of the row that this is the duplicate of (A/A): no row of a table, but the noise."""
     skip: str | None = None
     """Why it cannot be measured, where that is known before anything runs; with what to type."""
 

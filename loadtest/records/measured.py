@@ -73,7 +73,7 @@ class Loaded(Record, frozen=True, kw_only=True):
 
     @property
     def goodput(self) -> float:
-        """2xx answers a second, and 3xx, which wrk does not tell from them: see `contract`."""
+        """Ok responses a second: 2xx, and 3xx, which wrk does not tell from them."""
         return (self.answers - self.status_errors) / (self.duration_us / 1e6)
 
 

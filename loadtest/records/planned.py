@@ -54,7 +54,7 @@ class Server(Record, frozen=True, kw_only=True):
     limits: tuple[str, ...] = ()
     """What it cannot do on equal footing, in words, shown beside its results."""
     duplicate_of: str | None = None
-    """The server that this one is a second arm of: an A/A pair, to show the run's noise."""
+    """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""
 
     def capacity(self, shape: Shape, connections: int) -> int:
         """Return how many of `connections` requests it can work on at once."""

@@ -1,4 +1,4 @@
-"""The noise of a run: what the difference between two identical arms says, by kind of work."""
+"""The noise of a run: what the difference between two identical arms says, by workload."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Twin(Record, frozen=True, kw_only=True):
 
 
 class Twins(Record, frozen=True, kw_only=True):
-    """The reference server and its second arm at one endpoint: what differs is noise."""
+    """The reference server and its duplicate at one endpoint: what differs is noise."""
 
     endpoint: str
     """Name and style."""
@@ -54,11 +54,11 @@ class Floors:
     """The floors of one figure."""
 
     pooled: float | None
-    """Over all kinds of work and their rounds, as a share; None where no round has both arms."""
+    """Over all workloads and their rounds, as a share; None where no round has both arms."""
     kinds: Mapping[str, Floor]
 
     def of(self, *kinds: str) -> Floor | None:
-        """Return the largest floor of these kinds of work; of all, if one has no arms of its own.
+        """Return the largest floor of these workloads; of all, if one has no arms of its own.
 
         Nothing shows the noise of such a kind, and the kinds that are left out of the arms are
         those that may well be noisier.
@@ -68,7 +68,7 @@ class Floors:
         return max((floor for floor in among if floor), key=lambda floor: floor(1), default=None)
 
     def at(self, kind: str, rounds: int) -> float | None:
-        """Return the floor of a kind of work, as a share."""
+        """Return the floor of a workload, as a share."""
         floor = self.of(kind)
         return floor(rounds) if floor else None
 
@@ -108,7 +108,7 @@ def cpu_floors(arms: Sequence[Twins]) -> Floors:
 
 
 def by_kind(pairs: Iterator[tuple[str, Rates, Rates]]) -> dict[str, Pairs]:
-    """Return pairs of rates by the kind of work they are of."""
+    """Return pairs of rates by the workload they are of."""
     kinds: dict[str, list[tuple[Rates, Rates]]] = {}
     for kind, first, second in pairs:
         kinds.setdefault(kind, []).append((first, second))

@@ -189,7 +189,7 @@ def faster_than_possible(row: Evidence) -> Found:
     if max(rates) > most * (1 + TOO_FAST):
         return Found(
             "invalid",
-            f"{rate(max(rates))} answers/s, where {row.row.batch:,} at a time and {delay_s:g} s"
+            f"{rate(max(rates))} requests/s, where {row.row.batch:,} at a time and {delay_s:g} s"
             f" each allow {rate(row.row.batch / delay_s)}",
         )
     return NOTHING

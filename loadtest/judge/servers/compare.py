@@ -60,7 +60,7 @@ class Change(Record, frozen=True, kw_only=True):
     """For all figures of all cells."""
     margin: float
     """The difference below which none is called one, as a share: the threshold, or the noise that
-    identical servers showed at this kind of work in either run."""
+    identical servers showed at this workload in either run."""
     answer: Answer
 
 

@@ -30,7 +30,7 @@ class Figures(Record, frozen=True, kw_only=True):
     """What a measured cell showed over its measured rounds."""
 
     goodput: float
-    """Median over rounds, 2xx answers a second."""
+    """Median over rounds, ok responses a second (2xx)."""
     ceiling: float | None
     """The most it could be: requests the server works on at once / the endpoint's delay."""
     p50_us: int | None

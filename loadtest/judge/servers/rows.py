@@ -16,7 +16,7 @@ class Round(rows.Round, frozen=True, kw_only=True):
 
     stage: Stage | None
     goodput: float | None
-    """2xx answers a second; None unless measured."""
+    """Ok responses a second (2xx); None unless measured."""
     server_cpu_us: float | None
     """Of the server's processes, for an answer."""
     raw: str | None
@@ -60,14 +60,14 @@ class Ranking(rows.Ranking, frozen=True, kw_only=True):
     endpoint: Endpoint
     load: Load
     noise_floor: float | None
-    """The difference in goodput, as a share, that two identical servers show at this kind of work
+    """The difference in goodput, as a share, that two identical servers show at this workload
     in as many rounds as the cell with most has; two that share fewer are judged by a larger one.
     None where the run has no duplicate.
     """
     cpu_noise_floor: float | None
     """Likewise, of the server's CPU time for an answer."""
     noise_borrowed: bool
-    """The run has no duplicate at this kind of work: the floors are the largest of the others',
+    """The run has no duplicate at this workload: the floors are the largest of the others',
     and its own noise, which nobody measured, may be larger still."""
     rows: tuple[Row, ...]
 

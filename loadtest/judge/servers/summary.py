@@ -45,11 +45,11 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     """The server that `versus` compares with."""
     noise_floor: float | None
     """The difference in goodput, as a share, that two identical servers show in this run, over all
-    kinds of work; None without a second arm. What was judged by is each ranking's own."""
+    workloads; None without a duplicate. What was judged by is each ranking's own."""
     cpu_noise_floor: float | None
     """Likewise, of the server's CPU time for an answer."""
     twins: tuple[Twins, ...]
-    """The reference server and its second arm at each endpoint that has both, neither invalid."""
+    """The reference server and its duplicate at each endpoint that has both, neither invalid."""
     left_open: tuple[str, ...]
     """Cells that the asked precision would give another round, were there time."""
     answer: Answer

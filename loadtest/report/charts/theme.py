@@ -5,24 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import altair as alt
+Spec = dict[str, Any]
 
-from loadtest.report.charts.chart import Spec
-
-INTERFACES = {"WSGI": "#1b84c9", "ASGI": "#d9730d", "unknown": "#808080"}
-"""Blue, orange and grey, after Okabe & Ito (2008), each at least 3 to 1 against white and black."""
-
-SHAPES = {"WSGI": "circle", "ASGI": "square", "unknown": "diamond"}
-
-ANSWERS = {
-    "worse": "triangle-down",
-    "better": "triangle-up",
-    "same": "circle",
-    "cannot tell": "circle",
-}
-"""How a figure changed, as a shape; what nobody can tell is hollow as well."""
-
-HOLLOW = "A hollow mark is a suspect number."
+BLUE, ORANGE, GREY = "#1b84c9", "#d9730d", "#808080"
+"""After Okabe & Ito (2008), each at least 3 to 1 against white and black."""
 
 
 def themed(spec: Spec, *, dark: bool = False) -> Spec:
@@ -66,63 +52,3 @@ def config(*, dark: bool = False) -> Spec:
         "rule": {"color": faint},
         "tick": {"color": faint},
     }
-
-
-def interface_colour() -> Any:
-    """Return the encoding of a server's interface as a colour."""
-    return alt.Color("interface:N", title="interface", scale=_colours(), legend=_legend())
-
-
-def interface_fill() -> Any:
-    """Return the same for the inside of a mark, which doubt empties."""
-    return alt.Fill("interface:N", title="interface", scale=_colours(), legend=_legend())
-
-
-def interface_shape() -> Any:
-    """Return the encoding of a server's interface as a shape; its legend is the colour's."""
-    return alt.Shape(
-        "interface:N",
-        title="interface",
-        scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
-        legend=_legend(),
-    )
-
-
-def answer_shape() -> Any:
-    """Return the encoding of what is found of a change as a shape."""
-    return alt.Shape(
-        "answer:N",
-        title="change",
-        scale=alt.Scale(domain=list(ANSWERS), range=list(ANSWERS.values())),
-        legend=alt.Legend(orient="top", values=["worse", "better"]),
-    )
-
-
-def _colours() -> Any:
-    return alt.Scale(domain=list(INTERFACES), range=list(INTERFACES.values()))
-
-
-def _legend() -> Any:
-    # The very same for colour, fill and shape: Vega-Lite makes one legend of them, and complains
-    # of what they do not agree on.
-    return alt.Legend(orient="top", values=["WSGI", "ASGI"])
-
-
-def hollow() -> Any:
-    """Return the encoding of doubt: a mark without a fill."""
-    return alt.condition("datum.doubts == ''", alt.value(0.9), alt.value(0))
-
-
-def finished(chart: Any) -> Spec:
-    """Return an Altair chart as a template: without its data, and without Altair's own look."""
-    spec: Spec = chart.to_dict(validate=False)
-    for unused in ("config", "datasets", "data", "$schema"):
-        spec.pop(unused, None)
-    return spec
-
-
-def nearest() -> alt.Parameter:
-    """Return a selection of the server nearest to the pointer."""
-    return alt.selection_point(
-        name="near", fields=["server"], on="pointerover", nearest=True, clear="pointerout"
-    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from loadtest.report.charts.chart import Chart
-from loadtest.report.charts.svg import svg
+from loadtest.report.charts.chart import Chart, svg
 from loadtest.report.markdown.markup import Markdown, escape
 
 

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Literal
 
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import Ranking, State, state
+from loadtest.judge.servers.rows import Ranking, Row, State, state
 from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
 
 STEPS = (0.95, 0.75, 0.5, 0.25, 0.1)
@@ -31,8 +31,10 @@ class Metric:
         return self.key, self.title
 
 
+GOODPUT = Metric("goodput", "Requests/s", "more", lambda f: f.goodput, significant)
+
 METRICS = (
-    Metric("goodput", "Requests/s", "more", lambda f: f.goodput, significant),
+    GOODPUT,
     Metric("p50", "p50", "less", lambda f: f.p50_us, latency),
     Metric("p99", "p99", "less", lambda f: f.p99_us, latency),
     Metric("cpu", "CPU per request", "less", lambda f: f.server_cpu_us, latency),
@@ -44,13 +46,23 @@ METRICS = (
 class Square:
     """One server at one endpoint."""
 
-    state: State
+    row: Row | None
     text: str
-    value: float | None
-    shade: int | None
-    """From 0, far from the best, to 5, as good as the best; None without a number."""
-    beside: str
+    value: float | None = None
+    share: float | None = None
+    """Of the best, which has 1; None without a number."""
+    beside: str = ""
     """The figure as a multiple of the best one's, as in `0.42x`; empty without a number."""
+
+    @property
+    def state(self) -> State:
+        """What its number is worth."""
+        return state(self.row)
+
+    @property
+    def shade(self) -> int | None:
+        """From 0, far from the best, to 5, as good as the best; None without a number."""
+        return None if self.share is None else sum(self.share >= step for step in STEPS)
 
 
 @dataclass(frozen=True)
@@ -104,19 +116,12 @@ def _squares(ranking: Ranking, servers: Sequence[str], metric: Metric | None) ->
         row, value = rows.get(server), values.get(server)
         if metric and value is not None and best:
             # No value can be 0 but a memory that nobody could read.
-            near = value / best if metric.better == "more" else best / value if value else 1.0
-            squares.append(
-                Square(
-                    state=state(row),
-                    text=metric.text(value),
-                    value=value,
-                    shade=sum(near >= step for step in STEPS),
-                    beside="best" if value == best else ratio(value / best),
-                )
-            )
+            share = value / best if metric.better == "more" else best / value if value else 1.0
+            beside = "best" if value == best else ratio(value / best)
+            squares.append(Square(row, metric.text(value), value, share, beside))
             continue
         text = state(row) if row else UNKNOWN
         if row and row.reportable and metric:
             text = UNKNOWN
-        squares.append(Square(state(row), text, None, None, ""))
+        squares.append(Square(row, text))
     return squares

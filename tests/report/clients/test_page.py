@@ -12,7 +12,7 @@ from browser import chromium, visit
 from client_facts import sample
 from playwright.sync_api import Browser, expect
 
-from loadtest.report.charts.svg import svg
+from loadtest.report.charts.chart import svg
 from loadtest.report.clients import report
 from loadtest.report.clients.charts import of_ranking
 from loadtest.report.clients.formats import html

@@ -16,12 +16,11 @@ from sample_run import histograms, sample
 from loadtest.judge.concern import Verdict
 from loadtest.judge.servers.rows import Ranking
 from loadtest.judge.servers.summary import Summary, summarise
-from loadtest.report.charts.chart import Chart, stem
-from loadtest.report.charts.svg import svg
+from loadtest.report.charts.chart import Chart, stem, svg
 from loadtest.report.charts.theme import themed
 from loadtest.report.servers import charts
 from loadtest.report.servers.charts import Course, Effect
-from loadtest.report.servers.charts.data import values
+from loadtest.report.servers.charts.endpoint import values
 
 
 @pytest.fixture(scope="module")

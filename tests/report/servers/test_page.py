@@ -146,7 +146,7 @@ def test_charts_draw_when_they_come_into_view(browser: Browser, measured: Path) 
 def test_no_chart_has_an_invalid_number(measured: Path) -> None:
     text = measured.read_text()
     data = json.loads(text.partition('id="charts">')[2].partition("</script>")[0])
-    shown = {row["server"] for row in data["datasets"]["rows-gateway_1s-sync"]}
+    shown = {row["server"] for row in data["datasets"]["goodput-gateway_1s-sync"]}
     assert shown == {"gevent", "daphne"}
 
 

@@ -1,4 +1,4 @@
-"""What a run answers: who leads at each kind of work, by how much, and what it cannot tell."""
+"""What a run answers: who leads at each workload, by how much, and what it cannot tell."""
 
 from __future__ import annotations
 

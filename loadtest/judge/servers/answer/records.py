@@ -16,7 +16,7 @@ Limit = Literal[
 """Why a claim says less than a reader hopes for.
 
 `no-number`: no server has a number that may be shown. `alone`: one server has. `one-round`:
-nothing can be told from noise. `tied`: no server was told apart from the first. `no-noise-floor`:
+nothing can be told from noise. `tied`: no server was separated from the first. `no-noise-floor`:
 what noise alone does was not measured. `connection-limited`: those ahead show how many requests
 were let in. `suspect`: there are doubts about the number of one that is ahead.
 """
@@ -33,7 +33,7 @@ class Arm(Record, frozen=True, kw_only=True):
     over_other_style: Finding | None
     """Of this style against the server's other one; None where that has no number here."""
     goodput: float
-    """Median over rounds, 2xx answers a second."""
+    """Median over rounds, ok responses a second (2xx)."""
     ceiling: float | None
     """The most it could be; None where nothing but the server limits it."""
     p99_us: int | None
@@ -84,13 +84,13 @@ class Claim(Record, frozen=True, kw_only=True):
     leaders: tuple[Arm, ...]
     """The first tie group, the highest median first; empty without a number."""
     followers: tuple[Arm, ...]
-    """The group after it; empty where none was told apart from the first."""
+    """The group after it; empty where none was separated from the first."""
     lead: Difference | None
     """The first of the leaders over the first of the followers."""
     limits: tuple[Limit, ...]
     """What the claim cannot say; see `told`."""
     separated: bool
-    """Servers were told apart, so there is a leader to name."""
+    """Servers were separated, so there is a leader to name."""
     rankings: tuple[str, ...]
     """The endpoints with their styles, as in `json-sync`, that the claim is about."""
     cells: tuple[str, ...]
@@ -125,7 +125,7 @@ class Led(Record, frozen=True, kw_only=True):
 
     server: str
     at: tuple[str, ...]
-    """Where it leads: names of endpoints in a `Kind`, kinds of work in an `Answer`."""
+    """Where it leads: names of endpoints in a `Kind`, workloads in an `Answer`."""
 
 
 class Within(Record, frozen=True, kw_only=True):
@@ -134,15 +134,15 @@ class Within(Record, frozen=True, kw_only=True):
     interface: Interface
     """Of these servers."""
     leaders: tuple[Led, ...]
-    """By kinds of work, who leads at the most of them first."""
+    """By workload, who leads at the most of them first."""
     separated: int
-    """Kinds of work in which these servers were told apart."""
+    """Workloads in which these servers were separated."""
     cells: tuple[str, ...]
     """The rows of the leaders; where nobody leads, of all these servers."""
 
 
 class Kind(Record, frozen=True, kw_only=True):
-    """One kind of work: a claim for each of its endpoints, and who leads at most of them."""
+    """One workload: a claim for each of its endpoints, and who leads at most of them."""
 
     kind: str
     """As the endpoints declare it."""
@@ -193,9 +193,9 @@ class Answer(Record, frozen=True, kw_only=True):
     shares: tuple[Share, ...]
     """The largest share first."""
     leaders: tuple[Led, ...]
-    """Who leads at the most kinds of work, the first to name first; all that lead anywhere."""
+    """Who leads at the most workloads, the first to name first; all that lead anywhere."""
     separated: int
-    """Kinds of work in which servers were told apart."""
+    """Workloads in which servers were separated."""
     within: tuple[Within, ...]
     """For each interface of which there are two servers or more."""
     usable: int

@@ -74,23 +74,12 @@ class Amount(NamedTuple):
     value: float
     high: float
 
-    def times(self, factor: float) -> Amount:
-        """Return the range in another unit."""
-        return Amount(self.low * factor, self.value * factor, self.high * factor)
 
-    def over(self, other: Amount) -> Amount:
-        """Return the range of this one divided by another, which is above 0."""
-        return Amount(
-            self.low / other.high,
-            self.value / other.value,
-            self.high / other.low if other.low > 0 else float("inf"),
-        )
-
-    def both(self, other: Amount) -> Amount | None:
-        """Return the range that lies in this one and another; None where there is none."""
-        low, high = max(self.low, other.low), min(self.high, other.high)
-        # A millionth, for what binary fractions lose.
-        return Amount(low, (low + high) / 2, high) if low <= high * (1 + 1e-6) else None
+def _agree(total: Amount, per_s: Amount, duration_us: Amount) -> bool:
+    """Say whether a total may be what comes of a rate in a duration."""
+    least, most = per_s.low * duration_us.low / 1e6, per_s.high * duration_us.high / 1e6
+    # A millionth, for what binary fractions lose.
+    return least <= total.high * (1 + 1e-6) and total.low <= most * (1 + 1e-6)
 
 
 class Line(NamedTuple):
@@ -109,7 +98,7 @@ class Line(NamedTuple):
         if value * unit > 2**53:
             raise TextError(self.at, f"{text!r} is more than wrk can count")
         half = 0.5 * 10 ** -len(match[2] or "")
-        return Amount(max(0.0, value - half), value, value + half).times(unit)
+        return Amount(max(0.0, value - half) * unit, value * unit, (value + half) * unit)
 
     def us(self, group: str) -> int:
         """Return a time as printed, in microseconds."""
@@ -153,18 +142,18 @@ def parse(lines: Sequence[str]) -> WrkText:
     if duration_us.value <= 0:
         raise TextError(total.at, "a duration of 0")
     per_s = None
-    duration_s = duration_us.times(1e-6)
+    duration = round(duration_us.value)
     if line := by_kind.get("per_s"):
         per_s = line.amount("per_s", _METRIC)
-        counted = Amount(requests, requests, requests)
-        if counted.over(duration_s).both(per_s) is None:
+        if not _agree(Amount(requests, requests, requests), per_s, duration_us):
             raise TextError(line.at, "this rate is not that of the requests and the duration")
         if per_s.value > 0:
-            duration_us = counted.over(per_s).times(1e6).both(duration_us) or duration_us
-    if line := by_kind.get("transfer"):
-        transfer = line.amount("transfer", _BYTES)
-        if received.over(duration_s).both(transfer) is None:
-            raise TextError(line.at, "this rate is not that of the bytes and the duration")
+            shortest = max(duration_us.low, 1e6 * requests / per_s.high)
+            longest = min(duration_us.high, 1e6 * requests / per_s.low)
+            duration = round((shortest + longest) / 2)
+    line = by_kind.get("transfer")
+    if line and not _agree(received, line.amount("transfer", _BYTES), duration_us):
+        raise TextError(line.at, "this rate is not that of the bytes and the duration")
     if line := by_kind.get("rate"):
         for group in ("mean", "stdev", "max"):
             line.amount(group, _METRIC)
@@ -183,7 +172,7 @@ def parse(lines: Sequence[str]) -> WrkText:
         requests_per_s=per_s.value if per_s is not None else None,
         loaded=Loaded(
             generator="wrk",
-            duration_us=round(duration_us.value),
+            duration_us=duration,
             answers=requests,
             received_bytes=round(received.value),
             text_latency=latency,
