@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from markupsafe import Markup, escape
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.charts.theme import config
-from loadtest.report.html.rows import settings
 from loadtest.report.page import Bullets, Charts, Code, Listed, Page, Section, Shown, View
 from loadtest.report.sentences import Name
+from loadtest.report.table import Column, Table, Value
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,6 +33,9 @@ LOOKS = {
     "cannot tell": "suspect",
 }
 """Words that are set as badges, each with its look."""
+
+
+Cell = tuple[Column[Any], str, Value]
 
 
 class Drawn:
@@ -125,6 +128,30 @@ def outcome(text: str) -> tuple[str, str]:
     """
     match = re.fullmatch(f"([^ ]*[0-9][^ ]*(?: [a-zµ]+)?)? ?({'|'.join(LOOKS)})", text)
     return (match[1] or "", match[2]) if match else (text, "")
+
+
+def settings(table: Table[Any]) -> Iterator[tuple[Any, str, Iterator[Cell]]]:
+    """Yield each row: its item, where it stands among those of its rank, and its cells.
+
+    A cell is its column, its text and the value to sort it by.
+    """
+    ranked = any(column.key == "rank" for column in table.columns)
+    ties = _ties([getattr(item, "rank", None) if ranked else None for item in table.items])
+    rows = zip(table.items, ties, table.texts(), table.values(), strict=True)
+    for item, tie, texts, values in rows:
+        yield item, tie, zip(table.columns, texts, values, strict=True)
+
+
+def _ties(ranks: Sequence[int | None]) -> list[str]:
+    ties: list[str] = []
+    for at, rank in enumerate(ranks):
+        above = at > 0 and ranks[at - 1] == rank
+        below = at + 1 < len(ranks) and ranks[at + 1] == rank
+        if rank is None or not (above or below):
+            ties.append("")
+        else:
+            ties.append("inner" if above and below else "last" if above else "first")
+    return ties
 
 
 def data_block(value: Any) -> Markup:

@@ -7,36 +7,42 @@ from collections.abc import Iterator, Sequence
 from html import escape as escape_html
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 
 from loadtest.report import units
+from loadtest.report.charts.chart import Chart, svg
 from loadtest.report.markdown.markup import Markdown, code, escape, fence, folded, table, ticked
-from loadtest.report.markdown.pictures import Pictures
-from loadtest.report.page import (
-    Block,
-    Bullets,
-    Charts,
-    Code,
-    Listed,
-    Page,
-    Section,
-    Shown,
-    View,
-)
+from loadtest.report.page import Block, Bullets, Charts, Code, Listed, Page, Section, Shown, View
 from loadtest.report.table import SUSPECT
+
+
+class Pictures:
+    """Gathers the charts that a page shows, to be written beside it."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._charts: dict[str, Chart] = {}
+
+    def image(self, chart: Chart | None) -> Markdown:
+        """Return a chart as an image, its description for those who cannot see it."""
+        if chart is None:
+            return Markdown("")
+        file = f"{chart.name}.svg"
+        if self._charts.setdefault(file, chart) is not chart:
+            raise ValueError(f"two charts are called {file}")
+        return Markdown(f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})")
+
+    def files(self) -> dict[str, str]:
+        """Return the images that were shown, by their files' names."""
+        return {file: svg(chart) for file, chart in self._charts.items()}
 
 
 def document(page: Page, pictures: Pictures | None = None, level: int = 1) -> str:
     """Return a page of any kind, its title a heading of `level`; without pictures, no chart."""
-    answer = blocks(page.answer, pictures, level + 1)
-    parts = [
-        f"{'#' * level} {ticked(page.title)}",
-        *map(ticked, page.lead),
-        *answer,
-        *blocks(page.sections, pictures, level + 1),
-    ]
-    return "\n\n".join(parts) + "\n"
+    below = blocks([*page.lead, *page.answer, *page.sections], pictures, level + 1)
+    return "\n\n".join([f"{'#' * level} {ticked(page.title)}", *below]) + "\n"
 
 
 def files(name: str, page: Page) -> dict[str, str]:

@@ -13,8 +13,7 @@ from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.report import units
 from loadtest.report.html.anchors import anchors
 from loadtest.report.markdown.markup import Markdown, code, escape, fence, table, ticked
-from loadtest.report.markdown.page import page
-from loadtest.report.markdown.pictures import Pictures
+from loadtest.report.markdown.page import Pictures, page
 from loadtest.report.sentences import Name, Sentence, first_few
 from loadtest.report.servers import charts
 from loadtest.report.servers.chapters import caveats, method
