@@ -78,8 +78,8 @@ def _below(block: Section | View, text: str, level: int) -> Iterator[str]:
         return
     heading = f"{block.heading}: {block.gist}" if block.gist else block.heading
     if "markdown" in block.folded:
-        # Inside an HTML block Markdown's own escapes would be shown.
-        yield folded(escape_html(" ".join(heading.split())), text)
+        # Inside an HTML block Markdown's own escapes and code spans would be shown.
+        yield folded(escape_html(" ".join(heading.replace("`", "").split())), text)
     else:
         yield f"{'#' * level} {ticked(heading)}"
         yield text
