@@ -1,9 +1,9 @@
-"""Charts of one endpoint: goodput with intervals and ceilings, latency curves, memory."""
+"""Charts of rankings: a workload at a glance; of each endpoint goodput, latency and memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loadtest.judge.servers.rows import Ranking, Row
@@ -27,6 +27,7 @@ from loadtest.report.servers.charts.marks import (
     LABEL,
     RATE,
     SHAPE,
+    by_endpoint,
     doubts,
     identity,
     labelled_lines,
@@ -35,6 +36,11 @@ from loadtest.report.servers.charts.marks import (
 )
 from loadtest.report.units import latency as took
 from loadtest.stats.ratios import paired
+
+STYLES = {"sync": "circle", "async": "triangle-right", "control": "diamond"}
+
+COLUMNS = 3
+"""Endpoints in a line of the chart."""
 
 SPAN = 1.6
 """How far an interval may reach, in highest rates: two rounds can have one that hides all else."""
@@ -58,6 +64,46 @@ SHARED = "Pages that processes share are counted in each."
 
 BESIDE = (0.25, 0.042)
 """Labels nearer than these shares of width and height would be written over each other."""
+
+
+def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
+    """Return the chart of a workload; None where no server has a number."""
+    values = [
+        known(
+            {
+                **identity(row.server, row.interface),
+                "endpoint": ranking.endpoint.name,
+                "style": ranking.endpoint.style,
+                "goodput": row.reportable.goodput,
+                "doubts": doubts(row),
+            }
+        )
+        for ranking in rankings
+        for row in ranking.rows
+        if row.reportable
+    ]
+    if not values:
+        return None
+    first = max(values, key=lambda value: value["goodput"])
+    servers, endpoints = (len({value[key] for value in values}) for key in ("server", "endpoint"))
+    # Of several endpoints the highest number says which of them is the lightest.
+    finding = (
+        f"{servers} servers at {endpoints} endpoints."
+        if endpoints > 1
+        else f"{first['server']} has the highest median, {first['goodput']:,.0f} requests/s with"
+        f" {first['style']} views."
+    )
+    style = looks("style:N", STYLES, "view", values=["sync", "async"])
+    x = field("goodput:Q", **RATE | {"axis": {"format": "~s", "tickCount": 5}})
+    tooltip = "server:N endpoint:N style:N goodput:Q doubts:N"
+    return chart(
+        stem("kind", name),
+        title,
+        [finding, any(value["doubts"] for value in values) and HOLLOW],
+        values,
+        by_endpoint(values, "goodput", COLUMNS, [points(style, DOUBTED, tooltip, {"x": x}, 70)])
+        | {"resolve": {"scale": {"x": "independent"}}},
+    )
 
 
 def of_endpoint(ranking: Ranking) -> tuple[Chart, ...]:
