@@ -11,13 +11,4 @@ from loadtest.report.servers.charts.changes import Course, Effect, forest, timel
 from loadtest.report.servers.charts.matrix import matrix
 from loadtest.report.servers.charts.rankings import kind, memory, of_endpoint
 
-__all__ = [
-    "Course",
-    "Effect",
-    "forest",
-    "kind",
-    "matrix",
-    "memory",
-    "of_endpoint",
-    "timeline",
-]
+__all__ = ["Course", "Effect", "forest", "kind", "matrix", "memory", "of_endpoint", "timeline"]

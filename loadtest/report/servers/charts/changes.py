@@ -170,8 +170,8 @@ def timeline(
     name: str, title: str, axis: str, runs: Sequence[str], courses: Sequence[Course]
 ) -> Chart | None:
     """Return the chart; None where no server has a number. `runs` are what stands below each."""
-    known = [course for course in courses if any(course.values)]
-    if not known:
+    shown = [course for course in courses if any(course.values)]
+    if not shown:
         return None
     values = [
         {
@@ -181,7 +181,7 @@ def timeline(
             "answer": answer or "same",
             "versions": versions,
         }
-        for course in known
+        for course in shown
         for run, value, answer, versions in zip(
             runs, course.values, course.answers, course.versions, strict=True
         )
@@ -191,7 +191,7 @@ def timeline(
     counts = [
         f"{count} {answer}"
         for answer in ("worse", "better")
-        if (count := sum(course.answers[-1] == answer for course in known))
+        if (count := sum(course.answers[-1] == answer for course in shown))
     ]
     x = field(
         "run:O",

@@ -11,14 +11,14 @@ from loadtest.records.planned import Interface
 from loadtest.report.charts.chart import Values, field, fields, layer, looks, short, where
 from loadtest.report.charts.theme import BLUE, GREY, ORANGE, Spec
 
+COLOURS = {"WSGI": BLUE, "ASGI": ORANGE, "unknown": GREY}
+
+SHAPES = {"WSGI": "circle", "ASGI": "square", "unknown": "diamond"}
+
 # The same legend for colour, fill and shape: Vega-Lite makes one of them, and complains of what
 # they do not agree on.
 COLOUR, SHAPE = (
-    looks("interface:N", of, "interface", values=["WSGI", "ASGI"])
-    for of in (
-        {"WSGI": BLUE, "ASGI": ORANGE, "unknown": GREY},
-        {"WSGI": "circle", "ASGI": "square", "unknown": "diamond"},
-    )
+    looks("interface:N", of, "interface", values=["WSGI", "ASGI"]) for of in (COLOURS, SHAPES)
 )
 
 ANSWERS = {

@@ -68,24 +68,17 @@ BESIDE = (0.25, 0.042)
 
 def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
     """Return the chart of a workload; None where no server has a number."""
-    values = [
-        known(
-            {
-                **identity(row.server, row.interface),
-                "endpoint": ranking.endpoint.name,
-                "style": ranking.endpoint.style,
-                "goodput": row.reportable.goodput,
-                "doubts": doubts(row),
-            }
-        )
+    shown = ("server", "interface", "goodput", "doubts")
+    cells = [
+        {"endpoint": ranking.endpoint.name, "style": ranking.endpoint.style}
+        | {key: value[key] for key in shown}
         for ranking in rankings
-        for row in ranking.rows
-        if row.reportable
+        for value in values(ranking)
     ]
-    if not values:
+    if not cells:
         return None
-    first = max(values, key=lambda value: value["goodput"])
-    servers, endpoints = (len({value[key] for value in values}) for key in ("server", "endpoint"))
+    first = max(cells, key=lambda cell: cell["goodput"])
+    servers, endpoints = (len({cell[key] for cell in cells}) for key in ("server", "endpoint"))
     # Of several endpoints the highest number says which of them is the lightest.
     finding = (
         f"{servers} servers at {endpoints} endpoints."
@@ -99,9 +92,9 @@ def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
     return chart(
         stem("kind", name),
         title,
-        [finding, any(value["doubts"] for value in values) and HOLLOW],
-        values,
-        by_endpoint(values, "goodput", COLUMNS, [points(style, DOUBTED, tooltip, {"x": x}, 70)])
+        [finding, any(cell["doubts"] for cell in cells) and HOLLOW],
+        cells,
+        by_endpoint(cells, "goodput", COLUMNS, [points(style, DOUBTED, tooltip, {"x": x}, 70)])
         | {"resolve": {"scale": {"x": "independent"}}},
     )
 
