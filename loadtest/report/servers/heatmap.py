@@ -60,6 +60,11 @@ class Square:
         return state(self.row)
 
     @property
+    def percent(self) -> str:
+        """Its share of the best; empty without a number."""
+        return "" if self.share is None else f"{100 * self.share:.0f}"
+
+    @property
     def shade(self) -> int | None:
         """From 0, far from the best, to 5, as good as the best; None without a number."""
         return None if self.share is None else sum(self.share >= step for step in STEPS)

@@ -35,6 +35,7 @@ from loadtest.report.servers.charts.marks import (
     points,
 )
 from loadtest.report.units import latency as took
+from loadtest.stats.latency import Curve
 from loadtest.stats.ratios import paired
 
 STYLES = {"sync": "circle", "async": "triangle-right", "control": "diamond"}
@@ -179,15 +180,17 @@ def latency(ranking: Ranking) -> Chart | None:
     """Return the percentile curves on logarithmic axes; None where no server has one."""
     # Without a median that may be shown there is no curve, but for the lowest and the highest.
     rows = [
-        row
+        (row, row.curve)
         for row in ranking.rows
         if row.reportable and row.reportable.p50_us is not None and row.curve
     ]
     if not rows:
         return None
-    curves = [point for row in rows for point in _curve(row)]
+    curves = [point for row, curve in rows for point in _points(row, curve)]
     ends = {point["server"]: point for point in curves if point["kind"] == MEASURED}.values()
-    medians = sorted(_median(row) for row in rows)
+    medians = sorted(
+        (curve.raw_us[curve.percentiles.index(50.0)], row.server) for row, curve in rows
+    )
     (least, fastest), (most, slowest) = medians[0], medians[-1]
     x = field(
         "nines:Q",
@@ -218,11 +221,10 @@ def latency(ranking: Ranking) -> Chart | None:
     )
 
 
-def _curve(row: Row) -> Iterator[dict[str, Any]]:
-    assert row.curve
-    for kind, each in ((MEASURED, row.curve.raw_us), (BACKFILLED, row.curve.backfilled_us)):
+def _points(row: Row, curve: Curve) -> Iterator[dict[str, Any]]:
+    for kind, each in ((MEASURED, curve.raw_us), (BACKFILLED, curve.backfilled_us)):
         # The lowest and the highest latency are a single response's.
-        for p, us in zip(row.curve.percentiles, each, strict=False):
+        for p, us in zip(curve.percentiles, each, strict=False):
             if 0 < p < 100:
                 yield {
                     **identity(row.server, row.interface),
@@ -231,11 +233,6 @@ def _curve(row: Row) -> Iterator[dict[str, Any]]:
                     "nines": round(-math.log10(1 - p / 100), 3),
                     "ms": short(max(us, 1) / 1e3),
                 }
-
-
-def _median(row: Row) -> tuple[int, str]:
-    assert row.curve
-    return row.curve.raw_us[row.curve.percentiles.index(50.0)], row.server
 
 
 def memory(ranking: Ranking) -> Chart | None:
