@@ -10,7 +10,7 @@ and others take their turn.
 
 By CPU time: wrk and nginx take all there is of two processors, so the rate is one over the CPU time
 of an answer, of wrk, nginx and the tool together. Each is read against nginx's in the same load,
-which is what speed drifts by (see `loadtest.evened`): the arms differ in wrk's and the tool's.
+which is what speed drifts by (see `stats.cpu_drift`): the arms differ in wrk's and the tool's.
 """
 
 from __future__ import annotations

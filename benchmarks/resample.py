@@ -44,7 +44,7 @@ class Rounds(Record, frozen=True, kw_only=True):
     cpu_us: dict[str, tuple[float | None, ...]]
     """Of the server's processes, for an answer."""
     evened_us: dict[str, tuple[float | None, ...]]
-    """Likewise, at even speed of the processors; see `loadtest.evened`."""
+    """Likewise, at even speed of the processors; see `loadtest.stats.cpu_drift`."""
 
 
 class Figure(NamedTuple):

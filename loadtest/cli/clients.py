@@ -296,8 +296,7 @@ def _measured(folder: Path, bench: Bench, as_json: bool) -> int:
     from loadtest.measure.clients import session
 
     trials = partial(session.ClientTrials, bench.plan)
-    up = contextlib.nullcontext(session.ClientBench(bench))
-    return kinds.measure(kinds.CLIENTS, folder, trials, up, as_json)
+    return kinds.measure(kinds.CLIENTS, folder, trials, contextlib.nullcontext(bench), as_json)
 
 
 def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:

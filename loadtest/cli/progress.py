@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from loadtest.measure import watching
-from loadtest.measure.watching import Trial
+from loadtest.measure import loop
+from loadtest.measure.loop import Shown
 from loadtest.records import clients, measured
 
 
-class Watcher(watching.Watcher):
+class Watcher(loop.Watcher):
     """Moves a bar by the cost of each trial; without a terminal a line for each group instead."""
 
     def __init__(self, rounds: int, console: Console) -> None:
@@ -31,7 +31,7 @@ class Watcher(watching.Watcher):
         self._task = self._bar.add_task("starting", total=None)
         self._total = 0.0
         self._where = ""
-        self._trial: Trial | None = None
+        self._trial: Shown | None = None
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -42,14 +42,14 @@ class Watcher(watching.Watcher):
         with self._bar:
             yield
 
-    def add(self, trials: Iterable[Trial]) -> None:
+    def add(self, trials: Iterable[Shown]) -> None:
         """Take more that is to be measured."""
         for trial in trials:
             self._total += trial.cost
             self._rounds = max(self._rounds, trial.round + 1)
         self._bar.update(self._task, total=self._total)
 
-    def began(self, trial: Trial) -> None:
+    def began(self, trial: Shown) -> None:
         """Show what is being measured."""
         self._trial = trial
         where = "  ".join(filter(None, (f"round {trial.round + 1}/{self._rounds}", trial.group)))

@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 from loadtest.records.planned import Record
 
 Facts = TypeVar("Facts")
-"""What a concern is looked for in: here the `Evidence` of a cell, elsewhere that of a client."""
+"""What a concern is looked for in: the wing's `Evidence`."""
 
 Severity = Literal["suspect", "invalid"]
 

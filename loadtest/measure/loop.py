@@ -12,10 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from loadtest.measure.watching import Trial as Shown
-from loadtest.measure.watching import Watcher
 from loadtest.records.errors import LoadtestError
 from loadtest.records.measured import Begun, Segment
 from loadtest.records.planned import Record
@@ -25,6 +23,36 @@ Key = tuple[Any, int]
 """What is measured, and in which round; rounds count from 0."""
 Done = Collection[Key]
 """What is not to be measured again."""
+
+
+class Shown(NamedTuple):
+    """One measurement to come, as it is shown."""
+
+    name: str
+    """As a failure names it: `granian-wsgi.json-sync`."""
+    round: int
+    group: str
+    """What several trials in a row share, as their server; "" without."""
+    label: str
+    """Which of its group."""
+    cost: float = 1.0
+    """Its part of the whole: planned seconds, or as much as every other."""
+
+
+class Watcher(Protocol):
+    """Told of each trial when it is known, when it begins and when it ends."""
+
+    def showing(self) -> AbstractContextManager[None]:
+        """Show the trials during the block."""
+
+    def add(self, trials: Iterable[Shown]) -> None:
+        """Take more that is to be measured."""
+
+    def began(self, trial: Shown) -> None:
+        """Take what is being measured from now on."""
+
+    def ended(self, outcome: Any) -> None:
+        """Take what became of it."""
 
 
 Trial = TypeVar("Trial")

@@ -25,7 +25,7 @@ class Histogram(Record, frozen=True, kw_only=True):
 class TextLatency(Record, frozen=True, kw_only=True):
     """Latencies as wrk's text has them: to three digits, after its back-fill, below its timeout.
 
-    Each None where the text has none. `histogram.backfilled` tells whether they differ from
+    Each None where the text has none. `stats.latency.backfilled` tells whether they differ from
     what was measured.
     """
 

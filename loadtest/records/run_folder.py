@@ -88,8 +88,6 @@ CLIENTS = Kind(
 )
 KINDS: tuple[Kind[Any, Any, Any], ...] = (SERVERS, CLIENTS)
 
-R = TypeVar("R", bound=Record)
-
 
 class Stored(Record, Generic[Run, Outcome, Ceiling], frozen=True, kw_only=True):
     """A run as it was read back."""

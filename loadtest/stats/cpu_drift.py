@@ -18,7 +18,7 @@ from statistics import median
 from loadtest.records.measured import Outcome
 
 CONDITIONS = frozenset({"wrk", "system", "launcher", "machine of the servers", "placement"})
-"""Keys of `environment.differences` with which an answer is other work to the generator."""
+"""Keys of `conditions.differences` with which a response is other work to the generator."""
 
 DRIFT = 1.3
 """Processors that are faster or slower by more than this have not drifted: wrk did other work."""

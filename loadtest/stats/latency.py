@@ -170,7 +170,7 @@ def curve(raw: Histogram, backfilled: Histogram) -> Curve | None:
 
 
 def _at(histogram: Histogram, percentiles: tuple[float, ...]) -> tuple[int, ...]:
-    """Return the latencies by the nearest rank, as `histogram.percentile` does one by one."""
+    """Return the latencies by the nearest rank, as `percentile` does one by one."""
     values = np.asarray(histogram.values_us, dtype=np.int64)
     below = np.cumsum(np.asarray(histogram.counts, dtype=np.int64))
     total = int(below[-1])

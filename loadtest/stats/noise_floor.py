@@ -122,7 +122,7 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
     one round, and the mean of an endpoint's R rounds stays within t(0.975, N) * sqrt(variance / R)
     of 0 in 95 % of such endpoints (Student, 1908; checked by simulation). A few rounds say little
     about their own noise: from 3 kinds on each variance is drawn towards that of all rounds
-    together, the more the less the kinds differ (Smyth, 2004, as in `statistics.moderated`, but for
+    together, the more the less the kinds differ (Smyth, 2004, as in `ratios.moderated`, but for
     its target: the mean is above what is usual, so that a floor is rather too high than too low).
     """
     squares = {kind: _Squares.of(pairs) for kind, pairs in kinds.items()}

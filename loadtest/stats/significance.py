@@ -36,8 +36,8 @@ def level(interim_looks: int) -> float:
     """Return the p value that is called a difference by who looks so often: 0.05 for one look.
 
     Adding rounds until something shows is a look for each time the answer could have ended it, and
-    with 0.05 at each of them three times as many runs would claim what is not there. `looks` are
-    all there may be, not those so far: a level that only sinks with each look doubles the claims.
+    with 0.05 at each of them three times as many runs would claim what is not there. All looks that
+    there may be count, not those so far: a level that only sinks with each look doubles the claims.
     """
     return round(2 * float(ndtr(-_reached(interim_looks))), 4)
 
@@ -57,8 +57,8 @@ def finding(
 
     Higher or lower: noise would rarely differ as much, and it is more than the margin. Equivalent:
     the whole interval is within the margin (Schuirmann, 1987, two one-sided tests, here at 2.5 %
-    each). Whatever else is inconclusive, and more rounds may decide it. `looks`: see `level`; who
-    looks often needs a wider interval to call anything equivalent, too.
+    each). Whatever else is inconclusive, and more rounds may decide it. Who looks often, see
+    `level`, needs a wider interval to call anything equivalent, too.
     `near` is the margin of what is equivalent, and the least that is a difference, where `margin`
     is of noise: a noisy run shows less difference, but no more likeness.
     """

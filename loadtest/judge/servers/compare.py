@@ -55,7 +55,7 @@ class Change(Record, frozen=True, kw_only=True):
     drift_corrected: bool
     """CPU time at even speed of the processors, that of BASE; see `cpu_drift`."""
     comparison: Comparison
-    """Of the rounds; noise is estimated from all cells, see `statistics.moderated`."""
+    """Of the rounds; noise is estimated from all cells, see `ratios.moderated`."""
     adjusted_p: float | None
     """For all figures of all cells."""
     margin: float

@@ -5,25 +5,39 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import psutil
 
-from loadtest.bench.clients import job
+from loadtest.bench.clients import job, upstream_ceiling
 from loadtest.bench.clients.upstream import Upstream
+from loadtest.measure import preflight
+from loadtest.measure.loop import Key
 from loadtest.plan.clients.catalogue import Client
 from loadtest.plan.clients.own_server import Expected
-from loadtest.records.clients import Interpreter, Measure, Outcome, Plan, Row
-from loadtest.records.errors import CellError
+from loadtest.records.clients import Ceiling, Interpreter, Measure, Outcome, Plan, Row
+from loadtest.records.errors import CellError, UserError
 from loadtest.system import process
 from loadtest.system.process import CommandError
 
 SPARE_S = 5.0
 """Beyond the limit that the worker keeps itself."""
 
-Measurement = tuple[Row, Measure, int]
+
+class Measurement(NamedTuple):
+    """One row by one measure in one round."""
+
+    row: Row
+    measure: Measure
+    round: int
+
+    @property
+    def key(self) -> Key:
+        """What the loop knows it by."""
+        return (self.row.id, self.measure), self.round
 
 
 @dataclass(frozen=True)
@@ -37,30 +51,39 @@ class Bench:
     expected: Expected | None
     """Of a server of the user's own, where there is no upstream of ours."""
 
+    def ceilings(self, known: Sequence[Ceiling]) -> Iterator[Ceiling]:
+        """Yield what our upstream gives; raises LoadtestError where that cannot be measured."""
+        wanted = {row.paced_by for row in self.plan.rows if row.skip is None}
+        wanted -= {(ceiling.answer, ceiling.connections) for ceiling in known}
+        if self.upstream is None or not wanted:
+            return
+        if (wrk := preflight.tool()).advice is not None:
+            raise UserError(wrk.advice)
+        yield from upstream_ceiling.ceilings(self.upstream, wanted)
+
+    def run(
+        self,
+        todo: Sequence[Measurement],
+        record: Callable[[Outcome], None],
+        began: Callable[[Key], None] = lambda key: None,
+    ) -> None:
+        """Measure one after the other; what cannot be is recorded with its reason."""
+        prime(self, (measurement.row for measurement in todo))
+        for measurement in todo:
+            began(measurement.key)
+            record(measure(self, *measurement))
+
 
 def round_of(plan: Plan, round_: int) -> list[Measurement]:
     """Return one round: every row that can be measured once by each measure, shuffled."""
     measures = {group.name: group.measures for group in plan.groups}
     once = [
-        (row, measure, round_)
+        Measurement(row, measure, round_)
         for row in plan.rows
         if row.skip is None
         for measure in measures[row.group]
     ]
     return random.Random(f"{plan.seed}/{round_}").sample(once, len(once))
-
-
-def run(
-    bench: Bench,
-    todo: Sequence[Measurement],
-    record: Callable[[Outcome], None],
-    began: Callable[[Measurement], None] = lambda measurement: None,
-) -> None:
-    """Measure one after the other; what cannot be is recorded with its reason."""
-    prime(bench, (row for row, _, _ in todo))
-    for measurement in todo:
-        began(measurement)
-        record(measure(bench, *measurement))
 
 
 def prime(bench: Bench, rows: Iterable[Row]) -> None:

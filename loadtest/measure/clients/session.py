@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from loadtest.bench.clients import upstream, upstream_ceiling
+from loadtest.bench.clients import upstream
 from loadtest.bench.clients.upstream import Upstream
 from loadtest.measure import preflight
-from loadtest.measure.clients import measuring
-from loadtest.measure.clients.measuring import Bench, Measurement
-from loadtest.measure.loop import Done, Key, Trials
-from loadtest.measure.watching import Trial
-from loadtest.records.clients import Ceiling, Interpreter, Measure, Outcome, Plan, Run
+from loadtest.measure.clients.measuring import Measurement, round_of
+from loadtest.measure.loop import Done, Key, Shown, Trials
+from loadtest.records.clients import Interpreter, Measure, Outcome, Plan, Run
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine
 from loadtest.records.run_folder import FORMAT, check_writable
@@ -53,21 +51,21 @@ class ClientTrials(Trials[Measurement, Outcome]):
     def planned(self, done: Done) -> list[Measurement]:
         """Return the measurements of all rounds; the order of what is left is as it was."""
         return [
-            (row, measure, round_)
-            for at in range(self.plan.rounds)
-            for row, measure, round_ in measuring.round_of(self.plan, at)
-            if ((row.id, measure), round_) not in done
+            measurement
+            for round_ in range(self.plan.rounds)
+            for measurement in round_of(self.plan, round_)
+            if measurement.key not in done
         ]
 
     def further(self, round_: int, wanted: Collection[Wanted]) -> list[Measurement]:
         """Return the measurements of one round with these rows."""
         return [
-            (row, measure, at)
-            for row, measure, at in measuring.round_of(self.plan, round_)
-            if (row.id, measure) in wanted
+            measurement
+            for measurement in round_of(self.plan, round_)
+            if measurement.key[0] in wanted
         ]
 
-    def shown(self, measurement: Measurement, known: Sequence[Outcome]) -> dict[Key, Trial]:
+    def shown(self, measurement: Measurement, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return a measurement as it is shown, for as long as those before took."""
         row, measure, round_ = measurement
         took_s = [
@@ -77,40 +75,7 @@ class ClientTrials(Trials[Measurement, Outcome]):
         ]
         cost = median(took_s) if took_s else ROUGHLY_S
         label = f"{measure}  {row.id}"
-        key = (row.id, measure), round_
-        return {key: Trial(f"{row.id}, {measure}", round_, "", label, cost)}
-
-
-@dataclass(frozen=True)
-class ClientBench:
-    """Where the rows of a run are measured, its upstream up."""
-
-    bench: Bench
-
-    def ceilings(self, known: Sequence[Ceiling]) -> Iterator[Ceiling]:
-        """Yield what our upstream gives; raises LoadtestError where that cannot be measured."""
-        running = self.bench.upstream
-        wanted = {row.paced_by for row in self.bench.plan.rows if row.skip is None}
-        wanted -= {(ceiling.answer, ceiling.connections) for ceiling in known}
-        if running is None or not wanted:
-            return
-        if (wrk := preflight.tool()).advice is not None:
-            raise UserError(wrk.advice)
-        yield from upstream_ceiling.ceilings(running, wanted)
-
-    def run(
-        self,
-        todo: Sequence[Measurement],
-        record: Callable[[Outcome], None],
-        began: Callable[[Key], None],
-    ) -> None:
-        """Measure one after the other."""
-
-        def tell(measurement: Measurement) -> None:
-            row, measure, round_ = measurement
-            began(((row.id, measure), round_))
-
-        measuring.run(self.bench, todo, record, tell)
+        return {measurement.key: Shown(f"{row.id}, {measure}", round_, "", label, cost)}
 
 
 def check(plan: Plan, out: Path) -> None:

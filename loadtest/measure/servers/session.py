@@ -15,9 +15,8 @@ from loadtest.bench.servers.compose.stack import stack
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.protocol import Bench
 from loadtest.bench.servers.services import services as running_services
-from loadtest.measure.loop import Done, Key, Trials
+from loadtest.measure.loop import Done, Key, Shown, Trials
 from loadtest.measure.servers import measuring
-from loadtest.measure.watching import Trial
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
@@ -50,10 +49,10 @@ class ServerTrials(Trials[Batch, Outcome]):
         """Return the batches of one round with these cells, by id."""
         return schedule.one_round(self.plan, round_, wanted)
 
-    def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Trial]:
+    def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return the cells of a batch as they are shown."""
         return {
-            (cell.id, batch.round): Trial(
+            (cell.id, batch.round): Shown(
                 cell.id, batch.round, cell.server, cell.endpoint.id, schedule.planned_s(batch, cell)
             )
             for cell in batch.cells

@@ -47,7 +47,7 @@ class Duplicate(Record, frozen=True, kw_only=True):
 
 
 class Matrix(Record, frozen=True, kw_only=True):
-    """One file in `loadtest/matrices/`: which cells, how often, under which load."""
+    """One file in `loadtest/plan/servers/matrices/`: which cells, how often, under which load."""
 
     name: str
     summary: str

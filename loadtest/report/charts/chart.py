@@ -16,9 +16,6 @@ Values = Sequence[dict[str, Any]]
 
 TYPES = {"N": "nominal", "O": "ordinal", "Q": "quantitative"}
 
-FOUR_DIGITS = ".4g"
-"""A chart shows no more, and a page holds thousands of numbers."""
-
 
 @dataclass(frozen=True)
 class Chart:
@@ -58,8 +55,8 @@ def stem(*parts: str) -> str:
 
 
 def short(value: float) -> float:
-    """Return a number with four digits."""
-    return float(f"{value:{FOUR_DIGITS}}")
+    """Return a number with four digits: a chart shows no more, and a page holds thousands."""
+    return float(f"{value:.4g}")
 
 
 def known(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,14 +24,13 @@ def config(*, dark: bool = False) -> Spec:
         if dark
         else ("#1f2328", "#57606a", "#d9dee3", "#ffffff")
     )
+    names = {"labelColor": text, "titleColor": faint, "titleFontWeight": "normal"}
     return {
         "background": back,
         "font": "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif",
         "view": {"stroke": None, "continuousWidth": 520, "continuousHeight": 300},
         "axis": {
-            "labelColor": text,
-            "titleColor": faint,
-            "titleFontWeight": "normal",
+            **names,
             "gridColor": grid,
             "domainColor": faint,
             "tickColor": faint,
@@ -39,9 +38,7 @@ def config(*, dark: bool = False) -> Spec:
         },
         "axisBand": {"grid": False},
         "legend": {
-            "labelColor": text,
-            "titleColor": faint,
-            "titleFontWeight": "normal",
+            **names,
             # Of a symbol that stands for a shape, in whatever colour.
             "symbolBaseFillColor": faint,
             "symbolBaseStrokeColor": faint,

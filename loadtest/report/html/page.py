@@ -45,18 +45,16 @@ class Drawn:
         """Begin with no chart."""
         self.datasets: dict[str, Any] = {}
         self.drawings: dict[str, Any] = {}
-        self.charts: dict[str, tuple[str, str]] = {}
+        self.charts: dict[str, str] = {}
 
     def take(self, chart: Chart) -> Chart:
         """Add a chart and return it."""
         spec = dict(chart.spec)
-        self.datasets |= spec.pop("datasets", {})
-        # What is no name stays in the drawing, which then is this chart's alone.
-        data = spec.pop("data")["name"] if "name" in spec.get("data", {}) else ""
-        text = msgspec.json.encode(spec)
-        drawing = hashlib.sha256(text).hexdigest()[:12]
+        del spec["data"]  # Its name is the chart's.
+        self.datasets |= spec.pop("datasets")
+        drawing = hashlib.sha256(msgspec.json.encode(spec)).hexdigest()[:12]
         self.drawings[drawing] = spec
-        self.charts[chart.name] = (drawing, data)
+        self.charts[chart.name] = drawing
         return chart
 
     def data(self) -> Markup:

@@ -60,6 +60,11 @@ class Square:
         return state(self.row)
 
     @property
+    def percent(self) -> str:
+        """Its share of the best; empty without a number."""
+        return "" if self.share is None else f"{100 * self.share:.0f}"
+
+    @property
     def shade(self) -> int | None:
         """From 0, far from the best, to 5, as good as the best; None without a number."""
         return None if self.share is None else sum(self.share >= step for step in STEPS)
@@ -76,25 +81,17 @@ class Line:
 
 def columns(rankings: Sequence[Ranking]) -> list[tuple[str, str]]:
     """Return the servers with their interface: WSGI, then ASGI; the ahead first in each."""
-    shares: dict[str, list[float]] = {}
-    interfaces: dict[str, str] = {}
-    for ranking in rankings:
-        best = max((row.reportable.goodput for row in ranking.rows if row.reportable), default=0.0)
-        for row in ranking.rows:
-            interfaces[row.server] = row.interface or ""
-            each = shares.setdefault(row.server, [])
-            if row.reportable and best:
-                each.append(row.reportable.goodput / best)
-    order = {"wsgi": 0, "asgi": 1}
+    interfaces = {row.server: row.interface or "" for ranking in rankings for row in ranking.rows}
+    shares: dict[str, list[float]] = {server: [] for server in interfaces}
+    for line in lines(rankings, list(interfaces), GOODPUT):
+        for server, square in zip(interfaces, line.squares, strict=True):
+            shares[server] += [] if square.share is None else [square.share]
 
-    def place(server: str) -> tuple[int, float, str]:
-        return (
-            order.get(interfaces[server], 2),
-            -fmean(shares[server]) if shares[server] else 0.0,
-            server,
-        )
+    def place(column: tuple[str, str]) -> tuple[int, float, str]:
+        server, interface = column
+        return {"wsgi": 0, "asgi": 1}.get(interface, 2), -fmean(shares[server] or [0.0]), server
 
-    return [(server, interfaces[server]) for server in sorted(interfaces, key=place)]
+    return sorted(interfaces.items(), key=place)
 
 
 def lines(rankings: Sequence[Ranking], servers: Sequence[str], metric: Metric | None) -> list[Line]:
@@ -114,14 +111,12 @@ def _squares(ranking: Ranking, servers: Sequence[str], metric: Metric | None) ->
     squares = []
     for server in servers:
         row, value = rows.get(server), values.get(server)
-        if metric and value is not None and best:
-            # No value can be 0 but a memory that nobody could read.
-            share = value / best if metric.better == "more" else best / value if value else 1.0
-            beside = "best" if value == best else ratio(value / best)
-            squares.append(Square(row, metric.text(value), value, share, beside))
+        if metric is None or value is None or best is None:
+            unknown = row is None or (metric and row.reportable)
+            squares.append(Square(row, UNKNOWN if unknown else state(row)))
             continue
-        text = state(row) if row else UNKNOWN
-        if row and row.reportable and metric:
-            text = UNKNOWN
-        squares.append(Square(row, text))
+        # No value can be 0 but a memory that nobody could read.
+        share = value / best if metric.better == "more" else best / value if value else 1.0
+        beside = "best" if value == best else ratio(value / best)
+        squares.append(Square(row, metric.text(value), value, share, beside))
     return squares

@@ -27,7 +27,7 @@ def decision(answer: Answer) -> Table[Item]:
         _text("endpoint", lambda item: item[1].endpoint),
         _text("leads", _leaders),
         Column("goodput", "requests/s", lambda item: None, first(_goodput)),
-        _text("ahead of the next by", _lead),
+        _text("ahead of the runner-up by", _lead),
         Column(
             "cpu_us", "CPU per request", lambda item: None, first(lambda arm: latency(arm.cpu_us))
         ),

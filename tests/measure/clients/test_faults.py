@@ -102,7 +102,7 @@ def test_the_rest_goes_on() -> None:
         run = bench(*rows, expected=at(port))
         gone = msgspec.structs.replace(HERE, path="/nowhere/python")
         run = dataclasses.replace(run, interpreters={KEY: HERE, "gone": gone})
-        measuring.run(run, measuring.round_of(run.plan, 0), outcomes.append)
+        run.run(measuring.round_of(run.plan, 0), outcomes.append)
     ends = {(outcome.row, outcome.measure): outcome for outcome in outcomes}
     assert len(ends) == 4
     assert ends["good", "cold"].status == ends["good", "warm"].status == "measured"
@@ -123,7 +123,7 @@ def test_a_server_that_is_bad_to_one_client_costs_no_other(bad: Talk) -> None:
         # The others have to be answered within it, however busy the machine is.
         patience = {"timeout_s": 2.0} if bad is stalls else {}
         run = bench(*rows, expected=at(port), warmup_requests=0, **patience)
-        measuring.run(run, measuring.round_of(run.plan, 0), outcomes.append)
+        run.run(measuring.round_of(run.plan, 0), outcomes.append)
     ends = {(outcome.row, outcome.measure): outcome for outcome in outcomes}
     assert len(ends) == 6
     for (name, _), one in ends.items():
@@ -157,7 +157,7 @@ def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path:
         run = bench(one, honest, upstream=ours, folder=BAD_CLIENTS)
         run = dataclasses.replace(run, clients={**run.clients, **catalogue.clients()})
         outcomes: list[Outcome] = []
-        measuring.run(run, measuring.round_of(run.plan, 0), outcomes.append)
+        run.run(measuring.round_of(run.plan, 0), outcomes.append)
     assert {each.status for each in outcomes} == {"measured"}
     judged = make(stored(run.plan, outcomes, folder=tmp_path)).summary
     for ranking in judged.rankings:

@@ -20,7 +20,7 @@ from loadtest.report.charts.chart import Chart, stem, svg
 from loadtest.report.charts.theme import themed
 from loadtest.report.servers import charts
 from loadtest.report.servers.charts import Course, Effect
-from loadtest.report.servers.charts.endpoint import values
+from loadtest.report.servers.charts.rankings import values
 
 
 @pytest.fixture(scope="module")

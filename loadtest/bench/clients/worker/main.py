@@ -1,4 +1,4 @@
-"""Runs one row in an interpreter of its own: `python -I worker.py key=value ...`, JSON out.
+"""Runs one row in an interpreter of its own: `python -I main.py key=value ...`, JSON out.
 
 It needs the standard library and one client, and imports nothing before that client that would
 make the client's own import look cheaper than it is. So the options are words and not JSON.
@@ -121,7 +121,7 @@ class Account:
         return self.failed(type(error).__name__, str(error))
 
     def failed(self, kind: str, detail: str = "") -> Result:
-        """Return the result of a call that failed; what the first one facts is kept."""
+        """Return the result of a call that failed; what the first one says is kept."""
         if self._errors == 0:
             self._until_s = time.monotonic() + ERRORS_FOR_S
             self.facts["detail"] = f"{kind}: {detail}" if detail else kind

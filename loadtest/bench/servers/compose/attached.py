@@ -1,4 +1,4 @@
-"""A server that somebody else started, as a world for the runner: what can be asked of it, is.
+"""A server that somebody else started, as a `Bench`: what can be asked of it, is.
 
 In the `loadtest` container of `docker-compose.yml` this is the server of the profile that is up,
 under the name `server`. It is not started afresh for each round, and nobody tells what it uses.

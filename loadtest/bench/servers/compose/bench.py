@@ -1,4 +1,4 @@
-"""Servers in containers and the generator beside them, as a world for the runner."""
+"""Servers in containers and the generator beside them, as a `Bench`."""
 
 from __future__ import annotations
 

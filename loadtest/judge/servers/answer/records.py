@@ -1,6 +1,6 @@
 """What a run answers, as records: claims, each with the rows it rests on.
 
-No words here: `report.words` puts the same sentences into every format.
+No words here: `report/servers/sentences/` puts the same sentences into every format.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Claim(Record, frozen=True, kw_only=True):
     lead: Difference | None
     """The first of the leaders over the first of the followers."""
     limits: tuple[Limit, ...]
-    """What the claim cannot say; see `told`."""
+    """What the claim cannot say; see `separated`."""
     separated: bool
     """Servers were separated, so there is a leader to name."""
     rankings: tuple[str, ...]

@@ -179,8 +179,8 @@
     tooltip.style.top = `${Math.max(4, Math.min(event.clientY + 12, height - box.height - 4))}px`;
   };
   const draw = async (plot) => {
-    const [drawing, data] = store.charts[plot.dataset.chart];
-    const spec = structuredClone(store.drawings[drawing]);
+    const name = plot.dataset.chart;
+    const spec = structuredClone(store.drawings[store.charts[name]]);
     // No wider than its place, with room for the names beside it.
     if (typeof spec.width === "number") {
       spec.width = Math.max(160, Math.min(spec.width, plot.clientWidth - 150));
@@ -193,10 +193,8 @@
       spec.spec = { ...spec.spec, width: each };
     }
     spec.description = plot.getAttribute("aria-label");
-    if (data) {
-      spec.data = { name: data };
-      spec.datasets = { [data]: store.datasets[data] };
-    }
+    spec.data = { name };
+    spec.datasets = { [name]: store.datasets[name] };
     spec.config = { ...spec.config, ...(isDark() ? store.dark : store.light), background: "transparent" };
     plot.dataset.drawn = "drawing";
     const result = await vegaEmbed(plot, spec, {

@@ -7,19 +7,8 @@ left out.
 
 from __future__ import annotations
 
-from loadtest.report.servers.charts.endpoint import memory, of_endpoint
-from loadtest.report.servers.charts.forest import Effect, forest
-from loadtest.report.servers.charts.kind import kind
+from loadtest.report.servers.charts.changes import Course, Effect, forest, timeline
 from loadtest.report.servers.charts.matrix import matrix
-from loadtest.report.servers.charts.timeline import Course, timeline
+from loadtest.report.servers.charts.rankings import kind, memory, of_endpoint
 
-__all__ = [
-    "Course",
-    "Effect",
-    "forest",
-    "kind",
-    "matrix",
-    "memory",
-    "of_endpoint",
-    "timeline",
-]
+__all__ = ["Course", "Effect", "forest", "kind", "matrix", "memory", "of_endpoint", "timeline"]

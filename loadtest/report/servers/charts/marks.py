@@ -11,14 +11,14 @@ from loadtest.records.planned import Interface
 from loadtest.report.charts.chart import Values, field, fields, layer, looks, short, where
 from loadtest.report.charts.theme import BLUE, GREY, ORANGE, Spec
 
+COLOURS = {"WSGI": BLUE, "ASGI": ORANGE, "unknown": GREY}
+
+SHAPES = {"WSGI": "circle", "ASGI": "square", "unknown": "diamond"}
+
 # The same legend for colour, fill and shape: Vega-Lite makes one of them, and complains of what
 # they do not agree on.
 COLOUR, SHAPE = (
-    looks("interface:N", of, "interface", values=["WSGI", "ASGI"])
-    for of in (
-        {"WSGI": BLUE, "ASGI": ORANGE, "unknown": GREY},
-        {"WSGI": "circle", "ASGI": "square", "unknown": "diamond"},
-    )
+    looks("interface:N", of, "interface", values=["WSGI", "ASGI"]) for of in (COLOURS, SHAPES)
 )
 
 ANSWERS = {
@@ -70,7 +70,7 @@ def points(
     return layer("point", encoding, only, size=size, **{"strokeWidth": 2, "opacity": 1, **look})
 
 
-def by_endpoint(values: Values, by: str, columns: int, spec: Spec) -> Spec:
+def by_endpoint(values: Values, by: str, columns: int, layers: Sequence[Spec]) -> Spec:
     """Return a chart for each endpoint, with a line for each server, side by side.
 
     Endpoints are in the order of the values; servers are those of WSGI, then those of ASGI, the
@@ -82,15 +82,11 @@ def by_endpoint(values: Values, by: str, columns: int, spec: Spec) -> Spec:
         best[key] = max(best.get(key, 0.0), value.get(by, 0.0))
     servers = [server for _, server in sorted(best, key=lambda key: (key[0], -best[key]))]
     y = field("server:N", title=None, sort=servers)
-    each = spec if "layer" in spec else {"layer": [spec]}
+    endpoints = list(dict.fromkeys(value["endpoint"] for value in values))
     return {
-        "facet": field(
-            "endpoint:N",
-            title=None,
-            sort=list(dict.fromkeys(value["endpoint"] for value in values)),
-        ),
+        "facet": field("endpoint:N", title=None, sort=endpoints),
         "columns": columns,
-        "spec": {"width": 240, "height": {"step": 17}, "encoding": {"y": y}, **each},
+        "spec": {"width": 240, "height": {"step": 17}, "encoding": {"y": y}, "layer": layers},
     }
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
-from loadtest.judge.servers.rows import Ranking, State
+from loadtest.judge.servers.rows import State
 from loadtest.judge.servers.summary import Summary
-from loadtest.report.charts.chart import Chart, Values, chart, field, known, layer, where
+from loadtest.report.charts.chart import Chart, chart, field, fields, known, layer, where
 from loadtest.report.servers.charts.marks import doubts
-from loadtest.report.servers.heatmap import GOODPUT, Square, columns, lines
+from loadtest.report.servers.heatmap import GOODPUT, columns, lines
 from loadtest.report.units import plural
 
 MARKS: dict[State, str] = {"suspect": "?", "invalid": "x", "failed": "!"}
@@ -21,7 +20,15 @@ def matrix(summary: Summary) -> Chart | None:
     """Return the heat map of goodput; None where no cell has any."""
     servers = [server for server, _ in columns(summary.rankings)]
     cells = [
-        _cell(line.ranking, square)
+        known(
+            {
+                "server": square.row.server,
+                "endpoint": f"{line.ranking.endpoint.style} {line.ranking.endpoint.name}",
+                "text": square.percent + MARKS.get(square.state, ""),
+                "of_best": square.share and round(square.share, 3),
+                "doubts": (square.percent and doubts(square.row)) or None,
+            }
+        )
         for line in lines(summary.rankings, servers, GOODPUT)
         for square in line.squares
         if square.row
@@ -29,7 +36,14 @@ def matrix(summary: Summary) -> Chart | None:
     best = [cell for cell in cells if cell.get("of_best") == 1]
     if not best:
         return None
-    tooltip = [field("server:N"), field("endpoint:N"), field("of_best:Q", format=".0%")]
+    findings = []
+    for style in ("sync", "async"):
+        counts = Counter(
+            cell["server"] for cell in best if cell["endpoint"].startswith(f"{style} ")
+        )
+        for server, times in counts.most_common(1):
+            at = plural(times, "endpoint")
+            findings.append(f"Best most often with {style} views: {server}, at {at}.")
     shade = field(
         "of_best:Q",
         title="of the best",
@@ -42,16 +56,12 @@ def matrix(summary: Summary) -> Chart | None:
     squares = {
         "color": shade,
         "fillOpacity": where(number, 1, 0),
-        "tooltip": [*tooltip, field("doubts:N")],
+        "tooltip": [*fields("server:N endpoint:N doubts:N"), field("of_best:Q", format=".0%")],
     }
     return chart(
         "matrix-goodput",
         "Requests/s, relative to the best of each endpoint",
-        [
-            _most("sync", best),
-            _most("async", best),
-            f"100 is the best of a column; {LEGEND}.",
-        ],
+        [*findings, f"100 is the best of a column; {LEGEND}."],
         cells,
         {
             "width": {"step": 27},
@@ -68,27 +78,4 @@ def matrix(summary: Summary) -> Chart | None:
                 layer("text", text, f"!{number}", fontSize=10),
             ],
         },
-    )
-
-
-def _most(style: str, best: Values) -> str:
-    """Return who has the best number most often among the views of one style."""
-    counts = Counter(cell["server"] for cell in best if cell["endpoint"].startswith(f"{style} "))
-    if not counts:
-        return ""
-    server, times = counts.most_common(1)[0]
-    return f"Best most often with {style} views: {server}, at {plural(times, 'endpoint')}."
-
-
-def _cell(ranking: Ranking, square: Square) -> dict[str, Any]:
-    assert square.row
-    number = "" if square.share is None else f"{100 * square.share:.0f}"
-    return known(
-        {
-            "server": square.row.server,
-            "endpoint": f"{ranking.endpoint.style} {ranking.endpoint.name}",
-            "text": number + MARKS.get(square.state, ""),
-            "of_best": None if square.share is None else round(square.share, 3),
-            "doubts": (doubts(square.row) or None) if number else None,
-        }
     )

@@ -1,9 +1,9 @@
-"""Charts of one endpoint: goodput with intervals and ceilings, latency curves, memory."""
+"""Charts of rankings: a workload at a glance; of each endpoint goodput, latency and memory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loadtest.judge.servers.rows import Ranking, Row
@@ -27,6 +27,7 @@ from loadtest.report.servers.charts.marks import (
     LABEL,
     RATE,
     SHAPE,
+    by_endpoint,
     doubts,
     identity,
     labelled_lines,
@@ -34,7 +35,13 @@ from loadtest.report.servers.charts.marks import (
     points,
 )
 from loadtest.report.units import latency as took
+from loadtest.stats.latency import Curve
 from loadtest.stats.ratios import paired
+
+STYLES = {"sync": "circle", "async": "triangle-right", "control": "diamond"}
+
+COLUMNS = 3
+"""Endpoints in a line of the chart."""
 
 SPAN = 1.6
 """How far an interval may reach, in highest rates: two rounds can have one that hides all else."""
@@ -58,6 +65,39 @@ SHARED = "Pages that processes share are counted in each."
 
 BESIDE = (0.25, 0.042)
 """Labels nearer than these shares of width and height would be written over each other."""
+
+
+def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
+    """Return the chart of a workload; None where no server has a number."""
+    shown = ("server", "interface", "goodput", "doubts")
+    cells = [
+        {"endpoint": ranking.endpoint.name, "style": ranking.endpoint.style}
+        | {key: value[key] for key in shown}
+        for ranking in rankings
+        for value in values(ranking)
+    ]
+    if not cells:
+        return None
+    first = max(cells, key=lambda cell: cell["goodput"])
+    servers, endpoints = (len({cell[key] for cell in cells}) for key in ("server", "endpoint"))
+    # Of several endpoints the highest number says which of them is the lightest.
+    finding = (
+        f"{servers} servers at {endpoints} endpoints."
+        if endpoints > 1
+        else f"{first['server']} has the highest median, {first['goodput']:,.0f} requests/s with"
+        f" {first['style']} views."
+    )
+    style = looks("style:N", STYLES, "view", values=["sync", "async"])
+    x = field("goodput:Q", **RATE | {"axis": {"format": "~s", "tickCount": 5}})
+    tooltip = "server:N endpoint:N style:N goodput:Q doubts:N"
+    return chart(
+        stem("kind", name),
+        title,
+        [finding, any(cell["doubts"] for cell in cells) and HOLLOW],
+        cells,
+        by_endpoint(cells, "goodput", COLUMNS, [points(style, DOUBTED, tooltip, {"x": x}, 70)])
+        | {"resolve": {"scale": {"x": "independent"}}},
+    )
 
 
 def of_endpoint(ranking: Ranking) -> tuple[Chart, ...]:
@@ -140,15 +180,17 @@ def latency(ranking: Ranking) -> Chart | None:
     """Return the percentile curves on logarithmic axes; None where no server has one."""
     # Without a median that may be shown there is no curve, but for the lowest and the highest.
     rows = [
-        row
+        (row, row.curve)
         for row in ranking.rows
         if row.reportable and row.reportable.p50_us is not None and row.curve
     ]
     if not rows:
         return None
-    curves = [point for row in rows for point in _curve(row)]
+    curves = [point for row, curve in rows for point in _points(row, curve)]
     ends = {point["server"]: point for point in curves if point["kind"] == MEASURED}.values()
-    medians = sorted(_median(row) for row in rows)
+    medians = sorted(
+        (curve.raw_us[curve.percentiles.index(50.0)], row.server) for row, curve in rows
+    )
     (least, fastest), (most, slowest) = medians[0], medians[-1]
     x = field(
         "nines:Q",
@@ -179,11 +221,10 @@ def latency(ranking: Ranking) -> Chart | None:
     )
 
 
-def _curve(row: Row) -> Iterator[dict[str, Any]]:
-    assert row.curve
-    for kind, each in ((MEASURED, row.curve.raw_us), (BACKFILLED, row.curve.backfilled_us)):
+def _points(row: Row, curve: Curve) -> Iterator[dict[str, Any]]:
+    for kind, each in ((MEASURED, curve.raw_us), (BACKFILLED, curve.backfilled_us)):
         # The lowest and the highest latency are a single response's.
-        for p, us in zip(row.curve.percentiles, each, strict=False):
+        for p, us in zip(curve.percentiles, each, strict=False):
             if 0 < p < 100:
                 yield {
                     **identity(row.server, row.interface),
@@ -192,11 +233,6 @@ def _curve(row: Row) -> Iterator[dict[str, Any]]:
                     "nines": round(-math.log10(1 - p / 100), 3),
                     "ms": short(max(us, 1) / 1e3),
                 }
-
-
-def _median(row: Row) -> tuple[int, str]:
-    assert row.curve
-    return row.curve.raw_us[row.curve.percentiles.index(50.0)], row.server
 
 
 def memory(ranking: Ranking) -> Chart | None:

@@ -1,4 +1,4 @@
-"""How many times each cell's figure another run has, with intervals, endpoint by endpoint."""
+"""Charts of change: how many times each figure another run has, and figures from run to run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from loadtest.report.servers.charts.marks import (
     UNTOLD,
     by_endpoint,
     identity,
+    labelled_lines,
+    labels,
+    near,
     points,
 )
 
-ACROSS = 4
+COLUMNS = 4
 """Endpoints in a line of the chart."""
 
 SPAN = 1.6
@@ -40,6 +43,10 @@ TICKS: tuple[tuple[float, tuple[float, ...]], ...] = (
 RATIO = "datum.value == 1 ? 'same' : format(datum.value, '.2~f') + 'x'"
 
 
+LABELS = "split(datum.value, ' | ')"
+"""A bar parts the lines of what stands below a run."""
+
+
 @dataclass(frozen=True)
 class Effect:
     """One figure of one cell: what it became."""
@@ -57,6 +64,20 @@ class Effect:
     base: str
     new: str
     """The figure in either run, for people."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """One server through all runs."""
+
+    server: str
+    interface: Interface | None
+    values: Sequence[float | None]
+    """One a run; None where the run has no number that may be shown."""
+    answers: Sequence[str | None]
+    """Of each against the run before; None where that cannot be asked."""
+    versions: Sequence[str]
+    """What the server was in each run, as in `Django 5.2, gunicorn 27.0`."""
 
 
 def forest(
@@ -107,7 +128,7 @@ def forest(
             "Differences within the grey band count as noise.",
         ],
         values,
-        by_endpoint(values, "", ACROSS, {"layer": [each for each in layers if each]}),
+        by_endpoint(values, "", COLUMNS, [each for each in layers if each]),
     )
 
 
@@ -143,3 +164,60 @@ def _value(effect: Effect, reach: float) -> dict[str, Any]:
             "cut": effect.low < 1 / reach or effect.high > reach,
         }
     return known(value)
+
+
+def timeline(
+    name: str, title: str, axis: str, runs: Sequence[str], courses: Sequence[Course]
+) -> Chart | None:
+    """Return the chart; None where no server has a number. `runs` are what stands below each."""
+    shown = [course for course in courses if any(course.values)]
+    if not shown:
+        return None
+    values = [
+        {
+            **identity(course.server, course.interface),
+            "run": run,
+            "value": short(value) if value else None,
+            "answer": answer or "same",
+            "versions": versions,
+        }
+        for course in shown
+        for run, value, answer, versions in zip(
+            runs, course.values, course.answers, course.versions, strict=True
+        )
+    ]
+    drawn = [value for value in values if value["value"]]
+    ends = {value["server"]: value for value in drawn}.values()
+    counts = [
+        f"{count} {answer}"
+        for answer in ("worse", "better")
+        if (count := sum(course.answers[-1] == answer for course in shown))
+    ]
+    x = field(
+        "run:O",
+        sort=None,
+        title=None,
+        axis={"labelAngle": 0, "labelExpr": LABELS, "labelOverlap": True, "labelLimit": 160},
+    )
+    y = field(
+        "value:Q",
+        title=axis,
+        scale={"type": "log", "nice": False, "padding": 12},
+        axis={"format": "~s", "tickCount": 6},
+    )
+    tooltip = "server:N value:Q answer:N versions:N"
+    measured = "isValid(datum.answer) && isValid(datum.value)"
+    lit = {"opacity": near(1, 0.2)}
+    return chart(
+        stem("timeline", name),
+        title,
+        [
+            f"Last step: {', '.join(counts) or 'nothing clearly worse or better'}.",
+            "Equal distances are equal ratios.",
+            len(drawn) < len(values) and "A gap is a run without a number for that server.",
+        ],
+        values + labels(list(ends), "value", [value["value"] for value in drawn], run=runs[-1]),
+        labelled_lines(
+            620, x, y, points(CHANGE, UNTOLD, tooltip, lit, 55, measured, strokeWidth=1.5)
+        ),
+    )
