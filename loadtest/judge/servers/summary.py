@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from loadtest.judge import ranking, stopping, summary
+from loadtest.judge import ranking, summary
 from loadtest.judge.concern import Explained
 from loadtest.judge.rows import Ended, Versus, ended, make_row
+from loadtest.judge.servers import stopping
 from loadtest.judge.servers.answer import answer
 from loadtest.judge.servers.answer.records import Answer
 from loadtest.judge.servers.concerns import CONCERNS, invalid, judge
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
-from loadtest.judge.stopping import interim_looks
+from loadtest.judge.stopping import interim_looks, usable
 from loadtest.records.measured import Ceiling, Outcome, Run, Segment
 from loadtest.records.planned import Cell
 from loadtest.records.run_folder import ServersRun
@@ -74,7 +75,7 @@ def summarise(
     arms = tuple(twins(plan, outcomes, invalid))
     floors, cpu = goodput_floors(arms), cpu_floors(arms)
     goodput, cpu_us = (
-        stopping.usable(rates, invalid) for rates in (goodputs(outcomes), cpu_times(outcomes))
+        usable(rates, invalid) for rates in (goodputs(outcomes), cpu_times(outcomes))
     )
     tables = stopping.tables(plan, goodput, floors)
 
