@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from loadtest.judge import ranking, summary
-from loadtest.judge.concern import Explained
+from loadtest.judge.concern import Explained, is_invalid, weigh
 from loadtest.judge.rows import Ended, Versus, ended, make_row
 from loadtest.judge.servers import stopping
 from loadtest.judge.servers.answer import answer
 from loadtest.judge.servers.answer.records import Answer
-from loadtest.judge.servers.concerns import CONCERNS, invalid, judge
+from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
@@ -131,11 +131,9 @@ def summarise(
 
 def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) -> frozenset[str]:
     """Return the cells that `summarise` calls left open, judging no more than that takes."""
-    if run.plan.precision is None:
-        return frozenset()
     facts = _facts(run, outcomes, histograms, ())
-    numberless = {cell for cell, (_, evidence) in facts.items() if invalid(evidence)}
-    return stopping.open_cells(run.plan, outcomes, numberless)
+    invalid = {cell for cell, (_, evidence) in facts.items() if is_invalid(CONCERNS, evidence)}
+    return stopping.open_cells(run.plan, outcomes, invalid)
 
 
 def _facts(
@@ -167,7 +165,7 @@ def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
     return make_row(
         Row,
         came,
-        judge(evidence),
+        weigh(CONCERNS, evidence),
         cell.skip,
         cell=cell.id,
         server=cell.server,
