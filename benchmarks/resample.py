@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from loadtest.records.planned import Record
 from loadtest.stats.noise_floor import floors
 from loadtest.stats.ratios import Comparison, paired, unpaired_t
-from loadtest.stats.significance import LEAST_CPU_MARGIN, findings, margin
+from loadtest.stats.significance import LEAST_CPU_MARGIN, finding, margin
 
 Floats = NDArray[np.float64]
 SIZES = (3, 5, 10, 15)
@@ -259,7 +259,7 @@ def claims(
         new = other if slowed is None else slowed[drawn]
         one = (unpaired_t if figure.two_runs else paired)(base.tolist(), new.tolist())
         floor = max(floors({ARM: [arm]}).at(ARM, size) or 0.0 for arm in arms)
-        (separated,) = findings([one], margin(floor, figure.least))
+        separated = finding(one, margin(floor, figure.least))
         assert one.p is not None
         assert one.ratio is not None
         if slowed is None:

@@ -153,10 +153,6 @@ class Plan(Record, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
     rows: tuple[Row, ...]
 
-    def row(self, name: str) -> Row:
-        """Return the row with this id."""
-        return next(row for row in self.rows if row.id == name)
-
 
 class Phases(Record, frozen=True, kw_only=True):
     """Where a process's time went, one after the other; None where it did not come so far."""

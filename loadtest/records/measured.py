@@ -154,8 +154,7 @@ class Verified(Record, frozen=True, kw_only=True):
     before: int
     """Answers to concurrent requests before the load."""
     after: int | None
-    """None: the server still had a backlog of slow requests, see `after_note`."""
-    after_note: str | None = None
+    """None: not asked, as the answer would stand behind a backlog of slow requests."""
 
 
 class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):

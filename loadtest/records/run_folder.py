@@ -29,7 +29,7 @@ server or row is `duplicate_of`, `settle` of a plan is `observe_release`; a run 
 was chosen on its command line, a run of HTTP clients has its segments."""
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
-DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes"}
+DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}
 """Keys of format 1 in the outcomes, which nobody read."""
 
 FOLDERS = ("raw", "logs")

@@ -26,11 +26,6 @@ def latency(us: float | None) -> str:
     return f"{significant(us / 1e6)} s"
 
 
-def number(count: int | None) -> str:
-    """Return a count with thousands separators."""
-    return UNKNOWN if count is None else f"{count:,}"
-
-
 def seconds(s: float) -> str:
     """Return seconds as `3 s` or `0.5 s`."""
     return f"{s:,g} s"

@@ -15,24 +15,13 @@ from loadtest.records.planned import Record
 Ints = NDArray[np.int64]
 
 
-def recover(histogram: Histogram, loaded: Loaded, connections: int) -> Histogram:
-    """Return the latencies that were measured, without those wrk added for coordinated omission.
-
-    wrk (`src/stats.c: stats_correct`) takes e = duration // (answers // connections) as the time
-    an answer should take and, walking upwards from 2e, adds each bin's count to the bins e, 2e, ...
-    below it, down to but not including e. So a bin m above e holds raw[m] + raw[m + e] + ..., and
-    raw[m] = bin[m] - bin[m + e]; a bin up to e is untouched. wrk lists no bin below its lowest
-    sample: what it added there cannot be seen, and nothing was measured there.
-    """
-    return _histogram(*_recovered(*_arrays(histogram), loaded, connections))
-
-
 def pooled(
     stored: Iterable[tuple[Histogram, Loaded]], connections: int
 ) -> tuple[Histogram, Histogram]:
     """Return the latencies of several loads together: as measured, and back-filled as stored.
 
-    The same as `recover` on each and `merge` on all, with each number converted once.
+    What was measured is without the samples that wrk added for coordinated omission, see
+    `_recovered`; raises ValueError where a load's counts are not its latencies'.
     """
     backfilled = [(_arrays(histogram), loaded) for histogram, loaded in stored]
     raw = [_recovered(*arrays, loaded, connections) for arrays, loaded in backfilled]
@@ -42,7 +31,7 @@ def pooled(
 def backfilled(loaded: Loaded, connections: int, max_us: int) -> bool:
     """Return whether wrk added samples to a load whose highest latency was `max_us`.
 
-    It adds some below each latency of more than 2e (see `recover`) and changes nothing else. A
+    It adds some below each latency of more than 2e (see `_recovered`) and changes nothing else. A
     printed maximum is good to half a percent: where that is too coarse to tell, it is taken so.
     """
     if loaded.answers < connections:
@@ -81,6 +70,14 @@ def percentile(histogram: Histogram, p: float) -> int | None:
 
 
 def _recovered(values: Ints, counts: Ints, loaded: Loaded, connections: int) -> tuple[Ints, Ints]:
+    """Return the latencies that were measured, without those wrk added for coordinated omission.
+
+    wrk (`src/stats.c: stats_correct`) takes e = duration // (answers // connections) as the time
+    an answer should take and, walking upwards from 2e, adds each bin's count to the bins e, 2e, ...
+    below it, down to but not including e. So a bin m above e holds raw[m] + raw[m + e] + ..., and
+    raw[m] = bin[m] - bin[m + e]; a bin up to e is untouched. wrk lists no bin below its lowest
+    sample: what it added there cannot be seen, and nothing was measured there.
+    """
     if loaded.answers < connections or not values.size:
         return values, counts
     expected_us = loaded.duration_us // (loaded.answers // connections)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -127,14 +127,12 @@ def all_pairs(
     rates: Mapping[str, Rates],
     floor: float | ByRounds | None,
     interim_looks: int = 1,
-    names: Collection[str] | None = None,
 ) -> Pairs:
-    """Compare all, or these `names`, with each other, the one with the higher median first.
+    """Compare all with each other, the one with the higher median first.
 
     All pairs are one table, so that it does not matter who happened to lead.
     """
-    order = ordered(rates if names is None else {name: rates[name] for name in names})
-    return judged(list(combinations(order, 2)), rates, floor, interim_looks)
+    return judged(list(combinations(ordered(rates), 2)), rates, floor, interim_looks)
 
 
 def against(rates: Mapping[str, Rates], base: str | None) -> dict[str, Comparison]:

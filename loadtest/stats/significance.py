@@ -8,7 +8,7 @@ from typing import Literal
 
 from scipy.special import ndtr
 
-from loadtest.stats.ratios import Comparison, moderated
+from loadtest.stats.ratios import Comparison
 
 Finding = Literal["higher", "lower", "equivalent", "inconclusive"]
 """Of new against base; whether higher is better is for the figure to say."""
@@ -88,24 +88,3 @@ def adjust(ps: Sequence[float | None]) -> tuple[float | None, ...]:
         highest = max(highest, min(1.0, p * (len(known) - rank)))
         adjusted[at] = highest
     return tuple(adjusted)
-
-
-def findings(
-    table: Sequence[Comparison],
-    margin: float | ByRounds,
-    interim_looks: int = 1,
-    near: float | None = None,
-) -> tuple[Finding, ...]:
-    """Judge all comparisons of one table: moderated, adjusted by Holm, against the margins."""
-    drawn = moderated(table)
-    adjusted = adjust([comparison.p for comparison in drawn])
-    return tuple(
-        finding(
-            comparison,
-            margin(comparison.rounds) if callable(margin) else margin,
-            p,
-            interim_looks,
-            near,
-        )
-        for comparison, p in zip(drawn, adjusted, strict=True)
-    )

@@ -283,7 +283,7 @@ class Timed:
     """It was killed because its time was over."""
 
 
-def timed(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None) -> Timed:
+def timed(argv: Sequence[str], *, timeout_s: float) -> Timed:
     """Run a short command bare, without a warden, and time it from outside.
 
     For commands whose own start is what is measured: a warden's interpreter would take longer than
@@ -298,7 +298,7 @@ def timed(argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | Non
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=errors,
-                env=environment(env),
+                env=environment(),
                 start_new_session=True,
             )
         except OSError as error:

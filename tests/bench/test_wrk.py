@@ -22,7 +22,7 @@ from paths import DATA
 from loadtest.bench.load import wrk
 from loadtest.records.measured import Histogram, Loaded
 from loadtest.records.planned import Load
-from loadtest.stats.latency import count, mean, merge, recover
+from loadtest.stats.latency import count, mean, merge, pooled
 
 RECORDED = DATA / "wrk-4.1.0"
 LOAD = Load(connections=10, duration_s=1, warmup_s=0)
@@ -99,7 +99,7 @@ def test_parse_takes_the_numbers_not_the_text() -> None:
     assert loaded.answers > 1_000
     assert loaded.errors == 0
     assert 1_000_000 <= loaded.duration_us < 1_300_000
-    assert count(recover(histogram, loaded, LOAD.connections)) == loaded.answers
+    assert count(pooled([(histogram, loaded)], LOAD.connections)[0]) == loaded.answers
 
 
 def test_parse_counts_error_answers() -> None:
@@ -175,7 +175,7 @@ def test_backfill_of_a_stalling_server_is_undone(ffi: bool, tmp_path: Path) -> N
     script.write_text(lua if ffi else lua.replace('pcall(require, "ffi")', "false"))
     with serving("stalling") as url:
         loaded, backfilled = wrk.parse(*run(url, "stalling", script))
-    measured = recover(backfilled, loaded, LOAD.connections)
+    measured, _ = pooled([(backfilled, loaded)], LOAD.connections)
     assert count(backfilled) > loaded.answers
     assert count(measured) == loaded.answers
     # Little's law: on average as many requests are in flight as there are connections.

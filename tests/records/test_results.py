@@ -59,7 +59,7 @@ outcomes = st.builds(
         counts,
     )),
     verified=st.none()
-    | st.builds(Verified, before=counts, after=st.none() | counts, after_note=texts),
+    | st.builds(Verified, before=counts, after=st.none() | counts),
     usage=st.dictionaries(
         st.sampled_from(["server", "postgres"]),
         st.builds(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.records.measured import Histogram
-from loadtest.stats.latency import BEYOND, curve, percentile, pooled, recover
+from loadtest.stats.latency import BEYOND, curve, percentile, pooled
 from loadtest.stats.latency import merge as merged
 
 COUNTS = st.dictionaries(st.integers(1, 10**7), st.integers(1, 5_000), min_size=1, max_size=50)
@@ -61,4 +61,4 @@ def test_pooled_is_each_recovered_and_all_merged(
     stored = [(histogram(each), loaded(connections - 1)) for each in rounds]
     raw, backfilled = pooled(stored, connections)
     assert backfilled == merged(of for of, _ in stored)
-    assert raw == merged(recover(of, load, connections) for of, load in stored)
+    assert raw == merged(pooled([each], connections)[0] for each in stored)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.records.measured import Histogram
-from loadtest.stats.latency import backfilled, count, mean, merge, percentile, recover
+from loadtest.stats.latency import backfilled, count, mean, merge, percentile, pooled
 
 latencies = st.lists(st.integers(min_value=1, max_value=3_000), min_size=1, max_size=60)
 
@@ -33,16 +33,15 @@ def as_wrk_leaves_it(samples: Counter[int], expected: int) -> Histogram:
 
 
 @given(latencies, st.integers(min_value=1, max_value=8), st.integers(min_value=1, max_value=4_000))
-def test_recover_undoes_the_backfill(
-    samples: list[int], connections: int, expected_us: int
-) -> None:
+def test_pooled_undoes_the_backfill(samples: list[int], connections: int, expected_us: int) -> None:
     answers = len(samples)
     raw = Counter(samples)
     if answers < connections:
-        assert recover(histogram(raw), loaded(answers), connections) == histogram(raw)
+        assert pooled([(histogram(raw), loaded(answers))], connections)[0] == histogram(raw)
         return
     counted = loaded(answers, duration_us=expected_us * (answers // connections))
-    assert recover(as_wrk_leaves_it(raw, expected_us), counted, connections) == histogram(raw)
+    stored = as_wrk_leaves_it(raw, expected_us), counted
+    assert pooled([stored], connections)[0] == histogram(raw)
 
 
 @given(latencies, st.integers(min_value=1, max_value=8), st.integers(min_value=1, max_value=4_000))
@@ -55,15 +54,16 @@ def test_where_nothing_was_backfilled_the_text_is_as_measured(
         assert as_wrk_leaves_it(raw, expected_us) == histogram(raw)
 
 
-def test_recover_refuses_counts_of_another_load() -> None:
+def test_pooled_refuses_counts_of_another_load() -> None:
     ours = Histogram(values_us=(150, 250), counts=(1, 5))
     with pytest.raises(ValueError, match="not of the same load"):
-        recover(ours, loaded(answers=10, duration_us=1_000), connections=1)
+        pooled([(ours, loaded(answers=10, duration_us=1_000))], connections=1)
 
 
-def test_recover_of_nothing() -> None:
+def test_pooled_of_nothing() -> None:
     nothing = Histogram(values_us=(), counts=())
-    assert recover(nothing, loaded(answers=10, duration_us=1_000), connections=1) == nothing
+    stored = nothing, loaded(answers=10, duration_us=1_000)
+    assert pooled([stored], connections=1) == (nothing, nothing)
 
 
 @given(latencies, st.integers(min_value=1, max_value=100))

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from judged_table import findings
 from scipy import special
 from simulated import CV, KINDS, claims, noise, pairs, rates
 
 from loadtest.stats.noise_floor import floors
 from loadtest.stats.pairs import all_pairs
 from loadtest.stats.ratios import moderated, paired, unpaired
-from loadtest.stats.significance import LOOKS, finding, findings, level, margin
+from loadtest.stats.significance import LOOKS, finding, level, margin
 
 pytestmark = pytest.mark.slow
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from judged_table import findings
 from scipy import stats
 from simulated import rates
 
 from loadtest.stats.ratios import Comparison, half_width, moderated, paired, unpaired
-from loadtest.stats.significance import finding, findings
+from loadtest.stats.significance import finding
 
 rate = st.floats(0.1, 1e5)
 rounds = st.lists(st.tuples(rate, rate), min_size=2, max_size=8)

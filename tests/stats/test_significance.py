@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from judged_table import findings
 
 from loadtest.stats.pairs import all_pairs
 from loadtest.stats.ratios import paired
-from loadtest.stats.significance import adjust, finding, findings, margin
+from loadtest.stats.significance import adjust, finding, margin
 
 
 @given(st.lists(st.none() | st.floats(0, 1), max_size=12))

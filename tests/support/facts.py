@@ -10,7 +10,8 @@ import builders
 import msgspec
 from builders import endpoint, loaded, outcome, plan, server
 
-from loadtest.judge.servers.concerns import judge
+from loadtest.judge.concern import weigh
+from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.records.measured import (
     Ceiling,
@@ -134,7 +135,7 @@ def _histogram(facts: Facts, number: str) -> Histogram:
 
 
 def raised(evidence: Evidence) -> dict[str, str]:
-    return {concern.concern: concern.severity for concern in judge(evidence).concerns}
+    return {concern.concern: concern.severity for concern in weigh(CONCERNS, evidence).concerns}
 
 
 HEALTHY = Facts()

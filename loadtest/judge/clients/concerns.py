@@ -15,10 +15,8 @@ from loadtest.judge.concern import (
     UNCHECKED,
     Concern,
     Found,
-    Judgement,
     percent,
     rate,
-    weigh,
 )
 from loadtest.records.clients import Ceiling, Measure, Outcome, Row
 from loadtest.stats.series import SPREAD, chance
@@ -260,11 +258,6 @@ def lost_rounds(row: Evidence) -> Found:
     return Found(
         "suspect", f"{len(row.failed)} of {len(row.tried)} rounds have no number: {reason}"
     )
-
-
-def judge(evidence: Evidence) -> Judgement:
-    """Look for every concern in the facts of one row."""
-    return weigh(CONCERNS, evidence)
 
 
 CONCERNS: Sequence[Concern[Evidence]] = (

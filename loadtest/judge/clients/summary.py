@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from loadtest.judge import ranking, summary
-from loadtest.judge.clients.concerns import CONCERNS, Evidence, judge
+from loadtest.judge.clients.concerns import CONCERNS, Evidence
 from loadtest.judge.clients.metrics import by_round, cold_figures, cpu_s, time_s, warm_figures
 from loadtest.judge.clients.pairs import Contrast, contrasts
 from loadtest.judge.clients.rows import Ranking, Round, Standing
 from loadtest.judge.clients.stopping import Key, Table, open_rows, tables
-from loadtest.judge.concern import Explained, is_invalid
+from loadtest.judge.concern import Explained, is_invalid, weigh
 from loadtest.judge.rows import Ended, ended, make_row
 from loadtest.judge.stopping import usable
 from loadtest.records.clients import MEASURES, Ceiling, Measure, Outcome, Plan, Row, Run
@@ -70,8 +70,6 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
 
 def still_open(run: Run, outcomes: Sequence[Outcome]) -> frozenset[Key]:
     """Return the rows that another round should measure, judging no more than that takes."""
-    if run.plan.precision is None:
-        return frozenset()
     facts = _facts(run, outcomes, ())
     invalid = {key for key, (_, evidence) in facts.items() if is_invalid(CONCERNS, evidence)}
     return open_rows(run.plan, outcomes, invalid)
@@ -127,7 +125,7 @@ def _standing(came: Ended[Outcome, Round], evidence: Evidence) -> Standing:
     return make_row(
         Standing,
         came,
-        judge(evidence),
+        weigh(CONCERNS, evidence),
         evidence.row.skip,
         row=evidence.row,
         cold=cold_figures(evidence.measured),

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from loadtest.judge import ranking, stopping, summary
-from loadtest.judge.concern import Explained
+from loadtest.judge import ranking, summary
+from loadtest.judge.concern import Explained, is_invalid, weigh
 from loadtest.judge.rows import Ended, Versus, ended, make_row
+from loadtest.judge.servers import stopping
 from loadtest.judge.servers.answer import answer
 from loadtest.judge.servers.answer.records import Answer
-from loadtest.judge.servers.concerns import CONCERNS, invalid, judge
+from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
-from loadtest.judge.stopping import interim_looks
+from loadtest.judge.stopping import interim_looks, usable
 from loadtest.records.measured import Ceiling, Outcome, Run, Segment
 from loadtest.records.planned import Cell
 from loadtest.records.run_folder import ServersRun
@@ -74,7 +75,7 @@ def summarise(
     arms = tuple(twins(plan, outcomes, invalid))
     floors, cpu = goodput_floors(arms), cpu_floors(arms)
     goodput, cpu_us = (
-        stopping.usable(rates, invalid) for rates in (goodputs(outcomes), cpu_times(outcomes))
+        usable(rates, invalid) for rates in (goodputs(outcomes), cpu_times(outcomes))
     )
     tables = stopping.tables(plan, goodput, floors)
 
@@ -130,11 +131,9 @@ def summarise(
 
 def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) -> frozenset[str]:
     """Return the cells that `summarise` calls left open, judging no more than that takes."""
-    if run.plan.precision is None:
-        return frozenset()
     facts = _facts(run, outcomes, histograms, ())
-    numberless = {cell for cell, (_, evidence) in facts.items() if invalid(evidence)}
-    return stopping.open_cells(run.plan, outcomes, numberless)
+    invalid = {cell for cell, (_, evidence) in facts.items() if is_invalid(CONCERNS, evidence)}
+    return stopping.open_cells(run.plan, outcomes, invalid)
 
 
 def _facts(
@@ -166,7 +165,7 @@ def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
     return make_row(
         Row,
         came,
-        judge(evidence),
+        weigh(CONCERNS, evidence),
         cell.skip,
         cell=cell.id,
         server=cell.server,

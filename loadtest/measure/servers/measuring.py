@@ -138,19 +138,16 @@ def _measure(
         }
         if loaded.answers == 0:
             raise CellError("load", "not one request was answered")
-        after, note = None, None
-        if slow and capacity < load.connections:
-            # The answer to a probe would stand behind these in the queue.
-            note = (
-                f"not asked: about {load.connections - capacity} requests were still queued,"
-                f" {(load.connections / capacity) * endpoint.contract.delay_s:.0f} s of work"
-            )
-        else:
-            after = running.verify(endpoint, concurrency=1, seconds=0.0, stage="verify-after")
+        # Where slow requests are still queued, the answer to a probe would stand behind them.
+        queued = slow and capacity < load.connections
+        after = (
+            None
+            if queued
+            else running.verify(endpoint, concurrency=1, seconds=0.0, stage="verify-after")
+        )
         facts["verified"] = Verified(
             before=before.answers,
             after=after.answers if after else None,
-            after_note=note,
             wire_bytes=before.wire_bytes,
         )
         if observe_release:

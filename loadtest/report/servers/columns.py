@@ -9,7 +9,7 @@ from loadtest.judge.servers.rows import Ranking, Row, state
 from loadtest.report import columns
 from loadtest.report.columns import Subject
 from loadtest.report.table import Column, Value, name, prose
-from loadtest.report.units import UNKNOWN, latency, number, share, significant, size
+from loadtest.report.units import UNKNOWN, latency, share, significant, size
 
 
 def marked(row: Row) -> str:
@@ -30,7 +30,7 @@ def figure(
 
 
 def _count(key: str, title: str, value: Callable[[Figures], int | None]) -> Column[Row]:
-    return figure(key, title, value, lambda count: number(int(count)))
+    return figure(key, title, value, lambda count: f"{int(count):,}")
 
 
 SERVER: Column[Row] = name("server", "server", lambda row: row.server)

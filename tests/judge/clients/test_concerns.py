@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from client_facts import ceiling, cold, failed, row, warm
 
-from loadtest.judge.clients.concerns import CONCERNS, Evidence, judge
+from loadtest.judge.clients.concerns import CONCERNS, Evidence
+from loadtest.judge.concern import weigh
 from loadtest.records.clients import Answer, Outcome, Row, Seen
 
 SLOW = Answer(delay_s=0.01)
@@ -26,7 +27,7 @@ def evidence(of: Row, measured: list[Outcome], **changes: Any) -> Evidence:
 
 
 def found(facts: Evidence) -> dict[str, str]:
-    return {concern.concern: concern.severity for concern in judge(facts).concerns}
+    return {concern.concern: concern.severity for concern in weigh(CONCERNS, facts).concerns}
 
 
 def warms(of: Row, times: int = 3, **changes: Any) -> list[Outcome]:
@@ -49,7 +50,7 @@ def test_a_healthy_row_raises_nothing(of: Row, measure: str) -> None:
     make = warm if measure == "warm" else cold
     slow = {"call_us": 2_000.0} if measure == "warm" else {"seconds": 2.5}
     changes: dict[str, Any] = slow if of.answer.delay_s else {}
-    judged = judge(evidence(of, [make(of, number, **changes) for number in range(3)]))
+    judged = weigh(CONCERNS, evidence(of, [make(of, number, **changes) for number in range(3)]))
     assert judged.concerns == ()
     assert judged.verdict == "valid"
     assert judged.unchecked == ()
@@ -58,7 +59,7 @@ def test_a_healthy_row_raises_nothing(of: Row, measure: str) -> None:
 def test_what_was_not_recorded_is_no_clean_bill() -> None:
     of = row()
     blind = warms(of, seen=None, http=None, other_cpu_s=None)
-    assert set(judge(evidence(of, blind, ceiling=None)).unchecked) == {
+    assert set(weigh(CONCERNS, evidence(of, blind, ceiling=None)).unchecked) == {
         "answers-missing",
         "hidden-retries",
         "not-reused",
@@ -66,7 +67,7 @@ def test_what_was_not_recorded_is_no_clean_bill() -> None:
         "upstream-limited",
         "noisy-host",
     }
-    assert judge(evidence(of, warms(of, 1))).unchecked == ("unstable",)
+    assert weigh(CONCERNS, evidence(of, warms(of, 1))).unchecked == ("unstable",)
 
 
 def faults() -> dict[str, tuple[Evidence, dict[str, str]]]:
@@ -179,7 +180,7 @@ def test_as_many_connections_as_calls_show_no_reuse() -> None:
     of = row(batch=1_000)
     for connections, unchecked in ((40, False), (1_000, True)):
         seen = Seen(connections=connections, requests=1_100)
-        judged = judge(evidence(of, warms(of, seen=seen)))
+        judged = weigh(CONCERNS, evidence(of, warms(of, seen=seen)))
         assert ("not-reused" in judged.unchecked) == unchecked
         assert "not-reused" not in {concern.concern for concern in judged.concerns}
 

@@ -45,7 +45,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.bench.servers import answer_check
-from loadtest.judge.servers.concerns import CONCERNS, judge
+from loadtest.judge.concern import weigh
+from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import NO_ANSWER, TOO_EARLY, Evidence
 from loadtest.records.measured import During, Histogram, Host, Outcome, Verified
 from loadtest.records.planned import Shape
@@ -196,7 +197,7 @@ CASES: list[tuple[str, str | None, Facts]] = [
     [pytest.param(*case, id=f"{case[0]}-{at}") for at, case in enumerate(CASES)],
 )
 def test_alone_and_at_its_threshold(name: str, severity: str | None, facts: Facts) -> None:
-    judged = judge(evidence(facts))
+    judged = weigh(CONCERNS, evidence(facts))
     assert raised(evidence(facts)) == ({name: severity} if severity else {}), judged.concerns
     assert judged.verdict == (severity or "valid")
 
@@ -212,7 +213,7 @@ def spread(shares: tuple[float, ...], cpu_us: tuple[float, ...]) -> str:
             one.usage["server"], cpu_s=cpu_s, each_cpu_s=(share * cpu_s, (1 - share) * cpu_s, 0.0)
         )
         measured.append(msgspec.structs.replace(one, usage={**one.usage, "server": used}))
-    (concern,) = judge(replace(known, measured=tuple(measured))).concerns
+    (concern,) = weigh(CONCERNS, replace(known, measured=tuple(measured))).concerns
     assert concern.concern == "unstable"
     return concern.facts
 
@@ -258,15 +259,17 @@ def test_verification_says_it_in_these_words() -> None:
 
 
 def test_what_could_not_be_looked_for_is_listed() -> None:
-    assert judge(evidence(elsewhere(host(2.0)))).unchecked == ("noisy-host",)
-    assert "stalls" in judge(evidence(queueing(10.0, 64, silent=11))).unchecked
-    assert judge(evidence(replace(delayed(), system="macOS-15"))).unchecked == ("delayed-ack",)
+    assert weigh(CONCERNS, evidence(elsewhere(host(2.0)))).unchecked == ("noisy-host",)
+    assert "stalls" in weigh(CONCERNS, evidence(queueing(10.0, 64, silent=11))).unchecked
+    assert weigh(CONCERNS, evidence(replace(delayed(), system="macOS-15"))).unchecked == (
+        "delayed-ack",
+    )
     # Its server may be busy on another machine, as may its database.
     nobody = with_each(host=host(0.0, busy_s=1.5), usage={"generator": usage()["generator"]})
     late = replace(delayed(), each=nobody.each)
-    assert "delayed-ack" in judge(evidence(late)).unchecked
+    assert "delayed-ack" in weigh(CONCERNS, evidence(late)).unchecked
     late = replace(delayed(), needs=(1, 0, 0), each=elsewhere(host(0.0, busy_s=1.5)).each)
-    assert "delayed-ack" in judge(evidence(late)).unchecked
+    assert "delayed-ack" in weigh(CONCERNS, evidence(late)).unchecked
 
 
 def test_what_is_declared_to_wait_may_take_40_ms() -> None:
@@ -284,10 +287,10 @@ def test_a_pool_that_filled_up_in_one_round_is_as_declared() -> None:
 
 def test_a_ceiling_of_other_connections_is_none() -> None:
     """As in a run of `--connections 512` from when it was measured at 64 only."""
-    judged = judge(evidence(replace(MANY, ceilings=CEILINGS)))
+    judged = weigh(CONCERNS, evidence(replace(MANY, ceilings=CEILINGS)))
     assert (judged.verdict, judged.unchecked) == ("valid", ("generator-limited",))
     # What waits needs none: as long as the generator is not busy, the delay sets the rate.
-    assert "generator-limited" not in judge(evidence(SLOW)).unchecked
+    assert "generator-limited" not in weigh(CONCERNS, evidence(SLOW)).unchecked
 
 
 def test_nothing_answered_is_invalid_without_a_measured_round() -> None:
@@ -345,19 +348,19 @@ KNOWN_FROM_COUNTS = {
 
 @pytest.mark.parametrize("facts", [HEALTHY, SLOW, *FAULTS])
 def test_the_unknown_raises_nothing_and_is_listed(facts: Facts) -> None:
-    judged = judge(unknown(evidence(facts)))
+    judged = weigh(CONCERNS, unknown(evidence(facts)))
     assert {concern.concern for concern in judged.concerns} <= KNOWN_FROM_COUNTS
     assert set(judged.unchecked) >= BY_NAME.keys() - KNOWN_FROM_COUNTS - {"lost-rounds"}
 
 
 def test_a_healthy_cell_is_checked_for_everything() -> None:
-    judged = judge(evidence(replace(HEALTHY, needs=(2, 1, 1))))
+    judged = weigh(CONCERNS, evidence(replace(HEALTHY, needs=(2, 1, 1))))
     assert (judged.verdict, judged.concerns, judged.unchecked) == ("valid", (), ())
 
 
 def test_nothing_measured_is_nothing_checked() -> None:
     empty = replace(evidence(HEALTHY), measured=())
-    judged = judge(empty)
+    judged = weigh(CONCERNS, empty)
     assert judged.concerns == ()
     assert set(judged.unchecked) >= BY_NAME.keys() - {
         "work-not-done",
@@ -404,7 +407,7 @@ def test_every_member_is_explained() -> None:
 
 def test_facts_are_one_line_with_a_number() -> None:
     for facts in FAULTS:
-        for concern in judge(evidence(facts)).concerns:
+        for concern in weigh(CONCERNS, evidence(facts)).concerns:
             assert "\n" not in concern.facts
             assert (
                 any(character.isdigit() for character in concern.facts) or "body" in concern.facts

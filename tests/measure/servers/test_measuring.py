@@ -148,8 +148,6 @@ def test_a_queue_of_slow_requests_is_not_asked_again(tmp_path: Path) -> None:
     assert one.status == "measured"
     assert one.verified is not None
     assert one.verified.after is None
-    # 8 connections, 2 workers, 2 s each.
-    assert one.verified.after_note == "not asked: about 6 requests were still queued, 8 s of work"
     assert not any(event.startswith("verify-after") for event in bench.events)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import Judgement, is_invalid, weigh
 from loadtest.judge.servers.concerns.answers import (
     CONTRACT,
     ERRORS,
@@ -11,7 +10,6 @@ from loadtest.judge.servers.concerns.answers import (
     WORK_NOT_DONE,
 )
 from loadtest.judge.servers.concerns.delayed_ack import DELAYED_ACK
-from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.concerns.limits import (
     CONNECTION_LIMITED,
     FASTER_THAN_POSSIBLE,
@@ -39,13 +37,3 @@ CONCERNS = (
     LEFT_BEHIND,
     LOST_ROUNDS,
 )
-
-
-def judge(evidence: Evidence) -> Judgement:
-    """Look for every concern in the facts of one cell."""
-    return weigh(CONCERNS, evidence)
-
-
-def invalid(evidence: Evidence) -> bool:
-    """Say whether `judge` would find the cell's number invalid, which is cheaper to know."""
-    return is_invalid(CONCERNS, evidence)

@@ -37,13 +37,11 @@ def matrix(summary: Summary) -> Chart | None:
     if not best:
         return None
     findings = []
-    for style in ("sync", "async"):
-        counts = Counter(
-            cell["server"] for cell in best if cell["endpoint"].startswith(f"{style} ")
-        )
+    for style in ("sync ", "async "):
+        counts = Counter(cell["server"] for cell in best if cell["endpoint"].startswith(style))
         for server, times in counts.most_common(1):
             at = plural(times, "endpoint")
-            findings.append(f"Best most often with {style} views: {server}, at {at}.")
+            findings.append(f"Best most often with {style}views: {server}, at {at}.")
     shade = field(
         "of_best:Q",
         title="of the best",
@@ -53,10 +51,11 @@ def matrix(summary: Summary) -> Chart | None:
     number, text = "isValid(datum.of_best)", {"text": field("text:N")}
     # Over a square its text has the square's contrast; elsewhere that of the page.
     over = {**text, "color": where("datum.of_best > 0.55", "#ffffff", "#111111")}
+    share = field("of_best:Q", format=".0%")
     squares = {
         "color": shade,
         "fillOpacity": where(number, 1, 0),
-        "tooltip": [*fields("server:N endpoint:N doubts:N"), field("of_best:Q", format=".0%")],
+        "tooltip": [*fields("server:N endpoint:N"), share, field("doubts:N")],
     }
     return chart(
         "matrix-goodput",
