@@ -18,6 +18,7 @@ import click
 import msgspec
 
 from loadtest.cli.options import (
+    Seconds,
     Whole,
     all_of,
     budget_option,
@@ -63,13 +64,13 @@ row_options = all_of(
         "--requests",
         "requests",
         type=Whole("--count 1000", 1, MOST_REQUESTS),
-        help="Timed requests of each measurement. Default: 500.",
+        help="Number of timed requests in each measurement. Default: 500.",
     ),
     _each(
         "-b",
         "--batch",
         type=Whole("--batch 10", 1, MOST_AT_ONCE),
-        help="Requests that are in flight at the same time. Default: 10, and 1 for `sequential`.",
+        help="Requests in flight at the same time. Default: 10, and 1 for `sequential`.",
     ),
     _each(
         "-c",
@@ -136,9 +137,10 @@ row_options = all_of(
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(0.1, 600),
+    type=Seconds("--timeout 10", 0.1, 600),
     metavar="SECONDS",
-    help="Seconds that a request may take before it counts as failed. Default: 10.",
+    help="Seconds that a request may take before it counts as failed. From 0.1 to 600."
+    " Default: 10.",
 )
 @precision_option
 @budget_option
@@ -154,7 +156,7 @@ row_options = all_of(
 @click.option(
     "--make-environments",
     is_flag=True,
-    help="Install what an interpreter lacks from the lock files, into .clients/.",
+    help="Install the locked packages that an interpreter lacks, into .clients/.",
 )
 @click.option(
     "--url",
@@ -174,7 +176,7 @@ row_options = all_of(
     "allowed",
     is_flag=True,
     help="Confirm that you may put load on the host of --url; needed where it is neither this"
-    " machine nor in a private network.",
+    " machine nor on a private network.",
 )
 @click.option(
     "--serve",
@@ -184,7 +186,7 @@ row_options = all_of(
 @click.option(
     "--port",
     type=Whole("--port 8090", 1, 65_000),
-    help=f"First TCP port for --serve, which takes one for each way of answering."
+    help=f"First TCP port for --serve, which uses one for each kind of response."
     f" Default: {FIRST_PORT}.",
 )
 @resume_option
@@ -211,12 +213,13 @@ def clients_command(
     """Measure Python's HTTP clients, then write the reports.
 
     Name a preset, or clients and the modes in which they are driven; without either, all clients
-    are compared in under three minutes. An option of the rows that is given several times makes a
-    row for each value.
+    are compared in under three minutes. Repeat an option such as --batch to get a row for each
+    value.
 
     \b
-    Presets: asyncio-clients, reuse, threads-vs-asyncio
-    Clients: aiohttp, httpx_async, httpx_sync, niquests, requests, urllib3
+    Presets: default, asyncio-clients, reuse, threads-vs-asyncio
+    Clients: aiohttp, httpx_async, httpx_sync (httpx stands for both), niquests,
+             requests, urllib3
     Modes:   sequential, threads-recreate, threads-reuse, threads-map,
              async-for, async-map, async-taskgroup
 

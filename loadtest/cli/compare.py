@@ -20,14 +20,14 @@ from loadtest.records.run_folder import SERVERS, ServersRun
     "--threshold",
     type=Share(zero=True),
     default="5%",
-    help="Smallest change that counts, as a share; what is smaller is called the same."
+    help="Smallest change that counts, as a share; smaller ones count as the same."
     " Default: 5%.",
 )
 @click.option(
     "--force",
     is_flag=True,
     help="Go on although the runs were not made under the same conditions: on another machine,"
-    " under another load, with other versions.",
+    " under another load, with different versions.",
 )
 @click.option(
     "--html",

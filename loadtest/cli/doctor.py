@@ -18,7 +18,7 @@ from loadtest.plan.servers import inventory
 def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
     """Look for everything on this machine that would spoil a run.
 
-    Exit status 1 if there is something; each line says then what to do about it.
+    Exit status 1 if it finds something; each such line then says what to do about it.
 
     Example: loadtest doctor
     """

@@ -18,9 +18,11 @@ from loadtest.cli.output import say
 def import_command(file: Path, out: Path, as_json: bool) -> int:
     """Read somebody else's wrk report and judge it as a run.
 
-    FILE is Markdown that holds what wrk printed, under the headings `## server`, `### endpoint` and
-    `#### Sync` or `#### Async`. Exit status 1 if a part of wrk's text could not be read; each is
-    listed with its line.
+    \b
+    FILE is Markdown that holds what wrk printed, under the headings
+    `## server`, `### endpoint` and `#### Sync` or `#### Async`.
+
+    Exit status 1 if a part of wrk's text could not be read; each is listed with its line.
 
     Example: loadtest import django_workers.md --out results/
     """

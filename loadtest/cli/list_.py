@@ -21,7 +21,7 @@ from loadtest.report.units import plural
 def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
     """List the servers, endpoints or matrices to choose from.
 
-    Without a word it lists the servers.
+    Without an argument, it lists the servers.
 
     Example: loadtest list endpoints
     """

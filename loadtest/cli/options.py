@@ -89,6 +89,29 @@ class Time(click.ParamType[float]):
         return seconds
 
 
+class Seconds(click.ParamType[float]):
+    """A number of seconds within limits, which the help says in words."""
+
+    name = "seconds"
+
+    def __init__(self, example: str, least: float, most: float) -> None:
+        """Take what is right, as in `--timeout 10`, for the line about a mistake."""
+        self._example, self._least, self._most = example, least, most
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        limits = f"from {self._least:g} to {self._most:g} seconds"
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not self._least <= seconds <= self._most:
+            self.fail(f"{value}: {limits}, as in {self._example}", param, ctx)
+        return seconds
+
+
 # Options of servers and of clients ----------------------------------------------------------------
 
 
@@ -234,7 +257,7 @@ matrix_options: Callable[[F], F] = all_of(
         help="Measure only views of this style: sync, async or control. Default: all three.",
     ),
     rounds_option(
-        "the matrix's, 3 in quick and 10 in standard, where endpoints that wait for long have 2"
+        "the matrix's, 3 in quick and 10 in standard, where endpoints that wait long get 2"
     ),
     click.option(
         "--duration",
@@ -268,6 +291,6 @@ matrix_options: Callable[[F], F] = all_of(
         "--pin/--no-pin",
         default=None,
         help="Keep the server and the load generator on processors of their own (Linux only)."
-        " Default: from 4 processors on.",
+        " Default: on with 4 processors or more.",
     ),
 )

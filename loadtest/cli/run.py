@@ -35,7 +35,7 @@ from loadtest.records.planned import Choice
     "--launcher",
     type=click.Choice(get_args(Launcher)),
     help="How servers are started: as processes of this machine (local), in containers of Docker"
-    " (compose), or not at all, as one is up already (running). Default: local.",
+    " (compose), or not at all, because one is already up (running). Default: local.",
 )
 @project_options
 @json_option

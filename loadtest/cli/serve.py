@@ -28,7 +28,7 @@ POLL_S = 0.2
     "--port",
     type=Whole("--port 8000", 1, 65_535),
     default=listening.FIRST_PORT,
-    help="TCP port to listen at; where it is taken, the next one that is free."
+    help="TCP port to listen on; if it is taken, the next free one."
     f" Default: {listening.FIRST_PORT}.",
 )
 @click.option(
