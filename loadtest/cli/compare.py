@@ -20,8 +20,7 @@ from loadtest.records.run_folder import SERVERS, ServersRun
     "--threshold",
     type=Share(zero=True),
     default="5%",
-    help="Smallest change that counts, as a share; smaller ones count as the same."
-    " Default: 5%.",
+    help="Smallest change that counts, as a share; smaller ones count as the same. Default: 5%.",
 )
 @click.option(
     "--force",
