@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -23,7 +24,7 @@ from loadtest.records.run_folder import Ceiling, Outcome, Run, Stored
 from loadtest.report.clients import formats as clients_formats
 from loadtest.report.clients import report as clients_report
 from loadtest.report.clients import terminal as clients_terminal
-from loadtest.report.formats import Formats, write_each
+from loadtest.report.formats import formats_in, write_each
 from loadtest.report.servers import formats as servers_formats
 from loadtest.report.servers import report as servers_report
 from loadtest.report.servers import terminal as servers_terminal
@@ -44,7 +45,8 @@ class Kind(Generic[Run, Outcome, Ceiling, Report]):
     """What the asked precision needs another round of."""
     report: Callable[[Stored[Run, Outcome, Ceiling]], Report]
     """The run judged: all that a format may use, `summary` among it."""
-    formats: Callable[[], Formats[Report]]
+    formats: ModuleType
+    """A package, see `formats_in`."""
     show: Callable[[Report, Console], None]
     """Prints it on a terminal."""
     printed: Callable[[Report], dict[str, Any]]
@@ -59,7 +61,7 @@ SERVERS = Kind(
         stored.run, stored.outcomes, stored.histogram
     ),
     report=servers_report.make,
-    formats=servers_formats.formats,
+    formats=servers_formats,
     show=servers_terminal.show,
     printed=lambda report: {"summary": report.summary},
 )
@@ -69,7 +71,7 @@ CLIENTS = Kind(
     row="row",
     still_open=lambda stored: clients_summary.still_open(stored.run, stored.outcomes),
     report=clients_report.make,
-    formats=clients_formats.formats,
+    formats=clients_formats,
     show=clients_terminal.show,
     printed=lambda report: {"summary": report.summary, "advice": report.advice},
 )
@@ -121,7 +123,7 @@ def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -
     """Write the reports of a run and show what is in them; return the exit status."""
     report = kind.report(read(kind, folder))
     with run_folder.writing(folder):
-        files = write_each(kind.formats(), report, folder)
+        files = write_each(formats_in(kind.formats), report, folder)
     if as_json:
         names = [str(file) for file in files]
         print_json({"folder": str(folder), "files": names} | kind.printed(report))

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from loadtest.report.generated_marker import is_ours
 
-Reported = TypeVar("Reported")
-
-Formats = dict[str, Callable[[Reported], dict[str, str]]]
+Formats = dict[str, Callable[[Any], dict[str, str]]]
 """What makes the files of each format, by the format's name."""
 
 
-def formats_in(package: str, path: Iterable[str]) -> Formats[Any]:
+def formats_in(package: ModuleType) -> Formats:
     """Return the formats of a package: its modules, each with `files`, or `FILE` and `render`.
 
     `files` gives several texts by their names; `render` gives the text of `FILE` alone.
     """
     return {
-        module.name: _files_of(import_module(f"{package}.{module.name}"))
-        for module in pkgutil.iter_modules(path)
+        module.name: _files_of(import_module(f"{package.__name__}.{module.name}"))
+        for module in pkgutil.iter_modules(package.__path__)
     }
 
 
@@ -36,7 +34,7 @@ def _files_of(module: ModuleType) -> Callable[[Any], dict[str, str]]:
     return several or (lambda report: {module.FILE: module.render(report)})
 
 
-def write_each(formats: Formats[Reported], report: Reported, folder: Path) -> list[Path]:
+def write_each(formats: Formats, report: object, folder: Path) -> list[Path]:
     """Write the formats of a report into `folder`, and return the files.
 
     Charts of what is in the run no more are deleted, if nobody changed them since.

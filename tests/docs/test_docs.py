@@ -33,6 +33,7 @@ from loadtest.plan.servers import profile, schedule
 from loadtest.records.measured import Begun, Ceiling, Run, Segment
 from loadtest.records.planned import Record
 from loadtest.records.run_folder import SERVERS, Writer, create, read
+from loadtest.report.formats import formats_in, write_each
 from loadtest.report.servers import formats, report
 
 DOCS = ROOT / "docs"
@@ -120,7 +121,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     summary = summarise(
         stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
     )
-    formats.write_all(report.Report(summary, stored.run, stored.raw), made)
+    write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), made)
     return made
 
 

@@ -19,6 +19,7 @@ from loadtest.plan.servers.schedule import Batch
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Plan
 from loadtest.records.run_folder import SERVERS, Writer, create, read
+from loadtest.report.formats import formats_in, write_each
 from loadtest.report.servers import formats, report
 
 JSON, QUERY = endpoint("json"), endpoint("json_query")
@@ -281,7 +282,7 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
 
     stored = read(folder, SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
-    files = formats.write_all(report.Report(summary, stored.run, stored.raw), folder)
+    files = write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), folder)
     assert {"report.md", "summary.csv", "summary.json"} <= {path.name for path in files}
     assert all(path.stat().st_size for path in files)
     rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}

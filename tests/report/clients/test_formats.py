@@ -25,6 +25,7 @@ from loadtest.report.clients import terminal
 from loadtest.report.clients.formats import hyperfine, rst
 from loadtest.report.clients.formats.json import Answered
 from loadtest.report.clients.report import Report, make
+from loadtest.report.formats import formats_in, write_each
 from loadtest.report.markdown import markup
 from loadtest.report.table import Table, name, prose
 
@@ -38,7 +39,7 @@ def report() -> Report:
 def texts(report: Report) -> dict[str, str]:
     """Give every file by its name; drawing takes a moment, so once."""
     return {
-        name: text for files in reports.formats().values() for name, text in files(report).items()
+        name: text for files in formats_in(reports).values() for name, text in files(report).items()
     }
 
 
@@ -49,7 +50,7 @@ def check(name: str, text: str) -> None:
 
 
 def test_formats_are_the_folder() -> None:
-    assert {"csv", "hyperfine", "json", "markdown", "rst"} <= set(reports.formats())
+    assert {"csv", "hyperfine", "json", "markdown", "rst"} <= set(formats_in(reports))
 
 
 @pytest.mark.parametrize("file", ["report.md", "report.rst", "summary.csv", "hyperfine.json"])
@@ -74,8 +75,10 @@ def test_json_reads_back(report: Report, texts: dict[str, str]) -> None:
     assert Summary(**found) == report.summary
 
 
-def test_write_all_writes_every_file(report: Report, texts: dict[str, str], tmp_path: Path) -> None:
-    files = reports.write_all(report, tmp_path)
+def test_write_each_writes_every_file(
+    report: Report, texts: dict[str, str], tmp_path: Path
+) -> None:
+    files = write_each(formats_in(reports), report, tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(files)
     assert {file.name for file in files} == set(texts)
 

@@ -17,6 +17,7 @@ from loadtest.records import run_folder
 from loadtest.records.run_folder import OUTCOMES, Writer
 from loadtest.report.clients import formats as reports
 from loadtest.report.clients import report
+from loadtest.report.formats import formats_in, write_each
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for fact in (*of.ceilings, *of.outcomes):
         writer.append(fact)
     writer.close()
-    reports.write_all(report.make(run_folder.read(made, run_folder.CLIENTS)), made)
+    write_each(formats_in(reports), report.make(run_folder.read(made, run_folder.CLIENTS)), made)
     return made
 
 

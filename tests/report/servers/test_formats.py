@@ -17,6 +17,7 @@ from sample_run import histograms, read_raw, sample
 
 from loadtest.judge.servers.summary import Summary, summarise
 from loadtest.report import units
+from loadtest.report.formats import formats_in, write_each
 from loadtest.report.markdown import markup
 from loadtest.report.servers import formats, terminal
 from loadtest.report.servers.formats import markdown
@@ -37,12 +38,14 @@ def check(name: str, text: str) -> None:
 
 def files(report: Report) -> dict[str, str]:
     return {
-        name: text for render in formats.formats().values() for name, text in render(report).items()
+        name: text
+        for render in formats_in(formats).values()
+        for name, text in render(report).items()
     }
 
 
 def test_formats_are_the_folder() -> None:
-    assert {"markdown", "csv", "json"} <= set(formats.formats())
+    assert {"markdown", "csv", "json"} <= set(formats_in(formats))
 
 
 @pytest.mark.parametrize("file", ["report.md", "summary.csv", "summary.json"])
@@ -134,13 +137,13 @@ def test_csv_has_a_line_for_each_cell_and_nothing_for_the_unknown(report: Report
     assert (failed["goodput"], failed["p99_us"], failed["goodput_round_1"]) == ("", "", "")
 
 
-def test_write_all_leaves_no_half_written_file(report: Report, tmp_path: Path) -> None:
-    files = formats.write_all(report, tmp_path)
+def test_write_each_leaves_no_half_written_file(report: Report, tmp_path: Path) -> None:
+    files = write_each(formats_in(formats), report, tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(files)
     before = files[0].read_text()
     (tmp_path / f".{files[0].name}.part").mkdir()
     with pytest.raises(OSError, match="part"):
-        formats.write_all(report, tmp_path)
+        write_each(formats_in(formats), report, tmp_path)
     assert files[0].read_text() == before
 
 
@@ -157,7 +160,7 @@ def test_a_chart_of_what_is_gone_is_deleted_and_no_file_of_others(
     for name, text in kept.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "bytes.svg").write_bytes(b"\xff\xfe")
-    written = formats.write_all(report, tmp_path)
+    written = write_each(formats_in(formats), report, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         *kept,
         "bytes.svg",

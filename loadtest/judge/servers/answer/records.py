@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from loadtest.records.planned import Interface, Record, Style
+from loadtest.stats.pairs import TURNED
 from loadtest.stats.significance import Finding
 
 Limit = Literal[
@@ -63,14 +64,13 @@ class Difference(Record, frozen=True, kw_only=True):
     @property
     def turned(self) -> Difference:
         """The same, the other way round."""
-        turned: dict[Finding, Finding] = {"higher": "lower", "lower": "higher"}
         return Difference(
             cell=self.over,
             over=self.cell,
             ratio=1 / self.ratio,
             low=1 / self.high if self.high else None,
             high=1 / self.low if self.low else None,
-            finding=turned.get(self.finding, self.finding),
+            finding=TURNED.get(self.finding, self.finding),
         )
 
 
