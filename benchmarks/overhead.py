@@ -104,17 +104,17 @@ class Null:
         if during and (during.broken or not during.checked):
             raise click.ClickException(f"the checking client: {during.broken or 'no answer'}")
         text = out.read_text()
-        found = re.search(r"^Requests/sec:\s+([\d.]+)$", text, re.MULTILINE)
-        if found is None or "errors" in text or "Non-2xx" in text:
+        rate = re.search(r"^Requests/sec:\s+([\d.]+)$", text, re.MULTILINE)
+        if rate is None or "errors" in text or "Non-2xx" in text:
             raise click.ClickException(f"wrk did not load as it should:\n{text}")
         if arm.hook:
             wrk.parse(text, errors.read_text())
         tool_s, nginx_s = _own_cpu_s() - tool_s, _cpu_s(self.process.tree()) - nginx_s
-        return Taken(float(found[1]), 1 + tool_s / nginx_s)
+        return Taken(float(rate[1]), 1 + tool_s / nginx_s)
 
 
 def _cpu_s(processes: Iterable[psutil.Process]) -> float:
-    return sum(cpu_s(one) for one in processes)
+    return sum(cpu_s(process) for process in processes)
 
 
 def _own_cpu_s() -> float:
@@ -179,18 +179,18 @@ def table(taken: dict[str, list[Taken]]) -> str:
         "| --- | --: | --: | --: | --: | --: | --- |",
     ]
     for arm in ARMS:
-        rate = f"{median(one.rate for one in taken[arm.name]):,.0f}"
+        rate = f"{median(load.rate for load in taken[arm.name]):,.0f}"
         if arm is BARE:
             lines.append(f"| {arm.name} | {rate} | 1 | | 1 | | |")
             continue
         both = list(zip(alone, taken[arm.name], strict=True))
-        said = ""
+        verdict = ""
         columns = []
         for ratios in ([b.rate / a.rate for a, b in both], [a.cpu / b.cpu for a, b in both]):
             low, high = interval(ratios)
             columns.append(f"{median(ratios):.4f} | {low:.4f} to {high:.4f}")
-            said = "" if not arm.hook else answer(low, high)
-        lines.append(f"| {arm.name} | {rate} | {' | '.join(columns)} | {said} |")
+            verdict = "" if not arm.hook else answer(low, high)
+        lines.append(f"| {arm.name} | {rate} | {' | '.join(columns)} | {verdict} |")
     return "\n".join(lines)
 
 
@@ -200,8 +200,8 @@ def interval(ratios: list[float]) -> tuple[float, float]:
     Of the median and not of the mean, as a neighbour that takes a processor in a few rounds is no
     cost of the tool, and without a model of how such rounds are spread.
     """
-    found = quantile_test(ratios, q=1.0, p=0.5).confidence_interval(0.95)
-    return float(found.low), float(found.high)
+    interval = quantile_test(ratios, q=1.0, p=0.5).confidence_interval(0.95)
+    return float(interval.low), float(interval.high)
 
 
 def answer(low: float, high: float) -> str:

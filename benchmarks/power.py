@@ -76,8 +76,8 @@ def arms(profile: Server, base_cpu_us: float) -> tuple[Server, ...]:
 
 def calibrate(found: Inventory, profile: Server, endpoint: Endpoint, load: Load) -> float:
     """Return the CPU microseconds of the server's processes for an answer."""
-    one = arm(profile, "calibration", 0.0)
-    cell = Cell(server=one.name, endpoint=endpoint, load=load)
+    calibrated = arm(profile, "calibration", 0.0)
+    cell = Cell(server=calibrated.name, endpoint=endpoint, load=load)
     found_us = []
     with tempfile.TemporaryDirectory(prefix="loadtest-power-") as name:
         folder = Path(name)
@@ -86,7 +86,7 @@ def calibrate(found: Inventory, profile: Server, endpoint: Endpoint, load: Load)
         with running_services(found.project, folder / "logs", Shape()) as services:
             bench = LocalBench(services, Shape(), folder, None)
             for number in range(CALIBRATIONS):
-                running = bench.launch(one, f"{cell.id}.r{number}")
+                running = bench.launch(calibrated, f"{cell.id}.r{number}")
                 try:
                     running.verify(endpoint, concurrency=8, seconds=load.warmup_s, stage="verify")
                     measured = running.load(cell, f"{cell.id}.r{number}")
@@ -99,19 +99,19 @@ def calibrate(found: Inventory, profile: Server, endpoint: Endpoint, load: Load)
 
 def look(project: Project, name: str) -> tuple[Inventory, Server, Endpoint]:
     """Return what the project offers, the server by its name, and the endpoint."""
-    found = inventory.take_inventory(project)
-    profiles = {one.name: one for one in found.servers}
+    offered = inventory.take_inventory(project)
+    profiles = {each.name: each for each in offered.servers}
     if name not in profiles:
         raise UserError(unknown("server", name, profiles))
-    return found, profiles[name], next(one for one in found.endpoints if one.id == ENDPOINT)
+    return offered, profiles[name], next(each for each in offered.endpoints if each.id == ENDPOINT)
 
 
 def begin(project: Project, name: str, choice: Choice, out: Path) -> Path:
     """Measure a request's CPU time, choose the additions, and return the folder of a new run."""
-    found, profile, endpoint = look(project, name)
+    offered, profile, endpoint = look(project, name)
     load = matrix.fit(endpoint, matrix.load_matrix(str(MATRIX)).loads, choice)
-    taking_part = arms(profile, calibrate(found, profile, endpoint, load))
-    bearings = Inventory(project, taking_part, (endpoint,), found.versions)
+    taking_part = arms(profile, calibrate(offered, profile, endpoint, load))
+    bearings = Inventory(project, taking_part, (endpoint,), offered.versions)
     run = new_run.make_run(bearings, msgspec.structs.replace(choice, matrix=str(MATRIX)), out)
     command = f"python -m benchmarks.power --server {name}"
     return run_folder.create(out, msgspec.structs.replace(run, command=command))
@@ -120,7 +120,7 @@ def begin(project: Project, name: str, choice: Choice, out: Path) -> Path:
 def rounds(stored: ServersRun) -> Rounds:
     """Return the rounds of a power run."""
     plan = stored.run.plan
-    added_us = {one.name: float(one.env[BUSY]) for one in plan.servers}
+    added_us = {server.name: float(server.env[BUSY]) for server in plan.servers}
     last: dict[tuple[str, int], Outcome] = {}
     for outcome in stored.outcomes:
         last[outcome.cell, outcome.round] = outcome
@@ -129,7 +129,7 @@ def rounds(stored: ServersRun) -> Rounds:
 
     def values(arm: str, of: str) -> tuple[float | None, ...]:
         each = (last.get((f"{arm}.{ENDPOINT}", at)) for at in range(plan.rounds))
-        return tuple(_figure(one, of, usual_us) for one in each)
+        return tuple(_figure(outcome, of, usual_us) for outcome in each)
 
     return Rounds(
         server=stored.run.command.partition("--server ")[2].split()[0],
@@ -205,8 +205,8 @@ def main(
             watcher,
             say,
         )
-        made = rounds(run_folder.read(source, run_folder.SERVERS))
-        text = msgspec.json.format(msgspec.json.encode(made), indent=1)
+        measured = rounds(run_folder.read(source, run_folder.SERVERS))
+        text = msgspec.json.format(msgspec.json.encode(measured), indent=1)
         (source / FILE).write_bytes(text + b"\n")
     _show(read(source), resamples)
 

@@ -92,7 +92,7 @@ Found = Mapping[tuple[str, str | None, bool, int], Claims | None]
 
 def tables(rounds: Rounds, resamples: int, seed: int = 1) -> str:
     """Return all results as Markdown, what the tool finds first."""
-    found = {
+    shares = {
         (figure.name, arm, exchanged, size): claims(
             rounds, figure, arm, size, resamples, seed, exchanged
         )
@@ -102,13 +102,13 @@ def tables(rounds: Rounds, resamples: int, seed: int = 1) -> str:
         for size in SIZES
     }
     of = f"{resamples:,} experiments"
-    parts = [curve(rounds, found, of), effects(rounds)]
-    parts += [power(rounds, figure, found, of) for figure in FIGURES]
-    parts.append(false_alarms(found, of))
+    parts = [curve(rounds, shares, of), effects(rounds)]
+    parts += [power(rounds, figure, shares, of) for figure in FIGURES]
+    parts.append(false_alarms(shares, of))
     return "\n\n".join(parts) + "\n"
 
 
-def curve(rounds: Rounds, found: Found, of: str) -> str:
+def curve(rounds: Rounds, shares: Found, of: str) -> str:
     """Return how often the tool, by all its rules, calls each addition a difference."""
     lines = [
         f"Found in so many of {of}, by rounds:",
@@ -126,8 +126,8 @@ def curve(rounds: Rounds, found: Found, of: str) -> str:
         cells = []
         for figure in FIGURES:
             for size in SIZES:
-                one = found[figure.name, arm, True, size]
-                cells.append("-" if one is None else percent(one.tool))
+                claims = shares[figure.name, arm, True, size]
+                cells.append("-" if claims is None else percent(claims.tool))
         share = rounds.added_us[arm] / rounds.base_cpu_us if arm else 0.0
         lines.append(f"| {percent(share) if arm else 'none'} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -152,20 +152,22 @@ def effects(rounds: Rounds) -> str:
             paired(values[base], values[arm])
             for values in (rounds.cpu_us, rounds.evened_us, rounds.goodput)
         ]
-        cells = " | ".join(_ratio(one) for one in separated)
+        cells = " | ".join(_ratio(share) for share in separated)
         lines.append(
             f"| {arm} | {added:.1f} us ({percent(added / rounds.base_cpu_us)}) | {cells} |"
         )
     return "\n".join(lines)
 
 
-def _ratio(one: Comparison) -> str:
-    if one.ratio is None or one.low is None or one.high is None or one.estimate is None:
+def _ratio(pair: Comparison) -> str:
+    if pair.ratio is None or pair.low is None or pair.high is None or pair.estimate is None:
         return "- | -"
-    return f"{one.ratio:.3f} ({one.low:.3f} to {one.high:.3f}) | {percent(one.estimate.spread, 1)}"
+    return (
+        f"{pair.ratio:.3f} ({pair.low:.3f} to {pair.high:.3f}) | {percent(pair.estimate.spread, 1)}"
+    )
 
 
-def power(rounds: Rounds, figure: Figure, found: Found, of: str) -> str:
+def power(rounds: Rounds, figure: Figure, shares: Found, of: str) -> str:
     """Return how often each addition is found."""
     lines = [
         f"Found by {figure.name}, as a share of {of} (by the test alone):",
@@ -175,13 +177,13 @@ def power(rounds: Rounds, figure: Figure, found: Found, of: str) -> str:
     for arm, added in rounds.added_us.items():
         cells = []
         for size in SIZES:
-            one = found[figure.name, arm, True, size]
-            cells.append("-" if one is None else f"{percent(one.tool)} ({percent(one.test)})")
+            share = shares[figure.name, arm, True, size]
+            cells.append("-" if share is None else f"{percent(share.tool)} ({percent(share.test)})")
         lines.append(f"| {percent(added / rounds.base_cpu_us)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def false_alarms(found: Found, of: str) -> str:
+def false_alarms(shares: Found, of: str) -> str:
     """Return how often a difference is claimed between arms that are identical."""
     lines = [
         f"Claimed between identical servers, as a share of {of} (by the test"
@@ -193,9 +195,9 @@ def false_alarms(found: Found, of: str) -> str:
         for exchanged, how in ((True, ""), (False, ", arms not exchanged")):
             cells = []
             for size in SIZES:
-                one = found[figure.name, None, exchanged, size]
+                share = shares[figure.name, None, exchanged, size]
                 cells.append(
-                    "-" if one is None else f"{percent(one.tool, 1)} ({percent(one.test, 1)})"
+                    "-" if share is None else f"{percent(share.tool, 1)} ({percent(share.test, 1)})"
                 )
             lines.append(f"| {figure.name}{how} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -234,7 +236,7 @@ def claims(
     usable = complete(rounds, values)
     if size > len(usable):
         return None
-    same: Floats = np.array([[values[one][at] for at in usable] for one in rounds.identical])
+    same: Floats = np.array([[values[arm][at] for at in usable] for arm in rounds.identical])
     slowed = None if arm is None else np.array([values[arm][at] for at in usable])
     rng = np.random.default_rng(seed)
     tool = test = 0
@@ -257,15 +259,15 @@ def claims(
             other = second[0]
             arms.append((second[0].tolist(), second[1].tolist()))
         new = other if slowed is None else slowed[drawn]
-        one = (unpaired_t if figure.two_runs else paired)(base.tolist(), new.tolist())
+        comparison = (unpaired_t if figure.two_runs else paired)(base.tolist(), new.tolist())
         floor = max(floors({ARM: [arm]}).at(ARM, size) or 0.0 for arm in arms)
-        separated = finding(one, margin(floor, figure.least))
-        assert one.p is not None
-        assert one.ratio is not None
+        separated = finding(comparison, margin(floor, figure.least))
+        assert comparison.p is not None
+        assert comparison.ratio is not None
         if slowed is None:
             tool += separated in ("higher", "lower")
-            test += one.p < LEVEL
+            test += comparison.p < LEVEL
         else:
             tool += separated == figure.slower
-            test += one.p < LEVEL and (one.ratio > 1) == (figure.slower == "higher")
+            test += comparison.p < LEVEL and (comparison.ratio > 1) == (figure.slower == "higher")
     return Claims(tool / resamples, test / resamples)

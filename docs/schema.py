@@ -78,15 +78,15 @@ FILES = tuple(file for family in FAMILIES for file in family)
 
 def schema(file: File) -> Schema:
     """Return the JSON Schema of a file."""
-    made = msgspec.json.schema(file.holds)
-    classes = {one.__name__: one for one in records(file.holds)}
-    for name, definition in made["$defs"].items():
+    schema_ = msgspec.json.schema(file.holds)
+    classes = {record.__name__: record for record in records(file.holds)}
+    for name, definition in schema_["$defs"].items():
         definition["description"] = _said(definition["description"])
-        said = meanings(classes[name])
+        explained = meanings(classes[name])
         for field, described in definition["properties"].items():
-            if field in said:
-                described["description"] = _said(said[field])
-    return {"$schema": DIALECT, "title": file.title, **made}
+            if field in explained:
+                described["description"] = _said(explained[field])
+    return {"$schema": DIALECT, "title": file.title, **schema_}
 
 
 def _said(text: str) -> str:
@@ -105,8 +105,8 @@ def _records(found: Any) -> Iterator[type]:
         for field in found.fields:
             yield from _records(field.type)
     elif isinstance(found, msgspec.inspect.UnionType):
-        for one in found.types:
-            yield from _records(one)
+        for each in found.types:
+            yield from _records(each)
     elif isinstance(found, msgspec.inspect.VarTupleType):
         yield from _records(found.item_type)
     elif isinstance(found, msgspec.inspect.DictType):
@@ -115,11 +115,11 @@ def _records(found: Any) -> Iterator[type]:
 
 def meanings(record: type) -> dict[str, str]:
     """Return what each field of a record means, without those of which nobody has said it."""
-    found: dict[str, str] = {}
-    for one in reversed(record.__mro__):
-        if issubclass(one, Record) and one is not Record:
-            found |= named(fields_of(one)).get(one.__name__, {}) | docstrings(one)
-    return {name: found[name] for name in fields(record) if name in found}
+    known: dict[str, str] = {}
+    for base in reversed(record.__mro__):
+        if issubclass(base, Record) and base is not Record:
+            known |= named(fields_of(base)).get(base.__name__, {}) | docstrings(base)
+    return {name: known[name] for name in fields(record) if name in known}
 
 
 def fields(record: type) -> tuple[str, ...]:
@@ -142,15 +142,15 @@ def docstrings(record: type) -> dict[str, str]:
     """Return the strings that stand below the fields of a record."""
     body = ast.parse(inspect.getsource(record)).body[0]
     assert isinstance(body, ast.ClassDef)
-    found = {}
+    strings = {}
     for field, below in zip(body.body, body.body[1:], strict=False):
         match field, below:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
-                found[name] = text
-    return found
+                strings[name] = text
+    return strings
 
 
 def texts() -> dict[str, str]:

@@ -143,22 +143,23 @@ def _below_format(module: ModuleType) -> str:
 def concern_list() -> str:
     """Return the closed list of concerns."""
     return "\n".join(
-        f"### {one.name}\n\n{one.means}\n\nWhat to do: {one.advice}\n" for one in concerns.CONCERNS
+        f"### {concern.name}\n\n{concern.means}\n\nWhat to do: {concern.advice}\n"
+        for concern in concerns.CONCERNS
     )
 
 
 def server_list() -> str:
     """Return all servers, with what they cannot do."""
-    return "\n".join(line for one in profile.load_servers(SERVERS) for line in _server(one))
+    return "\n".join(line for server in profile.load_servers(SERVERS) for line in _server(server))
 
 
-def _server(one: Server) -> Iterator[str]:
-    yield f"### {one.name}\n\n{one.summary}\n"
-    yield f"- Interface: {(one.interface or '').upper()}; at work at once: {one.in_flight}."
-    settings = f"[`{one.name}.toml`](../servers/{one.name}.toml)"
-    yield f"- Needs: {', '.join(one.requires)}. Settings: {settings}."
-    yield from (f"- Not `{style}`: {reason}" for style, reason in one.unsupported.items())
-    yield from (f"- {limit}" for limit in one.limits)
+def _server(server: Server) -> Iterator[str]:
+    yield f"### {server.name}\n\n{server.summary}\n"
+    yield f"- Interface: {(server.interface or '').upper()}; at work at once: {server.in_flight}."
+    settings = f"[`{server.name}.toml`](../servers/{server.name}.toml)"
+    yield f"- Needs: {', '.join(server.requires)}. Settings: {settings}."
+    yield from (f"- Not `{style}`: {reason}" for style, reason in server.unsupported.items())
+    yield from (f"- {limit}" for limit in server.limits)
     yield ""
 
 
@@ -228,12 +229,17 @@ ENDS = ("low", "high")
 
 
 def _doubts(*rows: dict[str, str]) -> str:
-    return ", ".join(dict.fromkeys(one for row in rows for one in row.get("concerns", "").split()))
+    return ", ".join(
+        dict.fromkeys(concern for row in rows for concern in row.get("concerns", "").split())
+    )
 
 
 def client_concerns() -> str:
     """Return the closed list of concerns about a client's number."""
-    return "\n".join(f"- `{one.name}`: {one.means} {one.advice}" for one in clients_judge.CONCERNS)
+    return "\n".join(
+        f"- `{concern.name}`: {concern.means} {concern.advice}"
+        for concern in clients_judge.CONCERNS
+    )
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -186,10 +186,10 @@ def compare(
     )
 
 
-def _answer(figure: Figure, found: Finding) -> Answer:
-    if found in ("inconclusive", "equivalent"):
-        return "same" if found == "equivalent" else "cannot tell"
-    return "better" if found == BETTER[figure] else "worse"
+def _answer(figure: Figure, finding_: Finding) -> Answer:
+    if finding_ in ("inconclusive", "equivalent"):
+        return "same" if finding_ == "equivalent" else "cannot tell"
+    return "better" if finding_ == BETTER[figure] else "worse"
 
 
 def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterator[Lost]:

@@ -31,13 +31,13 @@ def posts() -> list[dict[str, Any]]:
     def words(count: int) -> list[str]:
         return [WORDS[int(draw() * len(WORDS))] for _ in range(count)]
 
-    made = []
+    posts = []
     for number in range(1, COUNT + 1):
         post = {"userId": (number + 9) // 10, "id": number, "title": " ".join(words(5)), "body": ""}
         while len(json.dumps(post)) < LENGTH:
             post["body"] = f"{post['body']} {' '.join(words(1))}".strip()
-        made.append(post)
-    return made
+        posts.append(post)
+    return posts
 
 
 class Command(BaseCommand):
