@@ -25,6 +25,7 @@ from loadtest.cli.options import (
     json_option,
     out_option,
     precision_option,
+    refuse_beside,
     refuse_beside_resume,
     resume_option,
     resumed,
@@ -34,7 +35,7 @@ from loadtest.cli.options import (
 from loadtest.cli.output import say
 from loadtest.records import run_folder
 from loadtest.records.clients import MEASURES, REUSES, Answer
-from loadtest.records.errors import UserError
+from loadtest.records.errors import UserError, lone
 
 if TYPE_CHECKING:
     from loadtest.measure.clients.measuring import Bench
@@ -229,15 +230,16 @@ def clients_command(
     from loadtest.measure.clients.measuring import Bench
     from loadtest.plan.clients import catalogue, environments, own_server, presets, typed_rows
 
-    lone = {
-        "--port goes with --serve": port is not None and not serve,
-        "--ca goes with --url": ca is not None and url is None and resume is None,
-        "--budget goes with --precision": budget_s is not None and precision is None,
-        f"{PERMISSION} goes with --url": allowed and url is None and resume is None,
+    refused = {
+        lone("--port", "--serve"): port is not None and not serve,
+        lone("--ca", "--url"): ca is not None and url is None and resume is None,
+        lone("--budget", "--precision"): budget_s is not None and precision is None,
+        lone(PERMISSION, "--url"): allowed and url is None and resume is None,
     }
-    if lines := [f"{line}; add that, or leave it out" for line, is_so in lone.items() if is_so]:
+    if lines := [line for line, is_so in refused.items() if is_so]:
         raise UserError(*lines)
     if serve:
+        refuse_beside("--serve measures nothing", "--serve", "--port")
         return serve_upstream(port)
     clients = catalogue.clients()
     if resume is not None:

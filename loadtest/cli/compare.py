@@ -10,7 +10,7 @@ from loadtest.cli.options import Share, json_option
 from loadtest.cli.output import print_json, say
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
-from loadtest.records.run_folder import SERVERS, ServersRun
+from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
 
 
 @click.command("compare")
@@ -53,7 +53,11 @@ def compare_command(
 
     if base.resolve() == new.resolve():
         raise UserError(f"BASE and NEW are both {new}; name the folders of two runs")
-    compared = compare(_read(base), _read(new), threshold, force)
+    stored = [_read(run) for run in (base, new)]
+    for run in stored:
+        for note in run.notes:
+            say(f"{run.folder}: {note}")
+    compared = compare(stored[0], stored[1], threshold, force)
     shown = comparison.page(compared)
     if page:
         with run_folder.writing(page):
@@ -66,7 +70,8 @@ def compare_command(
 
 
 def _read(run: Path) -> ServersRun:
-    stored = run_folder.read(run, SERVERS)
-    for note in stored.notes:
-        say(f"{run}: {note}")
-    return stored
+    if run_folder.kind_of(run) is CLIENTS:
+        raise UserError(
+            f"{run}: it is {CLIENTS.what}, which compare does not take; name two runs of servers"
+        )
+    return run_folder.read(run, SERVERS)

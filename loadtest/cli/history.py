@@ -38,8 +38,8 @@ def read_history(parent: Path) -> History:
     stored = sorted(_runs(parent), key=lambda run: run.run.created_at)
     if len(stored) < 2:
         raise UserError(
-            f"{parent}: a history takes two runs, there {'is' if stored else 'are'}"
-            f" {len(stored)}; make one with `loadtest run quick`"
+            f"{parent}: a history needs at least two runs of servers, there"
+            f" {'is one' if stored else 'are none'}; make one with `loadtest run quick`"
         )
     runs = [
         Made(name=run.folder.name, run=run.run, summary=summary.summarise_stored(run))

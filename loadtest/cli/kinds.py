@@ -37,10 +37,6 @@ class Kind(Generic[Run, Outcome, Ceiling, Report]):
     """How runs of one kind are kept, judged and written."""
 
     folder: run_folder.Kind[Run, Outcome, Ceiling]
-    command: str
-    """What goes on with one: `--resume` and its folder are typed behind."""
-    row: str
-    """What a line of its tables is called."""
     still_open: Callable[[Stored[Run, Outcome, Ceiling]], Collection[Any]]
     """What the asked precision needs another round of."""
     report: Callable[[Stored[Run, Outcome, Ceiling]], Report]
@@ -55,8 +51,6 @@ class Kind(Generic[Run, Outcome, Ceiling, Report]):
 
 SERVERS = Kind(
     folder=run_folder.SERVERS,
-    command="loadtest run",
-    row="cell",
     still_open=lambda stored: servers_summary.still_open(
         stored.run, stored.outcomes, stored.histogram
     ),
@@ -67,8 +61,6 @@ SERVERS = Kind(
 )
 CLIENTS = Kind(
     folder=run_folder.CLIENTS,
-    command="loadtest clients",
-    row="row",
     still_open=lambda stored: clients_summary.still_open(stored.run, stored.outcomes),
     report=clients_report.make,
     formats=clients_formats,
@@ -113,7 +105,7 @@ def measure(
         watcher = Watcher(todo.plan.rounds, Console(stderr=True))
         loop.fill(stored, todo, rounds, bench, watcher, say)
     except KeyboardInterrupt:
-        kept = f"{kind.command} --resume {shlex.quote(str(folder))}"
+        kept = f"{kind.folder.command} --resume {shlex.quote(str(folder))}"
         say(f"interrupted; what was measured is kept: {kept}")
         return INTERRUPTED
     return write_reports(kind, folder, as_json)
@@ -131,7 +123,8 @@ def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -
         show(lambda console: kind.show(report, console), files)
     counts = report.summary.counts
     if not counts.measured and not counts.failed:
-        say(f"nothing was measured: every {kind.row} was skipped, for the reasons in the report")
+        row = kind.folder.row
+        say(f"nothing was measured: every {row} was skipped, for the reasons in the report")
         return 1
     lost = any(row.rounds_failed for ranking in report.summary.rankings for row in ranking.rows)
     return 1 if lost or counts.failed or counts.invalid else 0

@@ -11,11 +11,14 @@ import click
 from loadtest.cli.options import json_option, project_of, project_options
 from loadtest.cli.output import print_json, print_rows
 from loadtest.plan.servers import matrix, profile
+from loadtest.records.errors import UserError, unknown
 from loadtest.report.units import plural
+
+OFFERED = ("servers", "endpoints", "matrices")
 
 
 @click.command("list")
-@click.argument("what", type=click.Choice(["servers", "endpoints", "matrices"]), default="servers")
+@click.argument("what", metavar="[servers|endpoints|matrices]", default="servers")
 @project_options
 @json_option
 def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
@@ -25,6 +28,8 @@ def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
 
     Example: loadtest list endpoints
     """
+    if what not in OFFERED:
+        raise UserError(unknown("argument", what, OFFERED))
     records: Sequence[Any]
     rows: list[tuple[str, str, str]]
     if what == "matrices":

@@ -86,7 +86,13 @@ class Deferred(click.Command):
         **more: Any,
     ) -> click.Context:
         """Return a context of the command itself."""
-        return self.load().make_context(info_name, args, parent, **more)
+        command = self.load()
+        try:
+            return command.make_context(info_name, args, parent, **more)
+        except click.UsageError as error:
+            # The parser leaves it out where an option lacks its value.
+            error.ctx = error.ctx or click.Context(command, parent, info_name)
+            raise
 
 
 class InOrder(click.Group):

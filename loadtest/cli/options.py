@@ -169,8 +169,15 @@ out_option = click.option(
 
 def refuse_beside_resume(*allowed: str) -> None:
     """Raise UserError for what was typed beside `--resume`, but for these options."""
-    if given := sorted(set(_typed()) - {"--resume", "--out", "--json", *allowed}):
-        raise UserError(f"--resume goes on with the plan as it was; leave out {', '.join(given)}")
+    refuse_beside(
+        "--resume goes on with the plan as it was", "--resume", "--out", "--json", *allowed
+    )
+
+
+def refuse_beside(why: str, *allowed: str) -> None:
+    """Raise UserError for what was typed of the present command, but for these options."""
+    if given := sorted(set(_typed()) - set(allowed)):
+        raise UserError(f"{why}; leave out {', '.join(given)}")
 
 
 def _typed() -> Iterator[str]:
@@ -181,7 +188,7 @@ def _typed() -> Iterator[str]:
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         if isinstance(param, click.Option):
-            yield max(param.opts, key=len)
+            yield next(name for name in param.opts if name.startswith("--"))
         elif param.nargs == 1:
             yield str(context.params[name])
         else:

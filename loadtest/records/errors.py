@@ -47,3 +47,8 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
     close = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
     return f"{where + ': ' if where else ''}unknown {kind} {name!r}; {hint}"
+
+
+def lone(option: str, other: str) -> str:
+    """Return the line for an option that says nothing without another one."""
+    return f"{option} goes with {other}; add that, or leave it out"

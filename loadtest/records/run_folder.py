@@ -59,8 +59,10 @@ class Kind(Generic[Run, Outcome, Ceiling]):
     """What such a run is called."""
     begin: str
     """What to type for a first one."""
-    resume: str
-    """What to type to measure again what was lost, and what that is."""
+    command: str
+    """What goes on with one: `--resume` and its folder are typed behind."""
+    row: str
+    """What a line of its tables is called."""
 
     @property
     def fact(self) -> Any:
@@ -75,7 +77,8 @@ SERVERS = Kind(
     ceiling=measured.Ceiling,
     what="a run of servers",
     begin="`loadtest run quick`",
-    resume="`loadtest run --resume` measures its cell again",
+    command="loadtest run",
+    row="cell",
 )
 CLIENTS = Kind(
     file="clients.json",
@@ -84,7 +87,8 @@ CLIENTS = Kind(
     ceiling=clients.Ceiling,
     what="a run of HTTP clients",
     begin="`loadtest clients`",
-    resume="`loadtest clients --resume` measures its row again",
+    command="loadtest clients",
+    row="row",
 )
 KINDS: tuple[Kind[Any, Any, Any], ...] = (SERVERS, CLIENTS)
 
@@ -201,7 +205,8 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
     """
     path = folder / OUTCOMES
     run = _header(folder, kind)
-    facts, notes = lines(path.read_bytes() if path.exists() else b"", kind.fact, kind.resume)
+    remedy = f"`{kind.command} --resume` measures its {kind.row} again"
+    facts, notes = lines(path.read_bytes() if path.exists() else b"", kind.fact, remedy)
     outcomes = [fact for fact in facts if isinstance(fact, kind.outcome)]
     return Stored(
         folder=folder,
@@ -219,9 +224,7 @@ def _header(folder: Path, kind: Kind[Run, Any, Any]) -> Run:
     try:
         data = path.read_bytes()
     except OSError:
-        raise UserError(
-            f"{folder}: not {kind.what}, it has no {kind.file}; {_hint(folder, kind)}"
-        ) from None
+        raise UserError(f"{folder}: {_no_run(folder, kind)}") from None
     try:
         facts = msgspec.json.decode(data, type=dict)
         version = facts.get("format")
@@ -239,15 +242,21 @@ def _header(folder: Path, kind: Kind[Run, Any, Any]) -> Run:
         ) from None
 
 
-def _hint(folder: Path, kind: Kind[Any, Any, Any]) -> str:
-    """Return what to type in place of a folder that holds no run of a kind."""
+def _no_run(folder: Path, kind: Kind[Any, Any, Any]) -> str:
+    """Return what a path is that holds no run of a kind, and what to type in its place."""
+    if folder.is_file():
+        return "it is a file; name a run's folder"
     if (other := kind_of(folder)) is not kind and (folder / other.file).exists():
-        return f"it is {other.what}"
+        return f"it is {other.what}; type {other.command} --resume {folder}"
+    beside = runs_below(folder.parent, kind)
+    if not folder.exists():
+        hint = f"the newest run is {beside[-1]}" if beside else f"make a run with {kind.begin}"
+        return f"no such folder; {hint}"
     if runs := runs_below(folder, kind):
-        return f"its newest run is {runs[-1]}"
-    if runs := runs_below(folder.parent, kind):
-        return f"the newest beside it is {runs[-1]}"
-    return f"make one with {kind.begin}"
+        hint = f"its newest run is {runs[-1]}"
+    else:
+        hint = f"the newest beside it is {beside[-1]}" if beside else f"make one with {kind.begin}"
+    return f"not {kind.what}, it has no {kind.file}; {hint}"
 
 
 def _renamed(facts: Any) -> Any:

@@ -164,6 +164,12 @@ def test_a_run_that_cannot_go_on(type_: Type, tmp_path: Path) -> None:
     done = type_("clients", "--resume", tmp_path)
     assert done.status == 2
     assert "not a run of HTTP clients" in done.lines[0]
+    done = type_("run", "--resume", folder)
+    assert done.status == 2
+    assert f"a run of HTTP clients; type loadtest clients --resume {folder}" in done.lines[0]
+    done = type_("compare", folder, tmp_path)
+    assert done.status == 2
+    assert "a run of HTTP clients, which compare does not take; name two" in done.lines[0]
 
 
 @pytest.mark.parametrize("version", [0, 3])
@@ -205,7 +211,9 @@ def test_the_newest_report_is_of_servers_or_of_clients(type_: Type, tmp_path: Pa
         (["aiohttp", "--url", "http://127.0.0.1:{closed}/"], "is it running?"),
         (["aiohttp", "--python", "/nowhere/python"], "name a Python 3.11 or newer"),
         (["niquests"], "`loadtest clients --make-environments`"),
-        (["requests", "--http", "2"], "requests does not speak HTTP/2"),
+        (["requests", "--http", "2"], "does not speak HTTP/2; httpx and niquests do"),
+        (["threads-vs-asyncio", "--count", "3"], "leave out --count"),
+        (["--serve", "--resume", "run"], "--serve measures nothing; leave out --resume"),
         (["aiohttp", "--out", "/proc/nowhere"], "name another folder with --out"),
     ],
 )

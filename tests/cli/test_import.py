@@ -55,7 +55,7 @@ def test_import_says_with_its_status_that_something_is_missing(
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("none.md", None, "cannot be read: No such file"),
+        ("none.md", None, "no such file; name a wrk report"),
         ("empty.md", "", "no report of wrk's"),
         ("prose.md", "# Hello\n\nNothing to see.\n", "no report of wrk's"),
         ("homeless.md", block(), "nothing in it can be imported"),

@@ -46,20 +46,23 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["compare", "results", "results/"], "BASE and NEW are both results; name the folders"),
         (
             ["compare", "tests/nowhere", "results"],
-            "tests/nowhere: not a run of servers, it has no run.json",
+            "tests/nowhere: no such folder; make a run with `loadtest run quick`",
         ),
+        (["compare", "README.md", "results"], "README.md: it is a file; name a run's folder"),
+        (["compare", "one", "two", "--html"], "`loadtest compare --help`"),
         (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
         (["plan", "--rnds", "3"], "`loadtest plan --help`"),
         (["run", "--rounds", "many"], "'many' is not a whole number, as in --rounds 3"),
         (["plan", "--server", "gunicorn"], "server 'gunicorn'; did you mean gunicorn-* or "),
         (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
         (["serve"], "Missing argument 'SERVER'"),
-        (["list", "serves"], "'serves' is not one of 'servers', 'endpoints', 'matrices'"),
+        (["list", "server"], "unknown argument 'server'; did you mean servers?"),
+        (["plan", "quick", "--budget", "20m"], "--budget goes with --precision; add that, or"),
         (
             ["run", "--resume", "nowhere"],
-            "results/nowhere: not a run of servers, it has no run.json",
+            "results/nowhere: no such folder; the newest run is results/",
         ),
-        (["report", "nowhere"], "nowhere: not a run of servers, it has no run.json"),
+        (["report", "nowhere"], "nowhere: no such folder; make a run with `loadtest run quick`"),
         (
             ["report", "results"],
             "results: not a run of servers, it has no run.json; its newest run is results/",
@@ -115,7 +118,7 @@ def test_a_broken_file_hides_no_other_mistake(
     # The name of a server is known though its file is broken.
     assert "unknown server 'granain-*'; did you mean granian-" in server
     assert "--rounds 0: at least 1" in rounds
-    assert "--budget limits --precision" in budget
+    assert "--budget goes with --precision" in budget
     assert "wrk is missing" in wrk
     done = type_("doctor", "--project", copy, "--out", tmp_path / "results", "--json")
     assert done.status == 1

@@ -186,7 +186,7 @@ def test_a_damaged_description_is_named(folder: Path, text: str) -> None:
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"not a run of servers, it has no run\.json"):
         read(tmp_path, SERVERS)
-    with pytest.raises(UserError, match="not a run"):
+    with pytest.raises(UserError, match="no such folder; make a run with `loadtest run quick`"):
         read(tmp_path / "nowhere", SERVERS)
 
 
@@ -219,7 +219,7 @@ def test_a_folder_of_runs_names_the_newest(tmp_path: Path) -> None:
         os.utime(tmp_path / name / SERVERS.file, (at, at))
     with pytest.raises(UserError, match=f"no run.json; its newest run is {tmp_path}/a-new-one$"):
         read(tmp_path, SERVERS)
-    with pytest.raises(UserError, match=f"the newest beside it is {tmp_path}/a-new-one$"):
+    with pytest.raises(UserError, match=f"no such folder; the newest run is {tmp_path}/a-new-one$"):
         read(tmp_path / "nowhere", SERVERS)
 
 

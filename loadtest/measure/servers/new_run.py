@@ -46,8 +46,6 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         plan = make_plan(offered, choice)
     except UserError as error:
         problems.extend(error.lines)
-    if choice.budget_s is not None and choice.precision is None:
-        problems.append("--budget limits --precision; name both, as in --precision 3% --budget 20m")
     placed: Placement | None = None
     try:
         # What the server has on another machine, says that machine's `.env`.

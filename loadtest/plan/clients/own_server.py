@@ -51,11 +51,12 @@ def check(url: str, allowed: bool, resolve: Resolve = addresses) -> SplitResult:
         raise UserError("--url stands in the reports; leave out the name and password before the @")
     at = resolve(host)
     if not at:
-        raise UserError(f"--url {url}: no address found for {host}")
+        raise UserError(f"--url {url}: no address found for {host}; check the name")
     strangers = [address for address in at if not _near(address)]
     if strangers and not allowed:
+        named = f"{host} is" if host == strangers[0] else f"{host} is {strangers[0]},"
         raise UserError(
-            f"--url {url}: {host} is {strangers[0]}, neither this machine nor a private network;"
+            f"--url {url}: {named} neither this machine nor on a private network;"
             f" if it is yours to load, add {PERMISSION}"
         )
     return parts

@@ -172,7 +172,7 @@ def _wrong(settings: Mapping[str, Any], client: Client) -> Iterator[str]:
     if batch > requests:
         yield (
             f"a batch of {batch} is more than {requests} requests:"
-            f" ask for --batch {requests} or less, or for more --requests"
+            f" ask for --batch {requests} or less, or for a larger --count"
         )
     if mode == "sequential" and batch > 1:
         yield f"sequential calls are one at a time: leave out --batch {batch}, or name a mode"
@@ -203,7 +203,13 @@ def _row(
     label = settings["label"] + (f" ({python})" if python else "")
     skip = environment.missing.get(client.name)
     if settings["http"] not in client.http:
-        skip = f"{client.title} does not speak HTTP/{settings['http']}"
+        others = {each.requires[0] for each in clients.values() if settings["http"] in each.http}
+        able = (
+            f"; {' and '.join(sorted(others))} {'do' if len(others) > 1 else 'does'}"
+            if others
+            else ""
+        )
+        skip = f"{client.title} does not speak HTTP/{settings['http']}{able}"
     delay_s = settings["delay_ms"] / 1000
     answer = {key: settings[key] for key in ("body_bytes", "keep_alive", "tls", "http")}
     return Row(

@@ -45,7 +45,7 @@ class Typed(Record, frozen=True, kw_only=True):
 
 
 OPTIONS = {
-    "requests": "--requests",
+    "requests": "--count",
     "batch": "--batch",
     "chunk": "--chunk",
     "reuse": "--reuse",

@@ -17,7 +17,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
-from loadtest.records.errors import UserError, unknown
+from loadtest.records.errors import UserError, lone, unknown
 from loadtest.records.planned import Cell, Choice, Endpoint, Load, Plan, Record, Server, Shape
 
 MATRICES = Path(__file__).parent / "matrices"
@@ -158,16 +158,21 @@ def mistakes(
         ("--connections", choice.connections, 64),
         ("--duration", choice.duration_s, 3),
     ]
-    return [
-        unknown(kind, glob, [*known, *_family(glob, known)], where)
-        for kind, globs, known, where in asked
-        for glob in globs
-        if known and not any(_named([glob], name) for name in known)
-    ] + [
-        f"{option} {value}: at least 1, as in {option} {example}"
-        for option, value, example in numbers
-        if value is not None and value < 1
-    ]
+    return (
+        [
+            unknown(kind, glob, [*known, *_family(glob, known)], where)
+            for kind, globs, known, where in asked
+            for glob in globs
+            if known and not any(_named([glob], name) for name in known)
+        ]
+        + [
+            f"{option} {value}: at least 1, as in {option} {example}"
+            for option, value, example in numbers
+            if value is not None and value < 1
+        ]
+        + [lone("--budget", "--precision")]
+        * (choice.budget_s is not None and choice.precision is None)
+    )
 
 
 def _family(name: str, known: Sequence[str]) -> list[str]:

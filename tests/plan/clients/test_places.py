@@ -226,8 +226,8 @@ def test_other_hosts_may_not(address: str) -> None:
         with pytest.raises(UserError) as error:
             own_server.check("https://name/", False, lambda host, found=found: found)
         assert error.value.lines == (
-            f"--url https://name/: name is {address}, neither this machine nor a private network;"
-            " if it is yours to load, add --i-may-load-this-host",
+            f"--url https://name/: name is {address}, neither this machine nor on a private"
+            " network; if it is yours to load, add --i-may-load-this-host",
         )
         own_server.check("https://name/", True, lambda host, found=found: found)
 

@@ -177,7 +177,7 @@ def test_a_mistake_says_what_to_type(
 
 def test_what_a_client_cannot_speak_is_skipped() -> None:
     skips = {row.client: row.skip for row in rows(tls=(True,), http=("2",))}
-    assert skips["aiohttp"] == "aiohttp does not speak HTTP/2"
+    assert skips["aiohttp"] == "aiohttp does not speak HTTP/2; httpx and niquests do"
     assert skips["niquests"] == "install it"
     assert skips["httpx_async"] is None
 

@@ -200,4 +200,4 @@ def test_its_files_are_together_below_the_runs(three: History, tmp_path: Path) -
 def test_one_run_is_no_history(type_: Type, tmp_path: Path) -> None:
     done = type_("report", "--history", tmp_path)
     assert done.status == 2
-    assert "a history takes two runs, there are 0" in done.err
+    assert "needs at least two runs of servers, there are none" in done.err

@@ -39,6 +39,8 @@ def read(path: Path, created_at: str) -> Imported:
     """Return the run in a report; raises UserError where there is none."""
     try:
         data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; name a wrk report in Markdown") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     imported = convert(data, str(path), created_at)
