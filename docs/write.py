@@ -22,6 +22,7 @@ from loadtest.plan.clients import presets
 from loadtest.plan.servers import profile
 from loadtest.records import run_folder
 from loadtest.records.planned import Server
+from loadtest.report.glossary import TERMS
 from loadtest.report.units import latency, significant
 
 HERE = Path(__file__).resolve().parent
@@ -167,6 +168,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def glossary() -> str:
+    """Return the words that every report explains."""
+    rows = (f"| **{term}** | {_cell(meaning)} |" for term, meaning in TERMS)
+    return "\n".join(["| word | meaning |", "| --- | --- |", *rows])
+
+
 # HTTP clients ------------------------------------------------------------------------------------
 
 
@@ -247,6 +254,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "clients history": clients_history,
     "concerns": concern_list,
     "servers": server_list,
+    "glossary": glossary,
     "client concerns": client_concerns,
     **{f"clients {name}": lambda name=name: client_table(name) for name in presets.names()},  # type: ignore[misc]
 }

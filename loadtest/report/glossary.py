@@ -3,50 +3,60 @@
 from __future__ import annotations
 
 PATH = "docs/glossary.md"
-"""In this project's repository."""
+"""In this project's repository; its table of these words is made from `TERMS`."""
 
 TERMS = (
     (
         "requests/s",
-        "Correct (2xx) responses per second, the median over rounds. Errors do not count.",
+        "Correct (2xx) responses, a second; the median over rounds. In files this is `goodput`.",
     ),
     (
         "CPU per request",
-        "Processor time of the server's processes for each request, whichever core it ran on.",
+        "CPU time, user and system, of the server's processes for one response; `with databases`,"
+        " that of PostgreSQL and Valkey as well, where the endpoint needs them.",
     ),
-    ("endpoint", "One URL of the app with one style of view: `json-sync`, `json-async`."),
-    ("workload", "What a group of endpoints does: database, cache, template, waiting."),
-    ("cell", "One server at one endpoint: the unit that is measured, judged and ranked."),
+    (
+        "endpoint",
+        "One URL of the app in one style, with the contract that its response has to meet:"
+        " `json-sync`, `json-async`.",
+    ),
+    (
+        "workload",
+        "What kind of work an endpoint does: CPU, database, template, cache, compression, outbound"
+        " HTTP, waiting.",
+    ),
+    ("cell", "One server at one endpoint under one load: a row of the report."),
     (
         "duplicate (A/A)",
-        "A second copy of the same server or client, measured as if it were another. What the two"
-        " differ by is noise.",
+        "One server, or client, measured a second time as if it were another. What differs between"
+        " the two is noise.",
     ),
     (
         "noise floor",
-        "The difference that two copies of the same server can show by noise alone; no smaller"
+        "The difference that two copies of one server exceed in 5 of 100 cases. No smaller"
         " difference counts.",
     ),
     (
         "separated",
-        "Two cells whose difference is beyond noise: statistically significant after correction"
-        " for all comparisons, and larger than the noise floor.",
+        "The difference is larger than noise explains, after correction for all comparisons, and"
+        " than what matters (5 % of requests/s, 2 % of CPU time).",
     ),
     (
         "tie",
-        "Cells that this run cannot separate; they share a rank, as in `1=`. A tie does not mean"
-        " equally fast.",
+        "Not separated: within noise of each other. Those that are tied share a rank, as in `1=`."
+        ' That is not "equally fast".',
     ),
     (
         "closed loop",
-        "Each connection sends its next request when the last one is answered, so the load runs"
-        " the server at its limit.",
+        "Each of N connections sends its next request as soon as it has its response. It finds how"
+        " fast a server can be driven; its latency is that of the queue which the load itself"
+        " makes.",
     ),
-    ("concern", "A reason to mistrust a number, found in the facts recorded with it."),
+    ("concern", "A named doubt about a number, with the facts and what to do next."),
     (
         "verdict",
-        "What a number is worth. Valid: no concern. Suspect: ranked, with concerns beside it."
-        " Invalid: shown nowhere and not ranked.",
+        "What a number is worth. `valid`: no concern. `suspect`: ranked and shown with a `?`."
+        " `invalid`: neither shown nor ranked.",
     ),
 )
 """Each with its meaning; code in backticks."""

@@ -18,6 +18,8 @@ class Name(str):
 Words = tuple[str, ...]
 """A sentence in parts. A plain string is ours; a `Name` may be of others and must be escaped."""
 
+ONE_ROUND = "one round cannot separate a real difference from noise"
+
 LISTED = 3
 """Names in a sentence; of more, the rest is counted."""
 

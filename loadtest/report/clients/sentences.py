@@ -14,7 +14,6 @@ from loadtest.records.planned import Record
 from loadtest.report import sentences
 from loadtest.report.clients.columns import MEASURES, seconds
 from loadtest.report.sentences import Facts, joined
-from loadtest.report.table import SUSPECT
 from loadtest.report.units import latency, plural, ratio, ratio_interval, share, significant
 from loadtest.report.units import seconds as in_seconds
 
@@ -409,7 +408,7 @@ def _tie(ranking: Ranking) -> str:
     text = f"{title}: {plural(len(shown), 'row')}, the fastest with {latency(time_us(shown[0]))}"
     text += f" {unit(ranking)}"
     if min(row.rounds_measured for row in shown) < 2:
-        return f"{text}; one round cannot separate a real difference from noise."
+        return f"{text}; {sentences.ONE_ROUND}."
     if all(map(_alike, shown)):
         text += "; it makes no difference which"
     else:
@@ -478,10 +477,6 @@ READING: Facts = [
     ),
     ("CPU per call", "Processor time of the client's process."),
     ("connections", "As the server counted them in a round."),
-    (
-        "verdict",
-        f"A suspect number has a `{SUSPECT}` or its concerns beside it; an invalid row shows none.",
-    ),
     ("-", "Unknown, or too few calls for that percentile."),
 ]
 

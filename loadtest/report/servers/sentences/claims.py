@@ -13,12 +13,11 @@ from loadtest.judge.servers.answer.records import (
     Share,
     Styles,
 )
+from loadtest.report import sentences
 from loadtest.report.sentences import Name, Sentence, Words, between, capital, listed, names
 from loadtest.report.servers.sentences.phrases import times
 from loadtest.report.units import latency, ratio, share, significant, size
 from loadtest.stats.significance import LEAST_MARGIN, Finding
-
-ONE_ROUND = "one round cannot separate a real difference from noise"
 
 AT_CEILING = "connection-limited"
 """The concern of a row that shows how many requests were let in."""
@@ -123,14 +122,14 @@ def suspects(arms: Sequence[tuple[str, Arm]], besides: str | None = None) -> Wor
 def control(answer: Answer) -> list[Sentence]:
     """Return what is Django's and what the server's, and WSGI against ASGI in Django itself."""
     separated = cheapest(answer.shares)
-    sentences = []
+    overheads = []
     for interface in ("wsgi", "asgi"):
         of = [each for each in separated if each.interface == interface]
         if not of:
             continue
         took = between((each.django_cpu_us for each in of), latency)
         held = [each.server for each in of if each.at_least]
-        sentences.append(
+        overheads.append(
             Sentence(
                 (
                     f"Under {interface.upper()}, {between((each.share for each in of), share)} of"
@@ -144,7 +143,7 @@ def control(answer: Answer) -> list[Sentence]:
                 tuple(cell for each in of for cell in each.cells),
             )
         )
-    return sentences
+    return overheads
 
 
 def cheapest(shares: Sequence[Share]) -> list[Share]:
@@ -213,7 +212,7 @@ def _tied(claim: Claim, *, first: bool) -> Words:
     text = "no server has a number that may be shown."
     if arms:
         rates = between((arm.goodput for arm in arms), significant)
-        why = ONE_ROUND if "one-round" in claim.limits else NOISE
+        why = sentences.ONE_ROUND if "one-round" in claim.limits else NOISE
         text = f"no clear leader among {len(arms)} servers ({rates} requests/s): {why}."
     return (capital(text) if first else text,)
 
@@ -222,7 +221,7 @@ def _tied_together(claims: Sequence[Claim]) -> Iterator[Sentence]:
     """Yield one sentence for all claims that say the same."""
     for limit, text in (
         ("no-number", "no server has a number that may be shown"),
-        ("one-round", f"there is no clear leader: {ONE_ROUND}"),
+        ("one-round", f"there is no clear leader: {sentences.ONE_ROUND}"),
         ("tied", f"there is no clear leader: {NOISE}"),
     ):
         of = [each for each in claims if limit in each.limits]

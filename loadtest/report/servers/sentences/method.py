@@ -69,10 +69,6 @@ def reading(reference: str | None, titles: Collection[str]) -> Facts:
     """Return what the columns mean; `titles` are those that any table has."""
     known = (
         (
-            "requests/s",
-            "Goodput: 2xx responses per second, the median of all rounds. Nothing else is ranked.",
-        ),
-        (
             "p50",
             "`p50`, `p90`, `p99`: latencies as they were measured, all rounds together. wrk's own"
             " text shows higher ones: it adds samples for the requests it would have sent during a"
@@ -86,11 +82,6 @@ def reading(reference: str | None, titles: Collection[str]) -> Facts:
         (
             "errors",
             "Of any kind, and their share of all requests. They are no part of the goodput.",
-        ),
-        (
-            "CPU per request",
-            "Processor time of the server's processes for each request; `with databases`: with"
-            " PostgreSQL's and Valkey's, shown where the endpoint needs them.",
         ),
         (
             "memory",
@@ -111,15 +102,9 @@ def reading(reference: str | None, titles: Collection[str]) -> Facts:
             " one wave at most.",
         ),
         (
-            "rank",
-            "Servers that share one (`1=`) are tied with the leader of their group. That is not the"
-            " same as equally fast.",
-        ),
-        (
             "verdict",
             "`valid`, or the concerns about the number, all explained under Caveats, and how many"
-            " checks could not run. A suspect number is ranked and has a `?` behind it; an invalid"
-            " cell shows no number and is not ranked.",
+            " checks could not run.",
         ),
         ("rounds", "Rounds with a result, of those that were tried."),
     )

@@ -24,8 +24,8 @@ def noise(summary: Summary) -> str:
     floors = [each.noise_floor for each in summary.rankings if each.noise_floor is not None]
     if summary.rounds == 1 and summary.counts.measured:
         text = (
-            "One round cannot separate a real difference from noise, so all servers with a number"
-            " share rank 1 (`1=`): their order is what was measured once, and may reverse."
+            f"{sentences.capital(sentences.ONE_ROUND)}, so all servers with a number share rank 1"
+            " (`1=`): their order is what was measured once, and may reverse."
         )
     elif floors:
         by = sentences.between(floors, share) or ""
