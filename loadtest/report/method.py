@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from loadtest.report.glossary import PATH, TERMS
 from loadtest.report.page import BOTH, Block, Bullets, Code, Listed, Section
-from loadtest.report.sentences import Facts
+from loadtest.report.sentences import Facts, capital
 from loadtest.report.units import plural
 
 
@@ -18,8 +18,9 @@ def chapter(
     blocks.append(Section(f"To {'read' if imported else 'run'} it again", [Code(command)]))
     if notes:
         title = "What the import could not read or had to assume"
-        lines = plural(len(notes), "line")
-        blocks.append(Section(title, [Bullets(notes)], gist=lines, folded=("html",)))
+        lines = [Bullets([capital(note) for note in notes])]
+        gist = plural(len(notes), "line")
+        blocks.append(Section(title, lines, gist=gist, folded=("html",)))
     terms: list[Block] = [
         Listed(list(TERMS)),
         f"The same in `{PATH}` of this project.",
