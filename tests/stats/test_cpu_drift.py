@@ -35,13 +35,13 @@ def measured(
 def test_what_both_were_slowed_by_is_gone(
     server_us: float, generator_us: float, slower: list[float]
 ) -> None:
-    made = [measured(server_us * by, generator_us * by) for by in slower]
-    usual = speed_us(made)
-    found = [drift_corrected_us(one, usual) for one in made]
-    for one, other in pairwise(found):
-        assert one == pytest.approx(other)
+    rounds = [measured(server_us * by, generator_us * by) for by in slower]
+    usual = speed_us(rounds)
+    corrected = [drift_corrected_us(round_, usual) for round_ in rounds]
+    for first, second in pairwise(corrected):
+        assert first == pytest.approx(second)
     # It stays a time: that of the server at the usual speed.
-    assert found[0] == pytest.approx(server_us * usual / generator_us)
+    assert corrected[0] == pytest.approx(server_us * usual / generator_us)
 
 
 def test_what_was_not_measured_is_not_evened() -> None:
@@ -84,8 +84,8 @@ def test_ten_rounds_find_5_percent_where_processors_drift_by_8() -> None:
     def found(by: float) -> tuple[bool, bool, float]:
         base, new = run(1.0), run(by)
         usual = speed_us(base)
-        plain = [[one.server_cpu_us for one in side] for side in (base, new)]
-        even = [[drift_corrected_us(one, usual) for one in side] for side in (base, new)]
+        plain = [[round_.server_cpu_us for round_ in side] for side in (base, new)]
+        even = [[drift_corrected_us(round_, usual) for round_ in side] for side in (base, new)]
         separated = [finding(unpaired_t(*each), 0.02) == "higher" for each in (plain, even)]
         return separated[0], separated[1], stdev(filter(None, even[0]))
 

@@ -68,10 +68,10 @@ def test_pooled_of_nothing() -> None:
 
 @given(latencies, st.integers(min_value=1, max_value=100))
 def test_percentile_is_the_nearest_rank(samples: list[int], p: int) -> None:
-    found = percentile(histogram(Counter(samples)), p)
-    assert found is not None
-    assert sum(sample <= found for sample in samples) * 100 >= p * len(samples)
-    assert sum(sample < found for sample in samples) * 100 < p * len(samples)
+    nearest = percentile(histogram(Counter(samples)), p)
+    assert nearest is not None
+    assert sum(sample <= nearest for sample in samples) * 100 >= p * len(samples)
+    assert sum(sample < nearest for sample in samples) * 100 < p * len(samples)
 
 
 @given(latencies, latencies)

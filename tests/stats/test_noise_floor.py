@@ -21,7 +21,7 @@ def beyond(
 ) -> list[float]:
     """Return for each kind of work how often the mean of two more arms is beyond its floor."""
     rng = np.random.default_rng(7)
-    found: list[list[bool]] = [[] for _ in spreads]
+    alarms: list[list[bool]] = [[] for _ in spreads]
     scale = CV * np.array(spreads)[:, None, None]
     for _ in range(150):
         arms = scale * noise(kind, (4, len(spreads), endpoints, rounds), rng)
@@ -34,8 +34,8 @@ def beyond(
             floor = floor_of.pooled if of_all else floor_of.at(str(at), rounds)
             assert floor is not None
             means = np.abs((arms[2, at] - arms[3, at]).mean(axis=1))
-            found[at] += list(means > math.log1p(floor))
-    return [float(np.mean(one)) for one in found]
+            alarms[at] += list(means > math.log1p(floor))
+    return [float(np.mean(alarm)) for alarm in alarms]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,7 +65,7 @@ def test_the_noisiest_kind_has_a_floor_of_its_own(rounds: int, most: float) -> N
 def test_a_kind_without_arms_gets_the_largest_floor(kind: str) -> None:
     """It holds for a kind that is as noisy as any of the others."""
     rng = np.random.default_rng(8)
-    found = []
+    alarms = []
     for _ in range(300):
         arms = CV * noise(kind, (2, 5, 3), rng) * rng.choice(SPREADS, (5, 1))
         first, second = (rates(arm) for arm in arms)
@@ -73,8 +73,8 @@ def test_a_kind_without_arms_gets_the_largest_floor(kind: str) -> None:
         other = CV * rng.choice(SPREADS) * noise(kind, (2, 3), rng)
         floor = floors(pairs).at("another", 3)
         assert floor is not None
-        found.append(abs((other[0] - other[1]).mean()) > math.log1p(floor))
-    assert np.mean(found) <= 0.075
+        alarms.append(abs((other[0] - other[1]).mean()) > math.log1p(floor))
+    assert np.mean(alarms) <= 0.075
 
 
 def test_without_arms_there_is_no_floor() -> None:

@@ -37,7 +37,11 @@ def test_so_does_a_moderated_one(kind: str, rounds: int) -> None:
         noises = rng.uniform(0.25, 2.25, (60, 1))
         logs = CV * noises * noise(kind, (60, rounds), rng)
         table = moderated([paired([1.0] * rounds, row) for row in rates(logs)])
-        held += [one.low <= 1 <= one.high for one in table if one.low and one.high]
+        held += [
+            interval.low <= 1 <= interval.high
+            for interval in table
+            if interval.low and interval.high
+        ]
     assert 0.93 <= np.mean(held) <= 0.985
 
 
@@ -98,13 +102,13 @@ def test_a_table_of_twelve_finds_as_much(kind: str) -> None:
     """One server of twelve differs from the reference: Holm costs little, once noise is shared."""
     rng = np.random.default_rng(6)
     for rounds, by in ((5, 0.20), (10, 0.10)):
-        found = 0
+        higher = 0
         for _ in range(100):
             logs = CV * noise(kind, (13, rounds), rng)
             logs[1] += math.log1p(by)
             base, *others = rates(logs)
-            found += findings([paired(base, one) for one in others], 0.05)[0] == "higher"
-        assert found >= 88
+            higher += findings([paired(base, row) for row in others], 0.05)[0] == "higher"
+        assert higher >= 88
 
 
 @pytest.mark.parametrize("interim_looks", [1, 13])
@@ -115,9 +119,11 @@ def test_looking_again_after_each_round_needs_a_stricter_level(interim_looks: in
         base, new = (CV * rng.standard_normal((6, 15)) for _ in range(2))
         for rounds in range(3, 16):
             ratios = rates((new - base)[:, :rounds])
-            found = findings([paired([1.0] * rounds, row) for row in ratios], 0.05, interim_looks)
-            if claims(found) or "inconclusive" not in found:
-                alarms += claims(found) > 0
+            verdicts = findings(
+                [paired([1.0] * rounds, row) for row in ratios], 0.05, interim_looks
+            )
+            if claims(verdicts) or "inconclusive" not in verdicts:
+                alarms += claims(verdicts) > 0
                 break
     assert alarms <= 3 if interim_looks > 1 else alarms >= 5
 
@@ -199,7 +205,7 @@ def test_one_round_cannot_be_judged_by_the_arms() -> None:
     pairs_of = np.triu_indices(14, 1)
     separated = {}
     for arms in (1, 8):
-        found = 0
+        separations = 0
         for _ in range(400):
             spread = rng.uniform(0.01, 0.09, (14, 1))
             logs = spread * rng.standard_normal((14, 1 + arms))
@@ -207,7 +213,7 @@ def test_one_round_cannot_be_judged_by_the_arms() -> None:
             variance = float(((second - logs[0, 1:]) ** 2).mean())
             apart = np.abs(logs[:, None, 0] - logs[None, :, 0])[pairs_of]
             p = 2 * special.stdtr(arms, -apart.max() / math.sqrt(variance))
-            found += p * apart.size < 0.05
-        separated[arms] = found / 400
+            separations += p * apart.size < 0.05
+        separated[arms] = separations / 400
     assert separated[1] < 0.01
     assert separated[8] > 0.15

@@ -25,9 +25,9 @@ def arms(both: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [base for base, _ in both], [new for _, new in both]
 
 
-def alike(one: Comparison, other: Comparison, by: float = 1.0) -> None:
+def alike(first: Comparison, second: Comparison, by: float = 1.0) -> None:
     """Check that `other` is `one` with every ratio multiplied."""
-    for a, b in ((one.ratio, other.ratio), (one.low, other.low), (one.high, other.high)):
+    for a, b in ((first.ratio, second.ratio), (first.low, second.low), (first.high, second.high)):
         assert a is not None
         assert b is not None
         assert math.log(a) + math.log(by) == pytest.approx(math.log(b), abs=1e-6)

@@ -85,10 +85,10 @@ def test_noise_closes_no_rank() -> None:
 def test_ranks_do_not_hang_on_names_or_their_order(given_rates: list[list[float | None]]) -> None:
     named = dict(zip("abcdef", given_rates, strict=False))
     renamed = dict(reversed([(f"x{ord('z') - ord(key)}", row) for key, row in named.items()]))
-    found, second = all_pairs(named, 0.02).ranks, all_pairs(renamed, 0.02).ranks
-    assert {f"x{ord('z') - ord(key)}": rank for key, rank in found.items()} == second
-    for rank in set(found.values()):
-        assert rank == 1 + sum(other < rank for other in found.values())
+    ranks, second = all_pairs(named, 0.02).ranks, all_pairs(renamed, 0.02).ranks
+    assert {f"x{ord('z') - ord(key)}": rank for key, rank in ranks.items()} == second
+    for rank in set(ranks.values()):
+        assert rank == 1 + sum(other < rank for other in ranks.values())
 
 
 def test_noise_shows_no_likeness() -> None:

@@ -44,7 +44,7 @@ HEALTHY = [
 ]
 
 
-@pytest.mark.parametrize("of", HEALTHY, ids=lambda one: one.label)
+@pytest.mark.parametrize("of", HEALTHY, ids=lambda facts: facts.label)
 @pytest.mark.parametrize("measure", ["cold", "warm"])
 def test_a_healthy_row_raises_nothing(of: Row, measure: str) -> None:
     make = warm if measure == "warm" else cold

@@ -24,7 +24,7 @@ def warmed(rows: dict[Row, list[float]], **changes: str | None) -> Summary:
     many = max(map(len, rows.values()))
     of = plan(list(rows), [group(measures=("warm",), **changes)], rounds=many)
     return summed(
-        of, [warm(one, n, us) for one, times in rows.items() for n, us in enumerate(times)]
+        of, [warm(arm, n, us) for arm, times in rows.items() for n, us in enumerate(times)]
     )
 
 
@@ -77,7 +77,7 @@ def test_a_difference_below_the_noise_of_the_run_is_none() -> None:
     assert floor is not None
     assert floor > 0.05
     assert places(summary.rankings[0]) == {"a": (1, True), "b": (1, True)}  # the arm is no row
-    quiet = warmed({one: times for one, times in arms.items() if one.duplicate_of is None})
+    quiet = warmed({arm: times for arm, times in arms.items() if arm.duplicate_of is None})
     assert places(quiet.rankings[0]) == {"a": (1, False), "b": (2, False)}
 
 
@@ -97,23 +97,23 @@ def test_identical_rows_are_hardly_ever_told_apart() -> None:
 
 def test_a_fifth_more_time_is_found() -> None:
     rng = np.random.default_rng(12)
-    found = 0
+    slower = 0
     for _ in range(100):
         logs = math.log(150) + NOISE * rng.standard_normal((2, ROUNDS))
         logs[1] += math.log(1.2)
         times = np.exp(logs).tolist()
         summary = warmed({row("a"): times[0], row("b"): times[1]})
-        found += places(summary.rankings[0])["b"] == (2, False)
-    assert found >= 95
+        slower += places(summary.rankings[0])["b"] == (2, False)
+    assert slower >= 95
 
 
 def test_what_is_invalid_failed_or_skipped_has_no_rank_and_stands_last() -> None:
     summary = summarise(sample().run, sample().outcomes, sample().ceilings)
     warm_table = next(r for r in summary.rankings if r.measure == "warm")
     last = warm_table.rows[-3:]
-    assert [one.row.client for one in last] == ["liar", "broken", "niquests"]
-    assert [one.verdict for one in last] == ["invalid", "invalid", None]
-    assert {one.rank for one in last} == {None}
+    assert [ranked.row.client for ranked in last] == ["liar", "broken", "niquests"]
+    assert [ranked.verdict for ranked in last] == ["invalid", "invalid", None]
+    assert {ranked.rank for ranked in last} == {None}
     assert last[0].versus is None
     assert last[2].reason is not None
     assert last[2].reason.startswith("niquests is not installed")
@@ -127,8 +127,8 @@ def test_a_measurement_without_a_time_is_no_number() -> None:
 
 
 def test_a_row_that_the_run_did_not_come_to_says_so() -> None:
-    one, other = row("a"), row("b")
-    summary = summed(plan([one, other]), rounds(one, 0.5, 150))
+    first, second = row("a"), row("b")
+    summary = summed(plan([first, second]), rounds(first, 0.5, 150))
     missing = next(each for each in summary.rankings[0].rows if each.row.id == "b")
     assert (missing.status, missing.reason) == (
         "skipped",
@@ -139,10 +139,10 @@ def test_a_row_that_the_run_did_not_come_to_says_so() -> None:
 # Pairs -------------------------------------------------------------------------------------------
 
 
-def pairs(made: Summary, question: str) -> list[tuple[str, str]]:
+def pairs(summary: Summary, question: str) -> list[tuple[str, str]]:
     return [
         (contrast.base, contrast.new)
-        for contrast in made.contrasts
+        for contrast in summary.contrasts
         if contrast.question == question
     ]
 
@@ -154,10 +154,10 @@ def test_reuse_is_asked_of_rows_that_differ_in_nothing_else() -> None:
         {kept: [100.0, 101.0, 99.0], each: [250.0, 252.0, 248.0], other: [900.0, 901.0, 899.0]}
     )
     assert pairs(summary, "reuse") == [("kept", "each")]
-    found = summary.contrasts[0]
-    assert found.versus.ratio == pytest.approx(2.5)
-    assert found.versus.finding == "higher"
-    assert found.cpu_ratio == pytest.approx(2.5)
+    contrast = summary.contrasts[0]
+    assert contrast.versus.ratio == pytest.approx(2.5)
+    assert contrast.versus.finding == "higher"
+    assert contrast.cpu_ratio == pytest.approx(2.5)
 
 
 def test_the_best_of_threads_meets_the_best_of_asyncio() -> None:
@@ -193,12 +193,12 @@ def test_a_pair_without_a_round_in_common_is_no_pair() -> None:
 
 
 def test_rounds_are_those_that_were_begun() -> None:
-    one, two = row("a"), row("b", skip="it is not installed")
-    skipped = Outcome(row=two.id, round=0, measure="warm", status="skipped", reason=two.skip)
-    of = plan([one, two], [group(measures=("warm",))], rounds=5)
+    first, second = row("a"), row("b", skip="it is not installed")
+    skipped = Outcome(row=second.id, round=0, measure="warm", status="skipped", reason=second.skip)
+    of = plan([first, second], [group(measures=("warm",))], rounds=5)
     assert summed(of, []).rounds == 0
     assert summed(of, [skipped]).rounds == 0
-    assert summed(of, [skipped, warm(one, 0), failed(one, 1)]).rounds == 2
+    assert summed(of, [skipped, warm(first, 0), failed(first, 1)]).rounds == 2
 
 
 def test_a_row_is_held_to_the_ceiling_of_its_own_way_to_connect() -> None:

@@ -65,8 +65,8 @@ def made(
 
 def _loaded(rate: float, wrong: bool) -> Loaded:
     answers = round(rate * 100)
-    made = loaded(answers * 2, status_errors=answers) if wrong else loaded(answers)
-    return msgspec.structs.replace(made, duration_us=100_000_000)
+    sample = loaded(answers * 2, status_errors=answers) if wrong else loaded(answers)
+    return msgspec.structs.replace(sample, duration_us=100_000_000)
 
 
 def _referring(of: Run, reference: str) -> Run:
@@ -206,7 +206,7 @@ def test_each_server_is_judged_by_the_style_that_serves_it_best() -> None:
     ]
     (interfaces,) = kind.interfaces
     assert interfaces.difference.ratio == pytest.approx(4)
-    text = " ".join(one.plain for one in claims.kind(kind))
+    text = " ".join(sentence.plain for sentence in claims.kind(kind))
     assert "Under WSGI, async views serve 0.10x the requests of sync ones." in text
     assert "Under ASGI, async views serve 1.11x the requests of sync ones." in text
     assert "The fastest WSGI server, fast, serves 4.00x" in text
@@ -228,7 +228,7 @@ def test_the_bare_callable_shows_what_is_djangos() -> None:
     assert shares["fast"].share == pytest.approx(0.5)
     assert shares["loop"].share == pytest.approx(0.95)
     assert [kind.kind for kind in summary.answer.kinds] == ["cpu"]
-    control = " ".join(one.plain for one in claims.control(summary.answer))
+    control = " ".join(sentence.plain for sentence in claims.control(summary.answer))
     assert (
         "Under WSGI, 50 % of the time of Django's cheapest request is Django's own overhead"
         in control
@@ -261,9 +261,9 @@ def cells(answer: Answer) -> list[str]:
     return [
         cell
         for kind in answer.kinds
-        for one in (*kind.claims, *kind.styles, *kind.interfaces)
-        for cell in one.cells
-    ] + [cell for one in (*answer.within, *answer.shares) for cell in one.cells]
+        for part in (*kind.claims, *kind.styles, *kind.interfaces)
+        for cell in part.cells
+    ] + [cell for part in (*answer.within, *answer.shares) for cell in part.cells]
 
 
 RATE = st.floats(100, 10_000)
@@ -289,7 +289,7 @@ def test_every_claim_has_its_rows_and_none_is_within_noise(
     rows = set(ranks)
     answer = summary.answer
     assert set(cells(answer)) <= rows
-    assert {one.interface for one in answer.within} == {"wsgi"}  # one ASGI server leads nothing
+    assert {share.interface for share in answer.within} == {"wsgi"}  # one ASGI server leads nothing
     for sentence in headline.headline(answer):
         assert set(sentence.cells) <= rows
     for kind in answer.kinds:

@@ -55,7 +55,7 @@ from loadtest.stats.series import chance
 
 def elsewhere(seen: Host) -> Facts:
     """Return a cell that needs a database whose CPU time nobody sampled."""
-    ours = {name: one for name, one in usage().items() if name != "postgres"}
+    ours = {name: used for name, used in usage().items() if name != "postgres"}
     return replace(HEALTHY, needs=(1, 0, 0), each={"host": seen, "usage": ours})
 
 
@@ -207,12 +207,14 @@ def spread(shares: tuple[float, ...], cpu_us: tuple[float, ...]) -> str:
     rates = (2_000.0, 2_500.0, 3_500.0)
     known = evidence(replace(HEALTHY, rates=rates))
     measured = []
-    for one, share, cost_us, rate in zip(known.measured, shares, cpu_us, rates, strict=True):
+    for before, share, cost_us, rate in zip(known.measured, shares, cpu_us, rates, strict=True):
         cpu_s = cost_us * rate * 3 / 1e6
         used = msgspec.structs.replace(
-            one.usage["server"], cpu_s=cpu_s, each_cpu_s=(share * cpu_s, (1 - share) * cpu_s, 0.0)
+            before.usage["server"],
+            cpu_s=cpu_s,
+            each_cpu_s=(share * cpu_s, (1 - share) * cpu_s, 0.0),
         )
-        measured.append(msgspec.structs.replace(one, usage={**one.usage, "server": used}))
+        measured.append(msgspec.structs.replace(before, usage={**before.usage, "server": used}))
     (concern,) = weigh(CONCERNS, replace(known, measured=tuple(measured))).concerns
     assert concern.concern == "unstable"
     return concern.facts
@@ -235,7 +237,7 @@ def failed(stage: str, reason: str, **changes: Any) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("name", "severity", "one"),
+    ("name", "severity", "lost"),
     [
         ("contract", "invalid", failed("verify", "/json: body of 2 bytes instead of 30: []")),
         ("contract", "invalid", failed("verify", "/json: status 302 instead of 200: moved")),
@@ -247,8 +249,8 @@ def failed(stage: str, reason: str, **changes: Any) -> Outcome:
         ("lost-rounds", "suspect", failed("load", "it was ended by SIGKILL")),
     ],
 )
-def test_a_round_that_failed(name: str, severity: str, one: Outcome) -> None:
-    assert raised(evidence(SLOW, failed=(one,))) == {name: severity}
+def test_a_round_that_failed(name: str, severity: str, lost: Outcome) -> None:
+    assert raised(evidence(SLOW, failed=(lost,))) == {name: severity}
 
 
 def test_verification_says_it_in_these_words() -> None:
@@ -389,7 +391,7 @@ def test_a_healthy_cell_raises_nothing(
     facts = Facts(
         connections=connections,
         duration_s=duration_s,
-        rates=tuple(rate * (1 + one) for one in spread),
+        rates=tuple(rate * (1 + deviation) for deviation in spread),
         needs=needs,
     )
     assert raised(evidence(facts)) == {}
@@ -433,8 +435,8 @@ def test_the_allowance_keeps_its_promise() -> None:
     """Of cells that vary by just 10 %, one in twenty is called unstable."""
     draw = random.Random(7)
     for rounds in (3, 5, 10):
-        found = sum(
+        raised_runs = sum(
             stdev(draw.gauss(0, 0.10) for _ in range(rounds)) > 0.10 * chance(rounds)
             for _ in range(4_000)
         )
-        assert found / 4_000 == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / 4_000))
+        assert raised_runs / 4_000 == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / 4_000))

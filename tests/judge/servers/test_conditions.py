@@ -29,8 +29,8 @@ def with_plan(of: Run, **changes: Any) -> Run:
 
 
 def cells(of: Run, **changes: Any) -> Run:
-    made = tuple(msgspec.structs.replace(cell, **changes) for cell in of.plan.cells)
-    return with_plan(of, cells=made)
+    changed = tuple(msgspec.structs.replace(cell, **changes) for cell in of.plan.cells)
+    return with_plan(of, cells=changed)
 
 
 LONGER = msgspec.structs.replace(LOAD, duration_s=5)
@@ -52,9 +52,9 @@ BASE = run(plan(SERVERS, [JSON]))
     ],
 )
 def test_another_machine_load_or_workload_is_refused(new: Run, keys: set[str]) -> None:
-    found = differences(BASE, new)
-    assert {one.key for one in found} == keys
-    assert all(one.forbids for one in found)
+    refused = differences(BASE, new)
+    assert {difference.key for difference in refused} == keys
+    assert all(difference.forbids for difference in refused)
 
 
 @pytest.mark.parametrize(

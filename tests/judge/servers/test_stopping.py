@@ -78,9 +78,9 @@ def test_what_is_measured_again_is_what_the_report_calls_open(facts: Sequence[Ou
 @given(outcomes())
 def test_a_pair_has_one_verdict(facts: Sequence[Outcome]) -> None:
     """Between the reference and any other: its rank, its ratio and the answer say the same."""
-    made = summary(facts)
+    judged = summary(facts)
     turned = {"higher": "lower", "lower": "higher"}
-    for ranking in made.rankings:
+    for ranking in judged.rankings:
         ranks = {row.server: row.rank for row in ranking.rows}
         for row in ranking.rows:
             if row.versus is None or row.rank is None or (base := ranks["alpha"]) is None:
@@ -95,8 +95,8 @@ def test_a_pair_has_one_verdict(facts: Sequence[Outcome]) -> None:
                 assert row.rank <= base
             if row.versus.finding == "lower":
                 assert row.rank >= base
-    versus = {row.cell: row.versus for ranking in made.rankings for row in ranking.rows}
-    for kind in made.answer.kinds:
+    versus = {row.cell: row.versus for ranking in judged.rankings for row in ranking.rows}
+    for kind in judged.answer.kinds:
         for lead in (claim.lead for claim in kind.claims if claim.lead):
             if lead.over.startswith("alpha.") and (over := versus[lead.cell]):
                 assert lead.finding == over.finding

@@ -132,10 +132,10 @@ def test_the_last_outcome_of_a_round_wins() -> None:
     run, _, _ = sample()
     cell = run.plan.cells[0]
     bad = Outcome(cell=cell.id, round=0, status="failed", stage="launch", reason="port taken")
-    made = row(summarise(run, [bad, outcome(cell, 1, 6_000)], histograms), cell.id)
-    assert (made.status, made.rounds_failed, made.reason) == ("measured", 0, None)
-    assert made.figures is not None
-    assert made.figures.goodput == 2_000
+    ranked = row(summarise(run, [bad, outcome(cell, 1, 6_000)], histograms), cell.id)
+    assert (ranked.status, ranked.rounds_failed, ranked.reason) == ("measured", 0, None)
+    assert ranked.figures is not None
+    assert ranked.figures.goodput == 2_000
 
 
 def test_ceiling_is_capacity_over_delay(summary: Summary) -> None:
@@ -176,13 +176,13 @@ def test_errors_and_their_share(summary: Summary) -> None:
 def test_memory_is_of_one_kind() -> None:
     run, _, _ = sample()
     cell = run.plan.cells[0]
-    made = [outcome(cell, 1, 900), outcome(cell, 2, 900)]
+    outcomes = [outcome(cell, 1, 900), outcome(cell, 2, 900)]
     usage = Usage(cpu_s=1.8, rss_peak_bytes=70, pss_peak_bytes=None, processes=1, threads=1)
-    figures = row(summarise(run, made, histograms), cell.id).figures
+    figures = row(summarise(run, outcomes, histograms), cell.id).figures
     assert figures is not None
     assert (figures.memory_peak_bytes, figures.memory_kind) == (61_000_000, "pss")
-    made[1] = msgspec.structs.replace(made[1], usage={"server": usage})
-    figures = row(summarise(run, made, histograms), cell.id).figures
+    outcomes[1] = msgspec.structs.replace(outcomes[1], usage={"server": usage})
+    figures = row(summarise(run, outcomes, histograms), cell.id).figures
     assert figures is not None
     assert (figures.memory_peak_bytes, figures.memory_kind) == (90_000_000, "rss")
     assert figures.server_cpu_us == pytest.approx((5_000 + 2_000) / 2)
@@ -204,7 +204,7 @@ def test_what_an_answer_takes_with_its_databases() -> None:
             connections=sockets,
         )
 
-    made = [
+    outcomes = [
         outcome(
             cell,
             number,
@@ -220,7 +220,7 @@ def test_what_an_answer_takes_with_its_databases() -> None:
         )
         for number in (1, 2)
     ]
-    figures = row(summarise(run, made, histograms), cell.id).figures
+    figures = row(summarise(run, outcomes, histograms), cell.id).figures
     assert figures is not None
     assert figures.server_cpu_us == pytest.approx(300)
     assert figures.with_databases_cpu_us == pytest.approx(500)
