@@ -17,6 +17,6 @@ def test_data_cannot_end_its_element() -> None:
 
 
 def test_names_that_look_alike_as_anchors_are_told_apart() -> None:
-    found = anchors("server", ["a b", "a-b", "a/b", "é", "", "a b"])
-    assert len(set(found.values())) == len(found) == 5
-    assert found["a b"] == "server-a-b"
+    by_name = anchors("server", ["a b", "a-b", "a/b", "é", "", "a b"])
+    assert len(set(by_name.values())) == len(by_name) == 5
+    assert by_name["a b"] == "server-a-b"

@@ -68,11 +68,11 @@ def test_terminal_fits_100_columns(report: Report) -> None:
 
 
 def test_json_reads_back(report: Report, texts: dict[str, str]) -> None:
-    said = msgspec.json.decode(texts["summary.json"], type=Answered)
-    assert said.advice[0].question == "Which client?"
-    found = msgspec.structs.asdict(said)
-    del found["advice"]
-    assert Summary(**found) == report.summary
+    decoded = msgspec.json.decode(texts["summary.json"], type=Answered)
+    assert decoded.advice[0].question == "Which client?"
+    fields = msgspec.structs.asdict(decoded)
+    del fields["advice"]
+    assert Summary(**fields) == report.summary
 
 
 def test_write_each_writes_every_file(
@@ -94,12 +94,12 @@ def test_csv_has_a_line_for_each_row_and_measure_and_nothing_for_the_unknown(
 ) -> None:
     rows = list(csv.DictReader(io.StringIO(texts["summary.csv"])))
     assert len(rows) == sum(len(ranking.rows) for ranking in report.summary.rankings)
-    found = {(row["row"], row["measure"]): row for row in rows}
-    liar = found["liar|<b>`x`", "warm"]
+    by_row = {(row["row"], row["measure"]): row for row in rows}
+    liar = by_row["liar|<b>`x`", "warm"]
     assert liar["verdict"] == "invalid"
     assert {liar[key] for key in ("rank", "call_us", "goodput", "time_s_round_1")} == {""}
-    assert found["broken", "warm"]["reason"] == "1,000 of 1,000 calls went wrong: ConnectError"
-    cold, warm = found["aiohttp", "cold"], found["aiohttp", "warm"]
+    assert by_row["broken", "warm"]["reason"] == "1,000 of 1,000 calls went wrong: ConnectError"
+    cold, warm = by_row["aiohttp", "cold"], by_row["aiohttp", "warm"]
     assert (cold["call_us"], warm["mean_s"]) == ("", "")  # never mixed
     assert float(cold["mean_s"]) == pytest.approx(0.45, rel=0.01)
     assert float(warm["call_us"]) == pytest.approx(150, rel=0.01)
@@ -144,8 +144,8 @@ def test_text_from_outside_cannot_break_the_page(texts: dict[str, str]) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1))
 def test_words_keep_what_is_typed(text: str) -> None:
     """What stands in backticks comes out as code, and the rest as it is."""
-    said = text.replace("`", "'")
-    shown = MarkdownIt("commonmark").render(markup.ticked(f"so `{said}` it is <b>*not*</b>"))
+    words = text.replace("`", "'")
+    shown = MarkdownIt("commonmark").render(markup.ticked(f"so `{words}` it is <b>*not*</b>"))
     assert shown.startswith("<p>so ")
     assert shown.rstrip().endswith(" it is &lt;b&gt;*not*&lt;/b&gt;</p>")
 
@@ -168,11 +168,11 @@ CELL = st.text(st.sampled_from("ab c`*|_\\<>±1"), min_size=1).filter(str.strip)
 @given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=4))
 def test_a_simple_table_reads_back_cell_by_cell(rows: list[tuple[str, str]]) -> None:
     columns = (name("a", "A", lambda row: row[0]), prose("b", "B", lambda row: row[1]))
-    made = rst.table(Table(columns, rows))
-    expected = [[rst.literal(one), rst.escape(other)] for one, other in rows]
-    assert parsed(made) == [["A", "B"], *expected]
+    table = rst.table(Table(columns, rows))
+    expected = [[rst.literal(first), rst.escape(second)] for first, second in rows]
+    assert parsed(table) == [["A", "B"], *expected]
     # No line of the body is taken for a rule, and none is cut by one.
-    assert len(made.splitlines()) == len(rows) + 4
+    assert len(table.splitlines()) == len(rows) + 4
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ V2 = ("time_wall_clock", "time_user", "time_system", "memory_peak_resident")
 
 
 def results(report: Report) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(hyperfine.render(report))["results"]
-    return found
+    listed: list[dict[str, Any]] = json.loads(hyperfine.render(report))["results"]
+    return listed
 
 
 def test_hyperfine_has_every_cold_row_that_may_be_shown(report: Report) -> None:
@@ -248,9 +248,9 @@ def test_hyperfine_version_2(report: Report) -> None:
 def test_hyperfine_has_no_deviation_of_one_run() -> None:
     of = row()
     once = stored(plan([of], [group(measures=("cold",))], rounds=1), [cold(of)])
-    one = results(make(once))[0]
-    assert one["stddev"] is None
-    assert one["summary"]["time_wall_clock"]["stddev"] is None
+    result = results(make(once))[0]
+    assert result["stddev"] is None
+    assert result["summary"]["time_wall_clock"]["stddev"] is None
 
 
 def test_hyperfine_tells_rows_of_one_name_apart() -> None:

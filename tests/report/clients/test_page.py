@@ -22,15 +22,15 @@ HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("clients") / "index.html"
-    made.write_text(html.render(report.make(sample())))
-    return made
+    page = tmp_path_factory.mktemp("clients") / "index.html"
+    page.write_text(html.render(report.make(sample())))
+    return page
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -60,10 +60,10 @@ def test_it_sorts(browser: Browser, path: Path) -> None:
 
 def test_it_has_no_serious_accessibility_fault(browser: Browser, path: Path) -> None:
     with visit(browser, path) as seen:
-        found = Axe().run(seen.page)
+        checked = Axe().run(seen.page)
         serious = [
             violation["id"]
-            for violation in found.response["violations"]
+            for violation in checked.response["violations"]
             if violation["impact"] in ("serious", "critical")
         ]
         assert serious == []
@@ -91,8 +91,8 @@ def test_a_hostile_name_is_text(browser: Browser, tmp_path: Path) -> None:
 
 
 def test_charts_hold_no_invalid_number() -> None:
-    made = report.make(sample())
-    charts = [chart for ranking in made.summary.rankings for chart in of_ranking(ranking)]
+    reported = report.make(sample())
+    charts = [chart for ranking in reported.summary.rankings for chart in of_ranking(ranking)]
     assert len({chart.name for chart in charts}) == len(charts) == 6
     for chart in charts:
         assert "liar" not in str(chart.spec)
@@ -101,10 +101,10 @@ def test_charts_hold_no_invalid_number() -> None:
 
 def test_a_far_slower_row_does_not_hide_the_others() -> None:
     """From 20 times the fastest on the axis is logarithmic, and points stand for bars."""
-    made = report.make(sample())
+    reported = report.make(sample())
     wide, narrow = (
         next(of_ranking(ranking)).spec
-        for ranking in made.summary.rankings
+        for ranking in reported.summary.rankings
         if ranking.measure == "warm"
     )
     assert wide["layer"][0]["mark"]["type"] == "point"

@@ -24,19 +24,21 @@ from loadtest.report.formats import formats_in, write_each
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a run in which everything happens that can."""
     of = sample()
-    made = run_folder.create(tmp_path_factory.mktemp("results"), of.run)
-    writer = Writer(made)
+    results = run_folder.create(tmp_path_factory.mktemp("results"), of.run)
+    writer = Writer(results)
     for fact in (*of.ceilings, *of.outcomes):
         writer.append(fact)
     writer.close()
-    write_each(formats_in(reports), report.make(run_folder.read(made, run_folder.CLIENTS)), made)
-    return made
+    write_each(
+        formats_in(reports), report.make(run_folder.read(results, run_folder.CLIENTS)), results
+    )
+    return results
 
 
-def validate(name: str, said: object) -> None:
+def validate(name: str, value: object) -> None:
     published: dict[str, Any] = json.loads((DOCS / "schemas" / f"{name}.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(published)
-    jsonschema.Draft202012Validator(published).validate(said)
+    jsonschema.Draft202012Validator(published).validate(value)
 
 
 @pytest.mark.slow
@@ -46,8 +48,8 @@ def test_each_file_is_as_published(folder: Path) -> None:
     separated = [json.loads(line) for line in (folder / OUTCOMES).read_text().splitlines()]
     for line in separated:
         validate("clients-outcome", line)
-    assert {one["kind"] for one in separated} == {"ceiling", "outcome"}
-    assert {one["status"] for one in separated if one["kind"] == "outcome"} == {
+    assert {record["kind"] for record in separated} == {"ceiling", "outcome"}
+    assert {record["status"] for record in separated if record["kind"] == "outcome"} == {
         "measured",
         "failed",
     }
@@ -64,5 +66,5 @@ def test_every_column_is_explained(folder: Path) -> None:
     with open(folder / "summary.csv", newline="") as file:
         header = next(csv.reader(file))
     page = (DOCS / "clients-format.md").read_text().partition("## summary.csv")[2]
-    said = set(re.findall(r"`(\w+)`", page))
-    assert {re.sub(r"_round_\d+$", "_round_N", column) for column in header} == said
+    documented = set(re.findall(r"`(\w+)`", page))
+    assert {re.sub(r"_round_\d+$", "_round_N", column) for column in header} == documented

@@ -23,16 +23,16 @@ def points(
     of = plan(list(rows), [group(measures=measures)], rounds=len(jitter))
     outcomes = [
         # What all rows share in a round is no noise; each has its own where it is to be noisy.
-        warm(one, number, us * jitter[(number + at * (jitter is NOISY)) % len(jitter)])
-        for at, (one, us) in enumerate(rows.items())
+        warm(arm, number, us * jitter[(number + at * (jitter is NOISY)) % len(jitter)])
+        for at, (arm, us) in enumerate(rows.items())
         for number in range(len(jitter))
     ]
     known = stored(of, (*outcomes, *more), ceilings=ceilings)
     return {point.question: point for point in report.make(known).advice}
 
 
-def said(found: dict[str, Point], question: str) -> str:
-    return " ".join(found[question].says)
+def said(by_question: dict[str, Point], question: str) -> str:
+    return " ".join(by_question[question].says)
 
 
 CLIENT = "Which client?"
@@ -83,9 +83,9 @@ def test_a_pace_set_by_the_server_is_no_praise() -> None:
 
 def test_nothing_to_compare_is_said() -> None:
     assert "only `a` has a number to show" in said(points({row("a"): 100}), CLIENT)
-    made = report.make(stored(plan([row("a")]))).advice
-    assert [point.separated for point in made] == [False]
-    assert "no row has a number" in made[0].says[0]
+    advice = report.make(stored(plan([row("a")]))).advice
+    assert [point.separated for point in advice] == [False]
+    assert "no row has a number" in advice[0].says[0]
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,10 @@ def test_processor_time_is_worked_out() -> None:
 def test_a_longer_import_is_paid_back_by_so_many_calls() -> None:
     quick, fast = row("quick"), row("fast")
     started = [
-        cold(one, number, 0.5, phases=cold(one).phases.__class__(
+        cold(client, number, 0.5, phases=cold(client).phases.__class__(
             start_s=0.02, import_s=import_s, setup_s=0.0, warmup_s=0.0, work_s=0.3, end_s=0.0
         ))
-        for one, import_s in ((quick, 0.05), (fast, 0.15))
+        for client, import_s in ((quick, 0.05), (fast, 0.15))
         for number in range(3)
     ]  # fmt: skip
     advice = points({quick: 300, fast: 100}, more=tuple(started))
@@ -196,9 +196,9 @@ def test_a_longer_import_is_paid_back_by_so_many_calls() -> None:
 def test_every_point_rests_on_rows_of_the_run() -> None:
     stored = sample()
     known = {row.id for row in stored.run.plan.rows}
-    made = report.make(stored).advice
-    assert len(made) == 5
-    for point in made:
+    advice = report.make(stored).advice
+    assert len(advice) == 5
+    for point in advice:
         assert point.says
         assert set(point.rows) <= known
         assert point.rows

@@ -40,9 +40,9 @@ def every(summary: Summary) -> Iterator[Chart]:
 
 
 def heat_map(summary: Summary) -> Chart:
-    made = charts.matrix(summary)
-    assert made
-    return made
+    chart = charts.matrix(summary)
+    assert chart
+    return chart
 
 
 def data(chart: Chart) -> list[dict[str, Any]]:
@@ -78,7 +78,9 @@ def test_an_invalid_number_is_in_no_chart(summary: Summary, cell: str) -> None:
             for value in data(chart)
             if server == value["server"]
             and value.get("endpoint", name) in (name, f"{style} {name}")
-            and any(isinstance(one, int | float) and one is not True for one in value.values())
+            and any(
+                isinstance(number, int | float) and number is not True for number in value.values()
+            )
         ]
 
     assert numbers(with_verdict(summary, cell, "valid"))
@@ -176,8 +178,8 @@ def _ranking(summary: Summary, rates: list[tuple[float, int]]) -> Ranking:
 )
 def test_the_front_is_what_no_other_beats_in_both(rates: list[tuple[float, int]]) -> None:
     run, outcomes, segments = sample()
-    made = _ranking(summarise(run, outcomes, histograms, segments), rates)
-    shown = values(made)
+    ranking = _ranking(summarise(run, outcomes, histograms, segments), rates)
+    shown = values(ranking)
     front = [row for row in shown if row.get("front")]
     assert front
     for row in front:
@@ -185,8 +187,8 @@ def test_the_front_is_what_no_other_beats_in_both(rates: list[tuple[float, int]]
             other["goodput"] > row["goodput"] and other["memory_mb"] <= row["memory_mb"]
             for other in shown
         )
-    for one, other in pairwise(sorted(front, key=lambda row: row["memory_mb"])):
-        assert one["goodput"] < other["goodput"]
+    for lighter, other in pairwise(sorted(front, key=lambda row: row["memory_mb"])):
+        assert lighter["goodput"] < other["goodput"]
 
 
 def effect(ratio: float, spread: float | None = 0.02, **changes: Any) -> Effect:
@@ -206,34 +208,34 @@ def effect(ratio: float, spread: float | None = 0.02, **changes: Any) -> Effect:
 
 
 def domain(chart: Chart) -> list[float]:
-    (found,) = [
+    (scale,) = [
         layer["encoding"]["x"]["scale"]["domain"]
         for layer in chart.spec["spec"]["layer"]
         if "domain" in layer["encoding"]["x"].get("scale", {})
     ]
-    return list(found)
+    return list(scale)
 
 
 def test_one_wide_interval_hides_no_other_change() -> None:
-    made = charts.forest(
+    chart = charts.forest(
         "x", "X", "higher", [effect(0.8, answer="worse"), effect(1.1, high=90.0, server="beta")]
     )
-    assert made
-    low, high = domain(made)
+    assert chart
+    low, high = domain(chart)
     assert 1.25 < high < 2
     assert low == pytest.approx(1 / high, rel=1e-3)
-    beta = next(row for row in data(made) if row["server"] == "beta")
+    beta = next(row for row in data(chart) if row["server"] == "beta")
     assert beta["to"] == pytest.approx(high, rel=1e-3)
     assert beta["high"] == 90
-    assert made.description.startswith("1 worse, 1 same; further to the right is better.")
-    assert "cut off" in made.description
+    assert chart.description.startswith("1 worse, 1 same; further to the right is better.")
+    assert "cut off" in chart.description
 
 
 def test_a_chart_of_changes_has_room_for_all_of_them_and_for_the_margin() -> None:
-    made = charts.forest("x", "X", "lower", [effect(1.0), effect(3.0, None, answer="worse")])
-    assert made
-    assert domain(made)[1] > 3
-    assert "to the left is better" in made.description
+    chart = charts.forest("x", "X", "lower", [effect(1.0), effect(3.0, None, answer="worse")])
+    assert chart
+    assert domain(chart)[1] > 3
+    assert "to the left is better" in chart.description
     noisy = charts.forest("x", "X", "lower", [effect(1.0, margin=0.4)])
     assert noisy
     assert domain(noisy)[1] > 1.4
@@ -242,7 +244,7 @@ def test_a_chart_of_changes_has_room_for_all_of_them_and_for_the_margin() -> Non
 
 @pytest.mark.parametrize("spread", [None, 0.02])
 def test_charts_of_changes_draw(spread: float | None) -> None:
-    made = charts.forest("x", "X", "higher", [effect(0.8, spread), effect(1.0, spread)])
+    forest = charts.forest("x", "X", "higher", [effect(0.8, spread), effect(1.0, spread)])
     line = charts.timeline(
         "y",
         "Y",
@@ -253,14 +255,14 @@ def test_charts_of_changes_draw(spread: float | None) -> None:
             Course("beta", None, [5.0, None], [None, None], ["Django 5", "Django 6"]),
         ],
     )
-    for chart in (made, line):
+    for chart in (forest, line):
         assert chart
         assert svg(chart).startswith("<svg")
 
 
 def test_labels_are_not_written_over_each_other(summary: Summary) -> None:
-    made = _ranking(summary, [(1_000.0 + at, 100) for at in range(14)])
-    chart = charts.memory(made)
+    ranking = _ranking(summary, [(1_000.0 + at, 100) for at in range(14)])
+    chart = charts.memory(ranking)
     assert chart
     heights = sorted(value["label"] for value in data(chart))
     high = max(value["goodput"] for value in data(chart))

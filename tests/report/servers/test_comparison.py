@@ -30,14 +30,16 @@ def render(compared: Comparisons) -> str:
     return document(page_of(compared), level=3)
 
 
-def change(made: Comparisons, cell: str, figure: str) -> Change:
-    return next(change for change in made.changes if (change.cell, change.figure) == (cell, figure))
+def change(comparisons: Comparisons, cell: str, figure: str) -> Change:
+    return next(
+        change for change in comparisons.changes if (change.cell, change.figure) == (cell, figure)
+    )
 
 
-def answers(made: Comparisons) -> set[tuple[str, str, str]]:
+def answers(comparisons: Comparisons) -> set[tuple[str, str, str]]:
     return {
         (change.cell, change.figure, change.answer)
-        for change in made.changes
+        for change in comparisons.changes
         if change.answer != "same"
     }
 
@@ -58,7 +60,7 @@ def changed(tmp_path: Path) -> ServersRun:
             "beta.json-sync": [1.5, 0.7, 1.1, 0.6, 1.3],
             "beta.json_query-sync": [None] * 5,
         },
-        cpu={f"{one}.json_query-sync": times(0.85) for one in ("alpha", "alpha-again")},
+        cpu={f"{name}.json_query-sync": times(0.85) for name in ("alpha", "alpha-again")},
     )
 
 
@@ -142,7 +144,9 @@ def test_a_cell_that_was_not_planned_is_no_regression(base: ServersRun, tmp_path
 
 
 def test_no_difference_below_the_noise_of_either_run(base: ServersRun, tmp_path: Path) -> None:
-    noisy = {f"alpha-again.{one.id}": [1.2, 0.8, 1.25, 0.85, 1.3] for one in (JSON, QUERY)}
+    noisy = {
+        f"alpha-again.{endpoint.id}": [1.2, 0.8, 1.25, 0.85, 1.3] for endpoint in (JSON, QUERY)
+    }
     loud = stored(tmp_path / "branch", noisy | {"alpha.json-sync": times(0.9)})
     comparison = compare(base, loud)
     assert comparison.margins["goodput"] > 0.15
@@ -151,9 +155,9 @@ def test_no_difference_below_the_noise_of_either_run(base: ServersRun, tmp_path:
 
 
 def test_one_round_tells_nothing(tmp_path: Path) -> None:
-    one = {"alpha.json-sync": [1.0]}
+    rates = {"alpha.json-sync": [1.0]}
     only = plan(SERVERS[:1], [JSON])
-    base = stored(tmp_path / "main", one, of=only)
+    base = stored(tmp_path / "main", rates, of=only)
     comparison = compare(base, stored(tmp_path / "branch", {"alpha.json-sync": [0.5]}, of=only))
     assert {each.answer for each in comparison.changes} == {"cannot tell"}
 
@@ -165,8 +169,8 @@ def test_drift_of_the_processors_is_no_change_of_cpu_time(base: ServersRun, tmp_
     before = stored(tmp_path / "b1", slower=drift)
     after = stored(tmp_path / "b2", slower=drift[::-1], cpu=dearer)
     comparison = compare(before, after)
-    (found,) = (one for one in answers(comparison) if one[1] == "server_cpu_us")
-    assert found == ("alpha.json-sync", "server_cpu_us", "worse")
+    (change_of_cpu,) = (answer for answer in answers(comparison) if answer[1] == "server_cpu_us")
+    assert change_of_cpu == ("alpha.json-sync", "server_cpu_us", "worse")
     separated = change(comparison, "alpha.json-sync", "server_cpu_us")
     assert separated.drift_corrected
     assert separated.comparison.ratio == pytest.approx(1.08, abs=0.005)
@@ -251,7 +255,7 @@ def test_a_shift_that_all_share_is_told_with_that_of_the_controls(tmp_path: Path
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Give two runs as the engine writes them; in the second beta is slower and alpha dies."""
     monkeypatch.setattr("fakes.HEAD_BYTES", 0)
-    made = []
+    paths = []
     for number, (rate, dies) in enumerate([(1000, ""), (600, "alpha.json-sync.r*")]):
         of = plan(SERVERS[:2], [JSON, QUERY], rounds=3)
         folder = create(tmp_path, run(of, created_at=f"2026-01-0{number + 1}T00:00:00Z"))
@@ -260,8 +264,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
         todo = schedule.batches(of, lambda cell, round_: False)
         measuring.run(of, todo, bench, writer.append, lambda cell, round_: None)
         writer.close()
-        made.append(folder)
-    return made[0], made[1]
+        paths.append(folder)
+    return paths[0], paths[1]
 
 
 def typed(
@@ -291,8 +295,8 @@ def test_the_command(
     copy = shutil.copytree(base, base.with_name("copy"))
     status, out, _ = typed(monkeypatch, capsys, base, copy, "--json", "--threshold", "3%")
     assert status == 0
-    made = msgspec.convert(json.loads(out), Comparisons)
-    assert made.threshold == 0.03
+    comparisons = msgspec.convert(json.loads(out), Comparisons)
+    assert comparisons.threshold == 0.03
     status, out, err = typed(monkeypatch, capsys, base, new, "--threshold", "much")
     assert (status, out) == (2, "")
     assert "'much' is no share between 0 and 1; write it as in 3%" in err

@@ -20,7 +20,7 @@ HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Comparisons:
+def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Comparisons:
     """Give two runs of which one cell lost a fifth, one costs less, one is wild, one has failed."""
     folder = tmp_path_factory.mktemp("runs")
     factors = {
@@ -33,9 +33,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Comparisons:
 
 
 @pytest.fixture(scope="module")
-def page(made: Comparisons, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page(comparisons: Comparisons, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "changes.html"
-    path.write_text(document(page_of(made)))
+    path.write_text(document(page_of(comparisons)))
     return path
 
 
@@ -68,14 +68,14 @@ def test_it_draws_every_cell_by_how_much_it_changed(browser: Browser, page: Path
         assert seen.requests == []
 
 
-def test_no_chart_has_a_cell_without_a_number(made: Comparisons) -> None:
-    for figure, chart in charts(made):
+def test_no_chart_has_a_cell_without_a_number(comparisons: Comparisons) -> None:
+    for figure, chart in charts(comparisons):
         (rows,) = chart.spec["datasets"].values()
         cells = {(row["server"], row["endpoint"]) for row in rows}
         assert ("beta", "json_query-sync") not in cells
         assert ("alpha", "json-sync") in cells
-        of = [change for change in made.changes if change.figure == figure]
-        assert {row["answer"] for row in rows} == {one.answer for one in of}
+        of = [change for change in comparisons.changes if change.figure == figure]
+        assert {row["answer"] for row in rows} == {change.answer for change in of}
 
 
 def test_it_sorts_changes_by_their_value(browser: Browser, page: Path) -> None:
@@ -94,13 +94,19 @@ def test_axe_finds_no_serious_fault_and_it_holds_on_a_phone(
 ) -> None:
     with visit(browser, page, width=390, dark=dark, policy=False) as seen:
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
-        found = Axe().run(seen.page).response["violations"]
-        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+        violations = Axe().run(seen.page).response["violations"]
+        assert [
+            violation["id"]
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
+        ] == []
 
 
-def test_text_from_outside_stays_text(browser: Browser, made: Comparisons, tmp_path: Path) -> None:
-    lost = tuple(msgspec.structs.replace(cell, reason=HOSTILE) for cell in made.lost)
-    hostile = msgspec.structs.replace(made, base=HOSTILE, lost=lost)
+def test_text_from_outside_stays_text(
+    browser: Browser, comparisons: Comparisons, tmp_path: Path
+) -> None:
+    lost = tuple(msgspec.structs.replace(cell, reason=HOSTILE) for cell in comparisons.lost)
+    hostile = msgspec.structs.replace(comparisons, base=HOSTILE, lost=lost)
     path = tmp_path / "hostile.html"
     path.write_text(document(page_of(hostile)))
     with visit(browser, path) as seen:

@@ -114,9 +114,9 @@ def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Repor
     page = markdown.render(report)
     assert "| - | `gthread` | - | - | - | - | - | invalid: errors |" in page
     assert "### `errors`: 2 invalid" in page
-    found = {each.explained.concern: each for each in report.caveats.doubts}
-    assert set(found) == {"errors", "connection-limited", "lost-rounds"}
-    for each in found.values():
+    doubts = {each.explained.concern: each for each in report.caveats.doubts}
+    assert set(doubts) == {"errors", "connection-limited", "lost-rounds"}
+    for each in doubts.values():
         assert markup.ticked(each.explained.means) in page
         assert markup.ticked(each.explained.advice) in page
         for case in each.cases:
@@ -181,11 +181,11 @@ def test_text_from_outside_cannot_break_the_page(report: Report) -> None:
 
 
 def test_report_md_shows_charts_that_lie_beside_it(report: Report) -> None:
-    made = markdown.files(report)
-    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", made["report.md"]))
-    assert shown == made.keys() - {"report.md"}
+    files = markdown.files(report)
+    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", files["report.md"]))
+    assert shown == files.keys() - {"report.md"}
     assert {"matrix-goodput.svg", "kind-cpu.svg", "memory-json-sync.svg"} <= shown
-    assert all(text.startswith("<svg") for name, text in made.items() if name in shown)
+    assert all(text.startswith("<svg") for name, text in files.items() if name in shown)
 
 
 def test_report_md_answers_first(report: Report) -> None:

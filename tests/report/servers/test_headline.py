@@ -72,7 +72,10 @@ def test_where_a_leader_is_alone_and_with_whom_it_is_tied_elsewhere() -> None:
     assert headline(answer([third, kind([claim()], "waiting")]))[0].startswith(
         "Deploy fast: it leads at both workloads (template, waiting on something slow), alone"
     )
-    tied = [kind([claim([FAST, one])], name) for one, name in ((OTHER, "a"), (arm("third"), "b"))]
+    tied = [
+        kind([claim([FAST, follower])], name)
+        for follower, name in ((OTHER, "a"), (arm("third"), "b"))
+    ]
     assert headline(answer(tied))[0].startswith(
         "Deploy fast: it leads at both workloads (a, b), everywhere tied, most often with other"
         " and third; it takes 120 us"
@@ -82,11 +85,11 @@ def test_where_a_leader_is_alone_and_with_whom_it_is_tied_elsewhere() -> None:
 def test_who_leads_of_the_other_interface() -> None:
     def among(*leaders: tuple[str, int], separated: int = 3) -> list[str]:
         of = tuple(Led(server=server, at=("cpu",) * times) for server, times in leaders)
-        found = [
+        leads = [
             Within(interface="wsgi", leaders=(), separated=0, cells=()),
             Within(interface="asgi", leaders=of, separated=separated, cells=("a.json-async",)),
         ]
-        return headline(answer([kind([claim()])], within=tuple(found)))[1:]
+        return headline(answer([kind([claim()])], within=tuple(leads)))[1:]
 
     assert among(("a", 2), ("b", 1)) == [
         "Among the ASGI servers alone, a leads, alone or tied, at 2 of the 3 workloads with a"
@@ -117,8 +120,8 @@ def test_the_style_that_serves_the_leader_better() -> None:
 
 
 def test_a_suspect_leader_is_called_so() -> None:
-    one = kind([claim([arm(doubts=("unstable",))])])
-    assert headline(answer([one]))[0].endswith(
+    suspect = kind([claim([arm(doubts=("unstable",))])])
+    assert headline(answer([suspect]))[0].endswith(
         "181 MB of memory. Its number is suspect (unstable)."
     )
     some = kind([claim([arm(doubts=("unstable",))]), claim(endpoint="query")])
@@ -216,11 +219,11 @@ def test_every_sentence_of_a_whole_answer_ends() -> None:
         ),
         *OTHERS,
     ]
-    made = answer(of, [share("fast", "wsgi", 0.5, 110.0)], numberless=("broken",))
-    for said in [*written(made), *claims.control(made), *claims.kind(of[0])]:
-        assert said.plain.endswith((".", ")."))
-        assert "  " not in said.plain
-        assert said.plain[0].isupper() or isinstance(said.words[0], Name)
+    whole = answer(of, [share("fast", "wsgi", 0.5, 110.0)], numberless=("broken",))
+    for sentence in [*written(whole), *claims.control(whole), *claims.kind(of[0])]:
+        assert sentence.plain.endswith((".", ")."))
+        assert "  " not in sentence.plain
+        assert sentence.plain[0].isupper() or isinstance(sentence.words[0], Name)
 
 
 def test_a_run_without_anything_that_waits_says_what_it_does_not_tell() -> None:

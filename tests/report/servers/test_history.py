@@ -35,15 +35,15 @@ def over(*runs: ServersRun) -> History:
         except UserError as error:
             return Between(differences=keys, compared=None, refused=str(error))
 
-    made = [
+    comparisons = [
         Made(name=run.folder.name, run=run.run, summary=summary.summarise_stored(run))
         for run in runs
     ]
-    return history(made, [between(*pair) for pair in itertools.pairwise(runs)])
+    return history(comparisons, [between(*pair) for pair in itertools.pairwise(runs)])
 
 
-def of(made: History, server: str, endpoint: str) -> Line:
-    return next(line for line in made.lines if (line.server, line.endpoint) == (server, endpoint))
+def of(whole: History, server: str, endpoint: str) -> Line:
+    return next(line for line in whole.lines if (line.server, line.endpoint) == (server, endpoint))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_the_headline_names_versions_and_what_got_worse(three: History) -> None:
 
 
 def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
-    cheap = {f"{one}.json-sync": times(0.6) for one in ("alpha", "alpha-again")}
+    cheap = {f"{name}.json-sync": times(0.6) for name in ("alpha", "alpha-again")}
     history = over(stored(tmp_path / "a"), stored(tmp_path / "bb", cpu=cheap))
     assert of(history, "alpha", "json-sync").points[1].cpu_answer == "better"
     (better, *_) = changed(history)["bb"]
@@ -122,7 +122,7 @@ def test_a_chart_holds_the_numbers_and_a_gap_for_what_is_lost(tmp_path: Path) ->
     assert drawn
     (rows,) = drawn.spec["datasets"].values()
     beta = [row for row in rows if row["server"] == "beta"]
-    assert [one["value"] is None for one in beta if "label" not in one] == [False, True]
+    assert [point["value"] is None for point in beta if "label" not in point] == [False, True]
     # Its name stands beside its last number.
     assert {row["label"] for row in rows if "label" in row} == {"alpha", "beta"}
     assert "A gap" in drawn.description
@@ -170,8 +170,12 @@ def test_the_page_opens_without_a_fault(browser: Browser, three: History, tmp_pa
     with visit(browser, path, "#endpoint-json-sync", width=390, policy=False) as seen:
         expect(seen.page.locator("#lines .badge.invalid").first).to_have_text("worse")
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
-        found = Axe().run(seen.page).response["violations"]
-        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+        violations = Axe().run(seen.page).response["violations"]
+        assert [
+            violation["id"]
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
+        ] == []
     with visit(browser, path) as seen:
         for key, name in (("goodput", "requests/s"), ("cpu", "CPU per request")):
             seen.page.get_by_role("radio", name=name).check()

@@ -25,12 +25,12 @@ def none(name: str) -> Histogram:
 
 
 @pytest.fixture
-def made() -> Summary:
+def summary() -> Summary:
     return summarise(run(PLAN), OUTCOMES, none)
 
 
-def test_each_round_of_both_arms(made: Summary) -> None:
-    table = twins(made)
+def test_each_round_of_both_arms(summary: Summary) -> None:
+    table = twins(summary)
     json, rows = table.texts()
     assert json[:4] == ["json-sync", "1,000 / 1,000", "1,100 / 1,100", "+10.0 % / +10.0 %"]
     assert json[5] == "+2.0 % / +2.0 %"
@@ -47,34 +47,34 @@ def test_a_missing_round_is_a_gap() -> None:
     assert json[2:4] == ["- / 1,100", "- / +10.0 %"]
 
 
-def test_the_floor_is_that_of_the_ranking(made: Summary) -> None:
-    assert made.rankings[0].noise_floor == pytest.approx(0.33, abs=0.05)
-    assert "differ by 34 %;" in noise(made)
+def test_the_floor_is_that_of_the_ranking(summary: Summary) -> None:
+    assert summary.rankings[0].noise_floor == pytest.approx(0.33, abs=0.05)
+    assert "differ by 34 %;" in noise(summary)
 
 
-def test_a_kind_without_arms_says_whose_floor_it_has(made: Summary) -> None:
-    assert not any(ranking.noise_borrowed for ranking in made.rankings)
-    assert "measured twice" not in noise(made)
+def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
+    assert not any(ranking.noise_borrowed for ranking in summary.rankings)
+    assert "measured twice" not in noise(summary)
     without = [outcome for outcome in OUTCOMES if outcome.cell != "alpha-again.json-sync"]
     json, rows = summarise(run(PLAN), without, none).rankings
     assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
     assert json.noise_floor == rows.noise_floor
-    said = noise(summarise(run(PLAN), without, none))
-    assert "Where no server was measured twice, the largest of these counts" in said
-    assert said.endswith("noise may be larger still: CPU-bound JSON.")
+    text = noise(summarise(run(PLAN), without, none))
+    assert "Where no server was measured twice, the largest of these counts" in text
+    assert text.endswith("noise may be larger still: CPU-bound JSON.")
 
 
-def test_cpu_time_is_compared_by_a_floor_of_its_own(made: Summary) -> None:
-    beta = next(row for row in made.rankings[0].rows if row.server == "beta")
+def test_cpu_time_is_compared_by_a_floor_of_its_own(summary: Summary) -> None:
+    beta = next(row for row in summary.rankings[0].rows if row.server == "beta")
     assert beta.versus_cpu is not None
     assert beta.versus_cpu.ratio == pytest.approx(1.8)
     assert beta.versus_cpu.finding == "higher"
-    second = next(row for row in made.rankings[0].rows if row.server == "alpha")
+    second = next(row for row in summary.rankings[0].rows if row.server == "alpha")
     assert second.versus_cpu is None
 
 
-def test_it_stands_in_the_page_and_in_the_table(made: Summary) -> None:
-    given = Report(made, run(PLAN), lambda path: "")
+def test_it_stands_in_the_page_and_in_the_table(summary: Summary) -> None:
+    given = Report(summary, run(PLAN), lambda path: "")
     page = markdown.render(given)
     assert "### Noise: `alpha` against itself" in page
     assert "1,100 / 1,100" in page
@@ -94,10 +94,10 @@ def test_a_rank_of_unlike_numbers_is_explained() -> None:
     (ranking,) = summarise(run(of), wild, none).rankings
     assert {row.rank for row in ranking.rows} == {1}
     assert spread_of_ties(ranking).startswith("Rank 1= spans ")
-    alike = [one for one in wild if not one.cell.startswith("gamma")]
+    alike = [outcome for outcome in wild if not outcome.cell.startswith("gamma")]
     (ranking,) = summarise(run(of), alike, none).rankings
     assert spread_of_ties(ranking) == ""
-    once = [one for one in wild if one.round == 0]
+    once = [outcome for outcome in wild if outcome.round == 0]
     (ranking,) = summarise(run(of), once, none).rankings
     assert spread_of_ties(ranking) == ""
 

@@ -290,11 +290,11 @@ def test_axe_finds_no_serious_fault(
                 .forEach((one) => { one.open = true; })"""
         )
         seen.page.wait_for_timeout(300)
-        found = Axe().run(seen.page).response["violations"]
+        violations = Axe().run(seen.page).response["violations"]
         assert [
-            (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
+            (violation["id"], [node["html"][:200] for node in violation["nodes"][:3]])
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
         ] == []
 
 
@@ -370,9 +370,9 @@ def hostile(value: Any) -> Any:
     if isinstance(value, dict):
         # Names of fields are ours; those of servers and packages stand in two of them.
         names = {"gthread", "django"}
-        return {hostile(k) if k in names else k: hostile(one) for k, one in value.items()}
+        return {hostile(k) if k in names else k: hostile(item) for k, item in value.items()}
     if isinstance(value, list | tuple):
-        return [hostile(one) for one in value]
+        return [hostile(item) for item in value]
     if isinstance(value, str):
         for word in OUTSIDE:
             value = value.replace(word, word + HOSTILE)

@@ -21,8 +21,8 @@ COSTS = (
 THEIRS = COSTS.replace("It takes", "They take")
 
 
-def plain(said: Sequence[Sentence]) -> list[str]:
-    return [one.plain for one in said]
+def plain(sentences: Sequence[Sentence]) -> list[str]:
+    return [sentence.plain for sentence in sentences]
 
 
 def headline(of: Answer) -> list[str]:
@@ -144,9 +144,9 @@ SENTENCES = {
 
 @pytest.mark.parametrize("case", SENTENCES)
 def test_one_endpoint(case: str) -> None:
-    made, text = SENTENCES[case]
-    assert claims.claim(made).plain == text
-    assert claims.claim(made).cells == made.cells
+    facts, text = SENTENCES[case]
+    assert claims.claim(facts).plain == text
+    assert claims.claim(facts).cells == facts.cells
 
 
 def test_a_place_is_named_where_it_isnt_clear() -> None:
@@ -246,7 +246,7 @@ def test_sync_against_async(ratios: tuple[float, ...], unknown: int, text: str) 
 
 
 @pytest.mark.parametrize(
-    ("found", "text"),
+    ("interfaces", "text"),
     [
         (
             [against(4)],
@@ -273,8 +273,8 @@ def test_sync_against_async(ratios: tuple[float, ...], unknown: int, text: str) 
         ),
     ],
 )
-def test_wsgi_against_asgi(found: list[Any], text: str) -> None:
-    assert of_kind(claim(), interfaces=found)[1:] == [text]
+def test_wsgi_against_asgi(interfaces: list[Any], text: str) -> None:
+    assert of_kind(claim(), interfaces=interfaces)[1:] == [text]
 
 
 @pytest.mark.parametrize("absent", ["wsgi", "asgi"])
@@ -285,7 +285,9 @@ def test_an_interface_that_took_no_part_is_not_mentioned(absent: str) -> None:
         [share("fast", present, 0.8, 500.0)],
     )
     text = " ".join(
-        headline(of) + plain(claims.control(of)) + [one.plain for one in claims.kind(of.kinds[0])]
+        headline(of)
+        + plain(claims.control(of))
+        + [sentence.plain for sentence in claims.kind(of.kinds[0])]
     )
     assert present.upper() in text
     assert absent.upper() not in text

@@ -70,15 +70,15 @@ def test_a_server_that_was_up_before() -> None:
 @pytest.mark.parametrize("remote", [False, True])
 def test_local_and_container_are_compared_but_not_across_machines(remote: bool) -> None:
     new = builders.run(launcher="compose", engine=engine(remote=remote))
-    found = {
+    differing = {
         difference.key: difference for difference in conditions.differences(builders.run(), new)
     }
-    assert not found["launcher"].forbids
-    assert (found["launcher"].base, found["launcher"].new) == ("local", "compose")
-    assert ("machine of the servers" in found) == remote
+    assert not differing["launcher"].forbids
+    assert (differing["launcher"].base, differing["launcher"].new) == ("local", "compose")
+    assert ("machine of the servers" in differing) == remote
     if remote:
-        assert found["machine of the servers"].forbids
-        assert found["machine of the servers"].base == "the generator's"
+        assert differing["machine of the servers"].forbids
+        assert differing["machine of the servers"].base == "the generator's"
 
 
 def test_what_differs_between_two_engines_is_named() -> None:
@@ -87,6 +87,6 @@ def test_what_differs_between_two_engines_is_named() -> None:
         launcher="compose",
         engine=engine(version="29.0", images={"loadtest-server": "sha256:fe"}, settings={}),
     )
-    found = {difference.key: difference for difference in conditions.differences(base, new)}
-    assert {"Docker engine", "image loadtest-server", "engine: SERVER_MEMORY"} <= found.keys()
-    assert not any(one.forbids for one in found.values())
+    differing = {difference.key: difference for difference in conditions.differences(base, new)}
+    assert {"Docker engine", "image loadtest-server", "engine: SERVER_MEMORY"} <= differing.keys()
+    assert not any(difference.forbids for difference in differing.values())
