@@ -88,8 +88,8 @@ def test_one_wrong_answer_is_enough(name: str, talk: Talk, kind: str) -> None:
 @pytest.mark.parametrize(("name", "mode"), [("requests", "threads-map"), ("aiohttp", "async-map")])
 def test_a_dead_server_is_not_a_fast_one(name: str, mode: str) -> None:
     """One of the documents never looked at a future's result."""
-    one = row(name, mode=mode, requests=40, batch=10)
-    outcome = measure(one, "cold", expected=at(closed_port()))
+    asked = row(name, mode=mode, requests=40, batch=10)
+    outcome = measure(asked, "cold", expected=at(closed_port()))
     assert outcome.status == "failed"
     assert sum(outcome.errors.values()) == outcome.calls > 0
 
@@ -126,12 +126,12 @@ def test_a_server_that_is_bad_to_one_client_costs_no_other(bad: Talk) -> None:
         run.run(measuring.round_of(run.plan, 0), outcomes.append)
     ends = {(outcome.row, outcome.measure): outcome for outcome in outcomes}
     assert len(ends) == 6
-    for (name, _), one in ends.items():
+    for (name, _), outcome in ends.items():
         if name == "requests":
-            assert (one.status, one.stage) == ("failed", "work")
-            assert (one.reason or "").startswith("2 of 2 calls failed: ")
+            assert (outcome.status, outcome.stage) == ("failed", "work")
+            assert (outcome.reason or "").startswith("2 of 2 calls failed: ")
         else:
-            assert (one.status, one.answers) == ("measured", 2)
+            assert (outcome.status, outcome.answers) == ("measured", 2)
 
 
 def test_an_upstream_of_ours_that_dies_fails_the_row(tmp_path: Path) -> None:
@@ -151,10 +151,10 @@ def test_an_upstream_of_ours_that_dies_fails_the_row(tmp_path: Path) -> None:
     ],
 )
 def test_a_client_that_only_says_so_is_caught(name: str, concern: str, tmp_path: Path) -> None:
-    one = row(name, requests=100, batch=4, mode="threads-reuse")
+    asked = row(name, requests=100, batch=4, mode="threads-reuse")
     with upstream.running([Answer()], tmp_path / "log") as ours:
         honest = row("urllib3", requests=100, batch=4, mode="threads-reuse")
-        run = bench(one, honest, upstream=ours, folder=BAD_CLIENTS)
+        run = bench(asked, honest, upstream=ours, folder=BAD_CLIENTS)
         run = dataclasses.replace(run, clients={**run.clients, **catalogue.clients()})
         outcomes: list[Outcome] = []
         run.run(measuring.round_of(run.plan, 0), outcomes.append)

@@ -71,12 +71,12 @@ def theirs(argv: list[str], folder: Path, runs: int) -> dict[str, Any]:
 def measuring(of: Row, folder: Path) -> Iterator[tuple[Bench, list[str]]]:
     """Give what measures a row, and the command that it runs."""
     clients = catalogue.clients()
-    found = interpreters.look(sys.executable, clients[of.client].requires)
+    interpreter = interpreters.look(sys.executable, clients[of.client].requires)
     with upstream.running({of.answer}, folder / "upstream.log") as running:
-        bench = Bench(plan([of]), clients, {"here": found}, running, None)
+        bench = Bench(plan([of]), clients, {"here": interpreter}, running, None)
         prime(bench, [of])
         expected = expected_of(running, of)
-        yield bench, job.argv(of, clients[of.client], found.path, expected, 0, 30.0)
+        yield bench, job.argv(of, clients[of.client], interpreter.path, expected, 0, 30.0)
 
 
 def one_of(bench: Bench, of: Row, number: int) -> Outcome:
@@ -93,7 +93,7 @@ def one_of(bench: Bench, of: Row, number: int) -> Outcome:
         row("urllib3", mode="sequential", requests=200, batch=1, chunk=None, python="here"),
         row("aiohttp", mode="async-for", requests=200, batch=10, chunk=None, python="here"),
     ],
-    ids=lambda one: one.client,
+    ids=lambda row: row.client,
 )
 def test_both_tools_tell_the_same_time(of: Row, tmp_path: Path) -> None:
     """One after the other in each round, now ours first and now theirs: both meet the same."""
@@ -107,15 +107,17 @@ def test_both_tools_tell_the_same_time(of: Row, tmp_path: Path) -> None:
             if not number % 2:
                 ours.append(one_of(bench, of, number))
     times = [outcome.cold.wall_s for outcome in ours if outcome.cold]
-    others = [one["mean"] for one in separated]
+    others = [result["mean"] for result in separated]
     for each in (times, others):
         low, high = interval(each)
         if high - low > 2 * TOO_WIDE * fmean(each):
             pytest.skip(f"the machine is too busy to tell: {low:.3f} to {high:.3f} s")
-    said = f"ours {interval(times)} s, hyperfine's {interval(others)} s"
-    assert agree(times, others), said
+    message = f"ours {interval(times)} s, hyperfine's {interval(others)} s"
+    assert agree(times, others), message
     cpu_s = fmean(outcome.cold.user_s + outcome.cold.system_s for outcome in ours if outcome.cold)
-    assert cpu_s == pytest.approx(fmean(one["user"] + one["system"] for one in separated), rel=0.15)
+    assert cpu_s == pytest.approx(
+        fmean(result["user"] + result["system"] for result in separated), rel=0.15
+    )
 
 
 @pytest.mark.slow

@@ -83,12 +83,12 @@ def test_servers_and_endpoints_are_named_as_our_own(real: Imported) -> None:
 
 
 def test_the_load_is_that_of_the_text(real: Imported) -> None:
-    found = {(c.endpoint.name, c.load.connections, c.load.duration_s) for c in real.run.plan.cells}
-    assert ("json", 2_000, 10.0) in found
-    assert ("gateway_3s", 2_000, 15.0) in found
-    assert ("gateway_10s", 2_000, 22.0) in found
-    assert ("aiohttp", 700, 10.0) in found
-    assert len(found) == len({cell.endpoint.name for cell in real.run.plan.cells})
+    loads = {(c.endpoint.name, c.load.connections, c.load.duration_s) for c in real.run.plan.cells}
+    assert ("json", 2_000, 10.0) in loads
+    assert ("gateway_3s", 2_000, 15.0) in loads
+    assert ("gateway_10s", 2_000, 22.0) in loads
+    assert ("aiohttp", 700, 10.0) in loads
+    assert len(loads) == len({cell.endpoint.name for cell in real.run.plan.cells})
 
 
 def test_the_facts_suffice_to_judge(real: Imported) -> None:
@@ -97,13 +97,13 @@ def test_the_facts_suffice_to_judge(real: Imported) -> None:
     cells = {cell.id: cell for cell in real.run.plan.cells}
     misrouted = {name: load for name, load in by_cell.items() if name.endswith(".gateway_3s-async")}
     assert len(misrouted) == 4
-    for name, one in misrouted.items():
+    for name, row in misrouted.items():
         connections, delay_s = cells[name].load.connections, cells[name].endpoint.contract.delay_s
         # Daphne was too slow to answer more than is possible; a latency below 3 s gives it away.
-        assert one.text_latency is not None
-        assert one.text_latency.max_us is not None
-        assert one.text_latency.max_us < delay_s * 1e6
-        above = one.goodput > connections / delay_s
+        assert row.text_latency is not None
+        assert row.text_latency.max_us is not None
+        assert row.text_latency.max_us < delay_s * 1e6
+        above = row.goodput > connections / delay_s
         assert above or name.startswith("daphne.")
     limited = [name for name, load in by_cell.items() if abs(load.goodput - 181.4) < 0.2]
     assert sorted(limited) == [
@@ -154,8 +154,8 @@ def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
     folder = report.write(real, tmp_path)
     stored = read(folder, SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
-    made = Report(summary, stored.run, stored.raw)
-    for path in write_each(formats_in(formats), made, folder):
+    shown_report = Report(summary, stored.run, stored.raw)
+    for path in write_each(formats_in(formats), shown_report, folder):
         # The page's scripts, at its end, are not ours to read.
         text = path.read_text().partition("<script")[0]
         assert "gunicorn-gevent" in text
@@ -221,12 +221,12 @@ def test_a_latency_above_the_timeout_shows_that_it_was_another() -> None:
     assert [outcome.loaded.timeout_s for outcome in converted.outcomes if outcome.loaded] == [None]
 
 
-def shown(made: Imported) -> Figures:
-    plan = made.run.plan
+def shown(imported: Imported) -> Figures:
+    plan = imported.run.plan
     none: dict[str, Histogram] = {}
     cell = plan.cells[0]
-    known = latencies(cell, made.outcomes, none.__getitem__)
-    return figures(plan, cell, plan.servers[0], made.outcomes, known)
+    known = latencies(cell, imported.outcomes, none.__getitem__)
+    return figures(plan, cell, plan.servers[0], imported.outcomes, known)
 
 
 def test_percentiles_of_the_text_are_shown_where_they_are_as_measured() -> None:

@@ -25,21 +25,21 @@ def starts(lines: list[str]) -> list[int]:
 def check_accounted(lines: list[str]) -> None:
     """Every block is imported, or a line of it is listed; nothing is both or made up."""
     text = "\n".join(lines)
-    made, found = imported(text), find(text)
+    converted, parsed = imported(text), find(text)
     begin = starts(lines)
-    read = {block.line for block in found.blocks}
-    noted = {note.line for note in made.notes if "not imported" in note.text}
+    read = {block.line for block in parsed.blocks}
+    noted = {note.line for note in converted.notes if "not imported" in note.text}
     for start, end in pairwise([*begin, len(lines) + 1]):
         assert start in read or any(start <= line < end for line in noted), start
-    assert len(found.blocks) == len(made.outcomes) + made.left_out - found.unread
-    assert len(made.outcomes) + made.left_out >= len(begin)
-    assert all(1 <= note.line <= len(lines) for note in made.notes)
-    assert len(made.raw) == len(made.outcomes)
-    if made.outcomes:
+    assert len(parsed.blocks) == len(converted.outcomes) + converted.left_out - parsed.unread
+    assert len(converted.outcomes) + converted.left_out >= len(begin)
+    assert all(1 <= note.line <= len(lines) for note in converted.notes)
+    assert len(converted.raw) == len(converted.outcomes)
+    if converted.outcomes:
         # It is a run that the format takes, and no two cells share a name.
-        ids = [cell.id for cell in made.run.plan.cells]
+        ids = [cell.id for cell in converted.run.plan.cells]
         assert len(set(ids)) == len(ids)
-        msgspec.json.decode(msgspec.json.encode(made.run), type=type(made.run))
+        msgspec.json.decode(msgspec.json.encode(converted.run), type=type(converted.run))
 
 
 def garbled(line: str, chance: random.Random) -> str:

@@ -39,9 +39,9 @@ def measure(of: Plan, bench: FakeBench) -> list[Outcome]:
 
 
 def by_cell(outcomes: list[Outcome]) -> dict[str, Outcome]:
-    found = {f"{outcome.cell}.r{outcome.round}": outcome for outcome in outcomes}
-    assert len(found) == len(outcomes), "a cell was recorded twice in a round"
-    return found
+    recorded = {f"{outcome.cell}.r{outcome.round}": outcome for outcome in outcomes}
+    assert len(recorded) == len(outcomes), "a cell was recorded twice in a round"
+    return recorded
 
 
 def test_all_is_well(tmp_path: Path) -> None:
@@ -50,16 +50,16 @@ def test_all_is_well(tmp_path: Path) -> None:
     assert {(outcome.cell, outcome.status) for outcome in outcomes} == {
         (cell.id, "measured") for cell in TWO.cells
     }
-    for one in outcomes:
-        assert one.loaded is not None
-        assert one.loaded.answers == 1000
-        assert one.load_s == 1.0
-        assert one.verified is not None
-        assert one.verified.after is not None
-        assert one.raw == f"raw/{one.cell}.r0.txt"
-        assert one.usage["server"].cpu_s == 1.0
-        assert one.reason is None
-        assert one.started_at is not None
+    for outcome in outcomes:
+        assert outcome.loaded is not None
+        assert outcome.loaded.answers == 1000
+        assert outcome.load_s == 1.0
+        assert outcome.verified is not None
+        assert outcome.verified.after is not None
+        assert outcome.raw == f"raw/{outcome.cell}.r0.txt"
+        assert outcome.usage["server"].cpu_s == 1.0
+        assert outcome.reason is None
+        assert outcome.started_at is not None
     # One process for all cells of a server: only the first of them waited for it.
     assert [outcome.launch_s is not None for outcome in outcomes] == [True, False, True, False]
     assert sum(event.startswith("launch") for event in bench.events) == 2
@@ -145,10 +145,10 @@ def test_what_can_poison_the_next_has_a_server_of_its_own(tmp_path: Path) -> Non
 def test_a_queue_of_slow_requests_is_not_asked_again(tmp_path: Path) -> None:
     of = plan([server("alpha", in_flight="workers")], [SLOW])
     bench = FakeBench(tmp_path)
-    (one,) = measure(of, bench)
-    assert one.status == "measured"
-    assert one.verified is not None
-    assert one.verified.after is None
+    (outcome,) = measure(of, bench)
+    assert outcome.status == "measured"
+    assert outcome.verified is not None
+    assert outcome.verified.after is None
     assert not any(event.startswith("verify-after") for event in bench.events)
 
 
@@ -249,7 +249,7 @@ def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[
                 assert stop is None or stop >= len(left)
             except KeyboardInterrupt:
                 assert measured(bench.events)[-1] == left[stop]  # type: ignore[index]
-            loaded += [one for one in measured(bench.events) if bench.fault(one) is None]
+            loaded += [name for name in measured(bench.events) if bench.fault(name) is None]
         if failing and not stops:
             # Failed in the last stretch: measured by the next one.
             assert sorted(set(order) - set(loaded)) == sorted(order[index] for index in failing)

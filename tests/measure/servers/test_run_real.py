@@ -131,14 +131,14 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     assert len(stored.outcomes) == CELLS
     assert len(stored.segments) == 3
     assert stored.notes == ()
-    for one in stored.outcomes:
-        assert one.raw
-        assert "Requests/sec" in stored.raw(one.raw)
-        assert one.histogram
-        assert sum(stored.histogram(one.histogram).counts) > 0
-        assert set(one.usage) == {"server", "generator", "postgres", "valkey", "upstream"}
-        assert one.usage["server"].cpu_s > 0
-        assert one.usage["server"].processes >= 2
+    for outcome in stored.outcomes:
+        assert outcome.raw
+        assert "Requests/sec" in stored.raw(outcome.raw)
+        assert outcome.histogram
+        assert sum(stored.histogram(outcome.histogram).counts) > 0
+        assert set(outcome.usage) == {"server", "generator", "postgres", "valkey", "upstream"}
+        assert outcome.usage["server"].cpu_s > 0
+        assert outcome.usage["server"].processes >= 2
     for name in ("report.md", "summary.json", "summary.csv"):
         assert (folder / name).stat().st_size > 0
         assert str(folder / name) in engine.said()
@@ -194,13 +194,17 @@ def measure(
 
     disturber = threading.Thread(target=disturb)
     disturber.start()
-    found: list[Outcome] = []
+    outcomes: list[Outcome] = []
     measuring.run(
-        of, schedule.batches(of, lambda cell, at: False), bench, found.append, lambda cell, at: None
+        of,
+        schedule.batches(of, lambda cell, at: False),
+        bench,
+        outcomes.append,
+        lambda cell, at: None,
     )
     disturber.join()
-    assert found[0].cell == first.id
-    return found
+    assert outcomes[0].cell == first.id
+    return outcomes
 
 
 def test_a_server_killed_in_the_middle_of_its_load(
@@ -214,7 +218,7 @@ def test_a_server_killed_in_the_middle_of_its_load(
     )
     assert (failed.status, failed.stage) == ("failed", "verify-after")
     assert (failed.reason or "").startswith("uvicorn was ended by SIGKILL (")
-    assert [one.status for one in rest] == ["measured"]
+    assert [outcome.status for outcome in rest] == ["measured"]
     assert rest[0].launch_s is not None
 
 
@@ -230,7 +234,7 @@ def test_postgres_killed_in_the_middle_of_a_load(
     )
     assert (failed.status, failed.stage) == ("failed", "services")
     assert (failed.reason or "").startswith("PostgreSQL was ended by SIGKILL (")
-    assert [one.status for one in rest] == ["measured"]
+    assert [outcome.status for outcome in rest] == ["measured"]
     assert services.repair() is None
 
 

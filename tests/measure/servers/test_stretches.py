@@ -27,17 +27,17 @@ WILD = {"alpha": (1000, 1010), "beta": (700, 1400), "alpha-again": (1005, 1000)}
 
 def outcomes(errors: float = 0.0) -> list[Outcome]:
     """Return two rounds in which beta is wild; `errors` is their share among its answers."""
-    found = []
+    recorded = []
     for name, rates in WILD.items():
         for number, rate in enumerate(rates):
-            one = measured(f"{name}.json-sync", number, rate, 500)
-            if name == "beta" and one.loaded:
-                wrong = int(errors * one.loaded.answers)
-                one = msgspec.structs.replace(
-                    one, loaded=msgspec.structs.replace(one.loaded, status_errors=wrong)
+            outcome = measured(f"{name}.json-sync", number, rate, 500)
+            if name == "beta" and outcome.loaded:
+                wrong = int(errors * outcome.loaded.answers)
+                outcome = msgspec.structs.replace(
+                    outcome, loaded=msgspec.structs.replace(outcome.loaded, status_errors=wrong)
                 )
-            found.append(one)
-    return found
+            recorded.append(outcome)
+    return recorded
 
 
 def no_histogram(name: str) -> Histogram:

@@ -26,7 +26,7 @@ WORDS = ["standard", "--server", "gunicorn-*", "--endpoint", "json", "--duration
 
 
 @pytest.fixture(scope="module")
-def found() -> Inventory:
+def offered() -> Inventory:
     return inventory.take_inventory(Project(ROOT, sys.executable))
 
 
@@ -46,14 +46,14 @@ def add(to: Run, offered: Inventory, *endpoints: str) -> Run:
     return widened(to, offered, endpoints)
 
 
-def test_a_widened_run_is_what_its_command_plans(found: Inventory) -> None:
-    narrow = begun(found, WORDS)
-    wide = add(narrow, found, "gateway_3s", "cache_*")
+def test_a_widened_run_is_what_its_command_plans(offered: Inventory) -> None:
+    narrow = begun(offered, WORDS)
+    wide = add(narrow, offered, "gateway_3s", "cache_*")
     assert wide.command == (
         "loadtest run standard --server 'gunicorn-*' --endpoint json --endpoint gateway_3s"
         " --endpoint 'cache_*' --duration 2 --seed 7"
     )
-    planned = inventory.make_plan(found, chosen(shlex.split(wide.command)[2:])[0])
+    planned = inventory.make_plan(offered, chosen(shlex.split(wide.command)[2:])[0])
     assert wide.plan == planned
     assert all(cell in planned.cells for cell in narrow.plan.cells)
     names = {cell.endpoint.name for cell in planned.cells}
@@ -63,41 +63,41 @@ def test_a_widened_run_is_what_its_command_plans(found: Inventory) -> None:
     assert (slow.load.duration_s, slow.rounds) == (11, 2)
 
 
-def test_the_endpoints_of_the_matrix_itself_are_kept(found: Inventory) -> None:
-    narrow = begun(found, ["quick", "--server", "uvicorn"])
-    wide = add(narrow, found, "gateway_3s")
+def test_the_endpoints_of_the_matrix_itself_are_kept(offered: Inventory) -> None:
+    narrow = begun(offered, ["quick", "--server", "uvicorn"])
+    wide = add(narrow, offered, "gateway_3s")
     names = dict.fromkeys(cell.endpoint.name for cell in narrow.plan.cells)
     assert all(f"--endpoint {name}" in wide.command for name in names)
     assert all(cell in wide.plan.cells for cell in narrow.plan.cells)
 
 
-def test_a_widened_run_is_launched_as_it_was(found: Inventory) -> None:
-    narrow = begun(found, [*WORDS, "--launcher", "compose"])
-    wide = add(msgspec.structs.replace(narrow, launcher="compose"), found, "raw")
+def test_a_widened_run_is_launched_as_it_was(offered: Inventory) -> None:
+    narrow = begun(offered, [*WORDS, "--launcher", "compose"])
+    wide = add(msgspec.structs.replace(narrow, launcher="compose"), offered, "raw")
     assert wide.command.endswith("--endpoint raw --duration 2 --seed 7 --launcher compose")
 
 
-def test_what_cannot_be_widened_says_why(found: Inventory) -> None:
-    narrow = begun(found, WORDS)
+def test_what_cannot_be_widened_says_why(offered: Inventory) -> None:
+    narrow = begun(offered, WORDS)
     with pytest.raises(UserError, match="unknown endpoint 'jsom'"):
-        add(narrow, found, "jsom")
+        add(narrow, offered, "jsom")
     with pytest.raises(UserError, match="has json already; leave out --endpoint"):
-        add(narrow, found, "json")
+        add(narrow, offered, "json")
     changed = msgspec.structs.replace(
         narrow.plan.cells[0], load=msgspec.structs.replace(narrow.plan.cells[0].load, duration_s=9)
     )
     other = msgspec.structs.replace(narrow.plan, cells=(changed, *narrow.plan.cells[1:]))
     with pytest.raises(UserError, match="would be planned otherwise now"):
-        add(msgspec.structs.replace(narrow, plan=other), found, "raw")
+        add(msgspec.structs.replace(narrow, plan=other), offered, "raw")
     imported = msgspec.structs.replace(narrow, choice=None)
     with pytest.raises(UserError, match="does not say what it was begun with"):
-        add(imported, found, "raw")
+        add(imported, offered, "raw")
 
 
-def test_a_wider_plan_replaces_the_other_in_the_folder(tmp_path: Path, found: Inventory) -> None:
-    narrow = begun(found, WORDS)
+def test_a_wider_plan_replaces_the_other_in_the_folder(tmp_path: Path, offered: Inventory) -> None:
+    narrow = begun(offered, WORDS)
     folder = create(tmp_path, narrow)
-    wide = add(narrow, found, "raw")
+    wide = add(narrow, offered, "raw")
     replan(folder, wide)
     assert read(folder, SERVERS).run == wide
     assert sorted(path.name for path in folder.iterdir()) == ["logs", "raw", "run.json"]

@@ -53,10 +53,10 @@ def environment(name: str, folder: Path, lock: str = "clients", **versions: str)
     """Make a folder that looks like the environment of a Python; ready once it has that file."""
     bare = interpreters.look(name, [])
     called = environments._folder(bare, catalogue.FOLDER / f"{lock}.lock")
-    made = folder / "environments" / called
-    (made / "bin").mkdir(parents=True)
-    Path(python(made / "bin", bare.version, **versions)).rename(made / "bin" / "python")
-    return made
+    root = folder / "environments" / called
+    (root / "bin").mkdir(parents=True)
+    Path(python(root / "bin", bare.version, **versions)).rename(root / "bin" / "python")
+    return root
 
 
 def test_this_python_has_all_but_niquests(tmp_path: Path) -> None:
@@ -64,19 +64,21 @@ def test_this_python_has_all_but_niquests(tmp_path: Path) -> None:
     assert place.missing == {}
     assert place.key == f"{platform.python_version()}-clients"
     assert place.interpreter is not None
-    assert place.interpreter.versions.keys() == {name for one in SHARED for name in one.requires}
+    assert place.interpreter.versions.keys() == {
+        name for client in SHARED for name in client.requires
+    }
     place = find(sys.executable, tmp_path, ALONE)
     assert place.missing["niquests"].endswith("; `loadtest clients --make-environments`")
 
 
 @pytest.mark.parametrize("own", [True, False])
 def test_a_python_that_cannot_be_run(own: bool, tmp_path: Path) -> None:
-    for name, said in (("/nowhere/python", "No such file"), ("/bin/false", "status 1")):
+    for name, message in (("/nowhere/python", "No such file"), ("/bin/false", "status 1")):
         place = find(name, tmp_path, own=own)
         assert (place.interpreter, place.key) == (None, None)
-        assert set(place.missing) == {one.name for one in SHARED}
+        assert set(place.missing) == {client.name for client in SHARED}
         (line,) = set(place.missing.values())
-        assert said in line
+        assert message in line
         assert "name a Python 3.11 or newer with --python" in line
     place = find("/bin/echo", tmp_path, own=own)
     assert "does not answer as a Python does" in place.missing["aiohttp"]
@@ -103,7 +105,7 @@ def test_this_python_with_another_version_than_is_locked(package: str, tmp_path:
     locked = LOCKED["clients.lock"]
     name = python(tmp_path, "3.13.0", **{**locked, package: "0.1"})
     place = find(name, tmp_path)
-    assert set(place.missing) == {one.name for one in SHARED}
+    assert set(place.missing) == {client.name for client in SHARED}
     assert place.missing["requests"] == (
         f"{name} has {package} 0.1 where {locked[package]} is locked;"
         " `loadtest clients --make-environments`"
@@ -119,37 +121,37 @@ def test_another_python_is_used_in_an_environment_alone(tmp_path: Path) -> None:
         f"{name} (Python 3.13.0) has no environment from clients.lock yet;"
         f" `loadtest clients --make-environments --python {name}`"
     }
-    made = environment(name, tmp_path, **LOCKED["clients.lock"])
+    root = environment(name, tmp_path, **LOCKED["clients.lock"])
     assert find(name, tmp_path, own=False).interpreter is None  # not ready: it was broken off
-    (made / "ready").touch()
+    (root / "ready").touch()
     place = find(name, tmp_path, own=False)
     assert place.missing == {}
-    assert place.key == made.name
-    assert made.name.startswith("cpython-3.13.0-clients-")
+    assert place.key == root.name
+    assert root.name.startswith("cpython-3.13.0-clients-")
 
 
 def test_an_environment_is_of_one_python_and_one_lock_file(tmp_path: Path) -> None:
     """Two Pythons of one version may be built in different ways, or be of different makers."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    for folder in (one, two):
+    left, right = tmp_path / "one", tmp_path / "two"
+    for folder in (left, right):
         folder.mkdir()
-    first = interpreters.look(python(one, "3.13.0"), [])
-    second = interpreters.look(python(two, "3.13.0"), [])
+    first = interpreters.look(python(left, "3.13.0"), [])
+    second = interpreters.look(python(right, "3.13.0"), [])
     other = msgspec.structs.replace(first, implementation="PyPy")
     locks = [catalogue.FOLDER / f"{lock}.lock" for lock in ("clients", "niquests")]
-    found = [environments._folder(each, locks[0]) for each in (first, second, other)]
-    found.append(environments._folder(first, locks[1]))
-    assert len(set(found)) == len(found)
+    folders = [environments._folder(each, locks[0]) for each in (first, second, other)]
+    folders.append(environments._folder(first, locks[1]))
+    assert len(set(folders)) == len(folders)
     (tmp_path / "link").symlink_to(first.path)
     venv = msgspec.structs.replace(first, path=str(tmp_path / "link"))
-    assert environments._folder(venv, locks[0]) == found[0]
+    assert environments._folder(venv, locks[0]) == folders[0]
 
 
 def test_niquests_and_urllib3_never_share(tmp_path: Path) -> None:
     every = {**LOCKED["clients.lock"], **LOCKED["niquests.lock"]}
     place = find(python(tmp_path, "3.13.0", **every), tmp_path)
     assert all("takes the place of urllib3" in line for line in place.missing.values())
-    assert set(place.missing) == {one.name for one in SHARED}
+    assert set(place.missing) == {client.name for client in SHARED}
     place = find(python(tmp_path, "3.13.0", **every), tmp_path, ALONE)
     assert "has urllib3 as well" in place.missing["niquests"]
 
@@ -161,13 +163,13 @@ def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
     for folder, version in (("one", "3.12.1"), ("two", "3.12.1"), ("three", "3.13.0")):
         (tmp_path / folder).mkdir()
         names.append(python(tmp_path / folder, version))
-        made = environment(names[-1], tmp_path, **LOCKED["clients.lock"])
-        (made / "ready").touch()
+        root = environment(names[-1], tmp_path, **LOCKED["clients.lock"])
+        (root / "ready").touch()
 
     def called(*pythons: str) -> list[str]:
-        found = environments.places(asked.clients, CLIENTS, pythons, make=False, say=print)
-        assert len(environments.known(found)) == len(set(pythons))
-        return [label for label, _ in found]
+        labelled = environments.places(asked.clients, CLIENTS, pythons, make=False, say=print)
+        assert len(environments.known(labelled)) == len(set(pythons))
+        return [label for label, _ in labelled]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -222,18 +224,18 @@ def test_near_hosts_may_be_loaded(address: str) -> None:
      "::ffff:8.8.8.8", "169.254.169.254", "0.0.0.0", "100.64.0.1", "192.0.2.1", "240.0.0.1"],
 )  # fmt: skip
 def test_other_hosts_may_not(address: str) -> None:
-    for found in ([address], ["127.0.0.1", address]):
+    for addresses in ([address], ["127.0.0.1", address]):
         with pytest.raises(UserError) as error:
-            own_server.check("https://name/", False, lambda host, found=found: found)
+            own_server.check("https://name/", False, lambda host, addresses=addresses: addresses)
         assert error.value.lines == (
             f"--url https://name/: name is {address}, neither this machine nor on a private"
             " network; if it is yours to load, add --i-may-load-this-host",
         )
-        own_server.check("https://name/", True, lambda host, found=found: found)
+        own_server.check("https://name/", True, lambda host, addresses=addresses: addresses)
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("127.0.0.1:8000", "not a URL such as"),
         ("ftp://127.0.0.1/", "not a URL such as"),
@@ -243,8 +245,8 @@ def test_other_hosts_may_not(address: str) -> None:
         ("http://me:word@127.0.0.1/", "leave out the name and password"),
     ],
 )
-def test_what_is_no_url(url: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_what_is_no_url(url: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         own_server.check(url, True, lambda host: ["127.0.0.1"])
     with pytest.raises(UserError, match="no address found for nobody"):
         own_server.check("http://nobody/", True, lambda host: [])
@@ -279,15 +281,15 @@ def test_a_body_that_changes_is_checked_as_far_as_it_can_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [("302 Go", "it redirects"), ("500 No", "it answers status 500"), ("x", "no answer")],
 )
-def test_a_server_that_does_not_answer_well(status: str, said: str) -> None:
+def test_a_server_that_does_not_answer_well(status: str, message: str) -> None:
     def talk(connection, number):  # type: ignore[no-untyped-def]
         connection.recv(65_536)
         connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
 
-    with serving(talk) as port, pytest.raises(UserError, match=said):
+    with serving(talk) as port, pytest.raises(UserError, match=message):
         looked(port)
 
 

@@ -39,8 +39,8 @@ def refused(*words: str, **options: Any) -> tuple[str, ...]:
     return error.value.lines
 
 
-def what(one: Row) -> tuple[object, ...]:
-    return one.label, one.client, one.mode, one.requests, one.batch, one.chunk
+def what(row: Row) -> tuple[object, ...]:
+    return row.label, row.client, row.mode, row.requests, row.batch, row.chunk
 
 
 def test_the_first_document() -> None:
@@ -56,20 +56,20 @@ def test_the_first_document() -> None:
 def test_the_second_document() -> None:
     """Every client, its session kept and a new one for each call, under the right heading."""
     chosen = rows("reuse")
-    assert {(one.client, one.reuse, one.answer.tls) for one in chosen} == {
+    assert {(row.client, row.reuse, row.answer.tls) for row in chosen} == {
         (name, reuse, tls)
         for name in CLIENTS
         for reuse in ("kept", "each-call")
         for tls in (False, True)
     }
-    assert all(one.label == f"{one.client}, {one.reuse}" for one in chosen)
-    assert {one.mode for one in chosen} == {"sequential"}
+    assert all(row.label == f"{row.client}, {row.reuse}" for row in chosen)
+    assert {row.mode for row in chosen} == {"sequential"}
 
 
 def test_the_third_document() -> None:
     """Each row runs the mode that it is called by: there `async-map` ran `async-for`."""
     chosen = rows("threads-vs-asyncio")
-    assert [what(one) for one in chosen] == [
+    assert [what(row) for row in chosen] == [
         ("threads-recreate -r 1000 -c 100", "requests", "threads-recreate", 1000, 100, 100),
         ("threads-reuse -r 1000 -c 100", "requests", "threads-reuse", 1000, 100, 100),
         ("threads-map -r 1000", "requests", "threads-map", 1000, 1000, None),
@@ -77,7 +77,7 @@ def test_the_third_document() -> None:
         ("async-map -r 1000", "aiohttp", "async-map", 1000, 100, None),
         ("async-taskgroup -r 1000", "aiohttp", "async-taskgroup", 1000, 100, None),
     ]
-    assert all(one.label.startswith(one.mode) for one in chosen)
+    assert all(row.label.startswith(row.mode) for row in chosen)
 
 
 @pytest.mark.parametrize("name", presets.names())
@@ -112,16 +112,16 @@ def test_nothing_typed_is_the_default() -> None:
 
 
 def test_the_short_names_of_the_documents() -> None:
-    (one,) = rows("aiohttp", requests=(1000,), batch=(10,))
+    (short,) = rows("aiohttp", requests=(1000,), batch=(10,))
     (same,) = [
         row for row in rows("asyncio-clients") if row.client == "aiohttp" and row.batch == 10
     ]
-    assert msgspec.structs.replace(one, id="", group="") == msgspec.structs.replace(
+    assert msgspec.structs.replace(short, id="", group="") == msgspec.structs.replace(
         same, id="", group=""
     )
-    (one,) = rows("threads-reuse", requests=(1000,), chunk=(100,))
+    (short,) = rows("threads-reuse", requests=(1000,), chunk=(100,))
     same = rows("threads-vs-asyncio")[1]
-    assert what(one)[1:] == what(same)[1:]
+    assert what(short)[1:] == what(same)[1:]
 
 
 @pytest.mark.parametrize(
@@ -140,14 +140,14 @@ def test_words(
     words: tuple[str, ...], options: dict[str, Any], clients: set[str], modes: set[str]
 ) -> None:
     chosen = rows(*words, **options)
-    assert {one.client for one in chosen} == clients
-    assert {one.mode for one in chosen} == modes
+    assert {row.client for row in chosen} == clients
+    assert {row.mode for row in chosen} == modes
 
 
 def test_several_values_are_several_rows() -> None:
     chosen = rows("urllib3", requests=(100, 200), batch=(5, 10), delay_ms=(0.0, 10.0))
     assert len(chosen) == 8
-    assert len({one.label for one in chosen}) == 8
+    assert len({row.label for row in chosen}) == 8
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_several_values_are_several_rows() -> None:
 def test_a_mistake_says_what_to_type(
     words: tuple[str, ...], options: dict[str, Any], line: str
 ) -> None:
-    assert any(line in one for one in refused(*words, **options))
+    assert any(line in message for message in refused(*words, **options))
 
 
 def test_what_a_client_cannot_speak_is_skipped() -> None:
@@ -193,11 +193,11 @@ def test_two_pythons_are_two_rows() -> None:
     }
     places = [("Python 3.11.7", PLACE), ("Python 3.13.0", newer)]
     chosen = presets.plan(asked, CLIENTS, places, seed=1).rows
-    assert [one.label for one in chosen if not one.duplicate_of] == [
+    assert [row.label for row in chosen if not row.duplicate_of] == [
         "aiohttp (Python 3.11.7)",
         "aiohttp (Python 3.13.0)",
     ]
-    assert [one.python for one in chosen if not one.duplicate_of] == ["3.11.7-clients", "made"]
+    assert [row.python for row in chosen if not row.duplicate_of] == ["3.11.7-clients", "made"]
 
 
 def test_a_preset_with_a_row_twice_is_refused(
@@ -222,10 +222,10 @@ def test_a_preset_with_a_row_twice_is_refused(
         requests = [{requests}]
     """
     monkeypatch.setattr(presets, "PRESETS", tmp_path)
-    for label, requests, said in (("two", 10, "the same row"), ("one", 20, "are called 'one'")):
-        made = text.replace("{label}", label).replace("{requests}", str(requests))
-        (tmp_path / "twice.toml").write_text(made)
-        with pytest.raises(UserError, match=said):
+    for label, requests, message in (("two", 10, "the same row"), ("one", 20, "are called 'one'")):
+        preset = text.replace("{label}", label).replace("{requests}", str(requests))
+        (tmp_path / "twice.toml").write_text(preset)
+        with pytest.raises(UserError, match=message):
             presets.plan(presets.read("twice"), CLIENTS, [("", PLACE)], seed=1)
     (tmp_path / "twice.toml").write_text(text.replace("requests = [{requests}]", "reqests = [1]"))
     with pytest.raises(UserError, match="'reqests'; did you mean requests"):

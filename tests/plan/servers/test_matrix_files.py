@@ -85,9 +85,9 @@ def test_a_good_server_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["quick", "standard", "seed"])
 def test_the_shipped_matrices_load(name: str) -> None:
-    found = matrix.load_matrix(name)
-    assert found.name == name
-    assert found.loads[0].endpoints == ("*",)
+    loaded = matrix.load_matrix(name)
+    assert loaded.name == name
+    assert loaded.loads[0].endpoints == ("*",)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ some_servers = st.lists(
     ),
     min_size=1,
     max_size=5,
-    unique_by=lambda one: one.name,
+    unique_by=lambda each: each.name,
 )
 some_endpoints = st.lists(
     st.builds(
@@ -34,7 +34,7 @@ some_endpoints = st.lists(
     ),
     min_size=1,
     max_size=6,
-    unique_by=lambda one: one.id,
+    unique_by=lambda each: each.id,
 )
 plans = st.builds(plan, some_servers, some_endpoints, st.integers(1, 4), seed=st.integers(0, 2**31))
 
@@ -52,12 +52,12 @@ def test_two_cells_never_share_an_id(servers: list[Server], endpoints: list[Endp
 
 @given(plans)
 def test_every_cell_that_can_run_is_there_once_a_round(of: Plan) -> None:
-    found = Counter(
+    times = Counter(
         (cell.id, batch.round) for batch in schedule.batches(of, never) for cell in batch.cells
     )
     wanted = {(cell.id, at) for cell in of.cells if cell.skip is None for at in range(of.rounds)}
-    assert set(found) == wanted
-    assert set(found.values()) <= {1}
+    assert set(times) == wanted
+    assert set(times.values()) <= {1}
 
 
 @given(plans)
