@@ -31,8 +31,8 @@ def test_each_size_is_asked_with_the_connections_of_its_loads() -> None:
         cell("gateway", 500, 40, delay_s=1.0),
         cell("streamed", 64, None),
     )
-    made = plan([server()], cells=cells)
-    assert ceiling.asked(made) == {(64, 30), (64, 900), (512, 900)}
+    planned = plan([server()], cells=cells)
+    assert ceiling.asked(planned) == {(64, 30), (64, 900), (512, 900)}
 
 
 @pytest.mark.real
@@ -40,7 +40,10 @@ def test_it_is_measured_with_each(tmp_path: Path) -> None:
     for name in ("raw", "logs"):
         (tmp_path / name).mkdir()
     few, many = ceiling.ceilings({(32, 30), (4, 30)}, tmp_path, None)
-    assert [(one.connections, one.body_bytes) for one in (few, many)] == [(4, 30), (32, 30)]
+    assert [(measured.connections, measured.body_bytes) for measured in (few, many)] == [
+        (4, 30),
+        (32, 30),
+    ]
     assert min(few.goodput, many.goodput) > 1_000
     assert len(list((tmp_path / "raw").glob("null-server.*"))) >= 2
 

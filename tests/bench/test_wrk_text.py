@@ -50,9 +50,9 @@ def as_wrk(run: dict[str, Any]) -> dict[str, Any]:
     return run | {"percentiles": sorted(run["percentiles"])}
 
 
-def close(found: int | None, value: float) -> bool:
+def close(number: int | None, value: float) -> bool:
     """Whether a figure is `value` as printed: two digits after the point, at least 0.85 before."""
-    return found is not None and math.isclose(found, value, rel_tol=0.0061, abs_tol=1)
+    return number is not None and math.isclose(number, value, rel_tol=0.0061, abs_tol=1)
 
 
 @given(runs())

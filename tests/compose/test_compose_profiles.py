@@ -65,12 +65,12 @@ def wrong(name: str, port: int, declared: dict[str, Endpoint]) -> list[str]:
     )
     if ran.returncode:
         return [ran.stdout + ran.stderr, docker("compose", "logs", name, check=False)]
-    found = [line for one in able(name, declared) if (line := ask(one, port))]
+    problems = [line for server in able(name, declared) if (line := ask(server, port))]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         slow = able(name, declared, slow=True)
-        found += [line for line in pool.map(lambda one: ask(one, port), slow) if line]
+        problems += [line for line in pool.map(lambda server: ask(server, port), slow) if line]
     docker("compose", "rm", "--stop", "--force", name)
-    return found
+    return problems
 
 
 def able(name: str, declared: dict[str, Endpoint], slow: bool = False) -> list[Endpoint]:

@@ -50,8 +50,8 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
     failed = [outcome for outcome in stored.outcomes if outcome.status == "failed"]
     # It ends each connection; what a system's default costs it is said, and is no fault of ours.
     assert all(
-        one.cell.startswith("gunicorn-sync") and "local ports ran short" in str(one.reason)
-        for one in failed
+        outcome.cell.startswith("gunicorn-sync") and "local ports ran short" in str(outcome.reason)
+        for outcome in failed
     ), run.said()
     assert len(failed) < sum(outcome.status == "measured" for outcome in stored.outcomes) / 5
     assert "0.0.0.0" in " ".join(stored.run.argv["uvicorn"])
@@ -59,9 +59,9 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
     assert stored.run.engine is not None
     assert not stored.run.engine.remote
     assert stored.run.machine.python.startswith("CPython 3.13")
-    for one in stored.outcomes:
-        if one.status == "measured":
-            server = one.usage["server"]
+    for outcome in stored.outcomes:
+        if outcome.status == "measured":
+            server = outcome.usage["server"]
             assert server.throttled_s is not None
             assert server.cpu_s > 0
     summary = json.loads((run.folder() / "summary.json").read_text())
@@ -100,8 +100,8 @@ def test_a_database_that_is_killed_costs_the_cells_that_met_it(tmp_path: Path, s
     assert len(outcomes) == CELLS
     assert len(failed) <= 2, failed
     assert all(
-        one.stage == "services" and "PostgreSQL's container was ended by" in str(one.reason)
-        for one in failed
+        outcome.stage == "services" and "PostgreSQL's container was ended by" in str(outcome.reason)
+        for outcome in failed
     ), failed
 
 
@@ -134,7 +134,7 @@ def test_an_engine_that_is_killed_costs_no_more_than_the_cells_it_missed(
     # Containers outlive the engine for as long as it is away, so the cell that was being measured
     # may come to its end, and the run waits for the engine before the next.
     assert len(failed) <= 2, failed
-    assert all("Docker" in str(one.reason) for one in failed), failed
+    assert all("Docker" in str(outcome.reason) for outcome in failed), failed
     assert outcomes[-1].status == "measured"
     docker("start", nothing_left)  # it ended with the engine, as all containers do
 
@@ -149,11 +149,11 @@ def test_an_engine_that_stays_away_costs_the_cells_to_come(
     end_engine()
     assert run.wait() == 1
     first = run.stored().outcomes
-    measured = [one for one in first if one.status == "measured"]
-    failed = [one for one in first if one.status == "failed"]
+    measured = [outcome for outcome in first if outcome.status == "measured"]
+    failed = [outcome for outcome in first if outcome.status == "failed"]
     assert len(measured) >= 2
     assert len(measured) + len(failed) == CELLS
-    assert all("Docker" in str(one.reason) for one in failed), failed
+    assert all("Docker" in str(outcome.reason) for outcome in failed), failed
     assert "Docker could not remove the containers of this run: " in run.said()
     begin_engine()
     docker("start", nothing_left)
@@ -216,7 +216,7 @@ def test_the_generator_in_a_container(
     monkeypatch.setenv("RESULTS", str(out))
     monkeypatch.setenv("THREADS", "3")
     try:
-        said = docker(
+        output = docker(
             *("compose", "--profile", "uvicorn", "run", "--rm", "--no-TTY", "loadtest"),
             *("run", "quick", "--launcher", "running", "--rounds", "1"),
             *("--endpoint", "json", "--endpoint", "raw"),
@@ -225,7 +225,7 @@ def test_the_generator_in_a_container(
         docker("compose", "--profile", "*", "down", "--volumes", "--timeout", "1")
     (folder,) = out.iterdir()
     stored = read(folder, SERVERS)
-    assert {outcome.status for outcome in stored.outcomes} == {"measured"}, said
+    assert {outcome.status for outcome in stored.outcomes} == {"measured"}, output
     assert len(stored.outcomes) == 4  # and one in the second arm
     assert (stored.run.launcher, stored.run.plan.shape.threads) == ("running", 3)
     assert stored.ceilings

@@ -32,9 +32,9 @@ def table(folder: Path, ended: int) -> None:
 
 
 def test_ports_that_ran_short() -> None:
-    said = local_ports.short("172.17.0.2", 8000, 64, 1000)
-    assert said is not None
-    assert "connections to the server that have ended hold 50 of 100" in said
+    problem = local_ports.short("172.17.0.2", 8000, 64, 1000)
+    assert problem is not None
+    assert "connections to the server that have ended hold 50 of 100" in problem
 
 
 def test_a_load_that_kept_its_connections_did_not_need_them() -> None:

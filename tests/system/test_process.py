@@ -38,12 +38,12 @@ def bad(name: str, *arguments: str) -> list[str]:
 def started(
     argv: list[str], log: Path, *, ready: str = "ready", grace_s: float = GRACE_S, **options: object
 ) -> Iterator[Process]:
-    found = process.start("it", argv, log=log, grace_s=grace_s, **options)  # type: ignore[arg-type]
+    running = process.start("it", argv, log=log, grace_s=grace_s, **options)  # type: ignore[arg-type]
     try:
         until(lambda: ready in log.read_text(), f"{ready!r} in {log.read_text()!r}")
-        yield found
+        yield running
     finally:
-        found.stop()
+        running.stop()
 
 
 BEHAVIOURS = [
@@ -300,14 +300,14 @@ def test_no_descriptor_of_ours_leaks(tmp_path: Path) -> None:
         started(bad("never_listens"), tmp_path / "b", ready="thinking") as second,
     ):
         for running in (first, second):
-            for one in (psutil.Process(running.warden.pid), *running.tree()):
+            for process in (psutil.Process(running.warden.pid), *running.tree()):
                 pipes = [
                     link
-                    for entry in Path(f"/proc/{one.pid}/fd").iterdir()
+                    for entry in Path(f"/proc/{process.pid}/fd").iterdir()
                     if (link := os.readlink(entry)).startswith("pipe:")
                 ]
-                own = 0 if one.pid != running.warden.pid else 3
-                assert len(pipes) <= own, (one.cmdline(), pipes)
+                own = 0 if process.pid != running.warden.pid else 3
+                assert len(pipes) <= own, (process.cmdline(), pipes)
 
 
 def test_a_bare_command_is_timed_and_told() -> None:

@@ -131,16 +131,16 @@ def test_the_import_is_the_clients_own() -> None:
 def test_what_runs_in_a_child_imports_one_client_alone(path: Path) -> None:
     clients = {"requests", "urllib3", "httpx", "aiohttp", "niquests"}
     never = False  # what `if TYPE_CHECKING` holds is never run
-    found = set()
+    imported = set()
     for node in ast.parse(path.read_text()).body:
         never = isinstance(node, ast.If)
         for inner in ast.walk(node):
             if isinstance(inner, ast.Import) and not never:
-                found |= {alias.name.partition(".")[0] for alias in inner.names}
+                imported |= {alias.name.partition(".")[0] for alias in inner.names}
             elif isinstance(inner, ast.ImportFrom) and not never:
-                found.add((inner.module or "").partition(".")[0])
-    assert found - clients <= sys.stdlib_module_names
-    assert len(found & clients) == (path.parent == catalogue.FOLDER and path.stem != "__init__")
+                imported.add((inner.module or "").partition(".")[0])
+    assert imported - clients <= sys.stdlib_module_names
+    assert len(imported & clients) == (path.parent == catalogue.FOLDER and path.stem != "__init__")
 
 
 def test_the_ports_of_upstream_and_its_counts(ours: Upstream) -> None:
@@ -211,5 +211,5 @@ def test_damaged_output_is_no_result() -> None:
         errors="what it said",
         overdue=False,
     )
-    found = job.outcome(row(), 0, "warm", ended)
-    assert (found.status, found.stage, found.detail) == ("failed", "result", "what it said")
+    outcome = job.outcome(row(), 0, "warm", ended)
+    assert (outcome.status, outcome.stage, outcome.detail) == ("failed", "result", "what it said")

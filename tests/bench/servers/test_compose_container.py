@@ -23,38 +23,38 @@ V1_GROUPS = """12:pids:/docker/abc
 
 
 def test_the_files_of_version_1() -> None:
-    found = cgroup.paths(V1_GROUPS)
-    assert str(found["cpuacct/cpuacct.usage"]) == "/sys/fs/cgroup/cpuacct/docker/abc/cpuacct.usage"
-    assert str(found["cpu/cpu.stat"]) == "/sys/fs/cgroup/cpu/docker/abc/cpu.stat"
+    paths = cgroup.paths(V1_GROUPS)
+    assert str(paths["cpuacct/cpuacct.usage"]) == "/sys/fs/cgroup/cpuacct/docker/abc/cpuacct.usage"
+    assert str(paths["cpu/cpu.stat"]) == "/sys/fs/cgroup/cpu/docker/abc/cpu.stat"
 
 
 def test_the_files_of_version_2() -> None:
-    found = cgroup.paths("0::/system.slice/docker-abc.scope\n")
+    paths = cgroup.paths("0::/system.slice/docker-abc.scope\n")
     expected = "/sys/fs/cgroup/system.slice/docker-abc.scope/cpu.stat"
-    assert str(found["cpu.stat"]) == expected
+    assert str(paths["cpu.stat"]) == expected
 
 
 def test_a_reading_of_version_1() -> None:
-    found = cgroup.parse(
+    reading = cgroup.parse(
         {
             "cpuacct/cpuacct.usage": "2500000000\n",
             "cpu/cpu.stat": "nr_periods 4\nnr_throttled 2\nthrottled_time 500000000\n",
             "memory/cgroup.procs": "10\n11\n",
         }
     )
-    assert (found.cpu_s, found.throttled_s) == (2.5, 0.5)
-    assert found.pids == (10, 11)
+    assert (reading.cpu_s, reading.throttled_s) == (2.5, 0.5)
+    assert reading.pids == (10, 11)
 
 
 def test_a_reading_of_version_2() -> None:
-    found = cgroup.parse(
+    reading = cgroup.parse(
         {
             "cpu.stat": "usage_usec 2500000\nuser_usec 1\nthrottled_usec 500000\n",
             "cgroup.procs": "10\n11\n",
         }
     )
-    assert (found.cpu_s, found.throttled_s) == (2.5, 0.5)
-    assert found.pids == (10, 11)
+    assert (reading.cpu_s, reading.throttled_s) == (2.5, 0.5)
+    assert reading.pids == (10, 11)
 
 
 def test_a_group_that_cannot_be_read_is_unknown() -> None:
@@ -65,9 +65,9 @@ def test_a_reading_from_inside(docker_says: FakeDocker) -> None:
     root = "/sys/fs/cgroup"
     text = f"{root}/cpu.stat:usage_usec 1000000\n{root}/cgroup.procs:1\n{root}/cgroup.procs:7"
     docker_says(exec=text)
-    found = cgroup.inside(Docker(ROOT, "p"), "abc")
-    assert found is not None
-    assert (found.cpu_s, found.pids) == (1.0, (1, 7))
+    reading = cgroup.inside(Docker(ROOT, "p"), "abc")
+    assert reading is not None
+    assert (reading.cpu_s, reading.pids) == (1.0, (1, 7))
 
 
 @pytest.mark.parametrize(

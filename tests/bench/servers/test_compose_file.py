@@ -39,13 +39,13 @@ ASIDE = {
 
 
 def test_every_server_is_a_profile_and_the_other_way_round() -> None:
-    found = re.findall(
+    profiles = re.findall(
         r"^  (\S+): \{<<: \*server, profiles: \[(\S+)\], command: \[(\S+)\]\}$", TEXT, re.MULTILINE
     )
-    assert all(service == profile == command for service, profile, command in found)
-    assert sorted(service for service, _, _ in found) == sorted(SERVERS)
+    assert all(service == profile == command for service, profile, command in profiles)
+    assert sorted(service for service, _, _ in profiles) == sorted(SERVERS)
     # No other service takes the anchor in another form.
-    assert TEXT.count("*server") == len(found)
+    assert TEXT.count("*server") == len(profiles)
 
 
 def test_the_generator_waits_for_any_of_them() -> None:
@@ -145,8 +145,8 @@ def config() -> dict[str, Any]:
     env = {key: value for key, value in os.environ.items() if key not in SETTINGS.keys() | ASIDE}
     ran = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, env=env, check=False)
     assert ran.returncode == 0, ran.stderr
-    found: dict[str, Any] = json.loads(ran.stdout)
-    return found
+    parsed: dict[str, Any] = json.loads(ran.stdout)
+    return parsed
 
 
 def test_compose_takes_the_file(config: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def test_compose_takes_the_file(config: dict[str, Any]) -> None:
 
 
 def test_servers_alone_are_published_and_on_the_loopback(config: dict[str, Any]) -> None:
-    published = {name: one.get("ports", []) for name, one in config["services"].items()}
+    published = {name: service.get("ports", []) for name, service in config["services"].items()}
     assert {name for name, ports in published.items() if ports} == SERVERS
     for name in SERVERS:
         (port,) = published[name]
@@ -166,9 +166,11 @@ def test_servers_alone_are_published_and_on_the_loopback(config: dict[str, Any])
 
 def test_nothing_can_be_written_but_in_memory_and_no_volume_is_made(config: dict[str, Any]) -> None:
     assert not config.get("volumes")
-    for name, one in config["services"].items():
-        assert one["read_only"] is True, name
-        assert one["cap_drop"] == ["ALL"], name
-        assert one.get("cap_add") == (["SETGID", "SETUID"] if name == "loadtest" else None), name
-        kinds = {volume["type"] for volume in one.get("volumes", [])}
+    for name, service in config["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service.get("cap_add") == (["SETGID", "SETUID"] if name == "loadtest" else None), (
+            name
+        )
+        kinds = {volume["type"] for volume in service.get("volumes", [])}
         assert kinds == ({"bind"} if name == "loadtest" else set()), name

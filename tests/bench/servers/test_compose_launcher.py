@@ -132,10 +132,10 @@ def test_a_run_tells_the_command_line_of_the_container(
     docker_says: FakeDocker, declared: dict[str, Endpoint], tmp_path: Path
 ) -> None:
     docker_says()
-    found = dataclasses.replace(bearings(), endpoints=tuple(declared.values()))
-    found = engine.take_inventory(found, tmp_path, lambda text: None)
+    inventory = dataclasses.replace(bearings(), endpoints=tuple(declared.values()))
+    inventory = engine.take_inventory(inventory, tmp_path, lambda text: None)
     choice = Choice(servers=("uvicorn",), endpoints=("json",))
-    run = new_run.make_run(found, choice, tmp_path)
+    run = new_run.make_run(inventory, choice, tmp_path)
     assert run.argv["uvicorn"][0] == "python"
     assert "0.0.0.0" in run.argv["uvicorn"]
 

@@ -31,10 +31,12 @@ def silent() -> Iterator[int]:
 
 
 def test_what_is_there_says_its_version(services: Services) -> None:
-    found = {address.variable: address for address in external_services.named(services.env, DEMO)}
-    assert [one.problem for one in found.values()] == [None, None, None]
-    assert (found["DATABASE_URL"].version or "").partition(".")[0].isdigit()
-    assert (found["REDIS_URL"].version or "").partition(".")[0].isdigit()
+    addresses = {
+        address.variable: address for address in external_services.named(services.env, DEMO)
+    }
+    assert [named.problem for named in addresses.values()] == [None, None, None]
+    assert (addresses["DATABASE_URL"].version or "").partition(".")[0].isdigit()
+    assert (addresses["REDIS_URL"].version or "").partition(".")[0].isdigit()
 
 
 def test_nothing_is_asked_where_nothing_is_named() -> None:

@@ -34,9 +34,9 @@ def bad(name: str, *arguments: str, **changes: Any) -> Server:
 
 
 @contextmanager
-def launched(one: Server, tmp_path: Path, **options: Any) -> Iterator[Instance]:
+def launched(server: Server, tmp_path: Path, **options: Any) -> Iterator[Instance]:
     instance = launch(
-        one,
+        server,
         options.pop("shape", Shape()),
         Project(tmp_path, sys.executable),
         env=options.pop("env", {}),
@@ -188,8 +188,8 @@ def test_the_last_port_there_is() -> None:
 
 
 def test_many_processes_on_one_socket(census: Census, tmp_path: Path) -> None:
-    one = bad("answers", "{port}", "--fd", "{fd}", processes="workers")
-    with launched(one, tmp_path, shape=Shape(workers=3)) as instance:
+    server = bad("answers", "{port}", "--fd", "{fd}", processes="workers")
+    with launched(server, tmp_path, shape=Shape(workers=3)) as instance:
         tree = instance.process.tree()
         assert len(tree) == 3
         assert ask(instance.port) in {process.pid for process in tree}
@@ -199,8 +199,8 @@ def test_many_processes_on_one_socket(census: Census, tmp_path: Path) -> None:
 
 
 def test_workers_go_with_their_leader(census: Census, tmp_path: Path) -> None:
-    one = bad("answers", "{port}", "--workers", "{workers}", "--ignore-term")
-    with launched(one, tmp_path, shape=Shape(workers=3)) as instance:
+    server = bad("answers", "{port}", "--workers", "{workers}", "--ignore-term")
+    with launched(server, tmp_path, shape=Shape(workers=3)) as instance:
         assert len(instance.process.tree()) == 3
         instance.process.tree()[0].kill()
         instance.process.wait(20)
@@ -210,10 +210,12 @@ def test_workers_go_with_their_leader(census: Census, tmp_path: Path) -> None:
 
 def test_the_environment_is_filled_in(tmp_path: Path) -> None:
     code = "import os; print(os.environ['A'], os.environ['DATABASE_POOL_SIZE'], os.environ['B'])"
-    one = profile("it", argv=("{python}", "-c", code), env={"A": "{workers*threads} of {port}"})
+    server = profile("it", argv=("{python}", "-c", code), env={"A": "{workers*threads} of {port}"})
     with (
         pytest.raises(CellError) as caught,
-        launched(one, tmp_path, env={"B": "given"}, port=8123, shape=Shape(workers=3, threads=5)),
+        launched(
+            server, tmp_path, env={"B": "given"}, port=8123, shape=Shape(workers=3, threads=5)
+        ),
     ):
         pass
     assert caught.value.detail == "15 of 8123 16 given"

@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
 def rows(services: Services) -> int:
     with psycopg.connect(services.env["DATABASE_URL"]) as connection:
-        found = connection.execute("SELECT count(*) FROM myapp_row").fetchone()
-        assert found is not None
-        return int(found[0])
+        row = connection.execute("SELECT count(*) FROM myapp_row").fetchone()
+        assert row is not None
+        return int(row[0])
 
 
 def valkey(services: Services, *words: str) -> bytes:
