@@ -73,8 +73,8 @@ def services(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give a Chromium, to the tests of one file: Playwright's event loop runs as long."""
-    with chromium() as found:
-        yield found
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

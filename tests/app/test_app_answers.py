@@ -122,8 +122,8 @@ def test_declared_operations_are_made(
     monkeypatch.setattr(CursorWrapper, "execute", counted)
     before = operations()
     fetch[interface](record["path"])
-    made = {name: count - before[name] for name, count in operations().items()}
-    assert made == {name: record["contract"][name] for name in made}
+    counts = {name: count - before[name] for name, count in operations().items()}
+    assert counts == {name: record["contract"][name] for name in counts}
 
 
 @pytest.mark.parametrize("record", [record for record in RECORDS if record["name"] in CROWDED])

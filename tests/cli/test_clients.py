@@ -100,7 +100,7 @@ def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> Non
         if outcome.status == "failed"
     ]
     assert failed
-    assert all(one.reason for one in failed)
+    assert all(outcome.reason for outcome in failed)
 
 
 def lost(folder: Path) -> list[str]:
@@ -153,14 +153,14 @@ def test_a_run_that_cannot_go_on(type_: Type, tmp_path: Path) -> None:
     (line,) = done.lines
     assert "it would mix two things: urllib3 0." in line
     assert "begin another: loadtest clients urllib3 --rounds 1" in line
-    for words, said in (
+    for words, message in (
         (["aiohttp", "--rounds", "3"], "leave out --rounds, aiohttp"),
         (["--url", "http://127.0.0.1/"], "leave out --url"),
         (["--ca", "ca.pem"], "leave out --ca"),
     ):
         done = type_("clients", *words, "--resume", folder)
         assert done.status == 2
-        assert said in done.lines[0]
+        assert message in done.lines[0]
     done = type_("clients", "--resume", tmp_path)
     assert done.status == 2
     assert "not a run of HTTP clients" in done.lines[0]
@@ -195,7 +195,7 @@ def test_the_newest_report_is_of_servers_or_of_clients(type_: Type, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["aiohtp"], "did you mean aiohttp?"),
         (["reuse", "--batch", "2"], "leave out --batch"),
@@ -218,7 +218,7 @@ def test_the_newest_report_is_of_servers_or_of_clients(type_: Type, tmp_path: Pa
     ],
 )
 def test_a_mistake_is_one_line(
-    type_: Type, arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    type_: Type, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # where no environment was made
     typed = [word.replace("{closed}", str(closed_port())) for word in arguments]
@@ -226,7 +226,7 @@ def test_a_mistake_is_one_line(
     assert done.status == 2
     (line,) = done.lines
     assert line.startswith("loadtest: ")
-    assert said in line
+    assert message in line
     assert not list(tmp_path.iterdir())
 
 
@@ -257,10 +257,10 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
 
         until(some, "the first outcomes")
         os.kill(run.pid, signal.SIGINT)
-        _, said = run.communicate(timeout=60)
+        _, err = run.communicate(timeout=60)
     assert run.returncode == 130
     (folder,) = out.iterdir()
-    assert f"interrupted; what was measured is kept: loadtest clients --resume {folder}" in said
+    assert f"interrupted; what was measured is kept: loadtest clients --resume {folder}" in err
     stored = run_folder.read(folder, run_folder.CLIENTS)
     assert stored.outcomes
     assert not stored.notes

@@ -53,7 +53,7 @@ def test_import_says_with_its_status_that_something_is_missing(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("none.md", None, "no such file; name a wrk report"),
         ("empty.md", "", "no report of wrk's"),
@@ -67,13 +67,13 @@ def test_what_cannot_be_imported_is_one_clear_line(
     tmp_path: Path,
     name: str,
     text: str | None,
-    said: str,
+    message: str,
 ) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
     status, _, err = type_(monkeypatch, capfd, "import", tmp_path / name, "--out", tmp_path / "r")
     assert status == 2
-    assert said in err.splitlines()[0]
+    assert message in err.splitlines()[0]
     assert not (tmp_path / "r").exists()
 
 

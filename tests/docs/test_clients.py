@@ -39,10 +39,10 @@ def test_only_runs_of_presets_are_published() -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_table_is_of_the_preset_as_it_is(name: str) -> None:
-    made: Preset = typed_rows.chosen(Typed(words=(name,)), catalogue.clients())
+    preset: Preset = typed_rows.chosen(Typed(words=(name,)), catalogue.clients())
     separated = rows(name)
-    assert {row["group"] for row in separated} == {table.name for table in made.group}
-    for table in made.group:
+    assert {row["group"] for row in separated} == {table.name for table in preset.group}
+    for table in preset.group:
         of = [row for row in separated if row["group"] == table.name]
         clients = {client for block in table.rows for client in block.client}
         assert {row["client"] for row in of} == clients

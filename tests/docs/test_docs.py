@@ -105,24 +105,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rounds=2,
         )
     )
-    made = create(tmp_path_factory.mktemp("results"), of)
-    writer = Writer(made)
+    results = create(tmp_path_factory.mktemp("results"), of)
+    writer = Writer(results)
     writer.append(Begun(started_at=1.0))
     writer.append(Ceiling(body_bytes=30, goodput=50_000.0, generator_cpu_us=7.5))
     known = lambda cell, round_: False  # noqa: E731
     for skipped in ServerTrials(of.plan, lambda outcomes: ()).skipped(()):
         writer.append(skipped)
     todo = schedule.batches(of.plan, known)
-    bench = FakeBench(made, faults=faults)
+    bench = FakeBench(results, faults=faults)
     measuring.run(of.plan, todo, bench, writer.append, lambda cell, round_: None)
     writer.append(Segment(started_at=1.0, wall_s=20.0))
     writer.close()
-    stored = read(made, SERVERS)
+    stored = read(results, SERVERS)
     summary = summarise(
         stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
     )
-    write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), made)
-    return made
+    write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), results)
+    return results
 
 
 @pytest.mark.slow
@@ -133,8 +133,8 @@ def test_the_files_of_a_run_are_as_published(folder: Path) -> None:
     for line in lines:
         validator("outcome").validate(json.loads(line))
     separated = [json.loads(line) for line in lines]
-    assert {one["kind"] for one in separated} == {"begun", "ceiling", "outcome", "segment"}
-    assert {one["status"] for one in separated if one["kind"] == "outcome"} == {
+    assert {record["kind"] for record in separated} == {"begun", "ceiling", "outcome", "segment"}
+    assert {record["status"] for record in separated if record["kind"] == "outcome"} == {
         "measured",
         "failed",
         "skipped",
@@ -182,9 +182,9 @@ def test_the_generated_parts_are_those_of_the_code() -> None:
         assert path.read_text() == text, f"{path.name}: make docs"
 
 
-@pytest.mark.parametrize("one", concerns.CONCERNS, ids=lambda one: one.name)
-def test_every_concern_is_explained(one: concern.Concern) -> None:
-    assert f"### {one.name}\n\n{one.means}\n\n" in (DOCS / "concerns.md").read_text()
+@pytest.mark.parametrize("explained", concerns.CONCERNS, ids=lambda explained: explained.name)
+def test_every_concern_is_explained(explained: concern.Concern) -> None:
+    assert f"### {explained.name}\n\n{explained.means}\n\n" in (DOCS / "concerns.md").read_text()
 
 
 def test_every_server_is_explained() -> None:
@@ -197,8 +197,8 @@ def test_every_column_is_explained(folder: Path) -> None:
     with open(folder / "summary.csv", newline="") as file:
         header = next(csv.reader(file))
     page = (DOCS / "results-format.md").read_text().partition("## summary.csv")[2]
-    said = set(re.findall(r"`(\w+)`", page))
-    assert {re.sub(r"_round_\d+$", "_round_N", column) for column in header} <= said
+    documented = set(re.findall(r"`(\w+)`", page))
+    assert {re.sub(r"_round_\d+$", "_round_N", column) for column in header} <= documented
 
 
 def test_the_readme_is_short() -> None:
@@ -218,12 +218,12 @@ def code(text: str) -> Iterator[str]:
 
 def typed(path: Path, program: str) -> list[list[str]]:
     """Return the arguments of each call of a program that a page shows."""
-    found = []
+    commands = []
     for line in code(path.read_text(encoding="utf-8")):
         words = shlex.split(line.replace("'", "") if line.count("'") % 2 else line)
         if words and words[0].removeprefix(".venv/bin/") == program:
-            found.append(words[1:])
-    return found
+            commands.append(words[1:])
+    return commands
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -272,8 +272,8 @@ def anchors(path: Path) -> set[str]:
     """Return what can be linked to in a page: what it names, and what GitHub makes of headings."""
     text = path.read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    return made | set(re.findall(r'<a id="([^"]+)">', text))
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', text))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -312,15 +312,15 @@ def test_no_file_names_a_registry_or_a_folder_of_one_machine() -> None:
     ]
     folders = [rf"(?<![\w.~])/{name}/\w" for name in ("home", "root", "Users", "work")]
     pattern = re.compile("|".join([*map(re.escape, hosts), *folders]))
-    found = []
+    problems = []
     for path in tracked():
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
-        found += [
+        problems += [
             f"{path.relative_to(ROOT)}:{number}: {hit[0]}"
             for number, line in enumerate(text.splitlines(), 1)
             if (hit := pattern.search(line))
         ]
-    assert found == []
+    assert problems == []

@@ -246,8 +246,8 @@ def test_a_disk_that_takes_half_a_line_says_so(folder: Path) -> None:
 def unwritable(tmp_path: Path) -> list[Path]:
     """Return folders that not even root can write below."""
     (tmp_path / "file").write_text("in the way")
-    found = [tmp_path / "file" / "results"]
-    return found + [Path("/proc/results")] if sys.platform == "linux" else found
+    folders = [tmp_path / "file" / "results"]
+    return folders + [Path("/proc/results")] if sys.platform == "linux" else folders
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -102,4 +102,4 @@ async def by_asgi(path: str) -> Answer:
     await application(scope, receive, send)
     start, *rest = sent
     names = {name.decode().lower(): value.decode() for name, value in start["headers"]}
-    return Answer(start["status"], names, b"".join(one.get("body", b"") for one in rest))
+    return Answer(start["status"], names, b"".join(part.get("body", b"") for part in rest))

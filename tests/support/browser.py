@@ -21,9 +21,9 @@ ARGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-
 
 def executable(playwright: Playwright) -> str | None:
     """Return the browser to start; None where there is none."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found:
-        return found
+    chosen = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if chosen:
+        return chosen
     own = Path(playwright.chromium.executable_path)
     return next((str(path) for path in (MAC, own) if path.exists()), None)
 
@@ -71,29 +71,29 @@ def visit(
         bypass_csp=not policy,
     )
     page = context.new_page()
-    made = Visit(page)
+    seen = Visit(page)
     url = file.as_uri()
 
     def answer(route: Route) -> None:
         if route.request.url.partition("#")[0] == url:
             route.continue_()
         else:
-            made.requests.append(route.request.url)
+            seen.requests.append(route.request.url)
             route.abort()
 
     page.route("**/*", answer)
     page.on(
         "console",
-        lambda said: (
+        lambda message: (
             # Vega warns of what it could not make sense of in a chart.
-            made.complaints.append(said.text) if said.type in ("error", "warning") else None
+            seen.complaints.append(message.text) if message.type in ("error", "warning") else None
         ),
     )
-    page.on("pageerror", lambda error: made.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: made.complaints.append(f"dialog: {dialog.message}"))
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    page.on("dialog", lambda dialog: seen.complaints.append(f"dialog: {dialog.message}"))
     try:
         page.goto(url + anchor)
-        yield made
+        yield seen
     finally:
         context.close()
 

@@ -38,11 +38,11 @@ class Census:
 
     def names(self) -> list[str]:
         """Return command lines, for messages."""
-        found = []
+        lines = []
         for process in self.alive():
             with contextlib.suppress(psutil.Error):
-                found.append(f"{process.pid} {' '.join(process.cmdline())}")
-        return found
+                lines.append(f"{process.pid} {' '.join(process.cmdline())}")
+        return lines
 
     def leftovers(self) -> list[str]:
         """Return the names of files and folders that are still there."""
@@ -61,15 +61,15 @@ class Census:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
-    def _ours(self, one: psutil.Process) -> bool:
+    def _ours(self, process: psutil.Process) -> bool:
         try:
-            if one.status() == psutil.STATUS_ZOMBIE:
+            if process.status() == psutil.STATUS_ZOMBIE:
                 return False
             return (
-                one.environ().get("TMPDIR") == str(self.folder)
+                process.environ().get("TMPDIR") == str(self.folder)
                 # PostgreSQL writes its title over its environment.
-                or str(self.folder) in " ".join(one.cmdline())
-                or one.cwd().startswith(str(self.folder))
+                or str(self.folder) in " ".join(process.cmdline())
+                or process.cwd().startswith(str(self.folder))
             )
         except (psutil.Error, OSError):
             return False

@@ -64,7 +64,7 @@ def claim(
         "limits": () if separated else ("tied",) if len(leaders) > 1 else ("alone",),
         "separated": separated,
         "rankings": (f"{endpoint}-sync",),
-        "cells": tuple(one.cell for one in (*leaders, *followers)),
+        "cells": tuple(arm.cell for arm in (*leaders, *followers)),
     }
     return Claim(**fields | changes)
 
@@ -78,9 +78,9 @@ def kind(
     """Return a kind of work; those who lead at the most of its endpoints lead it."""
     separated = [claim for claim in claims if claim.separated]
     at: dict[str, list[str]] = {}
-    for one in separated:
-        for each in one.leaders:
-            at.setdefault(each.server, []).append(one.endpoint)
+    for claim in separated:
+        for each in claim.leaders:
+            at.setdefault(each.server, []).append(claim.endpoint)
     most = max(map(len, at.values()), default=0)
     return Kind(
         kind=name,
@@ -96,9 +96,9 @@ def kind(
 def answer(kinds: Sequence[Kind], shares: Sequence[Share] = (), **changes: Any) -> Answer:
     """Return an answer; who leads at more kinds of work comes first."""
     at: dict[str, list[str]] = {}
-    for one in kinds:
-        for led in one.leaders:
-            at.setdefault(led.server, []).append(one.kind)
+    for kind in kinds:
+        for led in kind.leaders:
+            at.setdefault(led.server, []).append(kind.kind)
     leaders = [Led(server=server, at=tuple(where)) for server, where in at.items()]
     fields: dict[str, Any] = {
         "kinds": tuple(kinds),

@@ -74,8 +74,8 @@ def bench(
     )
 
 
-def measure(one: Row, measure: Measure = "warm", **settings: Any) -> Outcome:
-    return measuring.measure(bench(one, **settings), one, measure, 0)
+def measure(row: Row, measure: Measure = "warm", **settings: Any) -> Outcome:
+    return measuring.measure(bench(row, **settings), row, measure, 0)
 
 
 def right(outcome: Outcome) -> Outcome:
@@ -179,6 +179,6 @@ def cut_off(connection: socket.socket, number: int) -> None:
 
 
 def closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        return int(closed.getsockname()[1])

@@ -72,9 +72,9 @@ def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
         msgspec.structs.replace(_round(facts, number, rate), **changes)
         for number, rate in enumerate(facts.rates)
     )
-    made = plan(servers=(profile,), rounds=len(facts.rates), shape=facts.shape)
+    planned = plan(servers=(profile,), rounds=len(facts.rates), shape=facts.shape)
     return Evidence(
-        plan=made,
+        plan=planned,
         cell=cell,
         server=profile,
         measured=measured,
@@ -226,7 +226,8 @@ def stalling(silent: int, fast_us: int) -> Facts:
 def unknown(known: Evidence) -> Evidence:
     """Return what a report of others tells: counts, and nothing around them."""
     bare = tuple(
-        outcome(number=one.round, loaded=one.loaded, load_s=one.load_s) for one in known.measured
+        outcome(number=seen.round, loaded=seen.loaded, load_s=seen.load_s)
+        for seen in known.measured
     )
     unknown = msgspec.structs.replace(
         known.cell.endpoint.contract, status=None, postgres=None, redis=None, upstream=None
@@ -235,9 +236,9 @@ def unknown(known: Evidence) -> Evidence:
         known.cell, endpoint=msgspec.structs.replace(known.cell.endpoint, contract=unknown)
     )
     profile = msgspec.structs.replace(known.server, processes_seen=None)
-    made = msgspec.structs.replace(known.plan, shape=Shape(known=False))
+    planned = msgspec.structs.replace(known.plan, shape=Shape(known=False))
     return Evidence(
-        plan=made,
+        plan=planned,
         cell=cell,
         server=profile,
         measured=bare,

@@ -95,23 +95,23 @@ class Run:
 
     def server(self) -> str | None:
         """Return the container of the server that is up now."""
-        found = docker(
+        containers = docker(
             *("ps", "--quiet", "--filter", "publish=8000"),
             *("--filter", "label=com.docker.compose.oneoff=False"),
         ).split()
-        return found[0] if found else None
+        return containers[0] if containers else None
 
     def kill_a_server(self) -> bool:
         """Kill the server if it is the same as half a second ago: one that is not about to end."""
-        one = self.server()
+        container = self.server()
         time.sleep(0.5)
-        if one is None or one != self.server():
+        if container is None or container != self.server():
             return False
-        ran = subprocess.run(["docker", "kill", one], capture_output=True, check=False)
+        ran = subprocess.run(["docker", "kill", container], capture_output=True, check=False)
         return ran.returncode == 0
 
     def service(self, name: str) -> str:
-        (found,) = docker(
+        (container,) = docker(
             "ps", "--quiet", "--filter", f"label=com.docker.compose.service={name}"
         ).split()
-        return found
+        return container

@@ -41,5 +41,5 @@ def pairs(
     return [paired(b, n) for b, n in zip(rates(base), rates(faster), strict=True)]
 
 
-def claims(found: tuple[str, ...]) -> int:
-    return sum(one in ("higher", "lower") for one in found)
+def claims(verdicts: tuple[str, ...]) -> int:
+    return sum(verdict in ("higher", "lower") for verdict in verdicts)
