@@ -84,12 +84,31 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+LEAST_PAIRS = 3
+MOST_NOISE = 10.0
+"""A noise floor, as a share, beyond which its number says nothing but that it is not known."""
+
+
+def unsure_of_noise(pairs: int, floors: Iterable[float]) -> bool:
+    """Say whether so few pairs of rounds were compared that the noise floors are a guess."""
+    return pairs < LEAST_PAIRS or max(floors) > MOST_NOISE
+
+
 def noise(copies: str, differ: str, rows: str) -> str:
     """Return what a difference has to exceed to count; `differ` is how far, as `9 to 14 %`."""
     return (
         f"Noise alone can make two copies of {copies} differ by {differ}; smaller gaps count as"
-        f" noise. {rows} that share a rank (`1=`) are tied: this run cannot separate them."
+        f" noise. {_tied(rows)}"
     )
+
+
+def noise_of_too_few(rows: str) -> str:
+    """Return that noise was measured, and too rarely to say by how much."""
+    return f"Too few rounds to say how large noise is. {_tied(rows)}"
+
+
+def _tied(rows: str) -> str:
+    return f"{rows} that share a rank (`1=`) are tied: this run cannot separate them."
 
 
 def unknown_noise(what: str) -> str:

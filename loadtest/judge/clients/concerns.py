@@ -85,7 +85,7 @@ def errors(row: Evidence) -> Found:
     if not wrong:
         return NOTHING
     if unnamed := wrong - kinds.total():
-        kinds["without a right answer"] += unnamed
+        kinds["without a right response"] += unnamed
     named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
     return Found(
         "invalid" if wrong / calls > ERRORS_INVALID else "suspect",
@@ -103,7 +103,7 @@ def answers_missing(row: Evidence) -> Found:
         if seen.requests < claimed:
             return Found(
                 "invalid",
-                f"the client says {claimed:,} answers, the server saw {seen.requests:,} requests"
+                f"the client says {claimed:,} responses, the server saw {seen.requests:,} requests"
                 f" (round {outcome.round + 1})",
             )
     return NOTHING
@@ -263,7 +263,7 @@ def lost_rounds(row: Evidence) -> Found:
 CONCERNS: Sequence[Concern[Evidence]] = (
     Concern(
         name="errors",
-        means="Some calls got no right answer: another status, length or content, or none at all."
+        means="Some calls got no right response: another status, length or content, or none at all."
         " They are in no rate, but a client that gives up early has less to do.",
         advice="Read what went wrong beside it; a lower `--batch`, or `ulimit -n` for more open"
         " files, and measure again.",
@@ -281,7 +281,7 @@ CONCERNS: Sequence[Concern[Evidence]] = (
     Concern(
         name="hidden-retries",
         means="The server saw more requests than there were calls: some were sent again unseen, and"
-        " a call's time is not that of one answer.",
+        " a call's time is not that of one response.",
         advice="Look at the client's retries, and at why the first try failed: a connection that"
         " the server had closed, a limit, a timeout.",
         find=hidden_retries,
@@ -305,7 +305,7 @@ CONCERNS: Sequence[Concern[Evidence]] = (
     ),
     Concern(
         name="faster-than-possible",
-        means="Answers came sooner than the server's delay allows: they were not waited for.",
+        means="Responses came sooner than the server's delay allows: they were not waited for.",
         advice="Look whether the client reads the whole body and whether its result is looked at.",
         find=faster_than_possible,
         invalidates=True,

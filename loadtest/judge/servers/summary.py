@@ -215,7 +215,7 @@ def _unusable(outcome: Outcome) -> str | None:
     if loaded.answers == 0:
         return "no request was answered"
     if loaded.status_errors >= loaded.answers:
-        return f"all {loaded.answers} answers were errors"
+        return f"all {loaded.answers} responses were errors"
     return None
 
 

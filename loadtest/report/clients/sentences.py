@@ -455,6 +455,9 @@ def noise(summary: Summary) -> str:
             differ.append(f"{span} ({measure})")
     if not differ:
         return sentences.unknown_noise("row")
+    known = [each.noise_floor for each in summary.rankings if each.noise_floor is not None]
+    if sentences.unsure_of_noise(summary.rounds, known):
+        return sentences.noise_of_too_few("Rows")
     return sentences.noise("one row", " and ".join(differ), "Rows")
 
 

@@ -13,7 +13,7 @@ from loadtest.report.servers.sentences.method import facts, reading
 
 
 def caveats(report: Report) -> Section:
-    """Return the caveats, with the noise and with what this machine and this load do not show."""
+    """Return the caveats, with the noise and with what this machine and this load cannot show."""
     own: list[Block] = []
     if report.summary.twins:
         noise: list[Block] = [
@@ -27,7 +27,7 @@ def caveats(report: Report) -> Section:
         gist = "how far two copies of one server differ, for each workload"
         own.append(Section(heading, noise, id="noise", gist=gist, folded=("html",)))
     limits = Bullets(list(bounds(report.run, report.summary.rankings)))
-    own.append(Section("What this machine and this load do not show", [limits]))
+    own.append(Section("What this machine and this load cannot show", [limits]))
     return of_any_kind.chapter(report.caveats, own)
 
 

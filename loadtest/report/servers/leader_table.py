@@ -91,11 +91,11 @@ def shares(answer: Answer) -> Table[Share]:
 
     columns: tuple[Column[Share], ...] = (
         name("server", "server", lambda row: row.server),
-        prose("interface", "interface", lambda row: row.interface),
+        prose("interface", "interface", lambda row: (row.interface or UNKNOWN).upper()),
         prose("style", "view", lambda row: row.style),
         Column("share", "Django's share of the time", lambda row: row.share, share_of),
         Column("interval", "95 % interval", lambda row: None, interval),
         number("CPU per request without Django", lambda row: row.raw_cpu_us, latency),
-        number("Django's own", lambda row: row.django_cpu_us, latency),
+        number("Django's own CPU per request", lambda row: row.django_cpu_us, latency),
     )
     return Table(columns, answer.shares)

@@ -104,7 +104,7 @@ def test_the_leader_is_named_with_its_lead() -> None:
     assert (within.interface, within.separated, within.cells) == ("wsgi", 1, ("fast.json-sync",))
     assert [(led.server, led.at) for led in within.leaders] == [("fast", ("cpu",))]
     assert claims.claim(claim).plain.startswith(
-        "fast leads, 2,000 requests/s: 2.00x (2.00 to 2.00) the rate of slow, the runner-up."
+        "fast leads, at 2,000 requests/s: 2.00x (2.00 to 2.00) the rate of slow, the runner-up."
     )
 
 

@@ -227,7 +227,7 @@ def test_what_the_rounds_differ_with() -> None:
     uneven = spread((0.95, 0.78, 0.55), alike)
     assert "the busiest process did 55 % to 95 % of the work" in uneven
     costly = spread(even, (800.0, 640.0, 460.0))
-    assert "an answer took 460 to 800 us of CPU time" in costly
+    assert "a response took 460 to 800 us of CPU time" in costly
     # What goes the other way explains nothing.
     assert spread((0.55, 0.78, 0.95), alike).endswith("from 2,000 to 3,500/s")
 

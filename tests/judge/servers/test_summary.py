@@ -94,7 +94,7 @@ def test_the_ceiling_of_the_generator_is_passed_on() -> None:
 def test_all_errors_is_a_failure_not_a_number(summary: Summary) -> None:
     failed = row(summary, "gevent.json-async")
     assert (failed.status, failed.stage, failed.figures) == ("failed", "load", None)
-    assert failed.reason == "all 991 answers were errors"
+    assert failed.reason == "all 991 responses were errors"
     assert all(r.goodput is None for r in failed.rounds)
 
 

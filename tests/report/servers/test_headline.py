@@ -53,7 +53,7 @@ def test_more_requests_at_once_are_why_some_lead_where_a_view_waits() -> None:
     )
     assert headline(answer([*OTHERS, kind([waiting], "waiting")]))[1] == (
         "For waiting on something slow: other, which works on 62.5x as many requests at once as"
-        " slow, limited by its workers and threads. Its number is suspect (connection-limited)."
+        " slow, which its workers and threads limit. Its number is suspect (connection-limited)."
     )
 
 

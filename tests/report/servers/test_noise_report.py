@@ -59,9 +59,20 @@ def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
     json, rows = summarise(run(PLAN), without, none).rankings
     assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
     assert json.noise_floor == rows.noise_floor
-    text = noise(summarise(run(PLAN), without, none))
-    assert "Where no server was measured twice, the largest of these counts" in text
-    assert text.endswith("noise may be larger still: CPU-bound JSON.")
+    assert noise(summarise(run(PLAN), without, none)).startswith("Too few rounds to say how large")
+    third = [msgspec.structs.replace(each, round=2) for each in without if each.round == 1]
+    longer = run(msgspec.structs.replace(PLAN, rounds=3))
+    assert noise(summarise(longer, [*without, *third], none)).endswith(
+        " For CPU-bound JSON, no server was measured twice: this value is used there, and noise may"
+        " be larger still."
+    )
+
+
+def test_noise_beyond_all_measure_is_no_number(summary: Summary) -> None:
+    (first, *others) = summary.rankings
+    wild = msgspec.structs.replace(first, noise_floor=29_246.75)
+    text = noise(msgspec.structs.replace(summary, rankings=(wild, *others)))
+    assert text.startswith("Too few rounds to say how large noise is. Servers that share a rank")
 
 
 def test_cpu_time_is_compared_by_a_floor_of_its_own(summary: Summary) -> None:

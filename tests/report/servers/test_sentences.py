@@ -38,96 +38,96 @@ def of_kind(*given: Claim, **changes: Any) -> list[str]:
 SENTENCES = {
     "one leads": (
         claim(),
-        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
+        "fast leads, at 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
         f" {COSTS}",
     ),
     "with the style that serves it better": (
         claim([arm(over_other_style="higher", style="async")]),
-        "fast leads with async views, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow,"
+        "fast leads with async views, at 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow,"
         f" the runner-up. {COSTS}",
     ),
     "no style where only one of two does better with it": (
         claim([arm(over_other_style="higher"), OTHER]),
-        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        "fast and other lead, tied, at 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
         f" rate of slow, the runner-up. {THEIRS}",
     ),
     "two lead": (
         claim([FAST, OTHER]),
-        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        "fast and other lead, tied, at 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
         f" rate of slow, the runner-up. {THEIRS}",
     ),
     "four lead": (
         claim([FAST, OTHER, arm("third"), arm("fourth")]),
-        "fast, other and 2 more lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to"
+        "fast, other and 2 more lead, tied, at 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to"
         f" 2.20) the rate of slow, the runner-up. {THEIRS}",
     ),
     "too little to decide by": (
         claim(ratio=1.02),
-        "fast leads, 2,000 requests/s: 1.02x (0.92 to 1.12) the rate of slow, the runner-up (less"
-        f" than 5 % more: too little to decide by). {COSTS}",
+        "fast leads, at 2,000 requests/s: 1.02x (0.92 to 1.12) the rate of slow, the runner-up"
+        f" (less than 5 % more: too little to decide by). {COSTS}",
     ),
     "an interval that nobody knows": (
         claim(lead=difference(low=None, high=None)),
-        f"fast leads, 2,000 requests/s: 2.00x the rate of slow, the runner-up. {COSTS}",
+        f"fast leads, at 2,000 requests/s: 2.00x the rate of slow, the runner-up. {COSTS}",
     ),
     "costs that nobody knows": (
         claim([arm(cpu_us=None, memory_bytes=None)]),
-        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up.",
+        "fast leads, at 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up.",
     ),
     "memory alone": (
         claim([arm(cpu_us=None, p99_us=None)]),
-        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up. It"
+        "fast leads, at 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up. It"
         " takes 181 MB of memory.",
     ),
     "CPU time alone, of several": (
         claim([arm(memory_bytes=None), arm("other", 1_900, memory_bytes=None, cpu_us=1_500.0)]),
-        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        "fast and other lead, tied, at 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
         " rate of slow, the runner-up. They take 120 us to 1.50 ms of CPU time per request; 99 %"
         " of responses come within 12.0 ms.",
     ),
     "a suspect leader": (
         claim([arm(doubts=("unstable", "noisy-host"))]),
-        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
+        "fast leads, at 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
         f" {COSTS} Its number is suspect (unstable and noisy-host).",
     ),
     "one suspect of two leaders": (
         claim([FAST, arm("other", 1_900, doubts=("unstable",))]),
-        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        "fast and other lead, tied, at 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
         f" rate of slow, the runner-up. {THEIRS} The number of other is suspect (unstable).",
     ),
     "two suspects": (
         claim([arm(doubts=("errors",)), arm("other", 1_900, doubts=("unstable",))]),
-        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        "fast and other lead, tied, at 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
         f" rate of slow, the runner-up. {THEIRS} The numbers of fast (errors) and other (unstable)"
         " are suspect.",
     ),
     "two suspects of the same": (
         claim([arm(doubts=("unstable",)), arm("other", 1_900, doubts=("unstable",))]),
-        "fast and other lead, tied, 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        "fast and other lead, tied, at 1,900 to 2,000 requests/s: fast has 2.00x (1.80 to 2.20) the"
         f" rate of slow, the runner-up. {THEIRS} The numbers of fast and other are suspect"
         " (unstable).",
     ),
     "a suspect next": (
         claim(followers=[arm("slow", 1_000, doubts=("unstable",))]),
-        "fast leads, 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
+        "fast leads, at 2,000 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up."
         f" {COSTS} The number of slow is suspect (unstable).",
     ),
     "all that was let in": (
         claim([arm(goodput=500, doubts=("connection-limited",))], connections=500),
-        "fast leads, 500 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up. That"
+        "fast leads, at 500 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the runner-up. That"
         " rate is what the load's 500 connections allow: it shows how many requests are let in,"
         f" not how fast the server is. {COSTS}",
     ),
     "all that was let in, by one of two": (
         claim([arm(goodput=500, doubts=("connection-limited",)), arm("other", 480)]),
-        "fast and other lead, tied, 480 to 500 requests/s: fast has 2.00x (1.80 to 2.20) the rate"
-        " of slow, the runner-up. For fast, that rate is what the load's 64 connections allow: it"
-        f" shows how many requests are let in, not how fast the server is. {THEIRS}",
+        "fast and other lead, tied, at 480 to 500 requests/s: fast has 2.00x (1.80 to 2.20) the"
+        " rate of slow, the runner-up. For fast, that rate is what the load's 64 connections allow:"
+        f" it shows how many requests are let in, not how fast the server is. {THEIRS}",
     ),
     "nobody leads": (
         claim([FAST, OTHER], []),
-        "No clear leader among 2 servers (1,900 to 2,000 requests/s): their differences are within"
-        " noise.",
+        "No clear leader among 2 servers (1,900 to 2,000 requests/s): the servers' differences are"
+        " within noise.",
     ),
     "one round": (
         claim([FAST, OTHER], [], limits=("one-round", "no-noise-floor")),
@@ -151,7 +151,7 @@ def test_one_endpoint(case: str) -> None:
 
 def test_a_place_is_named_where_it_isnt_clear() -> None:
     assert claims.claim(claim(), named=True).plain.startswith(
-        "At json, fast leads, 2,000 requests/s"
+        "At json, fast leads, at 2,000 requests/s"
     )
     assert claims.claim(claim([FAST], []), named=True).plain == (
         "At json, only fast has a number (2,000 requests/s): nothing to compare."
@@ -187,7 +187,7 @@ def test_one_that_leads_at_most_endpoints() -> None:
     assert sentences == [
         "fast leads at 2 of 3 endpoints (json and a), with 2.00x the requests/s of the runner-up."
         f" {COSTS}",
-        "At b, other leads, 1,900 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the"
+        "At b, other leads, at 1,900 requests/s: 2.00x (1.80 to 2.20) the rate of slow, the"
         f" runner-up. {COSTS}",
     ]
 
@@ -208,7 +208,7 @@ def test_one_endpoint_told_and_others_not() -> None:
     assert sentences == [
         f"fast leads at json, with 2.00x the requests/s of the runner-up. {COSTS}",
         "At d, no server has a number that may be shown.",
-        "At a and b, there is no clear leader: their differences are within noise.",
+        "At a and b, there is no clear leader: the servers' differences are within noise.",
         "At c, only fast has a number (2,000 requests/s): nothing to compare.",
     ]
 
@@ -313,18 +313,17 @@ def test_what_is_djangos() -> None:
         ],
     )
     assert plain(claims.control(of)) == [
-        "Under WSGI, 50 to 80 % of the time of Django's cheapest request is Django's own overhead,"
-        " and the rest is the server's and the load generator's (fast and slow); Django takes 110"
-        " to 180 us of CPU time for it. With fast it is at least that: the generator could not ask"
+        "Under WSGI, Django's own overhead is 50 to 80 % of the time of its cheapest request (110"
+        " to 180 us of CPU time), on fast and slow; the rest is the server's and the load"
+        " generator's. With fast it is at least that: the generator could not ask"
         " the bare callable faster.",
-        "Under ASGI, 95 % of the time of Django's cheapest request is Django's own overhead, and"
-        " the rest is the server's and the load generator's (loop); Django takes 1.50 ms of CPU"
-        " time for it.",
+        "Under ASGI, Django's own overhead is 95 % of the time of its cheapest request (1.50 ms of"
+        " CPU time), on loop; the rest is the server's and the load generator's.",
     ]
     assert headline(of)[-1] == (
-        "WSGI against ASGI is decided in Django, not in the server: Django's own overhead per"
-        " trivial request is 1.50 ms of CPU time under ASGI and 110 to 180 us under WSGI; the"
-        " servers' 20.0 us."
+        "Whether WSGI or ASGI is cheaper is decided in Django, not in the server: Django's own"
+        " overhead per trivial request is 1.50 ms of CPU time under ASGI and 110 to 180 us under"
+        " WSGI; the servers' own is 20.0 us."
     )
 
 

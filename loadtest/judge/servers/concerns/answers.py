@@ -74,7 +74,7 @@ def _no_samples(cell: Evidence) -> Found:
     least = SAMPLES_NEEDED[50]
     if cell.answers < least:
         # A percentile that lacks samples is not shown; below this not even a median is.
-        return Found("suspect", f"{cell.answers} answers in all: no percentile can be shown")
+        return Found("suspect", f"{cell.answers} responses in all: no percentile can be shown")
     return NOTHING
 
 
@@ -116,7 +116,7 @@ def _wrong_size(loaded: Loaded, wire_bytes: int, connections: int) -> str | None
     ):
         return None
     mean = loaded.received_bytes / loaded.answers
-    return f"an answer had {mean:,.0f} bytes on average, the verified one {wire_bytes:,}"
+    return f"a response had {mean:,.0f} bytes on average, the verified one {wire_bytes:,}"
 
 
 def _work_not_done(cell: Evidence) -> Found:
@@ -141,7 +141,9 @@ def _work_not_done(cell: Evidence) -> Found:
         seen = sum(count for count, _ in counted)
         needed = each * sum(answers for _, answers in counted)
         if seen < needed * (1 - WORK_MISSING):
-            return Found("invalid", f"{name} saw {seen:,} operations, the answers need {needed:,}")
+            return Found(
+                "invalid", f"{name} saw {seen:,} operations, the responses need {needed:,}"
+            )
     return NOTHING if known else UNCHECKED
 
 
@@ -164,7 +166,7 @@ def _lost_rounds(cell: Evidence) -> Found:
 
 ERRORS = Concern(
     name="errors",
-    means="Some requests did not get a right answer. They are not in the goodput, but a server"
+    means="Some requests did not get a right response. They are not in the goodput, but a server"
     " that turns requests away has less to do for the others.",
     advice="Read the server's log in `logs/` of the run; then fewer `--connections`, or a larger"
     " `backlog`, `database_pool` or `time_limit_s` in the matrix's [shape].",
@@ -183,8 +185,8 @@ NO_SAMPLES = Concern(
 
 CONTRACT = Concern(
     name="contract",
-    means="Answers were not what the endpoint declares, so the rate is of something else.",
-    advice="Compare an answer with the declaration: `loadtest serve SERVER`, then `curl -i` the"
+    means="Responses were not what the endpoint declares, so the rate is of something else.",
+    advice="Compare a response with the declaration: `loadtest serve SERVER`, then `curl -i` the"
     " path; where the view is right, correct its contract.",
     find=_contract,
     invalidates=True,
@@ -192,7 +194,7 @@ CONTRACT = Concern(
 
 WORK_NOT_DONE = Concern(
     name="work-not-done",
-    means="The services behind the app did less than the answers need: something between answers"
+    means="The services behind the app did less than the responses need: something between answers"
     " from memory.",
     advice="Look for a cache in the view, its middleware or the server, and measure again with"
     " `--endpoint`.",

@@ -44,7 +44,7 @@ def _delayed_ack(cell: Evidence) -> Found:
         return NOTHING
     return Found(
         "suspect",
-        f"{percent(late / answers)} of the answers took {least / 1e3:g} to {most / 1e3:g} ms, and"
+        f"{percent(late / answers)} of the responses took {least / 1e3:g} to {most / 1e3:g} ms, and"
         f" nothing was busy for more than {percent(busy)} of the time",
     )
 
@@ -68,11 +68,11 @@ def _throttled(outcome: Outcome, host: Host) -> bool:
 
 DELAYED_ACK = Concern(
     name="delayed-ack",
-    means="Most answers came as late as Linux's timer for a delayed acknowledgement, 40 ms, while"
-    " all that ran had time to spare. Most likely the server sends an answer in pieces, and"
+    means="Most responses came as late as Linux's timer for a delayed acknowledgement, 40 ms, while"
+    " all that ran had time to spare. Most likely the server sends a response in pieces, and"
     " Nagle's algorithm holds the last one back; or the view waits for so long, and its contract"
     " does not say so.",
-    advice="Turn Nagle's algorithm off (`TCP_NODELAY`) on the server's sockets, or let it send an"
-    " answer in one piece, with a larger buffer; where the view waits, declare its `delay_s`.",
+    advice="Turn Nagle's algorithm off (`TCP_NODELAY`) on the server's sockets, or let it send a"
+    " response in one piece, with a larger buffer; where the view waits, declare its `delay_s`.",
     find=_delayed_ack,
 )

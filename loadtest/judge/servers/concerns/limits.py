@@ -43,7 +43,7 @@ def _too_many(cell: Evidence, delay_s: float) -> Found | None:
     if cell.right_answers > most * (1 + TOO_FAST):
         return Found(
             "invalid",
-            f"{cell.right_answers:,} answers, where {cell.capacity:,} at a time and {delay_s:g} s"
+            f"{cell.right_answers:,} responses, where {cell.capacity:,} at a time and {delay_s:g} s"
             f" each allow {most:,} in {cell.load_s:.3g} s",
         )
     return None
@@ -65,7 +65,7 @@ def _too_early(cell: Evidence, delay_s: float) -> Found | None:
     first_s = early[0][0] / 1e6
     return Found(
         "invalid",
-        f"{times:,} answers came before the declared {delay_s:g} s, one after {first_s:.3g} s",
+        f"{times:,} responses came before the declared {delay_s:g} s, one after {first_s:.3g} s",
     )
 
 
@@ -99,7 +99,7 @@ def _connection_limited(cell: Evidence) -> Found:
     ):
         return Found(
             "suspect",
-            f"an answer takes {took_us / 1e6:.3g} s on average, {delay_s:g} s of it declared:"
+            f"a response takes {took_us / 1e6:.3g} s on average, {delay_s:g} s of it declared:"
             f" goodput {goodput}/s is {rate(cell.right_answers / connections / len(cell.loads))}"
             f" waves of {connections:,} connections in a load of"
             f" {cell.load_s / len(cell.loads):.3g} s",
@@ -117,8 +117,8 @@ def _generator_limited(cell: Evidence) -> Found:
             "suspect",
             f"goodput {rate(cell.figures.goodput)}/s is"
             f" {percent(cell.figures.goodput / most.goodput)} of the {rate(most.goodput)}/s that a"
-            f" server which does nothing shows on {most.connections:,} connections, where an answer"
-            f" takes {rate(most.generator_cpu_us)} us of the generator's CPU time",
+            f" server which does nothing shows on {most.connections:,} connections, where a"
+            f" response takes {rate(most.generator_cpu_us)} us of the generator's CPU time",
         )
     # An endpoint that waits needs no ceiling: its delay keeps the rate below, or else it is busy.
     waits = cell.cell.endpoint.contract.delay_s > 0
@@ -155,9 +155,9 @@ def _interpolated(ceilings: Sequence[Ceiling], size: float) -> Ceiling:
 
 FASTER_THAN_POSSIBLE = Concern(
     name="faster-than-possible",
-    means="Answers came sooner than the endpoint's declared delay allows: another view answered,"
+    means="Responses came sooner than the endpoint's declared delay allows: another view answered,"
     " or it did not wait.",
-    advice="Time one answer: `loadtest serve SERVER`, then `curl -w '%{time_total}'` the path;"
+    advice="Time one response: `loadtest serve SERVER`, then `curl -w '%{time_total}'` the path;"
     " check which view its URL is routed to.",
     find=_faster_than_possible,
     invalidates=True,

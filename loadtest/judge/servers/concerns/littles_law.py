@@ -71,7 +71,7 @@ def _starved(cell: Evidence, histogram: Histogram) -> str | None:
     if median_s >= STARVED * cell.turn_s:
         return None
     return (
-        f"half of the answers took {median_s * 1e3:.3g} ms at the most, though a connection gets"
+        f"half of the responses took {median_s * 1e3:.3g} ms at the most, though a connection gets"
         f" one every {cell.turn_s * 1e3:.3g} ms on average: a few of the"
         f" {cell.cell.load.connections:,} are served again and again, the others wait"
     )

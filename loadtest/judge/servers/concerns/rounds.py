@@ -66,7 +66,7 @@ def _because(rounds: Sequence[Outcome], rates: Sequence[float], spread: float) -
         )
     low, high = _range(costs_us)
     return (
-        f"; as an answer took {low:.0f} to {high:.0f} us of CPU time, this is how fast the"
+        f"; as a response took {low:.0f} to {high:.0f} us of CPU time, this is how fast the"
         " processors or the work were, not how much of them the server got"
     )
 

@@ -28,7 +28,7 @@ def _stalls(cell: Evidence) -> Found:
         return NOTHING
     return Found(
         "suspect",
-        f"no answer came at all during {percent(silent)} of the load; half of the answers took"
+        f"no response came at all during {percent(silent)} of the load; half of the responses took"
         f" {median_s * 1e3:.3g} ms at the most, and a connection got one every"
         f" {cell.turn_s * 1e3:.3g} ms",
     )

@@ -22,7 +22,7 @@ from loadtest.stats.significance import LEAST_MARGIN, Finding
 AT_CEILING = "connection-limited"
 """The concern of a row that shows how many requests were let in."""
 
-NOISE = "their differences are within noise"
+NOISE = "the servers' differences are within noise"
 
 TIED = "within noise of each other"
 
@@ -53,7 +53,7 @@ def claim(claim: Claim, *, named: bool = False) -> Sentence:
         *names([arm.server for arm in claim.leaders]),
         " leads" if alone else " lead, tied",
         *_with_style(claim.leaders),
-        f", {rates} requests/s",
+        f", at {rates} requests/s",
     ]
     if claim.lead:
         words += [": ", *((Name(claim.leaders[0].server), " has ") if not alone else ())]
@@ -132,11 +132,11 @@ def control(answer: Answer) -> list[Sentence]:
         overheads.append(
             Sentence(
                 (
-                    f"Under {interface.upper()}, {between((each.share for each in of), share)} of"
-                    " the time of Django's cheapest request is Django's own overhead, and the rest"
-                    " is the server's and the load generator's (",
+                    f"Under {interface.upper()}, Django's own overhead is"
+                    f" {between((each.share for each in of), share)} of the time of its cheapest"
+                    f" request{f' ({took} of CPU time)' if took else ''}, on ",
                     *names([each.server for each in of]),
-                    f"){f'; Django takes {took} of CPU time for it' if took else ''}.",
+                    "; the rest is the server's and the load generator's.",
                     *((" With ", *names(held), " it is at least that: ") if held else ()),
                     "the generator could not ask the bare callable faster." if held else "",
                 ),
@@ -163,6 +163,8 @@ def _most(kind: Kind) -> Iterator[Sentence]:
     at = kind.leaders[0].at
     claims = [each for each in separated if each.endpoint in at]
     verb = "leads" if len(servers) == 1 else "lead"
+    if any(len(each.leaders) > len(servers) for each in claims):
+        verb = f"{'is' if len(servers) == 1 else 'are'} among the leaders"
     # Where another of the group has the higher median, the lead is that one's.
     own = [each.lead for each in claims if each.lead and each.leaders[0].server in servers]
     range_ = between((lead.ratio for lead in own), ratio)
@@ -213,7 +215,8 @@ def _tied(claim: Claim, *, first: bool) -> Words:
     if arms:
         rates = between((arm.goodput for arm in arms), significant)
         why = sentences.ONE_ROUND if "one-round" in claim.limits else NOISE
-        text = f"no clear leader among {len(arms)} servers ({rates} requests/s): {why}."
+        no = "no" if first else "there is no"
+        text = f"{no} clear leader among {len(arms)} servers ({rates} requests/s): {why}."
     return (capital(text) if first else text,)
 
 

@@ -182,7 +182,7 @@ def _let_in(kind: Kind) -> Words:
     return (
         f", which {works} on {between(more.values(), ratio)} as many requests at once as ",
         *names(list(more)),
-        f", limited by {'its' if len(more) == 1 else 'their'} workers and threads.",
+        f", which {'its' if len(more) == 1 else 'their'} workers and threads limit.",
     )
 
 

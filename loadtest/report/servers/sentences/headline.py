@@ -106,9 +106,9 @@ def _django(answer: Answer) -> Iterator[Sentence]:
         bare = between((each.raw_cpu_us for each in separated), latency)
         yield Sentence(
             (
-                "WSGI against ASGI is decided in Django, not in the server: Django's own overhead"
-                f" per trivial request is {asgi} of CPU time under ASGI and {wsgi} under WSGI; the"
-                f" servers' {bare}.",
+                "Whether WSGI or ASGI is cheaper is decided in Django, not in the server: Django's"
+                f" own overhead per trivial request is {asgi} of CPU time under ASGI and {wsgi}"
+                f" under WSGI; the servers' own is {bare}.",
             ),
             tuple(cell for each in separated for cell in each.cells),
         )

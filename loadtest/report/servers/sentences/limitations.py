@@ -32,15 +32,15 @@ def bounds(run: Run, rankings: Sequence[Ranking]) -> Iterator[str]:
     elif run.placement is None:
         shared = plural(run.machine.processors, "processor") if run.machine.processors else "all"
         yield (
-            f"Server, databases and wrk shared {shared}: a server that uses little leaves"
-            " more to wrk. Rates are those of this machine;"
-            " ratios carry over better, not to any machine and any app."
+            f"Server, databases and wrk shared {shared}: a server that uses little CPU"
+            " leaves more for wrk. Rates are those of this machine;"
+            " ratios carry over better, though not to every machine and app."
         )
     else:
         yield (
             "Server, databases and wrk ran on one machine, the server on its own processors, over"
             " loopback. Rates are those of this machine;"
-            " ratios carry over better, not to any machine and any app."
+            " ratios carry over better, though not to every machine and app."
         )
     if plan.shape.known:
         alone = [
@@ -51,8 +51,8 @@ def bounds(run: Run, rankings: Sequence[Ranking]) -> Iterator[str]:
         ]
         but = f" ({', '.join(alone)}: one process)" if alone else ""
         yield (
-            f"Each server had {plural(plan.shape.workers, 'worker')}{but}: how one scales over many"
-            " cores was not measured."
+            f"Each server had {plural(plan.shape.workers, 'worker')}{but}: how a server scales"
+            " across many cores was not measured."
         )
     durations = sorted({ranking.load.duration_s for ranking in rankings})
     if durations:
@@ -63,7 +63,7 @@ def bounds(run: Run, rankings: Sequence[Ranking]) -> Iterator[str]:
         )
         yield (
             f"No load lasted longer than {longest}: leaks that take hours, or workers that are"
-            " replaced, cannot be seen. Neither can what happens with more connections."
+            " replaced, cannot be seen, nor can the effect of more connections."
         )
     yield "No TLS, no proxy in front, no slow or distant clients; HTTP/1.1 only."
     if not run.source:

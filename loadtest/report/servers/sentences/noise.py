@@ -27,6 +27,8 @@ def noise(summary: Summary) -> str:
             f"{sentences.capital(sentences.ONE_ROUND)}, so all servers with a number share rank 1"
             " (`1=`): their order is what was measured once, and may reverse."
         )
+    elif floors and sentences.unsure_of_noise(summary.rounds * len(summary.twins), floors):
+        text = sentences.noise_of_too_few("Servers")
     elif floors:
         by = sentences.between(floors, share) or ""
         by += ", depending on workload" if " to " in by else ""
@@ -35,9 +37,11 @@ def noise(summary: Summary) -> str:
             each.endpoint.kind for each in summary.rankings if each.noise_borrowed
         )
         if borrowed:
+            kinds = "".join(sentences.joined([(workload(kind),) for kind in borrowed]))
+            largest = "the largest of these values" if " to " in by else "this value"
             text += (
-                " Where no server was measured twice, the largest of these counts, and noise may be"
-                f" larger still: {', '.join(map(workload, borrowed))}."
+                f" For {kinds}, no server was measured twice: {largest} is used there, and noise"
+                " may be larger still."
             )
         if min(floors) > TOO_NOISY:
             text += " That is too much to separate servers: measure more `--rounds`."
