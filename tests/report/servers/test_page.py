@@ -114,8 +114,8 @@ def test_what_would_break_the_policy_is_refused(browser: Browser, measured: Path
     """The two tests above could not fail if the policy let everything pass."""
     with visit(browser, measured) as seen:
         seen.page.evaluate(
-            """() => { const made = document.createElement("img");
-                made.src = "https://example.com/x.png"; document.body.append(made);
+            """() => { const image = document.createElement("img");
+                image.src = "https://example.com/x.png"; document.body.append(image);
                 const script = document.createElement("script");
                 script.textContent = "window.pwned = 1"; document.body.append(script); }"""
         )
