@@ -57,8 +57,8 @@ test: ## Run the tests (ARGS='-k warden' for some)
 	@PYTHON=$(PYTHON) scripts/setup dev chromium
 	@.venv/bin/python -m pytest $(ARGS)
 
-test-fast: dev ## Run the tests that take a minute: no real servers, browser or simulation
-	@.venv/bin/python -m pytest -m 'not real and not browser and not docker and not slow' $(ARGS)
+test-fast: dev ## Run the tests that take a minute, two at a time: no real servers, browser or simulation
+	@.venv/bin/python -m pytest -n 2 -m 'not real and not browser and not docker and not slow' $(ARGS)
 
 test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)

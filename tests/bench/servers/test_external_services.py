@@ -54,6 +54,7 @@ def test_nobody_is_there(variable: str) -> None:
     assert "secret" not in address.problem
 
 
+@pytest.mark.slow
 def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_services, "WITHIN_S", 1)  # which libpq takes as 2
     # It would wait for ever otherwise.

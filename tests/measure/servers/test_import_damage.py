@@ -51,6 +51,7 @@ def garbled(line: str, chance: random.Random) -> str:
     return "".join(characters)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.randoms(use_true_random=False))
 def test_in_a_damaged_copy_no_block_is_dropped(chance: random.Random) -> None:
