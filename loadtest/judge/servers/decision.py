@@ -1,0 +1,200 @@
+"""What a run decides, as records: the cheapest server, who holds requests that wait, how sure.
+
+No words here: `report/servers/sentences/` puts the same sentences into every format.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from loadtest.judge.rows import Versus
+from loadtest.records.planned import Interface, Record, Style
+from loadtest.stats.significance import Finding
+
+
+class AtEndpoint(Record, frozen=True, kw_only=True):
+    """What 1,000 requests/s cost at one endpoint."""
+
+    endpoint: str
+    """With its style, as in `json-sync`."""
+    cores: float
+
+
+class Place(Record, frozen=True, kw_only=True):
+    """One server in a ranking by cost."""
+
+    server: str
+    interface: Interface | None
+    rank: int | None
+    """From 1, the cheapest; None without a number at each endpoint that counts, and for all where
+    the run has no power to rank them."""
+    tied: bool
+    """Shares its rank."""
+    cores: float | None
+    """CPU cores to serve 1,000 requests/s: the geometric mean over the endpoints."""
+    cores_with_databases: float | None
+    """Likewise, with PostgreSQL's and Valkey's."""
+    cheapest: AtEndpoint | None
+    dearest: AtEndpoint | None
+    versus: Versus | None
+    """Its cost against that of the first place; None for that."""
+    goodput: float | None
+    """Ok responses a second, the geometric mean over the endpoints, each the median round's."""
+    memory_launched_bytes: int | None
+    """Of its processes together, when it had just answered; the median round's."""
+    memory_bytes: int | None
+    """Likewise, after its last load; of a run that did not look, the most that was seen."""
+    suspect: int
+    """Of its `cells`, those whose number is in doubt."""
+    cells: tuple[str, ...]
+    """The rows that its cost is the mean of."""
+    missing: str | None
+    """Why it has no cost, in one line; None where it has one."""
+
+
+class Between(Record, frozen=True, kw_only=True):
+    """The cost of one server against another's: each pair once, the dearer median first."""
+
+    server: str
+    over: str
+    ratio: float
+    low: float | None
+    """Of the 95 % interval; None with fewer than 2 rounds in common."""
+    high: float | None
+    finding: Finding
+
+
+class LeftOut(Record, frozen=True, kw_only=True):
+    """An endpoint that does not count for a cost."""
+
+    endpoint: str
+    """With its style."""
+    why: Literal["waits", "dominated", "incomplete"]
+    """`waits`: it declares a delay, and waiting costs next to nothing. `dominated`: its own work
+    takes ten times that of the median endpoint, whatever the server. `incomplete`: a server that
+    is ranked has no number there."""
+
+
+class Cost(Record, frozen=True, kw_only=True):
+    """Servers by what 1,000 requests/s cost, over some endpoints with one style of views."""
+
+    over: str
+    """`all`, or the workload, or the name of the one endpoint."""
+    style: Style
+    endpoints: tuple[str, ...]
+    """That count, with their style."""
+    left_out: tuple[LeftOut, ...]
+    noise_floor: float | None
+    """The difference, as a share, that two copies of one server show; None where fewer than three
+    pairs of rounds were compared, or there is no duplicate."""
+    ranked: bool
+    """The run has the power to rank: at least two rounds, and pairs that were separated or shown
+    equivalent."""
+    places: tuple[Place, ...]
+    """The cheapest first, then those without a cost."""
+    pairs: tuple[Between, ...]
+    """All pairs of those that have a cost."""
+    first: tuple[str, ...]
+    """The servers that none was shown to be cheaper than: the tie group to deploy from, cheapest
+    median first. Everyone else was separated from each of them; empty where that holds for no
+    group smaller than all."""
+
+
+class Gap(Record, frozen=True, kw_only=True):
+    """Two interfaces, every server of one separated from every server of the other by cost."""
+
+    cheaper: Interface
+    dearer: Interface
+    least: float
+    """The smallest ratio of their costs among the pairs: the cheaper interface's dearest server
+    against the dearer's cheapest."""
+    most: float
+    low: float | None
+    """The lowest and highest ends of the intervals of all these pairs."""
+    high: float | None
+
+
+class Holds(Record, frozen=True, kw_only=True):
+    """How many requests that wait a server worked on at once."""
+
+    server: str
+    interface: Interface | None
+    measured: int
+    """Responses/s x the endpoint's delay; the highest of the endpoints that wait."""
+    configured: int | None
+    """What its workers and threads allow, where they do: configuration, not a measurement. None
+    where nothing but the load's connections limits it."""
+    connections: int
+    """Of the load: nobody can be seen to hold more."""
+    cell: str
+
+
+class Waiting(Record, frozen=True, kw_only=True):
+    """What endpoints that wait showed: the servers, those that held the most first."""
+
+    endpoints: tuple[str, ...]
+    holds: tuple[Holds, ...]
+
+
+class AsyncViews(Record, frozen=True, kw_only=True):
+    """What `async def` views cost against `def` views, for the servers of one interface."""
+
+    interface: Interface
+    pairs: int
+    """Of a server at an endpoint, with a number for both styles."""
+    dearer: int
+    """Pairs in which async was shown to cost more."""
+    cheaper: int
+    least: float | None
+    """The smallest and the largest ratio, async / sync, among those shown different."""
+    most: float | None
+    cells: tuple[str, ...]
+
+
+class Sureness(Record, frozen=True, kw_only=True):
+    """How far the decision can be trusted."""
+
+    rounds: int
+    processors: int | None
+    cells: int
+    """With a number."""
+    suspect: int
+    busy: int
+    """Cells with the concern `noisy-host`: other programs, or the host, took processor time."""
+    repeated: int
+    """Loads that were measured again because others had disturbed them."""
+    noise_floor: float | None
+    """Of cost over all endpoints, as a share."""
+    doubts: tuple[tuple[str, int, int], ...]
+    """The servers with doubts: name, suspect cells, all cells; the most doubtful first."""
+    left_open: tuple[tuple[str, str], ...]
+    """Pairs of servers whose order by cost is open, though more rounds could tell."""
+
+    @property
+    def busy_machine(self) -> bool:
+        """Whether more than half of the cells were disturbed."""
+        return 2 * self.busy > self.cells
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    """What a run can say to who has to deploy a server."""
+
+    cost: Cost | None
+    """Over all endpoints that count; None without CPU times, as in an imported report."""
+    chosen: Literal["server", "group", "interface", "nothing", "alone"]
+    """What `cost` names: one server, separated from all others; its tie group; no more than that
+    one interface costs less; nothing; or there is only one server."""
+    likely: str | None
+    """Where no single server is named, the one with the cheapest median, if it is the cheapest at
+    most of the endpoints as well; shown as likely, not as shown."""
+    gap: Gap | None
+    costs: tuple[Cost, ...]
+    """Of each workload and each endpoint by itself, for a reader who chooses; and of the other
+    style of views."""
+    waiting: Waiting | None
+    """None where nothing that waits was measured."""
+    within: tuple[tuple[Interface, tuple[str, ...]], ...]
+    """For each interface with two servers or more: its own cheapest tie group; all of them where
+    none was separated."""
+    async_views: tuple[AsyncViews, ...]
+    sure: Sureness
