@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.records.measured import Machine
 from loadtest.report.units import plural, size
+from loadtest.stats.noise_floor import MOST
 
 
 class Name(str):
@@ -84,14 +85,9 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-LEAST_PAIRS = 3
-MOST_NOISE = 10.0
-"""A noise floor, as a share, beyond which its number says nothing but that it is not known."""
-
-
-def unsure_of_noise(pairs: int, floors: Iterable[float]) -> bool:
-    """Say whether so few pairs of rounds were compared that the noise floors are a guess."""
-    return pairs < LEAST_PAIRS or max(floors) > MOST_NOISE
+def unsure_of_noise(floors: Sequence[float]) -> bool:
+    """Say whether there is no noise floor, or one that says nothing but that it is not known."""
+    return not floors or max(floors) >= MOST
 
 
 def noise(copies: str, differ: str, rows: str) -> str:

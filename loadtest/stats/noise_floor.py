@@ -16,6 +16,12 @@ from loadtest.stats.series import cpu_times, goodputs, groups
 Pairs = Sequence[tuple[Rates, Rates]]
 """Rates of the two arms, by endpoint."""
 
+FEWEST_PAIRS = 3
+"""Of rounds; what fewer show of their own noise is a guess, and no floor."""
+
+MOST = 9.0
+"""No floor is higher: beyond ten times, all there is to say is that nothing can be told."""
+
 
 class Twin(Record, frozen=True, kw_only=True):
     """One of two identical servers at one endpoint, by round; None where a round has no number."""
@@ -46,7 +52,8 @@ class Floor:
 
     def __call__(self, rounds: float) -> float:
         """Return it of the mean of so many rounds: 0.06 for 6 %; of one where there are none."""
-        return math.expm1(quantile(self.freedom) * math.sqrt(self.variance / max(1, rounds)))
+        reach = quantile(self.freedom) * math.sqrt(self.variance / max(1, rounds))
+        return math.expm1(min(reach, math.log1p(MOST)))
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,12 @@ class Floors:
     """The floors of one figure."""
 
     pooled: float | None
-    """Over all workloads and their rounds, as a share; None where no round has both arms."""
+    """Over all workloads and their rounds, as a share; None with fewer than `FEWEST_PAIRS`."""
     kinds: Mapping[str, Floor]
+    """What has fewer than `FEWEST_PAIRS` by itself has the floor of all rounds together."""
 
     def of(self, *kinds: str) -> Floor | None:
-        """Return the largest floor of these workloads; of all, if one has no arms of its own.
+        """Return the largest floor of these workloads; of all, if one has none of its own.
 
         Nothing shows the noise of such a kind, and the kinds that are left out of the arms are
         those that may well be noisier.
@@ -127,7 +135,7 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
     """
     squares = {kind: _Squares.of(pairs) for kind, pairs in kinds.items()}
     known = {kind: of for kind, of in squares.items() if of.count}
-    if not known:
+    if sum(of.count for of in known.values()) < FEWEST_PAIRS:
         return Floors(None, {})
     all_rounds = _Squares(
         total=sum(of.total for of in known.values()),
@@ -147,9 +155,12 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
         # Even a noise that all share is known no better than from all their rounds together.
         return Floor(variance, min(freedom, all_rounds.count))
 
+    whole = Floor(all_rounds.variance, all_rounds.count)
     return Floors(
-        pooled=Floor(all_rounds.variance, all_rounds.count)(all_rounds.rounds),
-        kinds={kind: drawn(own) for kind, own in known.items()},
+        pooled=whole(all_rounds.rounds),
+        kinds={
+            kind: drawn(own) if own.count >= FEWEST_PAIRS else whole for kind, own in known.items()
+        },
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from duplicate_arms import OUTCOMES, PLAN
 from simulated import CV, KINDS, noise, rates
 
-from loadtest.stats.noise_floor import cpu_floors, floors, goodput_floors, twins
+from loadtest.stats.noise_floor import MOST, cpu_floors, floors, goodput_floors, twins
 
 SPREADS = (0.25, 0.5, 1.0, 2.0, 3.0)
 """Kinds of work whose noise differs by a factor of 12, in `CV`."""
@@ -81,8 +81,24 @@ def test_without_arms_there_is_no_floor() -> None:
     for nothing in ({}, {"cpu": [([1.0, None], [None, 2.0])]}):
         assert floors(nothing).pooled is None
         assert floors(nothing).at("cpu", 3) is None
-    still = floors({"cpu": [([100.0, 100.0], [100.0, 100.0])]})
-    assert (still.pooled, still.at("cpu", 2), still.at("database", 2)) == (0, 0, 0)
+    still = floors({"cpu": [([100.0] * 3, [100.0] * 3)]})
+    assert (still.pooled, still.at("cpu", 3), still.at("database", 3)) == (0, 0, 0)
+
+
+def test_fewer_than_three_pairs_of_rounds_have_no_floor() -> None:
+    """One pair said that requests/s vary by 27,992,439,784,744,908 %."""
+    once, twice = ([100.0], [250.0]), ([100.0, 100.0], [250.0, 90.0])
+    for few in (once, twice):
+        assert floors({"cpu": [few]}).pooled is None
+        assert floors({"cpu": [few]}).at("cpu", 3) is None
+    # What is too little by itself has the floor of all rounds together.
+    both = floors({"cpu": [once], "cache": [twice]})
+    assert both.at("cpu", 3) == both.at("cache", 3) is not None
+
+
+def test_no_floor_is_beyond_ten_times() -> None:
+    wild = floors({"cpu": [([1.0, 900.0, 1.0], [800.0, 1.0, 700.0])]})
+    assert wild.pooled == wild.at("cpu", 1) == pytest.approx(MOST)
 
 
 def test_one_kind_alone_has_the_floor_of_all() -> None:
@@ -91,19 +107,20 @@ def test_one_kind_alone_has_the_floor_of_all() -> None:
 
 
 def test_two_kinds_share_nothing() -> None:
-    cpu, database = ([100.0, 101.0], [101.0, 100.0]), ([100.0, 130.0], [120.0, 100.0])
+    cpu = ([100.0, 101.0, 100.0], [101.0, 100.0, 101.0])
+    database = ([100.0, 130.0, 100.0], [120.0, 100.0, 110.0])
     both = floors({"cpu": [cpu], "database": [database]})
-    assert both.at("cpu", 2) == floors({"cpu": [cpu]}).pooled
-    assert both.at("database", 2) == both.at("cache", 2) == floors({"database": [database]}).pooled
+    assert both.at("cpu", 3) == floors({"cpu": [cpu]}).pooled
+    assert both.at("database", 3) == both.at("cache", 3) == floors({"database": [database]}).pooled
 
 
 def test_several_kinds_have_the_largest_of_their_floors() -> None:
     """As `raw` beside `json`; one of them without arms has the largest of all."""
     floor_of = floors(
         {
-            "cpu": [([100.0, 101.0], [101.0, 100.0])],
-            "cache": [([100.0, 110.0], [111.0, 100.0])],
-            "database": [([100.0, 130.0], [120.0, 100.0])],
+            "cpu": [([100.0, 101.0, 100.0], [101.0, 100.0, 101.0])],
+            "cache": [([100.0, 110.0, 100.0], [111.0, 100.0, 110.0])],
+            "database": [([100.0, 130.0, 100.0], [120.0, 100.0, 110.0])],
         }
     )
     assert floor_of.of("cpu", "cache") == floor_of.of("cache")
@@ -130,7 +147,7 @@ def test_the_arms_of_each_endpoint() -> None:
     assert json.first.cell == "alpha.json-sync"
     assert json.second.goodput == (1100, 1100)
     assert json.second.server_cpu_us == pytest.approx((510, 510))
-    goodput, cpu = goodput_floors([json]), cpu_floors([json])
+    goodput, cpu = goodput_floors([json, rows]), cpu_floors([json, rows])
     assert goodput.pooled is not None
     assert cpu.pooled is not None
     assert goodput.pooled > 0.1 > cpu.pooled > 0.02

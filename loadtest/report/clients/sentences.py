@@ -16,6 +16,7 @@ from loadtest.report.clients.columns import MEASURES, seconds
 from loadtest.report.sentences import Facts, joined
 from loadtest.report.units import latency, plural, ratio, ratio_interval, share, significant
 from loadtest.report.units import seconds as in_seconds
+from loadtest.stats.noise_floor import FEWEST_PAIRS
 
 
 class Point(Record, frozen=True, kw_only=True):
@@ -453,11 +454,11 @@ def noise(summary: Summary) -> str:
         floors = [each.noise_floor for each in summary.rankings if each.measure == measure]
         if span := sentences.between(floors, share):
             differ.append(f"{span} ({measure})")
-    if not differ:
-        return sentences.unknown_noise("row")
     known = [each.noise_floor for each in summary.rankings if each.noise_floor is not None]
-    if sentences.unsure_of_noise(summary.rounds, known):
+    if summary.rounds < FEWEST_PAIRS or (known and sentences.unsure_of_noise(known)):
         return sentences.noise_of_too_few("Rows")
+    if not known:
+        return sentences.unknown_noise("row")
     return sentences.noise("one row", " and ".join(differ), "Rows")
 
 

@@ -48,20 +48,21 @@ def test_a_missing_round_is_a_gap() -> None:
 
 
 def test_the_floor_is_that_of_the_ranking(summary: Summary) -> None:
-    assert summary.rankings[0].noise_floor == pytest.approx(0.33, abs=0.05)
-    assert "differ by 34 %;" in noise(summary)
+    assert summary.rankings[0].noise_floor == pytest.approx(0.21, abs=0.01)
+    assert "differ by 21 %;" in noise(summary)
 
 
 def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
     assert not any(ranking.noise_borrowed for ranking in summary.rankings)
     assert "measured twice" not in noise(summary)
     without = [outcome for outcome in OUTCOMES if outcome.cell != "alpha-again.json-sync"]
-    json, rows = summarise(run(PLAN), without, none).rankings
-    assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
-    assert json.noise_floor == rows.noise_floor
+    assert {each.noise_floor for each in summarise(run(PLAN), without, none).rankings} == {None}
     assert noise(summarise(run(PLAN), without, none)).startswith("Too few rounds to say how large")
     third = [msgspec.structs.replace(each, round=2) for each in without if each.round == 1]
     longer = run(msgspec.structs.replace(PLAN, rounds=3))
+    json, rows = summarise(longer, [*without, *third], none).rankings
+    assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
+    assert json.noise_floor == rows.noise_floor
     assert noise(summarise(longer, [*without, *third], none)).endswith(
         " For CPU-bound JSON, no server was measured twice: this value is used there, and noise may"
         " be larger still."
@@ -70,7 +71,7 @@ def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
 
 def test_noise_beyond_all_measure_is_no_number(summary: Summary) -> None:
     (first, *others) = summary.rankings
-    wild = msgspec.structs.replace(first, noise_floor=29_246.75)
+    wild = msgspec.structs.replace(first, noise_floor=9.0)
     text = noise(msgspec.structs.replace(summary, rankings=(wild, *others)))
     assert text.startswith("Too few rounds to say how large noise is. Servers that share a rank")
 
@@ -90,7 +91,7 @@ def test_it_stands_in_the_page_and_in_the_table(summary: Summary) -> None:
     assert "### Noise: `alpha` against itself" in page
     assert "1,100 / 1,100" in page
     row = next(csv.DictReader(io.StringIO(csv_format.render(given))))
-    assert float(row["noise_floor"]) > 0.3 > float(row["cpu_noise_floor"]) > 0.02
+    assert float(row["noise_floor"]) > 0.2 > float(row["cpu_noise_floor"]) > 0.01
 
 
 def test_a_rank_of_unlike_numbers_is_explained() -> None:

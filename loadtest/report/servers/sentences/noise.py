@@ -27,7 +27,7 @@ def noise(summary: Summary) -> str:
             f"{sentences.capital(sentences.ONE_ROUND)}, so all servers with a number share rank 1"
             " (`1=`): their order is what was measured once, and may reverse."
         )
-    elif floors and sentences.unsure_of_noise(summary.rounds * len(summary.twins), floors):
+    elif summary.twins and sentences.unsure_of_noise(floors):
         text = sentences.noise_of_too_few("Servers")
     elif floors:
         by = sentences.between(floors, share) or ""
