@@ -32,6 +32,7 @@ class Pairs:
     """Pairs that were judged together; a pair's verdict depends on how many there are."""
 
     rates: Mapping[str, Rates]
+    """The first first, of a table of `all_pairs`."""
     judged: Mapping[tuple[str, str], Judged]
     """By the one that is compared and the one it is compared with."""
 
@@ -59,7 +60,7 @@ class Pairs:
     @cached_property
     def groups(self) -> list[list[str]]:
         """All tie groups; of a table of `all_pairs`."""
-        return self.among(ordered(self.rates))
+        return self.among(self.rates)
 
     @cached_property
     def ranks(self) -> dict[str, int]:
@@ -127,12 +128,15 @@ def all_pairs(
     rates: Mapping[str, Rates],
     floor: float | ByRounds | None,
     interim_looks: int = 1,
+    order: Sequence[str] | None = None,
 ) -> Pairs:
-    """Compare all with each other, the one with the higher median first.
+    """Compare all with each other, the first in `order` first: else the one of the higher median.
 
     All pairs are one table, so that it does not matter who happened to lead.
     """
-    return judged(list(combinations(ordered(rates), 2)), rates, floor, interim_looks)
+    names = ordered(rates) if order is None else order
+    rates = {name: rates[name] for name in names}
+    return judged(list(combinations(names, 2)), rates, floor, interim_looks)
 
 
 def against(rates: Mapping[str, Rates], base: str | None) -> dict[str, Comparison]:

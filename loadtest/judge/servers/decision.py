@@ -11,6 +11,8 @@ from loadtest.judge.rows import Versus
 from loadtest.records.planned import Interface, Record, Style
 from loadtest.stats.significance import Finding
 
+Chosen = Literal["server", "group", "interface", "nothing", "alone"]
+
 
 class AtEndpoint(Record, frozen=True, kw_only=True):
     """What 1,000 requests/s cost at one endpoint."""
@@ -95,9 +97,9 @@ class Cost(Record, frozen=True, kw_only=True):
     pairs: tuple[Between, ...]
     """All pairs of those that have a cost."""
     first: tuple[str, ...]
-    """The servers that none was shown to be cheaper than: the tie group to deploy from, cheapest
-    median first. Everyone else was separated from each of them; empty where that holds for no
-    group smaller than all."""
+    """The tie group to deploy from, the cheapest first: none of them was shown to be cheaper than
+    another, and everyone else was shown to cost more than one of them. Who is alone in it is
+    separated from everyone; it is empty where it would be all."""
 
 
 class Gap(Record, frozen=True, kw_only=True):
@@ -120,7 +122,8 @@ class Holds(Record, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     measured: int
-    """Responses/s x the endpoint's delay; the highest of the endpoints that wait."""
+    """Responses for each time that the load had room for the endpoint's delay; the highest of the
+    endpoints that wait."""
     configured: int | None
     """What its workers and threads allow, where they do: configuration, not a measurement. None
     where nothing but the load's connections limits it."""
@@ -181,20 +184,21 @@ class Decision(Record, frozen=True, kw_only=True):
 
     cost: Cost | None
     """Over all endpoints that count; None without CPU times, as in an imported report."""
-    chosen: Literal["server", "group", "interface", "nothing", "alone"]
+    chosen: Chosen
     """What `cost` names: one server, separated from all others; its tie group; no more than that
-    one interface costs less; nothing; or there is only one server."""
+    one interface costs less; nothing; or there is only one server. On a busy machine no single
+    server is named."""
     likely: str | None
     """Where no single server is named, the one with the cheapest median, if it is the cheapest at
     most of the endpoints as well; shown as likely, not as shown."""
     gap: Gap | None
     costs: tuple[Cost, ...]
-    """Of each workload and each endpoint by itself, for a reader who chooses; and of the other
-    style of views."""
+    """Of each endpoint by itself, and each workload that has more than one, for a reader who
+    chooses; and of the other style of views."""
     waiting: Waiting | None
     """None where nothing that waits was measured."""
     within: tuple[tuple[Interface, tuple[str, ...]], ...]
     """For each interface with two servers or more: its own cheapest tie group; all of them where
-    none was separated."""
+    none was separated, or the machine was busy and one alone would be named."""
     async_views: tuple[AsyncViews, ...]
     sure: Sureness

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median, median_low
 from typing import Literal, NamedTuple
 
+from loadtest.judge.concern import CLOCK_S
 from loadtest.records.measured import Histogram, Loaded, Outcome, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile, pooled
@@ -33,6 +34,9 @@ class Figures(Record, frozen=True, kw_only=True):
     """Median over rounds, ok responses a second (2xx)."""
     ceiling: float | None
     """The most it could be: requests the server works on at once / the endpoint's delay."""
+    held: float | None
+    """Requests that it worked on at once, at an endpoint that waits: right responses for each time
+    that the loads had room for its delay. None elsewhere, and where none had."""
     p50_us: int | None
     """Of the latencies as measured, rounds merged; None with too few samples.
 
@@ -101,6 +105,7 @@ def figures(
     return Figures(
         goodput=median(loaded.goodput for loaded in loads),
         ceiling=server.capacity(plan.shape, cell.load.connections) / delay_s if delay_s else None,
+        held=_held(loads, delay_s, cell.load.connections) if delay_s else None,
         p50_us=_latency(raw, 50) or _from_text(loads, cell, 50, backfilled=False),
         p90_us=_latency(raw, 90) or _from_text(loads, cell, 90, backfilled=False),
         p99_us=_latency(raw, 99) or _from_text(loads, cell, 99, backfilled=False),
@@ -136,6 +141,21 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         if outcome.histogram and outcome.loaded
     ]
     return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
+
+
+def waves(loads: Sequence[Loaded], delay_s: float) -> int:
+    """Return how often one connection can be answered in all of `loads`, if it takes so long.
+
+    A load of 22 s has room for two answers of 10 s, not for 2.2: what is under way at its end is
+    not counted.
+    """
+    return sum(int((loaded.duration_us / 1e6 + CLOCK_S) / delay_s) for loaded in loads)
+
+
+def _held(loads: Sequence[Loaded], delay_s: float, connections: int) -> float | None:
+    right = sum(loaded.answers - loaded.status_errors for loaded in loads)
+    times = waves(loads, delay_s)
+    return min(right / times, connections) if times else None
 
 
 def _with_databases_cpu_us(cell: Cell, measured: Sequence[Outcome]) -> float | None:

@@ -14,6 +14,9 @@ from loadtest.judge.servers.answer import answer
 from loadtest.judge.servers.answer.records import Answer
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.servers.cost import Facts
+from loadtest.judge.servers.decide import decide
+from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.stopping import interim_looks, usable
@@ -27,14 +30,15 @@ from loadtest.stats.ratios import Rates
 from loadtest.stats.series import cpu_times, goodputs, has_number
 from loadtest.stats.significance import LEAST_CPU_MARGIN
 
-FORMAT = 6
+FORMAT = 7
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
 have a floor of other work, and servers without any number; gone from the answer: headings, the lead
 over the reference, servers behind, what all pairs of views show, and with which views a server
 leads; 5: `told` of the answer is `separated`; 6: a pair has one finding, that of
-the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`)."""
+the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`);
+7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
@@ -53,6 +57,8 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     """The reference server and its duplicate at each endpoint that has both, neither invalid."""
     left_open: tuple[str, ...]
     """Cells that the asked precision would give another round, were there time."""
+    decision: Decision
+    """Which server to deploy, by what it costs, and how sure that is."""
     answer: Answer
     """What to deploy and why, as far as this run can tell."""
     rankings: tuple[Ranking, ...]
@@ -121,6 +127,12 @@ def summarise(
         cpu_noise_floor=cpu.pooled,
         twins=arms,
         left_open=tuple(sorted(stopping.left_open(plan, goodput, tables))),
+        decision=decide(
+            run,
+            Facts(rankings, cpu_us, arms, cpu, interim_looks(plan.precision)),
+            summary.rounds_begun(outcomes),
+            repeated=0,
+        ),
         answer=answer(
             rankings, [pairs for _, pairs in tables], interim_looks(plan.precision), floors
         ),

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from loadtest.judge.concern import CLOCK_S
-from loadtest.judge.servers.metrics import Figures, Histograms, Latencies, figures, latencies
+from loadtest.judge.servers.metrics import Figures, Histograms, Latencies, figures, latencies, waves
 from loadtest.records.measured import Ceiling, Histogram, Loaded, Outcome
 from loadtest.records.planned import Cell, Plan, Server
 
@@ -129,16 +128,8 @@ class Evidence:
         return all(groups <= outcome.usage.keys() for outcome in self.measured)
 
     def waves(self, delay_s: float) -> int:
-        """Return how often one connection can be answered in all of `loads`, if it takes so long.
-
-        A load of 22 s has room for two answers of 10 s, not for 2.2: what is under way at its end
-        is not counted.
-        """
-        return sum(
-            int((loaded.duration_us / 1e6 + CLOCK_S) / delay_s)
-            for loaded in self.loads
-            if loaded.duration_us > 0
-        )
+        """Return how often one connection can be answered in all of `loads`."""
+        return waves(self.loads, delay_s)
 
 
 GENERATOR_PROCESSORS = 1

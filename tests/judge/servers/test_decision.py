@@ -1,0 +1,230 @@
+"""Which server a run names, which it does not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from builders import endpoint, outcome, plan, run, server
+from duplicate_arms import measured
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loadtest.judge.servers.decision import Decision
+from loadtest.judge.servers.summary import summarise
+from loadtest.records.measured import Histogram, Host
+from loadtest.records.planned import Endpoint
+
+ENDPOINTS = [endpoint(name, kind=name) for name in ("json", "rows", "page")]
+QUIET = Host(
+    window_s=1,
+    processors=2,
+    busy_cpu_s=2,
+    other_cpu_s=0,
+    steal_cpu_s=0,
+    throttled_s=0,
+)
+BUSY = msgspec.structs.replace(QUIET, other_cpu_s=1.0)
+CALM = (1.0, 1.01, 0.99)
+"""What CPU time is multiplied with in each round."""
+WILD = (1.0, 1.6, 0.7)
+
+
+def unread(path: str) -> Histogram:
+    raise AssertionError(path)
+
+
+def decided(
+    costs: Mapping[str, float],
+    noise: Mapping[str, Sequence[float]] = {},
+    asgi: Sequence[str] = (),
+    host: Host = QUIET,
+    endpoints: Sequence[Endpoint] = ENDPOINTS,
+    **changes: Any,
+) -> Decision:
+    """Return the decision of a run whose servers cost so many microseconds a response."""
+    servers = [
+        server(name, interface="asgi" if name in asgi else "wsgi", **changes) for name in costs
+    ]
+    first = servers[0].name
+    servers.append(server("copy", duplicate_of=first, interface=servers[0].interface))
+    of = plan(servers, endpoints, rounds=3, reference=first)
+    facts = [
+        msgspec.structs.replace(
+            measured(
+                f"{name}.{at.id}", number, 100, us * factor * (1 + 0.01 * (number - place) * shift)
+            ),
+            host=host,
+        )
+        for shift, (name, us) in enumerate([*costs.items(), ("copy", costs[first])])
+        for place, at in enumerate(endpoints)
+        for number, factor in enumerate(noise.get(name, CALM))
+    ]
+    return summarise(run(of), facts, unread).decision
+
+
+def test_a_server_that_is_separated_from_all_others_is_named() -> None:
+    decision = decided({"slow": 700, "fast": 500, "slower": 900})
+    assert decision.cost
+    assert decision.chosen == "server"
+    assert decision.cost.first == ("fast",)
+    assert [place.server for place in decision.cost.places] == ["fast", "slow", "slower"]
+    assert [place.cores for place in decision.cost.places] == pytest.approx(
+        [0.5, 0.7, 0.9], rel=0.02
+    )
+    assert decision.likely is None
+
+
+def test_whom_the_noise_happened_to_spare_is_not_named() -> None:
+    """The cheapest swings widely: that is imprecise, and no reason to name the steady one."""
+    decision = decided({"steady": 700, "wild": 500, "dear": 4000}, {"wild": WILD})
+    assert decision.cost
+    assert decision.chosen == "group"
+    assert decision.cost.first == ("wild", "steady")
+    assert decision.likely == "wild"
+
+
+def test_on_a_busy_machine_nobody_is_named_but_what_is_safe() -> None:
+    costs = {"slow": 700, "fast": 500, "async": 3000}
+    decision = decided(costs, asgi=["async"], host=BUSY)
+    assert decision.sure.busy_machine
+    assert (decision.chosen, decision.likely) == ("interface", "fast")
+    assert decision.gap
+    assert (decision.gap.cheaper, decision.gap.dearer) == ("wsgi", "asgi")
+    assert decision.gap.least == pytest.approx(3000 / 700, rel=0.02)
+    assert dict(decision.within) == {"wsgi": ("fast", "slow")}
+    assert decided(costs, asgi=["async"]).chosen == "server"
+    assert decided({"slow": 700, "fast": 500}, host=BUSY).chosen == "nothing"
+
+
+def test_nothing_is_named_where_nothing_was_separated() -> None:
+    decision = decided({"alpha": 700, "beta": 705, "gamma": 710}, dict.fromkeys(("beta",), WILD))
+    assert decision.cost
+    assert (decision.chosen, decision.cost.first, decision.gap) == ("nothing", (), None)
+
+
+def test_one_server_is_no_choice() -> None:
+    assert decided({"only": 700}).chosen == "alone"
+
+
+def test_no_interface_is_named_that_one_of_its_servers_was_not_separated_for() -> None:
+    decision = decided(
+        {"alpha": 500, "beta": 900, "async": 900}, {"beta": WILD, "async": WILD}, asgi=["async"]
+    )
+    assert decision.gap is None
+
+
+def test_what_its_own_work_dominates_and_what_waits_does_not_count() -> None:
+    heavy = endpoint("heavy", kind="heavy")
+    endpoints = [*ENDPOINTS, endpoint("slow", kind="waiting", delay_s=0.05), heavy]
+    servers = [server("alpha"), server("beta")]
+    facts = [
+        measured(f"{name}.{at.id}", number, 100, us * (20 if at is heavy else 1))
+        for name, us in (("alpha", 500), ("beta", 700))
+        for at in endpoints
+        for number in range(3)
+    ]
+    decision = summarise(run(plan(servers, endpoints, rounds=3)), facts, unread).decision
+    assert decision.cost
+    assert decision.cost.endpoints == ("json-sync", "rows-sync", "page-sync")
+    assert [(each.endpoint, each.why) for each in decision.cost.left_out] == [
+        ("slow-sync", "waits"),
+        ("heavy-sync", "dominated"),
+    ]
+    assert [cost.over for cost in decision.costs] == ["json", "rows", "page", "heavy"]
+    assert decision.waiting
+    assert [holds.measured for holds in decision.waiting.holds] == [5, 5]
+
+
+def test_who_has_few_numbers_costs_the_others_no_endpoint() -> None:
+    of = plan([server("alpha"), server("beta"), server("broken")], ENDPOINTS, rounds=3)
+    facts = [
+        measured(f"{name}.{at.id}", number, 100, us)
+        for name, us in (("alpha", 500), ("beta", 700))
+        for at in ENDPOINTS
+        for number in range(3)
+    ]
+    failed = [
+        outcome(f"broken.{at.id}", 0, status="failed", stage="launch", reason="port taken")
+        for at in ENDPOINTS[1:]
+    ]
+    decision = summarise(
+        run(of), [*facts, measured("broken.json-sync", 0, 100, 10), *failed], unread
+    ).decision
+    assert decision.cost
+    assert len(decision.cost.endpoints) == 3
+    missing = decision.cost.places[-1]
+    assert (missing.server, missing.rank) == ("broken", None)
+    assert missing.missing == "rows-sync: port taken"
+
+
+def test_configuration_is_told_from_what_was_measured() -> None:
+    slow = [endpoint("slow", kind="waiting", delay_s=0.05)]
+    decision = decided({"alpha": 500}, endpoints=slow, in_flight="workers * threads")
+    assert decision.waiting
+    assert (decision.cost, decision.chosen) == (None, "nothing")
+    (holds,) = decision.waiting.holds
+    assert (holds.measured, holds.configured, holds.connections) == (5, 8, 8)
+
+
+def test_async_views_are_compared_by_cost_within_an_interface() -> None:
+    styles = [endpoint("json", style=style) for style in ("sync", "async")]
+    decision = decided({"alpha": 500, "beta": 700}, endpoints=styles)
+    (views,) = decision.async_views
+    assert (views.interface, views.pairs, views.dearer, views.cheaper) == ("wsgi", 2, 0, 0)
+    assert {(cost.over, cost.style) for cost in decision.costs} == {
+        ("all", "async"),
+        ("json", "sync"),
+        ("json", "async"),
+    }
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c", "d"]),
+        st.tuples(
+            st.sampled_from([500, 520, 700, 3000]),
+            st.tuples(*[st.sampled_from([0.7, 0.98, 1.0, 1.02, 1.6])] * 3),
+            st.booleans(),
+        ),
+        min_size=2,
+    ),
+    st.booleans(),
+)
+def test_nobody_is_named_over_whom_he_was_not_separated_from(
+    servers: dict[str, tuple[float, tuple[float, float, float], bool]], busy: bool
+) -> None:
+    decision = decided(
+        {name: us for name, (us, _, _) in servers.items()},
+        {name: noise for name, (_, noise, _) in servers.items()},
+        [name for name, (*_, asgi) in servers.items() if asgi],
+        BUSY if busy else QUIET,
+    )
+    cost = decision.cost
+    assert cost
+    order = [place.server for place in cost.places]
+    cores = [place.cores or 0.0 for place in cost.places]
+    assert cores == sorted(cores)
+    apart = {(pair.server, pair.over) for pair in cost.pairs if pair.finding == "higher"}
+    if decision.chosen == "server":
+        assert not busy
+        assert {(other, order[0]) for other in order[1:]} <= apart
+    if decision.chosen == "group":
+        assert len(cost.first) > 1
+        # All of a tie group are tied, and nobody is left out who was not shown to cost more.
+        assert not any((b, a) in apart for a in cost.first for b in cost.first)
+        for other in set(order) - set(cost.first):
+            assert any((other, member) in apart for member in cost.first)
+    if decision.gap:
+        of = {place.server: place.interface for place in cost.places}
+        for cheap in order:
+            for dear in order:
+                if (of[cheap], of[dear]) == (decision.gap.cheaper, decision.gap.dearer):
+                    assert (dear, cheap) in apart
+    for pair in cost.pairs:
+        assert pair.low is None or pair.low <= pair.ratio <= (pair.high or 0)
+    ranks = [place.rank for place in cost.places if place.rank]
+    assert ranks == sorted(ranks)
