@@ -17,6 +17,7 @@ from loadtest.cli.output import INTERRUPTED, print_json, say, show
 from loadtest.cli.progress import Watcher
 from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import summary as servers_summary
+from loadtest.judge.servers.turns import merged
 from loadtest.measure import loop
 from loadtest.measure.experiments.rounds import rounds
 from loadtest.records import run_folder
@@ -52,7 +53,7 @@ class Kind(Generic[Run, Outcome, Ceiling, Report]):
 SERVERS = Kind(
     folder=run_folder.SERVERS,
     still_open=lambda stored: servers_summary.still_open(
-        stored.run, stored.outcomes, stored.histogram
+        stored.run, merged(stored.outcomes, stored.afterwards), stored.histogram
     ),
     report=servers_report.make,
     formats=servers_formats,

@@ -36,7 +36,7 @@ def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options
     if as_json:
         print_json(plan)
         return
-    todo = schedule.batches(plan, done=lambda cell, round_: False)
+    todo = schedule.batches(plan)
     if each:
         for line in _in_order(plan, todo):
             click.echo(line)
@@ -47,13 +47,12 @@ def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options
 
 
 def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
-    for batch in todo:
-        for cell in batch.cells:
-            load = cell.load
-            yield (
-                f"round {batch.round + 1}  {cell.server:<18} {cell.endpoint.id:<24}"
-                f" {load.connections:>5} connections {load.duration_s:>4.0f} s"
-            )
+    for round_, _, cell, _ in schedule.turns(todo):
+        load = cell.load
+        yield (
+            f"round {round_ + 1}  {cell.endpoint.id:<24} {cell.server:<18}"
+            f" {load.connections:>5} connections {load.duration_s:>4.0f} s"
+        )
     for cell in plan.cells:
         if cell.skip:
             yield f"skipped  {cell.server:<18} {cell.endpoint.id:<24} {cell.skip}"
@@ -71,7 +70,8 @@ def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
     for server in plan.servers:
         cells = [cell for cell in plan.cells if cell.server == server.name]
         skipped = sum(cell.skip is not None for cell in cells)
-        minutes = schedule.total_s([batch for batch in todo if batch.server == server.name]) / 60
+        turns = [turn for turn in schedule.turns(todo) if turn.cell.server == server.name]
+        minutes = sum(turn.planned_s for turn in turns) / 60
         table.add_row(server.name, str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}")
     console.print(table)
     reasons: dict[str, list[Cell]] = {}
@@ -100,9 +100,14 @@ def _total(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
             f"{plan.budget_s / 60:.0f} min in all" if plan.budget_s else "no limit, see --budget"
         )
         yield f"then more rounds until each ratio is known within {plan.precision:.1%}; {limit}"
-    cells = sum(len(batch.cells) for batch in todo)
-    minutes = schedule.total_s(todo) / 60
+    turns = list(schedule.turns(todo))
+    minutes = sum(turn.planned_s for turn in turns) / 60
     yield (
-        f"{plural(cells, 'measurement')} in {plural(plan.rounds, 'round')}, about"
+        f"{plural(len(turns), 'measurement')} in {plural(plan.rounds, 'round')}, about"
         f" {minutes:.0f} min; the same order again with --seed {plan.seed}"
     )
+    if plan.most_rounds and plan.budget_s:
+        yield (
+            f"then up to {plan.most_rounds} rounds in all while the order of the servers by cost is"
+            f" open; at most {plan.budget_s / 60:.0f} min of measuring"
+        )

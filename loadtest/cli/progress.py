@@ -62,7 +62,8 @@ class Watcher(loop.Watcher):
     def ended(self, outcome: measured.Outcome | clients.Outcome) -> None:
         """Move on, and say at once what failed."""
         assert self._trial is not None
-        self._bar.advance(self._task, self._trial.cost)
+        if not getattr(outcome, "repeat", 0):
+            self._bar.advance(self._task, self._trial.cost)
         if outcome.status == "failed":
             self._console.print(
                 f"failed: {self._trial.name}, round {self._trial.round + 1},"

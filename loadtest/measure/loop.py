@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from loadtest.judge.stopping import interim_looks
+from loadtest.records import clients, measured
 from loadtest.records.errors import LoadtestError
 from loadtest.records.measured import Begun, Segment
 from loadtest.records.planned import Record
@@ -65,12 +66,15 @@ class Trials(ABC, Generic[Trial, Outcome]):
 
     plan: Any
     """With `rounds`, `precision` and `budget_s`."""
-    open_: Callable[[Sequence[Outcome]], Collection[Any]]
-    """What the asked precision needs another round of."""
+    still_open: Callable[[Sequence[Outcome]], Collection[Any]]
+    """What needs another round."""
+    turns: int = 1
+    """Of each of its measurements in a round."""
 
-    def still_open(self, outcomes: Sequence[Outcome]) -> Collection[Any]:
-        """Return what needs another round; nothing where no precision was asked for."""
-        return () if self.plan.precision is None else self.open_(outcomes)
+    @property
+    def most_rounds(self) -> int:
+        """As many while something is open: the ranks allow for so many looks, and no more."""
+        return int(self.plan.rounds) + interim_looks(self.plan.precision) - 1
 
     @abstractmethod
     def key(self, outcome: Outcome) -> Key:
@@ -81,12 +85,10 @@ class Trials(ABC, Generic[Trial, Outcome]):
         """Return the outcomes of what the plan says cannot be measured."""
 
     @abstractmethod
-    def planned(self, done: Done) -> list[Trial]:
-        """Return the trials of the plan's rounds, in order."""
-
-    @abstractmethod
-    def further(self, round_: int, wanted: Collection[Any]) -> list[Trial]:
-        """Return the trials of one round beyond the plan's, with what is wanted alone."""
+    def of_round(
+        self, round_: int, done: Done, wanted: Collection[Any] | None, turns: int
+    ) -> list[Trial]:
+        """Return the trials of a round that are not done, in order: what is wanted, or planned."""
 
     @abstractmethod
     def shown(self, trial: Trial, known: Sequence[Outcome]) -> dict[Key, Shown]:
@@ -102,7 +104,10 @@ class Bench(Protocol):
     def run(
         self, todo: Sequence[Any], record: Callable[[Any], None], began: Callable[[Key], None]
     ) -> None:
-        """Carry out trials; one that fails is recorded, and the rest goes on."""
+        """Carry out trials, and record what becomes of each and whatever else is to be kept.
+
+        One that fails is recorded, and the rest goes on.
+        """
 
 
 Experiment = Callable[
@@ -126,16 +131,20 @@ def fill(
     """
     done = finished(stored.outcomes, trials.key)
     outcomes = list(stored.outcomes)
-    with _recording(stored.folder) as writer:
+    with ExitStack() as stretch:
+        writer = stretch.enter_context(closing(Writer(stored.folder)))
 
-        def record(outcome: Outcome) -> None:
-            writer.append(outcome)
-            outcomes.append(outcome)
-            watcher.ended(outcome)
+        def record(fact: Any) -> None:
+            writer.append(fact)
+            if isinstance(fact, measured.Outcome | clients.Outcome):
+                outcomes.append(fact)  # type: ignore[arg-type]
+                watcher.ended(fact)
 
         for outcome in trials.skipped(done):
             writer.append(outcome)
         with watcher.showing(), bench as up:
+            # What is up before it, as a database that was seeded, is no time of measuring.
+            stretch.enter_context(_stretch(writer))
             try:
                 for ceiling in up.ceilings(stored.ceilings):
                     writer.append(ceiling)
@@ -164,13 +173,11 @@ def finished(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> froz
 
 
 @contextmanager
-def _recording(folder: Path) -> Iterator[Writer]:
-    """Give the writer of a folder; the stretch it was open for is recorded as well."""
-    writer = Writer(folder)
+def _stretch(writer: Writer) -> Iterator[None]:
+    """Record how long the block takes."""
     began_at, began = time.time(), time.monotonic()
     writer.append(Begun(started_at=began_at))
     try:
-        yield writer
+        yield
     finally:
         writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
-        writer.close()

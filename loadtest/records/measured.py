@@ -84,8 +84,8 @@ class Usage(Record, frozen=True, kw_only=True):
     """User and system time during the load alone."""
     rss_peak_bytes: int
     """Sum over the group; shared pages count in each process."""
-    pss_peak_bytes: int | None
-    """Shared pages divided among their users; None where the system doesn't tell."""
+    pss_peak_bytes: int | None = None
+    """Shared pages divided among their users; of runs before format 3, see `Launch`."""
     processes: int
     threads: int
     """The most seen at once."""
@@ -135,6 +135,22 @@ class Host(Record, frozen=True, kw_only=True):
     throttled_s: float | None
     """For which a control group held this machine back."""
 
+    def taken(self, others: bool = True) -> dict[str, float]:
+        """Return the shares of the machine that were not the run's to use, by who took them.
+
+        Without `others` where a service that is not the run's own cannot be told from them.
+        """
+        capacity_s = self.window_s * self.processors
+        return {
+            **({"other processes": self.other_cpu_s / capacity_s} if others else {}),
+            "steal": (self.steal_cpu_s or 0.0) / capacity_s,
+            "throttling": (self.throttled_s or 0.0) / self.window_s,
+        }
+
+
+DISTURBED = 0.05
+"""Of the machine, taken by others during a load: what is above it is measured again, or doubted."""
+
 
 class Left(Record, frozen=True, kw_only=True):
     """What the server held 2 s after its load, against before it."""
@@ -158,10 +174,14 @@ class Verified(Record, frozen=True, kw_only=True):
 
 
 class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):
-    """What became of one cell in one round: one line of `outcomes.jsonl`."""
+    """What became of one cell in one turn of a round: one line of `outcomes.jsonl`."""
 
     cell: str
     round: int
+    turn: int = 0
+    """Of the round, from 0."""
+    repeat: int = 0
+    """How often the turn had been measured before, because others had disturbed it."""
     status: Status
     stage: Stage | None = None
     reason: str | None = None
@@ -188,6 +208,13 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     work: Work | None = None
     host: Host | None = None
     left: Left | None = None
+    turns: tuple[Outcome, ...] = ()
+    """Never stored: those that this was merged from, see `judge.servers.turns`."""
+
+    @property
+    def loads(self) -> tuple[Outcome, ...]:
+        """Its turns, or itself where it is but one."""
+        return self.turns or (self,)
 
     @property
     def server_cpu_us(self) -> float | None:
@@ -210,6 +237,32 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
     goodput: float
     generator_cpu_us: float
     """Of the generator for an answer."""
+
+
+class Afterwards(Record, frozen=True, kw_only=True, tag_field="kind", tag="afterwards"):
+    """What is known of a cell only some time after its turns of a round: a line of its own."""
+
+    cell: str
+    round: int
+    work: Work | None = None
+    left: Left | None = None
+
+
+class Launch(Record, frozen=True, kw_only=True, tag_field="kind", tag="launch"):
+    """A server's process that was started and, at the end, stopped: its memory.
+
+    By endpoint it would be the history of the process.
+    """
+
+    server: str
+    round: int
+    launch_s: float
+    """Until it answered; several servers are launched at once."""
+    memory_launched_bytes: int | None
+    """Of its processes together, when it had just answered: shared pages divided among their users
+    (PSS), or counted in each (RSS) where the system doesn't tell. None where nobody knows."""
+    memory_bytes: int | None
+    """Likewise, after its last turn."""
 
 
 class Begun(Record, frozen=True, kw_only=True, tag_field="kind", tag="begun"):

@@ -160,6 +160,13 @@ class Plan(Record, frozen=True, kw_only=True):
     seed: int | None
     """Of the order; None in a report of others."""
     rounds: int
+    most_rounds: int | None = None
+    """As many while something is open and the budget lasts; None: `rounds`, or with `precision` as
+    many as it takes."""
+    turns: int = 1
+    """Loads of each cell in a round, in turn with those of the other servers."""
+    at_once: int = 1
+    """Servers that are up at the same time."""
     shape: Shape
     servers: tuple[Server, ...]
     reference: str | None = None
@@ -171,14 +178,14 @@ class Plan(Record, frozen=True, kw_only=True):
     """Go on after the rounds with the cells whose ratio to the reference is known less well than
     this, as a share, or whose rank is open."""
     budget_s: float | None = None
-    """But for no longer than this."""
+    """Time for measuring, after which no further round begins; None: no limit."""
     cells: tuple[Cell, ...]
 
 
 class Choice(Record, frozen=True, kw_only=True):
     """What was asked for on the command line; None leaves it to the matrix."""
 
-    matrix: str = "standard"
+    matrix: str = "quick"
     """As it was typed: a name, or the path of a file."""
     servers: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()

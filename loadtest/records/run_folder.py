@@ -14,19 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
 from loadtest.records import clients, measured
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Begun, Histogram, Segment
+from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Segment
 from loadtest.records.planned import Record
 
-FORMAT = 2
+FORMAT = 3
 """Of both kinds of run. 1: the first; a ceiling without `connections` is of 64. 2: `again` of a
 server or row is `duplicate_of`, `settle` of a plan is `observe_release`; a run of servers has what
-was chosen on its command line, a run of HTTP clients has its segments."""
+was chosen on its command line, a run of HTTP clients has its segments. 3: turns of a round, each
+with its outcome; the work that is told later and the memory of a launch have lines of their own."""
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
 DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}
@@ -63,11 +64,13 @@ class Kind(Generic[Run, Outcome, Ceiling]):
     """What goes on with one: `--resume` and its folder are typed behind."""
     row: str
     """What a line of its tables is called."""
+    also: tuple[type[Record], ...] = ()
+    """Other facts that stand among the outcomes."""
 
     @property
     def fact(self) -> Any:
         """What a line of the outcomes may hold."""
-        return self.outcome | self.ceiling | Begun | Segment
+        return Union[(self.outcome, self.ceiling, Begun, Segment, *self.also)]
 
 
 SERVERS = Kind(
@@ -79,6 +82,7 @@ SERVERS = Kind(
     begin="`loadtest run quick`",
     command="loadtest run",
     row="cell",
+    also=(Afterwards, Launch),
 )
 CLIENTS = Kind(
     file="clients.json",
@@ -101,6 +105,8 @@ class Stored(Record, Generic[Run, Outcome, Ceiling], frozen=True, kw_only=True):
     outcomes: tuple[Outcome, ...]
     segments: tuple[Segment, ...] = ()
     ceilings: tuple[Ceiling, ...] = ()
+    afterwards: tuple[Afterwards, ...] = ()
+    launches: tuple[Launch, ...] = ()
     notes: tuple[str, ...] = ()
     """What could not be read, a line each."""
 
@@ -214,6 +220,8 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
         outcomes=tuple(_present(folder, outcome, notes) for outcome in outcomes),
         segments=tuple(_segments(facts, kind.outcome)),
         ceilings=tuple(fact for fact in facts if isinstance(fact, kind.ceiling)),
+        afterwards=tuple(fact for fact in facts if isinstance(fact, Afterwards)),
+        launches=tuple(fact for fact in facts if isinstance(fact, Launch)),
         notes=tuple(notes),
     )
 

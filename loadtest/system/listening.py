@@ -7,6 +7,7 @@ import http.client
 import os
 import socket
 import time
+from collections.abc import Collection
 from typing import Protocol
 
 import psutil
@@ -27,8 +28,8 @@ READY_WITHIN_S = 20.0
 OWNED_WITHIN_S = 2.0
 
 
-def free_port(preferred: int | None = None) -> int:
-    """Return the first port from `preferred` on that nobody has.
+def free_port(preferred: int | None = None, taken: Collection[int] = ()) -> int:
+    """Return the first port from `preferred` on that nobody has, and that is not `taken`.
 
     Ports are below the system's own for outgoing connections, so that the generator cannot take
     one in between; and two engines that look at the same moment begin at different ones.
@@ -37,6 +38,8 @@ def free_port(preferred: int | None = None) -> int:
         preferred = FIRST_PORT + os.getpid() % PORTS
     beyond = min(preferred + PORTS, 65_536)
     for port in range(preferred, beyond):
+        if port in taken:
+            continue
         with socket.socket() as probe:
             # As servers do: a port whose last connections are still in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -48,11 +48,9 @@ class Sampled:
 @dataclass
 class _Group:
     members: Members
-    with_pss: bool
     cpu_s: dict[psutil.Process, tuple[float, float]] = field(default_factory=dict)
     """First and newest CPU seconds of each process seen."""
     seen: list[Holding] = field(default_factory=list)
-    pss: list[int | None] = field(default_factory=list)
 
     def sample(self, first: bool) -> None:
         members = self.members()
@@ -64,17 +62,14 @@ class _Group:
                 first_s = self.cpu_s.get(member, (used_s if first else 0.0,))[0]
                 self.cpu_s[member] = (first_s, used_s)
         self.seen.append(holding(members))
-        self.pss.append(_pss(members) if self.with_pss else None)
 
     def usage(self) -> Usage:
         each_s = sorted((last - first for first, last in self.cpu_s.values()), reverse=True)
         sockets = [seen.connections for seen in self.seen if seen.connections is not None]
-        pss = [size for size in self.pss if size is not None]
         return Usage(
             cpu_s=sum(each_s),
             each_cpu_s=tuple(round(used_s, 2) for used_s in each_s),
             rss_peak_bytes=max(seen.rss_bytes for seen in self.seen),
-            pss_peak_bytes=max(pss) if len(pss) == len(self.seen) else None,
             processes=max(seen.processes for seen in self.seen),
             threads=max(seen.threads for seen in self.seen),
             connections=max(sockets) if len(sockets) == len(self.seen) else None,
@@ -82,14 +77,13 @@ class _Group:
 
 
 @contextlib.contextmanager
-def sampling(groups: Mapping[str, Members], pss_of: str, ends: str) -> Iterator[Sampled]:
+def sampling(groups: Mapping[str, Members], ends: str) -> Iterator[Sampled]:
     """Sample groups of processes and the machine during the block.
 
-    Memory with shared pages divided among their users (PSS) costs more to read and is taken for
-    the group `pss_of` alone. The group `ends` is waited for in the block, so the system tells its
+    The group `ends` is waited for in the block, so the system tells its
     CPU time exactly, with that of its warden.
     """
-    watched = {name: _Group(members, name == pss_of) for name, members in groups.items()}
+    watched = {name: _Group(members) for name, members in groups.items()}
     done = threading.Event()
 
     def watch() -> None:
@@ -162,6 +156,14 @@ def _sockets(pid: int) -> int | None:
         with contextlib.suppress(OSError):
             count += os.readlink(f"{folder}/{name}").startswith("socket:")
     return count
+
+
+def memory_bytes(members: Sequence[psutil.Process]) -> int:
+    """Return what these processes hold together: pages that they share are divided among their
+    users (PSS), or counted in each of them (RSS) where the system doesn't tell.
+    """
+    pss = _pss(members)
+    return holding(members).rss_bytes if pss is None else pss
 
 
 def _pss(members: Sequence[psutil.Process]) -> int | None:

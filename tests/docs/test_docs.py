@@ -26,7 +26,7 @@ from paths import ROOT
 from loadtest.cli.main import Deferred, cli
 from loadtest.judge import concern
 from loadtest.judge.servers import concerns
-from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.summary import summarise_stored
 from loadtest.measure.servers import measuring
 from loadtest.measure.servers.session import ServerTrials
 from loadtest.plan.servers import profile, schedule
@@ -109,18 +109,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer = Writer(results)
     writer.append(Begun(started_at=1.0))
     writer.append(Ceiling(body_bytes=30, goodput=50_000.0, generator_cpu_us=7.5))
-    known = lambda cell, round_: False  # noqa: E731
     for skipped in ServerTrials(of.plan, lambda outcomes: ()).skipped(()):
         writer.append(skipped)
-    todo = schedule.batches(of.plan, known)
+    todo = schedule.batches(of.plan)
     bench = FakeBench(results, faults=faults)
-    measuring.run(of.plan, todo, bench, writer.append, lambda cell, round_: None)
+    measuring.run(of.plan, todo, bench, writer.append, lambda cell, at, turn: None)
     writer.append(Segment(started_at=1.0, wall_s=20.0))
     writer.close()
     stored = read(results, SERVERS)
-    summary = summarise(
-        stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
-    )
+    summary = summarise_stored(stored)
     write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), results)
     return results
 

@@ -41,6 +41,8 @@ Fault = Literal[
 
 LAUNCH_S = 0.5
 
+MEMORY_BYTES = 60_000_000
+
 WARMUP_ANSWERS = 8
 
 DURING_ANSWERS = 4
@@ -72,10 +74,6 @@ class FakeBench:
         self.events.append(f"repair {died}")
         return CellError("services", f"{died} was ended by SIGKILL", "the end of its log")
 
-    def counters(self) -> Counters:
-        """Return services that are not reached: none is there to count."""
-        return Counters(DEMO, {})
-
     def launch(self, profile: Server, name: str) -> FakeServer:
         """Return a server that is up; raises CellError where it is to fail."""
         self.events.append(f"launch {profile.name}")
@@ -83,6 +81,10 @@ class FakeBench:
             reason = f"{profile.name} exited with status 3 before it answered"
             raise CellError("launch", reason, "the end of its log")
         return FakeServer(self, profile, round=int(name.rpartition(".r")[2]))
+
+    def other_cpu_s(self, name: str) -> float:
+        """Return what others used while something was loaded."""
+        return 0.0
 
     def fault(self, name: str) -> Fault | None:
         """Return what is to go wrong with a cell in a round."""
@@ -98,6 +100,14 @@ class FakeServer:
     round: int
     launch_s: float = LAUNCH_S
     running: bool = True
+
+    def counters(self) -> Counters:
+        """Return services that are not reached: none is there to count."""
+        return Counters(DEMO, {})
+
+    def memory_bytes(self) -> int:
+        """Return the same at all times."""
+        return MEMORY_BYTES
 
     def verify(
         self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
@@ -152,7 +162,7 @@ class FakeServer:
             window_s=window_s,
             processors=2,
             busy_cpu_s=window_s * 1.5,
-            other_cpu_s=0.0,
+            other_cpu_s=self.bench.other_cpu_s(name),
             steal_cpu_s=0.0,
             throttled_s=None,
         )

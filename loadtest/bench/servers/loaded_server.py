@@ -9,6 +9,7 @@ from pathlib import Path
 from loadtest.bench.load.generator import Generator
 from loadtest.bench.servers.answer_check import Checked, Watch, verify
 from loadtest.bench.servers.protocol import Launched, Measurement
+from loadtest.bench.servers.service_counters import Counters
 from loadtest.records.measured import Placement
 from loadtest.records.planned import Cell, Endpoint, Stage
 from loadtest.system import sampling
@@ -26,6 +27,8 @@ class LoadedServer:
     """How long it took until it answered."""
     groups: Callable[[], Mapping[str, Members]]
     """The processes to sample by name, the generator's aside; `server` are its own."""
+    counters: Callable[[], Counters]
+    """Its services as this machine reaches them."""
     folder: Path
     """The run's."""
     placement: Placement | None
@@ -47,12 +50,19 @@ class LoadedServer:
         groups = {**self.groups(), "generator": generator.process.tree}
         watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s)
         try:
-            with sampling.sampling(groups, pss_of="server", ends="generator") as sampled:
+            with sampling.sampling(groups, ends="generator") as sampled:
                 printed = generator.finish()
         finally:
             generator.process.stop()
             during = watch.stop()
         return Measurement(printed=printed, sampled=sampled, during=during)
+
+    def memory_bytes(self) -> int | None:
+        """Return what its processes hold together; None where nobody tells."""
+        if members := self.groups().get("server"):
+            return sampling.memory_bytes(members())
+        holding = self.holding()
+        return holding.rss_bytes if holding else None
 
     def holding(self) -> Holding | None:
         """Return what its processes hold now; None where nobody tells."""

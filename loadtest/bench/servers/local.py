@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.bench.servers.instance import launch
@@ -26,25 +28,38 @@ class LocalBench(Bench):
     shape: Shape
     folder: Path
     placement: Placement | None = None
+    _starting: set[int] = field(default_factory=set)
+    """Ports of servers that do not listen yet."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def _port(self) -> Iterator[int]:
+        """Give a free port that no other server is about to listen on."""
+        with self._lock:
+            port = listening.free_port(taken=self._starting)
+            self._starting.add(port)
+        try:
+            yield port
+        finally:
+            self._starting.discard(port)
 
     def repair(self) -> CellError | None:
         """Start services that have died again; return what died, None if all is well."""
         return self.services.repair()
 
-    def counters(self) -> Counters:
-        """Return the services as this machine reaches them now."""
-        return Counters(self.services.project.app, self.services.env)
-
     def launch(self, profile: Server, name: str) -> LoadedServer:
         """Start a server and return it once it has answered; raises CellError."""
-        instance = launch(
-            profile,
-            self.shape,
-            self.services.project,
-            env=self.services.env,
-            log=self.folder / "logs" / f"{name}.log",
-            cpus=self.placement.server if self.placement else (),
-        )
+        env = self.services.env_for(profile.name)
+        with self._port() as port:
+            instance = launch(
+                profile,
+                self.shape,
+                self.services.project,
+                env=env,
+                log=self.folder / "logs" / f"{name}.log",
+                port=port,
+                cpus=self.placement.server if self.placement else (),
+            )
 
         def groups() -> Mapping[str, Members]:
             services = {name: process.tree for name, process in self.services.processes.items()}
@@ -56,6 +71,7 @@ class LocalBench(Bench):
             port=instance.port,
             launch_s=instance.launch_s,
             groups=groups,
+            counters=lambda: Counters(self.services.project.app, env),
             folder=self.folder,
             placement=self.placement,
         )

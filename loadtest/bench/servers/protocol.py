@@ -46,6 +46,12 @@ class Running(Launched, Protocol):
     def launch_s(self) -> float:
         """How long it took until it answered."""
 
+    def counters(self) -> Counters:
+        """Return its services as this machine reaches them."""
+
+    def memory_bytes(self) -> int | None:
+        """Return what its processes hold together; None where nobody tells."""
+
     def verify(
         self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
     ) -> Checked:
@@ -60,9 +66,6 @@ class Bench(Protocol):
 
     def repair(self) -> CellError | None:
         """Start services that have died again; return what died, None if all is well."""
-
-    def counters(self) -> Counters:
-        """Return its services as this machine reaches them now."""
 
     def launch(self, profile: Server, name: str) -> Running:
         """Start a server and return it once it has answered; raises CellError."""

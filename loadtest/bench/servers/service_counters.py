@@ -38,7 +38,6 @@ AND datname = current_database()
 class Counts(Record, frozen=True, kw_only=True):
     """What each service has counted since it was started; None where it was not asked or heard."""
 
-    postgres: int | None = None
     redis: int | None = None
     upstream: int | None = None
 
@@ -50,20 +49,12 @@ class Counters:
     app: App
     env: Mapping[str, str]
     """By the app's variables; without those that are not reached."""
-    scans: bool = True
-    """Whether PostgreSQL is asked for its scans, which it tells when a server is gone."""
+    exact_scans: bool = True
+    """Whether PostgreSQL will tell of all scans at some time."""
 
     def read(self, contract: Contract) -> Counts:
-        """Return the counts of the services that an endpoint needs.
-
-        A session of PostgreSQL reports its scans after up to 10 s, or when it ends: for exact
-        counts the server under test has to be gone.
-        """
-        scans = self.scans and contract.postgres
-        if scans:
-            self._await_sessions_end()
+        """Return the counts of the services that an endpoint needs, but for PostgreSQL's."""
         return Counts(
-            postgres=self._ask("postgres", partial(_postgres, SCANS)) if scans else None,
             redis=self._ask("redis", _redis) if contract.redis else None,
             upstream=self._ask("upstream", self._upstream) if contract.upstream else None,
         )
@@ -72,7 +63,14 @@ class Counters:
         """Return how many sessions others than this one have in PostgreSQL."""
         return self._ask("postgres", partial(_postgres, CONNECTIONS))
 
-    def _await_sessions_end(self) -> None:
+    def scans(self) -> int | None:
+        """Return how many scans PostgreSQL was told of.
+
+        A session reports its scans after up to 10 s, or when it ends.
+        """
+        return self._ask("postgres", partial(_postgres, SCANS)) if self.exact_scans else None
+
+    def await_sessions_end(self) -> None:
         """Wait a moment for the sessions of a server that was stopped: each reports as it ends.
 
         In a database that others use too they do not all end, and it is not waited for long.

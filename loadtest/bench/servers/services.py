@@ -12,11 +12,14 @@ import pwd
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psycopg
 
 from loadtest.bench.servers import external_services
 from loadtest.plan.servers.project import Project
@@ -27,6 +30,9 @@ from loadtest.system.process import CommandError, Process
 
 UNPRIVILEGED = "nobody"
 """PostgreSQL refuses to run as root; then it runs as this user, which every system has."""
+
+SEEDED = "seeded"
+"""The database that servers get a copy of."""
 
 UP_WITHIN_S = 20.0
 
@@ -42,9 +48,15 @@ class Services:
     logs: Path
     shape: Shape
     cpus: Sequence[int] = ()
+    at_once: int = 1
+    """Servers that are up at the same time."""
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
+    _databases: str | None = None
+    """The address of each database of our PostgreSQL, by its name."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """A template can be copied by one at a time."""
     _down: str | None = None
     """Why the last try to start something again failed."""
 
@@ -126,7 +138,8 @@ class Services:
             cwd=home,
             undo=[home],
         )
-        connections = self.shape.workers * self.shape.database_pool + SPARE_CONNECTIONS
+        connections = self.at_once * self.shape.workers * self.shape.database_pool
+        connections += SPARE_CONNECTIONS
         running = process.start(
             "PostgreSQL",
             [str(binaries / "postgres"), "-D", str(data), "-k", str(home)]
@@ -144,7 +157,31 @@ class Services:
         )
         self._own("postgres", running)
         _await(running, lambda: _connects(home / ".s.PGSQL.5432") and _accepts(log))
-        return f"postgresql://postgres@/postgres?host={home}"
+        self._databases = f"postgresql://postgres@/{{}}?host={home}"
+        self._make(f"CREATE DATABASE {SEEDED}")
+        return self._databases.format(SEEDED)
+
+    def env_for(self, server: str) -> dict[str, str]:
+        """Return what a server is told: a fresh copy of the seeded database is its own.
+
+        In a database that we did not make nothing is created, and all servers share it.
+        """
+        if self._databases is None:
+            return self.env
+        database = "server_" + "".join(c if c.isalnum() else "_" for c in server.lower())
+        with self._lock:
+            self._make(
+                f"DROP DATABASE IF EXISTS {database} WITH (FORCE)",
+                f"CREATE DATABASE {database} TEMPLATE {SEEDED} STRATEGY FILE_COPY",
+            )
+        variable = self.project.app.addresses["postgres"]
+        return self.env | {variable: self._databases.format(database)}
+
+    def _make(self, *statements: str) -> None:
+        assert self._databases is not None
+        with psycopg.connect(self._databases.format("postgres"), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
 
     def _valkey(self) -> str:
         # Where the environment names another, as in a container, there is no such package.
@@ -182,13 +219,13 @@ class Services:
 
 @contextmanager
 def services(
-    project: Project, logs: Path, shape: Shape, cpus: Sequence[int] = ()
+    project: Project, logs: Path, shape: Shape, cpus: Sequence[int] = (), at_once: int = 1
 ) -> Iterator[Services]:
     """Give the services of a run, up and seeded, and stop them at the end.
 
     Raises CommandError with the end of the log of what did not come up.
     """
-    running = Services(project, logs, shape, cpus)
+    running = Services(project, logs, shape, cpus, at_once)
     try:
         running.start()
         yield running

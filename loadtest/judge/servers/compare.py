@@ -11,6 +11,7 @@ from loadtest.judge.servers.conditions import Difference, differences
 from loadtest.judge.servers.metrics import Figures, figures, latencies
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import summarise_stored
+from loadtest.judge.servers.turns import merged
 from loadtest.judge.summary import last
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
@@ -289,7 +290,7 @@ def _read(stored: ServersRun) -> _Side:
     plan = stored.run.plan
     summary = summarise_stored(stored)
     servers = {server.name: server for server in plan.servers}
-    outcomes = last(stored.outcomes, lambda outcome: outcome.cell)
+    outcomes = last(merged(stored.outcomes, stored.afterwards), lambda outcome: outcome.cell)
     rounds = {
         cell.id: {
             number: _Measured(

@@ -136,9 +136,10 @@ def figures(
 def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -> Latencies:
     """Return the latencies of all rounds that stored some."""
     stored = [
-        (histograms(outcome.histogram), outcome.loaded)
+        (histograms(load.histogram), load.loaded)
         for outcome in measured
-        if outcome.histogram and outcome.loaded
+        for load in outcome.loads
+        if load.histogram and load.loaded
     ]
     return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
 

@@ -19,6 +19,7 @@ from loadtest.judge.servers.decide import decide
 from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
+from loadtest.judge.servers.turns import merged
 from loadtest.judge.stopping import interim_looks, usable
 from loadtest.records.measured import Ceiling, Outcome, Run, Segment
 from loadtest.records.planned import Cell
@@ -234,5 +235,9 @@ def _unusable(outcome: Outcome) -> str | None:
 def summarise_stored(stored: ServersRun) -> Summary:
     """Return the rows of a run with their verdicts, from all that its folder holds."""
     return summarise(
-        stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
+        stored.run,
+        merged(stored.outcomes, stored.afterwards),
+        stored.histogram,
+        stored.segments,
+        stored.ceilings,
     )

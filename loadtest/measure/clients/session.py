@@ -48,21 +48,14 @@ class ClientTrials(Trials[Measurement, Outcome]):
                             row=row.id, round=0, measure=measure, status="skipped", reason=row.skip
                         )
 
-    def planned(self, done: Done) -> list[Measurement]:
-        """Return the measurements of all rounds; the order of what is left is as it was."""
-        return [
-            measurement
-            for round_ in range(self.plan.rounds)
-            for measurement in round_of(self.plan, round_)
-            if measurement.key not in done
-        ]
-
-    def further(self, round_: int, wanted: Collection[Wanted]) -> list[Measurement]:
-        """Return the measurements of one round with these rows."""
+    def of_round(
+        self, round_: int, done: Done, wanted: Collection[Wanted] | None, turns: int
+    ) -> list[Measurement]:
+        """Return the measurements of a round; the order of what is left is as it was."""
         return [
             measurement
             for measurement in round_of(self.plan, round_)
-            if measurement.key[0] in wanted
+            if measurement.key not in done and (wanted is None or measurement.key[0] in wanted)
         ]
 
     def shown(self, measurement: Measurement, known: Sequence[Outcome]) -> dict[Key, Shown]:

@@ -1,11 +1,11 @@
-"""The plan's rounds, then one round after the other of what is still open."""
+"""The plan's rounds, then one round after the other of what is still open, within a budget."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-from loadtest.judge.stopping import MOST_LOOKS
 from loadtest.measure.loop import Done, Trial, Trials, show
 from loadtest.records.run_folder import Outcome
 
@@ -13,21 +13,39 @@ from loadtest.records.run_folder import Outcome
 def rounds(
     trials: Trials[Trial, Outcome], done: Done, outcomes: Sequence[Outcome], spent_s: float
 ) -> Iterator[list[Trial]]:
-    """Yield the trials of each stretch; `outcomes` grows while this is iterated over.
+    """Yield the trials of each round; `outcomes` grows while this is iterated over.
 
-    `spent_s` is what earlier stretches of the run took of its budget.
+    `spent_s` is what earlier stretches of the run took of its budget. A round begins only if it
+    will end within that, at the pace of those before; with fewer turns where not all will fit.
     """
-    began, most = time.monotonic(), trials.plan.rounds + MOST_LOOKS - 1
-    yield trials.planned(done)
-    # The ranks allow for so many looks at the data and no more; the plan's own rounds are one.
-    while (wanted := trials.still_open(outcomes)) and (
-        (round_ := 1 + max(outcome.round for outcome in outcomes)) < most
-    ):
-        todo = trials.further(round_, wanted)
-        needs_s = sum(shown.cost for shown in show(trials, todo, outcomes).values())
-        ends_s = spent_s + time.monotonic() - began + needs_s
-        if trials.plan.budget_s is not None and ends_s > trials.plan.budget_s:
+    plan, began = trials.plan, time.monotonic()
+    planned_s = 0.0
+
+    def fitting(round_: int, wanted: Collection[Any] | None) -> tuple[list[Trial], float]:
+        elapsed_s = time.monotonic() - began
+        pace = max(1.0, elapsed_s / planned_s) if planned_s else 1.0
+        for turns in range(trials.turns, 0, -1):
+            todo = trials.of_round(round_, done, wanted, turns)
+            needs_s = sum(shown.cost for shown in show(trials, todo, outcomes).values())
+            within = plan.budget_s is None or spent_s + elapsed_s + needs_s * pace <= plan.budget_s
+            # The first round is what a run is for.
+            if within or not round_:
+                return todo, needs_s
+        return [], 0.0
+
+    for round_ in range(trials.most_rounds):
+        beyond = round_ >= plan.rounds
+        wanted = trials.still_open(outcomes) if beyond else None
+        if beyond and not wanted:
             return
+        todo, needs_s = fitting(round_, wanted)
+        if not todo:
+            if any(outcome.round >= round_ for outcome in outcomes):
+                continue  # it was measured before the run was interrupted
+            return
+        planned_s += needs_s
         yield todo
-        if not any(each.round == round_ and each.status == "measured" for each in outcomes):
+        if beyond and not any(
+            outcome.round == round_ and outcome.status == "measured" for outcome in outcomes
+        ):
             return  # what fails every time would stay open for ever

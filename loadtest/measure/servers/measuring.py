@@ -1,4 +1,4 @@
-"""Batches of cells measured: launch, verify, load, verify again, an outcome for each cell.
+"""Batches measured: each endpoint's turns on all servers, verified and loaded, an outcome each.
 
 Knows no server, tool or file: those are behind `Bench`, and what happens is told to `record`.
 """
@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from loadtest.bench.servers.protocol import Bench, Running
-from loadtest.bench.servers.service_counters import Counts
-from loadtest.plan.servers.schedule import Batch
+from loadtest.bench.servers.protocol import Bench
+from loadtest.measure.servers.fleet import Fleet, Record, Up, grown
+from loadtest.plan.servers.schedule import Batch, Sweep
 from loadtest.records.errors import CellError
-from loadtest.records.measured import During, Loaded, Outcome, Verified, Work
-from loadtest.records.planned import SETTLED_S, Cell, Plan, Server, Shape
-from loadtest.system.sampling import left
+from loadtest.records.measured import DISTURBED, Outcome, Verified
+from loadtest.records.planned import Cell, Plan, Shape
 
-Record = Callable[[Outcome], None]
-
-Watch = Callable[[Cell, int], None]
-"""Told of each cell and round before it is measured."""
+Watch = Callable[[Cell, int, int], None]
+"""Told of each cell, round and turn before it is measured."""
 
 CONCURRENCY = 8
 """Verified requests at once before a load: enough to meet what only fails under concurrency."""
@@ -30,151 +28,186 @@ FOR_EACH_WORKER = 4
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
+REPEATS = 2
+"""Of a turn that others disturbed, at most."""
+
+MOST_DISTURBED = 0.5
+"""A share of the loads, above which the machine is busy all the time and repeating helps nobody."""
+
+FEWEST_JUDGED = 10
+"""Loads, before that share says something."""
+
 
 def run(plan: Plan, todo: Sequence[Batch], bench: Bench, record: Record, watch: Watch) -> None:
-    """Measure batch after batch; a cell that fails is recorded and the rest goes on."""
+    """Measure batch after batch; a load that fails is recorded and the rest goes on."""
     servers = {server.name: server for server in plan.servers}
+    repair = _Repair()
     for batch in todo:
-        _measure_batch(batch, servers[batch.server], plan.shape, bench, record, watch)
+        fleet = Fleet(batch, servers, bench, record)
+        measuring = _Measuring(plan.shape, fleet, repair, watch)
+        try:
+            fleet.launch_all()
+            for sweep in batch.sweeps:
+                fleet.begin(sweep.cells)
+                measuring.sweep(sweep)
+            fleet.look_back()
+        finally:
+            fleet.stop_all()
 
 
-def _measure_batch(
-    batch: Batch, server: Server, shape: Shape, bench: Bench, record: Record, watch: Watch
-) -> None:
-    running: Running | None = None
-    try:
-        for cell in batch.cells:
-            watch(cell, batch.round)
-            started, began = time.time(), time.monotonic()
-            facts: dict[str, object] = {}
-            failure: CellError | None = None
-            counted = bench.counters().read(cell.endpoint.contract)
-            try:
-                if running is None:
-                    running = bench.launch(server, f"{cell.id}.r{batch.round}")
-                    facts["launch_s"] = running.launch_s
-                observe_release = batch.observe_release and cell is batch.cells[-1]
-                _measure(cell, batch.round, server, shape, running, observe_release, facts)
-            except CellError as error:
-                failure = error
-                if running is not None and error.detail is None:
-                    failure = CellError(error.stage, error.reason, running.tail() or None)
-            died = bench.repair()
-            if failure is not None and died is not None:
+@dataclass
+class _Repair:
+    """What is measured again: loads that others disturbed, never one for its value."""
+
+    loads: int = 0
+    disturbed: int = 0
+
+    def wanted(self, outcome: Outcome) -> bool:
+        """Say whether a load is to be measured again."""
+        if outcome.status != "measured" or outcome.host is None:
+            return False
+        disturbed = sum(outcome.host.taken().values()) > DISTURBED
+        self.loads += 1
+        self.disturbed += disturbed
+        always = self.loads >= FEWEST_JUDGED and self.disturbed > MOST_DISTURBED * self.loads
+        return disturbed and not always
+
+
+@dataclass
+class _Measuring:
+    """The turns of one batch."""
+
+    shape: Shape
+    fleet: Fleet
+    repair: _Repair
+    watch: Watch
+    failed: set[str] = field(default_factory=set)
+    """Cells whose further turns of this round would fail as well."""
+
+    def sweep(self, sweep: Sweep) -> None:
+        """Load each server in turn, and once more those that others disturbed."""
+        todo = sweep.cells
+        for repeat in range(1 + REPEATS):
+            disturbed: list[Cell] = []
+            for cell in todo:
+                if cell.id not in self.failed:
+                    self.watch(cell, self.fleet.batch.round, sweep.turn)
+                    outcome = self.turn(cell, sweep.turn, repeat)
+                    self.fleet.record(outcome)
+                    if self.repair.wanted(outcome):
+                        disturbed.append(cell)
+            todo = tuple(disturbed)
+
+    def turn(self, cell: Cell, turn: int, repeat: int) -> Outcome:
+        """Return what became of one load; a server that cannot be gone on with is stopped."""
+        fleet, round_ = self.fleet, self.fleet.batch.round
+        started, began = time.time(), time.monotonic()
+        facts: dict[str, object] = {}
+        failure: CellError | None = None
+        up = fleet.up.get(cell.server)
+        try:
+            up = fleet.of(cell)
+            if up.is_new:
+                facts["launch_s"], up.is_new = up.running.launch_s, False
+            counters = up.running.counters()
+            before = counters.read(cell.endpoint.contract)
+            name = f"{cell.id}.r{round_}" + f".t{turn}" * (turn > 0)
+            answers = self._measure(cell, up, name + f".again{repeat}" * (repeat > 0), facts)
+            sessions = counters.sessions() if cell.endpoint.contract.postgres else None
+            work = grown(before, counters.read(cell.endpoint.contract), answers, sessions)
+            facts["work"] = work
+            fleet.counted(cell, work)
+        except CellError as error:
+            failure = error
+            if up is not None and error.detail is None:
+                failure = CellError(error.stage, error.reason, up.running.tail() or None)
+        died = fleet.bench.repair()
+        if died is not None:
+            # All are tied to a service that was started again.
+            fleet.drop(*fleet.up)
+        elif failure is not None:
+            # It may be dead, or stuck.
+            fleet.drop(cell.server)
+        if failure is not None:
+            if died is not None:
                 failure = CellError("services", f"{died.reason} ({failure.reason})", died.detail)
-            if failure is None and died is None:
-                open_sessions = bench.counters().sessions()
-                if cell.endpoint.contract.postgres and running is not None:
-                    # PostgreSQL's sessions tell all that they did when they end.
-                    running.stop()
-                    running = None
-                after = bench.counters().read(cell.endpoint.contract)
-                facts["work"] = _work(facts, counted, after, open_sessions)
-            elif running is not None:
-                # It may be dead, stuck, or tied to a service that was started again.
-                running.stop()
-                running = None
-            if failure is None:
-                facts["status"] = "measured"
-            else:
-                facts |= {
-                    "status": "failed",
-                    "stage": failure.stage,
-                    "reason": failure.reason,
-                    "detail": failure.detail,
-                }
-            record(
-                Outcome(
-                    cell=cell.id,
-                    round=batch.round,
-                    started_at=started,
-                    wall_s=time.monotonic() - began,
-                    **facts,  # type: ignore[arg-type]
+            self.failed.add(cell.id)
+            facts |= {
+                "stage": failure.stage,
+                "reason": failure.reason,
+                "detail": failure.detail,
+            }
+            facts.pop("work", None)
+        return Outcome(
+            cell=cell.id,
+            round=round_,
+            turn=turn,
+            repeat=repeat,
+            status="measured" if failure is None else "failed",
+            started_at=started,
+            wall_s=time.monotonic() - began,
+            **facts,  # type: ignore[arg-type]
+        )
+
+    def _measure(self, cell: Cell, up: Up, name: str, facts: dict[str, object]) -> int:
+        """Verify, load and verify again, adding to `facts` as far as it comes.
+
+        Returns how many right answers that took.
+        """
+        endpoint, load, running = cell.endpoint, cell.load, up.running
+        slow = endpoint.contract.delay_s > 0
+        capacity = self.fleet.servers[cell.server].capacity(self.shape, load.connections)
+        checked = 0
+        try:
+            began = time.monotonic()
+            wire_bytes = None
+            if cell.id not in up.warm:
+                first = running.verify(
+                    endpoint,
+                    concurrency=(
+                        min(capacity, SLOW_CONCURRENCY)
+                        if slow
+                        else max(CONCURRENCY, FOR_EACH_WORKER * self.shape.workers)
+                    ),
+                    seconds=load.warmup_s,
+                    stage="verify",
                 )
+                checked, wire_bytes = first.answers, first.wire_bytes
+                up.warm.add(cell.id)
+            facts["warmup_s"] = time.monotonic() - began
+            if self.fleet.batch.observe_release:
+                up.held = running.holding()
+            up.cell = cell
+            measurement = running.load(cell, name)
+            up.ended = time.monotonic()
+            loaded = measurement.printed.loaded
+            facts |= {
+                "load_s": loaded.duration_us / 1e6,
+                "loaded": loaded,
+                "raw": measurement.printed.raw,
+                "histogram": measurement.printed.histogram,
+                "usage": measurement.sampled.usage,
+                "host": measurement.sampled.host,
+                "during": measurement.during,
+            }
+            if loaded.answers == 0:
+                raise CellError("load", "not one request was answered")
+            # Where slow requests are still queued, the answer to a probe would stand behind them.
+            queued = slow and capacity < load.connections
+            after = (
+                None
+                if queued
+                else running.verify(endpoint, concurrency=1, seconds=0.0, stage="verify-after")
             )
-    finally:
-        if running is not None:
-            running.stop()
-
-
-def _measure(
-    cell: Cell,
-    round_: int,
-    server: Server,
-    shape: Shape,
-    running: Running,
-    observe_release: bool,
-    facts: dict[str, object],
-) -> None:
-    """Verify, load and verify again, adding to `facts` as far as it comes."""
-    endpoint, load = cell.endpoint, cell.load
-    slow = endpoint.contract.delay_s > 0
-    capacity = server.capacity(shape, load.connections)
-    try:
-        began = time.monotonic()
-        before = running.verify(
-            endpoint,
-            concurrency=(
-                min(capacity, SLOW_CONCURRENCY)
-                if slow
-                else max(CONCURRENCY, FOR_EACH_WORKER * shape.workers)
-            ),
-            seconds=load.warmup_s,
-            stage="verify",
-        )
-        facts["warmup_s"] = time.monotonic() - began
-        held = running.holding()
-        measurement = running.load(cell, f"{cell.id}.r{round_}")
-        ended = time.monotonic()
-        loaded = measurement.printed.loaded
-        facts |= {
-            "load_s": loaded.duration_us / 1e6,
-            "loaded": loaded,
-            "raw": measurement.printed.raw,
-            "histogram": measurement.printed.histogram,
-            "usage": measurement.sampled.usage,
-            "host": measurement.sampled.host,
-            "during": measurement.during,
-        }
-        if loaded.answers == 0:
-            raise CellError("load", "not one request was answered")
-        # Where slow requests are still queued, the answer to a probe would stand behind them.
-        queued = slow and capacity < load.connections
-        after = (
-            None
-            if queued
-            else running.verify(endpoint, concurrency=1, seconds=0.0, stage="verify-after")
-        )
-        facts["verified"] = Verified(
-            before=before.answers,
-            after=after.answers if after else None,
-            wire_bytes=before.wire_bytes,
-        )
-        if observe_release:
-            time.sleep(max(0.0, SETTLED_S - (time.monotonic() - ended)))
-            facts["left"] = left(held, running.holding())
-    except CellError as error:
-        # A dead server explains more than what its clients saw of it.
-        if died := running.ended():
-            raise CellError(error.stage, f"{died} ({error.reason})", running.tail()) from error
-        raise
-
-
-def _work(facts: dict[str, object], before: Counts, after: Counts, sessions: int | None) -> Work:
-    loaded, verified, during = facts["loaded"], facts["verified"], facts["during"]
-    assert isinstance(loaded, Loaded)
-    assert isinstance(verified, Verified)
-    assert isinstance(during, During)
-
-    def grown(name: str) -> int | None:
-        first, last = getattr(before, name), getattr(after, name)
-        return None if first is None or last is None else last - first
-
-    right = loaded.answers - loaded.status_errors
-    return Work(
-        answers=right + verified.before + (verified.after or 0) + during.checked,
-        postgres=grown("postgres"),
-        redis=grown("redis"),
-        upstream=grown("upstream"),
-        database_connections=sessions,
-    )
+            facts["verified"] = Verified(
+                before=checked,
+                after=after.answers if after else None,
+                wire_bytes=wire_bytes or (after.wire_bytes if after else None),
+            )
+            right = loaded.answers - loaded.status_errors + measurement.during.checked
+            return checked + right + (after.answers if after else 0)
+        except CellError as error:
+            # A dead server explains more than what its clients saw of it.
+            if died := running.ended():
+                raise CellError(error.stage, f"{died} ({error.reason})", running.tail()) from error
+            raise

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loadtest.bench.load.ceiling import asked, ceilings
 from loadtest.bench.servers.compose.attached import RunningBench
@@ -21,7 +22,7 @@ from loadtest.plan.servers import schedule
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.measured import Ceiling, Outcome, Run
-from loadtest.records.planned import Plan
+from loadtest.records.planned import Cell, Plan
 
 
 @dataclass(frozen=True)
@@ -31,31 +32,36 @@ class ServerTrials(Trials[Batch, Outcome]):
     plan: Plan
 
     def key(self, outcome: Outcome) -> Key:
-        """Return the cell's id and the round."""
-        return outcome.cell, outcome.round
+        """Return the cell's id with the turn, and the round."""
+        return (outcome.cell, outcome.turn), outcome.round
 
     def skipped(self, done: Done) -> Iterator[Outcome]:
         """Yield the outcomes of the cells of which the plan says that they cannot be measured."""
         for round_ in range(self.plan.rounds):
             for cell in self.plan.cells:
-                if cell.skip and cell.planned_in(round_) and (cell.id, round_) not in done:
+                if cell.skip and cell.planned_in(round_) and ((cell.id, 0), round_) not in done:
                     yield Outcome(cell=cell.id, round=round_, status="skipped", reason=cell.skip)
 
-    def planned(self, done: Done) -> list[Batch]:
-        """Return the batches of all rounds, in order."""
-        return schedule.batches(self.plan, lambda cell, round_: (cell.id, round_) in done)
+    @property
+    def most_rounds(self) -> int:
+        """The plan's own limit, if it has one."""
+        return self.plan.most_rounds or super().most_rounds
 
-    def further(self, round_: int, wanted: Collection[str]) -> list[Batch]:
-        """Return the batches of one round with these cells, by id."""
-        return schedule.one_round(self.plan, round_, wanted)
+    def of_round(
+        self, round_: int, done: Done, wanted: Collection[str] | None, turns: int
+    ) -> list[Batch]:
+        """Return the batches of a round, in order; `wanted` are cells by their id."""
+        return schedule.one_round(
+            self.plan, round_, wanted, lambda cell, at, turn: ((cell.id, turn), at) in done, turns
+        )
 
     def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return the cells of a batch as they are shown."""
         return {
-            (cell.id, batch.round): Shown(
-                cell.id, batch.round, cell.server, cell.endpoint.id, schedule.planned_s(batch, cell)
+            ((cell.id, turn), round_): Shown(
+                cell.id, round_, cell.endpoint.id, cell.server, planned_s
             )
-            for cell in batch.cells
+            for round_, turn, cell, planned_s in schedule.turns([batch])
         }
 
 
@@ -73,10 +79,14 @@ class ServerBench:
         return ceilings(asked(self.of.plan) - measured, self.folder, self.of.placement)
 
     def run(
-        self, todo: Sequence[Batch], record: Callable[[Outcome], None], began: Callable[[Key], None]
+        self, todo: Sequence[Batch], record: Callable[[Any], None], began: Callable[[Key], None]
     ) -> None:
         """Measure batch after batch."""
-        measuring.run(self.of.plan, todo, self.bench, record, lambda cell, at: began((cell.id, at)))
+
+        def watch(cell: Cell, round_: int, turn: int) -> None:
+            began(((cell.id, turn), round_))
+
+        measuring.run(self.of.plan, todo, self.bench, record, watch)
 
 
 @contextmanager
@@ -90,5 +100,5 @@ def bench(folder: Path, run: Run, project: Project) -> Iterator[ServerBench]:
         yield ServerBench(run, folder, RunningBench(project.app, os.environ, folder, placed))
     else:
         cpus = placed.services if placed else ()
-        with running_services(project, logs, shape, cpus) as services:
+        with running_services(project, logs, shape, cpus, run.plan.at_once) as services:
             yield ServerBench(run, folder, LocalBench(services, shape, folder, placed))

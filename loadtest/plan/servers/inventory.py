@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import psutil
+from msgspec.structs import replace
 
 from loadtest.plan.servers import matrix, profile
 from loadtest.plan.servers.matrix import Matrix
@@ -11,6 +15,15 @@ from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine, Launcher
 from loadtest.records.planned import Choice, Endpoint, Plan, Server
+
+PROCESS_BYTES = 100_000_000
+"""Of a server's process, with Django and what a load adds: more than most take."""
+
+MEMORY_SHARE = 0.6
+"""Of what is available."""
+
+FEWEST_AT_ONCE = 3
+"""The reference, its duplicate and another."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,22 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
         # A server keeps its name though its file is broken: to choose it is no second mistake.
         names = sorted([*(server.name for server in inventory.servers), *inventory.broken])
         raise UserError(*problems, *matrix.mistakes(chosen, names, inventory.endpoints, choice))
-    return matrix.expand(chosen, inventory.servers, inventory.endpoints, choice, inventory.missing)
+    plan = matrix.expand(chosen, inventory.servers, inventory.endpoints, choice, inventory.missing)
+    return replace(plan, at_once=_at_once(inventory, plan))
+
+
+def _at_once(inventory: Inventory, plan: Plan) -> int:
+    """Return how many servers can be up at the same time.
+
+    One where they are not ours to start, or share a database: what it counts is then of whoever is
+    up.
+    """
+    shared = inventory.project.app.addresses["postgres"] in os.environ
+    if inventory.launcher != "local" or shared:
+        return 1
+    each_bytes = PROCESS_BYTES * (plan.shape.workers + 1)
+    room = int(psutil.virtual_memory().available * MEMORY_SHARE / each_bytes)
+    return min(len(plan.servers), max(FEWEST_AT_ONCE, room))
 
 
 def distributions(servers: Iterable[Server], app: App) -> set[str]:

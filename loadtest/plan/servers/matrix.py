@@ -17,7 +17,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
-from loadtest.records.errors import UserError, lone, unknown
+from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Cell, Choice, Endpoint, Load, Plan, Record, Server, Shape
 
 MATRICES = Path(__file__).parent / "matrices"
@@ -51,7 +51,13 @@ class Matrix(Record, frozen=True, kw_only=True):
 
     name: str
     summary: str
-    rounds: int
+    rounds: Annotated[int, Meta(ge=1)]
+    most_rounds: Annotated[int, Meta(ge=1)] | None = None
+    """As many while something is open and the budget lasts; None: `rounds`."""
+    budget_s: Annotated[float, Meta(gt=0)] | None = None
+    """Time for measuring, after which no further round begins; None: no limit."""
+    turns: Annotated[int, Meta(ge=1)] = 1
+    """Loads of each cell in a round, in turn with those of the other servers."""
     servers: tuple[str, ...] = ("*",)
     endpoints: tuple[str, ...] = ("*",)
     styles: tuple[str, ...] = ("*",)
@@ -95,7 +101,7 @@ def expand(
     offered = [
         endpoint
         for endpoint in endpoints
-        if _named(matrix.endpoints, endpoint.name) and _named(matrix.styles, endpoint.style)
+        if _at(matrix.endpoints, endpoint) and _named(matrix.styles, endpoint.style)
     ]
     duplicates, duplicated = _duplicate(taking_part, matrix.duplicate, missing, offered)
     cells = tuple(
@@ -122,12 +128,14 @@ def expand(
         matrix=matrix.name,
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
         rounds=matrix.rounds,
+        most_rounds=matrix.most_rounds,
+        turns=matrix.turns,
         shape=matrix.shape,
         servers=(*taking_part, *duplicates),
         reference=next((server.duplicate_of for server in duplicates), None),
         observe_release=matrix.observe_release,
         precision=choice.precision,
-        budget_s=choice.budget_s,
+        budget_s=matrix.budget_s,
         cells=cells,
     )
 
@@ -140,7 +148,7 @@ def mistakes(
     `servers` are all names there are; where nobody knows the endpoints, none is called unknown.
     """
     matrix = _narrowed(matrix, choice)
-    names = list(dict.fromkeys(endpoint.name for endpoint in endpoints))
+    names = list(dict.fromkeys([*(e.name for e in endpoints), *(e.id for e in endpoints)]))
     styles = list(dict.fromkeys(endpoint.style for endpoint in endpoints))
     asked: list[tuple[str, Sequence[str], Sequence[str], str]] = [
         ("server", matrix.servers, servers, ""),
@@ -158,21 +166,16 @@ def mistakes(
         ("--connections", choice.connections, 64),
         ("--duration", choice.duration_s, 3),
     ]
-    return (
-        [
-            unknown(kind, glob, [*known, *_family(glob, known)], where)
-            for kind, globs, known, where in asked
-            for glob in globs
-            if known and not any(_named([glob], name) for name in known)
-        ]
-        + [
-            f"{option} {value}: at least 1, as in {option} {example}"
-            for option, value, example in numbers
-            if value is not None and value < 1
-        ]
-        + [lone("--budget", "--precision")]
-        * (choice.budget_s is not None and choice.precision is None)
-    )
+    return [
+        unknown(kind, glob, [*known, *_family(glob, known)], where)
+        for kind, globs, known, where in asked
+        for glob in globs
+        if known and not any(_named([glob], name) for name in known)
+    ] + [
+        f"{option} {value}: at least 1, as in {option} {example}"
+        for option, value, example in numbers
+        if value is not None and value < 1
+    ]
 
 
 def _family(name: str, known: Sequence[str]) -> list[str]:
@@ -184,13 +187,21 @@ def _named(globs: Sequence[str], name: str) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
+def _at(globs: Sequence[str], endpoint: Endpoint) -> bool:
+    """Say whether an endpoint is named: for both styles, or with its style."""
+    return _named(globs, endpoint.name) or _named(globs, endpoint.id)
+
+
 def _narrowed(matrix: Matrix, choice: Choice) -> Matrix:
     """Return a matrix with what was chosen in the place of what it says itself.
 
     Who asks for more rounds than it has means every load; who asks for fewer saves time.
     """
     shape = _given(choice, "workers", "threads")
-    given = _given(choice, "servers", "endpoints", "styles", "rounds")
+    given = _given(choice, "servers", "endpoints", "styles", "rounds", "budget_s")
+    if choice.rounds is not None or choice.precision is not None:
+        # Who says how often, or how precisely, gets that, however long it takes.
+        given = {"most_rounds": None, "budget_s": None} | given
     if choice.rounds is not None and choice.rounds > matrix.rounds:
         given["loads"] = tuple(replace(rule, rounds=None) for rule in matrix.loads)
     return replace(matrix, shape=replace(matrix.shape, **shape), **given)
@@ -221,7 +232,7 @@ def _duplicate(
     if not able:
         return [], []
     reference, answered = able[0]
-    named = [endpoint for endpoint in answered if _named(rule.endpoints, endpoint.name)]
+    named = [endpoint for endpoint in answered if _at(rule.endpoints, endpoint)]
     styled = [endpoint for endpoint in named if _named(rule.styles, endpoint.style)]
     duplicate = replace(
         reference,
@@ -244,7 +255,7 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     fitted: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
     asked = LoadRule(connections=choice.connections, duration_s=choice.duration_s)
     for rule in (*rules, asked):
-        if _named(rule.endpoints, endpoint.name):
+        if _at(rule.endpoints, endpoint):
             fitted |= _given(rule, *fitted)
     # What is in flight at the end is dropped, so the load has to last several answers; the waves
     # have a fraction above a whole number so that the last one is not cut off at the finish.
@@ -256,7 +267,7 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
 
 def _most_rounds(endpoint: Endpoint, matrix: Matrix) -> int | None:
     """Return in how many rounds an endpoint is measured at most."""
-    named = [rule.rounds for rule in matrix.loads if _named(rule.endpoints, endpoint.name)]
+    named = [rule.rounds for rule in matrix.loads if _at(rule.endpoints, endpoint)]
     limits = [most for most in named if most]
     # What limits nothing is no limit.
     return limits[-1] if limits and limits[-1] < matrix.rounds else None

@@ -2,84 +2,170 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from loadtest.records.planned import SETTLED_S, Cell, Plan, Record
 
 
+class Sweep(Record, frozen=True, kw_only=True):
+    """One endpoint's turn: a load of each server, one after the other."""
+
+    turn: int
+    cells: tuple[Cell, ...]
+
+
 class Batch(Record, frozen=True, kw_only=True):
-    """Cells that share one server process in one round."""
+    """Servers that are up side by side in one round, and what is measured of them."""
 
     round: int
-    server: str
-    cells: tuple[Cell, ...]
+    servers: tuple[str, ...]
+    sweeps: tuple[Sweep, ...]
+    """Those of one endpoint follow each other."""
     observe_release: bool = False
-    """Wait after the last load, to see what the server lets go of."""
+    """Look at the end, what the servers have let go of."""
 
 
-def batches(plan: Plan, done: Callable[[Cell, int], bool]) -> list[Batch]:
-    """Return what is to be measured, in order, without the cells that are `done` or skipped."""
-    todo: list[Batch] = []
-    for round_ in range(plan.rounds):
-        missing = {
-            cell.id for cell in plan.cells if cell.planned_in(round_) and not done(cell, round_)
-        }
-        todo += one_round(plan, round_, missing)
-    return todo
+Done = Callable[[Cell, int, int], bool]
+"""Says whether a cell was measured in a round and turn."""
 
 
-def one_round(plan: Plan, round_: int, wanted: Collection[str]) -> list[Batch]:
-    """Return the batches of one round, in order, with the cells (by id) that are wanted.
+def batches(plan: Plan, done: Done = lambda cell, round_, turn: False) -> list[Batch]:
+    """Return what is to be measured in all rounds of a plan, in order."""
+    return [batch for round_ in range(plan.rounds) for batch in one_round(plan, round_, done=done)]
 
-    The servers come in an order shuffled by seed and round, and the endpoints in one that is the
-    same for all servers. Endpoints that can poison the next have a batch of their own, and so have
-    those whose work PostgreSQL counts, since it has the count when the server is gone.
+
+def one_round(
+    plan: Plan,
+    round_: int,
+    wanted: Collection[str] | None = None,
+    done: Done = lambda cell, round_, turn: False,
+    turns: int | None = None,
+) -> list[Batch]:
+    """Return what is to be measured in one round, in order.
+
+    These are the cells that are wanted, by id, or else planned in it, and not done.
+
+    All is shuffled by seed and round: the servers, in each sweep anew, and the endpoints, in an
+    order that is the same for all servers. `turns` in place of the plan's is for what time is left.
     """
     order = random.Random(f"{plan.seed}/{round_}")
-    servers = [server.name for server in plan.servers]
-    order.shuffle(servers)
+    names = [server.name for server in plan.servers]
+    order.shuffle(names)
     endpoints = list(dict.fromkeys(cell.endpoint.id for cell in plan.cells))
     order.shuffle(endpoints)
-    place = {endpoint: index for index, endpoint in enumerate(endpoints)}
-    cells = sorted(
-        (cell for cell in plan.cells if cell.skip is None and cell.id in wanted),
-        key=lambda cell: place[cell.endpoint.id],
-    )
-    return [
-        Batch(round=round_, server=server, cells=tuple(group), observe_release=observe_release)
-        for server in servers
-        # What a server lets go of is the same in every round: one look at it is enough.
-        for observe_release, group in _groups(
-            [cell for cell in cells if cell.server == server], plan.observe_release and round_ == 0
-        )
+    cells = [
+        cell
+        for cell in plan.cells
+        if cell.skip is None and (cell.planned_in(round_) if wanted is None else cell.id in wanted)
     ]
+    by_endpoint = {id_: [cell for cell in cells if cell.endpoint.id == id_] for id_ in endpoints}
+    batches: list[Batch] = []
+    for at, servers in enumerate(_side_by_side(names, plan)):
+        for group in _groups([of for of in by_endpoint.values() if of], alone=plan.at_once == 1):
+            sweeps: list[Sweep] = []
+            for of in group:
+                here = [cell for cell in of if cell.server in servers]
+                # A load that lasts for the sake of what waits is one turn: its waves are several.
+                several = 1 if of[0].endpoint.contract.delay_s else turns or plan.turns
+                first = at * several if plan.at_once > 1 else 0
+                for turn in range(first, first + several):
+                    order.shuffle(here)
+                    todo = tuple(cell for cell in here if not done(cell, round_, turn))
+                    if todo:
+                        sweeps.append(Sweep(turn=turn, cells=todo))
+            taking_part = {cell.server for sweep in sweeps for cell in sweep.cells}
+            if sweeps:
+                batches.append(
+                    Batch(
+                        round=round_,
+                        servers=tuple(name for name in servers if name in taking_part),
+                        sweeps=tuple(sweeps),
+                        # What a server lets go of is the same in every round: one look is enough.
+                        observe_release=plan.observe_release and round_ == 0,
+                    )
+                )
+    return batches
 
 
-def _groups(cells: Sequence[Cell], observe_release: bool) -> Iterator[tuple[bool, list[Cell]]]:
-    """Yield the cells of a server that share a process, and whether to wait after them."""
-    alone = [c for c in cells if c.endpoint.isolated or c.endpoint.contract.postgres]
-    if shared := [cell for cell in cells if cell not in alone]:
-        yield observe_release, shared
-    for cell in alone:
-        # What waits or blocks may leave something behind; the others are alone for their count.
-        yield observe_release and cell.endpoint.isolated, [cell]
+def _side_by_side(names: Sequence[str], plan: Plan) -> Iterator[tuple[str, ...]]:
+    """Yield the servers that are up at the same time: all, or groups that share the reference.
+
+    The turns of a group are numbered behind those of the group before, so that the reference has
+    them all. Servers that are up alone share nothing.
+    """
+    if plan.at_once >= len(names) or plan.at_once == 1:
+        step = plan.at_once
+        yield from (tuple(names[at : at + step]) for at in range(0, len(names), step))
+        return
+    others = [name for name in names if name != plan.reference]
+    shared = (plan.reference,) if plan.reference in names else ()
+    step = plan.at_once - len(shared)
+    # Of about the same size each.
+    step = math.ceil(len(others) / math.ceil(len(others) / step))
+    for at in range(0, len(others), step):
+        yield (*shared, *others[at : at + step])
 
 
-LAUNCH_AND_STOP_S = 0.6
+def _groups(endpoints: Sequence[list[Cell]], *, alone: bool) -> Iterator[list[list[Cell]]]:
+    """Yield the endpoints that share the servers' processes.
 
-SPARE_S = 0.15
-"""What a cell takes beside its load and its checks, roughly: for planning alone."""
+    What can poison the next comes last, or has processes of its own. PostgreSQL has the count of
+    its scans seconds after the last of them, or when the server is gone: its endpoints are spread
+    among the others, or stand `alone` where servers share one database.
+    """
+    poison = [of for of in endpoints if of[0].endpoint.isolated]
+    counted = [of for of in endpoints if of not in poison and of[0].endpoint.contract.postgres]
+    others = [of for of in endpoints if of not in poison and of not in counted]
+    if alone:
+        shared, apart = others, counted + poison
+    else:
+        shared, apart = _spread(counted, others) + poison[:1], poison[1:]
+    if shared:
+        yield shared
+    yield from ([of] for of in apart)
 
 
-def planned_s(batch: Batch, cell: Cell) -> float:
-    """Return about how long a cell takes: for progress, and for the plan."""
-    delay_s = cell.endpoint.contract.delay_s
-    after_s = max(delay_s, SETTLED_S * (batch.observe_release and cell is batch.cells[-1]))
-    launch_s = LAUNCH_AND_STOP_S * (cell is batch.cells[0])
-    return launch_s + max(cell.load.warmup_s, delay_s) + cell.load.duration_s + after_s + SPARE_S
+def _spread(few: Sequence[list[Cell]], many: Sequence[list[Cell]]) -> list[list[Cell]]:
+    """Return both in one order, as far from each other as they come; the last of the few last."""
+    places = [(at + 1) / len(few) for at in range(len(few))]
+    places += [(at + 0.5) / len(many) for at in range(len(many))]
+    order = sorted(zip(places, range(len(places)), (*few, *many), strict=True))
+    return [of for _, _, of in order]
 
 
-def total_s(todo: Sequence[Batch]) -> float:
-    """Return about how long the batches take together."""
-    return sum(planned_s(batch, cell) for batch in todo for cell in batch.cells)
+LAUNCH_AND_STOP_S = 0.8
+"""Of each server, as several start at once."""
+
+SPARE_S = 0.05
+"""What a turn takes beside its load and its checks, roughly: for planning alone."""
+
+
+class Turn(NamedTuple):
+    """One load to come."""
+
+    round: int
+    turn: int
+    cell: Cell
+    planned_s: float
+    """About how long it takes."""
+
+
+def turns(todo: Sequence[Batch]) -> Iterator[Turn]:
+    """Yield the loads of batches, in order."""
+    for batch in todo:
+        up: set[str] = set()
+        warm: set[str] = set()
+        for sweep in batch.sweeps:
+            for cell in sweep.cells:
+                load, delay_s = cell.load, cell.endpoint.contract.delay_s
+                takes_s = load.duration_s + delay_s + SPARE_S
+                if cell.server not in up:
+                    takes_s += LAUNCH_AND_STOP_S + SETTLED_S * batch.observe_release
+                if cell.id not in warm:
+                    takes_s += max(load.warmup_s, delay_s)
+                up.add(cell.server)
+                warm.add(cell.id)
+                yield Turn(batch.round, sweep.turn, cell, takes_s)

@@ -27,7 +27,7 @@ from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import Services
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.rows import Row
-from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.summary import summarise_stored
 from loadtest.measure.servers import measuring
 from loadtest.plan.servers import schedule
 from loadtest.records.measured import Ceiling
@@ -118,15 +118,13 @@ def measure(
         writer = Writer(folder)
         for known in ceilings:
             writer.append(known)
-        todo = schedule.batches(of, lambda cell, at: False)
+        todo = schedule.batches(of)
         bench = LocalBench(services, shape, folder, None)
-        measuring.run(of, todo, bench, writer.append, lambda cell, at: None)
+        measuring.run(of, todo, bench, writer.append, lambda cell, at, turn: None)
         writer.close()
         stored = read(folder, SERVERS)
         assert stored.notes == ()
-        summary = summarise(
-            stored.run, stored.outcomes, stored.histogram, stored.segments, stored.ceilings
-        )
+        summary = summarise_stored(stored)
         (ranking,) = summary.rankings
         (row,) = ranking.rows
         return row

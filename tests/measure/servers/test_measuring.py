@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import endpoint, plan, run, server
-from fakes import FakeBench, measured
+from fakes import MEMORY_BYTES, FakeBench, measured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.summary import summarise_stored
+from loadtest.judge.servers.turns import merged
 from loadtest.measure.servers import measuring
 from loadtest.measure.servers.session import ServerTrials
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.schedule import Batch
-from loadtest.records.measured import Outcome
+from loadtest.records.measured import Launch, Outcome
 from loadtest.records.planned import Cell, Plan
 from loadtest.records.run_folder import SERVERS, Writer, create, read
 from loadtest.report.formats import formats_in, write_each
@@ -27,15 +29,22 @@ SLOW = endpoint("slow", isolated=True, delay_s=2.0)
 TWO = plan([server("alpha"), server("beta")], [JSON, QUERY])
 
 
-def nothing_done(cell: Cell, round_: int) -> bool:
-    return False
+def unwatched(cell: Cell, round_: int, turn: int) -> None:
+    pass
+
+
+def facts_of(of: Plan, bench: FakeBench) -> list[Any]:
+    facts: list[Any] = []
+    measuring.run(of, schedule.batches(of), bench, facts.append, unwatched)
+    return facts
 
 
 def measure(of: Plan, bench: FakeBench) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    todo = schedule.batches(of, nothing_done)
-    measuring.run(of, todo, bench, outcomes.append, lambda cell, round_: None)
-    return outcomes
+    return [fact for fact in facts_of(of, bench) if isinstance(fact, Outcome)]
+
+
+def cells_of(batch: Batch) -> list[Cell]:
+    return [turn.cell for turn in schedule.turns([batch])]
 
 
 def by_cell(outcomes: list[Outcome]) -> dict[str, Outcome]:
@@ -70,10 +79,10 @@ def test_an_outcome_is_recorded_before_the_next_cell_begins(tmp_path: Path) -> N
     happened: list[str] = []
     measuring.run(
         TWO,
-        schedule.batches(TWO, nothing_done),
+        schedule.batches(TWO),
         FakeBench(tmp_path),
-        lambda outcome: happened.append(f"recorded {outcome.cell}"),
-        lambda cell, round_: happened.append(f"begun {cell.id}"),
+        lambda fact: isinstance(fact, Outcome) and happened.append(f"recorded {fact.cell}"),
+        lambda cell, round_, turn: happened.append(f"begun {cell.id}"),
     )
     begun, recorded = happened[::2], happened[1::2]
     assert [line.removeprefix("begun ") for line in begun] == [
@@ -107,11 +116,11 @@ def test_a_failure_has_its_stage_and_reason(
 
 @pytest.mark.parametrize("fault", ["dies", "silent", "verify", "load", "verify-after", "service"])
 def test_after_a_failure_a_fresh_server_takes_over(tmp_path: Path, fault: str) -> None:
-    first = schedule.batches(TWO, nothing_done)[0]
-    bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": fault})  # type: ignore[dict-item]
+    first = schedule.batches(TWO)[0]
+    bench = FakeBench(tmp_path, {f"{cells_of(first)[0].id}.r0": fault})  # type: ignore[dict-item]
     outcomes = measure(TWO, bench)
     assert [outcome.launch_s is not None for outcome in outcomes] == [True, True, True, False]
-    name = first.server
+    name = first.servers[0]
     lifes = [event for event in bench.events if event in (f"launch {name}", f"stop {name}")]
     assert lifes == [f"launch {name}", f"stop {name}"] * 2
 
@@ -153,8 +162,8 @@ def test_a_queue_of_slow_requests_is_not_asked_again(tmp_path: Path) -> None:
 
 
 def test_a_service_that_this_cell_does_not_need_costs_a_launch_only(tmp_path: Path) -> None:
-    first = schedule.batches(TWO, nothing_done)[0]
-    bench = FakeBench(tmp_path, {f"{first.cells[0].id}.r0": "service-unnoticed"})
+    first = schedule.batches(TWO)[0]
+    bench = FakeBench(tmp_path, {f"{cells_of(first)[0].id}.r0": "service-unnoticed"})
     outcomes = measure(TWO, bench)
     assert {outcome.status for outcome in outcomes} == {"measured"}
     # The next cell of the same server may need it, at its new address.
@@ -162,31 +171,23 @@ def test_a_service_that_this_cell_does_not_need_costs_a_launch_only(tmp_path: Pa
 
 
 def test_ctrl_c_stops_the_server_and_keeps_the_outcomes(tmp_path: Path) -> None:
-    first = schedule.batches(TWO, nothing_done)[0]
-    bench = FakeBench(tmp_path, {f"{first.cells[1].id}.r0": "interrupt"})
-    outcomes: list[Outcome] = []
+    first = schedule.batches(TWO)[0]
+    bench = FakeBench(tmp_path, {f"{cells_of(first)[1].id}.r0": "interrupt"})
+    outcomes: list[Any] = []
     with pytest.raises(KeyboardInterrupt):
-        measuring.run(
-            TWO,
-            schedule.batches(TWO, nothing_done),
-            bench,
-            outcomes.append,
-            lambda cell, round_: None,
-        )
-    assert [outcome.cell for outcome in outcomes] == [first.cells[0].id]
-    assert bench.events[-1] == f"stop {first.server}"
+        measuring.run(TWO, schedule.batches(TWO), bench, outcomes.append, unwatched)
+    assert [fact.cell for fact in outcomes if isinstance(fact, Outcome)] == [cells_of(first)[0].id]
+    assert bench.events[-1] == f"stop {first.servers[0]}"
 
 
 def test_a_full_disk_stops_the_server_too(tmp_path: Path) -> None:
     bench = FakeBench(tmp_path)
 
-    def refuse(outcome: Outcome) -> None:
+    def refuse(fact: object) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        measuring.run(
-            TWO, schedule.batches(TWO, nothing_done), bench, refuse, lambda cell, round_: None
-        )
+        measuring.run(TWO, schedule.batches(TWO), bench, refuse, unwatched)
     assert [event.split()[0] for event in bench.events][-1] == "stop"
     assert len(measured(bench.events)) == 1
 
@@ -198,7 +199,7 @@ def test_skips_are_recorded_once_a_round() -> None:
     of = plan(of.servers, (JSON, endpoint(style="async")), rounds=2)
     outcomes: list[Outcome] = []
 
-    def known(cell: Cell, round_: int) -> bool:
+    def known(cell: Cell, round_: int, turn: int) -> bool:
         return (cell.id, round_) in {(outcome.cell, outcome.round) for outcome in outcomes}
 
     trials = ServerTrials(of, lambda outcomes: ())
@@ -210,10 +211,14 @@ def test_skips_are_recorded_once_a_round() -> None:
         ("alpha.json-async", 0, "skipped", "No event loop."),
         ("alpha.json-async", 1, "skipped", "No event loop."),
     ]
-    assert [cell.id for batch in schedule.batches(of, known) for cell in batch.cells] == [
+    assert [turn.cell.id for turn in schedule.turns(schedule.batches(of, known))] == [
         "alpha.json-sync",
         "alpha.json-sync",
     ]
+
+
+def names(todo: list[Batch]) -> list[str]:
+    return [f"{turn.cell.id}.r{turn.round}" for turn in schedule.turns(todo)]
 
 
 THREE_ROUNDS = plan([server("alpha"), server("beta")], [JSON, QUERY, SLOW], rounds=3)
@@ -223,29 +228,28 @@ TOTAL = len(THREE_ROUNDS.cells) * 3
 @given(st.lists(st.integers(0, TOTAL), max_size=4), st.sets(st.integers(0, TOTAL - 1), max_size=5))
 def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[int]) -> None:
     """Interrupted anywhere, any number of times: in the end all is there, and nothing twice."""
-    order = [
-        f"{cell.id}.r{batch.round}"
-        for batch in schedule.batches(THREE_ROUNDS, nothing_done)
-        for cell in batch.cells
-    ]
+    order = names(schedule.batches(THREE_ROUNDS))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         loaded: list[str] = []
-        outcomes: list[Outcome] = []
+        facts: list[Any] = []
         for stretch, stop in enumerate([*stops, None]):
             kept = {
-                (outcome.cell, outcome.round)
-                for outcome in outcomes
-                if outcome.status in ("measured", "skipped")
+                (fact.cell, fact.round, fact.turn)
+                for fact in facts
+                if isinstance(fact, Outcome) and fact.status in ("measured", "skipped")
             }
-            todo = schedule.batches(THREE_ROUNDS, lambda cell, at, kept=kept: (cell.id, at) in kept)  # type: ignore[misc]
-            left = [f"{cell.id}.r{batch.round}" for batch in todo for cell in batch.cells]
+            todo = schedule.batches(
+                THREE_ROUNDS,
+                lambda cell, at, turn, kept=kept: (cell.id, at, turn) in kept,  # type: ignore[misc]
+            )
+            left = names(todo)
             faults = {order[index]: "silent" for index in failing if stretch == 0}
             if stop is not None and stop < len(left):
                 faults[left[stop]] = "interrupt"
             bench = FakeBench(folder, faults)  # type: ignore[arg-type]
             try:
-                measuring.run(THREE_ROUNDS, todo, bench, outcomes.append, lambda cell, round_: None)
+                measuring.run(THREE_ROUNDS, todo, bench, facts.append, unwatched)
                 assert stop is None or stop >= len(left)
             except KeyboardInterrupt:
                 assert measured(bench.events)[-1] == left[stop]  # type: ignore[index]
@@ -255,8 +259,8 @@ def test_resume_measures_exactly_what_is_missing(stops: list[int], failing: set[
             assert sorted(set(order) - set(loaded)) == sorted(order[index] for index in failing)
         else:
             assert sorted(loaded) == sorted(order)
-        last = {f"{outcome.cell}.r{outcome.round}": outcome.status for outcome in outcomes}
-        assert sorted(last) == sorted(order)
+        recorded = {f"{f.cell}.r{f.round}" for f in facts if isinstance(f, Outcome)}
+        assert sorted(recorded) == sorted(order)
 
 
 def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
@@ -275,13 +279,11 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
     )
     for skipped in ServerTrials(of, lambda outcomes: ()).skipped(()):
         writer.append(skipped)
-    measuring.run(
-        of, schedule.batches(of, nothing_done), bench, writer.append, lambda cell, at: None
-    )
+    measuring.run(of, schedule.batches(of), bench, writer.append, unwatched)
     writer.close()
 
     stored = read(folder, SERVERS)
-    summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
+    summary = summarise_stored(stored)
     files = write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), folder)
     assert {"report.md", "summary.csv", "summary.json"} <= {path.name for path in files}
     assert all(path.stat().st_size for path in files)
@@ -294,13 +296,83 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
     assert not stored.notes
 
 
-def test_the_planned_time_grows_with_the_delay() -> None:
-    quick, slow = plan([server()], [JSON]).cells[0], plan([server()], [SLOW]).cells[0]
-    alone, other = (Batch(round=0, server="alpha", cells=(cell,)) for cell in (quick, slow))
-    assert schedule.planned_s(other, slow) > schedule.planned_s(alone, quick)
-    second = Batch(round=0, server="alpha", cells=(slow, quick))
-    assert schedule.planned_s(alone, quick) > schedule.planned_s(second, quick)  # the launch
-    settling = Batch(round=0, server="alpha", cells=(quick,), observe_release=True)
-    assert schedule.planned_s(settling, quick) == pytest.approx(
-        schedule.planned_s(alone, quick) + 2
-    )
+def takes_s(of: Plan) -> float:
+    return sum(turn.planned_s for turn in schedule.turns(schedule.batches(of)))
+
+
+def test_the_planned_time_grows_with_the_delay_and_each_launch() -> None:
+    quick, slow = plan([server()], [JSON]), plan([server()], [SLOW])
+    assert takes_s(slow) > takes_s(quick) + SLOW.contract.delay_s
+    both = plan([server()], [JSON, QUERY])
+    assert takes_s(both) < 2 * takes_s(quick)  # one launch
+    settling = plan([server()], [JSON], observe_release=True)
+    assert takes_s(settling) == pytest.approx(takes_s(quick) + 2)
+
+
+SIDE_BY_SIDE = plan(
+    [server("alpha"), server("beta"), server("gamma")], [JSON, QUERY], turns=3, at_once=3
+)
+
+
+def test_servers_side_by_side_take_turns(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path)
+    outcomes = measure(SIDE_BY_SIDE, bench)
+    servers = [outcome.cell.partition(".")[0] for outcome in outcomes]
+    sweeps = [servers[at : at + 3] for at in range(0, len(servers), 3)]
+    assert all(sorted(sweep) == ["alpha", "beta", "gamma"] for sweep in sweeps)
+    assert len({tuple(sweep) for sweep in sweeps}) > 1, "the order is shuffled for each sweep"
+    assert [outcome.turn for outcome in outcomes] == [0] * 3 + [1] * 3 + [2] * 3 + [0] * 3 + [
+        1
+    ] * 3 + [2] * 3
+    # All turns of an endpoint come before those of the next, and all are of one launch.
+    endpoints = [outcome.cell.partition(".")[2] for outcome in outcomes]
+    assert endpoints == sorted(endpoints, key=endpoints.index)
+    assert sorted(e for e in bench.events if e.startswith("launch")) == [
+        *("launch alpha", "launch beta", "launch gamma")
+    ]
+    # Warm-up and check belong to the first turn of an endpoint alone.
+    assert sum(event.startswith("verify ") for event in bench.events) == 6
+    assert len({outcome.raw for outcome in outcomes}) == len(outcomes)
+
+
+def test_the_memory_of_a_launch_is_recorded_once(tmp_path: Path) -> None:
+    launches = [f for f in facts_of(SIDE_BY_SIDE, FakeBench(tmp_path)) if isinstance(f, Launch)]
+    assert sorted(launch.server for launch in launches) == ["alpha", "beta", "gamma"]
+    assert {launch.memory_launched_bytes for launch in launches} == {MEMORY_BYTES}
+
+
+def test_what_others_disturbed_is_measured_again(tmp_path: Path) -> None:
+    class Disturbed(FakeBench):
+        def other_cpu_s(self, name: str) -> float:
+            return 0.5 if name in ("beta.json-sync.r0", "beta.json-sync.r0.again1") else 0.0
+
+    outcomes = measure(plan(SIDE_BY_SIDE.servers, [JSON], at_once=3), Disturbed(tmp_path))
+    beta = [outcome for outcome in outcomes if outcome.cell == "beta.json-sync"]
+    assert [outcome.repeat for outcome in beta] == [0, 1, 2]
+    assert len(outcomes) == 5, "the others are measured once"
+    # Others have their turn before: what lasts for a moment is over by then.
+    assert outcomes[-2:] == beta[1:]
+    (together,) = [o for o in merged(outcomes) if o.cell == "beta.json-sync"]
+    assert together.repeat == 2
+
+
+def test_a_machine_that_is_busy_all_the_time_is_not_waited_for(tmp_path: Path) -> None:
+    class Busy(FakeBench):
+        def other_cpu_s(self, name: str) -> float:
+            return 0.5
+
+    outcomes = measure(SIDE_BY_SIDE, Busy(tmp_path))
+    repeated = sum(outcome.repeat > 0 for outcome in outcomes)
+    assert 0 < repeated < 12
+    assert sum(outcome.repeat == 0 for outcome in outcomes) == 18
+
+
+def test_after_a_failed_turn_the_cell_is_left_and_the_others_go_on(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path, {"beta.json-sync.r0.t1": "dies"})
+    outcomes = measure(SIDE_BY_SIDE, bench)
+    beta = [o for o in outcomes if o.cell == "beta.json-sync"]
+    assert [(outcome.turn, outcome.status) for outcome in beta] == [(0, "measured"), (1, "failed")]
+    assert len(outcomes) == 17
+    rows = {outcome.cell: outcome.status for outcome in merged(outcomes)}
+    assert rows.pop("beta.json-sync") == "failed"
+    assert set(rows.values()) == {"measured"}

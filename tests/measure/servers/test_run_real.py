@@ -185,7 +185,7 @@ def measure(
     for name in ("raw", "logs"):
         (folder / name).mkdir()
     bench = Watched(services, Shape(), folder)
-    first = schedule.batches(of, lambda cell, at: False)[0].cells[0]
+    first = next(schedule.turns(schedule.batches(of))).cell
 
     def disturb() -> None:
         until((folder / "raw" / f"{first.id}.r0.txt").exists, "the start of the load")
@@ -194,15 +194,16 @@ def measure(
 
     disturber = threading.Thread(target=disturb)
     disturber.start()
-    outcomes: list[Outcome] = []
+    facts: list[Any] = []
     measuring.run(
         of,
-        schedule.batches(of, lambda cell, at: False),
+        schedule.batches(of),
         bench,
-        outcomes.append,
-        lambda cell, at: None,
+        facts.append,
+        lambda cell, at, turn: None,
     )
     disturber.join()
+    outcomes = [fact for fact in facts if isinstance(fact, Outcome)]
     assert outcomes[0].cell == first.id
     return outcomes
 
@@ -249,9 +250,9 @@ def test_a_disk_that_fills_up_in_the_middle(
     with pytest.raises(UserError, match="cannot be written: No space left on device"):
         measuring.run(
             of,
-            schedule.batches(of, lambda cell, at: False),
+            schedule.batches(of),
             LocalBench(services, Shape(), tmp_path),
             lambda outcome: None,
-            lambda cell, at: None,
+            lambda cell, at, turn: None,
         )
     assert census.names() == []  # its server was stopped all the same

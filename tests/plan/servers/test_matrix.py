@@ -220,9 +220,7 @@ def test_what_waits_can_be_left_out_of_later_rounds() -> None:
     once = (*RULES, LoadRule(endpoints=("gateway_*",), rounds=1))
     of = expand(loads=once)
     planned = {
-        (cell.endpoint.name, batch.round)
-        for batch in schedule.batches(of, lambda *_: False)
-        for cell in batch.cells
+        (turn.cell.endpoint.name, turn.round) for turn in schedule.turns(schedule.batches(of))
     }
     assert {round_ for name, round_ in planned if name.startswith("gateway")} == {0}
     assert {round_ for name, round_ in planned if name == "json"} == {0, 1, 2}

@@ -12,7 +12,8 @@ from small_matrix import RULES, ids
 
 from loadtest.plan.servers import matrix, schedule
 from loadtest.plan.servers.matrix import Matrix
-from loadtest.records.planned import Cell, Choice, Endpoint, Plan, Server
+from loadtest.plan.servers.schedule import Batch
+from loadtest.records.planned import Choice, Endpoint, Plan, Server
 
 names = st.text("abc-_0", min_size=1, max_size=6)
 some_servers = st.lists(
@@ -36,11 +37,20 @@ some_endpoints = st.lists(
     max_size=6,
     unique_by=lambda each: each.id,
 )
-plans = st.builds(plan, some_servers, some_endpoints, st.integers(1, 4), seed=st.integers(0, 2**31))
+plans = st.builds(
+    plan,
+    some_servers,
+    some_endpoints,
+    st.integers(1, 4),
+    seed=st.integers(0, 2**31),
+    turns=st.integers(1, 3),
+    at_once=st.integers(1, 6),
+)
 
 
-def never(cell: Cell, round_: int) -> bool:
-    return False
+def order(of: Plan, batches: list[Batch] | None = None) -> list[tuple[str, int, int]]:
+    todo = schedule.batches(of) if batches is None else batches
+    return [(turn.cell.id, turn.round, turn.turn) for turn in schedule.turns(todo)]
 
 
 @given(some_servers, some_endpoints)
@@ -51,66 +61,57 @@ def test_two_cells_never_share_an_id(servers: list[Server], endpoints: list[Endp
 
 
 @given(plans)
-def test_every_cell_that_can_run_is_there_once_a_round(of: Plan) -> None:
-    times = Counter(
-        (cell.id, batch.round) for batch in schedule.batches(of, never) for cell in batch.cells
-    )
-    wanted = {(cell.id, at) for cell in of.cells if cell.skip is None for at in range(of.rounds)}
-    assert set(times) == wanted
-    assert set(times.values()) <= {1}
+def test_every_cell_that_can_run_has_its_turns_in_each_round(of: Plan) -> None:
+    times = Counter((cell, round_) for cell, round_, _ in order(of))
+    assert times == {
+        (cell.id, at): of.turns for cell in of.cells if cell.skip is None for at in range(of.rounds)
+    }
+    assert len(set(order(of))) == len(order(of))
 
 
 @given(plans)
 def test_rounds_come_one_after_the_other(of: Plan) -> None:
-    rounds = [batch.round for batch in schedule.batches(of, never)]
+    rounds = [batch.round for batch in schedule.batches(of)]
     assert rounds == sorted(rounds)
 
 
 @given(plans)
 def test_the_order_follows_from_the_seed(of: Plan) -> None:
-    assert schedule.batches(of, never) == schedule.batches(of, never)
+    assert schedule.batches(of) == schedule.batches(of)
 
 
 @given(plans)
-def test_a_batch_is_one_server_and_the_poisonous_are_alone(of: Plan) -> None:
-    for batch in schedule.batches(of, never):
-        assert batch.cells
-        assert {cell.server for cell in batch.cells} == {batch.server}
-        if any(cell.endpoint.isolated for cell in batch.cells):
-            assert len(batch.cells) == 1
+def test_no_more_servers_are_up_than_can_be(of: Plan) -> None:
+    for batch in schedule.batches(of):
+        assert 1 <= len(batch.servers) <= of.at_once
+        cells = [cell for sweep in batch.sweeps for cell in sweep.cells]
+        assert {cell.server for cell in cells} == set(batch.servers)
 
 
 @given(plans)
-def test_all_servers_meet_the_endpoints_in_the_same_order(of: Plan) -> None:
-    for at in range(of.rounds):
-        for isolated in (False, True):
-            orders = [
-                [
-                    cell.endpoint.id
-                    for batch in schedule.batches(of, never)
-                    for cell in batch.cells
-                    if batch.round == at
-                    and batch.server == server.name
-                    and cell.endpoint.isolated == isolated
-                ]
-                for server in of.servers
-            ]
-            longest = max(orders, key=len)
-            for order in orders:
-                assert order == [id_ for id_ in longest if id_ in order]
+def test_what_poisons_comes_last_on_its_processes(of: Plan) -> None:
+    for batch in schedule.batches(of):
+        isolated = [sweep.cells[0].endpoint.isolated for sweep in batch.sweeps]
+        endpoints = [sweep.cells[0].endpoint.id for sweep in batch.sweeps]
+        assert isolated == sorted(isolated)
+        assert len({id_ for id_, alone in zip(endpoints, isolated, strict=True) if alone}) <= 1
+        assert not any(isolated) or of.at_once > 1 or len(set(endpoints)) == 1
+
+
+@given(plans)
+def test_the_turns_of_an_endpoint_follow_each_other(of: Plan) -> None:
+    for batch in schedule.batches(of):
+        endpoints = [sweep.cells[0].endpoint.id for sweep in batch.sweeps]
+        assert endpoints == sorted(endpoints, key=endpoints.index)
 
 
 @given(plans, st.randoms())
 def test_what_is_left_keeps_its_order(of: Plan, random: Any) -> None:
     """A resumed run goes on as the whole would have."""
-    whole = [
-        (cell.id, batch.round) for batch in schedule.batches(of, never) for cell in batch.cells
-    ]
+    whole = order(of)
     done = {key for key in whole if random.random() < 0.5}
-    left = schedule.batches(of, lambda cell, at: (cell.id, at) in done)
-    assert [(cell.id, batch.round) for batch in left for cell in batch.cells] == [
-        key for key in whole if key not in done
-    ]
+    left = schedule.batches(of, lambda cell, at, turn: (cell.id, at, turn) in done)
+    assert order(of, left) == [key for key in whole if key not in done]
 
 
 def test_servers_and_endpoints_are_shuffled() -> None:
@@ -119,9 +120,35 @@ def test_servers_and_endpoints_are_shuffled() -> None:
     )
     firsts, seconds = [], []
     for at in range(3):
-        batches = [batch for batch in schedule.batches(of, never) if batch.round == at]
-        firsts.append(tuple(batch.server for batch in batches))
-        seconds.append(tuple(cell.endpoint.name for cell in batches[0].cells))
+        batches = [batch for batch in schedule.batches(of) if batch.round == at]
+        firsts.append(tuple(batch.servers for batch in batches))
+        seconds.append(tuple(sweep.cells[0].endpoint.name for sweep in batches[0].sweeps))
     assert len(set(firsts)) == len(set(seconds)) == 3
     other = plan(of.servers, [cell.endpoint for cell in of.cells[:8]], seed=2)
-    assert [batch.server for batch in schedule.batches(other, never)] != list(firsts[0])
+    assert [batch.servers for batch in schedule.batches(other)] != list(firsts[0])
+
+
+def test_groups_that_are_up_one_after_the_other_share_the_reference() -> None:
+    of = plan([server(name) for name in "abcdefg"], turns=2, at_once=4, reference="a")
+    batches = schedule.batches(of)
+    assert [len(batch.servers) for batch in batches] == [4, 4]
+    assert all("a" in batch.servers for batch in batches)
+    turns = Counter(cell.partition(".")[0] for cell, _, _ in order(of))
+    assert turns == {"a": 4} | dict.fromkeys("bcdefg", 2)
+
+
+def test_endpoints_that_postgres_counts_are_spread() -> None:
+    """PostgreSQL tells of its scans seconds later: meanwhile others have their turns."""
+    of = plan(
+        [server("a"), server("b")],
+        [
+            *(endpoint(f"p{n}", postgres=1) for n in range(3)),
+            *(endpoint(f"q{n}") for n in range(6)),
+        ],
+        at_once=2,
+    )
+    (batch,) = schedule.batches(of)
+    kinds = [sweep.cells[0].endpoint.name[0] for sweep in batch.sweeps]
+    assert "".join(kinds) == "qqpqqpqqp"
+    alone = schedule.batches(plan([server("a")], [c.endpoint for c in of.cells[:9]]))
+    assert [len(batch.sweeps) for batch in alone] == [6, 1, 1, 1]

@@ -261,8 +261,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
         folder = create(tmp_path, run(of, created_at=f"2026-01-0{number + 1}T00:00:00Z"))
         writer = Writer(folder)
         bench = FakeBench(folder, rates={"beta": rate}, faults={dies: "load"})
-        todo = schedule.batches(of, lambda cell, round_: False)
-        measuring.run(of, todo, bench, writer.append, lambda cell, round_: None)
+        todo = schedule.batches(of)
+        measuring.run(of, todo, bench, writer.append, lambda cell, at, turn: None)
         writer.close()
         paths.append(folder)
     return paths[0], paths[1]

@@ -100,10 +100,6 @@ class ComposeBench(Bench):
         """Start services that have died again; return what died, None if all is well."""
         return self.stack.repair()
 
-    def counters(self) -> Counters:
-        """Return the services as this machine reaches them now."""
-        return Counters(self.stack.app, self.stack.addresses())
-
     def launch(self, profile: Server, name: str) -> ComposeServer:
         """Start a server and return it once it has answered; raises CellError."""
         started = time.monotonic()
@@ -128,6 +124,7 @@ class ComposeBench(Bench):
             groups=lambda: {
                 name: group.members for name, group in containers().items() if group.is_here
             },
+            counters=lambda: Counters(self.stack.app, self.stack.addresses()),
             folder=self.folder,
             placement=self.placement,
             containers=containers,

@@ -1,0 +1,183 @@
+"""The turns of a round as one outcome, which is what everything else judges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from loadtest.records.measured import (
+    DISTURBED,
+    Afterwards,
+    During,
+    Host,
+    Loaded,
+    Outcome,
+    Usage,
+    Verified,
+    Work,
+)
+
+COUNTS = (
+    *("duration_us", "answers", "received_bytes", "connect_errors", "read_errors"),
+    *("write_errors", "status_errors", "timeouts", "windows", "silent_windows"),
+)
+"""Of `Loaded`, which add up."""
+
+Number = TypeVar("Number", int, float)
+
+
+def merged(outcomes: Sequence[Outcome], afterwards: Iterable[Afterwards] = ()) -> list[Outcome]:
+    """Return one outcome for each cell and round: its turns together, and what was told later.
+
+    Of a turn that was repeated because others had disturbed it, the last that was not disturbed
+    counts, or else the one that was least; which that is never hangs on what was measured. A round
+    with a turn that failed has failed. Rates and costs are of all its loads together: requests and
+    CPU time are summed, so that a second in which others had the processor weighs less.
+    """
+    later: dict[tuple[str, int], list[Afterwards]] = {}
+    for each in afterwards:
+        later.setdefault((each.cell, each.round), []).append(each)
+    rounds: dict[tuple[str, int], dict[tuple[int, int], Outcome]] = {}
+    for outcome in outcomes:
+        turns = rounds.setdefault((outcome.cell, outcome.round), {})
+        turns[outcome.turn, outcome.repeat] = outcome
+    return [
+        _with(_together(list(_kept(turns.values()))), later.get(key, ()))
+        for key, turns in rounds.items()
+    ]
+
+
+def repeated(outcomes: Iterable[Outcome]) -> int:
+    """Return how many loads were measured again because others had disturbed them."""
+    return sum(outcome.repeat > 0 for outcome in outcomes)
+
+
+def _kept(turns: Collection[Outcome]) -> Iterator[Outcome]:
+    by_turn: dict[int, list[Outcome]] = {}
+    for outcome in turns:
+        by_turn.setdefault(outcome.turn, []).append(outcome)
+    for _, tried in sorted(by_turn.items()):
+        failed = [outcome for outcome in tried if outcome.status != "measured"]
+        yield failed[-1] if failed else min(reversed(tried), key=_disturbance)
+
+
+def _disturbance(outcome: Outcome) -> float:
+    taken = sum(outcome.host.taken().values()) if outcome.host else 0.0
+    return taken if taken > DISTURBED else 0.0
+
+
+def _together(turns: Sequence[Outcome]) -> Outcome:
+    failed = [outcome for outcome in turns if outcome.status != "measured"]
+    if failed or len(turns) == 1:
+        return (failed or turns)[0]
+    first = turns[0]
+    usages = [outcome.usage for outcome in turns]
+    groups = dict.fromkeys(name for usage in usages for name in usage)
+    return msgspec.structs.replace(
+        first,
+        turns=tuple(turns),
+        warmup_s=sum(outcome.warmup_s for outcome in turns),
+        load_s=sum(outcome.load_s for outcome in turns),
+        wall_s=sum(outcome.wall_s for outcome in turns),
+        loaded=_loaded([outcome.loaded for outcome in turns if outcome.loaded]),
+        verified=_verified([outcome.verified for outcome in turns if outcome.verified]),
+        usage={
+            name: _usage([usage[name] for usage in usages])
+            for name in groups
+            if all(name in usage for usage in usages)
+        },
+        during=_during([outcome.during for outcome in turns if outcome.during]),
+        work=_work([outcome.work for outcome in turns if outcome.work]),
+        host=_host([outcome.host for outcome in turns if outcome.host]),
+    )
+
+
+def _with(outcome: Outcome, afterwards: Iterable[Afterwards]) -> Outcome:
+    for each in afterwards:
+        if each.work is not None:
+            outcome = msgspec.structs.replace(outcome, work=each.work)
+        if each.left is not None:
+            outcome = msgspec.structs.replace(outcome, left=each.left)
+    return outcome
+
+
+def _sum(values: Iterable[Number | None]) -> Number | None:
+    """Return the sum, None where one of them is not known."""
+    known = list(values)
+    return None if None in known else sum(known)  # type: ignore[arg-type]
+
+
+def _most(values: Iterable[Number | None]) -> Number | None:
+    """Return the largest of those that are known."""
+    return max((value for value in values if value is not None), default=None)
+
+
+def _loaded(loads: Sequence[Loaded]) -> Loaded | None:
+    if not loads:
+        return None
+    summed = {name: _sum(getattr(loaded, name) for loaded in loads) for name in COUNTS}
+    return msgspec.structs.replace(loads[0], **summed)
+
+
+def _verified(checks: Sequence[Verified]) -> Verified | None:
+    if not checks:
+        return None
+    after = [each.after for each in checks if each.after is not None]
+    return Verified(
+        before=sum(each.before for each in checks),
+        after=sum(after) if after else None,
+        wire_bytes=next((each.wire_bytes for each in checks if each.wire_bytes), None),
+    )
+
+
+def _usage(usages: Sequence[Usage]) -> Usage:
+    each_s = zip(*(_padded(usage.each_cpu_s, usages) for usage in usages), strict=True)
+    return Usage(
+        cpu_s=sum(usage.cpu_s for usage in usages),
+        rss_peak_bytes=max(usage.rss_peak_bytes for usage in usages),
+        pss_peak_bytes=_most(usage.pss_peak_bytes for usage in usages),
+        processes=max(usage.processes for usage in usages),
+        threads=max(usage.threads for usage in usages),
+        connections=_most(usage.connections for usage in usages),
+        each_cpu_s=tuple(map(sum, each_s)),
+        throttled_s=_sum(usage.throttled_s for usage in usages),
+    )
+
+
+def _padded(each_s: Sequence[float], usages: Sequence[Usage]) -> list[float]:
+    most = max(len(usage.each_cpu_s) for usage in usages)
+    return [*each_s, *[0.0] * (most - len(each_s))]
+
+
+def _during(checks: Sequence[During]) -> During | None:
+    if not checks:
+        return None
+    broken = next((each.broken for each in checks if each.broken), None)
+    return During(checked=sum(each.checked for each in checks), broken=broken)
+
+
+def _work(works: Sequence[Work]) -> Work | None:
+    if not works:
+        return None
+    return Work(
+        answers=sum(work.answers for work in works),
+        postgres=_sum(work.postgres for work in works),
+        redis=_sum(work.redis for work in works),
+        upstream=_sum(work.upstream for work in works),
+        database_connections=_most(work.database_connections for work in works),
+    )
+
+
+def _host(hosts: Sequence[Host]) -> Host | None:
+    if not hosts:
+        return None
+    return Host(
+        window_s=sum(host.window_s for host in hosts),
+        processors=hosts[0].processors,
+        busy_cpu_s=sum(host.busy_cpu_s for host in hosts),
+        other_cpu_s=sum(host.other_cpu_s for host in hosts),
+        steal_cpu_s=_sum(host.steal_cpu_s for host in hosts),
+        throttled_s=_sum(host.throttled_s for host in hosts),
+    )
