@@ -170,7 +170,7 @@ def test_a_newer_format_is_refused_kindly(folder: Path) -> None:
     data = msgspec.json.decode((folder / SERVERS.file).read_bytes())
     data |= {"format": FORMAT + 1, "new": "things"}
     (folder / SERVERS.file).write_bytes(msgspec.json.encode(data))
-    with pytest.raises(UserError, match=r"newer loadtest \(format 3, .*; update loadtest") as error:
+    with pytest.raises(UserError, match=r"newer loadtest \(format 4, .*; update loadtest") as error:
         read(folder, SERVERS)
     assert len(error.value.lines) == 1
 

@@ -148,7 +148,8 @@ def mistakes(
     `servers` are all names there are; where nobody knows the endpoints, none is called unknown.
     """
     matrix = _narrowed(matrix, choice)
-    names = list(dict.fromkeys([*(e.name for e in endpoints), *(e.id for e in endpoints)]))
+    names = list(dict.fromkeys(endpoint.name for endpoint in endpoints))
+    with_style = [endpoint.id for endpoint in endpoints]
     styles = list(dict.fromkeys(endpoint.style for endpoint in endpoints))
     asked: list[tuple[str, Sequence[str], Sequence[str], str]] = [
         ("server", matrix.servers, servers, ""),
@@ -170,7 +171,7 @@ def mistakes(
         unknown(kind, glob, [*known, *_family(glob, known)], where)
         for kind, globs, known, where in asked
         for glob in globs
-        if known and not any(_named([glob], name) for name in known)
+        if known and not any(_named([glob], name) for name in (*known, *with_style))
     ] + [
         f"{option} {value}: at least 1, as in {option} {example}"
         for option, value, example in numbers

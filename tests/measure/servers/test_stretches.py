@@ -12,6 +12,7 @@ from duplicate_arms import measured
 from loadtest.judge.servers.summary import still_open
 from loadtest.measure.experiments.rounds import rounds
 from loadtest.measure.servers.session import ServerTrials
+from loadtest.plan.servers import schedule
 from loadtest.records.measured import Histogram, Outcome
 from loadtest.records.planned import Plan
 
@@ -53,15 +54,14 @@ def begun(of: Plan, had: list[Outcome], spent_s: float = 0.0, most: int = 4) -> 
 
     trials = ServerTrials(of, open_cells)
     done = [trials.key(outcome) for outcome in had]
-    count = -1
+    count = 0
     for todo in rounds(trials, done, known, spent_s):
-        count += 1
         if count == most:
             break
-        for batch in todo:
-            for cell in batch.cells:
-                rate = 1000 + 300 * (batch.round % 2)
-                known.append(measured(cell.id, batch.round, rate, 500))
+        count += 1
+        for turn in schedule.turns(todo):
+            rate = 1000 + 300 * (turn.round % 2)
+            known.append(measured(turn.cell.id, turn.round, rate, 500))
     return count
 
 
