@@ -14,6 +14,7 @@ from loadtest.judge.servers.answer import answer
 from loadtest.judge.servers.answer.records import Answer
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.servers.control import Share, shares
 from loadtest.judge.servers.cost import Facts
 from loadtest.judge.servers.decide import decide
 from loadtest.judge.servers.decision import Decision
@@ -60,6 +61,8 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     """Cells that the asked precision would give another round, were there time."""
     decision: Decision
     """Which server to deploy, by what it costs, and how sure that is."""
+    shares: tuple[Share, ...]
+    """What of a request's time is Django's, the largest share first."""
     answer: Answer
     """What to deploy and why, as far as this run can tell."""
     rankings: tuple[Ranking, ...]
@@ -116,6 +119,7 @@ def summarise(
         )
 
     rankings = tuple(place(cells, pairs) for cells, pairs in tables)
+    django = shares(rankings, goodput, floors, interim_looks(plan.precision))
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
@@ -134,8 +138,9 @@ def summarise(
             summary.rounds_begun(outcomes),
             repeated=0,
         ),
+        shares=django,
         answer=answer(
-            rankings, [pairs for _, pairs in tables], interim_looks(plan.precision), floors
+            rankings, [pairs for _, pairs in tables], interim_looks(plan.precision), floors, django
         ),
         rankings=rankings,
         concerns=summary.explained(CONCERNS),

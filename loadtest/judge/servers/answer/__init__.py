@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from loadtest.judge.servers.answer.arms import Field, Noise, field
 from loadtest.judge.servers.answer.claims import claim, interfaces, styles
-from loadtest.judge.servers.answer.control import shares
-from loadtest.judge.servers.answer.records import Answer, Arm, Kind, Led, Limit, Within
+from loadtest.judge.servers.answer.records import Answer, Arm, Kind, Led, Limit, Share, Within
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.records.planned import Interface
 from loadtest.stats.noise_floor import Floors
@@ -18,7 +17,11 @@ UNSTABLE = "unstable"
 
 
 def answer(
-    rankings: Sequence[Ranking], tables: Sequence[Pairs], interim_looks: int, floors: Floors
+    rankings: Sequence[Ranking],
+    tables: Sequence[Pairs],
+    interim_looks: int,
+    floors: Floors,
+    shares: tuple[Share, ...],
 ) -> Answer:
     """Return what the rankings of a run say, each with its table of pairs.
 
@@ -38,7 +41,7 @@ def answer(
     rows = [row for ranking in rankings for row in ranking.rows]
     return Answer(
         kinds=kinds,
-        shares=shares(judged, interim_looks, floors),
+        shares=shares,
         leaders=_overall(kinds),
         separated=sum(kind.separated for kind in kinds),
         within=tuple(

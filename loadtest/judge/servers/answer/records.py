@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from loadtest.judge.servers.control import Share as Share
 from loadtest.records.planned import Interface, Record, Style
 from loadtest.stats.pairs import TURNED
 from loadtest.stats.significance import Finding
@@ -155,34 +156,6 @@ class Kind(Record, frozen=True, kw_only=True):
     interfaces: tuple[Interfaces, ...]
     separated: bool
     """At least one claim names a leader."""
-
-
-class Share(Record, frozen=True, kw_only=True):
-    """How much of a request's time is Django's: the bare callable against Django's cheapest view.
-
-    1 - time a request of `raw` / time a request of `json`, on the same server in the same round.
-    """
-
-    server: str
-    interface: Interface | None
-    style: Style
-    """Of the Django view."""
-    share: float
-    """Median over rounds."""
-    low: float | None
-    """Lower end of its 95 % interval; None with fewer than 2 rounds in common."""
-    high: float | None
-    """Upper end, likewise."""
-    finding: Finding
-    """Of the bare callable's goodput against Django's."""
-    at_least: bool
-    """The bare callable was held back by the generator: Django's true share is no smaller."""
-    raw_cpu_us: float | None
-    """Processor time for an answer of the bare callable."""
-    django_cpu_us: float | None
-    """How much more Django's view takes."""
-    cells: tuple[str, ...]
-    """The rows it rests on."""
 
 
 class Answer(Record, frozen=True, kw_only=True):
