@@ -74,9 +74,9 @@ def test_a_client_that_is_missing_is_skipped_and_the_rest_goes_on(
         for outcome in run_folder.read(folder, run_folder.CLIENTS).outcomes
     }
     assert ends == {
-        "choice: niquests --count 5 --batch 1": "skipped",
-        "choice: urllib3 --count 5 --batch 1": "measured",
-        "choice: urllib3 --count 5 --batch 1 (again)": "measured",
+        "choice: niquests": "skipped",
+        "choice: urllib3": "measured",
+        "choice: urllib3 (again)": "measured",
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadtest.judge.clients.metrics import by_round
+from loadtest.judge.clients.metrics import by_round, time_s
 from loadtest.judge.stopping import interim_looks, open_names, usable
 from loadtest.records.clients import MEASURES, Group, Measure, Outcome, Plan
 from loadtest.stats.noise_floor import by_kind, floors
@@ -24,8 +24,8 @@ class Table:
 
     group: Group
     measure: Measure
-    floor: float | None
-    """The noise floor, as a share."""
+    noise_floor: float | None
+    """As a share."""
     times: Mapping[str, Rates]
     pairs: Pairs
     """Of rates, where higher is better."""
@@ -46,13 +46,21 @@ class Table:
         return TURNED.get(of_rates, of_rates)
 
 
-def tables(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[Key]) -> Iterator[Table]:
-    """Yield the table of each group by each of its measures; duplicates are in none."""
+def tables(
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    invalid: Collection[Key],
+    of: Callable[[Outcome], float | None] = time_s,
+) -> Iterator[Table]:
+    """Yield the table of each group by each of its measures; duplicates are in none.
+
+    `of` is what rows are compared by, less being better.
+    """
     rounds = 1 + max((each.round for each in outcomes if each.status != "skipped"), default=-1)
     for measure in MEASURES:
-        times = by_round(outcomes, measure)
+        times = by_round(outcomes, measure, of)
         noise = floors(by_kind(_arms(plan, times)))
-        known = usable(times, [name for name, of in invalid if of == measure])
+        known = usable(times, [name for name, by in invalid if by == measure])
         for group in plan.groups:
             if measure not in group.measures:
                 continue

@@ -8,6 +8,7 @@ import msgspec
 
 from loadtest.judge import ranking, summary
 from loadtest.judge.clients.concerns import CONCERNS, Evidence
+from loadtest.judge.clients.decision import Decision, decide
 from loadtest.judge.clients.metrics import by_round, cold_figures, cpu_s, time_s, warm_figures
 from loadtest.judge.clients.pairs import Contrast, contrasts
 from loadtest.judge.clients.rows import Ranking, Round, Standing
@@ -17,10 +18,11 @@ from loadtest.judge.rows import Ended, ended, make_row
 from loadtest.judge.stopping import usable
 from loadtest.records.clients import MEASURES, Ceiling, Measure, Outcome, Plan, Row, Run
 
-FORMAT = 3
+FORMAT = 4
 """Of a clients' `summary.json`. 1: the first; 2: `told` of the advice is `separated`, `again` of
 a row is `duplicate_of`; 3: rows that were measured and lost a round are counted, and a row's
-finding against the fastest is that of its rank."""
+finding against the fastest is that of its rank; 4: `decision` is what the run says, and a noise
+floor of fewer than three pairs of rounds is null."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
@@ -31,6 +33,7 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     rankings: tuple[Ranking, ...]
     contrasts: tuple[Contrast, ...]
     """Pairs of rows that differ in one thing."""
+    decision: Decision
     ceilings: tuple[Ceiling, ...]
     """Of the upstream, as measured in this run."""
     concerns: tuple[Explained, ...]
@@ -50,8 +53,8 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
         of_measure = [(ranking, table) for ranking, table in judged if ranking.measure == measure]
         times = {name: each for _, table in of_measure for name, each in table.times.items()}
         cpu = by_round(outcomes, measure, cpu_s)
-        widest = max((r.noise_floor for r, _ in of_measure if r.noise_floor), default=None)
-        pairs += contrasts(plan, measure, times, usable(cpu, cpu.keys() - times.keys()), widest)
+        floor = max((r.noise_floor for r, _ in of_measure if r.noise_floor), default=None)
+        pairs += contrasts(plan, measure, times, usable(cpu, cpu.keys() - times.keys()), floor)
         rankings += [ranking for ranking, _ in of_measure]
     order = {group.name: at for at, group in enumerate(plan.groups)}
     rankings.sort(key=lambda ranking: order[ranking.group.name])
@@ -63,6 +66,7 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
         counts=summary.counted([row for ranking in rankings for row in ranking.rows]),
         rankings=tuple(rankings),
         contrasts=tuple(pairs),
+        decision=decide(plan, outcomes, judged, invalid),
         ceilings=tuple(ceilings),
         concerns=summary.explained(CONCERNS),
     )
@@ -116,7 +120,7 @@ def _ranking(plan: Plan, table: Table, rows: Mapping[Key, Standing]) -> Ranking:
     return Ranking(
         group=group,
         measure=measure,
-        noise_floor=table.floor,
+        noise_floor=table.noise_floor,
         rows=tuple(msgspec.structs.replace(row, versus=versus.get(row.name)) for row in placed),
     )
 

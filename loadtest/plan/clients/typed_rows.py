@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -107,7 +107,7 @@ def _made(typed: Typed, clients: Mapping[str, Client]) -> Preset:
         raise UserError(
             f"{' and '.join(names)} cannot be driven by {lost[0]}; name {' or '.join(able)}"
         )
-    title = " ".join(typed.words) or "All clients"
+    title = _title(" ".join(typed.words) or "All clients", blocks)
     table = Table(name=CHOICE, title=title, about="As typed.", rows=tuple(blocks))
     return Preset(name=CHOICE, title=title, rounds=5, warmup_requests=50, group=(table,))
 
@@ -142,14 +142,25 @@ def _block(typed: Typed, client: Client, modes: list[Mode], batch: int | None) -
     return Block(label=_label(typed, modes), client=(client.name,), mode=tuple(driven), **settings)
 
 
+def _title(words: str, blocks: Sequence[Block]) -> str:
+    """Return what was typed and holds for all rows, as in `httpx: 500 requests, 10 at once`."""
+    counts = {count for block in blocks for count in block.requests}
+    batches = {batch for block in blocks for batch in block.batch}
+    same = [f"{count:,} requests" for count in counts if len(counts) == 1]
+    if len(batches) == 1:
+        (batch,) = batches
+        same.append(f"{batch:,} at once" if batch > 1 else "one after the other")
+    return f"{words}: {', '.join(same)}" if same else words
+
+
 def _label(typed: Typed, modes: list[Mode]) -> str:
-    """Return a template that names what can differ between rows, and what was typed of it."""
+    """Return a template that names what differs between rows."""
     parts = {
         " by {mode}": bool(modes),
         ", {reuse}": len(typed.reuse) > 1,
-        " --count {requests}": bool(typed.requests),
-        " --batch {batch}": bool(typed.batch),
-        " --chunk {chunk}": bool(typed.chunk),
+        " --count {requests}": len(typed.requests) > 1,
+        " --batch {batch}": len(typed.batch) > 1,
+        " --chunk {chunk}": len(typed.chunk) > 1,
         " --size {body_bytes}": len(typed.body_bytes) > 1,
         " --delay {delay_ms:g}": len(typed.delay_ms) > 1,
         " --http {http}": len(typed.http) > 1,

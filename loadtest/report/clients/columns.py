@@ -81,6 +81,8 @@ MEAN: Column[Standing] = Column(
     lambda row: mean(row.cold) if row.cold and row.reportable else UNKNOWN,
 )
 
+MEDIAN = cold("median_s", "time", lambda cold: cold.median_s, seconds)
+
 MIN = cold("min_s", "min", lambda cold: cold.min_s, seconds)
 
 MAX = cold("max_s", "max", lambda cold: cold.max_s, seconds)
@@ -118,13 +120,14 @@ CONNECTIONS = _warm(
 
 def ranked(ranking: Ranking) -> Table[Standing]:
     """Return the rows that have figures, the fastest first, the invalid last."""
-    own: tuple[Column[Standing], ...] = (
-        (MEAN, RELATIVE, MIN, MAX, USER, SYSTEM, MEMORY)
+    time, *own = (
+        (MEDIAN, MIN, MAX, USER, SYSTEM, MEMORY)
         if ranking.measure == "cold"
-        else (CALL, RELATIVE, GOODPUT, *LATENCIES, CPU, CONNECTIONS)
+        else (CALL, GOODPUT, *LATENCIES, CPU, CONNECTIONS)
     )
     rows = [row for row in ranking.rows if row.measured]
-    return Table((RANK, ROW, *own, VERDICT, ROUNDS), rows)
+    # What a number is worth stands beside it, where no narrow page cuts it off.
+    return Table((RANK, ROW, time, RELATIVE, VERDICT, *own, ROUNDS), rows)
 
 
 def phases(ranking: Ranking) -> Table[Standing] | None:
@@ -135,13 +138,10 @@ def phases(ranking: Ranking) -> Table[Standing] | None:
 
 def narrow(ranking: Ranking) -> Table[Standing]:
     """Return what a terminal has room for."""
-    warm = ranking.measure == "warm"
-
-    def first(row: Standing) -> str:
-        text = latency(row.warm.call_us) if row.warm else mean(row.cold) if row.cold else ""
-        return marked(text, row)
-
-    title = CALL.title if warm else MEAN.title
-    time: Column[Standing] = Column("time", title, lambda row: None, first)
-    own = (GOODPUT, LATENCIES[2], CPU) if warm else (PHASES[1], PHASES[3], MEMORY)
-    return Table((RANK, ROW, time, RELATIVE, *own), ranking.rows)
+    time, *own = (
+        (MEDIAN, *PHASES[1:4:2]) if ranking.measure == "cold" else (CALL, LATENCIES[2], CPU)
+    )
+    shown: Column[Standing] = Column(
+        "time", time.title, lambda row: None, lambda row: marked(time.text(row), row)
+    )
+    return Table((RANK, ROW, shown, RELATIVE, *own), ranking.rows)

@@ -9,7 +9,7 @@ from loadtest.report import caveats, method
 from loadtest.report.clients.charts import of_ranking
 from loadtest.report.clients.columns import MEASURES, phases, ranked, state
 from loadtest.report.clients.report import Report
-from loadtest.report.clients.sentences import MEASURED, READING, facts, outliers
+from loadtest.report.clients.sentences import MEASURED, READING, doubt, facts, outliers
 from loadtest.report.html.anchors import anchors
 from loadtest.report.page import Block, Bullets, Charts, Page, Section, Shown
 from loadtest.report.units import plural
@@ -34,7 +34,7 @@ def page(report: Report) -> Page:
         title=f"HTTP clients: {summary.title}",
         subject=f"{summary.title} on {run.machine.cpu or 'an unknown processor'}",
         meta=f"{size} × {plural(summary.rounds, 'round')}, {run.created_at[:10]}",  # noqa: RUF001
-        lead=[f"{trust.counted}; {trust.judged}. {trust.noise}"],
+        lead=[*doubt(summary), f"{trust.counted}; {trust.judged}. {trust.noise}"],
         answer=[
             Section(
                 point.question,

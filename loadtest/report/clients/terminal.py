@@ -6,7 +6,7 @@ from rich.console import Console
 
 from loadtest.report.clients.columns import MEASURES, narrow
 from loadtest.report.clients.report import Report
-from loadtest.report.clients.sentences import outliers
+from loadtest.report.clients.sentences import doubt, outliers
 from loadtest.report.terminal import Writer
 
 
@@ -20,6 +20,9 @@ def show(report: Report, console: Console) -> None:
         if apart := outliers(ranking):
             to.say(apart)
             to.say()
+    for sentence in doubt(summary):
+        to.say(sentence)
+        to.say()
     for point in report.advice:
         to.say(f"{point.question}{'' if point.separated else ' This run cannot tell.'}")
         for sentence in point.says:

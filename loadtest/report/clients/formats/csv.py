@@ -45,7 +45,7 @@ def cells(ranking: Ranking, rounds: int) -> Table[Standing]:
         columns.CONNECTIONS,
         columns.MEAN,
         columns.cold("stdev_s", "", lambda cold: cold.stdev_s),
-        columns.cold("median_s", "", lambda cold: cold.median_s),
+        columns.MEDIAN,
         columns.MIN,
         columns.MAX,
         columns.USER,

@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.report.clients.columns import MEASURES, marked, relative
 from loadtest.report.clients.report import Report
+from loadtest.report.clients.sentences import doubt
 from loadtest.report.table import Column, Item, Table, name
 from loadtest.report.units import UNKNOWN, significant
 
@@ -27,6 +28,7 @@ def _parts(report: Report) -> Iterator[str]:
     summary = report.summary
     yield heading(summary.title, "=")
     caveats = report.caveats
+    yield from map(escape, doubt(summary))
     yield f"{caveats.counted}; {caveats.judged}. {escape(caveats.noise)}"
     for tables in report.groups:
         yield heading(tables[0].group.title, "-")
