@@ -51,12 +51,7 @@ def worth(row: Row) -> str:
     return (row.verdict or UNKNOWN) + (f": {names}" if names else "")
 
 
-def _checked(row: Row) -> str:
-    """Return the same with how many checks could not run."""
-    return worth(row) + (f" ({len(row.unchecked)} unchecked)" if row.unchecked else "")
-
-
-VERDICT: Column[Row] = Column("verdict", "verdict", lambda row: row.verdict, _checked, "prose")
+VERDICT: Column[Row] = Column("verdict", "verdict", lambda row: row.verdict, worth, "prose")
 
 ROUNDS: Column[Row] = Column(
     "rounds_measured",

@@ -6,8 +6,8 @@ Any text may come from outside. What stands between backticks is set as code, th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from loadtest.report.charts.chart import Chart
 from loadtest.report.sentences import Facts
@@ -39,6 +39,14 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Links:
+    """Files beside the page, each by the text of its link, after what they are about."""
+
+    about: str
+    files: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Charts:
     """Charts beside one another; a renderer without pictures leaves them out."""
 
@@ -55,6 +63,56 @@ class Shown:
     """Of a row in HTML: its `id` and its `class`."""
     without: Sequence[Any] = ()
     """Rows that have no figures; Markdown lists them among the failed alone."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """One field of a matrix: a text in each of its views, or one for all of them."""
+
+    state: str
+    """What it is worth, or why it has no number; a class of the page."""
+    row: str
+    """Where its row stands on the page; empty without one."""
+    texts: Sequence[tuple[str, str, int | None]]
+    """A number, how it compares with the best, and its shade from 0 to 5, the best; None without
+    a number."""
+    best: Sequence[bool] = ()
+    """In each view: the best, or not separated from it."""
+
+
+Line = tuple[str, str, Sequence[Square]]
+"""Of a matrix: its name, the place that it links to, squares in the order of the columns."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Squares in lines and columns, each a figure in one of several views."""
+
+    views: Sequence[tuple[str, str, str]]
+    """Key, title, and what it shows."""
+    columns: Sequence[tuple[str, str]]
+    """Servers, each with its interface."""
+    groups: Sequence[tuple[str, Sequence[Line]]]
+    """Lines under a title."""
+    legend: Sequence[tuple[str, str]]
+    """A class of the page, and what it stands for."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Where the rows of the section it stands in are chosen from, on a page with a script."""
+
+    label: str
+    verdicts: Sequence[str]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Only:
+    """Blocks that one format alone shows."""
+
+    format: Literal["html", "markdown"]
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)
@@ -85,7 +143,9 @@ class Section:
     """Keys and titles of the views below it, among which a reader chooses."""
 
 
-Block = str | Bullets | Listed | Code | Charts | Shown | View | Section
+Block = (
+    str | Bullets | Listed | Code | Links | Charts | Shown | Matrix | Filter | Only | View | Section
+)
 
 BOTH = ("html", "markdown")
 
@@ -105,3 +165,5 @@ class Page:
     meta: str = ""
     """How large that is and when it was made."""
     footer: str = ""
+    places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The anchors of what can be linked to: of each `server`, `endpoint`, `cell` and `doubt`."""

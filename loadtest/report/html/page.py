@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,20 @@ from markupsafe import Markup, escape
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.charts.theme import config
-from loadtest.report.page import Bullets, Charts, Code, Listed, Page, Section, Shown, View
+from loadtest.report.page import (
+    Bullets,
+    Charts,
+    Code,
+    Filter,
+    Links,
+    Listed,
+    Matrix,
+    Only,
+    Page,
+    Section,
+    Shown,
+    View,
+)
 from loadtest.report.sentences import Name
 from loadtest.report.table import Column, Table, Value
 
@@ -70,10 +83,13 @@ class Drawn:
         )
 
 
-def document(shown: Page) -> str:
-    """Return a page of any kind as one self-contained file."""
+def document(shown: Page, template: str = "document.jinja", **values: Any) -> str:
+    """Return a page of any kind as one self-contained file.
+
+    `template` may have an answer of its own, from `values`.
+    """
     drawn = Drawn()
-    return page("document.jinja", drawn, page=shown, take=drawn.take)
+    return page(template, drawn, page=shown, take=drawn.take, **values)
 
 
 def page(template: str, drawn: Drawn | None, **values: Any) -> str:
@@ -128,28 +144,10 @@ def outcome(text: str) -> tuple[str, str]:
     return (match[1] or "", match[2]) if match else (text, "")
 
 
-def settings(table: Table[Any]) -> Iterator[tuple[Any, str, Iterator[Cell]]]:
-    """Yield each row: its item, where it stands among those of its rank, and its cells.
-
-    A cell is its column, its text and the value to sort it by.
-    """
-    ranked = any(column.key == "rank" for column in table.columns)
-    ties = _ties([getattr(item, "rank", None) if ranked else None for item in table.items])
-    rows = zip(table.items, ties, table.texts(), table.values(), strict=True)
-    for item, tie, texts, values in rows:
-        yield item, tie, zip(table.columns, texts, values, strict=True)
-
-
-def _ties(ranks: Sequence[int | None]) -> list[str]:
-    ties: list[str] = []
-    for at, rank in enumerate(ranks):
-        above = at > 0 and ranks[at - 1] == rank
-        below = at + 1 < len(ranks) and ranks[at + 1] == rank
-        if rank is None or not (above or below):
-            ties.append("")
-        else:
-            ties.append("inner" if above and below else "last" if above else "first")
-    return ties
+def settings(table: Table[Any]) -> Iterator[tuple[Any, Iterator[Cell]]]:
+    """Yield each row: its item and its cells, each a column, its text and its value."""
+    for item, texts, values in zip(table.items, table.texts(), table.values(), strict=True):
+        yield item, zip(table.columns, texts, values, strict=True)
 
 
 def data_block(value: Any) -> Markup:
@@ -174,7 +172,10 @@ def _environment() -> jinja2.Environment:
     environment.filters["ticked"] = ticked
     environment.tests |= {
         kind.__name__.lower(): lambda block, kind=kind: isinstance(block, kind)
-        for kind in (Bullets, Listed, Code, Charts, Shown, View, Section)
+        for kind in (
+            *(Bullets, Listed, Code, Links, Charts, Shown),
+            *(Matrix, Filter, Only, View, Section),
+        )
     }
     environment.globals |= {
         "outcome": outcome,

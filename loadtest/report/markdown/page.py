@@ -1,4 +1,4 @@
-"""Markdown: pages that were built as data, and the frame of those whose layout is a template."""
+"""Markdown: pages that were built as data, and an answer whose layout is a template."""
 
 from __future__ import annotations
 
@@ -11,11 +11,26 @@ from urllib.parse import quote
 
 import jinja2
 
-from loadtest.report import units
 from loadtest.report.charts.chart import Chart, svg
-from loadtest.report.markdown.markup import Markdown, code, escape, fence, folded, table, ticked
-from loadtest.report.page import Block, Bullets, Charts, Code, Listed, Page, Section, Shown, View
-from loadtest.report.table import SUSPECT
+from loadtest.report.markdown.markup import Markdown, escape, fence, folded, table, ticked
+from loadtest.report.page import (
+    Block,
+    Bullets,
+    Charts,
+    Code,
+    Filter,
+    Line,
+    Links,
+    Listed,
+    Matrix,
+    Only,
+    Page,
+    Section,
+    Shown,
+    View,
+)
+from loadtest.report.table import SUSPECT, Column, Table, number
+from loadtest.report.table import name as name_column
 
 
 class Pictures:
@@ -39,16 +54,21 @@ class Pictures:
         return {file: svg(chart) for file, chart in self._charts.items()}
 
 
-def document(page: Page, pictures: Pictures | None = None, level: int = 1) -> str:
-    """Return a page of any kind, its title a heading of `level`; without pictures, no chart."""
-    below = blocks([*page.lead, *page.answer, *page.sections], pictures, level + 1)
-    return "\n\n".join([f"{'#' * level} {ticked(page.title)}", *below]) + "\n"
+def document(page: Page, pictures: Pictures | None = None, level: int = 1, answer: str = "") -> str:
+    """Return a page of any kind, its title a heading of `level`; without pictures, no chart.
+
+    An `answer` that is Markdown already stands after the lead.
+    """
+    lead = blocks([*page.lead, *page.answer], pictures, level + 1)
+    sections = blocks(page.sections, pictures, level + 1)
+    heading = f"{'#' * level} {ticked(page.title)}"
+    return "\n\n".join([heading, *lead, *([answer] if answer else []), *sections]) + "\n"
 
 
-def files(name: str, page: Page) -> dict[str, str]:
+def files(name: str, page: Page, answer: str = "") -> dict[str, str]:
     """Return a page and the charts beside it, each an SVG, by their names."""
     pictures = Pictures()
-    return {name: document(page, pictures)} | pictures.files()
+    return {name: document(page, pictures, answer=answer)} | pictures.files()
 
 
 def blocks(all_: Sequence[Block], pictures: Pictures | None, level: int) -> Iterator[str]:
@@ -62,11 +82,18 @@ def blocks(all_: Sequence[Block], pictures: Pictures | None, level: int) -> Iter
             yield "\n".join(f"- **{escape(what)}**: {ticked(fact)}" for what, fact in block.facts)
         elif isinstance(block, Code):
             yield fence(block.text, "bash")
+        elif isinstance(block, Links):
+            files = (f"[{escape(text)}]({quote(file)})" for text, file in block.files)
+            yield f"- {escape(block.about)}: {', '.join(files)}"
+        elif isinstance(block, Matrix):
+            yield from _matrix(block)
+        elif isinstance(block, Only):
+            yield from blocks(block.blocks if block.format == "markdown" else (), pictures, level)
         elif isinstance(block, Charts):
             yield from map(pictures.image, block.charts) if pictures else ()
         elif isinstance(block, Shown):
             yield table(block.table)
-        else:
+        elif not isinstance(block, Filter):
             below = level + isinstance(block, Section)
             if text := "\n\n".join(blocks(block.blocks, pictures, below)):
                 yield from _below(block, text, level)
@@ -81,31 +108,37 @@ def _below(block: Section | View, text: str, level: int) -> Iterator[str]:
         # Inside an HTML block Markdown's own escapes and code spans would be shown.
         yield folded(escape_html(" ".join(heading.replace("`", "").split())), text)
     else:
-        yield f"{'#' * level} {ticked(heading)}"
+        place = f'<a id="{block.id}"></a>\n\n' if block.id else ""
+        yield f"{place}{'#' * level} {ticked(heading)}"
         yield text
 
 
-def page(folder: Path, pictures: Pictures, **values: Any) -> str:
-    """Return `report.jinja` of a folder, filled; whatever is no Markdown in it is escaped."""
+def _matrix(matrix: Matrix) -> Iterator[str]:
+    """Yield a table for each group in the first of the views, servers down and lines across."""
+    _, heading, shows = matrix.views[0]
+    tables = [
+        f"**{escape(title)}**\n\n{table(_turned(matrix, lines))}" for title, lines in matrix.groups
+    ]
+    yield folded(escape_html(f"The numbers: {heading.lower()}, {shows}"), "\n\n".join(tables))
+
+
+def _turned(matrix: Matrix, lines: Sequence[Line]) -> Table[int]:
+    def column(line: Line) -> Column[int]:
+        name, _, squares = line
+        return number(name, lambda at: at, lambda at: squares[at].texts[0][0])
+
+    server: Column[int] = name_column("server", "server", lambda at: matrix.columns[at][0])
+    return Table((server, *map(column, lines)), range(len(matrix.columns)))
+
+
+def fill(template: Path, **values: Any) -> Markdown:
+    """Return a template, filled; whatever is no Markdown in it is escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader(template.parent),
         finalize=lambda value: value if isinstance(value, Markdown) else escape(str(value)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
     )
-    text = environment.get_template("report.jinja").render(
-        image=pictures.image,
-        section=lambda section: Markdown("\n\n".join(blocks([section], pictures, 2))),
-        table=table,
-        code=code,
-        ticked=ticked,
-        fence=fence,
-        # Inside an HTML block Markdown's own escapes would be shown.
-        html=lambda text: Markdown(escape_html(" ".join(text.split()))),
-        units=units,
-        suspect=SUSPECT,
-        **values,
-    )
-    return re.sub(r"\n{3,}", "\n\n", text)
+    text = environment.get_template(template.name).render(suspect=SUSPECT, **values)
+    return Markdown(re.sub(r"\n{3,}", "\n\n", text).strip("\n"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from loadtest.report import caveats as of_any_kind
 from loadtest.report import method as of_any_run
 from loadtest.report.page import Block, Bullets, Section, Shown
-from loadtest.report.servers.markdown_tables import titles
 from loadtest.report.servers.noise_tables import twins
+from loadtest.report.servers.ranking_tables import ranked
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.limitations import bounds
 from loadtest.report.servers.sentences.method import facts, reading
@@ -34,9 +34,11 @@ def caveats(report: Report) -> Section:
 def method(report: Report) -> Section:
     """Return how the run was made and how to read it."""
     run, summary = report.run, report.summary
+    tables = [ranked(ranking, summary.reference) for ranking in summary.rankings]
+    shown = {column.key for table in tables if table.items for column in table.columns}
     return of_any_run.chapter(
         facts(run, summary),
-        reading(summary.reference, titles(summary.rankings)),
+        reading(summary.reference, shown),
         run.command,
         run.source.notes if run.source else (),
         imported=run.source is not None,

@@ -8,6 +8,7 @@ from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import Ranking, Row, state
 from loadtest.report import columns
 from loadtest.report.columns import Subject
+from loadtest.report.servers.grouping import spread
 from loadtest.report.table import Column, Value, name, prose
 from loadtest.report.units import UNKNOWN, latency, share, significant, size
 
@@ -54,12 +55,31 @@ GOODPUT: Column[Row] = Column(
     lambda row: marked(row) if row.reportable else UNKNOWN,
 )
 
+P50 = figure("p50_us", "p50", lambda f: f.p50_us, latency)
+
 P99 = figure("p99_us", "p99", lambda f: f.p99_us, latency)
+
+COST = figure("cores", "cost", lambda f: f.server_cpu_us and f.server_cpu_us / 1e3, significant)
+"""CPU cores for 1,000 requests/s, which is milliseconds of CPU time per request."""
+
+COST_WITH_DATABASES = figure(
+    "cores_with_databases",
+    "with databases",
+    lambda f: f.with_databases_cpu_us and f.with_databases_cpu_us / 1e3,
+    significant,
+)
+
+SPREAD: Column[Row] = Column(
+    "spread",
+    "rounds differ",
+    lambda row: spread(row) if row.reportable else None,
+    lambda row: share(apart) if row.reportable and (apart := spread(row)) is not None else UNKNOWN,
+)
 
 CEILING = figure("ceiling", "ceiling", lambda f: f.ceiling, significant)
 
 LATENCIES: tuple[Column[Row], ...] = (
-    figure("p50_us", "p50", lambda f: f.p50_us, latency),
+    P50,
     figure("p90_us", "p90", lambda f: f.p90_us, latency),
     P99,
 )
@@ -110,11 +130,4 @@ COSTS: tuple[Column[Row], ...] = (
     _count("threads_peak", "threads", lambda f: f.threads_peak),
     _count("sockets_peak", "sockets", lambda f: f.sockets_peak),
     DATABASE_CONNECTIONS,
-)
-
-VERSUS: Column[Row] = Column(
-    "ratio",
-    "ratio (95 %)",
-    lambda row: row.versus.ratio if row.versus else None,
-    lambda row: columns.versus_text(row.versus),
 )

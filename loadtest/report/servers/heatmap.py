@@ -1,18 +1,25 @@
-"""The matrix of endpoints and servers: each figure beside the best of its endpoint."""
+"""The matrix of endpoints and servers: each figure beside the best valid one of its endpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
 from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import Ranking, Row, State, state
-from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
+from loadtest.judge.servers.summary import Summary
+from loadtest.report.page import Matrix
+from loadtest.report.page import Square as Field
+from loadtest.report.servers.grouping import by_kind
+from loadtest.report.servers.sentences.phrases import title
+from loadtest.report.table import SUSPECT
+from loadtest.report.units import UNKNOWN, latency, ratio, significant
 
-STEPS = (0.95, 0.75, 0.5, 0.25, 0.1)
-"""Shares of the best at which a square gets the next lighter shade."""
+STEPS = (1.1, 1.5, 2.25, 3.4, 5.0)
+"""How many times the best a figure may be for a square to be less than a shade lighter: equal
+steps of ratio, but for the first."""
 
 
 @dataclass(frozen=True)
@@ -21,25 +28,53 @@ class Metric:
 
     key: str
     title: str
+    shows: str
     better: Literal["more", "less"]
     value: Callable[[Figures], float | None]
     text: Callable[[float], str]
-
-    @property
-    def choice(self) -> tuple[str, str]:
-        """Its key and title, to choose it by."""
-        return self.key, self.title
+    ranked: bool = False
+    """Ranks follow from it, and so do ties."""
 
 
-GOODPUT = Metric("goodput", "Requests/s", "more", lambda f: f.goodput, significant)
+TOOK = "the responses came within this time; less is better"
+
+GOODPUT = Metric(
+    "goodput",
+    "Requests/s",
+    "2xx responses a second; more is better",
+    "more",
+    lambda f: f.goodput,
+    significant,
+    ranked=True,
+)
+
+COST = Metric(
+    "cpu",
+    "Cost",
+    "CPU cores of the server for 1,000 requests/s; less is better",
+    "less",
+    lambda f: f.server_cpu_us and f.server_cpu_us / 1e3,
+    significant,
+)
 
 METRICS = (
+    COST,
     GOODPUT,
-    Metric("p50", "p50", "less", lambda f: f.p50_us, latency),
-    Metric("p99", "p99", "less", lambda f: f.p99_us, latency),
-    Metric("cpu", "CPU per request", "less", lambda f: f.server_cpu_us, latency),
-    Metric("memory", "Memory", "less", lambda f: f.memory_peak_bytes, size),
+    Metric(
+        "p50", "p50", "Half of the responses; less is better", "less", lambda f: f.p50_us, latency
+    ),
+    Metric("p99", "p99", "99 % of responses; less is better", "less", lambda f: f.p99_us, latency),
 )
+
+LEGEND = (
+    ("s5 best", "best valid number, of sync and async views together, or tied with it"),
+    *((f"s{5 - nth}", f"within {step:g}x") for nth, step in enumerate(STEPS)),
+    ("s0", "further away"),
+    ("suspect", f"{SUSPECT} a number with doubts"),
+    ("invalid", "invalid or failed: no number"),
+    ("skipped", "skipped, not measured, or too few responses"),
+)
+"""What the squares look like, and what that means."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +99,13 @@ class Square:
         """Its share of the best; empty without a number."""
         return "" if self.share is None else f"{100 * self.share:.0f}"
 
+    best: bool = False
+    """The best valid one, or not separated from it."""
+
     @property
     def shade(self) -> int | None:
         """From 0, far from the best, to 5, as good as the best; None without a number."""
-        return None if self.share is None else sum(self.share >= step for step in STEPS)
+        return None if self.share is None else sum(self.share * step >= 1 for step in STEPS)
 
 
 @dataclass(frozen=True)
@@ -94,29 +132,80 @@ def columns(rankings: Sequence[Ranking]) -> list[tuple[str, str]]:
     return sorted(interfaces.items(), key=place)
 
 
-def lines(rankings: Sequence[Ranking], servers: Sequence[str], metric: Metric | None) -> list[Line]:
-    """Return a line for each endpoint; without a metric its squares say what a number is worth."""
-    return [Line(ranking, tuple(_squares(ranking, servers, metric))) for ranking in rankings]
+def lines(rankings: Sequence[Ranking], servers: Sequence[str], metric: Metric) -> list[Line]:
+    """Return a line for each ranking; the styles of an endpoint are set against the same best."""
+    bests = _bests(rankings, metric)
+    return [
+        Line(ranking, tuple(_squares(ranking, servers, metric, bests.get(ranking.endpoint.name))))
+        for ranking in rankings
+    ]
 
 
-def _squares(ranking: Ranking, servers: Sequence[str], metric: Metric | None) -> list[Square]:
+def _bests(rankings: Sequence[Ranking], metric: Metric) -> Mapping[str, float]:
+    """Return the best valid figure at each endpoint by its name; of doubtful ones if all are."""
+    known: dict[str, dict[bool, list[float]]] = {}
+    for ranking in rankings:
+        for row in ranking.rows:
+            if row.reportable and (value := metric.value(row.reportable)):
+                of = known.setdefault(ranking.endpoint.name, {True: [], False: []})
+                of[row.verdict == "valid"].append(value)
+    best = max if metric.better == "more" else min
+    return {name: best(values[True] or values[False]) for name, values in known.items()}
+
+
+def _squares(
+    ranking: Ranking, servers: Sequence[str], metric: Metric, best: float | None
+) -> Iterator[Square]:
     rows = {row.server: row for row in ranking.rows}
     values = {
-        server: metric.value(row.reportable)
+        server: metric.value(row.reportable) if row.reportable else None
         for server, row in rows.items()
-        if metric and row.reportable is not None
     }
-    known = [value for value in values.values() if value]
-    best = (max if metric and metric.better == "more" else min)(known, default=None)
-    squares = []
+    leads = best is not None and best in values.values()
     for server in servers:
         row, value = rows.get(server), values.get(server)
-        if metric is None or value is None or best is None:
-            unknown = row is None or (metric and row.reportable)
-            squares.append(Square(row, UNKNOWN if unknown else state(row)))
+        if row is None or not value or not best:
+            unknown = row is None or row.reportable
+            yield Square(row, UNKNOWN if unknown else state(row))
             continue
-        # No value can be 0 but a memory that nobody could read.
-        share = value / best if metric.better == "more" else best / value if value else 1.0
-        beside = "best" if value == best else ratio(value / best)
-        squares.append(Square(row, metric.text(value), value, share, beside))
-    return squares
+        share = value / best if metric.better == "more" else best / value
+        tied = leads and metric.ranked and row.rank == 1 and row.tied
+        yield Square(
+            row=row,
+            text=metric.text(value) + SUSPECT * (row.verdict == "suspect"),
+            value=value,
+            share=share,
+            beside=ratio(value / best),
+            best=value == best or tied,
+        )
+
+
+def matrix(summary: Summary, at: Mapping[str, Mapping[str, str]]) -> Matrix:
+    """Return the matrix with all its views; `at` has the anchors of the endpoints and the rows."""
+    servers = columns(summary.rankings)
+    names = [name for name, _ in servers]
+
+    def group(rankings: Sequence[Ranking]) -> Iterator[tuple[str, str, list[Field]]]:
+        for same in zip(*(lines(rankings, names, metric) for metric in METRICS), strict=True):
+            id_ = same[0].ranking.endpoint.id
+            squares = zip(*(line.squares for line in same), strict=True)
+            yield id_, at["endpoint"][id_], [_field(seen, at) for seen in squares]
+
+    kinds = by_kind(summary.rankings)
+    return Matrix(
+        views=[(each.key, each.title, each.shows) for each in METRICS],
+        columns=servers,
+        groups=[(title(kind), list(group(rankings))) for kind, rankings in kinds.items()],
+        legend=LEGEND,
+    )
+
+
+def _field(seen: Sequence[Square], at: Mapping[str, Mapping[str, str]]) -> Field:
+    """Return one square in all views."""
+    row = seen[0].row
+    return Field(
+        state=state(row),
+        row=at["cell"][row.cell] if row else "",
+        texts=[(each.text, each.beside, each.shade) for each in seen],
+        best=[each.best for each in seen],
+    )

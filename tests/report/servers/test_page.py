@@ -76,7 +76,8 @@ def column(page: Page, table: str, title: str) -> list[str]:
             const at = [...table.tHead.rows[0].cells].findIndex(
                 (cell) => cell.textContent.trim() === title);
             return [...table.tBodies[0].rows].filter((row) => row.offsetParent)
-                .map((row) => row.cells[at]?.textContent.trim());
+                .map((row) => row.cells[at]).map((cell) =>
+                    (cell?.tagName === "TH" ? cell.querySelector("a") : cell)?.textContent.trim());
         }""",
         title,
     )
@@ -195,17 +196,17 @@ def test_it_filters_by_text_interface_and_verdict(browser: Browser, measured: Pa
         expect(output).to_have_text("12 rows")
         page.get_by_role("combobox", name="Interface").select_option("asgi")
         expect(output).to_have_text("4 rows")
-        assert set(shown.evaluate_all("rows => rows.map((row) => row.dataset.interface)")) == {
-            "asgi"
-        }
+        badges = shown.locator(".interface")
+        assert set(badges.all_text_contents()) == {"ASGI"}
+        assert "#endpoints&interface=asgi" not in page.url
+        assert page.url.endswith("&interface=asgi")
 
 
 def test_a_deep_link_opens_what_is_folded(browser: Browser, measured: Path) -> None:
     for anchor, place in (
         ("#endpoint-json-async", "#endpoint-json-async table.ranking"),
-        ("#server-daphne", "#server-daphne table"),
+        ("#server-daphne", "#server-daphne > summary"),
         ("#cell-gevent.gateway_1s-sync", "#cell-gevent\\.gateway_1s-sync"),
-        ("#wrk-gthread.json-sync", "#wrk-gthread\\.json-sync pre"),
         ("#doubt-errors", "#doubt-errors table"),
     ):
         with visit(browser, measured, anchor) as seen:
@@ -255,22 +256,70 @@ def test_a_claim_leads_to_its_rows_and_to_no_others(browser: Browser, measured: 
 
 def test_the_matrix_can_be_switched(browser: Browser, measured: Path) -> None:
     with visit(browser, measured, "#matrix") as seen:
-        tables = seen.page.locator("table.matrix:visible caption")
-        expect(tables).to_have_text("Requests/s, more is better")
-        seen.page.get_by_role("radio", name="p99").check()
-        expect(tables).to_have_text("p99, less is better")
-        seen.page.get_by_role("radio", name="p99").press("ArrowRight")
-        expect(tables).to_have_text("CPU per request, less is better")
+        caption = seen.page.locator("table.matrix caption span:visible")
+        expect(caption).to_have_text(re.compile("Cost: .* less is better"))
+        seen.page.get_by_role("radio", name="p50").check()
+        expect(caption).to_have_text(re.compile("^p50: "))
+        seen.page.get_by_role("radio", name="p50").press("ArrowRight")
+        expect(caption).to_have_text(re.compile("^p99: "))
+        url = seen.page.url
+    # Who opens the address sees the same figure.
+    with visit(browser, measured, url.partition("#")[2] and "#" + url.partition("#")[2]) as seen:
+        expect(seen.page.get_by_role("radio", name="p99")).to_be_checked()
+
+
+def test_a_square_of_the_matrix_leads_to_its_row(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, "#matrix") as seen:
+        square = seen.page.locator('table.matrix a[href="#cell-gevent.json-sync"]')
+        square.click()
+        row = seen.page.locator("#cell-gevent\\.json-sync")
+        expect(row).to_be_in_viewport()
+        # With the names of its columns above it.
+        expect(seen.page.locator("#endpoint-json-sync table.ranking thead")).to_be_in_viewport()
+
+
+def test_all_squares_are_one_stop_of_the_tab_key(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, "#matrix") as seen:
+        squares = seen.page.locator("table.matrix td a")
+        assert squares.count() > 5
+        assert seen.page.locator("table.matrix td a:not([tabindex='-1'])").count() == 1
+        squares.first.focus()
+        seen.page.keyboard.press("ArrowRight")
+        expect(squares.nth(1)).to_be_focused()
+
+
+def test_brackets_of_ties_follow_the_filter(browser: Browser, measured: Path) -> None:
+    ties = """() => [...document.querySelectorAll("#endpoint-json-sync tbody tr")]
+        .filter((row) => row.offsetParent).map((row) => row.dataset.tie ?? "")"""
+    with visit(browser, measured, "#endpoint-json-sync") as seen:
+        assert column(seen.page, "#endpoint-json-sync table", "rank") == ["1", "2=", "2="]
+        assert seen.page.evaluate(ties) == ["", "first", "last"]
+        # Of the two that are tied one alone is left: no bracket, and none around the other ranks.
+        seen.page.get_by_role("combobox", name="Interface").select_option("wsgi")
+        assert column(seen.page, "#endpoint-json-sync table", "rank") == ["1", "2="]
+        assert seen.page.evaluate(ties) == ["", ""]
+
+
+def test_the_address_has_what_was_chosen(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, "#endpoints&text=json&verdict=suspect") as seen:
+        shown = seen.page.locator("#endpoints tr[id]:visible")
+        verdicts = shown.locator(".badge").all_text_contents()
+        assert verdicts
+        assert set(verdicts) == {"suspect"}
+        expect(seen.page.get_by_role("searchbox")).to_have_value("json")
+        # A link inside the page leaves the rest of the choice as it is.
+        seen.page.get_by_role("link", name="Matrix").click()
+        assert seen.page.url.endswith("#matrix&text=json&verdict=suspect")
 
 
 def test_an_invalid_cell_shows_no_number_and_no_rank(browser: Browser, measured: Path) -> None:
     rankings = {ranking.endpoint.id: ranking.rows for ranking in report().summary.rankings}
     row = next(ranking for ranking in rankings["gateway_1s-sync"] if ranking.verdict == "invalid")
     with visit(browser, measured, f"#cell-{row.cell}") as seen:
-        for table in ("#endpoint-gateway_1s-sync table.ranking", "#server-gthread table"):
-            for title in ("rank", "requests/s"):
-                assert row_of(seen.page, table, title, "invalid") == ["-"]
-        square = seen.page.locator(".view.goodput td.invalid")
+        for title in ("rank", "requests/s"):
+            table = "#endpoint-gateway_1s-sync table.ranking"
+            assert row_of(seen.page, table, title, "invalid") == ["-"]
+        square = seen.page.locator("table.matrix td.invalid")
         assert set(square.all_inner_texts()) == {"invalid"}
 
 
@@ -285,9 +334,8 @@ def test_axe_finds_no_serious_fault(
     with visit(browser, file, width=width, dark=dark, policy=False) as seen:
         # One endpoint and one server open; all of them would only repeat the same parts.
         seen.page.evaluate(
-            """() => document.querySelectorAll(".endpoint:nth-of-type(-n+2), "
-                + ".server:first-of-type, .folded, .detail:first-of-type")
-                .forEach((one) => { one.open = true; })"""
+            """() => document.querySelectorAll("details:first-of-type, .folded:nth-of-type(2)")
+                .forEach((details) => { details.open = true; })"""
         )
         seen.page.wait_for_timeout(300)
         violations = Axe().run(seen.page).response["violations"]
@@ -309,15 +357,26 @@ def test_it_holds_on_a_phone(browser: Browser, kind: str, request: pytest.Fixtur
 
 
 def test_a_table_says_that_it_goes_on(browser: Browser, measured: Path) -> None:
-    with visit(browser, measured, width=390) as seen:
-        leaders = seen.page.get_by_role("region", name="Who leads at each workload")
-        expect(leaders).to_have_class("scroll more")
-        expect(leaders).to_have_css("mask-image", re.compile("gradient"))
-        leaders.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
-        expect(leaders).to_have_class("scroll")
-    with visit(browser, measured, width=1280) as seen:
-        leaders = seen.page.get_by_role("region", name="Who leads at each workload")
-        expect(leaders).to_have_class("scroll")
+    anchor = "#endpoint-json-sync"
+    with visit(browser, measured, anchor, width=390) as seen:
+        servers = seen.page.locator("#endpoint-json-sync .scroll")
+        expect(servers).to_have_class("scroll over more")
+        expect(servers).to_have_css("mask-image", re.compile("gradient"))
+        expect(servers).to_have_attribute("tabindex", "0")
+        servers.evaluate("box => box.scrollTo(box.scrollWidth, 0)")
+        expect(servers).to_have_class("scroll over")
+    with visit(browser, measured, anchor, width=1280) as seen:
+        servers = seen.page.locator("#endpoint-json-sync .scroll")
+        expect(servers).to_have_class("scroll")
+        assert servers.get_attribute("tabindex") is None
+
+
+def test_a_phone_shows_a_number_beside_each_name(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, "#endpoint-json-sync", width=390) as seen:
+        cost = seen.page.locator("#endpoint-json-sync tbody tr").first.locator("td").nth(1)
+        box = cost.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 390
 
 
 def test_without_scripts_the_tables_stand(browser: Browser, measured: Path) -> None:
@@ -327,24 +386,25 @@ def test_without_scripts_the_tables_stand(browser: Browser, measured: Path) -> N
         assert page.locator(".theme").is_hidden()
         page.locator("#endpoint-json-sync > summary").click()
         expect(page.locator("#endpoint-json-sync table.ranking")).to_be_visible()
-        page.get_by_role("radio", name="Memory").check()
-        expect(page.locator("table.matrix:visible caption")).to_have_text("Memory, less is better")
+        page.get_by_role("radio", name="p99").check()
+        caption = page.locator("table.matrix caption span:visible")
+        expect(caption).to_have_text(re.compile("^p99: "))
         assert seen.complaints == []
 
 
-def test_the_button_switches_to_dark_and_back(browser: Browser, measured: Path) -> None:
-    with visit(browser, measured) as seen:
-        button = seen.page.get_by_role("button", name="Dark")
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_button_says_what_it_switches_to(browser: Browser, measured: Path, dark: bool) -> None:
+    with visit(browser, measured, dark=dark) as seen:
 
         def background() -> str:
             return str(seen.page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
-        light = background()
-        button.click()
-        expect(button).to_have_attribute("aria-pressed", "true")
-        assert background() != light
-        button.click()
-        assert background() == light
+        first, then = ("Light", "Dark") if dark else ("Dark", "Light")
+        before = background()
+        seen.page.get_by_role("button", name=first, exact=True).click()
+        assert background() != before
+        seen.page.get_by_role("button", name=then, exact=True).click()
+        assert background() == before
 
 
 def test_on_paper_the_tables_are_open(browser: Browser, measured: Path) -> None:

@@ -3,6 +3,7 @@
 (() => {
   const root = document.documentElement;
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+  const bar = document.querySelector(".top");
   root.classList.add("scripted");
 
   // Light and dark: the system's choice until the button says otherwise.
@@ -15,7 +16,8 @@
   const remembered = () => {
     try { return localStorage.getItem("loadtest-theme"); } catch { return null; }
   };
-  const shown = () => toggle?.setAttribute("aria-pressed", String(isDark()));
+  // The button says what it does.
+  const shown = () => { if (toggle) toggle.textContent = isDark() ? "Light" : "Dark"; };
   if (["light", "dark"].includes(remembered())) root.dataset.theme = remembered();
   shown();
   toggle?.addEventListener("click", () => {
@@ -26,13 +28,41 @@
   });
   system.addEventListener("change", () => { shown(); redraw(); });
 
+  // The address has a place and what was chosen, as in `#endpoints&text=uvicorn&verdict=suspect`:
+  // who opens it sees the same. Other scripts of the page use it, too.
+  const address = {
+    chosen: new URLSearchParams(),
+    read() {
+      const [place, ...chosen] = location.hash.slice(1).split("&");
+      // A plain link to a place leaves what was chosen as it is.
+      if (chosen.length) address.chosen = new URLSearchParams(chosen.join("&"));
+      return decodeURIComponent(place);
+    },
+    write(changes, place = address.read()) {
+      for (const [key, value] of Object.entries(changes)) {
+        if (value) address.chosen.set(key, value);
+        else address.chosen.delete(key);
+      }
+      const chosen = String(address.chosen);
+      history.replaceState(null, "", `#${encodeURIComponent(place)}${chosen && `&${chosen}`}`);
+    },
+  };
+  window.address = address;
+
   // A link into something folded opens it on the way.
   const arrive = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(address.read());
+    choose();
     if (!target) return;
     if (target.closest("[hidden]")) clearFilter();
+    address.write({});
     for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
-    target.scrollIntoView({ block: target.tagName === "TR" ? "center" : "start" });
+    // Of a row, with the heads of its table if there is room for both.
+    const table = target.closest("table");
+    const fits = table && target.getBoundingClientRect().bottom - table.getBoundingClientRect().top < innerHeight - bar.offsetHeight - 16;
+    (fits ? table : target).scrollIntoView({ block: table && !fits ? "center" : "start" });
+    all(".cited").forEach((row) => row.classList.remove("cited"));
+    if (target.tagName === "TR") target.classList.add("cited");
     const focused = target.tagName === "DETAILS" ? target.querySelector("summary") : target;
     if (focused === target) focused.tabIndex = -1;
     focused.focus({ preventScroll: true });
@@ -44,8 +74,9 @@
     if (link.dataset.cells && form) {
       // The rows that a claim rests on, and no others.
       event.preventDefault();
-      clearFilter(link.dataset.cells.split(" ").filter(Boolean));
-      history.pushState(null, "", "#endpoints");
+      const rows = link.dataset.cells.trim().replaceAll(" ", ",");
+      history.pushState(null, "", location.href);
+      address.write({ text: "", interface: "", verdict: "", rows }, "endpoints");
       arrive();
     } else if (link.hash === location.hash) {
       // The same place again is no change of the hash.
@@ -53,13 +84,15 @@
     }
   });
 
-  // Tables are sorted by the values behind their texts; what has none stays last.
+  // Tables are sorted by what their texts mean; what has no value stays last.
+  const FACTORS = { "µs": 1e-6, us: 1e-6, ms: 1e-3, s: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
   const key = (row, column) => {
     const cell = row.cells[column];
-    if (!cell || (cell.colSpan > 1)) return null;
-    if (cell.dataset.v !== undefined) return Number(cell.dataset.v);
+    if (!cell || cell.colSpan > 1) return null;
     const text = cell.textContent.trim();
-    return text === "" || text === "-" ? null : text.toLowerCase();
+    if (text === "" || text === "-") return null;
+    const number = cell.tagName === "TD" && /^[<>+]?(-?[\d,.]+)(?: (µs|us|ms|s|kB|MB|GB)\b)?/.exec(text);
+    return number ? Number(number[1].replaceAll(",", "")) * (FACTORS[number[2]] ?? 1) : text.toLowerCase();
   };
   const compare = (a, b) =>
     typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
@@ -77,7 +110,20 @@
     body.append(...rows.map(({ row }) => row));
     const ranked = header.textContent.trim() === "rank" && up;
     table.toggleAttribute("data-resorted", !ranked);
+    bracket(table);
   };
+  // Servers that share a rank stand in one bracket: of the rows that can be seen, in its order.
+  const bracket = (table) => {
+    const rows = table.matches("[data-resorted]") ? [] : all("tbody tr:not([hidden])", table);
+    const ranks = rows.map((row) => row.cells[0].textContent.trim()).map((rank) => (rank.endsWith("=") ? rank : null));
+    all("tr[data-tie]", table).forEach((row) => delete row.dataset.tie);
+    rows.forEach((row, at) => {
+      const above = ranks[at - 1] === ranks[at];
+      const below = ranks[at + 1] === ranks[at];
+      if (ranks[at] && (above || below)) row.dataset.tie = above && below ? "inner" : above ? "last" : "first";
+    });
+  };
+  all("table.ranking").forEach(bracket);
   for (const table of all("table.sortable")) {
     for (const header of all("thead th", table)) {
       const button = document.createElement("button");
@@ -88,9 +134,17 @@
     }
   }
 
-  // A table that goes on beyond its right edge says so, until that edge is reached.
-  const goesOn = ({ target }) =>
-    target.classList.toggle("more", target.scrollWidth - target.clientWidth - target.scrollLeft > 1);
+  // A table too wide for its box says so until its edge is reached; only such a box scrolls, and
+  // takes the focus.
+  const goesOn = ({ target }) => {
+    const over = target.scrollWidth - target.clientWidth > 1;
+    target.classList.toggle("over", over);
+    target.classList.toggle("more", over && target.scrollWidth - target.clientWidth - target.scrollLeft > 1);
+    if (over) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  };
+  const low = () => root.style.setProperty("--bar", `${bar.offsetHeight}px`);
+  new ResizeObserver(low).observe(bar);
   const resized = new ResizeObserver((boxes) => boxes.forEach(goesOn));
   for (const box of all(".scroll")) {
     box.addEventListener("scroll", goesOn, { passive: true });
@@ -99,59 +153,86 @@
 
   // The filter hides rows of the endpoints, and endpoints without a row left.
   const form = document.querySelector(".filter");
-  const endpoints = all("details.endpoint");
+  const endpoints = all('#endpoints details[id^="endpoint-"]');
   const fold = form?.querySelector(".fold");
-  let claimed = null;
+  const FIELDS = ["text", "interface", "verdict"];
   const filter = () => {
-    const text = form.elements.text.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const words = form.elements.text.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
     const interface_ = form.elements.interface.value;
     const verdict = form.elements.verdict.value;
-    const active = text.length > 0 || interface_ !== "" || verdict !== "" || claimed !== null;
+    const rows = address.chosen.get("rows")?.split(",");
+    const active = words.length > 0 || Boolean(interface_ || verdict || rows);
     let count = 0;
     document.getElementById("endpoints").classList.toggle("filtering", active);
     for (const endpoint of endpoints) {
-      const rows = all("tr[data-text]", endpoint);
-      let found = 0;
-      for (const row of rows) {
-        const has = row.dataset.text.toLowerCase();
+      const about = endpoint.querySelector("summary").textContent + endpoint.querySelector("p").textContent;
+      const kind = endpoint.closest("section > div").querySelector("h3").textContent;
+      let left = 0;
+      for (const row of all("tr[id]", endpoint)) {
+        const has = `${row.textContent} ${about} ${kind}`.toLowerCase();
         row.hidden = !(
-          (!claimed || claimed.has(row.id)) &&
-          text.every((word) => has.includes(word)) &&
-          (!interface_ || row.dataset.interface === interface_) &&
-          (!verdict || row.dataset.verdict === verdict)
+          (!rows || rows.includes(row.id)) &&
+          words.every((word) => has.includes(word)) &&
+          (!interface_ || row.querySelector(`.interface.${interface_}`)) &&
+          (!verdict || row.classList.contains(verdict))
         );
-        if (!row.hidden && row.id) found += 1;
+        left += !row.hidden;
       }
-      count += found;
-      endpoint.hidden = found === 0;
-      if (active && found) endpoint.open = true;
-      endpoint.querySelector(".found").textContent = active && found ? `${found} of ${rows.filter((row) => row.id).length} rows` : "";
+      count += left;
+      endpoint.hidden = left === 0;
+      if (active && left) endpoint.open = true;
+      all("table.ranking", endpoint).forEach(bracket);
     }
-    for (const heading of all("#endpoints h3.kind")) {
-      let next = heading.nextElementSibling;
-      let some = false;
-      while (next?.matches("details")) {
-        some ||= next.matches(".endpoint") && !next.hidden;
-        next = next.nextElementSibling;
-      }
-      heading.hidden = !some;
-    }
-    form.querySelector("output").textContent = `${count} rows${claimed ? " that the claim rests on" : ""}`;
+    for (const kind of all("#endpoints > div")) kind.hidden = all("details[id]:not([hidden])", kind).length === 0;
+    form.querySelector("output").textContent = `${count} rows${rows ? " that the claim rests on" : ""}`;
   };
-  const clearFilter = (cells = null) => {
-    form.reset();
-    claimed = cells && new Set(cells);
+  // What the address says was chosen: rows by the filter, and which figure the matrix shows.
+  const choose = () => {
+    const figure = all('.switch input').find((input) => input.value === address.chosen.get("show"));
+    if (figure) figure.checked = true;
+    if (!form) return;
+    for (const name of FIELDS) form.elements[name].value = address.chosen.get(name) ?? "";
     filter();
   };
-  form?.addEventListener("input", filter);
+  const clearFilter = () => {
+    address.write({ text: "", interface: "", verdict: "", rows: "" });
+    choose();
+  };
+  form?.addEventListener("input", () => {
+    address.write(Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value])));
+    filter();
+  });
   form?.addEventListener("submit", (event) => event.preventDefault());
   form?.querySelector(".clear").addEventListener("click", () => {
     clearFilter();
-    endpoints.forEach((one) => { one.open = false; });
+    endpoints.forEach((endpoint) => { endpoint.open = false; });
   });
+  for (const input of all(".switch input")) {
+    input.addEventListener("change", () => address.write({ show: input.value }));
+  }
+
+  // One stop of the Tab key for all squares of the matrix; arrows lead from one to the next.
+  for (const matrix of all("table.matrix")) {
+    const rows = all("tbody tr", matrix).map((row) => all("td", row)).filter((cells) => cells.length);
+    const links = rows.flat().map((cell) => cell.querySelector("a")).filter(Boolean);
+    links.slice(1).forEach((link) => { link.tabIndex = -1; });
+    matrix.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      const cell = event.target.closest("td");
+      if (!step || !cell) return;
+      const row = rows.findIndex((cells) => cells.includes(cell));
+      const next = rows[row + step[0]]?.[rows[row].indexOf(cell) + step[1]]?.querySelector("a");
+      if (!next) return;
+      event.preventDefault();
+      event.target.tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+    });
+  }
+
   fold?.addEventListener("click", () => {
-    const open = endpoints.some((one) => !one.open);
-    endpoints.forEach((one) => { one.open = open; });
+    const open = endpoints.some((endpoint) => !endpoint.open);
+    endpoints.forEach((endpoint) => { endpoint.open = open; });
     fold.textContent = open ? "Close all" : "Open all";
   });
 
@@ -215,17 +296,17 @@
 
   // On paper there is nothing to click: open all but what wrk printed.
   addEventListener("beforeprint", () => {
-    all("details:not([open]):not(.detail):not(.raw):not(.log)").forEach((one) => { one.open = true; one.dataset.printing = ""; });
+    all("details:not([open])").filter((one) => !one.closest("#raw")).forEach((details) => { details.open = true; details.dataset.printing = ""; });
   });
   addEventListener("afterprint", () => {
-    all("details[data-printing]").forEach((one) => { one.open = false; delete one.dataset.printing; });
+    all("details[data-printing]").forEach((details) => { details.open = false; delete details.dataset.printing; });
   });
 
   // Where one is, in the navigation.
   const links = all("nav a");
   const sections = new IntersectionObserver((entries) => {
     for (const entry of entries) entry.target.dataset.seen = entry.isIntersecting ? "1" : "";
-    const first = all("main > section").find((one) => one.dataset.seen);
+    const first = all("main > section").find((section) => section.dataset.seen);
     links.forEach((link) => {
       if (first && link.hash === `#${first.id}`) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
@@ -233,5 +314,5 @@
   }, { rootMargin: "-92px 0px -50% 0px" });
   all("main > section").forEach((section) => sections.observe(section));
 
-  if (location.hash) arrive();
+  arrive();
 })();

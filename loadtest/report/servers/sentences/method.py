@@ -65,50 +65,51 @@ def _loads(run: Run, summary: Summary) -> Iterator[tuple[str, str]]:
         )
 
 
-def reading(reference: str | None, titles: Collection[str]) -> Facts:
-    """Return what the columns mean; `titles` are those that any table has."""
+def reading(reference: str | None, shown: Collection[str]) -> Facts:
+    """Return what the columns mean; `shown` are the keys of those that any table has."""
     known = (
         (
-            "p50",
-            "`p50`, `p90`, `p99`: latencies as they were measured, all rounds together. wrk's own"
-            " text shows higher ones: it adds samples for the requests it would have sent during a"
-            " stall.",
+            "cores",
+            "cost",
+            "CPU cores of the server to serve 1,000 requests/s: the milliseconds of CPU time that"
+            " one takes. `with databases`: with PostgreSQL's and Valkey's.",
         ),
         (
-            "ratio (95 %)",
-            f"Goodput as a multiple of that of `{reference or 'the reference'}`, round by round,"
-            " with its 95 % interval.",
+            "cpu_ratio",
+            "cost / ...",
+            f"The cost as a multiple of that of `{reference or 'the reference'}`, round by round,"
+            " with its 95 % interval in brackets.",
+        ),
+        (
+            "goodput",
+            "requests/s",
+            "2xx responses a second. `of 500`: the most it could be, which is the requests that the"
+            " server works on at once, divided by the endpoint's delay. Near it, a number shows how"
+            " many requests were let in, not how fast the server is.",
+        ),
+        (
+            "p99_us",
+            "p50, p99",
+            "Latencies as they were measured, all rounds together. wrk's own text shows higher"
+            " ones: it adds samples for the requests it would have sent during a stall.",
         ),
         (
             "errors",
-            "Of any kind, and their share of all requests. They are no part of the goodput.",
+            "errors",
+            "Of any kind, and their share of all requests. They are no part of requests/s.",
         ),
         (
-            "memory",
-            "The most that the server's processes held together. A page they share counts once, or"
-            " in each of them where it says RSS. `memory per worker`: the same divided by the"
-            " workers it was given.",
-        ),
-        (
-            "processes",
-            "`processes`, `threads`, `sockets`, `database connections`: of the server, the most"
-            " seen at once; sockets are to clients and services, and those that listen.",
-        ),
-        (
-            "ceiling",
-            "Requests that the server works on at once, divided by the endpoint's delay. Near it, a"
-            " number shows how many requests were let in, not how fast the server is. A load has"
-            " room for whole waves of responses only, so that even the fastest stays below it, by"
-            " one wave at most.",
+            "spread",
+            "rounds differ",
+            "The requests/s of the best round less those of the worst, as a share of the median.",
         ),
         (
             "verdict",
-            "`valid`, or the concerns about the number, all explained under Caveats, and how many"
-            " checks could not run.",
+            "verdict",
+            "`valid`, or the concerns about the number, all explained under Caveats.",
         ),
-        ("rounds", "Rounds with a result, of those that were tried."),
     )
     return [
-        *((title, text) for title, text in known if title in titles),
+        *((what, text) for key, what, text in known if key in shown),
         ("-", "Unknown, or too few responses for that percentile."),
     ]

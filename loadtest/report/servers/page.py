@@ -1,0 +1,195 @@
+"""The page of a run of servers, after its answer: caveats, matrix, endpoints, servers, method."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+
+from loadtest.judge.servers.rows import Ranking, Row, State, state
+from loadtest.judge.servers.summary import Summary
+from loadtest.records.planned import Server
+from loadtest.report import units
+from loadtest.report.html.anchors import anchors
+from loadtest.report.page import (
+    BOTH,
+    Block,
+    Bullets,
+    Charts,
+    Code,
+    Filter,
+    Links,
+    Listed,
+    Only,
+    Page,
+    Section,
+    Shown,
+)
+from loadtest.report.sentences import capital
+from loadtest.report.servers import charts
+from loadtest.report.servers.chapters import caveats, method
+from loadtest.report.servers.grouping import by_kind, rows_of
+from loadtest.report.servers.heatmap import columns, matrix
+from loadtest.report.servers.ranking_tables import ranked
+from loadtest.report.servers.report import Report
+from loadtest.report.servers.sentences.noise import spread_of_ties
+from loadtest.report.servers.sentences.phrases import title
+from loadtest.report.servers.sentences.resource_usage import unsteady, used
+
+Places = dict[str, dict[str, str]]
+
+STATES: tuple[State, ...] = ("valid", "suspect", "invalid", "failed", "skipped")
+
+NAMED = 3
+"""Servers that an endpoint's heading names; of more, the rest is counted."""
+
+
+def page(report: Report) -> Page:
+    """Return the page without its answer."""
+    run, summary = report.run, report.summary
+    names = [name for name, _ in columns(summary.rankings)]
+    of = (
+        f"in {run.source.file}" if run.source else f"on {run.machine.cpu or 'an unknown processor'}"
+    )
+    counts = [
+        units.plural(len(names), "server"),
+        units.plural(len(summary.rankings), "endpoint"),
+        *([] if run.source else [units.plural(summary.rounds, "round")]),
+    ]
+    made = f"{'Imported' if run.source else 'Begun'} on {run.created_at[:16].replace('T', ' ')} UTC"
+    at = places(summary, names)
+    return Page(
+        title=f"{run.plan.matrix}: {counts[0]} {of}",
+        subject=f"{run.plan.matrix} {of}",
+        meta=f"{' × '.join(counts)}, {run.created_at[:10]}",  # noqa: RUF001
+        lead=[f"{report.caveats.counted}; {report.caveats.judged}. {made}."],
+        answer=[],
+        sections=[
+            caveats(report),
+            Section("Matrix", list(_matrix(summary, at)), id="matrix"),
+            Section("Endpoints", list(_endpoints(report, at)), id="endpoints"),
+            Section("Servers", list(_servers(report, at)), id="servers"),
+            method(report),
+            Section("Raw wrk output", list(_raw(report)), id="raw"),
+        ],
+        footer="; what it shows can be checked in `outcomes.jsonl` and `raw/` of its folder",
+        places=at,
+    )
+
+
+def places(summary: Summary, servers: list[str]) -> Places:
+    """Return the anchors of all that can be linked to."""
+    rows = [row.cell for ranking in summary.rankings for row in ranking.rows]
+    return {
+        "server": dict(anchors("server", servers)),
+        "endpoint": dict(anchors("endpoint", (each.endpoint.id for each in summary.rankings))),
+        "cell": dict(anchors("cell", rows)),
+        "doubt": dict(anchors("doubt", (each.concern for each in summary.concerns))),
+    }
+
+
+def _matrix(summary: Summary, at: Places) -> Iterator[Block]:
+    if picture := charts.matrix(summary):
+        yield Only("markdown", [Charts([picture]), picture.description])
+    yield matrix(summary, at)
+
+
+def _endpoints(report: Report, at: Places) -> Iterator[Block]:
+    states = Counter(state(row) for _, row in report.rows)
+    shown = [each for each in STATES if states[each]]
+    yield Filter("Filter the rows of all endpoints", shown, len(report.rows))
+    for kind, rankings in by_kind(report.summary.rankings).items():
+        glance = charts.kind(kind, title(kind), rankings)
+        blocks: list[Block] = []
+        if glance and len(rankings) > 1:
+            blocks.append(Section("All at a glance", [Charts([glance])], folded=("html",)))
+        blocks += [_endpoint(each, report.summary.reference, at) for each in rankings]
+        yield Section(title(kind), blocks)
+
+
+def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
+    endpoint, load = ranking.endpoint, ranking.load
+    about = (
+        f"{capital(endpoint.title)}: `{endpoint.path}`. {endpoint.summary}"
+        f" {units.plural(load.connections, 'connection')} for {units.seconds(load.duration_s)}."
+    )
+    without = [row for row in ranking.rows if not row.figures]
+    shown = Shown(
+        ranked(ranking, reference),
+        f"Servers at {endpoint.id}",
+        attributes=lambda row: {"id": at["cell"][row.cell], "class": state(row)},
+        without=without,
+    )
+    blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
+    if unlike := spread_of_ties(ranking):
+        blocks.append(unlike)
+    blocks.append(Only("html", [Charts(charts.of_endpoint(ranking))]))
+    return Section(
+        endpoint.id, blocks, id=at["endpoint"][endpoint.id], gist=_first(ranking), folded=("html",)
+    )
+
+
+def _first(ranking: Ranking) -> str:
+    """Return who is ahead at an endpoint, in a few words."""
+    rows = [row for row in ranking.rows if row.rank == 1 and row.reportable]
+    best = rows[0].reportable if rows else None
+    if best is None:
+        return "no server has a number"
+    names = [row.server for row in rows]
+    few = len(names) <= NAMED
+    who = ", ".join(names) if few else f"{len(names)} of {len(ranking.rows)} servers"
+    tied = " are tied for the lead" if len(names) > 1 else ""
+    return f"{who}{tied}: {units.significant(best.goodput)} requests/s"
+
+
+def _servers(report: Report, at: Places) -> Iterator[Section]:
+    profiles = {server.name: server for server in report.run.plan.servers}
+    for name, interface in columns(report.summary.rankings):
+        profile = profiles.get(name)
+        of = [interface.upper(), profile.summary if profile else ""]
+        states = Counter(state(row) for _, row in rows_of(report.summary.rankings, name))
+        counts = ", ".join(f"{states[each]} {each}" for each in STATES if states[each])
+        yield Section(
+            name,
+            list(_server(report, name, profile)),
+            id=at["server"][name],
+            gist=". ".join(filter(None, [*(text.rstrip(".") for text in of), counts])),
+            folded=("html",),
+        )
+
+
+def _server(report: Report, name: str, profile: Server | None) -> Iterator[Block]:
+    if argv := report.run.argv.get(name, profile.argv if profile else ()):
+        yield Code(shlex.join(argv))
+    rankings = report.summary.rankings
+    limits = list(profile.limits) if profile else []
+    steady = unsteady(rankings, name)
+    if sentences := [*limits, *([steady] if steady else [])]:
+        yield Bullets(sentences)
+    usage = used(report.run.plan, rankings, name)
+    if facts := [(what, "; ".join(filter(None, each))) for what, *each in usage if any(each)]:
+        yield Listed(facts)
+    for loss in report.caveats.losses.items:
+        if loss.server == name and loss.detail:
+            text = f"{capital(loss.at)}: {loss.reason}"
+            yield Section(text, [Code(loss.detail)], folded=BOTH)
+
+
+def _raw(report: Report) -> Iterator[Block]:
+    yield (
+        "What the load generator printed lies in files beside this one: a line for each endpoint,"
+        " a link for each round."
+    )
+    for name, _ in columns(report.summary.rankings):
+        lines = [
+            Links(ranking.endpoint.id, files)
+            for ranking, row in rows_of(report.summary.rankings, name)
+            if (files := _files(row))
+        ]
+        if lines:
+            gist = units.plural(len(lines), "endpoint")
+            yield Section(name, lines, gist=gist, folded=BOTH)
+
+
+def _files(row: Row) -> list[tuple[str, str]]:
+    return [(f"round {each.number}", each.raw) for each in row.rounds if each.raw]
