@@ -96,7 +96,7 @@ class Null:
         watch = None
         with process.running(generator), contextlib.ExitStack() as stack:
             if arm.sample:
-                stack.enter_context(sampling.sampling(groups, ends="generator"))
+                stack.enter_context(sampling.sampling(groups, holds="server", ends="generator"))
             if arm.watch:
                 watch = Watch(listening.HOST, self.port, self.endpoint, load.duration_s + 10)
             generator.wait(load.duration_s + SPARE_S)

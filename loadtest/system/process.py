@@ -7,6 +7,7 @@ when the engine is killed; but for the short ones of `timed`, whose own start is
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -80,10 +81,11 @@ class Process:
 
     def tree(self) -> list[psutil.Process]:
         """Return the processes of the command, its own first, without the warden."""
-        try:
-            return psutil.Process(self.warden.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
+        children = _children()
+        members = list(children.get(self.warden.pid, ()))
+        for member in members:
+            members += children.get(member.pid, ())
+        return members
 
     def holding(self) -> Holding:
         """Return what these processes hold now."""
@@ -141,6 +143,25 @@ def start(
     with open(log, "ab") as out, open(errors or os.devnull, "ab") as separate:
         warden = _warden([*options, "--", *argv], out, separate if errors else out, env, cwd, fds)
     return Process(name=name, warden=warden, log=log, grace_s=grace_s)
+
+
+_FRESH_S = 0.01
+
+_looked: tuple[float, dict[int, list[psutil.Process]]] = (-math.inf, {})
+
+
+def _children() -> Mapping[int, Sequence[psutil.Process]]:
+    """Return the children of each process of this machine, by id.
+
+    A walk of its table takes milliseconds; who asks for several trees at one instant shares it.
+    """
+    global _looked
+    if time.monotonic() - _looked[0] > _FRESH_S:
+        children: dict[int, list[psutil.Process]] = {}
+        for process in psutil.process_iter(["ppid"]):
+            children.setdefault(process.info["ppid"], []).append(process)
+        _looked = (time.monotonic(), children)
+    return _looked[1]
 
 
 def become(

@@ -48,11 +48,13 @@ class Sampled:
 @dataclass
 class _Group:
     members: Members
+    holds: bool
+    """Whether it is looked at what they hold, each time; a database has a hundred processes."""
     cpu_s: dict[psutil.Process, tuple[float, float]] = field(default_factory=dict)
     """First and newest CPU seconds of each process seen."""
     seen: list[Holding] = field(default_factory=list)
 
-    def sample(self, first: bool) -> None:
+    def sample(self, first: bool = False, last: bool = False) -> None:
         members = self.members()
         for member in members:
             # One that ends between two looks keeps what it was last seen with.
@@ -61,7 +63,8 @@ class _Group:
                 # A process born during the load used all of its time in it.
                 first_s = self.cpu_s.get(member, (used_s if first else 0.0,))[0]
                 self.cpu_s[member] = (first_s, used_s)
-        self.seen.append(holding(members))
+        if self.holds or last:
+            self.seen.append(holding(members))
 
     def usage(self) -> Usage:
         each_s = sorted((last - first for first, last in self.cpu_s.values()), reverse=True)
@@ -77,19 +80,20 @@ class _Group:
 
 
 @contextlib.contextmanager
-def sampling(groups: Mapping[str, Members], ends: str) -> Iterator[Sampled]:
+def sampling(groups: Mapping[str, Members], holds: str, ends: str) -> Iterator[Sampled]:
     """Sample groups of processes and the machine during the block.
 
-    The group `ends` is waited for in the block, so the system tells its
-    CPU time exactly, with that of its warden.
+    What the group `holds` is holding is noted throughout, of the others at the end. The group
+    `ends` is waited for in the block, so the system tells its CPU time exactly, with that of its
+    warden.
     """
-    watched = {name: _Group(members) for name, members in groups.items()}
+    watched = {name: _Group(members, name == holds) for name, members in groups.items()}
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(INTERVAL_S):
             for group in watched.values():
-                group.sample(first=False)
+                group.sample()
 
     for group in watched.values():
         group.sample(first=True)
@@ -104,7 +108,7 @@ def sampling(groups: Mapping[str, Members], ends: str) -> Iterator[Sampled]:
         thread.join()
         after = _machine()
         for group in watched.values():
-            group.sample(first=False)
+            group.sample(last=True)
     sampled.usage = {name: group.usage() for name, group in watched.items()}
     ended_s = after.ended_s - before.ended_s
     sampled.usage[ends] = msgspec.structs.replace(sampled.usage[ends], cpu_s=ended_s)

@@ -50,7 +50,7 @@ class LoadedServer:
         groups = {**self.groups(), "generator": generator.process.tree}
         watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s)
         try:
-            with sampling.sampling(groups, ends="generator") as sampled:
+            with sampling.sampling(groups, holds="server", ends="generator") as sampled:
                 printed = generator.finish()
         finally:
             generator.process.stop()
