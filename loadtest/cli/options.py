@@ -143,8 +143,9 @@ budget_option = click.option(
     "--budget",
     "budget_s",
     type=Time(),
-    help="Time after which --precision adds no further round, counted from the start of the run,"
-    " as in 90s, 20m or 2h. Default: no limit.",
+    help="Time for measuring, after which no further round begins, as in 90s, 20m or 2h."
+    " Default: the matrix's, 5m in quick and 90m in standard; no limit with --rounds or"
+    " --precision, and for clients.",
 )
 
 resume_option = click.option(
@@ -253,7 +254,7 @@ def _only(what: str, pattern: str) -> Callable[[F], F]:
 
 
 matrix_options: Callable[[F], F] = all_of(
-    click.argument("matrix", metavar="[MATRIX]", default="standard"),
+    click.argument("matrix", metavar="[MATRIX]", default="quick"),
     _only("server", "granian-*"),
     _only("endpoint", "gateway_*"),
     click.option(
@@ -264,7 +265,8 @@ matrix_options: Callable[[F], F] = all_of(
         help="Measure only views of this style: sync, async or control. Default: all three.",
     ),
     rounds_option(
-        "the matrix's, 3 in quick and 10 in standard, where endpoints that wait long get 2"
+        "as many as the time allows, at least 2 in quick and 3 in standard, where endpoints that"
+        " wait get 1"
     ),
     click.option(
         "--duration",
@@ -272,13 +274,13 @@ matrix_options: Callable[[F], F] = all_of(
         type=Whole("--duration 3"),
         metavar="SECONDS",
         help="Length of each load in seconds; endpoints that wait are loaded for longer."
-        " Default: the matrix's, 1 s in quick and 3 s in standard.",
+        " Default: the matrix's, 1 s in quick and standard.",
     ),
     click.option(
         "--connections",
         type=Whole("--connections 64"),
         help="Connections that each load keeps open at the same time."
-        " Default: the matrix's, 64 in quick and standard, 500 for endpoints that wait.",
+        " Default: the matrix's, 64 in quick and standard; for endpoints that wait, 200 and 500.",
     ),
     click.option(
         "--workers",

@@ -27,7 +27,7 @@ NAMED = 4
 def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options: Any) -> None:
     """Show what `run` would measure and how long it would take; start nothing.
 
-    MATRIX is quick, standard (the default), seed, or a TOML file of yours.
+    MATRIX is quick (the default), standard, seed, or a TOML file of yours.
 
     Example: loadtest plan standard --server 'gunicorn-*'
     """
@@ -42,8 +42,7 @@ def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options
             click.echo(line)
     else:
         _summarise(plan, todo)
-    for line in _total(plan, todo):
-        click.echo(paragraph(line, tables().width))
+    click.echo(paragraph(lasts(plan), tables().width))
 
 
 def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
@@ -94,20 +93,17 @@ def _where(cells: Sequence[Cell]) -> str:
     return f"{', '.join(servers)}: {named}"
 
 
-def _total(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
-    if plan.precision is not None:
-        limit = (
-            f"{plan.budget_s / 60:.0f} min in all" if plan.budget_s else "no limit, see --budget"
-        )
-        yield f"then more rounds until each ratio is known within {plan.precision:.1%}; {limit}"
-    turns = list(schedule.turns(todo))
+def lasts(plan: Plan) -> str:
+    """Return in a sentence or two how long a plan takes, and when it ends earlier."""
+    turns = list(schedule.turns(schedule.batches(plan)))
     minutes = sum(turn.planned_s for turn in turns) / 60
-    yield (
-        f"{plural(len(turns), 'measurement')} in {plural(plan.rounds, 'round')}, about"
-        f" {minutes:.0f} min; the same order again with --seed {plan.seed}"
+    budget = "" if plan.budget_s is None else f"{plan.budget_s / 60:.3g} min"
+    text = (
+        f"{plural(len(turns), 'load')} in {plural(plan.rounds, 'round')}, about {minutes:.0f} min"
     )
-    if plan.most_rounds and plan.budget_s:
-        yield (
-            f"then up to {plan.most_rounds} rounds in all while the order of the servers by cost is"
-            f" open; at most {plan.budget_s / 60:.0f} min of measuring"
-        )
+    if plan.precision is not None:
+        text += f", then further rounds until each ratio is known to {plan.precision:.1%}"
+        text += f", for {budget} at most" if budget else " (no limit: see --budget)"
+    elif budget:
+        text += f"; {budget} of measuring at most, and less once the order by cost is decided"
+    return f"{text}. The same order again: --seed {plan.seed}."

@@ -20,6 +20,7 @@ from loadtest.cli.options import (
     resumed,
 )
 from loadtest.cli.output import say
+from loadtest.cli.plan import lasts
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
@@ -50,13 +51,14 @@ def run_command(
 ) -> int:
     """Measure Django servers, then write the reports.
 
-    MATRIX says which servers at which endpoints under which load: quick (under six minutes),
-    standard (the default, hours), seed, or a TOML file of yours. `loadtest plan` says beforehand
-    how long it takes. With --resume, --endpoint adds endpoints to the run.
+    MATRIX says which servers at which endpoints under which load: quick (the default, five
+    minutes), standard (an hour and a half), seed, or a TOML file of yours. `loadtest plan` says
+    what it would measure. With --resume, --endpoint adds endpoints to the run.
 
     Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
     """
     from loadtest.cli import kinds
+    from loadtest.measure.preflight import others
     from loadtest.measure.servers import preflight, session
 
     offered = inventory.take_inventory(project_of(folder, python))
@@ -65,9 +67,10 @@ def run_command(
     else:
         refuse_beside_resume("--endpoint", "--project", "--python")
         run_at, run = _go_on(offered, resumed(resume, out), options["endpoints"])
-    for check in preflight.checks(run.plan, out, run.launcher):
+    for check in (*preflight.checks(run.plan, out, run.launcher), others()):
         if check.advice:
             say(check.advice)
+    say(lasts(run.plan))
     trials = partial(session.ServerTrials, run.plan)
     bench = session.bench(run_at, run, offered.project)
     return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json)

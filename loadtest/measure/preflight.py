@@ -7,15 +7,13 @@ from pathlib import Path
 
 from loadtest.bench.load import wrk
 from loadtest.records.errors import CellError
+from loadtest.records.measured import DISTURBED
 from loadtest.records.planned import Record
 from loadtest.records.run_folder import check_writable
 from loadtest.system import listening, machine, process
 from loadtest.system.local_ports import AT_ONCE, kept
 
 OTHERS_WATCHED_S = 0.5
-
-OTHERS_SHARE = 0.05
-"""Of the machine: what is above it makes a cell suspect, see the concern `noisy-host`."""
 
 
 class Check(Record, frozen=True, kw_only=True):
@@ -111,14 +109,15 @@ def local_ports() -> Check:
 
 def others() -> Check:
     """Look how busy the machine is with other things; takes half a second."""
-    busy, processors = machine.busy(OTHERS_WATCHED_S)
-    one_minute = machine.load_average()
-    state = f"others use {busy:.1f} of {processors} processors"
-    if one_minute is not None:
-        state += f" (load average {one_minute:.1f})"
-    much = busy > OTHERS_SHARE * processors
+    busy = machine.busy(OTHERS_WATCHED_S)
+    state = f"others use {busy.used:.1f} of {busy.processors} processors"
+    least = DISTURBED * busy.processors
+    if busy.used <= least:
+        return Check(name="other load", state=state)
+    named = [f"{name} {used:.1f}" for name, used in busy.by.items() if used > least / 2]
+    state += f" ({', '.join(named)})" if named else ""
     return Check(
         name="other load",
         state=state,
-        advice=f"{state}; end what runs beside, or cells come out as noisy-host" if much else None,
+        advice=f"{state}: end what runs beside, or this run can separate fewer servers",
     )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from loadtest.records.measured import Machine
 from loadtest.system import process
+from loadtest.system.cpu_time import cpu_s
+
+MOST_NAMED = 3
+"""Of those who use the processors."""
 
 SPARE_FILES = 256
 """Open files that a server or the generator needs beside its connections."""
@@ -64,18 +70,48 @@ def raise_file_limit(connections: int, option: str = "--connections") -> str | N
     return None
 
 
-def busy(seconds: float) -> tuple[float, int]:
-    """Return how many processors others used in the next `seconds`, and how many there are."""
+class Busy(NamedTuple):
+    """What took the processors for a moment, as numbers of processors."""
+
+    used: float
+    """By all but this process, and by the host (steal)."""
+    processors: int
+    by: dict[str, float]
+    """Who took the most, by name: processes of one name together, and `the host`."""
+
+
+def busy(seconds: float) -> Busy:
+    """Look for so long who uses the processors."""
     before, own, began = psutil.cpu_times(), os.times(), time.monotonic()
+    used_before = _used_s()
     time.sleep(seconds)
-    after, own_after = psutil.cpu_times(), os.times()
-    used_s = sum(
-        getattr(after, kind, 0.0) - getattr(before, kind, 0.0)
-        for kind in ("user", "nice", "system", "steal")
-    )
+    used_after = _used_s()
+    after, own_after, passed_s = psutil.cpu_times(), os.times(), time.monotonic() - began
+
+    def grown(kind: str) -> float:
+        return float(getattr(after, kind, 0.0) - getattr(before, kind, 0.0))
+
     own_s = own_after.user + own_after.system - own.user - own.system
-    passed_s = time.monotonic() - began
-    return max(0.0, used_s - own_s) / passed_s, psutil.cpu_count() or 1
+    by: dict[str, float] = {"the host": grown("steal") / passed_s}
+    for other, (name, used_s) in used_after.items():
+        # One that was born meanwhile used all of its time in it.
+        first_s = used_before[other][1] if other in used_before else 0.0
+        by[name] = by.get(name, 0.0) + (used_s - first_s) / passed_s
+    return Busy(
+        used=max(0.0, sum(map(grown, ("user", "nice", "system", "steal"))) - own_s) / passed_s,
+        processors=psutil.cpu_count() or 1,
+        by=dict(sorted(by.items(), key=lambda item: -item[1])[:MOST_NAMED]),
+    )
+
+
+def _used_s() -> dict[psutil.Process, tuple[str, float]]:
+    """Return the name and the CPU seconds of every process but this one."""
+    used: dict[psutil.Process, tuple[str, float]] = {}
+    for other in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error):
+            if other.pid != os.getpid():
+                used[other] = other.info["name"] or "?", cpu_s(other)
+    return used
 
 
 def load_average() -> float | None:

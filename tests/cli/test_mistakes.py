@@ -153,16 +153,19 @@ def test_an_app_of_another_format_is_one_line(type_: Type, copy: Path) -> None:
 
 @pytest.mark.parametrize(("busy", "well"), [(0.15, True), (0.25, False)])
 def test_what_others_use(monkeypatch: pytest.MonkeyPatch, busy: float, well: bool) -> None:
-    monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: (busy, 4))
+    seen = machine.Busy(busy, 4, {"make": busy - 0.02, "cron": 0.02})
+    monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: seen)
     check = preflight.others()
     assert f"others use {busy:.1f} of 4 processors" in check.state
     assert (check.advice is None) == well
+    assert well or "processors (make 0.2): end what" in (check.advice or "")
     assert not check.fatal
 
 
 def test_how_busy_the_machine_is() -> None:
-    used, processors = machine.busy(0.05)
-    assert 0 <= used <= processors + 1
+    busy = machine.busy(0.05)
+    assert 0 <= busy.used <= busy.processors + 1
+    assert 1 <= len(busy.by) <= 3
 
 
 def test_wrk_missing_and_a_folder_that_cannot_be_written(
