@@ -112,7 +112,8 @@ class Decision(Record, frozen=True, kw_only=True):
     leads: tuple[Lead, ...]
     """Of each group: by warm calls, where nothing but the calls is in the time, or else cold."""
     views: tuple[Lead, ...]
-    """Of the sync and of the async clients of one table; empty where none has two of a kind."""
+    """Of the sync and of the async clients of one table, where it has two of a kind; without the
+    one whose first are the first of all."""
     cpu: Lead | None
     """By the processor time of a call, with a client that is kept."""
     start: Start | None
@@ -199,8 +200,14 @@ def _views(deciding: Sequence[tuple[Ranking, Table]]) -> tuple[Lead, ...]:
     widest = _widest(it for it in deciding if all(of_kind(it[0], kind) for kind in KINDS))
     if widest is None:
         return ()
+    of_all = _lead(*widest, widest[0].reportable)
     leads = (_lead(*widest, of_kind(widest[0], kind), kind) for kind in KINDS)
-    return tuple(lead for lead in leads if len({row.client for row in lead.rows}) > 1)
+    return tuple(
+        lead
+        for lead in leads
+        if len({row.client for row in lead.rows}) > 1
+        and [row.row for row in lead.first] != [row.row for row in of_all.first]
+    )
 
 
 def _cpu(

@@ -143,14 +143,14 @@ def _block(typed: Typed, client: Client, modes: list[Mode], batch: int | None) -
 
 
 def _title(words: str, blocks: Sequence[Block]) -> str:
-    """Return what was typed and holds for all rows, as in `httpx: 500 requests, 10 at once`."""
+    """Return what was typed and holds for all rows, as in `httpx, 500 requests, 10 at once`."""
     counts = {count for block in blocks for count in block.requests}
     batches = {batch for block in blocks for batch in block.batch}
     same = [f"{count:,} requests" for count in counts if len(counts) == 1]
     if len(batches) == 1:
         (batch,) = batches
         same.append(f"{batch:,} at once" if batch > 1 else "one after the other")
-    return f"{words}: {', '.join(same)}" if same else words
+    return ", ".join([words, *same])
 
 
 def _label(typed: Typed, modes: list[Mode]) -> str:

@@ -126,8 +126,9 @@ def ranked(ranking: Ranking) -> Table[Standing]:
         else (CALL, GOODPUT, *LATENCIES, CPU, CONNECTIONS)
     )
     rows = [row for row in ranking.rows if row.measured]
+    lost = any(row.rounds_failed for row in rows)
     # What a number is worth stands beside it, where no narrow page cuts it off.
-    return Table((RANK, ROW, time, RELATIVE, VERDICT, *own, ROUNDS), rows)
+    return Table((RANK, ROW, time, RELATIVE, VERDICT, *own, *[ROUNDS] * lost), rows)
 
 
 def phases(ranking: Ranking) -> Table[Standing] | None:

@@ -34,7 +34,7 @@ def page(report: Report) -> Page:
         title=f"HTTP clients: {summary.title}",
         subject=f"{summary.title} on {run.machine.cpu or 'an unknown processor'}",
         meta=f"{size} × {plural(summary.rounds, 'round')}, {run.created_at[:10]}",  # noqa: RUF001
-        lead=[*doubt(summary), f"{trust.counted}; {trust.judged}. {trust.noise}"],
+        lead=doubt(summary) or [f"{trust.counted}; {trust.judged}. {trust.noise}"],
         answer=[
             Section(
                 point.question,

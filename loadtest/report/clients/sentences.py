@@ -148,25 +148,27 @@ def _pairs(summary: Summary, question: Question) -> list[Pair]:
 
 def doubt(summary: Summary) -> tuple[str, ...]:
     """Return what is to be said first of a run that others disturbed; nothing of a quiet one."""
-    return _says("noisy", summary.decision) if summary.decision.noisy else ()
+    decision = summary.decision
+    return _says("noisy", decision, _floors(summary)) if decision.noisy else ()
 
 
 def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to count."""
+    return _says("noise", _floors(summary))[0]
+
+
+def _floors(summary: Summary) -> list[tuple[Measure, str]]:
+    def apart(floor: float) -> str:
+        if floor >= MOST:
+            return "more than ten times"
+        return share(floor) if floor < 1 else f"{1 + floor:.2g}x"
+
     known = [(of.measure, of.noise_floor) for of in summary.rankings]
-    floors: list[tuple[Measure, str]] = [
+    return [
         (measure, span)
         for measure in MEASURES
-        if (span := sentences.between((it for of, it in known if of == measure), _apart))
+        if (span := sentences.between((it for of, it in known if of == measure), apart))
     ]
-    (text,) = _says("noise", floors)
-    return text
-
-
-def _apart(floor: float) -> str:
-    if floor >= MOST:
-        return "more than ten times"
-    return share(floor) if floor < 1 else ratio(1 + floor)
 
 
 def outliers(ranking: Ranking) -> str | None:
@@ -230,8 +232,9 @@ def _calls(even: BreakEven) -> str:
 
 MEASURED = (
     "Cold is a whole process, timed from outside as hyperfine times a command; warm is the calls"
-    " alone, in a process that had made others before. The two are never mixed. Rows that share a"
-    " rank are tied."
+    " alone, in a process that had made others before. The two are never mixed. A time is the"
+    " median over rounds, and every ratio the median of the rounds' own ratios, which need not be"
+    " the quotient of two such times. Rows that share a rank are tied."
 )
 
 READING: Facts = [
@@ -242,9 +245,7 @@ READING: Facts = [
     ),
     (
         "relative (95 %)",
-        "How many times as long as the fastest of its table: the median of the ratios of each"
-        " round, with its 95 % interval. All ratios here are such; that of two times in a table,"
-        " which are medians of their own, may differ.",
+        "How many times as long as the fastest of its table, with its 95 % interval.",
     ),
     ("CPU per call", "Processor time of the client's process."),
     ("connections", "As the server counted them in a round."),
