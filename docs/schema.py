@@ -12,7 +12,6 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -96,21 +95,23 @@ def _said(text: str) -> str:
 
 def records(holds: Any) -> list[type]:
     """Return the records that a type is made of, each before those that it is made of itself."""
-    return list(dict.fromkeys(_records(msgspec.inspect.type_info(holds))))
+    known: dict[type, None] = {}
+    _gather(msgspec.inspect.type_info(holds), known)
+    return list(known)
 
 
-def _records(found: Any) -> Iterator[type]:
-    if isinstance(found, msgspec.inspect.StructType):
-        yield found.cls
+def _gather(found: Any, known: dict[type, None]) -> None:
+    if isinstance(found, msgspec.inspect.StructType) and found.cls not in known:
+        known[found.cls] = None  # first: a record may hold others of its own kind
         for field in found.fields:
-            yield from _records(field.type)
+            _gather(field.type, known)
     elif isinstance(found, msgspec.inspect.UnionType):
         for each in found.types:
-            yield from _records(each)
+            _gather(each, known)
     elif isinstance(found, msgspec.inspect.VarTupleType):
-        yield from _records(found.item_type)
+        _gather(found.item_type, known)
     elif isinstance(found, msgspec.inspect.DictType):
-        yield from _records(found.value_type)
+        _gather(found.value_type, known)
 
 
 def meanings(record: type) -> dict[str, str]:
