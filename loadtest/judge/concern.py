@@ -104,6 +104,14 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.3g} %"
 
 
+def took(us: float) -> str:
+    """Return a time with three significant digits, for `facts`: `850 us`, `1.23 ms`, `4.06 s`."""
+    for unit, of_us in (("s", 1e6), ("ms", 1e3)):
+        if us >= 0.9995 * of_us:
+            return f"{rate(us / of_us)} {unit}"
+    return f"{rate(us)} us"
+
+
 NOISE = 0.05
 """Of the machine, taken by others during the load."""
 

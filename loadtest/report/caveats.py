@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
 from loadtest.judge.concern import Explained, Raised
 from loadtest.judge.summary import Counts
 from loadtest.report.columns import K, R, Subject
-from loadtest.report.page import BOTH, Block, Bullets, Section, Shown
-from loadtest.report.table import Column, Table, name, prose
+from loadtest.report.page import BOTH, Block, Bullets, Code, Listed, Section, Shown
+from loadtest.report.sentences import capital
+from loadtest.report.table import Column, Table, name, number, prose
 from loadtest.report.units import plural
 
 
@@ -50,17 +51,32 @@ class Blank:
 
 
 @dataclass(frozen=True)
+class Where(Generic[K, R]):
+    """The rows of one name, such as a server, in which a concern was raised."""
+
+    name: str
+    cases: Sequence[Case[K, R]]
+    places: Sequence[str]
+    """Where each of them stands."""
+
+    @property
+    def text(self) -> str:
+        """Each place with its facts."""
+        facts = (case.raised.facts for case in self.cases)
+        return "; ".join(f"{place}: {fact}" for place, fact in zip(self.places, facts, strict=True))
+
+
+@dataclass(frozen=True)
 class Loss:
     """What has the same reason for missing or losing rounds."""
 
-    server: str
-    """That lost it; empty where rows of several lost it together."""
     what: str
     stage: str | None
     reason: str
     detail: str | None
     """More of the reason, such as the end of a log; of the first row that has it."""
     rows: tuple[str, ...]
+    """Whose, as in `uwsgi, waitress: httpx-async, aiohttp-async`."""
 
     @property
     def at(self) -> str:
@@ -123,64 +139,67 @@ class Caveats(Generic[K, R]):
         ]
 
     @property
-    def losses(self) -> Table[Loss]:
+    def losses(self) -> list[Loss]:
         """What failed or was skipped."""
         return _losses(self.rows, self.subject)
 
-    def where(self, doubt: Doubt[K, R]) -> Table[Case[K, R]]:
-        """Return the rows that a concern is about, with the facts."""
+    def where(self, doubt: Doubt[K, R]) -> Table[Where[K, R]]:
+        """Return the rows that a concern is about, with the facts; a line for each name."""
         subject = self.subject
-        return Table(
-            (
-                subject.name.of(lambda case: case.row),
-                prose("endpoint", subject.place, lambda it: subject.ranking(it.ranking, it.row)),
-                prose("severity", "verdict", lambda case: case.raised.severity),
-                prose("facts", "facts", lambda case: case.raised.facts),
-            ),
-            doubt.cases,
+        groups: dict[str, list[Case[K, R]]] = {}
+        for case in doubt.cases:
+            groups.setdefault(subject.name.text(case.row), []).append(case)
+        lines = [
+            Where(label, cases, [subject.ranking(case.ranking, case.row) for case in cases])
+            for label, cases in sorted(groups.items(), key=lambda group: -len(group[1]))
+        ]
+        columns: tuple[Column[Where[K, R]], ...] = (
+            name(subject.name.key, subject.name.title, lambda line: line.name),
+            number(f"{subject.noun}s", lambda line: len(line.cases), str),
+            prose("where", f"{subject.place}, and the facts", lambda line: line.text),
         )
+        several = any(len(line.cases) > 1 for line in lines)
+        return Table(columns if several else columns[::2], lines)
 
 
 def _valid(case: Case[K, R]) -> bool:
     return case.raised.severity != "invalid"
 
 
-def _losses(rows: Iterable[tuple[K, R]], subject: Subject[K, R]) -> Table[Loss]:
+def _losses(rows: Iterable[tuple[K, R]], subject: Subject[K, R]) -> list[Loss]:
     """Return what failed, wholly or in some rounds, and what was skipped; the worst first."""
-    groups: dict[tuple[str, str, str | None, str], dict[str, list[str]]] = {}
-    details: dict[tuple[str, str, str | None, str], str] = {}
+    groups: dict[tuple[str, str | None, str], dict[str, dict[str, list[str]]]] = {}
+    details: dict[tuple[str, str | None, str], str] = {}
     for ranking, row in rows:
         if row.status == "measured" and not row.rounds_failed:
             continue
         tried = row.rounds_failed + row.rounds_measured
         some = f"failed in {row.rounds_failed} of {tried} rounds"
         what = some if row.status == "measured" else row.status
-        key = (subject.loser(row), what, row.stage, row.reason or "no reason was stored")
+        key = (what, row.stage, row.reason or "no reason was stored")
         label, part = subject.lost(ranking, row)
-        groups.setdefault(key, {}).setdefault(label, []).append(part)
+        labels = groups.setdefault(key, {}).setdefault(subject.loser(row), {})
+        labels.setdefault(label, []).append(part)
         if detail := next((each.detail for each in row.rounds if each.detail), None):
             details.setdefault(key, detail)
-    order = {"failed": 0, "skipped": 2}
-    items = [
-        Loss(
-            *key,
-            detail=details.get(key),
-            rows=tuple(
-                ", ".join(filter(None, (label, " and ".join(parts))))
-                for label, parts in labels.items()
-            ),
-        )
-        for key, labels in groups.items()
+    losses = [
+        Loss(*key, detail=details.get(key), rows=tuple(_merged(losers)))
+        for key, losers in groups.items()
     ]
-    items.sort(key=lambda loss: (order.get(loss.what, 1), loss.server))
-    columns: tuple[Column[Loss], ...] = (
-        name("server", "server", lambda loss: loss.server),
-        prose("what", "what", lambda loss: loss.what),
-        prose("stage", "at stage", lambda loss: loss.stage),
-        prose("reason", "reason", lambda loss: loss.reason),
-        prose("rows", subject.losses, lambda loss: "; ".join(loss.rows)),
-    )
-    return Table(columns, items).filled(*columns[1:2])
+    order = {"failed": 0, "skipped": 2}
+    return sorted(losses, key=lambda loss: order.get(loss.what, 1))
+
+
+def _merged(losers: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[str]:
+    """Yield what was lost, and by whom; those that lost the same stand together."""
+    same: dict[tuple[str, ...], list[str]] = {}
+    for loser, labels in losers.items():
+        lost = (
+            ", ".join(filter(None, (label, " and ".join(parts)))) for label, parts in labels.items()
+        )
+        same.setdefault(tuple(lost), []).append(loser)
+    for rows, names in same.items():
+        yield f"{', '.join(names)}: {', '.join(rows)}" if all(names) else "; ".join(rows)
 
 
 def chapter(caveats: Caveats[Any, Any], own: Sequence[Block] = ()) -> Section:
@@ -191,8 +210,7 @@ def chapter(caveats: Caveats[Any, Any], own: Sequence[Block] = ()) -> Section:
         f"No concern was raised in any {noun}."
     ]
     nothing = f"Nothing: every {noun} was measured in every round."
-    losses = Shown(caveats.losses, "Failed and skipped, and why")
-    blocks.append(Section("Failed and skipped", [losses if caveats.losses.items else nothing]))
+    blocks.append(Section("Failed and skipped", list(_lost(caveats.losses)) or [nothing]))
     if caveats.blanks:
         unchecked = [
             f"`{blank.concern}` in {blank.rows} of {blank.of} {noun}s: {blank.means}"
@@ -214,6 +232,14 @@ def chapter(caveats: Caveats[Any, Any], own: Sequence[Block] = ()) -> Section:
 
 LONG = 12
 """Cases of a concern from which on Markdown folds their table."""
+
+
+def _lost(losses: Sequence[Loss]) -> Iterator[Block]:
+    if losses:
+        yield Listed([(loss.at, f"{loss.reason} ({'; '.join(loss.rows)})") for loss in losses])
+    for loss in losses:
+        if loss.detail:
+            yield Section(f"{capital(loss.at)}: {loss.reason}", [Code(loss.detail)], folded=BOTH)
 
 
 def _raised(caveats: Caveats[Any, Any], doubt: Doubt[Any, Any]) -> Section:

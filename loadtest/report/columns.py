@@ -29,8 +29,6 @@ class Subject(Generic[K, R]):
     """Heading of the next."""
     ranking: Callable[[K, R], str]
     """In which ranking a row stands."""
-    losses: str
-    """Heading of the next."""
     lost: Callable[[K, R], tuple[str, str]]
     """What a row without a number is called, and what distinguishes it from others called so."""
     loser: Callable[[R], str]

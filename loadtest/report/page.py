@@ -40,10 +40,9 @@ class Code:
 
 @dataclass(frozen=True)
 class Links:
-    """Files beside the page, each by the text of its link, after what they are about."""
+    """Files beside the page: lines of what they are about and of each, its text and its name."""
 
-    about: str
-    files: Sequence[tuple[str, str]]
+    lines: Sequence[tuple[str, Sequence[tuple[str, str]]]]
 
 
 @dataclass(frozen=True)

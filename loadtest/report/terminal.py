@@ -43,10 +43,10 @@ class Writer:
     def caveats(self, caveats: Caveats[K, R], more: str = "") -> None:
         """Write what has no number, what to mistrust and what could not be checked."""
         self.say(caveats.noise)
-        for loss in caveats.losses.items:
+        for loss in caveats.losses:
             self.say()
-            self.say(": ".join(filter(None, (loss.at, loss.server, loss.reason))))
-            for label in [", ".join(loss.rows)] if loss.server else loss.rows:
+            self.say(f"{loss.at}: {loss.reason}")
+            for label in loss.rows:
                 self.say(label, indent=2)
             for line in _end(loss.detail):
                 self.say(line, indent=4)

@@ -37,7 +37,7 @@ def size(count: float | None) -> str:
         return UNKNOWN
     if count < 999.5e3:
         return f"{count / 1e3:.0f} kB"
-    return f"{count / 1e6:.0f} MB" if count < 999.5e6 else f"{count / 1e9:,.2f} GB"
+    return f"{count / 1e6:.0f} MB" if count < 999.5e6 else f"{significant(count / 1e9)} GB"
 
 
 def share(fraction: float) -> str:

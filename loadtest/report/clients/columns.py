@@ -65,7 +65,6 @@ SUBJECT = Subject[Ranking, Standing](
     name=ROW,
     place="table",
     ranking=lambda ranking, row: f"{ranking.group.title}, {ranking.measure}",
-    losses="rows",
     lost=lambda ranking, row: (f"{row.row.label} ({ranking.group.title})", ranking.measure),
     loser=lambda row: "",
 )

@@ -83,8 +83,11 @@ def blocks(all_: Sequence[Block], pictures: Pictures | None, level: int) -> Iter
         elif isinstance(block, Code):
             yield fence(block.text, "bash")
         elif isinstance(block, Links):
-            files = (f"[{escape(text)}]({quote(file)})" for text, file in block.files)
-            yield f"- {escape(block.about)}: {', '.join(files)}"
+            yield "\n".join(
+                f"- {escape(about)}: "
+                + ", ".join(f"[{escape(text)}]({quote(file)})" for text, file in files)
+                for about, files in block.lines
+            )
         elif isinstance(block, Matrix):
             yield from _matrix(block)
         elif isinstance(block, Only):

@@ -41,7 +41,6 @@ SUBJECT = Subject[Ranking, Row](
     name=SERVER,
     place="endpoint",
     ranking=lambda ranking, row: ranking.endpoint.id,
-    losses="endpoints",
     lost=lambda ranking, row: (ranking.endpoint.id, ""),
     loser=lambda row: row.server,
 )

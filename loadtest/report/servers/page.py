@@ -169,10 +169,6 @@ def _server(report: Report, name: str, profile: Server | None) -> Iterator[Block
     usage = used(report.run.plan, rankings, name)
     if facts := [(what, "; ".join(filter(None, each))) for what, *each in usage if any(each)]:
         yield Listed(facts)
-    for loss in report.caveats.losses.items:
-        if loss.server == name and loss.detail:
-            text = f"{capital(loss.at)}: {loss.reason}"
-            yield Section(text, [Code(loss.detail)], folded=BOTH)
 
 
 def _raw(report: Report) -> Iterator[Block]:
@@ -181,14 +177,11 @@ def _raw(report: Report) -> Iterator[Block]:
         " a link for each round."
     )
     for name, _ in columns(report.summary.rankings):
-        lines = [
-            Links(ranking.endpoint.id, files)
-            for ranking, row in rows_of(report.summary.rankings, name)
-            if (files := _files(row))
-        ]
+        rows = rows_of(report.summary.rankings, name)
+        lines = [(ranking.endpoint.id, files) for ranking, row in rows if (files := _files(row))]
         if lines:
             gist = units.plural(len(lines), "endpoint")
-            yield Section(name, lines, gist=gist, folded=BOTH)
+            yield Section(name, [Links(lines)], gist=gist, folded=BOTH)
 
 
 def _files(row: Row) -> list[tuple[str, str]]:

@@ -223,13 +223,13 @@ def spread(shares: tuple[float, ...], cpu_us: tuple[float, ...]) -> str:
 def test_what_the_rounds_differ_with() -> None:
     """One worker did all of the work in the slowest round; or its requests cost twice as much."""
     even, alike = (0.5, 0.51, 0.5), (500.0, 502.0, 499.0)
-    assert spread(even, alike).endswith("from 2,000 to 3,500/s")
+    assert spread(even, alike).endswith("% over 3 rounds, 2,000 to 3,500/s")
     uneven = spread((0.95, 0.78, 0.55), alike)
     assert "the busiest process did 55 % to 95 % of the work" in uneven
     costly = spread(even, (800.0, 640.0, 460.0))
-    assert "a response took 460 to 800 us of CPU time" in costly
+    assert "; CPU 460 us to 800 us per request" in costly
     # What goes the other way explains nothing.
-    assert spread((0.55, 0.78, 0.95), alike).endswith("from 2,000 to 3,500/s")
+    assert spread((0.55, 0.78, 0.95), alike).endswith("% over 3 rounds, 2,000 to 3,500/s")
 
 
 def failed(stage: str, reason: str, **changes: Any) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, rate
+from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, rate, took
 from loadtest.judge.servers.concerns.evidence import SILENT, Evidence
 from loadtest.records.measured import Histogram
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile
@@ -71,17 +71,16 @@ def _starved(cell: Evidence, histogram: Histogram) -> str | None:
     if median_s >= STARVED * cell.turn_s:
         return None
     return (
-        f"half of the responses took {median_s * 1e3:.3g} ms at the most, though a connection gets"
-        f" one every {cell.turn_s * 1e3:.3g} ms on average: a few of the"
-        f" {cell.cell.load.connections:,} are served again and again, the others wait"
+        f"half of the responses within {took(median_s * 1e6)}, though each of"
+        f" {cell.cell.load.connections:,} connections gets one every {took(cell.turn_s * 1e6)}"
     )
 
 
 LITTLES_LAW = Concern(
     name="littles-law",
     means="Rate and latencies do not fit each other: connections were idle, unanswered, starved by"
-    " others, or kept waiting by the generator.",
-    advice="Take its p50 for no client's; compare with a `--connections` of half as many; give the"
-    " generator processors of its own (another machine, or fewer `--workers`).",
+    " others (a few are served again and again), or kept waiting by the generator.",
+    advice="Its p50 describes none of the clients; compare with a `--connections` of half as many;"
+    " give the generator processors of its own (another machine, or fewer `--workers`).",
     find=_littles_law,
 )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from statistics import stdev
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate, took
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.records.measured import Outcome
 from loadtest.stats.series import SPREAD, chance
@@ -36,8 +36,8 @@ def _unstable(cell: Evidence) -> Found:
         return NOTHING
     return Found(
         "suspect",
-        f"the {len(rates)} rounds vary by {percent(spread)} (standard deviation), from"
-        f" {min(rates):,.0f} to {max(rates):,.0f}/s{_because(rounds, rates, spread)}",
+        f"{percent(spread)} over {len(rates)} rounds, {rate(min(rates))} to {rate(max(rates))}/s"
+        f"{_because(rounds, rates, spread)}",
     )
 
 
@@ -50,7 +50,7 @@ def _because(rounds: Sequence[Outcome], rates: Sequence[float], spread: float) -
     shares = [_busiest(outcome) for outcome in rounds]
     costs_us = [outcome.server_cpu_us for outcome in rounds]
     left = {
-        key: stdev(math.log(rate * value) for rate, value in zip(rates, values, strict=True))
+        key: stdev(math.log(each * value) for each, value in zip(rates, values, strict=True))
         for key, known in (("share", shares), ("cost", costs_us))
         if len(values := [value for value in known if value]) == len(rates)
     }
@@ -60,15 +60,9 @@ def _because(rounds: Sequence[Outcome], rates: Sequence[float], spread: float) -
         return ""
     if key == "share":
         low, high = _range(shares)
-        return (
-            f"; as the busiest process did {percent(low)} to {percent(high)} of the work, this is"
-            " how the server shares out its connections, which differs between launches"
-        )
+        return f"; the busiest process did {percent(low)} to {percent(high)} of the work"
     low, high = _range(costs_us)
-    return (
-        f"; as a response took {low:.0f} to {high:.0f} us of CPU time, this is how fast the"
-        " processors or the work were, not how much of them the server got"
-    )
+    return f"; CPU {took(low)} to {took(high)} per request"
 
 
 def _busiest(outcome: Outcome) -> float | None:
@@ -84,8 +78,10 @@ def _range(values: Sequence[float | None]) -> tuple[float, float]:
 
 UNSTABLE = Concern(
     name="unstable",
-    means="The rounds differ so much that their median says little.",
-    advice="Where the facts name how the server shares out its connections, more `--rounds` show"
-    " how often that happens; else a longer `--duration`, and nothing else on the machine.",
+    means="The rounds differ so much (standard deviation) that their median says little. Where CPU"
+    " time per request varied as well, the machine's speed changed, not its load; where the busiest"
+    " process did, the server shares out its connections differently at each launch.",
+    advice="Add `--rounds` if connections were shared out unevenly; otherwise use a longer"
+    " `--duration` on an idle machine.",
     find=_unstable,
 )
