@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from loadtest.cli.options import Share, json_option
-from loadtest.cli.output import print_json, say
+from loadtest.cli.output import CANNOT_TELL, print_json, say
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
@@ -39,9 +39,11 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
 def compare_command(
     base: Path, new: Path, threshold: float, force: bool, page: Path | None, as_json: bool
 ) -> int:
-    """Compare two runs of servers, cell by cell.
+    """Compare two runs of servers: what each costs, then cell by cell.
 
-    BASE and NEW are the folders of two runs. Prints Markdown; exit status 1 if something got worse.
+    BASE and NEW are the folders of two runs. Prints Markdown. Exit status: 0 if nothing got worse
+    and most servers were shown to cost no more, 1 if something got worse or failed, 3 if these runs
+    cannot tell.
 
     Example: loadtest compare results/main results/branch --html changes.html
     """
@@ -52,7 +54,10 @@ def compare_command(
     from loadtest.report.servers import comparison
 
     if base.resolve() == new.resolve():
-        raise UserError(f"BASE and NEW are both {new}; name the folders of two runs")
+        raise UserError(
+            f"BASE and NEW are the same folder, {base.resolve()}; name another run as NEW, or make"
+            " one with `loadtest run quick`"
+        )
     stored = [_read(run) for run in (base, new)]
     for run in stored:
         for note in run.notes:
@@ -66,12 +71,15 @@ def compare_command(
         print_json(compared)
     else:
         click.echo(markdown.document(shown, level=3), nl=False)
-    return 1 if compared.regressed else 0
+    if compared.regressed:
+        return 1
+    return 0 if compared.told else CANNOT_TELL
 
 
 def _read(run: Path) -> ServersRun:
     if run_folder.kind_of(run) is CLIENTS:
         raise UserError(
-            f"{run}: it is {CLIENTS.what}, which compare does not take; name two runs of servers"
+            f"{run}: it is {CLIENTS.what}, which compare does not take; name two runs of servers,"
+            " as `loadtest run` makes them"
         )
     return run_folder.read(run, SERVERS)

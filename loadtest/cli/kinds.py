@@ -26,6 +26,7 @@ from loadtest.report.clients import formats as clients_formats
 from loadtest.report.clients import report as clients_report
 from loadtest.report.clients import terminal as clients_terminal
 from loadtest.report.formats import formats_in, write_each
+from loadtest.report.sentences import first_few
 from loadtest.report.servers import formats as servers_formats
 from loadtest.report.servers import report as servers_report
 from loadtest.report.servers import terminal as servers_terminal
@@ -115,6 +116,12 @@ def measure(
 def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -> int:
     """Write the reports of a run and show what is in them; return the exit status."""
     report = kind.report(read(kind, folder))
+    counts = report.summary.counts
+    nothing = not counts.measured and not counts.failed
+    if nothing:
+        rows = [row for ranking in report.summary.rankings for row in ranking.rows]
+        reasons = first_few(list(dict.fromkeys(row.reason for row in rows if row.reason)))
+        say(f"nothing was measured: every {kind.folder.row} was skipped: {reasons}")
     with run_folder.writing(folder):
         files = write_each(formats_in(kind.formats), report, folder)
     if as_json:
@@ -122,10 +129,5 @@ def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -
         print_json({"folder": str(folder), "files": names} | kind.printed(report))
     else:
         show(lambda console: kind.show(report, console), files)
-    counts = report.summary.counts
-    if not counts.measured and not counts.failed:
-        row = kind.folder.row
-        say(f"nothing was measured: every {row} was skipped, for the reasons in the report")
-        return 1
     lost = any(row.rounds_failed for ranking in report.summary.rankings for row in ranking.rows)
-    return 1 if lost or counts.failed or counts.invalid else 0
+    return 1 if nothing or lost or counts.failed or counts.invalid else 0

@@ -1,6 +1,7 @@
 """The command line; `loadtest --help` lists its commands.
 
-Exit status: 0 all well; 1 it ran and the answer is no; 2 the user's mistake; 130 interrupted.
+Exit status: 0 all well; 1 it ran and the answer is no; 2 the user's mistake; 3 the runs that
+were compared cannot tell; 130 interrupted.
 
 `--help` and `--version` have to answer at once: a command's module is imported when the command is
 called, and what measures, judges or draws is imported by the function that needs it.
@@ -24,7 +25,7 @@ COMMANDS = {
     "plan": ("plan", "Show what `run` would measure and how long it would take; start nothing."),
     "run": ("run", "Measure Django servers, then write the reports."),
     "report": ("report", "Write the reports of a run again; needs no server."),
-    "compare": ("compare", "Compare two runs of servers, cell by cell."),
+    "compare": ("compare", "Compare two runs of servers: what each costs, then cell by cell."),
     "import": ("import_", "Read somebody else's wrk report and judge it as a run."),
     "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
     "serve": ("serve", "Start one server as a run does, until Ctrl-C."),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit status of who was interrupted; what was measured is kept."""
 
+CANNOT_TELL = 3
+"""Exit status where two runs cannot tell whether anything changed: neither yes nor no."""
+
 WIDTH = 100
 """Of a table that goes into a file or a pipe: as wide as it is made for."""
 

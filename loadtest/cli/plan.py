@@ -24,25 +24,28 @@ NAMED = 4
 @click.option("-v", "--each", is_flag=True, help="List every measurement, in the order of the run.")
 @project_options
 @json_option
-def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options: Any) -> None:
+def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options: Any) -> int:
     """Show what `run` would measure and how long it would take; start nothing.
 
-    MATRIX is quick (the default), standard, seed, or a TOML file of yours.
+    MATRIX is quick (the default), standard, seed, or a TOML file of yours. Exit status 1 if every
+    measurement would be skipped.
 
     Example: loadtest plan standard --server 'gunicorn-*'
     """
     offered = inventory.take_inventory(project_of(folder, python))
     plan = inventory.make_plan(offered, Choice(**options))
+    todo = schedule.batches(plan)
+    status = int(not todo)
     if as_json:
         print_json(plan)
-        return
-    todo = schedule.batches(plan)
+        return status
     if each:
         for line in _in_order(plan, todo):
             click.echo(line)
     else:
         _summarise(plan, todo)
     click.echo(paragraph(lasts(plan), tables().width))
+    return status
 
 
 def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:

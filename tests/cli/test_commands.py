@@ -129,8 +129,15 @@ def test_a_run_without_a_number_is_no_success(type_: Type, results_of: Callable[
     assert done.status == 1
     assert "not installed: it" in done.out
     assert done.lines == [
-        "loadtest: nothing was measured: every cell was skipped, for the reasons in the report"
+        "loadtest: nothing was measured: every cell was skipped: not installed: it"
     ]
+
+
+def test_a_plan_of_nothing_is_no_success(type_: Type) -> None:
+    only = ("--server", "gunicorn-sync", "--style", "async", "--endpoint", "httpx")
+    assert type_("plan", "quick", *only).status == 1
+    assert type_("plan", "quick", *only, "--json").status == 1
+    assert type_("plan", "quick", "--server", "gunicorn-sync").status == 0
 
 
 def test_a_report_of_damaged_outcomes_has_its_notes(

@@ -43,7 +43,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["run", "--conections", "3"], "No such option '--conections'"),
         (["run", "--duration", "1.5"], "'1.5' is not a whole number, as in --duration 3"),
         (["run", "--precision", "3"], "3 is no share between 0 and 1; did you mean 3%?"),
-        (["compare", "results", "results/"], "BASE and NEW are both results; name the folders"),
+        (["compare", "results", "results/"], "/results; name another run as NEW, or make one"),
         (
             ["compare", "tests/nowhere", "results"],
             "tests/nowhere: no such folder; make a run with `loadtest run quick`",
@@ -57,6 +57,10 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
         (["serve"], "Missing argument 'SERVER'"),
         (["list", "server"], "unknown argument 'server'; did you mean servers?"),
+        (
+            ["plan", "quick", "--precision", "3%", "--server", "uvicorn"],
+            "uvicorn has no other to be compared with; choose one more with --server, or leave out",
+        ),
         (["plan", "quick", "--budget", "20m"], "--budget goes with --precision; add that, or"),
         (
             ["run", "--resume", "nowhere"],

@@ -1,67 +1,87 @@
-"""Two runs cell by cell: better, worse, the same, or cannot tell."""
+"""Two runs: what each server costs and each cell shows; better, worse, the same, or cannot tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from functools import cache
+from statistics import geometric_mean
 from typing import Literal
 
+import msgspec
+
 from loadtest.judge.servers.conditions import Difference, differences
+from loadtest.judge.servers.cost import CORES, mean_of
 from loadtest.judge.servers.metrics import Figures, figures, latencies
 from loadtest.judge.servers.rows import Row
-from loadtest.judge.servers.summary import summarise_stored
+from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.judge.servers.turns import merged
 from loadtest.judge.summary import last
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Interface, Record
+from loadtest.records.planned import Cell, Interface, Record
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
-from loadtest.stats.noise_floor import Floors, Twins, by_kind, floors
+from loadtest.stats.noise_floor import Floor, by_kind, floors
 from loadtest.stats.ratios import Comparison, Rates, moderated, paired, unpaired
 from loadtest.stats.series import has_number
 from loadtest.stats.significance import Finding, adjust, finding, margin
 
-FORMAT = 3
+FORMAT = 4
 """Of what `compare --json` prints. 1: the first; 2: a margin for each change; 3: CPU time at even
-speed; each change with its server and endpoint."""
+speed; each change with its server and endpoint; 4: what each server costs, over all endpoints; the
+noise of each change; `base` and `new` are the numbers of the runs' reports; `lost` has `why` in
+place of `failed`; no `margins`."""
 
 THRESHOLD = 0.05
 
 Answer = Literal["better", "worse", "same", "cannot tell"]
 
-Figure = Literal["goodput", "p99_us", "server_cpu_us"]
+CellFigure = Literal["server_cpu_us", "goodput", "p99_us"]
+
+Figure = Literal["cost", CellFigure]
 
 BETTER: dict[Figure, Literal["higher", "lower"]] = {
+    "cost": "lower",
+    "server_cpu_us": "lower",
     "goodput": "higher",
     "p99_us": "lower",
-    "server_cpu_us": "lower",
 }
-"""The figures that are compared, by which way is better."""
+"""What is compared, by which way is better; the sharpest first."""
+
+OF_CELLS: tuple[CellFigure, ...] = ("server_cpu_us", "goodput", "p99_us")
+
+ALL = "all"
+"""In place of an endpoint, of a cost."""
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """One figure of one cell in both runs."""
+    """One figure of one cell in both runs, or the cost of one server."""
 
-    cell: str
+    cell: str | None
+    """None of a cost."""
     server: str
     interface: Interface | None
     endpoint: str
-    """With its style, as in `json-sync`."""
+    """With its style, as in `json-sync`; of a cost `all`: those at which it counts in both runs."""
+    endpoints: int
+    """How many."""
     figure: Figure
     base: float
     new: float
-    """Of the median round."""
+    """As in the report of each run; a cost in CPU cores for 1,000 requests/s."""
     drift_corrected: bool
-    """CPU time at even speed of the processors, that of BASE; see `cpu_drift`."""
+    """CPU time is compared at even speed of the processors, that of BASE; see `cpu_drift`."""
     comparison: Comparison
-    """Of the rounds; noise is estimated from all cells, see `ratios.moderated`."""
+    """Of the rounds, its noise estimated from all cells (`ratios.moderated`); the ratio is that of
+    `base` and `new`, but of drift-corrected CPU time."""
     adjusted_p: float | None
-    """For all figures of all cells."""
+    """For all costs, or for all figures of all cells, and for there being both."""
+    noise: float | None
+    """What two copies of one server differed by in either run at this workload, as a share; None
+    where neither shows it."""
     margin: float
-    """The difference below which none is called one, as a share: the threshold, or the noise that
-    identical servers showed at this workload in either run."""
+    """The difference below which none is called one, as a share: the threshold, or the noise."""
     answer: Answer
 
 
@@ -69,11 +89,19 @@ class Lost(Record, frozen=True, kw_only=True):
     """A cell that has a number in one run only."""
 
     cell: str
+    server: str
+    endpoint: str
+    """With its style."""
     run: Literal["base", "new"]
     """The run that has none."""
-    failed: bool
-    """It was measured there and failed or came out invalid; else it was skipped or not planned."""
+    why: Literal["failed", "skipped", "unplanned"]
+    """`failed`: it was measured there and failed or came out invalid."""
     reason: str
+
+    @property
+    def regressed(self) -> bool:
+        """Whether it had a number and can no longer be measured."""
+        return self.why == "failed" and self.run == "new"
 
 
 class Comparisons(Record, frozen=True, kw_only=True):
@@ -84,30 +112,51 @@ class Comparisons(Record, frozen=True, kw_only=True):
     new: str
     """Names of the folders."""
     threshold: float
-    margins: dict[Figure, float]
-    """The widest of `Change.margin`."""
     same_rounds: bool
     """Whether the two share their rounds, and are compared round by round."""
     differences: tuple[Difference, ...]
     changes: tuple[Change, ...]
+    """Costs first, then cells, in the order of `BETTER`."""
     lost: tuple[Lost, ...]
+
+    @property
+    def costs(self) -> tuple[Change, ...]:
+        """The changes of what servers cost."""
+        return tuple(change for change in self.changes if change.cell is None)
+
+    @property
+    def of_cells(self) -> tuple[Change, ...]:
+        """All other changes."""
+        return tuple(change for change in self.changes if change.cell is not None)
 
     @property
     def regressed(self) -> bool:
         """Whether a figure got worse, or a cell has lost its number to a failure."""
         worse = any(change.answer == "worse" for change in self.changes)
-        return worse or any(lost.failed and lost.run == "new" for lost in self.lost)
+        return worse or any(lost.regressed for lost in self.lost)
+
+    @property
+    def told(self) -> bool:
+        """Whether most of what decides could be judged.
+
+        The servers' costs decide, for they can be told best: fifty single figures of which one or
+        another stays open say little of a run. Without costs all figures do.
+        """
+        deciding = self.costs or self.changes
+        judged = sum(change.answer != "cannot tell" for change in deciding)
+        return 2 * judged > len(deciding)
 
 
 def compare(
     base: ServersRun, new: ServersRun, threshold: float = THRESHOLD, force: bool = False
 ) -> Comparisons:
-    """Compare every cell that both runs have; `threshold` is a share.
+    """Compare what each server costs and every cell that both runs have; `threshold` is a share.
 
     Rounds are paired only where both sides met the same conditions in them, and two runs never do:
     each has its own hour and neighbours. So they are paired if both folders hold the same run, one
     being a copy of the other, and compared as two samples otherwise. P values are adjusted over all
-    figures of all cells. Raises UserError for runs that are not comparable, unless `force`.
+    costs, and over all figures of all cells; each of the two takes half of the false alarms. Raises
+    UserError for runs that are not comparable, unless `force`.
     """
     differ = differences(base.run, new.run)
     forbids = [f"{d.key}: {d.base} in BASE, {d.new} in NEW" for d in differ if d.forbids]
@@ -115,97 +164,125 @@ def compare(
         raise UserError(
             "the two runs were not made under the same conditions; --force compares them", *forbids
         )
-    before, after = _read(base), _read(new)
+    rounds = 1 + max((of.round for run in (base, new) for of in run.outcomes), default=-1)
+    before, after = (_read(run, rounds) for run in (base, new))
     shared = [cell for cell in before.rows if cell in after.rows]
     if not any(before.rows[cell].reportable for cell in shared):
         raise UserError(
             f"{new.folder} has no cell that has a number in {base.folder};"
             " `loadtest run` both with the same servers and endpoints"
         )
-    same_rounds = (base.run.created_at, base.run.plan.seed) == (
-        new.run.created_at,
-        new.run.plan.seed,
-    )
+    made = [(of.run.created_at, of.run.plan.seed) for of in (base, new)]
+    same_rounds = made[0] == made[1]
     correctable = cpu_drift.CONDITIONS.isdisjoint(difference.key for difference in differ)
-    pairs: list[_Pair] = []
-    comparisons: list[Comparison] = []
-    for figure in BETTER:
-        table = [
-            _pair(before, after, cell, figure, correctable)
+    cells = [
+        [
+            _of_cell(before, after, cell, figure, correctable)
             for cell in shared
             if before.shows(cell, figure) and after.shows(cell, figure)
         ]
-        pairs += table
-        # Noise is of a kind within a figure: a p99 says nothing of how steady CPU time is.
-        comparisons += moderated(
-            [(paired if same_rounds else unpaired)(pair.base, pair.new) for pair in table]
-        )
-    ps = adjust([comparison.p for comparison in comparisons])
-    endpoints = {cell.id: cell.endpoint for cell in base.run.plan.cells}
+        for figure in OF_CELLS
+    ]
+    costs = _costs(before, after, correctable)
+    families = [family for family in ([costs], cells) if any(family)]
 
-    floors = {
-        key: [side.floors(*key) for side in (before, after)]
-        for key in {(pair.figure, pair.drift_corrected) for pair in pairs}
-    }
+    def judged(family: Sequence[Sequence[_Pair]]) -> Iterator[Change]:
+        comparisons: list[Comparison] = []
+        for table in family:
+            # Noise is of a kind within a figure: a p99 says nothing of how steady CPU time is.
+            compared = [(paired if same_rounds else unpaired)(of.base, of.new) for of in table]
+            comparisons += moderated(compared)
+        pairs = [pair for table in family for pair in table]
+        ps = adjust([comparison.p for comparison in comparisons])
+        for pair, comparison, p in zip(pairs, comparisons, ps, strict=True):
+            raised = None if p is None else min(1.0, p * len(families))
+            yield _change(before, after, pair, comparison, raised, threshold)
 
-    def change(pair: _Pair, comparison: Comparison, p: float | None) -> Change:
-        cell, figure = pair.cell, pair.figure
-        endpoint, row = endpoints[cell], after.rows[cell]
-        noise = floors[figure, pair.drift_corrected]
-        known = (of.at(endpoint.kind, comparison.rounds) for of in noise)
-        beyond = max(margin(floor, threshold) for floor in known)
-        return Change(
-            cell=cell,
-            server=row.server,
-            interface=row.interface,
-            endpoint=endpoint.id,
-            figure=figure,
-            base=median(filter(None, pair.base)),
-            new=median(filter(None, pair.new)),
-            drift_corrected=pair.drift_corrected,
-            comparison=comparison,
-            adjusted_p=p,
-            margin=beyond,
-            answer=_answer(figure, finding(comparison, beyond, p, near=threshold)),
-        )
-
-    changes = tuple(map(change, pairs, comparisons, ps))
-    margins = {
-        figure: [change.margin for change in changes if change.figure == figure]
-        for figure in BETTER
-    }
     return Comparisons(
         format=FORMAT,
         base=base.folder.name,
         new=new.folder.name,
         threshold=threshold,
-        margins={figure: max(known, default=threshold) for figure, known in margins.items()},
         same_rounds=same_rounds,
         differences=differ,
-        changes=changes,
+        changes=tuple(change for family in families for change in judged(family)),
         lost=(*_lost(before, after, "new"), *_lost(after, before, "base")),
     )
 
 
-def _answer(figure: Figure, finding_: Finding) -> Answer:
-    if finding_ in ("inconclusive", "equivalent"):
-        return "same" if finding_ == "equivalent" else "cannot tell"
-    return "better" if finding_ == BETTER[figure] else "worse"
+def _change(
+    before: _Side,
+    after: _Side,
+    pair: _Pair,
+    comparison: Comparison,
+    p: float | None,
+    threshold: float,
+) -> Change:
+    row = after.rows[pair.cells[0]]
+    base, new = before.reported(pair), after.reported(pair)
+    shown = comparison if pair.drift_corrected else _of_reported(comparison, new / base)
+    known = [side.noise(pair, comparison.rounds) for side in (before, after)]
+    noise = max((floor for floor in known if floor is not None), default=None)
+    beyond = margin(noise, threshold)
+    both = (comparison, shown)
+    return Change(
+        cell=None if pair.figure == "cost" else pair.cells[0],
+        server=row.server,
+        interface=row.interface,
+        endpoint=ALL if pair.figure == "cost" else after.cells[pair.cells[0]].endpoint.id,
+        endpoints=len(pair.cells),
+        figure=pair.figure,
+        base=base,
+        new=new,
+        drift_corrected=pair.drift_corrected,
+        comparison=shown,
+        adjusted_p=p,
+        noise=noise,
+        margin=beyond,
+        answer=_answer(pair.figure, *(finding(of, beyond, p, near=threshold) for of in both)),
+    )
+
+
+def _of_reported(comparison: Comparison, ratio: float) -> Comparison:
+    """Return a comparison whose ratio is that of the reports' numbers.
+
+    They are medians of rounds, a p99 that of all rounds together; the interval is that of the mean
+    over rounds, which may differ a little.
+    """
+    if comparison.low is None or comparison.high is None:
+        return msgspec.structs.replace(comparison, ratio=ratio)
+    low, high = min(comparison.low, ratio), max(comparison.high, ratio)
+    return msgspec.structs.replace(comparison, ratio=ratio, low=low, high=high)
+
+
+def _answer(figure: Figure, by_round: Finding, shown: Finding) -> Answer:
+    """Return what both show, the rounds and the numbers that a reader sees."""
+    if by_round != shown or shown == "inconclusive":
+        return "cannot tell"
+    if shown == "equivalent":
+        return "same"
+    return "better" if shown == BETTER[figure] else "worse"
 
 
 def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterator[Lost]:
     """Yield the cells with a number in the one run that have none in the other, which is `run`."""
     for cell, row in having.rows.items():
         other = lacking.rows.get(cell)
-        if row.reportable and not (other and other.reportable):
-            yield Lost(
-                cell=cell,
-                run=run,
-                failed=other is not None and other.status != "skipped",
-                reason=(other.why_invalid or other.reason or "no number")
-                if other
-                else "not in its plan",
-            )
+        if not row.reportable or (other and other.reportable):
+            continue
+        why: Literal["failed", "skipped", "unplanned"] = "unplanned"
+        reason = "not in its plan"
+        if other:
+            why = "skipped" if other.status == "skipped" else "failed"
+            reason = other.why_invalid or other.reason or "no number"
+        yield Lost(
+            cell=cell,
+            server=row.server,
+            endpoint=having.cells[cell].endpoint.id,
+            run=run,
+            why=why,
+            reason=reason,
+        )
 
 
 @dataclass(frozen=True)
@@ -215,83 +292,146 @@ class _Measured:
     outcome: Outcome
     figures: Figures
 
-    def rate(self, figure: Figure, usual_us: float | None) -> float | None:
-        """Return a figure, None where it has none, as too few answers for a p99.
-
-        `usual_us`: that of drift-corrected CPU time, see `cpu_drift`.
-        """
-        if usual_us is not None:
-            return cpu_drift.drift_corrected_us(self.outcome, usual_us)
-        return getattr(self.figures, figure) or None
-
-
-Rounds = Mapping[int, _Measured]
-"""Of a cell; only what is a number."""
-
-
-@dataclass(frozen=True)
-class _Side:
-    """A run as far as it is compared."""
-
-    rows: Mapping[str, Row]
-    """By cell."""
-    rounds: Mapping[str, Rounds]
-    """By cell, those of duplicates too."""
-    twins: tuple[Twins, ...]
-
-    def shows(self, cell: str, figure: Figure) -> bool:
-        """Say whether a figure of a cell was measured and may be shown."""
-        rounds = self.rounds[cell].values()
-        return bool(self.rows[cell].reportable) and any(r.rate(figure, None) for r in rounds)
-
-    def floors(self, figure: Figure, drift_corrected: bool) -> Floors:
-        """Return the differences that two arms of one server show."""
-        # Any speed will do for a ratio.
-        usual_us = 1.0 if drift_corrected else None
-        return floors(
-            by_kind(
-                (
-                    twin.kind,
-                    *_aligned(
-                        self.rounds[twin.first.cell],
-                        self.rounds[twin.second.cell],
-                        figure,
-                        usual_us,
-                    ),
-                )
-                for twin in self.twins
-            )
-        )
-
 
 @dataclass(frozen=True)
 class _Pair:
-    """One figure of one cell, by round."""
+    """One figure of one cell by round, or a cost, over several."""
 
-    cell: str
+    cells: tuple[str, ...]
     figure: Figure
     drift_corrected: bool
     base: Rates
     new: Rates
 
 
-def _pair(before: _Side, after: _Side, cell: str, figure: Figure, correctable: bool) -> _Pair:
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """A run as far as it is compared."""
+
+    summary: Summary
+    cells: Mapping[str, Cell]
+    rows: Mapping[str, Row]
+    """By cell."""
+    measured: Mapping[str, Mapping[int, _Measured]]
+    """By cell, those of duplicates too, and round; only what is a number."""
+    rounds: int
+    """Of whichever run has more."""
+
+    def shows(self, cell: str, figure: CellFigure) -> bool:
+        """Say whether a figure of a cell was measured and may be shown."""
+        reported = self.rows[cell].reportable
+        known = reported is not None and getattr(reported, figure)
+        return bool(known) and any(self.rates(cell, figure, None))
+
+    def reported(self, pair: _Pair) -> float:
+        """Return a figure as the run's report has it."""
+        reported = [self.rows[cell].reportable for cell in pair.cells]
+        if pair.figure == "cost":
+            return geometric_mean([of.server_cpu_us or 0.0 for of in reported if of]) / CORES
+        return float(getattr(reported[0], pair.figure))
+
+    def rates(self, cell: str, figure: CellFigure, usual_us: float | None) -> Rates:
+        """Return a figure by round, None where it has none, as too few answers for a p99.
+
+        `usual_us`: that of drift-corrected CPU time, see `cpu_drift`.
+        """
+        rates: list[float | None] = []
+        for number in range(self.rounds):
+            of = self.measured[cell].get(number)
+            if of and usual_us is not None:
+                rates.append(cpu_drift.drift_corrected_us(of.outcome, usual_us))
+            else:
+                rates.append(getattr(of and of.figures, figure, None) or None)
+        return rates
+
+    def noise(self, pair: _Pair, rounds: int) -> float | None:
+        """Return the difference that two copies of one server show, where that is known."""
+        endpoints = tuple(self.cells[cell].endpoint for cell in pair.cells)
+        floor = self._floor(
+            pair.figure,
+            endpoints[0].kind,
+            tuple(each.id for each in endpoints) if pair.figure == "cost" else (),
+            pair.drift_corrected,
+        )
+        return floor(rounds) if floor else None
+
+    @cache  # noqa: B019  it lives as long as the comparison
+    def _floor(
+        self, figure: Figure, kind: str, over: tuple[str, ...], drift_corrected: bool
+    ) -> Floor | None:
+        """Return the floor of a figure at one workload, or of the cost over some endpoints."""
+        of_cells: CellFigure = "server_cpu_us" if figure == "cost" else figure
+        # Any speed will do for a ratio.
+        usual_us = 1.0 if drift_corrected else None
+        arms = [
+            (
+                of.kind,
+                self.rates(of.first.cell, of_cells, usual_us),
+                self.rates(of.second.cell, of_cells, usual_us),
+            )
+            for of in self.summary.twins
+            if not over or of.endpoint in over
+        ]
+        if figure != "cost":
+            return floors(by_kind(iter(arms))).of(kind)
+        known = [(first, second) for _, first, second in arms if any(first) and any(second)]
+        if not known:
+            return None
+        first, second = (mean_of(each) for each in zip(*known, strict=True))
+        return floors({ALL: [(first, second)]}).of(ALL)
+
+
+def _of_cell(
+    before: _Side, after: _Side, cell: str, figure: CellFigure, correctable: bool
+) -> _Pair:
     """Return a figure of a cell that both runs have, CPU time drift-corrected where that holds."""
-    base, new = before.rounds[cell], after.rounds[cell]
     usual_us = None
     if correctable and figure == "server_cpu_us":
-        sides = [[measured.outcome for measured in side.values()] for side in (base, new)]
-        usual_us = cpu_drift.speed_us(sides[0]) if cpu_drift.alike(*sides) else None
-    return _Pair(cell, figure, usual_us is not None, *_aligned(base, new, figure, usual_us))
+        outcomes = [
+            [measured.outcome for measured in side.measured[cell].values()]
+            for side in (before, after)
+        ]
+        usual_us = cpu_drift.speed_us(outcomes[0]) if cpu_drift.alike(*outcomes) else None
+    base, new = (side.rates(cell, figure, usual_us) for side in (before, after))
+    return _Pair((cell,), figure, usual_us is not None, base, new)
 
 
-def _read(stored: ServersRun) -> _Side:
+def _costs(before: _Side, after: _Side, correctable: bool) -> list[_Pair]:
+    """Return what each server costs over the endpoints that count in both runs."""
+    base, new = (
+        {place.server: place.cells for place in cost.places} if cost else {}
+        for cost in (side.summary.decision.cost for side in (before, after))
+    )
+    both = [
+        [cell for cell in base[server] if cell in new[server]] for server in base if server in new
+    ]
+    costs = [
+        [_of_cell(before, after, cell, "server_cpu_us", correctable) for cell in cells]
+        for cells in both
+    ]
+    if not all(pair.drift_corrected == correctable for pairs in costs for pair in pairs):
+        # All or none: a mean of both would be of neither.
+        return _costs(before, after, correctable=False)
+    return [
+        _Pair(
+            tuple(cell for pair in pairs for cell in pair.cells),
+            "cost",
+            correctable,
+            mean_of([pair.base for pair in pairs]),
+            mean_of([pair.new for pair in pairs]),
+        )
+        for pairs in costs
+        if pairs
+    ]
+
+
+def _read(stored: ServersRun, rounds: int) -> _Side:
     """Return what a run has to compare."""
     plan = stored.run.plan
     summary = summarise_stored(stored)
     servers = {server.name: server for server in plan.servers}
     outcomes = last(merged(stored.outcomes, stored.afterwards), lambda outcome: outcome.cell)
-    rounds = {
+    measured = {
         cell.id: {
             number: _Measured(
                 outcome,
@@ -308,17 +448,10 @@ def _read(stored: ServersRun) -> _Side:
         }
         for cell in plan.cells
     }
-    rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}
-    return _Side(rows, rounds, summary.twins)
-
-
-def _aligned(
-    base: Rounds, new: Rounds, figure: Figure, usual_us: float | None
-) -> tuple[Rates, Rates]:
-    """Return the figure of both by round."""
-    numbers = sorted(base.keys() | new.keys())
-    first, second = (
-        [side[number].rate(figure, usual_us) if number in side else None for number in numbers]
-        for side in (base, new)
+    return _Side(
+        summary=summary,
+        cells={cell.id: cell for cell in plan.cells},
+        rows={row.cell: row for ranking in summary.rankings for row in ranking.rows},
+        measured=measured,
+        rounds=rounds,
     )
-    return first, second

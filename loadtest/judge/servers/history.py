@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from loadtest.judge.servers.compare import Answer, Comparisons, Lost
+from loadtest.judge.servers.compare import Answer, Change, Comparisons, Lost
 from loadtest.judge.servers.conditions import Difference
 from loadtest.judge.servers.rows import Row, State, state
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Run
 from loadtest.records.planned import Interface, Record
 
-FORMAT = 2
+FORMAT = 3
 """Of what `report --history --json` prints. 1: the first; 2: versions of every run, what became of
-a cell without a number, and the cells that a step lost or gained."""
+a cell without a number, and the cells that a step lost or gained; 3: what servers cost, and `lost`
+as `compare` has it."""
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -26,6 +27,8 @@ class Step(Record, frozen=True, kw_only=True):
     """What differs between the two environments, such as versions."""
     refused: str | None
     """Why the two are not comparable; nothing is said of their numbers then."""
+    costs: tuple[Change, ...]
+    """What each server costs, over all endpoints."""
     counts: dict[Answer, int]
     """Of all figures of all cells that both have."""
     lost: tuple[Lost, ...]
@@ -103,6 +106,7 @@ def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
             new=new.name,
             differences=step.differences,
             refused=step.refused,
+            costs=step.compared.costs if step.compared else (),
             counts=_counts(step.compared),
             lost=step.compared.lost if step.compared else (),
         )
@@ -144,7 +148,7 @@ NOWHERE = Point(
 """In a run without that cell."""
 
 
-def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
+def _point(row: Row, answers: Mapping[tuple[str | None, str], Answer]) -> Point:
     return Point(
         goodput=row.reportable.goodput if row.reportable else None,
         server_cpu_us=row.reportable.server_cpu_us if row.reportable else None,
@@ -156,11 +160,9 @@ def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
 
 
 def _counts(compared: Comparisons | None) -> dict[Answer, int]:
-    return dict(Counter(change.answer for change in compared.changes)) if compared else {}
+    return dict(Counter(change.answer for change in compared.of_cells)) if compared else {}
 
 
-def _answers(compared: Comparisons | None) -> dict[tuple[str, str], Answer]:
-    return {
-        (change.cell, change.figure): change.answer
-        for change in (compared.changes if compared else ())
-    }
+def _answers(compared: Comparisons | None) -> dict[tuple[str | None, str], Answer]:
+    of = compared.of_cells if compared else ()
+    return {(change.cell, change.figure): change.answer for change in of}

@@ -98,6 +98,11 @@ def expand(
         raise UserError(*problems)
     matrix = _narrowed(matrix, choice)
     taking_part = [server for server in servers if _named(matrix.servers, server.name)]
+    if choice.precision is not None and len(taking_part) < 2:
+        raise UserError(
+            f"--precision is that of ratios between servers, and {taking_part[0].name} has no other"
+            " to be compared with; choose one more with --server, or leave out --precision"
+        )
     offered = [
         endpoint
         for endpoint in endpoints

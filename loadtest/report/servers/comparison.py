@@ -1,98 +1,165 @@
-"""Two runs compared, as a page: what got worse or better first."""
+"""Two runs compared, as a page: what it says first, then what got worse or better."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import median
+from typing import Any
+
+import jinja2
 
 from loadtest.judge.servers.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
 from loadtest.judge.servers.conditions import Difference
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
-from loadtest.report.page import Block, Charts, Page, Section, Shown, View
+from loadtest.report.page import BOTH, Block, Bullets, Charts, Page, Section, Shown, View
+from loadtest.report.sentences import between, first_few
 from loadtest.report.servers.charts import Effect, forest
 from loadtest.report.table import Column, Table, name, number, prose
+from loadtest.stats.noise_floor import MOST
 
 TITLES: dict[Figure, str] = {
+    "cost": "cost",
+    "server_cpu_us": "CPU per request",
     "goodput": "requests/s",
     "p99_us": "p99",
-    "server_cpu_us": "CPU per request",
 }
 
-KEYS: dict[Figure, str] = {"goodput": "goodput", "p99_us": "p99", "server_cpu_us": "cpu"}
+KEYS: dict[Figure, str] = {
+    "cost": "cost",
+    "server_cpu_us": "cpu",
+    "goodput": "goodput",
+    "p99_us": "p99",
+}
 """What the page calls the figures among which it can be switched."""
 
 ORDER: tuple[Answer, ...] = ("worse", "better", "same", "cannot tell")
 
+RUNS = {"base": "BASE", "new": "NEW"}
+
 FEWEST_TOGETHER = 3
 """Cells for which it makes sense to say how all of them moved."""
 
+SHOWN_OPEN = 12
+"""Rows of what got worse or better; more are folded."""
+
 CHANGED = "What got worse or better"
 
-REST = "Unchanged or undecided"
 
-ONE_RUN = "Cells with a number in one run only"
+CORRECTED = "drift-corrected"
+
+
+def _macros() -> Any:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {
+        "plural": units.plural,
+        "few": first_few,
+        "versus": lambda it: units.ratio_interval(it.ratio, it.low, it.high),
+    }
+    return environment.get_template("comparison.jinja").module
+
+
+MACROS = _macros()
 
 
 def page(compared: Comparisons) -> Page:
     """Return the page; Markdown shows it without its charts."""
-    counts = {answer: len(_answered(compared.changes, answer)) for answer in ORDER}
-    failed = sum(lost.failed and lost.run == "new" for lost in compared.lost)
-    title = [f"{units.plural(failed, 'cell')} lost"] if failed else []
-    title += [f"{count} {answer}" for answer, count in counts.items()]
-    rest = _changes(REST, compared.changes, "same", "cannot tell")
+    cells = compared.of_cells
+    changed = _of(cells, "worse", "better")
     differences = Shown(_differences_table(compared.differences), "What differs between the runs")
+    elsewhere = [Bullets(lines)] if (lines := list(_elsewhere(compared.lost, cells))) else []
+    views = [
+        View(KEYS[figure], TITLES[figure], [Charts([chart])], first=not at)
+        for at, (figure, chart) in enumerate(charts(compared))
+    ]
+    sections = [
+        Section(
+            "Every figure, by how much it changed",
+            views,
+            "figures",
+            choices=[(view.key, view.title) for view in views],
+        ),
+        _listing("More that got worse or better", "more", changed[SHOWN_OPEN:]),
+        _listing("What did not change", "same", _of(cells, "same")),
+        _listing("What cannot be told", "open", _of(cells, "cannot tell")),
+        Section("Cells in one run only", elsewhere, "lost"),
+        Section(
+            "Environment",
+            [differences if compared.differences else "Nothing that the runs recorded differs."],
+            id="environment",
+            gist=f"{units.plural(len(compared.differences), 'difference')} between the two",
+            folded=BOTH,
+        ),
+        Section("Method", [_method(compared)], "method", folded=BOTH),
+    ]
     return Page(
-        title=f"loadtest: {', '.join(title)}",
+        title=say("title", **_verdict(compared)),
         subject=f"{compared.base} → {compared.new}",
         lead=list(_lead(compared)),
-        answer=list(_answer(compared)),
-        sections=[
-            Section(
-                REST,
-                [rest or "Nothing: all that both runs measured changed."],
-                id="rest",
-                gist=f"{counts['same']} same, {counts['cannot tell']} cannot tell",
-                folded=("markdown",),
-            ),
-            Section(
-                "Environment",
-                [differences if compared.differences else "Nothing that the runs recorded."],
-                id="environment",
-                gist=f"{units.plural(len(compared.differences), 'difference')} between the two",
-                folded=("markdown",),
-            ),
-            Section("Method", [_method(compared)], id="method", folded=("markdown",)),
-        ],
+        answer=list(_answer(compared, changed[:SHOWN_OPEN])),
+        sections=[section for section in sections if section.blocks],
     )
 
 
+def say(macro: str, **facts: Any) -> str:
+    """Return what `comparison.jinja` says of these facts."""
+    return " ".join(str(getattr(MACROS, macro)(**facts)).split())
+
+
+def _verdict(compared: Comparisons) -> dict[str, Any]:
+    """Return what the title is made of."""
+    costs = compared.costs
+    worse = _of(compared.of_cells, "worse")
+    slower = {change.endpoint for change in worse if change.figure != "server_cpu_us"}
+    return {
+        "regressed": compared.regressed,
+        "told": compared.told,
+        "forced": any(each.forbids for each in compared.differences),
+        "failed": sum(lost.regressed for lost in compared.lost),
+        "servers": len(costs),
+        "dearer": _of(costs, "worse"),
+        "cheaper": _of(costs, "better"),
+        "untold": len(_of(costs, "cannot tell")),
+        "endpoints": len({change.endpoint for change in compared.of_cells}),
+        "slower": slower,
+        "costlier": {change.endpoint for change in worse} - slower,
+    }
+
+
 def _lead(compared: Comparisons) -> Iterator[str]:
-    yield f"`{compared.base}` → `{compared.new}`: {_verdict(compared)}"
+    yield f"`{compared.base}` → `{compared.new}`"
     if forbidding := [each.key for each in compared.differences if each.forbids]:
-        yield (
-            "Not made under the same conditions, which may be all there is to see here:"
-            f" {', '.join(forbidding)}."
-        )
-    controls = [change for change in compared.changes if change.cell.endswith("-control")]
+        yield say("conditions", keys=forbidding)
+    cells = compared.of_cells
+    if open_ := len(_of(cells, "cannot tell")):
+        yield say("open", told=compared.told, open=open_, figures=len(cells))
     # What all of them share may be the machine's doing.
-    if moved := _median_change(compared.changes, FEWEST_TOGETHER):
-        yield f"All cells together: {moved}."
-    if moved := _median_change(controls, 1):
-        yield f"Those that bypass the app (control): {moved}."
+    controls = [change for change in cells if change.endpoint.endswith("-control")]
+    moved = {"cells": _median_change(cells, FEWEST_TOGETHER), "controls": _median_change(controls)}
+    if any(moved.values()):
+        yield say("shift", **moved)
 
 
-def _answer(compared: Comparisons) -> Iterator[Block]:
-    if views := [
-        View(KEYS[figure], TITLES[figure], [Charts([chart])], first=not at)
-        for at, (figure, chart) in enumerate(charts(compared))
-    ]:
-        choices = [(view.key, view.title) for view in views]
-        yield Section("Every cell, by how much it changed", views, id="cells", choices=choices)
-    if changed := _changes(CHANGED, compared.changes, "worse", "better"):
-        yield Section(CHANGED, [changed])
-    if compared.lost:
-        yield Section(ONE_RUN, [Shown(_lost_table(compared.lost), ONE_RUN)])
+def _answer(compared: Comparisons, changed: Sequence[Change]) -> Iterator[Block]:
+    if compared.costs:
+        over = units.plural(max(change.endpoints for change in compared.costs), "endpoint")
+        heading = f"CPU cores for 1,000 requests/s, over {over}"
+        yield Section(heading, [_changes(heading, compared.costs)])
+    if changed:
+        yield Section(CHANGED, [_changes(CHANGED, changed)])
+    if failed := [lost for lost in compared.lost if lost.regressed]:
+        yield Section("Failed in NEW", [Shown(_failed_table(failed), "Failed in NEW")])
+    yield Section("How many figures", [Shown(_counts_table(compared), "How many figures")])
+
+
+def _listing(heading: str, id_: str, changes: Sequence[Change]) -> Section:
+    gist = units.plural(len(changes), "figure")
+    blocks = [_changes(heading, changes)] if changes else []
+    return Section(heading, blocks, id_, gist=gist, folded=BOTH)
 
 
 def charts(compared: Comparisons) -> Iterator[tuple[Figure, Chart]]:
@@ -118,33 +185,7 @@ def charts(compared: Comparisons) -> Iterator[tuple[Figure, Chart]]:
             yield figure, chart
 
 
-def _verdict(compared: Comparisons) -> str:
-    """Return whether anything got worse, and of how much nobody can tell."""
-    beyond = f"beyond {_margins(compared)}"
-    if not compared.regressed:
-        text = f"no regression {beyond} was found."
-    elif _answered(compared.changes, "worse"):
-        text = f"a regression {beyond}."
-    else:
-        text = f"no figure got worse {beyond}, but what had a number has none any more."
-    if unknown := len(_answered(compared.changes, "cannot tell")):
-        of = units.plural(len(compared.changes), "figure")
-        text += f" For {unknown} of {of} the runs cannot tell; more rounds may."
-    return text
-
-
-def _margins(compared: Comparisons) -> str:
-    """Return the threshold, and where noise made it wider, by which figures and how far."""
-    wider = [
-        f"{TITLES[figure]} {units.share(widest)}"
-        for figure, widest in compared.margins.items()
-        if widest > compared.threshold
-    ]
-    least = units.share(compared.threshold)
-    return f"{least} (up to {', '.join(wider)}, which noise alone can show)" if wider else least
-
-
-def _median_change(changes: Sequence[Change], fewest: int) -> str:
+def _median_change(changes: Sequence[Change], fewest: int = 1) -> str:
     medians = []
     for figure in BETTER:
         ratios = [
@@ -157,83 +198,108 @@ def _median_change(changes: Sequence[Change], fewest: int) -> str:
     return ", ".join(medians)
 
 
+def _elsewhere(all_: Sequence[Lost], changes: Sequence[Change]) -> Iterator[str]:
+    """Yield a line for each reason why cells have a number in one run only, but for failures."""
+    servers, endpoints = ({getattr(of, key) for of in changes} for key in ("server", "endpoint"))
+    for run, title in RUNS.items():
+        absent = [lost for lost in all_ if lost.run == run and lost.why == "unplanned"]
+        if absent:
+            yield say(
+                "absent",
+                run=title,
+                endpoints=len({lost.endpoint for lost in absent} - endpoints),
+                servers=len({lost.server for lost in absent} - servers),
+                cells=sum(lost.server in servers and lost.endpoint in endpoints for lost in absent),
+            )
+        others = [lost for lost in all_ if lost.run == run and lost.why != "unplanned"]
+        by_reason = Counter((lost.why, lost.reason) for lost in others if not lost.regressed)
+        for (why, reason), cells in by_reason.items():
+            yield f"{units.plural(cells, 'cell')} {why} in {title}: {reason}."
+
+
 def _method(compared: Comparisons) -> str:
-    pairing = (
-        "The two share their rounds: the ratio is the median of each round's, the interval that of"
-        " a t test on their logarithms."
-        if compared.same_rounds
-        else "Two runs share no rounds: the ratio is that of the medians, the interval is"
-        " bootstrapped (from 5 rounds up) or that of a t test on the logarithms. What differed"
-        " between the runs as a whole, such as a busier neighbour, is in neither; a shift that all"
-        " cells share, the controls too, points to it. To be surer, measure both as two servers of"
-        " one run."
-    )
-    drift_corrected = (
-        " CPU time is drift-corrected where a response is as long in both runs: the speed of"
-        " processors drifts, and what the generator's own CPU time per request varied by in the"
-        " same loads is taken out of the server's."
-    )
-    return (
-        f"{pairing} Better or worse: p below 0.05 after Holm's adjustment for all"
-        f" {units.plural(len(compared.changes), 'figure')}, and a difference beyond the margin of"
-        " its row, which is the threshold or the noise that identical servers showed at that"
-        " workload in either run. Same: the whole interval is within the threshold."
-        + drift_corrected
-        * any(change.drift_corrected for change in compared.changes)
+    rounds = {change.comparison.rounds for change in compared.changes}
+    return say(
+        "method",
+        same_rounds=compared.same_rounds,
+        rounds=between(rounds, str),
+        families=len({change.cell is None for change in compared.changes}),
+        drift_corrected=any(change.drift_corrected for change in compared.changes),
     )
 
 
-def _answered(changes: Iterable[Change], answer: Answer) -> list[Change]:
-    """Return the changes with an answer, the largest first."""
+def _of(changes: Sequence[Change], *answers: Answer) -> list[Change]:
+    """Return the changes with these answers, by figure, the largest first."""
 
-    def distance(change: Change) -> float:
+    def order(change: Change) -> tuple[int, int, float]:
         ratio = change.comparison.ratio or 1.0
-        return max(ratio, 1 / ratio)
+        return (
+            answers.index(change.answer),
+            list(BETTER).index(change.figure),
+            -max(ratio, 1 / ratio),
+        )
 
-    return sorted(
-        (change for change in changes if change.answer == answer), key=distance, reverse=True
-    )
+    return sorted((change for change in changes if change.answer in answers), key=order)
 
 
-def _changes(label: str, all_: Sequence[Change], *answers: Answer) -> Shown | None:
-    """Return figures of cells in both runs, with what is found of each; None without any."""
-    changes = [change for answer in answers for change in _answered(all_, answer)]
-
+def _changes(label: str, changes: Sequence[Change]) -> Shown:
+    """Return figures of both runs, with what is found of each."""
     columns: tuple[Column[Change], ...] = (
         prose("answer", "", lambda change: change.answer),
-        name("cell", "cell", lambda change: change.cell),
-        prose(
-            "figure",
-            "figure",
-            lambda change: TITLES[change.figure] + ", drift-corrected" * change.drift_corrected,
-        ),
+        name("cell", "cell" if changes[0].cell else "server", lambda it: it.cell or it.server),
+        prose("figure", "figure", _title),
         Column("base", "base", lambda change: change.base, lambda it: _figure(it, it.base)),
         Column("new", "new", lambda change: change.new, lambda it: _figure(it, it.new)),
-        number("new / base", lambda change: change.comparison.ratio, units.ratio),
-        Column("interval", "95 % interval", lambda change: change.comparison.low, _interval),
-        number("margin", lambda change: change.margin, units.share),
-        number("rounds", lambda change: change.comparison.rounds, str),
+        Column("ratio", "new / base (95 %)", lambda it: it.comparison.ratio, _ratio),
+        Column("margin", "counts as noise", lambda change: change.margin, _noise),
     )
-    return Shown(Table(columns, changes), label) if changes else None
+    return Shown(Table(columns, changes).filled(), label)
+
+
+def _title(change: Change) -> str | None:
+    """Return which figure it is; a table of costs says that itself."""
+    parts = [TITLES[change.figure]] * (change.figure != "cost")
+    return ", ".join(parts + [CORRECTED] * change.drift_corrected) or None
 
 
 def _figure(change: Change, value: float) -> str:
-    return units.significant(value) if change.figure == "goodput" else units.latency(value)
+    timed = change.figure in ("server_cpu_us", "p99_us")
+    return units.latency(value) if timed else units.significant(value)
 
 
-def _interval(change: Change) -> str:
-    low, high = change.comparison.low, change.comparison.high
-    if low is None or high is None:
-        return units.UNKNOWN
-    return f"{units.ratio(low)} to {units.ratio(high)}"
+def _ratio(change: Change) -> str:
+    of = change.comparison
+    return units.UNKNOWN if of.ratio is None else units.ratio_interval(of.ratio, of.low, of.high)
 
 
-def _lost_table(all_: Sequence[Lost]) -> Table[Lost]:
+def _noise(change: Change) -> str:
+    """Return the ratios that are no change, as `0.76x to 1.31x`."""
+    if change.noise is None:
+        return "not known"
+    if change.noise >= MOST:
+        return "more than 10x"
+    return f"{units.ratio(1 / (1 + change.margin))} to {units.ratio(1 + change.margin)}"
+
+
+def _counts_table(compared: Comparisons) -> Table[Figure]:
+    def count(answer: Answer) -> Column[Figure]:
+        return number(
+            answer,
+            lambda figure: sum(
+                (of.figure, of.answer) == (figure, answer) for of in compared.changes
+            ),
+            str,
+        )
+
+    figures = [figure for figure in BETTER if any(of.figure == figure for of in compared.changes)]
+    first: Column[Figure] = prose("figure", "figure", lambda figure: TITLES[figure])
+    return Table((first, *map(count, ORDER)), figures)
+
+
+def _failed_table(all_: Sequence[Lost]) -> Table[Lost]:
     columns: tuple[Column[Lost], ...] = (
         name("cell", "cell", lambda lost: lost.cell),
-        prose("run", "no number in", lambda lost: lost.run),
-        prose("what", "where it", lambda lost: "failed" if lost.failed else "skipped"),
-        prose("reason", "why", lambda lost: lost.reason),
+        prose("reason", "why it has no number any more", lambda lost: lost.reason),
     )
     return Table(columns, all_)
 

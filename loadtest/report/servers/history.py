@@ -15,18 +15,17 @@ from loadtest.report.html.anchors import anchors
 from loadtest.report.html.page import document
 from loadtest.report.markdown import page as markdown
 from loadtest.report.page import BOTH, Block, Charts, Listed, Page, Section, Shown, View
-from loadtest.report.sentences import first_few
 from loadtest.report.servers.charts import Course, timeline
-from loadtest.report.servers.comparison import ORDER
+from loadtest.report.servers.comparison import ORDER, say
 from loadtest.report.table import SUSPECT, Column, Table, name, number, prose
 
-Figure = Literal["goodput", "cpu"]
+Figure = Literal["cpu", "goodput"]
 
 Outcome = Answer | Literal["lost"]
 
 WORST: tuple[Outcome, ...] = ("lost", "worse", "better")
 
-TITLES: dict[Figure, str] = {"goodput": "requests/s", "cpu": "CPU per request"}
+TITLES: dict[Figure, str] = {"cpu": "CPU per request", "goodput": "requests/s"}
 
 AXES: dict[Figure, str] = {"goodput": "requests/s", "cpu": "CPU time per request (µs)"}
 
@@ -112,36 +111,24 @@ def headline(history: History) -> str:
     if last.refused:
         return f"The last run cannot be compared with the one before: {last.refused}."
     packages = history.versions[-1].keys() | history.versions[-2].keys()
-    moved = [
-        f"{each.key} {each.base} → {each.new}" for each in last.differences if each.key in packages
-    ]
     changes = changed(history).get(last.new, ())
-    worse = [
-        f"{change.line.server} at {change.line.endpoint} ({TITLES[change.figure]})"
-        for change in changes
-        if change.answer == "worse"
-    ]
-    parts = [
-        _answered(last),
-        f"New versions: {first_few(moved)}." if moved else "",
-        f"Worse: {first_few(worse)}." if worse else "",
-    ]
-    if lost := sum(each.failed and each.run == "new" for each in last.lost):
-        whose = "cell has lost its number" if lost == 1 else "cells have lost their numbers"
-        parts.append(f"{lost} {whose}.")
-    if any(change.figure == "cpu" for change in changes):
-        parts.append(
-            "CPU time is shown as measured, and judged drift-corrected where the responses allow"
-            " it, as `loadtest compare` shows it."
-        )
-    return " ".join(part for part in parts if part)
-
-
-def _answered(step: Step) -> str:
-    counts = [f"{count} {answer}" for answer in ORDER if (count := step.counts.get(answer, 0))]
-    if not counts:
-        return "The last run shares no figure with the one before."
-    return f"Of the figures of the last run, against the one before: {', '.join(counts)}."
+    return say(
+        "step",
+        counts=[f"{count} {answer}" for answer in ORDER if (count := last.counts.get(answer, 0))],
+        costs=[change for change in last.costs if change.answer in ("worse", "better")],
+        versions=[
+            f"{each.key} {each.base} → {each.new}"
+            for each in last.differences
+            if each.key in packages
+        ],
+        worse=[
+            f"{change.line.server} at {change.line.endpoint} ({TITLES[change.figure]})"
+            for change in changes
+            if change.answer == "worse"
+        ],
+        lost=sum(each.regressed for each in last.lost),
+        cpu=any(change.figure == "cpu" for change in changes),
+    )
 
 
 def steps_table(steps: Sequence[Step]) -> Table[Step]:
@@ -153,7 +140,7 @@ def steps_table(steps: Sequence[Step]) -> Table[Step]:
         )
 
     def lost(step: Step) -> int | None:
-        return None if step.refused else sum(it.failed and it.run == "new" for it in step.lost)
+        return None if step.refused else sum(it.regressed for it in step.lost)
 
     columns: tuple[Column[Step], ...] = (
         name("new", "run", lambda step: step.new),

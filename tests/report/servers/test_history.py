@@ -80,15 +80,15 @@ def test_a_step_names_what_differs_and_why_it_is_not_compared(three: History) ->
 def test_a_cell_that_lost_its_number_says_why(tmp_path: Path) -> None:
     history = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
     (step,) = history.steps
-    assert [(cell.cell, cell.run, cell.failed) for cell in step.lost] == [
-        ("beta.json-sync", "new", True)
+    assert [(cell.cell, cell.run, cell.why) for cell in step.lost] == [
+        ("beta.json-sync", "new", "failed")
     ]
     point = of(history, "beta", "json-sync").points[1]
     assert (point.state, point.goodput) == ("failed", None)
     assert "it exited" in (point.reason or "")
     (lost, *_) = changed(history)["bb"]
     assert (lost.line.server, lost.answer) == ("beta", "lost")
-    assert "1 cell has lost its number." in headline(history)
+    assert "1 cell has lost the number." in headline(history)
     text = files(history)["history.md"]
     assert "| failed |" in text
     assert "it exited" in text

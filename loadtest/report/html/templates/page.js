@@ -56,7 +56,8 @@
     if (!target) return;
     if (target.closest("[hidden]")) clearFilter();
     address.write({});
-    for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    const inner = target.querySelector(":scope > details.folded") ?? target;
+    for (let at = inner; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
     // Of a row, with the heads of its table if there is room for both.
     const table = target.closest("table");
     const fits = table && target.getBoundingClientRect().bottom - table.getBoundingClientRect().top < innerHeight - bar.offsetHeight - 16;
