@@ -244,7 +244,7 @@ def test_help_is_at_hand_without_what_measures_judges_and_draws(typed: list[str]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = set(done.stdout.rpartition("modules:")[2].split())
     assert "loadtest.cli.main" in modules
-    slow = {"asyncio", "jinja2", "numpy", "psycopg", "scipy", "vl_convert"}
+    slow = {"asyncio", "jinja2", "numpy", "psycopg", "scipy"}
     rooms = {f"loadtest.{room}" for room in ("bench", "judge", "measure", "stats")}
     assert not modules & (slow | rooms)
 

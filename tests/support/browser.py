@@ -85,7 +85,6 @@ def visit(
     page.on(
         "console",
         lambda message: (
-            # Vega warns of what it could not make sense of in a chart.
             seen.complaints.append(message.text) if message.type in ("error", "warning") else None
         ),
     )

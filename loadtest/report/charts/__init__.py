@@ -1,1 +1,1 @@
-"""What charts share: how they look, and how they become SVG."""
+"""What charts share: axes, marks and lines, and how they become SVG in pages and in files."""

@@ -1,4 +1,4 @@
-"""The frame of every page: our style and scripts in one file, a strict policy, charts on demand."""
+"""The frame of every page: our style and scripts in one file, a strict policy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import msgspec
-import vl_convert
 from markupsafe import Markup, escape
 
 from loadtest.report import units
-from loadtest.report.charts.chart import Chart
-from loadtest.report.charts.theme import config
+from loadtest.report.charts import chart as charts
 from loadtest.report.page import (
     Bullets,
     Charts,
@@ -51,75 +48,29 @@ LOOKS = {
 Cell = tuple[Column[Any], str, Value]
 
 
-class Drawn:
-    """The charts that a page shows; what several of them share, data or drawing, is held once."""
-
-    def __init__(self) -> None:
-        """Begin with no chart."""
-        self.datasets: dict[str, Any] = {}
-        self.drawings: dict[str, Any] = {}
-        self.charts: dict[str, str] = {}
-
-    def take(self, chart: Chart) -> Chart:
-        """Add a chart and return it."""
-        spec = dict(chart.spec)
-        del spec["data"]  # Its name is the chart's.
-        self.datasets |= spec.pop("datasets")
-        drawing = hashlib.sha256(msgspec.json.encode(spec)).hexdigest()[:12]
-        self.drawings[drawing] = spec
-        self.charts[chart.name] = drawing
-        return chart
-
-    def data(self) -> Markup:
-        """Return all that the page's script needs to draw them."""
-        return data_block(
-            {
-                "datasets": self.datasets,
-                "drawings": self.drawings,
-                "charts": self.charts,
-                "light": config(),
-                "dark": config(dark=True),
-            }
-        )
-
-
 def document(shown: Page, template: str = "document.jinja", **values: Any) -> str:
-    """Return a page of any kind as one self-contained file.
+    """Return a page of any kind as one self-contained file; what charts need only if it has some.
 
-    `template` may have an answer of its own, from `values`.
+    `template` may have an answer of its own, from `values`; whatever is no Markup is escaped.
     """
-    drawn = Drawn()
-    return page(template, drawn, page=shown, take=drawn.take, **values)
-
-
-def page(template: str, drawn: Drawn | None, **values: Any) -> str:
-    """Return a page with our style and scripts in it; whatever is no Markup is escaped.
-
-    `drawn` takes the charts while the template is rendered; None for a page without any.
-    """
-    style = Markup((TEMPLATES / "page.css").read_text())
-    script = _inside_script((TEMPLATES / "page.js").read_text())
-    vega = _inside_script(_vega()) if drawn else Markup("")
     return (
         _environment()
         .get_template(template)
         .render(
             **values,
-            style=style,
-            vega=vega,
-            script=script,
-            policy=policy([vega, script], [style]),
-            # Asked for at the end of the page, when all its charts have been taken.
-            charts_json=(drawn or Drawn()).data,
+            page=shown,
+            style=Markup((TEMPLATES / "page.css").read_text()),
+            script=_inside_script((TEMPLATES / "page.js").read_text()),
+            chart_style=charts.style(),
+            chart_script=_inside_script(charts.script()),
+            shapes=charts.shapes,
+            policy=policy,
         )
     )
 
 
 def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
-    """Return a content security policy that lets these very texts run, and nothing else at all.
-
-    Vega runs without `eval`, as its expressions are interpreted (`ast` in `page.js`).
-    """
+    """Return a content security policy that lets these very texts run, and nothing else at all."""
     return (
         f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)};"
         " img-src data:; base-uri 'none'; form-action 'none'"
@@ -148,15 +99,6 @@ def settings(table: Table[Any]) -> Iterator[tuple[Any, Iterator[Cell]]]:
     """Yield each row: its item and its cells, each a column, its text and its value."""
     for item, texts, values in zip(table.items, table.texts(), table.values(), strict=True):
         yield item, zip(table.columns, texts, values, strict=True)
-
-
-def data_block(value: Any) -> Markup:
-    """Return JSON that can stand in a `<script>` element, whatever strings are in it."""
-    text = msgspec.json.encode(value).decode()
-    # `</script>` and `<!--` would end or change the element; the separators are no JavaScript.
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 @cache
@@ -190,12 +132,6 @@ def _environment() -> jinja2.Environment:
 def _micro(value: Any) -> Any:
     """Return text with microseconds as a page writes them; files of plain text keep to ASCII."""
     return re.sub(r"(?<=\d) us\b", " µs", value) if isinstance(value, str) else value
-
-
-@cache
-def _vega() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed, some 900 kB and a second's work."""
-    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
 
 
 def _inside_script(text: str) -> Markup:

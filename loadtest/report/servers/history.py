@@ -291,10 +291,7 @@ def chart(history: History, endpoint: str, lines: Sequence[Line], figure: Figure
 
 
 def below(history: History) -> list[str]:
-    """Return what stands below each run on an axis: its day and time, and the versions that moved.
-
-    No two are alike.
-    """
+    """Return what stands below each run: its day, its time, and the versions that moved."""
     names = sorted({key for versions in history.versions for key in versions})
     moved = [
         key
@@ -303,10 +300,10 @@ def below(history: History) -> list[str]:
     ]
     texts: list[str] = []
     for at, versions in zip(history.made, history.versions, strict=True):
-        lines = [at[:16].replace("T", " ")]
+        lines = [at[:10], at[11:16]]
         lines += [_version(key, versions.get(key, "none")) for key in moved[:NAMED]]
         texts.append(" | ".join(lines))
-    return [text + "\u200b" * texts[:at].count(text) for at, text in enumerate(texts)]
+    return texts
 
 
 def _version(name: str, version: str) -> str:

@@ -66,7 +66,7 @@ def page(report: Report) -> Page:
         answer=[],
         sections=[
             caveats(report),
-            Section("Matrix", list(_matrix(summary, at)), id="matrix"),
+            Section("Matrix", [matrix(summary, at)], id="matrix"),
             Section("Endpoints", list(_endpoints(report, at)), id="endpoints"),
             Section("Servers", list(_servers(report, at)), id="servers"),
             method(report),
@@ -88,12 +88,6 @@ def places(summary: Summary, servers: list[str]) -> Places:
     }
 
 
-def _matrix(summary: Summary, at: Places) -> Iterator[Block]:
-    if picture := charts.matrix(summary):
-        yield Only("markdown", [Charts([picture]), picture.description])
-    yield matrix(summary, at)
-
-
 def _endpoints(report: Report, at: Places) -> Iterator[Block]:
     states = Counter(state(row) for _, row in report.rows)
     shown = [each for each in STATES if states[each]]
@@ -101,8 +95,8 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
     for kind, rankings in by_kind(report.summary.rankings).items():
         glance = charts.kind(kind, title(kind), rankings)
         blocks: list[Block] = []
-        if glance and len(rankings) > 1:
-            blocks.append(Section("All at a glance", [Charts([glance])], folded=("html",)))
+        if glance:
+            blocks.append(Charts([glance]))
         blocks += [_endpoint(each, report.summary.reference, at) for each in rankings]
         yield Section(title(kind), blocks)
 
@@ -123,7 +117,8 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
     if unlike := spread_of_ties(ranking):
         blocks.append(unlike)
-    blocks.append(Only("html", [Charts(charts.of_endpoint(ranking))]))
+    if curves := charts.latency(ranking):
+        blocks.append(Only("html", [Charts([curves])]))
     return Section(
         endpoint.id, blocks, id=at["endpoint"][endpoint.id], gist=_first(ranking), folded=("html",)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,8 +11,8 @@ import msgspec
 import pytest
 from builders import endpoint, plan, run, server
 from fakes import FakeBench
+from gold import check
 from markdown_it import MarkdownIt
-from paths import GOLD
 from two_runs import JSON, QUERY, SERVERS, STEADY, stored, times, with_machine
 
 from loadtest.cli import main
@@ -284,9 +283,7 @@ def test_gold(base: ServersRun, changed: ServersRun) -> None:
         changed, run=with_machine(changed.run, versions={"Django": "6.0"})
     )
     text = render(compare(base, new))
-    if os.environ.get("UPDATE_GOLD"):
-        (GOLD / "compare.md").write_text(text)
-    assert text == (GOLD / "compare.md").read_text()
+    check("compare.md", text)
 
 
 def test_the_page_is_whole(base: ServersRun, changed: ServersRun) -> None:

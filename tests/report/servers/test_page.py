@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -126,29 +125,59 @@ def test_what_would_break_the_policy_is_refused(browser: Browser, measured: Path
         assert seen.page.evaluate("window.pwned") is None
 
 
-def test_charts_draw_when_they_come_into_view(browser: Browser, measured: Path) -> None:
-    with visit(browser, measured) as seen:
-        drawn = seen.page.locator("#endpoint-json-sync .plot[data-drawn=light]")
-        assert drawn.count() == 0
-        seen.page.evaluate("location.hash = '#endpoint-json-sync'")
-        for name in ("goodput", "latency", "memory"):
-            plot = seen.page.locator(f"[data-chart={name}-json-sync]")
-            plot.scroll_into_view_if_needed()
-            expect(plot).to_have_attribute("data-drawn", "light")
-            # A mark for each server: a point, or a line's own path.
-            assert plot.locator("svg .role-mark path[d]").count() >= 3
-            assert re.search("requests/s|responses", plot.get_attribute("aria-label") or "")
-        seen.page.get_by_role("button", name="Dark").click()
-        expect(seen.page.locator("#endpoint-json-sync .plot[data-drawn=dark]")).to_have_count(3)
+@pytest.mark.parametrize("script", [True, False])
+def test_charts_are_in_the_page_with_script_and_without(
+    browser: Browser, measured: Path, script: bool
+) -> None:
+    with visit(browser, measured, "#endpoint-json-sync", script=script) as seen:
+        plot = seen.page.locator("[data-chart=kind-cpu] .panels svg").first
+        expect(plot).to_be_visible()
+        assert plot.locator("use").count() >= 3
+        expect(plot).to_have_attribute("role", "img")
+        assert plot.get_attribute("aria-label")
+        assert "".join(plot.locator("title").all_text_contents())
         assert seen.complaints == []
         assert seen.requests == []
 
 
+def test_the_pointer_lights_up_a_server_and_says_its_numbers(
+    browser: Browser, measured: Path
+) -> None:
+    with visit(browser, measured, "#endpoint-json-sync") as seen:
+        chart = seen.page.locator("[data-chart=kind-cpu]")
+        row = chart.locator("[data-s=gevent]").first
+        row.locator("text").hover()
+        tip = seen.page.locator(".tip")
+        expect(tip).to_be_visible()
+        expect(tip).to_contain_text("requests/s")
+        expect(row).to_have_class(re.compile(r"\bon\b"))
+        opacity = "mark => getComputedStyle(mark).opacity"
+        assert row.evaluate(opacity) == "1"
+        assert chart.locator("[data-s=gthread]").first.evaluate(opacity) == "0.3"
+        seen.page.locator("h1").hover()
+        expect(tip).to_be_hidden()
+        assert chart.locator("[data-s=gthread]").first.evaluate(opacity) == "1"
+        # A curve lights up with its name.
+        chart = seen.page.locator("[data-chart=latency-json-sync]")
+        chart.locator("[data-s=gevent] text").hover()
+        expect(chart.locator(".on")).to_have_count(2)
+        assert seen.complaints == []
+
+
+def test_charts_follow_light_and_dark_without_being_drawn_anew(
+    browser: Browser, measured: Path
+) -> None:
+    with visit(browser, measured) as seen:
+        label = seen.page.locator("[data-chart=kind-cpu] .label").first
+        fill = "label => getComputedStyle(label).fill"
+        light = label.evaluate(fill)
+        seen.page.get_by_role("button", name="Dark").click()
+        assert label.evaluate(fill) != light
+
+
 def test_no_chart_has_an_invalid_number(measured: Path) -> None:
-    text = measured.read_text()
-    data = json.loads(text.partition('id="charts">')[2].partition("</script>")[0])
-    shown = {row["server"] for row in data["datasets"]["goodput-gateway_1s-sync"]}
-    assert shown == {"gevent", "daphne"}
+    text = measured.read_text().partition('data-chart="kind-waiting"')[2].partition("</figure>")[0]
+    assert set(re.findall(r'data-s="(\w+)"', text)) == {"gevent", "daphne"}
 
 
 def test_it_sorts_by_click_and_by_key(browser: Browser, measured: Path) -> None:
@@ -452,7 +481,7 @@ def test_text_from_outside_stays_text(browser: Browser, folder: Path) -> None:
         seen.page.wait_for_timeout(300)
         assert seen.page.evaluate("window.pwned") is None
         assert seen.page.locator("img").count() == 0
-        assert seen.page.locator("script").count() == 3
+        assert seen.page.locator("script").count() == 2
         assert seen.page.locator("main").inner_text().count("</script>") > 20
         assert seen.complaints == []
         assert seen.requests == []

@@ -24,9 +24,8 @@
     root.dataset.theme = isDark() ? "light" : "dark";
     remember(root.dataset.theme);
     shown();
-    redraw();
   });
-  system.addEventListener("change", () => { shown(); redraw(); });
+  system.addEventListener("change", shown);
 
   // The address has a place and what was chosen, as in `#endpoints&text=uvicorn&verdict=suspect`:
   // who opens it sees the same. Other scripts of the page use it, too.
@@ -236,64 +235,6 @@
     endpoints.forEach((endpoint) => { endpoint.open = open; });
     fold.textContent = open ? "Close all" : "Open all";
   });
-
-  // Charts are drawn when they come near, from one store of data, in the colours of the page.
-  const store = JSON.parse(document.getElementById("charts").textContent);
-  const tooltip = document.createElement("div");
-  tooltip.className = "vega-tooltip";
-  tooltip.setAttribute("aria-hidden", "true");
-  document.body.append(tooltip);
-  // Text only: a name in the data is no HTML.
-  const showTooltip = (handler, event, item, value) => {
-    tooltip.classList.toggle("visible", value !== null && value !== undefined && value !== "");
-    if (!value) return;
-    const lines = typeof value === "object" ? Object.entries(value) : [["", value]];
-    const table = document.createElement("table");
-    for (const [name, text] of lines) {
-      const row = table.insertRow();
-      row.insertCell().textContent = name;
-      row.insertCell().textContent = text;
-    }
-    tooltip.replaceChildren(table);
-    const { innerWidth: width, innerHeight: height } = window;
-    const box = tooltip.getBoundingClientRect();
-    tooltip.style.left = `${Math.max(4, Math.min(event.clientX + 12, width - box.width - 4))}px`;
-    tooltip.style.top = `${Math.max(4, Math.min(event.clientY + 12, height - box.height - 4))}px`;
-  };
-  const draw = async (plot) => {
-    const name = plot.dataset.chart;
-    const spec = structuredClone(store.drawings[store.charts[name]]);
-    // No wider than its place, with room for the names beside it.
-    if (typeof spec.width === "number") {
-      spec.width = Math.max(160, Math.min(spec.width, plot.clientWidth - 150));
-    }
-    if (spec.columns && spec.spec) {
-      // As many beside each other as there is room for, none wider than its place.
-      const room = plot.clientWidth - 150;
-      const each = Math.max(160, Math.min(spec.spec.width, room));
-      spec.columns = Math.max(1, Math.min(spec.columns, Math.floor((room + 20) / (each + 20))));
-      spec.spec = { ...spec.spec, width: each };
-    }
-    spec.description = plot.getAttribute("aria-label");
-    spec.data = { name };
-    spec.datasets = { [name]: store.datasets[name] };
-    spec.config = { ...spec.config, ...(isDark() ? store.dark : store.light), background: "transparent" };
-    plot.dataset.drawn = "drawing";
-    const result = await vegaEmbed(plot, spec, {
-      // Interpreted, not compiled: the policy allows no eval.
-      ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: showTooltip,
-    });
-    plot.view?.finalize();
-    plot.view = result.view;
-    plot.dataset.drawn = isDark() ? "dark" : "light";
-  };
-  const redraw = () => all(".plot[data-drawn]").forEach((plot) => draw(plot));
-  const near = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (isIntersecting) { near.unobserve(target); draw(target); }
-    }
-  }, { rootMargin: "300px" });
-  all(".plot[data-chart]").forEach((plot) => near.observe(plot));
 
   // On paper there is nothing to click: open all but what wrk printed.
   addEventListener("beforeprint", () => {
