@@ -115,12 +115,29 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
         without=without,
     )
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
-    if unlike := spread_of_ties(ranking):
-        blocks.append(unlike)
+    blocks += filter(None, (_unanswered(ranking), spread_of_ties(ranking)))
     if curves := charts.latency(ranking):
         blocks.append(Only("html", [Charts([curves])]))
     return Section(
         endpoint.id, blocks, id=at["endpoint"][endpoint.id], gist=_first(ranking), folded=("html",)
+    )
+
+
+def _unanswered(ranking: Ranking) -> str:
+    """Return where percentiles would be those of the few that were answered; empty if nowhere."""
+    names = [
+        f"`{row.server}`"
+        for row in ranking.rows
+        if row.reportable
+        and row.reportable.p50_us is None
+        and row.reportable.answers < row.rounds_measured * ranking.load.connections
+    ]
+    if not names:
+        return ""
+    return (
+        f"No percentiles for {', '.join(names)}: most of the"
+        f" {units.plural(ranking.load.connections, 'connection')} got no response in"
+        f" {units.seconds(ranking.load.duration_s)}, and those would be of the few that did."
     )
 
 
