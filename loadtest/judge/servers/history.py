@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from loadtest.judge.servers.compare import Answer, Change, Comparisons, Lost
+from loadtest.judge.servers.compare import ALL, Answer, Change, Comparisons, Lost
 from loadtest.judge.servers.conditions import Difference
+from loadtest.judge.servers.cost import CORES
+from loadtest.judge.servers.decision import Place
 from loadtest.judge.servers.rows import Row, State, state
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Run
@@ -56,7 +58,8 @@ class Line(Record, frozen=True, kw_only=True):
     """One server at one endpoint through all runs."""
 
     endpoint: str
-    """With its style, as in `json-sync`."""
+    """With its style, as in `json-sync`; `all`: the geometric mean over those that count for a
+    cost, of runs in which they are the newest run's."""
     server: str
     interface: Interface | None
     packages: tuple[str, ...]
@@ -117,12 +120,11 @@ def history(runs: Sequence[Made], between: Sequence[Between]) -> History:
     interfaces: dict[str, Interface | None] = {}
     packages = {server.name: server.requires for run in runs for server in run.run.plan.servers}
     for at, run in enumerate(runs):
-        for ranking in run.summary.rankings:
-            for row in ranking.rows:
-                interfaces[row.server] = row.interface
-                line = lines.setdefault((ranking.endpoint.id, row.server), [])
-                line += [NOWHERE] * (at - len(line))
-                line.append(_point(row, answers[at]))
+        for endpoint, server, interface, point in _points(run, runs[-1], answers[at]):
+            interfaces[server] = interface
+            line = lines.setdefault((endpoint, server), [])
+            line += [NOWHERE] * (at - len(line))
+            line.append(point)
     return History(
         format=FORMAT,
         runs=tuple(run.name for run in runs),
@@ -148,7 +150,35 @@ NOWHERE = Point(
 """In a run without that cell."""
 
 
-def _point(row: Row, answers: Mapping[tuple[str | None, str], Answer]) -> Point:
+def _points(
+    run: Made, newest: Made, answers: Mapping[tuple[str, str], Answer]
+) -> Iterator[tuple[str, str, Interface | None, Point]]:
+    """Yield endpoint, server, interface and point; first those over all endpoints that count.
+
+    A mean over other endpoints than in the newest run would be another line.
+    """
+    cost, last = run.summary.decision.cost, newest.summary.decision.cost
+    if cost and last and set(cost.endpoints) == set(last.endpoints):
+        for place in cost.places:
+            if place.cores is not None:
+                yield ALL, place.server, place.interface, _mean(place, answers)
+    for ranking in run.summary.rankings:
+        for row in ranking.rows:
+            yield ranking.endpoint.id, row.server, row.interface, _point(row, answers)
+
+
+def _mean(place: Place, answers: Mapping[tuple[str, str], Answer]) -> Point:
+    return Point(
+        goodput=place.goodput,
+        server_cpu_us=place.cores and place.cores * CORES,
+        answer=None,
+        cpu_answer=answers.get((place.server, "cost")),
+        state="suspect" if place.suspect else "valid",
+        reason=None,
+    )
+
+
+def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
     return Point(
         goodput=row.reportable.goodput if row.reportable else None,
         server_cpu_us=row.reportable.server_cpu_us if row.reportable else None,
@@ -163,6 +193,7 @@ def _counts(compared: Comparisons | None) -> dict[Answer, int]:
     return dict(Counter(change.answer for change in compared.of_cells)) if compared else {}
 
 
-def _answers(compared: Comparisons | None) -> dict[tuple[str | None, str], Answer]:
-    of = compared.of_cells if compared else ()
-    return {(change.cell, change.figure): change.answer for change in of}
+def _answers(compared: Comparisons | None) -> dict[tuple[str, str], Answer]:
+    """Return the answers by cell and figure; of costs by server."""
+    of = compared.changes if compared else ()
+    return {(change.cell or change.server, change.figure): change.answer for change in of}

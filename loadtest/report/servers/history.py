@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.judge.servers.compare import Answer
+from loadtest.judge.servers.compare import ALL, Answer
 from loadtest.judge.servers.history import History, Line, Point, Step
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
@@ -90,10 +90,11 @@ def _endpoint(
             blocks.append(Charts([drawn]))
         blocks.append(Shown(lines_table(history, lines, figure), label))
         views.append(View(figure, title, blocks, first=not views))
-    answers = Counter(line.points[-1].answer for line in lines)
+    answers = Counter(answer(line.points[-1], figure) for line in lines for figure in TITLES)
     gist = [units.plural(len(lines), "server")]
     gist += [f"{answers[each]} {each}" for each in WORST if each != "lost" and answers[each]]
-    return Section(endpoint, views, id=id_, gist=", ".join(gist), folded=("html",), opened=opened)
+    title = "All endpoints together" if endpoint == ALL else endpoint
+    return Section(title, views, id=id_, gist=", ".join(gist), folded=("html",), opened=opened)
 
 
 def _step(run: str, moved: Sequence[Changed], *, opened: bool) -> Section:
@@ -124,7 +125,7 @@ def headline(history: History) -> str:
         worse=[
             f"{change.line.server} at {change.line.endpoint} ({TITLES[change.figure]})"
             for change in changes
-            if change.answer == "worse"
+            if change.answer == "worse" and change.line.endpoint != ALL
         ],
         lost=sum(each.regressed for each in last.lost),
         cpu=any(change.figure == "cpu" for change in changes),

@@ -112,6 +112,9 @@ def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
     assert of(history, "alpha", "json-sync").points[1].cpu_answer == "better"
     (better, *_) = changed(history)["bb"]
     assert (better.line.server, better.figure, better.answer) == ("alpha", "cpu", "better")
+    cost = of(history, "alpha", "all").points[1]
+    assert (cost.cpu_answer, cost.server_cpu_us) == ("better", pytest.approx(620, abs=5))
+    assert "alpha costs 0.77x (0.77 to 0.78) what it did." in headline(history)
     text = files(history)["history.md"]
     assert re.search(r"\| `alpha` \| wsgi \| \d+ us \| \d+ us better \|", text)
 
