@@ -72,9 +72,11 @@ def page(compared: Comparisons) -> Page:
     changed = _of(cells, "worse", "better")
     differences = Shown(_differences_table(compared.differences), "What differs between the runs")
     elsewhere = [Bullets(lines)] if (lines := list(_elsewhere(compared.lost, cells))) else []
+    drawn = dict(charts(compared))
+    cost = drawn.pop("cost", None)
     views = [
         View(KEYS[figure], TITLES[figure], [Charts([chart])], first=not at)
-        for at, (figure, chart) in enumerate(charts(compared))
+        for at, (figure, chart) in enumerate(drawn.items())
     ]
     sections = [
         Section(
@@ -100,7 +102,7 @@ def page(compared: Comparisons) -> Page:
         title=say("title", **_verdict(compared)),
         subject=f"{compared.base} → {compared.new}",
         lead=list(_lead(compared)),
-        answer=list(_answer(compared, changed[:SHOWN_OPEN])),
+        answer=list(_answer(compared, cost, changed[:SHOWN_OPEN])),
         sections=[section for section in sections if section.blocks],
     )
 
@@ -144,11 +146,14 @@ def _lead(compared: Comparisons) -> Iterator[str]:
         yield say("shift", **moved)
 
 
-def _answer(compared: Comparisons, changed: Sequence[Change]) -> Iterator[Block]:
+def _answer(
+    compared: Comparisons, chart: Chart | None, changed: Sequence[Change]
+) -> Iterator[Block]:
     if compared.costs:
         over = units.plural(max(change.endpoints for change in compared.costs), "endpoint")
         heading = f"CPU cores for 1,000 requests/s, over {over}"
-        yield Section(heading, [_changes(heading, compared.costs)])
+        drawn = [Charts([chart])] if chart else []
+        yield Section(heading, [_changes(heading, compared.costs), *drawn])
     if changed:
         yield Section(CHANGED, [_changes(CHANGED, changed)])
     if failed := [lost for lost in compared.lost if lost.regressed]:
@@ -248,10 +253,10 @@ def _changes(label: str, changes: Sequence[Change]) -> Shown:
         prose("answer", "", lambda change: change.answer),
         name("cell", "cell" if changes[0].cell else "server", lambda it: it.cell or it.server),
         prose("figure", "figure", _title),
-        Column("base", "base", lambda change: change.base, lambda it: _figure(it, it.base)),
-        Column("new", "new", lambda change: change.new, lambda it: _figure(it, it.new)),
         Column("ratio", "new / base (95 %)", lambda it: it.comparison.ratio, _ratio),
         Column("margin", "counts as noise", lambda change: change.margin, _noise),
+        Column("base", "base", lambda change: change.base, lambda it: _figure(it, it.base)),
+        Column("new", "new", lambda change: change.new, lambda it: _figure(it, it.new)),
     )
     return Shown(Table(columns, changes).filled(), label)
 

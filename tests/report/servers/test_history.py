@@ -173,7 +173,7 @@ def test_the_page_opens_without_a_fault(browser: Browser, three: History, tmp_pa
             for violation in violations
             if violation["impact"] in ("serious", "critical")
         ] == []
-    with visit(browser, path) as seen:
+    with visit(browser, path, "#endpoint-json-sync") as seen:
         for key, name in (("goodput", "requests/s"), ("cpu", "CPU per request")):
             seen.page.get_by_role("radio", name=name).check()
             plot = seen.page.locator(f"[data-chart=timeline-{key}-json-sync]")

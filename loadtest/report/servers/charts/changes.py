@@ -81,9 +81,11 @@ def forest(
     if not effects:
         return None
     each = len(effects) <= MOST_ROWS
+    single = each and len({effect.endpoint for effect in effects}) == 1
     rows: dict[str, list[Effect]] = {}
     for effect in effects:
-        rows.setdefault(effect.endpoint + f" {effect.server}" * each, []).append(effect)
+        parts = [effect.endpoint] * (not single) + [effect.server] * each
+        rows.setdefault(" ".join(parts), []).append(effect)
     scale = logarithmic(
         [ratio for effect in effects for ratio in (effect.ratio, 1 + effect.margin)],
         [end for effect in effects for end in (effect.low, effect.high)],
