@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -19,22 +19,68 @@ R = TypeVar("R", bound=Row)
 ORDER: dict[Status, int] = {"measured": 0, "failed": 1, "skipped": 2}
 
 
-def placed(rows: Sequence[R], pairs: Pairs, order: Callable[[R], tuple[float, str]]) -> list[R]:
-    """Return the rows with their ranks: the ranked, then the others by what they are.
+ONE_ROUND = "one round cannot separate a real difference from noise"
+TOO_FEW = "too few or too variable rounds to rank them"
 
-    `order` is that of rows which share a rank, or have none.
+
+class Rank(NamedTuple):
+    """The place of a row."""
+
+    rank: int | None
+    tied: bool
+    """Another row has the same."""
+
+
+UNRANKED = Rank(None, tied=False)
+
+
+def ranks(pairs: Pairs, shown: Mapping[str, Versus]) -> dict[str, Rank]:
+    """Return the rank of each row that has one, by the table's pairs and the ratios `shown`.
+
+    A row whose interval does not meet those of all others of its tie group has none: they are not
+    separated, but nobody who sees the intervals would call them tied.
     """
-    ranks = pairs.ranks
+    ranks: dict[str, int] = {}
+    for name, rank in pairs.ranks.items():
+        of_group = [shown.get(other) for other, at in ranks.items() if at == rank]
+        if all(_meet(shown.get(name), other) for other in of_group):
+            ranks[name] = rank
     shared = Counter(ranks.values())
-    rows = [
-        msgspec.structs.replace(
-            row, rank=ranks.get(row.name), tied=shared[ranks.get(row.name, 0)] > 1
-        )
-        for row in rows
-    ]
+    return {name: Rank(rank, shared[rank] > 1) for name, rank in ranks.items()}
+
+
+def _meet(one: Versus | None, other: Versus | None) -> bool:
+    """Say whether two intervals overlap; unknown ones may."""
+    if one is None or other is None or None in (one.low, one.high, other.low, other.high):
+        return True
+    return one.low <= other.high and other.low <= one.high  # type: ignore[operator]
+
+
+def placed(
+    rows: Sequence[R],
+    pairs: Pairs,
+    shown: Mapping[str, Versus],
+    order: Callable[[R], tuple[float, str]],
+) -> list[R]:
+    """Return the rows with their ranks: those with a number, then the others by what they are.
+
+    `shown` are the ratios of what ranks them, see `ranks`; `order` is that of rows without a number
+    which are the same.
+    """
+    of = ranks(pairs, shown)
+    place = {name: number for number, name in enumerate(pairs.rates)}
+    rows = [msgspec.structs.replace(row, **of.get(row.name, UNRANKED)._asdict()) for row in rows]
     return sorted(
-        rows, key=lambda row: (row.rank is None, ORDER[row.status], row.rank or 0, order(row))
+        rows, key=lambda row: (place.get(row.name, len(place)), ORDER[row.status], order(row))
     )
+
+
+def unranked(pairs: Pairs) -> str | None:
+    """Return why no row has a rank, in words; None where some have, or none has a number."""
+    if pairs.has_power:
+        return None
+    rounds = max(pair.comparison.rounds for pair in pairs.judged.values())
+    return TOO_FEW if rounds > 1 else ONE_ROUND
 
 
 def versus(

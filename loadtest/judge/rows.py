@@ -46,7 +46,8 @@ class Row(Record, frozen=True, kw_only=True):
     status: Status
     """`measured` if at least one round was."""
     rank: int | None
-    """From 1, the best; None without a number, and for one that is invalid."""
+    """From 1, the best; None without a number, and for one that is invalid; and where it is neither
+    separated nor tied: its own rounds show a difference, but so many pairs show some by chance."""
     tied: bool
     """Shares its rank: this run cannot separate it from the leader of its group."""
     versus: Versus | None
@@ -80,15 +81,17 @@ class Row(Record, frozen=True, kw_only=True):
 
 
 class Ranking(Record, frozen=True, kw_only=True):
-    """Rows that are compared with each other: by rank, then the invalid, the failed, the skipped.
+    """Rows that are compared with each other: the best first, then the invalid, failed, skipped.
 
     Duplicates are not among them: they are there to show the noise.
     """
 
     noise_floor: float | None
     """The difference, as a share, that two identical rows show here; None without duplicates."""
+    unranked: str | None
+    """Why no row has a rank, in words; None where some have, or none has a number."""
     rows: tuple[Row, ...]
-    """The ranked first, by rank."""
+    """Those with a number first, the best first."""
 
 
 O = TypeVar("O")  # noqa: E741

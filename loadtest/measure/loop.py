@@ -74,7 +74,7 @@ class Trials(ABC, Generic[Trial, Outcome]):
     @property
     def most_rounds(self) -> int:
         """As many while something is open: the ranks allow for so many looks, and no more."""
-        return int(self.plan.rounds) + interim_looks(self.plan.precision) - 1
+        return int(self.plan.rounds) + interim_looks(self.plan) - 1
 
     @abstractmethod
     def key(self, outcome: Outcome) -> Key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -13,7 +13,11 @@ from loadtest.stats.ratios import Comparison, Rates, moderated, paired
 from loadtest.stats.significance import LEAST_MARGIN, ByRounds, Finding, adjust, finding
 
 TURNED: Mapping[Finding, Finding] = {"higher": "lower", "lower": "higher"}
-"""What is found the other way round; the other findings are the same."""
+
+
+def turned(finding: Finding) -> Finding:
+    """Return what is found the other way round; equivalent and inconclusive stay the same."""
+    return TURNED.get(finding, finding)
 
 
 class Judged(NamedTuple):
@@ -25,6 +29,8 @@ class Judged(NamedTuple):
     """Beyond the noise and beyond what matters; equivalent within what matters, however noisy."""
     separated: bool
     """The first is higher, beyond the noise: they are no tie."""
+    tied: bool
+    """Nor does this pair by itself, all others aside, show a difference beyond the noise."""
 
 
 @dataclass(frozen=True)
@@ -40,61 +46,67 @@ class Pairs:
         """Return what is found of one against another, whichever way the pair was judged."""
         if (name, over) in self.judged:
             return self.judged[name, over].finding
-        turned = self.judged[over, name].finding
-        return TURNED.get(turned, turned)
+        return turned(self.judged[over, name].finding)
 
-    def among(self, names: Iterable[str]) -> list[list[str]]:
-        """Return the tie groups of these, which come in order; each has its leader first.
-
-        From the highest median down, each is compared with the leader of the group above it, joins
-        that group unless the two are separated, and leads a group of its own if they are.
-        """
-        groups: list[list[str]] = []
-        for name in names:
-            if groups and not self.judged[groups[-1][0], name].separated:
-                groups[-1].append(name)
-            else:
-                groups.append([name])
-        return groups
+    @property
+    def has_power(self) -> bool:
+        """Whether anything was decided, so that a tie says more than that rounds were few."""
+        return not self.judged or any(
+            pair.separated or pair.finding != "inconclusive" for pair in self.judged.values()
+        )
 
     @cached_property
     def groups(self) -> list[list[str]]:
-        """All tie groups; of a table of `all_pairs`."""
-        return self.among(self.rates)
+        """The tie groups of a table of `all_pairs`, each with its leader first.
+
+        From the highest median down, each leads a group of its own if it is separated from the
+        leader of the group above it, and joins that group if it is tied with all of it. What is
+        neither, as its own rounds show a difference that so many pairs may show by chance, is in
+        none.
+        """
+        groups: list[list[str]] = []
+        for name in self.rates:
+            if not groups or self.judged[groups[-1][0], name].separated:
+                groups.append([name])
+            elif all(self.judged[member, name].tied for member in groups[-1]):
+                groups[-1].append(name)
+        return groups
 
     @cached_property
     def ranks(self) -> dict[str, int]:
-        """The rank of each that has a rate: 1 + how many are in the groups above its own.
+        """The rank of each that has one: 1 + how many come before the first of its group.
 
-        Being tied does not carry over: two of one group were not separated from its leader, yet may
-        be from each other; a leader may be tied with the last of the group above; and a noisy
-        server goes with the group that its median falls into. A shared rank says "not separated
-        here", never "equally fast".
+        Being tied does not carry over: a leader may be tied with the last of the group above; and a
+        noisy server goes with the group that its median falls into. A shared rank says "not
+        separated here", never "equally fast". Where nothing was decided it would say nothing at
+        all, so there are no ranks.
 
         With one round nobody is separated. The run's duplicates do give a variance, but that of one
         server and one launch: where servers differ in noise, judging all of them by it finds a
         difference in up to a quarter of tables of equals, and with a duplicate at one endpoint it
         finds nothing.
         """
-        ranks: dict[str, int] = {}
-        for group in self.groups:
-            ranks |= dict.fromkeys(group, 1 + len(ranks))
-        return ranks
+        if not self.has_power:
+            return {}
+        place = {name: number for number, name in enumerate(self.rates, 1)}
+        return {name: place[group[0]] for group in self.groups for name in group}
 
     @property
     def undecided(self) -> frozenset[str]:
         """Those that more rounds could still place elsewhere.
 
         A member of a tie group is decided once it is shown equivalent to the group's leader, within
-        `LEAST_MARGIN` however noisy the run; while it is not, both of them need more rounds.
+        `LEAST_MARGIN` however noisy the run; while it is not, both of them need more rounds. So do
+        those that are in no group, with the leader of the group before them.
         """
-        return frozenset(
-            name
-            for group in self.groups
-            for member in group[1:]
-            if self.judged[group[0], member].finding == "inconclusive"
-            for name in (group[0], member)
-        )
+        leaders = {group[0] for group in self.groups}
+        open_: set[str] = set()
+        for name in self.rates:
+            if name in leaders:
+                leader = name
+            elif self.judged[leader, name].finding == "inconclusive":
+                open_ |= {leader, name}
+        return frozenset(open_)
 
 
 def judged(
@@ -118,7 +130,8 @@ def judged(
         return Judged(
             comparison,
             finding(comparison, margin, p, interim_looks, near),
-            finding(comparison, margin, p, interim_looks) == "higher",
+            separated=finding(comparison, margin, p, interim_looks) == "higher",
+            tied=comparison.low is not None and comparison.low <= 1 + margin,
         )
 
     return Pairs(rates, dict(zip(pairs, map(verdict, table, adjusted), strict=True)))

@@ -10,7 +10,7 @@ from loadtest.judge.clients.metrics import by_round, time_s
 from loadtest.judge.stopping import interim_looks, open_names, usable
 from loadtest.records.clients import MEASURES, Group, Measure, Outcome, Plan
 from loadtest.stats.noise_floor import by_kind, floors
-from loadtest.stats.pairs import TURNED, Pairs, all_pairs
+from loadtest.stats.pairs import Pairs, all_pairs, turned
 from loadtest.stats.ratios import Rates
 from loadtest.stats.significance import Finding
 
@@ -32,9 +32,8 @@ class Table:
 
     @property
     def fastest(self) -> str | None:
-        """The row of rank 1 with the lowest median time."""
-        first = (name for name, rank in self.pairs.ranks.items() if rank == 1)
-        return min(first, key=lambda name: (self.middle(name), name), default=None)
+        """The row with the lowest median time."""
+        return next(iter(self.pairs.rates), None)
 
     def middle(self, name: str) -> float:
         """Return the median time of a row; 0 where it has none."""
@@ -42,8 +41,7 @@ class Table:
 
     def finding(self, name: str, over: str) -> Finding:
         """Return what is found of one row's time against another's."""
-        of_rates = self.pairs.finding(name, over)
-        return TURNED.get(of_rates, of_rates)
+        return turned(self.pairs.finding(name, over))
 
 
 def tables(
@@ -68,7 +66,7 @@ def tables(
             own = {row.id: known[row.id] for row in rows if row.id in known}
             rates = {name: [time and 1 / time for time in each] for name, each in own.items()}
             floor = noise.at(group.name, rounds)
-            pairs = all_pairs(rates, floor, interim_looks(plan.precision))
+            pairs = all_pairs(rates, floor, interim_looks(plan))
             yield Table(group, measure, floor, own, pairs)
 
 

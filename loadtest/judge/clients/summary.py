@@ -107,6 +107,7 @@ def _facts(
 
 def _ranking(plan: Plan, table: Table, rows: Mapping[Key, Standing]) -> Ranking:
     group, measure = table.group, table.measure
+    versus = ranking.versus(table.times, table.fastest, table.finding)
     placed = ranking.placed(
         [
             rows[row.id, measure]
@@ -114,13 +115,14 @@ def _ranking(plan: Plan, table: Table, rows: Mapping[Key, Standing]) -> Ranking:
             if row.group == group.name and row.duplicate_of is None
         ],
         table.pairs,
+        versus,
         lambda row: (table.middle(row.name), row.name),
     )
-    versus = ranking.versus(table.times, table.fastest, table.finding)
     return Ranking(
         group=group,
         measure=measure,
         noise_floor=table.noise_floor,
+        unranked=ranking.unranked(table.pairs),
         rows=tuple(msgspec.structs.replace(row, versus=versus.get(row.name)) for row in placed),
     )
 

@@ -83,10 +83,9 @@ def _shares(
         if row.cell in rates and row.server in raws
     }
     floor = floors.of(bare.endpoint.kind, view.endpoint.kind)
-    for pair, (comparison, finding, _) in judged(
-        [*both], rates, floor, interim_looks
-    ).judged.items():
-        raw, row = both[pair]
+    table = judged([*both], rates, floor, interim_looks)
+    for pair, verdict in table.judged.items():
+        (raw, row), comparison = both[pair], verdict.comparison
         if comparison.ratio is None:
             continue
         raw_cpu_us, cpu_us = _cpu_us(raw), _cpu_us(row)
@@ -97,7 +96,7 @@ def _shares(
             share=1 - 1 / comparison.ratio,
             low=1 - 1 / comparison.low if comparison.low else None,
             high=1 - 1 / comparison.high if comparison.high else None,
-            finding=finding,
+            finding=verdict.finding,
             at_least=any(raised.concern == GENERATOR for raised in raw.concerns),
             raw_cpu_us=raw_cpu_us,
             django_cpu_us=cpu_us - raw_cpu_us if cpu_us and raw_cpu_us else None,

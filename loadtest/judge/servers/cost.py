@@ -12,15 +12,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 
+from loadtest.judge.ranking import UNRANKED, Rank, ranks
 from loadtest.judge.rows import Versus
 from loadtest.judge.servers.decision import AtEndpoint, Between, Cost, LeftOut, Place
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import Ranking, Row
+from loadtest.judge.servers.rows import Row
+from loadtest.judge.servers.tables import Measured, Table, cost_pairs, usual_us
 from loadtest.records.planned import Style
-from loadtest.stats.noise_floor import Floor, Floors, Twins, floors
-from loadtest.stats.pairs import Pairs, all_pairs
+from loadtest.stats.noise_floor import Floor, Twins, floors
+from loadtest.stats.pairs import Pairs
 from loadtest.stats.ratios import Rates
-from loadtest.stats.significance import LEAST_MARGIN
 
 CORES = 1_000
 """Microseconds of CPU time for a response in each core for 1,000 requests/s."""
@@ -33,101 +34,93 @@ FEWEST = 0.5
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What costs are computed from."""
+class Pool:
+    """Some endpoints with one style of views, and what servers cost there together."""
 
-    rankings: Sequence[Ranking]
-    cpu_us: Mapping[str, Rates]
-    """By cell, of those whose number may be compared; by round."""
-    twins: Sequence[Twins]
-    floors: Floors
-    """Of CPU time at one endpoint."""
-    interim_looks: int
-
-    def at(self, style: Style) -> list[Ranking]:
-        """Return the rankings with one style of views at endpoints that do not wait."""
-        return [
-            ranking
-            for ranking in self.rankings
-            if ranking.endpoint.style == style and not ranking.endpoint.contract.delay_s
-        ]
-
-    def priced(self, ranking: Ranking) -> list[Row]:
-        """Return the rows of a ranking that have a cost."""
-        return [row for row in ranking.rows if row.cell in self.cpu_us]
+    over: str
+    style: Style
+    tables: tuple[Table, ...]
+    """Of all of them that do not wait, also those that do not count."""
+    left_out: tuple[LeftOut, ...]
+    cells: Mapping[str, Mapping[str, str]]
+    """By server, the cheapest first, and endpoint that counts."""
+    cost_us: Mapping[str, float]
+    """By server: the geometric mean over the endpoints of the median round's."""
+    pairs: Pairs
+    """Of servers, by rates: the inverse of what they cost."""
+    floor: Floor | None
 
 
-def over_all(facts: Facts, style: Style) -> Cost | None:
+def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | None:
     """Return the cost over all endpoints that count; None where there is none."""
     waiting = [
-        ranking.endpoint.id
-        for ranking in facts.rankings
-        if ranking.endpoint.style == style and ranking.endpoint.contract.delay_s
+        table.endpoint.id
+        for table in tables
+        if table.endpoint.style == style and table.endpoint.contract.delay_s
     ]
-    least_us = {
-        ranking.endpoint.id: min(priced)
-        for ranking in facts.at(style)
-        if (priced := [cost_us(row) for row in facts.priced(ranking)])
+    candidates = _candidates(tables, style)
+    cheapest_us = {
+        table.endpoint.id: usual_us(of.cpu_us[next(iter(table.priced.values()))])
+        for table in candidates
+        if table.priced
     }
-    most_us = DOMINATED * median(least_us.values()) if least_us else 0.0
-    dominated = [endpoint for endpoint, us in least_us.items() if us > most_us]
-    counting = [each for each in facts.at(style) if each.endpoint.id not in dominated]
-    return _cost(
-        facts,
-        "all",
-        counting,
-        _floor_of_means(facts.twins, [each.endpoint.id for each in counting]),
-        [
-            *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),
-            *(LeftOut(endpoint=endpoint, why="dominated") for endpoint in dominated),
-        ],
-    )
+    most_us = DOMINATED * median(cheapest_us.values()) if cheapest_us else 0.0
+    dominated = [endpoint for endpoint, us in cheapest_us.items() if us > most_us]
+    counting = [table for table in candidates if table.endpoint.id not in dominated]
+    left_out = [
+        *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),
+        *(LeftOut(endpoint=endpoint, why="dominated") for endpoint in dominated),
+    ]
+    floor = _floor_of_means(of.twins, [table.endpoint.id for table in counting])
+    return _pool(of, "all", counting, floor, left_out)
 
 
-def by_choice(facts: Facts, style: Style) -> Iterator[Cost]:
+def by_choice(of: Measured, tables: Collection[Table], style: Style) -> Iterator[Pool]:
     """Yield the cost of each endpoint by itself, and of each workload that has more than one."""
-    kinds: dict[str, list[Ranking]] = {}
-    for ranking in facts.at(style):
-        kinds.setdefault(ranking.endpoint.kind, []).append(ranking)
-    for kind, of in kinds.items():
-        choices = [(each.endpoint.name, [each]) for each in of]
-        choices += [(kind, of)] if len(of) > 1 else []
-        for over, rankings in choices:
-            if cost := _cost(facts, over, rankings, facts.floors.of(kind)):
-                yield cost
+    kinds: dict[str, list[Table]] = {}
+    for table in _candidates(tables, style):
+        kinds.setdefault(table.endpoint.kind, []).append(table)
+    for kind, of_kind in kinds.items():
+        choices = [(table.endpoint.name, [table]) for table in of_kind]
+        choices += [(kind, of_kind)] if len(of_kind) > 1 else []
+        for over, chosen in choices:
+            if pool := _pool(of, over, chosen, of.cpu_floors.of(kind)):
+                yield pool
 
 
-def pair_table(rates: Mapping[str, Rates], floor: Floor | None, interim_looks: int) -> Pairs:
-    """Compare all with each other by what they cost, of which `rates` are the inverse.
-
-    They come in order, the cheapest first. What differs by less than `LEAST_MARGIN` does not decide
-    which to deploy.
-    """
-
-    def margin(rounds: int) -> float:
-        return max(LEAST_MARGIN, floor(rounds) if floor else 0.0)
-
-    return all_pairs(rates, margin, interim_looks, order=list(rates))
-
-
-def inverse(costs: Rates) -> Rates:
-    """Return how many responses a microsecond of CPU time is good for, by round."""
-    return [1 / us if us else None for us in costs]
-
-
-def mean_of(cells: Sequence[Rates]) -> Rates:
-    """Return the geometric mean of some endpoints' costs, by round.
-
-    Where a round lacks some of them, it is what they usually cost, times what those that it has
-    differ by from what they usually cost; None where it has less than half.
-    """
-    usual = [math.log(median(us for us in row if us)) for row in cells]
-    means: list[float | None] = []
-    for values in zip(*cells, strict=True):
-        off = [math.log(us) - log for us, log in zip(values, usual, strict=True) if us]
-        known = len(off) >= FEWEST * len(cells)
-        means.append(math.exp(sum(usual) / len(usual) + sum(off) / len(off)) if known else None)
-    return means
+def cost(of: Pool, rows: Mapping[str, Row]) -> Cost:
+    """Return what a pool shows; `rows` are by cell."""
+    order = [*of.cells]
+    pairs = tuple(_between(of))
+    over_first = {
+        each.server: Versus(ratio=each.ratio, low=each.low, high=each.high, finding=each.finding)
+        for each in pairs
+        if each.over == order[0]
+    }
+    ranked = ranks(of.pairs, over_first) if len(order) > 1 else {}
+    first = first_group(pairs, order)
+    rounds = max(sum(rate is not None for rate in rates) for rates in of.pairs.rates.values())
+    return Cost(
+        over=of.over,
+        style=of.style,
+        endpoints=tuple(of.cells[order[0]]),
+        left_out=of.left_out,
+        noise_floor=of.floor(rounds) if of.floor else None,
+        ranked=bool(ranked),
+        places=(
+            *(
+                _place(
+                    {endpoint: rows[cell] for endpoint, cell in of.cells[server].items()},
+                    ranked.get(server, UNRANKED),
+                    over_first.get(server),
+                )
+                for server in order
+            ),
+            *_without(of, rows),
+        ),
+        pairs=pairs,
+        first=first if len(first) < len(order) else (),
+    )
 
 
 def first_group(pairs: Collection[Between], order: Sequence[str]) -> tuple[str, ...]:
@@ -144,91 +137,81 @@ def first_group(pairs: Collection[Between], order: Sequence[str]) -> tuple[str, 
     return tuple(group)
 
 
-def cost_us(row: Row) -> float:
-    """Return the CPU time of a response, of a row that has one."""
-    us = _figures(row).server_cpu_us
-    assert us is not None
-    return us
+def mean_of(cells: Sequence[Rates]) -> Rates:
+    """Return the geometric mean of some endpoints' costs, by round.
+
+    Where a round lacks some of them, it is what they usually cost, times what those that it has
+    differ by from what they usually cost; None where it has less than half.
+    """
+    usual = [math.log(usual_us(row)) for row in cells]
+    means: list[float | None] = []
+    for values in zip(*cells, strict=True):
+        off = [math.log(us) - log for us, log in zip(values, usual, strict=True) if us]
+        known = len(off) >= FEWEST * len(cells)
+        means.append(math.exp(sum(usual) / len(usual) + sum(off) / len(off)) if known else None)
+    return means
 
 
-def _cost(
-    facts: Facts,
+def _candidates(tables: Collection[Table], style: Style) -> list[Table]:
+    """Return the tables with one style of views at endpoints that do not wait, one for each."""
+    by_endpoint: dict[str, Table] = {}
+    for table in tables:
+        if table.endpoint.style != style or table.endpoint.contract.delay_s:
+            continue
+        other = by_endpoint.get(table.endpoint.id)
+        # Under another load it is other work.
+        if other is None or len(table.cells) > len(other.cells):
+            by_endpoint[table.endpoint.id] = table
+    return [*by_endpoint.values()]
+
+
+def _pool(
+    of: Measured,
     over: str,
-    rankings: Sequence[Ranking],
+    tables: Sequence[Table],
     floor: Floor | None,
     left_out: Sequence[LeftOut] = (),
-) -> Cost | None:
-    cells = _counting(facts, rankings)
+) -> Pool | None:
+    cells = _counting({table.endpoint.id: table.priced for table in tables if table.priced})
     if not cells:
         return None
-    endpoints = tuple(next(iter(cells.values())))
-    mean_us = {
-        server: geometric_mean(map(cost_us, rows.values())) for server, rows in cells.items()
+    endpoints = next(iter(cells.values()))
+    cost_us = {
+        server: geometric_mean(usual_us(of.cpu_us[cell]) for cell in own.values())
+        for server, own in cells.items()
     }
-    order = sorted(cells, key=lambda server: mean_us[server])
-    rates = {
-        server: inverse(mean_of([facts.cpu_us[row.cell] for row in cells[server].values()]))
-        for server in order
+    order = sorted(cells, key=lambda server: cost_us[server])
+    costs = {
+        server: mean_of([of.cpu_us[cell] for cell in cells[server].values()]) for server in order
     }
-    table = pair_table(rates, floor, facts.interim_looks)
-    pairs = tuple(_between(table, mean_us))
-    decided = any(each.finding != "inconclusive" for each in pairs)
-    ranks = table.ranks if decided else {}
-    shared = Counter(ranks.values())
-    over_first = {
-        each.server: Versus(ratio=each.ratio, low=each.low, high=each.high, finding=each.finding)
-        for each in pairs
-        if each.over == order[0]
-    }
-    first = first_group(pairs, order)
-    return Cost(
+    incomplete = [each.endpoint.id for each in tables if each.endpoint.id not in endpoints]
+    return Pool(
         over=over,
-        style=rankings[0].endpoint.style,
-        endpoints=endpoints,
+        style=tables[0].endpoint.style,
+        tables=tuple(tables),
         left_out=(
             *left_out,
-            *(
-                LeftOut(endpoint=each.endpoint.id, why="incomplete")
-                for each in rankings
-                if each.endpoint.id not in endpoints
-            ),
+            *(LeftOut(endpoint=endpoint, why="incomplete") for endpoint in incomplete),
         ),
-        noise_floor=floor(max(map(_known, rates.values()))) if floor else None,
-        ranked=decided,
-        places=(
-            *(
-                _place(
-                    cells[server],
-                    ranks.get(server),
-                    tied=shared[ranks.get(server, 0)] > 1,
-                    versus=over_first.get(server),
-                )
-                for server in order
-            ),
-            *_without(rankings, facts.cpu_us, order),
-        ),
-        pairs=pairs,
-        first=first if len(first) < len(order) else (),
+        cells={server: cells[server] for server in order},
+        cost_us=cost_us,
+        pairs=cost_pairs(costs, floor, of.interim_looks, order),
+        floor=floor,
     )
 
 
-def _counting(facts: Facts, rankings: Sequence[Ranking]) -> dict[str, dict[str, Row]]:
-    """Return the rows of each server that is ranked, by endpoint; all have the same ones."""
-    rows = {
-        ranking.endpoint.id: {row.server: row for row in facts.priced(ranking)}
-        for ranking in rankings
-    }
-    rows = {endpoint: of for endpoint, of in rows.items() if of}
-    numbers = Counter(server for of in rows.values() for server in of)
-    ranked = {server for server, count in numbers.items() if count >= FEWEST * len(rows)}
+def _counting(priced: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Return the cells of each server that is ranked, by endpoint; all have the same endpoints."""
+    numbers = Counter(server for cells in priced.values() for server in cells)
+    ranked = {server for server, count in numbers.items() if count >= FEWEST * len(priced)}
     # Where no endpoint has all of these, whoever has the most endpoints says which.
     for at_least in (ranked, {server for server, _ in numbers.most_common(1)}):
-        counting = [endpoint for endpoint, of in rows.items() if at_least <= of.keys()]
-        if counting:
+        endpoints = [endpoint for endpoint, cells in priced.items() if at_least <= cells.keys()]
+        if endpoints:
             return {
-                server: {endpoint: rows[endpoint][server] for endpoint in counting}
+                server: {endpoint: priced[endpoint][server] for endpoint in endpoints}
                 for server in numbers
-                if all(server in rows[endpoint] for endpoint in counting)
+                if all(server in priced[endpoint] for endpoint in endpoints)
             }
     return {}
 
@@ -247,38 +230,40 @@ def _floor_of_means(twins: Sequence[Twins], endpoints: Collection[str]) -> Floor
     return floors({"all": [(first, second)]}).of("all")
 
 
-def _between(table: Pairs, mean_us: Mapping[str, float]) -> Iterator[Between]:
-    for (cheaper, dearer), pair in table.judged.items():
-        of, ratio = pair.comparison, mean_us[dearer] / mean_us[cheaper]
+def _between(of: Pool) -> Iterator[Between]:
+    for (cheaper, dearer), pair in of.pairs.judged.items():
+        low, high = pair.comparison.low, pair.comparison.high
+        ratio = of.cost_us[dearer] / of.cost_us[cheaper]
         yield Between(
             server=dearer,
             over=cheaper,
             ratio=ratio,
             # The mean over rounds, whose interval it is, and that of medians differ a little.
-            low=min(of.low, ratio) if of.low else None,
-            high=max(of.high, ratio) if of.high else None,
+            low=min(low, ratio) if low else None,
+            high=max(high, ratio) if high else None,
             finding=pair.finding,
         )
 
 
-def _place(
-    rows: Mapping[str, Row], rank: int | None, *, tied: bool, versus: Versus | None
-) -> Place:
-    cores = {endpoint: cost_us(row) / CORES for endpoint, row in rows.items()}
+def _place(rows: Mapping[str, Row], ranked: Rank, versus: Versus | None) -> Place:
+    figures = {endpoint: row.reportable for endpoint, row in rows.items() if row.reportable}
+    cores = {
+        endpoint: of.server_cpu_us / CORES for endpoint, of in figures.items() if of.server_cpu_us
+    }
     cheapest, dearest = (most(cores, key=lambda endpoint: cores[endpoint]) for most in (min, max))
     row = next(iter(rows.values()))
 
     def mean(figure: Callable[[Figures], float | None]) -> float | None:
-        values = [value for row in rows.values() if (value := figure(_figures(row)))]
+        values = [value for of in figures.values() if (value := figure(of))]
         return geometric_mean(values) if len(values) == len(rows) else None
 
     with_databases_us = mean(lambda of: of.with_databases_cpu_us)
-    peaks = [peak for row in rows.values() if (peak := _figures(row).memory_peak_bytes)]
+    peaks = [of.memory_peak_bytes for of in figures.values() if of.memory_peak_bytes]
     return Place(
         server=row.server,
         interface=row.interface,
-        rank=rank,
-        tied=tied,
+        rank=ranked.rank,
+        tied=ranked.tied,
         cores=geometric_mean(cores.values()),
         cores_with_databases=with_databases_us / CORES if with_databases_us else None,
         cheapest=AtEndpoint(endpoint=cheapest, cores=cores[cheapest]),
@@ -293,16 +278,15 @@ def _place(
     )
 
 
-def _without(
-    rankings: Sequence[Ranking], cpu_us: Mapping[str, Rates], ranked: Collection[str]
-) -> Iterator[Place]:
+def _without(of: Pool, rows: Mapping[str, Row]) -> Iterator[Place]:
     """Yield the servers that have no cost, and why."""
     why: dict[str, tuple[Row, str]] = {}
-    for ranking in rankings:
-        for row in ranking.rows:
-            if row.server not in ranked and row.cell not in cpu_us:
+    for table in of.tables:
+        for cell in table.cells:
+            row = rows[cell.id]
+            if cell.server not in of.cells and cell.server not in table.priced:
                 reason = row.why_invalid or row.reason or "nobody measured its CPU time"
-                why.setdefault(row.server, (row, f"{ranking.endpoint.id}: {reason}"))
+                why.setdefault(cell.server, (row, f"{table.endpoint.id}: {reason}"))
     for server, (row, reason) in why.items():
         yield Place(
             server=server,
@@ -321,12 +305,3 @@ def _without(
             cells=(),
             missing=reason,
         )
-
-
-def _figures(row: Row) -> Figures:
-    assert row.reportable is not None
-    return row.reportable
-
-
-def _known(rates: Rates) -> int:
-    return sum(rate is not None for rate in rates)

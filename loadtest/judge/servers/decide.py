@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
-from loadtest.judge.servers.cost import Facts, by_choice, cost_us, first_group, over_all
+from loadtest.judge.servers.cost import by_choice, cost, first_group, over_all
 from loadtest.judge.servers.decision import (
     AsyncViews,
     Chosen,
@@ -18,7 +18,8 @@ from loadtest.judge.servers.decision import (
     Sureness,
     Waiting,
 )
-from loadtest.judge.servers.rows import Ranking
+from loadtest.judge.servers.rows import Row
+from loadtest.judge.servers.tables import Measured, Table, main_style
 from loadtest.records.measured import Run
 from loadtest.records.planned import Interface, Plan, Style
 from loadtest.stats.pairs import judged
@@ -27,28 +28,38 @@ from loadtest.stats.significance import LEAST_MARGIN
 BUSY = "noisy-host"
 """The concern of a cell that other programs, or the host, took processor time from."""
 
+STYLES: tuple[Style, ...] = ("sync", "async")
 
-def decide(run: Run, facts: Facts, rounds: int, repeated: int) -> Decision:
-    """Return what the rankings of a run say together; `rounds` were begun."""
-    style: Style = "sync" if any(map(facts.priced, facts.at("sync"))) else "async"
-    overall = over_all(facts, style)
-    others: list[Cost] = []
-    for each in ("sync", "async"):
-        other = over_all(facts, each) if each != style else None
-        others += [other] if other else []
-        others += by_choice(facts, each)
+
+def decide(
+    run: Run,
+    measured: Measured,
+    tables: Sequence[Table],
+    rows: Mapping[str, Row],
+    rounds: int,
+    repeated: int,
+) -> Decision:
+    """Return what the tables of a run say together; `rows` are by cell, `rounds` were begun."""
+    style = main_style(tables)
+    pool = over_all(measured, tables, style)
+    overall = cost(pool, rows) if pool else None
+    others = [
+        *(over_all(measured, tables, each) for each in STYLES if each != style),
+        *(pool for each in STYLES for pool in by_choice(measured, tables, each)),
+    ]
+    sure = _sureness(run, tables, rows, overall, rounds, repeated)
     gap = _gap(overall) if overall else None
-    sure = _sureness(run, facts.rankings, overall, rounds, repeated)
     chosen = _chosen(overall, gap, sure) if overall else "nothing"
+    named = chosen in ("server", "alone")
     return Decision(
         cost=overall,
         chosen=chosen,
-        likely=_likely(overall, facts) if overall and chosen not in ("server", "alone") else None,
+        likely=_likely(overall, tables) if overall and not named else None,
         gap=gap,
-        costs=tuple(others),
-        waiting=_waiting(run.plan, facts.rankings),
+        costs=tuple(cost(pool, rows) for pool in others if pool),
+        waiting=_waiting(run.plan, tables, rows),
         within=tuple(_within(overall, sure)) if overall else (),
-        async_views=tuple(_async_views(facts)),
+        async_views=tuple(_async_views(measured, tables, rows)),
         sure=sure,
     )
 
@@ -71,15 +82,11 @@ def _chosen(cost: Cost, gap: Gap | None, sure: Sureness) -> Chosen:
     return "group"
 
 
-def _likely(cost: Cost, facts: Facts) -> str | None:
+def _likely(cost: Cost, tables: Sequence[Table]) -> str | None:
     """Return the server with the lowest cost, if it is that at most of the endpoints as well."""
     leader = cost.places[0].server
-    cheapest = Counter(
-        min(priced, key=cost_us).server
-        for ranking in facts.rankings
-        if ranking.endpoint.id in cost.endpoints and (priced := facts.priced(ranking))
-    )
-    return leader if 2 * cheapest[leader] > len(cost.endpoints) else None
+    cheapest = [next(iter(table.priced)) for table in tables if table.endpoint.id in cost.endpoints]
+    return leader if 2 * cheapest.count(leader) > len(cheapest) else None
 
 
 def _gap(cost: Cost) -> Gap | None:
@@ -112,31 +119,29 @@ def _within(cost: Cost, sure: Sureness) -> Iterator[tuple[Interface, tuple[str, 
             yield interface, tuple(order) if len(first) == 1 and sure.busy_machine else first
 
 
-def _waiting(plan: Plan, rankings: Sequence[Ranking]) -> Waiting | None:
+def _waiting(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Waiting | None:
     """Return how many requests each server held at once, at the endpoint where it held most."""
     servers = {server.name: server for server in plan.servers}
     endpoints: dict[str, None] = {}
     most: dict[str, Holds] = {}
-    for ranking in rankings:
-        endpoint, connections = ranking.endpoint, ranking.load.connections
-        if not endpoint.contract.delay_s:
-            continue
-        for row in ranking.rows:
-            held = row.reportable.held if row.reportable else None
-            if held is None:
+    for table in tables:
+        for cell in table.cells:
+            figures, server = rows[cell.id].reportable, servers[cell.server]
+            if figures is None or figures.held is None:
                 continue
-            endpoints[endpoint.id] = None
-            if row.server in most and most[row.server].measured >= round(held):
+            endpoints[table.endpoint.id] = None
+            measured = round(figures.held)
+            if server.name in most and most[server.name].measured >= measured:
                 continue
-            server = servers[row.server]
+            connections = table.load.connections
             limited = server.in_flight != "connections" and plan.shape.known
-            most[row.server] = Holds(
-                server=row.server,
-                interface=row.interface,
-                measured=round(held),
+            most[server.name] = Holds(
+                server=server.name,
+                interface=server.interface,
+                measured=measured,
                 configured=server.capacity(plan.shape, connections) if limited else None,
                 connections=connections,
-                cell=row.cell,
+                cell=cell.id,
             )
     if not most:
         return None
@@ -144,27 +149,26 @@ def _waiting(plan: Plan, rankings: Sequence[Ranking]) -> Waiting | None:
     return Waiting(endpoints=tuple(endpoints), holds=tuple(holds))
 
 
-def _async_views(facts: Facts) -> Iterator[AsyncViews]:
+def _async_views(
+    measured: Measured, tables: Sequence[Table], rows: Mapping[str, Row]
+) -> Iterator[AsyncViews]:
     """Yield what async views cost, all pairs of an interface being one table."""
-    sync = {
-        (ranking.endpoint.name, row.server): row
-        for ranking in facts.at("sync")
-        for row in facts.priced(ranking)
+    priced = {
+        (table.endpoint.name, server, table.endpoint.style): cell
+        for table in tables
+        for server, cell in table.priced.items()
     }
     both = [
-        (row, sync[ranking.endpoint.name, row.server])
-        for ranking in facts.at("async")
-        for row in facts.priced(ranking)
-        if (ranking.endpoint.name, row.server) in sync
+        (cell, priced[name, server, "sync"])
+        for (name, server, style), cell in priced.items()
+        if style == "async" and (name, server, "sync") in priced
     ]
-    floor = facts.floors.of(*facts.floors.kinds)
+    floor = measured.cpu_floors.of(*measured.cpu_floors.kinds)
     for interface in get_args(Interface):
-        pairs = [
-            (async_.cell, sync_.cell) for async_, sync_ in both if async_.interface == interface
-        ]
+        pairs = [pair for pair in both if rows[pair[0]].interface == interface]
         if not pairs:
             continue
-        table = judged(pairs, facts.cpu_us, floor, facts.interim_looks, LEAST_MARGIN)
+        table = judged(pairs, measured.cpu_us, floor, measured.interim_looks, LEAST_MARGIN)
         findings = Counter(each.finding for each in table.judged.values())
         ratios = [
             each.comparison.ratio
@@ -183,18 +187,23 @@ def _async_views(facts: Facts) -> Iterator[AsyncViews]:
 
 
 def _sureness(
-    run: Run, rankings: Sequence[Ranking], cost: Cost | None, rounds: int, repeated: int
+    run: Run,
+    tables: Sequence[Table],
+    rows: Mapping[str, Row],
+    cost: Cost | None,
+    rounds: int,
+    repeated: int,
 ) -> Sureness:
-    rows = [row for ranking in rankings for row in ranking.rows if row.reportable]
-    cells = Counter(row.server for row in rows)
-    suspect = Counter(row.server for row in rows if row.verdict == "suspect")
+    numbers = [row for table in tables for cell in table.cells if (row := rows[cell.id]).reportable]
+    cells = Counter(row.server for row in numbers)
+    suspect = Counter(row.server for row in numbers if row.verdict == "suspect")
     doubtful = sorted(suspect, key=lambda server: (-suspect[server] / cells[server], server))
     return Sureness(
         rounds=rounds,
         processors=run.machine.processors,
-        cells=len(rows),
+        cells=len(numbers),
         suspect=suspect.total(),
-        busy=sum(any(raised.concern == BUSY for raised in row.concerns) for row in rows),
+        busy=sum(any(raised.concern == BUSY for raised in row.concerns) for row in numbers),
         repeated=repeated,
         noise_floor=cost.noise_floor if cost else None,
         doubts=tuple((server, suspect[server], cells[server]) for server in doubtful),

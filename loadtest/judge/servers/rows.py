@@ -10,6 +10,8 @@ from loadtest.judge.servers.metrics import Figures
 from loadtest.records.planned import Endpoint, Interface, Load, Stage
 from loadtest.stats.latency import Curve
 
+By = Literal["cost", "goodput"]
+
 
 class Round(rows.Round, frozen=True, kw_only=True):
     """What became of a cell in one round."""
@@ -24,7 +26,7 @@ class Round(rows.Round, frozen=True, kw_only=True):
 
 
 class Row(rows.Row, frozen=True, kw_only=True):
-    """One server at one endpoint, ranked by goodput and compared with the reference server.
+    """One server at one endpoint, ranked and compared with the reference server.
 
     Figures where it was measured, the reason where it was not.
     """
@@ -33,7 +35,8 @@ class Row(rows.Row, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     versus_cpu: Versus | None
-    """As `versus`, of `server_cpu_us`, where lower is better; None where nobody measured it."""
+    """As `versus`, which is of goodput, but of `server_cpu_us`, where lower is better; None where
+    nobody measured it."""
     figures: Figures | None
     """Of an invalid cell too: see `reportable`."""
     curve: Curve | None = None
@@ -55,10 +58,13 @@ class Row(rows.Row, frozen=True, kw_only=True):
 
 
 class Ranking(rows.Ranking, frozen=True, kw_only=True):
-    """All servers at one endpoint under one load: by goodput, then those without a number."""
+    """All servers at one endpoint under one load, the best first, then those without a number."""
 
     endpoint: Endpoint
     load: Load
+    by: By
+    """What ranks them: what a request costs, in CPU time of the server; or, where it waits or that
+    time is not known, goodput: requests held at once make it."""
     noise_floor: float | None
     """The difference in goodput, as a share, that two identical servers show at this workload
     in as many rounds as the cell with most has; two that share fewer are judged by a larger one.

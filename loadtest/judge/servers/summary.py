@@ -9,28 +9,27 @@ import msgspec
 from loadtest.judge import ranking, summary
 from loadtest.judge.concern import Explained, is_invalid, weigh
 from loadtest.judge.rows import Ended, Versus, ended, make_row
-from loadtest.judge.servers import stopping
+from loadtest.judge.servers import stopping, tables
 from loadtest.judge.servers.answer import answer
 from loadtest.judge.servers.answer.records import Answer
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.control import Share, shares
-from loadtest.judge.servers.cost import Facts
 from loadtest.judge.servers.decide import decide
 from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
-from loadtest.judge.servers.turns import merged
-from loadtest.judge.stopping import interim_looks, usable
+from loadtest.judge.servers.tables import Measured, Table
+from loadtest.judge.servers.turns import merged, repeated
 from loadtest.records.measured import Ceiling, Outcome, Run, Segment
 from loadtest.records.planned import Cell
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
-from loadtest.stats.noise_floor import Floor, Twins, cpu_floors, goodput_floors, twins
-from loadtest.stats.pairs import Pairs, judged
+from loadtest.stats.noise_floor import Floor, Twins
+from loadtest.stats.pairs import judged, turned
 from loadtest.stats.ratios import Rates
-from loadtest.stats.series import cpu_times, goodputs, has_number
-from loadtest.stats.significance import LEAST_CPU_MARGIN
+from loadtest.stats.series import has_number
+from loadtest.stats.significance import LEAST_CPU_MARGIN, LEAST_MARGIN
 
 FORMAT = 7
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
@@ -76,50 +75,20 @@ def summarise(
     histograms: Histograms,
     segments: Sequence[Segment] = (),
     ceilings: Sequence[Ceiling] = (),
+    repeated: int = 0,
 ) -> Summary:
-    """Return the rankings of `run` in the order of its plan; a round's last outcome wins."""
+    """Return the rankings of `run` in the order of its plan; a round's last outcome wins.
+
+    So many loads were `repeated`, because others had disturbed them.
+    """
     plan = run.plan
     facts = _facts(run, outcomes, histograms, ceilings)
     rows = {cell.id: _row(*facts[cell.id]) for cell in plan.cells}
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
-    arms = tuple(twins(plan, outcomes, invalid))
-    floors, cpu = goodput_floors(arms), cpu_floors(arms)
-    goodput, cpu_us = (
-        usable(rates, invalid) for rates in (goodputs(outcomes), cpu_times(outcomes))
-    )
-    tables = stopping.tables(plan, goodput, floors)
-
-    def place(cells: Sequence[Cell], pairs: Pairs) -> Ranking:
-        endpoint, load = cells[0].endpoint, cells[0].load
-        measured = max(rows[cell.id].rounds_measured for cell in cells)
-        floor, cpu_floor = (each.of(endpoint.kind) for each in (floors, cpu))
-        duplicates = {server.name for server in plan.servers if server.duplicate_of is not None}
-        taking_part = [cell for cell in cells if cell.server not in duplicates]
-        reference = next((c.id for c in taking_part if c.server == plan.reference), None)
-        versus = ranking.versus(pairs.rates, reference, pairs.finding)
-        versus_cpu = _versus_cpu(
-            {cell.id: cpu_us[cell.id] for cell in taking_part if cell.id in cpu_us},
-            reference,
-            cpu_floor,
-            interim_looks(plan.precision),
-        )
-        placed = ranking.placed([rows[cell.id] for cell in taking_part], pairs, _order)
-        return Ranking(
-            endpoint=endpoint,
-            load=load,
-            noise_floor=floor(measured) if floor else None,
-            cpu_noise_floor=cpu_floor(measured) if cpu_floor else None,
-            noise_borrowed=floor is not None and endpoint.kind not in floors.kinds,
-            rows=tuple(
-                msgspec.structs.replace(
-                    row, versus=versus.get(row.cell), versus_cpu=versus_cpu.get(row.cell)
-                )
-                for row in placed
-            ),
-        )
-
-    rankings = tuple(place(cells, pairs) for cells, pairs in tables)
-    django = shares(rankings, goodput, floors, interim_looks(plan.precision))
+    measured = tables.measured(plan, outcomes, invalid)
+    judged_tables = tuple(tables.tables(measured))
+    rankings = tuple(_ranking(measured, table, rows) for table in judged_tables)
+    django = shares(rankings, measured.goodput, measured.floors, measured.interim_looks)
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
@@ -128,19 +97,20 @@ def summarise(
         rounds=summary.rounds_begun(outcomes),
         load_share=loaded_s / wall_s if wall_s > 0 else None,
         reference=plan.reference,
-        noise_floor=floors.pooled,
-        cpu_noise_floor=cpu.pooled,
-        twins=arms,
-        left_open=tuple(sorted(stopping.left_open(plan, goodput, tables))),
+        noise_floor=measured.floors.pooled,
+        cpu_noise_floor=measured.cpu_floors.pooled,
+        twins=tuple(measured.twins),
+        left_open=tuple(sorted(stopping.left_open(measured, judged_tables))),
         decision=decide(
-            run,
-            Facts(rankings, cpu_us, arms, cpu, interim_looks(plan.precision)),
-            summary.rounds_begun(outcomes),
-            repeated=0,
+            run, measured, judged_tables, rows, summary.rounds_begun(outcomes), repeated
         ),
         shares=django,
         answer=answer(
-            rankings, [pairs for _, pairs in tables], interim_looks(plan.precision), floors, django
+            rankings,
+            [table.pairs for table in judged_tables],
+            measured.interim_looks,
+            measured.floors,
+            django,
         ),
         rankings=rankings,
         concerns=summary.explained(CONCERNS),
@@ -151,7 +121,8 @@ def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) ->
     """Return the cells that `summarise` calls left open, judging no more than that takes."""
     facts = _facts(run, outcomes, histograms, ())
     invalid = {cell for cell, (_, evidence) in facts.items() if is_invalid(CONCERNS, evidence)}
-    return stopping.open_cells(run.plan, outcomes, invalid)
+    measured = tables.measured(run.plan, outcomes, invalid)
+    return stopping.left_open(measured, tuple(tables.tables(measured)))
 
 
 def _facts(
@@ -195,18 +166,59 @@ def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
     )
 
 
+def _ranking(of: Measured, table: Table, rows: Mapping[str, Row]) -> Ranking:
+    kind, names = table.endpoint.kind, table.pairs.rates
+    floor, cpu_floor = of.floors.of(kind), of.cpu_floors.of(kind)
+    taking_part = [rows[cell.id] for cell in table.cells]
+    rounds = max((row.rounds_measured for row in taking_part), default=0)
+    reference = next((c.id for c in table.cells if c.server == of.plan.reference), None)
+    goodput = {cell: of.goodput[cell] for cell in names}
+    cpu_us = {cell: of.cpu_us[cell] for cell in names if cell in of.cpu_us}
+    # What ranks them has one finding for each pair, the other figure is no more than compared.
+    if table.by == "cost":
+        versus = _versus(goodput, reference, floor, of.interim_looks)
+        versus_cpu = ranking.versus(
+            cpu_us,
+            reference,
+            lambda name, over: turned(table.pairs.finding(name, over)),
+        )
+    else:
+        versus = ranking.versus(goodput, reference, table.pairs.finding)
+        versus_cpu = _versus(cpu_us, reference, cpu_floor, of.interim_looks, LEAST_CPU_MARGIN)
+    shown = versus_cpu if table.by == "cost" else versus
+    return Ranking(
+        endpoint=table.endpoint,
+        load=table.load,
+        by=table.by,
+        noise_floor=floor(rounds) if floor else None,
+        cpu_noise_floor=cpu_floor(rounds) if cpu_floor else None,
+        noise_borrowed=floor is not None and kind not in of.floors.kinds,
+        unranked=ranking.unranked(table.pairs),
+        rows=tuple(
+            msgspec.structs.replace(
+                row, versus=versus.get(row.cell), versus_cpu=versus_cpu.get(row.cell)
+            )
+            for row in ranking.placed(taking_part, table.pairs, shown, _order)
+        ),
+    )
+
+
 def _order(row: Row) -> tuple[float, str]:
-    return -row.reportable.goodput if row.reportable else 0.0, row.server
+    return 0.0, row.server
 
 
-def _versus_cpu(
-    rates: Mapping[str, Rates], reference: str | None, floor: Floor | None, interim_looks: int
+def _versus(
+    rates: Mapping[str, Rates],
+    reference: str | None,
+    floor: Floor | None,
+    interim_looks: int,
+    near: float = LEAST_MARGIN,
 ) -> dict[str, Versus]:
-    """Return how CPU times compare with the reference's; nothing ranks them, so no other pairs."""
-    if reference is None:
+    """Return how a figure that ranks nobody compares with the reference's: no other pairs."""
+    if reference is None or reference not in rates:
         return {}
-    others = [(cell, reference) for cell in rates if cell != reference and reference in rates]
-    pairs = judged(others, rates, floor, interim_looks, LEAST_CPU_MARGIN)
+    others = [(cell, reference) for cell in rates if cell != reference]
+    pairs = judged(others, rates, floor, interim_looks, near)
     return ranking.versus(rates, reference, pairs.finding)
 
 
@@ -245,4 +257,5 @@ def summarise_stored(stored: ServersRun) -> Summary:
         stored.histogram,
         stored.segments,
         stored.ceilings,
+        repeated(stored.outcomes),
     )

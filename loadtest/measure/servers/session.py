@@ -42,11 +42,6 @@ class ServerTrials(Trials[Batch, Outcome]):
                 if cell.skip and cell.planned_in(round_) and ((cell.id, 0), round_) not in done:
                     yield Outcome(cell=cell.id, round=round_, status="skipped", reason=cell.skip)
 
-    @property
-    def most_rounds(self) -> int:
-        """The plan's own limit, if it has one."""
-        return self.plan.most_rounds or super().most_rounds
-
     def of_round(
         self, round_: int, done: Done, wanted: Collection[str] | None, turns: int
     ) -> list[Batch]:

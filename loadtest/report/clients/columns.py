@@ -43,7 +43,7 @@ def mean(cold: ColdFigures) -> str:
 
 def relative(row: Standing) -> str:
     """Return how many times as long as the fastest it takes, with the 95 % interval."""
-    if row.versus is None and row.rank == 1 and row.reportable:
+    if row.versus is None and row.rank in (1, None) and row.reportable:
         return ratio(1.0)
     return columns.versus_text(row.versus)
 

@@ -146,7 +146,7 @@ def _first(ranking: Ranking) -> str:
     rows = [row for row in ranking.rows if row.rank == 1 and row.reportable]
     best = rows[0].reportable if rows else None
     if best is None:
-        return "no server has a number"
+        return ranking.unranked or "no server has a number"
     names = [row.server for row in rows]
     few = len(names) <= NAMED
     who = ", ".join(names) if few else f"{len(names)} of {len(ranking.rows)} servers"

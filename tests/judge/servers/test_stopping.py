@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.judge.servers.summary import Summary, still_open, summarise
+from loadtest.judge.stopping import interim_looks
 from loadtest.records.measured import Histogram, Outcome
 
 PLAN = plan(
@@ -77,28 +78,69 @@ def test_what_is_measured_again_is_what_the_report_calls_open(facts: Sequence[Ou
 @settings(deadline=None)
 @given(outcomes())
 def test_a_pair_has_one_verdict(facts: Sequence[Outcome]) -> None:
-    """Between the reference and any other: its rank, its ratio and the answer say the same."""
+    """Between the reference and any other: its rank, its ratio and the decision say the same."""
     judged = summary(facts)
-    turned = {"higher": "lower", "lower": "higher"}
+    costs = {cost.over: cost for cost in judged.decision.costs}
     for ranking in judged.rankings:
         ranks = {row.server: row.rank for row in ranking.rows}
         for row in ranking.rows:
-            if row.versus is None or row.rank is None or (base := ranks["alpha"]) is None:
+            versus = row.versus_cpu if ranking.by == "cost" else row.versus
+            better = "lower" if ranking.by == "cost" else "higher"
+            if versus is None or row.rank is None or (base := ranks["alpha"]) is None:
                 continue
-            if row.rank == base and row.tied:
+            if row.rank == base:
                 leader = next(each for each in ranking.rows if each.rank == base)
-                assert leader.server not in (row.server, "alpha") or row.versus.finding not in (
-                    "higher",
-                    "lower",
-                )
-            if row.versus.finding == "higher":
+                decided = versus.finding in ("higher", "lower")
+                assert leader.server not in (row.server, "alpha") or not decided
+            if versus.finding == better:
                 assert row.rank <= base
-            if row.versus.finding == "lower":
+            elif versus.finding in ("higher", "lower"):
                 assert row.rank >= base
-    versus = {row.cell: row.versus for ranking in judged.rankings for row in ranking.rows}
-    for kind in judged.answer.kinds:
-        for lead in (claim.lead for claim in kind.claims if claim.lead):
-            if lead.over.startswith("alpha.") and (over := versus[lead.cell]):
-                assert lead.finding == over.finding
-            if lead.cell.startswith("alpha.") and (under := versus[lead.over]):
-                assert lead.finding == turned.get(under.finding, under.finding)
+        if cost := costs.get(ranking.endpoint.name):
+            versus_cpu = {row.server: row.versus_cpu for row in ranking.rows}
+            for pair in cost.pairs:
+                if pair.over == "alpha" and (over := versus_cpu[pair.server]):
+                    assert pair.finding == over.finding
+
+
+HELD = plan(
+    [server("alpha"), server("beta"), server("gamma"), server("alpha-again", duplicate_of="alpha")],
+    [
+        endpoint("json", kind="cpu"),
+        endpoint("json", style="async", kind="cpu"),
+        endpoint("slow", kind="waiting", delay_s=1.0),
+    ],
+    rounds=2,
+    most_rounds=5,
+    budget_s=300.0,
+    reference="alpha",
+)
+
+
+def spent(costs: dict[str, list[float]]) -> frozenset[str]:
+    facts = [
+        measured(f"{name}.{at}", number, 8 if at == "slow-sync" else 100, us)
+        for name, row in costs.items()
+        for at in ("json-sync", "json-async", "slow-sync")
+        for number, us in enumerate(row)
+    ]
+    return still_open(run(HELD), facts, early)
+
+
+def test_a_budget_goes_to_the_servers_whose_place_by_cost_is_open() -> None:
+    """With the reference and its duplicate, at the endpoints that count; then it ends."""
+    alpha = [500.0, 510.0, 505.0]
+    open_ = spent(
+        {"alpha": alpha, "alpha-again": alpha, "beta": [520, 700, 480], "gamma": [5000] * 3}
+    )
+    assert open_ == {f"{name}.json-sync" for name in ("alpha", "beta", "alpha-again")}
+    clear = spent(
+        {"alpha": alpha, "alpha-again": alpha, "beta": [900, 905, 910], "gamma": [5000] * 3}
+    )
+    assert not clear
+
+
+def test_no_more_looks_are_allowed_for_than_there_may_be() -> None:
+    assert interim_looks(HELD) == 4
+    assert interim_looks(PLAN) == 20
+    assert interim_looks(plan()) == 1

@@ -30,16 +30,26 @@ def test_counts_and_load_share(summary: Summary) -> None:
     assert summary.load_share == pytest.approx(21 * 4 / 160)
 
 
-def test_ranked_by_goodput_then_failed_then_skipped(summary: Summary) -> None:
+def test_ranked_by_cost_or_what_waits_by_goodput_then_failed_then_skipped(
+    summary: Summary,
+) -> None:
+    assert {ranking.endpoint.id: ranking.by for ranking in summary.rankings} == {
+        "json-sync": "cost",
+        "json-async": "cost",
+        "gateway_1s-sync": "goodput",
+        "blocking-async": "cost",
+    }
     for ranking in summary.rankings:
-        rates = [r.reportable.goodput for r in ranking.rows if r.reportable]
-        assert rates == sorted(rates, reverse=True)
-        ranks = [r.rank or 0 for r in ranking.rows if r.reportable]
-        # Who shares a rank has that of the first of its group.
-        assert all(rank == 1 + sum(other < rank for other in ranks) for rank in ranks)
-        assert [r.tied for r in ranking.rows if r.reportable] == [ranks.count(r) > 1 for r in ranks]
-        others = ranking.rows[len(rates) :]
-        assert all(r.rank is None and (r.reason or r.concerns) for r in others)
+        figures = [row.reportable for row in ranking.rows if row.reportable]
+        best = [
+            of.goodput if ranking.by == "goodput" else -(of.server_cpu_us or 0) for of in figures
+        ]
+        assert best == sorted(best, reverse=True)
+        others = ranking.rows[len(figures) :]
+        assert all(row.rank is None and (row.reason or row.concerns) for row in others)
+        ranks = [row.rank for row in ranking.rows if row.rank is not None]
+        assert [row.tied for row in ranking.rows if row.rank] == [ranks.count(r) > 1 for r in ranks]
+        assert (ranking.unranked is None) == bool(ranks) or not figures
 
 
 def test_an_invalid_cell_keeps_its_figures_and_loses_its_rank(summary: Summary) -> None:
@@ -58,7 +68,7 @@ def test_a_verdict_for_what_can_be_judged(summary: Summary) -> None:
         "gthread.blocking-async": None,  # skipped
     }
     assert {cell: row(summary, cell).verdict for cell in verdicts} == verdicts
-    assert row(summary, "daphne.json-sync").rank == 2  # with one round it is told from nobody
+    assert row(summary, "daphne.json-sync").rank is None  # one round separates nobody
     counts = summary.counts
     assert (counts.valid, counts.suspect, counts.invalid) == (7, 2, 2)
 

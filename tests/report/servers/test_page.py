@@ -318,14 +318,15 @@ def test_all_squares_are_one_stop_of_the_tab_key(browser: Browser, measured: Pat
 
 
 def test_brackets_of_ties_follow_the_filter(browser: Browser, measured: Path) -> None:
-    ties = """() => [...document.querySelectorAll("#endpoint-json-sync tbody tr")]
+    ties = """() => [...document.querySelectorAll("#endpoint-blocking-async tbody tr")]
         .filter((row) => row.offsetParent).map((row) => row.dataset.tie ?? "")"""
-    with visit(browser, measured, "#endpoint-json-sync") as seen:
-        assert column(seen.page, "#endpoint-json-sync table", "rank") == ["1", "2=", "2="]
-        assert seen.page.evaluate(ties) == ["", "first", "last"]
-        # Of the two that are tied one alone is left: no bracket, and none around the other ranks.
+    with visit(browser, measured, "#endpoint-blocking-async") as seen:
+        ranks = column(seen.page, "#endpoint-blocking-async table", "rank")
+        assert ranks == ["1=", "1=", "-"]
+        assert seen.page.evaluate(ties) == ["first", "last", ""]
+        # Of the two that are tied one alone is left: no bracket.
         seen.page.get_by_role("combobox", name="Interface").select_option("wsgi")
-        assert column(seen.page, "#endpoint-json-sync table", "rank") == ["1", "2="]
+        assert column(seen.page, "#endpoint-blocking-async table", "rank") == ["1=", "-"]
         assert seen.page.evaluate(ties) == ["", ""]
 
 

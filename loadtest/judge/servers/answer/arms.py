@@ -61,8 +61,13 @@ class Field:
         return self._grouped([arm for arm in self.arms if arm.interface == interface])
 
     def _grouped(self, arms: Sequence[Arm]) -> list[list[Arm]]:
-        of = {arm.cell: arm for arm in arms}
-        return [[of[cell] for cell in group] for group in self.pairs.among(of)]
+        groups: list[list[Arm]] = []
+        for arm in arms:
+            if groups and not self.pairs.judged[groups[-1][0].cell, arm.cell].separated:
+                groups[-1].append(arm)
+            else:
+                groups.append([arm])
+        return groups
 
 
 def field(rankings: Sequence[tuple[Ranking, Pairs]], noise: Noise) -> Field:

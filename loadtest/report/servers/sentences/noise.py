@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from loadtest.judge.servers.rows import Ranking, Row
+from loadtest.judge.servers.rows import Ranking
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.planned import Plan
 from loadtest.report import sentences
 from loadtest.report.servers.sentences.phrases import workload
-from loadtest.report.units import plural, share, significant
+from loadtest.report.units import plural, share
 
 SHOWN_OPEN = 6
 
@@ -24,8 +24,8 @@ def noise(summary: Summary) -> str:
     floors = [each.noise_floor for each in summary.rankings if each.noise_floor is not None]
     if summary.rounds == 1 and summary.counts.measured:
         text = (
-            f"{sentences.capital(sentences.ONE_ROUND)}, so all servers with a number share rank 1"
-            " (`1=`): their order is what was measured once, and may reverse."
+            f"{sentences.capital(sentences.ONE_ROUND)}, so no server has a rank: their order is"
+            " what was measured once, and may reverse."
         )
     elif summary.twins and sentences.unsure_of_noise(floors):
         text = sentences.noise_of_too_few("Servers")
@@ -56,19 +56,14 @@ def noise(summary: Summary) -> str:
 
 
 def spread_of_ties(ranking: Ranking) -> str:
-    """Return what a rank shared by unlike numbers does not mean; empty where there is none."""
-    groups: dict[int, list[Row]] = {}
-    for row in ranking.rows:
-        if row.rank and row.rounds_measured > 1:
-            groups.setdefault(row.rank, []).append(row)
-    for rank, rows in groups.items():
-        rates = [row.reportable.goodput for row in rows if row.reportable]
-        if rates and max(rates) >= UNLIKE * min(rates):
-            return (
-                f"Rank {rank}= spans {significant(max(rates))} to {significant(min(rates))}"
-                " requests/s: these servers are not equal, but the rounds are too few or too"
-                " variable to rank them."
-            )
+    """Return why servers with a number have no rank; empty where all have one."""
+    if ranking.unranked:
+        return f"No server is ranked here: {ranking.unranked}."
+    if any(row.reportable and row.rank is None for row in ranking.rows):
+        return (
+            "Servers without a rank are neither separated from those above them nor tied with them:"
+            " too few or too variable rounds to rank them."
+        )
     return ""
 
 
