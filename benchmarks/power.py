@@ -25,6 +25,7 @@ from benchmarks import resample
 from benchmarks.resample import Rounds
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services as running_services
+from loadtest.judge.servers.turns import merged
 from loadtest.cli.output import say
 from loadtest.cli.progress import Watcher
 from loadtest.measure import loop
@@ -121,9 +122,7 @@ def rounds(stored: ServersRun) -> Rounds:
     """Return the rounds of a power run."""
     plan = stored.run.plan
     added_us = {server.name: float(server.env[BUSY]) for server in plan.servers}
-    last: dict[tuple[str, int], Outcome] = {}
-    for outcome in stored.outcomes:
-        last[outcome.cell, outcome.round] = outcome
+    last = {(each.cell, each.round): each for each in merged(stored.outcomes)}
 
     usual_us = speed_us(last.values())
 
