@@ -25,9 +25,9 @@ from benchmarks import resample
 from benchmarks.resample import Rounds
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services as running_services
-from loadtest.judge.servers.turns import merged
 from loadtest.cli.output import say
 from loadtest.cli.progress import Watcher
+from loadtest.judge.servers.turns import merged
 from loadtest.measure import loop
 from loadtest.measure.experiments.rounds import rounds as experiment
 from loadtest.measure.servers import new_run, session
