@@ -208,13 +208,11 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     work: Work | None = None
     host: Host | None = None
     left: Left | None = None
-    turns: tuple[Outcome, ...] = ()
-    """Never stored: those that this was merged from, see `judge.servers.turns`."""
 
     @property
     def loads(self) -> tuple[Outcome, ...]:
-        """Its turns, or itself where it is but one."""
-        return self.turns or (self,)
+        """Itself; where it stands for several turns, these."""
+        return (self,)
 
     @property
     def server_cpu_us(self) -> float | None:

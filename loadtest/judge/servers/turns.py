@@ -28,6 +28,17 @@ COUNTS = (
 Number = TypeVar("Number", int, float)
 
 
+class _Together(Outcome, frozen=True, kw_only=True):
+    """An outcome that stands for several turns."""
+
+    turns: tuple[Outcome, ...]
+
+    @property
+    def loads(self) -> tuple[Outcome, ...]:
+        """The turns."""
+        return self.turns
+
+
 def merged(outcomes: Sequence[Outcome], afterwards: Iterable[Afterwards] = ()) -> list[Outcome]:
     """Return one outcome for each cell and round: its turns together, and what was told later.
 
@@ -75,9 +86,10 @@ def _together(turns: Sequence[Outcome]) -> Outcome:
     first = turns[0]
     usages = [outcome.usage for outcome in turns]
     groups = dict.fromkeys(name for usage in usages for name in usage)
+    facts = {name: getattr(first, name) for name in Outcome.__struct_fields__}
+    together = _Together(**facts, turns=tuple(turns))
     return msgspec.structs.replace(
-        first,
-        turns=tuple(turns),
+        together,
         warmup_s=sum(outcome.warmup_s for outcome in turns),
         load_s=sum(outcome.load_s for outcome in turns),
         wall_s=sum(outcome.wall_s for outcome in turns),

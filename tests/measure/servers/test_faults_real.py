@@ -277,6 +277,31 @@ def test_answers_from_a_cache(measure: Measure) -> None:
     assert only(row, "work-not-done"), row.concerns
 
 
+def test_answers_from_a_cache_beside_a_server_that_does_the_work(
+    services: Services, tmp_path: Path
+) -> None:
+    """Side by side each server has a database of its own, and nobody is stopped to be counted."""
+    servers = [uvicorn("from_cache"), uvicorn("none")]
+    pages = [page("/rows"), page("/page")]
+    of = builders.plan(servers, pages, shape=ALONE, at_once=2, turns=2)
+    folder = create(tmp_path, builders.run(of))
+    writer = Writer(folder)
+    bench = LocalBench(services, ALONE, folder, None)
+    measuring.run(of, schedule.batches(of), bench, writer.append, lambda cell, at, turn: None)
+    writer.close()
+    stored = read(folder, SERVERS)
+    assert len([o for o in stored.outcomes if not o.repeat]) == 8
+    assert len([o for o in stored.outcomes if o.launch_s is not None]) == 2
+    rows = {r.cell: r for ranking in summarise_stored(stored).rankings for r in ranking.rows}
+    assert "work-not-done" in raised(rows["from_cache.rows-sync"])
+    assert "work-not-done" not in raised(rows["none.rows-sync"]), said(
+        rows["none.rows-sync"], "work-not-done"
+    )
+    assert {each.cell: each.work for each in stored.afterwards}.keys() == {
+        *("from_cache.rows-sync", "none.rows-sync")
+    }
+
+
 def test_no_second_start(measure: Measure, tmp_path: Path) -> None:
     server = uvicorn("starts_once", env={"LAUNCHES": str(tmp_path / "launches")})
     row = measure(server, rounds=2)
