@@ -93,7 +93,7 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
     shown = [each for each in STATES if states[each]]
     yield Filter("Filter the rows of all endpoints", shown, len(report.rows))
     for kind, rankings in by_kind(report.summary.rankings).items():
-        glance = charts.kind(kind, title(kind), rankings)
+        glance = charts.kind(kind, rankings)
         blocks: list[Block] = []
         if glance:
             blocks.append(Charts([glance]))

@@ -172,7 +172,7 @@ def timeline(
         for answer in ("worse", "better")
         if (count := sum(course.answers[-1] == answer for course in shown))
     ]
-    answers = {answer or "same" for course in shown for answer in course.answers}
+    answers = {answer for course in shown for answer in course.answers}
     return chart(
         stem("timeline", name),
         title,
@@ -189,20 +189,20 @@ def timeline(
 
 def _line(course: Course, runs: Sequence[str], axis: str) -> Line:
     look = look_of(course.interface)
-    drawn = [(float(at), value) for at, value in enumerate(course.values) if value]
-    marks = []
-    for at, value in drawn:
-        answer = course.answers[int(at)] or "same"
-        marks.append(
-            Mark(
-                value,
-                look,
-                SHAPES[answer],
-                hollow=answer == "cannot tell",
-                x=at,
-                name=course.server,
-                tip=f"{course.server}, {' '.join(runs[int(at)].split(' | ')[:2])}\n"
-                f"{units.significant(value)} {axis}: {answer}\n{course.versions[int(at)]}",
-            )
+    marks = [
+        Mark(
+            value,
+            look,
+            SHAPES[answer or "same"],
+            hollow=answer == "cannot tell",
+            x=at,
+            name=course.server,
+            tip=f"{course.server}, {' '.join(run.split(' | ')[:2])}\n"
+            f"{units.significant(value)} {axis}{f': {answer}' if answer else ''}\n{versions}",
         )
-    return Line(course.server, look, drawn, marks, tip=course.server)
+        for at, (run, value, answer, versions) in enumerate(
+            zip(runs, course.values, course.answers, course.versions, strict=True)
+        )
+        if value
+    ]
+    return Line(course.server, look, [(mark.x, mark.value) for mark in marks], marks, course.server)

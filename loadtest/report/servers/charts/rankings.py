@@ -35,7 +35,7 @@ NINES = ("0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %")
 """Shares of the responses, each at its number of nines."""
 
 
-def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
+def kind(name: str, rankings: Sequence[Ranking]) -> Chart | None:
     """Return the chart of a workload, a panel for each endpoint; None without a number."""
     by_name: dict[str, list[Ranking]] = {}
     for ranking in rankings:
@@ -62,9 +62,9 @@ def kind(name: str, title: str, rankings: Sequence[Ranking]) -> Chart | None:
         legend.append(Key("ceiling: requests at once / the delay", shape="tick"))
     return chart(
         stem("kind", name),
-        title,
+        "Requests/s",
         [
-            "Requests/s (2xx), medians of the rounds, on a logarithmic axis.",
+            "2xx, medians of the rounds, on a logarithmic axis.",
             # Of several endpoints the highest number says which of them is the lightest.
             len(panels) == 1
             and f"{first.server} has the highest median, {units.significant(_rate(first))}.",
