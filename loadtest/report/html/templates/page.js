@@ -57,10 +57,14 @@
     address.write({});
     const inner = target.querySelector(":scope > details.folded") ?? target;
     for (let at = inner; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
-    // Of a row, with the heads of its table if there is room for both.
+    // Of a row, with the heads of its table: in a box that scrolls, or if there is room for both.
     const table = target.closest("table");
-    const fits = table && target.getBoundingClientRect().bottom - table.getBoundingClientRect().top < innerHeight - bar.offsetHeight - 16;
-    (fits ? table : target).scrollIntoView({ block: table && !fits ? "center" : "start" });
+    if (table) goesOn({ target: table.parentElement });
+    const box = target.closest(".over");
+    const from = (of) => target.getBoundingClientRect().bottom - of.getBoundingClientRect().top;
+    const fits = table && from(table) < innerHeight - bar.offsetHeight - 16;
+    (box ?? (fits ? table : target)).scrollIntoView({ block: "start" });
+    if (box) box.scrollTop += from(box) - box.clientHeight / 2;
     all(".cited").forEach((row) => row.classList.remove("cited"));
     if (target.tagName === "TR") target.classList.add("cited");
     const focused = target.tagName === "DETAILS" ? target.querySelector("summary") : target;
@@ -211,14 +215,14 @@
     input.addEventListener("change", () => address.write({ show: input.value }));
   }
 
-  // One stop of the Tab key for all squares of the matrix; arrows lead from one to the next.
+  // One stop of the Tab key for the whole matrix; arrows lead from one to the next.
   for (const matrix of all("table.matrix")) {
-    const rows = all("tbody tr", matrix).map((row) => all("td", row)).filter((cells) => cells.length);
+    const rows = [...matrix.rows].map((row) => [...row.cells]).filter((cells) => cells.length > 1);
     const links = rows.flat().map((cell) => cell.querySelector("a")).filter(Boolean);
     links.slice(1).forEach((link) => { link.tabIndex = -1; });
     matrix.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-      const cell = event.target.closest("td");
+      const cell = event.target.closest("td, th");
       if (!step || !cell) return;
       const row = rows.findIndex((cells) => cells.includes(cell));
       const next = rows[row + step[0]]?.[rows[row].indexOf(cell) + step[1]]?.querySelector("a");
@@ -257,4 +261,6 @@
   all("main > section").forEach((section) => sections.observe(section));
 
   arrive();
+  // Whoever comes by a link to a place is taken there by the browser, to nothing but the row itself.
+  addEventListener("load", () => { if (address.read()) setTimeout(arrive); });
 })();
