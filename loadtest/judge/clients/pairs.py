@@ -9,10 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Literal
 
-import msgspec
-
 from loadtest.judge.rows import Versus
-from loadtest.records.clients import TASKS, THREADS, Measure, Plan, Row
+from loadtest.records.clients import REUSES, TASKS, THREADS, Measure, Plan, Row
 from loadtest.records.planned import Record
 from loadtest.stats.pairs import judged
 from loadtest.stats.ratios import Rates, paired
@@ -49,42 +47,42 @@ def contrasts(
     rows = [row for row in plan.rows if row.id in times and row.duplicate_of is None]
     contrasts: list[Contrast] = []
     asked: dict[Question, Iterator[tuple[Row, Row]]] = {
-        "reuse": _reuse(rows),
+        "reuse": _differing(sorted(rows, key=lambda row: REUSES.index(row.reuse)), "reuse"),
         "driving": _driving(rows, times),
-        "python": _python(rows),
+        "python": _differing(rows, "python"),
     }
-    for question, of in asked.items():
-        pairs = [(new.id, base.id) for base, new in of if _common(times[base.id], times[new.id])]
+    for question, candidates in asked.items():
+        pairs = [
+            (new.id, base.id) for base, new in candidates if _common(times[base.id], times[new.id])
+        ]
         for (new, base), pair in judged(pairs, times, floor).judged.items():
-            comparison = pair.comparison
+            of, cpus = pair.comparison, (cpu.get(base), cpu.get(new))
+            versus = Versus(ratio=of.ratio or 1.0, low=of.low, high=of.high, finding=pair.finding)
             contrasts.append(
                 Contrast(
                     question=question,
                     measure=measure,
                     base=base,
                     new=new,
-                    versus=Versus(
-                        ratio=comparison.ratio or 1.0,
-                        low=comparison.low,
-                        high=comparison.high,
-                        finding=pair.finding,
-                    ),
-                    cpu_ratio=paired(cpu[base], cpu[new]).ratio
-                    if base in cpu and new in cpu
-                    else None,
+                    versus=versus,
+                    cpu_ratio=paired(cpus[0], cpus[1]).ratio if cpus[0] and cpus[1] else None,
                 )
             )
     return tuple(contrasts)
 
 
-def _reuse(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    for base in rows:
-        if base.reuse != "kept":
-            continue
-        for new in rows:
-            if new.reuse == "each-call" and _same(base, new, "reuse"):
-                yield base, new
-                break
+OF_ROW = ("client", "reuse", "mode", "requests", "batch", "chunk", "answer", "python")
+"""What a row asks for, and in which way."""
+
+
+def _differing(rows: Sequence[Row], field: str) -> Iterator[tuple[Row, Row]]:
+    """Yield the rows that ask for the same in the same way but for one thing, with the first."""
+    alike: dict[tuple[object, ...], dict[str, Row]] = {}
+    for row in rows:
+        rest = tuple(getattr(row, each) for each in OF_ROW if each != field)
+        alike.setdefault(rest, {}).setdefault(getattr(row, field), row)
+    for first, *others in map(list, map(dict.values, alike.values())):
+        yield from ((first, other) for other in others)
 
 
 def _driving(rows: Sequence[Row], times: Mapping[str, Rates]) -> Iterator[tuple[Row, Row]]:
@@ -98,22 +96,6 @@ def _driving(rows: Sequence[Row], times: Mapping[str, Rates]) -> Iterator[tuple[
         tasks = [row for row in group if row.mode in TASKS]
         if threads and tasks:
             yield _best(threads, times), _best(tasks, times)
-
-
-def _python(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    for at, base in enumerate(rows):
-        if any(_same(base, earlier, "python") for earlier in rows[:at]):
-            continue
-        for new in rows[at + 1 :]:
-            if new.python != base.python and _same(base, new, "python"):
-                yield base, new
-
-
-def _same(row: Row, other: Row, but: str) -> bool:
-    """Say whether two rows ask for the same in the same way, but for one thing."""
-    fields = {"client", "reuse", "mode", "requests", "batch", "chunk", "answer", "python"} - {but}
-    asked = msgspec.structs.asdict(row), msgspec.structs.asdict(other)
-    return all(asked[0][field] == asked[1][field] for field in fields)
 
 
 def _best(rows: Sequence[Row], times: Mapping[str, Rates]) -> Row:
