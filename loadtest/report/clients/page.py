@@ -9,7 +9,7 @@ from loadtest.report import caveats, method
 from loadtest.report.clients.charts import of_ranking
 from loadtest.report.clients.columns import MEASURES, phases, ranked, state
 from loadtest.report.clients.report import Report
-from loadtest.report.clients.sentences import MEASURED, READING, doubt, facts, outliers
+from loadtest.report.clients.sentences import doubt, facts, measured, outliers, reading
 from loadtest.report.html.anchors import anchors
 from loadtest.report.page import Block, Bullets, Charts, Page, Section, Shown
 from loadtest.report.units import plural
@@ -47,8 +47,8 @@ def page(report: Report) -> Page:
         ],
         sections=[
             caveats.chapter(trust),
-            Section("Tables", [MEASURED, *_groups(report.groups, attributes)], id="tables"),
-            method.chapter(facts(run, summary), READING, run.command),
+            Section("Tables", [measured(), *_groups(report.groups, attributes)], id="tables"),
+            method.chapter(facts(run, summary), reading(), run.command),
         ],
         footer="; what it shows can be checked in `outcomes.jsonl` of its folder, and"
         " `hyperfine.json` there has the cold times for hyperfine’s scripts",  # noqa: RUF001

@@ -15,7 +15,7 @@ from loadtest.judge.clients.pairs import Question
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.judge.clients.summary import Summary
 from loadtest.judge.rows import Versus
-from loadtest.records.clients import MEASURES, Ceiling, Measure, Run
+from loadtest.records.clients import MEASURES, Measure, Run
 from loadtest.records.planned import Record
 from loadtest.report import sentences
 from loadtest.report.clients.columns import seconds
@@ -182,6 +182,30 @@ def outliers(ranking: Ranking) -> str | None:
     return _says("outliers", apart)[0] if apart else None
 
 
+def measured() -> str:
+    """Return what the measures are, and what their figures are of."""
+    return _says("measured")[0]
+
+
+def reading() -> Facts:
+    """Return what the columns mean."""
+    return _facts("reading")
+
+
+def facts(run: Run, summary: Summary) -> Facts:
+    """Return what a run was made of."""
+    versions = [
+        (f"{python.implementation} {python.version}", sentences.versions(python.versions))
+        for _, python in sorted(run.interpreters.items())
+    ]
+    before, after = _facts("made", run, summary.rounds), _facts("ceilings", summary.ceilings)
+    return [*sentences.machine(run.machine), *before, *versions, *after]
+
+
+def _facts(macro: str, *facts: Any) -> Facts:
+    return [(what, text) for what, _, text in (it.partition(": ") for it in _says(macro, *facts))]
+
+
 def _says(macro: str, *facts: Any) -> tuple[str, ...]:
     """Return the sentences of a macro."""
     text = getattr(_template().module, macro)(*facts)
@@ -199,8 +223,11 @@ def _template() -> jinja2.Template:
     environment.filters |= {
         "between": lambda values: sentences.between(values, latency),
         "calls": _calls,
+        "digits": significant,
+        "duration": in_seconds,
         "capital": sentences.capital,
         "names": _names,
+        "plural": plural,
         "ratio": ratio,
         "seconds": seconds,
         "share": share,
@@ -228,62 +255,3 @@ def _calls(even: BreakEven) -> str:
         return f"about {rounded((even.low + even.high) / 2, 2)}"
     digits = 2 if even.high < 2 * even.low else 1
     return f"about {rounded(even.low, digits)} to {rounded(even.high, digits)}"
-
-
-MEASURED = (
-    "Cold is a whole process, timed from outside as hyperfine times a command; warm is the calls"
-    " alone, in a process that had made others before. The two are never mixed. A time is the"
-    " median over rounds, and every ratio the median of the rounds' own ratios, which need not be"
-    " the quotient of two such times. Rows that share a rank are tied."
-)
-
-READING: Facts = [
-    (
-        "time per call",
-        "The time of all warm calls / their number, so with N in flight a single call takes about N"
-        " times that (`p50` to `p99` show it).",
-    ),
-    (
-        "relative (95 %)",
-        "How many times as long as the fastest of its table, with its 95 % interval.",
-    ),
-    ("CPU per call", "Processor time of the client's process."),
-    ("connections", "As the server counted them in a round."),
-    ("-", "Unknown, or too few calls for that percentile."),
-]
-
-
-def facts(run: Run, summary: Summary) -> Facts:
-    """Return what a run was made of."""
-    plan = run.plan
-    return [
-        *sentences.machine(run.machine),
-        (
-            "Made",
-            f"{run.created_at}, {plural(summary.rounds, 'round')} with every row measured once in"
-            f" each, in an order shuffled by seed {plan.seed}",
-        ),
-        ("Server", run.upstream or plan.url or "unknown"),
-        (
-            "A call",
-            f"may take {in_seconds(plan.timeout_s)}; a warm measurement follows"
-            f" {plural(plan.warmup_requests, 'call')} of warm-up, or as many as are in flight if"
-            " that is more. Every response is checked: status, length and digest",
-        ),
-        *(
-            (f"{python.implementation} {python.version}", sentences.versions(python.versions))
-            for _, python in sorted(run.interpreters.items())
-        ),
-        *(("Most the server gives", _most(ceiling)) for ceiling in summary.ceilings),
-    ]
-
-
-def _most(ceiling: Ceiling) -> str:
-    answer = ceiling.answer
-    return (
-        f"{significant(ceiling.requests_s)} requests/s on"
-        f" {plural(ceiling.connections, 'connection')} ({ceiling.tool}), of"
-        f" {plural(answer.body_bytes or 0, 'byte')}"
-        f"{f' after {in_seconds(answer.delay_s)}' if answer.delay_s else ''}"
-        f"{' over TLS' if answer.tls else ''}{'' if answer.keep_alive else ' without keep-alive'}"
-    )
