@@ -275,16 +275,10 @@ def _break_even(
     (fast,) = leaders
     if judged([(fast, quick)], imports, None).finding(fast, quick) != "higher":
         return None
-    by_round_ = zip(
-        imports[fast],
-        imports[quick],
-        table.times[slow],
-        table.times[lead.rows[0].row],
-        strict=False,
-    )
+    of_calls = (table.times[name] for name in (slow, lead.rows[0].row))
     calls = [
         (long - short) / (each - less)
-        for long, short, each, less in by_round_
+        for long, short, each, less in zip(imports[fast], imports[quick], *of_calls, strict=False)
         if long and short and each and less and each != less
     ]
     if len(calls) < LEAST_ROUNDS or min(calls) <= 0:

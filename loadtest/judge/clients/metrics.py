@@ -23,6 +23,10 @@ FAR = 14.826
 from there on hyperfine calls a time an outlier (its `outlier_detection.rs`)."""
 
 
+PARTS = ("start", "import", "setup", "work", "end")
+"""Of a whole process, one after the other."""
+
+
 class Outlier(Record, frozen=True, kw_only=True):
     """A time that is far from the others of its row; it is named, and still counts."""
 
@@ -110,11 +114,7 @@ def cold_figures(measured: Sequence[Outcome]) -> ColdFigures | None:
         outliers=tuple(
             Outlier(round=cold[at][0].round + 1, seconds=times[at]) for at in outliers(times)
         ),
-        start_s=_mean([each.start_s for each in phases]),
-        import_s=_mean([each.import_s for each in phases]),
-        setup_s=_mean([each.setup_s for each in phases]),
-        work_s=_mean([each.work_s for each in phases]),
-        end_s=_mean([each.end_s for each in phases]),
+        **{f"{part}_s": _mean([getattr(of, f"{part}_s") for of in phases]) for part in PARTS},
     )
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 from typing import Any
 
-from loadtest.records.clients import Cold, Outcome, Row
+from loadtest.judge.summary import last
+from loadtest.records.clients import Cold, Row
 from loadtest.report.clients.report import Report
 from loadtest.report.formats import as_json
 
@@ -40,56 +41,46 @@ def render(report: Report) -> str:
     rows = [row for row in report.run.plan.rows if row.id in shown]
     # A label is of its table alone, and hyperfine's scripts tell results apart by their command.
     several = len({row.group for row in rows}) > 1
+    colds = last((each for each in report.outcomes if each.measure == "cold"), lambda it: it.row)
+
+    def runs(row: Row) -> list[Cold]:
+        rounds = (outcome for _, outcome in sorted(colds[row.id].items()))
+        return [each.cold for each in rounds if each.status == "measured" and each.cold]
+
     exported = {
         "schema_version": SCHEMA,
         "metadata": {"start_time": report.run.created_at, "made_by": "loadtest clients"},
         "primary_metric": "time_wall_clock",
-        "results": [
-            _result(row.id if several else row.label, row, _cold(row, report.outcomes))
-            for row in rows
-        ],
+        "results": [_result(row.id if several else row.label, row, runs(row)) for row in rows],
     }
     return as_json(exported)
 
 
-def _cold(row: Row, outcomes: Sequence[Outcome]) -> list[Cold]:
-    last = {each.round: each for each in outcomes if each.row == row.id and each.measure == "cold"}
-    return [
-        each.cold for _, each in sorted(last.items()) if each.status == "measured" and each.cold
-    ]
-
-
 def _result(command: str, row: Row, runs: Sequence[Cold]) -> dict[str, Any]:
-    times = [cold.wall_s for cold in runs]
-    parameters = {
-        "client": row.client,
-        "reuse": row.reuse,
-        "mode": row.mode,
-        "requests": str(row.requests),
-        "batch": str(row.batch),
-    }
+    of = {metric: [value(cold) for cold in runs] for metric, (_, value) in METRICS.items()}
+    summary = {metric: _summary(unit, of[metric]) for metric, (unit, _) in METRICS.items()}
+    wall = summary["time_wall_clock"]
+    asked = ("client", "reuse", "mode", "requests", "batch")
     return {
         "command": command,
-        "mean": fmean(times),
-        "stddev": stdev(times) if len(times) > 1 else None,
-        "median": median(times),
-        "user": fmean(cold.user_s for cold in runs),
-        "system": fmean(cold.system_s for cold in runs),
-        "min": min(times),
-        "max": max(times),
-        "times": times,
-        "memory_usage_byte": [cold.peak_rss_bytes for cold in runs],
+        **{key: wall[key] for key in ("mean", "stddev", "median")},
+        "user": summary["time_user"]["mean"],
+        "system": summary["time_system"]["mean"],
+        "min": wall["min"],
+        "max": wall["max"],
+        "times": of["time_wall_clock"],
+        "memory_usage_byte": of["memory_peak_resident"],
         "exit_codes": [0] * len(runs),
-        "parameters": parameters,
+        "parameters": {key: str(getattr(row, key)) for key in asked},
         "measurements": [
-            {metric: {"value": of(cold), "unit": unit} for metric, (unit, of) in METRICS.items()}
+            {
+                metric: {"value": value(cold), "unit": unit}
+                for metric, (unit, value) in METRICS.items()
+            }
             | {"exit_code": 0}
             for cold in runs
         ],
-        "summary": {
-            metric: _summary(unit, [of(cold) for cold in runs])
-            for metric, (unit, of) in METRICS.items()
-        },
+        "summary": summary,
     }
 
 
