@@ -33,6 +33,7 @@ from loadtest.cli.options import (
     seed_option,
 )
 from loadtest.cli.output import say
+from loadtest.plan.clients import PERMISSION
 from loadtest.records import run_folder
 from loadtest.records.clients import MEASURES, REUSES, Answer
 from loadtest.records.errors import UserError, lone
@@ -53,8 +54,6 @@ DELAYS_MS = ("0", "1", "10", "100")
 
 FIRST_PORT = 8090
 """Of `--serve`."""
-
-PERMISSION = "--i-may-load-this-host"
 
 _each = functools.partial(click.option, multiple=True)
 """An option that makes a row for each value it is given."""
@@ -317,12 +316,12 @@ def _typed(words: tuple[str, ...], options: Mapping[str, Any]) -> Typed:
 def _refuse_ours(options: Mapping[str, Any]) -> None:
     """Refuse what only our own upstream can be told."""
     ours = {
-        "--size": options["body_bytes"],
-        "--delay": options["delay_ms"],
-        "--no-keep-alive": options["no_keep_alive"],
-        "--tls": options["tls"],
+        "size": "body_bytes",
+        "delay": "delay_ms",
+        "no-keep-alive": "no_keep_alive",
+        "tls": "tls",
     }
-    if given := [option for option, value in ours.items() if value]:
+    if given := [f"--{option}" for option, key in ours.items() if options[key]]:
         raise UserError(f"--url is answered by your server as it is; leave out {', '.join(given)}")
 
 

@@ -1,1 +1,4 @@
 """HTTP clients: presets, typed rows, the Pythons that run them."""
+
+PERMISSION = "--i-may-load-this-host"
+"""The option without which nobody's host is asked that is not near."""

@@ -14,11 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec.structs import replace
 
+from loadtest.plan.clients import PERMISSION
 from loadtest.plan.clients.presets import Preset, Table
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Record
-
-PERMISSION = "--i-may-load-this-host"
 
 LOOKS = 3
 """So often it is asked beforehand, to see whether its answer stays the same."""
