@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from statistics import geometric_mean
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -32,6 +33,8 @@ class Watcher(loop.Watcher):
         self._total = 0.0
         self._where = ""
         self._trial: Shown | None = None
+        self._cost_us: dict[str, dict[str, float]] = {}
+        """The last of each server, by endpoint."""
 
     @contextmanager
     def showing(self) -> Iterator[None]:
@@ -50,20 +53,43 @@ class Watcher(loop.Watcher):
         self._bar.update(self._task, total=self._total)
 
     def began(self, trial: Shown) -> None:
-        """Show what is being measured."""
+        """Show what is being measured, and what was so far."""
         self._trial = trial
         where = "  ".join(filter(None, (f"round {trial.round + 1}/{self._rounds}", trial.group)))
-        self._bar.update(self._task, description=f"{where}  {trial.label}")
+        so_far = self._so_far()
+        self._bar.update(self._task, description=f"{where}  {trial.label}{so_far}")
         if not self._console.is_terminal and where != self._where:
             self._where = where
-            done = self._bar.tasks[0].completed / self._total
-            self._console.print(f"{done:4.0%}  {where}", highlight=False)
+            task = self._bar.tasks[0]
+            left = f"  {_roughly(task.time_remaining)} left" if task.time_remaining else ""
+            self._console.print(
+                f"{task.completed / self._total:4.0%}  {where}{left}{so_far}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _so_far(self) -> str:
+        """Return who took the least CPU time a request, over the endpoints that all have met."""
+        each = self._cost_us.values()
+        common = set.intersection(*map(set, each)) if each else set()
+        if len(self._cost_us) < 2 or not common:
+            return ""
+        means = {
+            name: geometric_mean(costs_us[endpoint] for endpoint in common)
+            for name, costs_us in self._cost_us.items()
+        }
+        cheapest = min(means, key=lambda name: means[name])
+        return f"  (cheapest so far: {cheapest}, {means[cheapest] / 1000:.2g} cores per 1,000/s)"
 
     def ended(self, outcome: measured.Outcome | clients.Outcome) -> None:
         """Move on, and say at once what failed."""
         assert self._trial is not None
         if not getattr(outcome, "repeat", 0):
             self._bar.advance(self._task, self._trial.cost)
+        if isinstance(outcome, measured.Outcome) and outcome.server_cpu_us:
+            # As they come; the report says what of it is more than noise.
+            costs_us = self._cost_us.setdefault(self._trial.label, {})
+            costs_us[self._trial.group] = outcome.server_cpu_us
         if outcome.status == "failed":
             self._console.print(
                 f"failed: {self._trial.name}, round {self._trial.round + 1},"
@@ -73,3 +99,7 @@ class Watcher(loop.Watcher):
                 # In a file a line is a line.
                 soft_wrap=not self._console.is_terminal,
             )
+
+
+def _roughly(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
