@@ -7,6 +7,11 @@ PATH = "docs/glossary.md"
 
 TERMS = (
     (
+        "cost",
+        "CPU cores that serve 1,000 requests/s: the milliseconds of CPU time that the server takes"
+        " for a request. Over several endpoints it is their geometric mean. Less is better.",
+    ),
+    (
         "requests/s",
         "Correct (2xx) responses, a second; the median over rounds. In files this is `goodput`.",
     ),
@@ -39,12 +44,17 @@ TERMS = (
     (
         "separated",
         "The difference is larger than noise explains, after correction for all comparisons, and"
-        " than what matters (5 % of requests/s, 2 % of CPU time).",
+        " than what matters (5 % of requests/s, 2 % of cost).",
     ),
     (
         "tie",
         "Not separated: within noise of each other. Those that are tied share a rank, as in `1=`."
         ' That is not "equally fast".',
+    ),
+    (
+        "held at once",
+        "How many requests that wait, as for a slow API, a server has in progress together. Workers"
+        " and threads limit it by configuration; otherwise the connections of the load do.",
     ),
     (
         "closed loop",

@@ -1,23 +1,17 @@
-"""Sentences as parts, so that each format sets names and links in its own way."""
+"""Paragraphs from templates, which formats decorate in their own ways, and phrases for all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
 
 from loadtest.records.measured import Machine
-from loadtest.report.units import plural, size
+from loadtest.report.units import plural, ratio, ratio_interval, share, significant, size
 from loadtest.stats.noise_floor import MOST
-
-
-class Name(str):
-    """A server or an endpoint inside a sentence; a format may set it as code."""
-
-    __slots__ = ()
-
-
-Words = tuple[str, ...]
-"""A sentence in parts. A plain string is ours; a `Name` may be of others and must be escaped."""
 
 ONE_ROUND = "one round cannot separate a real difference from noise"
 
@@ -25,47 +19,71 @@ LISTED = 3
 """Names in a sentence; of more, the rest is counted."""
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence or two, and the rows they rest on."""
-
-    words: Words
-    cells: tuple[str, ...] = ()
-    """`Row.cell`s, to link to."""
-
-    @property
-    def plain(self) -> str:
-        """The words as one string, names undecorated."""
-        return "".join(self.words)
-
-
-def names(all_: Sequence[str], most: int = LISTED) -> Words:
-    """Return `a, b and c`, or `a, b and 5 more`."""
-    return listed([(Name(name),) for name in all_], most)
-
-
-def listed(parts: Sequence[Words], most: int = LISTED) -> Words:
-    """Return the parts with commas, and those beyond `most` counted."""
-    if len(parts) <= most:
-        return joined(parts)
-    shown = parts[: most - 1]
-    return (*joined(shown, last=", "), f" and {len(parts) - len(shown)} more")
-
-
-def joined(parts: Sequence[Words], last: str = " and ") -> Words:
-    """Return the parts with commas, and with `last` before the last of them."""
-    words: list[str] = []
-    for at, part in enumerate(parts):
-        if at:
-            words.append(last if at == len(parts) - 1 else ", ")
-        words += part
-    return tuple(words)
-
-
 def first_few(texts: Sequence[str], most: int = LISTED) -> str:
     """Return `a, b, c`, or `a, b, c and 2 more`."""
     more = len(texts) - most
     return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """What a reader of a minute is told of one question: the answer, and what supports it."""
+
+    lead: str
+    """Set in bold; in both, code stands in backticks."""
+    text: str
+    cells: tuple[str, ...] = ()
+    """The `Row.cell`s that it rests on, to link to: of all that it compares."""
+
+
+def wording(file: Path) -> Callable[..., Paragraph]:
+    """Return what fills the macros of a template: takes a macro's name, its facts and the cells.
+
+    A macro begins with its lead between `**` and `**`. Where it breaks its lines means nothing.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(file.parent), undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {
+        "code": code,
+        "names": lambda names, most=LISTED, last="and": listed(map(code, names), most, last),
+        "listed": listed,
+        "ratio": ratio,
+        "versus": lambda it: ratio_interval(it.ratio, it.low, it.high),
+        "number": significant,
+        "plural": plural,
+        "counts": lambda values: between(values, "{:,}".format),
+        "numbers": lambda values: between(values, significant),
+        "ratios": lambda values: between(values, ratio),
+        "apart": lambda floor: (
+            f"by {share(floor)}" if floor < 1 else f"by a factor of {1 + floor:.2g}"
+        ),
+    }
+    macros = environment.get_template(file.name).module
+
+    def fill(macro: str, facts: Mapping[str, Any], cells: tuple[str, ...] = ()) -> Paragraph:
+        text = " ".join(str(getattr(macros, macro)(**facts)).split())
+        lead, _, rest = text[2:].partition("**") if text.startswith("**") else ("", "", text)
+        return Paragraph(lead.strip(), rest.strip(), cells)
+
+    return fill
+
+
+def code(name: str) -> str:
+    """Return a name, which may be of others, as code inside a sentence."""
+    return f"`{name.replace('`', chr(39))}`"
+
+
+def listed(texts: Iterable[str], most: int = LISTED, last: str = "and") -> str:
+    """Return `a, b and c`; of more than `most`, `a, b and 5 more`."""
+    all_ = list(texts)
+    if len(all_) > most:
+        all_ = [*all_[: most - 1], f"{len(all_) - most + 1} more"]
+    return f" {last} ".join(filter(None, (", ".join(all_[:-1]), *all_[-1:])))
+
+
+def _apart(floor: float) -> str:
+    return f"by {share(floor)}" if floor < 1 else f"by a factor of {1 + floor:.2g}"
 
 
 def between(values: Iterable[float | None], text: Callable[[float], str]) -> str | None:

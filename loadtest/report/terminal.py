@@ -11,11 +11,9 @@ from rich.text import Text
 
 from loadtest.report.caveats import Caveats
 from loadtest.report.columns import K, R
+from loadtest.report.sentences import Paragraph
 from loadtest.report.table import SUSPECT, Item, Table
-from loadtest.report.units import paragraph
-
-DISPENSABLE = ("p99_us", "ranked", "rank")
-"""Columns that the reports have too: rather none of them than names broken in two."""
+from loadtest.report.units import paragraph as filled
 
 LOG_LINES = 4
 
@@ -33,16 +31,23 @@ class Writer:
     def say(self, text: str = "", indent: int = 0) -> None:
         """Write a paragraph, or an empty line."""
         # Text, not markup: a reason may hold anything, square brackets included.
-        self._console.print(Text(paragraph(text, self._console.width, indent)))
+        self._console.print(Text(filled(text, self._console.width, indent)))
+
+    def paragraph(self, paragraph: Paragraph) -> None:
+        """Write a paragraph, its lead in bold, and an empty line."""
+        lead, text = (part.replace("`", "") for part in (paragraph.lead, paragraph.text))
+        # Where a line breaks, a blank becomes its end: the lead is as long as before.
+        lines = Text(f"{filled(f'{lead} {text}', self._console.width)}\n")
+        lines.stylize("bold", 0, len(lead))
+        self._console.print(lines)
 
     def table(self, table: Table[Item], *, fitting: bool = False) -> None:
-        """Write a table and an empty line; `fitting` leaves out what there is no room for."""
+        """Write a table and an empty line; `fitting` drops the last columns that do not fit."""
         shown = _fitting(table, self._console.width) if fitting else table
         self._console.print(_decorated(shown), "")
 
     def caveats(self, caveats: Caveats[K, R], more: str = "") -> None:
         """Write what has no number, what to mistrust and what could not be checked."""
-        self.say(caveats.noise)
         for loss in caveats.losses:
             self.say()
             self.say(f"{loss.at}: {loss.reason}")
@@ -68,16 +73,12 @@ class Writer:
 
 
 def _fitting(table: Table[Item], width: int) -> Table[Item]:
-    """Return the table without the columns that are dispensable, where it is too wide with them."""
     texts = [[column.title for column in table.columns], *table.texts()]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    spare = width - sum(widths) - len(widths) + 1
-    columns = dict(zip(table.columns, widths, strict=True))
-    for key in DISPENSABLE:
-        for column in table.columns:
-            if spare < 0 and column.key == key:
-                spare += columns.pop(column) + 1
-    return Table(list(columns), table.items)
+    widths = [max(map(len, column)) + 1 for column in zip(*texts, strict=True)]
+    count = len(widths)
+    while count > 1 and sum(widths[:count]) - 1 > width:
+        count -= 1
+    return Table(table.columns[:count], table.items)
 
 
 def _decorated(table: Table[Item]) -> RichTable:

@@ -10,8 +10,6 @@ from loadtest.judge import ranking, summary
 from loadtest.judge.concern import Explained, is_invalid, weigh
 from loadtest.judge.rows import Ended, Versus, ended, make_row
 from loadtest.judge.servers import stopping, tables
-from loadtest.judge.servers.answer import answer
-from loadtest.judge.servers.answer.records import Answer
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.control import Share, shares
@@ -39,7 +37,8 @@ have a floor of other work, and servers without any number; gone from the answer
 over the reference, servers behind, what all pairs of views show, and with which views a server
 leads; 5: `told` of the answer is `separated`; 6: a pair has one finding, that of
 the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`);
-7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held."""
+7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held, in place
+of the answer, whose shares stand by themselves."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
@@ -62,8 +61,6 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     """Which server to deploy, by what it costs, and how sure that is."""
     shares: tuple[Share, ...]
     """What of a request's time is Django's, the largest share first."""
-    answer: Answer
-    """What to deploy and why, as far as this run can tell."""
     rankings: tuple[Ranking, ...]
     concerns: tuple[Explained, ...]
     """All that are looked for."""
@@ -88,7 +85,6 @@ def summarise(
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))
     rankings = tuple(_ranking(measured, table, rows) for table in judged_tables)
-    django = shares(rankings, measured.goodput, measured.floors, measured.interim_looks)
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
@@ -104,14 +100,7 @@ def summarise(
         decision=decide(
             run, measured, judged_tables, rows, summary.rounds_begun(outcomes), repeated
         ),
-        shares=django,
-        answer=answer(
-            rankings,
-            [table.pairs for table in judged_tables],
-            measured.interim_looks,
-            measured.floors,
-            django,
-        ),
+        shares=shares(rankings, measured.goodput, measured.floors, measured.interim_looks),
         rankings=rankings,
         concerns=summary.explained(CONCERNS),
     )

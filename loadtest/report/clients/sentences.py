@@ -20,7 +20,7 @@ from loadtest.records.planned import Record
 from loadtest.report import sentences
 from loadtest.report.clients.columns import seconds
 from loadtest.report.columns import versus_text
-from loadtest.report.sentences import LISTED, Facts, joined
+from loadtest.report.sentences import LISTED, Facts
 from loadtest.report.units import latency, plural, ratio, share, significant
 from loadtest.report.units import seconds as in_seconds
 from loadtest.stats.noise_floor import MOST
@@ -242,7 +242,7 @@ def _names(rows: Sequence[Contender], last: str = "and") -> str:
     labels = [f"`{row.label}`" for row in rows]
     if len(labels) > LISTED + 1:
         labels[LISTED:] = [f"{len(labels) - LISTED} more"]
-    return "".join(joined([(label,) for label in labels], last=f" {last} "))
+    return sentences.listed(labels, len(labels), last)
 
 
 def _calls(even: BreakEven) -> str:

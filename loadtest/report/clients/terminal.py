@@ -28,4 +28,5 @@ def show(report: Report, console: Console) -> None:
         for sentence in point.says:
             to.say(sentence, indent=2)
     to.say()
+    to.say(report.caveats.noise)
     to.caveats(report.caveats, "; each row counts once by each measure")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 from markupsafe import Markup, escape
 
 from loadtest.report import units
@@ -29,7 +30,6 @@ from loadtest.report.page import (
     Shown,
     View,
 )
-from loadtest.report.sentences import Name
 from loadtest.report.table import Column, Table, Value
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,19 +48,26 @@ LOOKS = {
 Cell = tuple[Column[Any], str, Value]
 
 
-def document(shown: Page, template: str = "document.jinja", **values: Any) -> str:
+def document(
+    shown: Page, template: str = "document.jinja", parts: Sequence[str] = (), **values: Any
+) -> str:
     """Return a page of any kind as one self-contained file; what charts need only if it has some.
 
     `template` may have an answer of its own, from `values`; whatever is no Markup is escaped.
+    `parts` of it have a style and a script among the templates.
     """
+    style, script = (
+        "\n".join((TEMPLATES / f"{part}.{ending}").read_text() for part in ("page", *parts))
+        for ending in ("css", "js")
+    )
     return (
         _environment()
         .get_template(template)
         .render(
             **values,
             page=shown,
-            style=Markup((TEMPLATES / "page.css").read_text()),
-            script=_inside_script((TEMPLATES / "page.js").read_text()),
+            style=Markup(style),
+            script=_inside_script(script),
             chart_style=charts.style(),
             chart_script=_inside_script(charts.script()),
             shapes=charts.shapes,
@@ -80,7 +87,7 @@ def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
 def ticked(text: str) -> Markup:
     """Return text with what stands between backticks set as code, as Markdown would."""
     parts = [
-        Markup("<code>{}</code>").format(part) if at % 2 else escape(_micro(part))
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(_signs(part))
         for at, part in enumerate(text.split("`"))
     ]
     return Markup("").join(parts)
@@ -101,12 +108,21 @@ def settings(table: Table[Any]) -> Iterator[tuple[Any, Iterator[Cell]]]:
         yield item, zip(table.columns, texts, values, strict=True)
 
 
+def data_block(value: Any) -> Markup:
+    """Return JSON that can stand in a `<script>` element, whatever strings are in it."""
+    text = msgspec.json.encode(value).decode()
+    # `</script>` and `<!--` would end or change the element; the separators are no JavaScript.
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else _micro(value),
+        finalize=lambda value: value if isinstance(value, Markup) else _signs(value),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -121,17 +137,20 @@ def _environment() -> jinja2.Environment:
     }
     environment.globals |= {
         "outcome": outcome,
-        "is_name": lambda word: isinstance(word, Name),
         "settings": settings,
         "LOOKS": LOOKS,
         "units": units,
+        "data_block": data_block,
     }
     return environment
 
 
-def _micro(value: Any) -> Any:
-    """Return text with microseconds as a page writes them; files of plain text keep to ASCII."""
-    return re.sub(r"(?<=\d) us\b", " µs", value) if isinstance(value, str) else value
+def _signs(value: Any) -> Any:
+    """Return text with the signs of a page for microseconds and times: other files are ASCII."""
+    if not isinstance(value, str):
+        return value
+    value = re.sub(r"(?<=\d) us\b", " µs", value)
+    return re.sub(r"(?<![\w.])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)
 
 
 def _inside_script(text: str) -> Markup:

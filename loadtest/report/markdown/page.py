@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape as escape_html
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
-
-import jinja2
 
 from loadtest.report.charts.chart import Chart, svg
 from loadtest.report.markdown.markup import Markdown, escape, fence, folded, table, ticked
@@ -29,7 +24,7 @@ from loadtest.report.page import (
     Shown,
     View,
 )
-from loadtest.report.table import SUSPECT, Column, Table, number
+from loadtest.report.table import Column, Table, number
 from loadtest.report.table import name as name_column
 
 
@@ -132,16 +127,3 @@ def _turned(matrix: Matrix, lines: Sequence[Line]) -> Table[int]:
 
     server: Column[int] = name_column("server", "server", lambda at: matrix.columns[at][0])
     return Table((server, *map(column, lines)), range(len(matrix.columns)))
-
-
-def fill(template: Path, **values: Any) -> Markdown:
-    """Return a template, filled; whatever is no Markdown in it is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        finalize=lambda value: value if isinstance(value, Markdown) else escape(str(value)),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template(template.name).render(suspect=SUSPECT, **values)
-    return Markdown(re.sub(r"\n{3,}", "\n\n", text).strip("\n"))

@@ -56,13 +56,12 @@ def page(report: Report) -> Page:
         units.plural(len(summary.rankings), "endpoint"),
         *([] if run.source else [units.plural(summary.rounds, "round")]),
     ]
-    made = f"{'Imported' if run.source else 'Begun'} on {run.created_at[:16].replace('T', ' ')} UTC"
     at = places(summary, names)
     return Page(
         title=f"{run.plan.matrix}: {counts[0]} {of}",
         subject=f"{run.plan.matrix} {of}",
         meta=f"{' × '.join(counts)}, {run.created_at[:10]}",  # noqa: RUF001
-        lead=[f"{report.caveats.counted}; {report.caveats.judged}. {made}."],
+        lead=[],
         answer=[],
         sections=[
             caveats(report),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +12,9 @@ from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.records.measured import Run
 from loadtest.records.run_folder import ServersRun
 from loadtest.report.caveats import Caveats
+from loadtest.report.sentences import Paragraph
 from loadtest.report.servers.columns import SUBJECT
+from loadtest.report.servers.sentences.decision import Setting, overhead, paragraphs
 from loadtest.report.servers.sentences.noise import noise
 
 
@@ -22,6 +26,29 @@ class Report:
     run: Run
     read_raw: Callable[[str], str]
     """Takes a `Round.raw`; raises OSError where that file is not kept."""
+    folder: str = ""
+    """The name of the run's folder."""
+
+    @property
+    def paragraphs(self) -> list[Paragraph]:
+        """What a reader of a minute reads, the decision first."""
+        run = self.run
+        resume = f"loadtest run --resume {shlex.quote(self.folder)}"
+        setting = Setting(
+            counts=self.summary.counts,
+            shape=run.plan.shape,
+            # Another seed, another order.
+            command=re.sub(r" --seed \d+", "", run.command),
+            resume=resume if self.folder and not run.source else "",
+            imported=run.source is not None,
+            running=run.launcher == "running",
+        )
+        return paragraphs(self.summary.decision, setting)
+
+    @property
+    def overhead(self) -> Paragraph | None:
+        """What is Django's and what the server's; None where that is not known."""
+        return overhead(self.summary.shares)
 
     @property
     def rows(self) -> list[tuple[Ranking, Row]]:
@@ -44,4 +71,4 @@ class Report:
 
 def make(stored: ServersRun) -> Report:
     """Return all that a renderer may use of a run."""
-    return Report(summarise_stored(stored), stored.run, stored.raw)
+    return Report(summarise_stored(stored), stored.run, stored.raw, stored.folder.name)

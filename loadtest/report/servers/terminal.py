@@ -1,28 +1,46 @@
-"""What follows a run of servers in the terminal: the answer, and who is ahead at each endpoint."""
+"""What follows a run of servers in the terminal: what was decided, and what each server costs."""
 
 from __future__ import annotations
 
 from rich.console import Console
 
-from loadtest.report.servers.ranking_tables import leaders
+from loadtest.judge.servers.rows import Ranking, Row
+from loadtest.report.servers.columns import GOODPUT, SERVER
+from loadtest.report.servers.cost import narrow_table
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences.headline import headline
-from loadtest.report.servers.sentences.noise import median_of
+from loadtest.report.servers.sentences.decision import about
+from loadtest.report.table import Column, Table, name
 from loadtest.report.terminal import Writer
-from loadtest.report.units import share
+from loadtest.report.units import UNKNOWN, share
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the answer, who is ahead at each endpoint, and the caveats."""
-    summary = report.summary
+    """Print what was decided, what each server costs, and the caveats."""
+    decision, loaded = report.summary.decision, report.summary.load_share
     to = Writer(console)
-    for sentence in headline(summary.answer):
-        to.say(sentence.plain)
-    if summary.answer.kinds:
-        to.say()
-    to.table(leaders(summary), fitting=True)
-    to.say(f"Ranked by 2xx requests/s, {median_of(report.run.plan, summary.rounds)}.")
-    if any(ranking.endpoint.contract.delay_s for ranking in summary.rankings):
-        to.say("`475 of 500`: its ceiling is 500, the requests it works on at once / delay.")
-    loaded = summary.load_share
+    for paragraph in report.paragraphs:
+        to.paragraph(paragraph)
+    if decision.cost:
+        to.table(narrow_table(decision), fitting=True)
+        to.say(about(decision.cost).replace("`", ""))
+    else:
+        to.table(_fastest(report.summary.rankings))
     to.caveats(report.caveats, f"; load during {share(loaded)} of the time" if loaded else "")
+
+
+def _fastest(rankings: tuple[Ranking, ...]) -> Table[Ranking]:
+    """Return the first two of each endpoint by requests/s, where no cost is known."""
+
+    def nth(number: int, title: str, column: Column[Row]) -> Column[Ranking]:
+        def text(ranking: Ranking) -> str:
+            rows = [row for row in ranking.rows if row.reportable]
+            return column.text(rows[number]) if len(rows) > number else UNKNOWN
+
+        return Column(title, title, lambda ranking: None, text, column.style)
+
+    first = (nth(0, "first", SERVER), nth(0, "requests/s", GOODPUT))
+    next_ = (nth(1, "next", SERVER), nth(1, "requests/s", GOODPUT))
+    return Table(
+        (name("endpoint", "endpoint", lambda ranking: ranking.endpoint.id), *first, *next_),
+        rankings,
+    )

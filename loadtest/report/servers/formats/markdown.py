@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator
 
-from loadtest.judge.servers.rows import Ranking
 from loadtest.report.markdown import page as markdown
-from loadtest.report.markdown.markup import Markdown, code, escape, table, ticked
-from loadtest.report.sentences import Name, Sentence, first_few
-from loadtest.report.servers.leader_table import decision, shares
+from loadtest.report.markdown.markup import escape, table, ticked
+from loadtest.report.sentences import Paragraph, first_few
+from loadtest.report.servers.cost import table as costs
 from loadtest.report.servers.page import page
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences import claims, phrases
-from loadtest.report.servers.sentences.headline import headline
-from loadtest.report.servers.sentences.noise import median_of
-
-SECTIONS = Path(__file__).parent.parent / "sections"
+from loadtest.report.servers.sentences.decision import about
 
 LINKED = 2
-"""Endpoints that a sentence links to."""
+"""Endpoints that a paragraph links to."""
 
 
 def files(report: Report) -> dict[str, str]:
     """Return the page and its charts, each an SVG beside it, by their names."""
-    return markdown.files("report.md", page(report), _answer(report))
+    return markdown.files("report.md", page(report), "\n\n".join(_answer(report)))
 
 
 def render(report: Report) -> str:
@@ -33,31 +26,23 @@ def render(report: Report) -> str:
     return files(report)["report.md"]
 
 
-def _answer(report: Report) -> Markdown:
-    summary = report.summary
-    answer, places = summary.answer, page(report).places["endpoint"]
-    rows = {row.cell: ranking for ranking, row in report.rows}
-    return markdown.fill(
-        SECTIONS / "answer.jinja",
-        summary=summary,
-        headline=headline(answer),
-        decision=table(decision(answer)) if answer.kinds else "",
-        workload_sentences=cache(claims.kind),
-        control=claims.control(answer),
-        shares=table(shares(answer)) if answer.shares else "",
-        linked=lambda sentence: _linked(sentence, rows, places),
-        title=phrases.title,
-        median_of=median_of(report.run.plan, summary.rounds),
-    )
+def _answer(report: Report) -> Iterator[str]:
+    """Yield what was decided, and what each server costs."""
+    decision = report.summary.decision
+    for paragraph in report.paragraphs:
+        yield _linked(paragraph, report)
+    if decision.cost:
+        yield table(costs(decision))
+        yield ticked(about(decision.cost))
+    if report.overhead:
+        yield _linked(report.overhead, report)
 
 
-def _linked(sentence: Sentence, rows: Mapping[str, Ranking], places: Mapping[str, str]) -> Markdown:
-    """Return a sentence with links to the endpoints that it rests on."""
-    text = "".join(
-        code(part) if isinstance(part, Name) else ticked(part) for part in sentence.words
-    )
-    ids = list(dict.fromkeys(rows[cell].endpoint.id for cell in sentence.cells if cell in rows))
-    if not ids:
-        return Markdown(text)
+def _linked(paragraph: Paragraph, report: Report) -> str:
+    """Return a paragraph with links to the endpoints that it rests on."""
+    text = f"**{ticked(paragraph.lead)}** {ticked(paragraph.text)}"
+    at = {row.cell: ranking.endpoint.id for ranking, row in report.rows}
+    places = page(report).places["endpoint"]
+    ids = dict.fromkeys(at[cell] for cell in paragraph.cells if cell in at)
     links = [f"[{escape(id_)}](#{places[id_]})" for id_ in ids]
-    return Markdown(f"{text} ({first_few(links, LINKED)})")
+    return f"{text} ({first_few(links, LINKED)})" if links else text

@@ -37,7 +37,7 @@ def noise(summary: Summary) -> str:
             each.endpoint.kind for each in summary.rankings if each.noise_borrowed
         )
         if borrowed:
-            kinds = "".join(sentences.joined([(workload(kind),) for kind in borrowed]))
+            kinds = sentences.listed(map(workload, borrowed), len(borrowed))
             largest = "the largest of these values" if " to " in by else "this value"
             text += (
                 f" For {kinds}, no server was measured twice: {largest} is used there, and noise"

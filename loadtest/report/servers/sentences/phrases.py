@@ -1,10 +1,8 @@
-"""Parts of sentences: how a workload is called, and ratios with their intervals."""
+"""How a workload is called."""
 
 from __future__ import annotations
 
-from loadtest.judge.servers.answer.records import Difference
 from loadtest.report.sentences import capital
-from loadtest.report.units import ratio_interval
 
 WORKLOADS = {
     "cpu": "CPU-bound JSON",
@@ -23,8 +21,3 @@ def workload(kind: str) -> str:
 def title(kind: str) -> str:
     """Return a workload as a heading: `Database`, `CPU-bound JSON`."""
     return capital(workload(kind))
-
-
-def times(difference: Difference) -> str:
-    """Return `2.06x (1.04 to 4.08)`, its 95 % interval in brackets."""
-    return ratio_interval(difference.ratio, difference.low, difference.high)

@@ -1,0 +1,212 @@
+"""What each server costs, the figure to decide by: a table, and what a page draws of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from loadtest.judge.servers.decision import Cost, Decision, Place
+from loadtest.report.columns import versus_text
+from loadtest.report.servers.sentences.phrases import title
+from loadtest.report.table import Column, Table, name
+from loadtest.report.units import UNKNOWN, plural, significant, size
+
+MARGIN = 1.1
+"""How far the axis goes on beyond what stands on it."""
+
+
+def table(decision: Decision) -> Table[Place]:
+    """Return a row for each server, the cheapest first."""
+    server, cores, *others = _columns(decision)
+    ends = _text("ends", "cheapest to dearest endpoint", _ends)
+    return Table((server, cores, ends, *others), _places(decision)).filled(server)
+
+
+def narrow_table(decision: Decision) -> Table[Place]:
+    """Return the same for 80 columns."""
+    columns = [
+        Column(each.key, NARROW.get(each.key, each.title), each.value, each.text, each.style)
+        for each in _columns(decision)
+    ]
+    return Table(columns, _places(decision)).filled(columns[0])
+
+
+NARROW = {"times": "x cheapest (95 %)", "held": "held", "memory": "memory"}
+"""Titles of columns where there is little room."""
+
+
+def _places(decision: Decision) -> tuple[Place, ...]:
+    return decision.cost.places if decision.cost else ()
+
+
+def _columns(decision: Decision) -> tuple[Column[Place], ...]:
+    holds = decision.waiting.holds if decision.waiting else ()
+    held = {each.server: min(each.configured or each.measured, each.connections) for each in holds}
+    launched = any(place.memory_launched_bytes for place in _places(decision))
+    return (
+        name("server", "server", lambda place: place.server),
+        _number("cores", "cores", lambda place: place.cores, significant),
+        _text("times", "times the cheapest (95 %)", _times),
+        _number("rate", "requests/s", lambda place: place.goodput, significant),
+        _number("held", "held at once", lambda place: held.get(place.server), "{:,}".format),
+        # An old run did not look when a server was just launched.
+        _number("memory", f"memory, {'just launched' if launched else 'at most'}", _memory, size),
+        _text("doubt", "in doubt", doubts),
+    )
+
+
+def _number(
+    key: str, title: str, value: Callable[[Place], float | None], text: Callable[[Any], str]
+) -> Column[Place]:
+    def known(place: Place) -> str:
+        figure = value(place)
+        return UNKNOWN if figure is None else text(figure)
+
+    return Column(key, title, value, known)
+
+
+def _text(key: str, title: str, text: Callable[[Place], str]) -> Column[Place]:
+    return Column(key, title, lambda place: None, text)
+
+
+def _ends(place: Place) -> str:
+    if not place.cheapest or not place.dearest:
+        return UNKNOWN
+    return f"{significant(place.cheapest.cores)} to {significant(place.dearest.cores)}"
+
+
+def _times(place: Place) -> str:
+    if place.versus is None:
+        return "1" if place.cores else UNKNOWN
+    return versus_text(place.versus)
+
+
+def _memory(place: Place) -> int | None:
+    return place.memory_launched_bytes or place.memory_bytes
+
+
+def doubts(place: Place) -> str:
+    """Return how many of its cells are suspect."""
+    return f"{place.suspect} of {len(place.cells)}" if place.cells else UNKNOWN
+
+
+class Choice(NamedTuple):
+    """A cost that a reader can choose."""
+
+    key: str
+    """In the page's address."""
+    text: str
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a page draws: the cost over all endpoints, and those that a reader can choose."""
+
+    cost: Cost
+    columns: Sequence[Column[Place]]
+    """Of the figures beside the drawing."""
+    groups: tuple[tuple[str, tuple[Choice, ...]], ...]
+    """Choices under their headings; first all endpoints, without one."""
+    low: float
+    """Where the axis begins: it has room for all of them, and stays as it is."""
+    high: float
+
+    def at(self, cores: float) -> str:
+        """Return where a cost stands on the logarithmic axis."""
+        return f"{100 * math.log(cores / self.low) / math.log(self.high / self.low):.1f}%"
+
+    @property
+    def ticks(self) -> list[float]:
+        """The numbers at the axis."""
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)))
+        ticks = (float(f"{mantissa}e{decade}") for decade in decades for mantissa in (1, 2, 5))
+        return [tick for tick in ticks if self.low <= tick <= self.high]
+
+    @property
+    def parted(self) -> str | None:
+        """The first server of the second interface, where one interface is before the other."""
+        return parted([place for place in self.cost.places if place.cores is not None])
+
+    def data(self) -> dict[str, Any]:
+        """Return what the page's script needs, in short."""
+        numbers = {place.server: number for number, place in enumerate(self.cost.places)}
+        choices = [choice for _, group in self.groups for choice in group]
+        return {
+            "low": self.low,
+            "high": self.high,
+            "interfaces": [place.interface for place in self.cost.places],
+            "servers": list(numbers),
+            "costs": {choice.key: _short(choice.cost, numbers) for choice in choices},
+        }
+
+
+def figure(decision: Decision, kinds: Collection[str]) -> Figure | None:
+    """Return the figure of a run with these workloads; None where no server has a cost."""
+    cost = decision.cost
+    if cost is None or not any(place.cores for place in cost.places):
+        return None
+    costs = [cost, *decision.costs]
+    groups: dict[str, list[Choice]] = {"": [], "A workload": [], "One endpoint": []}
+    for each in costs:
+        with_ = "async def views" if each.style == "async" else "def views"
+        if each.over == "all":
+            text = f"all {plural(len(each.endpoints), 'endpoint')} that count, {with_}"
+            groups[""].append(Choice(f"all-{each.style}", text, each))
+        elif each.over in kinds and (key := f"{each.over}-{each.style}-workload") not in {
+            choice.key for choice in groups["A workload"]
+        }:
+            groups["A workload"].append(Choice(key, f"{title(each.over)}, {with_}", each))
+        else:
+            groups["One endpoint"].append(
+                Choice(f"{each.over}-{each.style}", f"{each.over}, {with_}", each)
+            )
+    ends = [
+        end.cores
+        for each in costs
+        for place in each.places
+        for end in (place.cheapest, place.dearest)
+        if end and end.cores > 0
+    ]
+    return Figure(
+        cost,
+        narrow_table(decision).columns[1:],
+        tuple((heading, tuple(choices)) for heading, choices in groups.items() if choices),
+        min(ends) / MARGIN,
+        max(ends) * MARGIN,
+    )
+
+
+def parted(places: Sequence[Place]) -> str | None:
+    """Return the first server after the only change of interface."""
+    changes = [
+        after.server for before, after in pairwise(places) if before.interface != after.interface
+    ]
+    return changes[0] if len(changes) == 1 else None
+
+
+def _short(cost: Cost, numbers: dict[str, int]) -> dict[str, Any]:
+    return {
+        "places": list(_short_places(cost, numbers)),
+        "pairs": [
+            [numbers[pair.server], numbers[pair.over], *map(_digits, ends)]
+            for pair in cost.pairs
+            for ends in [(pair.ratio, pair.low, pair.high)]
+            if pair.server in numbers and pair.over in numbers
+        ],
+    }
+
+
+def _short_places(cost: Cost, numbers: dict[str, int]) -> Iterator[list[Any]]:
+    for place in cost.places:
+        if place.cores is not None and place.server in numbers:
+            ends = [end.cores if end else None for end in (place.cheapest, place.dearest)]
+            figures = (place.cores, place.cores_with_databases, *ends, place.goodput)
+            yield [numbers[place.server], *map(_digits, figures), doubts(place)]
+
+
+def _digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.3g}")

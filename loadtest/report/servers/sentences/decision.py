@@ -1,0 +1,372 @@
+"""Picks what is said of a run's decision and with which facts; the words are `decision.jinja`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from loadtest.judge.servers.control import Share
+from loadtest.judge.servers.decision import Cost, Decision, Holds, Place, Sureness, Waiting
+from loadtest.judge.summary import Counts
+from loadtest.records.planned import Interface, Shape
+from loadtest.report.sentences import Paragraph, between, wording
+from loadtest.report.units import latency, share
+
+NEAR = 4
+"""Servers whose cost is compared by name; of more, the range is said."""
+
+MANY = 0.5
+"""A share of the most requests held at once from which a server is as good as the best."""
+
+FEW = 0.1
+"""A share of the pairs of views beyond which it is worth saying how far apart they are."""
+
+DOUBTFUL = 2
+"""Servers whose doubts are counted by name."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What sentences need beside the decision."""
+
+    counts: Counts
+    shape: Shape
+    command: str
+    """That made the run."""
+    resume: str
+    """What goes on with it; empty for a report of others."""
+    imported: bool = False
+    running: bool = False
+    """The servers were running before; nobody knows what they used."""
+
+
+class Said(NamedTuple):
+    """A paragraph: a macro of the template, its facts, and the cells that they rest on."""
+
+    macro: str
+    facts: dict[str, Any]
+    cells: tuple[str, ...] = ()
+
+
+class Group(NamedTuple):
+    """Servers by name, and interfaces all of whose servers belong to it."""
+
+    servers: list[str]
+    whole: list[str]
+
+
+def paragraphs(decision: Decision, setting: Setting) -> list[Paragraph]:
+    """Return what a reader of a minute reads, at most five paragraphs, the decision first."""
+    fill = _words()
+    return [fill(*said) for said in picked(decision, setting)]
+
+
+def overhead(shares: Sequence[Share]) -> Paragraph | None:
+    """Return what is Django's and what the server's; None where noise hides it."""
+    # One a server, with the style that costs less: the largest share comes first.
+    shown = list({each.server: each for each in shares if each.finding == "higher"}.values())
+    parts = []
+    for interface in ("wsgi", "asgi"):
+        of = [each for each in shown if each.interface == interface]
+        own = between((each.django_cpu_us for each in of), latency)
+        if own:
+            of_request = between((each.share for each in of), share)
+            parts.append({"interface": interface.upper(), "own": own, "shares": of_request})
+    bare = between((each.raw_cpu_us for each in shown), latency)
+    if not parts or not bare:
+        return None
+    held = [each.server for each in shown if each.at_least]
+    cells = tuple(cell for each in shown for cell in each.cells)
+    return _words()("overhead", {"parts": parts, "bare": bare, "at_least": held}, cells)
+
+
+def about(cost: Cost) -> str:
+    """Return what a cost is the mean of, and what is not in it."""
+    left_out = {
+        why: [each.endpoint for each in cost.left_out if each.why == why]
+        for why in ("waits", "dominated", "incomplete")
+    }
+    facts = {"endpoints": len(cost.endpoints), "style": cost.style, **left_out}
+    return _words()("about", facts).text
+
+
+@cache
+def _words() -> Callable[..., Paragraph]:
+    return wording(Path(__file__).with_suffix(".jinja"))
+
+
+def picked(decision: Decision, setting: Setting) -> list[Said]:
+    """Return what is said, in order."""
+    cost, chosen = decision.cost, decision.chosen
+    if cost is None:
+        return list(_without_cost(decision, setting))
+    return [
+        *_choice(decision, cost),
+        *_waits(decision, cost, setting.shape),
+        *(_within(decision, cost) if chosen in ("server", "group") else ()),
+        *(_async_views(decision) if chosen != "interface" else ()),
+        _sure(decision, setting),
+    ]
+
+
+def _without_cost(decision: Decision, setting: Setting) -> Iterator[Said]:
+    counts = setting.counts
+    usable = counts.valid + counts.suspect
+    if not usable:
+        facts = {"failed": counts.failed, "invalid": counts.invalid}
+        yield Said("no_number", facts)
+        return
+    cells = counts.measured + counts.failed
+    yield Said(
+        "no_cost",
+        {
+            "what": "report" if setting.imported else "run",
+            "running": setting.running,
+            "useless": cells - usable,
+            "cells": cells,
+        },
+    )
+    yield from _waits(decision, None, setting.shape)
+    yield _sure(decision, setting)
+
+
+def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
+    ranked = [place for place in cost.places if place.cores is not None]
+    cells = _cells(ranked)
+    if decision.chosen == "alone":
+        (only,) = ranked
+        yield Said(
+            "alone",
+            {
+                "server": only.server,
+                "style": cost.style,
+                "least": [only.cores],
+                "range": (only.cheapest, only.dearest) if len(cost.endpoints) > 1 else None,
+            },
+            cells,
+        )
+        return
+    if decision.chosen in ("server", "group"):
+        yield Said("deploy", _deploy(decision, cost, ranked), cells)
+        return
+    gap = decision.gap if decision.chosen == "interface" else None
+    yield Said(
+        "undecided",
+        {
+            "interface": gap.cheaper.upper() if gap else None,
+            "busy": decision.sure.busy if decision.sure.busy_machine else 0,
+            "cells": decision.sure.cells,
+            "rounds": decision.sure.rounds,
+            "floor": cost.noise_floor,
+            "range": None if gap or decision.likely else (ranked[0], ranked[-1]),
+        },
+        cells,
+    )
+    if gap:
+        ends = [gap.low, gap.high]
+        facts = {"cheaper": gap.cheaper.upper(), "dearer": gap.dearer.upper(), "style": cost.style}
+        yield Said(
+            "safe",
+            {**facts, "ratios": [gap.least, gap.most], "ends": [] if None in ends else ends},
+            cells,
+        )
+    likely = next((place for place in ranked if place.server == decision.likely), None)
+    if likely:
+        same = [place for place in ranked if not gap or place.interface == gap.cheaper]
+        others = _others(same, [likely])
+        yield Said(
+            "probable",
+            {"server": likely.server, "least": [likely.cores], "others": others},
+            _cells(same),
+        )
+
+
+def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str, Any]:
+    first = [place for place in ranked if place.server in cost.first]
+    interfaces = {place.interface for place in first}
+    interface = interfaces.pop() if len(interfaces) == 1 else None
+    at = [
+        each
+        for each in decision.costs
+        if each.style == cost.style
+        and each.endpoints in {(id_,) for id_ in cost.endpoints}
+        # A workload of one endpoint is no endpoint more.
+        and each.endpoints[0].removesuffix(f"-{each.style}") == each.over
+    ]
+    server = first[0].server
+    alone = decision.chosen == "server"
+    best = _best(decision.waiting) if decision.waiting else []
+    return {
+        "first": [place.server for place in first],
+        "interface": interface.upper() if interface else None,
+        "style": cost.style,
+        "unless_waiting": bool(best) and not {each.server for each in best} & set(cost.first),
+        "endpoints": len(cost.endpoints),
+        "least": [place.cores for place in first],
+        "others": _others(ranked, first),
+        "likely": None if alone else decision.likely,
+        "tied_at": sum(server in each.first for each in at) if alone else 0,
+        "alone_at": [each.over for each in at if each.first == (server,)],
+    }
+
+
+def _others(ranked: Sequence[Place], first: Sequence[Place]) -> dict[str, Any]:
+    """Return what the others cost against the first place: near by name, far as a range."""
+    interface = first[0].interface
+    rest = [place for place in ranked if place not in first and place.versus]
+    far = [place for place in rest if place.interface != interface]
+    near = [place for place in rest if place not in far or len(far) == 1]
+    by_name = near if len(near) <= NEAR else near[: NEAR - 1]
+    return {
+        "near": by_name,
+        "more": _ratios(near[len(by_name) :]),
+        "far": _ratios(far) if len(far) > 1 else [],
+        "interface": (far[0].interface or "other").upper() if far else None,
+    }
+
+
+def _ratios(places: Iterable[Place]) -> list[float]:
+    return [place.versus.ratio for place in places if place.versus]
+
+
+def _cells(places: Iterable[Place]) -> tuple[str, ...]:
+    return tuple(cell for place in places for cell in place.cells)
+
+
+def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said]:
+    waiting = decision.waiting
+    if waiting is None or not waiting.holds:
+        if cost and decision.chosen != "alone":
+            yield Said("nothing_waits", {})
+        return
+    best = _best(waiting)
+    lesser = [each for each in waiting.holds if each.configured is None and each not in best]
+    limits = dict.fromkeys(
+        each.configured for each in waiting.holds if each.configured and each not in best
+    )
+    limited = []
+    for limit in sorted(limits, reverse=True):
+        of = [each for each in waiting.holds if each.configured == limit and each not in best]
+        limited.append(
+            {
+                "group": _group(of, waiting.holds),
+                "single": len(of) == 1,
+                "limit": limit,
+                "how": _how(limit, shape),
+            }
+        )
+    yield Said(
+        "waiting",
+        {
+            "best": _group(best, waiting.holds) if best else None,
+            "measured": [each.measured for each in best],
+            "connections": max(each.connections for each in waiting.holds),
+            "lesser": lesser,
+            "limited": limited,
+        },
+        tuple(each.cell for each in waiting.holds),
+    )
+
+
+def _best(waiting: Waiting) -> list[Holds]:
+    """Return who held the most, where nothing but the load limited it."""
+    free = [
+        each
+        for each in waiting.holds
+        if each.configured is None or each.configured >= each.connections
+    ]
+    most = max((each.measured for each in free), default=0)
+    return [each for each in free if each.measured >= MANY * most]
+
+
+def _how(limit: int, shape: Shape) -> str:
+    if not shape.known or limit not in (shape.workers, shape.workers * shape.threads):
+        return ""
+    return f"{shape.workers} workers" + (
+        f" x {shape.threads} threads" if limit > shape.workers else ""
+    )
+
+
+def _group(of: Sequence[Holds], all_: Sequence[Holds]) -> Group:
+    """Return servers by name, and interfaces of which all servers, two or more, are among them."""
+    names = [each.server for each in of]
+    whole: list[Interface] = []
+    for interface in ("wsgi", "asgi"):
+        theirs = [each.server for each in all_ if each.interface == interface]
+        if len(theirs) > 1 and set(theirs) <= set(names):
+            whole.append(interface)
+            names = [name for name in names if name not in theirs]
+    return Group(names, [interface.upper() for interface in whole])
+
+
+def _within(decision: Decision, cost: Cost) -> Iterator[Said]:
+    """Yield who is cheapest of the interface that was not chosen."""
+    chosen = {place.interface for place in cost.places if place.server in cost.first}
+    for interface, first in decision.within:
+        theirs = [
+            place
+            for place in cost.places
+            if place.interface == interface and place.cores is not None
+        ]
+        if interface not in chosen and theirs:
+            yield Said(
+                "within",
+                {
+                    "interface": interface.upper(),
+                    "first": first,
+                    "all": len(first) == len(theirs),
+                    "least": [place.cores for place in theirs],
+                },
+                _cells(theirs),
+            )
+
+
+def _async_views(decision: Decision) -> Iterator[Said]:
+    views = decision.async_views
+    if not any(each.pairs for each in views):
+        return
+    yield Said(
+        "async_views",
+        {
+            "dearer": [each.interface.upper() for each in views if 2 * each.dearer > each.pairs],
+            "cheaper": [each.interface.upper() for each in views if 2 * each.cheaper > each.pairs],
+            "under": [
+                {
+                    "interface": each.interface.upper(),
+                    "shown": each.dearer + each.cheaper,
+                    "most_shown": FEW * each.pairs < each.dearer + each.cheaper,
+                    "pairs": each.pairs,
+                    "range": [each.least, each.most],
+                }
+                for each in views
+                if each.pairs
+            ],
+        },
+        tuple(cell for each in views for cell in each.cells),
+    )
+
+
+def _sure(decision: Decision, setting: Setting) -> Said:
+    sure: Sureness = decision.sure
+    cost = decision.cost
+    open_ = decision.chosen in ("interface", "nothing") and cost is not None
+    again = setting.command if sure.busy_machine else setting.resume
+    return Said(
+        "sure",
+        {
+            "again": again if open_ else "",
+            "busy": open_ and sure.busy_machine,
+            "rounds": sure.rounds,
+            "processors": sure.processors,
+            "cells": sure.cells,
+            "suspect": sure.suspect,
+            "doubts": sure.doubts[:DOUBTFUL],
+            "floor": None if open_ else sure.noise_floor,
+            "repeated": sure.repeated,
+            "missing": [place for place in cost.places if place.missing] if cost else [],
+            "resume": setting.resume if decision.chosen == "group" else "",
+        },
+    )

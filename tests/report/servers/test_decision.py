@@ -1,0 +1,225 @@
+"""Which sentences are said of a decision, with which facts, and how they read."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import decisions
+import pytest
+from decisions import NOISY, QUIET, async_views, cost, counts, holds, noisy, place, quiet, sureness
+from paths import GOLD
+
+from loadtest.judge.servers.decision import Decision, LeftOut, Waiting
+from loadtest.records.planned import Shape
+from loadtest.report.servers.sentences.decision import Setting, about, paragraphs, picked
+
+SETTING = Setting(
+    counts=counts(),
+    shape=Shape(),
+    command="loadtest run quick",
+    resume="loadtest run --resume 2026-11-20T10-00-00-quick",
+)
+ALONE = quiet(
+    ["uwsgi"], chosen="alone", likely=None, cost=cost({"uwsgi": 0.5}, ["uwsgi"]), waiting=None
+)
+ONE_ROUND = noisy(
+    chosen="nothing",
+    likely=None,
+    gap=None,
+    cost=cost(NOISY, ranked=False, noise_floor=None),
+    async_views=(async_views("wsgi", 0, 0, 20),),
+    sure=sureness(rounds=1, noise_floor=None, doubts=()),
+)
+ASGI_CHEAPER = {"uvicorn": 0.5, "granian-asgi": 0.7, "uwsgi": 0.9, "bjoern": 1.0}
+LIMITED = Waiting(endpoints=("g",), holds=(holds("uwsgi", 8, 8), holds("waitress", 8, 8)))
+UNKNOWN: dict[str, Any] = {
+    "cost": None,
+    "chosen": "nothing",
+    "likely": None,
+    "gap": None,
+    "async_views": (),
+}
+IMPORTED = Setting(
+    counts(measured=103, valid=10, suspect=8, invalid=85), Shape(known=False), "", "", imported=True
+)
+
+
+def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[str, Any]:
+    (said,) = (said for said in picked(decision, setting) if said.macro == macro)
+    return said.facts
+
+
+@pytest.mark.parametrize(
+    ("decision", "macros"),
+    [
+        (quiet(), "deploy waiting within async_views sure"),
+        (quiet(["granian-wsgi"]), "deploy waiting within async_views sure"),
+        (quiet(waiting=None), "deploy nothing_waits within async_views sure"),
+        (quiet(within=(), async_views=()), "deploy waiting sure"),
+        (noisy(), "undecided safe probable nothing_waits sure"),
+        (noisy(likely=None), "undecided safe nothing_waits sure"),
+        (ONE_ROUND, "undecided nothing_waits async_views sure"),
+        (ALONE, "alone async_views sure"),
+        (noisy(**UNKNOWN), "no_cost sure"),
+    ],
+)
+def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> None:
+    assert [said.macro for said in picked(decision, SETTING)] == macros.split()
+    assert len(macros.split()) <= 5
+
+
+def test_nobody_is_named_to_run_on_who_was_not_separated() -> None:
+    """A tie group is named whole, however far its first is ahead; of a busy run nobody is."""
+    assert facts(quiet(), "deploy")["first"] == ["granian-wsgi", "uwsgi"]
+    assert facts(quiet(["granian-wsgi"]), "deploy")["first"] == ["granian-wsgi"]
+    undecided = paragraphs(noisy(), SETTING)[0]
+    assert not any(server in undecided.lead + undecided.text for server in NOISY)
+
+
+def test_what_the_others_cost_is_said_by_name_or_for_a_whole_interface() -> None:
+    others = facts(quiet(["granian-wsgi"]), "deploy")["others"]
+    assert [each.server for each in others["near"]] == [
+        server for server in QUIET if "wsgi" in server or "gunicorn-" in server
+    ][1:5]
+    assert others["interface"] == "ASGI"
+    assert [round(ratio, 2) for ratio in others["far"]] == [5.02, 5.25, 6.05]
+    many = cost({f"server-{n}": 0.5 + n / 10 for n in range(8)}, ["server-0"])
+    others = facts(quiet(["server-0"], cost=many), "deploy")["others"]
+    assert (len(others["near"]), len(others["more"]), others["far"]) == (3, 4, [])
+
+
+def test_where_the_first_is_the_cheapest_by_itself() -> None:
+    deploy = facts(quiet(["granian-wsgi"]), "deploy")
+    assert (deploy["tied_at"], deploy["alone_at"]) == (2, ["json"])
+    assert facts(quiet(), "deploy")["tied_at"] == 0
+    assert facts(quiet(), "deploy")["likely"] == "granian-wsgi"
+
+
+@pytest.mark.parametrize(
+    ("held", "unless"),
+    [
+        (decisions.WAITING.holds, True),
+        ((holds("granian-wsgi", 500), holds("uvicorn", 500)), False),
+        ((holds("granian-wsgi", 8, 8),), False),
+    ],
+)
+def test_a_server_that_holds_few_is_not_for_requests_that_wait(held: Any, unless: bool) -> None:
+    decision = quiet(waiting=Waiting(endpoints=("gateway_1s-sync",), holds=held))
+    assert facts(decision, "deploy")["unless_waiting"] is unless
+
+
+def test_what_workers_and_threads_limit_is_said_to_be_configuration() -> None:
+    waiting = facts(quiet(), "waiting")
+    assert waiting["best"] == (["gunicorn-gevent"], ["ASGI"])
+    assert [(each["limit"], each["how"], each["group"].servers) for each in waiting["limited"]] == [
+        (8, "2 workers x 4 threads", ["granian-wsgi", "uwsgi", "gunicorn-gthread"]),
+        (2, "2 workers", ["gunicorn-sync"]),
+    ]
+
+
+def test_who_held_fewer_than_nothing_but_the_load_explains_is_not_among_the_best() -> None:
+    held = (holds("uvicorn", 500), holds("daphne", 60), holds("uwsgi", 8, 8))
+    waiting = facts(quiet(waiting=Waiting(endpoints=("g",), holds=held)), "waiting")
+    assert waiting["best"].servers == ["uvicorn"]
+    assert [each.server for each in waiting["lesser"]] == ["daphne"]
+
+
+def test_a_limit_above_the_load_is_none() -> None:
+    held = (holds("a-wsgi", 490, 1_024), holds("b-wsgi", 8, 8))
+    waiting = facts(quiet(waiting=Waiting(endpoints=("g",), holds=held)), "waiting")
+    assert waiting["best"].servers == ["a-wsgi"]
+
+
+def test_what_comes_next_depends_on_why_nothing_was_decided() -> None:
+    assert facts(noisy(), "sure")["again"] == "loadtest run quick"
+    assert facts(ONE_ROUND, "sure")["again"] == SETTING.resume
+    assert facts(quiet(), "sure")["resume"] == SETTING.resume
+    settled = facts(quiet(["granian-wsgi"]), "sure")
+    assert (settled["again"], settled["resume"]) == ("", "")
+
+
+def test_a_server_without_a_number_is_named_with_the_reason() -> None:
+    of = cost(QUIET, ["granian-wsgi"])
+    places = (*of.places, place("daphne", None, None))
+    broken = quiet(["granian-wsgi"], cost=cost(QUIET, ["granian-wsgi"], places=places))
+    assert paragraphs(broken, SETTING)[-1].text.endswith(
+        "`daphne` has no cost: all 3 of its cells failed."
+    )
+
+
+def test_the_evidence_is_of_the_winner_and_of_all_it_is_compared_with() -> None:
+    deploy = picked(quiet(["granian-wsgi"]), SETTING)[0]
+    assert {cell.split(".")[0] for cell in deploy.cells} == set(QUIET)
+
+
+PAGES: dict[str, tuple[Decision, Setting]] = {
+    "A quiet run": (quiet(), SETTING),
+    "One server is the cheapest": (quiet(["granian-wsgi"]), SETTING),
+    "A noisy run": (noisy(), SETTING),
+    "One round": (ONE_ROUND, SETTING),
+    "One server": (ALONE, SETTING),
+    "ASGI is cheaper, nothing is limited": (
+        quiet(
+            ["uvicorn"],
+            cost=cost(
+                {"uvicorn": 0.5, "granian-asgi": 0.7, "uwsgi": 0.9, "bjoern": 1.0}, ["uvicorn"]
+            ),
+            costs=(),
+            within=(("wsgi", ("uwsgi",)), ("asgi", ("uvicorn",))),
+            waiting=Waiting(
+                endpoints=("gateway_1s-sync",), holds=(holds("uvicorn", 480), holds("uwsgi", 470))
+            ),
+            async_views=(async_views("wsgi", 0, 0, 6), async_views("asgi", 0, 5, 6, 0.7, 0.9)),
+            sure=sureness(suspect=0, doubts=(), repeated=12, noise_floor=1.5),
+        ),
+        SETTING,
+    ),
+    "Only limited servers": (
+        quiet(
+            waiting=Waiting(
+                endpoints=("g",), holds=(holds("uwsgi", 8, 8), holds("waitress", 8, 8))
+            ),
+            async_views=(async_views("wsgi", 2, 1, 6, 0.8, 1.2),),
+        ),
+        SETTING,
+    ),
+    "An imported report": (
+        noisy(
+            **UNKNOWN,
+            sure=sureness(
+                rounds=1, processors=None, cells=18, suspect=8, doubts=(), noise_floor=None
+            ),
+        ),
+        IMPORTED,
+    ),
+    "A server that was running": (
+        noisy(**UNKNOWN),
+        Setting(counts(), Shape(), "", SETTING.resume, running=True),
+    ),
+    "No number at all": (
+        noisy(**UNKNOWN),
+        Setting(counts(measured=0, failed=20, valid=0, suspect=0, invalid=3), Shape(), "", ""),
+    ),
+}
+
+
+def test_the_wording() -> None:
+    text = ""
+    for title, (decision, setting) in PAGES.items():
+        text += f"# {title}\n\n"
+        for paragraph in paragraphs(decision, setting):
+            assert paragraph.lead.endswith((".", "?"))
+            assert "  " not in paragraph.text
+            assert paragraph.text.endswith(".") or not paragraph.text
+            text += f"**{paragraph.lead}** {paragraph.text}\n\n"
+    left_out = (
+        LeftOut(endpoint="gateway_1s-sync", why="waits"),
+        LeftOut(endpoint="brotli-sync", why="dominated"),
+        LeftOut(endpoint="template-sync", why="incomplete"),
+    )
+    text += f"# Below the figure\n\n{about(cost(QUIET, left_out=left_out))}\n"
+    gold = GOLD / "decision.md"
+    if os.environ.get("UPDATE_GOLD"):
+        gold.write_text(text)
+    assert text == gold.read_text()

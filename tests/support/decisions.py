@@ -1,0 +1,238 @@
+"""Decisions for tests, built by hand: that of a quiet run and that of a noisy one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.judge.rows import Versus
+from loadtest.judge.servers.decision import (
+    AsyncViews,
+    AtEndpoint,
+    Between,
+    Cost,
+    Decision,
+    Gap,
+    Holds,
+    Place,
+    Sureness,
+    Waiting,
+)
+from loadtest.judge.summary import Counts
+
+QUIET = {
+    "granian-wsgi": 0.476,
+    "uwsgi": 0.59,
+    "gunicorn-sync": 0.657,
+    "gunicorn-gthread": 0.747,
+    "gunicorn-gevent": 0.781,
+    "granian-asgi": 2.39,
+    "gunicorn-asgi": 2.5,
+    "uvicorn": 2.88,
+}
+"""Cores for 1,000 requests/s."""
+
+NOISY = {
+    "granian-wsgi": 1.054,
+    "gunicorn-sync": 1.39,
+    "gunicorn-gthread": 1.59,
+    "gunicorn-gevent": 1.72,
+    "granian-asgi": 5.42,
+    "uvicorn": 5.75,
+}
+
+ENDPOINTS = ("json", "json_query", "template")
+
+
+def interface(server: str) -> Any:
+    return "asgi" if "asgi" in server or "uvicorn" in server else "wsgi"
+
+
+def versus(ratio: float, spread: float = 0.1, **changes: Any) -> Versus:
+    fields: dict[str, Any] = {
+        "ratio": ratio,
+        "low": ratio / (1 + spread),
+        "high": ratio * (1 + spread),
+        "finding": "higher",
+    }
+    return Versus(**fields | changes)
+
+
+def place(server: str, cores: float | None, rank: int | None, **changes: Any) -> Place:
+    cells = tuple(f"{server}.{name}-sync" for name in ENDPOINTS)
+    fields: dict[str, Any] = {
+        "server": server,
+        "interface": interface(server),
+        "rank": rank,
+        "tied": False,
+        "cores": cores,
+        "cores_with_databases": cores and cores * 1.5,
+        "cheapest": cores and AtEndpoint(endpoint="json-sync", cores=cores / 3),
+        "dearest": cores and AtEndpoint(endpoint="template-sync", cores=cores * 2),
+        "versus": None,
+        "goodput": cores and 1_500 / cores,
+        "memory_launched_bytes": cores and 120_000_000,
+        "memory_bytes": cores and 180_000_000,
+        "suspect": 0,
+        "cells": cells if cores else (),
+        "missing": None if cores else "all 3 of its cells failed",
+    }
+    return Place(**fields | changes)
+
+
+def cost(
+    cores: Mapping[str, float], first: Sequence[str] = (), spread: float = 0.1, **changes: Any
+) -> Cost:
+    """Return servers in the order of their costs; those of `first` share rank 1."""
+    servers = sorted(cores, key=lambda server: cores[server])
+    least = cores[servers[0]]
+    open_: Any = "inconclusive"
+    places = tuple(
+        place(
+            server,
+            cores[server],
+            1 if server in first else number,
+            tied=len(first) > 1 and server in first,
+            versus=None
+            if number == 1
+            else versus(
+                cores[server] / least, spread, **({"finding": open_} if server in first else {})
+            ),
+        )
+        for number, server in enumerate(servers, 1)
+    )
+    pairs = tuple(
+        Between(
+            server=dearer,
+            over=cheaper,
+            ratio=cores[dearer] / cores[cheaper],
+            low=cores[dearer] / cores[cheaper] / (1 + spread),
+            high=cores[dearer] / cores[cheaper] * (1 + spread),
+            finding=open_ if {dearer, cheaper} <= set(first) else "higher",
+        )
+        for at, cheaper in enumerate(servers)
+        for dearer in servers[at + 1 :]
+    )
+    fields: dict[str, Any] = {
+        "over": "all",
+        "style": "sync",
+        "endpoints": tuple(f"{name}-sync" for name in ENDPOINTS),
+        "left_out": (),
+        "noise_floor": 0.09,
+        "ranked": True,
+        "places": places,
+        "pairs": pairs,
+        "first": tuple(first),
+    }
+    return Cost(**fields | changes)
+
+
+def at_endpoint(name: str, cores: Mapping[str, float], first: Sequence[str]) -> Cost:
+    return cost(cores, first, over=name, endpoints=(f"{name}-sync",))
+
+
+def holds(server: str, measured: int, configured: int | None = None) -> Holds:
+    return Holds(
+        server=server,
+        interface=interface(server),
+        measured=measured,
+        configured=configured,
+        connections=500,
+        cell=f"{server}.gateway_1s-sync",
+    )
+
+
+WAITING = Waiting(
+    endpoints=("gateway_1s-sync",),
+    holds=(
+        holds("gunicorn-gevent", 500),
+        holds("uvicorn", 480),
+        holds("granian-asgi", 470),
+        holds("gunicorn-asgi", 460),
+        holds("granian-wsgi", 8, 8),
+        holds("uwsgi", 8, 8),
+        holds("gunicorn-gthread", 8, 8),
+        holds("gunicorn-sync", 2, 2),
+    ),
+)
+
+
+def async_views(of: Any, dearer: int, cheaper: int, pairs: int, *ends: float) -> AsyncViews:
+    least, most = ends or (None, None)
+    return AsyncViews(
+        interface=of,
+        pairs=pairs,
+        dearer=dearer,
+        cheaper=cheaper,
+        least=least,
+        most=most,
+        cells=(f"{of}.json-async", f"{of}.json-sync"),
+    )
+
+
+def sureness(**changes: Any) -> Sureness:
+    fields: dict[str, Any] = {
+        "rounds": 3,
+        "processors": 2,
+        "cells": 408,
+        "suspect": 119,
+        "busy": 3,
+        "repeated": 0,
+        "noise_floor": 0.09,
+        "doubts": (("uvicorn", 26, 31), ("gunicorn-gevent", 11, 15), ("uwsgi", 1, 31)),
+        "left_open": (),
+    }
+    return Sureness(**fields | changes)
+
+
+def quiet(first: Sequence[str] = ("granian-wsgi", "uwsgi"), **changes: Any) -> Decision:
+    """Return what a quiet run decides: the cheapest two of five WSGI and three ASGI servers."""
+    asgi = tuple(server for server in QUIET if interface(server) == "asgi")
+    fields: dict[str, Any] = {
+        "cost": cost(QUIET, first),
+        "chosen": "server" if len(first) == 1 else "group",
+        "likely": None if len(first) == 1 else "granian-wsgi",
+        "gap": Gap(cheaper="wsgi", dearer="asgi", least=3.06, most=6.05, low=2.8, high=6.6),
+        "costs": (
+            at_endpoint("json", QUIET, ["granian-wsgi"]),
+            at_endpoint("json_query", QUIET, ["granian-wsgi", "uwsgi"]),
+            at_endpoint("template", QUIET, ["uwsgi"]),
+        ),
+        "waiting": WAITING,
+        "within": (("wsgi", tuple(first)), ("asgi", asgi)),
+        "async_views": (
+            async_views("wsgi", 38, 0, 50, 1.43, 8.33),
+            async_views("asgi", 2, 1, 90, 0.93, 1.2),
+        ),
+        "sure": sureness(),
+    }
+    return Decision(**fields | changes)
+
+
+def noisy(**changes: Any) -> Decision:
+    """Return what a run on a busy machine decides: that WSGI costs less, and nothing else."""
+    fields: dict[str, Any] = {
+        "cost": cost(NOISY, spread=0.35, noise_floor=0.43),
+        "chosen": "interface",
+        "likely": "granian-wsgi",
+        "gap": Gap(cheaper="wsgi", dearer="asgi", least=3.15, most=5.46, low=2.1, high=7.5),
+        "costs": (),
+        "waiting": None,
+        "within": (),
+        "async_views": (async_views("wsgi", 10, 0, 20, 2.1, 6.4),),
+        "sure": sureness(cells=71, suspect=43, busy=38, noise_floor=0.43),
+    }
+    return Decision(**fields | changes)
+
+
+def counts(**changes: Any) -> Counts:
+    fields: dict[str, Any] = {
+        "measured": 408,
+        "failed": 0,
+        "skipped": 20,
+        "measured_with_failed_rounds": 0,
+        "valid": 289,
+        "suspect": 119,
+        "invalid": 0,
+    }
+    return Counts(**fields | changes)
