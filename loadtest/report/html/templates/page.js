@@ -55,7 +55,7 @@
     if (!target) return;
     if (target.closest("[hidden]")) clearFilter();
     address.write({});
-    const inner = target.querySelector(":scope > details.folded") ?? target;
+    const inner = target.querySelector(":scope > details:only-child") ?? target;
     for (let at = inner; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
     // Of a row, with the heads of its table: in a box that scrolls, or if there is room for both.
     const table = target.closest("table");
