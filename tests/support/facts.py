@@ -157,8 +157,11 @@ def usage(
     threads: int = 17,
     generator_s: float = 0.15,
     server_s: float = 4.0,
-    each_s: tuple[float, ...] = (),
+    each_s: tuple[float, ...] | None = None,
 ) -> dict[str, Usage]:
+    """Return what all used; the workers share their work evenly, but for what `each_s` says."""
+    if each_s is None:
+        each_s = (0.5 * server_s, 0.48 * server_s, 0.02 * server_s)
     return {
         "server": builders.usage(server_s, processes, threads, each_cpu_s=each_s),
         "generator": builders.usage(generator_s, 1, 2),
@@ -265,7 +268,10 @@ def delayed(
     late = round(share * answers)
     histogram = Histogram(values_us=(fast_us, late_us), counts=(answers - late, late))
     seen = host(0.0, throttled_s=throttled_s, busy_s=1.5)
-    each = {"host": seen, "usage": usage(processes=workers + 1, **{"server_s": 1.2} | used)}
+    each = {
+        "host": seen,
+        "usage": usage(processes=workers + 1, **{"server_s": 1.2, "each_s": ()} | used),
+    }
     shape = Shape(workers=workers)
     return replace(HEALTHY, shape=shape, rates=(rate,) * 3, histogram=histogram, each=each)
 

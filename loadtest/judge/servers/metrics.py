@@ -38,7 +38,8 @@ class Figures(Record, frozen=True, kw_only=True):
     """Requests that it worked on at once, at an endpoint that waits: right responses for each time
     that the loads had room for its delay. None elsewhere, and where none had."""
     p50_us: int | None
-    """Of the latencies as measured, rounds merged; None with too few samples.
+    """Of the latencies as measured, rounds merged; None with too few samples, and where fewer
+    responses came than there were connections: most requests were never answered.
 
     In a report of others, where wrk's text has them and nothing was back-filled: the median round.
     """
@@ -52,7 +53,8 @@ class Figures(Record, frozen=True, kw_only=True):
     errors: int
     """Whatever the kind."""
     error_share: float
-    """Of all requests that were answered or broke off."""
+    """Of all requests that were answered or broke off; or, if it is more, that of the connections
+    which could not be opened."""
     server_cpu_us: float | None
     """User and system time of the server's processes for an answer; median over rounds."""
     with_databases_cpu_us: float | None
@@ -83,7 +85,19 @@ def figures(
 ) -> Figures:
     """Return what the `measured` rounds of `cell` showed; at least one, each with answers."""
     loads = [outcome.loaded for outcome in measured if outcome.loaded]
-    raw = latencies.raw
+    turns = [turn.loaded for outcome in measured for turn in outcome.loads if turn.loaded]
+    connections = cell.load.connections
+    unanswered = most_unanswered(turns, connections)
+
+    def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
+        # The few that were first in the queue tell nothing of those that are still in it.
+        if unanswered:
+            return None
+        # Samples that were added are no evidence: the measured ones must be enough.
+        if count(latencies.raw) >= SAMPLES_NEEDED[p]:
+            return percentile(latencies.backfilled if backfilled else latencies.raw, p)
+        return _from_text(loads, cell, p, backfilled=backfilled)
+
     answers = sum(loaded.answers for loaded in loads)
     errors = sum(loaded.errors for loaded in loads)
     delay_s = cell.endpoint.contract.delay_s
@@ -104,22 +118,16 @@ def figures(
     ]
     return Figures(
         goodput=median(loaded.goodput for loaded in loads),
-        ceiling=server.capacity(plan.shape, cell.load.connections) / delay_s if delay_s else None,
-        held=_held(loads, delay_s, cell.load.connections) if delay_s else None,
-        p50_us=_latency(raw, 50) or _from_text(loads, cell, 50, backfilled=False),
-        p90_us=_latency(raw, 90) or _from_text(loads, cell, 90, backfilled=False),
-        p99_us=_latency(raw, 99) or _from_text(loads, cell, 99, backfilled=False),
-        # Samples that were added are no evidence: the measured ones must be enough.
-        backfilled_p99_us=(
-            percentile(latencies.backfilled, 99)
-            if count(raw) >= SAMPLES_NEEDED[99]
-            else _from_text(loads, cell, 99, backfilled=True)
-        ),
-        samples=count(raw) + sum(_text_samples(loaded) for loaded in loads),
+        ceiling=server.capacity(plan.shape, connections) / delay_s if delay_s else None,
+        held=_held(turns, delay_s, connections) if delay_s else None,
+        p50_us=latency(50),
+        p90_us=latency(90),
+        p99_us=latency(99),
+        backfilled_p99_us=latency(99, backfilled=True),
+        samples=count(latencies.raw) + sum(_text_samples(loaded) for loaded in loads),
         answers=answers,
         errors=errors,
-        # One that is late and not 2xx is an error of two kinds.
-        error_share=min(1.0, errors / sum(_requests(loaded) for loaded in loads)),
+        error_share=wrong(turns, connections).share,
         server_cpu_us=cpu_us,
         with_databases_cpu_us=_with_databases_cpu_us(cell, measured),
         answers_per_cpu_second=1e6 / cpu_us if cpu_us else None,
@@ -142,6 +150,40 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         if load.histogram and load.loaded
     ]
     return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
+
+
+class Wrong(NamedTuple):
+    """How much went wrong, and of what."""
+
+    share: float
+    of: int
+    what: Literal["requests", "connections"]
+
+
+def wrong(loads: Sequence[Loaded], connections: int) -> Wrong:
+    """Return the larger share of what went wrong: of the requests, or of the connections opened.
+
+    One that could not be opened is one of the load's connections, or of those that broke off and
+    were opened again; not one of the many requests that the others made.
+    """
+    broke_off = sum(loaded.read_errors + loaded.write_errors for loaded in loads)
+    requests = sum(loaded.answers for loaded in loads) + broke_off
+    unopened = sum(loaded.connect_errors for loaded in loads)
+    opened = connections * len(loads) + broke_off
+    if unopened > opened:
+        # A server that closes each connection has one opened for each request.
+        opened = requests + unopened
+    errors = sum(loaded.errors for loaded in loads) - unopened
+    # One that is late and not 2xx is an error of two kinds.
+    share = min(1.0, errors / requests) if requests else 0.0
+    if unopened > share * opened:
+        return Wrong(unopened / opened, opened, "connections")
+    return Wrong(share, requests, "requests")
+
+
+def most_unanswered(loads: Sequence[Loaded], connections: int) -> bool:
+    """Say whether so few responses came that they tell nothing of how long most requests take."""
+    return sum(loaded.answers for loaded in loads) < connections * len(loads)
 
 
 def waves(loads: Sequence[Loaded], delay_s: float) -> int:
@@ -177,10 +219,6 @@ def _with_databases_cpu_s(cell: Cell, usage: Mapping[str, Usage]) -> float | Non
     return sum(usage[group].cpu_s for group in needed if group in usage)
 
 
-def _latency(measured: Histogram, p: int) -> int | None:
-    return percentile(measured, p) if count(measured) >= SAMPLES_NEEDED[p] else None
-
-
 def _from_text(
     loads: Sequence[Loaded], cell: Cell, p: Literal[50, 90, 99], *, backfilled: bool
 ) -> int | None:
@@ -207,8 +245,3 @@ def _from_text(
 
 def _text_samples(loaded: Loaded) -> int:
     return loaded.answers - loaded.timeouts if loaded.text_latency else 0
-
-
-def _requests(loaded: Loaded) -> int:
-    """Return the requests that came to an end; timeouts and status errors are among `answers`."""
-    return loaded.answers + loaded.connect_errors + loaded.read_errors + loaded.write_errors

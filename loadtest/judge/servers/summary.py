@@ -138,8 +138,9 @@ def _facts(
 
 
 def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
-    cell = evidence.cell
+    cell, figures = evidence.cell, evidence.figures
     note = cell.endpoint.note
+    told = figures is not None and figures.p50_us is not None
     return make_row(
         Row,
         came,
@@ -149,8 +150,8 @@ def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
         server=cell.server,
         interface=evidence.server.interface,
         versus_cpu=None,
-        figures=evidence.figures,
-        curve=curve(evidence.pooled.raw, evidence.pooled.backfilled),
+        figures=figures,
+        curve=curve(evidence.pooled.raw, evidence.pooled.backfilled) if told else None,
         notes=((note,) if note else ()) + evidence.server.limits,
     )
 

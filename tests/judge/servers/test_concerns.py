@@ -66,7 +66,8 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("errors", "suspect", replace(counted(status_errors=300), rates=(2_000.0,) * 3)),
     ("errors", "invalid", replace(counted(status_errors=301), rates=(2_000.0,) * 3)),
     ("errors", "suspect", counted(read_errors=100)),
-    ("errors", "suspect", counted(connect_errors=100)),
+    ("errors", "invalid", counted(connect_errors=4)),
+    ("errors", "suspect", counted(connect_errors=3)),
     ("errors", "suspect", counted(write_errors=100)),
     ("errors", "suspect", counted(timeouts=100)),
     # The second client met one of the errors that wrk counted: one fault, one concern.
@@ -174,6 +175,16 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("unstable", "suspect", replace(HEALTHY, rates=(2_000.0, 2_400.0, 2_900.0))),
     ("unstable", None, replace(HEALTHY, rates=(2_000.0, 2_500.0))),
     ("unstable", "suspect", replace(HEALTHY, rates=(2_000.0, 2_700.0))),
+    ("uneven-workers", None, with_each(usage=usage(each_s=(3.0, 1.01, 0.02)))),
+    ("uneven-workers", "suspect", with_each(usage=usage(each_s=(3.0, 0.99, 0.02)))),
+    ("uneven-workers", "suspect", with_each(usage=usage(each_s=(3.0, 0.09)))),  # 97 : 3
+    # One worker has nobody to share with, and next to no work cannot be shared out evenly.
+    (
+        "uneven-workers",
+        None,
+        replace(HEALTHY, shape=Shape(workers=1), each={"usage": usage(1, each_s=(4.0,))}),
+    ),
+    ("uneven-workers", None, with_each(usage=usage(each_s=(0.4, 0.05)))),
     ("noisy-host", None, with_each(host=host(0.29))),
     ("noisy-host", "suspect", with_each(host=host(0.31))),
     ("noisy-host", "suspect", with_each(host=host(0.2, steal_s=0.2))),
@@ -263,15 +274,42 @@ def test_verification_says_it_in_these_words() -> None:
 def test_what_could_not_be_looked_for_is_listed() -> None:
     assert weigh(CONCERNS, evidence(elsewhere(host(2.0)))).unchecked == ("noisy-host",)
     assert "stalls" in weigh(CONCERNS, evidence(queueing(10.0, 64, silent=11))).unchecked
-    assert weigh(CONCERNS, evidence(replace(delayed(), system="macOS-15"))).unchecked == (
-        "delayed-ack",
-    )
+    elsewhere_timed = evidence(replace(delayed(), system="macOS-15"))
+    assert "delayed-ack" in weigh(CONCERNS, elsewhere_timed).unchecked
     # Its server may be busy on another machine, as may its database.
     nobody = with_each(host=host(0.0, busy_s=1.5), usage={"generator": usage()["generator"]})
     late = replace(delayed(), each=nobody.each)
     assert "delayed-ack" in weigh(CONCERNS, evidence(late)).unchecked
     late = replace(delayed(), needs=(1, 0, 0), each=elsewhere(host(0.0, busy_s=1.5)).each)
     assert "delayed-ack" in weigh(CONCERNS, evidence(late)).unchecked
+
+
+@pytest.mark.parametrize("facts", [delayed(0.5), delayed(server_s=2.9)])
+def test_what_the_load_of_others_hides_is_unchecked_not_silent(facts: Facts) -> None:
+    """They make responses late by any time, and keep the processors busy."""
+    assert "delayed-ack" not in weigh(CONCERNS, evidence(facts)).unchecked
+    busy = evidence(facts)
+    noisy = [msgspec.structs.replace(each, host=host(0.6)) for each in busy.measured]
+    assert "delayed-ack" in weigh(CONCERNS, replace(busy, measured=tuple(noisy))).unchecked
+
+
+def test_an_imbalance_that_changes_is_no_steady_one() -> None:
+    """Which worker gets the connections differs from launch to launch: that is `unstable`."""
+    uneven = evidence(with_each(usage=usage(each_s=(3.9, 0.1))))
+    assert raised(uneven) == {"uneven-workers": "suspect"}
+    even = msgspec.structs.replace(uneven.measured[0], usage=usage())
+    assert raised(replace(uneven, measured=(even, *uneven.measured[1:]))) == {}
+
+
+def test_connections_that_could_not_be_opened_are_set_against_connections() -> None:
+    """759 of 1,000 connections are no 0.05 % of the requests that the others made."""
+    facts = replace(counted(connect_errors=759), connections=1_000, rates=(500_000.0,))
+    judged = weigh(CONCERNS, evidence(facts))
+    assert judged.concerns[0].facts.startswith("75.9 % of 1,000 connections went wrong: 759 conn")
+    assert judged.verdict == "invalid"
+    figures = evidence(facts).figures
+    assert figures
+    assert figures.error_share == pytest.approx(0.759)
 
 
 def test_what_is_declared_to_wait_may_take_40_ms() -> None:

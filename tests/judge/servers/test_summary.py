@@ -164,6 +164,19 @@ def test_percentiles_need_samples(summary: Summary) -> None:
     assert (few.p90_us, few.p99_us, few.backfilled_p99_us) == (None, None, None)
 
 
+@pytest.mark.parametrize(("answers", "known"), [(63, False), (64, True)])
+def test_the_few_that_were_answered_give_no_percentile(answers: int, known: bool) -> None:
+    """Of 64 connections, some waited in vain: how long most of them wait, nobody knows."""
+    run, _, _ = sample()
+    cell = run.plan.cells[2]
+    left = Histogram(values_us=(1_001_000,), counts=(answers,))
+    judged = row(summarise(run, [outcome(cell, 1, answers)], lambda path: left), cell.id)
+    assert judged.figures is not None
+    assert judged.figures.samples == answers
+    assert (judged.figures.p50_us is not None) == known
+    assert (judged.curve is not None) == known
+
+
 def test_latencies_are_as_measured_and_the_backfilled_apart() -> None:
     run, _, _ = sample()
     cell = run.plan.cells[0]

@@ -16,7 +16,7 @@ from loadtest.judge.servers.concerns.limits import (
     GENERATOR_LIMITED,
 )
 from loadtest.judge.servers.concerns.littles_law import LITTLES_LAW
-from loadtest.judge.servers.concerns.rounds import UNSTABLE
+from loadtest.judge.servers.concerns.rounds import UNEVEN_WORKERS, UNSTABLE
 from loadtest.judge.servers.concerns.stalls import STALLS
 from loadtest.judge.servers.concerns.surroundings import LEFT_BEHIND, NOISY_HOST, SHAPE_DIFFERS
 
@@ -33,6 +33,7 @@ CONCERNS = (
     CONNECTION_LIMITED,
     SHAPE_DIFFERS,
     UNSTABLE,
+    UNEVEN_WORKERS,
     NOISY_HOST,
     LEFT_BEHIND,
     LOST_ROUNDS,

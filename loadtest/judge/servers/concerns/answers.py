@@ -10,6 +10,7 @@ from loadtest.judge.servers.concerns.evidence import (
     VERIFICATIONS,
     Evidence,
 )
+from loadtest.judge.servers.metrics import wrong
 from loadtest.records.measured import Loaded, Outcome
 from loadtest.stats.latency import SAMPLES_NEEDED
 
@@ -39,12 +40,7 @@ def _errors(cell: Evidence) -> Found:
             return Found("invalid", f"in the check at {outcome.stage}: {outcome.reason}")
     if not cell.loads:
         return UNCHECKED
-    requests = cell.answers + sum(
-        loaded.connect_errors + loaded.read_errors + loaded.write_errors for loaded in cell.loads
-    )
-    errors = sum(loaded.errors for loaded in cell.loads)
-    # One that is late and not 2xx is an error of two kinds.
-    share = min(1.0, errors / requests) if requests else 0.0
+    share, of, what = wrong(cell.loads, cell.cell.load.connections)
     if share <= ERRORS_SUSPECT:
         return NOTHING
     kinds = {
@@ -57,7 +53,7 @@ def _errors(cell: Evidence) -> Found:
     named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
     return Found(
         "invalid" if share > ERRORS_INVALID else "suspect",
-        f"{percent(share)} of {requests:,} requests went wrong: {named}",
+        f"{percent(share)} of {of:,} {what} went wrong: {named}",
     )
 
 
@@ -90,9 +86,11 @@ def _contract(cell: Evidence) -> Found:
         if during and during.broken and _wrong_answer(during.broken):
             return Found("invalid", f"during the load: {during.broken}")
         known = known or verified is not None or (during is not None and during.checked > 0)
+        # What was under way at the end of each load has come in part.
+        under_way = cell.cell.load.connections * len(outcome.loads)
         size = verified.wire_bytes if verified else None
-        if loaded and size and (wrong := _wrong_size(loaded, size, cell.cell.load.connections)):
-            return Found("invalid", wrong)
+        if loaded and size and (unlike := _wrong_size(loaded, size, under_way)):
+            return Found("invalid", unlike)
     return NOTHING if known else UNCHECKED
 
 
@@ -101,10 +99,10 @@ def _wrong_answer(reason: str) -> bool:
     return not (TOO_EARLY in reason or NO_ANSWER in reason or ERROR_STATUS.search(reason))
 
 
-def _wrong_size(loaded: Loaded, wire_bytes: int, connections: int) -> str | None:
+def _wrong_size(loaded: Loaded, wire_bytes: int, under_way: int) -> str | None:
     slack = wire_bytes * WIRE_SHARE + WIRE_BYTES
-    # What is under way at the end, or broke off, has come in part and is no answer.
-    partial = connections + loaded.read_errors
+    # What is under way, or broke off, has come in part and is no answer.
+    partial = under_way + loaded.read_errors
     right = loaded.answers - loaded.status_errors
     least = right * (wire_bytes - slack)
     most = (loaded.answers + partial) * (wire_bytes + slack)

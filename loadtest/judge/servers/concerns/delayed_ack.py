@@ -34,14 +34,16 @@ def _delayed_ack(cell: Evidence) -> Found:
         for us, times in zip(cell.latencies.values_us, cell.latencies.counts, strict=True)
         if least <= us < most
     )
+    # Others make responses late by any time, and keep the processors busy.
+    none = UNCHECKED if cell.disturbed else NOTHING
     if late < LATE * answers:
-        return NOTHING
+        return none
     known = [(o, o.host) for o in cell.measured if o.host and "server" in o.usage]
     if not known or not cell.services_sampled:
         return UNCHECKED
     busy = max(_busy(outcome, host, cell.plan.shape.workers) for outcome, host in known)
     if busy >= BUSY or any(_throttled(outcome, host) for outcome, host in known):
-        return NOTHING
+        return none
     return Found(
         "suspect",
         f"{percent(late / answers)} of the responses took {least / 1e3:g} to {most / 1e3:g} ms, and"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from loadtest.judge.servers.metrics import Figures, Histograms, Latencies, figures, latencies, waves
-from loadtest.records.measured import Ceiling, Histogram, Loaded, Outcome
+from loadtest.records.measured import DISTURBED, Ceiling, Histogram, Loaded, Outcome
 from loadtest.records.planned import Cell, Plan, Server
 
 
@@ -53,9 +53,9 @@ class Evidence:
 
     @property
     def loads(self) -> tuple[Loaded, ...]:
-        """What was counted in the measured rounds, or in the failed ones where there are none."""
+        """What was counted in each load of the measured rounds, or else of the failed ones."""
         outcomes = self.measured or self.failed
-        return tuple(outcome.loaded for outcome in outcomes if outcome.loaded)
+        return tuple(each.loaded for outcome in outcomes for each in outcome.loads if each.loaded)
 
     @property
     def answers(self) -> int:
@@ -126,6 +126,24 @@ class Evidence:
         }
         groups = {name for name, each in needed.items() if each}
         return all(groups <= outcome.usage.keys() for outcome in self.measured)
+
+    @cached_property
+    def taken(self) -> dict[str, float] | None:
+        """Shares of the machine that were not the run's to use, by who took them; None: not known.
+
+        Without `other processes` where a service that is not of the run cannot be told from them.
+        """
+        hosts = [outcome.host for outcome in self.measured if outcome.host]
+        window_s = sum(host.window_s for host in hosts)
+        if not window_s:
+            return None
+        each = [(host.window_s / window_s, host.taken(self.services_sampled)) for host in hosts]
+        return {who: sum(weight * taken[who] for weight, taken in each) for who in each[0][1]}
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether others took so much of the machine that the number is in doubt."""
+        return sum((self.taken or {}).values()) > DISTURBED
 
     def waves(self, delay_s: float) -> int:
         """Return how often one connection can be answered in all of `loads`."""

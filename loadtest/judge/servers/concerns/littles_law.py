@@ -32,7 +32,13 @@ def _littles_law(cell: Evidence) -> Found:
     - the generator's own time, at most as long as it ran.
     """
     histogram = cell.latencies
-    load_us = sum(o.loaded.duration_us for o in cell.measured if o.loaded and o.histogram)
+    loads = [
+        each.loaded.duration_us
+        for outcome in cell.measured
+        for each in outcome.loads
+        if each.loaded and each.histogram
+    ]
+    load_us = sum(loads)
     if histogram is None or not load_us or count(histogram) < SAMPLES_NEEDED[50]:
         return UNCHECKED
     values = np.asarray(histogram.values_us, dtype=np.float64)
@@ -50,7 +56,7 @@ def _littles_law(cell: Evidence) -> Found:
         return Found("suspect", starved)
     if in_flight >= 1 - IN_FLIGHT_OFF:
         return NOTHING
-    one_load_us = load_us / sum(o.histogram is not None for o in cell.measured)
+    one_load_us = load_us / len(loads)
     unfinished = float((values * values) @ counts) / total_us / one_load_us
     if cell.silent is not None and cell.silent <= SILENT:
         unfinished = min(unfinished, 2 * cell.turn_s * 1e6 / one_load_us)

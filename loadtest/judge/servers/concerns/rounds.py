@@ -1,4 +1,4 @@
-"""The concern that the rounds differ, and what their difference goes with."""
+"""Concerns about the rounds: that they differ, or are alike in using the workers unevenly."""
 
 from __future__ import annotations
 
@@ -75,6 +75,48 @@ def _range(values: Sequence[float | None]) -> tuple[float, float]:
     known = [value for value in values if value is not None]
     return min(known), max(known)
 
+
+UNEVEN = 0.5
+"""Of an even share: a worker that did less in each round was left out, not unlucky in a launch."""
+
+LEAST_CPU_S = 0.5
+"""Of all workers in a round: of less, the shares are those of the clock's ticks."""
+
+
+def _uneven_workers(cell: Evidence) -> Found:
+    workers = cell.plan.shape.workers
+    if workers < 2 or not cell.plan.shape.known:
+        return NOTHING if workers < 2 else UNCHECKED
+    each_s = [
+        sorted(outcome.usage["server"].each_cpu_s, reverse=True)[:workers]
+        for outcome in cell.measured
+        if "server" in outcome.usage
+    ]
+    # A master and helpers have next to nothing to do.
+    shares = [
+        used_s[-1] / sum(used_s)
+        for used_s in each_s
+        if len(used_s) == workers and sum(used_s) >= LEAST_CPU_S
+    ]
+    if len(shares) < 2:
+        return UNCHECKED
+    if max(shares) * workers >= UNEVEN:
+        return NOTHING
+    return Found(
+        "suspect",
+        f"in each of {len(shares)} rounds, the least busy of {workers} workers did no more than"
+        f" {percent(max(shares))} of their work",
+    )
+
+
+UNEVEN_WORKERS = Concern(
+    name="uneven-workers",
+    means="One worker was left idle in every round while others did its work: the server did not"
+    " share out its connections, and the number is that of fewer workers.",
+    advice="Let the kernel share connections out (`SO_REUSEPORT`, as gunicorn's `--reuse-port`), or"
+    " compare with more `--connections`, of which each worker is likelier to get some.",
+    find=_uneven_workers,
+)
 
 UNSTABLE = Concern(
     name="unstable",

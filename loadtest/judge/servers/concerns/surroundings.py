@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOISE, NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.records.measured import Left, Usage
 from loadtest.records.planned import SETTLED_S
@@ -62,27 +62,20 @@ def _shape_differs(cell: Evidence) -> Found:
 
 
 def _noisy_host(cell: Evidence) -> Found:
-    hosts = [outcome.host for outcome in cell.measured if outcome.host]
-    window_s = sum(host.window_s for host in hosts)
-    capacity_s = sum(host.window_s * host.processors for host in hosts)
-    if not capacity_s:
+    shares = cell.taken
+    if shares is None:
         return UNCHECKED
-    shares = {
-        "other processes": sum(host.other_cpu_s for host in hosts) / capacity_s,
-        "steal": sum(host.steal_cpu_s or 0.0 for host in hosts) / capacity_s,
-        "throttling": sum(host.throttled_s or 0.0 for host in hosts) / window_s,
-    }
-    # What a service that is not of the run used cannot be told from what others did.
-    foreign = not cell.services_sampled
-    if foreign:
-        del shares["other processes"]
-    total = sum(shares.values())
-    if total <= NOISE:
-        return UNCHECKED if foreign else NOTHING
+    if not cell.disturbed:
+        # What a service that is not of the run used cannot be told from what others did.
+        return NOTHING if cell.services_sampled else UNCHECKED
+    hosts = [outcome.host for outcome in cell.measured if outcome.host]
     named = ", ".join(f"{name} {percent(share)}" for name, share in shares.items() if share > 0)
-    busy = percent(sum(host.busy_cpu_s for host in hosts) / capacity_s)
+    busy_s = sum(host.busy_cpu_s for host in hosts)
+    busy = percent(busy_s / sum(host.window_s * host.processors for host in hosts))
     return Found(
-        "suspect", f"{percent(total)} of the machine went elsewhere: {named}; {busy} of it was busy"
+        "suspect",
+        f"{percent(sum(shares.values()))} of the machine went elsewhere: {named};"
+        f" {busy} of it was busy",
     )
 
 
