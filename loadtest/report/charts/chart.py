@@ -72,6 +72,8 @@ class Strip:
     tip: str = ""
     band: tuple[float, float] | None = None
     """What counts as noise."""
+    note: str = ""
+    """Its figures in words, on the other side of the axis."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Rows(Panel):
     @property
     def gutters(self) -> tuple[int, int]:
         """Return the widths beside the axis, left and right."""
-        return _gutter(row.label for row in self.rows), GUTTERS[0]
+        return _gutter(row.label for row in self.rows), _gutter(row.note for row in self.rows)
 
     @property
     def height(self) -> int:

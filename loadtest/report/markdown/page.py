@@ -54,10 +54,10 @@ def document(page: Page, pictures: Pictures | None = None, level: int = 1, answe
 
     An `answer` that is Markdown already stands after the lead.
     """
-    lead = blocks([*page.lead, *page.answer], pictures, level + 1)
-    sections = blocks(page.sections, pictures, level + 1)
+    lead = blocks(page.lead, pictures, level + 1)
+    below = blocks([*page.answer, *page.sections], pictures, level + 1)
     heading = f"{'#' * level} {ticked(page.title)}"
-    return "\n\n".join([heading, *lead, *([answer] if answer else []), *sections]) + "\n"
+    return "\n\n".join([heading, *lead, *([answer] if answer else []), *below]) + "\n"
 
 
 def files(name: str, page: Page, answer: str = "") -> dict[str, str]:

@@ -57,12 +57,14 @@ def page(report: Report) -> Page:
         *([] if run.source else [units.plural(summary.rounds, "round")]),
     ]
     at = places(summary, names)
+    # A page draws them itself, so that a reader can choose.
+    costs = charts.cost(summary.decision.cost) if summary.decision.cost else None
     return Page(
         title=f"{run.plan.matrix}: {counts[0]} {of}",
         subject=f"{run.plan.matrix} {of}",
         meta=f"{' × '.join(counts)}, {run.created_at[:10]}",  # noqa: RUF001
         lead=[],
-        answer=[],
+        answer=[Charts([costs])] if costs else [],
         sections=[
             caveats(report),
             Section("Matrix", [matrix(summary, at)], id="matrix"),

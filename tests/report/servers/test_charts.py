@@ -88,6 +88,15 @@ def test_a_run_without_a_number_has_no_chart(summary: Summary) -> None:
     assert list(every(bare)) == []
 
 
+def test_how_the_chart_of_costs_looks(summary: Summary) -> None:
+    assert summary.decision.cost
+    chart = charts.cost(summary.decision.cost)
+    assert chart
+    # It names nobody: who is cheapest may be noise.
+    assert "gthread" not in chart.title + chart.description
+    check("charts/cost.svg", svg(chart))
+
+
 @pytest.mark.parametrize("name", ["kind-cpu", "latency-json-sync"])
 def test_how_charts_of_a_run_look(summary: Summary, name: str) -> None:
     (chart,) = (chart for chart in every(summary) if chart.name == name)

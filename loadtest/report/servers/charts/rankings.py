@@ -51,7 +51,6 @@ def kind(name: str, rankings: Sequence[Ranking]) -> Chart | None:
     servers = [server for _, server in sorted(best, key=lambda key: (key[0], -best[key]))]
     panels = [_panel(endpoint, styles, servers) for endpoint, styles in by_name.items()]
     marks = [mark for panel in panels for mark in panel.marks]
-    first = max(shown, key=_rate)
     shapes = {mark.shape for mark in marks}
     legend = interfaces(mark.look for mark in marks)
     if "diamond" in shapes:
@@ -65,9 +64,6 @@ def kind(name: str, rankings: Sequence[Ranking]) -> Chart | None:
         "Requests/s",
         [
             "2xx, medians of the rounds, on a logarithmic axis.",
-            # Of several endpoints the highest number says which of them is the lightest.
-            len(panels) == 1
-            and f"{first.server} has the highest median, {units.significant(_rate(first))}.",
             any(mark.low for mark in marks) and ROUNDS,
         ],
         panels,
@@ -162,8 +158,8 @@ def latency(ranking: Ranking) -> Chart | None:
         stem("latency", ranking.endpoint.id),
         "Latency",
         [
-            f"Half of the responses of {first.server} come within {units.latency(_median(first))},"
-            f" the least{' of all' if first.concerns else ''}.",
+            f"Bold: {first.server}, with the lowest median"
+            f"{'' if first.concerns else ' without a doubt'}, {units.latency(_median(first))}.",
             "Each curve ends where its samples do.",
         ],
         [Lines("", axis, across, upright, lines)],

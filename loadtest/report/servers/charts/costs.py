@@ -1,0 +1,52 @@
+"""The chart to decide by: what each server costs, the cheapest first."""
+
+from __future__ import annotations
+
+from loadtest.judge.servers.decision import Cost, Place
+from loadtest.report import units
+from loadtest.report.charts.chart import Chart, Mark, Rows, Strip, chart, interfaces, look_of
+from loadtest.report.charts.scale import logarithmic
+
+
+def cost(over: Cost) -> Chart | None:
+    """Return the chart; None where no server has a cost."""
+    rows = [
+        Strip(place.server, [_mark(place)], name=place.server, note=_note(place))
+        for place in over.places
+        if place.cores
+    ]
+    if not rows:
+        return None
+    marks = [row.marks[0] for row in rows]
+    ends = [end for mark in marks for end in (mark.value, mark.low, mark.high) if end]
+    panel = Rows(
+        "CPU cores for 1,000 requests/s, and times the cheapest (95 %)",
+        "fewer is better",
+        logarithmic(ends, (), lambda cores: f"{cores:g}"),
+        rows,
+    )
+    return chart(
+        "cost",
+        "What each server costs",
+        [
+            f"The dot is the mean over {units.plural(len(over.endpoints), 'endpoint')}, the line"
+            " goes from the cheapest of them to the dearest.",
+        ],
+        [panel],
+        interfaces(mark.look for mark in marks),
+    )
+
+
+def _mark(place: Place) -> Mark:
+    return Mark(
+        place.cores or 0.0,
+        look_of(place.interface),
+        low=place.cheapest.cores if place.cheapest else None,
+        high=place.dearest.cores if place.dearest else None,
+    )
+
+
+def _note(place: Place) -> str:
+    versus = place.versus
+    times = units.ratio_interval(versus.ratio, versus.low, versus.high) if versus else "1x"
+    return f"{units.significant(place.cores or 0.0)} · {times}"
