@@ -53,7 +53,7 @@ def test_a_table_is_of_the_preset_as_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_table_has_the_columns_of_today(name: str) -> None:
-    none = Ranking(group=group(), measure="cold", noise_floor=None, rows=())
+    none = Ranking(group=group(), measure="cold", noise_floor=None, unranked=None, rows=())
     header = {column.key for column in cells(none, 0).columns}
     assert {key for key in rows(name)[0] if not key.startswith("time_s_round_")} == header
 

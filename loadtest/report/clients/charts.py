@@ -46,7 +46,8 @@ def of_ranking(ranking: Ranking) -> Iterator[Chart]:
         stem("time", ranking.group.name, ranking.measure),
         " and ".join(panel.title for panel in panels),
         [
-            f"{rows[0].row.label} is the fastest with {units.latency(time_us(rows[0]))}.",
+            f"{rows[0].row.label} has the lowest time, {units.latency(time_us(rows[0]))}"
+            f"{' (tied)' * rows[0].tied}.",
             "Medians of the rounds, on logarithmic axes.",
             any(mark.low for mark in panels[0].marks)
             and "Lines are 95 % intervals of the mean over rounds.",

@@ -127,7 +127,8 @@ def ranked(ranking: Ranking) -> Table[Standing]:
     rows = [row for row in ranking.rows if row.measured]
     lost = any(row.rounds_failed for row in rows)
     # What a number is worth stands beside it, where no narrow page cuts it off.
-    return Table((RANK, ROW, time, RELATIVE, VERDICT, *own, *[ROUNDS] * lost), rows)
+    first = (RANK, ROW, time, RELATIVE, VERDICT)
+    return Table((*first, *own, *[ROUNDS] * lost), rows).filled(*first)
 
 
 def phases(ranking: Ranking) -> Table[Standing] | None:
@@ -144,4 +145,4 @@ def narrow(ranking: Ranking) -> Table[Standing]:
     shown: Column[Standing] = Column(
         "time", time.title, lambda row: None, lambda row: marked(time.text(row), row)
     )
-    return Table((RANK, ROW, shown, RELATIVE, *own), ranking.rows)
+    return Table((RANK, ROW, shown, RELATIVE, *own), ranking.rows).filled(RANK, RELATIVE)

@@ -9,7 +9,7 @@ from loadtest.report import caveats, method
 from loadtest.report.clients.charts import of_ranking
 from loadtest.report.clients.columns import MEASURES, phases, ranked, state
 from loadtest.report.clients.report import Report
-from loadtest.report.clients.sentences import doubt, facts, measured, outliers, reading
+from loadtest.report.clients.sentences import doubt, facts, measured, notes, reading
 from loadtest.report.html.anchors import anchors
 from loadtest.report.page import Block, Bullets, Charts, Page, Section, Shown
 from loadtest.report.units import plural
@@ -69,6 +69,7 @@ def _blocks(ranking: Ranking, attributes: Attributes) -> Iterator[Block]:
     label = f"{ranking.group.title}, {ranking.measure}"
     without = [row for row in ranking.rows if not row.measured]
     yield Shown(ranked(ranking), label, attributes=attributes, without=without)
+    yield from notes(ranking)
     if ranking.measure == "cold" and (split := phases(ranking)):
         yield Section(
             "Where the time of a process goes",
@@ -76,7 +77,5 @@ def _blocks(ranking: Ranking, attributes: Attributes) -> Iterator[Block]:
             gist="the mean of its rounds",
             folded=("html",),
         )
-    if apart := outliers(ranking):
-        yield apart
     if charts := list(of_ranking(ranking)):
         yield Charts(charts)

@@ -171,15 +171,15 @@ def _floors(summary: Summary) -> list[tuple[Measure, str]]:
     ]
 
 
-def outliers(ranking: Ranking) -> str | None:
-    """Return the times that stand apart, in a sentence; None where there are none."""
+def notes(ranking: Ranking) -> tuple[str, ...]:
+    """Return why a table has no ranks, and which of its times stand apart."""
     apart = [
         (row.row.label, outlier)
         for row in ranking.reportable
         if row.cold
         for outlier in row.cold.outliers
     ]
-    return _says("outliers", apart)[0] if apart else None
+    return _says("notes", ranking.unranked, apart)
 
 
 def measured() -> str:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from loadtest.report.clients.columns import MEASURES, narrow
 from loadtest.report.clients.report import Report
-from loadtest.report.clients.sentences import doubt, outliers
+from loadtest.report.clients.sentences import doubt, notes
 from loadtest.report.terminal import Writer
 
 
@@ -17,8 +17,8 @@ def show(report: Report, console: Console) -> None:
     for ranking in summary.rankings:
         to.say(f"{ranking.group.title}. {MEASURES[ranking.measure]}.")
         to.table(narrow(ranking))
-        if apart := outliers(ranking):
-            to.say(apart)
+        for note in notes(ranking):
+            to.say(note)
             to.say()
     for sentence in doubt(summary):
         to.say(sentence)
