@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 from typing import Literal
 
 import msgspec
@@ -69,12 +69,13 @@ class Change(Record, frozen=True, kw_only=True):
     figure: Figure
     base: float
     new: float
-    """As in the report of each run; a cost in CPU cores for 1,000 requests/s."""
+    """As in the report of each run, but for drift-corrected CPU time; a cost in CPU cores for 1,000
+    requests/s."""
     drift_corrected: bool
     """CPU time is compared at even speed of the processors, that of BASE; see `cpu_drift`."""
     comparison: Comparison
     """Of the rounds, its noise estimated from all cells (`ratios.moderated`); the ratio is that of
-    `base` and `new`, but of drift-corrected CPU time."""
+    `base` and `new`."""
     adjusted_p: float | None
     """For all costs, or for all figures of all cells, and for there being both."""
     noise: float | None
@@ -219,8 +220,8 @@ def _change(
     threshold: float,
 ) -> Change:
     row = after.rows[pair.cells[0]]
-    base, new = before.reported(pair), after.reported(pair)
-    shown = comparison if pair.drift_corrected else _of_reported(comparison, new / base)
+    base, new = before.reported(pair, pair.base), after.reported(pair, pair.new)
+    shown = _of_reported(comparison, new / base)
     known = [side.noise(pair, comparison.rounds) for side in (before, after)]
     noise = max((floor for floor in known if floor is not None), default=None)
     beyond = margin(noise, threshold)
@@ -323,8 +324,10 @@ class _Side:
         known = reported is not None and getattr(reported, figure)
         return bool(known) and any(self.rates(cell, figure, None))
 
-    def reported(self, pair: _Pair) -> float:
-        """Return a figure as the run's report has it."""
+    def reported(self, pair: _Pair, rates: Rates) -> float:
+        """Return a figure as the run's report has it; drift-corrected CPU time of the `rates`."""
+        if pair.drift_corrected:
+            return median(filter(None, rates)) / (CORES if pair.figure == "cost" else 1)
         reported = [self.rows[cell].reportable for cell in pair.cells]
         if pair.figure == "cost":
             return geometric_mean([of.server_cpu_us or 0.0 for of in reported if of]) / CORES
