@@ -135,7 +135,8 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     }
     assert {outcome.status for outcome in stored.outcomes} == {"measured"}, stored.outcomes
     assert len(firsts(stored.outcomes)) == CELLS
-    assert len(stored.segments) == 3
+    # The first may have been killed before its services were up.
+    assert len(stored.segments) in (2, 3)
     assert stored.notes == ()
     for outcome in stored.outcomes:
         assert outcome.raw
