@@ -46,12 +46,11 @@ def test_a_plan_is_the_same_with_its_seed(type_: Type) -> None:
     arguments = ["plan", "quick", "--server", "g*", "--endpoint", "json", "--rounds", "2", "-v"]
     first, second = (type_(*arguments, "--seed", "7") for _ in range(2))
     assert (first.status, first.out) == (0, second.out)
-    assert "round 2  granian-asgi" in first.out
+    assert "round 2  json-sync                granian-asgi" in first.out
     assert "skipped  gunicorn-gevent" in first.out
-    assert first.out.endswith("the same order again with --seed 7\n")
-    # Three servers twice, and gunicorn-gevent's sync style.
+    assert first.out.endswith("The same order again: --seed 7.\n")
     measured = [line for line in first.out.splitlines() if line.startswith("round")]
-    assert f"\n{len(measured)} measurements in 2 rounds, about" in first.out
+    assert f"\n{len(measured)} loads in 2 rounds, about" in first.out
 
 
 def test_a_plan_is_a_line_for_each_server(type_: Type) -> None:

@@ -61,7 +61,6 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
             ["plan", "quick", "--precision", "3%", "--server", "uvicorn"],
             "uvicorn has no other to be compared with; choose one more with --server, or leave out",
         ),
-        (["plan", "quick", "--budget", "20m"], "--budget goes with --precision; add that, or"),
         (
             ["run", "--resume", "nowhere"],
             "results/nowhere: no such folder; the newest run is results/",
@@ -114,15 +113,14 @@ def test_a_broken_file_hides_no_other_mistake(
     monkeypatch.setenv("PATH", str(tmp_path))
     done = type_(
         "run", "quick", "--project", copy, "--out", tmp_path / "results",
-        "--server", "uvicorn", "--server", "granain-*", "--rounds", "0", "--budget", "1m",
+        "--server", "uvicorn", "--server", "granain-*", "--rounds", "0",
     )  # fmt: skip
     assert done.status == 2
-    broken, server, rounds, budget, wrk = done.lines
+    broken, server, rounds, wrk = done.lines
     assert "uvicorn.toml: not valid TOML" in broken
     # The name of a server is known though its file is broken.
     assert "unknown server 'granain-*'; did you mean granian-" in server
     assert "--rounds 0: at least 1" in rounds
-    assert "--budget goes with --precision" in budget
     assert "wrk is missing" in wrk
     done = type_("doctor", "--project", copy, "--out", tmp_path / "results", "--json")
     assert done.status == 1

@@ -51,14 +51,19 @@ def test_the_help_of_run_says_what_the_matrices_have() -> None:
     texts = helps(run_command)
     quick, standard = load_matrix("quick"), load_matrix("standard")
     assert f"{quick.rounds} in quick and {standard.rounds} in standard" in texts["rounds"]
-    durations = [matrix.loads[0].duration_s for matrix in (quick, standard)]
-    assert "{} s in quick and {} s in standard".format(*durations) in texts["duration_s"]
-    waiting = max(load.connections or 0 for load in standard.loads)
+    assert quick.budget_s
+    assert standard.budget_s
+    minutes = f"{quick.budget_s / 60:g}m in quick and {standard.budget_s / 60:g}m in standard"
+    assert minutes in texts["budget_s"]
+    durations = {matrix.loads[0].duration_s for matrix in (quick, standard)}
+    assert f"{durations.pop()} s in quick and standard" in texts["duration_s"]
+    assert not durations
+    waiting = [max(load.connections or 0 for load in each.loads) for each in (quick, standard)]
     assert quick.loads[0].connections == standard.loads[0].connections
     assert (
-        f"{quick.loads[0].connections} in quick and standard, {waiting} for endpoints that wait"
-        in texts["connections"]
-    )
+        f"{quick.loads[0].connections} in quick and standard; for endpoints that wait,"
+        " {} and {}".format(*waiting)
+    ) in texts["connections"]
     assert quick.shape == standard.shape
     assert f"{quick.shape.workers} in quick and standard" in texts["workers"]
     assert f"{quick.shape.threads} in quick and standard" in texts["threads"]
