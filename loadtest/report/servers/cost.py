@@ -173,7 +173,7 @@ def figure(decision: Decision, kinds: Collection[str]) -> Figure | None:
     ]
     return Figure(
         cost,
-        narrow_table(decision).columns[1:],
+        [each for each in table(decision).columns if each.key not in ("server", "ends")],
         tuple((heading, tuple(choices)) for heading, choices in groups.items() if choices),
         min(ends) / MARGIN,
         max(ends) * MARGIN,

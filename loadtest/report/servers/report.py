@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loadtest.judge.rows import NOT_REACHED
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.records.measured import Run
@@ -16,6 +17,9 @@ from loadtest.report.sentences import Paragraph
 from loadtest.report.servers.columns import SUBJECT
 from loadtest.report.servers.sentences.decision import Setting, overhead, paragraphs
 from loadtest.report.servers.sentences.noise import noise
+
+LONGER = 3
+"""Times as long a run may tell more."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +37,25 @@ class Report:
     def paragraphs(self) -> list[Paragraph]:
         """What a reader of a minute reads, the decision first."""
         run = self.run
-        resume = f"loadtest run --resume {shlex.quote(self.folder)}"
         setting = Setting(
             counts=self.summary.counts,
             shape=run.plan.shape,
-            # Another seed, another order.
-            command=re.sub(r" --seed \d+", "", run.command),
-            resume=resume if self.folder and not run.source else "",
+            again=_without(run.command, "seed"),
+            more="" if run.source else self._more(),
             imported=run.source is not None,
             running=run.launcher == "running",
         )
         return paragraphs(self.summary.decision, setting)
+
+    def _more(self) -> str:
+        """Return what measures more: the rest of the run, or another that is longer."""
+        plan = self.run.plan
+        if self.folder and any(row.reason == NOT_REACHED for _, row in self.rows):
+            return f"loadtest run --resume {shlex.quote(self.folder)}"
+        command = _without(self.run.command, "seed", "budget", "rounds")
+        if plan.budget_s is None:
+            return f"{command} --rounds {LONGER * plan.rounds}"
+        return f"{command} --budget {LONGER * plan.budget_s / 60:g}m"
 
     @property
     def overhead(self) -> Paragraph | None:
@@ -72,3 +84,7 @@ class Report:
 def make(stored: ServersRun) -> Report:
     """Return all that a renderer may use of a run."""
     return Report(summarise_stored(stored), stored.run, stored.raw, stored.folder.name)
+
+
+def _without(command: str, *options: str) -> str:
+    return re.sub(rf" --({'|'.join(options)}) \S+", "", command)

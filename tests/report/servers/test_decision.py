@@ -17,8 +17,8 @@ from loadtest.report.servers.sentences.decision import Setting, about, paragraph
 SETTING = Setting(
     counts=counts(),
     shape=Shape(),
-    command="loadtest run quick",
-    resume="loadtest run --resume 2026-11-20T10-00-00-quick",
+    again="loadtest run quick",
+    more="loadtest run quick --budget 15m",
 )
 ALONE = quiet(
     ["uwsgi"], chosen="alone", likely=None, cost=cost({"uwsgi": 0.5}, ["uwsgi"]), waiting=None
@@ -133,10 +133,10 @@ def test_a_limit_above_the_load_is_none() -> None:
 
 def test_what_comes_next_depends_on_why_nothing_was_decided() -> None:
     assert facts(noisy(), "sure")["again"] == "loadtest run quick"
-    assert facts(ONE_ROUND, "sure")["again"] == SETTING.resume
-    assert facts(quiet(), "sure")["resume"] == SETTING.resume
+    assert facts(ONE_ROUND, "sure")["again"] == SETTING.more
+    assert facts(quiet(), "sure")["more"] == SETTING.more
     settled = facts(quiet(["granian-wsgi"]), "sure")
-    assert (settled["again"], settled["resume"]) == ("", "")
+    assert (settled["again"], settled["more"]) == ("", "")
 
 
 def test_a_server_without_a_number_is_named_with_the_reason() -> None:
@@ -195,7 +195,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     ),
     "A server that was running": (
         noisy(**UNKNOWN),
-        Setting(counts(), Shape(), "", SETTING.resume, running=True),
+        Setting(counts(), Shape(), "", SETTING.more, running=True),
     ),
     "No number at all": (
         noisy(**UNKNOWN),

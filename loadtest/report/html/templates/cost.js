@@ -1,5 +1,5 @@
 // "I run" and "Endpoints" of the figure of costs. What is chosen stands in the page's address,
-// behind the `?` of its hash: `#answer?i=gunicorn-gthread&e=database-sync-workload`.
+// as in `#answer&i=gunicorn-gthread&e=json-sync`.
 "use strict";
 (() => {
   const table = document.querySelector("table.cost");
@@ -59,27 +59,21 @@
     }
   };
 
-  const address = () => new URLSearchParams(location.hash.split("?")[1] ?? "");
+  // The address and what else is chosen in it are the page's, see `page.js`.
+  const { address } = window;
   const read = () => {
-    const asked = address();
     for (const [key, select] of Object.entries(choices)) {
-      const value = asked.get(key) ?? "";
-      const known = [...select.options].find((option) => option.value === value);
-      select.value = known ? known.value : select.options[0].value;
+      const value = address.chosen.get(key);
+      select.value = [...select.options].some((option) => option.value === value) ? value : select.options[0].value;
     }
     draw();
   };
-  const write = () => {
-    const asked = address();
-    for (const [key, select] of Object.entries(choices)) {
-      if (select.selectedIndex) asked.set(key, select.value);
-      else asked.delete(key);
-    }
-    const place = location.hash.slice(1).split("?")[0] || "answer";
-    history.replaceState(null, "", `#${place}${asked.size ? `?${asked}` : ""}`);
-    draw();
-  };
-  Object.values(choices).forEach((select) => select.addEventListener("change", write));
-  addEventListener("hashchange", () => { if (location.hash.includes("?")) read(); });
-  if (location.hash.includes("?")) read();
+  for (const [key, select] of Object.entries(choices)) {
+    select.addEventListener("change", () => {
+      address.write({ [key]: select.selectedIndex ? select.value : "" }, "answer");
+      draw();
+    });
+  }
+  addEventListener("hashchange", read);
+  read();
 })();

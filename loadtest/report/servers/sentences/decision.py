@@ -34,10 +34,10 @@ class Setting:
 
     counts: Counts
     shape: Shape
-    command: str
-    """That made the run."""
-    resume: str
-    """What goes on with it; empty for a report of others."""
+    again: str
+    """The command that made the run."""
+    more: str
+    """That which measures more; empty for a report of others."""
     imported: bool = False
     running: bool = False
     """The servers were running before; nobody knows what they used."""
@@ -233,7 +233,7 @@ def _ratios(places: Iterable[Place]) -> list[float]:
 
 
 def _cells(places: Iterable[Place]) -> tuple[str, ...]:
-    return tuple(cell for place in places for cell in place.cells)
+    return tuple(dict.fromkeys(cell for place in places for cell in place.cells))
 
 
 def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said]:
@@ -353,7 +353,7 @@ def _sure(decision: Decision, setting: Setting) -> Said:
     sure: Sureness = decision.sure
     cost = decision.cost
     open_ = decision.chosen in ("interface", "nothing") and cost is not None
-    again = setting.command if sure.busy_machine else setting.resume
+    again = setting.again if sure.busy_machine else setting.more
     return Said(
         "sure",
         {
@@ -367,6 +367,6 @@ def _sure(decision: Decision, setting: Setting) -> Said:
             "floor": None if open_ else sure.noise_floor,
             "repeated": sure.repeated,
             "missing": [place for place in cost.places if place.missing] if cost else [],
-            "resume": setting.resume if decision.chosen == "group" else "",
+            "more": setting.more if decision.chosen == "group" else "",
         },
     )

@@ -1,0 +1,131 @@
+"""The first screen of a page in a browser: what was decided, and the figure with its choices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import decisions
+import msgspec
+import pytest
+from browser import visit
+from playwright.sync_api import Browser, Page
+from sample_run import histograms, read_raw, sample
+
+from loadtest.judge.servers.summary import summarise
+from loadtest.report.servers.formats import html
+from loadtest.report.servers.report import Report
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run, outcomes, segments = sample()
+    summary = summarise(run, outcomes, histograms, segments)
+    cells = tuple(row.cell for ranking in summary.rankings for row in ranking.rows)
+    of = decisions.cost(decisions.QUIET, ["granian-wsgi"])
+    # The rows that the claims rest on are those of the run whose page it is.
+    places = tuple(msgspec.structs.replace(place, cells=cells[:3]) for place in of.places)
+    decision = decisions.quiet(
+        ["granian-wsgi"],
+        cost=msgspec.structs.replace(of, places=places),
+        waiting=None,
+        async_views=(),
+    )
+    report = Report(msgspec.structs.replace(summary, decision=decision), run, read_raw)
+    path = tmp_path_factory.mktemp("first") / "index.html"
+    path.write_text(html.render(report))
+    return path
+
+
+def rows(page: Page, *classes: str) -> list[tuple[str, ...]]:
+    """Return the server of each row, and its cells of these classes."""
+    return [
+        (
+            (row.locator("th a, th").first.text_content() or "").split()[0],
+            *(
+                (row.locator(f".{name}").text_content() or "").replace("\u00d7", "x")
+                for name in classes
+            ),
+        )
+        for row in page.locator("table.cost tbody tr").all()
+    ]
+
+
+def test_the_decision_comes_first_and_the_figure_is_in_sight(browser: Browser, quiet: Path) -> None:
+    with visit(browser, quiet) as seen:
+        assert seen.page.locator("h1").text_content() == (
+            "Run it on granian-wsgi (WSGI) with ordinary def views."
+        )
+        box = seen.page.locator("table.cost tbody tr").first.bounding_box()
+        assert box
+        assert box["y"] < 800
+        first, second, *others = rows(seen.page, "cores", "times")
+        assert first == ("granian-wsgi", "0.476", "1")
+        assert second == ("uwsgi", "0.590", "1.24x (1.13 to 1.36)")
+        assert [server for server, *_ in others] == list(decisions.QUIET)[2:]
+        parted = seen.page.locator("table.cost tr.parted th")
+        assert (parted.text_content() or "").startswith("granian-asgi")
+        assert seen.complaints == []
+
+
+def test_who_runs_one_of_them_sees_what_each_other_costs_against_it(
+    browser: Browser, quiet: Path
+) -> None:
+    with visit(browser, quiet) as seen:
+        seen.page.get_by_label("I run").select_option("gunicorn-gthread")
+        times = dict(rows(seen.page, "times"))
+        assert times["granian-wsgi"] == "0.64x (0.58 to 0.70)"
+        assert times["gunicorn-gthread"] == "1"
+        assert times["gunicorn-gevent"] == "1.05x (0.95 to 1.15)"
+        assert seen.page.locator("thead .base").text_content() == "gunicorn-gthread"
+
+
+def test_a_link_shows_what_was_chosen(browser: Browser, quiet: Path) -> None:
+    with visit(browser, quiet) as seen:
+        seen.page.get_by_label("I run").select_option("uwsgi")
+        seen.page.locator("#over").select_option("json_query-sync")
+        chosen, address = rows(seen.page, "cores", "times", "doubt"), seen.page.url
+    with visit(browser, quiet, f"#{address.partition('#')[2]}") as seen:
+        assert seen.page.get_by_label("I run").input_value() == "uwsgi"
+        assert rows(seen.page, "cores", "times", "doubt") == chosen
+        seen.page.get_by_label("I run").select_option("")
+        assert seen.page.url.endswith("#answer&e=json_query-sync")
+
+
+def test_with_databases_there_is_no_interval(browser: Browser, quiet: Path) -> None:
+    with visit(browser, quiet, "#answer&of=databases") as seen:
+        assert rows(seen.page, "cores", "times")[:2] == [
+            ("granian-wsgi", "0.714", "1"),
+            ("uwsgi", "0.885", "1.24x"),
+        ]
+
+
+def test_the_rows_behind_a_claim_are_of_the_winner_and_of_those_it_is_compared_with(
+    browser: Browser, quiet: Path
+) -> None:
+    with visit(browser, quiet) as seen:
+        link = seen.page.locator("a.rows").first
+        cells = (link.get_attribute("data-cells") or "").split()
+        assert len(cells) == 3
+        link.click()
+        shown = seen.page.locator("#endpoints tr[id]:visible")
+        assert sorted(row.get_attribute("id") or "" for row in shown.all()) == sorted(cells)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_phone_shows_the_numbers_without_scrolling_sideways(
+    browser: Browser, quiet: Path, dark: bool
+) -> None:
+    with visit(browser, quiet, width=390, dark=dark) as seen:
+        page = seen.page
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        for name in ("cores", "times", "rate", "memory", "doubt"):
+            box = page.locator(f"table.cost tbody .{name}").first.bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
+
+
+def test_without_a_script_the_figure_stands(browser: Browser, quiet: Path) -> None:
+    with visit(browser, quiet, script=False) as seen:
+        assert seen.page.locator("table.cost circle").count() == len(decisions.QUIET)
+        assert not seen.page.get_by_label("I run").is_visible()
