@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from loadtest.judge.servers.rows import Ranking, Round, Row
+from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.records.planned import Load
 
 
@@ -31,13 +31,6 @@ def by_load(rankings: Sequence[Ranking]) -> dict[Load, list[str]]:
 def rows_of(rankings: Sequence[Ranking], server: str) -> list[tuple[Ranking, Row]]:
     """Return the rows of one server, each with its ranking."""
     return [(ranking, row) for ranking in rankings for row in ranking.rows if row.server == server]
-
-
-def median_round(row: Row) -> Round | None:
-    """Return the round whose raw output stands for the row."""
-    rounds = [each for each in row.rounds if each.goodput is not None and each.raw]
-    rounds.sort(key=lambda each: each.goodput or 0)
-    return rounds[(len(rounds) - 1) // 2] if rounds else None
 
 
 def spread(row: Row) -> float | None:

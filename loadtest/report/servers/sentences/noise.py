@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from loadtest.judge.servers.rows import Ranking
 from loadtest.judge.servers.summary import Summary
-from loadtest.records.planned import Plan
 from loadtest.report import sentences
 from loadtest.report.servers.sentences.phrases import workload
 from loadtest.report.units import plural, share
@@ -13,9 +12,6 @@ SHOWN_OPEN = 6
 
 TOO_NOISY = 0.5
 """A noise floor, as a share, with which hardly any servers can be separated."""
-
-UNLIKE = 1.5
-"""From here on two numbers of one rank look as if they were separated."""
 
 
 def noise(summary: Summary) -> str:
@@ -65,11 +61,3 @@ def spread_of_ties(ranking: Ranking) -> str:
             " too few or too variable rounds to rank them."
         )
     return ""
-
-
-def median_of(plan: Plan, rounds: int) -> str:
-    """Return of how many rounds a number is the median."""
-    if rounds == 1:
-        return "of one round"
-    some = plan.precision is not None or any(cell.rounds for cell in plan.cells)
-    return f"the median of {'up to ' if some else ''}{plural(rounds, 'round')}"
