@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,7 +13,6 @@ from typing import Any
 import jinja2
 
 from loadtest.judge.servers.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
-from loadtest.judge.servers.conditions import Difference
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.page import BOTH, Block, Bullets, Charts, Page, Section, Shown, View
@@ -27,17 +28,7 @@ TITLES: dict[Figure, str] = {
     "p99_us": "p99",
 }
 
-KEYS: dict[Figure, str] = {
-    "cost": "cost",
-    "server_cpu_us": "cpu",
-    "goodput": "goodput",
-    "p99_us": "p99",
-}
-"""What the page calls the figures among which it can be switched."""
-
 ORDER: tuple[Answer, ...] = ("worse", "better", "same", "cannot tell")
-
-RUNS = {"base": "BASE", "new": "NEW"}
 
 FEWEST_TOGETHER = 3
 """Cells for which it makes sense to say how all of them moved."""
@@ -46,9 +37,6 @@ SHOWN_OPEN = 12
 """Rows of what got worse or better; more are folded."""
 
 CHANGED = "What got worse or better"
-
-
-CORRECTED = "drift-corrected"
 
 
 def _macros() -> Any:
@@ -70,12 +58,16 @@ def page(compared: Comparisons) -> Page:
     """Return the page; Markdown shows it without its charts."""
     cells = compared.of_cells
     changed = _of(cells, "worse", "better")
-    differences = Shown(_differences_table(compared.differences), "What differs between the runs")
+    differences = _texts(
+        "What differs between the runs",
+        compared.differences,
+        *(("key", "what"), ("base", "base"), ("new", "new")),
+    )
     elsewhere = [Bullets(lines)] if (lines := list(_elsewhere(compared.lost, cells))) else []
     drawn = dict(charts(compared))
     cost = drawn.pop("cost", None)
     views = [
-        View(KEYS[figure], TITLES[figure], [Charts([chart])], first=not at)
+        View(figure, TITLES[figure], [Charts([chart])], first=not at)
         for at, (figure, chart) in enumerate(drawn.items())
     ]
     sections = [
@@ -157,7 +149,8 @@ def _answer(
     if changed:
         yield Section(CHANGED, [_changes(CHANGED, changed)])
     if failed := [lost for lost in compared.lost if lost.regressed]:
-        yield Section("Failed in NEW", [Shown(_failed_table(failed), "Failed in NEW")])
+        columns = (("cell", "cell"), ("reason", "why it has no number any more"))
+        yield Section("Failed in NEW", [_texts("Failed in NEW", failed, *columns)])
     yield Section("How many figures", [Shown(_counts_table(compared), "How many figures")])
 
 
@@ -175,7 +168,7 @@ def charts(compared: Comparisons) -> Iterator[tuple[Figure, Chart]]:
                 server=change.server,
                 interface=change.interface,
                 endpoint=change.endpoint,
-                ratio=change.comparison.ratio,
+                ratio=_ratio(change),
                 low=change.comparison.low,
                 high=change.comparison.high,
                 margin=change.margin,
@@ -184,34 +177,29 @@ def charts(compared: Comparisons) -> Iterator[tuple[Figure, Chart]]:
                 new=_figure(change, change.new),
             )
             for change in compared.changes
-            if change.figure == figure and change.comparison.ratio
+            if change.figure == figure
         ]
-        if chart := forest(KEYS[figure], f"Change of {TITLES[figure]}", better, effects):
+        if chart := forest(figure, f"Change of {TITLES[figure]}", better, effects):
             yield figure, chart
 
 
 def _median_change(changes: Sequence[Change], fewest: int = 1) -> str:
-    medians = []
-    for figure in BETTER:
-        ratios = [
-            change.comparison.ratio
-            for change in changes
-            if change.figure == figure and change.comparison.ratio
-        ]
-        if len(ratios) >= fewest:
-            medians.append(f"{TITLES[figure]} {units.ratio(median(ratios))}")
-    return ", ".join(medians)
+    ratios: dict[Figure, list[float]] = {}
+    for change in changes:
+        ratios.setdefault(change.figure, []).append(_ratio(change))
+    medians = ((figure, median(each)) for figure, each in ratios.items() if len(each) >= fewest)
+    return ", ".join(f"{TITLES[figure]} {units.ratio(ratio)}" for figure, ratio in medians)
 
 
 def _elsewhere(all_: Sequence[Lost], changes: Sequence[Change]) -> Iterator[str]:
     """Yield a line for each reason why cells have a number in one run only, but for failures."""
     servers, endpoints = ({getattr(of, key) for of in changes} for key in ("server", "endpoint"))
-    for run, title in RUNS.items():
+    for run in ("base", "new"):
         absent = [lost for lost in all_ if lost.run == run and lost.why == "unplanned"]
         if absent:
             yield say(
                 "absent",
-                run=title,
+                run=run.upper(),
                 endpoints=len({lost.endpoint for lost in absent} - endpoints),
                 servers=len({lost.server for lost in absent} - servers),
                 cells=sum(lost.server in servers and lost.endpoint in endpoints for lost in absent),
@@ -219,7 +207,7 @@ def _elsewhere(all_: Sequence[Lost], changes: Sequence[Change]) -> Iterator[str]
         others = [lost for lost in all_ if lost.run == run and lost.why != "unplanned"]
         by_reason = Counter((lost.why, lost.reason) for lost in others if not lost.regressed)
         for (why, reason), cells in by_reason.items():
-            yield f"{units.plural(cells, 'cell')} {why} in {title}: {reason}."
+            yield f"{units.plural(cells, 'cell')} {why} in {run.upper()}: {reason}."
 
 
 def _method(compared: Comparisons) -> str:
@@ -237,12 +225,8 @@ def _of(changes: Sequence[Change], *answers: Answer) -> list[Change]:
     """Return the changes with these answers, by figure, the largest first."""
 
     def order(change: Change) -> tuple[int, int, float]:
-        ratio = change.comparison.ratio or 1.0
-        return (
-            answers.index(change.answer),
-            list(BETTER).index(change.figure),
-            -max(ratio, 1 / ratio),
-        )
+        distance = abs(math.log(_ratio(change)))
+        return answers.index(change.answer), list(BETTER).index(change.figure), -distance
 
     return sorted((change for change in changes if change.answer in answers), key=order)
 
@@ -253,7 +237,7 @@ def _changes(label: str, changes: Sequence[Change]) -> Shown:
         prose("answer", "", lambda change: change.answer),
         name("cell", "cell" if changes[0].cell else "server", lambda it: it.cell or it.server),
         prose("figure", "figure", _title),
-        Column("ratio", "new / base (95 %)", lambda it: it.comparison.ratio, _ratio),
+        Column("ratio", "new / base (95 %)", _ratio, _interval),
         Column("margin", "counts as noise", lambda change: change.margin, _noise),
         Column("base", "base", lambda change: change.base, lambda it: _figure(it, it.base)),
         Column("new", "new", lambda change: change.new, lambda it: _figure(it, it.new)),
@@ -264,7 +248,7 @@ def _changes(label: str, changes: Sequence[Change]) -> Shown:
 def _title(change: Change) -> str | None:
     """Return which figure it is; a table of costs says that itself."""
     parts = [TITLES[change.figure]] * (change.figure != "cost")
-    return ", ".join(parts + [CORRECTED] * change.drift_corrected) or None
+    return ", ".join(parts + ["drift-corrected"] * change.drift_corrected) or None
 
 
 def _figure(change: Change, value: float) -> str:
@@ -272,9 +256,12 @@ def _figure(change: Change, value: float) -> str:
     return units.latency(value) if timed else units.significant(value)
 
 
-def _ratio(change: Change) -> str:
-    of = change.comparison
-    return units.UNKNOWN if of.ratio is None else units.ratio_interval(of.ratio, of.low, of.high)
+def _ratio(change: Change) -> float:
+    return change.new / change.base
+
+
+def _interval(change: Change) -> str:
+    return units.ratio_interval(_ratio(change), change.comparison.low, change.comparison.high)
 
 
 def _noise(change: Change) -> str:
@@ -301,18 +288,8 @@ def _counts_table(compared: Comparisons) -> Table[Figure]:
     return Table((first, *map(count, ORDER)), figures)
 
 
-def _failed_table(all_: Sequence[Lost]) -> Table[Lost]:
-    columns: tuple[Column[Lost], ...] = (
-        name("cell", "cell", lambda lost: lost.cell),
-        prose("reason", "why it has no number any more", lambda lost: lost.reason),
-    )
-    return Table(columns, all_)
-
-
-def _differences_table(differences: Sequence[Difference]) -> Table[Difference]:
-    columns: tuple[Column[Difference], ...] = (
-        prose("key", "what", lambda difference: difference.key),
-        prose("base", "base", lambda difference: difference.base),
-        prose("new", "new", lambda difference: difference.new),
-    )
-    return Table(columns, differences)
+def _texts(label: str, all_: Sequence[Any], *columns: tuple[str, str]) -> Shown:
+    """Return a table of fields that are text, each with its heading."""
+    (first, title), *others = columns
+    shown = [prose(key, heading, attrgetter(key)) for key, heading in others]
+    return Shown(Table([name(first, title, attrgetter(first)), *shown], all_), label)

@@ -55,7 +55,11 @@ def test_it_says_first_what_got_worse(browser: Browser, page: Path) -> None:
 
 def test_it_draws_every_cell_by_how_much_it_changed(browser: Browser, page: Path) -> None:
     with visit(browser, page) as seen:
-        for key, name in (("goodput", "requests/s"), ("p99", "p99"), ("cpu", "CPU per request")):
+        for key, name in (
+            ("goodput", "requests/s"),
+            ("p99_us", "p99"),
+            ("server_cpu_us", "CPU per request"),
+        ):
             seen.page.get_by_role("radio", name=name).check()
             plot = seen.page.locator(f"[data-chart=forest-{key}]")
             expect(plot).to_be_visible()
