@@ -130,7 +130,13 @@ def test_the_files_of_a_run_are_as_published(folder: Path) -> None:
     for line in lines:
         validator("outcome").validate(json.loads(line))
     separated = [json.loads(line) for line in lines]
-    assert {record["kind"] for record in separated} == {"begun", "ceiling", "outcome", "segment"}
+    assert {record["kind"] for record in separated} == {
+        "begun",
+        "ceiling",
+        "launch",
+        "outcome",
+        "segment",
+    }
     assert {record["status"] for record in separated if record["kind"] == "outcome"} == {
         "measured",
         "failed",

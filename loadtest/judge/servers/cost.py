@@ -10,7 +10,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import geometric_mean, median
+from statistics import geometric_mean, median, median_low
+from typing import NamedTuple
 
 from loadtest.judge.ranking import UNRANKED, Rank, ranks
 from loadtest.judge.rows import Versus
@@ -18,6 +19,7 @@ from loadtest.judge.servers.decision import AtEndpoint, Between, Cost, LeftOut, 
 from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.tables import Measured, Table, cost_pairs, usual_us
+from loadtest.records.measured import Launch
 from loadtest.records.planned import Style
 from loadtest.stats.noise_floor import Floor, Twins, floors
 from loadtest.stats.pairs import Pairs
@@ -49,6 +51,34 @@ class Pool:
     pairs: Pairs
     """Of servers, by rates: the inverse of what they cost."""
     floor: Floor | None
+
+
+class Memory(NamedTuple):
+    """Of a server's processes together: the median launch's."""
+
+    launched_bytes: int | None
+    """When it had just answered."""
+    last_bytes: int | None
+    """After its last turn."""
+
+
+def memory_of(launches: Sequence[Launch]) -> dict[str, Memory]:
+    """Return the memory of each server whose launches were looked at."""
+    by_server: dict[str, list[Launch]] = {}
+    for launch in launches:
+        by_server.setdefault(launch.server, []).append(launch)
+
+    def middle(bytes_: Sequence[int | None]) -> int | None:
+        known = [value for value in bytes_ if value is not None]
+        return median_low(known) if known else None
+
+    return {
+        server: Memory(
+            middle([launch.memory_launched_bytes for launch in of]),
+            middle([launch.memory_bytes for launch in of]),
+        )
+        for server, of in by_server.items()
+    }
 
 
 def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | None:
@@ -88,8 +118,8 @@ def by_choice(of: Measured, tables: Collection[Table], style: Style) -> Iterator
                 yield pool
 
 
-def cost(of: Pool, rows: Mapping[str, Row]) -> Cost:
-    """Return what a pool shows; `rows` are by cell."""
+def cost(of: Pool, rows: Mapping[str, Row], memory: Mapping[str, Memory]) -> Cost:
+    """Return what a pool shows; `rows` are by cell, `memory` is by server."""
     order = [*of.cells]
     pairs = tuple(_between(of))
     over_first = {
@@ -113,6 +143,7 @@ def cost(of: Pool, rows: Mapping[str, Row]) -> Cost:
                     {endpoint: rows[cell] for endpoint, cell in of.cells[server].items()},
                     ranked.get(server, UNRANKED),
                     over_first.get(server),
+                    memory.get(server),
                 )
                 for server in order
             ),
@@ -245,7 +276,9 @@ def _between(of: Pool) -> Iterator[Between]:
         )
 
 
-def _place(rows: Mapping[str, Row], ranked: Rank, versus: Versus | None) -> Place:
+def _place(
+    rows: Mapping[str, Row], ranked: Rank, versus: Versus | None, memory: Memory | None
+) -> Place:
     figures = {endpoint: row.reportable for endpoint, row in rows.items() if row.reportable}
     cores = {
         endpoint: of.server_cpu_us / CORES for endpoint, of in figures.items() if of.server_cpu_us
@@ -258,7 +291,9 @@ def _place(rows: Mapping[str, Row], ranked: Rank, versus: Versus | None) -> Plac
         return geometric_mean(values) if len(values) == len(rows) else None
 
     with_databases_us = mean(lambda of: of.with_databases_cpu_us)
-    peaks = [of.memory_peak_bytes for of in figures.values() if of.memory_peak_bytes]
+    if memory is None:
+        peaks = [of.memory_peak_bytes for of in figures.values() if of.memory_peak_bytes]
+        memory = Memory(None, max(peaks, default=None))
     return Place(
         server=row.server,
         interface=row.interface,
@@ -270,8 +305,8 @@ def _place(rows: Mapping[str, Row], ranked: Rank, versus: Versus | None) -> Plac
         dearest=AtEndpoint(endpoint=dearest, cores=cores[dearest]),
         versus=versus,
         goodput=mean(lambda of: of.goodput),
-        memory_launched_bytes=None,
-        memory_bytes=max(peaks, default=None),
+        memory_launched_bytes=memory.launched_bytes,
+        memory_bytes=memory.last_bytes,
         suspect=sum(row.verdict == "suspect" for row in rows.values()),
         cells=tuple(row.cell for row in rows.values()),
         missing=None,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
-from loadtest.judge.servers.cost import by_choice, cost, first_group, over_all
+from loadtest.judge.servers.cost import by_choice, cost, first_group, memory_of, over_all
 from loadtest.judge.servers.decision import (
     AsyncViews,
     Chosen,
@@ -20,7 +20,7 @@ from loadtest.judge.servers.decision import (
 )
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.tables import Measured, Table, main_style
-from loadtest.records.measured import Run
+from loadtest.records.measured import Launch, Run
 from loadtest.records.planned import Interface, Plan, Style
 from loadtest.stats.pairs import judged
 from loadtest.stats.significance import LEAST_MARGIN
@@ -38,11 +38,13 @@ def decide(
     rows: Mapping[str, Row],
     rounds: int,
     repeated: int,
+    launches: Sequence[Launch],
 ) -> Decision:
     """Return what the tables of a run say together; `rows` are by cell, `rounds` were begun."""
+    memory = memory_of(launches)
     style = main_style(tables)
     pool = over_all(measured, tables, style)
-    overall = cost(pool, rows) if pool else None
+    overall = cost(pool, rows, memory) if pool else None
     others = [
         *(over_all(measured, tables, each) for each in STYLES if each != style),
         *(pool for each in STYLES for pool in by_choice(measured, tables, each)),
@@ -56,7 +58,7 @@ def decide(
         chosen=chosen,
         likely=_likely(overall, tables) if overall and not named else None,
         gap=gap,
-        costs=tuple(cost(pool, rows) for pool in others if pool),
+        costs=tuple(cost(pool, rows, memory) for pool in others if pool),
         waiting=_waiting(run.plan, tables, rows),
         within=tuple(_within(overall, sure)) if overall else (),
         async_views=tuple(_async_views(measured, tables, rows)),

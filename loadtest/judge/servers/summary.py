@@ -19,7 +19,7 @@ from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.servers.tables import Measured, Table
 from loadtest.judge.servers.turns import merged, repeated
-from loadtest.records.measured import Ceiling, Outcome, Run, Segment
+from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
 from loadtest.records.planned import Cell
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
@@ -73,6 +73,7 @@ def summarise(
     segments: Sequence[Segment] = (),
     ceilings: Sequence[Ceiling] = (),
     repeated: int = 0,
+    launches: Sequence[Launch] = (),
 ) -> Summary:
     """Return the rankings of `run` in the order of its plan; a round's last outcome wins.
 
@@ -98,7 +99,7 @@ def summarise(
         twins=tuple(measured.twins),
         left_open=tuple(sorted(stopping.left_open(measured, judged_tables))),
         decision=decide(
-            run, measured, judged_tables, rows, summary.rounds_begun(outcomes), repeated
+            run, measured, judged_tables, rows, summary.rounds_begun(outcomes), repeated, launches
         ),
         shares=shares(rankings, measured.goodput, measured.floors, measured.interim_looks),
         rankings=rankings,
@@ -248,4 +249,5 @@ def summarise_stored(stored: ServersRun) -> Summary:
         stored.segments,
         stored.ceilings,
         repeated(stored.outcomes),
+        stored.launches,
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.summary import summarise
-from loadtest.records.measured import Histogram, Host
+from loadtest.records.measured import Histogram, Host, Launch
 from loadtest.records.planned import Endpoint
 
 ENDPOINTS = [endpoint(name, kind=name) for name in ("json", "rows", "page")]
@@ -167,6 +167,29 @@ def test_configuration_is_told_from_what_was_measured() -> None:
     assert (decision.cost, decision.chosen) == (None, "nothing")
     (holds,) = decision.waiting.holds
     assert (holds.measured, holds.configured, holds.connections) == (5, 8, 8)
+
+
+def test_memory_is_that_of_launches_not_of_what_ran_before() -> None:
+    of = plan([server("alpha"), server("beta")], ENDPOINTS)
+    facts = [
+        measured(f"{name}.{at.id}", 0, 100, 500) for name in ("alpha", "beta") for at in ENDPOINTS
+    ]
+    launches = [
+        Launch(
+            server="alpha",
+            round=number,
+            launch_s=1.0,
+            memory_launched_bytes=launched,
+            memory_bytes=last,
+        )
+        for number, (launched, last) in enumerate([(60, 80), (62, None), (64, 90)])
+    ]
+    cost = summarise(run(of), facts, unread, launches=launches).decision.cost
+    assert cost
+    memory = {
+        place.server: (place.memory_launched_bytes, place.memory_bytes) for place in cost.places
+    }
+    assert memory == {"alpha": (62, 80), "beta": (None, 1)}
 
 
 def test_async_views_are_compared_by_cost_within_an_interface() -> None:
