@@ -35,6 +35,8 @@ def differences(base: Run, new: Run) -> tuple[Difference, ...]:
     """Return what differs, what forbids first; loads and contracts of what both runs have."""
     differ = [*_machine(base.machine, new.machine), *_shape(base.plan.shape, new.plan.shape)]
     differ += _differing("placement", base.placement, new.placement, absent="not pinned")
+    for key, name in (("turns", "turns of a round"), ("at_once", "servers up at the same time")):
+        differ += _differing(name, getattr(base.plan, key), getattr(new.plan, key), forbids=False)
     differ += _launched(base, new)
     differ += _workloads(base, new)
     differ += _software(base, new)

@@ -70,6 +70,7 @@ def test_another_machine_load_or_workload_is_refused(new: Run, keys: set[str]) -
             msgspec.structs.replace(BASE, argv={"alpha": ("alpha", "--fast")}),
             [("argv of alpha", "alpha 8000", "alpha --fast")],
         ),
+        (with_plan(BASE, turns=4), [("turns of a round", "1", "4")]),
         (with_machine(BASE, cpu=None), [("cpu", "a CPU", "unknown")]),
         (
             msgspec.structs.replace(BASE, launcher="compose"),
