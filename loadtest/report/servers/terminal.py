@@ -9,7 +9,7 @@ from loadtest.report.servers.columns import GOODPUT, SERVER
 from loadtest.report.servers.cost import narrow_table
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.decision import about
-from loadtest.report.table import Column, Table, name
+from loadtest.report.table import SUSPECT, Column, Table, name
 from loadtest.report.terminal import Writer
 from loadtest.report.units import UNKNOWN, share
 
@@ -25,6 +25,7 @@ def show(report: Report, console: Console) -> None:
         to.say(about(decision.cost).replace("`", ""))
     else:
         to.table(_fastest(report.summary.rankings))
+        to.say(f"By responses a second that were right; `{SUSPECT}`: in doubt.")
     to.caveats(report.caveats, f"; load during {share(loaded)} of the time" if loaded else "")
 
 
@@ -42,5 +43,5 @@ def _fastest(rankings: tuple[Ranking, ...]) -> Table[Ranking]:
     next_ = (nth(1, "next", SERVER), nth(1, "requests/s", GOODPUT))
     return Table(
         (name("endpoint", "endpoint", lambda ranking: ranking.endpoint.id), *first, *next_),
-        rankings,
+        [each for each in rankings if any(row.reportable for row in each.rows)],
     )

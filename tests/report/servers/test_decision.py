@@ -59,7 +59,7 @@ def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[st
         (quiet(within=(), async_views=()), "deploy waiting sure"),
         (noisy(), "undecided safe probable nothing_waits sure"),
         (noisy(likely=None), "undecided safe nothing_waits sure"),
-        (ONE_ROUND, "undecided nothing_waits async_views sure"),
+        (ONE_ROUND, "undecided nothing_waits sure"),
         (ALONE, "alone async_views sure"),
         (noisy(**UNKNOWN), "no_cost sure"),
     ],
@@ -144,7 +144,7 @@ def test_a_server_without_a_number_is_named_with_the_reason() -> None:
     places = (*of.places, place("daphne", None, None))
     broken = quiet(["granian-wsgi"], cost=cost(QUIET, ["granian-wsgi"], places=places))
     assert paragraphs(broken, SETTING)[-1].text.endswith(
-        "`daphne` has no cost: all 3 of its cells failed."
+        "`daphne` has no cost (all 3 of its cells failed)."
     )
 
 

@@ -326,7 +326,7 @@ def _within(decision: Decision, cost: Cost) -> Iterator[Said]:
 
 def _async_views(decision: Decision) -> Iterator[Said]:
     views = decision.async_views
-    if not any(each.pairs for each in views):
+    if decision.sure.rounds < 2 or not any(each.pairs for each in views):
         return
     yield Said(
         "async_views",
@@ -353,6 +353,10 @@ def _sure(decision: Decision, setting: Setting) -> Said:
     sure: Sureness = decision.sure
     cost = decision.cost
     open_ = decision.chosen in ("interface", "nothing") and cost is not None
+    missing: dict[str, list[str]] = {}
+    for place in cost.places if cost else ():
+        if place.missing:
+            missing.setdefault(place.missing, []).append(place.server)
     again = setting.again if sure.busy_machine else setting.more
     return Said(
         "sure",
@@ -363,10 +367,10 @@ def _sure(decision: Decision, setting: Setting) -> Said:
             "processors": sure.processors,
             "cells": sure.cells,
             "suspect": sure.suspect,
-            "doubts": sure.doubts[:DOUBTFUL],
+            "doubts": () if decision.chosen == "alone" else sure.doubts[:DOUBTFUL],
             "floor": None if open_ else sure.noise_floor,
             "repeated": sure.repeated,
-            "missing": [place for place in cost.places if place.missing] if cost else [],
+            "missing": missing,
             "more": setting.more if decision.chosen == "group" else "",
         },
     )
