@@ -10,7 +10,16 @@ from typing import Any
 import jinja2
 
 from loadtest.records.measured import Machine
-from loadtest.report.units import plural, ratio, ratio_interval, share, significant, size
+from loadtest.report.units import (
+    latency,
+    plural,
+    ratio,
+    ratio_interval,
+    seconds,
+    share,
+    significant,
+    size,
+)
 from loadtest.stats.noise_floor import MOST
 
 ONE_ROUND = "one round cannot separate a real difference from noise"
@@ -36,33 +45,44 @@ class Paragraph:
     """The `Row.cell`s that it rests on, to link to: of all that it compares."""
 
 
-def wording(file: Path) -> Callable[..., Paragraph]:
-    """Return what fills the macros of a template: takes a macro's name, its facts and the cells.
-
-    A macro begins with its lead between `**` and `**`. Where it breaks its lines means nothing.
-    """
+def macros(file: Path) -> Any:
+    """Return the macros of a template, each an attribute; numbers become text by its filters."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(file.parent), undefined=jinja2.StrictUndefined
     )
     environment.filters |= {
+        "capital": capital,
         "code": code,
         "names": lambda names, most=LISTED, last="and": listed(map(code, names), most, last),
         "listed": listed,
+        "few": first_few,
         "ratio": ratio,
+        "share": share,
+        "us": latency,
+        "seconds": seconds,
         "versus": lambda it: ratio_interval(it.ratio, it.low, it.high),
         "number": significant,
         "plural": plural,
         "counts": lambda values: between(values, "{:,}".format),
         "numbers": lambda values: between(values, significant),
+        "latencies": lambda values: between(values, latency),
         "ratios": lambda values: between(values, ratio),
         "apart": lambda floor: (
             f"by {share(floor)}" if floor < 1 else f"by a factor of {1 + floor:.2g}"
         ),
     }
-    macros = environment.get_template(file.name).module
+    return environment.get_template(file.name).module
+
+
+def wording(file: Path) -> Callable[..., Paragraph]:
+    """Return what fills the macros of a template: takes a macro's name, its facts and the cells.
+
+    A macro begins with its lead between `**` and `**`. Where it breaks its lines means nothing.
+    """
+    of = macros(file)
 
     def fill(macro: str, facts: Mapping[str, Any], cells: tuple[str, ...] = ()) -> Paragraph:
-        text = " ".join(str(getattr(macros, macro)(**facts)).split())
+        text = " ".join(str(getattr(of, macro)(**facts)).split())
         lead, _, rest = text[2:].partition("**") if text.startswith("**") else ("", "", text)
         return Paragraph(lead.strip(), rest.strip(), cells)
 
@@ -80,10 +100,6 @@ def listed(texts: Iterable[str], most: int = LISTED, last: str = "and") -> str:
     if len(all_) > most:
         all_ = [*all_[: most - 1], f"{len(all_) - most + 1} more"]
     return f" {last} ".join(filter(None, (", ".join(all_[:-1]), *all_[-1:])))
-
-
-def _apart(floor: float) -> str:
-    return f"by {share(floor)}" if floor < 1 else f"by a factor of {1 + floor:.2g}"
 
 
 def between(values: Iterable[float | None], text: Callable[[float], str]) -> str | None:

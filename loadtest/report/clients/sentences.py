@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
-
-from loadtest.judge.clients.decision import BreakEven, Contender
+from loadtest.judge.clients.decision import BreakEven
 from loadtest.judge.clients.pairs import Question
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.judge.clients.summary import Summary
@@ -18,11 +16,8 @@ from loadtest.judge.rows import Versus
 from loadtest.records.clients import MEASURES, Measure, Run
 from loadtest.records.planned import Record
 from loadtest.report import sentences
-from loadtest.report.clients.columns import seconds
-from loadtest.report.columns import versus_text
-from loadtest.report.sentences import LISTED, Facts
-from loadtest.report.units import latency, plural, ratio, share, significant
-from loadtest.report.units import seconds as in_seconds
+from loadtest.report.sentences import Facts
+from loadtest.report.units import latency, share
 from loadtest.stats.noise_floor import MOST
 
 CALLS_S = 100
@@ -121,11 +116,11 @@ def _points(summary: Summary) -> Iterator[Point]:
             rows=tuple(row.row for row in cpu.rows),
             separated=bool(cpu.rest),
         )
-    if decision.start:
+    if start := decision.start:
         yield Point(
             question="What does it cost at the start?",
-            says=_says("start", decision.start),
-            rows=decision.start.rows,
+            says=_says("start", start, start.break_even and _calls(start.break_even)),
+            rows=start.rows,
             separated=True,
         )
 
@@ -208,41 +203,13 @@ def _facts(macro: str, *facts: Any) -> Facts:
 
 def _says(macro: str, *facts: Any) -> tuple[str, ...]:
     """Return the sentences of a macro."""
-    text = getattr(_template().module, macro)(*facts)
+    text = getattr(_macros(), macro)(*facts)
     return tuple(" ".join(each.split()) for each in re.split(r"(?m)^- ", text)[1:])
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "between": lambda values: sentences.between(values, latency),
-        "calls": _calls,
-        "digits": significant,
-        "duration": in_seconds,
-        "capital": sentences.capital,
-        "names": _names,
-        "plural": plural,
-        "ratio": ratio,
-        "seconds": seconds,
-        "share": share,
-        "times": versus_text,
-        "us": latency,
-    }
-    return environment.get_template("sentences.jinja")
-
-
-def _names(rows: Sequence[Contender], last: str = "and") -> str:
-    """Return `a`, `b` and `c`, or `a`, `b`, `c` and 3 more."""
-    labels = [f"`{row.label}`" for row in rows]
-    if len(labels) > LISTED + 1:
-        labels[LISTED:] = [f"{len(labels) - LISTED} more"]
-    return sentences.listed(labels, len(labels), last)
+def _macros() -> Any:
+    return sentences.macros(Path(__file__).with_suffix(".jinja"))
 
 
 def _calls(even: BreakEven) -> str:

@@ -10,13 +10,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import jinja2
-
 from loadtest.judge.servers.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.page import BOTH, Block, Bullets, Charts, Page, Section, Shown, View
-from loadtest.report.sentences import between, first_few
+from loadtest.report.sentences import between, macros
 from loadtest.report.servers.charts import Effect, forest
 from loadtest.report.table import Column, Table, name, number, prose
 from loadtest.stats.noise_floor import MOST
@@ -38,20 +36,7 @@ SHOWN_OPEN = 12
 
 CHANGED = "What got worse or better"
 
-
-def _macros() -> Any:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {
-        "plural": units.plural,
-        "few": first_few,
-        "versus": lambda it: units.ratio_interval(it.ratio, it.low, it.high),
-    }
-    return environment.get_template("comparison.jinja").module
-
-
-MACROS = _macros()
+MACROS = macros(Path(__file__).with_suffix(".jinja"))
 
 
 def page(compared: Comparisons) -> Page:
