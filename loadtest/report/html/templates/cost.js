@@ -35,6 +35,8 @@
     set(table, "thead .base", chosen ? choices.i.value : "the cheapest");
     const without = rows.filter((row) => !sorted.some(([server]) => rows[server] === row));
     body.append(...sorted.map(([server]) => rows[server]), ...without);
+    // What the mean is of is said of the first choice.
+    document.querySelector(".note").hidden = choices.e.selectedIndex > 0;
     const changes = sorted.filter(([server], at) => at && interfaces[server] !== interfaces[sorted[at - 1][0]]);
     for (const row of rows) {
       row.classList.remove("parted", "mine");
