@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Literal
 
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import Ranking, Row, State, state
+from loadtest.judge.servers.rows import By, Ranking, Row, State, state
 from loadtest.judge.servers.summary import Summary
 from loadtest.report.page import Matrix
 from loadtest.report.page import Square as Field
@@ -32,8 +31,8 @@ class Metric:
     better: Literal["more", "less"]
     value: Callable[[Figures], float | None]
     text: Callable[[float], str]
-    ranked: bool = False
-    """Ranks follow from it, and so do ties."""
+    by: By | None = None
+    """What ranks the rows of an endpoint, if it is this."""
 
 
 TOOK = "the responses came within this time; less is better"
@@ -45,7 +44,7 @@ GOODPUT = Metric(
     "more",
     lambda f: f.goodput,
     significant,
-    ranked=True,
+    by="goodput",
 )
 
 COST = Metric(
@@ -55,6 +54,7 @@ COST = Metric(
     "less",
     lambda f: f.server_cpu_us and f.server_cpu_us / 1e3,
     significant,
+    by="cost",
 )
 
 METRICS = (
@@ -117,17 +117,17 @@ class Line:
     """In the order of the matrix's servers."""
 
 
-def columns(rankings: Sequence[Ranking]) -> list[tuple[str, str]]:
-    """Return the servers with their interface: WSGI, then ASGI; the ahead first in each."""
-    interfaces = {row.server: row.interface or "" for ranking in rankings for row in ranking.rows}
-    shares: dict[str, list[float]] = {server: [] for server in interfaces}
-    for line in lines(rankings, list(interfaces), GOODPUT):
-        for server, square in zip(interfaces, line.squares, strict=True):
-            shares[server] += [] if square.share is None else [square.share]
+def columns(summary: Summary) -> list[tuple[str, str]]:
+    """Return the servers with their interface: WSGI, then ASGI; the cheapest first in each."""
+    rows = (row for ranking in summary.rankings for row in ranking.rows)
+    interfaces = {row.server: row.interface or "" for row in rows}
+    cost = summary.decision.cost
+    places = [place.server for place in cost.places] if cost else []
 
-    def place(column: tuple[str, str]) -> tuple[int, float, str]:
+    def place(column: tuple[str, str]) -> tuple[int, int, str]:
         server, interface = column
-        return {"wsgi": 0, "asgi": 1}.get(interface, 2), -fmean(shares[server] or [0.0]), server
+        at = places.index(server) if server in places else len(places)
+        return {"wsgi": 0, "asgi": 1}.get(interface, 2), at, server
 
     return sorted(interfaces.items(), key=place)
 
@@ -169,7 +169,7 @@ def _squares(
             yield Square(row, UNKNOWN if unknown else state(row))
             continue
         share = value / best if metric.better == "more" else best / value
-        tied = leads and metric.ranked and row.rank == 1 and row.tied
+        tied = leads and metric.by == ranking.by and row.rank == 1
         yield Square(
             row=row,
             text=metric.text(value) + SUSPECT * (row.verdict == "suspect"),
@@ -182,7 +182,7 @@ def _squares(
 
 def matrix(summary: Summary, at: Mapping[str, Mapping[str, str]]) -> Matrix:
     """Return the matrix with all its views; `at` has the anchors of the endpoints and the rows."""
-    servers = columns(summary.rankings)
+    servers = columns(summary)
     names = [name for name, _ in servers]
 
     def group(rankings: Sequence[Ranking]) -> Iterator[tuple[str, str, list[Field]]]:

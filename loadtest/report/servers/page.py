@@ -25,14 +25,14 @@ from loadtest.report.page import (
     Section,
     Shown,
 )
-from loadtest.report.sentences import capital
+from loadtest.report.sentences import between, capital
 from loadtest.report.servers import charts
 from loadtest.report.servers.chapters import caveats, method
 from loadtest.report.servers.grouping import by_kind, rows_of
-from loadtest.report.servers.heatmap import columns, matrix
+from loadtest.report.servers.heatmap import COST, GOODPUT, columns, matrix
 from loadtest.report.servers.ranking_tables import ranked
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences.noise import spread_of_ties
+from loadtest.report.servers.sentences.noise import without_rank
 from loadtest.report.servers.sentences.phrases import title
 from loadtest.report.servers.sentences.resource_usage import unsteady, used
 
@@ -47,7 +47,7 @@ NAMED = 3
 def page(report: Report) -> Page:
     """Return the page without its answer."""
     run, summary = report.run, report.summary
-    names = [name for name, _ in columns(summary.rankings)]
+    names = [name for name, _ in columns(summary)]
     of = (
         f"in {run.source.file}" if run.source else f"on {run.machine.cpu or 'an unknown processor'}"
     )
@@ -116,11 +116,11 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
         without=without,
     )
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
-    blocks += filter(None, (_unanswered(ranking), spread_of_ties(ranking)))
+    blocks += filter(None, [_unanswered(ranking), without_rank(ranking)])
     if curves := charts.latency(ranking):
         blocks.append(Only("html", [Charts([curves])]))
     return Section(
-        endpoint.id, blocks, id=at["endpoint"][endpoint.id], gist=_first(ranking), folded=("html",)
+        endpoint.id, blocks, id=at["endpoint"][endpoint.id], gist=first(ranking), folded=("html",)
     )
 
 
@@ -142,22 +142,26 @@ def _unanswered(ranking: Ranking) -> str:
     )
 
 
-def _first(ranking: Ranking) -> str:
+def first(ranking: Ranking) -> str:
     """Return who is ahead at an endpoint, in a few words."""
     rows = [row for row in ranking.rows if row.rank == 1 and row.reportable]
-    best = rows[0].reportable if rows else None
-    if best is None:
-        return ranking.unranked or "no server has a number"
+    if not rows:
+        why = ranking.unranked
+        return f"no server is ranked: {why}" if why else "no server has a number"
     names = [row.server for row in rows]
     few = len(names) <= NAMED
     who = ", ".join(names) if few else f"{len(names)} of {len(ranking.rows)} servers"
     tied = " are tied for the lead" if len(names) > 1 else ""
-    return f"{who}{tied}: {units.significant(best.goodput)} requests/s"
+    metric, unit = GOODPUT, "requests/s"
+    if ranking.by == "cost":
+        metric, unit = COST, "cores for 1,000 requests/s"
+    values = (metric.value(row.reportable) for row in rows if row.reportable)
+    return f"{who}{tied}: {between(values, units.significant)} {unit}"
 
 
 def _servers(report: Report, at: Places) -> Iterator[Section]:
     profiles = {server.name: server for server in report.run.plan.servers}
-    for name, interface in columns(report.summary.rankings):
+    for name, interface in columns(report.summary):
         profile = profiles.get(name)
         of = [interface.upper(), profile.summary if profile else ""]
         states = Counter(state(row) for _, row in rows_of(report.summary.rankings, name))
@@ -189,7 +193,7 @@ def _raw(report: Report) -> Iterator[Block]:
         "What the load generator printed lies in files beside this one: a line for each endpoint,"
         " a link for each round."
     )
-    for name, _ in columns(report.summary.rankings):
+    for name, _ in columns(report.summary):
         rows = rows_of(report.summary.rankings, name)
         lines = [(ranking.endpoint.id, files) for ranking, row in rows if (files := _files(row))]
         if lines:

@@ -65,11 +65,15 @@ def test_a_number_with_doubts_is_never_the_best_of_its_line(summary: Summary) ->
 def test_all_that_are_tied_for_the_best_are_marked(summary: Summary) -> None:
     json = at(summary, "json-sync")
     rows = [
-        changed(row, rank=rank, goodput=goodput)
-        for row, rank, goodput in zip(json.rows, (1, 1, 3), (4000.0, 3900.0, 1000.0), strict=True)
+        changed(row, rank=rank, server_cpu_us=us)
+        for row, rank, us in zip(json.rows, (1, 1, 3), (400.0, 420.0, 900.0), strict=True)
     ]
-    (line,) = squares([msgspec.structs.replace(json, rows=tuple(rows))], GOODPUT)
+    json = msgspec.structs.replace(json, rows=tuple(rows))
+    (line,) = squares([json], COST)
     assert [line[row.server].best for row in rows] == [True, True, False]
+    # What does not rank them shows no ties.
+    (line,) = squares([json], GOODPUT)
+    assert [line[row.server].best for row in rows].count(True) == 1
 
 
 def test_sync_and_async_views_of_an_endpoint_have_one_best(summary: Summary) -> None:

@@ -52,7 +52,7 @@ def test_containers_on_the_generators_machine() -> None:
 
 def test_containers_on_another_machine_say_which_did_what() -> None:
     how = launched(builders.run(launcher="compose", engine=engine(remote=True)))[0]
-    assert "on there (Debian 13, Linux 6.12, 8 processors, 16.00 GB of memory" in how
+    assert "on there (Debian 13, Linux 6.12, 8 processors, 16.0 GB of memory" in how
     assert how.endswith("the generator on the machine above.")
 
 

@@ -27,14 +27,14 @@
   });
   system.addEventListener("change", shown);
 
-  // The address has a place and what was chosen, as in `#endpoints&text=uvicorn&verdict=suspect`:
+  // The address has a place and what was chosen, as in `#endpoints?text=uvicorn&verdict=suspect`:
   // who opens it sees the same. Other scripts of the page use it, too.
   const address = {
     chosen: new URLSearchParams(),
     read() {
-      const [place, ...chosen] = location.hash.slice(1).split("&");
+      const [place, chosen] = location.hash.slice(1).split("?");
       // A plain link to a place leaves what was chosen as it is.
-      if (chosen.length) address.chosen = new URLSearchParams(chosen.join("&"));
+      if (chosen !== undefined) address.chosen = new URLSearchParams(chosen);
       return decodeURIComponent(place);
     },
     write(changes, place = address.read()) {
@@ -43,7 +43,7 @@
         else address.chosen.delete(key);
       }
       const chosen = String(address.chosen);
-      history.replaceState(null, "", `#${encodeURIComponent(place)}${chosen && `&${chosen}`}`);
+      history.replaceState(null, "", `#${encodeURIComponent(place)}${chosen && `?${chosen}`}`);
     },
   };
   window.address = address;

@@ -75,10 +75,10 @@ def reading(reference: str | None, shown: Collection[str]) -> Facts:
             " one takes. `with databases`: with PostgreSQL's and Valkey's.",
         ),
         (
-            "cpu_ratio",
+            "ratio",
             "cost / ...",
-            f"The cost as a multiple of that of `{reference or 'the reference'}`, round by round,"
-            " with its 95 % interval in brackets.",
+            "The cost, or where a view waits the requests/s, as a multiple of that of"
+            f" `{reference or 'the reference'}`, round by round, with its 95 % interval.",
         ),
         (
             "goodput",

@@ -51,13 +51,11 @@ def noise(summary: Summary) -> str:
     return text
 
 
-def spread_of_ties(ranking: Ranking) -> str:
-    """Return why servers with a number have no rank; empty where all have one."""
-    if ranking.unranked:
-        return f"No server is ranked here: {ranking.unranked}."
-    if any(row.reportable and row.rank is None for row in ranking.rows):
-        return (
-            "Servers without a rank are neither separated from those above them nor tied with them:"
-            " too few or too variable rounds to rank them."
-        )
-    return ""
+def without_rank(ranking: Ranking) -> str:
+    """Return why some servers with a number have no rank; empty where all have one, or none."""
+    if ranking.unranked or all(row.rank for row in ranking.rows if row.reportable):
+        return ""
+    return (
+        "Servers without a rank are neither separated from those above them nor tied with them:"
+        " too few or too variable rounds to rank them."
+    )
