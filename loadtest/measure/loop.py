@@ -68,8 +68,11 @@ class Trials(ABC, Generic[Trial, Outcome]):
     """With `rounds`, `precision` and `budget_s`."""
     still_open: Callable[[Sequence[Outcome]], Collection[Any]]
     """What needs another round."""
-    turns: int = 1
-    """Of each of its measurements in a round."""
+
+    @property
+    def turns(self) -> int:
+        """How often each is measured in a round."""
+        return 1
 
     @property
     def most_rounds(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from loadtest.measure.loop import Done, Trial, Trials, show
@@ -11,18 +11,22 @@ from loadtest.records.run_folder import Outcome
 
 
 def rounds(
-    trials: Trials[Trial, Outcome], done: Done, outcomes: Sequence[Outcome], spent_s: float
+    trials: Trials[Trial, Outcome],
+    done: Done,
+    outcomes: Sequence[Outcome],
+    spent_s: float,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[list[Trial]]:
     """Yield the trials of each round; `outcomes` grows while this is iterated over.
 
     `spent_s` is what earlier stretches of the run took of its budget. A round begins only if it
     will end within that, at the pace of those before; with fewer turns where not all will fit.
     """
-    plan, began = trials.plan, time.monotonic()
+    plan, began = trials.plan, clock()
     planned_s = 0.0
 
     def fitting(round_: int, wanted: Collection[Any] | None) -> tuple[list[Trial], float]:
-        elapsed_s = time.monotonic() - began
+        elapsed_s = clock() - began
         pace = max(1.0, elapsed_s / planned_s) if planned_s else 1.0
         for turns in range(trials.turns, 0, -1):
             todo = trials.of_round(round_, done, wanted, turns)

@@ -31,6 +31,11 @@ class ServerTrials(Trials[Batch, Outcome]):
 
     plan: Plan
 
+    @property
+    def turns(self) -> int:
+        """As the plan has it."""
+        return self.plan.turns
+
     def key(self, outcome: Outcome) -> Key:
         """Return the cell's id with the turn, and the round."""
         return (outcome.cell, outcome.turn), outcome.round

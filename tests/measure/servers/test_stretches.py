@@ -31,7 +31,7 @@ def outcomes(errors: float = 0.0) -> list[Outcome]:
     recorded = []
     for name, rates in WILD.items():
         for number, rate in enumerate(rates):
-            outcome = measured(f"{name}.json-sync", number, rate, 500)
+            outcome = measured(f"{name}.json-sync", number, rate, 500_000 / rate)
             if name == "beta" and outcome.loaded:
                 wrong = int(errors * outcome.loaded.answers)
                 outcome = msgspec.structs.replace(
@@ -61,7 +61,7 @@ def begun(of: Plan, had: list[Outcome], spent_s: float = 0.0, most: int = 4) -> 
         count += 1
         for turn in schedule.turns(todo):
             rate = 1000 + 300 * (turn.round % 2)
-            known.append(measured(turn.cell.id, turn.round, rate, 500))
+            known.append(measured(turn.cell.id, turn.round, rate, 500_000 / rate))
     return count
 
 
@@ -80,3 +80,40 @@ def test_the_budget_is_that_of_the_whole_run(spent_s: float, expected: int) -> N
     """What its earlier stretches took is spent; a round that would not end in time is not begun."""
     limited = msgspec.structs.replace(PLAN, budget_s=60.0)
     assert begun(limited, outcomes(), spent_s) == expected
+
+
+QUICK = msgspec.structs.replace(PLAN, precision=None, most_rounds=4, turns=3, at_once=3)
+
+
+def turns_of(budget_s: float | None, pace: float = 1.0, open_: bool = True) -> list[int]:
+    """Return how many turns of each cell the rounds of a run have, that takes `pace` times as long.
+
+    The clock is one that moves when something is measured.
+    """
+    of = msgspec.structs.replace(QUICK, budget_s=budget_s)
+    now = [0.0]
+    trials = ServerTrials(of, lambda outcomes: {cell.id for cell in of.cells} if open_ else ())
+    known: list[Outcome] = []
+    rounds_turns = []
+    for todo in rounds(trials, (), known, 0.0, lambda: now[0]):
+        turns = list(schedule.turns(todo))
+        now[0] += pace * sum(turn.planned_s for turn in turns)
+        known += [measured(turn.cell.id, turn.round, 1000, 500) for turn in turns]
+        rounds_turns.append(len(turns) // len(of.cells))
+    return rounds_turns
+
+
+def test_rounds_go_on_while_something_is_open() -> None:
+    assert turns_of(None) == [3, 3, 3, 3]
+    assert turns_of(None, open_=False) == [3, 3]
+
+
+def test_a_budget_ends_a_run_with_what_still_fits() -> None:
+    whole_s = 3 * (3 * 1.05 + 0.1 + 0.8)
+    assert turns_of(4 * whole_s + 0.1) == [3, 3, 3, 3]
+    # The last round has as many turns as there is time for.
+    assert turns_of(3.5 * whole_s) == [3, 3, 3, 1]
+    assert turns_of(2.1 * whole_s) == [3, 3]
+    # On a slow machine the same time holds less; the first round is made in any case.
+    assert turns_of(4 * whole_s, pace=2.0) == [3, 3]
+    assert turns_of(0.5 * whole_s) == [3]
