@@ -105,7 +105,7 @@ def _verdict(compared: Comparisons) -> dict[str, Any]:
         "untold": len(_of(costs, "cannot tell")),
         "endpoints": len({change.endpoint for change in compared.of_cells}),
         "slower": slower,
-        "costlier": {change.endpoint for change in worse} - slower,
+        "costlier": sorted({change.endpoint for change in worse} - slower),
     }
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -208,6 +209,24 @@ def test_a_server_that_costs_more_is_the_headline(base: ServersRun, tmp_path: Pa
     assert "| worse | `beta` | 1.12x (1.11 to 1.13) | 0.95x to 1.05x |" in render(comparison)
 
 
+def test_the_title_counts_what_got_worse(base: ServersRun, tmp_path: Path) -> None:
+    """It said "It got worse somewhere"."""
+
+    def title(name: str, cpu: dict[str, list[float]], **rates: list[Any]) -> str:
+        factors = {f"{server}.json-sync": each for server, each in rates.items()}
+        return page_of(compare(base, stored(tmp_path / name, factors, cpu))).title
+
+    one, both = ["beta.json-sync"], [f"beta.{of.id}" for of in (JSON, QUERY)]
+    assert title("n1", {}, alpha=times(0.8)) == "1 of 2 endpoints got slower"
+    assert title("n2", {}, beta=[None] * 5) == "1 cell failed"
+    dearer = title("n3", dict.fromkeys(one, times(1.2)))
+    assert dearer == "beta costs 1.10x (1.08 to 1.11) what it did"
+    cheaper = title("n4", dict.fromkeys(both, times(0.8)))
+    assert cheaper == "beta costs 0.80x (0.79 to 0.81) what it did"
+    everyone = {f"{of.name}.{at.id}": times(0.8) for of in SERVERS for at in (JSON, QUERY)}
+    assert title("n5", everyone) == "2 of 2 servers cost less"
+
+
 def test_numbers_are_those_of_the_reports(base: ServersRun, changed: ServersRun) -> None:
     """A p99 was the median of the rounds' here and of all rounds together there."""
     comparison = compare(base, changed)
@@ -342,7 +361,9 @@ def test_the_command(
     base, new = folders
     status, out, err = typed(monkeypatch, capsys, base, new)
     assert (status, err) == (1, "")
-    assert out.startswith("### 1 cell failed, beta costs 1.67x (1.67 to 1.67) what it did, 2 of 2 ")
+    assert out.startswith(
+        "### 1 cell failed, beta costs 1.67x (1.67 to 1.67) what it did and 2 of "
+    )
     assert "| worse | `beta.json-sync` | requests/s | 0.60x (0.60 to 0.60) |" in out
     assert "| `alpha.json-sync` | wrk ended with status 1: unable to connect |" in out
     link = base.with_name("link")

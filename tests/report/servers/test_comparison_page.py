@@ -42,7 +42,7 @@ def page(comparisons: Comparisons, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_it_says_first_what_got_worse(browser: Browser, page: Path) -> None:
     with visit(browser, page) as seen:
         expect(seen.page.get_by_role("heading", level=1)).to_have_text(
-            "1 cell failed, 1 of 2 endpoints got slower"
+            "1 cell failed and 1 of 2 endpoints got slower"
         )
         changed = seen.page.locator("#answer table", has_text="What got worse or better")
         first = changed.locator("tbody tr").first
