@@ -178,13 +178,11 @@ def _servers(report: Report, at: Places) -> Iterator[Section]:
 def _server(report: Report, name: str, profile: Server | None) -> Iterator[Block]:
     if argv := report.run.argv.get(name, profile.argv if profile else ()):
         yield Code(shlex.join(argv))
-    rankings = report.summary.rankings
-    limits = list(profile.limits) if profile else []
-    steady = unsteady(rankings, name)
-    if sentences := [*limits, *([steady] if steady else [])]:
+    steady = unsteady(report.summary, name)
+    limits = profile.limits if profile else ()
+    if sentences := [*limits, *filter(None, [steady])]:
         yield Bullets(sentences)
-    usage = used(report.run.plan, rankings, name)
-    if facts := [(what, "; ".join(filter(None, each))) for what, *each in usage if any(each)]:
+    if facts := list(used(report.run.plan, report.summary, name)):
         yield Listed(facts)
 
 

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from statistics import median
 
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import Ranking
+from loadtest.judge.servers.summary import Summary
 from loadtest.records.planned import Plan
 from loadtest.report.sentences import between
 from loadtest.report.servers.grouping import rows_of, spread
-from loadtest.report.units import latency, plural, share, size
+from loadtest.report.units import plural, share, size
 
 
-def used(plan: Plan, rankings: Sequence[Ranking], server: str) -> list[tuple[str, str, str]]:
-    """Return what a server was allowed and what it used, over all its cells: what, both in words.
+def used(plan: Plan, summary: Summary, server: str) -> Iterator[tuple[str, str]]:
+    """Yield what a server was allowed and what it used, over all its cells; in words.
 
-    What was allowed is empty where there is no limit; there is nothing at all where nothing was
-    measured or the shape is not known.
+    Nothing where nothing was measured or the shape is not known.
     """
     shape = plan.shape
     profile = next((each for each in plan.servers if each.name == server), None)
-    rows = [row for _, row in rows_of(rankings, server)]
-    # A cell whose rate means nothing shows what a server used all the same, but not its cost.
-    seen = [row.figures for row in rows if row.figures]
-    valid = [row.reportable for row in rows if row.reportable]
+    # A cell whose rate means nothing shows what a server used all the same.
+    seen = [row.figures for _, row in rows_of(summary.rankings, server) if row.figures]
     if not shape.known or not seen:
-        return []
+        return
 
-    def most(
-        value: Callable[[Figures], float | None],
-        text: Callable[[float], str],
-        of: Sequence[Figures] = seen,
-    ) -> str:
-        used = between(map(value, of), text)
-        return f"used {used}" if used else ""
-
-    def count(value: float) -> str:
-        return f"{value:,.0f}"
+    def most(allowed: str, value: Callable[[Figures], float | None], beyond: str = "") -> str:
+        counted = between(map(value, seen), "{:,.0f}".format)
+        return f"{allowed}; used {counted}{beyond}" if counted else allowed
 
     expected = profile.expected_processes(shape) if profile else None
     processes = plural(shape.workers, "worker")
@@ -45,33 +35,26 @@ def used(plan: Plan, rankings: Sequence[Ranking], server: str) -> list[tuple[str
         processes = "one"
     elif expected:
         processes += f", so {expected} processes in all"
-    return [
-        (
-            "Processes",
-            processes,
-            most(lambda f: f.processes_peak, count),
-        ),
-        (
-            "Threads",
-            f"{plural(shape.threads, 'thread')} in each worker, where it has them",
-            most(lambda f: f.threads_peak, count),
-        ),
-        (
-            "Database connections",
-            f"{plural(shape.database_pool, 'connection')} at most in each worker",
-            most(lambda f: f.database_connections, count),
-        ),
-        ("Sockets", "", most(lambda f: f.sockets_peak, count)),
-        ("Memory", "", most(lambda f: f.memory_peak_bytes, size)),
-        ("CPU per request", "", most(lambda f: f.server_cpu_us, latency, valid)),
-    ]
+    yield "Processes", most(processes, lambda f: f.processes_peak)
+    threads = f"{plural(shape.threads, 'thread')} for requests in each worker, where it has them"
+    others = ", with the server's own and those of libraries"
+    yield "Threads", most(threads, lambda f: f.threads_peak, others)
+    pool = f"{plural(shape.database_pool, 'connection')} at most in each worker"
+    yield "Database connections", most(pool, lambda f: f.database_connections)
+    cost = summary.decision.cost
+    for place in cost.places if cost else ():
+        if place.server == server and place.memory_bytes:
+            launched = place.memory_launched_bytes
+            first = f"{size(launched)} just launched, " if launched else ""
+            last = "after its last load" if launched else "at most, whatever it had served before"
+            yield "Memory", f"{first}{size(place.memory_bytes)} {last}"
 
 
-def unsteady(rankings: Sequence[Ranking], server: str) -> str:
+def unsteady(summary: Summary, server: str) -> str:
     """Return how far apart the rounds of a server are, and where most; empty with one round."""
     spreads = [
         (apart, ranking.endpoint.id)
-        for ranking, row in rows_of(rankings, server)
+        for ranking, row in rows_of(summary.rankings, server)
         if row.reportable and (apart := spread(row)) is not None
     ]
     if not spreads:
