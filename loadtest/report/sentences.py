@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,15 @@ from loadtest.report.units import (
     significant,
     size,
 )
-from loadtest.stats.noise_floor import MOST
 
 ONE_ROUND = "one round cannot separate a real difference from noise"
 
 LISTED = 3
 """Names in a sentence; of more, the rest is counted."""
+
+
+Facts = list[tuple[str, str]]
+"""What a fact is about, and the fact; code in backticks."""
 
 
 def first_few(texts: Sequence[str], most: int = LISTED) -> str:
@@ -65,6 +69,8 @@ def macros(file: Path) -> Any:
         "plural": plural,
         "counts": lambda values: between(values, "{:,}".format),
         "numbers": lambda values: between(values, significant),
+        "shares": lambda values: between(values, share),
+        "size": size,
         "latencies": lambda values: between(values, latency),
         "ratios": lambda values: between(values, ratio),
         "apart": lambda floor: (
@@ -87,6 +93,19 @@ def wording(file: Path) -> Callable[..., Paragraph]:
         return Paragraph(lead.strip(), rest.strip(), cells)
 
     return fill
+
+
+def says(macros: Any, macro: str, *facts: Any) -> tuple[str, ...]:
+    """Return the sentences of a macro: each begins with `- ` at the beginning of a line."""
+    text = getattr(macros, macro)(*facts)
+    return tuple(" ".join(each.split()) for each in re.split(r"(?m)^- ", text)[1:])
+
+
+def states(macros: Any, macro: str, *facts: Any) -> Facts:
+    """Return the facts of a macro, each with what it is about before its first colon."""
+    return [
+        (what, text) for what, _, text in (it.partition(": ") for it in says(macros, macro, *facts))
+    ]
 
 
 def code(name: str) -> str:
@@ -117,37 +136,6 @@ def between(values: Iterable[float | None], text: Callable[[float], str]) -> str
 def capital(text: str) -> str:
     """Return text that begins a sentence."""
     return text[:1].upper() + text[1:]
-
-
-def unsure_of_noise(floors: Sequence[float]) -> bool:
-    """Say whether there is no noise floor, or one that says nothing but that it is not known."""
-    return not floors or max(floors) >= MOST
-
-
-def noise(copies: str, differ: str, rows: str) -> str:
-    """Return what a difference has to exceed to count; `differ` is how far, as `9 to 14 %`."""
-    return (
-        f"Noise alone can make two copies of {copies} differ by {differ}; smaller gaps count as"
-        f" noise. {_tied(rows)}"
-    )
-
-
-def noise_of_too_few(rows: str) -> str:
-    """Return that noise was measured, and too rarely to say by how much."""
-    return f"Too few rounds to say how large noise is. {_tied(rows)}"
-
-
-def _tied(rows: str) -> str:
-    return f"{rows} that share a rank (`1=`) are tied: this run cannot separate them."
-
-
-def unknown_noise(what: str) -> str:
-    """Return that nobody knows it."""
-    return f"Small gaps can be noise: no {what} was measured twice here."
-
-
-Facts = list[tuple[str, str]]
-"""What a fact is about, and the fact; code in backticks."""
 
 
 def machine(machine: Machine) -> Facts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -198,13 +197,11 @@ def facts(run: Run, summary: Summary) -> Facts:
 
 
 def _facts(macro: str, *facts: Any) -> Facts:
-    return [(what, text) for what, _, text in (it.partition(": ") for it in _says(macro, *facts))]
+    return sentences.states(_macros(), macro, *facts)
 
 
 def _says(macro: str, *facts: Any) -> tuple[str, ...]:
-    """Return the sentences of a macro."""
-    text = getattr(_macros(), macro)(*facts)
-    return tuple(" ".join(each.split()) for each in re.split(r"(?m)^- ", text)[1:])
+    return sentences.says(_macros(), macro, *facts)
 
 
 @cache

@@ -8,8 +8,7 @@ from loadtest.report.page import Block, Bullets, Section, Shown
 from loadtest.report.servers.noise_tables import twins
 from loadtest.report.servers.ranking_tables import ranked
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences.limitations import bounds
-from loadtest.report.servers.sentences.method import facts, reading
+from loadtest.report.servers.sentences.method import bounds, facts, reading
 
 
 def caveats(report: Report) -> Section:

@@ -32,7 +32,7 @@ from loadtest.report.servers.grouping import by_kind, rows_of
 from loadtest.report.servers.heatmap import COST, GOODPUT, columns, matrix
 from loadtest.report.servers.ranking_tables import ranked
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences.noise import without_rank
+from loadtest.report.servers.sentences.method import without_rank
 from loadtest.report.servers.sentences.phrases import title
 from loadtest.report.servers.sentences.resource_usage import unsteady, used
 

@@ -16,7 +16,7 @@ from loadtest.report.caveats import Caveats
 from loadtest.report.sentences import Paragraph
 from loadtest.report.servers.columns import SUBJECT
 from loadtest.report.servers.sentences.decision import Setting, overhead, paragraphs
-from loadtest.report.servers.sentences.noise import noise
+from loadtest.report.servers.sentences.method import noise
 
 LONGER = 3
 """Times as long a run may tell more."""

@@ -18,7 +18,7 @@ from loadtest.report.servers.formats import markdown
 from loadtest.report.servers.noise_tables import twins
 from loadtest.report.servers.page import first
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences.noise import noise
+from loadtest.report.servers.sentences.method import noise
 
 
 def none(name: str) -> Histogram:

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.judge.servers import conditions
 from loadtest.records.measured import Engine, Placement, Source
-from loadtest.report.servers.sentences.setup import launched
+from loadtest.report.servers.sentences.method import launched
 
 
 def engine(**changes: Any) -> Engine:

@@ -1,115 +1,111 @@
-"""How a run of servers was made, and how its figures are to be read."""
+"""How a run was made, what it cannot show and how to read it; `method.jinja` has the words."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
 
+from loadtest.judge.servers.rows import Ranking
 from loadtest.judge.servers.summary import Summary
-from loadtest.records.measured import Run
-from loadtest.report import sentences
-from loadtest.report.sentences import Facts
+from loadtest.records.measured import Engine, Run
+from loadtest.report.sentences import Facts, machine, macros, says, states, versions
 from loadtest.report.servers.grouping import by_load
-from loadtest.report.servers.sentences.setup import launched
-from loadtest.report.units import plural, seconds, share
+from loadtest.report.servers.sentences.phrases import workload
+from loadtest.stats.noise_floor import MOST
+
+PARTS = {"SERVER": "server", "DATABASES": "databases and upstream, each"}
+"""What the settings of `.env` are about."""
+
+TOO_NOISY = 0.5
+"""A noise floor, as a share, with which hardly any servers can be separated."""
+
+
+@cache
+def _macros() -> Any:
+    return macros(Path(__file__).with_suffix(".jinja"))
 
 
 def facts(run: Run, summary: Summary) -> Facts:
     """Return what a run was made of, in the order of interest."""
-    return [*(_imported(run) if run.source else _measured(run, summary)), *_loads(run, summary)]
+    loads = states(_macros(), "loads", by_load(summary.rankings), run.source is not None)
+    if run.source:
+        return [*states(_macros(), "imported", run), *loads]
+    some = any(cell.rounds for cell in run.plan.cells)
+    made = states(
+        _macros(),
+        "measured",
+        run,
+        summary.rounds,
+        some,
+        summary.load_share,
+        launched(run),
+        versions(run.machine.versions),
+    )
+    return [*machine(run.machine), *made, *loads]
 
 
-def _imported(run: Run) -> Facts:
-    assert run.source
-    return [
-        (
-            "Read from",
-            f"{run.source.file} (SHA-256 `{run.source.sha256}`) on {run.created_at}. Nothing was"
-            " measured here and no response was checked; the machine, the versions and how the"
-            " servers were started are unknown",
-        )
+def launched(run: Run) -> tuple[str, ...]:
+    """Return who started the servers, on which machine; nothing for a report of others."""
+    if run.source:
+        return ()
+    limits = _limits(run, run.engine) if run.engine else []
+    return says(_macros(), "launched", run, limits)
+
+
+def _limits(run: Run, engine: Engine) -> list[str]:
+    limits = []
+    for prefix, part in PARTS.items():
+        cpus = engine.settings.get(f"{prefix}_CPUS", "")
+        if run.placement:
+            placed = run.placement.server if part == "server" else run.placement.services
+            cpus = ",".join(map(str, placed))
+        memory = engine.settings.get(f"{prefix}_MEMORY", "")
+        words = [f"processors {cpus}" if cpus else "", f"{memory} of memory" if memory else ""]
+        if stated := " and ".join(word for word in words if word):
+            limits.append(f"{part} {stated}")
+    return limits
+
+
+def bounds(run: Run, rankings: Sequence[Ranking]) -> tuple[str, ...]:
+    """Return what the run cannot show, however well it went: its machine, its load, its app."""
+    shape = run.plan.shape
+    alone = [
+        server.name
+        for server in run.plan.servers
+        if server.expected_processes(shape) == 1 < shape.workers and not server.duplicate_of
     ]
-
-
-def _measured(run: Run, summary: Summary) -> Iterator[tuple[str, str]]:
-    plan, shape = run.plan, run.plan.shape
-    yield from sentences.machine(run.machine)
-    if where := launched(run):
-        yield "Who ran where", " ".join(where).rstrip(".")
-    first = " (endpoints that wait, in the first ones only)"
-    loaded = summary.load_share
-    yield (
-        "Made",
-        f"{run.created_at}, {plural(summary.rounds, 'round')} with each cell measured once in each"
-        f"{first if any(cell.rounds for cell in plan.cells) else ''}, in an order shuffled by seed"
-        f" {plan.seed}"
-        f"{'' if loaded is None else f'; load during {share(loaded)} of the time'}",
-    )
-    yield (
-        "Each server got",
-        f"{plural(shape.workers, 'worker')}, {plural(shape.threads, 'thread')} in each where it has"
-        f" them, a backlog of {shape.backlog:,}, keep-alive of {seconds(shape.keep_alive_s)}, and"
-        f" {plural(shape.database_pool, 'database connection')} at most in each worker",
-    )
-    yield "Python", run.machine.python or "unknown"
-    yield "Versions", sentences.versions(run.machine.versions)
-
-
-def _loads(run: Run, summary: Summary) -> Iterator[tuple[str, str]]:
-    for load, endpoints in by_load(summary.rankings).items():
-        warm = "" if run.source else f" after {seconds(load.warmup_s)} of warm-up"
-        yield (
-            "Load",
-            f"{plural(load.connections, 'connection')}, each sending its next request as soon as"
-            f" the last one is answered, for {seconds(load.duration_s)}{warm}:"
-            f" {', '.join(endpoints)}",
-        )
+    longest = max((ranking.load.duration_s for ranking in rankings), default=None)
+    return says(_macros(), "bounds", run, alone, longest)
 
 
 def reading(reference: str | None, shown: Collection[str]) -> Facts:
     """Return what the columns mean; `shown` are the keys of those that any table has."""
-    known = (
-        (
-            "cores",
-            "cost",
-            "CPU cores of the server to serve 1,000 requests/s: the milliseconds of CPU time that"
-            " one takes. `with databases`: with PostgreSQL's and Valkey's.",
-        ),
-        (
-            "ratio",
-            "cost / ...",
-            "The cost, or where a view waits the requests/s, as a multiple of that of"
-            f" `{reference or 'the reference'}`, round by round, with its 95 % interval.",
-        ),
-        (
-            "goodput",
-            "requests/s",
-            "2xx responses a second. `of 500`: the most it could be, which is the requests that the"
-            " server works on at once, divided by the endpoint's delay. Near it, a number shows how"
-            " many requests were let in, not how fast the server is.",
-        ),
-        (
-            "p99_us",
-            "p50, p99",
-            "Latencies as they were measured, all rounds together. wrk's own text shows higher"
-            " ones: it adds samples for the requests it would have sent during a stall.",
-        ),
-        (
-            "errors",
-            "errors",
-            "Of any kind, and their share of all requests. They are no part of requests/s.",
-        ),
-        (
-            "spread",
-            "rounds differ",
-            "The requests/s of the best round less those of the worst, as a share of the median.",
-        ),
-        (
-            "verdict",
-            "verdict",
-            "`valid`, or the concerns about the number, all explained under Caveats.",
-        ),
+    return states(_macros(), "reading", shown, reference)
+
+
+def noise(summary: Summary) -> str:
+    """Return what a difference has to exceed to count."""
+    floors = [each.noise_floor for each in summary.rankings if each.noise_floor is not None]
+    kinds = dict.fromkeys(each.endpoint.kind for each in summary.rankings if each.noise_borrowed)
+    unsure = bool(summary.twins) and (not floors or max(floors) >= MOST)
+    (text,) = says(
+        _macros(),
+        "noise",
+        summary.rounds == 1 and summary.counts.measured > 0,
+        unsure,
+        summary.reference,
+        floors,
+        list(map(workload, kinds)),
+        min(floors, default=0.0) > TOO_NOISY,
+        summary.left_open,
     )
-    return [
-        *((what, text) for key, what, text in known if key in shown),
-        ("-", "Unknown, or too few responses for that percentile."),
-    ]
+    return text
+
+
+def without_rank(ranking: Ranking) -> str:
+    """Return why some servers with a number have no rank; empty where all have one, or none."""
+    if ranking.unranked or all(row.rank for row in ranking.rows if row.reportable):
+        return ""
+    return says(_macros(), "without_rank")[0]
