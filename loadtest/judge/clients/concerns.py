@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from loadtest.judge.clients.metrics import spread, time_s
 from loadtest.judge.concern import (
@@ -18,7 +20,7 @@ from loadtest.judge.concern import (
     percent,
     rate,
 )
-from loadtest.records.clients import Ceiling, Measure, Outcome, Row
+from loadtest.records.clients import Ceiling, Measure, Outcome, Row, Seen
 from loadtest.stats.series import SPREAD, chance
 
 ERRORS_INVALID = 0.05
@@ -63,13 +65,19 @@ class Evidence:
         """All rounds in which calls were made or should have been."""
         return (*self.measured, *self.failed)
 
+    @property
+    def rates(self) -> list[float]:
+        """Right answers a second of the work alone, the lowest first; of a cold process too."""
+        seconds = [
+            (each.answers, each.warm.seconds if each.warm else each.phases.work_s)
+            for each in self.measured
+        ]
+        return sorted(answers / work_s for answers, work_s in seconds if answers and work_s)
 
-def requests_s(outcome: Outcome) -> float | None:
-    """Return right answers a second of the work alone, of a cold process too; None if unknown."""
-    if outcome.status != "measured":
-        return None
-    seconds = outcome.warm.seconds if outcome.warm else outcome.phases.work_s
-    return outcome.answers / seconds if seconds else None
+
+def _counted(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, Seen]]:
+    """Return those of which the server counted what it saw."""
+    return [(outcome, outcome.seen) for outcome in outcomes if outcome.seen]
 
 
 def errors(row: Evidence) -> Found:
@@ -95,8 +103,7 @@ def errors(row: Evidence) -> Found:
 
 def answers_missing(row: Evidence) -> Found:
     """Look for answers that the client claims and the server never gave."""
-    counted = [(outcome, outcome.seen) for outcome in row.tried if outcome.seen]
-    if not counted:
+    if not (counted := _counted(row.tried)):
         return UNCHECKED
     for outcome, seen in counted:
         claimed = outcome.answers + outcome.warmup_calls
@@ -111,8 +118,7 @@ def answers_missing(row: Evidence) -> Found:
 
 def hidden_retries(row: Evidence) -> Found:
     """Look for requests beyond the calls: sent again by the client, which says nothing of it."""
-    counted = [(outcome, outcome.seen) for outcome in row.measured if outcome.seen]
-    if not counted:
+    if not (counted := _counted(row.measured)):
         return UNCHECKED
     calls = sum(outcome.calls + outcome.warmup_calls for outcome, _ in counted)
     # Each round by itself: what is missing in one is no retry less in another.
@@ -129,8 +135,7 @@ def hidden_retries(row: Evidence) -> Found:
 
 def not_reused(row: Evidence) -> Found:
     """Compare the connections that the server saw with what the row says about reuse."""
-    counted = [(outcome, outcome.seen) for outcome in row.tried if outcome.seen and outcome.calls]
-    if not counted:
+    if not (counted := _counted(outcome for outcome in row.tried if outcome.calls)):
         return UNCHECKED
     kept = row.row.reuse == "kept" and row.row.answer.keep_alive
     checked = [
@@ -180,14 +185,13 @@ def faster_than_possible(row: Evidence) -> Found:
     delay_s = row.row.answer.delay_s
     if not delay_s:
         return NOTHING
-    rates = [rate_s for outcome in row.measured if (rate_s := requests_s(outcome))]
-    if not rates:
+    if not row.rates:
         return UNCHECKED
     most = row.row.batch / max(delay_s - CLOCK_S, delay_s * (1 - TOO_FAST), 1e-9)
-    if max(rates) > most * (1 + TOO_FAST):
+    if row.rates[-1] > most * (1 + TOO_FAST):
         return Found(
             "invalid",
-            f"{rate(max(rates))} requests/s, where {row.row.batch:,} at a time and {delay_s:g} s"
+            f"{rate(row.rates[-1])} requests/s, where {row.row.batch:,} at a time and {delay_s:g} s"
             f" each allow {rate(row.row.batch / delay_s)}",
         )
     return NOTHING
@@ -195,10 +199,9 @@ def faster_than_possible(row: Evidence) -> Found:
 
 def upstream_limited(row: Evidence) -> Found:
     """Compare the rate with the upstream's ceiling."""
-    rates = [rate_s for outcome in row.measured if (rate_s := requests_s(outcome))]
-    if row.ceiling is None or not rates:
+    if row.ceiling is None or not row.rates:
         return UNCHECKED
-    ours, most = sorted(rates)[len(rates) // 2], row.ceiling.requests_s
+    ours, most = row.rates[len(row.rates) // 2], row.ceiling.requests_s
     if ours < AT_CEILING * most:
         return NOTHING
     late = f", each after {row.row.answer.delay_s:g} s" if row.row.answer.delay_s else ""
@@ -243,9 +246,7 @@ def noisy_host(row: Evidence) -> Found:
 def _window_s(outcome: Outcome) -> float:
     if outcome.cold:
         return outcome.cold.wall_s
-    of = outcome.phases
-    parts = (of.start_s, of.import_s, of.setup_s, of.warmup_s, of.work_s, of.end_s)
-    return sum(part or 0.0 for part in parts)
+    return sum(part or 0.0 for part in msgspec.structs.astuple(outcome.phases))
 
 
 def lost_rounds(row: Evidence) -> Found:
