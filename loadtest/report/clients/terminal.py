@@ -1,4 +1,4 @@
-"""What follows a clients' run in the terminal: its tables, and what they answer."""
+"""What follows a clients' run in the terminal: what it answers, and its tables."""
 
 from __future__ import annotations
 
@@ -11,15 +11,9 @@ from loadtest.report.terminal import Writer
 
 
 def show(report: Report, console: Console) -> None:
-    """Print each table, what follows from them, and the caveats."""
+    """Print what follows from the run, each table, and the caveats."""
     summary = report.summary
     to = Writer(console)
-    for ranking in summary.rankings:
-        to.say(f"{ranking.group.title}. {MEASURES[ranking.measure]}.")
-        to.table(narrow(ranking))
-        for note in notes(ranking):
-            to.say(note)
-            to.say()
     for sentence in doubt(summary):
         to.say(sentence)
         to.say()
@@ -28,5 +22,10 @@ def show(report: Report, console: Console) -> None:
         for sentence in point.says:
             to.say(sentence, indent=2)
     to.say()
-    to.say(report.caveats.noise)
+    for ranking in summary.rankings:
+        to.say(f"{ranking.group.title}. {MEASURES[ranking.measure]}.")
+        to.table(narrow(ranking))
+        for note in notes(ranking):
+            to.say(note)
+            to.say()
     to.caveats(report.caveats, "; each row counts once by each measure")
