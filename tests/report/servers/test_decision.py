@@ -89,6 +89,12 @@ def test_what_the_others_cost_is_said_by_name_or_for_a_whole_interface() -> None
     assert (len(others["near"]), len(others["more"]), others["far"]) == (3, 4, [])
 
 
+def test_no_interface_is_dearer_of_which_a_server_is_among_the_first() -> None:
+    mixed = quiet(cost=cost({"uwsgi": 0.5, "uvicorn": 0.6, "a-asgi": 0.9}, ["uwsgi", "uvicorn"]))
+    others = facts(mixed, "deploy")["others"]
+    assert ([each.server for each in others["near"]], others["far"]) == (["a-asgi"], [])
+
+
 def test_where_the_first_is_the_cheapest_by_itself() -> None:
     deploy = facts(quiet(["granian-wsgi"]), "deploy")
     assert (deploy["tied_at"], deploy["alone_at"]) == (2, ["json"])

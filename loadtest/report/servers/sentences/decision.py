@@ -21,9 +21,6 @@ NEAR = 4
 MANY = 0.5
 """A share of the most requests held at once from which a server is as good as the best."""
 
-FEW = 0.1
-"""A share of the pairs of views beyond which it is worth saying how far apart they are."""
-
 DOUBTFUL = 2
 """Servers whose doubts are counted by name."""
 
@@ -214,10 +211,13 @@ def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str
 
 
 def _others(ranked: Sequence[Place], first: Sequence[Place]) -> dict[str, Any]:
-    """Return what the others cost against the first place: near by name, far as a range."""
-    interface = first[0].interface
+    """Return what the others cost against the first place: near by name, far as a range.
+
+    Far are the servers of the other interface, if none of them is among the first.
+    """
+    interfaces = {place.interface for place in first}
     rest = [place for place in ranked if place not in first and place.versus]
-    far = [place for place in rest if place.interface != interface]
+    far = [place for place in rest if len(interfaces) == 1 and place.interface not in interfaces]
     near = [place for place in rest if place not in far or len(far) == 1]
     by_name = near if len(near) <= NEAR else near[: NEAR - 1]
     return {
@@ -333,17 +333,7 @@ def _async_views(decision: Decision) -> Iterator[Said]:
         {
             "dearer": [each.interface.upper() for each in views if 2 * each.dearer > each.pairs],
             "cheaper": [each.interface.upper() for each in views if 2 * each.cheaper > each.pairs],
-            "under": [
-                {
-                    "interface": each.interface.upper(),
-                    "shown": each.dearer + each.cheaper,
-                    "most_shown": FEW * each.pairs < each.dearer + each.cheaper,
-                    "pairs": each.pairs,
-                    "range": [each.least, each.most],
-                }
-                for each in views
-                if each.pairs
-            ],
+            "views": [(each, each.dearer + each.cheaper) for each in views if each.pairs],
         },
         tuple(cell for each in views for cell in each.cells),
     )
