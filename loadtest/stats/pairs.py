@@ -48,6 +48,13 @@ class Pairs:
             return self.judged[name, over].finding
         return turned(self.judged[over, name].finding)
 
+    def renamed(self, names: Mapping[str, str]) -> Pairs:
+        """Return the same under other names."""
+        return Pairs(
+            {names[name]: rates for name, rates in self.rates.items()},
+            {(names[name], names[over]): pair for (name, over), pair in self.judged.items()},
+        )
+
     @property
     def has_power(self) -> bool:
         """Whether anything was decided, so that a tie says more than that rounds were few."""

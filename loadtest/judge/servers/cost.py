@@ -212,9 +212,15 @@ def _pool(
         for server, own in cells.items()
     }
     order = sorted(cells, key=lambda server: cost_us[server])
-    costs = {
-        server: mean_of([of.cpu_us[cell] for cell in cells[server].values()]) for server in order
-    }
+    if len(tables) == 1:
+        # A pair has one verdict: that of the endpoint's own table.
+        pairs = tables[0].pairs.renamed({cell: name for name, cell in tables[0].priced.items()})
+    else:
+        costs = {
+            server: mean_of([of.cpu_us[cell] for cell in cells[server].values()])
+            for server in order
+        }
+        pairs = cost_pairs(costs, floor, of.interim_looks, order)
     incomplete = [each.endpoint.id for each in tables if each.endpoint.id not in endpoints]
     return Pool(
         over=over,
@@ -224,9 +230,9 @@ def _pool(
             *left_out,
             *(LeftOut(endpoint=endpoint, why="incomplete") for endpoint in incomplete),
         ),
-        cells={server: cells[server] for server in order},
+        cells={server: cells[server] for server in pairs.rates},
         cost_us=cost_us,
-        pairs=cost_pairs(costs, floor, of.interim_looks, order),
+        pairs=pairs,
         floor=floor,
     )
 
