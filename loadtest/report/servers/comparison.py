@@ -26,6 +26,9 @@ TITLES: dict[Figure, str] = {
     "p99_us": "p99",
 }
 
+KEYS: dict[Figure, str] = {"server_cpu_us": "cpu", "goodput": "goodput", "p99_us": "p99"}
+"""What the page calls those among which it can be switched."""
+
 ORDER: tuple[Answer, ...] = ("worse", "better", "same", "cannot tell")
 
 FEWEST_TOGETHER = 3
@@ -52,7 +55,7 @@ def page(compared: Comparisons) -> Page:
     drawn = dict(charts(compared))
     cost = drawn.pop("cost", None)
     views = [
-        View(figure, TITLES[figure], [Charts([chart])], first=not at)
+        View(KEYS[figure], TITLES[figure], [Charts([chart])], first=not at)
         for at, (figure, chart) in enumerate(drawn.items())
     ]
     sections = [
@@ -111,6 +114,8 @@ def _verdict(compared: Comparisons) -> dict[str, Any]:
 
 def _lead(compared: Comparisons) -> Iterator[str]:
     yield f"`{compared.base}` → `{compared.new}`"
+    if compared.same_rounds:
+        yield say("one_run")
     if forbidding := [each.key for each in compared.differences if each.forbids]:
         yield say("conditions", keys=forbidding)
     cells = compared.of_cells

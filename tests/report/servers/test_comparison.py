@@ -269,6 +269,7 @@ def test_rounds_are_shared_within_one_run_only(base: ServersRun, changed: Server
     second = msgspec.structs.replace(changed, run=base.run)
     comparison = compare(base, second)
     assert comparison.same_rounds
+    assert "Both folders hold the same run, measured once" in render(comparison)
     assert {change.comparison.method for change in comparison.changes} == {"t"}
 
 

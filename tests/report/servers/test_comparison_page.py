@@ -55,14 +55,13 @@ def test_it_says_first_what_got_worse(browser: Browser, page: Path) -> None:
 
 def test_it_draws_every_cell_by_how_much_it_changed(browser: Browser, page: Path) -> None:
     with visit(browser, page) as seen:
-        for key, name in (
-            ("goodput", "requests/s"),
-            ("p99_us", "p99"),
-            ("server_cpu_us", "CPU per request"),
-        ):
+        keys = {"goodput": "requests/s", "p99_us": "p99", "server_cpu_us": "CPU per request"}
+        for key, name in keys.items():
             seen.page.get_by_role("radio", name=name).check()
             plot = seen.page.locator(f"[data-chart=forest-{key}]")
             expect(plot).to_be_visible()
+            for other in keys.keys() - {key}:
+                expect(seen.page.locator(f"[data-chart=forest-{other}]")).not_to_be_visible()
             # Of four cells one has no number in the second run.
             assert plot.locator(".panels use").count() == 3
             expect(plot.locator("figcaption")).to_contain_text("is better")
