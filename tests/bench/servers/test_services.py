@@ -14,9 +14,10 @@ import psycopg
 import pytest
 from census import Census, until
 
+from loadtest.bench.servers.service_counters import Counters
 from loadtest.bench.servers.services import Services
 from loadtest.bench.servers.services import services as start_services
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import DEMO, Project
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 from loadtest.system.process import CommandError
@@ -25,7 +26,11 @@ pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
 
 def rows(services: Services) -> int:
-    with psycopg.connect(services.env["DATABASE_URL"]) as connection:
+    return rows_at(services.env["DATABASE_URL"])
+
+
+def rows_at(address: str) -> int:
+    with psycopg.connect(address) as connection:
         row = connection.execute("SELECT count(*) FROM myapp_row").fetchone()
         assert row is not None
         return int(row[0])
@@ -68,6 +73,29 @@ def test_seeding_again_changes_nothing(services: Services, project: Project) -> 
     assert rows(services) == 30
 
 
+def test_each_server_gets_a_fresh_copy_of_the_database(services: Services) -> None:
+    uwsgi, granian = (services.env_for(name)["DATABASE_URL"] for name in ("uwsgi", "granian-wsgi"))
+    assert len({uwsgi, granian, services.env["DATABASE_URL"]}) == 3
+    with psycopg.connect(uwsgi, autocommit=True) as connection:
+        connection.execute("DELETE FROM myapp_row")
+        assert (rows_at(uwsgi), rows_at(granian), rows(services)) == (0, 30, 30)
+        # The next launch of a server has a new one, though the last still holds a session.
+        assert rows_at(services.env_for("uwsgi")["DATABASE_URL"]) == 30
+
+
+def test_only_its_own_scans_are_counted_for_a_server(services: Services) -> None:
+    counters = {name: Counters(DEMO, services.env_for(name)) for name in ("uwsgi", "gunicorn-sync")}
+    before = {name: each.scans() or 0 for name, each in counters.items()}
+    for _ in range(3):
+        rows_at(counters["uwsgi"].env["DATABASE_URL"])
+    for each in counters.values():
+        each.await_sessions_end()
+    assert {name: (each.scans() or 0) - before[name] for name, each in counters.items()} == {
+        "uwsgi": 3,
+        "gunicorn-sync": 0,
+    }
+
+
 @pytest.fixture
 def own(project: Project, tmp_path: Path, census: Census) -> Iterator[Services]:
     """Give services that a test may kill."""
@@ -107,6 +135,7 @@ def test_addresses_that_are_given_are_used(
     with start_services(project, tmp_path, Shape()) as others:
         assert others.processes == {}
         assert others.env == services.env
+        assert others.env_for("uvicorn") == services.env, "nothing is created in what is not ours"
         assert others.repair() is None
     assert rows(services) == 30  # and they were not stopped
 
@@ -117,7 +146,7 @@ def test_a_database_that_takes_nothing(
     for name, value in services.env.items():
         monkeypatch.setenv(name, value)
     readonly = "options=-c%20default_transaction_read_only%3Don"
-    empty = services.env["DATABASE_URL"].replace("/postgres?", "/template1?")
+    empty = services.env["DATABASE_URL"].replace("/seeded?", "/template1?")
     monkeypatch.setenv("DATABASE_URL", f"{empty}&{readonly}")
     with (
         pytest.raises(UserError) as caught,
