@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -82,9 +83,13 @@ class Process:
     def tree(self) -> list[psutil.Process]:
         """Return the processes of the command, its own first, without the warden."""
         children = _children()
-        members = list(children.get(self.warden.pid, ()))
-        for member in members:
-            members += children.get(member.pid, ())
+        below = list(children.get(self.warden.pid, ()))
+        for pid in below:
+            below += children.get(pid, ())
+        members: list[psutil.Process] = []
+        for pid in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                members.append(psutil.Process(pid))
         return members
 
     def holding(self) -> Holding:
@@ -97,7 +102,15 @@ class Process:
 
     def wait(self, timeout_s: float) -> int:
         """Return the exit status; raises subprocess.TimeoutExpired."""
-        return self.warden.wait(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        # Popen looks every 50 ms, which would be idle time after each load of a second.
+        with contextlib.suppress(AttributeError, OSError):
+            ended = os.pidfd_open(self.warden.pid)
+            try:
+                select.select([ended], [], [], timeout_s)
+            finally:
+                os.close(ended)
+        return self.warden.wait(max(0.0, deadline - time.monotonic()))
 
     def stop(self) -> None:
         """Let go of the leash and wait until the warden has seen to the end of everything."""
@@ -147,21 +160,35 @@ def start(
 
 _FRESH_S = 0.01
 
-_looked: tuple[float, dict[int, list[psutil.Process]]] = (-math.inf, {})
+_looked: tuple[float, dict[int, list[int]]] = (-math.inf, {})
 
 
-def _children() -> Mapping[int, Sequence[psutil.Process]]:
-    """Return the children of each process of this machine, by id.
+def _children() -> Mapping[int, Sequence[int]]:
+    """Return the ids of the children of each process of this machine, by its id.
 
     A walk of its table takes milliseconds; who asks for several trees at one instant shares it.
     """
     global _looked
     if time.monotonic() - _looked[0] > _FRESH_S:
-        children: dict[int, list[psutil.Process]] = {}
-        for process in psutil.process_iter(["ppid"]):
-            children.setdefault(process.info["ppid"], []).append(process)
+        children: dict[int, list[int]] = {}
+        for pid, parent in _parents():
+            children.setdefault(parent, []).append(pid)
         _looked = (time.monotonic(), children)
     return _looked[1]
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield each process of this machine with its parent, by id."""
+    if not os.path.exists("/proc/self/stat"):
+        for process in psutil.process_iter(["ppid"]):
+            yield process.pid, process.info["ppid"]
+        return
+    # As psutil does, without its check that no id was given out anew, which takes most of the time.
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", "rb") as stat:
+            # The command's name, which may hold anything, ends with the last bracket.
+            _, parent, _ = stat.read().rpartition(b")")[2].split(None, 2)
+            yield int(pid), int(parent)
 
 
 def become(
