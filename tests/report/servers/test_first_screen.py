@@ -88,11 +88,11 @@ def test_a_link_shows_what_was_chosen(browser: Browser, quiet: Path) -> None:
         assert seen.page.get_by_label("I run").input_value() == "uwsgi"
         assert rows(seen.page, "cores", "times", "doubt") == chosen
         seen.page.get_by_label("I run").select_option("")
-        assert seen.page.url.endswith("#answer&e=json_query-sync")
+        assert seen.page.url.endswith("#answer?e=json_query-sync")
 
 
 def test_with_databases_there_is_no_interval(browser: Browser, quiet: Path) -> None:
-    with visit(browser, quiet, "#answer&of=databases") as seen:
+    with visit(browser, quiet, "#answer?of=databases") as seen:
         assert rows(seen.page, "cores", "times")[:2] == [
             ("granian-wsgi", "0.714", "1"),
             ("uwsgi", "0.885", "1.24x"),

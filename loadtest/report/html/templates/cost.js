@@ -1,5 +1,5 @@
 // "I run" and "Endpoints" of the figure of costs. What is chosen stands in the page's address,
-// as in `#answer&i=gunicorn-gthread&e=json-sync`.
+// as in `#answer?i=gunicorn-gthread&e=json-sync`.
 "use strict";
 (() => {
   const table = document.querySelector("table.cost");
