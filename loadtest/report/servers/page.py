@@ -116,7 +116,7 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
         without=without,
     )
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
-    blocks += filter(None, [_unanswered(ranking), without_rank(ranking)])
+    blocks += filter(None, [unanswered(ranking), without_rank(ranking)])
     if curves := charts.latency(ranking):
         blocks.append(Only("html", [Charts([curves])]))
     return Section(
@@ -124,14 +124,14 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
     )
 
 
-def _unanswered(ranking: Ranking) -> str:
+def unanswered(ranking: Ranking) -> str:
     """Return where percentiles would be those of the few that were answered; empty if nowhere."""
     names = [
         f"`{row.server}`"
         for row in ranking.rows
         if row.reportable
         and row.reportable.p50_us is None
-        and row.reportable.answers < row.rounds_measured * ranking.load.connections
+        and row.reportable.goodput * ranking.load.duration_s < ranking.load.connections
     ]
     if not names:
         return ""

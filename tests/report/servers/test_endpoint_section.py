@@ -1,0 +1,57 @@
+"""One endpoint of the page: what its heading, its table and the sentences below it say."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from sample_run import histograms, sample
+
+from loadtest.judge.servers.rows import Ranking
+from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.report.servers.page import first, unanswered
+from loadtest.report.servers.ranking_tables import ranked
+
+
+@pytest.fixture(scope="module")
+def summary() -> Summary:
+    run, outcomes, segments = sample()
+    return summarise(run, outcomes, histograms, segments)
+
+
+def at(summary: Summary, endpoint: str) -> Ranking:
+    return next(each for each in summary.rankings if each.endpoint.id == endpoint)
+
+
+def test_what_ranks_the_servers_stands_first_in_heading_and_table(summary: Summary) -> None:
+    """CPU time where a request costs some; requests/s where it waits, which costs next to none."""
+    json, waits = at(summary, "json-sync"), at(summary, "gateway_1s-sync")
+    assert (json.by, waits.by) == ("cost", "goodput")
+    assert first(json).endswith("cores for 1,000 requests/s")
+    ranks = [(1, 42.7), (1, 40.0)]
+    rows = [
+        msgspec.structs.replace(
+            row, rank=rank, figures=msgspec.structs.replace(row.figures, goodput=goodput)
+        )
+        for row, (rank, goodput) in zip(waits.rows, ranks, strict=False)
+        if row.figures
+    ]
+    tied = msgspec.structs.replace(waits, rows=tuple(rows))
+    assert first(tied) == "gevent, daphne are tied for the lead: 40.0 to 42.7 requests/s"
+    titles = [column.title for column in ranked(json, "gthread").columns]
+    assert titles[:3] == ["rank", "server", "cost"]
+    assert "memory" not in " ".join(titles)
+    titles = [column.title for column in ranked(waits, "gthread").columns]
+    assert titles[:3] == ["rank", "server", "requests/s"]
+
+
+def test_where_most_got_no_response_a_missing_percentile_is_explained(summary: Summary) -> None:
+    """Percentiles of the few that were answered stood beside others as if they meant the same."""
+    waits = at(summary, "gateway_1s-sync")
+    row = next(row for row in waits.rows if row.reportable)
+    assert row.figures
+    few = msgspec.structs.replace(row.figures, goodput=0.7, p50_us=None, p99_us=None)
+    waits = msgspec.structs.replace(waits, rows=(msgspec.structs.replace(row, figures=few),))
+    text = unanswered(waits)
+    assert text.startswith(f"No percentiles for `{row.server}`: most of the 64 connections got no")
+    assert "p50" not in [column.title for column in ranked(waits, None).columns]
+    assert unanswered(at(summary, "json-sync")) == ""
