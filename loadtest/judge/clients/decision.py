@@ -112,8 +112,8 @@ class Decision(Record, frozen=True, kw_only=True):
     leads: tuple[Lead, ...]
     """Of each group: by warm calls, where nothing but the calls is in the time, or else cold."""
     views: tuple[Lead, ...]
-    """Of the sync and of the async clients of one table, where it has two of a kind; without the
-    one whose first are the first of all."""
+    """Of the sync and of the async clients of one table, where it has two of a kind and separates
+    them; without the one whose first are the first of all."""
     cpu: Lead | None
     """By the processor time of a call, with a client that is kept."""
     start: Start | None
@@ -205,7 +205,8 @@ def _views(deciding: Sequence[tuple[Ranking, Table]]) -> tuple[Lead, ...]:
     return tuple(
         lead
         for lead in leads
-        if len({row.client for row in lead.rows}) > 1
+        if lead.rest
+        and len({row.client for row in lead.rows}) > 1
         and [row.row for row in lead.first] != [row.row for row in of_all.first]
     )
 

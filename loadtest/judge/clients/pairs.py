@@ -13,7 +13,7 @@ from loadtest.judge.rows import Versus
 from loadtest.records.clients import REUSES, TASKS, THREADS, Measure, Plan, Row
 from loadtest.records.planned import Record
 from loadtest.stats.pairs import judged
-from loadtest.stats.ratios import Rates, paired
+from loadtest.stats.ratios import Rates
 
 Question = Literal["reuse", "driving", "python"]
 """`reuse`: base keeps its client, new makes one for each call. `driving`: base is the best way with
@@ -29,8 +29,8 @@ class Contrast(Record, frozen=True, kw_only=True):
     """The id of a row."""
     new: str
     versus: Versus
-    cpu_ratio: float | None
-    """Of processor time, the median over rounds."""
+    cpu: Versus | None
+    """Of processor time, likewise; None where it is not known of both."""
 
 
 def contrasts(
@@ -52,23 +52,40 @@ def contrasts(
         "python": _differing(rows, "python"),
     }
     for question, candidates in asked.items():
-        pairs = [
-            (new.id, base.id) for base, new in candidates if _common(times[base.id], times[new.id])
-        ]
-        for (new, base), pair in judged(pairs, times, floor).judged.items():
-            of, cpus = pair.comparison, (cpu.get(base), cpu.get(new))
-            versus = Versus(ratio=of.ratio or 1.0, low=of.low, high=of.high, finding=pair.finding)
-            contrasts.append(
-                Contrast(
-                    question=question,
-                    measure=measure,
-                    base=base,
-                    new=new,
-                    versus=versus,
-                    cpu_ratio=paired(cpus[0], cpus[1]).ratio if cpus[0] and cpus[1] else None,
-                )
+        pairs = [(new.id, base.id) for base, new in candidates]
+        by_time, by_cpu = (_judged(pairs, rates, floor) for rates in (times, cpu))
+        contrasts += [
+            Contrast(
+                question=question,
+                measure=measure,
+                base=base,
+                new=new,
+                versus=versus,
+                cpu=by_cpu.get((new, base)),
             )
+            for (new, base), versus in by_time.items()
+        ]
     return tuple(contrasts)
+
+
+def _judged(
+    pairs: Sequence[tuple[str, str]], rates: Mapping[str, Rates], floor: float | None
+) -> dict[tuple[str, str], Versus]:
+    """Compare those pairs that have a round in common."""
+    known = [
+        (new, base)
+        for new, base in pairs
+        if any(n and b for n, b in zip(rates.get(new, ()), rates.get(base, ()), strict=False))
+    ]
+    return {
+        pair: Versus(
+            ratio=of.comparison.ratio or 1.0,
+            low=of.comparison.low,
+            high=of.comparison.high,
+            finding=of.finding,
+        )
+        for pair, of in judged(known, rates, floor).judged.items()
+    }
 
 
 OF_ROW = ("client", "reuse", "mode", "requests", "batch", "chunk", "answer", "python")
@@ -100,7 +117,3 @@ def _driving(rows: Sequence[Row], times: Mapping[str, Rates]) -> Iterator[tuple[
 
 def _best(rows: Sequence[Row], times: Mapping[str, Rates]) -> Row:
     return min(rows, key=lambda row: median(time for time in times[row.id] if time is not None))
-
-
-def _common(base: Rates, new: Rates) -> bool:
-    return any(b is not None and n is not None for b, n in zip(base, new, strict=True))

@@ -155,14 +155,8 @@ def _title(words: str, blocks: Sequence[Block]) -> str:
 
 def _label(typed: Typed, modes: list[Mode]) -> str:
     """Return a template that names what differs between rows."""
-    parts = {
-        " by {mode}": bool(modes),
-        ", {reuse}": len(typed.reuse) > 1,
-        " --count {requests}": len(typed.requests) > 1,
-        " --batch {batch}": len(typed.batch) > 1,
-        " --chunk {chunk}": len(typed.chunk) > 1,
-        " --size {body_bytes}": len(typed.body_bytes) > 1,
-        " --delay {delay_ms:g}": len(typed.delay_ms) > 1,
-        " --http {http}": len(typed.http) > 1,
-    }
-    return "{client}" + "".join(part for part, shown in parts.items() if shown)
+    label = "{client}" + " by {mode}" * bool(modes) + ", {reuse}" * (len(typed.reuse) > 1)
+    for key in ("requests", "batch", "chunk", "body_bytes", "delay_ms", "http"):
+        if len(getattr(typed, key)) > 1:
+            label += f" {OPTIONS[key]} {{{key}{':g' * (key == 'delay_ms')}}}"
+    return label

@@ -41,7 +41,7 @@ class Pair(NamedTuple):
     base: Standing
     new: Standing
     versus: Versus
-    cpu_ratio: float | None
+    cpu: Versus | None
     name: str
 
     @property
@@ -130,12 +130,12 @@ def _pairs(summary: Summary, question: Question) -> list[Pair]:
     pairs = [pair for pair in pairs if pair.measure == "warm"] or pairs
     rows = {(of.measure, row.name): row for of in summary.rankings for row in of.reportable}
 
-    def pair_of(base: Standing, new: Standing, versus: Versus, cpu: float | None) -> Pair:
+    def pair_of(base: Standing, new: Standing, versus: Versus, cpu: Versus | None) -> Pair:
         name = new.row.label if question == "python" else base.row.client
         return Pair(base, new, versus, cpu, name)
 
     return [
-        pair_of(rows[of.measure, of.base], rows[of.measure, of.new], of.versus, of.cpu_ratio)
+        pair_of(rows[of.measure, of.base], rows[of.measure, of.new], of.versus, of.cpu)
         for of in pairs
     ]
 
