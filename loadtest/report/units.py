@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import fill
+from typing import Any
 
 UNKNOWN = "-"
 
@@ -84,3 +86,11 @@ def paragraph(text: str, width: int, indent: int = 0) -> str:
 def plural(count: int, noun: str) -> str:
     """Return `1 cell`, `2 cells`, `2,000 connections`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def signs(value: Any) -> Any:
+    """Return text with the signs of a page for microseconds and times: other files are ASCII."""
+    if not isinstance(value, str):
+        return value
+    value = re.sub(r"(?<=\d) us\b", " µs", value)
+    return re.sub(r"(?<![\w.])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)

@@ -26,6 +26,13 @@
     tip.textContent = mark ? textOf(mark) : "";
     tip.hidden = !tip.textContent;
   });
+  // The server that a reader says to run is bold in every chart.
+  const base = document.getElementById("base");
+  const mark = () => {
+    for (const each of document.querySelectorAll(".plot [data-s]")) each.classList.toggle("mine", each.dataset.s === base?.value);
+  };
+  if (base) ["change", "hashchange"].forEach((kind) => addEventListener(kind, mark));
+  mark();
   document.addEventListener("pointermove", ({ clientX, clientY }) => {
     if (tip.hidden) return;
     tip.style.left = `${Math.max(4, Math.min(clientX + 14, innerWidth - tip.offsetWidth - 4))}px`;

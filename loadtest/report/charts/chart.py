@@ -17,6 +17,7 @@ from markupsafe import Markup
 from loadtest.records.planned import Interface
 from loadtest.report.charts.scale import Scale
 from loadtest.report.generated_marker import signed
+from loadtest.report.units import signs
 
 Shape = Literal["dot", "diamond", "up", "down", "tick", "bar"]
 
@@ -316,6 +317,7 @@ def _template() -> Any:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else signs(value),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

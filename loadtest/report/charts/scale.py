@@ -15,7 +15,7 @@ STRIDES = (4, 3, 2)
 MANTISSAS = ((1,), (1, 3), (1, 2, 5))
 """Of the ticks in each decade on a shorter one; on the shortest they are in equal steps."""
 
-STEPS = (5, 2, 1, 0.5, 0.2, 0.1)
+STEPS = (5, 2.5, 2, 1, 0.5, 0.2, 0.1)
 """In powers of ten below what the axis spans."""
 
 ROOM = 0.2

@@ -33,18 +33,17 @@ def of_ranking(ranking: Ranking) -> Iterator[Chart]:
     rows = [row for row in ranking.reportable if time_us(row)]
     if len(rows) < 2:
         return
-    of = "per call" if ranking.measure == "warm" else "of a whole process"
-    panels = [_panel(f"Time {of}", [(row, _time(row)) for row in rows])]
-    cpu = [(row, _cpu(row)) for row in rows if row.warm]
-    if cpu:
-        panels.append(_panel("CPU time per call", cpu))
+    warm = ranking.measure == "warm"
+    panels = [_panel("Time" * warm, [(row, _time(row)) for row in rows])]
+    if cpu := [(row, _cpu(row)) for row in rows if row.warm]:
+        panels.append(_panel("CPU time", cpu))
     ways = {way(row.row.mode) for row in rows}
     legend = [Key(name, look) for name, look in WAYS.items() if name in ways and len(ways) > 1]
     if any(row.concerns for row in rows):
         legend.append(Key("suspect", hollow=True))
     yield chart(
         stem("time", ranking.group.name, ranking.measure),
-        " and ".join(panel.title for panel in panels),
+        "Time and CPU time per call" if warm else "Time of a whole process",
         [
             f"{rows[0].row.label} has the lowest time, {units.latency(time_us(rows[0]))}"
             f"{' (tied)' * rows[0].tied}.",

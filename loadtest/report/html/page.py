@@ -87,7 +87,7 @@ def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
 def ticked(text: str) -> Markup:
     """Return text with what stands between backticks set as code, as Markdown would."""
     parts = [
-        Markup("<code>{}</code>").format(part) if at % 2 else escape(_signs(part))
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(units.signs(part))
         for at, part in enumerate(text.split("`"))
     ]
     return Markup("").join(parts)
@@ -122,7 +122,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else _signs(value),
+        finalize=lambda value: value if isinstance(value, Markup) else units.signs(value),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -143,14 +143,6 @@ def _environment() -> jinja2.Environment:
         "data_block": data_block,
     }
     return environment
-
-
-def _signs(value: Any) -> Any:
-    """Return text with the signs of a page for microseconds and times: other files are ASCII."""
-    if not isinstance(value, str):
-        return value
-    value = re.sub(r"(?<=\d) us\b", " µs", value)
-    return re.sub(r"(?<![\w.])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)
 
 
 def _inside_script(text: str) -> Markup:

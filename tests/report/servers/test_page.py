@@ -164,6 +164,15 @@ def test_the_pointer_lights_up_a_server_and_says_its_numbers(
         assert seen.complaints == []
 
 
+def test_charts_mark_the_server_that_a_reader_runs(browser: Browser, measured: Path) -> None:
+    with visit(browser, measured, "#endpoint-json-sync") as seen:
+        curves = seen.page.locator("[data-chart=latency-json-sync] .mine")
+        expect(curves).to_have_count(0)
+        seen.page.get_by_label("I run").select_option("gevent")
+        expect(curves).to_have_count(2)
+        assert seen.complaints == []
+
+
 def test_charts_follow_light_and_dark_without_being_drawn_anew(
     browser: Browser, measured: Path
 ) -> None:

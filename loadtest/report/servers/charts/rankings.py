@@ -158,8 +158,8 @@ def latency(ranking: Ranking) -> Chart | None:
         stem("latency", ranking.endpoint.id),
         "Latency",
         [
-            f"Bold: {first.server}, with the lowest median"
-            f"{'' if first.concerns else ' without a doubt'}, {units.latency(_median(first))}.",
+            f"Bold: {first.server}, with the lowest{'' if first.concerns else ' valid'} median,"
+            f" {units.latency(_median(first))}.",
             "Each curve ends where its samples do.",
         ],
         [Lines("", axis, across, upright, lines)],
