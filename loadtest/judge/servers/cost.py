@@ -315,7 +315,6 @@ def _place(
         memory_bytes=memory.last_bytes,
         suspect=sum(row.verdict == "suspect" for row in rows.values()),
         cells=tuple(row.cell for row in rows.values()),
-        missing=None,
     )
 
 
@@ -329,20 +328,4 @@ def _without(of: Pool, rows: Mapping[str, Row]) -> Iterator[Place]:
                 reason = row.why_invalid or row.reason or "nobody measured its CPU time"
                 why.setdefault(cell.server, (row, f"{table.endpoint.id}: {reason}"))
     for server, (row, reason) in why.items():
-        yield Place(
-            server=server,
-            interface=row.interface,
-            rank=None,
-            tied=False,
-            cores=None,
-            cores_with_databases=None,
-            cheapest=None,
-            dearest=None,
-            versus=None,
-            goodput=None,
-            memory_launched_bytes=None,
-            memory_bytes=None,
-            suspect=0,
-            cells=(),
-            missing=reason,
-        )
+        yield Place(server=server, interface=row.interface, missing=reason)

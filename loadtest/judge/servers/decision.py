@@ -27,30 +27,30 @@ class Place(Record, frozen=True, kw_only=True):
 
     server: str
     interface: Interface | None
-    rank: int | None
+    rank: int | None = None
     """From 1, the cheapest; None without a number at each endpoint that counts, and for all where
     the run has no power to rank them."""
-    tied: bool
+    tied: bool = False
     """Shares its rank."""
-    cores: float | None
+    cores: float | None = None
     """CPU cores to serve 1,000 requests/s: the geometric mean over the endpoints."""
-    cores_with_databases: float | None
+    cores_with_databases: float | None = None
     """Likewise, with PostgreSQL's and Valkey's."""
-    cheapest: AtEndpoint | None
-    dearest: AtEndpoint | None
-    versus: Versus | None
+    cheapest: AtEndpoint | None = None
+    dearest: AtEndpoint | None = None
+    versus: Versus | None = None
     """Its cost against that of the first place; None for that."""
-    goodput: float | None
+    goodput: float | None = None
     """Ok responses a second, the geometric mean over the endpoints, each the median round's."""
-    memory_launched_bytes: int | None
+    memory_launched_bytes: int | None = None
     """Of its processes together, when it had just answered; the median round's."""
-    memory_bytes: int | None
+    memory_bytes: int | None = None
     """Likewise, after its last load; of a run that did not look, the most that was seen."""
-    suspect: int
+    suspect: int = 0
     """Of its `cells`, those whose number is in doubt."""
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] = ()
     """The rows that its cost is the mean of."""
-    missing: str | None
+    missing: str | None = None
     """Why it has no cost, in one line; None where it has one."""
 
 

@@ -56,7 +56,8 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     twins: tuple[Twins, ...]
     """The reference server and its duplicate at each endpoint that has both, neither invalid."""
     left_open: tuple[str, ...]
-    """Cells that the asked precision would give another round, were there time."""
+    """Cells that would get another round, were there time: for the asked precision, or because
+    their server's place by cost is open."""
     decision: Decision
     """Which server to deploy, by what it costs, and how sure that is."""
     shares: tuple[Share, ...]
