@@ -236,7 +236,7 @@ def test_it_filters_by_text_interface_and_verdict(browser: Browser, measured: Pa
         expect(output).to_have_text("4 rows")
         badges = shown.locator(".interface")
         assert set(badges.all_text_contents()) == {"ASGI"}
-        assert page.url.endswith("?interface=asgi")
+        assert page.url.endswith("#endpoints?interface=asgi")
 
 
 def test_a_deep_link_opens_what_is_folded(browser: Browser, measured: Path) -> None:
@@ -344,6 +344,14 @@ def test_brackets_of_ties_follow_the_filter(browser: Browser, measured: Path) ->
         seen.page.get_by_role("combobox", name="Interface").select_option("wsgi")
         assert column(seen.page, "#endpoint-blocking-async table", "rank") == ["1=", "-"]
         assert seen.page.evaluate(ties) == ["", ""]
+
+
+def test_what_the_generator_printed_is_no_part_of_the_page(measured: Path) -> None:
+    """It was a third of a page of 3.3 MB, of which Vega was another."""
+    text = measured.read_text()
+    assert "Transfer/sec" not in text
+    assert 'href="raw/gthread.json-sync.1.txt"' in text
+    assert len(text.encode()) < 110_000
 
 
 def test_the_address_has_what_was_chosen(browser: Browser, measured: Path) -> None:

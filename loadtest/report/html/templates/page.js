@@ -203,7 +203,7 @@
     choose();
   };
   form?.addEventListener("input", () => {
-    address.write(Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value])));
+    address.write(Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value])), "endpoints");
     filter();
   });
   form?.addEventListener("submit", (event) => event.preventDefault());
@@ -212,7 +212,7 @@
     endpoints.forEach((endpoint) => { endpoint.open = false; });
   });
   for (const input of all(".switch input")) {
-    input.addEventListener("change", () => address.write({ show: input.value }));
+    input.addEventListener("change", () => address.write({ show: input.value }, input.closest("[id]").id));
   }
 
   // One stop of the Tab key for the whole matrix; arrows lead from one to the next.
