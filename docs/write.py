@@ -23,6 +23,8 @@ from loadtest.plan.servers import profile
 from loadtest.records import run_folder
 from loadtest.records.planned import Server
 from loadtest.report.glossary import TERMS
+from loadtest.report.markdown.markup import ticked
+from loadtest.report.servers import charts, report
 from loadtest.report.units import latency, significant
 
 HERE = Path(__file__).resolve().parent
@@ -52,58 +54,23 @@ def _made(name: str) -> str:
 # A run that is kept ------------------------------------------------------------------------------
 
 
-SHOWN = {"json": "JSON", "json_query": "a database query"}
-"""Endpoints of the README's table, and what they are called there."""
-OF_EACH = 3
-"""Servers of each interface in it."""
-
-
 def kept_run(folder: str) -> str:
-    """Return what a run shows of a few servers' sync views, and how sure that is."""
-    with open(ROOT / "results" / folder / "summary.csv", newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["verdict"]]
-    cells = {(row["server"], row["endpoint"]): row for row in rows if row["style"] == "sync"}
-    first = next(iter(SHOWN))
-    names = [name for name, endpoint in cells if endpoint == first]
-    names = [
-        name
-        for interface in ("wsgi", "asgi")
-        for name in [n for n in names if cells[n, first]["interface"] == interface][:OF_EACH]
-    ]
-    lines = [
-        f"| server | interface | {' | '.join(f'requests/s, {title}' for title in SHOWN.values())}"
-        " | CPU per request, JSON |",
-        "| --- | --- | ---: | ---: | ---: |",
-    ]
-    for name in names:
-        rates = [_rate(cells[name, endpoint], cells) for endpoint in SHOWN]
-        cost = latency(float(cells[name, first]["server_cpu_us"]))
-        interface = cells[name, first]["interface"].upper()
-        lines.append(f"| {name} | {interface} | {' | '.join(rates)} | {cost} |")
-    floors = [100 * float(row["noise_floor"]) for row in rows if row["noise_floor"]]
-    suspect = sum(row["verdict"] == "suspect" for row in rows)
-    return "\n".join(
+    """Return what a run decides, its figure, and how sure that is, in the words of its report."""
+    path = ROOT / "results" / folder
+    kept = report.make(run_folder.read(path, run_folder.SERVERS))
+    decision, *_, sure = kept.paragraphs
+    cost = kept.summary.decision.cost
+    chart = charts.cost(cost) if cost else None
+    assert chart is not None
+    figure = f"results/{folder}/{chart.name}.svg"
+    return "\n\n".join(
         [
-            *lines,
-            "",
-            "How sure? In brackets is the rank; `=` marks a tie. Two copies of the same server can"
-            f" differ by {max(floors):.0f} % by chance, so smaller gaps are treated as noise;"
-            f" {suspect} of {len(rows)} numbers carry a named doubt (`?`)."
+            f"**{ticked(decision.lead)}** {ticked(decision.text)}",
+            f"![CPU cores for 1,000 requests/s on each server]({figure})",
+            f"**{ticked(sure.lead)}** {ticked(sure.text)}"
             f" [The whole report](results/{folder}/report.md).",
         ]
     )
-
-
-def _rate(row: dict[str, str], cells: dict[tuple[str, str], dict[str, str]]) -> str:
-    """Return a cell's requests/s with its rank among all servers."""
-    same = [
-        name
-        for (name, endpoint), other in cells.items()
-        if endpoint == row["endpoint"] and other["rank"] == row["rank"]
-    ]
-    doubt = "?" if row["verdict"] == "suspect" else ""
-    rank = f"{row['rank']}{'=' * (len(same) > 1)}"
-    return f"{significant(float(row['goodput']))}{doubt} ({rank})"
 
 
 # The results format ------------------------------------------------------------------------------
