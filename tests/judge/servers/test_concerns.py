@@ -284,13 +284,21 @@ def test_what_could_not_be_looked_for_is_listed() -> None:
     assert "delayed-ack" in weigh(CONCERNS, evidence(late)).unchecked
 
 
-@pytest.mark.parametrize("facts", [delayed(0.5), delayed(server_s=2.9)])
-def test_what_the_load_of_others_hides_is_unchecked_not_silent(facts: Facts) -> None:
-    """They make responses late by any time, and keep the processors busy."""
-    assert "delayed-ack" not in weigh(CONCERNS, evidence(facts)).unchecked
-    busy = evidence(facts)
-    noisy = [msgspec.structs.replace(each, host=host(0.6)) for each in busy.measured]
-    assert "delayed-ack" in weigh(CONCERNS, replace(busy, measured=tuple(noisy))).unchecked
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("delayed-ack", delayed(0.5)),
+        ("delayed-ack", delayed(server_s=2.9)),
+        ("generator-limited", HEALTHY),
+        ("generator-limited", SLOW),
+    ],
+)
+def test_what_the_load_of_others_hides_is_unchecked_not_silent(name: str, facts: Facts) -> None:
+    """They make responses late by any time, and take the processors that something waits for."""
+    quiet = evidence(facts)
+    assert name not in weigh(CONCERNS, quiet).unchecked
+    noisy = [msgspec.structs.replace(each, host=host(0.6)) for each in quiet.measured]
+    assert name in weigh(CONCERNS, replace(quiet, measured=tuple(noisy))).unchecked
 
 
 def test_an_imbalance_that_changes_is_no_steady_one() -> None:

@@ -122,7 +122,9 @@ def _generator_limited(cell: Evidence) -> Found:
         )
     # An endpoint that waits needs no ceiling: its delay keeps the rate below, or else it is busy.
     waits = cell.cell.endpoint.contract.delay_s > 0
-    return UNCHECKED if most is None and (busy is None or not waits) else NOTHING
+    known = most is not None or (busy is not None and waits)
+    # A generator whose processor others used is at its limit without being busy.
+    return NOTHING if known and not cell.disturbed else UNCHECKED
 
 
 def _null_server(cell: Evidence) -> Ceiling | None:
