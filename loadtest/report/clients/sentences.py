@@ -106,7 +106,11 @@ def _points(summary: Summary) -> Iterator[Point]:
                 question=text,
                 says=_says(question, pairs),
                 rows=tuple(dict.fromkeys(row.name for pair in pairs for row in pair[:2])),
-                separated=any(pair.versus.finding != "inconclusive" for pair in pairs),
+                separated=any(
+                    of is not None and of.finding != "inconclusive"
+                    for pair in pairs
+                    for of in (pair.versus, pair.cpu if question == "driving" else None)
+                ),
             )
     if cpu := decision.cpu:
         yield Point(
