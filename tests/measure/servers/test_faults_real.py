@@ -184,6 +184,8 @@ def test_a_healthy_server_is_not_caught(concern: str, healthy: dict[str, Row]) -
     }
     row = healthy[which.get(concern, "page")]
     assert row.status == "measured", row
+    if concern in row.unchecked and "noisy-host" in raised(row):
+        pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
     assert concern not in row.unchecked  # it has been looked for
     if concern in raised(row) and ("noisy-host" in raised(row) or concern == "unstable"):
         pytest.skip(f"this machine is busy: {said(row, concern)}")
