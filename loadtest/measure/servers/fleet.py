@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -22,6 +23,9 @@ from loadtest.system.sampling import Holding, left
 Record = Callable[[Outcome | Afterwards | Launch], None]
 
 T = TypeVar("T")
+
+LAUNCHES_AT_ONCE = 2 + (os.cpu_count() or 1)
+"""Starting a server is work for one processor, and some waiting."""
 
 TOLD_AFTER_S = 10.5
 """A session of PostgreSQL tells what it did when it ends, or within 10 s of its last query (its
@@ -80,7 +84,8 @@ class Fleet:
             with contextlib.suppress(CellError):
                 self._launch(cell)
 
-        _at_once(start, firsts.values())
+        # All at once would make each of them so slow that it seems not to come up.
+        _at_once(start, firsts.values(), LAUNCHES_AT_ONCE)
 
     def _launch(self, cell: Cell) -> None:
         server = self.servers[cell.server]
@@ -206,8 +211,7 @@ def grown(before: Counts, after: Counts, answers: int, sessions: int | None) -> 
     )
 
 
-def _at_once(do: Callable[[T], object], items: Iterable[T]) -> None:
+def _at_once(do: Callable[[T], object], items: Collection[T], most: int | None = None) -> None:
     """Do something for each item at the same time; raises what the first of them raised."""
-    items = list(items)
-    with ThreadPoolExecutor(max_workers=max(1, len(items))) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, most or len(items))) as pool:
         list(pool.map(do, items))
