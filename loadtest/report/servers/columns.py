@@ -34,6 +34,11 @@ def _count(key: str, title: str, value: Callable[[Figures], int | None]) -> Colu
     return figure(key, title, value, lambda count: f"{int(count):,}")
 
 
+def cores(figures: Figures | None) -> float | None:
+    """Return the server's CPU cores for 1,000 requests/s: milliseconds of CPU time for each."""
+    return figures.server_cpu_us / 1e3 if figures and figures.server_cpu_us else None
+
+
 SERVER: Column[Row] = name("server", "server", lambda row: row.server)
 
 SUBJECT = Subject[Ranking, Row](
@@ -58,8 +63,14 @@ P50 = figure("p50_us", "p50", lambda f: f.p50_us, latency)
 
 P99 = figure("p99_us", "p99", lambda f: f.p99_us, latency)
 
-COST = figure("cores", "cost", lambda f: f.server_cpu_us and f.server_cpu_us / 1e3, significant)
-"""CPU cores for 1,000 requests/s, which is milliseconds of CPU time per request."""
+COST: Column[Row] = Column(
+    "cores",
+    "cost",
+    lambda row: cores(row.reportable),
+    lambda row: (
+        columns.marked(significant(cost), row) if (cost := cores(row.reportable)) else UNKNOWN
+    ),
+)
 
 COST_WITH_DATABASES = figure(
     "cores_with_databases",

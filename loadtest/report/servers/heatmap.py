@@ -11,6 +11,7 @@ from loadtest.judge.servers.rows import By, Ranking, Row, State, state
 from loadtest.judge.servers.summary import Summary
 from loadtest.report.page import Matrix
 from loadtest.report.page import Square as Field
+from loadtest.report.servers.columns import cores
 from loadtest.report.servers.grouping import by_kind
 from loadtest.report.servers.sentences.phrases import title
 from loadtest.report.table import SUSPECT
@@ -52,7 +53,7 @@ COST = Metric(
     "Cost",
     "CPU cores of the server for 1,000 requests/s; less is better",
     "less",
-    lambda f: f.server_cpu_us and f.server_cpu_us / 1e3,
+    cores,
     significant,
     by="cost",
 )

@@ -189,7 +189,8 @@ def _server(report: Report, name: str, profile: Server | None) -> Iterator[Block
 def _raw(report: Report) -> Iterator[Block]:
     yield (
         "What the load generator printed lies in files beside this one: a line for each endpoint,"
-        " a link for each round."
+        " a link for each round. Of a round in several turns it is the first; the others lie there"
+        " too."
     )
     for name, _ in columns(report.summary):
         rows = rows_of(report.summary.rankings, name)
