@@ -400,6 +400,32 @@ def test_axe_finds_no_serious_fault(
         ] == []
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_its_text_has_few_sizes_and_its_targets_room(
+    browser: Browser, measured: Path, width: int
+) -> None:
+    """There were 22 sizes of text, and every second target was lower than 24 px."""
+    with visit(browser, measured, width=width) as seen:
+        seen.page.evaluate(
+            "document.querySelectorAll('details').forEach((it) => { it.open = true })"
+        )
+        sizes = seen.page.evaluate(
+            """() => [...new Set([...document.querySelectorAll("body *")]
+                .filter((it) => it.checkVisibility() && !it.closest("svg")
+                    && [...it.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+                .map((it) => getComputedStyle(it).fontSize))]"""
+        )
+        assert len(sizes) <= 6, sizes
+        # Links inside a sentence are as high as their line.
+        low = seen.page.evaluate(
+            """() => [...document.querySelectorAll("button, select, input, summary, :is(th, td) a")]
+                .filter((it) => it.checkVisibility() && it.type !== "radio"
+                    && it.getBoundingClientRect().height < 24)
+                .map((it) => it.outerHTML.slice(0, 100))"""
+        )
+        assert low == []
+
+
 @pytest.mark.parametrize("kind", ["measured", "imported"])
 def test_it_holds_on_a_phone(browser: Browser, kind: str, request: pytest.FixtureRequest) -> None:
     with visit(browser, request.getfixturevalue(kind), width=390) as seen:
