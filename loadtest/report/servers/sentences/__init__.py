@@ -1,1 +1,1 @@
-"""The answer in words: the same sentences in every format, which only decorates the names."""
+"""The words of a report of servers: templates, and which facts they are filled with."""
