@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import decisions
 import msgspec
@@ -54,6 +55,20 @@ def test_terminal_fits_100_columns(report: Report) -> None:
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= 100
     check("terminal.txt", text)
+
+
+def test_what_measures_more_is_the_rest_of_the_run_or_a_longer_one() -> None:
+    run, outcomes, segments = sample()
+
+    def more(kept: int, **changes: Any) -> str:
+        of = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, **changes))
+        summary = summarise(of, outcomes[:kept], histograms, segments)
+        summary = msgspec.structs.replace(summary, decision=decisions.quiet())
+        return Report(summary, of, read_raw, "2025-01-01-quick").paragraphs[-1].text
+
+    assert "`loadtest run quick --rounds 6` may tell" in more(len(outcomes))
+    assert "`loadtest run quick --budget 15m` may tell" in more(len(outcomes), budget_s=300)
+    assert "`loadtest run --resume 2025-01-01-quick` may tell" in more(len(outcomes) - 8)
 
 
 def test_80_columns_have_room_for_a_row_of_each_server(report: Report) -> None:
