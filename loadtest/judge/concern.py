@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
@@ -95,8 +96,11 @@ def is_invalid(concerns: Sequence[Concern[Facts]], facts: Facts) -> bool:
 
 
 def rate(value: float) -> str:
-    """Return a number with three significant digits, for `facts`: `12,345`, `6.23`."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    """Return a number with three significant digits, for `facts`: `12,300`, `6.23`."""
+    if value == 0:
+        return "0"
+    places = 2 - math.floor(math.log10(abs(value)))
+    return f"{round(value, places):,.{max(0, places)}f}"
 
 
 def percent(share: float) -> str:
