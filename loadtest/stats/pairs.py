@@ -69,10 +69,11 @@ class Pairs:
         From the highest median down, each leads a group of its own if it is separated from the
         leader of the group above it, and joins that group if it is tied with all of it. What is
         neither, as its own rounds show a difference that so many pairs may show by chance, is in
-        none.
+        none; nor is what has but one round where others have more.
         """
         groups: list[list[str]] = []
-        for name in self.rates:
+        twice = [name for name, rates in self.rates.items() if len(rates) - rates.count(None) > 1]
+        for name in twice or self.rates:
             if not groups or self.judged[groups[-1][0], name].separated:
                 groups.append([name])
             elif all(self.judged[member, name].tied for member in groups[-1]):
@@ -107,12 +108,13 @@ class Pairs:
         those that are in no group, with the leader of the group before them.
         """
         leaders = {group[0] for group in self.groups}
+        above: list[str] = []
         open_: set[str] = set()
         for name in self.rates:
             if name in leaders:
-                leader = name
-            elif self.judged[leader, name].finding == "inconclusive":
-                open_ |= {leader, name}
+                above = [name]
+            elif not above or self.judged[above[0], name].finding == "inconclusive":
+                open_ |= {*above, name}
         return frozenset(open_)
 
 
@@ -129,7 +131,9 @@ def judged(
     is below the noise `floor`, a share, of each pair by the rounds that it shares, nor below
     `near`, the least that matters.
     """
-    table = moderated([paired(rates[over], rates[name]) for name, over in pairs])
+    # Of so many names, all differences follow from those to one of them.
+    names = {name for pair in pairs for name in pair}
+    table = moderated([paired(rates[over], rates[name]) for name, over in pairs], len(names) - 1)
     adjusted = adjust([comparison.p for comparison in table])
 
     def verdict(comparison: Comparison, p: float | None) -> Judged:

@@ -148,7 +148,9 @@ def _both_logs(base: Rates, new: Rates) -> list[Floats]:
     return [_logs([rate for rate in rates if rate is not None]) for rates in (base, new)]
 
 
-def moderated(table: Sequence[Comparison]) -> tuple[Comparison, ...]:
+def moderated(
+    table: Sequence[Comparison], independent: float | None = None
+) -> tuple[Comparison, ...]:
     """Return the comparisons of one table, each noise estimate drawn towards what is usual there.
 
     Empirical Bayes: Smyth (2004), "Linear models and empirical Bayes methods", section 6.2. Three
@@ -156,12 +158,14 @@ def moderated(table: Sequence[Comparison]) -> tuple[Comparison, ...]:
     a cell that is steady by chance no longer looks certain, and the others need fewer rounds. What
     may be borrowed is capped at `MOST_BORROWED`, because Smyth's variances are better behaved than
     a benchmark's. Bootstrapped intervals stay as they are; with fewer than 3 comparisons all do.
+    So many of the comparisons are `independent`, or all: the 15 pairs of 6 are of 5 differences.
     """
     known = [c.estimate for c in table if c.estimate and c.estimate.spread > LEAST_SPREAD]
     if len(known) < 3:
         return tuple(table)
     freedom = np.array([estimate.freedom for estimate in known])
     borrowed, usual = usual_variance(freedom, np.array([estimate.spread**2 for estimate in known]))
+    all_rounds = float(freedom.mean()) * min(len(known), independent or len(known))
 
     def drawn(comparison: Comparison) -> Comparison:
         if comparison.ratio is None or comparison.estimate is None:
@@ -171,7 +175,7 @@ def moderated(table: Sequence[Comparison]) -> tuple[Comparison, ...]:
         spread = math.sqrt((borrowed * usual + own.freedom * own.spread**2) / total)
         # Even a noise that all share is known no better than from all their rounds together.
         estimate = msgspec.structs.replace(
-            own, spread=spread, freedom=min(total, float(freedom.sum()))
+            own, spread=spread, freedom=max(own.freedom, min(total, all_rounds))
         )
         tested = _tested(comparison.ratio, comparison.rounds, estimate)
         if comparison.method == "t":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from judged_table import findings
 
@@ -102,6 +102,7 @@ def test_noise_closes_no_rank() -> None:
     assert all_pairs({"fast": FAST, "less": less}, 0.3).undecided == {"fast", "less"}
 
 
+@example([[None, None, 10.5, None], [None, None, 10.5, None], *[[10.5, None, 10.0, None]] * 2])
 @given(
     st.lists(
         st.lists(st.none() | st.sampled_from([10.0, 10.5, 11, 20, 21]), min_size=4, max_size=4),
