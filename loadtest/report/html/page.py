@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from loadtest.report.page import (
     Shown,
     View,
 )
-from loadtest.report.table import Column, Table, Value
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -43,9 +42,6 @@ LOOKS = {
     "cannot tell": "suspect",
 }
 """Words that are set as badges, each with its look."""
-
-
-Cell = tuple[Column[Any], str, Value]
 
 
 def document(
@@ -102,12 +98,6 @@ def outcome(text: str) -> tuple[str, str]:
     return (match[1] or "", match[2]) if match else (text, "")
 
 
-def settings(table: Table[Any]) -> Iterator[tuple[Any, Iterator[Cell]]]:
-    """Yield each row: its item and its cells, each a column, its text and its value."""
-    for item, texts, values in zip(table.items, table.texts(), table.values(), strict=True):
-        yield item, zip(table.columns, texts, values, strict=True)
-
-
 def data_block(value: Any) -> Markup:
     """Return JSON that can stand in a `<script>` element, whatever strings are in it."""
     text = msgspec.json.encode(value).decode()
@@ -137,7 +127,6 @@ def _environment() -> jinja2.Environment:
     }
     environment.globals |= {
         "outcome": outcome,
-        "settings": settings,
         "LOOKS": LOOKS,
         "units": units,
         "data_block": data_block,
