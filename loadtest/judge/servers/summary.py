@@ -38,7 +38,8 @@ over the reference, servers behind, what all pairs of views show, and with which
 leads; 5: `told` of the answer is `separated`; 6: a pair has one finding, that of
 the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`);
 7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held, in place
-of the answer, whose shares stand by themselves."""
+of the answer, whose shares stand by themselves; what ranks an endpoint's servers (`by`), and why
+nobody has a rank (`unranked`)."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
