@@ -22,7 +22,8 @@ FORMAT = 4
 """Of a clients' `summary.json`. 1: the first; 2: `told` of the advice is `separated`, `again` of
 a row is `duplicate_of`; 3: rows that were measured and lost a round are counted, and a row's
 finding against the fastest is that of its rank; 4: `decision` is what the run says, a noise
-floor of fewer than three pairs of rounds is null, `cpu_ratio` of a contrast is `cpu`, and `unranked` says why no row has a rank."""
+floor of fewer than three pairs of rounds is null, `cpu_ratio` of a contrast is `cpu`, and
+`unranked` says why no row has a rank."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
