@@ -65,7 +65,7 @@ P99 = figure("p99_us", "p99", lambda f: f.p99_us, latency)
 
 COST: Column[Row] = Column(
     "cores",
-    "cost",
+    "cores",
     lambda row: cores(row.reportable),
     lambda row: (
         columns.marked(significant(cost), row) if (cost := cores(row.reportable)) else UNKNOWN

@@ -38,7 +38,7 @@ def test_what_ranks_the_servers_stands_first_in_heading_and_table(summary: Summa
     tied = msgspec.structs.replace(waits, rows=tuple(rows))
     assert first(tied) == "gevent, daphne are tied for the lead: 40.0 to 42.7 requests/s"
     titles = [column.title for column in ranked(json, "gthread").columns]
-    assert titles[:3] == ["rank", "server", "cost"]
+    assert titles[:3] == ["rank", "server", "cores"]
     assert "memory" not in " ".join(titles)
     titles = [column.title for column in ranked(waits, "gthread").columns]
     assert titles[:3] == ["rank", "server", "requests/s"]
