@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -134,8 +134,7 @@ def fill(
     """
     done = finished(stored.outcomes, trials.key)
     outcomes = list(stored.outcomes)
-    with ExitStack() as stretch:
-        writer = stretch.enter_context(closing(Writer(stored.folder)))
+    with closing(Writer(stored.folder)) as writer:
 
         def record(fact: Any) -> None:
             writer.append(fact)
@@ -145,20 +144,44 @@ def fill(
 
         for outcome in trials.skipped(done):
             writer.append(outcome)
-        with watcher.showing(), bench as up:
-            # What is up before it, as a database that was seeded, is no time of measuring.
-            stretch.enter_context(_stretch(writer))
+        # What is up before, as a database that was seeded, is no time of measuring.
+        with watcher.showing(), bench as up, _stretch(writer) as elapsed_s:
             try:
                 for ceiling in up.ceilings(stored.ceilings):
                     writer.append(ceiling)
             except LoadtestError as error:
                 # Without it the rows only lack one check, and say so.
                 say(f"no ceiling: {error}")
-            spent_s = sum(segment.wall_s for segment in stored.segments)
-            for todo in experiment(trials, done, outcomes, spent_s):
+            before_s = sum(segment.wall_s for segment in stored.segments)
+            planned_s = 0.0
+            for todo in experiment(trials, done, outcomes, before_s + elapsed_s()):
                 shown = show(trials, todo, outcomes)
                 watcher.add(shown.values())
-                up.run(todo, record, lambda key, shown=shown: watcher.began(shown[key]))  # type: ignore[misc]
+                group = ""
+
+                def began(key: Key, shown: Mapping[Key, Shown] = shown) -> None:
+                    nonlocal group, planned_s
+                    trial, taken_s = shown[key], elapsed_s()
+                    if trial.round and trial.group != group:
+                        group = trial.group
+                        needs_s = sum(each.cost for each in shown.values() if each.group == group)
+                        needs_s *= max(1.0, taken_s / planned_s if planned_s else 1.0)
+                        if ends(trials.plan, before_s + taken_s + needs_s):
+                            raise _OutOfTimeError
+                    planned_s += trial.cost
+                    watcher.began(trial)
+
+                with suppress(_OutOfTimeError):
+                    up.run(todo, record, began)
+
+
+class _OutOfTimeError(Exception):
+    """What shares a server or an endpoint would not be measured within the budget any more."""
+
+
+def ends(plan: Any, after_s: float) -> bool:
+    """Say whether what would be measured by then is beyond the budget of a run."""
+    return plan.budget_s is not None and after_s > plan.budget_s
 
 
 def show(
@@ -176,11 +199,11 @@ def finished(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> froz
 
 
 @contextmanager
-def _stretch(writer: Writer) -> Iterator[None]:
-    """Record how long the block takes."""
+def _stretch(writer: Writer) -> Iterator[Callable[[], float]]:
+    """Record how long the block takes, which gets what says how long it has taken."""
     began_at, began = time.time(), time.monotonic()
     writer.append(Begun(started_at=began_at))
     try:
-        yield
+        yield lambda: time.monotonic() - began
     finally:
         writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))

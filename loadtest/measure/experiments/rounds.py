@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from loadtest.measure.loop import Done, Trial, Trials, show
+from loadtest.measure.loop import Done, Trial, Trials, ends, show
 from loadtest.records.run_folder import Outcome
 
 
@@ -31,9 +31,8 @@ def rounds(
         for turns in range(trials.turns, 0, -1):
             todo = trials.of_round(round_, done, wanted, turns)
             needs_s = sum(shown.cost for shown in show(trials, todo, outcomes).values())
-            within = plan.budget_s is None or spent_s + elapsed_s + needs_s * pace <= plan.budget_s
             # The first round is what a run is for.
-            if within or not round_:
+            if not round_ or not ends(plan, spent_s + elapsed_s + needs_s * pace):
                 return todo, needs_s
         return [], 0.0
 

@@ -1,0 +1,128 @@
+"""The loop with a clock of its own: when it ends, and what of it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from builders import endpoint, plan, run, server
+from fakes import FakeBench
+
+from loadtest.measure import loop
+from loadtest.measure.experiments.rounds import rounds
+from loadtest.measure.loop import Key, Shown, Watcher
+from loadtest.measure.servers import measuring
+from loadtest.measure.servers.session import ServerTrials
+from loadtest.plan.servers import schedule
+from loadtest.records.measured import Outcome
+from loadtest.records.run_folder import SERVERS, create, read
+
+PLAN = plan(
+    [server("alpha"), server("beta")],
+    [endpoint("json"), endpoint("cache")],
+    rounds=2,
+    at_once=2,
+    turns=2,
+    budget_s=30.0,
+)
+
+
+class Clock:
+    """Moves when something is measured."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Silent(Watcher):
+    """Says nothing."""
+
+    def showing(self) -> Any:
+        return nullcontext()
+
+    def add(self, trials: Iterable[Shown]) -> None:
+        pass
+
+    def began(self, trial: Shown) -> None:
+        pass
+
+    def ended(self, outcome: Outcome) -> None:
+        pass
+
+
+class Bench:
+    """A machine on which each load of a round takes so long."""
+
+    def __init__(self, folder: Path, clock: Clock, takes_s: Sequence[float]) -> None:
+        self.fake = FakeBench(folder)
+        self.clock, self.takes_s = clock, takes_s
+
+    def ceilings(self, known: Sequence[Any]) -> Iterator[Any]:
+        yield from ()
+
+    def run(
+        self, todo: Sequence[Any], record: Callable[[Any], None], began: Callable[[Key], None]
+    ) -> None:
+        def watch(cell: Any, round_: int, turn: int) -> None:
+            began(((cell.id, turn), round_))
+            self.clock.now_s += self.takes_s[round_]
+
+        measuring.run(PLAN, todo, self.fake, record, watch)
+
+
+@pytest.fixture
+def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Give what measures a plan with loads that take so long in each round."""
+
+    def measure(*takes_s: float) -> Any:
+        clock = Clock()
+        monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=clock, time=clock))
+        folder = create(tmp_path, run(PLAN, format=3))
+
+        @contextmanager
+        def up() -> Iterator[Bench]:
+            clock.now_s += 50.0  # services take their time, and it is not measuring
+            yield Bench(folder, clock, takes_s)
+            clock.now_s += 50.0
+
+        trials = ServerTrials(PLAN, lambda outcomes: ())
+        loop.fill(
+            read(folder, SERVERS), trials, partial(rounds, clock=clock), up(), Silent(), print
+        )
+        return read(folder, SERVERS)
+
+    return measure
+
+
+def counts(stored: Any) -> list[int]:
+    """Return how many loads each round had."""
+    return [sum(outcome.round == at for outcome in stored.outcomes) for at in range(2)]
+
+
+def test_a_run_within_its_budget_is_whole(measure: Callable[..., Any]) -> None:
+    stored = measure(1.2, 1.2)
+    assert counts(stored) == [8, 8]
+    (segment,) = stored.segments
+    assert segment.wall_s == pytest.approx(16 * 1.2)
+
+
+def test_a_machine_that_becomes_slow_ends_a_round_between_two_endpoints(
+    measure: Callable[..., Any],
+) -> None:
+    stored = measure(1.2, 4.0)
+    assert counts(stored) == [8, 4]
+    whole = list(schedule.turns(schedule.one_round(PLAN, 1)))[:4]
+    assert [(o.cell, o.turn) for o in stored.outcomes if o.round == 1] == [
+        (turn.cell.id, turn.turn) for turn in whole
+    ]
+
+
+def test_the_first_round_is_made_however_long_it_takes(measure: Callable[..., Any]) -> None:
+    assert counts(measure(10.0, 10.0)) == [8, 0]
