@@ -192,10 +192,12 @@ def show(
 
 
 def finished(outcomes: Iterable[Outcome], key: Callable[[Outcome], Key]) -> frozenset[Key]:
-    """Return what needs no measuring: what has a number, and what cannot have one."""
-    return frozenset(
-        key(outcome) for outcome in outcomes if outcome.status in ("measured", "skipped")
-    )
+    """Return what needs no measuring: what has a number, and what cannot have one.
+
+    The last outcome says so: a turn that was measured and failed when it was repeated has none.
+    """
+    last = {key(outcome): outcome.status for outcome in outcomes}
+    return frozenset(each for each, status in last.items() if status in ("measured", "skipped"))
 
 
 @contextmanager

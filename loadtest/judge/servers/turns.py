@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -50,12 +50,14 @@ def merged(outcomes: Sequence[Outcome], afterwards: Iterable[Afterwards] = ()) -
     later: dict[tuple[str, int], list[Afterwards]] = {}
     for each in afterwards:
         later.setdefault((each.cell, each.round), []).append(each)
-    rounds: dict[tuple[str, int], dict[tuple[int, int], Outcome]] = {}
+    rounds: dict[tuple[str, int], dict[int, list[Outcome]]] = {}
     for outcome in outcomes:
         turns = rounds.setdefault((outcome.cell, outcome.round), {})
-        turns[outcome.turn, outcome.repeat] = outcome
+        # A turn that begins anew, as with `--resume`, takes the place of all that was tried.
+        tried = turns.get(outcome.turn, []) if outcome.repeat else []
+        turns[outcome.turn] = [*tried, outcome]
     return [
-        _with(_together(list(_kept(turns.values()))), later.get(key, ()))
+        _with(_together([_kept(tried) for _, tried in sorted(turns.items())]), later.get(key, ()))
         for key, turns in rounds.items()
     ]
 
@@ -65,13 +67,9 @@ def repeated(outcomes: Iterable[Outcome]) -> int:
     return sum(outcome.repeat > 0 for outcome in outcomes)
 
 
-def _kept(turns: Collection[Outcome]) -> Iterator[Outcome]:
-    by_turn: dict[int, list[Outcome]] = {}
-    for outcome in turns:
-        by_turn.setdefault(outcome.turn, []).append(outcome)
-    for _, tried in sorted(by_turn.items()):
-        failed = [outcome for outcome in tried if outcome.status != "measured"]
-        yield failed[-1] if failed else min(reversed(tried), key=_disturbance)
+def _kept(tried: Sequence[Outcome]) -> Outcome:
+    failed = [outcome for outcome in tried if outcome.status != "measured"]
+    return failed[-1] if failed else min(reversed(tried), key=_disturbance)
 
 
 def _disturbance(outcome: Outcome) -> float:

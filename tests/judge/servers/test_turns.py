@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.judge.servers.turns import merged, repeated
+from loadtest.measure.loop import finished
 from loadtest.records.measured import Afterwards, Host, Left, Outcome, Verified, Work
 
 
@@ -99,6 +100,14 @@ def test_a_round_with_a_failed_turn_has_failed() -> None:
 def test_what_was_measured_again_later_replaces_what_failed() -> None:
     (again,) = merged([outcome(turn=0, status="failed"), turn(0, 100)])
     assert again.status == "measured"
+
+
+def test_a_turn_that_failed_as_it_was_repeated_is_mended_by_beginning_anew() -> None:
+    tried = [turn(0, 100, 1.0), outcome(turn=0, repeat=1, status="failed")]
+    assert merged(tried)[0].status == "failed"
+    assert finished(tried, lambda each: ((each.cell, each.turn), each.round)) == frozenset()
+    (again,) = merged([*tried, turn(0, 300)])
+    assert again == turn(0, 300)
 
 
 def test_rounds_and_cells_stay_apart() -> None:
