@@ -116,10 +116,6 @@ def took(us: float) -> str:
     return f"{rate(us)} us"
 
 
-NOISE = 0.05
-"""Of the machine, taken by others during the load."""
-
-
 class Explained(Record, frozen=True, kw_only=True):
     """What a concern means and what to do next, whatever cell it is raised in."""
 

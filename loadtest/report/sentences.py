@@ -22,8 +22,6 @@ from loadtest.report.units import (
     size,
 )
 
-ONE_ROUND = "one round cannot separate a real difference from noise"
-
 LISTED = 3
 """Names in a sentence; of more, the rest is counted."""
 
@@ -59,8 +57,6 @@ def macros(file: Path) -> Any:
         "code": code,
         "names": lambda names, most=LISTED, last="and": listed(map(code, names), most, last),
         "listed": listed,
-        "few": first_few,
-        "ratio": ratio,
         "share": share,
         "us": latency,
         "seconds": seconds,

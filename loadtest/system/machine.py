@@ -114,14 +114,6 @@ def _used_s() -> dict[psutil.Process, tuple[str, float]]:
     return used
 
 
-def load_average() -> float | None:
-    """Return how many processes wanted a processor over the last minute; None if not told."""
-    try:
-        return os.getloadavg()[0]
-    except OSError:
-        return None
-
-
 def _governor() -> str | None:
     try:
         return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()

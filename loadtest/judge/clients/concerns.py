@@ -11,7 +11,6 @@ import msgspec
 from loadtest.judge.clients.metrics import spread, time_s
 from loadtest.judge.concern import (
     CLOCK_S,
-    NOISE,
     NOTHING,
     RANK,
     UNCHECKED,
@@ -21,6 +20,7 @@ from loadtest.judge.concern import (
     rate,
 )
 from loadtest.records.clients import Ceiling, Measure, Outcome, Row, Seen
+from loadtest.records.measured import DISTURBED
 from loadtest.stats.series import SPREAD, chance
 
 ERRORS_INVALID = 0.05
@@ -238,7 +238,7 @@ def noisy_host(row: Evidence) -> Found:
     if not known or not row.processors:
         return UNCHECKED
     share = sum(cpu_s for cpu_s, _ in known) / (row.processors * sum(s for _, s in known))
-    if share <= NOISE:
+    if share <= DISTURBED:
         return NOTHING
     return Found("suspect", f"others used {percent(share)} of the machine meanwhile")
 

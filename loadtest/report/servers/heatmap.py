@@ -36,8 +36,6 @@ class Metric:
     """What ranks the rows of an endpoint, if it is this."""
 
 
-TOOK = "the responses came within this time; less is better"
-
 GOODPUT = Metric(
     "goodput",
     "Requests/s",
@@ -84,24 +82,17 @@ class Square:
 
     row: Row | None
     text: str
-    value: float | None = None
     share: float | None = None
     """Of the best, which has 1; None without a number."""
     beside: str = ""
     """The figure as a multiple of the best one's, as in `0.42x`; empty without a number."""
+    best: bool = False
+    """The best valid one, or not separated from it."""
 
     @property
     def state(self) -> State:
         """What its number is worth."""
         return state(self.row)
-
-    @property
-    def percent(self) -> str:
-        """Its share of the best; empty without a number."""
-        return "" if self.share is None else f"{100 * self.share:.0f}"
-
-    best: bool = False
-    """The best valid one, or not separated from it."""
 
     @property
     def shade(self) -> int | None:
@@ -174,7 +165,6 @@ def _squares(
         yield Square(
             row=row,
             text=metric.text(value) + SUSPECT * (row.verdict == "suspect"),
-            value=value,
             share=share,
             beside=ratio(value / best),
             best=value == best or tied,
