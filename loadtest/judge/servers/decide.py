@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
-from loadtest.judge.servers.cost import by_choice, cost, first_group, memory_of, over_all
+from loadtest.judge.servers.cost import Pool, by_choice, cost, first_group, memory_of, over_all
 from loadtest.judge.servers.decision import (
     AsyncViews,
     Chosen,
@@ -56,7 +56,7 @@ def decide(
     return Decision(
         cost=overall,
         chosen=chosen,
-        likely=_likely(overall, tables) if overall and not named else None,
+        likely=_likely(overall, pool) if overall and pool and not named else None,
         gap=gap,
         costs=tuple(cost(pool, rows, memory) for pool in others if pool),
         waiting=_waiting(run.plan, tables, rows),
@@ -84,10 +84,11 @@ def _chosen(cost: Cost, gap: Gap | None, sure: Sureness) -> Chosen:
     return "group"
 
 
-def _likely(cost: Cost, tables: Sequence[Table]) -> str | None:
+def _likely(cost: Cost, pool: Pool) -> str | None:
     """Return the server with the lowest cost, if it is that at most of the endpoints as well."""
     leader = cost.places[0].server
-    cheapest = [next(iter(table.priced)) for table in tables if table.endpoint.id in cost.endpoints]
+    counting = (table for table in pool.tables if table.endpoint.id in cost.endpoints)
+    cheapest = [next(iter(table.priced)) for table in counting]
     return leader if 2 * cheapest.count(leader) > len(cheapest) else None
 
 
