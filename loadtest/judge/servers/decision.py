@@ -131,6 +131,11 @@ class Holds(Record, frozen=True, kw_only=True):
     """Of the load: nobody can be seen to hold more."""
     cell: str
 
+    @property
+    def free(self) -> bool:
+        """Whether nothing but the load's connections limited it."""
+        return self.configured is None or self.configured >= self.connections
+
 
 class Waiting(Record, frozen=True, kw_only=True):
     """What endpoints that wait showed: the servers, those that held the most first."""

@@ -44,7 +44,7 @@ def _places(decision: Decision) -> tuple[Place, ...]:
 
 def _columns(decision: Decision) -> tuple[Column[Place], ...]:
     holds = decision.waiting.holds if decision.waiting else ()
-    held = {each.server: min(each.configured or each.measured, each.connections) for each in holds}
+    held = {each.server: each.measured if each.free else each.configured for each in holds}
     launched = any(place.memory_launched_bytes for place in _places(decision))
     return (
         name("server", "server", lambda place: place.server),

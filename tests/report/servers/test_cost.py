@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from decisions import QUIET, cost, place, quiet
 
+from loadtest.judge.servers.decision import Waiting
 from loadtest.report.servers.cost import Figure, figure, narrow_table, parted, table
 
 KINDS = {"cpu", "database", "template"}
@@ -52,6 +53,12 @@ def test_what_no_server_has_is_no_column() -> None:
     assert table(quiet(cost=msgspec.structs.replace(of, places=old))).columns[-2].title == (
         "memory, at most"
     )
+
+
+def test_what_a_server_held_is_not_what_its_configuration_would_allow() -> None:
+    held = (decisions.holds("granian-wsgi", 60, 1_024), decisions.holds("uwsgi", 7, 8))
+    shown = table(quiet(waiting=Waiting(endpoints=("g",), holds=held))).texts()
+    assert [row[5] for row in shown[:2]] == ["60", "8"]
 
 
 def test_80_columns_have_room_for_all_of_it() -> None:

@@ -132,9 +132,18 @@ def test_who_held_fewer_than_nothing_but_the_load_explains_is_not_among_the_best
 
 
 def test_a_limit_above_the_load_is_none() -> None:
-    held = (holds("a-wsgi", 490, 1_024), holds("b-wsgi", 8, 8))
+    held = (holds("a-wsgi", 490, 1_024), holds("c-wsgi", 60, 1_024), holds("b-wsgi", 8, 8))
     waiting = facts(quiet(waiting=Waiting(endpoints=("g",), holds=held)), "waiting")
     assert waiting["best"].servers == ["a-wsgi"]
+    assert [each.server for each in waiting["lesser"]] == ["c-wsgi"]
+    assert [each["group"].servers for each in waiting["limited"]] == [["b-wsgi"]]
+
+
+def test_none_is_the_best_for_requests_that_wait_who_held_fewer_than_those_that_are_limited() -> (
+    None
+):
+    held = (holds("uvicorn", 2), holds("uwsgi", 8, 8))
+    assert facts(quiet(waiting=Waiting(endpoints=("g",), holds=held)), "waiting")["best"] is None
 
 
 def test_what_comes_next_depends_on_why_nothing_was_decided() -> None:

@@ -243,13 +243,12 @@ def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said
             yield Said("nothing_waits", {})
         return
     best = _best(waiting)
-    lesser = [each for each in waiting.holds if each.configured is None and each not in best]
-    limits = dict.fromkeys(
-        each.configured for each in waiting.holds if each.configured and each not in best
-    )
+    by_limit: dict[int, list[Holds]] = {}
+    for each in waiting.holds:
+        if not each.free:
+            by_limit.setdefault(each.configured or 0, []).append(each)
     limited = []
-    for limit in sorted(limits, reverse=True):
-        of = [each for each in waiting.holds if each.configured == limit and each not in best]
+    for limit, of in sorted(by_limit.items(), reverse=True):
         limited.append(
             {
                 "group": _group(of, waiting.holds),
@@ -264,7 +263,7 @@ def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said
             "best": _group(best, waiting.holds) if best else None,
             "measured": [each.measured for each in best],
             "connections": max(each.connections for each in waiting.holds),
-            "lesser": lesser,
+            "lesser": [each for each in waiting.holds if each.free and each not in best],
             "limited": limited,
         },
         tuple(each.cell for each in waiting.holds),
@@ -272,14 +271,9 @@ def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said
 
 
 def _best(waiting: Waiting) -> list[Holds]:
-    """Return who held the most, where nothing but the load limited it."""
-    free = [
-        each
-        for each in waiting.holds
-        if each.configured is None or each.configured >= each.connections
-    ]
-    most = max((each.measured for each in free), default=0)
-    return [each for each in free if each.measured >= MANY * most]
+    """Return who held the most of all, where nothing but the load limited it."""
+    least = MANY * max((each.measured for each in waiting.holds), default=0)
+    return [each for each in waiting.holds if each.free and each.measured >= least]
 
 
 def _how(limit: int, shape: Shape) -> str:
