@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from loadtest.judge.servers.conditions import Difference, differences
-from loadtest.judge.servers.cost import CORES, mean_of
+from loadtest.judge.servers.cost import CORES, floor_of_means, mean_of
 from loadtest.judge.servers.metrics import Figures, figures, latencies
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import Summary, summarise_stored
@@ -377,11 +377,7 @@ class _Side:
         ]
         if figure != "cost":
             return floors(by_kind(iter(arms))).of(kind)
-        known = [(first, second) for _, first, second in arms if any(first) and any(second)]
-        if not known:
-            return None
-        first, second = (mean_of(each) for each in zip(*known, strict=True))
-        return floors({ALL: [(first, second)]}).of(ALL)
+        return floor_of_means((first, second) for _, first, second in arms)
 
 
 def _of_cell(

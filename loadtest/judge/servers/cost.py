@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median, median_low
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.tables import Measured, Table, cost_pairs, usual_us
 from loadtest.records.measured import Launch
 from loadtest.records.planned import Style
-from loadtest.stats.noise_floor import Floor, Twins, floors
+from loadtest.stats.noise_floor import Floor, floors
 from loadtest.stats.pairs import Pairs
 from loadtest.stats.ratios import Rates
 
@@ -101,7 +101,13 @@ def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | No
         *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),
         *(LeftOut(endpoint=endpoint, why="dominated") for endpoint in dominated),
     ]
-    floor = _floor_of_means(of.twins, [table.endpoint.id for table in counting])
+    endpoints = [table.endpoint.id for table in counting]
+    arms = [
+        (each.first.server_cpu_us, each.second.server_cpu_us)
+        for each in of.twins
+        if each.endpoint in endpoints
+    ]
+    floor = floor_of_means(arms)
     return _pool(of, "all", counting, floor, left_out)
 
 
@@ -253,13 +259,8 @@ def _counting(priced: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, st
     return {}
 
 
-def _floor_of_means(twins: Sequence[Twins], endpoints: Collection[str]) -> Floor | None:
-    """Return the floor of the mean over endpoints, from those at which there is a duplicate."""
-    arms = [
-        (each.first.server_cpu_us, each.second.server_cpu_us)
-        for each in twins
-        if each.endpoint in endpoints
-    ]
+def floor_of_means(arms: Iterable[tuple[Rates, Rates]]) -> Floor | None:
+    """Return the floor of the mean over endpoints, from the two arms of each that has them."""
     known = [arm for arm in arms if all(map(any, arm))]
     if not known:
         return None
