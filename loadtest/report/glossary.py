@@ -44,7 +44,7 @@ TERMS = (
     (
         "separated",
         "The difference is larger than noise explains, after correction for all comparisons, and"
-        " than what matters (5 % of requests/s, 2 % of cost).",
+        " than what matters (5 %).",
     ),
     (
         "tie",
