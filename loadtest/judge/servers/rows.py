@@ -77,6 +77,11 @@ class Ranking(rows.Ranking, frozen=True, kw_only=True):
     and its own noise, which nobody measured, may be larger still."""
     rows: tuple[Row, ...]
 
+    @property
+    def floor(self) -> float | None:
+        """The noise floor of what ranks them."""
+        return self.cpu_noise_floor if self.by == "cost" else self.noise_floor
+
 
 State = Literal["valid", "suspect", "invalid", "failed", "skipped", "absent"]
 """Absent: the server was not to be measured there."""

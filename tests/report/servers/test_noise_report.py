@@ -48,9 +48,14 @@ def test_a_missing_round_is_a_gap() -> None:
     assert json[2:4] == ["- / 1,100", "- / +10.0 %"]
 
 
-def test_the_floor_is_that_of_the_ranking(summary: Summary) -> None:
-    assert summary.rankings[0].noise_floor == pytest.approx(0.21, abs=0.01)
-    assert "differ by 21 %;" in noise(summary)
+def test_the_floor_that_is_said_is_that_of_what_ranks(summary: Summary) -> None:
+    (by_cost, *others) = summary.rankings
+    assert by_cost.noise_floor == pytest.approx(0.21, abs=0.01)
+    assert by_cost.cpu_noise_floor == pytest.approx(0.04, abs=0.001)
+    assert "differ in cost by 4 %;" in noise(summary)
+    by_rate = msgspec.structs.replace(by_cost, by="goodput")
+    text = noise(msgspec.structs.replace(summary, rankings=(by_rate, *others)))
+    assert "differ in requests/s by 21 % and in cost by 4 %;" in text
 
 
 def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
@@ -72,7 +77,7 @@ def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
 
 def test_noise_beyond_all_measure_is_no_number(summary: Summary) -> None:
     (first, *others) = summary.rankings
-    wild = msgspec.structs.replace(first, noise_floor=9.0)
+    wild = msgspec.structs.replace(first, cpu_noise_floor=9.0)
     text = noise(msgspec.structs.replace(summary, rankings=(wild, *others)))
     assert text.startswith("Too few rounds to say how large noise is. Servers that share a rank")
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loadtest.judge.servers.rows import Ranking
+from loadtest.judge.servers.rows import By, Ranking
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Engine, Run
 from loadtest.report.sentences import Facts, machine, macros, says, states, versions
@@ -87,7 +87,11 @@ def reading(reference: str | None, shown: Collection[str]) -> Facts:
 
 def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to count."""
-    floors = [each.noise_floor for each in summary.rankings if each.noise_floor is not None]
+    by: dict[By, list[float]] = {}
+    for each in summary.rankings:
+        if each.floor is not None:
+            by.setdefault(each.by, []).append(each.floor)
+    floors = [floor for of in by.values() for floor in of]
     kinds = dict.fromkeys(each.endpoint.kind for each in summary.rankings if each.noise_borrowed)
     unsure = bool(summary.twins) and (not floors or max(floors) >= MOST)
     (text,) = says(
@@ -96,7 +100,7 @@ def noise(summary: Summary) -> str:
         summary.rounds == 1 and summary.counts.measured > 0,
         unsure,
         summary.reference,
-        floors,
+        by,
         list(map(workload, kinds)),
         min(floors, default=0.0) > TOO_NOISY,
         summary.left_open,
