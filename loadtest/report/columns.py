@@ -98,7 +98,7 @@ def figure(
     key: str,
     title: str,
     value: Callable[[F], Value],
-    text: Callable[[Any], str] = lambda value: UNKNOWN,
+    text: Callable[[Any], str],
 ) -> Column[R]:
     """Return a column of a figure; `of` gives None for rows that may not show any."""
 

@@ -15,13 +15,9 @@ from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
 MEASURES: dict[Measure, str] = {"cold": "Cold: whole processes", "warm": "Warm: calls alone"}
 
 
-def cold(
-    key: str,
-    title: str,
-    value: Callable[[ColdFigures], Value],
-    text: Callable[[float], str] = lambda value: UNKNOWN,
+def _cold(
+    key: str, title: str, value: Callable[[ColdFigures], Value], text: Callable[[float], str]
 ) -> Column[Standing]:
-    """Return a column of whole processes."""
     return figure(lambda row: row.cold if row.reportable else None, key, title, value, text)
 
 
@@ -80,24 +76,24 @@ MEAN: Column[Standing] = Column(
     lambda row: mean(row.cold) if row.cold and row.reportable else UNKNOWN,
 )
 
-MEDIAN = cold("median_s", "time", lambda cold: cold.median_s, seconds)
+MEDIAN = _cold("median_s", "time", lambda cold: cold.median_s, seconds)
 
-MIN = cold("min_s", "min", lambda cold: cold.min_s, seconds)
+MIN = _cold("min_s", "min", lambda cold: cold.min_s, seconds)
 
-MAX = cold("max_s", "max", lambda cold: cold.max_s, seconds)
+MAX = _cold("max_s", "max", lambda cold: cold.max_s, seconds)
 
-USER = cold("user_s", "user", lambda cold: cold.user_s, seconds)
+USER = _cold("user_s", "user", lambda cold: cold.user_s, seconds)
 
-SYSTEM = cold("system_s", "system", lambda cold: cold.system_s, seconds)
+SYSTEM = _cold("system_s", "system", lambda cold: cold.system_s, seconds)
 
-MEMORY = cold("memory_peak_bytes", "memory", lambda cold: cold.memory_peak_bytes, size)
+MEMORY = _cold("memory_peak_bytes", "memory", lambda cold: cold.memory_peak_bytes, size)
 
 PHASES: tuple[Column[Standing], ...] = (
-    cold("start_s", "start-up", lambda cold: cold.start_s, seconds),
-    cold("import_s", "import", lambda cold: cold.import_s, seconds),
-    cold("setup_s", "set-up", lambda cold: cold.setup_s, seconds),
-    cold("work_s", "work", lambda cold: cold.work_s, seconds),
-    cold("end_s", "end", lambda cold: cold.end_s, seconds),
+    _cold("start_s", "start-up", lambda cold: cold.start_s, seconds),
+    _cold("import_s", "import", lambda cold: cold.import_s, seconds),
+    _cold("setup_s", "set-up", lambda cold: cold.setup_s, seconds),
+    _cold("work_s", "work", lambda cold: cold.work_s, seconds),
+    _cold("end_s", "end", lambda cold: cold.end_s, seconds),
 )
 
 CALL = _warm("call_us", "time per call", lambda warm: warm.call_us, latency)

@@ -9,8 +9,8 @@ from loadtest.judge.servers.rows import Ranking, Row, state
 from loadtest.report import columns
 from loadtest.report.columns import Subject
 from loadtest.report.servers.grouping import spread
-from loadtest.report.table import Column, Value, name, prose
-from loadtest.report.units import UNKNOWN, latency, share, significant, size
+from loadtest.report.table import Column, Value, name
+from loadtest.report.units import UNKNOWN, latency, share, significant
 
 
 def marked(row: Row) -> str:
@@ -24,14 +24,10 @@ def figure(
     key: str,
     title: str,
     value: Callable[[Figures], Value],
-    text: Callable[[float], str] = lambda value: UNKNOWN,
+    text: Callable[[float], str],
 ) -> Column[Row]:
     """Return a column of a figure; rows that were not measured, or are invalid, have none."""
     return columns.figure(lambda row: row.reportable, key, title, value, text)
-
-
-def _count(key: str, title: str, value: Callable[[Figures], int | None]) -> Column[Row]:
-    return figure(key, title, value, lambda count: f"{int(count):,}")
 
 
 def cores(figures: Figures | None) -> float | None:
@@ -49,8 +45,6 @@ SUBJECT = Subject[Ranking, Row](
     lost=lambda ranking, row: (ranking.endpoint.id, ""),
     loser=lambda row: row.server,
 )
-
-INTERFACE: Column[Row] = prose("interface", "interface", lambda row: row.interface)
 
 GOODPUT: Column[Row] = Column(
     "goodput",
@@ -86,14 +80,6 @@ SPREAD: Column[Row] = Column(
     lambda row: share(apart) if row.reportable and (apart := spread(row)) is not None else UNKNOWN,
 )
 
-CEILING = figure("ceiling", "ceiling", lambda f: f.ceiling, significant)
-
-LATENCIES: tuple[Column[Row], ...] = (
-    P50,
-    figure("p90_us", "p90", lambda f: f.p90_us, latency),
-    P99,
-)
-
 
 def _errors(row: Row) -> str:
     figures = row.reportable
@@ -104,40 +90,4 @@ def _errors(row: Row) -> str:
 
 ERRORS: Column[Row] = Column(
     "errors", "errors", lambda row: row.reportable.errors if row.reportable else None, _errors
-)
-
-CPU = figure("server_cpu_us", "CPU per request", lambda f: f.server_cpu_us, latency)
-
-WITH_DATABASES = figure(
-    "with_databases_cpu_us", "with databases", lambda f: f.with_databases_cpu_us, latency
-)
-
-DATABASE_CONNECTIONS = _count(
-    "database_connections", "database connections", lambda f: f.database_connections
-)
-
-
-def _memory(row: Row) -> str:
-    figures = row.reportable
-    if not figures:
-        return UNKNOWN
-    return size(figures.memory_peak_bytes) + (" (RSS)" if figures.memory_kind == "rss" else "")
-
-
-COSTS: tuple[Column[Row], ...] = (
-    CPU,
-    WITH_DATABASES,
-    Column(
-        "memory_peak_bytes",
-        "memory",
-        lambda row: row.reportable.memory_peak_bytes if row.reportable else None,
-        _memory,
-    ),
-    figure(
-        "memory_per_worker_bytes", "memory per worker", lambda f: f.memory_per_worker_bytes, size
-    ),
-    _count("processes_peak", "processes", lambda f: f.processes_peak),
-    _count("threads_peak", "threads", lambda f: f.threads_peak),
-    _count("sockets_peak", "sockets", lambda f: f.sockets_peak),
-    DATABASE_CONNECTIONS,
 )

@@ -44,7 +44,7 @@ def cells(ranking: Ranking, rounds: int) -> Table[Standing]:
         columns.CPU,
         columns.CONNECTIONS,
         columns.MEAN,
-        columns.cold("stdev_s", "", lambda cold: cold.stdev_s),
+        plain("stdev_s", lambda row: row.cold.stdev_s if row.cold and row.reportable else None),
         columns.MEDIAN,
         columns.MIN,
         columns.MAX,

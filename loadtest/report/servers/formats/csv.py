@@ -5,8 +5,6 @@ from __future__ import annotations
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.report import columns as common
 from loadtest.report.columns import plain
-from loadtest.report.servers import columns
-from loadtest.report.servers.columns import figure
 from loadtest.report.servers.report import Report
 from loadtest.report.table import Column, Table, Value, sheet
 
@@ -15,6 +13,15 @@ FILE = "summary.csv"
 VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus)
 
 CPU_VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus_cpu, "cpu_")
+
+FIGURES = (
+    *("ceiling", "p50_us", "p90_us", "p99_us", "errors"),
+    *("server_cpu_us", "with_databases_cpu_us", "memory_peak_bytes", "memory_per_worker_bytes"),
+    *("processes_peak", "threads_peak", "sockets_peak", "database_connections"),
+    *("answers_per_cpu_second", "memory_kind", "error_share", "answers", "samples"),
+    "backfilled_p99_us",
+)
+"""Of `Figures`, beside the goodput."""
 
 
 def render(report: Report) -> str:
@@ -37,24 +44,19 @@ def cells(ranking: Ranking, rounds: int) -> Table[Row]:
         same("delay_s", endpoint.contract.delay_s),
         same("connections", load.connections),
         same("duration_s", load.duration_s),
-        columns.SERVER,
-        columns.INTERFACE,
+        plain("server", lambda row: row.server),
+        plain("interface", lambda row: row.interface),
         *common.JUDGED,
-        columns.GOODPUT,
+        _figure("goodput"),
         *VERSUS,
         same("noise_floor", ranking.noise_floor),
         *CPU_VERSUS,
         same("cpu_noise_floor", ranking.cpu_noise_floor),
-        columns.CEILING,
-        *columns.LATENCIES,
-        columns.ERRORS,
-        *columns.COSTS,
-        figure("answers_per_cpu_second", "", lambda f: f.answers_per_cpu_second),
-        figure("memory_kind", "", lambda f: f.memory_kind),
-        figure("error_share", "", lambda f: f.error_share),
-        figure("answers", "", lambda f: f.answers),
-        figure("samples", "", lambda f: f.samples),
-        figure("backfilled_p99_us", "", lambda f: f.backfilled_p99_us),
+        *map(_figure, FIGURES),
         *common.ended("goodput", rounds, lambda each: each.goodput),
     )
     return Table(columns_, ranking.rows)
+
+
+def _figure(key: str) -> Column[Row]:
+    return plain(key, lambda row: getattr(row.reportable, key, None))
