@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from loadtest.report.markdown import page as markdown
 from loadtest.report.markdown.markup import escape, table, ticked
@@ -18,7 +18,10 @@ LINKED = 2
 
 def files(report: Report) -> dict[str, str]:
     """Return the page and its charts, each an SVG beside it, by their names."""
-    return markdown.files("report.md", page(report), "\n\n".join(_answer(report)))
+    built = page(report)
+    return markdown.files(
+        "report.md", built, "\n\n".join(_answer(report, built.places["endpoint"]))
+    )
 
 
 def render(report: Report) -> str:
@@ -26,23 +29,22 @@ def render(report: Report) -> str:
     return files(report)["report.md"]
 
 
-def _answer(report: Report) -> Iterator[str]:
-    """Yield what was decided, and what each server costs."""
+def _answer(report: Report, places: Mapping[str, str]) -> Iterator[str]:
+    """Yield what was decided, and what each server costs; `places` are those of the endpoints."""
     decision = report.summary.decision
     for paragraph in report.paragraphs:
-        yield _linked(paragraph, report)
+        yield _linked(paragraph, report, places)
     if decision.cost:
         yield table(costs(decision))
         yield ticked(about(decision.cost))
     if report.overhead:
-        yield _linked(report.overhead, report)
+        yield _linked(report.overhead, report, places)
 
 
-def _linked(paragraph: Paragraph, report: Report) -> str:
+def _linked(paragraph: Paragraph, report: Report, places: Mapping[str, str]) -> str:
     """Return a paragraph with links to the endpoints that it rests on."""
     text = f"**{ticked(paragraph.lead)}** {ticked(paragraph.text)}"
     at = {row.cell: ranking.endpoint.id for ranking, row in report.rows}
-    places = page(report).places["endpoint"]
     ids = dict.fromkeys(at[cell] for cell in paragraph.cells if cell in at)
     links = [f"[{escape(id_)}](#{places[id_]})" for id_ in ids]
     return f"{text} ({first_few(links, LINKED)})" if links else text
