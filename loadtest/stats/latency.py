@@ -145,25 +145,15 @@ class Curve(Record, frozen=True, kw_only=True):
     """Ascending; 0 and 100 are the lowest and the highest, a single answer each."""
     raw_us: tuple[int, ...]
     """Latencies as measured, one a percentile."""
-    backfilled_us: tuple[int, ...]
-    """With wrk's correction for coordinated omission, likewise; empty where it added nothing."""
 
 
-def curve(raw: Histogram, backfilled: Histogram) -> Curve | None:
-    """Return the percentiles of both; None without a sample.
-
-    How many of them follows from the samples as measured: those that were added are no evidence.
-    """
+def curve(raw: Histogram) -> Curve | None:
+    """Return as many percentiles as the samples allow for; None without a sample."""
     samples = sum(raw.counts)
     if not samples:
         return None
     shown = (*(p for p in PERCENTILES if p <= 50 or samples * (100 - p) / 100 >= BEYOND), 100.0)
-    added = sum(backfilled.counts) != samples
-    return Curve(
-        percentiles=shown,
-        raw_us=_at(raw, shown),
-        backfilled_us=_at(backfilled, shown) if added else (),
-    )
+    return Curve(percentiles=shown, raw_us=_at(raw, shown))
 
 
 def _at(histogram: Histogram, percentiles: tuple[float, ...]) -> tuple[int, ...]:

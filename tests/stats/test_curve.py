@@ -21,9 +21,8 @@ def histogram(counts: dict[int, int]) -> Histogram:
 @given(COUNTS)
 def test_points_are_the_histograms_own_percentiles(counts: dict[int, int]) -> None:
     of = histogram(counts)
-    points = curve(of, of)
+    points = curve(of)
     assert points
-    assert points.backfilled_us == ()
     assert len(points.percentiles) <= 20
     for p, us in zip(points.percentiles, points.raw_us, strict=True):
         assert us == (percentile(of, p) if p else min(counts))
@@ -32,25 +31,15 @@ def test_points_are_the_histograms_own_percentiles(counts: dict[int, int]) -> No
 
 @given(COUNTS)
 def test_no_point_hangs_on_a_handful_of_answers(counts: dict[int, int]) -> None:
-    points = curve(histogram(counts), histogram(counts))
+    points = curve(histogram(counts))
     assert points
     samples = sum(counts.values())
     beyond = [samples * (100 - p) / 100 for p in points.percentiles if 50 < p < 100]
     assert all(each >= BEYOND for each in beyond)
 
 
-def test_what_was_added_is_told_apart_and_is_no_evidence() -> None:
-    raw = histogram({1_000: 900, 200_000: 90})
-    added = histogram({1_000: 900, 100_000: 90, 200_000: 90})
-    points = curve(raw, added)
-    assert points
-    assert 99.0 not in points.percentiles  # 990 samples
-    at = points.percentiles.index(90.0)
-    assert (points.raw_us[at], points.backfilled_us[at]) == (1_000, 100_000)
-
-
 def test_no_sample_no_curve() -> None:
-    assert curve(histogram({}), histogram({})) is None
+    assert curve(histogram({})) is None
 
 
 @given(st.lists(COUNTS, max_size=4), st.integers(1, 40))

@@ -119,7 +119,6 @@ def cost(
         "endpoints": tuple(f"{name}-sync" for name in ENDPOINTS),
         "left_out": (),
         "noise_floor": 0.09,
-        "ranked": True,
         "places": places,
         "pairs": pairs,
         "first": tuple(first),

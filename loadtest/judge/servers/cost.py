@@ -142,7 +142,6 @@ def cost(of: Pool, rows: Mapping[str, Row], memory: Mapping[str, Memory]) -> Cos
         endpoints=tuple(of.cells[order[0]]),
         left_out=of.left_out,
         noise_floor=of.floor(rounds) if of.floor else None,
-        ranked=bool(ranked),
         places=(
             *(
                 _place(

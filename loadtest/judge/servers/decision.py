@@ -89,9 +89,6 @@ class Cost(Record, frozen=True, kw_only=True):
     noise_floor: float | None
     """The difference, as a share, that two copies of one server show; None where fewer than three
     pairs of rounds were compared, or there is no duplicate."""
-    ranked: bool
-    """The run has the power to rank: at least two rounds, and pairs that were separated or shown
-    equivalent."""
     places: tuple[Place, ...]
     """The cheapest first, then those without a cost."""
     pairs: tuple[Between, ...]

@@ -39,7 +39,7 @@ leads; 5: `told` of the answer is `separated`; 6: a pair has one finding, that o
 the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`);
 7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held, in place
 of the answer, whose shares stand by themselves; what ranks an endpoint's servers (`by`), and why
-nobody has a rank (`unranked`)."""
+nobody has a rank (`unranked`); gone from latency curves: what wrk added."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
@@ -154,7 +154,7 @@ def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
         interface=evidence.server.interface,
         versus_cpu=None,
         figures=figures,
-        curve=curve(evidence.pooled.raw, evidence.pooled.backfilled) if told else None,
+        curve=curve(evidence.pooled.raw) if told else None,
         notes=((note,) if note else ()) + evidence.server.limits,
     )
 

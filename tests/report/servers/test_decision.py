@@ -27,7 +27,7 @@ ONE_ROUND = noisy(
     chosen="nothing",
     likely=None,
     gap=None,
-    cost=cost(NOISY, ranked=False, noise_floor=None),
+    cost=cost(NOISY, noise_floor=None),
     async_views=(async_views("wsgi", 0, 0, 20),),
     sure=sureness(rounds=1, noise_floor=None, doubts=()),
 )
