@@ -16,7 +16,7 @@ setup: ## Make .venv from the lock file, get wrk where it is missing (PYTHON=pyt
 dev: ## The same with what tests and checks need
 	@PYTHON=$(PYTHON) scripts/setup dev
 
-quick: setup ## A first look: six servers, nine endpoints, at most five minutes of measuring
+quick: setup ## A first look: six servers, five minutes of measuring
 	@$(LOADTEST) run quick $(ARGS)
 
 wrk-all: setup ## The full matrix: every server at every endpoint (an hour and a half; ARGS='--rounds 1' for less)

@@ -265,7 +265,7 @@ matrix_options: Callable[[F], F] = all_of(
         help="Measure only views of this style: sync, async or control. Default: all three.",
     ),
     rounds_option(
-        "as many as the time allows, at least 2 in quick and 3 in standard, where endpoints that"
+        "as many as the time allows, 3 or more in quick and standard, where endpoints that"
         " wait get 1"
     ),
     click.option(
@@ -280,7 +280,7 @@ matrix_options: Callable[[F], F] = all_of(
         "--connections",
         type=Whole("--connections 64"),
         help="Connections that each load keeps open at the same time."
-        " Default: the matrix's, 64 in quick and standard; for endpoints that wait, 200 and 500.",
+        " Default: the matrix's, 64 in quick and standard; for endpoints that wait, 100 and 500.",
     ),
     click.option(
         "--workers",

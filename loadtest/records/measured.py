@@ -170,7 +170,7 @@ class Verified(Record, frozen=True, kw_only=True):
     before: int
     """Answers to concurrent requests before the load."""
     after: int | None
-    """None: not asked, as the answer would stand behind a backlog of slow requests."""
+    """None: not asked, as where requests wait the answer would stand behind them."""
 
 
 class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):

@@ -37,6 +37,9 @@ MOST_DISTURBED = 0.5
 FEWEST_JUDGED = 10
 """Loads, before that share says something."""
 
+MOST_REPEATED = 0.25
+"""Of the loads: what the budget is for is not to wait for quiet."""
+
 
 def run(plan: Plan, todo: Sequence[Batch], bench: Bench, record: Record, watch: Watch) -> None:
     """Measure batch after batch; a load that fails is recorded and the rest goes on."""
@@ -61,6 +64,7 @@ class _Repair:
 
     loads: int = 0
     disturbed: int = 0
+    repeated: int = 0
 
     def wanted(self, outcome: Outcome) -> bool:
         """Say whether a load is to be measured again."""
@@ -69,8 +73,12 @@ class _Repair:
         disturbed = sum(outcome.host.taken().values()) > DISTURBED
         self.loads += 1
         self.disturbed += disturbed
-        always = self.loads >= FEWEST_JUDGED and self.disturbed > MOST_DISTURBED * self.loads
-        return disturbed and not always
+        judged = max(FEWEST_JUDGED, self.loads)
+        always = self.loads == judged and self.disturbed > MOST_DISTURBED * judged
+        if not disturbed or always or self.repeated >= MOST_REPEATED * judged:
+            return False
+        self.repeated += 1
+        return True
 
 
 @dataclass
@@ -94,7 +102,8 @@ class _Measuring:
                     self.watch(cell, self.fleet.batch.round, sweep.turn)
                     outcome = self.turn(cell, sweep.turn, repeat)
                     self.fleet.record(outcome)
-                    if self.repair.wanted(outcome):
+                    # After what poisons, even the same again would be another measurement.
+                    if not cell.endpoint.isolated and self.repair.wanted(outcome):
                         disturbed.append(cell)
             todo = tuple(disturbed)
 
@@ -193,10 +202,9 @@ class _Measuring:
             if loaded.answers == 0:
                 raise CellError("load", "not one request was answered")
             # Where slow requests are still queued, the answer to a probe would stand behind them.
-            queued = slow and capacity < load.connections
             after = (
                 None
-                if queued
+                if slow
                 else running.verify(endpoint, concurrency=1, seconds=0.0, stage="verify-after")
             )
             facts["verified"] = Verified(

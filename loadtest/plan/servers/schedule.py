@@ -139,7 +139,7 @@ def _spread(few: Sequence[list[Cell]], many: Sequence[list[Cell]]) -> list[list[
 LAUNCH_AND_STOP_S = 0.8
 """Of each server, as several start at once."""
 
-SPARE_S = 0.05
+SPARE_S = 0.15
 """What a turn takes beside its load and its checks, roughly: for planning alone."""
 
 
@@ -161,7 +161,7 @@ def turns(todo: Sequence[Batch]) -> Iterator[Turn]:
         for sweep in batch.sweeps:
             for cell in sweep.cells:
                 load, delay_s = cell.load, cell.endpoint.contract.delay_s
-                takes_s = load.duration_s + delay_s + SPARE_S
+                takes_s = load.duration_s + SPARE_S
                 if cell.server not in up:
                     takes_s += LAUNCH_AND_STOP_S + SETTLED_S * batch.observe_release
                 if cell.id not in warm:

@@ -142,18 +142,23 @@ def test_what_can_poison_the_next_has_a_server_of_its_own(tmp_path: Path) -> Non
     bench = FakeBench(tmp_path)
     measure(plan([server("alpha")], [JSON, SLOW, QUERY]), bench)
     slow = bench.events.index("load alpha.slow-sync.r0")
-    assert bench.events[slow - 2 : slow + 3] == [
+    assert bench.events[slow - 2 : slow + 2] == [
         "launch alpha",
         "verify alpha.slow-sync.r0",
         "load alpha.slow-sync.r0",
-        "verify-after alpha.slow-sync.r0",
         "stop alpha",
     ]
 
 
-def test_a_queue_of_slow_requests_is_not_asked_again(tmp_path: Path) -> None:
+def test_what_waits_is_neither_asked_again_nor_repeated(tmp_path: Path) -> None:
+    """The response would stand behind those that wait, and so would those of the repeat."""
+
+    class Disturbed(FakeBench):
+        def other_cpu_s(self, name: str) -> float:
+            return 0.5
+
     of = plan([server("alpha", in_flight="workers")], [SLOW])
-    bench = FakeBench(tmp_path)
+    bench = Disturbed(tmp_path)
     (outcome,) = measure(of, bench)
     assert outcome.status == "measured"
     assert outcome.verified is not None
@@ -302,7 +307,7 @@ def takes_s(of: Plan) -> float:
 
 def test_the_planned_time_grows_with_the_delay_and_each_launch() -> None:
     quick, slow = plan([server()], [JSON]), plan([server()], [SLOW])
-    assert takes_s(slow) > takes_s(quick) + SLOW.contract.delay_s
+    assert takes_s(slow) == pytest.approx(takes_s(quick) + SLOW.contract.delay_s - 0.1)
     both = plan([server()], [JSON, QUERY])
     assert takes_s(both) < 2 * takes_s(quick)  # one launch
     settling = plan([server()], [JSON], observe_release=True)
