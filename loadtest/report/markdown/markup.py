@@ -6,13 +6,7 @@ import re
 from collections.abc import Iterable
 
 from loadtest.report import units
-from loadtest.report.table import Item, Table
-
-
-class Markdown(str):
-    """Text that is Markdown already; the template escapes every other string."""
-
-    __slots__ = ()
+from loadtest.report.table import Column, Item, Table
 
 
 def escape(text: str) -> str:
@@ -22,58 +16,55 @@ def escape(text: str) -> str:
     return re.sub(r"[\\`*\[\]<>|~&]|^[#+-](?=.)|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)
 
 
-def code(text: str) -> Markdown:
+def code(text: str) -> str:
     """Return text as a code span, whatever backticks it holds."""
     line = " ".join(text.split())
     ticks = "`" * (_longest_run(line) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
-    return Markdown(f"{ticks}{pad}{line}{pad}{ticks}")
+    return f"{ticks}{pad}{line}{pad}{ticks}"
 
 
-def ticked(text: str) -> Markdown:
+def ticked(text: str) -> str:
     """Return text with the code spans between its backticks; all else in it is escaped.
 
     The spaces at its ends stay, as they part it from what stands beside it.
     """
     if not text.strip() or text.count("`") % 2:
         # A backtick that is left over begins no span.
-        return Markdown(escape(text) if text.strip() else text)
+        return escape(text) if text.strip() else text
     lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     parts = text.split("`")
     # Each part by itself would lose the spaces beside a span.
     escaped = re.sub(r"\\`", "`", escape(text)).split("`")
     spans = "".join(code(part) if at % 2 else escaped[at] for at, part in enumerate(parts))
-    return Markdown(f"{lead}{spans}{trail}")
+    return f"{lead}{spans}{trail}"
 
 
-def fence(text: str, language: str = "") -> Markdown:
+def fence(text: str, language: str = "") -> str:
     """Return text as a code block, between fences longer than any run of backticks in it."""
     ticks = "`" * max(3, _longest_run(text) + 1)
-    return Markdown(f"{ticks}{language}\n{text.strip(chr(10))}\n{ticks}")
+    return f"{ticks}{language}\n{text.strip(chr(10))}\n{ticks}"
 
 
-def folded(summary: str, text: str) -> Markdown:
+def folded(summary: str, text: str) -> str:
     """Return text that opens below a line of ours."""
-    return Markdown(f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>")
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
-def table(table: Table[Item], suffix: dict[int, str] | None = None) -> Markdown:
-    """Return a table; `suffix` adds Markdown to the name in a row."""
+def table(table: Table[Item]) -> str:
+    """Return a table."""
+
+    def cell(column: Column[Item], text: str) -> str:
+        named = column.style == "name" and text != units.UNKNOWN
+        # In a table a bar ends the cell, even inside a code span.
+        return code(text).replace("|", "\\|") if named else escape(text)
+
     lines = [
         _line(escape(column.title) for column in table.columns),
         _line("---:" if column.style == "number" else "---" for column in table.columns),
+        *(_line(map(cell, table.columns, texts)) for texts in table.texts()),
     ]
-    for number, row in enumerate(table.texts()):
-        cells = []
-        for column, text in zip(table.columns, row, strict=True):
-            if column.style == "name" and text != units.UNKNOWN:
-                # In a table a bar ends the cell, even inside a code span.
-                cell = code(text).replace("|", "\\|") + (suffix or {}).get(number, "")
-            else:
-                cell = escape(text)
-            cells.append(cell)
-        lines.append(_line(cells))
-    return Markdown("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _line(cells: Iterable[str]) -> str:

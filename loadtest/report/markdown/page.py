@@ -1,4 +1,4 @@
-"""Markdown: pages that were built as data, and an answer whose layout is a template."""
+"""Markdown: pages that were built as data, with their charts beside them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape as escape_html
 from urllib.parse import quote
 
 from loadtest.report.charts.chart import Chart, svg
-from loadtest.report.markdown.markup import Markdown, escape, fence, folded, table, ticked
+from loadtest.report.markdown.markup import escape, fence, folded, table, ticked
 from loadtest.report.page import (
     Block,
     Bullets,
@@ -35,14 +35,12 @@ class Pictures:
         """Begin with none."""
         self._charts: dict[str, Chart] = {}
 
-    def image(self, chart: Chart | None) -> Markdown:
+    def image(self, chart: Chart) -> str:
         """Return a chart as an image, its description for those who cannot see it."""
-        if chart is None:
-            return Markdown("")
         file = f"{chart.name}.svg"
         if self._charts.setdefault(file, chart) is not chart:
             raise ValueError(f"two charts are called {file}")
-        return Markdown(f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})")
+        return f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})"
 
     def files(self) -> dict[str, str]:
         """Return the images that were shown, by their files' names."""
