@@ -44,6 +44,7 @@ class Report:
             more="" if run.source else self._more(),
             imported=run.source is not None,
             running=run.launcher == "running",
+            timed=any(row.reportable and row.reportable.server_cpu_us for _, row in self.rows),
         )
         return paragraphs(self.summary.decision, setting)
 

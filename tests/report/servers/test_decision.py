@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -67,6 +68,29 @@ def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[st
 def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> None:
     assert [said.macro for said in picked(decision, SETTING)] == macros.split()
     assert len(macros.split()) <= 5
+
+
+@pytest.mark.parametrize(
+    ("views", "lead"),
+    [
+        (async_views("asgi", 2, 0, 12, 1.1, 1.6), "`async def` views cost more at some endpoints."),
+        (async_views("asgi", 0, 2, 12, 0.7, 0.9), "`async def` views cost less at some endpoints."),
+        (async_views("asgi", 0, 0, 12), "`async def` views: no difference in cost was shown."),
+    ],
+)
+def test_async_views_are_called_cheaper_or_dearer_where_one_was_shown(
+    views: Any, lead: str
+) -> None:
+    assert lead in [said.lead for said in paragraphs(quiet(async_views=(views,)), SETTING)]
+
+
+def test_a_run_of_what_waits_alone_is_not_said_to_lack_cpu_times() -> None:
+    timed = dataclasses.replace(SETTING, timed=True)
+    (text,) = (said.text for said in paragraphs(noisy(**UNKNOWN), timed)[:1])
+    assert text.startswith("All that was measured waits, bypasses the app, or lacks the CPU time")
+    nothing = dataclasses.replace(SETTING, counts=counts(measured=0, valid=0, suspect=0, invalid=0))
+    (text,) = (said.text for said in paragraphs(noisy(**UNKNOWN), nothing)[:1])
+    assert text == "Nothing was measured; the caveats say why."
 
 
 def test_nobody_is_named_to_run_on_who_was_not_separated() -> None:

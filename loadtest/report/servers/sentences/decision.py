@@ -38,6 +38,8 @@ class Setting:
     imported: bool = False
     running: bool = False
     """The servers were running before; nobody knows what they used."""
+    timed: bool = False
+    """There are CPU times."""
 
 
 class Said(NamedTuple):
@@ -122,6 +124,7 @@ def _without_cost(decision: Decision, setting: Setting) -> Iterator[Said]:
         {
             "what": "report" if setting.imported else "run",
             "running": setting.running,
+            "timed": setting.timed,
             "useless": cells - usable,
             "cells": cells,
         },
