@@ -10,7 +10,7 @@
   const rows = [...body.rows].sort((a, b) => a.dataset.server - b.dataset.server);
   const choices = { i: document.getElementById("base"), e: document.getElementById("over"), of: document.getElementById("of") };
 
-  const digits = (value, least = 0) => value.toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
+  const digits = (value) => value.toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
   const ratio = (value) => (value >= 9.995 ? digits(value) : value >= 0.095 ? value.toFixed(2) : String(Number(value.toPrecision(2))));
   const at = (value) => `${(100 * Math.log(value / low) / Math.log(high / low)).toFixed(1)}%`;
   const set = (row, selector, text) => { row.querySelector(selector).textContent = text; };
