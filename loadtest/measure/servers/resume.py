@@ -42,8 +42,9 @@ def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
         )
     if len(planned) == len(run.plan.cells):
         raise UserError(f"the run has {', '.join(endpoints)} already; leave out --endpoint")
-    # Servers as they were started: their files may have been touched since.
-    plan = msgspec.structs.replace(plan, servers=run.plan.servers)
+    # All else as it was: a file may have been touched since, and how many servers fit into memory
+    # at once numbers the turns.
+    plan = msgspec.structs.replace(run.plan, cells=plan.cells)
     command = command_of(choice, run.launcher)
     return msgspec.structs.replace(run, plan=plan, choice=choice, command=command)
 

@@ -60,7 +60,16 @@ def test_a_widened_run_is_what_its_command_plans(offered: Inventory) -> None:
     assert {"json", "gateway_3s", "cache_hit", "cache_set"} == names
     # The 3 s take their own load and rounds, as in a run that had them from the start.
     slow = next(cell for cell in planned.cells if cell.endpoint.name == "gateway_3s")
-    assert (slow.load.duration_s, slow.rounds) == (11, 2)
+    assert (slow.load.duration_s, slow.rounds) == (11, 1)
+
+
+def test_servers_that_were_up_in_groups_stay_in_them(offered: Inventory) -> None:
+    """Another number at once would number the turns otherwise, and measure them again."""
+    narrow = begun(offered, WORDS)
+    narrow = msgspec.structs.replace(narrow, plan=msgspec.structs.replace(narrow.plan, at_once=3))
+    wide = add(narrow, offered, "gateway_3s").plan
+    assert msgspec.structs.replace(wide, cells=narrow.plan.cells) == narrow.plan
+    assert all(cell in wide.cells for cell in narrow.plan.cells)
 
 
 def test_the_endpoints_of_the_matrix_itself_are_kept(offered: Inventory) -> None:
