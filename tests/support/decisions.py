@@ -179,7 +179,6 @@ def sureness(**changes: Any) -> Sureness:
         "repeated": 0,
         "noise_floor": 0.09,
         "doubts": (("uvicorn", 26, 31), ("gunicorn-gevent", 11, 15), ("uwsgi", 1, 31)),
-        "left_open": (),
     }
     return Sureness(**fields | changes)
 

@@ -210,9 +210,4 @@ def _sureness(
         repeated=repeated,
         noise_floor=cost.noise_floor if cost else None,
         doubts=tuple((server, suspect[server], cells[server]) for server in doubtful),
-        left_open=tuple(
-            (each.server, each.over)
-            for each in (cost.pairs if cost else ())
-            if each.finding == "inconclusive"
-        ),
     )

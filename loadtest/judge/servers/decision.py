@@ -172,8 +172,6 @@ class Sureness(Record, frozen=True, kw_only=True):
     """Of cost over all endpoints, as a share."""
     doubts: tuple[tuple[str, int, int], ...]
     """The servers with doubts: name, suspect cells, all cells; the most doubtful first."""
-    left_open: tuple[tuple[str, str], ...]
-    """Pairs of servers whose order by cost is open, though more rounds could tell."""
 
     @property
     def busy_machine(self) -> bool:
