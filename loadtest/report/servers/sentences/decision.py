@@ -350,6 +350,7 @@ def _sure(decision: Decision, setting: Setting) -> Said:
         {
             "again": again if open_ else "",
             "busy": open_ and sure.busy_machine,
+            "tied": len(cost.first) if cost and decision.chosen in ("server", "group") else 0,
             "rounds": sure.rounds,
             "processors": sure.processors,
             "cells": sure.cells,
