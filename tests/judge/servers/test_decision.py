@@ -204,6 +204,20 @@ def test_async_views_are_compared_by_cost_within_an_interface() -> None:
     }
 
 
+def test_async_views_that_cost_more_are_counted_with_the_least_and_the_most() -> None:
+    styles = [endpoint("json", style=style) for style in ("sync", "async")]
+    facts = [
+        measured(f"{name}.{at.id}", number, 100, 500 * (times if at.style == "async" else 1))
+        for name, times in (("alpha", 2), ("beta", 3))
+        for at in styles
+        for number in range(3)
+    ]
+    of = plan([server("alpha"), server("beta")], styles, rounds=3)
+    (views,) = summarise(run(of), facts, unread).decision.async_views
+    assert (views.pairs, views.dearer, views.cheaper) == (2, 2, 0)
+    assert (views.least, views.most) == pytest.approx((2, 3))
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     st.dictionaries(
