@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import By, Ranking, Row, State, state
+from loadtest.judge.servers.rows import By, Ranking, Row, state
 from loadtest.judge.servers.summary import Summary
 from loadtest.report.page import Matrix
 from loadtest.report.page import Square as Field
@@ -82,22 +82,12 @@ class Square:
 
     row: Row | None
     text: str
-    share: float | None = None
-    """Of the best, which has 1; None without a number."""
     beside: str = ""
     """The figure as a multiple of the best one's, as in `0.42x`; empty without a number."""
+    shade: int | None = None
+    """From 0, far from the best, to 5, as good as the best; None without a number."""
     best: bool = False
     """The best valid one, or not separated from it."""
-
-    @property
-    def state(self) -> State:
-        """What its number is worth."""
-        return state(self.row)
-
-    @property
-    def shade(self) -> int | None:
-        """From 0, far from the best, to 5, as good as the best; None without a number."""
-        return None if self.share is None else sum(self.share * step >= 1 for step in STEPS)
 
 
 @dataclass(frozen=True)
@@ -165,8 +155,8 @@ def _squares(
         yield Square(
             row=row,
             text=metric.text(value) + SUSPECT * (row.verdict == "suspect"),
-            share=share,
             beside=ratio(value / best),
+            shade=sum(share * step >= 1 for step in STEPS),
             best=value == best or tied,
         )
 
