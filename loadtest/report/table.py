@@ -85,15 +85,18 @@ def prose(key: str, title: str, value: Callable[[Item], str | None]) -> Column[I
 
 
 def number(
-    title: str, value: Callable[[Item], Number | None], text: Callable[[Number], str]
+    title: str,
+    value: Callable[[Item], Number | None],
+    text: Callable[[Number], str],
+    key: str | None = None,
 ) -> Column[Item]:
-    """Return a column of numbers for people, its key its title; `text` takes what is known."""
+    """Return a column of numbers for people; `text` takes what is known, the key is the title."""
 
     def known(item: Item) -> str:
         figure = value(item)
         return UNKNOWN if figure is None else text(figure)
 
-    return Column(title, title, value, known)
+    return Column(key or title, title, value, known)
 
 
 def sheet(tables: Sequence[Table[Any]]) -> str:

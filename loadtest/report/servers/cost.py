@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from loadtest.judge.servers.decision import Cost, Decision, Place
 from loadtest.report.columns import versus_text
 from loadtest.report.servers.sentences.phrases import title
-from loadtest.report.table import Column, Table, name
+from loadtest.report.table import Column, Table, name, number
 from loadtest.report.units import UNKNOWN, plural, significant, size
 
 MARGIN = 1.1
@@ -48,24 +48,14 @@ def _columns(decision: Decision) -> tuple[Column[Place], ...]:
     launched = any(place.memory_launched_bytes for place in _places(decision))
     return (
         name("server", "server", lambda place: place.server),
-        _number("cores", "cores", lambda place: place.cores, significant),
+        number("cores", lambda place: place.cores, significant),
         _text("times", "times the cheapest (95 %)", _times),
-        _number("rate", "requests/s", lambda place: place.goodput, significant),
-        _number("held", "held at once", lambda place: held.get(place.server), "{:,}".format),
+        number("requests/s", lambda place: place.goodput, significant, "rate"),
+        number("held at once", lambda place: held.get(place.server), "{:,}".format, "held"),
         # An old run did not look when a server was just launched.
-        _number("memory", f"memory, {'just launched' if launched else 'at most'}", _memory, size),
+        number(f"memory, {'just launched' if launched else 'at most'}", _memory, size, "memory"),
         _text("doubt", "in doubt", doubts),
     )
-
-
-def _number(
-    key: str, title: str, value: Callable[[Place], float | None], text: Callable[[Any], str]
-) -> Column[Place]:
-    def known(place: Place) -> str:
-        figure = value(place)
-        return UNKNOWN if figure is None else text(figure)
-
-    return Column(key, title, value, known)
 
 
 def _text(key: str, title: str, text: Callable[[Place], str]) -> Column[Place]:
