@@ -74,7 +74,6 @@ def _add(sampled: Sampled, name: str, before: _Before, container: Container) -> 
         seen = Usage(
             cpu_s=0.0,
             rss_peak_bytes=held.rss_bytes,
-            pss_peak_bytes=None,
             processes=held.processes,
             threads=held.threads,
         )
