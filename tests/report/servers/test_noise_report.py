@@ -60,7 +60,7 @@ def test_the_floor_that_is_said_is_that_of_what_ranks(summary: Summary) -> None:
 
 def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
     assert not any(ranking.noise_borrowed for ranking in summary.rankings)
-    assert "measured twice" not in noise(summary)
+    assert "no second copy" not in noise(summary)
     without = [outcome for outcome in OUTCOMES if outcome.cell != "alpha-again.json-sync"]
     assert {each.noise_floor for each in summarise(run(PLAN), without, none).rankings} == {None}
     assert noise(summarise(run(PLAN), without, none)).startswith("Too few rounds to say how large")
@@ -70,8 +70,8 @@ def test_a_kind_without_arms_says_whose_floor_it_has(summary: Summary) -> None:
     assert (json.noise_borrowed, rows.noise_borrowed) == (True, False)
     assert json.noise_floor == rows.noise_floor
     assert noise(summarise(longer, [*without, *third], none)).endswith(
-        " For CPU-bound JSON, no server was measured twice: this value is used there, and noise may"
-        " be larger still."
+        " Of some workloads (CPU-bound JSON) no second copy was measured: this value is used there,"
+        " and noise may be larger still."
     )
 
 
