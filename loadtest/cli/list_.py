@@ -11,6 +11,7 @@ import click
 from loadtest.cli.options import json_option, project_of, project_options
 from loadtest.cli.output import print_json, print_rows
 from loadtest.plan.servers import matrix, profile
+from loadtest.plan.servers.matrix import Matrix
 from loadtest.records.errors import UserError, unknown
 from loadtest.report.units import plural
 
@@ -35,7 +36,7 @@ def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
     if what == "matrices":
         names = sorted(path.stem for path in matrix.MATRICES.glob("*.toml"))
         records = [matrix.load_matrix(name) for name in names]
-        rows = [(each.name, plural(each.rounds, "round"), each.summary) for each in records]
+        rows = [(each.name, _rounds(each), each.summary) for each in records]
     elif what == "endpoints":
         records = project_of(folder, python).endpoints()
         rows = [(each.name, each.style, each.summary) for each in records]
@@ -46,3 +47,9 @@ def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
         print_json(records)
     else:
         print_rows(rows)
+
+
+def _rounds(of: Matrix) -> str:
+    if of.most_rounds is None:
+        return plural(of.rounds, "round")
+    return f"{of.rounds} to {plural(of.most_rounds, 'round')}"
