@@ -177,7 +177,6 @@ def sureness(**changes: Any) -> Sureness:
         "suspect": 119,
         "busy": 3,
         "repeated": 0,
-        "noise_floor": 0.09,
         "doubts": (("uvicorn", 26, 31), ("gunicorn-gevent", 11, 15), ("uwsgi", 1, 31)),
     }
     return Sureness(**fields | changes)
@@ -218,7 +217,7 @@ def noisy(**changes: Any) -> Decision:
         "waiting": None,
         "within": (),
         "async_views": (async_views("wsgi", 10, 0, 20, 2.1, 6.4),),
-        "sure": sureness(cells=71, suspect=43, busy=38, noise_floor=0.43),
+        "sure": sureness(cells=71, suspect=43, busy=38),
     }
     return Decision(**fields | changes)
 

@@ -49,7 +49,7 @@ def decide(
         *(over_all(measured, tables, each) for each in STYLES if each != style),
         *(pool for each in STYLES for pool in by_choice(measured, tables, each)),
     ]
-    sure = _sureness(run, tables, rows, overall, rounds, repeated)
+    sure = _sureness(run, tables, rows, rounds, repeated)
     gap = _gap(overall) if overall else None
     chosen = _chosen(overall, gap, sure) if overall else "nothing"
     named = chosen in ("server", "alone")
@@ -193,7 +193,6 @@ def _sureness(
     run: Run,
     tables: Sequence[Table],
     rows: Mapping[str, Row],
-    cost: Cost | None,
     rounds: int,
     repeated: int,
 ) -> Sureness:
@@ -208,6 +207,5 @@ def _sureness(
         suspect=suspect.total(),
         busy=sum(any(raised.concern == BUSY for raised in row.concerns) for row in numbers),
         repeated=repeated,
-        noise_floor=cost.noise_floor if cost else None,
         doubts=tuple((server, suspect[server], cells[server]) for server in doubtful),
     )

@@ -168,8 +168,6 @@ class Sureness(Record, frozen=True, kw_only=True):
     """Cells with the concern `noisy-host`: other programs, or the host, took processor time."""
     repeated: int
     """Loads that were measured again because others had disturbed them."""
-    noise_floor: float | None
-    """Of cost over all endpoints, as a share."""
     doubts: tuple[tuple[str, int, int], ...]
     """The servers with doubts: name, suspect cells, all cells; the most doubtful first."""
 

@@ -30,7 +30,7 @@ ONE_ROUND = noisy(
     gap=None,
     cost=cost(NOISY, noise_floor=None),
     async_views=(async_views("wsgi", 0, 0, 20),),
-    sure=sureness(rounds=1, noise_floor=None, doubts=()),
+    sure=sureness(rounds=1, doubts=()),
 )
 ASGI_CHEAPER = {"uvicorn": 0.5, "granian-asgi": 0.7, "uwsgi": 0.9, "bjoern": 1.0}
 LIMITED = Waiting(endpoints=("g",), holds=(holds("uwsgi", 8, 8), holds("waitress", 8, 8)))
@@ -201,16 +201,14 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     "ASGI is cheaper, nothing is limited": (
         quiet(
             ["uvicorn"],
-            cost=cost(
-                {"uvicorn": 0.5, "granian-asgi": 0.7, "uwsgi": 0.9, "bjoern": 1.0}, ["uvicorn"]
-            ),
+            cost=cost(ASGI_CHEAPER, ["uvicorn"], noise_floor=1.5),
             costs=(),
             within=(("wsgi", ("uwsgi",)), ("asgi", ("uvicorn",))),
             waiting=Waiting(
                 endpoints=("gateway_1s-sync",), holds=(holds("uvicorn", 480), holds("uwsgi", 470))
             ),
             async_views=(async_views("wsgi", 0, 0, 6), async_views("asgi", 0, 5, 6, 0.7, 0.9)),
-            sure=sureness(suspect=0, doubts=(), repeated=12, noise_floor=1.5),
+            sure=sureness(suspect=0, doubts=(), repeated=12),
         ),
         SETTING,
     ),
@@ -226,9 +224,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     "An imported report": (
         noisy(
             **UNKNOWN,
-            sure=sureness(
-                rounds=1, processors=None, cells=18, suspect=8, doubts=(), noise_floor=None
-            ),
+            sure=sureness(rounds=1, processors=None, cells=18, suspect=8, doubts=()),
         ),
         IMPORTED,
     ),

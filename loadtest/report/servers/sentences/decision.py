@@ -356,7 +356,7 @@ def _sure(decision: Decision, setting: Setting) -> Said:
             "cells": sure.cells,
             "suspect": sure.suspect,
             "doubts": () if decision.chosen == "alone" else sure.doubts[:DOUBTFUL],
-            "floor": None if open_ else sure.noise_floor,
+            "floor": cost.noise_floor if cost and not open_ else None,
             "repeated": sure.repeated,
             "missing": missing,
             "more": setting.more if decision.chosen == "group" else "",
