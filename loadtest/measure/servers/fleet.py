@@ -44,7 +44,7 @@ class Up:
     warm: set[str] = field(default_factory=set)
     """Cells that this very process has answered."""
     cell: Cell | None = None
-    """The last that was loaded, until `ended`; before it the server `held` this much."""
+    """The last that was loaded, until `ended`; before its turns the server `held` this much."""
     held: Holding | None = None
     ended: float = 0.0
 

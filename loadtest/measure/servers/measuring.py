@@ -184,7 +184,7 @@ class _Measuring:
                 checked, wire_bytes = first.answers, first.wire_bytes
                 up.warm.add(cell.id)
             facts["warmup_s"] = time.monotonic() - began
-            if self.fleet.batch.observe_release:
+            if self.fleet.batch.observe_release and up.cell != cell:
                 up.held = running.holding()
             up.cell = cell
             measurement = running.load(cell, name)
