@@ -55,6 +55,8 @@ class Services:
     _stack: ExitStack = field(default_factory=ExitStack)
     _databases: str | None = None
     """The address of each database of our PostgreSQL, by its name."""
+    _copies: dict[str, str] = field(default_factory=dict)
+    """The names of the servers' own databases."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """A template can be copied by one at a time."""
     _down: str | None = None
@@ -168,8 +170,8 @@ class Services:
         """
         if self._databases is None:
             return self.env
-        database = "server_" + "".join(c if c.isalnum() else "_" for c in server.lower())
         with self._lock:
+            database = self._copies.setdefault(server, f"server_{len(self._copies)}")
             self._make(
                 f"DROP DATABASE IF EXISTS {database} WITH (FORCE)",
                 f"CREATE DATABASE {database} TEMPLATE {SEEDED} STRATEGY FILE_COPY",

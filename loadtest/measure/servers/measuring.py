@@ -103,7 +103,8 @@ class _Measuring:
                     outcome = self.turn(cell, sweep.turn, repeat)
                     self.fleet.record(outcome)
                     # After what poisons, even the same again would be another measurement.
-                    if not cell.endpoint.isolated and self.repair.wanted(outcome):
+                    last = repeat == REPEATS or cell.endpoint.isolated
+                    if not last and self.repair.wanted(outcome):
                         disturbed.append(cell)
             todo = tuple(disturbed)
 
