@@ -249,11 +249,11 @@ def test_a_budget_claims_no_difference_in_cost_between_equals_at_any_look(kind: 
 def test_five_rounds_find_half_as_much_again_between_six_servers() -> None:
     """Of a noisy run: one endpoint's cost varies by 20 % from round to round, a launch's by 5 %."""
     rng = np.random.default_rng(15)
-    found = 0
+    decided = 0
     for _ in range(60):
         logs = 0.2 * noise("stalls", (6, 6, 5), rng) + 0.05 * rng.standard_normal((6, 1, 5))
         logs += np.log([1, 1.5, 1.5, 1.6, 5, 5])[:, None, None]
         pooled = [mean_of(rates(of)) for of in logs]
         table = cost_pairs(dict(zip("abcdef", pooled, strict=True)), None, interim_looks=4)
-        found += all(table.finding(other, "a") == "lower" for other in "bcdef")
-    assert found >= 54
+        decided += all(table.finding(other, "a") == "lower" for other in "bcdef")
+    assert decided >= 54

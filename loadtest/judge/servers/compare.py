@@ -173,8 +173,8 @@ def compare(
             f"{new.folder} has no cell that has a number in {base.folder};"
             " `loadtest run` both with the same servers and endpoints"
         )
-    made = [(of.run.created_at, of.run.plan.seed) for of in (base, new)]
-    same_rounds = made[0] == made[1]
+    origins = [(of.run.created_at, of.run.plan.seed) for of in (base, new)]
+    same_rounds = origins[0] == origins[1]
     correctable = cpu_drift.CONDITIONS.isdisjoint(difference.key for difference in differ)
     cells = [
         [

@@ -33,7 +33,7 @@ def facts(run: Run, summary: Summary) -> Facts:
     if run.source:
         return [*states(_macros(), "imported", run), *loads]
     some = any(cell.rounds for cell in run.plan.cells)
-    made = states(
+    setup = states(
         _macros(),
         "measured",
         run,
@@ -43,7 +43,7 @@ def facts(run: Run, summary: Summary) -> Facts:
         launched(run),
         versions(run.machine.versions),
     )
-    return [*machine(run.machine), *made, *loads]
+    return [*machine(run.machine), *setup, *loads]
 
 
 def launched(run: Run) -> tuple[str, ...]:
