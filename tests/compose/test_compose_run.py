@@ -83,10 +83,10 @@ def test_a_server_that_is_killed_costs_its_cell(tmp_path: Path, small: Path) -> 
     run.until_measured(2)
     until(run.kill_a_server, "a server that stays for half a second", 60)
     assert run.wait() == 1
-    failed = [outcome for outcome in run.stored().outcomes if outcome.status == "failed"]
+    failed = [outcome for outcome in run.outcomes() if outcome.status == "failed"]
     assert len(failed) == 1
     assert "container was ended by signal 9" in str(failed[0].reason), failed
-    assert len(run.stored().outcomes) == CELLS
+    assert len(run.outcomes()) == CELLS
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -95,7 +95,7 @@ def test_a_database_that_is_killed_costs_the_cells_that_met_it(tmp_path: Path, s
     run.until_measured(2)
     docker("kill", run.service("postgres"))
     run.wait()
-    outcomes = run.stored().outcomes
+    outcomes = run.outcomes()
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     assert len(outcomes) == CELLS
     assert len(failed) <= 2, failed
@@ -115,7 +115,7 @@ def test_a_run_that_is_ended_leaves_nothing(tmp_path: Path, small: Path, number:
     # After a KILL the guard is alone, and takes its time.
     until(lambda: "loadtest-run" not in docker("ps", "--all"), "the containers' end", 60)
     until(lambda: "loadtest-run" not in docker("network", "ls"), "the network's end", 60)
-    assert run.stored().outcomes
+    assert run.outcomes()
 
 
 def test_an_engine_that_is_killed_costs_no_more_than_the_cells_it_missed(
@@ -128,7 +128,7 @@ def test_an_engine_that_is_killed_costs_no_more_than_the_cells_it_missed(
     time.sleep(5)
     begin_engine()
     run.wait()
-    outcomes = run.stored().outcomes
+    outcomes = run.outcomes()
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     assert len(outcomes) == CELLS
     # Containers outlive the engine for as long as it is away, so the cell that was being measured
@@ -148,7 +148,7 @@ def test_an_engine_that_stays_away_costs_the_cells_to_come(
     run.until_measured(2)
     end_engine()
     assert run.wait() == 1
-    first = run.stored().outcomes
+    first = run.outcomes()
     measured = [outcome for outcome in first if outcome.status == "measured"]
     failed = [outcome for outcome in first if outcome.status == "failed"]
     assert len(measured) >= 2
@@ -160,7 +160,7 @@ def test_an_engine_that_stays_away_costs_the_cells_to_come(
     assert held() - before, "there is nothing to sweep"
     second = Run(tmp_path / "again", "--resume", run.folder())
     assert second.wait() == 0, second.said()
-    last = {outcome.cell: outcome.status for outcome in run.stored().outcomes}
+    last = {outcome.cell: outcome.status for outcome in run.outcomes()}
     assert list(last.values()) == ["measured"] * CELLS
 
 
@@ -226,7 +226,8 @@ def test_the_generator_in_a_container(
     (folder,) = out.iterdir()
     stored = read(folder, SERVERS)
     assert {outcome.status for outcome in stored.outcomes} == {"measured"}, output
-    assert len(stored.outcomes) == 4  # and one in the second arm
+    # Three cells, and one of the duplicate, each in its turns.
+    assert len(stored.outcomes) == 4 * stored.run.plan.turns
     assert (stored.run.launcher, stored.run.plan.shape.threads) == ("running", 3)
     assert stored.ceilings
     assert stored.run.argv["uvicorn"][:3] == ("python", "-m", "uvicorn")

@@ -13,6 +13,7 @@ from census import until
 from paths import ROOT
 
 from loadtest.records import run_folder
+from loadtest.records.measured import Outcome
 from loadtest.records.run_folder import ServersRun
 
 HOME = os.environ.get("LOADTEST_ENGINE")
@@ -92,6 +93,10 @@ class Run:
 
     def stored(self) -> ServersRun:
         return run_folder.read(self.folder(), run_folder.SERVERS)
+
+    def outcomes(self) -> list[Outcome]:
+        """Return them without the repeats of what a busy machine disturbed."""
+        return [outcome for outcome in self.stored().outcomes if not outcome.repeat]
 
     def server(self) -> str | None:
         """Return the container of the server that is up now."""
