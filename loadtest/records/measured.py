@@ -121,6 +121,21 @@ class Work(Record, frozen=True, kw_only=True):
     database_connections: int | None = None
     """Open after the load, our own aside."""
 
+    def __add__(self, other: Work) -> Work:
+        """Return the work of both; a count that either lacks is not known."""
+
+        def total(first: int | None, second: int | None) -> int | None:
+            return None if first is None or second is None else first + second
+
+        both = (self.database_connections, other.database_connections)
+        return Work(
+            answers=self.answers + other.answers,
+            postgres=total(self.postgres, other.postgres),
+            redis=total(self.redis, other.redis),
+            upstream=total(self.upstream, other.upstream),
+            database_connections=max((each for each in both if each is not None), default=None),
+        )
+
 
 class Host(Record, frozen=True, kw_only=True):
     """What else went on while the load ran; None where the system doesn't tell."""

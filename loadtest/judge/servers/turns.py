@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +18,6 @@ from loadtest.records.measured import (
     Outcome,
     Usage,
     Verified,
-    Work,
 )
 
 COUNTS = (
@@ -83,6 +84,7 @@ def _together(turns: Sequence[Outcome]) -> Outcome:
         return (failed or turns)[0]
     first = turns[0]
     usages = [outcome.usage for outcome in turns]
+    works = [outcome.work for outcome in turns if outcome.work]
     groups = dict.fromkeys(name for usage in usages for name in usage)
     facts = {name: getattr(first, name) for name in Outcome.__struct_fields__}
     together = _Together(**facts, turns=tuple(turns))
@@ -99,7 +101,7 @@ def _together(turns: Sequence[Outcome]) -> Outcome:
             if all(name in usage for usage in usages)
         },
         during=_during([outcome.during for outcome in turns if outcome.during]),
-        work=_work([outcome.work for outcome in turns if outcome.work]),
+        work=reduce(operator.add, works) if works else None,
         host=_host([outcome.host for outcome in turns if outcome.host]),
     )
 
@@ -166,18 +168,6 @@ def _during(checks: Sequence[During]) -> During | None:
         return None
     broken = next((each.broken for each in checks if each.broken), None)
     return During(checked=sum(each.checked for each in checks), broken=broken)
-
-
-def _work(works: Sequence[Work]) -> Work | None:
-    if not works:
-        return None
-    return Work(
-        answers=sum(work.answers for work in works),
-        postgres=_sum(work.postgres for work in works),
-        redis=_sum(work.redis for work in works),
-        upstream=_sum(work.upstream for work in works),
-        database_connections=_most(work.database_connections for work in works),
-    )
 
 
 def _host(hosts: Sequence[Host]) -> Host | None:

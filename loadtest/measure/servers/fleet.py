@@ -115,7 +115,7 @@ class Fleet:
     def counted(self, cell: Cell, work: Work) -> None:
         """Add what one turn of a cell came to."""
         if counting := self._counting.get(cell.id):
-            counting.work = added(counting.work, work)
+            counting.work += work
             counting.ended = time.monotonic()
 
     def tell_counts(self, *, wait: bool = False, ended: bool = False) -> None:
@@ -173,27 +173,6 @@ class Fleet:
                         memory_bytes=memory_bytes,
                     )
                 )
-
-
-def added(first: Work, second: Work) -> Work:
-    """Return the work of two stretches; a count that either lacks is not known."""
-
-    def total(name: str) -> int | None:
-        both = (getattr(first, name), getattr(second, name))
-        return None if None in both else sum(both)
-
-    sessions = [
-        work.database_connections
-        for work in (first, second)
-        if work.database_connections is not None
-    ]
-    return Work(
-        answers=first.answers + second.answers,
-        postgres=total("postgres"),
-        redis=total("redis"),
-        upstream=total("upstream"),
-        database_connections=max(sessions, default=None),
-    )
 
 
 def grown(before: Counts, after: Counts, answers: int, sessions: int | None) -> Work:
