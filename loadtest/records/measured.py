@@ -250,6 +250,7 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
     goodput: float
     generator_cpu_us: float
     """Of the generator for an answer."""
+    load_s: float = 0.0
 
 
 class Afterwards(Record, frozen=True, kw_only=True, tag_field="kind", tag="afterwards"):

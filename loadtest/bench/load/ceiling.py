@@ -93,4 +93,5 @@ def _measure(
         connections=connections,
         goodput=loaded.goodput,
         generator_cpu_us=cpu_s * 1e6 / loaded.answers,
+        load_s=loaded.duration_us / 1e6,
     )

@@ -16,6 +16,10 @@ Histograms = Callable[[str], Histogram]
 """Reads an `Outcome.histogram`, a path inside the run's folder."""
 
 
+MOST_OVERHEAD = 1.5
+"""Times the declared delay; an answer that takes longer stood in a queue."""
+
+
 class Latencies(NamedTuple):
     """Of a cell, all its rounds together."""
 
@@ -119,7 +123,7 @@ def figures(
     return Figures(
         goodput=median(loaded.goodput for loaded in loads),
         ceiling=server.capacity(plan.shape, connections) / delay_s if delay_s else None,
-        held=_held(turns, delay_s, connections) if delay_s else None,
+        held=_held(turns, cell, latency(50)) if delay_s else None,
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
@@ -195,9 +199,20 @@ def waves(loads: Sequence[Loaded], delay_s: float) -> int:
     return sum(int((loaded.duration_us / 1e6 + CLOCK_S) / delay_s) for loaded in loads)
 
 
-def _held(loads: Sequence[Loaded], delay_s: float, connections: int) -> float | None:
+def _held(loads: Sequence[Loaded], cell: Cell, p50_us: int | None) -> float | None:
+    """Return how many requests waited at once: the right answers of one whole wave.
+
+    A wave takes the delay and what the server adds to it. wrk rounds a load up to whole seconds: in
+    what is beyond the plan, no wave is expected.
+    """
+    delay_s, connections = cell.endpoint.contract.delay_s, cell.load.connections
+    typical_s = (p50_us or 0) / 1e6
+    wave_s = typical_s if delay_s <= typical_s <= delay_s * MOST_OVERHEAD else delay_s
     right = sum(loaded.answers - loaded.status_errors for loaded in loads)
-    times = waves(loads, delay_s)
+    times = sum(
+        int((min(loaded.duration_us / 1e6, cell.load.duration_s) + CLOCK_S) / wave_s)
+        for loaded in loads
+    )
     return min(right / times, connections) if times else None
 
 

@@ -89,6 +89,7 @@ def summarise(
     judged_tables = tuple(tables.tables(measured))
     rankings = tuple(_ranking(measured, table, rows) for table in judged_tables)
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
+    loaded_s += sum(ceiling.load_s for ceiling in ceilings)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
         format=FORMAT,
