@@ -274,7 +274,7 @@ matrix_options: Callable[[F], F] = all_of(
         type=Whole("--duration 3"),
         metavar="SECONDS",
         help="Length of each load in seconds; endpoints that wait are loaded for longer."
-        " Default: the matrix's, 1 s in quick and standard.",
+        " Default: the matrix's, 2 s in quick and standard.",
     ),
     click.option(
         "--connections",

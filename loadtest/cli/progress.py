@@ -86,7 +86,11 @@ class Watcher(loop.Watcher):
         assert self._trial is not None
         if not getattr(outcome, "repeat", 0):
             self._bar.advance(self._task, self._trial.cost)
-        if isinstance(outcome, measured.Outcome) and outcome.server_cpu_us:
+        if (
+            isinstance(outcome, measured.Outcome)
+            and outcome.server_cpu_us
+            and not self._trial.aside
+        ):
             # As they come; the report says what of it is more than noise.
             costs_us = self._cost_us.setdefault(self._trial.label, {})
             costs_us[self._trial.group] = outcome.server_cpu_us

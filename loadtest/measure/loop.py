@@ -38,6 +38,8 @@ class Shown(NamedTuple):
     """Which of its group."""
     cost: float = 1.0
     """Its part of the whole: planned seconds, or as much as every other."""
+    aside: bool = False
+    """It is of a duplicate, which is never said to be ahead."""
 
 
 class Watcher(Protocol):
@@ -154,9 +156,15 @@ def fill(
                 say(f"no ceiling: {error}")
             before_s = sum(segment.wall_s for segment in stored.segments)
             planned_s = 0.0
+            planned = [
+                trial
+                for round_ in range(trials.plan.rounds)
+                for trial in trials.of_round(round_, done, None, trials.turns)
+            ]
+            watcher.add(show(trials, planned, outcomes).values())
             for todo in experiment(trials, done, outcomes, before_s + elapsed_s()):
                 shown = show(trials, todo, outcomes)
-                watcher.add(shown.values())
+                watcher.add(trial for trial in shown.values() if trial.round >= trials.plan.rounds)
                 group = ""
 
                 def began(key: Key, shown: Mapping[Key, Shown] = shown) -> None:

@@ -57,9 +57,15 @@ class ServerTrials(Trials[Batch, Outcome]):
 
     def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return the cells of a batch as they are shown."""
+        duplicates = {server.name for server in self.plan.servers if server.duplicate_of}
         return {
             ((cell.id, turn), round_): Shown(
-                cell.id, round_, cell.endpoint.id, cell.server, planned_s
+                name=cell.id,
+                round=round_,
+                group=cell.endpoint.id,
+                label=cell.server,
+                cost=planned_s,
+                aside=cell.server in duplicates,
             )
             for round_, turn, cell, planned_s in schedule.turns([batch])
         }
