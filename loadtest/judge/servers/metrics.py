@@ -202,15 +202,15 @@ def waves(loads: Sequence[Loaded], delay_s: float) -> int:
 def _held(loads: Sequence[Loaded], cell: Cell, p50_us: int | None) -> float | None:
     """Return how many requests waited at once: the right answers of one whole wave.
 
-    A wave takes the delay and what the server adds to it. wrk rounds a load up to whole seconds: in
-    what is beyond the plan, no wave is expected.
+    A wave takes the delay and what the server adds to it, and has to be back before the load ends:
+    one of four seconds has room for three waves of a second, not for four.
     """
     delay_s, connections = cell.endpoint.contract.delay_s, cell.load.connections
     typical_s = (p50_us or 0) / 1e6
     wave_s = typical_s if delay_s <= typical_s <= delay_s * MOST_OVERHEAD else delay_s
     right = sum(loaded.answers - loaded.status_errors for loaded in loads)
     times = sum(
-        int((min(loaded.duration_us / 1e6, cell.load.duration_s) + CLOCK_S) / wave_s)
+        int((min(loaded.duration_us / 1e6, cell.load.duration_s) - CLOCK_S) / wave_s)
         for loaded in loads
     )
     return min(right / times, connections) if times else None
