@@ -18,7 +18,7 @@ from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.servers.tables import Measured, Table
-from loadtest.judge.servers.turns import merged, repeated
+from loadtest.judge.servers.turns import merged, repeats
 from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
 from loadtest.records.planned import Cell
 from loadtest.records.run_folder import ServersRun
@@ -74,12 +74,12 @@ def summarise(
     histograms: Histograms,
     segments: Sequence[Segment] = (),
     ceilings: Sequence[Ceiling] = (),
-    repeated: int = 0,
+    repeats: Sequence[Outcome] = (),
     launches: Sequence[Launch] = (),
 ) -> Summary:
     """Return the rankings of `run` in the order of its plan; a round's last outcome wins.
 
-    So many loads were `repeated`, because others had disturbed them.
+    `repeats` are of loads that others had disturbed.
     """
     plan = run.plan
     facts = _facts(run, outcomes, histograms, ceilings)
@@ -88,7 +88,9 @@ def summarise(
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))
     rankings = tuple(_ranking(measured, table, rows) for table in judged_tables)
-    loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in outcomes)
+    # Of a turn that was repeated one load counts, and there was load in all of them.
+    loads = (*outcomes, *repeats)
+    loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in loads)
     loaded_s += sum(ceiling.load_s for ceiling in ceilings)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
@@ -102,7 +104,7 @@ def summarise(
         twins=tuple(measured.twins),
         left_open=tuple(sorted(stopping.left_open(measured, judged_tables))),
         decision=decide(
-            run, measured, judged_tables, rows, summary.rounds_begun(outcomes), repeated, launches
+            run, measured, judged_tables, rows, summary.rounds_begun(outcomes), len(repeats), launches
         ),
         shares=shares(rankings, measured.goodput, measured.floors, measured.interim_looks),
         rankings=rankings,
@@ -251,6 +253,6 @@ def summarise_stored(stored: ServersRun) -> Summary:
         stored.histogram,
         stored.segments,
         stored.ceilings,
-        repeated(stored.outcomes),
+        repeats(stored.outcomes),
         stored.launches,
     )

@@ -63,9 +63,9 @@ def merged(outcomes: Sequence[Outcome], afterwards: Iterable[Afterwards] = ()) -
     ]
 
 
-def repeated(outcomes: Iterable[Outcome]) -> int:
-    """Return how many loads were measured again because others had disturbed them."""
-    return sum(outcome.repeat > 0 for outcome in outcomes)
+def repeats(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the loads that were measured again because others had disturbed the first."""
+    return [outcome for outcome in outcomes if outcome.repeat]
 
 
 def _kept(tried: Sequence[Outcome]) -> Outcome:
