@@ -323,13 +323,16 @@ def _within(decision: Decision, cost: Cost) -> Iterator[Said]:
 
 def _async_views(decision: Decision) -> Iterator[Said]:
     views = decision.async_views
+    dearer = [each for each in views if 2 * each.dearer > each.pairs]
+    cheaper = [each for each in views if 2 * each.cheaper > each.pairs]
     if decision.sure.rounds < 2 or not any(each.pairs for each in views):
         return
     yield Said(
         "async_views",
         {
-            "dearer": [each.interface.upper() for each in views if 2 * each.dearer > each.pairs],
-            "cheaper": [each.interface.upper() for each in views if 2 * each.cheaper > each.pairs],
+            "dearer": [each.interface.upper() for each in dearer],
+            "cheaper": [each.interface.upper() for each in cheaper],
+            "always": all(each.pairs in (each.dearer, each.cheaper) for each in dearer or cheaper),
             "views": [(each, each.dearer + each.cheaper) for each in views if each.pairs],
         },
         tuple(cell for each in views for cell in each.cells),
