@@ -5,7 +5,7 @@ LOADTEST := .venv/bin/loadtest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev quick wrk-all report doctor test check format lock clean docs schemas bench-self
-.PHONY: server bench wrk-compose down test-compose test-fast
+.PHONY: server bench wrk-compose down test-compose test-fast attack
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-fast: dev ## Run the tests that take a minute, two at a time: no real serve
 
 test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)
+
+attack: dev ## Attack the tool at random: files, arguments, kills, environments; hours (ARGS='readers --share 0.01')
+	@PYTHONPATH=.:tests/support .venv/bin/python -m attack $(ARGS)
 
 check: dev ## Run the linters, the type checks and the contracts of which room may import which
 	@.venv/bin/ruff check

@@ -235,11 +235,32 @@ project_options: Callable[[F], F] = all_of(
 )
 
 
-def project_of(folder: Path, python: str) -> Project:
-    """Return the project that these two options name."""
-    from loadtest.plan.servers.project import Project
+def _allow(service: str, what: str, variable: str, place: str) -> Callable[[F], F]:
+    return click.option(
+        f"--allow-{what}",
+        service,
+        metavar=place,
+        help=f"Write the {what} that {variable} names, typed in full; it has to be on this machine"
+        " and nobody else's. Default: none, so the variable is refused.",
+    )
 
-    return Project(folder=folder.resolve(), python=python)
+
+consent_options: Callable[[F], F] = all_of(
+    _allow("postgres", "database", "DATABASE_URL", "HOST/NAME"),
+    _allow("redis", "redis", "REDIS_URL", "HOST/DB"),
+)
+"""Of every command that fills the services: what was not made for it is not written unasked."""
+
+
+def project_of(
+    folder: Path, python: str, postgres: str | None = None, redis: str | None = None
+) -> Project:
+    """Return the project that the options of a project and of consent name."""
+    from loadtest.plan.servers.project import Project, Service
+
+    typed: dict[Service, str | None] = {"postgres": postgres, "redis": redis}
+    allowed = {service: place for service, place in typed.items() if place is not None}
+    return Project(folder=folder.resolve(), python=python, allowed=allowed)
 
 
 def _only(what: str, pattern: str) -> Callable[[F], F]:

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from loadtest.cli.options import (
+    consent_options,
     json_option,
     matrix_options,
     out_option,
@@ -24,6 +25,7 @@ from loadtest.cli.plan import lasts
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
+from loadtest.records.errors import UserError, lone
 from loadtest.records.measured import Launcher, Run
 from loadtest.records.planned import Choice
 
@@ -39,10 +41,13 @@ from loadtest.records.planned import Choice
     " (compose), or not at all, because one is already up (running). Default: local.",
 )
 @project_options
+@consent_options
 @json_option
 def run_command(
     folder: Path,
     python: str,
+    postgres: str | None,
+    redis: str | None,
     out: Path,
     resume: Path | None,
     launcher: Launcher | None,
@@ -57,17 +62,19 @@ def run_command(
 
     Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
     """
+    from loadtest.bench.servers import consent
     from loadtest.cli import kinds
     from loadtest.measure.preflight import others
     from loadtest.measure.servers import preflight, session
 
-    offered = inventory.take_inventory(project_of(folder, python))
+    offered = inventory.take_inventory(project_of(folder, python, postgres, redis))
     if resume is None:
         run_at, run = _begin(offered, launcher or "local", out, Choice(**options))
     else:
-        refuse_beside_resume("--endpoint", "--project", "--python")
+        refuse_beside_resume("--endpoint", "--project", "--python", *consent.OPTIONS.values())
         run_at, run = _go_on(offered, resumed(resume, out), options["endpoints"])
-    for check in (*preflight.checks(run.plan, out, run.launcher), others()):
+    allowed = offered.project.allowed
+    for check in (*preflight.checks(run.plan, out, run.launcher, allowed), others()):
         if check.advice:
             say(check.advice)
     say(lasts(run.plan))
@@ -91,10 +98,14 @@ def _launched_by(
     launcher: Launcher, offered: Inventory, out: Path
 ) -> tuple[Inventory, dict[str, Any]]:
     """Return what a launcher has to choose from, and what of a choice it leaves no choice."""
+    from loadtest.bench.servers import consent
     from loadtest.bench.servers.compose import attached, engine
 
     if offered.problems or launcher == "local":
         return offered, {}
+    # Containers have services of their own, and one that is up already was filled by others.
+    if idle := [consent.OPTIONS[service] for service in offered.project.allowed]:
+        raise UserError(*(lone(option, "--launcher local") for option in idle))
     if launcher == "compose":
         return engine.take_inventory(offered, out, say), {}
     return attached.take_inventory(offered)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import Whole, project_of, project_options
+from loadtest.cli.options import Whole, consent_options, project_of, project_options
 from loadtest.cli.output import say
 from loadtest.plan.servers import inventory
 from loadtest.records.errors import UserError, unknown
@@ -44,8 +44,16 @@ POLL_S = 0.2
     help=f"Threads of each worker, if the server has threads. Default: {Shape().threads}.",
 )
 @project_options
+@consent_options
 def serve_command(
-    name: str, port: int, workers: int, threads: int, folder: Path, python: str
+    name: str,
+    port: int,
+    workers: int,
+    threads: int,
+    folder: Path,
+    python: str,
+    postgres: str | None,
+    redis: str | None,
 ) -> int:
     """Start one server as a run does, until Ctrl-C.
 
@@ -56,7 +64,7 @@ def serve_command(
     from loadtest.bench.servers.instance import launch
     from loadtest.bench.servers.services import services as running_services
 
-    offered = inventory.take_inventory(project_of(folder, python))
+    offered = inventory.take_inventory(project_of(folder, python, postgres, redis))
     problems = list(offered.problems)
     known = {server.name: server for server in offered.servers}
     if name not in (*known, *offered.broken):
@@ -105,7 +113,8 @@ def _follow(instance: Instance) -> str:
 
 @click.command("services")
 @project_options
-def services_command(folder: Path, python: str) -> int:
+@consent_options
+def services_command(folder: Path, python: str, postgres: str | None, redis: str | None) -> int:
     """Start PostgreSQL, Valkey and the upstream as a run does, until Ctrl-C.
 
     The database is migrated and seeded. Paste the printed lines into another terminal, so that the
@@ -115,7 +124,7 @@ def services_command(folder: Path, python: str) -> int:
     """
     from loadtest.bench.servers.services import services as running_services
 
-    project = project_of(folder, python)
+    project = project_of(folder, python, postgres, redis)
     with (
         tempfile.TemporaryDirectory(prefix="loadtest-services-") as logs,
         running_services(project, Path(logs), Shape()) as services,

@@ -24,7 +24,7 @@ def until(condition: Callable[[], object], what: str, patience_s: float = PATIEN
 
 @dataclass(frozen=True)
 class Census:
-    """The processes that have a folder as TMPDIR, or run in it; never the test itself."""
+    """The processes that have a TMPDIR in a folder, or run in it; never the test itself."""
 
     folder: Path
 
@@ -66,7 +66,7 @@ class Census:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
             return (
-                process.environ().get("TMPDIR") == str(self.folder)
+                process.environ().get("TMPDIR", "").startswith(str(self.folder))
                 # PostgreSQL writes its title over its environment.
                 or str(self.folder) in " ".join(process.cmdline())
                 or process.cwd().startswith(str(self.folder))

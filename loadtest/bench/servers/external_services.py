@@ -1,21 +1,39 @@
-"""The services that the environment names: whether they answer, and which version they are."""
+"""The services that the environment names: whether they answer, and whether they may be used."""
 
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 import psycopg
 import valkey
 
+from loadtest.bench.servers import consent
+from loadtest.bench.servers.consent import Place
 from loadtest.plan.servers.project import App, Service
+from loadtest.records.errors import UserError, lone
 from loadtest.records.planned import Record
 from loadtest.system import listening
 
 WITHIN_S = 3
 """For each of them to answer: on one's own network an address that takes longer is a wrong one."""
+
+LEFT_WITHIN_S = 1.0
+"""For sessions that are just ending, as those of the commands that came before."""
+
+REPLICATES = """
+SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_replication)
+OR EXISTS (SELECT FROM pg_replication_slots)
+"""
+
+SESSIONS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+"""
+"""Of others; without rights one is told no more of them than this needs."""
 
 
 class Address(Record, frozen=True, kw_only=True):
@@ -37,48 +55,149 @@ NAMES: Mapping[Service, str] = {
 """What people call each."""
 
 
-def named(env: Mapping[str, str], app: App) -> list[Address]:
-    """Ask each service that `env` names for its version; takes seconds where one is silent."""
-    return [
-        _asked(service, variable, env[variable], app.counter_path)
+def named(
+    env: Mapping[str, str], app: App, allowed: Mapping[Service, str] | None
+) -> list[Address]:
+    """Look at each service that `env` names; takes seconds where one is silent.
+
+    `allowed` has the places that were typed in full to be written and loaded, which others must not
+    use; None: they are only asked for their version.
+    """
+    addresses = [
+        _looked_at(service, variable, env[variable], app.counter_path, allowed)
         for service, variable in app.addresses.items()
         if variable in env
     ]
+    idle = [service for service in allowed or () if app.addresses[service] not in env]
+    return addresses + [
+        Address(
+            variable=app.addresses[service],
+            service=NAMES[service],
+            version=None,
+            problem=lone(consent.OPTIONS[service], app.addresses[service]),
+        )
+        for service in idle
+    ]
 
 
-def _asked(service: Service, variable: str, url: str, counter_path: str) -> Address:
+def _looked_at(
+    service: Service,
+    variable: str,
+    url: str,
+    counter_path: str,
+    allowed: Mapping[Service, str] | None,
+) -> Address:
     version, problem = None, None
     try:
-        version = _version(service, url, counter_path)
+        at = consent.place(service, url)
+        if allowed is not None:
+            _refuse_elsewhere(at)
+            problem = consent.refusal(service, variable, at, allowed)
+        if problem is None:
+            version = _asked(service, url, at, counter_path, allowed is not None)
     except (psycopg.Error, valkey.ValkeyError, http.client.HTTPException, OSError) as error:
-        problem = _problem(variable, NAMES[service], str(error) or type(error).__name__)
-    except ValueError as error:  # of what is no URL
-        problem = _problem(variable, NAMES[service], str(error))
+        said = without(url, str(error)) or type(error).__name__
+        problem = _problem(variable, NAMES[service], said)
+    except UserError as refused:
+        problem = f"{variable}: {refused}, or unset it for a private one"
+    except ValueError:
+        problem = consent.malformed(service, variable)
     return Address(variable=variable, service=NAMES[service], version=version, problem=problem)
 
 
+def without(url: str, text: str) -> str:
+    """Return what was said of an address, without the passwords in it."""
+    parts = consent.ADDRESS.fullmatch(url)
+    if parts is None:
+        return text
+    pairs = (parts["query"] or "").split("&")
+    # What the query says of the place is no secret.
+    values = {pair.partition("=")[2] for pair in pairs if "password" in pair.partition("=")[0]}
+    secrets = {parts["password"] or "", *values}
+    for secret in sorted(secrets | set(map(unquote, secrets)), key=len, reverse=True):
+        text = text.replace(secret, "...") if secret else text
+    return text
+
+
+def _refuse_elsewhere(at: Place) -> None:
+    if not consent.is_here(at):
+        raise UserError(
+            f"{at.host} is not this machine, and nothing elsewhere is written or loaded;"
+            " name a service of this machine"
+        )
+
+
 @cache
-def _version(service: Service, url: str, counter_path: str) -> str | None:
-    """Return a service's version; one that has told it is asked once in a process, no more."""
+def _asked(
+    service: Service, url: str, at: Place, counter_path: str, written: bool
+) -> str | None:
+    """Return a service's version; raises UserError where it is `written` and others rely on it.
+
+    One that is well is asked once in a process, no more: later the sessions are the run's own.
+    """
     if service == "postgres":
-        with psycopg.connect(url, connect_timeout=WITHIN_S) as connection:
-            return connection.info.parameter_status("server_version")
+        return _postgres(url, at, written)
     if service == "redis":
-        with valkey.Valkey.from_url(
-            url, socket_connect_timeout=WITHIN_S, socket_timeout=WITHIN_S
-        ) as client:
-            facts = client.info("server")
-        assert isinstance(facts, dict)
-        return facts.get("valkey_version") or facts.get("redis_version")
-    parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise ValueError(f"{url!r} is no http:// address")
-    answer = listening.get(parts.netloc, None, counter_path, WITHIN_S)
+        return _redis(url, at, written)
+    answer = listening.get(at.host, at.port, counter_path, WITHIN_S)
     if answer.status != 200:
-        raise ValueError(
-            f"GET {counter_path} is answered by {answer.status}, so it is not this project's"
+        raise UserError(
+            f"GET {counter_path} is answered by {answer.status}, so it is not this project's;"
+            " correct the address"
         )
     return answer.server
+
+
+def _postgres(url: str, at: Place, written: bool) -> str | None:
+    with psycopg.connect(
+        url,
+        # In full: what PGPORT and its like would add here, the app is not told.
+        host=at.host,
+        hostaddr="",
+        port=at.port,
+        connect_timeout=WITHIN_S,
+        # In a transaction all looks at sessions are the first one again.
+        autocommit=True,
+    ) as connection:
+
+        def number(query: str) -> int:
+            row = connection.execute(query.encode()).fetchone()
+            assert row is not None
+            return int(row[0])
+
+        if written:
+            _refuse_shared(at, bool(number(REPLICATES)), lambda: number(SESSIONS))
+        return connection.info.parameter_status("server_version")
+
+
+def _redis(url: str, at: Place, written: bool) -> str | None:
+    with valkey.Valkey.from_url(
+        url, socket_connect_timeout=WITHIN_S, socket_timeout=WITHIN_S
+    ) as client:
+        facts = client.info()
+        assert isinstance(facts, dict)
+
+        def others() -> int:
+            own = str(client.client_id())
+            clients = client.client_list()
+            assert isinstance(clients, list)
+            return sum(each["db"] == at.name and each["id"] != own for each in clients)
+
+        if written:
+            replicates = facts.get("role") != "master" or bool(facts.get("connected_slaves"))
+            _refuse_shared(at, replicates, others)
+    return facts.get("valkey_version") or facts.get("redis_version")
+
+
+def _refuse_shared(at: Place, replicates: bool, others: Callable[[], int]) -> None:
+    """Raise UserError where a database is not its owner's alone; waits a moment for who leaves."""
+    if replicates:
+        raise UserError(f"{at.typed} is a replica or has some, so others rely on it; name another")
+    deadline = time.monotonic() + LEFT_WITHIN_S
+    while (count := others()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if count:
+        raise UserError(f"others use {at.typed} too (sessions: {count}); end them, name another")
 
 
 def _problem(variable: str, service: str, error: str) -> str:

@@ -1,7 +1,7 @@
 """PostgreSQL, Valkey and the upstream, private to the run, each under a warden.
 
 The variables of the app's addresses, where the environment has them, point at others instead; those
-are used as they are and never stopped.
+are used as they are and never stopped, if `Project.allowed` has them.
 """
 
 from __future__ import annotations
@@ -63,8 +63,11 @@ class Services:
     """Why the last try to start something again failed."""
 
     def start(self) -> None:
-        """Start what the environment does not point at, then migrate and seed."""
-        named = external_services.named(os.environ, self.project.app)
+        """Start what the environment does not point at, then migrate and seed.
+
+        Raises UserError for a service of others to which nobody agreed, or that is not theirs alone.
+        """
+        named = external_services.named(os.environ, self.project.app, self.project.allowed)
         if problems := [address.problem for address in named if address.problem]:
             raise UserError(*problems)
         variables = self.project.app.addresses
@@ -85,6 +88,8 @@ class Services:
             if not given:
                 raise
             last = error.detail.splitlines()[-1] if error.detail else error.reason
+            for name in given:
+                last = external_services.without(os.environ[name], last)
             raise UserError(
                 f"the services named by {' and '.join(given)} cannot be used: {last};"
                 " correct the address, or unset it for private ones"

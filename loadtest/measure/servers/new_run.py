@@ -53,7 +53,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         placed = cpu_pinning.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)
-    looked = checks(plan, out, offered.launcher)
+    looked = checks(plan, out, offered.launcher, offered.project.allowed)
     problems += [check.advice or check.state for check in looked if check.fatal]
     if problems or plan is None:
         raise UserError(*problems)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from loadtest.bench.servers import external_services, services
 from loadtest.measure import preflight
 from loadtest.measure.preflight import Check
-from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.project import DEMO, Service
 from loadtest.records.measured import Launcher
 from loadtest.records.planned import Plan
 from loadtest.system import process
 
 
-def named_services() -> list[Check]:
-    """Look whether the services that the environment names can be used."""
+def named_services(allowed: Mapping[Service, str] | None) -> list[Check]:
+    """Look whether the services that the environment names can be used; `allowed` as of `named`."""
     return [
         Check(
             name=service.variable,
@@ -25,7 +27,7 @@ def named_services() -> list[Check]:
             advice=service.problem,
             fatal=service.problem is not None,
         )
-        for service in external_services.named(os.environ, DEMO)
+        for service in external_services.named(os.environ, DEMO, allowed)
     ]
 
 
@@ -35,8 +37,13 @@ def postgres_version() -> str:
     return process.output([postgres, "--version"], env={}, cwd=Path("/")).split()[-1]
 
 
-def checks(plan: Plan | None, out: Path, launcher: Launcher = "local") -> list[Check]:
-    """Look at all that a run needs of this machine."""
+def checks(
+    plan: Plan | None,
+    out: Path,
+    launcher: Launcher = "local",
+    allowed: Mapping[Service, str] = MappingProxyType({}),
+) -> list[Check]:
+    """Look at all that a run needs of this machine; `allowed` are the services it may write."""
     connections = max((cell.load.connections for cell in plan.cells), default=64) if plan else 64
     return [
         preflight.tool(),
@@ -45,6 +52,6 @@ def checks(plan: Plan | None, out: Path, launcher: Launcher = "local") -> list[C
         *([preflight.port()] if launcher == "local" else []),
         preflight.backlog(plan.shape.backlog if plan else 2048),
         *([preflight.local_ports()] if launcher == "compose" else []),
-        # A container has its own.
-        *([] if launcher == "compose" else named_services()),
+        # A container has its own; and where all of it is up already, nothing is written.
+        *([] if launcher == "compose" else named_services(allowed if launcher == "local" else None)),
     ]

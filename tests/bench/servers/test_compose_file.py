@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from paths import ROOT
 
+from loadtest.bench.servers import consent
 from loadtest.bench.servers.compose import serve, stack
 from loadtest.bench.servers.services import SPARE_CONNECTIONS
 from loadtest.plan.servers import matrix
+from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 from loadtest.system import cpu_pinning
@@ -59,6 +61,33 @@ def test_every_setting_stands_in_env_with_the_same_default() -> None:
     used = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", TEXT))
     assert len(re.findall(r"\$\{", TEXT)) == len(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", TEXT))
     assert {name: default for name, default in used.items() if name not in ASIDE} == SETTINGS
+
+
+def test_what_is_prepared_was_agreed_to() -> None:
+    """The file passes the consent that a variable alone would not be."""
+    env = dict(re.findall(r"^  (\w+_URL): (\S+)$", TEXT, re.MULTILINE))
+    (words,) = re.findall(r"command: \[--prepare, (.+)\]", TEXT)
+    options = dict(re.findall(r"(--[\w-]+), ([^, ]+)", words))
+    typed = {service: options.pop(option) for service, option in consent.OPTIONS.items()}
+    assert options == {}
+    assert env.keys() == set(DEMO.addresses.values())
+    assert consent.refusals(env, DEMO, typed) == []
+    # Literally: no shell has a say in it.
+    assert "$" not in words + "".join(env.values())
+
+
+def test_a_container_prepares_nothing_that_was_not_typed() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "loadtest.bench.servers.compose.serve", "--prepare"],
+        env=os.environ | {"DATABASE_URL": "postgresql://postgres:secret@127.0.0.1:9/theirs"},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "type --allow-database 127.0.0.1:9/theirs to agree" in ran.stderr.splitlines()[0]
+    assert "secret" not in ran.stderr
 
 
 def test_the_shape_of_env_is_the_tools_own() -> None:

@@ -1,18 +1,32 @@
-"""Services that the environment names: reachable or not, in seconds and in one line."""
+"""Services that the environment names: reachable or not, ours or not, in seconds and in a line."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import os
+import pwd
+import shutil
+import signal
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psycopg
 import pytest
+import valkey
+from command_line import Type
+from paths import ROOT
 
-from loadtest.bench.servers import external_services
+from loadtest.bench.servers import consent, external_services
 from loadtest.bench.servers.services import Services
 from loadtest.bench.servers.services import services as start_services
 from loadtest.measure.servers.preflight import named_services
-from loadtest.plan.servers.project import DEMO, Project
+from loadtest.plan.servers.project import DEMO, Project, Service
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 
@@ -30,28 +44,43 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_what_is_there_says_its_version(services: Services) -> None:
-    addresses = {
-        address.variable: address for address in external_services.named(services.env, DEMO)
+def agreed(env: Mapping[str, str]) -> dict[Service, str]:
+    """Return what has to be typed for all that an environment names."""
+    return {
+        service: consent.place(service, env[DEMO.addresses[service]]).typed
+        for service in consent.OPTIONS
+        if DEMO.addresses[service] in env
     }
+
+
+def problem(env: Mapping[str, str], allowed: Mapping[Service, str] | None = None) -> str:
+    """Return the line about the only service that an environment names, to which it is agreed."""
+    allowed = agreed(env) if allowed is None else allowed
+    (address,) = external_services.named(env, DEMO, allowed)
+    assert address.problem is not None
+    assert "\n" not in address.problem
+    return address.problem
+
+
+def test_what_is_there_says_its_version(services: Services) -> None:
+    found = external_services.named(services.env, DEMO, agreed(services.env))
+    addresses = {address.variable: address for address in found}
     assert [named.problem for named in addresses.values()] == [None, None, None]
     assert (addresses["DATABASE_URL"].version or "").partition(".")[0].isdigit()
     assert (addresses["REDIS_URL"].version or "").partition(".")[0].isdigit()
 
 
 def test_nothing_is_asked_where_nothing_is_named() -> None:
-    assert external_services.named({"PATH": "/bin"}, DEMO) == []
+    assert external_services.named({"PATH": "/bin"}, DEMO, {}) == []
 
 
 @pytest.mark.parametrize("variable", URLS)
 def test_nobody_is_there(variable: str) -> None:
-    (address,) = external_services.named({variable: URLS[variable].format(port=9)}, DEMO)
-    assert address.problem is not None
-    assert address.problem.startswith(f"{variable}: ")
-    assert "refused" in address.problem
-    assert "unset it for a private one" in address.problem
-    assert "\n" not in address.problem
-    assert "secret" not in address.problem
+    line = problem({variable: URLS[variable].format(port=9)})
+    assert line.startswith(f"{variable}: ")
+    assert "refused" in line
+    assert "unset it for a private one" in line
+    assert "secret" not in line
 
 
 @pytest.mark.slow
@@ -59,7 +88,7 @@ def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(external_services, "WITHIN_S", 1)  # which libpq takes as 2
     # It would wait for ever otherwise.
     urls = {name: url.format(port=silent) for name, url in URLS.items()}
-    addresses = external_services.named(urls, DEMO)
+    addresses = external_services.named(urls, DEMO, agreed(urls))
     assert all(address.problem for address in addresses)
 
 
@@ -72,13 +101,310 @@ def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch
         {"REDIS_URL": "redis://h:x"},
         {"UPSTREAM_URL": "ftp://127.0.0.1"},
         {"UPSTREAM_URL": "http://127.0.0.1:x"},
+        # Torn ones, of which a part is a password.
+        {"DATABASE_URL": "hunter2"},
+        {"DATABASE_URL": "postgresql://user:pa@hunter2@127.0.0.1/app"},
+        {"REDIS_URL": "redis://user:pa#hunter2@127.0.0.1"},
+        {"REDIS_URL": "redis://:hunter2@127.0.0.1:6379x/0"},
+        {"UPSTREAM_URL": "https://user:hunter2@127.0.0.1"},
+        {"DATABASE_URL": "postgresql://user:pass/hunter2@127.0.0.1/app"},
+        {"DATABASE_URL": "postgresql://user:5/hunter2@127.0.0.1"},
+        {"DATABASE_URL": "postgresql://127.0.0.1/app?password=hunter2&nonsense=hunter2"},
+        {"REDIS_URL": "rodis://:hunter2@127.0.0.1:9/0"},
+        {"UPSTREAM_URL": "http://user:hunter2@127.0.0.1:9"},
+        # Not clear from the address alone, or not one.
+        {"DATABASE_URL": "host=127.0.0.1 dbname=app"},
+        {"DATABASE_URL": "postgresql:///app"},
+        {"DATABASE_URL": "postgresql://127.0.0.1"},
+        {"DATABASE_URL": "postgresql://127.0.0.1,db.example/app"},
+        {"DATABASE_URL": "postgresql://127.0.0.1/app?service=production"},
+        {"DATABASE_URL": "postgresql://127.0.0.1/app%0a"},
+        {"DATABASE_URL": ""},
+        {"REDIS_URL": "redis:///0?host=db.example"},
+        {"REDIS_URL": "redis://127.0.0.1/app"},
+        {"REDIS_URL": "unix:///?db=0&path=/run/theirs"},
     ],
     ids=str,
 )
 def test_what_is_no_address(env: dict[str, str]) -> None:
-    (address,) = external_services.named(env, DEMO)
-    assert address.problem is not None
-    assert address.problem.startswith(f"{next(iter(env))}: ")
+    line = problem(env, {})
+    assert line.startswith(f"{next(iter(env))}: not an address such as ")
+    assert "hunter2" not in line
+    assert consent.refusals(env, DEMO, {}) == ([] if "UPSTREAM_URL" in env else [line])
+
+
+def test_what_is_said_of_an_address_is_without_its_password() -> None:
+    url = "postgresql://me:a%40b@127.0.0.1/x?sslpassword=two"
+    said = external_services.without(url, "wrong: a%40b, a@b, two at 127.0.0.1")
+    assert said == "wrong: ..., ..., ... at 127.0.0.1"
+
+
+# What was not made for the run -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("service", "url", "typed"),
+    [
+        ("postgres", "postgresql://me:secret@localhost/app", "localhost/app"),
+        ("postgres", "postgresql://127.0.0.1:5432/app", "127.0.0.1/app"),
+        ("postgres", "postgresql://127.0.0.1:5433/app", "127.0.0.1:5433/app"),
+        ("postgres", "postgresql://[::1]:5433/app", "[::1]:5433/app"),
+        ("postgres", "postgresql://postgres@/seeded?host=/tmp/a", "/tmp/a/seeded"),
+        # The address counts that is connected to.
+        ("postgres", "postgresql://localhost/app?hostaddr=10.0.0.5", "10.0.0.5/app"),
+        ("postgres", "postgresql://localhost/app?host=db.example", "db.example/app"),
+        ("redis", "redis://:secret@localhost", "localhost/0"),
+        ("redis", "rediss://localhost:6380/2", "localhost:6380/2"),
+        ("redis", "redis://localhost/2?db=3", "localhost/3"),
+        ("redis", "unix:///tmp/a/valkey.sock", "/tmp/a/valkey.sock/0"),
+        ("redis", "unix://me:secret@/tmp/a%20b?db=2", "/tmp/a b/2"),
+        ("upstream", "http://127.0.0.1:8081", "127.0.0.1:8081"),
+    ],
+)
+def test_where_an_address_leads(service: Service, url: str, typed: str) -> None:
+    assert consent.place(service, url).typed == typed
+
+
+@pytest.mark.parametrize(
+    ("env", "allowed", "line"),
+    [
+        (
+            {"DATABASE_URL": "postgresql://me:secret@127.0.0.1/app"},
+            {},
+            "DATABASE_URL: 127.0.0.1/app was not made by loadtest, and would be written; type"
+            " --allow-database 127.0.0.1/app to agree, or unset the variable for a private one",
+        ),
+        (
+            # Another name of the same is not typed in full, and might be another tomorrow.
+            {"DATABASE_URL": "postgresql://127.0.0.1:5433/app"},
+            {"postgres": "127.0.0.1/app"},
+            "DATABASE_URL: 127.0.0.1:5433/app was not made by loadtest, and would be written; type"
+            " --allow-database 127.0.0.1:5433/app to agree, or unset the variable for a private"
+            " one",
+        ),
+        (
+            {"REDIS_URL": "unix:///tmp/a%20b/valkey.sock"},
+            {"postgres": "127.0.0.1/app"},
+            "REDIS_URL: /tmp/a b/valkey.sock/0 was not made by loadtest, and would be written; type"
+            " --allow-redis '/tmp/a b/valkey.sock/0' to agree, or unset the variable for a private"
+            " one",
+        ),
+    ],
+)
+def test_a_variable_is_no_consent(
+    env: dict[str, str], allowed: dict[Service, str], line: str
+) -> None:
+    # Nobody is there: it was not even asked.
+    assert external_services.named(env, DEMO, allowed)[0].problem == line
+    assert consent.refusals(env, DEMO, allowed) == [line]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"DATABASE_URL": "postgresql://192.0.2.1/app"},
+        {"DATABASE_URL": "postgresql://localhost/app?hostaddr=192.0.2.1"},
+        {"REDIS_URL": "redis://192.0.2.1/0"},
+        {"UPSTREAM_URL": "http://192.0.2.1:8081"},
+    ],
+    ids=str,
+)
+def test_what_is_elsewhere_is_refused_even_then(env: dict[str, str]) -> None:
+    assert problem(env) == (
+        f"{next(iter(env))}: 192.0.2.1 is not this machine, and nothing elsewhere is written or"
+        " loaded; name a service of this machine, or unset it for a private one"
+    )
+
+
+def test_a_name_is_here_if_all_its_addresses_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = consent.place("postgres", "postgresql://db.example/app")
+    known = {"127.0.0.1": True, "::1": True, "127.0.0.2": True, "192.0.2.1": False}
+    for address, here in known.items():
+        found = [(0, 0, 0, "", (each, 0)) for each in ("127.0.0.1", address)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, found=found: found)
+        assert consent.is_here(at) == here, address
+
+
+def test_consent_without_a_variable_says_nothing() -> None:
+    line = problem({}, {"postgres": "127.0.0.1/app"})
+    assert line == "--allow-database goes with DATABASE_URL; add that, or leave it out"
+
+
+@pytest.fixture
+def theirs(services: Services) -> Iterator[dict[str, str]]:
+    """Give a database of others, with a table of their own, and a Redis with a key."""
+    external_services._asked.cache_clear()  # another test may have found them well
+    ours = services.env["DATABASE_URL"]
+    redis = services.env["REDIS_URL"] + "?db=5"
+    with psycopg.connect(ours, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE theirs")
+    url = ours.replace("/seeded?", "/theirs?")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
+    with valkey.Valkey.from_url(redis) as client:
+        client.set("theirs", "1")
+    try:
+        yield {"DATABASE_URL": url, "REDIS_URL": redis}
+    finally:
+        with psycopg.connect(ours, autocommit=True) as connection:
+            connection.execute("DROP DATABASE theirs WITH (FORCE)")
+        with valkey.Valkey.from_url(redis) as client:
+            client.flushdb()
+
+
+def holds(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return the tables of a database, and the keys of a Redis."""
+    tables = "SELECT relname FROM pg_stat_user_tables ORDER BY relname"
+    with psycopg.connect(env["DATABASE_URL"]) as connection:
+        names = [str(name) for (name,) in connection.execute(tables)]
+    with valkey.Valkey.from_url(env["REDIS_URL"]) as client:
+        keys = client.keys()
+    assert isinstance(keys, list)
+    return names, sorted(key.decode() for key in keys)
+
+
+@pytest.mark.parametrize(
+    "command", [("run", "quick"), ("serve", "gunicorn-sync"), ("services",)], ids=" ".join
+)
+def test_no_command_writes_what_others_made(
+    command: tuple[str, ...],
+    theirs: dict[str, str],
+    type_: Type,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    out = ("--out", tmp_path / "results") if command[0] == "run" else ()
+    done = type_(*command, *out)
+    assert (done.status, done.out) == (2, "")
+    database, redis = done.lines
+    places = agreed(theirs)
+    assert f"type --allow-database {places['postgres']} to agree" in database
+    assert f"type --allow-redis {places['redis']} to agree" in redis
+    assert holds(theirs) == (["orders"], ["theirs"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.real
+def test_no_command_writes_it_as_a_process(theirs: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest", "run", "quick", "--out", tmp_path / "results"],
+        cwd=ROOT,
+        env=os.environ | theirs,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 2), done.stderr
+    assert holds(theirs) == (["orders"], ["theirs"])
+
+
+def test_who_agrees_has_it_filled(
+    theirs: dict[str, str], project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UPSTREAM_URL", raising=False)
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    typed = dataclasses.replace(project, allowed=agreed(theirs))
+    with start_services(typed, tmp_path, Shape()) as running:
+        assert set(running.processes) == {"upstream"}
+        tables, keys = holds(theirs)
+        assert {"myapp_row", "orders"} <= set(tables)
+        assert len(keys) == 2
+        # Its own servers' sessions are no others', were they there as something is repaired.
+        with psycopg.connect(theirs["DATABASE_URL"]):
+            running.processes["upstream"].tree()[0].kill()
+            running.processes["upstream"].wait(60)
+            died = running.repair()
+            assert died is not None
+            assert died.reason == "the upstream was ended by SIGKILL"
+
+
+def test_what_others_use_is_refused_even_then(
+    theirs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external_services, "LEFT_WITHIN_S", 0.1)
+    database, redis = ({name: url} for name, url in theirs.items())
+    with psycopg.connect(theirs["DATABASE_URL"]), valkey.Valkey.from_url(theirs["REDIS_URL"]) as by:
+        by.ping()
+        for env, typed in zip((database, redis), agreed(theirs).values(), strict=True):
+            assert problem(env) == (
+                f"{next(iter(env))}: others use {typed} too (sessions: 1); end them, name another,"
+                " or unset it for a private one"
+            )
+
+
+def test_who_is_just_leaving_is_no_other(theirs: dict[str, str]) -> None:
+    sessions = [psycopg.connect(theirs["DATABASE_URL"]) for _ in range(3)]
+    for session in sessions:
+        session.close()  # of which the server hears in its own time
+    (address,) = external_services.named(
+        {"DATABASE_URL": theirs["DATABASE_URL"]}, DEMO, {"postgres": agreed(theirs)["postgres"]}
+    )
+    assert address.problem is None
+
+
+def test_what_has_a_replica_is_refused_even_then(theirs: dict[str, str]) -> None:
+    env = {"DATABASE_URL": theirs["DATABASE_URL"]}
+    with psycopg.connect(env["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("SELECT pg_create_physical_replication_slot('theirs')")
+        try:
+            assert "theirs is a replica or has some, so others rely on it; name" in problem(env)
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot('theirs')")
+
+
+@pytest.fixture
+def standby(services: Services) -> Iterator[str]:
+    """Give the address of a PostgreSQL that follows another."""
+    postgres = Path(services.processes["postgres"].tree()[0].exe())
+    home = Path(tempfile.mkdtemp(prefix="lt-", dir="/tmp"))
+    user = services.processes["postgres"].tree()[0].username()
+    who = pwd.getpwnam(user)
+    os.chown(home, who.pw_uid, who.pw_gid)
+
+    def run(*argv: str) -> subprocess.Popen[bytes]:
+        other = {"user": who.pw_uid, "group": who.pw_gid} if os.geteuid() == 0 else {}
+        return subprocess.Popen(
+            argv, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **other
+        )
+
+    data, initdb = home / "data", postgres.with_name("initdb")
+    argv = (str(initdb), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
+    assert run(*argv).wait(60) == 0
+    (data / "standby.signal").touch()
+    running = run(str(postgres), "-D", str(data), "-k", str(home), "-c", "listen_addresses=")
+    url = f"postgresql://postgres@/postgres?host={home}"
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
+                break
+            time.sleep(0.05)
+        yield url
+    finally:
+        running.send_signal(signal.SIGQUIT)  # its immediate shutdown
+        running.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_replica_is_refused_even_then(standby: str) -> None:
+    line = problem({"DATABASE_URL": standby})
+    assert "/postgres is a replica or has some, so others rely on it; name another" in line
+
+
+def test_what_is_only_asked_needs_no_consent(theirs: dict[str, str]) -> None:
+    """As where a server is up already: nothing is written then."""
+    assert [each.problem for each in external_services.named(theirs, DEMO, None)] == [None, None]
+
+
+def test_options_of_consent_go_with_services_of_this_machine(type_: Type) -> None:
+    done = type_("run", "quick", "--launcher", "running", "--allow-redis", "127.0.0.1/0")
+    assert done.status == 2
+    assert done.lines == [
+        "loadtest: --allow-redis goes with --launcher local; add that, or leave it out"
+    ]
 
 
 def test_the_doctor_and_the_services_say_it(
@@ -87,11 +413,12 @@ def test_the_doctor_and_the_services_say_it(
     for name, value in services.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
-    good, bad, also = named_services()
+    good, bad, also = named_services(agreed(os.environ))
     assert good.state.startswith("PostgreSQL ")
     assert (good.advice, also.advice) == (None, None)
     assert bad.fatal
     assert bad.advice is not None
+    project = dataclasses.replace(project, allowed=agreed(os.environ))
     with pytest.raises(UserError) as caught, start_services(project, tmp_path, Shape()):
         pass
     assert caught.value.lines == (bad.advice,)

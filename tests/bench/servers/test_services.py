@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,10 +15,11 @@ import psycopg
 import pytest
 from census import Census, until
 
+from loadtest.bench.servers import consent
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.bench.servers.services import Services
 from loadtest.bench.servers.services import services as start_services
-from loadtest.plan.servers.project import DEMO, Project
+from loadtest.plan.servers.project import DEMO, Project, Service
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 from loadtest.system.process import CommandError
@@ -34,6 +36,15 @@ def rows_at(address: str) -> int:
         row = connection.execute("SELECT count(*) FROM myapp_row").fetchone()
         assert row is not None
         return int(row[0])
+
+
+def agreeing(project: Project, env: Mapping[str, str]) -> Project:
+    """Return the project with what has to be typed for what an environment names."""
+    typed: dict[Service, str] = {
+        service: consent.place(service, env[DEMO.addresses[service]]).typed
+        for service in consent.OPTIONS
+    }
+    return dataclasses.replace(project, allowed=typed)
 
 
 def valkey(services: Services, *words: str) -> bytes:
@@ -132,7 +143,7 @@ def test_addresses_that_are_given_are_used(
 ) -> None:
     for name, value in services.env.items():
         monkeypatch.setenv(name, value)
-    with start_services(project, tmp_path, Shape()) as others:
+    with start_services(agreeing(project, services.env), tmp_path, Shape()) as others:
         assert others.processes == {}
         assert others.env == services.env
         assert others.env_for("uvicorn") == services.env, "nothing is created in what is not ours"
@@ -150,7 +161,7 @@ def test_a_database_that_takes_nothing(
     monkeypatch.setenv("DATABASE_URL", f"{empty}&{readonly}")
     with (
         pytest.raises(UserError) as caught,
-        start_services(project, tmp_path, Shape()),
+        start_services(agreeing(project, os.environ), tmp_path, Shape()),
     ):
         pass
     (line,) = caught.value.lines

@@ -2,7 +2,7 @@
 
     python -m loadtest.bench.servers.compose.serve uvicorn
     python -m loadtest.bench.servers.compose.serve --upstream
-    python -m loadtest.bench.servers.compose.serve --prepare
+    python -m loadtest.bench.servers.compose.serve --prepare --allow-database HOST/NAME ...
 
 The shape and the addresses of the services come from the environment, see `docker-compose.yml`.
 Imports little: the image has no packages of the reports.
@@ -19,9 +19,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from loadtest.bench.servers import instance
+from loadtest.bench.servers import consent, instance
 from loadtest.plan.servers.profile import command, load_servers
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import Project, Service
 from loadtest.records.errors import LoadtestError, UserError, unknown
 from loadtest.records.planned import Shape
 from loadtest.system import process
@@ -48,7 +48,11 @@ SHAPE = {
 @click.argument("name", metavar="SERVER", required=False)
 @click.option("--upstream", is_flag=True, help="Become the upstream.")
 @click.option("--prepare", is_flag=True, help="Make the tables and rows, and end.")
-def main(name: str | None, upstream: bool, prepare: bool) -> None:
+@click.option(consent.OPTIONS["postgres"], "postgres", help="The database of --prepare.")
+@click.option(consent.OPTIONS["redis"], "redis", help="The Redis of --prepare.")
+def main(
+    name: str | None, upstream: bool, prepare: bool, postgres: str | None, redis: str | None
+) -> None:
     """Become a server, with the container's address and the shape that the environment gives."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
@@ -58,6 +62,9 @@ def main(name: str | None, upstream: bool, prepare: bool) -> None:
     env = project.env | {key: os.environ[key] for key in passed & os.environ.keys()}
     try:
         if prepare:
+            typed: dict[Service, str] = {"postgres": postgres or "", "redis": redis or ""}
+            if refused := consent.refusals(env, project.app, typed):
+                raise UserError(*refused)
             click.echo(project.prepare(env).strip())
         elif upstream:
             argv = project.upstream("--host", HOST, "--port", str(UPSTREAM_PORT))

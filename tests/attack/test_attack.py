@@ -1,0 +1,167 @@
+"""A short part of `make attack`, the same each time: the rest of it takes hours."""
+
+from __future__ import annotations
+
+import json
+import os
+from random import Random
+
+import msgspec
+import pytest
+from attack import arguments, environments, processes, readers, seeds
+from attack.isolated import faults
+from attack.mutations import Mutate, in_bytes, in_json, in_json_lines, in_text, in_toml
+from attack.readers import READERS, Reader
+from attack.sanity import nonsense
+from attack.tally import broken, unclean, unkind
+from builders import contract, loaded, server
+from builders import plan as plan_of
+
+from loadtest.records.measured import Histogram
+
+SEED = 14
+
+INPUTS = 120
+"""Of each reader."""
+
+JOBS = min(2, os.cpu_count() or 1)
+
+
+# What an attack notices ---------------------------------------------------------------------------
+
+
+def test_what_a_child_does_not_survive_is_a_failure_and_no_end() -> None:
+    def check(number: int) -> str | None:
+        if number == 3:
+            os.abort()
+        try:
+            held = bytearray(3_000_000_000 if number == 5 else 1)
+        except MemoryError:
+            return "memory"
+        return "seven" if number == 7 and held else None
+
+    assert faults(check, range(12), 2) == [
+        (3, "it ended the process with status -6"),
+        (5, "memory"),
+        (7, "seven"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x00", "\x9b1m", "\u202eabc", "\u2028", "\ufffe"])
+def test_what_a_terminal_must_not_get(text: str) -> None:
+    assert unclean(text)
+    assert broken(2, f"loadtest: {text}: no such file")
+    assert unclean("caf\u00e9 \u2013 \u0394 \U0001f600\n\tx") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "err"),
+    [
+        (1, "Traceback (most recent call last):\n  ..."),
+        (-6, ""),
+        (120, ""),
+        (2, "usage: loadtest"),
+        (2, f"loadtest: {'x' * 5_000}"),
+    ],
+)
+def test_how_a_command_must_not_end(status: int, err: str) -> None:
+    assert broken(status, err)
+    assert broken(2, "loadtest: no such folder\n") is None
+    assert unkind(["a line\nand another"])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Histogram(values_us=(1, 2), counts=(1,)),
+        Histogram(values_us=(2, 1), counts=(1, 1)),
+        Histogram(values_us=(1, 2), counts=(1, -1)),
+        loaded(10, status_errors=11),
+        loaded(10, seconds=0.0),
+        loaded(-1),
+        contract(delay_s=float("inf")),
+        contract(delay_s=float("nan")),
+        server("a\x1b[2J"),
+        server("x" * 300),
+        server(argv=("a\0b",)),
+        plan_of(rounds=10**8),
+        plan_of(rounds=0),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_nonsense(record: msgspec.Struct) -> None:
+    assert nonsense(record)
+    assert nonsense(loaded(10)) is None
+    assert nonsense(plan_of()) is None
+
+
+@pytest.mark.parametrize(
+    ("mutate", "data"),
+    [
+        (in_bytes, b"abc"),
+        (in_json, seeds.wrk_line()),
+        (in_json_lines, seeds.wrk_line() + b"\n" + seeds.wrk_line() + b"\n"),
+        (in_text, seeds.wrk_report()),
+        (in_toml, processes.MATRIX.encode()),
+    ],
+)
+def test_a_seed_makes_the_same_input_again(mutate: Mutate, data: bytes) -> None:
+    made = [mutate(Random(number), data) for number in range(200)]
+    assert made == [mutate(Random(number), data) for number in range(200)]
+    assert len(set(made)) > 50
+    if mutate is in_json:  # some are still documents, else only the parser would be tried
+        assert sum(_is_json(each) for each in made) > 50
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_what_mutations_begin_with_is_taken() -> None:
+    readers.check_begins()
+
+
+# A short attack -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_reader_takes_what_is_sound_and_refuses_the_rest(reader: Reader) -> None:
+    tally = readers.attack(reader, SEED, range(INPUTS), JOBS)
+    assert tally.failed == []
+
+
+@pytest.mark.slow
+def test_any_argument_is_answered() -> None:
+    assert arguments.attack(SEED, range(INPUTS), JOBS).failed == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["report", "plan", "list", "services"])
+def test_a_command_may_end_at_any_moment(name: str) -> None:
+    (command,) = (each for each in processes.COMMANDS if each.name == name)
+    assert processes.attack(command, SEED, range(2)).failed == []
+
+
+ENVIRONMENTS = (
+    "report LC_ALL=C",
+    "list fd 1 closed",
+    "list fd 1 full",
+    "list | head",
+    f"run {environments.FOREIGN[0]}",
+    f"services {environments.FOREIGN[4]}",
+    "run TMPDIR='a b'",
+)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_an_environment_is_worked_in_or_refused(name: str) -> None:
+    known = {each.name: each for each in environments.environments()}
+    assert len(known) > 100
+    assert environments.attack([known[name]]).failed == []

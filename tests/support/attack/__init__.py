@@ -1,0 +1,8 @@
+"""Attacks on the tool: what it must not do, tried many times at random, each by its seed again.
+
+    make attack                                # all of it: hours
+    make attack ARGS='readers --share 0.01'    # one part, and little of it
+
+It types commands and calls the readers of files as the commands do; it knows nothing of how either
+protects itself. A try that fails prints what to type for it alone.
+"""

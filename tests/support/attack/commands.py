@@ -1,0 +1,76 @@
+"""Commands in this process, as whoever types them meets them; for child processes alone."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from unittest import mock
+
+from paths import ROOT
+
+from attack.tally import broken, unclean
+from loadtest.plan.servers.project import Project
+from loadtest.records.planned import Endpoint
+
+
+@cache
+def declared() -> tuple[Endpoint, ...]:
+    """Return the app's endpoints, asked once."""
+    return Project(ROOT, sys.executable).endpoints()
+
+
+@cache
+def versions() -> dict[str, str | None]:
+    """Return what is installed, asked once."""
+    from loadtest.plan.servers import inventory, profile
+    from loadtest.plan.servers.project import DEMO
+
+    project = Project(ROOT, sys.executable)
+    return project.versions(inventory.distributions(profile.load_servers(ROOT / "servers"), DEMO))
+
+
+@contextlib.contextmanager
+def asked_once() -> Iterator[None]:
+    """Have the app's interpreter asked once, and not for each command."""
+    with (
+        mock.patch.object(Project, "endpoints", lambda project: declared()),
+        mock.patch.object(Project, "versions", lambda project, names: versions()),
+        contextlib.chdir(ROOT),
+    ):
+        yield
+
+
+def typed(*arguments: str) -> tuple[int, str, str]:
+    """Return the status of a command, and what it printed and said."""
+    from loadtest.cli import main
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in range(2))
+    status = 0
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["loadtest", *arguments]),
+        mock.patch("signal.signal"),  # a process that tries many keeps its own
+    ):
+        try:
+            main.main()
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        assert isinstance(stream.buffer, io.BytesIO)
+        texts.append(stream.buffer.getvalue().decode("utf-8", "replace"))
+    return status, texts[0], texts[1]
+
+
+def wrong(arguments: Sequence[str]) -> str | None:
+    """Return what was wrong with how a command went; None where nothing was."""
+    try:
+        status, out, err = typed(*arguments)
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    return broken(status, err) or unclean(out)

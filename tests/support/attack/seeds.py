@@ -1,0 +1,140 @@
+"""Folders and files that are well: what mutations begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import builders
+import client_facts
+import msgspec
+from paths import DATA
+
+from loadtest.records import run_folder
+from loadtest.records.measured import (
+    Afterwards,
+    Begun,
+    Ceiling,
+    During,
+    Histogram,
+    Host,
+    Launch,
+    Left,
+    Outcome,
+    Segment,
+    Verified,
+    Work,
+)
+from loadtest.records.run_folder import ClientsRun, Writer
+
+ROUNDS = 3
+VALUES_US = (100, 137, 174, 211, 248, 285)
+COUNTS = (300, 250, 200, 150, 80, 20)
+
+
+def servers_folder(parent: Path, name: str) -> Path:
+    """Write a small run of servers in which every kind of fact stands; return its folder."""
+    servers = [
+        builders.server("alpha"),
+        builders.server("beta", interface="asgi", unsupported={"async": "no event loop"}),
+        builders.server("alpha-again", duplicate_of="alpha"),
+    ]
+    endpoints = [builders.endpoint("json"), builders.endpoint("wait", kind="waiting", delay_s=0.5)]
+    plan = builders.plan(servers, endpoints, rounds=ROUNDS, reference="alpha")
+    run = builders.run(plan, format=run_folder.FORMAT, argv={"alpha": ("alpha", "8000")})
+    folder = run_folder.create(parent / name, run)
+    writer = Writer(folder)
+    writer.append(Begun(started_at=1_795_984_641.7))
+    writer.append(Ceiling(body_bytes=30, connections=8, goodput=32_550.4, generator_cpu_us=10.7))
+    for round_ in range(ROUNDS):
+        for at, cell in enumerate(plan.cells):
+            if (at, round_) == (len(plan.cells) - 1, ROUNDS - 1):
+                writer.append(_failed(cell.id, round_))
+                continue
+            stem = f"raw/{cell.id}.r{round_}"
+            (folder / f"{stem}.txt").write_text("Requests/sec: 1000.00\n")
+            counts = tuple(count + at + round_ for count in COUNTS)
+            histogram = Histogram(values_us=VALUES_US, counts=counts)
+            (folder / f"{stem}.json").write_bytes(msgspec.json.encode(histogram))
+            writer.append(_outcome(cell.id, round_, stem, sum(counts)))
+        writer.append(
+            Launch(
+                server="alpha",
+                round=round_,
+                launch_s=0.4,
+                memory_launched_bytes=90_000_000,
+                memory_bytes=100_000_000,
+            )
+        )
+    left = Left(connections=0, threads=0, memory_bytes=-4_096)
+    work = Work(answers=1_000, postgres=3_000)
+    writer.append(Afterwards(cell=plan.cells[0].id, round=0, work=work, left=left))
+    writer.append(Segment(started_at=1_795_984_641.7, wall_s=60.0))
+    writer.close()
+    return folder
+
+
+def _failed(cell: str, round_: int) -> Outcome:
+    return builders.outcome(
+        cell, round_, status="failed", stage="launch", reason="it exited", detail="a\nb"
+    )
+
+
+def _outcome(cell: str, round_: int, stem: str, answers: int) -> Outcome:
+    return builders.outcome(
+        cell,
+        round_,
+        started_at=1_795_984_650.0 + round_,
+        launch_s=0.4,
+        warmup_s=0.1,
+        load_s=1.0,
+        wall_s=1.6,
+        raw=f"{stem}.txt",
+        histogram=f"{stem}.json",
+        verified=Verified(before=8, after=1, wire_bytes=300),
+        usage={
+            "server": builders.usage(0.5 + 0.01 * round_, each_cpu_s=(0.3, 0.2)),
+            "generator": builders.usage(0.1, processes=1),
+        },
+        during=During(checked=5, broken=None),
+        work=Work(answers=answers, postgres=answers, redis=None),
+        host=Host(
+            window_s=1.0,
+            processors=2,
+            busy_cpu_s=1.2,
+            other_cpu_s=0.01,
+            steal_cpu_s=0.0,
+            throttled_s=None,
+        ),
+        loaded=builders.loaded(
+            answers, received_bytes=100 * answers, timeout_s=7.0, windows=10, silent_windows=0
+        ),
+    )
+
+
+def clients_folder(parent: Path, name: str) -> Path:
+    """Write the sample run of HTTP clients; return its folder."""
+    sample: ClientsRun = client_facts.sample()
+    run = msgspec.structs.replace(sample.run, format=run_folder.FORMAT)
+    folder = run_folder.create(parent / name, run)
+    writer = Writer(folder)
+    writer.append(Begun(started_at=1_795_984_641.7))
+    for fact in (*sample.ceilings, *sample.outcomes):
+        writer.append(fact)
+    writer.append(Segment(started_at=1_795_984_641.7, wall_s=60.0))
+    writer.close()
+    return folder
+
+
+def wrk_report() -> bytes:
+    """Return the beginning of a report of others: a few blocks of wrk's text."""
+    text = (DATA / "wrk-reports" / "django_workers.md").read_text(encoding="utf-8")
+    return "\n".join(text.splitlines()[:120]).encode()
+
+
+def wrk_line() -> bytes:
+    """Return what `wrk.lua` prints."""
+    fields = msgspec.structs.asdict(builders.loaded(1_000, windows=10, silent_windows=0))
+    for unsaid in ("generator", "timeout_s", "text_latency"):
+        del fields[unsaid]
+    first = {"duration_us": fields.pop("duration_us")}
+    return msgspec.json.encode(first | fields | {"values_us": VALUES_US, "counts": COUNTS})
