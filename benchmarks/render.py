@@ -90,7 +90,7 @@ def make(parent: Path, size: Size) -> Path:
     run = Run(
         format=FORMAT,
         created_at="2026-01-02T03:04:05+00:00",
-        command="made up",
+        command="loadtest run made-up",
         plan=plan,
         machine=Machine(
             system="made up",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from loadtest.judge.servers.conditions import differences
 from loadtest.judge.servers.history import Between, History, Made, history
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import SERVERS, ServersRun, read, runs_below, writing
+from loadtest.records.text import printable
 from loadtest.report.formats import write_each
 from loadtest.report.servers.history import files, headline
 
@@ -27,7 +29,7 @@ def report_history(parent: Path, as_json: bool) -> int:
     if as_json:
         print_json(runs)
     else:
-        show(lambda console: console.print(headline(runs), markup=False), written)
+        show(lambda console: console.print(printable(headline(runs)), markup=False), written)
     return 0
 
 
@@ -35,31 +37,32 @@ def read_history(parent: Path) -> History:
     """Return the history of the runs below a folder; raises UserError with fewer than two."""
     if not parent.is_dir():
         raise UserError(f"{parent}: no such folder; `loadtest run` keeps its runs below `results`")
-    stored = sorted(_runs(parent), key=lambda run: run.run.created_at)
-    if len(stored) < 2:
+    judged = sorted(_judged(parent), key=lambda of: of[0].run.created_at)
+    if len(judged) < 2:
         raise UserError(
             f"{parent}: a history needs at least two runs of servers, there"
-            f" {'is one' if stored else 'are none'}; make one with `loadtest run quick`"
+            f" {'is one' if judged else 'are none'}; make one with `loadtest run quick`"
         )
-    runs = [
-        Made(name=run.folder.name, run=run.run, summary=summary.summarise_stored(run))
-        for run in stored
-    ]
-    return history(runs, [_between(*pair) for pair in itertools.pairwise(stored)])
+    runs = [Made(name=run.folder.name, run=run.run, summary=of) for run, of in judged]
+    pairs = itertools.pairwise(run for run, _ in judged)
+    return history(runs, [_between(*pair) for pair in pairs])
 
 
 def write_history(runs: History, parent: Path) -> list[Path]:
     """Write the history into a folder beside its runs and return the files."""
     folder = parent / FOLDER
     with writing(folder):
+        if folder.is_symlink():
+            raise OSError(errno.EEXIST, "it is a link")
         folder.mkdir(exist_ok=True)
         return write_each({"history": files}, runs, folder)
 
 
-def _runs(parent: Path) -> Iterator[ServersRun]:
+def _judged(parent: Path) -> Iterator[tuple[ServersRun, summary.Summary]]:
     for folder in runs_below(parent, SERVERS):
         try:
-            yield read(folder, SERVERS)
+            stored = read(folder, SERVERS)
+            yield stored, summary.summarise_stored(stored)
         except UserError as error:
             say(f"left out: {error}")
 

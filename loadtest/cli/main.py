@@ -18,6 +18,7 @@ import click
 
 from loadtest.cli.output import INTERRUPTED, say
 from loadtest.records.errors import LoadtestError, UserError
+from loadtest.records.text import printable
 
 COMMANDS = {
     "doctor": ("doctor", "Look for everything on this machine that would spoil a run."),
@@ -50,7 +51,7 @@ def main() -> None:
     except LoadtestError as error:
         say(str(error))
         if error.detail:
-            click.echo(error.detail, err=True)
+            click.echo(printable(error.detail), err=True)
         sys.exit(1)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loadtest.records.text import message, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,14 +28,14 @@ CHART = ".svg"
 
 def say(line: str) -> None:
     """Say one line to whoever typed the command, apart from what the command prints."""
-    click.echo(f"loadtest: {line}", err=True)
+    click.echo(f"loadtest: {message(line)}", err=True)
 
 
 def print_json(record: object) -> None:
     """Print a record, or several, for a script."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(record)).decode())
+    click.echo(printable(msgspec.json.format(msgspec.json.encode(record)).decode()))
 
 
 def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:
@@ -42,7 +44,7 @@ def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:
     report(console)
     for path in files:
         if path.suffix != CHART:
-            console.print(str(path), markup=False, soft_wrap=True)
+            console.print(printable(str(path)), markup=False, soft_wrap=True)
 
 
 def print_rows(rows: Iterable[Sequence[str]]) -> None:
@@ -52,7 +54,7 @@ def print_rows(rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(word)) for word in row))
     console = tables()
     with console.capture() as captured:
         console.print(table)

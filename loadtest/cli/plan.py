@@ -13,6 +13,7 @@ from loadtest.cli.output import print_json, tables
 from loadtest.plan.servers import inventory, schedule
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.planned import Cell, Choice, Plan
+from loadtest.records.text import printable
 from loadtest.report.units import paragraph, plural
 
 NAMED = 4
@@ -41,7 +42,7 @@ def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options
         return status
     if each:
         for line in _in_order(plan, todo):
-            click.echo(line)
+            click.echo(printable(line))
     else:
         _summarise(plan, todo)
     click.echo(paragraph(lasts(plan), tables().width))

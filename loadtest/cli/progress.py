@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from loadtest.measure import loop
 from loadtest.measure.loop import Shown
 from loadtest.records import clients, measured
+from loadtest.records.text import message
 
 
 class Watcher(loop.Watcher):
@@ -96,8 +97,10 @@ class Watcher(loop.Watcher):
             costs_us[self._trial.group] = outcome.server_cpu_us
         if outcome.status == "failed":
             self._console.print(
-                f"failed: {self._trial.name}, round {self._trial.round + 1},"
-                f" at {outcome.stage}: {outcome.reason}",
+                message(
+                    f"failed: {self._trial.name}, round {self._trial.round + 1},"
+                    f" at {outcome.stage}: {outcome.reason}"
+                ),
                 markup=False,
                 highlight=False,
                 # In a file a line is a line.

@@ -120,4 +120,5 @@ def _go_on(offered: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[
     if further:
         run = resume.widened(run, offered, further)
         run_folder.replan(folder, run)
-    return folder, run
+    # The engine that is here, not one that a folder names.
+    return folder, msgspec.structs.replace(run, engine=offered.engine)

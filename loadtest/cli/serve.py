@@ -14,6 +14,7 @@ from loadtest.cli.output import say
 from loadtest.plan.servers import inventory
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Shape
+from loadtest.records.text import printable
 from loadtest.system import listening
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ def _follow(instance: Instance) -> str:
     """Print the server's log as it grows until the server ends; return in words how it ended."""
     with open(instance.process.log, encoding="utf-8", errors="replace") as log:
         while (ended := instance.process.ended()) is None:
-            click.echo(log.read(), nl=False, err=True)
+            click.echo(printable(log.read()), nl=False, err=True)
             time.sleep(POLL_S)
-        click.echo(log.read(), nl=False, err=True)
+        click.echo(printable(log.read()), nl=False, err=True)
     return ended
 
 

@@ -40,7 +40,8 @@ def read(path: Path, kind: type[T], **given: object) -> T:
     try:
         return msgspec.convert({**data, **given}, kind)
     except msgspec.ValidationError as error:
-        raise UserError(_explain(path, inspect.type_info(kind), data, str(error), given)) from None
+        held = {**data, **given}
+        raise UserError(_explain(path, inspect.type_info(kind), held, str(error), given)) from None
 
 
 def _explain(

@@ -6,12 +6,28 @@ Units are in the names: `_s` seconds, `_us` microseconds, `_bytes` bytes. Unknow
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
+from msgspec import Meta
 
 from loadtest.records.measured import Histogram, Machine
 from loadtest.records.planned import Record, Status
+from loadtest.records.values import (
+    MOST_ROWS,
+    AtLeastOne,
+    Count,
+    Label,
+    Name,
+    Rate,
+    Round,
+    Rounds,
+    Seconds,
+    Seed,
+    Share,
+    Time,
+    Window,
+)
 
 Measure = Literal["cold", "warm"]
 """`cold`: a whole process, from its spawn to its end. `warm`: work inside one, after a warm-up."""
@@ -63,9 +79,9 @@ BUSY = 8
 class Answer(Record, frozen=True, kw_only=True):
     """What the upstream answers, and over what."""
 
-    body_bytes: int | None = 1_024
+    body_bytes: Count | None = 1_024
     """None at a server of the user's own (`--url`) until its first answer was seen."""
-    delay_s: float = 0.0
+    delay_s: Seconds = 0.0
     """Before the upstream answers."""
     keep_alive: bool = True
     """False: the upstream answers `Connection: close`."""
@@ -78,28 +94,28 @@ class Answer(Record, frozen=True, kw_only=True):
 class Row(Record, frozen=True, kw_only=True):
     """One way of asking: a client, how it is used, how it is driven, and what is asked for."""
 
-    id: str
+    id: Label
     """No other row of the plan has it."""
-    label: str
+    label: Label
     """What a person calls it, as in `aiohttp --count 100 --batch 10`; unique within its group."""
-    group: str
+    group: Label
     """Rows of one group stand in one table and are compared with each other."""
-    client: str
+    client: Name
     """A file in `loadtest/bench/clients/drivers/`, without its suffix."""
     reuse: Reuse
     mode: Mode
-    requests: int
+    requests: AtLeastOne
     """Calls that are timed, in each measurement."""
-    batch: int
+    batch: AtLeastOne
     """Calls in flight at most: threads of the pool or tasks inside a call; 1 if sequential."""
-    chunk: int | None
+    chunk: AtLeastOne | None
     """Calls that are started together and waited for; None: all at once, `batch` in flight."""
     answer: Answer
     kind: Kind | None = None
     """Whether the client is called by threads or awaited by tasks; None in runs of before."""
     python: str | None = None
     """The key of its interpreter in `Run.interpreters`; None where nothing could be found."""
-    duplicate_of: str | None = None
+    duplicate_of: Label | None = None
     """The id of the row that this is the duplicate of (A/A): no row of a table, but the noise."""
     skip: str | None = None
     """Why it cannot be measured, where that is known before anything runs; with what to type."""
@@ -121,77 +137,77 @@ class Row(Record, frozen=True, kw_only=True):
 class Group(Record, frozen=True, kw_only=True):
     """A table: the rows that stand beside one another."""
 
-    name: str
+    name: Label
     title: str
     about: str
     """What it asks, in a sentence or two."""
     measures: tuple[Measure, ...]
-    reference: str | None
+    reference: Label | None
     """The row that others are compared with, by id; it has a duplicate, see `Row.duplicate_of`."""
 
 
 class Plan(Record, frozen=True, kw_only=True):
     """All that a run will do; the order of the rows in each round follows from the seed."""
 
-    preset: str
+    preset: Name
     """`default`, a preset's name, or `choice` where a person typed the rows."""
     title: str
-    seed: int
-    rounds: int
-    warmup_requests: int
+    seed: Seed
+    rounds: Rounds
+    warmup_requests: Annotated[int, Meta(ge=0, le=1_000_000)]
     """Calls before the timed ones of a warm measurement, driven in the same way; at least as many
     as a row has in flight, so that its threads and connections are there. 0: none."""
-    timeout_s: float
+    timeout_s: Window
     """For one call; each client's own setting."""
     url: str | None = None
     """A server of the user's own; None: our upstream, whose counts are then known."""
-    precision: float | None = None
+    precision: Share | None = None
     """Go on after the rounds with the rows whose ratio to the fastest of their table is known less
     well than this, as a share, or whose rank is open."""
-    budget_s: float | None = None
+    budget_s: Seconds | None = None
     """But for no longer than this."""
-    groups: tuple[Group, ...]
-    rows: tuple[Row, ...]
+    groups: Annotated[tuple[Group, ...], Meta(max_length=MOST_ROWS)]
+    rows: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)]
 
 
 class Phases(Record, frozen=True, kw_only=True):
     """Where a process's time went, one after the other; None where it did not come so far."""
 
-    start_s: float | None = None
+    start_s: Seconds | None = None
     """From the spawn to the first line of the worker: the interpreter itself."""
-    import_s: float | None = None
+    import_s: Seconds | None = None
     """Of the client alone, and of what its driving mode needs (asyncio or threads)."""
-    setup_s: float | None = None
+    setup_s: Seconds | None = None
     """Session, pool of threads, event loop, certificate."""
-    warmup_s: float | None = None
+    warmup_s: Seconds | None = None
     """0 in a cold measurement: it has none."""
-    work_s: float | None = None
+    work_s: Seconds | None = None
     """All timed calls."""
-    end_s: float | None = None
+    end_s: Seconds | None = None
     """Closing the session, writing the result and the interpreter's own end."""
 
 
 class Cold(Record, frozen=True, kw_only=True):
     """A whole process, timed from outside as hyperfine times a command."""
 
-    wall_s: float
+    wall_s: Seconds
     """From just before the spawn to its end being known."""
-    user_s: float
-    system_s: float
+    user_s: Seconds
+    system_s: Seconds
     """Both as the system counted them for the ended process and its own children."""
-    peak_rss_bytes: int
+    peak_rss_bytes: Count
     """As the process saw it just before its end."""
 
 
 class Warm(Record, frozen=True, kw_only=True):
     """The timed calls inside a process that had made others before."""
 
-    seconds: float
+    seconds: Seconds
     """Wall time of all timed calls; connections made by the warm-up may be used."""
-    user_s: float
-    system_s: float
+    user_s: Seconds
+    system_s: Seconds
     """Of this process, during the timed calls alone."""
-    peak_rss_bytes: int
+    peak_rss_bytes: Count
     """Of the whole process, up to its end."""
     latencies: Histogram
     """Of verified calls, each from its start in its thread or task to its whole body; values in
@@ -201,16 +217,16 @@ class Warm(Record, frozen=True, kw_only=True):
 class Seen(Record, frozen=True, kw_only=True):
     """What the upstream counted during one measurement, with the warm-up."""
 
-    connections: int
+    connections: Count
     """Accepted."""
-    requests: int
+    requests: Count
 
 
 class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):
     """What became of one row in one round by one measure: one line of `outcomes.jsonl`."""
 
-    row: str
-    round: int
+    row: Label
+    round: Round
     measure: Measure
     status: Status
     stage: Stage | None = None
@@ -218,18 +234,18 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     """In one line; for failed and skipped."""
     detail: str | None = None
     """More of it, such as the end of a traceback."""
-    started_at: float | None = None
+    started_at: Time | None = None
     """Unix time."""
-    wall_s: float = 0.0
+    wall_s: Seconds = 0.0
     """All that the measurement took, with starting and ending the process."""
-    calls: int = 0
+    calls: Count = 0
     """Timed calls that were made, whatever came of them."""
-    answers: int = 0
+    answers: Count = 0
     """Among them those whose status, length and digest were right."""
-    errors: dict[str, int] = msgspec.field(default_factory=dict)
+    errors: dict[str, Count] = msgspec.field(default_factory=dict)
     """The others by kind: `status 500`, `wrong length`, `wrong digest`, or the exception's name.
     Any of them makes the row `failed`."""
-    warmup_calls: int = 0
+    warmup_calls: Count = 0
     phases: Phases = Phases()
     cold: Cold | None = None
     warm: Warm | None = None
@@ -237,7 +253,7 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     """None where nobody counted (`--url`)."""
     http: str | None = None
     """The version that the upstream says was spoken, `1.1` or `2`, or both; None without it."""
-    other_cpu_s: float | None = None
+    other_cpu_s: Seconds | None = None
     """Of the machine, during this measurement, by neither the child, the upstream nor us."""
 
 
@@ -246,9 +262,9 @@ class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"
 
     answer: Answer
     """Without keep-alive for rows that open a connection for each call."""
-    connections: int
+    connections: AtLeastOne
     """As many as the rows' batch, or more where each call opens its own."""
-    requests_s: float
+    requests_s: Rate
     tool: Literal["wrk", "sockets", "arithmetic"]
     """`sockets`: a loop over one bare HTTP/2 connection, which wrk does not speak. `arithmetic`:
     batch / delay, where that is what limits a fast client too."""

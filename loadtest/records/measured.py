@@ -6,11 +6,27 @@ never 0 or -1.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from loadtest.records.planned import Choice, Plan, Record, Stage, Status
+from loadtest.records.values import (
+    AtLeastOne,
+    Change,
+    Count,
+    Label,
+    Micros,
+    Name,
+    Processors,
+    Rate,
+    RawFile,
+    Round,
+    Seconds,
+    Time,
+    Window,
+)
 
 Launcher = Literal["local", "compose", "running"]
 
@@ -18,8 +34,17 @@ Launcher = Literal["local", "compose", "running"]
 class Histogram(Record, frozen=True, kw_only=True):
     """Latencies: `counts[i]` answers took `values_us[i]` microseconds, ascending."""
 
-    values_us: tuple[int, ...]
-    counts: tuple[int, ...]
+    values_us: tuple[Annotated[int, Meta(ge=0, le=10**11)], ...]
+    counts: tuple[Annotated[int, Meta(ge=0, le=10**12)], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no histogram; raises ValueError."""
+        if len(self.values_us) != len(self.counts):
+            raise ValueError("not as many counts as values")
+        if list(self.values_us) != sorted(set(self.values_us)):
+            raise ValueError("values that do not ascend")
+        if sum(self.counts) > 2**53:
+            raise ValueError("more samples than anybody can have measured")
 
 
 class TextLatency(Record, frozen=True, kw_only=True):
@@ -29,10 +54,10 @@ class TextLatency(Record, frozen=True, kw_only=True):
     what was measured.
     """
 
-    mean_us: int | None = None
-    stdev_us: int | None = None
-    max_us: int | None = None
-    percentiles_us: dict[str, int] = msgspec.field(default_factory=dict)
+    mean_us: Count | None = None
+    stdev_us: Count | None = None
+    max_us: Count | None = None
+    percentiles_us: dict[str, Count] = msgspec.field(default_factory=dict)
     """By percentile, as in `99`; empty where wrk ran without `--latency`."""
 
 
@@ -40,22 +65,22 @@ class Loaded(Record, frozen=True, kw_only=True):
     """What the load generator counted; integers as it gave them."""
 
     generator: str
-    duration_us: int
-    answers: int
+    duration_us: Annotated[int, Meta(ge=0, le=10**14)]
+    answers: Count
     """Answers of any status."""
-    received_bytes: int
-    connect_errors: int
-    read_errors: int
-    write_errors: int
-    status_errors: int
+    received_bytes: Count
+    connect_errors: Count
+    read_errors: Count
+    write_errors: Count
+    status_errors: Count
     """Answers of status 400 and above; they are among `answers`."""
-    timeouts: int
+    timeouts: Count
     """Answers slower than `timeout_s`; they are among `answers` and have no latency sample."""
-    timeout_s: float | None = None
+    timeout_s: Seconds | None = None
     """The generator's limit for a latency sample; None where it isn't known."""
-    windows: int | None = None
+    windows: Count | None = None
     """Tenths of a second that the load lasted."""
-    silent_windows: int | None = None
+    silent_windows: Count | None = None
     """Among them those in which no answer came at all."""
     text_latency: TextLatency | None = None
     """Of a report of others, which has no histogram."""
@@ -80,27 +105,27 @@ class Loaded(Record, frozen=True, kw_only=True):
 class Usage(Record, frozen=True, kw_only=True):
     """What one group of processes used while the load ran."""
 
-    cpu_s: float
+    cpu_s: Seconds
     """User and system time during the load alone."""
-    rss_peak_bytes: int
+    rss_peak_bytes: Count
     """Sum over the group; shared pages count in each process."""
-    pss_peak_bytes: int | None = None
+    pss_peak_bytes: Count | None = None
     """Shared pages divided among their users; of runs before format 3, see `Launch`."""
-    processes: int
-    threads: int
+    processes: Count
+    threads: Count
     """The most seen at once."""
-    connections: int | None = None
+    connections: Count | None = None
     """Open sockets to others, the most seen at once; None where the system doesn't tell."""
-    each_cpu_s: tuple[float, ...] = ()
+    each_cpu_s: tuple[Seconds, ...] = ()
     """Of each process, the busiest first: how evenly the workers were used."""
-    throttled_s: float | None = None
+    throttled_s: Seconds | None = None
     """For which its container's control group was held back; None outside of containers."""
 
 
 class During(Record, frozen=True, kw_only=True):
     """What a second, slow client saw while the load ran: whole answers against the contract."""
 
-    checked: int
+    checked: Count
     broken: str | None
     """The first answer that was not what the contract says, in one line."""
 
@@ -111,14 +136,14 @@ class Work(Record, frozen=True, kw_only=True):
     From before the first verified answer to after the last one; None where nobody counted.
     """
 
-    answers: int
+    answers: Count
     """All right answers in that time: verified ones and the generator's 2xx."""
-    postgres: int | None = None
+    postgres: Count | None = None
     """Scans of its tables."""
-    redis: int | None = None
+    redis: Count | None = None
     """Commands, but for those of connecting and of counting."""
-    upstream: int | None = None
-    database_connections: int | None = None
+    upstream: Count | None = None
+    database_connections: Count | None = None
     """Open after the load, our own aside."""
 
     def __add__(self, other: Work) -> Work:
@@ -140,14 +165,14 @@ class Work(Record, frozen=True, kw_only=True):
 class Host(Record, frozen=True, kw_only=True):
     """What else went on while the load ran; None where the system doesn't tell."""
 
-    window_s: float
-    processors: int
-    busy_cpu_s: float
+    window_s: Window
+    processors: Processors
+    busy_cpu_s: Seconds
     """Of all processors, whoever used them."""
-    other_cpu_s: float
+    other_cpu_s: Seconds
     """Of processes that are neither server, service, generator nor the engine."""
-    steal_cpu_s: float | None
-    throttled_s: float | None
+    steal_cpu_s: Seconds | None
+    throttled_s: Seconds | None
     """For which a control group held this machine back."""
 
     def taken(self, others: bool = True) -> dict[str, float]:
@@ -170,32 +195,32 @@ DISTURBED = 0.05
 class Left(Record, frozen=True, kw_only=True):
     """What the server held 2 s after its load, against before it."""
 
-    connections: int | None
-    threads: int
-    memory_bytes: int
+    connections: Change | None
+    threads: Change
+    memory_bytes: Change
     """Growth; negative where it gave some back."""
 
 
 class Verified(Record, frozen=True, kw_only=True):
     """Whole answers that were compared with the contract."""
 
-    wire_bytes: int | None = None
+    wire_bytes: Count | None = None
     """Of one right answer as it came: status line, headers and encoded body."""
 
-    before: int
+    before: Count
     """Answers to concurrent requests before the load."""
-    after: int | None
+    after: Count | None
     """None: not asked, as where requests wait the answer would stand behind them."""
 
 
 class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):
     """What became of one cell in one turn of a round: one line of `outcomes.jsonl`."""
 
-    cell: str
-    round: int
-    turn: int = 0
+    cell: Label
+    round: Round
+    turn: Round = 0
     """Of the round, from 0."""
-    repeat: int = 0
+    repeat: Round = 0
     """How often the turn had been measured before, because others had disturbed it."""
     status: Status
     stage: Stage | None = None
@@ -203,21 +228,21 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     """In one line; for failed and skipped."""
     detail: str | None = None
     """More of it, such as the end of the server's log."""
-    started_at: float | None = None
+    started_at: Time | None = None
     """Unix time."""
-    launch_s: float | None = None
+    launch_s: Seconds | None = None
     """Until the server answered; None where it was up already."""
-    warmup_s: float = 0.0
-    load_s: float = 0.0
-    wall_s: float = 0.0
+    warmup_s: Seconds = 0.0
+    load_s: Seconds = 0.0
+    wall_s: Seconds = 0.0
     """All that the cell took, with launch and verification."""
     loaded: Loaded | None = None
-    raw: str | None = None
+    raw: RawFile | None = None
     """The generator's untouched output, as a path inside the run's folder."""
-    histogram: str | None = None
+    histogram: RawFile | None = None
     """The back-filled histogram, likewise."""
     verified: Verified | None = None
-    usage: dict[str, Usage] = msgspec.field(default_factory=dict)
+    usage: dict[Name, Usage] = msgspec.field(default_factory=dict)
     """By group: `server`, `postgres`, `valkey`, `upstream`, `generator`."""
     during: During | None = None
     work: Work | None = None
@@ -244,20 +269,20 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
 class Ceiling(Record, frozen=True, kw_only=True, tag_field="kind", tag="ceiling"):
     """What the generator reached against a server that does nothing, measured once a run."""
 
-    body_bytes: int
-    connections: int = 64
+    body_bytes: Count
+    connections: AtLeastOne = 64
     """Of its load; runs that do not say measured it with 64, whatever their own loads had."""
-    goodput: float
-    generator_cpu_us: float
+    goodput: Rate
+    generator_cpu_us: Micros
     """Of the generator for an answer."""
-    load_s: float = 0.0
+    load_s: Seconds = 0.0
 
 
 class Afterwards(Record, frozen=True, kw_only=True, tag_field="kind", tag="afterwards"):
     """What is known of a cell only some time after its turns of a round: a line of its own."""
 
-    cell: str
-    round: int
+    cell: Label
+    round: Round
     work: Work | None = None
     left: Left | None = None
 
@@ -268,28 +293,28 @@ class Launch(Record, frozen=True, kw_only=True, tag_field="kind", tag="launch"):
     By endpoint it would be the history of the process.
     """
 
-    server: str
-    round: int
-    launch_s: float
+    server: Name
+    round: Round
+    launch_s: Seconds
     """Until it answered; several servers are launched at once."""
-    memory_launched_bytes: int | None
+    memory_launched_bytes: Count | None
     """Of its processes together, when it had just answered: shared pages divided among their users
     (PSS), or counted in each (RSS) where the system doesn't tell. None where nobody knows."""
-    memory_bytes: int | None
+    memory_bytes: Count | None
     """Likewise, after its last turn."""
 
 
 class Begun(Record, frozen=True, kw_only=True, tag_field="kind", tag="begun"):
     """A stretch of a run begins; its end is missing where the engine was killed."""
 
-    started_at: float
+    started_at: Time
 
 
 class Segment(Record, frozen=True, kw_only=True, tag_field="kind", tag="segment"):
     """One uninterrupted stretch of a run; a resumed run has several."""
 
-    started_at: float
-    wall_s: float
+    started_at: Time
+    wall_s: Seconds
 
 
 class Machine(Record, frozen=True, kw_only=True):
@@ -297,13 +322,14 @@ class Machine(Record, frozen=True, kw_only=True):
 
     system: str | None
     cpu: str | None
-    processors: int | None
-    memory_bytes: int | None
+    processors: Processors | None
+    memory_bytes: Count | None
     python: str | None
     """The app's interpreter."""
     versions: dict[str, str]
     """Of the tools and of each distribution that the app and its servers need."""
-    open_files: int | None
+    open_files: Annotated[int, Meta(ge=-1, le=2**63 - 1)] | None
+    """-1: as many as there can be."""
     governor: str | None = None
     """Of the processors' frequency (Linux)."""
 
@@ -320,9 +346,9 @@ class Source(Record, frozen=True, kw_only=True):
 class Placement(Record, frozen=True, kw_only=True):
     """The processors each part is kept on; the generator shares none with the server."""
 
-    generator: tuple[int, ...]
-    services: tuple[int, ...]
-    server: tuple[int, ...]
+    generator: tuple[Count, ...]
+    services: tuple[Count, ...]
+    server: tuple[Count, ...]
 
 
 class Engine(Record, frozen=True, kw_only=True):
@@ -338,9 +364,9 @@ class Engine(Record, frozen=True, kw_only=True):
     """Of the engine."""
     system: str
     """Of that machine, with its kernel."""
-    processors: int
+    processors: Processors
     """Of that machine."""
-    memory_bytes: int
+    memory_bytes: Count
     """Likewise."""
     images: dict[str, str] = msgspec.field(default_factory=dict)
     """Their ids, by name."""

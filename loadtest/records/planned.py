@@ -9,6 +9,19 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+from loadtest.records.values import (
+    MOST_CELLS,
+    MOST_SERVERS,
+    AtLeastOne,
+    Count,
+    Name,
+    Rounds,
+    Seconds,
+    Seed,
+    Share,
+)
 
 Interface = Literal["wsgi", "asgi"]
 
@@ -18,7 +31,7 @@ Status = Literal["measured", "failed", "skipped"]
 
 Stage = Literal["services", "launch", "verify", "load", "verify-after"]
 
-SUM = r"^(workers|\d+)( \+ (workers|\d+))*$"
+SUM = r"^(workers|\d{1,4})( \+ (workers|\d{1,4})){0,9}$"
 """Of numbers and `workers`, as data may state a count that follows the shape."""
 
 SUMS = 'numbers and `workers`, as in "3" or "workers + 1"'
@@ -34,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Server(Record, frozen=True, kw_only=True):
     """One profile in `servers/<name>.toml`."""
 
-    name: str
+    name: Name
     summary: str
     interface: Interface | None
     """None in a report of others that doesn't say."""
@@ -46,14 +59,14 @@ class Server(Record, frozen=True, kw_only=True):
     """How many requests it works on at once: the most that a slow endpoint can show."""
     processes: Literal["one", "workers"] = "one"
     """`workers`: argv is started once a worker, all on one inherited socket, `{fd}`."""
-    processes_seen: Annotated[str, msgspec.Meta(pattern=SUM, extra={"wanted": SUMS})] | None = None
+    processes_seen: Annotated[str, Meta(pattern=SUM, extra={"wanted": SUMS})] | None = None
     """How many of its processes there are under load, as in `workers + 1`; None: not known."""
     env: dict[str, str] = {}
     unsupported: dict[Style, str] = {}
     """Styles that cannot work here, with the reason. They come out as skipped."""
     limits: tuple[str, ...] = ()
     """What it cannot do on equal footing, in words, shown beside its results."""
-    duplicate_of: str | None = None
+    duplicate_of: Name | None = None
     """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""
 
     def capacity(self, shape: Shape, connections: int) -> int:
@@ -75,14 +88,14 @@ class Server(Record, frozen=True, kw_only=True):
 class Shape(Record, frozen=True, kw_only=True):
     """How much of the machine each server gets."""
 
-    workers: int = 2
-    threads: int = 4
+    workers: Annotated[int, Meta(ge=1, le=1_000)] = 2
+    threads: Annotated[int, Meta(ge=1, le=10_000)] = 4
     """Threads of each worker, where a server has them."""
-    backlog: int = 2048
-    keep_alive_s: int = 75
-    time_limit_s: int = 120
+    backlog: AtLeastOne = 2048
+    keep_alive_s: Annotated[int, Meta(ge=0, le=86_400)] = 75
+    time_limit_s: Annotated[int, Meta(ge=1, le=86_400)] = 120
     """Above the slowest endpoint, so that no server's own limit cuts an answer off."""
-    database_pool: int = 16
+    database_pool: Annotated[int, Meta(ge=1, le=10_000)] = 16
     """Connections of each worker process at most."""
     known: bool = True
     """False in a report of others: what stands here is then no fact, only the default."""
@@ -91,26 +104,26 @@ class Shape(Record, frozen=True, kw_only=True):
 class Contract(Record, frozen=True, kw_only=True):
     """What an answer has to be, and what it takes to make one; None where nobody has said."""
 
-    status: int | None
+    status: Annotated[int, Meta(ge=100, le=599)] | None
     content_type: str | None
     content_encoding: str | None
-    body_bytes: int | None
+    body_bytes: Count | None
     """Length and digest are of the body after its content encoding is undone."""
     body_sha256: str | None
-    delay_s: float
-    postgres: int | None
-    redis: int | None
-    upstream: int | None
+    delay_s: Seconds
+    postgres: Count | None
+    redis: Count | None
+    upstream: Count | None
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
     """One workload in one style, as the app declares it."""
 
-    name: str
+    name: Name
     style: Style
     path: str
     title: str
-    kind: str
+    kind: Name
     summary: str
     isolated: bool
     """It can poison what is measured next on the same process, so it gets one of its own."""
@@ -127,20 +140,20 @@ class Endpoint(Record, frozen=True, kw_only=True):
 class Load(Record, frozen=True, kw_only=True):
     """A closed loop: so many connections, each asking again as soon as it is answered."""
 
-    connections: int
-    duration_s: float
-    warmup_s: float
+    connections: AtLeastOne
+    duration_s: Seconds
+    warmup_s: Seconds
 
 
 class Cell(Record, frozen=True, kw_only=True):
     """One server at one endpoint in one style under one load."""
 
-    server: str
+    server: Name
     endpoint: Endpoint
     load: Load
     skip: str | None = None
     """Why it cannot be measured, where that is known before anything runs."""
-    rounds: int | None = None
+    rounds: Rounds | None = None
     """Planned in the first so many rounds only; None: in all of them."""
 
     def planned_in(self, round_: int) -> bool:
@@ -156,30 +169,30 @@ class Cell(Record, frozen=True, kw_only=True):
 class Plan(Record, frozen=True, kw_only=True):
     """Everything a run will do, resolved; the order of each round follows from the seed."""
 
-    matrix: str
-    seed: int | None
+    matrix: Name
+    seed: Seed | None
     """Of the order; None in a report of others."""
-    rounds: int
-    most_rounds: int | None = None
+    rounds: Rounds
+    most_rounds: Rounds | None = None
     """As many while something is open and the budget lasts; None: `rounds`, or with `precision` as
     many as it takes."""
-    turns: int = 1
+    turns: Rounds = 1
     """Loads of each cell in a round, in turn with those of the other servers."""
-    at_once: int = 1
+    at_once: AtLeastOne = 1
     """Servers that are up at the same time."""
     shape: Shape
-    servers: tuple[Server, ...]
-    reference: str | None = None
+    servers: Annotated[tuple[Server, ...], Meta(max_length=MOST_SERVERS)]
+    reference: Name | None = None
     """The server that others are compared with; it has a duplicate, see `Server.duplicate_of`."""
     observe_release: bool = False
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
-    precision: float | None = None
+    precision: Share | None = None
     """Go on after the rounds with the cells whose ratio to the reference is known less well than
     this, as a share, or whose rank is open."""
-    budget_s: float | None = None
+    budget_s: Seconds | None = None
     """Time for measuring, after which no further round begins; None: no limit."""
-    cells: tuple[Cell, ...]
+    cells: Annotated[tuple[Cell, ...], Meta(max_length=MOST_CELLS)]
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -190,12 +203,12 @@ class Choice(Record, frozen=True, kw_only=True):
     servers: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
-    rounds: int | None = None
-    duration_s: int | None = None
-    connections: int | None = None
-    workers: int | None = None
-    threads: int | None = None
-    seed: int | None = None
+    rounds: Rounds | None = None
+    duration_s: AtLeastOne | None = None
+    connections: AtLeastOne | None = None
+    workers: AtLeastOne | None = None
+    threads: AtLeastOne | None = None
+    seed: Seed | None = None
     pin: bool | None = None
-    precision: float | None = None
-    budget_s: float | None = None
+    precision: Share | None = None
+    budget_s: Seconds | None = None

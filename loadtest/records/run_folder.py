@@ -3,13 +3,18 @@
 run.json        the facts that hold for a whole run of servers; clients.json, of HTTP clients
 outcomes.jsonl  a line an outcome, ceiling or segment, flushed as each trial ends
 raw/ logs/      files that outcomes name
+
+A folder may come from anybody: no link in it is followed, no other file is waited for, and what
+cannot have been measured is refused or left out.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +23,12 @@ from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
-from loadtest.records import clients, measured
+from loadtest.records import agreement, clients, files, measured
+from loadtest.records.agreement import Contradicts
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Segment
 from loadtest.records.planned import Record
+from loadtest.records.text import message
 
 FORMAT = 3
 """Of both kinds of run. 1: the first; a ceiling without `connections` is of 64. 2: `again` of a
@@ -35,10 +42,14 @@ DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}
 
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
+MOST_OUTCOMES_BYTES, MOST_LINE_BYTES = 128 * 2**20, 2**20
+MOST_LINES, MOST_DAMAGED = 100_000, 100
+"""Of the outcomes; with more it is no such file."""
 MENDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
     errno.ENOENT: "make its folder",
     errno.EEXIST: "move what is there",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 """What to do about a file that cannot be written."""
 
@@ -64,6 +75,8 @@ class Kind(Generic[Run, Outcome, Ceiling]):
     """What goes on with one: `--resume` and its folder are typed behind."""
     row: str
     """What a line of its tables is called."""
+    agrees: Callable[[Run], Contradicts]
+    """See `agreement`."""
     also: tuple[type[Record], ...] = ()
     """Other facts that stand among the outcomes."""
 
@@ -82,6 +95,7 @@ SERVERS = Kind(
     begin="`loadtest run quick`",
     command="loadtest run",
     row="cell",
+    agrees=agreement.of_servers,
     also=(Afterwards, Launch),
 )
 CLIENTS = Kind(
@@ -93,6 +107,7 @@ CLIENTS = Kind(
     begin="`loadtest clients`",
     command="loadtest clients",
     row="row",
+    agrees=agreement.of_clients,
 )
 KINDS: tuple[Kind[Any, Any, Any], ...] = (SERVERS, CLIENTS)
 
@@ -114,15 +129,11 @@ class Stored(Record, Generic[Run, Outcome, Ceiling], frozen=True, kw_only=True):
         """Return a histogram that an outcome names; raises UserError for a damaged one."""
         path = self.folder / name
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Histogram)
-        except (OSError, msgspec.MsgspecError) as error:
+            return msgspec.json.decode(files.read(path), type=Histogram)
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(
-                f"{path}: damaged ({error}); remove it and its cell is shown without latencies"
+                f"{path}: damaged ({_why(error)}); remove it and its cell is shown without latencies"
             ) from None
-
-    def raw(self, name: str) -> str:
-        """Return the generator's output that an outcome names."""
-        return (self.folder / name).read_text(encoding="utf-8", errors="replace")
 
 
 ServersRun = Stored[measured.Run, measured.Outcome, measured.Ceiling]
@@ -131,23 +142,25 @@ ClientsRun = Stored[clients.Run, clients.Outcome, clients.Ceiling]
 
 def kind_of(folder: Path) -> Kind[Any, Any, Any]:
     """Return of which kind the run in a folder is; that of servers where there is none."""
-    return next((kind for kind in KINDS if (folder / kind.file).exists()), SERVERS)
+    return next((kind for kind in KINDS if os.path.lexists(folder / kind.file)), SERVERS)
 
 
 def create(parent: Path, run: measured.Run | clients.Run) -> Path:
     """Make a folder for a run below `parent` and return it."""
+    kind, data = _encoded(run)
     name = run.plan.matrix if isinstance(run, measured.Run) else f"clients-{run.plan.preset}"
     with writing(parent):
         folder = make_folder(parent, run.created_at, name)
         _make_folders(folder)
-        _write(folder, run)
+        files.write(folder / kind.file, data)
     return folder
 
 
 def replan(folder: Path, run: measured.Run) -> None:
     """Write a run that goes on with a wider plan; what was measured stays as it is."""
+    kind, data = _encoded(run)
     with writing(folder, measuring=True):
-        _write(folder, run)
+        files.write(folder / kind.file, data)
 
 
 def _make_folders(folder: Path) -> None:
@@ -156,12 +169,15 @@ def _make_folders(folder: Path) -> None:
         (folder / name).mkdir(exist_ok=True)
 
 
-def _write(folder: Path, run: measured.Run | clients.Run) -> None:
-    (path,) = (folder / kind.file for kind in KINDS if isinstance(run, kind.run))
-    # Beside it first: who is killed in between has the one or the other.
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
-    new.replace(path)
+def _encoded(run: measured.Run | clients.Run) -> tuple[Kind[Any, Any, Any], bytes]:
+    """Return a run as its file has it; raises UserError where it could not be read back."""
+    (kind,) = (kind for kind in KINDS if isinstance(run, kind.run))
+    try:
+        data = msgspec.json.encode(run)
+        kind.agrees(msgspec.convert(FACTS.decode(data), kind.run))
+    except ValueError as error:
+        raise UserError(f"this cannot be measured: {_why(error)}; ask for something else") from None
+    return kind, msgspec.json.format(data, indent=1) + b"\n"
 
 
 def make_folder(parent: Path, created_at: str, name: str) -> Path:
@@ -186,10 +202,10 @@ class Writer:
         self._measuring = measuring
         with writing(self._path, measuring=measuring):
             _make_folders(folder)
-            self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  closed by close()
-            if self._path.is_file():
-                data = self._path.read_bytes()
-                os.truncate(self._path, data.rfind(b"\n") + 1)
+            _refuse_strangers(folder)
+            self._file = io.FileIO(files.append(self._path), "ab")
+            data = files.read(self._path, MOST_OUTCOMES_BYTES)
+            os.truncate(self._path, data.rfind(b"\n") + 1)
 
     def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
@@ -204,15 +220,26 @@ class Writer:
         self._file.close()
 
 
+def _refuse_strangers(folder: Path) -> None:
+    """Raise UserError for what a run that goes on would write elsewhere through."""
+    for each in (folder, *(folder / name for name in FOLDERS)):
+        for path in files.strangers(each):
+            raise UserError(f"{path}: a link, or no regular file; remove it, then go on")
+
+
 def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome, Ceiling]:
     """Return a run's facts.
 
     Raises UserError for what is no run of this kind, a damaged one, or one of a newer format.
     """
+    run, contradicts = _header(folder, kind)
     path = folder / OUTCOMES
-    run = _header(folder, kind)
     remedy = f"`{kind.command} --resume` measures its {kind.row} again"
-    facts, notes = lines(path.read_bytes() if path.exists() else b"", kind.fact, remedy)
+    data = _bytes(path, MOST_OUTCOMES_BYTES) if os.path.lexists(path) else b""
+    try:
+        facts, notes = lines(data, kind.fact, remedy, contradicts)
+    except ValueError as error:
+        raise UserError(f"{folder}/{error}; put a copy of it back, or measure again") from None
     outcomes = [fact for fact in facts if isinstance(fact, kind.outcome)]
     return Stored(
         folder=folder,
@@ -226,38 +253,69 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
     )
 
 
-def _header(folder: Path, kind: Kind[Run, Any, Any]) -> Run:
+def _header(folder: Path, kind: Kind[Run, Any, Any]) -> tuple[Run, Contradicts]:
     """Return the facts that hold for a whole run, under the names of today."""
     path = folder / kind.file
+    if not os.path.lexists(path):
+        raise UserError(f"{folder}: {_no_run(folder, kind)}")
+    data = _bytes(path, files.MOST_BYTES)
     try:
-        data = path.read_bytes()
-    except OSError:
-        raise UserError(f"{folder}: {_no_run(folder, kind)}") from None
-    try:
-        facts = msgspec.json.decode(data, type=dict)
+        facts = FACTS.decode(data)
         version = facts.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise UserError(
-                f"{folder}: written by a newer loadtest (format {version}, this one reads up"
-                f" to {FORMAT}); update loadtest"
+                f"{folder}: written by a newer loadtest (format {message(str(version), 20)}, this"
+                f" one reads up to {FORMAT}); update loadtest"
             )
         if isinstance(version, int) and version < 1:
-            raise UserError(f"{path}: format {version} is of no loadtest; formats begin with 1")
-        return msgspec.convert(_renamed(facts) if version == 1 else facts, kind.run)
-    except msgspec.MsgspecError as error:
+            raise ValueError(f"format {version} is of no loadtest; formats begin with 1")
+        run = msgspec.convert(_renamed(facts) if version == 1 else facts, kind.run)
+        return run, kind.agrees(run)
+    except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{path}: damaged: {error}; put a copy of it back, or measure again"
+            f"{path}: damaged: {_why(error)}; put a copy of it back, or measure again"
         ) from None
+
+
+def _bytes(path: Path, most_bytes: int) -> bytes:
+    try:
+        return files.read(path, most_bytes)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read: {_why(error)}; put a copy of it back, or measure again"
+        ) from None
+
+
+def _measurable(text: str) -> float:
+    """Return a number of JSON; raises ValueError for what nobody measured and would overflow."""
+    number = float(text)
+    if number and not 1e-30 < abs(number) < 1e30:
+        raise ValueError(f"{text[:30]} is no number that can have been measured")
+    return number
+
+
+FACTS = msgspec.json.Decoder(dict[str, Any], float_hook=_measurable)
+"""Of JSON whose records are not known yet."""
+
+
+def _why(error: Exception) -> str:
+    """Return in a few words what is wrong with a file, or with a value in it and where."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    plain = re.sub(r"`str` matching regex .*?(?= - at |$)", "another text", str(error))
+    return message(plain, 200)
 
 
 def _no_run(folder: Path, kind: Kind[Any, Any, Any]) -> str:
     """Return what a path is that holds no run of a kind, and what to type in its place."""
-    if folder.is_file():
+    if os.path.isfile(folder):
         return "it is a file; name a run's folder"
-    if (other := kind_of(folder)) is not kind and (folder / other.file).exists():
+    if (other := kind_of(folder)) is not kind and os.path.lexists(folder / other.file):
         return f"it is {other.what}; type {other.command} --resume {folder}"
     beside = runs_below(folder.parent, kind)
-    if not folder.exists():
+    if not os.path.exists(folder):
         hint = f"the newest run is {beside[-1]}" if beside else f"make a run with {kind.begin}"
         return f"no such folder; {hint}"
     if runs := runs_below(folder, kind):
@@ -275,34 +333,61 @@ def _renamed(facts: Any) -> Any:
     return [_renamed(each) for each in facts] if isinstance(facts, list) else facts
 
 
-def lines(data: bytes, kind: Any, remedy: str) -> tuple[list[Any], list[str]]:
+def lines(
+    data: bytes, kind: Any, remedy: str, contradicts: Contradicts = lambda fact: None
+) -> tuple[list[Any], list[str]]:
     """Return the records in an outcomes file, and a note for each line that holds none.
 
-    `remedy` says in the note what would measure what the line held once more.
+    `remedy` says in the note what would measure what the line held once more. Raises ValueError
+    where there is no end of them.
     """
     records: list[Any] = []
     notes: list[str] = []
-    # Without its newline even a last line that can be read is torn: the next Writer removes it.
-    *whole, torn = data.split(b"\n")
-    for number, line in enumerate(whole, 1):
-        try:
-            records.append(msgspec.convert(_renamed(msgspec.json.decode(line)), kind))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            notes.append(f"{OUTCOMES}, line {number}: damaged, dropped; {remedy}")
-    if torn:
-        line_number = len(whole) + 1
-        notes.append(f"{OUTCOMES}, line {line_number}: torn when the run ended, dropped; {remedy}")
+    for number, line in enumerate(io.BytesIO(data), 1):
+        wrong: str | None = None
+        if not line.endswith(b"\n"):
+            # Even if it can be read it is torn: the next Writer removes it.
+            wrong = "torn when the run ended"
+        elif len(line) > MOST_LINE_BYTES:
+            wrong = "damaged"
+        else:
+            try:
+                record = msgspec.convert(_renamed(FACTS.decode(line)), kind)
+                wrong = contradicts(record)
+            except (ValueError, RecursionError):
+                wrong = "damaged"
+        if wrong is None:
+            records.append(record)
+        else:
+            notes.append(f"{OUTCOMES}, line {number}: {wrong}, dropped; {remedy}")
+        if len(notes) > MOST_DAMAGED or len(records) > MOST_LINES:
+            why = f"{MOST_DAMAGED} damaged lines" if notes else f"{MOST_LINES:,} lines"
+            raise ValueError(f"{OUTCOMES}, line {number}: over {why}")
     return records, notes
 
 
 def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:
-    """Return an outcome without the histogram that it names and the folder does not have."""
-    if not isinstance(outcome, measured.Outcome) or outcome.histogram is None:
+    """Return an outcome without the histogram that it names and the folder does not have.
+
+    Raises UserError where what it names is no file of the folder's own.
+    """
+    if not isinstance(outcome, measured.Outcome):
         return outcome
-    if (folder / outcome.histogram).exists():
-        return outcome
-    notes.append(f"{outcome.histogram}: missing; {outcome.cell} is shown without its latencies")
-    return msgspec.structs.replace(outcome, histogram=None)
+    for name in filter(None, (outcome.raw, outcome.histogram)):
+        path = folder / name
+        try:
+            if path.parent.is_symlink():
+                raise OSError(errno.ELOOP, "its folder is a link")
+            files.check(path)
+        except FileNotFoundError:
+            if name == outcome.histogram:
+                notes.append(f"{name}: missing; {outcome.cell} is shown without its latencies")
+                outcome = msgspec.structs.replace(outcome, histogram=None)
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be read: {_why(error)}; remove it and its cell is shown without"
+            ) from None
+    return outcome
 
 
 def _segments(records: Sequence[Any], outcome: Any) -> Iterator[Segment]:
@@ -333,8 +418,13 @@ def newest(parent: Path) -> Path:
 
 def runs_below(parent: Path, *kinds: Kind[Any, Any, Any]) -> list[Path]:
     """Return the folders of the runs of these kinds below a folder, the newest last."""
-    files = [path for kind in kinds for path in parent.glob(f"*/{kind.file}")]
-    return [path.parent for path in sorted(files, key=lambda path: path.stat().st_mtime)]
+    try:
+        names = sorted(os.listdir(parent))
+    except OSError:
+        return []
+    files_ = [parent / name / kind.file for name in names for kind in kinds]
+    written = [path for path in files_ if os.path.lexists(path)]
+    return [path.parent for path in sorted(written, key=lambda path: path.lstat().st_mtime)]
 
 
 def check_writable(parent: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import pkgutil
 from collections.abc import Callable
 from importlib import import_module
@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from loadtest.records import files
+from loadtest.records.text import printable
 from loadtest.report.generated_marker import is_ours
 
 Formats = dict[str, Callable[[Any], dict[str, str]]]
@@ -41,28 +43,22 @@ def write_each(formats: Formats, report: object, folder: Path) -> list[Path]:
     """
     written = [
         write(folder / name, text)
-        for files in formats.values()
-        for name, text in files(report).items()
+        for texts in formats.values()
+        for name, text in texts(report).items()
     ]
     for path in sorted(set(folder.glob("*.svg")) - set(written)):
-        if path.is_file() and is_ours(path.read_text(encoding="utf-8", errors="replace")):
-            path.unlink()
+        with contextlib.suppress(OSError):
+            if is_ours(files.read(path).decode(errors="replace")):
+                path.unlink()
     return written
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a file whole or not at all, and return it."""
-    # In the same folder, so that the rename cannot cross a file system; a half-written file never
-    # has the name a reader would open.
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(text.encode())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write a file whole or not at all, and return it; raises OSError, as for a link."""
+    files.write(path, text.encode())
     return path
 
 
 def as_json(value: object) -> str:
     """Return a record as JSON that people can read, too."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    return printable(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n"

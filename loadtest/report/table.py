@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from loadtest.records.text import printable
 from loadtest.report.units import UNKNOWN
 
 Item = TypeVar("Item")
@@ -58,7 +59,7 @@ class Table(Generic[Item]):
 
     def texts(self) -> list[list[str]]:
         """Return the rows for people."""
-        return [[column.text(item) for column in self.columns] for item in self.items]
+        return [[printable(column.text(item)) for column in self.columns] for item in self.items]
 
     def values(self) -> list[list[Value]]:
         """Return the rows for programs."""
@@ -100,11 +101,20 @@ def number(
 
 
 def sheet(tables: Sequence[Table[Any]]) -> str:
-    """Return tables of the same columns below one another, with one header."""
+    """Return tables of the same columns below one another, with one header.
+
+    A text that a spreadsheet would compute with stands behind an apostrophe.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     for table in tables[:1]:
         writer.writerow(column.key for column in table.columns)
     for table in tables:
-        writer.writerows(table.values())
+        writer.writerows(map(_literal, row) for row in table.values())
     return file.getvalue()
+
+
+def _literal(value: Value) -> Value:
+    if not isinstance(value, str):
+        return value
+    return printable(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)

@@ -6,6 +6,8 @@ import re
 from textwrap import fill
 from typing import Any
 
+from loadtest.records.text import printable
+
 UNKNOWN = "-"
 
 
@@ -74,7 +76,7 @@ def paragraph(text: str, width: int, indent: int = 0) -> str:
     """Return text in lines of at most `width`, broken between words, all of them indented."""
     margin = " " * indent
     return fill(
-        text,
+        printable(text),
         width,
         initial_indent=margin,
         subsequent_indent=margin,
@@ -89,8 +91,8 @@ def plural(count: int, noun: str) -> str:
 
 
 def signs(value: Any) -> Any:
-    """Return text with the signs of a page for microseconds and times: other files are ASCII."""
+    """Return printable text with a page's signs for microseconds and times: others are ASCII."""
     if not isinstance(value, str):
         return value
-    value = re.sub(r"(?<=\d) us\b", " µs", value)
+    value = re.sub(r"(?<=\d) us\b", " µs", printable(value))
     return re.sub(r"(?<![\w.])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)

@@ -67,7 +67,9 @@ class _Group:
             self.seen.append(holding(members))
 
     def usage(self) -> Usage:
-        each_s = sorted((last - first for first, last in self.cpu_s.values()), reverse=True)
+        each_s = sorted(
+            (max(0.0, last - first) for first, last in self.cpu_s.values()), reverse=True
+        )
         sockets = [seen.connections for seen in self.seen if seen.connections is not None]
         return Usage(
             cpu_s=sum(each_s),
@@ -225,16 +227,22 @@ def _throttled_s() -> float | None:
 
 
 def _host(before: _Machine, after: _Machine, ours_s: float) -> Host:
-    busy_s = after.busy_s - before.busy_s
+    # What a virtual machine counts may go backwards.
+    busy_s = max(0.0, after.busy_s - before.busy_s)
     return Host(
         window_s=after.at_s - before.at_s,
         processors=psutil.cpu_count() or 1,
         busy_cpu_s=busy_s,
         # The tables are not read at one instant, so a quiet machine can come out below zero.
         other_cpu_s=max(0.0, busy_s - ours_s - (after.own_s - before.own_s)),
-        steal_cpu_s=_growth(before.steal_s, after.steal_s),
-        throttled_s=_growth(before.throttled_s, after.throttled_s),
+        steal_cpu_s=_grown(before.steal_s, after.steal_s),
+        throttled_s=_grown(before.throttled_s, after.throttled_s),
     )
+
+
+def _grown(before: float | None, after: float | None) -> float | None:
+    growth = _growth(before, after)
+    return None if growth is None else max(0.0, growth)
 
 
 def _growth(before: Number | None, after: Number | None) -> Number | None:

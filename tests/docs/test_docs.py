@@ -118,7 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.close()
     stored = read(results, SERVERS)
     summary = summarise_stored(stored)
-    write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), results)
+    write_each(formats_in(formats), report.Report(summary, stored.run), results)
     return results
 
 

@@ -15,23 +15,6 @@ HOSTILE = "</script><script>pwned=1</script><img src=//x onerror='pwned=1'>\"'`\
 
 LOAD = Load(connections=64, duration_s=3, warmup_s=1)
 
-WRK = """\
-Running 3s test @ http://127.0.0.1:8000{path}
-  1 threads and 64 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency     5.20ms    1.10ms  21.30ms   88.00%
-    Req/Sec    12.30k   450.00    13.10k    70.00%
-  Latency Distribution
-     50%    5.00ms
-     75%    5.60ms
-     90%    6.40ms
-     99%    9.10ms
-  {answers} requests in 3.00s, 5.20MB read
-Requests/sec:  {rate:.2f}
-Transfer/sec:      1.73MB
-"""
-
-
 ENDPOINTS = (
     builders.endpoint("json", title="JSON performance"),
     builders.endpoint("json", "async", title="JSON performance"),
@@ -149,10 +132,3 @@ def histograms(path: str) -> Histogram:
     if "gateway" in path:
         return Histogram(values_us=(1_001_000, 1_004_000), counts=(12, 7))
     return Histogram(values_us=(900, 5_000, 21_300), counts=(2_000, 7_000, 500))
-
-
-def read_raw(path: str) -> str:
-    """Return wrk's text; one file was not kept."""
-    if path == "raw/daphne.gateway_1s-sync.1.txt":
-        raise FileNotFoundError(path)
-    return WRK.format(path="/myapp", answers=36_900, rate=12_300.4)

@@ -73,14 +73,17 @@ def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:
     if not lines:
         raise NoResultError(f"wrk printed no result: {_last_line(stderr) or _last_line(stdout)}")
     try:
-        line = msgspec.json.decode(lines[-1], type=_Line)
-    except msgspec.DecodeError as error:
+        fields = msgspec.structs.asdict(msgspec.json.decode(lines[-1], type=_Line))
+        histogram = Histogram(values_us=fields.pop("values_us"), counts=fields.pop("counts"))
+        loaded = Loaded(**fields)
+        # wrk adds samples only below those of over twice the time that answers are apart.
+        slowest_us = max(histogram.values_us, default=0)
+        added = slowest_us * loaded.answers > 2 * loaded.duration_us
+        if not added and sum(histogram.counts) > loaded.answers:
+            raise ValueError("more latencies than answers")
+    except ValueError as error:
         raise NoResultError(f"wrk's result cannot be read: {error}") from error
-    if len(line.values_us) != len(line.counts):
-        raise NoResultError("wrk's result cannot be read: not as many counts as values")
-    fields = msgspec.structs.asdict(line)
-    histogram = Histogram(values_us=fields.pop("values_us"), counts=fields.pop("counts"))
-    return Loaded(**fields), histogram
+    return loaded, histogram
 
 
 def version(stdout: str) -> str | None:

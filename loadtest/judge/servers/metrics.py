@@ -7,6 +7,7 @@ from statistics import median, median_low
 from typing import Literal, NamedTuple
 
 from loadtest.judge.concern import CLOCK_S
+from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Loaded, Outcome, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile, pooled
@@ -146,14 +147,19 @@ def figures(
 
 
 def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -> Latencies:
-    """Return the latencies of all rounds that stored some."""
+    """Return the latencies of all rounds that stored some; raises UserError for those of others."""
     stored = [
         (histograms(load.histogram), load.loaded)
         for outcome in measured
         for load in outcome.loads
         if load.histogram and load.loaded
     ]
-    return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
+    try:
+        return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
+    except ValueError as error:
+        raise UserError(
+            f"raw/{cell.id}.*.json: {error}; remove them and the cell is shown without latencies"
+        ) from None
 
 
 class Wrong(NamedTuple):
@@ -259,4 +265,4 @@ def _from_text(
 
 
 def _text_samples(loaded: Loaded) -> int:
-    return loaded.answers - loaded.timeouts if loaded.text_latency else 0
+    return max(0, loaded.answers - loaded.timeouts) if loaded.text_latency else 0

@@ -97,7 +97,8 @@ def summarise(
         format=FORMAT,
         counts=summary.counted([row for ranking in rankings for row in ranking.rows]),
         rounds=summary.rounds_begun(outcomes),
-        load_share=loaded_s / wall_s if wall_s > 0 else None,
+        # More than the whole: what the stretches took is not known.
+        load_share=loaded_s / wall_s if wall_s > 0 and loaded_s <= wall_s else None,
         reference=plan.reference,
         noise_floor=measured.floors.pooled,
         cpu_noise_floor=measured.cpu_floors.pooled,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 
 from loadtest.measure.resume import refuse
 from loadtest.plan import interpreters
+from loadtest.plan.clients import environments
 from loadtest.plan.clients.catalogue import Client
 from loadtest.records.clients import Interpreter, Run
 from loadtest.records.measured import Machine
@@ -14,13 +17,24 @@ from loadtest.system.process import CommandError
 
 
 def check(run: Run, clients: Mapping[str, Client], now: Machine) -> None:
-    """Raise UserError where rounds could not be paired: other software, or another machine."""
+    """Raise UserError where rounds could not be paired: other software, or another machine.
+
+    A run's folder may come from anybody: a Python that it names is started only where a run that
+    begins here would take it.
+    """
     differ = machine.changes(run.machine, now)
     used = dict.fromkeys(row.client for row in run.plan.rows if row.skip is None)
     differ += [f"the client {name} is gone" for name in used if name not in clients]
+    ours = {_place(path) for path in (sys.executable, *environments.pythons())}
     for interpreter in run.interpreters.values():
-        differ += _changes(interpreter)
+        known = _place(interpreter.path) in ours
+        differ += _changes(interpreter) if known else [f"{interpreter.path} is no Python of here"]
     refuse(differ, run.command)
+
+
+def _place(path: str) -> tuple[str, str]:
+    """Return what tells whether two paths are one environment's Python, called `python3` or not."""
+    return os.path.dirname(path), os.path.realpath(path)
 
 
 def _changes(then: Interpreter) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Run
+from loadtest.records.planned import Server
 from loadtest.system import machine
 
 
@@ -52,7 +53,8 @@ def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
 def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
     """Refuse to go on where rounds could not be paired: other software, or another machine.
 
-    Names what differs, or what a run would lack.
+    Names what differs, or what a run would lack. A run's folder may come from anybody: nothing of
+    it is started or asked that the project does not declare itself.
     """
     if run.source is not None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
@@ -68,9 +70,22 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
             if getattr(run.engine, key) != getattr(offered.engine, key)
         ]
     declared = {endpoint.id: endpoint for endpoint in offered.endpoints}
+    planned = [cell.endpoint for cell in run.plan.cells]
+    others = dict.fromkeys(each.id for each in planned if declared.get(each.id) != each)
+    differ += [f"endpoint {id_} is declared differently now" for id_ in others]
+    profiles = {server.name: server for server in offered.servers}
     differ += [
-        f"endpoint {id_} is declared differently now"
-        for id_ in dict.fromkeys(cell.endpoint.id for cell in run.plan.cells)
-        if declared.get(id_) not in [cell.endpoint for cell in run.plan.cells]
+        f"server {server.name} is declared differently now"
+        for server in run.plan.servers
+        if not _declared(server, profiles)
     ]
     refuse(differ, run.command)
+
+
+def _declared(server: Server, profiles: Mapping[str, Server]) -> bool:
+    """Say whether a server is what its profile says, but for what makes it a duplicate."""
+    profile = profiles.get(server.duplicate_of or server.name)
+    if profile is None:
+        return False
+    own = {key: getattr(server, key) for key in ("name", "summary", "duplicate_of")}
+    return msgspec.structs.replace(profile, **own) == server

@@ -147,6 +147,11 @@ def find(
     return as_it_is if own else _none(clients, f"{absent}; `{install}`")
 
 
+def pythons(environments: Path = ENVIRONMENTS) -> list[str]:
+    """Return the interpreters of all environments that were made here."""
+    return [str(path.parent / "bin" / "python") for path in environments.absolute().glob("*/ready")]
+
+
 def pins(lock: Path) -> dict[str, set[str]]:
     """Return the versions that a lock file has of each distribution; several for several Pythons.
 

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from loadtest.plan import toml_file
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Cell, Choice, Endpoint, Load, Plan, Record, Server, Shape
+from loadtest.records.values import Name, Rounds
 
 MATRICES = Path(__file__).parent / "matrices"
 
@@ -49,14 +50,14 @@ class Duplicate(Record, frozen=True, kw_only=True):
 class Matrix(Record, frozen=True, kw_only=True):
     """One file in `loadtest/plan/servers/matrices/`: which cells, how often, under which load."""
 
-    name: str
+    name: Name
     summary: str
-    rounds: Annotated[int, Meta(ge=1)]
-    most_rounds: Annotated[int, Meta(ge=1)] | None = None
+    rounds: Rounds
+    most_rounds: Rounds | None = None
     """As many while something is open and the budget lasts; None: `rounds`."""
     budget_s: Annotated[float, Meta(gt=0)] | None = None
     """Time for measuring, after which no further round begins; None: no limit."""
-    turns: Annotated[int, Meta(ge=1)] = 1
+    turns: Rounds = 1
     """Loads of each cell in a round, in turn with those of the other servers."""
     servers: tuple[str, ...] = ("*",)
     endpoints: tuple[str, ...] = ("*",)

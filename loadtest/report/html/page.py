@@ -14,6 +14,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup, escape
 
+from loadtest.records.text import printable
 from loadtest.report import units
 from loadtest.report.charts import chart as charts
 from loadtest.report.page import (
@@ -83,7 +84,7 @@ def policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
 def ticked(text: str) -> Markup:
     """Return text with what stands between backticks set as code, as Markdown would."""
     parts = [
-        Markup("<code>{}</code>").format(part) if at % 2 else escape(units.signs(part))
+        Markup("<code>{}</code>").format(printable(part)) if at % 2 else escape(units.signs(part))
         for at, part in enumerate(text.split("`"))
     ]
     return Markup("").join(parts)
@@ -100,9 +101,9 @@ def outcome(text: str) -> tuple[str, str]:
 
 def data_block(value: Any) -> Markup:
     """Return JSON that can stand in a `<script>` element, whatever strings are in it."""
-    text = msgspec.json.encode(value).decode()
-    # `</script>` and `<!--` would end or change the element; the separators are no JavaScript.
-    for character in "<>&\u2028\u2029":
+    text = printable(msgspec.json.encode(value).decode())
+    # `</script>` and `<!--` would end or change the element.
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from loadtest.records.text import printable
 from loadtest.report import units
 from loadtest.report.table import Column, Item, Table
 
 
 def escape(text: str) -> str:
     """Return text on one line that Markdown shows as it is, in a table too."""
-    line = " ".join(text.split())
+    line = _line_of(text)
     # An underscore inside a word is literal, and names are full of them.
     return re.sub(r"[\\`*\[\]<>|~&]|^[#+-](?=.)|(?<!\w)_|_(?!\w)", r"\\\g<0>", line)
 
 
 def code(text: str) -> str:
     """Return text as a code span, whatever backticks it holds."""
-    line = " ".join(text.split())
+    line = _line_of(text)
     ticks = "`" * (_longest_run(line) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{ticks}{pad}{line}{pad}{ticks}"
@@ -43,12 +44,12 @@ def ticked(text: str) -> str:
 def fence(text: str, language: str = "") -> str:
     """Return text as a code block, between fences longer than any run of backticks in it."""
     ticks = "`" * max(3, _longest_run(text) + 1)
-    return f"{ticks}{language}\n{text.strip(chr(10))}\n{ticks}"
+    return f"{ticks}{language}\n{printable(text).strip(chr(10))}\n{ticks}"
 
 
 def folded(summary: str, text: str) -> str:
     """Return text that opens below a line of ours."""
-    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+    return f"<details><summary>{printable(summary)}</summary>\n\n{text}\n\n</details>"
 
 
 def table(table: Table[Item]) -> str:
@@ -65,6 +66,10 @@ def table(table: Table[Item]) -> str:
         *(_line(map(cell, table.columns, texts)) for texts in table.texts()),
     ]
     return "\n".join(lines)
+
+
+def _line_of(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -37,9 +37,10 @@ class Pictures:
 
     def image(self, chart: Chart) -> str:
         """Return a chart as an image, its description for those who cannot see it."""
-        file = f"{chart.name}.svg"
-        if self._charts.setdefault(file, chart) is not chart:
-            raise ValueError(f"two charts are called {file}")
+        names = (chart.name, *(f"{chart.name}-{number}" for number in range(2, 1_000)))
+        files = (f"{name}.svg" for name in names)
+        file = next(file for file in files if self._charts.get(file, chart) is chart)
+        self._charts[file] = chart
         return f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})"
 
     def files(self) -> dict[str, str]:

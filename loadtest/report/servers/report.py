@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from loadtest.judge.rows import NOT_REACHED
@@ -28,8 +27,6 @@ class Report:
 
     summary: Summary
     run: Run
-    read_raw: Callable[[str], str]
-    """Takes a `Round.raw`; raises OSError where that file is not kept."""
     folder: str = ""
     """The name of the run's folder."""
 
@@ -74,17 +71,10 @@ class Report:
         summary = self.summary
         return Caveats(SUBJECT, self.rows, summary.concerns, summary.counts, noise(summary))
 
-    def printed(self, path: str) -> str | None:
-        """Return what the generator printed in a round; None where that file is not kept."""
-        try:
-            return self.read_raw(path).strip("\n")
-        except OSError:
-            return None
-
 
 def make(stored: ServersRun) -> Report:
     """Return all that a renderer may use of a run."""
-    return Report(summarise_stored(stored), stored.run, stored.raw, stored.folder.name)
+    return Report(summarise_stored(stored), stored.run, stored.folder.name)
 
 
 def _without(command: str, *options: str) -> str:

@@ -145,7 +145,7 @@ def test_it_is_written_and_read_back(real: Imported, tmp_path: Path) -> None:
     assert stored.notes == ()
     for outcome in stored.outcomes:
         assert outcome.raw is not None
-        text = stored.raw(outcome.raw)
+        text = (stored.folder / outcome.raw).read_text()
         assert text in REPORT.read_text()
         assert text.startswith("Running ")
 
@@ -154,7 +154,7 @@ def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
     folder = report.write(real, tmp_path)
     stored = read(folder, SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
-    shown_report = Report(summary, stored.run, stored.raw)
+    shown_report = Report(summary, stored.run)
     for path in write_each(formats_in(formats), shown_report, folder):
         # The page's scripts, at its end, are not ours to read.
         text = path.read_text().partition("<script")[0]

@@ -289,7 +289,7 @@ def test_a_whole_run_with_its_reports(tmp_path: Path) -> None:
 
     stored = read(folder, SERVERS)
     summary = summarise_stored(stored)
-    files = write_each(formats_in(formats), report.Report(summary, stored.run, stored.raw), folder)
+    files = write_each(formats_in(formats), report.Report(summary, stored.run), folder)
     assert {"report.md", "summary.csv", "summary.json"} <= {path.name for path in files}
     assert all(path.stat().st_size for path in files)
     rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from browser import visit
 from playwright.sync_api import Browser, Page
-from sample_run import histograms, read_raw, sample
+from sample_run import histograms, sample
 
 from loadtest.judge.servers.summary import summarise
 from loadtest.report.servers.formats import html
@@ -30,7 +30,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         waiting=None,
         async_views=(),
     )
-    report = Report(msgspec.structs.replace(summary, decision=decision), run, read_raw)
+    report = Report(msgspec.structs.replace(summary, decision=decision), run)
     path = tmp_path_factory.mktemp("first") / "index.html"
     path.write_text(html.render(report))
     return path

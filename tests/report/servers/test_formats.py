@@ -14,7 +14,7 @@ import pytest
 from gold import check
 from markdown_it import MarkdownIt
 from rich.console import Console
-from sample_run import histograms, read_raw, sample
+from sample_run import histograms, sample
 
 from loadtest.judge.servers.summary import Summary, summarise
 from loadtest.report import units
@@ -28,7 +28,7 @@ from loadtest.report.servers.report import Report
 @pytest.fixture
 def report() -> Report:
     run, outcomes, segments = sample()
-    return Report(summarise(run, outcomes, histograms, segments), run, read_raw)
+    return Report(summarise(run, outcomes, histograms, segments), run)
 
 
 def files(report: Report) -> dict[str, str]:
@@ -64,7 +64,7 @@ def test_what_measures_more_is_the_rest_of_the_run_or_a_longer_one() -> None:
         of = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, **changes))
         summary = summarise(of, outcomes[:kept], histograms, segments)
         summary = msgspec.structs.replace(summary, decision=decisions.quiet())
-        return Report(summary, of, read_raw, "2025-01-01-quick").paragraphs[-1].text
+        return Report(summary, of, "2025-01-01-quick").paragraphs[-1].text
 
     assert "break the tie: `loadtest run quick --rounds 6`" in more(len(outcomes))
     assert "`loadtest run quick --budget 15m`" in more(len(outcomes), budget_s=300)
@@ -74,7 +74,7 @@ def test_what_measures_more_is_the_rest_of_the_run_or_a_longer_one() -> None:
 def test_80_columns_have_room_for_a_row_of_each_server(report: Report) -> None:
     costs = {"hypercorn-asyncio": 3.01, **decisions.QUIET}
     decision = decisions.quiet(cost=decisions.cost(costs, ["granian-wsgi"]))
-    given = Report(msgspec.structs.replace(report.summary, decision=decision), report.run, read_raw)
+    given = Report(msgspec.structs.replace(report.summary, decision=decision), report.run)
     console = Console(file=io.StringIO(), width=80, color_system=None)
     terminal.show(given, console)
     assert isinstance(console.file, io.StringIO)
@@ -140,11 +140,27 @@ def test_csv_has_a_line_for_each_cell_and_nothing_for_the_unknown(report: Report
 def test_write_each_leaves_no_half_written_file(report: Report, tmp_path: Path) -> None:
     files = write_each(formats_in(formats), report, tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(files)
-    before = files[0].read_text()
-    (tmp_path / f".{files[0].name}.part").mkdir()
-    with pytest.raises(OSError, match="part"):
+    files[0].unlink()
+    files[0].mkdir()
+    with pytest.raises(IsADirectoryError):
         write_each(formats_in(formats), report, tmp_path)
-    assert files[0].read_text() == before
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+def test_a_report_is_not_written_through_a_link(report: Report, tmp_path: Path) -> None:
+    """What a folder of others may have laid where a report is written is left as it is."""
+    folder, theirs = tmp_path / "run", tmp_path / "theirs"
+    folder.mkdir()
+    theirs.write_text("kept")
+    for name in (".index.html.part", ".report.md.part", "kind-gone.svg"):
+        (folder / name).symlink_to(theirs)
+    assert write_each(formats_in(formats), report, folder)
+    assert theirs.read_text() == "kept"
+    (folder / "index.html").unlink()
+    (folder / "index.html").symlink_to(theirs)
+    with pytest.raises(OSError, match="it is a link"):
+        write_each(formats_in(formats), report, folder)
+    assert theirs.read_text() == "kept"
 
 
 def test_a_chart_of_what_is_gone_is_deleted_and_no_file_of_others(

@@ -38,7 +38,7 @@ def _delayed_ack(cell: Evidence) -> Found:
     none = UNCHECKED if cell.disturbed else NOTHING
     if late < LATE * answers:
         return none
-    known = [(o, o.host) for o in cell.measured if o.host and "server" in o.usage]
+    known = [(o, o.host) for o in cell.measured if o.host and o.load_s and "server" in o.usage]
     if not known or not cell.services_sampled:
         return UNCHECKED
     busy = max(_busy(outcome, host, cell.plan.shape.workers) for outcome, host in known)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from loadtest.measure.servers.imported.blocks import Block, Note
 from loadtest.records.planned import Contract, Endpoint, Interface, Load, Record, Server, Style
 
-_NAME_LENGTH = 60
+_NAME_BYTES = 60
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -136,4 +136,5 @@ def key(heading: str) -> str:
 
 def slug(text: str) -> str:
     """Return text as a file's name may have it: letters, digits, `_` and `-`."""
-    return re.sub(r"\W+", "-", text.casefold())[:_NAME_LENGTH].strip("-_")
+    name = re.sub(r"\W+", "-", text.casefold()).encode()[:_NAME_BYTES]
+    return name.decode(errors="ignore").strip("-_")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean, stdev
 
 from loadtest.judge.clients.rows import Ranking, Standing
+from loadtest.records.text import printable
 from loadtest.report.clients.columns import MEASURES, marked, relative
 from loadtest.report.clients.report import Report
 from loadtest.report.clients.sentences import doubt
@@ -70,18 +71,18 @@ def published(ranking: Ranking) -> Table[Standing]:
 
 def heading(text: str, line: str) -> str:
     """Return a title above its line."""
-    title = escape(" ".join(text.split()))
+    title = escape(text)
     return f"{title}\n{line * len(title)}"
 
 
 def escape(text: str) -> str:
     """Return text on one line that is shown as it is."""
-    return re.sub(r"[\\`*|_]", r"\\\g<0>", " ".join(text.split()))
+    return re.sub(r"[\\`*|_]", r"\\\g<0>", printable(" ".join(text.split())))
 
 
 def literal(text: str) -> str:
     """Return text as an inline literal, in which nothing is escaped."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     # A literal can hold neither its own end nor nothing.
     return f"``{line}``" if line and "``" not in line and not line.endswith("`") else escape(line)
 

@@ -1,0 +1,30 @@
+"""Text that came from a file, a server or a log, made safe to show."""
+
+from __future__ import annotations
+
+import re
+
+UNSAFE = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    r"\ud800-\udfff\ufeff\ufffe\uffff"
+)
+"""Inside the brackets of a regular expression: control characters but for tab and newline, what
+turns the direction of text or ends a line unseen, and what neither UTF-8 nor XML can hold."""
+
+MOST = 800
+"""Characters of a message; what is beyond is cut out of its middle."""
+
+
+def printable(text: str) -> str:
+    r"""Return text in which what could fool a terminal or a reader is spelled out.
+
+    As JSON spells it, `\u001b`: of JSON it changes the look, and not the meaning.
+    """
+    return re.sub(f"[{UNSAFE}]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def message(text: str, most: int = MOST) -> str:
+    """Return text as one printable line that repeats no more than `most` characters of it."""
+    if len(text) > most:
+        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    return printable(text.replace("\n", " "))

