@@ -1,5 +1,24 @@
-"""`python -m loadtest`."""
+"""`python -m loadtest`, and what the command `loadtest` calls."""
 
-from loadtest.cli.main import main
+from __future__ import annotations
 
-main()
+import sys
+
+from loadtest.cli import interruption
+
+
+def main() -> None:
+    """Run the command line and exit with its status; an interruption is one line from here on."""
+    interruption.take()
+    try:
+        from loadtest.cli.main import main as command_line
+
+        command_line()
+    except KeyboardInterrupt:
+        sys.exit(interruption.say_so())
+    finally:
+        interruption.over()
+
+
+if __name__ == "__main__":
+    main()

@@ -95,3 +95,20 @@ def test_processes_are_spawned_in_one_place() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in spawners
     }
     assert spawning <= {"system.process", "system.warden"}
+
+
+def test_text_is_read_and_written_in_a_named_encoding() -> None:
+    """In a locale that is not UTF-8 it would be garbled, or fail at the end of a run."""
+    unnamed = []
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func).rpartition(".")[2]
+            mode = ast.unparse(node.args[1]) if len(node.args) > 1 else "'r'"
+            text = called in ("read_text", "write_text") or (
+                ast.unparse(node.func) == "open" and "b" not in mode
+            )
+            if text and "encoding" not in {keyword.arg for keyword in node.keywords}:
+                unnamed.append(f"{name}, line {node.lineno}")
+    assert unnamed == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import secrets
 import shlex
 import sys
@@ -37,6 +38,7 @@ from loadtest.plan.clients import PERMISSION
 from loadtest.records import run_folder
 from loadtest.records.clients import MEASURES, REUSES, Answer
 from loadtest.records.errors import UserError, lone
+from loadtest.records.privacy import public
 
 if TYPE_CHECKING:
     from loadtest.measure.clients.measuring import Bench
@@ -161,8 +163,8 @@ row_options = all_of(
 @click.option(
     "--url",
     metavar="URL",
-    help="Send the requests to this URL of a server of yours. Default: to the upstream that comes"
-    " with loadtest, on this machine.",
+    help="Send the requests to this URL of a server of yours; what is behind its ? is not kept."
+    " Default: to the upstream that comes with loadtest, on this machine.",
 )
 @click.option(
     "--ca",
@@ -242,7 +244,7 @@ def clients_command(
         return serve_upstream(port)
     clients = catalogue.clients()
     if resume is not None:
-        return _go_on(resumed(resume, out), clients, ca, allowed, as_json)
+        return _go_on(resumed(resume, out), clients, url, ca, allowed, as_json)
     asked = typed_rows.chosen(_typed(words, options), clients)
     expected = None
     if url is not None:
@@ -251,6 +253,7 @@ def clients_command(
         asked = own_server.elsewhere(
             asked, expected, all_tables=asked.name == typed_rows.CHOICE, say=say
         )
+    pythons = tuple(map(os.path.expanduser, pythons))
     interpreters = environments.places(
         asked.clients, clients, pythons, make=make_environments, say=say
     )
@@ -259,7 +262,7 @@ def clients_command(
         clients,
         interpreters,
         seed=secrets.randbelow(2**31) if seed is None else seed,
-        url=url,
+        url=None if url is None else own_server.shown(url),
     )
     plan = msgspec.structs.replace(plan, precision=precision, budget_s=budget_s)
     session.check(plan, out)
@@ -268,21 +271,47 @@ def clients_command(
 
     with session.answering(plan) as running:
         known = environments.known(interpreters)
-        command = shlex.join(["loadtest", *sys.argv[1:]])
-        folder = run_folder.create(out, session.new_run(plan, known, command, running))
+        folder = run_folder.create(out, session.new_run(plan, known, _command(url), running))
         return _measured(folder, Bench(plan, clients, known, running, expected), as_json)
 
 
+def _command(url: str | None) -> str:
+    """Return what to type for such a run, without a token in its URL and where it is kept."""
+    from loadtest.plan.clients import own_server
+
+    words = [word for word in sys.argv[1:] if not word.startswith("--out=")]
+    while "--out" in words:
+        at = words.index("--out")
+        del words[at : at + 2]
+    if url is not None:
+        words = [word.replace(url, own_server.shown(url)) for word in words]
+    return shlex.join(["loadtest", *map(public, words)])
+
+
 def _go_on(
-    folder: Path, clients: Mapping[str, Client], ca: str | None, allowed: bool, as_json: bool
+    folder: Path,
+    clients: Mapping[str, Client],
+    url: str | None,
+    ca: str | None,
+    allowed: bool,
+    as_json: bool,
 ) -> int:
     from loadtest.measure.clients import resume, session
     from loadtest.measure.clients.measuring import Bench
+    from loadtest.plan.clients import own_server
 
     run = run_folder.read(folder, run_folder.CLIENTS).run
+    # As they were written down: `privacy.public`.
+    here = {
+        key: msgspec.structs.replace(each, path=os.path.abspath(os.path.expanduser(each.path)))
+        for key, each in run.interpreters.items()
+    }
+    run = msgspec.structs.replace(run, interpreters=here)
     plan = run.plan
-    refuse_beside_resume(*(("--ca", PERMISSION) if plan.url else ()))
-    expected = None if plan.url is None else _look(plan.url, ca, allowed)
+    refuse_beside_resume(*(("--url", "--ca", PERMISSION) if plan.url else ()))
+    expected = None
+    if plan.url is not None:
+        expected = _look(own_server.again(plan.url, url), ca, allowed)
     if expected and {expected.body_bytes} != {row.answer.body_bytes for row in plan.rows}:
         raise UserError(
             f"{plan.url} answers with another length than in this run; begin another: {run.command}"

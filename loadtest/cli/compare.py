@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import Share, json_option
+from loadtest.cli.options import Location, Share, json_option
 from loadtest.cli.output import CANNOT_TELL, print_json, say
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
@@ -14,8 +14,8 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
 
 
 @click.command("compare")
-@click.argument("base", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("base", type=Location())
+@click.argument("new", type=Location())
 @click.option(
     "--threshold",
     type=Share(zero=True),
@@ -32,7 +32,7 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
     "--html",
     "page",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Location("file"),
     help="Write the comparison into this file as well, as a page for a browser.",
 )
 @json_option

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import json_option, out_option
+from loadtest.cli.options import Location, json_option, out_option
 from loadtest.cli.output import say
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Location())
 @out_option
 @json_option
 def import_command(file: Path, out: Path, as_json: bool) -> int:

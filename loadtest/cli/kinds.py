@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from rich.console import Console
 
-from loadtest.cli.output import INTERRUPTED, print_json, say, show
+from loadtest.cli.interruption import INTERRUPTED
+from loadtest.cli.output import print_json, say, show
 from loadtest.cli.progress import Watcher
 from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import summary as servers_summary
@@ -21,6 +22,7 @@ from loadtest.judge.servers.turns import merged
 from loadtest.measure import loop
 from loadtest.measure.experiments.rounds import rounds
 from loadtest.records import run_folder
+from loadtest.records.privacy import publish
 from loadtest.records.run_folder import Ceiling, Outcome, Run, Stored
 from loadtest.report.clients import formats as clients_formats
 from loadtest.report.clients import report as clients_report
@@ -97,15 +99,20 @@ def measure(
 
     `trials` is given what says which of them the asked precision needs another round of.
     """
-    stored = read(kind, folder)
-
-    def still_open(outcomes: Sequence[Outcome]) -> Collection[Any]:
-        return kind.still_open(msgspec.structs.replace(stored, outcomes=tuple(outcomes)))
-
-    todo = trials(still_open)
     try:
-        watcher = Watcher(todo.plan.rounds, Console(stderr=True))
-        loop.fill(stored, todo, rounds, bench, watcher, say)
+        with run_folder.alone(folder):
+            stored = read(kind, folder)
+
+            def still_open(outcomes: Sequence[Outcome]) -> Collection[Any]:
+                return kind.still_open(msgspec.structs.replace(stored, outcomes=tuple(outcomes)))
+
+            todo = trials(still_open)
+            watcher = Watcher(todo.plan.rounds, Console(stderr=True))
+            try:
+                loop.fill(stored, todo, rounds, bench, watcher, say)
+            finally:
+                with run_folder.writing(folder, measuring=True):
+                    publish(folder / "logs")
     except KeyboardInterrupt:
         kept = f"{kind.folder.command} --resume {shlex.quote(str(folder))}"
         say(f"interrupted; what was measured is kept: {kept}")

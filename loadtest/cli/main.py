@@ -9,14 +9,15 @@ called, and what measures, judges or draws is imported by the function that need
 
 from __future__ import annotations
 
-import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
-from loadtest.cli.output import INTERRUPTED, say
+from loadtest.cli import interruption, streams
+from loadtest.cli.output import say
 from loadtest.records.errors import LoadtestError, UserError
 from loadtest.records.text import printable
 
@@ -37,13 +38,10 @@ COMMANDS = {
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    # A script's background job starts with interruptions ignored; ours stops at one all the same.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A polite end from outside is an interruption too: stop everything, keep what was measured.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interruption.take()
+    streams.prepare()
     try:
-        sys.exit(cli.main(prog_name="loadtest", standalone_mode=False))
+        sys.exit(_run(sys.argv[1:]))
     except UserError as error:
         for line in error.lines:
             say(line)
@@ -53,22 +51,36 @@ def main() -> None:
         if error.detail:
             click.echo(printable(error.detail), err=True)
         sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(interruption.say_so())
+
+
+def _run(words: Sequence[str]) -> Any:
+    """Run the command that was typed and return its exit status."""
+    _check_words(words)
+    try:
+        return cli.main(words, prog_name="loadtest", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-        sys.exit(2)
     except click.ClickException as error:
         # click's own lines name the option; its usage block would hide them.
         context = error.ctx if isinstance(error, click.UsageError) else None
         message = error.format_message().rstrip(".")
         see = f"`{context.command_path if context else 'loadtest'} --help`"
         say(f"{message} See {see}" if message.endswith("?") else f"{message}; {see}")
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(INTERRUPTED)
+    return 2
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def _check_words(words: Sequence[str]) -> None:
+    """Raise UserError for what was typed and is no text: no file of ours could hold it."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{word}: no text in the encoding of this terminal, {sys.getfilesystemencoding()};"
+                " name it otherwise, or set PYTHONUTF8=1"
+            ) from None
 
 
 class Deferred(click.Command):
@@ -99,6 +111,14 @@ class Deferred(click.Command):
 
 class InOrder(click.Group):
     """Lists its commands in the order in which they were added, the one in which they are used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and return its exit status, also where it was interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # click would add an empty line.
+            return interruption.say_so()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from loadtest.records.errors import UserError
+from loadtest.records.values import MOST_BUDGET_S, MOST_ROUNDS, MOST_SEED
 
 if TYPE_CHECKING:
     from loadtest.plan.servers.project import Project
@@ -70,7 +72,7 @@ class Share(click.ParamType[float]):
 
 
 class Time(click.ParamType[float]):
-    """A time such as 90s, 20m or 2h, above 0."""
+    """A time such as 90s, 20m or 2h, above 0 and no longer than a run may take."""
 
     name = "time"
 
@@ -84,8 +86,10 @@ class Time(click.ParamType[float]):
             seconds = float(text[:-1]) * unit
         except ValueError:
             seconds = 0.0
-        if seconds <= 0:
+        if not seconds > 0:  # as of what is no number
             self.fail(f"{value!r} is no time; write it as in 90s, 20m or 2h", param, ctx)
+        if seconds > MOST_BUDGET_S:
+            self.fail(f"{text}: at most {MOST_BUDGET_S / 3600:.0f}h, as in 20m or 2h", param, ctx)
         return seconds
 
 
@@ -112,14 +116,33 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+class Location(click.ParamType[Path]):
+    """A path that a file system can have; whether anything is there, whoever uses it looks."""
+
+    LONGEST, LONGEST_PART = 4_095, 255
+    """In bytes, as on Linux and macOS."""
+
+    def __init__(self, name: str = "path") -> None:
+        """Take what a help calls it."""
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        path = os.fsencode(value)
+        if len(path) > self.LONGEST or max(map(len, path.split(b"/"))) > self.LONGEST_PART:
+            self.fail(f"{value[:60]!r}... is longer than a path can be; shorten it", param, ctx)
+        # A run's own words for typing it again have `~` in quotes.
+        return Path(os.path.expanduser(value))
+
+
 # Options of servers and of clients ----------------------------------------------------------------
 
 
 def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
-    """Return the option; `least` is for who does not check it together with all else."""
+    """Return the option; `least` is of those that do not check it together with all else."""
     return click.option(
         "--rounds",
-        type=Whole("--rounds 3", least),
+        type=Whole("--rounds 3", least, None if least is None else MOST_ROUNDS),
         help="Times that each measurement is repeated; more rounds show smaller differences."
         f" Default: {default}.",
     )
@@ -127,7 +150,7 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
 
 seed_option = click.option(
     "--seed",
-    type=Whole("--seed 7"),
+    type=Whole("--seed 7", 0, MOST_SEED),
     help="Number that fixes the shuffled order of the measurements, to repeat a run in the same"
     " order. Default: a new one for each run, which the report names.",
 )
@@ -150,7 +173,7 @@ budget_option = click.option(
 
 resume_option = click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=Location(),
     metavar="RUN",
     help="Continue the run in this folder: measure what is missing or failed, with the plan, load"
     " and seed it was begun with.",
@@ -162,7 +185,7 @@ json_option = click.option(
 
 out_option = click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Location("directory"),
     default=Path("results"),
     help="Folder in which each run has a folder of its own. Default: results.",
 )
@@ -220,7 +243,7 @@ project_options: Callable[[F], F] = all_of(
     click.option(
         "--project",
         "folder",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Location("directory"),
         default=Path(),
         help="Folder of the Django project, with manage.py and servers/."
         " Default: the one you are in.",

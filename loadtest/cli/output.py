@@ -14,9 +14,6 @@ from loadtest.records.text import message, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-INTERRUPTED = 130
-"""Exit status of who was interrupted; what was measured is kept."""
-
 CANNOT_TELL = 3
 """Exit status where two runs cannot tell whether anything changed: neither yes nor no."""
 
@@ -35,7 +32,8 @@ def print_json(record: object) -> None:
     """Print a record, or several, for a script."""
     import msgspec
 
-    click.echo(printable(msgspec.json.format(msgspec.json.encode(record)).decode()))
+    # As bytes: JSON is UTF-8, whatever the terminal's locale is.
+    click.echo(printable(msgspec.json.format(msgspec.json.encode(record)).decode()).encode())
 
 
 def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:

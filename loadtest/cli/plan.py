@@ -70,11 +70,13 @@ def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
     table.add_column("server")
     for title in ("cells", "skipped", "minutes"):
         table.add_column(title, justify="right")
+    planned_s = dict.fromkeys((server.name for server in plan.servers), 0.0)
+    for turn in schedule.turns(todo):
+        planned_s[turn.cell.server] += turn.planned_s
     for server in plan.servers:
         cells = [cell for cell in plan.cells if cell.server == server.name]
         skipped = sum(cell.skip is not None for cell in cells)
-        turns = [turn for turn in schedule.turns(todo) if turn.cell.server == server.name]
-        minutes = sum(turn.planned_s for turn in turns) / 60
+        minutes = planned_s[server.name] / 60
         table.add_row(server.name, str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}")
     console.print(table)
     reasons: dict[str, list[Cell]] = {}

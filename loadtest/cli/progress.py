@@ -96,11 +96,9 @@ class Watcher(loop.Watcher):
             costs_us = self._cost_us.setdefault(self._trial.label, {})
             costs_us[self._trial.group] = outcome.server_cpu_us
         if outcome.status == "failed":
+            what = f"{self._trial.name}, round {self._trial.round + 1}, at {outcome.stage}"
             self._console.print(
-                message(
-                    f"failed: {self._trial.name}, round {self._trial.round + 1},"
-                    f" at {outcome.stage}: {outcome.reason}"
-                ),
+                message(f"failed: {what}: {outcome.reason}"),
                 markup=False,
                 highlight=False,
                 # In a file a line is a line.

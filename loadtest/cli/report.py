@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import json_option, out_option
+from loadtest.cli.options import Location, json_option, out_option
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import newest
 
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.argument("run", type=Location(), required=False)
 @click.option(
     "--history",
     "parent",
     metavar="FOLDER",
-    type=click.Path(path_type=Path),
+    type=Location(),
     help="Write one page about all runs of servers below this folder, the oldest first, in place of"
     " one run's reports.",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ from loadtest.plan.servers import inventory
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Shape
 from loadtest.records.text import printable
+from loadtest.records.values import MOST_THREADS, MOST_WORKERS
 from loadtest.system import listening
 
 if TYPE_CHECKING:
@@ -34,13 +37,13 @@ POLL_S = 0.2
 )
 @click.option(
     "--workers",
-    type=Whole("--workers 2", 1),
+    type=Whole("--workers 2", 1, MOST_WORKERS),
     default=Shape().workers,
     help=f"Worker processes. Default: {Shape().workers}.",
 )
 @click.option(
     "--threads",
-    type=Whole("--threads 4", 1),
+    type=Whole("--threads 4", 1, MOST_THREADS),
     default=Shape().threads,
     help=f"Threads of each worker, if the server has threads. Default: {Shape().threads}.",
 )
@@ -131,7 +134,9 @@ def services_command(folder: Path, python: str, postgres: str | None, redis: str
         running_services(project, Path(logs), Shape()) as services,
     ):
         for key, value in services.env.items():
-            click.echo(f"export {key}='{value}'")
+            # What the environment names already is its own to know.
+            if key not in os.environ:
+                click.echo(f"export {key}={shlex.quote(value)}")
         try:
             while (died := services.repair()) is None:
                 time.sleep(POLL_S)

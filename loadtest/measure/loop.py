@@ -18,7 +18,7 @@ from loadtest.records import clients, measured
 from loadtest.records.errors import LoadtestError
 from loadtest.records.measured import Begun, Segment
 from loadtest.records.planned import Record
-from loadtest.records.run_folder import Outcome, Stored, Writer
+from loadtest.records.run_folder import Outcome, Stored, Writer, kept
 
 Key = tuple[Any, int]
 """What is measured, and in which round; rounds count from 0."""
@@ -132,11 +132,12 @@ def fill(
 ) -> None:
     """Measure what a run's folder lacks.
 
-    However it ends, what was measured is in the folder; KeyboardInterrupt passes through.
+    However it ends, what was measured is in the folder; KeyboardInterrupt passes through. Raises
+    UserError where the folder is moved, removed or takes no more.
     """
     done = finished(stored.outcomes, trials.key)
     outcomes = list(stored.outcomes)
-    with closing(Writer(stored.folder)) as writer:
+    with kept(stored.folder), closing(Writer(stored.folder)) as writer:
 
         def record(fact: Any) -> None:
             writer.append(fact)

@@ -82,7 +82,7 @@ def port() -> Check:
 def backlog(shape_backlog: int) -> Check:
     """Look whether the system cuts the servers' listen backlog (Linux)."""
     try:
-        allowed = int(Path("/proc/sys/net/core/somaxconn").read_text())
+        allowed = int(Path("/proc/sys/net/core/somaxconn").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return Check(name="listen backlog", state=f"{shape_backlog} asked for")
     short = allowed < shape_backlog

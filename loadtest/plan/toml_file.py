@@ -6,22 +6,29 @@ msgspec says where something is wrong; in which words is said here, from the typ
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
 
+from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
+from loadtest.records.text import UNSAFE
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<at>[^`]*)`$")
 
 STEP = re.compile(r"[^.\[\]]+|\[\d+\]|\[\.\.\.\]")
+
+UNSEEN = re.compile(f"[{UNSAFE}]")
+
+MOST_DEPTH = 8
 
 
 def read(path: Path, kind: type[T], **given: object) -> T:
@@ -30,11 +37,17 @@ def read(path: Path, kind: type[T], **given: object) -> T:
     Raises UserError naming file and line or key.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(files.read(path, links=True).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
+    except (RecursionError, ValueError):
+        raise UserError(
+            f"{path}: not valid TOML: nested too deeply, or a number of too many digits"
+        ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    if odd := next(_odd(data), None):
+        raise UserError(f"{path}: {odd}")
     if clash := sorted(given.keys() & data.keys()):
         raise UserError(f"{path}: {clash[0]!r} is not set here, it is {given[clash[0]]!r}")
     try:
@@ -42,6 +55,27 @@ def read(path: Path, kind: type[T], **given: object) -> T:
     except msgspec.ValidationError as error:
         held = {**data, **given}
         raise UserError(_explain(path, inspect.type_info(kind), held, str(error), given)) from None
+
+
+def _odd(value: object, at: str = "", depth: int = 0) -> Iterator[str]:
+    """Yield what stands in a file that no key takes, whichever it is."""
+    match value:
+        case dict() | list() if depth > MOST_DEPTH:
+            yield f"{at[:60]}... is nested too deeply"
+        case dict():
+            for key, inner in value.items():
+                if UNSEEN.search(key):
+                    yield f"the key {key[:60]!r} has a character that cannot be seen; leave it out"
+                yield from _odd(inner, f"{at}.{key}" if at else key, depth + 1)
+        case list():
+            for number, inner in enumerate(value):
+                yield from _odd(inner, f"{at}[{number}]", depth + 1)
+        case str() if UNSEEN.search(value):
+            yield f"{at} has a character that cannot be seen; leave it out"
+        case int() if abs(value) >= 2**63:
+            yield f"{at} must be a number of fewer digits"
+        case float() if not math.isfinite(value):
+            yield f"{at} must be a finite number, not {value}"
 
 
 def _explain(
@@ -116,9 +150,11 @@ def _wanted(kind: inspect.Type) -> str:
 
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    if kind.ge is not None and kind.le is not None:
+        return f" from {kind.ge:.10g} to {kind.le:.10g}"
     words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
     limits = {text: getattr(kind, key) for key, text in words.items()}
-    return " and".join(f" {text} {at:g}" for text, at in limits.items() if at is not None)
+    return " and".join(f" {text} {at:.10g}" for text, at in limits.items() if at is not None)
 
 
 def _shown(value: object) -> str:

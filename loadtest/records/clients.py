@@ -160,7 +160,8 @@ class Plan(Record, frozen=True, kw_only=True):
     timeout_s: Window
     """For one call; each client's own setting."""
     url: str | None = None
-    """A server of the user's own; None: our upstream, whose counts are then known."""
+    """A server of the user's own, with `?...` for a query, which is not kept; None: our upstream,
+    whose counts are then known."""
     precision: Share | None = None
     """Go on after the rounds with the rows whose ratio to the fastest of their table is known less
     well than this, as a share, or whose rank is open."""
@@ -274,7 +275,7 @@ class Interpreter(Record, frozen=True, kw_only=True):
     """A Python that ran rows, in the environment made for a group of clients."""
 
     path: str
-    """Of the environment's interpreter, as it was run."""
+    """Of the environment's interpreter; `.` is the folder of the run's command, `~` the home."""
     version: str
     """As in `3.13.1`."""
     implementation: str

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from loadtest.records.planned import Stage
+from loadtest.records.text import message
 
 
 class LoadtestError(Exception):
@@ -26,6 +27,7 @@ class UserError(LoadtestError):
 
     def __init__(self, *lines: str) -> None:
         """Take one line for each mistake."""
+        lines = tuple(map(message, lines))
         super().__init__("\n".join(lines))
         self.lines = lines
 

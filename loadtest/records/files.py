@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 MOST_BYTES = 8 * 2**20
 """Of a file that is read whole."""
@@ -17,21 +21,28 @@ def read(path: Path, most_bytes: int = MOST_BYTES, *, links: bool = False) -> by
 
     `links`: they are followed, as where a person named the file.
     """
+    with opened(path, most_bytes, links=links) as file:
+        return file.read(most_bytes)
+
+
+@contextmanager
+def opened(path: Path, most_bytes: float = math.inf, *, links: bool = False) -> Iterator[IO[bytes]]:
+    """Give such a file to be read in parts; raises OSError likewise."""
     check(path, most_bytes, links=links)
     follow = 0 if links else os.O_NOFOLLOW
     # What has become a FIFO since it was looked at must not be waited for.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | follow)
     with open(descriptor, "rb") as file:
         _check(os.fstat(descriptor), most_bytes)
-        return file.read(most_bytes)
+        yield file
 
 
-def check(path: Path, most_bytes: int = MOST_BYTES, *, links: bool = False) -> None:
+def check(path: Path, most_bytes: float = MOST_BYTES, *, links: bool = False) -> None:
     """Raise OSError where `read` would not read a file."""
     _check(os.stat(path, follow_symlinks=links), most_bytes)
 
 
-def _check(status: os.stat_result, most_bytes: int) -> None:
+def _check(status: os.stat_result, most_bytes: float) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise OSError(errno.ELOOP, "it is a link")
     if not stat.S_ISREG(status.st_mode):
@@ -42,6 +53,13 @@ def _check(status: os.stat_result, most_bytes: int) -> None:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all; raises OSError, as where it would take a link's place."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write into, which takes that place at the end; raises OSError likewise."""
     if path.is_symlink():
         raise OSError(errno.EEXIST, "it is a link")
     # In the same folder, so that the rename cannot cross a file system; a half-written file never
@@ -51,7 +69,7 @@ def write(path: Path, data: bytes) -> None:
     descriptor = os.open(part, flags, 0o666)
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            yield file
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

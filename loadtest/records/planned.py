@@ -15,12 +15,16 @@ from loadtest.records.values import (
     MOST_CELLS,
     MOST_SERVERS,
     AtLeastOne,
+    Connections,
     Count,
+    LimitS,
     Name,
     Rounds,
     Seconds,
     Seed,
     Share,
+    Threads,
+    Workers,
 )
 
 Interface = Literal["wsgi", "asgi"]
@@ -85,18 +89,23 @@ class Server(Record, frozen=True, kw_only=True):
         return sum(shape.workers if term == "workers" else int(term) for term in terms)
 
 
-class Shape(Record, frozen=True, kw_only=True):
+class Sizes(Record, frozen=True, kw_only=True):
+    """How much of the machine each server gets, as a person may write it."""
+
+    workers: Workers = 2
+    threads: Threads = 4
+    """Threads of each worker, where a server has them."""
+    backlog: Annotated[int, Meta(ge=1, le=65_535)] = 2048
+    keep_alive_s: LimitS = 75
+    time_limit_s: LimitS = 120
+    """Above the slowest endpoint, so that no server's own limit cuts an answer off."""
+    database_pool: Annotated[int, Meta(ge=1, le=1_000)] = 16
+    """Connections of each worker process at most."""
+
+
+class Shape(Sizes, frozen=True, kw_only=True):
     """How much of the machine each server gets."""
 
-    workers: Annotated[int, Meta(ge=1, le=1_000)] = 2
-    threads: Annotated[int, Meta(ge=1, le=10_000)] = 4
-    """Threads of each worker, where a server has them."""
-    backlog: AtLeastOne = 2048
-    keep_alive_s: Annotated[int, Meta(ge=0, le=86_400)] = 75
-    time_limit_s: Annotated[int, Meta(ge=1, le=86_400)] = 120
-    """Above the slowest endpoint, so that no server's own limit cuts an answer off."""
-    database_pool: Annotated[int, Meta(ge=1, le=10_000)] = 16
-    """Connections of each worker process at most."""
     known: bool = True
     """False in a report of others: what stands here is then no fact, only the default."""
 
@@ -205,9 +214,9 @@ class Choice(Record, frozen=True, kw_only=True):
     styles: tuple[str, ...] = ()
     rounds: Rounds | None = None
     duration_s: AtLeastOne | None = None
-    connections: AtLeastOne | None = None
-    workers: AtLeastOne | None = None
-    threads: AtLeastOne | None = None
+    connections: Connections | None = None
+    workers: Workers | None = None
+    threads: Threads | None = None
     seed: Seed | None = None
     pin: bool | None = None
     precision: Share | None = None

@@ -11,6 +11,7 @@ cannot have been measured is refused or left out.
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import re
@@ -28,7 +29,9 @@ from loadtest.records.agreement import Contradicts
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Segment
 from loadtest.records.planned import Record
+from loadtest.records.privacy import public
 from loadtest.records.text import message
+from loadtest.records.values import MOST_LOADS
 
 FORMAT = 3
 """Of both kinds of run. 1: the first; a ceiling without `connections` is of 64. 2: `again` of a
@@ -43,15 +46,18 @@ DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
 MOST_OUTCOMES_BYTES, MOST_LINE_BYTES = 128 * 2**20, 2**20
-MOST_LINES, MOST_DAMAGED = 100_000, 100
+MOST_LINES, MOST_DAMAGED = 2 * MOST_LOADS, 100
 """Of the outcomes; with more it is no such file."""
 MENDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
     errno.ENOENT: "make its folder",
     errno.EEXIST: "move what is there",
-    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENAMETOOLONG: "shorten its name",
 }
 """What to do about a file that cannot be written."""
+
+ROOM_BYTES = 100_000
+"""More than what a generator prints."""
 
 Run = TypeVar("Run", bound=measured.Run | clients.Run)
 Outcome = TypeVar("Outcome", bound=measured.Outcome | clients.Outcome)
@@ -159,7 +165,7 @@ def create(parent: Path, run: measured.Run | clients.Run) -> Path:
 def replan(folder: Path, run: measured.Run) -> None:
     """Write a run that goes on with a wider plan; what was measured stays as it is."""
     kind, data = _encoded(run)
-    with writing(folder, measuring=True):
+    with alone(folder), writing(folder, measuring=True):
         files.write(folder / kind.file, data)
 
 
@@ -193,6 +199,52 @@ def make_folder(parent: Path, created_at: str, name: str) -> Path:
     return folder
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep every other loadtest from measuring into a run's folder during the block.
+
+    Raises UserError where another one is at work there.
+    """
+    with writing(folder, measuring=True):
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{folder}: another loadtest{_holder(held)} is at work there; wait for its end, or"
+                " interrupt it, then type this again"
+            ) from None
+        except OSError:
+            pass  # a file system that has no locks
+        yield
+    finally:
+        os.close(held)
+
+
+def _holder(held: int) -> str:
+    """Return in brackets which process has locked a file; nothing where the system doesn't tell."""
+    try:
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return ""
+    # As in `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; the last number is the file's own.
+    fields = [line.split() for line in locks]
+    inode = str(os.fstat(held).st_ino)
+    pids = [lock[4] for lock in fields if lock[1] == "FLOCK" and lock[5].endswith(f":{inode}")]
+    return f" (process {pids[0]})" if pids else ""
+
+
+def check_room(folder: Path) -> None:
+    """Raise UserError where a run's folder takes no more: what was not written is no result."""
+    probe = folder / f".probe-{os.getpid()}"
+    with writing(folder, measuring=True):
+        try:
+            files.write(probe, bytes(ROOM_BYTES))
+        finally:
+            probe.unlink(missing_ok=True)
+
+
 class Writer:
     """Appends to the facts of a run; each line is whole, or the next start removes it."""
 
@@ -209,6 +261,10 @@ class Writer:
 
     def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
+        if isinstance(record, measured.Outcome | clients.Outcome):
+            # What a program said of its failure names files, wherever they lie.
+            reason, detail = (text and public(text) for text in (record.reason, record.detail))
+            record = msgspec.structs.replace(record, reason=reason, detail=detail)
         line = msgspec.json.encode(record) + b"\n"
         with writing(self._path, measuring=self._measuring):
             # A disk that is nearly full takes a part of it without an error; the rest gives one.
@@ -427,6 +483,19 @@ def runs_below(parent: Path, *kinds: Kind[Any, Any, Any]) -> list[Path]:
     return [path.parent for path in sorted(written, key=lambda path: path.lstat().st_mtime)]
 
 
+@contextmanager
+def kept(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong with any file of a run's folder during the block into such a line."""
+    try:
+        yield
+    except OSError as error:
+        name = error.filename
+        if not isinstance(name, str | os.PathLike) or not Path(name).is_relative_to(folder):
+            raise
+        with writing(Path(name), measuring=True):
+            raise
+
+
 def check_writable(parent: Path) -> Iterator[str]:
     """Yield a line if no run can be written below a folder."""
     missing = [path for path in (parent, *parent.parents) if not path.exists()]
@@ -448,15 +517,14 @@ def check_writable(parent: Path) -> Iterator[str]:
 def writing(path: Path, *, measuring: bool = False) -> Iterator[None]:
     """Turn what a disk refuses during the block into one line for the user.
 
-    While `measuring`, what came before is on the disk already.
+    While `measuring`, what came before is on the disk already, and what is missing was there.
     """
     try:
         yield
     except OSError as error:
         mend = MENDS.get(error.errno or 0, "make it writable")
-        then = (
-            "then go on with `--resume`: what was measured is kept"
-            if measuring
-            else "then try again"
-        )
+        then = "then try again"
+        if measuring:
+            then = "then go on with `--resume`: what was measured is kept"
+            mend = "put it back" if error.errno == errno.ENOENT else mend
         raise UserError(f"{path}: cannot be written: {error.strerror}; {mend}, {then}") from None

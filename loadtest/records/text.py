@@ -14,6 +14,8 @@ turns the direction of text or ends a line unseen, and what neither UTF-8 nor XM
 MOST = 800
 """Characters of a message; what is beyond is cut out of its middle."""
 
+CUT = " ... "
+
 
 def printable(text: str) -> str:
     r"""Return text in which what could fool a terminal or a reader is spelled out.
@@ -24,7 +26,10 @@ def printable(text: str) -> str:
 
 
 def message(text: str, most: int = MOST) -> str:
-    """Return text as one printable line that repeats no more than `most` characters of it."""
-    if len(text) > most:
-        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
-    return printable(text.replace("\n", " "))
+    """Return text as one printable line of at most `most` characters; its ends are kept.
+
+    What is wrong stands at the beginning of a message, and what to type at the end.
+    """
+    line = printable(re.sub(r"[\t\n]", " ", text))
+    half = (most - len(CUT)) // 2
+    return line if len(line) <= most else line[:half] + CUT + line[-half:]

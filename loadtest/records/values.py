@@ -1,7 +1,8 @@
 """What may stand in a record: names, files and numbers, each within what there can be.
 
 msgspec holds it when a record is read, so that a file of others can say nothing else. 0 is as far
-as most things go down; where something is divided by, it is more.
+as most things go down; where something is divided by, it is more. What a person asks for is held
+against the same: beyond it a run would never end, or never begin.
 """
 
 from __future__ import annotations
@@ -16,6 +17,28 @@ END = r"$(?!\n)"
 """Of a text: in Python `$` stands before a last newline as well."""
 
 MOST_ROUNDS = 1_000
+
+MOST_TURNS = 100
+"""In a round."""
+
+MOST_LOADS = 50_000
+"""Of a whole run, each of a second or more: a day or two."""
+
+MOST_BUDGET_S = 30 * 86_400.0
+
+MOST_LOAD_S = 3_600
+
+MOST_WAVES = 1_000
+
+MOST_CONNECTIONS = 65_535
+"""Of a load: there are no more ports to connect from."""
+
+MOST_WORKERS = 1_000
+
+MOST_THREADS = 10_000
+"""Of a worker."""
+
+MOST_SEED = 2**63 - 1
 
 MOST_SERVERS, MOST_ROWS = 100, 500
 """Of a plan: all pairs of those that stand in one table are compared."""
@@ -54,6 +77,15 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
 """What a person chooses how many there are of."""
 
+Connections = Annotated[int, Meta(ge=1, le=MOST_CONNECTIONS)]
+
+Workers = Annotated[int, Meta(ge=1, le=MOST_WORKERS)]
+
+Threads = Annotated[int, Meta(ge=1, le=MOST_THREADS)]
+
+LimitS = Annotated[int, Meta(ge=1, le=86_400)]
+"""Seconds that a server allows for what is idle or slow."""
+
 Change = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 
 Seconds = Annotated[float, Meta(ge=0, le=1e8)]
@@ -74,4 +106,4 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 
 Processors = Annotated[int, Meta(ge=1, le=100_000)]
 
-Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Seed = Annotated[int, Meta(ge=-(2**63), le=MOST_SEED)]

@@ -49,8 +49,8 @@ def paths(groups: str) -> dict[str, Path]:
 def here(pid: int) -> Reading | None:
     """Read the groups of a process of this machine; None where they can't be read."""
     try:
-        files = paths(Path(f"/proc/{pid}/cgroup").read_text())
-        return parse({name: path.read_text() for name, path in files.items()})
+        files = paths(Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"))
+        return parse({name: path.read_text(encoding="utf-8") for name, path in files.items()})
     except (OSError, ValueError, LookupError):
         return None
 

@@ -61,7 +61,7 @@ def _cores(processors: Sequence[int]) -> list[list[int]]:
     for processor in processors:
         path = TOPOLOGY / f"cpu{processor}" / "topology" / "thread_siblings_list"
         try:
-            siblings = path.read_text().strip()
+            siblings = path.read_text(encoding="utf-8").strip()
         except OSError:
             siblings = str(processor)
         cores.setdefault(siblings, []).append(processor)

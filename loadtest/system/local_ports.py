@@ -38,7 +38,9 @@ def begun() -> int | None:
     """Return how many connections this machine has begun so far; None where it does not tell."""
     try:
         names, counts = (
-            line.split() for line in COUNTERS.read_text().splitlines() if line.startswith("Tcp:")
+            line.split()
+            for line in COUNTERS.read_text(encoding="utf-8").splitlines()
+            if line.startswith("Tcp:")
         )
         return int(dict(zip(names, counts, strict=True))["ActiveOpens"])
     except (OSError, ValueError, LookupError):
@@ -55,8 +57,9 @@ def short(host: str, port: int, connections: int, before: int | None) -> str | N
         return None
     try:
         address = IPv4Address(socket.gethostbyname(host))
-        reuse = (SETTINGS / "tcp_tw_reuse").read_text().strip()
-        first, last = map(int, (SETTINGS / "ip_local_port_range").read_text().split())
+        reuse = (SETTINGS / "tcp_tw_reuse").read_text(encoding="utf-8").strip()
+        ports = (SETTINGS / "ip_local_port_range").read_text(encoding="utf-8")
+        first, last = map(int, ports.split())
         if reuse == ALWAYS or (reuse == ON_LOOPBACK and address.is_loopback):
             return None
         held = _ended(address, port)
@@ -74,7 +77,7 @@ def short(host: str, port: int, connections: int, before: int | None) -> str | N
 def kept() -> bool:
     """Say whether the system keeps the ports of ended connections to other machines."""
     try:
-        return (SETTINGS / "tcp_tw_reuse").read_text().strip() != ALWAYS
+        return (SETTINGS / "tcp_tw_reuse").read_text(encoding="utf-8").strip() != ALWAYS
     except OSError:
         return False
 
@@ -83,7 +86,7 @@ def _ended(address: IPv4Address, port: int) -> int:
     # The kernel prints an address as the number that the machine has in memory.
     remote = f"{int.from_bytes(address.packed, sys.byteorder):08X}:{port:04X}"
     count = 0
-    with open(CONNECTIONS) as lines:
+    with open(CONNECTIONS, encoding="ascii") as lines:
         for line in lines:
             fields = line.split(None, 4)
             count += fields[2] == remote and fields[3] == ENDED

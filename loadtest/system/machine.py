@@ -116,7 +116,8 @@ def _used_s() -> dict[psutil.Process, tuple[str, float]]:
 
 def _governor() -> str | None:
     try:
-        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+        path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+        return path.read_text(encoding="utf-8").strip()
     except OSError:
         return None
 
@@ -130,7 +131,7 @@ def _processors() -> int:
 
 def _cpu() -> str:
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

@@ -219,7 +219,7 @@ def ended_cpu_s() -> float:
 
 def _throttled_s() -> float | None:
     try:
-        lines = Path("/sys/fs/cgroup/cpu.stat").read_text().splitlines()
+        lines = Path("/sys/fs/cgroup/cpu.stat").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     counted = dict(line.split() for line in lines)

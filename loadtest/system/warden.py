@@ -176,7 +176,7 @@ def _kill_orphans() -> None:
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     for _ in range(100):
         try:
-            pids = [int(pid) for pid in children.read_text().split()]
+            pids = [int(pid) for pid in children.read_text(encoding="utf-8").split()]
         except OSError:
             return
         if not pids:

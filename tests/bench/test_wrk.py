@@ -20,6 +20,8 @@ import pytest
 from paths import DATA
 
 from loadtest.bench.load import wrk
+from loadtest.bench.load.generator import Generator
+from loadtest.records.errors import CellError, UserError
 from loadtest.records.measured import Histogram, Loaded
 from loadtest.records.planned import Load
 from loadtest.stats.latency import count, mean, merge, pooled
@@ -181,3 +183,23 @@ def test_backfill_of_a_stalling_server_is_undone(ffi: bool, tmp_path: Path) -> N
     # Little's law: on average as many requests are in flight as there are connections.
     assert loaded.answers * (mean(measured) or 0) / loaded.duration_us == pytest.approx(10, rel=0.2)
     assert merge([measured]) == measured
+
+
+def test_a_full_disk_is_said_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a generator that printed nothing: it had nowhere to write to."""
+    (tmp_path / "raw").mkdir()
+    silent = tmp_path / wrk.TOOL
+    silent.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    silent.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    generator = Generator(LOAD, "http://127.0.0.1:9/", 0.0, tmp_path, "x", None)
+    with pytest.raises(CellError, match="wrk printed no result"):
+        generator.finish()
+
+    def full(folder: Path) -> None:
+        raise UserError(f"{folder}: cannot be written: No space left on device")
+
+    monkeypatch.setattr("loadtest.bench.load.generator.check_room", full)
+    generator = Generator(LOAD, "http://127.0.0.1:9/", 0.0, tmp_path, "x", None)
+    with pytest.raises(UserError, match="No space left on device"):
+        generator.finish()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from census import until
-from client_bench import answers, closed_port, serving, stalls
+from client_bench import answers, closed_port, resets, serving, stalls
 from command_line import Type, typing
 
 from loadtest.records import run_folder
@@ -103,6 +103,39 @@ def test_a_row_that_fails_is_said_and_stored(type_: Type, tmp_path: Path) -> Non
     assert all(outcome.reason for outcome in failed)
 
 
+def test_a_token_in_a_url_is_kept_nowhere(
+    type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def later(connection, number):  # type: ignore[no-untyped-def]
+        nonlocal asked
+        asked += 1
+        # Clients repeat the URL of a request that fails.
+        (answers if asked <= 10 else resets)(connection, number)
+
+    monkeypatch.chdir(tmp_path)
+    with serving(later) as port:
+        done = type_("clients", "requests", "urllib3", "aiohttp", "--rounds", "2", "--count", "5",
+                     "--url", f"http://127.0.0.1:{port}/page?token=t0p-secret",
+                     "--out", tmp_path / "out")  # fmt: skip
+    assert done.status == 1
+    (folder,) = (tmp_path / "out").iterdir()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    texts = [done.out, done.err, *(path.read_text(encoding="utf-8") for path in files)]
+    assert any("/page?..." in text for text in texts)
+    assert not any("t0p-secret" in text for text in texts)
+    facts = (folder / run_folder.CLIENTS.file).read_text(encoding="utf-8")
+    assert str(tmp_path) not in facts
+    assert sys.prefix not in facts or not sys.prefix.startswith(os.path.expanduser("~"))
+    done = type_("clients", "--resume", folder)
+    assert done.status == 2
+    assert done.lines == [
+        f"loadtest: of http://127.0.0.1:{port}/page?... the end is not kept; type it in full with"
+        " --url"
+    ]
+
+
 def lost(folder: Path) -> list[str]:
     """Take what was measured last out of a run, and tear the line before."""
     path = folder / OUTCOMES
@@ -122,6 +155,12 @@ def test_a_run_goes_on(type_: Type, tmp_path: Path) -> None:
         (False, 8),
     }
     whole = lost(folder)
+    torn = (folder / OUTCOMES).read_bytes()
+    with run_folder.alone(folder):
+        done = type_("clients", "--resume", folder)
+    assert done.status == 2
+    assert "another loadtest" in done.lines[-1]
+    assert (folder / OUTCOMES).read_bytes() == torn
     done = type_("clients", "--resume", folder.name, "--out", tmp_path)
     assert done.status == 0, done.err
     assert "`loadtest clients --resume` measures its row again" in done.err

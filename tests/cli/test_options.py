@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 import pytest
 
 from loadtest.cli.clients import clients_command
 from loadtest.cli.compare import compare_command
-from loadtest.cli.options import Share, Whole
+from loadtest.cli.options import Location, Share, Time, Whole
 from loadtest.cli.run import run_command
 from loadtest.judge.servers.compare import THRESHOLD
 from loadtest.plan.clients import catalogue, presets, typed_rows
@@ -93,3 +94,29 @@ def test_compare_takes_the_threshold_of_the_judge() -> None:
 def test_no_share(typed: str) -> None:
     with pytest.raises(click.BadParameter, match="is no share between 0 and 1"):
         Share().convert(typed, None, None)
+
+
+@pytest.mark.parametrize(("typed", "expected"), [("90s", 90), ("20m", 1200), (" 2h ", 7200)])
+def test_a_time(typed: str, expected: float) -> None:
+    assert Time().convert(typed, None, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        *((text, "is no time; write it as in 90s") for text in ("0s", "-1m", "nans", "5", "")),
+        *((text, "at most 720h, as in 20m or 2h") for text in ("infh", "1e300s", "721h")),
+    ],
+)
+def test_no_time(typed: str, line: str) -> None:
+    with pytest.raises(click.BadParameter, match=re.escape(line)):
+        Time().convert(typed, None, None)
+
+
+def test_a_path() -> None:
+    long = "/".join(["a" * 255] * 15)
+    for typed in (long, "results", "", "\u00e9" * 127):
+        assert Location().convert(typed, None, None) == Path(typed)
+    for typed in (f"{long}/{long}", "a" * 256, "\u00e9" * 128):
+        with pytest.raises(click.BadParameter, match="is longer than a path can be; shorten it"):
+            Location().convert(typed, None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -20,6 +21,7 @@ from loadtest.measure.loop import Key, Shown, Watcher
 from loadtest.measure.servers import measuring
 from loadtest.measure.servers.session import ServerTrials
 from loadtest.plan.servers import schedule
+from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
 from loadtest.records.run_folder import SERVERS, create, read
 
@@ -65,9 +67,15 @@ class Silent(Watcher):
 class Bench:
     """A machine on which each load of a round takes so long."""
 
-    def __init__(self, folder: Path, clock: Clock, takes_s: Sequence[float]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        takes_s: Sequence[float],
+        meanwhile: Callable[[Path], object],
+    ) -> None:
         self.fake = FakeBench(folder)
-        self.clock, self.takes_s = clock, takes_s
+        self.clock, self.takes_s, self.meanwhile = clock, takes_s, meanwhile
 
     def ceilings(self, known: Sequence[Any]) -> Iterator[Any]:
         yield from ()
@@ -78,6 +86,7 @@ class Bench:
         def watch(cell: Any, round_: int, turn: int) -> None:
             began(((cell.id, turn), round_))
             self.clock.now_s += self.takes_s[round_]
+            self.meanwhile(self.fake.folder)
 
         measuring.run(PLAN, todo, self.fake, record, watch)
 
@@ -86,7 +95,7 @@ class Bench:
 def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Give what measures a plan with loads that take so long in each round."""
 
-    def measure(*takes_s: float) -> Any:
+    def measure(*takes_s: float, meanwhile: Callable[[Path], object] = lambda folder: None) -> Any:
         clock = Clock()
         monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=clock, time=clock))
         folder = create(tmp_path, run(PLAN, format=3))
@@ -94,7 +103,7 @@ def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
         @contextmanager
         def up() -> Iterator[Bench]:
             clock.now_s += 50.0  # services take their time, and it is not measuring
-            yield Bench(folder, clock, takes_s)
+            yield Bench(folder, clock, takes_s, meanwhile)
             clock.now_s += 50.0
 
         trials = ServerTrials(PLAN, lambda outcomes: ())
@@ -131,3 +140,19 @@ def test_a_machine_that_becomes_slow_ends_a_round_between_two_endpoints(
 
 def test_the_first_round_is_made_however_long_it_takes(measure: Callable[..., Any]) -> None:
     assert counts(measure(10.0, 10.0)) == [8, 0]
+
+
+def moved(folder: Path) -> None:
+    if folder.exists():
+        folder.rename(folder.with_name("moved"))
+
+
+@pytest.mark.parametrize("meanwhile", [shutil.rmtree, moved])
+def test_a_folder_that_is_gone_is_one_line(
+    measure: Callable[..., Any], meanwhile: Callable[[Path], object]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        measure(1.0, 1.0, meanwhile=meanwhile)
+    (line,) = caught.value.lines
+    assert "cannot be written: No such file or directory; put it back, then go on with" in line
+    assert "`--resume`" in line

@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,18 +17,24 @@ import pytest
 from builders import endpoint, outcome, plan, run, server
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Begun, Loaded, Outcome, Segment, Usage, Verified
+from loadtest.records.privacy import public_path, publish
 from loadtest.records.run_folder import (
     FORMAT,
     OUTCOMES,
     SERVERS,
     Writer,
+    alone,
+    check_room,
     check_writable,
     create,
+    kept,
     newest,
     read,
+    replan,
     writing,
 )
 
@@ -270,6 +277,8 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         (errno.EACCES, False, "make it writable, then try again"),
         (errno.ENOENT, False, "make its folder, then try again"),
         (errno.EEXIST, False, "move what is there, then try again"),
+        (errno.ENOENT, True, "put it back, then go on with `--resume`: what was measured is kept"),
+        (errno.ENAMETOOLONG, False, "shorten its name, then try again"),
     ],
 )
 def test_what_a_disk_refuses_is_one_line(why: int, measuring: bool, advice: str) -> None:
@@ -285,6 +294,113 @@ def test_what_a_disk_refuses_is_one_line(why: int, measuring: bool, advice: str)
 def test_a_folder_that_can_be_written_is_left_clean(tmp_path: Path) -> None:
     assert list(check_writable(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_is_said(folder: Path) -> None:
+    before = list(folder.iterdir())
+    check_room(folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(UserError, match="make room, then go on with `--resume`"):
+            check_room(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert list(folder.iterdir()) == before
+
+
+def test_a_file_of_the_run_that_cannot_be_opened_is_one_line(folder: Path, tmp_path: Path) -> None:
+    (folder / "logs").rmdir()
+    with pytest.raises(UserError, match=r"/logs/x\.log: cannot be written: No such file or dir"):
+        with kept(folder):
+            open(folder / "logs" / "x.log", "ab")
+    # What is no file of the run is a fault of ours.
+    with pytest.raises(FileNotFoundError), kept(folder):
+        open(tmp_path / "nowhere" / "x", "ab")
+    with pytest.raises(TimeoutError), kept(folder):
+        raise TimeoutError
+
+
+# Two at once -------------------------------------------------------------------------------------
+
+
+def test_only_one_measures_into_a_folder(folder: Path) -> None:
+    with alone(folder):
+        with pytest.raises(UserError) as caught, alone(folder):
+            pass
+        (line,) = caught.value.lines
+        assert line.startswith(f"{folder}: another loadtest")
+        assert line.endswith("wait for its end, or interrupt it, then type this again")
+        if Path("/proc/locks").exists():
+            assert f"another loadtest (process {os.getpid()}) is" in line
+        before = (folder / SERVERS.file).read_bytes()
+        with pytest.raises(UserError, match="another loadtest"):
+            replan(folder, run(command="loadtest run another"))
+        assert (folder / SERVERS.file).read_bytes() == before
+        assert read(folder, SERVERS).run == run()  # to look is no harm
+    with alone(folder):
+        pass
+
+
+def test_a_folder_is_free_once_its_process_is_killed(folder: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from loadtest.records.run_folder import alone\n"
+        "with alone(Path(sys.argv[1])):\n    print('there', flush=True); time.sleep(60)\n"
+    )
+    argv = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "there\n"
+        with pytest.raises(UserError), alone(folder):
+            pass
+        other.kill()
+    with alone(folder):
+        pass
+
+
+# What is nobody's business -----------------------------------------------------------------------
+
+
+def test_what_failed_does_not_say_where_things_lie(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, here = tmp_path / "home", tmp_path / "home" / "work"
+    here.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    log = f'File "{here}/x.py", {home}/.venv/lib, {home}-other/x, {here}: {tmp_path}/y'
+    write(folder, outcome(status="failed", reason=f"{here}/x", detail=log))
+    (stored,) = read(folder, SERVERS).outcomes
+    assert stored.reason == "./x"
+    assert stored.detail == f'File "./x.py", ~/.venv/lib, {home}-other/x, .: {tmp_path}/y'
+    for path, expected in (
+        (f"{here}/m.toml", "./m.toml"),
+        (f"{home}/m.toml", "~/m.toml"),
+        (f"{tmp_path}/m.toml", "m.toml"),
+        ("../m.toml", "../m.toml"),
+        ("quick", "quick"),
+    ):
+        assert public_path(path) == expected
+
+
+def test_logs_do_not_name_the_machine(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "pc-of-alice")
+    monkeypatch.setenv("HOME", str(tmp_path / "alice"))
+    logs = folder / "logs"
+    (logs / "a.log").write_bytes(b"\xff nodename: pc-of-alice\r\npc-of-alice2, pc-of-alice.\n")
+    (logs / "b.log").write_text(f"cwd: {tmp_path}/alice/x\n")
+    (logs / "c.log").symlink_to(tmp_path / "c")
+    (tmp_path / "c").write_text("pc-of-alice\n")
+    (logs / "of.guard").write_text("pc-of-alice\n")
+    publish(logs)
+    assert (logs / "a.log").read_bytes() == b"\xff nodename: host\r\npc-of-alice2, host.\n"
+    assert (logs / "b.log").read_text() == "cwd: ~/x\n"
+    assert (tmp_path / "c").read_text() == (logs / "of.guard").read_text() == "pc-of-alice\n"
+    assert sorted(path.name for path in logs.iterdir()) == ["a.log", "b.log", "c.log", "of.guard"]
 
 
 # Stretches ---------------------------------------------------------------------------------------

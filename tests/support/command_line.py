@@ -27,10 +27,12 @@ Type = Callable[..., Done]
 
 
 def typing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Type:
-    """Return a function that runs the command line in this process, whose signals stay as set."""
+    """Return a function that runs the command line in this process, which stays as it is."""
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
 
     def type_(*arguments: str | Path) -> Done:
+        for name in ("stdout", "stderr", "unraisablehook"):
+            monkeypatch.setattr(sys, name, getattr(sys, name))  # put back at the end
         monkeypatch.setattr(sys, "argv", ["loadtest", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:

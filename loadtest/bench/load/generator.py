@@ -11,7 +11,7 @@ from loadtest.bench.load import wrk
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Loaded, Placement
 from loadtest.records.planned import Load, Record
-from loadtest.records.run_folder import writing
+from loadtest.records.run_folder import check_room, writing
 from loadtest.system import process
 
 SPARE_S = 15.0
@@ -62,8 +62,9 @@ class Generator:
             except subprocess.TimeoutExpired:
                 raise CellError("load", f"wrk did not end within {self._limit_s:.0f} s") from None
         try:
-            loaded, histogram = wrk.parse(self._raw.read_text(), self._errors.read_text())
+            loaded, histogram = wrk.parse(_text(self._raw), _text(self._errors))
         except ValueError as error:
+            check_room(self._folder)  # it may have had nowhere to write to
             printed = process.tail(self._errors, 3) or process.tail(self._raw, 3)
             raise CellError("load", f"wrk ended with status {status}: {error}", printed) from None
         self._errors.unlink()
@@ -75,3 +76,7 @@ class Generator:
             raw=str(self._raw.relative_to(self._folder)),
             histogram=str(path.relative_to(self._folder)),
         )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -45,7 +45,8 @@ def running(
     Its folder `home` goes with it, also where the engine is killed. Raises CellError where it does
     not come up.
     """
-    (home / "nginx.conf").write_text(CONFIGURATION.format(user=_user(), home=home, http=http))
+    configuration = CONFIGURATION.format(user=_user(), home=home, http=http)
+    (home / "nginx.conf").write_text(configuration, encoding="utf-8")
     argv = [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"]
     nginx = process.start("nginx", argv, log=log, remove=[home], cpus=cpus)
     with process.running(nginx):

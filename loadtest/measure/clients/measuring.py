@@ -16,6 +16,7 @@ from loadtest.bench.clients import job, upstream_ceiling
 from loadtest.bench.clients.upstream import Upstream
 from loadtest.measure import preflight
 from loadtest.measure.loop import Key
+from loadtest.plan.clients import own_server
 from loadtest.plan.clients.catalogue import Client
 from loadtest.plan.clients.own_server import Expected
 from loadtest.records.clients import Ceiling, Interpreter, Measure, Outcome, Plan, Row
@@ -111,6 +112,12 @@ def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
             reason=error.reason,
             detail=error.detail or None,
         )
+    if bench.expected is not None:
+        said = {
+            key: text and own_server.without(bench.expected.url, text)
+            for key, text in (("reason", outcome.reason), ("detail", outcome.detail))
+        }
+        outcome = msgspec.structs.replace(outcome, **said)
     return msgspec.structs.replace(outcome, started_at=started_at, wall_s=time.monotonic() - began)
 
 

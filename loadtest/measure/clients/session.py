@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from msgspec.structs import replace
+
 from loadtest.bench.clients import upstream
 from loadtest.bench.clients.upstream import Upstream
 from loadtest.measure import preflight
@@ -18,6 +20,7 @@ from loadtest.measure.loop import Done, Key, Shown, Trials
 from loadtest.records.clients import Interpreter, Measure, Outcome, Plan, Run
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine
+from loadtest.records.privacy import public
 from loadtest.records.run_folder import FORMAT, check_writable
 from loadtest.system import machine
 
@@ -100,14 +103,15 @@ def answering(plan: Plan) -> Iterator[Upstream | None]:
 def new_run(
     plan: Plan, known: Mapping[str, Interpreter], command: str, running: Upstream | None
 ) -> Run:
-    """Return a run that can start."""
+    """Return a run that can start; where interpreters lie on this machine is nobody's business."""
+    rows = [replace(row, skip=row.skip and public(row.skip)) for row in plan.rows]
     return Run(
         format=FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
-        plan=plan,
+        plan=replace(plan, rows=tuple(rows)),
         machine=this_machine(running),
-        interpreters=dict(known),
+        interpreters={key: replace(each, path=public(each.path)) for key, each in known.items()},
         upstream=None if running is None else running.software,
     )
 

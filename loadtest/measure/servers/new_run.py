@@ -19,6 +19,7 @@ from loadtest.records import run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Launcher, Machine, Placement, Run
 from loadtest.records.planned import Choice, Plan
+from loadtest.records.privacy import public_path
 from loadtest.system import cpu_pinning, listening, machine
 
 OPTIONS = {
@@ -60,7 +61,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
     if offered.launcher == "running":
         # Nobody tells what such a server holds, so there is nothing to wait for.
         plan = msgspec.structs.replace(plan, observe_release=False)
-    choice = msgspec.structs.replace(choice, seed=plan.seed)
+    choice = msgspec.structs.replace(choice, seed=plan.seed, matrix=public_path(choice.matrix))
     return Run(
         format=run_folder.FORMAT,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -7,10 +7,11 @@ import functools
 import hashlib
 import http.client
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote_plus, urlsplit
 
 from msgspec.structs import replace
 
@@ -24,7 +25,41 @@ LOOKS = 3
 
 TIMEOUT_S = 10.0
 
+LEFT_OUT = "?..."
+"""In place of a URL's query, which may have a token in it."""
+
+SHORTEST_SECRET = 4
+"""Characters: a shorter value is in too many texts to be found by."""
+
 Resolve = Callable[[str], Sequence[str]]
+
+
+def shown(url: str) -> str:
+    """Return a URL as it may stand in messages and results."""
+    bare, *behind = re.split(r"[?#]", url, maxsplit=1)
+    return bare + LEFT_OUT if behind else bare
+
+
+def without(url: str, text: str) -> str:
+    """Return a text without what `shown` leaves out, as clients repeat URLs in their errors."""
+    _, *behind = re.split(r"[?#]", url, maxsplit=1)
+    values = {*behind}
+    for pair in re.split(r"[&;#]", "".join(behind)):
+        value = unquote_plus(pair.partition("=")[2] or pair)
+        values |= {value, quote(value, safe=""), pair.partition("=")[2]}
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= SHORTEST_SECRET:
+            text = text.replace(value, "...")
+    return text
+
+
+def again(asked: str, typed: str | None) -> str:
+    """Return the URL that a run goes on with, in full; raises UserError where nobody knows it."""
+    if typed is not None and shown(typed) != asked:
+        raise UserError(f"this run asks {asked}, and no other URL; leave out --url")
+    if typed is None and asked.endswith(LEFT_OUT):
+        raise UserError(f"of {asked} the end is not kept; type it in full with --url")
+    return typed or asked
 
 
 def addresses(host: str) -> Sequence[str]:
@@ -39,15 +74,20 @@ def check(url: str, allowed: bool, resolve: Resolve = addresses) -> SplitResult:
 
     Without permission each address of the host has to be on this machine or a private network.
     """
+    # What is no URL is not shown: nobody knows which part of it is a password.
+    no_url = UserError("--url: not a URL such as http://127.0.0.1:8000/path")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise UserError(f"--url {url}: {error}") from None
+    except ValueError:
+        raise no_url from None
     if parts.scheme not in ("http", "https") or not host:
-        raise UserError(f"--url {url}: not a URL such as http://127.0.0.1:8000/path")
+        raise no_url
+    if not re.fullmatch(r"[!-~]+", url):
+        raise UserError("--url: write what is not ASCII percent-encoded, as in %20 for a blank")
     if parts.username is not None or parts.password is not None:
         raise UserError("--url stands in the reports; leave out the name and password before the @")
+    url = shown(url)
     at = resolve(host)
     if not at:
         raise UserError(f"--url {url}: no address found for {host}; check the name")
@@ -84,9 +124,9 @@ def ask(url: str, parts: SplitResult, ca: str | None) -> tuple[Expected, str | N
     answers = [_ask(url, parts, ca) for _ in range(LOOKS)]
     status = answers[0][0]
     if 300 <= status < 400:
-        raise UserError(f"--url {url}: it redirects (status {status}); name where to")
+        raise UserError(f"--url {shown(url)}: it redirects (status {status}); name where to")
     if not 200 <= status < 300:
-        raise UserError(f"--url {url}: it answers status {status}; name what answers 200")
+        raise UserError(f"--url {shown(url)}: it answers status {status}; name what answers 200")
     lengths, bodies = {len(body) for _, body in answers}, {body for _, body in answers}
     note = None
     if len(bodies) > 1:
@@ -118,8 +158,8 @@ def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
             response = connection.getresponse()
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
-            why = str(error) or type(error).__name__
-            raise UserError(f"--url {url}: no answer: {why}; is it running?") from None
+            why = without(url, str(error)) or type(error).__name__
+            raise UserError(f"--url {shown(url)}: no answer: {why}; is it running?") from None
 
 
 def elsewhere(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,36 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from loadtest.plan import toml_file
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.planned import Cell, Choice, Endpoint, Load, Plan, Record, Server, Shape
-from loadtest.records.values import Name, Rounds
+from loadtest.records.planned import (
+    Cell,
+    Choice,
+    Endpoint,
+    Load,
+    Plan,
+    Record,
+    Server,
+    Shape,
+    Sizes,
+)
+from loadtest.records.values import (
+    MOST_BUDGET_S,
+    MOST_CONNECTIONS,
+    MOST_LOAD_S,
+    MOST_LOADS,
+    MOST_NAME_BYTES,
+    MOST_ROUNDS,
+    MOST_THREADS,
+    MOST_TURNS,
+    MOST_WAVES,
+    MOST_WORKERS,
+    Connections,
+    Name,
+    Rounds,
+)
 
 MATRICES = Path(__file__).parent / "matrices"
 
@@ -28,13 +53,13 @@ class LoadRule(Record, frozen=True, kw_only=True):
     """What a load is made of before it is fitted to an endpoint; None keeps what stood before."""
 
     endpoints: tuple[str, ...] = ("*",)
-    connections: Annotated[int, Meta(ge=1)] | None = None
-    duration_s: Annotated[int, Meta(ge=1)] | None = None
+    connections: Connections | None = None
+    duration_s: Annotated[int, Meta(ge=1, le=MOST_LOAD_S)] | None = None
     """wrk takes whole seconds."""
-    warmup_s: Annotated[float, Meta(ge=0)] | None = None
-    waves: Annotated[float, Meta(gt=0)] | None = None
+    warmup_s: Annotated[float, Meta(ge=0, le=MOST_LOAD_S)] | None = None
+    waves: Annotated[float, Meta(gt=0, le=MOST_WAVES)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""
-    rounds: Annotated[int, Meta(ge=1)] | None = None
+    rounds: Rounds | None = None
     """In no more than so many rounds; None: in all. More `--rounds` than the matrix's lifts it."""
 
 
@@ -55,14 +80,14 @@ class Matrix(Record, frozen=True, kw_only=True):
     rounds: Rounds
     most_rounds: Rounds | None = None
     """As many while something is open and the budget lasts; None: `rounds`."""
-    budget_s: Annotated[float, Meta(gt=0)] | None = None
+    budget_s: Annotated[float, Meta(gt=0, le=MOST_BUDGET_S)] | None = None
     """Time for measuring, after which no further round begins; None: no limit."""
-    turns: Rounds = 1
+    turns: Annotated[int, Meta(ge=1, le=MOST_TURNS)] = 1
     """Loads of each cell in a round, in turn with those of the other servers."""
     servers: tuple[str, ...] = ("*",)
     endpoints: tuple[str, ...] = ("*",)
     styles: tuple[str, ...] = ("*",)
-    shape: Shape = Shape()
+    shape: Sizes = Sizes()
     observe_release: bool = True
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
@@ -73,8 +98,9 @@ class Matrix(Record, frozen=True, kw_only=True):
 
 def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
     """Return the matrix of that name, or the one in the file at that path."""
-    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
-    if not path.exists():
+    own = Path(os.path.expanduser(name))  # a run says `~` for where its owner's home is
+    path = own if name.endswith(".toml") else folder / f"{name}.toml"
+    if not os.path.exists(path):  # also where a path cannot be so long
         known = sorted(file.stem for file in folder.glob("*.toml"))
         if name.endswith(".toml"):
             raise UserError(
@@ -130,13 +156,22 @@ def expand(
     counted = Counter(cell.id for cell in cells)
     if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
         raise UserError(*twice)
+    if unfit := [id_ for id_ in counted if len(id_.encode()) > MOST_NAME_BYTES]:
+        raise UserError(*(f"{id_} cannot be the name of a file; rename it" for id_ in unfit))
+    most_rounds = max(matrix.rounds, matrix.most_rounds or 0)
+    loads = matrix.turns * sum(min(most_rounds, cell.rounds or most_rounds) for cell in cells)
+    if loads > MOST_LOADS:
+        raise UserError(
+            f"this would be {loads:,} loads, and a run has {MOST_LOADS:,} at most; choose fewer"
+            " --rounds, or fewer servers and endpoints"
+        )
     return Plan(
         matrix=matrix.name,
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
         rounds=matrix.rounds,
         most_rounds=matrix.most_rounds,
         turns=matrix.turns,
-        shape=matrix.shape,
+        shape=Shape(**asdict(matrix.shape)),
         servers=(*taking_part, *duplicates),
         reference=next((server.duplicate_of for server in duplicates), None),
         observe_release=matrix.observe_release,
@@ -167,11 +202,11 @@ def mistakes(
         ),
     ]
     numbers = [
-        ("--rounds", matrix.rounds, 3),
-        ("--workers", matrix.shape.workers, 2),
-        ("--threads", matrix.shape.threads, 4),
-        ("--connections", choice.connections, 64),
-        ("--duration", choice.duration_s, 3),
+        ("--rounds", matrix.rounds, 3, MOST_ROUNDS),
+        ("--workers", matrix.shape.workers, 2, MOST_WORKERS),
+        ("--threads", matrix.shape.threads, 4, MOST_THREADS),
+        ("--connections", choice.connections, 64, MOST_CONNECTIONS),
+        ("--duration", choice.duration_s, 3, MOST_LOAD_S),
     ]
     return [
         unknown(kind, glob, [*known, *_family(glob, known)], where)
@@ -179,9 +214,10 @@ def mistakes(
         for glob in globs
         if known and not any(_named([glob], name) for name in (*known, *with_style))
     ] + [
-        f"{option} {value}: at least 1, as in {option} {example}"
-        for option, value, example in numbers
-        if value is not None and value < 1
+        f"{option} {value}: at {'least 1' if value < 1 else f'most {most}'},"
+        f" as in {option} {example}"
+        for option, value, example, most in numbers
+        if value is not None and not 1 <= value <= most
     ]
 
 

@@ -35,6 +35,7 @@ def read_servers(folder: Path) -> tuple[tuple[Server, ...], tuple[str, ...], lis
     for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         try:
             server = toml_file.read(path, Server, name=path.stem, duplicate_of=None)
+            _check_lists(path, server)
             _check_placeholders(path, server)
         except UserError as error:
             broken.append(path.stem)
@@ -44,6 +45,12 @@ def read_servers(folder: Path) -> tuple[tuple[Server, ...], tuple[str, ...], lis
     if not servers and not broken:
         problems.append(f"{folder}: no server there; name the project's folder with --project")
     return tuple(servers), tuple(broken), problems
+
+
+def _check_lists(path: Path, server: Server) -> None:
+    for key in ("requires", "argv"):
+        if not getattr(server, key):
+            raise UserError(f"{path}: {key} must be a list in brackets that is not empty")
 
 
 def _check_placeholders(path: Path, server: Server) -> None:

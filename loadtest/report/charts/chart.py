@@ -266,7 +266,7 @@ def svg(chart: Chart) -> str:
 
 def style(*, literal: bool = False) -> Markup:
     """Return the style of all charts; `literal` has the colours of light and no variables."""
-    text = (FOLDER / "chart.css").read_text()
+    text = (FOLDER / "chart.css").read_text(encoding="utf-8")
     if literal:
         text = re.sub(r"light-dark\((.+?), .+?\)", r"\1", text)
         colours = dict(re.findall(r"(--[\w-]+): (.+?);", text))
@@ -277,7 +277,7 @@ def style(*, literal: bool = False) -> Markup:
 
 def script() -> str:
     """Return what lights up marks in a page and shows their tips."""
-    return (FOLDER / "chart.js").read_text()
+    return (FOLDER / "chart.js").read_text(encoding="utf-8")
 
 
 def shapes() -> Markup:

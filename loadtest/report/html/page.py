@@ -54,7 +54,9 @@ def document(
     `parts` of it have a style and a script among the templates.
     """
     style, script = (
-        "\n".join((TEMPLATES / f"{part}.{ending}").read_text() for part in ("page", *parts))
+        "\n".join(
+            (TEMPLATES / f"{part}.{ending}").read_text(encoding="utf-8") for part in ("page", *parts)
+        )
         for ending in ("css", "js")
     )
     return (

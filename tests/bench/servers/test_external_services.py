@@ -110,6 +110,8 @@ def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch
         {"DATABASE_URL": "postgresql://user:pass/hunter2@127.0.0.1/app"},
         {"DATABASE_URL": "postgresql://user:5/hunter2@127.0.0.1"},
         {"DATABASE_URL": "postgresql://127.0.0.1/app?password=hunter2&nonsense=hunter2"},
+        {"DATABASE_URL": "postgresql://user@127.0.0.1:hunter2/app"},
+        {"REDIS_URL": "redis://:pass:hunter2@127.0.0.1:6379:hunter2/0"},
         {"REDIS_URL": "rodis://:hunter2@127.0.0.1:9/0"},
         {"UPSTREAM_URL": "http://user:hunter2@127.0.0.1:9"},
         # Not clear from the address alone, or not one.

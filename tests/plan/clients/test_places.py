@@ -240,16 +240,51 @@ def test_other_hosts_may_not(address: str) -> None:
         ("127.0.0.1:8000", "not a URL such as"),
         ("ftp://127.0.0.1/", "not a URL such as"),
         ("http://", "not a URL such as"),
-        ("http://127.0.0.1:99999/", "Port out of range"),
-        ("http://[::1/", "Invalid IPv6 URL"),
+        ("http://127.0.0.1:99999/", "not a URL such as"),
+        ("http://[::1/", "not a URL such as"),
+        ("http://me:word@127.0.0.1:80:word/", "not a URL such as"),
+        ("http://127.0.0.1/a word", "percent-encoded, as in %20 for a blank"),
+        ("http://127.0.0.1/w\u00f6rd", "percent-encoded"),
         ("http://me:word@127.0.0.1/", "leave out the name and password"),
     ],
 )
 def test_what_is_no_url(url: str, message: str) -> None:
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as caught:
         own_server.check(url, True, lambda host: ["127.0.0.1"])
+    assert "word@" not in str(caught.value)  # nobody knows what of it is a password
     with pytest.raises(UserError, match="no address found for nobody"):
         own_server.check("http://nobody/", True, lambda host: [])
+
+
+URL = "https://127.0.0.1/page?token=t%2Fop+secret&size=9#part-of-it"
+
+
+def test_what_is_behind_a_url_is_not_shown() -> None:
+    assert own_server.shown(URL) == "https://127.0.0.1/page?..."
+    assert own_server.shown("https://127.0.0.1/page") == "https://127.0.0.1/page"
+    with pytest.raises(UserError) as caught:
+        own_server.check(URL, False, lambda host: ["8.8.8.8"])
+    assert str(caught.value).startswith("--url https://127.0.0.1/page?...: ")
+
+
+@pytest.mark.parametrize(
+    "text", ["t%2Fop+secret", "t/op secret", "t%2Fop%20secret", URL, URL.partition("#")[0]]
+)
+def test_what_clients_say_of_a_url_is_without_it(text: str) -> None:
+    said = own_server.without(URL, f"ConnectError: cannot reach {text} of size 9: refused")
+    assert "secret" not in said
+    assert said.startswith("ConnectError: cannot reach ")
+    assert said.endswith(" of size 9: refused")
+
+
+def test_a_url_whose_end_is_not_kept_is_typed_again() -> None:
+    asked = own_server.shown(URL)
+    assert own_server.again(asked, URL) == URL
+    assert own_server.again("http://127.0.0.1/", None) == "http://127.0.0.1/"
+    with pytest.raises(UserError, match="type it in full with --url"):
+        own_server.again(asked, None)
+    with pytest.raises(UserError, match="and no other URL; leave out --url"):
+        own_server.again(asked, "http://127.0.0.1/")
 
 
 def looked(port: int) -> tuple[own_server.Expected, str | None]:

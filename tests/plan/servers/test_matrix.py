@@ -129,6 +129,36 @@ def test_every_wrong_name_and_number_at_once() -> None:
     )
 
 
+def test_every_number_beyond_its_limit() -> None:
+    many = 10**30
+    with pytest.raises(UserError) as caught:
+        expand(Choice(rounds=many, workers=many, threads=many, connections=many, duration_s=many))
+    assert caught.value.lines == (
+        f"--rounds {many}: at most 1000, as in --rounds 3",
+        f"--workers {many}: at most 1000, as in --workers 2",
+        f"--threads {many}: at most 10000, as in --threads 4",
+        f"--connections {many}: at most 65535, as in --connections 64",
+        f"--duration {many}: at most 3600, as in --duration 3",
+    )
+
+
+def test_a_run_that_would_never_end() -> None:
+    with pytest.raises(UserError, match=r"loads, and a run has 50,000 at most; choose fewer"):
+        expand(Choice(rounds=1000), turns=100)
+    assert expand(Choice(rounds=1000)).rounds == 1000
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(UserError, match="cannot be the name of a file; rename it"):
+        matrix.expand(
+            Matrix(name="test", summary="A test.", rounds=1, loads=RULES),
+            SERVERS,
+            [endpoint("x" * 250)],
+            Choice(),
+            {},
+        )
+
+
 def test_a_name_like_nothing_lists_what_there_is() -> None:
     with pytest.raises(UserError, match="known: gevent, granian-asgi, granian-wsgi, uvicorn"):
         expand(Choice(servers=("xyzzy",)))

@@ -37,6 +37,9 @@ argv = ["{python}", "--bind", "{host}:{port}"]
         (GOOD.replace('"wsgi"', '"cgi"'), 'interface must be one of "asgi", "wsgi", not "cgi"'),
         (GOOD + "env = { A = 1 }", "env.A must be a text in quotes, not 1"),
         (GOOD + "processes_seen = 3", "processes_seen must be numbers and `workers`, as in"),
+        (GOOD + "processes_seen = '99999999999999999999'", "processes_seen must be numbers and"),
+        (GOOD.replace('["it"]', "[]"), "requires must be a list in brackets that is not empty"),
+        (GOOD + 'limits = ["\\u001b"]', "limits[0] has a character that cannot be seen"),
         (GOOD + "processes_seen = 'x'", 'as in "3" or "workers + 1", not "x"'),
         (
             GOOD + "unsupported = { asinc = 'x' }",
@@ -68,7 +71,7 @@ def test_every_broken_file_is_reported_at_once(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "one.toml").mkdir()
-    with pytest.raises(UserError, match=r"one\.toml: cannot be read: Is a directory"):
+    with pytest.raises(UserError, match=r"one\.toml: cannot be read: it is no regular file"):
         profile.load_servers(tmp_path)
 
 
@@ -98,18 +101,33 @@ def test_the_shipped_matrices_load(name: str) -> None:
             "[loads[0]]: unknown key 'conections'; did you mean connections or",
         ),
         ("[shape]\nwokers = 3\n[[loads]]", "[shape]: unknown key 'wokers'; did you mean workers?"),
-        ("[[loads]]\nconnections = 0", "loads[0].connections must be a whole number of at least 1"),
+        (
+            "[[loads]]\nconnections = 0",
+            "loads[0].connections must be a whole number from 1 to 65535, not 0",
+        ),
         (
             "[[loads]]\nduration_s = 0",
-            "loads[0].duration_s must be a whole number of at least 1, not 0",
+            "loads[0].duration_s must be a whole number from 1 to 3600, not 0",
         ),
         (
             "[[loads]]\nduration_s = 1.5",
-            "loads[0].duration_s must be a whole number of at least 1, not 1.5",
+            "loads[0].duration_s must be a whole number from 1 to 3600, not 1.5",
         ),
-        ("[[loads]]\nwaves = -1", "loads[0].waves must be a number above 0, not -1"),
+        ("[[loads]]\nwaves = -1", "waves must be a number above 0 and of at most 1000, not -1"),
+        ("[[loads]]\nwaves = inf", "loads[0].waves must be a finite number, not inf"),
+        ("budget_s = nan\n[[loads]]", "budget_s must be a finite number, not nan"),
+        (f"budget_s = 1{'0' * 30}\n[[loads]]", "budget_s must be a number of fewer digits"),
+        (f"budget_s = 1{'0' * 5000}\n[[loads]]", "a number of too many digits"),
+        ("budget_s = 1e9\n[[loads]]", "budget_s must be a number above 0 and of at most 2592000"),
+        (f"loads = {'[' * 3000}{']' * 3000}", "nested too deeply"),
+        (f"[a{'.a' * 3000}]\n[[loads]]", "is nested too deeply"),
+        ('servers = ["\\u0000"]\n[[loads]]', "servers[0] has a character that cannot be seen"),
+        ('"\\u0000" = 1\n[[loads]]', r"the key '\x00' has a character that cannot be seen"),
+        ("[shape]\nknown = false\n[[loads]]", "[shape]: unknown key 'known'"),
+        ("[shape]\nbacklog = -1\n[[loads]]", "shape.backlog must be a whole number from 1 to"),
         ("", "'loads' is missing: a list in brackets, each a table of keys"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_a_broken_matrix_file_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "mine.toml"

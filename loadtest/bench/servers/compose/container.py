@@ -43,7 +43,7 @@ class Container:
     def is_here(self) -> bool:
         """Say whether this machine sees its processes, and so reaches its address."""
         with contextlib.suppress(OSError):
-            return self.id in Path(f"/proc/{self.pid}/cgroup").read_text()
+            return self.id in Path(f"/proc/{self.pid}/cgroup").read_text(encoding="utf-8")
         return False
 
     def ended(self) -> str | None:

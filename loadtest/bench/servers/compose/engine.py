@@ -21,6 +21,7 @@ from loadtest.plan.servers.inventory import Inventory, distributions
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine
 from loadtest.records.planned import Server
+from loadtest.records.privacy import public
 from loadtest.system.docker import FILE, Docker, reason_of, settings
 from loadtest.system.process import CommandError
 
@@ -92,8 +93,9 @@ def reach(docker: Docker) -> Engine:
     if not version.split(".")[0].isdecimal() or int(version.split(".")[0]) < OLDEST:
         raise UserError(f"the Docker engine is version {version} and has to be {OLDEST} or newer")
     return Engine(
-        address=address,
-        name=facts["Name"],
+        address=public(address),
+        # The name of this machine is nobody's business.
+        name="this machine" if facts["Name"] == socket.gethostname() else facts["Name"],
         remote=host(address) not in LOOPBACK,
         version=version,
         system=f"{facts['OperatingSystem']}, Linux {facts['KernelVersion']}",

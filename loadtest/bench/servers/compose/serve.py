@@ -11,6 +11,7 @@ Imports little: the image has no packages of the reports.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,8 @@ SHAPE = {
     for name in ("workers", "threads", "backlog", "keep_alive_s", "time_limit_s", "database_pool")
 }
 """The variables of `.env` by the field that they set."""
+
+NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @click.command()
@@ -84,8 +87,10 @@ def shape(env: Mapping[str, str]) -> Shape:
         text = env.get(variable, "")
         if not text:
             continue
-        if not text.isdecimal() or int(text) < 1:
-            raise UserError(f"{variable}={text}: not a number above 0; correct it in .env")
+        if not NUMBER.fullmatch(text):
+            raise UserError(
+                f"{variable}={text}: not a number above 0 of up to six digits; correct it in .env"
+            )
         fields[name] = int(text)
     return msgspec.convert(fields, Shape)
 

@@ -19,6 +19,7 @@ from loadtest.records import run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine, Outcome, Run, Source
 from loadtest.records.planned import Cell, Plan, Record, Shape
+from loadtest.records.privacy import public_path
 from loadtest.records.run_folder import Writer, create, writing
 
 
@@ -43,7 +44,7 @@ def read(path: Path, created_at: str) -> Imported:
         raise UserError(f"{path}: no such file; name a wrk report in Markdown") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    imported = convert(data, str(path), created_at)
+    imported = convert(data, public_path(str(path)), created_at)
     if not imported.outcomes:
         if not imported.left_out:
             raise UserError(

@@ -1,0 +1,128 @@
+"""What was typed, or written into a TOML file, to make the command line fail: each input as it was."""
+
+from __future__ import annotations
+
+import ast
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Type
+from hypothesis import given
+from hypothesis import strategies as st
+from paths import TESTS
+from small_matrix import ENDPOINTS, SERVERS
+
+from loadtest.plan import toml_file
+from loadtest.plan.servers import matrix, profile
+from loadtest.plan.servers.matrix import Matrix
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Choice
+from loadtest.records.text import MOST, printable
+from loadtest.records.values import MOST_BUDGET_S, MOST_LOADS
+
+INPUTS = TESTS / "attack" / "inputs"
+
+
+def inputs(reader: str) -> Any:
+    return pytest.mark.parametrize("path", sorted(INPUTS.glob(f"{reader}-*")), ids=lambda p: p.name)
+
+
+def clean(line: str) -> bool:
+    """Say whether a line is one that a terminal shows and a person reads."""
+    return line == printable(line) and "\n" not in line and len(line) <= MOST + len("loadtest: ")
+
+
+@inputs("cli")
+def test_what_is_typed_ends_in_clean_lines(path: Path, type_: Type) -> None:
+    done = type_(*ast.literal_eval(path.read_text(encoding="utf-8")))
+    assert done.status == 2
+    assert done.out == ""
+    assert done.lines
+    for line in done.lines:
+        assert line.startswith("loadtest: ")
+        assert clean(line)
+
+
+# The keys of a matrix have other names now, and for an unknown key alone each would be refused.
+NAMES = ((b"[again]", b"[duplicate]"), (b"settle", b"observe_release"))
+
+
+@inputs("matrix-toml")
+@pytest.mark.parametrize("names", [(), NAMES], ids=["as it was", "under the names of today"])
+def test_a_matrix_is_refused(path: Path, names: Any, tmp_path: Path) -> None:
+    text = path.read_bytes()
+    for old, new in names:
+        text = text.replace(old, new)
+    file = tmp_path / "mine.toml"
+    file.write_bytes(text)
+    with pytest.raises(UserError) as caught:
+        matrix.load_matrix(str(file))
+    (line,) = caught.value.lines
+    assert line.startswith(str(file))
+    assert clean(line)
+
+
+@inputs("server-toml")
+def test_a_server_is_refused(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(path.read_bytes())
+    with pytest.raises(UserError) as caught:
+        profile.load_servers(tmp_path)
+    (line,) = caught.value.lines
+    assert line.startswith(str(tmp_path / "mine.toml"))
+    assert clean(line)
+
+
+def test_a_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mine.toml")
+    with pytest.raises(UserError, match="cannot be read: it is no regular file"):
+        matrix.load_matrix(str(tmp_path / "mine.toml"))
+
+
+# What is like them -------------------------------------------------------------------------------
+
+NUMBERS = (
+    "rounds",
+    "most_rounds",
+    "budget_s",
+    "turns",
+    *(f"shape.{key}" for key in ("workers", "threads", "backlog", "keep_alive_s", "time_limit_s")),
+    "shape.database_pool",
+    "shape.known",
+    *(f"load.{key}" for key in ("connections", "duration_s", "warmup_s", "waves", "rounds")),
+)
+
+values = st.one_of(
+    st.integers(-3, 3),
+    st.integers(-(2**80), 2**80),
+    st.floats(),
+    st.sampled_from(["true", "[]", "{}", '""', '"\\u0000"', "1" * 5000, "0x" + "f" * 5000]),
+    st.sampled_from(["[" * 2000 + "]" * 2000, "1979-05-27", "inf", "nan", "-inf", "1e308"]),
+)
+
+
+@given(st.sampled_from(NUMBERS), values)
+def test_a_number_is_in_range_or_refused(key: str, value: object) -> None:
+    table, _, name = key.rpartition(".")
+    given_rounds = "" if key == "rounds" else "rounds = 2\n"
+    lines = {"": "", "shape": "[shape]\n", "load": "[[loads]]\n"}
+    text = f"summary = 'Mine.'\n{given_rounds}"
+    text += f"{lines[table]}{name} = {value}\n" + ("" if table == "load" else "[[loads]]\n")
+    try:
+        loaded = _read(text)
+    except UserError as error:
+        assert all(map(clean, error.lines))
+        return
+    number = {"": loaded, "shape": loaded.shape, "load": loaded.loads[0]}[table]
+    assert 0 <= getattr(number, name) <= MOST_BUDGET_S
+    plan = matrix.expand(loaded, SERVERS, ENDPOINTS, Choice(), {})
+    assert len(plan.cells) * plan.rounds * plan.turns <= MOST_LOADS
+
+
+def _read(text: str) -> Matrix:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "mine.toml")
+        file.write_text(text, encoding="utf-8")
+        return toml_file.read(file, Matrix, name="mine")
