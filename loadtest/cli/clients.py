@@ -8,7 +8,6 @@ import os
 import secrets
 import shlex
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -380,10 +379,11 @@ def answers() -> list[Answer]:
 def serve_upstream(port: int | None) -> int:
     """Run the upstream in the foreground and say where it answers what."""
     from loadtest.bench.clients import upstream
+    from loadtest.system import process
 
     with (
-        tempfile.TemporaryDirectory(prefix="loadtest-clients-") as logs,
-        upstream.running(answers(), Path(logs) / "upstream.log", port or FIRST_PORT) as running,
+        process.folder("loadtest-clients-") as logs,
+        upstream.running(answers(), logs.path / "upstream.log", port or FIRST_PORT) as running,
     ):
         for answer in answers():
             after = f" after {1000 * answer.delay_s:g} ms" if answer.delay_s else ""

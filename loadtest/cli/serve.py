@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Shape
 from loadtest.records.text import printable
 from loadtest.records.values import MOST_THREADS, MOST_WORKERS
-from loadtest.system import listening
+from loadtest.system import listening, process
 
 if TYPE_CHECKING:
     from loadtest.bench.servers.instance import Instance
@@ -80,8 +79,8 @@ def serve_command(
         raise UserError(f"{name}: {missing[name]}")
     shape = Shape(workers=workers, threads=threads)
     with (
-        tempfile.TemporaryDirectory(prefix="loadtest-serve-") as logs,
-        running_services(offered.project, Path(logs), shape) as services,
+        process.folder("loadtest-serve-") as logs,
+        running_services(offered.project, logs.path, shape) as services,
     ):
         free = listening.free_port(port)
         if free != port:
@@ -91,7 +90,7 @@ def serve_command(
             shape,
             offered.project,
             env=services.env,
-            log=Path(logs) / "server.log",
+            log=logs.path / "server.log",
             port=free,
         )
         page = f"http://{listening.HOST}:{free}{offered.project.app.page_path}"
@@ -130,8 +129,8 @@ def services_command(folder: Path, python: str, postgres: str | None, redis: str
 
     project = project_of(folder, python, postgres, redis)
     with (
-        tempfile.TemporaryDirectory(prefix="loadtest-services-") as logs,
-        running_services(project, Path(logs), Shape()) as services,
+        process.folder("loadtest-services-") as logs,
+        running_services(project, logs.path, Shape()) as services,
     ):
         for key, value in services.env.items():
             # What the environment names already is its own to know.

@@ -1,7 +1,8 @@
 """The one place that spawns processes: argument lists, a clean environment, a sure end.
 
 Every process runs under a warden (see `warden.py`), which stops it in steps when told to, and also
-when the engine is killed; but for the short ones of `timed`, whose own start is measured.
+when the engine is killed; but for the short ones of `timed`, whose own start is measured. A warden
+without a command keeps each temporary folder.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +26,7 @@ from typing import IO, NoReturn
 
 import psutil
 
-from loadtest.records.errors import LoadtestError
+from loadtest.records.errors import LoadtestError, UserError
 from loadtest.system import sampling
 from loadtest.system.sampling import Holding
 
@@ -43,6 +46,11 @@ CANNOT_START = 127
 
 STOP_SPARE_S = 10.0
 """Beyond the grace: for the KILL and for the warden itself."""
+
+KEEPER_GRACE_S = 30.0
+"""For the end of the processes that have a keeper's folder for a home."""
+
+ELSEWHERE = "name a folder that can be written, as in `export TMPDIR=/var/tmp`"
 
 
 class CommandError(LoadtestError):
@@ -68,7 +76,8 @@ class Process:
 
     def exit_status(self) -> int | None:
         """Return the status it ended with, None while it runs; 128 + n after signal n."""
-        return self.warden.poll()
+        status = self.warden.poll()
+        return 128 - status if status is not None and status < 0 else status
 
     def ended(self) -> str | None:
         """Return in words how it ended, None while it runs."""
@@ -81,9 +90,10 @@ class Process:
         return f"{self.name} exited with status {status}"
 
     def tree(self) -> list[psutil.Process]:
-        """Return the processes of the command, its own first, without the warden."""
+        """Return the processes of the command, its own first, without the warden's two."""
         children = _children()
-        below = list(children.get(self.warden.pid, ()))
+        seconds = children.get(self.warden.pid, ())
+        below = [pid for second in seconds for pid in children.get(second, ())]
         for pid in below:
             below += children.get(pid, ())
         members: list[psutil.Process] = []
@@ -124,6 +134,40 @@ class Process:
             self.warden.wait(STOP_SPARE_S)
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A temporary folder of our own, and what keeps it."""
+
+    path: Path
+    keeper: Process
+
+
+@contextlib.contextmanager
+def folder(prefix: str, parent: Path | None = None) -> Iterator[Folder]:
+    """Give a folder that nobody else can read, and that goes with the block, or with us.
+
+    Its keeper is there before it is, and holds out until the last process that has it for a home
+    has ended, whatever ends them and the engine. It is made in the system's own place for such
+    folders where `parent` names no other. Raises UserError where it cannot be made.
+    """
+    try:
+        path = Path(parent or tempfile.gettempdir(), prefix + secrets.token_hex(6))
+    except OSError as error:  # nowhere
+        raise UserError(f"{error.strerror}; {ELSEWHERE}") from None
+    with open(os.devnull, "ab") as nowhere:
+        keeper = _warden([f"--remove={path}"], nowhere, nowhere, None, None)
+    with running(Process(f"the keeper of {path}", keeper, Path(os.devnull), KEEPER_GRACE_S)) as kept:
+        try:
+            path.mkdir(mode=0o700)
+        except OSError as error:
+            raise UserError(f"{path.parent}: {error.strerror}; {ELSEWHERE}") from None
+        try:
+            yield Folder(path, kept)
+        finally:
+            kept.stop()
+            shutil.rmtree(path, ignore_errors=True)  # its keeper may have been killed
+
+
 def start(
     name: str,
     argv: Sequence[str],
@@ -131,30 +175,36 @@ def start(
     log: Path,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    home: Folder | None = None,
     errors: Path | None = None,
     times: int = 1,
     fds: Sequence[int] = (),
     user: str | None = None,
     stop_signal: str = "TERM",
     grace_s: float = 2.0,
-    remove: Sequence[Path] = (),
     undo: Sequence[Path] = (),
     cpus: Sequence[int] = (),
 ) -> Process:
     """Start a command under a warden.
 
-    `env` is added to an allow-list of our own; `log` gets its output and, without `errors`, its
-    errors; `times` starts it that often, to one inherited socket in `fds`; `remove` names folders
-    that go when it has ended, `undo` those that go unless it ended well; `cpus` are the processors
-    it is kept on, all by default (Linux).
+    `env` is added to an allow-list of our own; `home` is a folder that it runs in and that stays
+    until it has ended; `log` gets its output and, without `errors`, its errors; `times` starts it
+    that often, to one inherited socket in `fds`; `undo` names folders that go unless it ended well;
+    `cpus` are the processors it is kept on, all by default (Linux).
     """
     options = [f"--times={times}", f"--signal={stop_signal}", f"--grace={grace_s}"]
-    options += [f"--fd={fd}" for fd in fds] + [f"--remove={folder}" for folder in remove]
-    options += [f"--undo={folder}" for folder in undo]
+    options += [f"--fd={fd}" for fd in fds] + [f"--undo={folder}" for folder in undo]
     options += [f"--cpu={cpu}" for cpu in cpus]
     options += [f"--user={user}"] if user else []
+    inherited = [*fds]
+    if home is not None:
+        cwd = cwd or home.path
+        assert home.keeper.warden.stdin is not None
+        # The keeper waits until its leash is held by nobody, so the warden holds it as well.
+        inherited.append(home.keeper.warden.stdin.fileno())
     with open(log, "ab") as out, open(errors or os.devnull, "ab") as separate:
-        warden = _warden([*options, "--", *argv], out, separate if errors else out, env, cwd, fds)
+        errors_to = separate if errors else out
+        warden = _warden([*options, "--", *argv], out, errors_to, env, cwd, inherited)
     return Process(name=name, warden=warden, log=log, grace_s=grace_s)
 
 
@@ -196,13 +246,14 @@ def become(
 ) -> NoReturn:
     """Put a warden with a command in this process's place, as a container's only one.
 
-    It ends the command when it is told to, or ends with it; nothing holds its leash.
+    It ends the command when it is told to, or ends with it; nothing holds its leash. Where it is
+    killed, so is its container.
     """
     leash, held = os.pipe()
     os.dup2(leash, 0)
     for fd in (held, *fds):
         os.set_inheritable(fd, True)
-    options = [f"--times={times}", *(f"--fd={fd}" for fd in fds)]
+    options = ["--single", f"--times={times}", *(f"--fd={fd}" for fd in fds)]
     os.execve(sys.executable, [sys.executable, *ISOLATED, str(WARDEN), *options, "--", *argv], env)
 
 
@@ -214,17 +265,22 @@ def _warden(
     cwd: Path | None,
     fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, *ISOLATED, str(WARDEN), *arguments],
-        stdin=subprocess.PIPE,
-        stdout=out,
-        stderr=errors,
-        env=environment(env),
-        cwd=cwd,
-        pass_fds=fds,
-        # Ctrl-C in a terminal goes to the engine alone, which then stops things in order.
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, *ISOLATED, str(WARDEN), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=errors,
+            env=environment(env),
+            cwd=cwd,
+            pass_fds=fds,
+            # Ctrl-C in a terminal goes to the engine alone, which then stops things in order.
+            start_new_session=True,
+        )
+    except BlockingIOError:
+        raise UserError(
+            "no further process can be started; end some, or allow more with `ulimit -u unlimited`"
+        ) from None
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -249,13 +305,23 @@ def run(
     timeout_s: float,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    home: Folder | None = None,
     errors: Path | None = None,
     user: str | None = None,
     undo: Sequence[Path] = (),
 ) -> None:
     """Run a command to its end; raises CommandError with the end of what it said."""
     process = start(
-        name, argv, log=log, env=env, cwd=cwd, errors=errors, user=user, undo=undo, grace_s=1.0
+        name,
+        argv,
+        log=log,
+        env=env,
+        cwd=cwd,
+        home=home,
+        errors=errors,
+        user=user,
+        undo=undo,
+        grace_s=1.0,
     )
     with running(process):
         try:

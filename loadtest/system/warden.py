@@ -1,12 +1,17 @@
 """Runs one command and sees to its end, also when the engine itself is killed.
 
-    python -I -S warden.py [--times N] [--signal TERM] [--grace S] [--remove DIR] ... -- argv
+    python -I -S warden.py [--times N] [--signal TERM] [--grace S] [--remove DIR] ... [-- argv]
 
 The engine holds the other end of the warden's standard input, the leash. When the leash closes,
 because the engine lets go or has died in whatever way, the command is stopped in steps: the
 signal to its process group, after the grace a KILL, and once more to whoever is left when the
 leader is gone. It exits with the command's status (128 + n for a signal, as shells do). Folders to
-remove go in any case, those to undo unless the command ended well.
+remove go in any case, those to undo unless the command ended well. Without a command it waits for
+the end of the leash, as the keeper of a folder does.
+
+A warden is two processes, so that either can be killed: the first watches the second, which does the
+work, and does what is left of it where that is gone (Linux); the second stops the command where the
+first is gone.
 
 Runs as a script of its own, on the standard library alone: it has to start in milliseconds.
 """
@@ -32,17 +37,83 @@ KILL_WAIT_S = 5.0
 
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+"""As prctl(2) has them."""
+
+IPC_RMID = 0
+"""As shmctl(2) has it."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command until it ends or the leash closes; return its exit status."""
     options = _parse(arguments)
-    status = _run(options)
-    for folder in options.remove + (options.undo if status else []):
-        shutil.rmtree(folder, ignore_errors=True)
+    if options.single:
+        return _work(options)
+    partner, held = os.pipe()
+    _adopt_orphans()
+    second = os.fork()
+    if second == 0:
+        os.close(held)
+        return _work(options, partner)
+    os.close(partner)
+    return _watch(second, options)
+
+
+def _watch(second: int, options: argparse.Namespace) -> int:
+    """Wait for the second process, and do what it leaves to do where it is killed."""
+
+    def pass_on(number: int, frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(second, number)
+
+    for name in ENDINGS:
+        signal.signal(name, pass_on)
+    status = os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
+    if status >= 0:
+        return status
+    _ignore_endings()
+    if options.argv:
+        # The system has told the command; see `_spawn`.
+        _until(_childless, options.grace)
+        _kill_orphans()
+    else:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+    _tidy(options, well=False)
+    return 128 - status
+
+
+def _work(options: argparse.Namespace, partner: int | None = None) -> int:
+    status = 1
+    try:
+        status = _run(options, partner)
+    finally:
+        _tidy(options, well=status == 0)
     return status
 
 
-def _run(options: argparse.Namespace) -> int:
+def _tidy(options: argparse.Namespace, *, well: bool) -> None:
+    for folder in options.remove + ([] if well else options.undo):
+        for lock in folder.glob("*/postmaster.pid"):
+            _free_segment(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_segment(lock: Path) -> None:
+    """Free the System V segment that a killed PostgreSQL leaves, as its lock file names it."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError, IndexError, ValueError):
+        _, segment = lock.read_text(encoding="utf-8").splitlines()[6].split()
+        # As the one who made it: where the file says another's, it is not ours to free.
+        os.seteuid(lock.stat().st_uid)
+        try:
+            ctypes.CDLL(None).shmctl(int(segment), IPC_RMID, None)
+        finally:
+            os.seteuid(os.getuid())
+
+
+def _run(options: argparse.Namespace, partner: int | None) -> int:
     _adopt_orphans()
     if options.cpu:
         os.sched_setaffinity(0, options.cpu)
@@ -50,9 +121,9 @@ def _run(options: argparse.Namespace) -> int:
     children: list[subprocess.Popen[bytes]] = []
     first: subprocess.Popen[bytes] | None = None
     try:
-        for _ in range(options.times):
+        for _ in range(options.times if options.argv else 0):
             children.append(_spawn(options, children[0].pid if children else 0))
-        first = _wait(children, woken)
+        first = _wait(children, woken, partner)
     except OSError as error:
         sys.stderr.write(f"cannot start {options.argv[0]}: {error.strerror}\n")
         return 127
@@ -60,6 +131,8 @@ def _run(options: argparse.Namespace) -> int:
         _ignore_endings()
         if children:
             _stop(children, signal.Signals[f"SIG{options.signal}"], options.grace)
+    if not children:
+        return 0
     # Of many, the one that ended by itself: the others were stopped because of it.
     ended = (first or children[0]).returncode
     return 128 - ended if ended < 0 else ended
@@ -75,18 +148,22 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--fd", type=int, action="append", default=[])
     parser.add_argument("--remove", type=Path, action="append", default=[])
     parser.add_argument("--undo", type=Path, action="append", default=[])
-    parser.add_argument("argv", nargs="+")
+    parser.add_argument("--single", action="store_true")
+    parser.add_argument("argv", nargs="*")
     return parser.parse_args(arguments)
 
 
 def _adopt_orphans() -> None:
     """Become the parent of grandchildren that leave their group, so that they can be found."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         import ctypes
 
-        PR_SET_CHILD_SUBREAPER = 36  # noqa: N806  its name in prctl(2)
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _wake_on_signals() -> int:
@@ -112,6 +189,9 @@ def _raise_exit(number: int, frame: object) -> None:
 
 
 def _spawn(options: argparse.Namespace, group: int) -> subprocess.Popen[bytes]:
+    def end_with_us() -> None:
+        _prctl(PR_SET_PDEATHSIG, signal.Signals[f"SIG{options.signal}"])
+
     return subprocess.Popen(
         options.argv,
         stdin=subprocess.DEVNULL,
@@ -120,20 +200,25 @@ def _spawn(options: argparse.Namespace, group: int) -> subprocess.Popen[bytes]:
         user=options.user,
         group=None if options.user is None else pwd.getpwnam(options.user).pw_gid,
         extra_groups=None if options.user is None else [],
+        # Last of all, since a change of the user undoes it. There is no other thread here.
+        preexec_fn=end_with_us,
     )
 
 
 def _wait(
-    children: Sequence[subprocess.Popen[bytes]], woken: int
+    children: Sequence[subprocess.Popen[bytes]], woken: int, partner: int | None
 ) -> subprocess.Popen[bytes] | None:
-    """Return the first child that has ended, None when the leash is closed before."""
-    leash = sys.stdin.fileno()
+    """Return the first child that has ended, None when the leash or the partner ends before.
+
+    Who has no child to stop goes on without the partner.
+    """
+    ends = [sys.stdin.fileno(), *([partner] if children and partner is not None else [])]
     while True:
         for child in children:
             if child.poll() is not None:
                 return child
-        readable, _, _ = select.select([leash, woken], [], [])
-        if leash in readable and not os.read(leash, 1):
+        readable, _, _ = select.select([*ends, woken], [], [])
+        if any(end in readable and not os.read(end, 1) for end in ends):
             return None
         if woken in readable:
             os.read(woken, 4096)
@@ -169,6 +254,16 @@ def _group_exists(group: int) -> bool:
     except (ProcessLookupError, PermissionError):  # macOS says the latter of zombies
         return False
     return True
+
+
+def _childless() -> bool:
+    """Say whether no child is left, having reaped those that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _kill_orphans() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ import pytest
 from census import Census, until
 from paths import BAD, ROOT
 
+from loadtest.records.errors import UserError
 from loadtest.system import process
 from loadtest.system.process import CommandError, Process
 
@@ -73,13 +76,32 @@ ENGINE = """
 import sys
 from pathlib import Path
 from loadtest.system import process
-folder = Path(sys.argv[1])
-folder.joinpath("inside").mkdir()
-process.start("it", sys.argv[2:], log=folder / "log", grace_s=0.3, remove=[folder / "inside"])
-process.start("other", sys.argv[2:], log=folder / "other", grace_s=0.3)
-print("up", flush=True)
-sys.stdin.read()
+logs, grace_s, *argv = sys.argv[1:]
+with process.folder("home-") as home:
+    process.start("it", argv, log=Path(logs, "log"), grace_s=float(grace_s), home=home)
+    process.start("other", argv, log=Path(logs, "other"), grace_s=float(grace_s))
+    print("up", flush=True)
+    sys.stdin.read()
 """
+
+
+@contextmanager
+def engine(argv: list[str], logs: Path, ready: str, grace_s: float) -> Iterator[None]:
+    """Give an engine of two processes, one of them in a folder of its own, and kill it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", ENGINE, str(logs), str(grace_s), *argv],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as begun:
+        try:
+            assert begun.stdout is not None
+            assert begun.stdout.readline() == b"up\n"
+            for log in ("log", "other"):
+                until(lambda log=log: ready in (logs / log).read_text(), ready)  # type: ignore[misc]
+            yield
+        finally:
+            begun.kill()
 
 
 @pytest.mark.parametrize(
@@ -87,22 +109,125 @@ sys.stdin.read()
 )
 def test_the_engine_killed_nothing_is_left(argv: list[str], census: Census, tmp_path: Path) -> None:
     ready = "thinking" if "never" in argv[1] else "ready"
-    with subprocess.Popen(
-        [sys.executable, "-c", ENGINE, str(tmp_path), *argv],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-    ) as engine:
-        try:
-            assert engine.stdout is not None
-            assert engine.stdout.readline() == b"up\n"
-            for log in ("log", "other"):
-                until(lambda log=log: ready in (tmp_path / log).read_text(), ready)  # type: ignore[misc]
-            assert (tmp_path / "inside").exists()
-        finally:
-            engine.kill()
+    with engine(argv, tmp_path, ready, NO_GRACE_S):
+        assert len(census.leftovers()) == 1
     census.empty()
-    until(lambda: not (tmp_path / "inside").exists(), "its folder is removed")
+    assert census.leftovers() == []
+
+
+AT_HOME = """
+import os, signal, time
+def late(number, frame):
+    time.sleep(0.5)
+    print("at home in", os.getcwd(), flush=True)
+    raise SystemExit
+signal.signal(signal.SIGTERM, late)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_a_folder_stays_for_as_long_as_it_is_a_home(census: Census, tmp_path: Path) -> None:
+    """The engine is gone, and who was in the folder takes its time."""
+    with engine([sys.executable, "-c", AT_HOME], tmp_path, "ready", GRACE_S):
+        (home,) = census.leftovers()
+    census.empty()
+    assert f"at home in {census.folder / home}" in (tmp_path / "log").read_text()
+    assert census.leftovers() == []
+
+
+def halves(of: Process) -> tuple[psutil.Process, psutil.Process]:
+    """Return the two processes of a warden."""
+    first = psutil.Process(of.warden.pid)
+    until(first.children, "the second half")
+    return first, first.children()[0]
+
+
+@linux
+@pytest.mark.parametrize("half", [0, 1], ids=["first", "second"])
+@pytest.mark.parametrize(
+    "argv", BEHAVIOURS, ids=lambda argv: " ".join([Path(argv[1]).stem, *argv[2:]])
+)
+def test_a_killed_warden_leaves_nothing(
+    argv: list[str], half: int, census: Census, tmp_path: Path
+) -> None:
+    ready = "thinking" if "never" in argv[1] else "ready"
+    with started(argv, tmp_path / "log", ready=ready, grace_s=NO_GRACE_S) as running:
+        halves(running)[half].kill()
+        until(running.ended, "the end of the warden")
+        assert running.ended() == "it was ended by SIGKILL"
+        census.empty()
+
+
+@linux
+def test_with_both_halves_killed_the_system_tells_the_command(
+    census: Census, tmp_path: Path
+) -> None:
+    with started(bad("never_listens"), tmp_path / "log", ready="thinking") as running:
+        for half in halves(running):
+            half.suspend()
+        for half in halves(running):
+            half.kill()
+        census.empty()
+
+
+@linux
+@pytest.mark.parametrize("half", [0, 1], ids=["first", "second"])
+def test_a_killed_keeper_leaves_no_folder(half: int, census: Census) -> None:
+    with process.folder("home-") as home:
+        halves(home.keeper)[half].kill()
+        time.sleep(0.2)
+        assert census.leftovers() == [home.path.name], "it is still in use"
+    assert census.leftovers() == []
+    census.empty()
+
+
+def test_a_folder_is_ours_alone_and_goes_with_its_block(census: Census) -> None:
+    with process.folder("home-") as home:
+        assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
+        assert census.leftovers() == [home.path.name]
+        (home.path / "deep").mkdir()
+        (home.path / "deep" / "file").write_text("x")
+    assert census.leftovers() == []
+    assert census.names() == []
+
+
+def test_a_folder_that_cannot_be_made(census: Census) -> None:
+    with (
+        pytest.raises(UserError, match=r"nowhere: No such file or directory; .*TMPDIR=/var/tmp"),
+        process.folder("home-", census.folder / "nowhere"),
+    ):
+        pass
+    assert census.names() == []
+
+
+def segments() -> set[int]:
+    """Return the System V segments that there are."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {int(line.split()[1]) for line in lines}
+
+
+@linux
+def test_what_a_killed_postgres_has_in_memory_goes_with_its_folder(census: Census) -> None:
+    private, new = 0, 0o1600
+    segment = ctypes.CDLL(None).shmget(private, 4096, new)
+    assert segment in segments()
+    with process.folder("home-") as home:
+        lock = home.path / "data" / "postmaster.pid"
+        lock.parent.mkdir()
+        lock.write_text(f"1\n/data\n1700000000\n5432\n/home\n\n   123456 {segment}\nready\n")
+    assert segment not in segments()
+
+
+def test_a_warden_told_to_end_undoes(tmp_path: Path) -> None:
+    folder = tmp_path / "half-made"
+    folder.mkdir()
+    options = {"undo": [folder]}
+    with started(bad("never_listens"), tmp_path / "log", ready="thinking", **options) as running:
+        running.warden.terminate()
+        assert running.wait(20) == 128 + signal.SIGTERM
+        assert not folder.exists()
 
 
 def test_a_leader_that_is_killed_takes_its_workers_along(census: Census, tmp_path: Path) -> None:
@@ -174,18 +299,6 @@ def ask(port: int) -> str:
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         return connection.makefile("rb").read().rpartition(b"\r\n\r\n")[2].decode()
-
-
-def test_folders_go_when_it_ends(tmp_path: Path) -> None:
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder in folders:
-        (folder / "deep").mkdir(parents=True)
-        (folder / "deep" / "file").write_text("x")
-    options = {"remove": [*folders, tmp_path / "never-there"]}
-    with started(bad("never_listens"), tmp_path / "log", ready="thinking", **options) as running:
-        assert all(folder.exists() for folder in folders)
-        running.stop()
-    assert not any(folder.exists() for folder in folders)
 
 
 def test_stopping_twice_is_once(tmp_path: Path) -> None:
@@ -299,15 +412,20 @@ def test_no_descriptor_of_ours_leaks(tmp_path: Path) -> None:
         started(bad("never_listens"), tmp_path / "a", ready="thinking") as first,
         started(bad("never_listens"), tmp_path / "b", ready="thinking") as second,
     ):
-        for running in (first, second):
-            for process in (psutil.Process(running.warden.pid), *running.tree()):
-                pipes = [
-                    link
-                    for entry in Path(f"/proc/{process.pid}/fd").iterdir()
-                    if (link := os.readlink(entry)).startswith("pipe:")
-                ]
-                own = 0 if process.pid != running.warden.pid else 3
-                assert len(pipes) <= own, (process.cmdline(), pipes)
+        for running, other in ((first, second), (second, first)):
+            assert other.warden.stdin is not None
+            leash = pipes(os.getpid(), other.warden.stdin.fileno())
+            for half in halves(running):
+                assert leash.isdisjoint(pipes(half.pid))
+            for member in running.tree():
+                assert not pipes(member.pid), member.cmdline()
+
+
+def pipes(pid: int, *numbers: int) -> set[str]:
+    """Return the pipes that a process has open, at some numbers or at all."""
+    entries = [str(number) for number in numbers] or os.listdir(f"/proc/{pid}/fd")
+    links = {os.readlink(f"/proc/{pid}/fd/{entry}") for entry in entries}
+    return {link for link in links if link.startswith("pipe:")}
 
 
 def test_a_bare_command_is_timed_and_told() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,17 +21,17 @@ import trustme
 from loadtest.bench.load import nginx
 from loadtest.records.clients import Answer, Seen
 from loadtest.records.errors import CellError
-from loadtest.system import listening
+from loadtest.system import listening, process
 from loadtest.system.cpu_time import cpu_s
 from loadtest.system.process import Process
 
 HTTP = """
     log_format seen "$connection $server_protocol";
-    access_log {home}/seen.log seen;
+    access_log seen.log seen;
     default_type application/octet-stream;
     http2_max_concurrent_streams 1024;
-    ssl_certificate {home}/server.pem;
-    ssl_certificate_key {home}/server.pem;
+    ssl_certificate server.pem;
+    ssl_certificate_key server.pem;
     server {{
         listen {host}:{counter};
         access_log off;
@@ -46,7 +45,7 @@ SERVER = """
         listen {host}:{port} backlog=2048{ssl};
         {http2}
         keepalive_timeout {keep_alive_s}s;
-        root {home};
+        root .;
         location /bytes/ {{ }}
 {delays}
     }}
@@ -152,7 +151,7 @@ def _ms(delay_s: float) -> str:
     return f"{1000 * delay_s:g}"
 
 
-def configuration(home: Path, ports: Sequence[int], answers: Collection[Answer]) -> str:
+def configuration(ports: Sequence[int], answers: Collection[Answer]) -> str:
     """Return how nginx is configured for these answers; the first port is for the counts."""
     delays = "".join(
         DELAY.format(delay_ms=_ms(delay_s).replace(".", r"\."), delay_s=f"{delay_s:g}")
@@ -165,12 +164,11 @@ def configuration(home: Path, ports: Sequence[int], answers: Collection[Answer])
             ssl=" ssl" if tls else "",
             http2=f"http2 {'on' if version == '2' else 'off'};",
             keep_alive_s=KEEP_ALIVE_S if keep_alive else 0,
-            home=home,
             delays=delays,
         )
         for (keep_alive, tls, version), port in zip(_ways(answers), ports[1:], strict=False)
     )
-    return HTTP.format(home=home, host=listening.HOST, counter=ports[0], servers=servers)
+    return HTTP.format(host=listening.HOST, counter=ports[0], servers=servers)
 
 
 def _ways(answers: Collection[Answer]) -> list[tuple[bool, bool, str]]:
@@ -182,24 +180,24 @@ def running(
     answers: Collection[Answer], log: Path, first_port: int | None = None
 ) -> Iterator[Upstream]:
     """Run an upstream for these answers during the block; raises CellError if it does not start."""
-    with tempfile.TemporaryDirectory(prefix="loadtest-upstream-") as name:
-        home = Path(name)
+    with process.folder("loadtest-upstream-") as folder:
+        home = folder.path
         (home / "bytes").mkdir()
         for size in {answer.body_bytes or 0 for answer in answers}:
             (home / "bytes" / str(size)).write_bytes(body(size))
         _certify(home)
         ways = _ways(answers)
         ports = _free_ports(1 + len(ways), first_port)
-        http = configuration(home, ports, answers)
-        with nginx.running(home, http, log, ports[0], "/connections") as process:
+        http = configuration(ports, answers)
+        with nginx.running(folder, http, log, ports[0], "/connections") as up:
             _, software = _count(ports[0])
             yield Upstream(
-                process=process,
+                process=up,
                 home=home,
                 counter=ports[0],
                 ports=dict(zip(ways, ports[1:], strict=True)),
                 software=software,
-                workers=process.tree(),
+                workers=up.tree(),
             )
 
 

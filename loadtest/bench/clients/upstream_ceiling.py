@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -14,6 +12,7 @@ from loadtest.bench.load.generator import Generator
 from loadtest.records.clients import Answer, Ceiling
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Load
+from loadtest.system import process
 
 DURATION_S = 1.0
 """wrk's least; the figure is only to be well above what a client reaches."""
@@ -52,10 +51,10 @@ def _plain(ceiling: Ceiling) -> Ceiling:
 
 
 def _wrk(url: str, delay_s: float, connections: int) -> float:
-    with tempfile.TemporaryDirectory(prefix="loadtest-ceiling-") as name:
-        (Path(name) / "raw").mkdir()
+    with process.folder("loadtest-ceiling-") as folder:
+        (folder.path / "raw").mkdir()
         load = Load(connections=connections, duration_s=DURATION_S, warmup_s=0.0)
-        loaded = Generator(load, url, delay_s, Path(name), "ceiling", None).finish().loaded
+        loaded = Generator(load, url, delay_s, folder.path, "ceiling", None).finish().loaded
     # Where the upstream closes each connection, wrk counts some ends as read errors.
     if loaded.goodput == 0 or loaded.status_errors:
         raise CellError("load", f"wrk got {loaded.status_errors} errors from {url}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from loadtest.bench.load.generator import Generator
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Ceiling, Placement
 from loadtest.records.planned import Load, Plan
-from loadtest.system import listening
+from loadtest.system import listening, process
 from loadtest.system.process import Process
 from loadtest.system.sampling import ended_cpu_s
 
@@ -23,7 +22,7 @@ SERVER = """
     default_type application/json;
     server {{
         listen {host}:{port} backlog=2048;
-        root {home}/bodies;
+        root bodies;
     }}
 """
 
@@ -67,12 +66,12 @@ def serving(
     bodies: Mapping[str, bytes], log: Path, cpus: Sequence[int] = ()
 ) -> Iterator[tuple[Process, int]]:
     """Give nginx, up with these bodies by name, and its port."""
-    with tempfile.TemporaryDirectory(prefix="loadtest-null-") as name:
-        home, port = Path(name), listening.free_port()
-        (home / "bodies").mkdir()
+    with process.folder("loadtest-null-") as home:
+        port = listening.free_port()
+        (home.path / "bodies").mkdir()
         for body, data in bodies.items():
-            (home / "bodies" / body).write_bytes(data)
-        http = SERVER.format(host=listening.HOST, port=port, home=home)
+            (home.path / "bodies" / body).write_bytes(data)
+        http = SERVER.format(host=listening.HOST, port=port)
         with nginx.running(home, http, log, port, f"/{next(iter(bodies))}", cpus) as running:
             yield running, port
 

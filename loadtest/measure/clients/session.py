@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine
 from loadtest.records.privacy import public
 from loadtest.records.run_folder import FORMAT, check_writable
-from loadtest.system import machine
+from loadtest.system import limits, machine, process
 
 Wanted = tuple[str, Measure]
 """A row's id, and how it is measured."""
@@ -80,6 +79,7 @@ def check(plan: Plan, out: Path) -> None:
     at_once = max((row.batch for row in plan.rows), default=1)
     if line := machine.raise_file_limit(at_once, option="--batch"):
         lines.append(line)
+    lines += limits.raise_limits()
     if all(row.skip for row in plan.rows):
         lines += dict.fromkeys(row.skip for row in plan.rows if row.skip)
     if lines:
@@ -94,8 +94,8 @@ def answering(plan: Plan) -> Iterator[Upstream | None]:
         return
     answers = {answer for row in plan.rows for answer in (row.answer, row.paced_by[0])}
     with (
-        tempfile.TemporaryDirectory(prefix="loadtest-clients-") as logs,
-        upstream.running(answers, Path(logs) / "upstream.log") as running,
+        process.folder("loadtest-clients-") as logs,
+        upstream.running(answers, logs.path / "upstream.log") as running,
     ):
         yield running
 

@@ -31,6 +31,17 @@ def named_services(allowed: Mapping[Service, str] | None) -> list[Check]:
     ]
 
 
+def private_services(plan: Plan | None) -> list[Check]:
+    """Look whether the services that the environment does not name can be started."""
+    if all(variable in os.environ for variable in DEMO.addresses.values()):
+        return []
+    lines = services.obstacles(len(plan.servers) if plan else 1)
+    return [
+        Check(name="private services", state="cannot be started", advice=line, fatal=True)
+        for line in lines
+    ] or [Check(name="private services", state="can be started")]
+
+
 def postgres_version() -> str:
     """Return the version of the private PostgreSQL."""
     postgres = str(services.postgres_binaries() / "postgres")
@@ -54,4 +65,5 @@ def checks(
         *([preflight.local_ports()] if launcher == "compose" else []),
         # A container has its own; and where all of it is up already, nothing is written.
         *([] if launcher == "compose" else named_services(allowed if launcher == "local" else None)),
+        *(private_services(plan) if launcher == "local" else []),
     ]

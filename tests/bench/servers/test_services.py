@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import shutil
+import signal
 import socket
+import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,15 +19,20 @@ from urllib.request import urlopen
 import psutil
 import psycopg
 import pytest
+import valkey as valkey_client
 from census import Census, until
+from paths import ROOT
+from psycopg.conninfo import conninfo_to_dict
 
+from loadtest.bench.load import ceiling
 from loadtest.bench.servers import consent
 from loadtest.bench.servers.service_counters import Counters
-from loadtest.bench.servers.services import Services
+from loadtest.bench.servers.services import Services, postgres_binaries, postgres_user
 from loadtest.bench.servers.services import services as start_services
 from loadtest.plan.servers.project import DEMO, Project, Service
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
+from loadtest.system import limits, listening, process
 from loadtest.system.process import CommandError
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
@@ -187,3 +198,175 @@ def test_one_that_does_not_come_up_leaves_nothing(
     assert census.names() == []
     assert census.leftovers() == []
     assert Path(tempfile.gettempdir()) == census.folder
+
+
+ENGINE = """
+import os, signal, sys
+from loadtest.cli.main import main
+from loadtest.system import process
+start, step = process.start, sys.argv.pop(1)
+def killed(name, *rest, **more):
+    if name == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return start(name, *rest, **more)
+process.start = killed
+main()
+"""
+
+
+@contextlib.contextmanager
+def typed(step: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a command in a process of its own, which kills itself just before it starts `step`."""
+    argv = [sys.executable, "-c", ENGINE, step, *words]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL) as command:
+        try:
+            yield command
+        finally:
+            command.kill()
+
+
+@pytest.mark.parametrize("step", ["initdb", "PostgreSQL", "Valkey", "the upstream"])
+def test_killed_between_two_steps_nothing_is_left(step: str, census: Census) -> None:
+    with typed(step, "services") as command:
+        command.wait(120)
+    census.empty()
+    assert census.leftovers() == []
+
+
+def test_interrupted_between_two_steps_nothing_is_left(
+    project: Project, tmp_path: Path, census: Census, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = process.start
+
+    def interrupted(name: str, *rest: object, **more: object) -> process.Process:
+        if name == "PostgreSQL":
+            raise KeyboardInterrupt
+        return start(name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(process, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), start_services(project, tmp_path, Shape()):
+        pass
+    assert census.names() == []
+    assert census.leftovers() == []
+
+
+def shared() -> set[str]:
+    """Return what is shared in memory by nobody any more, or by PostgreSQL in the usual place."""
+    segments = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    left = {f"segment {words[1]}" for words in segments if words[6] == "0"}
+    return left | {path.name for path in Path("/dev/shm").glob("PostgreSQL.*")}
+
+
+def initialising(census: Census) -> psutil.Process | None:
+    """Return the PostgreSQL that initdb has at work, once it fills the new database."""
+    for process_ in census.alive():
+        with contextlib.suppress(psutil.Error):
+            if {"--boot", "--single"} & set(process_.cmdline()[1:2]):
+                return process_
+    return None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is shared")
+@pytest.mark.parametrize("what", ["INT", "KILL", "the warden"])
+def test_initdb_interrupted_leaves_nothing_in_memory(what: str, census: Census) -> None:
+    before = shared()
+    with typed("nothing", "services") as command:
+        until(lambda: initialising(census), "initdb at work")
+        if what == "the warden":
+            wardens = [each for each in census.alive() if "initdb" in " ".join(each.cmdline())]
+            wardens = [each for each in wardens if "warden.py" in " ".join(each.cmdline())]
+            assert len(wardens) == 2
+            wardens[-1].kill()
+        else:
+            command.send_signal(signal.Signals[f"SIG{what}"])
+        command.wait(120)
+    census.empty()
+    assert census.leftovers() == []
+    assert not shared() - before
+
+
+def test_killed_itself_it_leaves_nothing_in_memory(own: Services, census: Census) -> None:
+    before = shared()
+    own.processes["postgres"].tree()[0].kill()
+    until(own.processes["postgres"].ended, "the end of PostgreSQL")
+    own.stop()
+    assert census.leftovers() == []
+    assert not shared() - before
+
+
+def home_of(services: Services) -> Path:
+    return Path(str(conninfo_to_dict(services.env["DATABASE_URL"])["host"]))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+def test_programs_that_are_closed_to_others_are_copied(
+    project: Project, tmp_path: Path, census: Census, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a clone below root's home, made with a umask that closes all to others."""
+    install = postgres_binaries().parent
+    closed = tmp_path / "closed" / install.parent.name
+    shutil.copytree(install, closed / install.name, ignore=shutil.ignore_patterns("include"))
+    libraries = f"{install.parent.name}.libs"
+    shutil.copytree(install.parent.with_name(libraries), closed.with_name(libraries))
+    for path in closed.parent.rglob("*"):
+        path.chmod(path.stat().st_mode & 0o700)
+    closed.parent.chmod(0o700)
+    monkeypatch.setattr(
+        "loadtest.bench.servers.services.postgres_binaries", lambda: closed / install.name / "bin"
+    )
+    with start_services(project, tmp_path, Shape()) as running:
+        assert rows(running) == 30
+        home = home_of(running)
+        assert Path(running.processes["postgres"].tree()[0].exe()).is_relative_to(home)
+        assert_private(home)
+    assert census.leftovers() == []
+
+
+def assert_private(home: Path) -> None:
+    """Make sure that nobody else can reach the socket, whose database trusts whoever does."""
+    assert (home / ".s.PGSQL.5432").is_socket()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert home.owner() == (postgres_user() or home.owner())
+
+
+def test_the_sockets_are_private(services: Services) -> None:
+    assert_private(home_of(services))
+    valkeys = Path(services.env["REDIS_URL"].removeprefix("unix://")).parent
+    assert stat.S_IMODE(valkeys.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("a b&c#d%e;f'g{h}?", 0o755),
+        ('"$`\\,', 0o755),
+        ("long" * 20, 0o755),
+        ("private", 0o700),
+    ],
+)
+def test_any_folder_for_temporary_files_will_do(
+    name: str,
+    mode: int,
+    project: Project,
+    tmp_path: Path,
+    census: Census,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, other = census.folder / name, census.folder / "other"
+    for each in (folder, other):
+        each.mkdir()
+        each.chmod(0o755)
+    folder.chmod(mode)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(limits, "PLACES", (str(other),))
+    with start_services(project, tmp_path, Shape()) as running:
+        assert rows(running) == 30
+        counters = Counters(project.app, running.env_for("uvicorn"))
+        assert counters.sessions() is not None
+        with valkey_client.Valkey.from_url(running.env["REDIS_URL"]) as client:
+            assert client.ping()
+        with ceiling.serving({"body": b"x" * 9}, tmp_path / "nginx.log") as (_, port):
+            assert listening.get(listening.HOST, port, "/body", 60).body == b"x" * 9
+    for each in (folder, other):
+        assert list(each.iterdir()) == []
