@@ -77,7 +77,7 @@ def claims(
     ]
     looks = []
     for round_ in range(1, most_rounds + 1):
-        noise = pool[rng.integers(len(pool))]
+        noise = pool[int(rng.integers(len(pool)))]
         servers = rng.permutation(len(noise))[: len(costs)]
         for at, cells in enumerate(costs):
             times = truth[at] if at < len(truth) else truth[0]

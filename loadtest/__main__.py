@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from loadtest.cli import interruption
+try:
+    from loadtest.cli import interruption
+except KeyboardInterrupt:
+    sys.stderr.write("loadtest: interrupted\n")
+    sys.exit(130)
 
 
 def main() -> None:

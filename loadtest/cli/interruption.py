@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Any
 
 INTERRUPTED = 130
 """Exit status of who was interrupted; what was measured is kept."""
 
 AGAIN_S = 0.02
+
+STREAMS = os.path.join(os.path.dirname(__file__), "streams.py")
 
 
 def take() -> None:
@@ -47,22 +48,24 @@ def say_so() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    # An import would lose it, or make another error of it: it is raised as soon as that has ended.
-    if _imports(frame):
+    # An import would lose it or make another error of it; what is written would be written twice.
+    if _is_amid(frame):
         signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         return
     raise KeyboardInterrupt
 
 
-def _imports(frame: FrameType | None) -> bool:
+def _is_amid(frame: FrameType | None) -> bool:
+    """Say whether something goes on that has to end first."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib") or file == STREAMS:
             return True
         frame = frame.f_back
     return False
 
 
-def _lost(unraisable: Any) -> None:
+def _lost(unraisable: sys.UnraisableHookArgs) -> None:
     """Raise once more what was raised in a destructor, where Python only prints it."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         signal.setitimer(signal.ITIMER_REAL, AGAIN_S)

@@ -51,7 +51,7 @@ def main() -> None:
         if error.detail:
             click.echo(printable(error.detail), err=True)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         sys.exit(interruption.say_so())
 
 
@@ -59,14 +59,18 @@ def _run(words: Sequence[str]) -> Any:
     """Run the command that was typed and return its exit status."""
     _check_words(words)
     try:
-        return cli.main(words, prog_name="loadtest", standalone_mode=False)
+        # Not `cli.main`, which adds a line of its own to an interruption.
+        with cli.make_context("loadtest", list(words)) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
     except click.ClickException as error:
         # click's own lines name the option; its usage block would hide them.
-        context = error.ctx if isinstance(error, click.UsageError) else None
+        at = error.ctx if isinstance(error, click.UsageError) else None
         message = error.format_message().rstrip(".")
-        see = f"`{context.command_path if context else 'loadtest'} --help`"
+        see = f"`{at.command_path if at else 'loadtest'} --help`"
         say(f"{message} See {see}" if message.endswith("?") else f"{message}; {see}")
     return 2
 
@@ -111,14 +115,6 @@ class Deferred(click.Command):
 
 class InOrder(click.Group):
     """Lists its commands in the order in which they were added, the one in which they are used."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and return its exit status, also where it was interrupted."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            # click would add an empty line.
-            return interruption.say_so()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""

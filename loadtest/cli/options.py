@@ -258,19 +258,19 @@ project_options: Callable[[F], F] = all_of(
 )
 
 
-def _allow(service: str, what: str, variable: str, place: str) -> Callable[[F], F]:
+def _allow(service: str, what: str, place: str) -> Callable[[F], F]:
     return click.option(
         f"--allow-{what}",
         service,
         metavar=place,
-        help=f"Write the {what} that {variable} names, typed in full; it has to be on this machine"
-        " and nobody else's. Default: none, so the variable is refused.",
+        help=f"Write the {what} that the environment names, typed in full; it has to be on this"
+        " machine and nobody else's. Default: none, so that a variable for it is refused.",
     )
 
 
 consent_options: Callable[[F], F] = all_of(
-    _allow("postgres", "database", "DATABASE_URL", "HOST/NAME"),
-    _allow("redis", "redis", "REDIS_URL", "HOST/DB"),
+    _allow("postgres", "database", "HOST/NAME"),
+    _allow("redis", "redis", "HOST/DB"),
 )
 """Of every command that fills the services: what was not made for it is not written unasked."""
 

@@ -19,6 +19,7 @@ from loadtest.records.errors import LoadtestError
 from loadtest.records.measured import Begun, Segment
 from loadtest.records.planned import Record
 from loadtest.records.run_folder import Outcome, Stored, Writer, kept
+from loadtest.records.values import MOST_ROUNDS
 
 Key = tuple[Any, int]
 """What is measured, and in which round; rounds count from 0."""
@@ -79,7 +80,7 @@ class Trials(ABC, Generic[Trial, Outcome]):
     @property
     def most_rounds(self) -> int:
         """As many while something is open: the ranks allow for so many looks, and no more."""
-        return int(self.plan.rounds) + interim_looks(self.plan) - 1
+        return min(MOST_ROUNDS, int(self.plan.rounds) + interim_looks(self.plan) - 1)
 
     @abstractmethod
     def key(self, outcome: Outcome) -> Key:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from loadtest.records import clients, measured
-from loadtest.records.values import MOST_NAME_BYTES
+from loadtest.records.values import MOST_LOADS, MOST_NAME_BYTES
 
 OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
 """How a command begins that made a run."""
@@ -63,6 +63,7 @@ def of_clients(run: clients.Run) -> Contradicts:
                 (row.python for row in plan.rows if row.skip is None),
                 run.interpreters,
             ),
+            *_too_many(plan),
         ]
     )
     planned = frozenset(rows)
@@ -120,6 +121,13 @@ def _strangers(place: str, names: Iterable[str | None], known: Iterable[str]) ->
         for name in names
         if name is not None and name not in among
     )
+
+
+def _too_many(plan: clients.Plan) -> Iterator[str]:
+    measures = {group.name: len(group.measures) for group in plan.groups}
+    trials = plan.rounds * sum(measures.get(row.group, 0) for row in plan.rows)
+    if trials > MOST_LOADS:
+        yield f"{trials:,} measurements, and a run has {MOST_LOADS:,} at most"
 
 
 def _long(name: str) -> bool:

@@ -79,9 +79,9 @@ BUSY = 8
 class Answer(Record, frozen=True, kw_only=True):
     """What the upstream answers, and over what."""
 
-    body_bytes: Count | None = 1_024
+    body_bytes: Annotated[int, Meta(ge=0, le=100_000_000)] | None = 1_024
     """None at a server of the user's own (`--url`) until its first answer was seen."""
-    delay_s: Seconds = 0.0
+    delay_s: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
     """Before the upstream answers."""
     keep_alive: bool = True
     """False: the upstream answers `Connection: close`."""
@@ -106,7 +106,7 @@ class Row(Record, frozen=True, kw_only=True):
     mode: Mode
     requests: AtLeastOne
     """Calls that are timed, in each measurement."""
-    batch: AtLeastOne
+    batch: Annotated[int, Meta(ge=1, le=10_000)]
     """Calls in flight at most: threads of the pool or tasks inside a call; 1 if sequential."""
     chunk: AtLeastOne | None
     """Calls that are started together and waited for; None: all at once, `batch` in flight."""

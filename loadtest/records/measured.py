@@ -26,6 +26,7 @@ from loadtest.records.values import (
     Seconds,
     Time,
     Window,
+    Word,
 )
 
 Launcher = Literal["local", "compose", "running"]
@@ -65,7 +66,7 @@ class Loaded(Record, frozen=True, kw_only=True):
     """What the load generator counted; integers as it gave them."""
 
     generator: str
-    duration_us: Annotated[int, Meta(ge=0, le=10**14)]
+    duration_us: Annotated[int, Meta(ge=1, le=10**14)]
     answers: Count
     """Answers of any status."""
     received_bytes: Count
@@ -84,6 +85,14 @@ class Loaded(Record, frozen=True, kw_only=True):
     """Among them those in which no answer came at all."""
     text_latency: TextLatency | None = None
     """Of a report of others, which has no histogram."""
+
+    def fits(self, latencies: Histogram) -> bool:
+        """Say whether a back-filled histogram can be of this load.
+
+        wrk adds samples only below those of over twice the time that answers are apart.
+        """
+        added = max(latencies.values_us, default=0) * self.answers > 2 * self.duration_us
+        return added or sum(latencies.counts) <= self.answers
 
     @property
     def errors(self) -> int:
@@ -329,7 +338,7 @@ class Machine(Record, frozen=True, kw_only=True):
     versions: dict[str, str]
     """Of the tools and of each distribution that the app and its servers need."""
     open_files: Annotated[int, Meta(ge=-1, le=2**63 - 1)] | None
-    """-1: as many as there can be."""
+    """That a process may have; -1: as many as there can be."""
     governor: str | None = None
     """Of the processors' frequency (Linux)."""
 
@@ -385,7 +394,7 @@ class Run(Record, frozen=True, kw_only=True):
     """What was asked for; None in runs of format 1, and in a report of others."""
     plan: Plan
     machine: Machine
-    argv: dict[str, tuple[str, ...]]
+    argv: dict[str, tuple[Word, ...]]
     """Of each server as started, its port aside."""
     placement: Placement | None = None
     """None: all share all processors."""

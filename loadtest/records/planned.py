@@ -24,6 +24,7 @@ from loadtest.records.values import (
     Seed,
     Share,
     Threads,
+    Word,
     Workers,
 )
 
@@ -57,7 +58,7 @@ class Server(Record, frozen=True, kw_only=True):
     """None in a report of others that doesn't say."""
     requires: tuple[str, ...]
     """Distributions that the app's interpreter must have, the server's own first."""
-    argv: tuple[str, ...]
+    argv: tuple[Word, ...]
     """With placeholders: `{python}`, `{host}`, `{port}`, `{workers}`, `{threads}`, ..."""
     in_flight: Literal["workers", "workers * threads", "connections"]
     """How many requests it works on at once: the most that a slow endpoint can show."""
@@ -65,7 +66,7 @@ class Server(Record, frozen=True, kw_only=True):
     """`workers`: argv is started once a worker, all on one inherited socket, `{fd}`."""
     processes_seen: Annotated[str, Meta(pattern=SUM, extra={"wanted": SUMS})] | None = None
     """How many of its processes there are under load, as in `workers + 1`; None: not known."""
-    env: dict[str, str] = {}
+    env: dict[str, Word] = {}
     unsupported: dict[Style, str] = {}
     """Styles that cannot work here, with the reason. They come out as skipped."""
     limits: tuple[str, ...] = ()
@@ -149,8 +150,8 @@ class Endpoint(Record, frozen=True, kw_only=True):
 class Load(Record, frozen=True, kw_only=True):
     """A closed loop: so many connections, each asking again as soon as it is answered."""
 
-    connections: AtLeastOne
-    duration_s: Seconds
+    connections: Connections
+    duration_s: Annotated[float, Meta(ge=1, le=1e8)]
     warmup_s: Seconds
 
 

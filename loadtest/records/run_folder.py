@@ -27,7 +27,7 @@ import msgspec
 from loadtest.records import agreement, clients, files, measured
 from loadtest.records.agreement import Contradicts
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Segment
+from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Loaded, Segment
 from loadtest.records.planned import Record
 from loadtest.records.privacy import public
 from loadtest.records.text import message
@@ -130,15 +130,21 @@ class Stored(Record, Generic[Run, Outcome, Ceiling], frozen=True, kw_only=True):
     launches: tuple[Launch, ...] = ()
     notes: tuple[str, ...] = ()
     """What could not be read, a line each."""
+    loads: dict[str, Loaded] = msgspec.field(default_factory=dict)
+    """By the histogram of each."""
 
     def histogram(self, name: str) -> Histogram:
         """Return a histogram that an outcome names; raises UserError for a damaged one."""
         path = self.folder / name
         try:
-            return msgspec.json.decode(files.read(path), type=Histogram)
+            histogram = msgspec.json.decode(files.read(path), type=Histogram)
+            if name in self.loads and not self.loads[name].fits(histogram):
+                raise ValueError("more latencies than its load had answers")
+            return histogram
         except (OSError, ValueError, RecursionError) as error:
+            why = f"damaged ({_why(error)})"
             raise UserError(
-                f"{path}: damaged ({_why(error)}); remove it and its cell is shown without latencies"
+                f"{path}: {why}; remove it and its cell is shown without latencies"
             ) from None
 
 
@@ -237,12 +243,17 @@ def _holder(held: int) -> str:
 
 def check_room(folder: Path) -> None:
     """Raise UserError where a run's folder takes no more: what was not written is no result."""
-    probe = folder / f".probe-{os.getpid()}"
     with writing(folder, measuring=True):
-        try:
-            files.write(probe, bytes(ROOM_BYTES))
-        finally:
-            probe.unlink(missing_ok=True)
+        _probe(folder, ROOM_BYTES)
+
+
+def _probe(folder: Path, size: int) -> None:
+    """Raise OSError where a folder takes no file of so many bytes; leave none there."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        files.write(probe, bytes(size))
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 class Writer:
@@ -306,6 +317,11 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
         afterwards=tuple(fact for fact in facts if isinstance(fact, Afterwards)),
         launches=tuple(fact for fact in facts if isinstance(fact, Launch)),
         notes=tuple(notes),
+        loads={
+            outcome.histogram: outcome.loaded
+            for outcome in outcomes
+            if isinstance(outcome, measured.Outcome) and outcome.histogram and outcome.loaded
+        },
     )
 
 
@@ -427,16 +443,15 @@ def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:
 
     Raises UserError where what it names is no file of the folder's own.
     """
-    if not isinstance(outcome, measured.Outcome):
-        return outcome
-    for name in filter(None, (outcome.raw, outcome.histogram)):
+    named = (getattr(outcome, "raw", None), getattr(outcome, "histogram", None))
+    for name in filter(None, named):
         path = folder / name
         try:
             if path.parent.is_symlink():
                 raise OSError(errno.ELOOP, "its folder is a link")
             files.check(path)
         except FileNotFoundError:
-            if name == outcome.histogram:
+            if isinstance(outcome, measured.Outcome) and name == outcome.histogram:
                 notes.append(f"{name}: missing; {outcome.cell} is shown without its latencies")
                 outcome = msgspec.structs.replace(outcome, histogram=None)
         except OSError as error:
@@ -501,11 +516,7 @@ def check_writable(parent: Path) -> Iterator[str]:
     missing = [path for path in (parent, *parent.parents) if not path.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        probe = parent / f".probe-{os.getpid()}"
-        try:
-            probe.write_bytes(b"x")
-        finally:
-            probe.unlink(missing_ok=True)
+        _probe(parent, 1)
         # To look leaves nothing behind.
         for path in missing:
             path.rmdir()

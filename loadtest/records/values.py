@@ -59,8 +59,20 @@ Name = Annotated[
 ]
 """Of what a file may be called by."""
 
-Label = Annotated[str, Meta(min_length=1, max_length=1_000, pattern=rf"^[^\t\n{UNSAFE}]*{END}")]
+Label = Annotated[str, Meta(min_length=1, max_length=250, pattern=rf"^[^\t\n{UNSAFE}]*{END}")]
 """What a table may call its rows by."""
+
+Word = Annotated[str, Meta(pattern=r"^[^\x00]*$", extra={"wanted": "a text in quotes"})]
+"""Of a command or its environment."""
+
+Glob = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        extra={"wanted": "a text in quotes, a name or a pattern of at most 200 characters"},
+    ),
+]
 
 RawFile = Annotated[str, Meta(max_length=250, pattern=rf"^raw/[^/\t\n{UNSAFE}]+{END}")]
 """A file in the folder `raw` of a run's folder."""

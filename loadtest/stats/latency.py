@@ -80,19 +80,14 @@ def _recovered(values: Ints, counts: Ints, loaded: Loaded, connections: int) -> 
     sample: what it added there cannot be seen, and nothing was measured there.
     """
     if loaded.answers < connections or not values.size:
-        return _fitting(values, counts, loaded)
+        return values, counts
     expected_us = loaded.duration_us // (loaded.answers // connections)
     at = np.minimum(np.searchsorted(values, values + expected_us), values.size - 1)
     above = np.where(values[at] == values + expected_us, counts[at], 0)
     raw = counts - np.where(values > expected_us, above, 0)
-    return _fitting(values[raw != 0], raw[raw != 0], loaded)
-
-
-def _fitting(values: Ints, counts: Ints, loaded: Loaded) -> tuple[Ints, Ints]:
-    """Return the latencies of a load that was answered so often; raises ValueError for others."""
-    if (counts < 0).any() or counts.sum() > loaded.answers:
+    if (raw < 0).any():
         raise ValueError("these latencies and these counts are not of the same load")
-    return values, counts
+    return values[raw > 0], raw[raw > 0]
 
 
 def _merged(arrays: Sequence[tuple[Ints, Ints]]) -> Histogram:

@@ -58,8 +58,8 @@ def short(host: str, port: int, connections: int, before: int | None) -> str | N
     try:
         address = IPv4Address(socket.gethostbyname(host))
         reuse = (SETTINGS / "tcp_tw_reuse").read_text(encoding="utf-8").strip()
-        ports = (SETTINGS / "ip_local_port_range").read_text(encoding="utf-8")
-        first, last = map(int, ports.split())
+        limits = (SETTINGS / "ip_local_port_range").read_text(encoding="utf-8")
+        first, last = map(int, limits.split())
         if reuse == ALWAYS or (reuse == ON_LOOPBACK and address.is_loopback):
             return None
         held = _ended(address, port)

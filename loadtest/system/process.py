@@ -156,7 +156,9 @@ def folder(prefix: str, parent: Path | None = None) -> Iterator[Folder]:
         raise UserError(f"{error.strerror}; {ELSEWHERE}") from None
     with open(os.devnull, "ab") as nowhere:
         keeper = _warden([f"--remove={path}"], nowhere, nowhere, None, None)
-    with running(Process(f"the keeper of {path}", keeper, Path(os.devnull), KEEPER_GRACE_S)) as kept:
+    with running(
+        Process(f"the keeper of {path}", keeper, Path(os.devnull), KEEPER_GRACE_S)
+    ) as kept:
         try:
             path.mkdir(mode=0o700)
         except OSError as error:

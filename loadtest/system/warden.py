@@ -9,9 +9,9 @@ leader is gone. It exits with the command's status (128 + n for a signal, as she
 remove go in any case, those to undo unless the command ended well. Without a command it waits for
 the end of the leash, as the keeper of a folder does.
 
-A warden is two processes, so that either can be killed: the first watches the second, which does the
-work, and does what is left of it where that is gone (Linux); the second stops the command where the
-first is gone.
+A warden is two processes, so that either can be killed: the first watches the second, which does
+the work, and does what is left of it where that is gone (Linux); the second stops the command where
+the first is gone.
 
 Runs as a script of its own, on the standard library alone: it has to start in milliseconds.
 """

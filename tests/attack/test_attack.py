@@ -70,12 +70,19 @@ def test_how_a_command_must_not_end(status: int, err: str) -> None:
     assert unkind(["a line\nand another"])
 
 
+def changed(record: msgspec.Struct, **fields: object) -> msgspec.Struct:
+    """Return a record with fields that it may refuse to be made with."""
+    for name, value in fields.items():
+        msgspec.structs.force_setattr(record, name, value)
+    return record
+
+
 @pytest.mark.parametrize(
     "record",
     [
-        Histogram(values_us=(1, 2), counts=(1,)),
-        Histogram(values_us=(2, 1), counts=(1, 1)),
-        Histogram(values_us=(1, 2), counts=(1, -1)),
+        changed(Histogram(values_us=(1, 2), counts=(1, 1)), counts=(1,)),
+        changed(Histogram(values_us=(1, 2), counts=(1, 1)), values_us=(2, 1)),
+        changed(Histogram(values_us=(1, 2), counts=(1, 1)), counts=(1, -1)),
         loaded(10, status_errors=11),
         loaded(10, seconds=0.0),
         loaded(-1),

@@ -152,6 +152,17 @@ def test_a_history_is_not_written_through_a_link(type_: Type, tmp_path: Path) ->
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
+def test_latencies_that_no_load_leaves_are_refused(type_: Type, folder: Path) -> None:
+    """Of fewer answers in a bin than were added to it for those above it."""
+    (folder / "raw" / "x.json").write_text('{"values_us":[100000,183333],"counts":[1,5]}')
+    of = outcome(histogram="raw/x.json", loaded=loaded(100), load_s=1.0)
+    append(folder, msgspec.json.encode(of))
+    done = type_("report", folder)
+    assert done.status == 2
+    (line,) = done.lines
+    assert line.startswith("loadtest: raw/alpha.json-sync.*.json: these latencies and")
+
+
 # Names and numbers -------------------------------------------------------------------------------
 
 NAMES = (
@@ -265,6 +276,12 @@ def test_a_run_that_could_not_be_read_back_is_not_begun(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_of_more_lines_than_are_read_is_not_begun(tmp_path: Path) -> None:
+    rows = [row(f"aiohttp {number}") for number in range(30)]
+    with pytest.raises(UserError, match="60,000 measurements, and a run has 50,000 at most"):
+        create(tmp_path, clients_run(clients_plan(rows, rounds=1_000)))
+
+
 # Going on ----------------------------------------------------------------------------------------
 
 
@@ -353,9 +370,7 @@ def test_an_engine_that_a_folder_names_is_not_asked(
     assert of.engine is None
 
 
-def test_no_python_of_a_folder_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_python_of_a_folder_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = clients_run(clients_plan([row()]))
     theirs = msgspec.structs.replace(of.interpreters["3.11"], path=str(tmp_path / "python"))
     of = msgspec.structs.replace(of, interpreters={"3.11": theirs})

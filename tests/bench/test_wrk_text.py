@@ -176,6 +176,8 @@ Transfer/sec:    102.40KB"""
         ("10.00s,", "10.00x,", 5, "'10.00x' is no number"),
         ("1.02s", "1.52s", 3, "above the maximum"),
         ("10 connections", "0 connections", 1, "no connections"),
+        ("10 connections", "99999 connections", 1, "more connections than there are ports"),
+        ("10s test", "0s test", 0, "a load of under a second"),
         ("  Thread", "  Tread", 2, "not a line of wrk's"),
         ("     1.02s    66.82ms   1.35s    95.50%", "  0.00us 0.00us 0.00us -nan%", 3, "missing"),
         ("1.00MB", "999999999999.00PB", 5, "more than wrk can count"),
@@ -186,3 +188,16 @@ def test_what_contradicts_itself_is_refused(old: str, new: str, at: int, why: st
     with pytest.raises(TextError, match=why) as caught:
         text.parse(GOOD.replace(old, new, 1).split("\n"))
     assert caught.value.at == at
+
+
+@pytest.mark.parametrize(
+    ("values_us", "counts"),
+    [("[1,2]", "[1,-1]"), ("[-1,2]", "[1,1]"), ("[1,2]", "[1]"), ("[2,1]", "[1,1]")],
+)
+def test_a_histogram_that_cannot_be_is_no_result(values_us: str, counts: str) -> None:
+    fields = ("connect_errors", "read_errors", "write_errors", "status_errors", "timeouts")
+    line = '{"duration_us":1000000,"answers":10,"received_bytes":1000,'
+    line += "".join(f'"{name}":0,' for name in fields)
+    assert wrk.parse("", f'{line}"values_us":[1,2],"counts":[5,5]}}')
+    with pytest.raises(wrk.NoResultError, match="wrk's result cannot be read: "):
+        wrk.parse("", f'{line}"values_us":{values_us},"counts":{counts}}}')

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import typing
 from wrk_reports import CREATED_AT, LINES, REPORT, block
 
-from loadtest.cli import main
 from loadtest.measure.servers.imported import report
 from loadtest.measure.servers.resume import check_resumable
 from loadtest.plan.servers.inventory import Inventory
@@ -18,13 +18,9 @@ from loadtest.records.errors import UserError
 def type_(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arguments: str | Path
 ) -> tuple[int, str, str]:
-    monkeypatch.setattr("signal.signal", lambda *arguments: None)
-    monkeypatch.setattr("sys.argv", ["loadtest", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    out, err = capfd.readouterr()
-    assert "Traceback" not in err
-    return int(ended.value.code or 0), out, err
+    done = typing(monkeypatch, capfd)(*arguments)
+    assert "Traceback" not in done.err
+    return done.status, done.out, done.err
 
 
 def test_import_writes_a_run_and_its_reports(

@@ -1,4 +1,4 @@
-"""An end from outside, at moments that are hard to meet: one line, exit status 130, no traceback."""
+"""An end from outside, at moments that are hard to meet: one line, status 130, no traceback."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from paths import ROOT
 IN_THE_IMPORT = """
 import os, signal, sys
 
+wanted = sys.argv.pop(1)
+
 class Finder:
     def find_spec(self, name, *more):
-        if name == sys.argv[1]:
+        if name == wanted:
             os.kill(os.getpid(), signal.{name})
 
 sys.meta_path.insert(0, Finder())
 from loadtest.__main__ import main
-sys.argv[0] = "loadtest"
-del sys.argv[1]
 main()
 """
 
@@ -69,6 +69,38 @@ except KeyboardInterrupt:
 def test_in_a_destructor_it_is_not_lost() -> None:
     done = python(IN_A_DESTRUCTOR)
     assert (done.returncode, done.stdout, done.stderr) == (0, "taken\n", "")
+
+
+WHILE_IT_WRITES = """
+import io, os, signal, sys
+from loadtest.cli import interruption, streams
+
+class Interrupted(io.FileIO):
+    def write(self, data):
+        written = super().write(data)
+        if data:
+            os.kill(os.getpid(), signal.SIGINT)
+        return written
+
+streams._Stream.__bases__ = (Interrupted,)
+interruption.take()
+streams.prepare()
+try:
+    print("a line", flush=True)
+    signal.pause()
+except KeyboardInterrupt:
+    streams._Stream.__bases__ = (io.FileIO,)
+    sys.exit(interruption.say_so())
+"""
+
+
+def test_what_is_written_meanwhile_is_written_once() -> None:
+    done = python(WHILE_IT_WRITES)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        130,
+        "a line\n",
+        "loadtest: interrupted\n",
+    )
 
 
 HUNG_UP = """

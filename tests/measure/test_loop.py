@@ -24,6 +24,7 @@ from loadtest.plan.servers import schedule
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
 from loadtest.records.run_folder import SERVERS, create, read
+from loadtest.records.values import MOST_ROUNDS
 
 PLAN = plan(
     [server("alpha"), server("beta")],
@@ -140,6 +141,11 @@ def test_a_machine_that_becomes_slow_ends_a_round_between_two_endpoints(
 
 def test_the_first_round_is_made_however_long_it_takes(measure: Callable[..., Any]) -> None:
     assert counts(measure(10.0, 10.0)) == [8, 0]
+
+
+def test_no_round_is_begun_that_could_not_be_read_back() -> None:
+    endless = plan(rounds=MOST_ROUNDS, precision=0.03)
+    assert ServerTrials(endless, lambda outcomes: ()).most_rounds == MOST_ROUNDS
 
 
 def moved(folder: Path) -> None:

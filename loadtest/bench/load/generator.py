@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from loadtest.bench.load import wrk
+from loadtest.records import files
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Loaded, Placement
 from loadtest.records.planned import Load, Record
@@ -70,7 +71,7 @@ class Generator:
         self._errors.unlink()
         path = self._raw.with_suffix(".json")
         with writing(path, measuring=True):
-            path.write_bytes(msgspec.json.encode(histogram))
+            files.write(path, msgspec.json.encode(histogram))
         return Printed(
             loaded=loaded,
             raw=str(self._raw.relative_to(self._folder)),

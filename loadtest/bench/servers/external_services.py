@@ -21,7 +21,7 @@ from loadtest.system import listening
 WITHIN_S = 3
 """For each of them to answer: on one's own network an address that takes longer is a wrong one."""
 
-LEFT_WITHIN_S = 1.0
+LEFT_WITHIN_S = 3.0
 """For sessions that are just ending, as those of the commands that came before."""
 
 REPLICATES = """
@@ -55,9 +55,7 @@ NAMES: Mapping[Service, str] = {
 """What people call each."""
 
 
-def named(
-    env: Mapping[str, str], app: App, allowed: Mapping[Service, str] | None
-) -> list[Address]:
+def named(env: Mapping[str, str], app: App, allowed: Mapping[Service, str] | None) -> list[Address]:
     """Look at each service that `env` names; takes seconds where one is silent.
 
     `allowed` has the places that were typed in full to be written and loaded, which others must not
@@ -128,9 +126,7 @@ def _refuse_elsewhere(at: Place) -> None:
 
 
 @cache
-def _asked(
-    service: Service, url: str, at: Place, counter_path: str, written: bool
-) -> str | None:
+def _asked(service: Service, url: str, at: Place, counter_path: str, written: bool) -> str | None:
     """Return a service's version; raises UserError where it is `written` and others rely on it.
 
     One that is well is asked once in a process, no more: later the sessions are the run's own.

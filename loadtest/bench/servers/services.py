@@ -78,7 +78,7 @@ class Services:
     def start(self) -> None:
         """Start what the environment does not point at, then migrate and seed.
 
-        Raises UserError for a service of others to which nobody agreed, or that is not theirs alone.
+        Raises UserError for a service of others to which nobody agreed, or that others use.
         """
         named = external_services.named(os.environ, self.project.app, self.project.allowed)
         variables = self.project.app.addresses

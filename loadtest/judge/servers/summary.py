@@ -105,7 +105,13 @@ def summarise(
         twins=tuple(measured.twins),
         left_open=tuple(sorted(stopping.left_open(measured, judged_tables))),
         decision=decide(
-            run, measured, judged_tables, rows, summary.rounds_begun(outcomes), len(repeats), launches
+            run,
+            measured,
+            judged_tables,
+            rows,
+            summary.rounds_begun(outcomes),
+            len(repeats),
+            launches,
         ),
         shares=shares(rankings, measured.goodput, measured.floors, measured.interim_looks),
         rankings=rankings,

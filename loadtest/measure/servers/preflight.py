@@ -55,6 +55,7 @@ def checks(
     allowed: Mapping[Service, str] = MappingProxyType({}),
 ) -> list[Check]:
     """Look at all that a run needs of this machine; `allowed` are the services it may write."""
+    written = allowed if launcher == "local" else None
     connections = max((cell.load.connections for cell in plan.cells), default=64) if plan else 64
     return [
         preflight.tool(),
@@ -64,6 +65,6 @@ def checks(
         preflight.backlog(plan.shape.backlog if plan else 2048),
         *([preflight.local_ports()] if launcher == "compose" else []),
         # A container has its own; and where all of it is up already, nothing is written.
-        *([] if launcher == "compose" else named_services(allowed if launcher == "local" else None)),
+        *([] if launcher == "compose" else named_services(written)),
         *(private_services(plan) if launcher == "local" else []),
     ]

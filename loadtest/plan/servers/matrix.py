@@ -42,6 +42,7 @@ from loadtest.records.values import (
     MOST_WAVES,
     MOST_WORKERS,
     Connections,
+    Glob,
     Name,
     Rounds,
 )
@@ -52,7 +53,7 @@ MATRICES = Path(__file__).parent / "matrices"
 class LoadRule(Record, frozen=True, kw_only=True):
     """What a load is made of before it is fitted to an endpoint; None keeps what stood before."""
 
-    endpoints: tuple[str, ...] = ("*",)
+    endpoints: tuple[Glob, ...] = ("*",)
     connections: Connections | None = None
     duration_s: Annotated[int, Meta(ge=1, le=MOST_LOAD_S)] | None = None
     """wrk takes whole seconds."""
@@ -68,8 +69,8 @@ class Duplicate(Record, frozen=True, kw_only=True):
 
     server: str = "gunicorn-gthread"
     """The reference; the first chosen server where this one is not among the chosen."""
-    endpoints: tuple[str, ...] = ("*",)
-    styles: tuple[str, ...] = ("*",)
+    endpoints: tuple[Glob, ...] = ("*",)
+    styles: tuple[Glob, ...] = ("*",)
 
 
 class Matrix(Record, frozen=True, kw_only=True):
@@ -84,9 +85,9 @@ class Matrix(Record, frozen=True, kw_only=True):
     """Time for measuring, after which no further round begins; None: no limit."""
     turns: Annotated[int, Meta(ge=1, le=MOST_TURNS)] = 1
     """Loads of each cell in a round, in turn with those of the other servers."""
-    servers: tuple[str, ...] = ("*",)
-    endpoints: tuple[str, ...] = ("*",)
-    styles: tuple[str, ...] = ("*",)
+    servers: tuple[Glob, ...] = ("*",)
+    endpoints: tuple[Glob, ...] = ("*",)
+    styles: tuple[Glob, ...] = ("*",)
     shape: Sizes = Sizes()
     observe_release: bool = True
     """In the first round, wait 2 s after the last load of each server process, to see what it lets

@@ -93,7 +93,7 @@ class Project:
     python: str
     app: App = DEMO
     allowed: Mapping[Service, str] = field(default_factory=dict)
-    """The services of others that may be written, each as it was typed: a variable is no consent."""
+    """Services of others that may be written, each as it was typed: a variable is no consent."""
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
     @property

@@ -55,7 +55,8 @@ def document(
     """
     style, script = (
         "\n".join(
-            (TEMPLATES / f"{part}.{ending}").read_text(encoding="utf-8") for part in ("page", *parts)
+            (TEMPLATES / f"{part}.{ending}").read_text(encoding="utf-8")
+            for part in ("page", *parts)
         )
         for ending in ("css", "js")
     )

@@ -116,7 +116,7 @@ def test_every_part_has_processors_of_its_own() -> None:
     assert stack.cpus(None) == {}  # too few to share out: all share all
 
 
-@pytest.mark.parametrize("text", ["two", "0", "-1", "1.5"])
+@pytest.mark.parametrize("text", ["two", "0", "-1", "1.5", "9" * 6])
 def test_a_shape_that_is_none_names_its_variable(text: str) -> None:
     with pytest.raises(UserError, match=rf"^WORKERS={text}: not a number above 0"):
         serve.shape({"WORKERS": text})

@@ -78,11 +78,10 @@ def test_they_are_up_and_seeded(services: Services) -> None:
 def test_they_listen_where_nobody_else_does(services: Services) -> None:
     """Two runs, or a run beside a system's own PostgreSQL, do not meet."""
     for name in ("postgres", "valkey"):
-        for process in services.processes[name].tree():
-            listening = [
-                c for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN
-            ]
-            assert not listening, (name, listening)
+        for member in services.processes[name].tree():
+            connections = member.net_connections("tcp")
+            listeners = [c for c in connections if c.status == psutil.CONN_LISTEN]
+            assert not listeners, (name, listeners)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
@@ -225,10 +224,22 @@ def typed(step: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
             command.kill()
 
 
-@pytest.mark.parametrize("step", ["initdb", "PostgreSQL", "Valkey", "the upstream"])
-def test_killed_between_two_steps_nothing_is_left(step: str, census: Census) -> None:
-    with typed(step, "services") as command:
-        command.wait(120)
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("initdb", ["services"]),
+        ("PostgreSQL", ["services"]),
+        ("Valkey", ["services"]),
+        ("the upstream", ["services"]),
+        ("uvicorn", ["serve", "uvicorn"]),
+        ("nginx", ["clients", "--serve"]),
+    ],
+)
+def test_killed_between_two_steps_nothing_is_left(
+    step: str, words: list[str], census: Census
+) -> None:
+    with typed(step, *words) as command:
+        assert command.wait(120) == -signal.SIGKILL
     census.empty()
     assert census.leftovers() == []
 
@@ -250,28 +261,36 @@ def test_interrupted_between_two_steps_nothing_is_left(
     assert census.leftovers() == []
 
 
-def shared() -> set[str]:
-    """Return what is shared in memory by nobody any more, or by PostgreSQL in the usual place."""
-    segments = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
-    left = {f"segment {words[1]}" for words in segments if words[6] == "0"}
-    return left | {path.name for path in Path("/dev/shm").glob("PostgreSQL.*")}
+def segments(maker: int) -> list[str]:
+    """Return the System V segments that a process has made, whether it is still there or not."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return [words[1] for words in map(str.split, lines) if int(words[4]) == maker]
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is shared")
 
 
 def initialising(census: Census) -> psutil.Process | None:
     """Return the PostgreSQL that initdb has at work, once it fills the new database."""
-    for process_ in census.alive():
+    for each in census.alive():
         with contextlib.suppress(psutil.Error):
-            if {"--boot", "--single"} & set(process_.cmdline()[1:2]):
-                return process_
+            if {"--boot", "--single"} & set(each.cmdline()[1:2]):
+                return each
     return None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is shared")
+@linux
 @pytest.mark.parametrize("what", ["INT", "KILL", "the warden"])
 def test_initdb_interrupted_leaves_nothing_in_memory(what: str, census: Census) -> None:
-    before = shared()
+    makers: set[int] = set()
+
+    def at_work() -> bool:
+        each = initialising(census)
+        makers.update([each.pid] if each and segments(each.pid) else [])
+        return bool(makers)
+
     with typed("nothing", "services") as command:
-        until(lambda: initialising(census), "initdb at work")
+        until(at_work, "initdb at work")
         if what == "the warden":
             wardens = [each for each in census.alive() if "initdb" in " ".join(each.cmdline())]
             wardens = [each for each in wardens if "warden.py" in " ".join(each.cmdline())]
@@ -282,16 +301,19 @@ def test_initdb_interrupted_leaves_nothing_in_memory(what: str, census: Census) 
         command.wait(120)
     census.empty()
     assert census.leftovers() == []
-    assert not shared() - before
+    assert [segments(maker) for maker in makers] == [[]]
 
 
+@linux
 def test_killed_itself_it_leaves_nothing_in_memory(own: Services, census: Census) -> None:
-    before = shared()
-    own.processes["postgres"].tree()[0].kill()
+    postgres = own.processes["postgres"].tree()[0]
+    assert segments(postgres.pid)
+    assert "/dev/shm/PostgreSQL" not in Path(f"/proc/{postgres.pid}/maps").read_text()
+    postgres.kill()
     until(own.processes["postgres"].ended, "the end of PostgreSQL")
     own.stop()
     assert census.leftovers() == []
-    assert not shared() - before
+    assert not segments(postgres.pid)
 
 
 def home_of(services: Services) -> Path:

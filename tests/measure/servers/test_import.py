@@ -11,6 +11,7 @@ from wrk_reports import CREATED_AT, REPORT, block, imported, loads, under
 from loadtest.judge.servers.metrics import Figures, figures, latencies
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers.imported import report
+from loadtest.measure.servers.imported.names import slug
 from loadtest.measure.servers.imported.report import Imported
 from loadtest.records.measured import Histogram
 from loadtest.records.run_folder import SERVERS, read
@@ -275,3 +276,8 @@ def test_the_url_tells_what_was_loaded_whatever_the_heading_says() -> None:
     converted = imported(under(block(url="http://localhost/myapp/async/json")))
     assert [outcome.cell for outcome in converted.outcomes] == ["one.json-async"]
     assert "its heading says sync, its URL async: taken as async" in converted.notes[0].text
+
+
+def test_a_name_fits_a_file_system_in_any_script() -> None:
+    for heading in ("x" * 300, "é" * 300, "漢" * 300):
+        assert 40 < len(slug(heading).encode()) <= 60

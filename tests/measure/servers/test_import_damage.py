@@ -93,3 +93,11 @@ def test_a_damaged_line_is_listed_by_its_number(line: int, change: str, noted: i
     converted = imported("\n".join(lines))
     assert (len(converted.outcomes), converted.left_out) == (102, 1)
     assert noted in [note.line for note in converted.notes]
+
+
+def test_a_note_is_a_line_that_can_be_read() -> None:
+    text = "\n".join(LINES).replace("Transfer/sec:      9.09MB", f"Transfer/sec: {'9' * 5_000}\x1b")
+    (note, *_) = imported(text).notes
+    assert len(str(note)) < 1_000
+    assert "\x1b" not in str(note)
+    assert str(note).endswith("; this block is not imported")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import signal
 import subprocess
@@ -246,13 +248,19 @@ def test_postgres_killed_in_the_middle_of_a_load(
     assert services.repair() is None
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_disk_that_fills_up_in_the_middle(
-    services: Services, declared: dict[str, Endpoint], tmp_path: Path, census: Census
+    services: Services,
+    declared: dict[str, Endpoint],
+    tmp_path: Path,
+    census: Census,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("loadtest.records.files.write", full)
     of = chosen(declared, "json")
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / f"{of.cells[0].id}.r0.json").symlink_to("/dev/full")
     (tmp_path / "logs").mkdir()
     with pytest.raises(UserError, match="cannot be written: No space left on device"):
         measuring.run(

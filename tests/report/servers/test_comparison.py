@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from builders import endpoint, plan, run, server
+from command_line import Type
 from fakes import FakeBench
 from gold import check
 from markdown_it import MarkdownIt
 from two_runs import JSON, QUERY, SERVERS, STEADY, stored, times, with_machine
 
-from loadtest.cli import main
 from loadtest.judge.servers.compare import Change, Comparisons, compare
 from loadtest.judge.servers.summary import summarise_stored
 from loadtest.measure.servers import measuring
@@ -343,46 +342,33 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     return paths[0], paths[1]
 
 
-def typed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
-) -> tuple[object, str, str]:
-    monkeypatch.setattr("signal.signal", lambda *arguments: None)
-    monkeypatch.setattr(sys, "argv", ["loadtest", "compare", *map(str, words)])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    printed = capsys.readouterr()
-    return ended.value.code, printed.out, printed.err
-
-
-def test_the_command(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    folders: tuple[Path, Path],
-) -> None:
+def test_the_command(type_: Type, folders: tuple[Path, Path]) -> None:
     base, new = folders
-    status, out, err = typed(monkeypatch, capsys, base, new)
-    assert (status, err) == (1, "")
-    assert out.startswith(
+    done = type_("compare", base, new)
+    assert (done.status, done.err) == (1, "")
+    assert done.out.startswith(
         "### 1 cell failed, beta costs 1.67x (1.67 to 1.67) what it did and 2 of "
     )
-    assert "| worse | `beta.json-sync` | requests/s | 0.60x (0.60 to 0.60) |" in out
-    assert "| `alpha.json-sync` | wrk ended with status 1: unable to connect |" in out
+    assert "| worse | `beta.json-sync` | requests/s | 0.60x (0.60 to 0.60) |" in done.out
+    assert "| `alpha.json-sync` | wrk ended with status 1: unable to connect |" in done.out
     link = base.with_name("link")
     link.symlink_to(base)
-    status, out, err = typed(monkeypatch, capsys, base, link)
-    assert (status, out) == (2, "")
-    assert err.startswith(f"loadtest: BASE and NEW are the same folder, {base}; name another run")
+    done = type_("compare", base, link)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(
+        f"loadtest: BASE and NEW are the same folder, {base}; name another run"
+    )
     copy = shutil.copytree(base, base.with_name("copy"))
-    status, out, _ = typed(monkeypatch, capsys, base, copy, "--json", "--threshold", "3%")
-    assert status == 0
-    comparisons = msgspec.convert(json.loads(out), Comparisons)
+    done = type_("compare", base, copy, "--json", "--threshold", "3%")
+    assert done.status == 0
+    comparisons = msgspec.convert(json.loads(done.out), Comparisons)
     assert comparisons.threshold == 0.03
     for rounds in ("outcomes.jsonl",):
         lines = (copy / rounds).read_text().splitlines(keepends=True)
         (copy / rounds).write_text("".join(line for line in lines if '"round":0' in line))
-    status, out, _ = typed(monkeypatch, capsys, base, copy)
-    assert status == 3
-    assert out.startswith("### These runs cannot tell\n")
-    status, out, err = typed(monkeypatch, capsys, base, new, "--threshold", "much")
-    assert (status, out) == (2, "")
-    assert "'much' is no share between 0 and 1; write it as in 3%" in err
+    done = type_("compare", base, copy)
+    assert done.status == 3
+    assert done.out.startswith("### These runs cannot tell\n")
+    done = type_("compare", base, new, "--threshold", "much")
+    assert (done.status, done.out) == (2, "")
+    assert "'much' is no share between 0 and 1; write it as in 3%" in done.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,8 @@ def main(
     jobs: int,
 ) -> None:
     """Attack the tool: readers, arguments, kills, environments, or all of it."""
+    # What it has started ends with it, as at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = secrets.randbelow(2**31) if seed is None else seed
     click.echo(f"seed {seed}")
 

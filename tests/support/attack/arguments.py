@@ -21,7 +21,7 @@ REFUSED = {
     "run": ("--rounds", "0"),
     "clients": ("--rounds", "0"),
     "serve": ("--port", "0"),
-    "services": ("--project", "/nowhere"),
+    "services": ("--allow-redis", "127.0.0.1/0"),
 }
 """What makes commands that would start something end before."""
 
@@ -30,8 +30,8 @@ SLOW = {"doctor"}
 
 WORDS = (
     "quick", "standard", "json", "uvicorn", "granian-*", "sync", "async", "servers", "endpoints",
-    "local", "5%", "0.5", "20m", "nans", "infh", "1e308s", "-5", "aiohttp", "requests", ".", "/", "*",
-    "[", "127.0.0.1/app", "http://127.0.0.1:9/?token=hunter2", "http://u:hunter2@127.0.0.1/",
+    "local", "5%", "0.5", "20m", "nans", "infh", "1e308s", "-5", "aiohttp", "requests", ".", "/",
+    "*", "[", "127.0.0.1/app", "http://127.0.0.1:9/?token=hunter2", "http://u:hunter2@127.0.0.1/",
 )  # fmt: skip
 
 

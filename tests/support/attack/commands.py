@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -36,10 +37,13 @@ def versions() -> dict[str, str | None]:
 def asked_once() -> Iterator[None]:
     """Have the app's interpreter asked once, and not for each command."""
     with (
-        mock.patch.object(Project, "endpoints", lambda project: declared()),
-        mock.patch.object(Project, "versions", lambda project, names: versions()),
+        mock.patch.object(Project, "endpoints", return_value=declared()),
+        mock.patch.object(Project, "versions", return_value=versions()),
+        mock.patch.dict(os.environ, clear=False),
         contextlib.chdir(ROOT),
     ):
+        for name in ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL"):
+            os.environ.pop(name, None)
         yield
 
 
@@ -53,7 +57,9 @@ def typed(*arguments: str) -> tuple[int, str, str]:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "argv", ["loadtest", *arguments]),
-        mock.patch("signal.signal"),  # a process that tries many keeps its own
+        # A process that tries many keeps its own signals, and streams that can be read.
+        mock.patch("signal.signal"),
+        mock.patch("loadtest.cli.streams.prepare"),
     ):
         try:
             main.main()

@@ -37,8 +37,8 @@ RUN = ("run", "{matrix}", "--out", "{out}")
 REPORT, PLAN, LIST, HELP = ("report", "{servers}"), ("plan", "quick"), ("list", "servers"), ("-h",)
 
 FOLDERS = (
-    "a b", "a&b", "a#b", "a%b", "a,b", "a'b", 'a"b', "{a}", "a$b", "a:b", "a=b", "a;b", "-a", "é", "x" * 60,
-    "x" * 100, "x" * 200, "missing/folder", "a\nb", "a*b",
+    "a b", "a&b", "a#b", "a%b", "a,b", "a'b", 'a"b', "{a}", "a$b", "a:b", "a=b", "a;b", "-a", "é",
+    "x" * 60, "x" * 100, "x" * 200, "missing/folder", "a\nb", "a*b",
 )  # fmt: skip
 """Names of the system's folder for temporary files."""
 

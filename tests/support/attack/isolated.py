@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import resource
@@ -113,6 +114,7 @@ def _begin(check: Check, numbers: Sequence[int]) -> _Child:
 
 
 def _limit() -> None:
+    faulthandler.disable()  # of pytest, which would tell of an abort at length
     with open(os.devnull, "wb") as nowhere:  # what a library says as it aborts
         os.dup2(nowhere.fileno(), 2)
     with open("/proc/self/statm", encoding="ascii") as statm:

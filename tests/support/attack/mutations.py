@@ -8,8 +8,9 @@ from random import Random
 from typing import Any
 
 TEXTS = (
-    "", "x", "x" * 300, "x" * 5_000, "a\nb", "a\rb", "\x1b]0;owned\x07", "\x00", "\x85", "\u202eabc",
-    "\u2028", "\ufffe", "..", "../../secret", "/etc/passwd", "/dev/zero", "raw", "~", "=1+1", "a|b",
+    "", "x", "x" * 300, "x" * 5_000, "a\nb", "a\rb", "\x1b]0;owned\x07", "\x00", "\x85",
+    "\u202eabc", "\u2028",
+    "\ufffe", "..", "../../secret", "/etc/passwd", "/dev/zero", "raw", "~", "=1+1", "a|b",
     "</script><script>x=1</script>", "<img src=//x>", "{port", "{0}", "{nothing}", "%s", "$(id)",
     "nan", "-1", "json-sync", "alpha", "\U0001f600", "\u0130", "e\u0301", " ", "-x", "CON", "`x`",
 )  # fmt: skip
@@ -51,7 +52,9 @@ def in_bytes(chance: Random, data: bytes) -> bytes:
         elif way == 3:
             changed[at:at] = changed[max(0, at - length) : at]
         elif way == 4:
-            changed[at : at + length] = chance.choice((b"\0", b"\xff", b"\xef\xbb\xbf", b"\r")) * length
+            changed[at : at + length] = (
+                chance.choice((b"\0", b"\xff", b"\xef\xbb\xbf", b"\r")) * length
+            )
         elif chance.random() < 0.3:
             del changed[at:]
     return bytes(changed)

@@ -279,7 +279,9 @@ def _chain(
     out = Path(filled["out"])
     kills, before = 0, Counter[str]()
     for _ in range(chance.choice((1, 2, 3))):
-        runs = sorted(path.parent for path in out.glob("*/*.json") if path.stem in ("run", "clients"))
+        runs = sorted(
+            path.parent for path in out.glob("*/*.json") if path.stem in ("run", "clients")
+        )
         arguments = command.resumed_by if runs else command.arguments
         filled["run"] = str(runs[0]) if runs else ""
         wrong.append(_killed(arguments, filled, chance, command))
@@ -297,7 +299,7 @@ def _chain(
         wrong.append(process.left())
         # A busy machine may spoil a cell; the run is complete all the same.
         if process.running.returncode not in (0, 1):
-            wrong.append(f"the last --resume: {process.running.returncode}: {process.said()[-500:]}")
+            wrong.append(f"the last: {process.running.returncode}: {process.said()[-500:]}")
     finally:
         process.close()
     after = Counter(_measured(out))

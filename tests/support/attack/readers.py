@@ -19,7 +19,7 @@ from paths import ROOT
 from attack import isolated, mutations, seeds
 from attack.commands import asked_once, declared, wrong
 from attack.mutations import Mutate
-from attack.sanity import nonsense
+from attack.sanity import endless, nonsense
 from attack.tally import Tally, unkind
 from loadtest.records.errors import LoadtestError, UserError
 
@@ -63,9 +63,7 @@ def attack(reader: Reader, seed: int, numbers: Sequence[int], jobs: int) -> Tall
 
         faults = isolated.faults(check, numbers, jobs)
     again = f"{reader.name} --seed {seed} --number"
-    return Tally(
-        reader.name, len(numbers), [(f"{again} {number}", why) for number, why in faults]
-    )
+    return Tally(reader.name, len(numbers), [(f"{again} {number}", why) for number, why in faults])
 
 
 def shared() -> str | None:
@@ -152,7 +150,8 @@ def _in_folder(kind: str, file: str) -> Callable[[Path, bytes, bool], Iterable[A
         names = [name for each in stored.outcomes if (name := getattr(each, "histogram", None))]
         for name in names[:3]:
             yield stored.histogram(name)
-        of.report(stored)
+        if endless(of.report(stored).summary):
+            raise FoundError("a figure that is not finite")
         if render:
             _command("report", str(run))
             _check_pages(run)

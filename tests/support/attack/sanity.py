@@ -12,20 +12,20 @@ import msgspec
 from attack.tally import unclean
 from loadtest.records import clients
 from loadtest.records.measured import Histogram, Left, Loaded
-from loadtest.records.planned import Load, Plan, Shape
+from loadtest.records.planned import Load, Plan, Shape, Sizes
 
-SIGNED = {"seed", "other_cpu_s"}
-"""Fields that may be below zero: a choice, and what is left after a subtraction."""
+SIGNED = {"seed", "open_files"}
+"""Fields that may be below zero: a choice, and -1 for as many as there can be."""
 
 MOST = {
     **dict.fromkeys(("rounds", "most_rounds", "turns", "round", "turn", "repeat"), 1_000_000),
-    **dict.fromkeys(("workers", "threads", "connections", "backlog"), 10_000_000),
+    **dict.fromkeys(("workers", "backlog"), 10_000_000),
     **dict.fromkeys(("duration_s", "warmup_s", "budget_s", "keep_alive_s"), 100_000_000),
 }
 """Beyond any that are meant, and near what would take all of a machine."""
 
 AT_LEAST_1: dict[type[msgspec.Struct], tuple[str, ...]] = {
-    Shape: ("workers", "threads", "backlog"),
+    **dict.fromkeys((Shape, Sizes), ("workers", "threads", "backlog")),
     Plan: ("rounds", "turns", "at_once"),
     clients.Plan: ("rounds",),
     Load: ("connections", "duration_s"),
@@ -81,9 +81,7 @@ def _nonsense(value: Any, name: str) -> Iterator[str]:
 
 
 def _number(value: float, name: str) -> Iterator[str]:
-    if not math.isfinite(value):
-        yield f"{name} = {value}"
-    elif value < 0 and name not in SIGNED:
+    if not math.isfinite(value) or (value < 0 and name not in SIGNED):
         yield f"{name} = {value}"
     elif value > MOST.get(name, 2**63):
         yield f"{name} = {value:g}"
@@ -94,3 +92,12 @@ def _histogram(value: Histogram) -> Iterator[str]:
         yield f"{len(value.values_us)} values and {len(value.counts)} counts"
     if any(first >= second for first, second in pairwise(value.values_us)):
         yield "values that do not ascend"
+
+
+def endless(value: Any) -> bool:
+    """Say whether a figure in a record is not finite."""
+    if isinstance(value, msgspec.Struct):
+        return any(endless(getattr(value, field)) for field in value.__struct_fields__)
+    if isinstance(value, dict | list | tuple):
+        return any(map(endless, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and not math.isfinite(value)

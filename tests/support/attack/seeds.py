@@ -39,7 +39,7 @@ def servers_folder(parent: Path, name: str) -> Path:
         builders.server("alpha-again", duplicate_of="alpha"),
     ]
     endpoints = [builders.endpoint("json"), builders.endpoint("wait", kind="waiting", delay_s=0.5)]
-    plan = builders.plan(servers, endpoints, rounds=ROUNDS, reference="alpha")
+    plan = builders.plan(servers, endpoints, rounds=ROUNDS, reference="alpha", precision=0.05)
     run = builders.run(plan, format=run_folder.FORMAT, argv={"alpha": ("alpha", "8000")})
     folder = run_folder.create(parent / name, run)
     writer = Writer(folder)

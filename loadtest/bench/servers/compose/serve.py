@@ -11,7 +11,6 @@ Imports little: the image has no packages of the reports.
 from __future__ import annotations
 
 import os
-import re
 import resource
 import sys
 from collections.abc import Mapping
@@ -43,8 +42,6 @@ SHAPE = {
     for name in ("workers", "threads", "backlog", "keep_alive_s", "time_limit_s", "database_pool")
 }
 """The variables of `.env` by the field that they set."""
-
-NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @click.command()
@@ -82,17 +79,19 @@ def main(
 
 def shape(env: Mapping[str, str]) -> Shape:
     """Return the shape that an environment describes; raises UserError naming the variable."""
-    fields: dict[str, int] = {}
+    read = Shape()
     for variable, name in SHAPE.items():
         text = env.get(variable, "")
         if not text:
             continue
-        if not NUMBER.fullmatch(text):
+        try:
+            field = getattr(msgspec.convert({name: text}, Shape, strict=False), name)
+        except msgspec.ValidationError:
             raise UserError(
-                f"{variable}={text}: not a number above 0 of up to six digits; correct it in .env"
-            )
-        fields[name] = int(text)
-    return msgspec.convert(fields, Shape)
+                f"{variable}={text}: not a number above 0, or too large; correct it in .env"
+            ) from None
+        read = msgspec.structs.replace(read, **{name: field})
+    return read
 
 
 def variables(shape: Shape) -> dict[str, str]:

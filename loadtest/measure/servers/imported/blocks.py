@@ -21,6 +21,7 @@ from loadtest.measure.servers.imported.text import (
     parse,
 )
 from loadtest.records.planned import Record
+from loadtest.records.text import message
 
 TIMEOUT_S = 2.0
 """wrk's own `--timeout`: it drops the latency of a slower answer, and counts the answer."""
@@ -43,8 +44,8 @@ class Note(Record, frozen=True, kw_only=True):
     text: str
 
     def __str__(self) -> str:
-        """Return it as it is shown."""
-        return f"line {self.line}: {self.text}"
+        """Return it as it is shown: a line of a length to be read, whatever the report holds."""
+        return message(f"line {self.line}: {self.text}")
 
 
 class Headings(Record, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from loadtest.records.measured import Loaded, TextLatency
 from loadtest.records.planned import Record
+from loadtest.records.values import MOST_CONNECTIONS
 
 _TIME_US = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
 
@@ -137,6 +138,11 @@ def parse(lines: Sequence[str]) -> WrkText:
     requests, connections = int(total.match["requests"]), int(threads.match["connections"])
     if not connections:
         raise TextError(threads.at, "no connections")
+    if connections > MOST_CONNECTIONS:
+        raise TextError(threads.at, "more connections than there are ports")
+    declared_s = start.amount("declared", _TIME_US).value / 1e6
+    if declared_s < 1:
+        raise TextError(start.at, "a load of under a second, which wrk does not make")
     duration_us = total.amount("duration", _TIME_US)
     received = total.amount("bytes", _BYTES)
     if duration_us.value <= 0:
@@ -166,7 +172,7 @@ def parse(lines: Sequence[str]) -> WrkText:
         )
     return WrkText(
         url=start.match["url"],
-        declared_s=start.amount("declared", _TIME_US).value / 1e6,
+        declared_s=declared_s,
         threads=int(threads.match["threads"]),
         connections=connections,
         requests_per_s=per_s.value if per_s is not None else None,
