@@ -106,10 +106,10 @@ def shares(
     rng = np.random.default_rng(seed)
     looks = most_rounds - FIRST_LOOK + 1
     power, false = [0] * looks, [0] * looks
-    reversed_ = 0
+    wrong_orders = 0
     for _ in range(experiments):
         by_look = claims(pool, ONE_DEARER, most_rounds, rng)
-        reversed_ += any(cheaper > dearer for pairs in by_look for cheaper, dearer in pairs)
+        wrong_orders += any(cheaper > dearer for pairs in by_look for cheaper, dearer in pairs)
         alike = claims(pool, ALIKE, most_rounds, rng)
         for look in range(looks):
             power[look] += any((0, 1) in pairs for pairs in by_look[: look + 1])
@@ -117,7 +117,7 @@ def shares(
     return (
         [count / experiments for count in power],
         [count / experiments for count in false],
-        reversed_ / experiments,
+        wrong_orders / experiments,
     )
 
 
@@ -133,7 +133,7 @@ def main(folders: Sequence[Path], most_rounds: int, experiments: int) -> None:
         raise click.ClickException("no round there has a cost for every server")
     load = next(cell.load for cell in runs[0].run.plan.cells if not cell.endpoint.contract.delay_s)
     turn_s = load.duration_s * runs[0].run.plan.turns * pool[0].shape[1]
-    power, false, reversed_ = shares(pool, most_rounds, experiments)
+    power, false, wrong_orders = shares(pool, most_rounds, experiments)
     spread = math.sqrt(fmean(float((noise**2).mean()) for noise in pool))
     click.echo(
         f"{len(runs)} runs, {len(pool)} rounds; a turn's cost varies by {spread:.1%};"
@@ -144,7 +144,7 @@ def main(folders: Sequence[Path], most_rounds: int, experiments: int) -> None:
     for look, (share, wrong) in enumerate(zip(power, false, strict=True)):
         rounds = FIRST_LOOK + look
         click.echo(f"| {rounds} | {rounds * turn_s:g} s | {share:.1%} | {wrong:.1%} |")
-    click.echo(f"\nthe wrong order claimed: {reversed_:.1%}")
+    click.echo(f"\nthe wrong order claimed: {wrong_orders:.1%}")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,12 @@ def over() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+MOST_DEFERRED = 50
+"""Times: what has not ended by then may never do so, as a write that nobody reads."""
+
+_deferred = 0
+
+
 def say_so() -> int:
     """Say that the command was interrupted, and return its exit status."""
     try:  # noqa: SIM105  contextlib would be one more import
@@ -49,7 +55,9 @@ def say_so() -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     # An import would lose it or make another error of it; what is written would be written twice.
-    if _is_amid(frame):
+    global _deferred
+    if _is_amid(frame) and _deferred < MOST_DEFERRED:
+        _deferred += 1
         signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         return
     raise KeyboardInterrupt

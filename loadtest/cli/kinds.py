@@ -94,6 +94,7 @@ def measure(
     trials: Callable[[Callable[[Sequence[Outcome]], Collection[Any]]], loop.Trials[Any, Outcome]],
     bench: AbstractContextManager[loop.Bench],
     as_json: bool,
+    experiment: loop.Experiment[Any, Outcome] = rounds,
 ) -> int:
     """Measure what a run lacks, showing it as it goes on; write its reports; return the status.
 
@@ -109,7 +110,7 @@ def measure(
             todo = trials(still_open)
             watcher = Watcher(todo.plan.rounds, Console(stderr=True))
             try:
-                loop.fill(stored, todo, rounds, bench, watcher, say)
+                loop.fill(stored, todo, experiment, bench, watcher, say)
             finally:
                 with run_folder.writing(folder, measuring=True):
                     publish(folder / "logs")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 from click.core import ParameterSource
 
 from loadtest.records.errors import UserError
-from loadtest.records.values import MOST_BUDGET_S, MOST_ROUNDS, MOST_SEED
+from loadtest.records.planned import Arrivals, Goal
+from loadtest.records.values import MOST_BUDGET_S, MOST_RATE, MOST_ROUNDS, MOST_SEED
 
 if TYPE_CHECKING:
     from loadtest.plan.servers.project import Project
@@ -44,6 +47,67 @@ class Whole(click.ParamType[int]):
         if self._most is not None and number > self._most:
             self.fail(f"{number}: at most {self._most}, {like}", param, ctx)
         return number
+
+
+class Rate(click.ParamType[float]):
+    """Requests a second."""
+
+    name = "requests/s"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = math.nan
+        if not 0 < rate <= MOST_RATE:
+            self.fail(
+                f"{value!r}: requests/s, above 0 and at most {MOST_RATE:,}, as in --rate 200",
+                param,
+                ctx,
+            )
+        return rate
+
+
+UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
+
+MOST_GOAL_US = 1_000_000_000
+
+KEEPS = re.compile(r"(?P<what>p90|p99|errors)=(?P<number>\d+(?:\.\d+)?)(?P<unit>us|ms|s|%)")
+
+
+class GoalPart(click.ParamType[tuple[str, float]]):
+    """One part of a goal: `p99=300ms`, `p90=50ms`, `errors=0.1%`."""
+
+    name = "goal"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        """Return a field of `Goal` and its value."""
+        kept = KEEPS.fullmatch(str(value))
+        of_errors = kept is not None and kept["what"] == "errors"
+        if kept is None or of_errors != (kept["unit"] == "%"):
+            self.fail(
+                f"{value!r}: p90 or p99 with a time, or errors with a share, each with its unit, as"
+                " in --within p99=300ms, and beside it --within errors=0.1%",
+                param,
+                ctx,
+            )
+        number = float(kept["number"])
+        if of_errors:
+            field, value, most = "error_share", number / 100, 0.99
+        else:
+            field, value, most = (
+                f"{kept['what']}_us",
+                round(number * UNITS_US[kept["unit"]]),
+                MOST_GOAL_US,
+            )
+        if value > most or (value < 1 and not of_errors):
+            self.fail(f"{kept[0]}: a time from 1us to 1000s, or errors of at most 99%", param, ctx)
+        return field, value
 
 
 class Share(click.ParamType[float]):
@@ -286,6 +350,20 @@ def project_of(
     return Project(folder=folder.resolve(), python=python, allowed=allowed)
 
 
+def _goal(
+    ctx: click.Context, param: click.Parameter, value: Sequence[tuple[str, float]]
+) -> Goal | None:
+    """Return what is to be kept; raises UsageError for what is said twice, or beside a rate."""
+    if not value:
+        return None
+    given = dict(value)
+    if len(given) < len(value):
+        raise click.UsageError("--within: each of p90, p99 and errors once")
+    if not given.keys() & {"p90_us", "p99_us"}:
+        raise click.UsageError("--within errors=... needs a p90 or p99, as in --within p99=300ms")
+    return Goal(**given)  # type: ignore[arg-type]
+
+
 def _only(what: str, pattern: str) -> Callable[[F], F]:
     return click.option(
         f"--{what}",
@@ -325,6 +403,32 @@ matrix_options: Callable[[F], F] = all_of(
         type=Whole("--connections 64"),
         help="Connections that each load keeps open at the same time."
         " Default: the matrix's, 64 in quick and standard; for endpoints that wait, 100 and 500.",
+    ),
+    click.option(
+        "--rate",
+        "rates",
+        type=Rate(),
+        metavar="NUMBER",
+        multiple=True,
+        help="Send so many requests a second, as scheduled, whatever the answers do; repeat it for"
+        " several rates. Default: closed loops, in which each connection asks again as soon as it"
+        " is answered.",
+    ),
+    click.option(
+        "--arrivals",
+        type=click.Choice(get_args(Arrivals)),
+        help="How requests at a rate are spaced: evenly, or at random, as those of many users are."
+        " Default: even.",
+    ),
+    click.option(
+        "--within",
+        type=GoalPart(),
+        metavar="GOAL",
+        multiple=True,
+        callback=_goal,
+        help="Search the highest rate at which answers keep to a goal: p99=300ms or p90=50ms, and"
+        " beside it errors=0.1%; repeat it for several at once. It takes minutes for each server."
+        " Default: no search.",
     ),
     click.option(
         "--workers",

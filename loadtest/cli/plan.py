@@ -53,12 +53,12 @@ def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
     for round_, _, cell, _ in schedule.turns(todo):
         load = cell.load
         yield (
-            f"round {round_ + 1}  {cell.endpoint.id:<24} {cell.server:<18}"
+            f"round {round_ + 1}  {cell.at:<24} {cell.server:<18}"
             f" {load.connections:>5} connections {load.duration_s:>4.0f} s"
         )
     for cell in plan.cells:
         if cell.skip:
-            yield f"skipped  {cell.server:<18} {cell.endpoint.id:<24} {cell.skip}"
+            yield f"skipped  {cell.server:<18} {cell.at:<24} {cell.skip}"
 
 
 def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
@@ -93,7 +93,7 @@ def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
 def _where(cells: Sequence[Cell]) -> str:
     """Return which servers and endpoints cells are of, as in `uwsgi, waitress: 11 endpoints`."""
     servers = dict.fromkeys(cell.server for cell in cells)
-    endpoints = dict.fromkeys(cell.endpoint.id for cell in cells)
+    endpoints = dict.fromkeys(cell.at for cell in cells)
     few = len(endpoints) <= NAMED
     named = ", ".join(endpoints) if few else plural(len(endpoints), "endpoint")
     return f"{', '.join(servers)}: {named}"
@@ -101,8 +101,21 @@ def _where(cells: Sequence[Cell]) -> str:
 
 def lasts(plan: Plan) -> str:
     """Return in a sentence or two how long a plan takes, and when it ends earlier."""
+    from loadtest.stats.search import MOST_TRIES
+
     turns = list(schedule.turns(schedule.batches(plan)))
     minutes = sum(turn.planned_s for turn in turns) / 60
+    further = sum(
+        (MOST_TRIES if cell.load.within else len(cell.load.steps))
+        for cell in plan.cells
+        if cell.skip is None
+    )
+    if further:
+        return (
+            f"{plural(len(turns), 'load')} as fast as each server can be driven, then up to"
+            f" {further:,} at a rate, of 2 to 10 s; --budget limits it. The same order again:"
+            f" --seed {plan.seed}."
+        )
     budget = "" if plan.budget_s is None else f"{plan.budget_s / 60:.3g} min"
     text = (
         f"{plural(len(turns), 'load')} in {plural(plan.rounds, 'round')}, about {minutes:.0f} min"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -26,8 +27,8 @@ from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
-from loadtest.records.measured import Launcher, Run
-from loadtest.records.planned import Choice
+from loadtest.records.measured import Launcher, Outcome, Run
+from loadtest.records.planned import Choice, Load
 
 
 @click.command("run")
@@ -64,6 +65,10 @@ def run_command(
     """
     from loadtest.bench.servers import consent
     from loadtest.cli import kinds
+    from loadtest.judge.servers import within
+    from loadtest.judge.servers.turns import merged
+    from loadtest.measure.experiments.rounds import rounds
+    from loadtest.measure.experiments.search import search
     from loadtest.measure.preflight import others
     from loadtest.measure.servers import preflight, session
 
@@ -78,9 +83,16 @@ def run_command(
         if check.advice:
             say(check.advice)
     say(lasts(run.plan))
-    trials = partial(session.ServerTrials, run.plan)
+    exploring = any(cell.load.explores for cell in run.plan.cells)
+    histogram = run_folder.read(run_at, run_folder.SERVERS).histogram
+
+    def next_loads(outcomes: Sequence[Outcome]) -> Mapping[str, Load]:
+        return within.next_loads(run.plan, merged(outcomes), histogram)
+
+    trials = partial(session.ServerTrials, run.plan, next_loads=next_loads)
     bench = session.bench(run_at, run, offered.project)
-    return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json)
+    experiment = search if exploring else rounds
+    return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json, experiment)
 
 
 def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) -> tuple[Path, Run]:

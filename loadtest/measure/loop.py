@@ -96,6 +96,10 @@ class Trials(ABC, Generic[Trial, Outcome]):
     ) -> list[Trial]:
         """Return the trials of a round that are not done, in order: what is wanted, or planned."""
 
+    def tries(self, round_: int, done: Done, known: Sequence[Outcome]) -> list[Trial] | None:
+        """Return the trials of a round of a search that are not done; None ends it."""
+        return None
+
     @abstractmethod
     def shown(self, trial: Trial, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return the measurements of a trial as they are shown, with about how long each takes."""

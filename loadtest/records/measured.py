@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from loadtest.records.planned import Choice, Plan, Record, Stage, Status
+from loadtest.records.planned import Choice, Load, Plan, Record, Stage, Status
 from loadtest.records.values import (
     AtLeastOne,
     Change,
@@ -62,6 +62,24 @@ class TextLatency(Record, frozen=True, kw_only=True):
     """By percentile, as in `99`; empty where wrk ran without `--latency`."""
 
 
+class Sent(Record, frozen=True, kw_only=True):
+    """How a load at a rate kept to its schedule."""
+
+    window_us: Annotated[int, Meta(ge=1, le=2**53)]
+    """From its first slot to the end of the load."""
+    requests: Count
+    """Sent in that time."""
+    missed: Count
+    """Slots of the schedule that had passed before a connection was free."""
+    late: Histogram
+    """How late they were sent, in whole milliseconds."""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / (self.window_us / 1e6)
+
+
 class Loaded(Record, frozen=True, kw_only=True):
     """What the load generator counted; integers as it gave them."""
 
@@ -85,6 +103,8 @@ class Loaded(Record, frozen=True, kw_only=True):
     """Among them those in which no answer came at all."""
     text_latency: TextLatency | None = None
     """Of a report of others, which has no histogram."""
+    sent: Sent | None = None
+    """Of a load at a rate."""
 
     def fits(self, latencies: Histogram) -> bool:
         """Say whether a back-filled histogram can be of this load.
@@ -108,7 +128,8 @@ class Loaded(Record, frozen=True, kw_only=True):
     @property
     def goodput(self) -> float:
         """Ok responses a second: 2xx, and 3xx, which wrk does not tell from them."""
-        return (self.answers - self.status_errors) / (self.duration_us / 1e6)
+        lasted_us = self.sent.window_us if self.sent else self.duration_us
+        return (self.answers - self.status_errors) / (lasted_us / 1e6)
 
 
 class Usage(Record, frozen=True, kw_only=True):
@@ -245,6 +266,8 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     load_s: Seconds = 0.0
     wall_s: Seconds = 0.0
     """All that the cell took, with launch and verification."""
+    tried: Load | None = None
+    """Of a search, what was sent: a closed loop first, then at one rate after another."""
     loaded: Loaded | None = None
     raw: RawFile | None = None
     """The generator's untouched output, as a path inside the run's folder."""

@@ -6,6 +6,7 @@ never 0 or -1.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import Meta
 from loadtest.records.values import (
     MOST_CELLS,
     MOST_SERVERS,
+    AskedRate,
     AtLeastOne,
     Connections,
     Count,
@@ -23,6 +25,7 @@ from loadtest.records.values import (
     Seconds,
     Seed,
     Share,
+    Step,
     Threads,
     Word,
     Workers,
@@ -147,12 +150,66 @@ class Endpoint(Record, frozen=True, kw_only=True):
         return f"{self.name}-{self.style}"
 
 
+Arrivals = Literal["even", "poisson"]
+
+STALL_S = 0.5
+"""Each idle connection takes wrk time: with 500 of them, twice as much as with 50."""
+
+LONGEST_S = 10
+"""Of a load, for the sake of its number of requests."""
+
+
+class Goal(Record, frozen=True, kw_only=True):
+    """What answers at a rate have to keep to."""
+
+    p90_us: Annotated[int, Meta(ge=1, le=3_600_000_000)] | None = None
+    p99_us: Annotated[int, Meta(ge=1, le=3_600_000_000)] | None = None
+    error_share: Annotated[float, Meta(ge=0, lt=1)] = 0.001
+    """Of the requests that were sent."""
+
+
 class Load(Record, frozen=True, kw_only=True):
-    """A closed loop: so many connections, each asking again as soon as it is answered."""
+    """A closed loop: so many connections, each asking again as soon as it is answered.
+
+    With a `rate` an open one: requests are sent as scheduled, whatever the answers do, each on a
+    connection that is free.
+    """
 
     connections: Connections
     duration_s: Annotated[float, Meta(ge=1, le=1e8)]
     warmup_s: Seconds
+    rate: AskedRate | None = None
+    """Requests a second; None: a closed loop."""
+    arrivals: Arrivals = "even"
+    """Of a load at a rate: evenly spaced, or at random as of many independent users."""
+    within: Goal | None = None
+    """The rate is searched for: the highest that keeps this goal. What was tried says `Outcome`."""
+    steps: tuple[Step, ...] = ()
+    """After the closed loop, loads at these shares of the rate that it showed, one a round."""
+
+    @property
+    def explores(self) -> bool:
+        """Whether the rates of further loads follow from those before."""
+        return self.within is not None or bool(self.steps)
+
+    def at_rate(self, rate: float, delay_s: float, stall_s: float, requests: int) -> Load:
+        """Return the load at a rate, with the connections and the time that it needs.
+
+        Through a standstill of `stall_s` each request finds a free connection; a load has as many
+        `requests`, unless that would take longer than `LONGEST_S`.
+        """
+        return msgspec.structs.replace(
+            self,
+            rate=rate,
+            connections=max(1, math.ceil(rate * (delay_s + stall_s))),
+            duration_s=max(self.duration_s, min(LONGEST_S, math.ceil(requests / rate))),
+        )
+
+
+def at(endpoint: Endpoint, load: Load) -> str:
+    """Return an endpoint with its style and, of a load at a rate, the rate: `json-sync@200`."""
+    fixed = load.rate and not load.explores
+    return endpoint.id + (f"@{load.rate:g}" if fixed else "")
 
 
 class Cell(Record, frozen=True, kw_only=True):
@@ -173,7 +230,12 @@ class Cell(Record, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         """A name no other cell of the run has; also the stem of its files."""
-        return f"{self.server}.{self.endpoint.id}"
+        return f"{self.server}.{self.at}"
+
+    @property
+    def at(self) -> str:
+        """What all servers are compared at: the endpoint under its load, see `at`."""
+        return at(self.endpoint, self.load)
 
 
 class Plan(Record, frozen=True, kw_only=True):
@@ -216,6 +278,11 @@ class Choice(Record, frozen=True, kw_only=True):
     rounds: Rounds | None = None
     duration_s: AtLeastOne | None = None
     connections: Connections | None = None
+    rates: tuple[AskedRate, ...] = ()
+    """Requests a second, each a load of its own; none: closed loops, or what the matrix has."""
+    arrivals: Arrivals | None = None
+    within: Goal | None = None
+    """Search the highest rate that keeps it."""
     workers: Workers | None = None
     threads: Threads | None = None
     seed: Seed | None = None

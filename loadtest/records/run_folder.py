@@ -46,7 +46,7 @@ DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
 MOST_OUTCOMES_BYTES, MOST_LINE_BYTES = 128 * 2**20, 2**20
-MOST_LINES, MOST_DAMAGED = 2 * MOST_LOADS, 100
+MOST_LINES, MOST_DAMAGED = 4 * MOST_LOADS, 100
 """Of the outcomes; with more it is no such file."""
 MENDS = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
@@ -433,7 +433,8 @@ def lines(
         else:
             notes.append(f"{OUTCOMES}, line {number}: {wrong}, dropped; {remedy}")
         if len(notes) > MOST_DAMAGED or len(records) > MOST_LINES:
-            why = f"{MOST_DAMAGED} damaged lines" if notes else f"{MOST_LINES:,} lines"
+            damaged = len(notes) > MOST_DAMAGED
+            why = f"{MOST_DAMAGED} damaged lines" if damaged else f"{MOST_LINES:,} lines"
             raise ValueError(f"{OUTCOMES}, line {number}: over {why}")
     return records, notes
 

@@ -30,6 +30,12 @@ MOST_LOAD_S = 3_600
 
 MOST_WAVES = 1_000
 
+MOST_RATE = 100_000
+"""Requests a second: more than wrk can send."""
+
+MOST_TRIED = 4_000
+"""Connections of a try whose rate nobody typed: with more, wrk has no time to keep a rate."""
+
 MOST_CONNECTIONS = 65_535
 """Of a load: there are no more ports to connect from."""
 
@@ -111,6 +117,12 @@ Time = Annotated[float, Meta(ge=0, le=1e11)]
 
 Rate = Annotated[float, Meta(ge=1e-6, le=1e12)]
 """A second."""
+
+AskedRate = Annotated[float, Meta(gt=0, le=MOST_RATE)]
+"""Requests a second, of a load."""
+
+Step = Annotated[float, Meta(gt=0, le=10)]
+"""Times what a server can do."""
 
 Micros = Annotated[float, Meta(ge=0, le=1e14)]
 

@@ -62,6 +62,11 @@ TERMS = (
         " fast a server can be driven; its latency is that of the queue which the load itself"
         " makes.",
     ),
+    (
+        "load at a rate",
+        "Requests are sent as scheduled, evenly or at random, whatever the responses do: an open"
+        " loop. Its latencies are what users see at that rate.",
+    ),
     ("concern", "A named doubt about a number, with the facts and what to do next."),
     (
         "verdict",

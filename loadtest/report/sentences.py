@@ -62,6 +62,7 @@ def macros(file: Path) -> Any:
         "seconds": seconds,
         "versus": lambda it: ratio_interval(it.ratio, it.low, it.high),
         "number": significant,
+        "asked": "{:,.10g}".format,
         "plural": plural,
         "counts": lambda values: between(values, "{:,}".format),
         "numbers": lambda values: between(values, significant),

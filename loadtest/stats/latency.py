@@ -166,5 +166,5 @@ def _at(histogram: Histogram, percentiles: tuple[float, ...]) -> tuple[int, ...]
     return tuple(values[np.searchsorted(below, ranks)].tolist())
 
 
-SAMPLES_NEEDED = {50: 10, 90: 100, 99: 1_000}
+SAMPLES_NEEDED: dict[float, int] = {50: 10, 90: 100, 99: 1_000, 99.9: 10_000}
 """Samples for a percentile: with fewer, it hangs on a handful of answers and isn't shown."""

@@ -99,7 +99,7 @@ def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> 
             first, second = usable.get(server.duplicate_of or ""), usable.get(server.name)
             if first and second:
                 yield Twins(
-                    endpoint=endpoint.id, kind=endpoint.kind, first=arm(first), second=arm(second)
+                    endpoint=cells[0].at, kind=endpoint.kind, first=arm(first), second=arm(second)
                 )
 
 

@@ -37,9 +37,36 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["run", "quik"], "unknown matrix 'quik'; did you mean quick?"),
         (
             ["plan", "nowhere.toml"],
-            "nowhere.toml: no such file; the matrices that come along: quick, seed, standard",
+            "nowhere.toml: no such file; the matrices that come along: quick, rates, seed,"
+            " standard",
         ),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
+        (
+            ["run", "--rate", "0"],
+            "'0': requests/s, above 0 and at most 100,000, as in --rate 200",
+        ),
+        (
+            ["plan", "--within", "p99=300"],
+            "'p99=300': p90 or p99 with a time, or errors with a share, each with its unit, as in"
+            " --within p99=300ms, and beside it --within errors=0.1%",
+        ),
+        (
+            ["plan", "--arrivals", "poisson"],
+            "--arrivals is of requests at a rate: choose one with --rate",
+        ),
+        (
+            ["plan", "--within", "errors=1%"],
+            "--within errors=... needs a p90 or p99, as in --within p99=300ms",
+        ),
+        (
+            ["plan", "--within", "p99=1s", "--rate", "5"],
+            "--rate sets a rate and --within searches one: leave out one of them",
+        ),
+        (
+            ["plan", "--rate", "0.05", "--endpoint", "json"],
+            "0.05 requests/s are less than one in a load of 10 s; choose a higher --rate or a"
+            " longer --duration",
+        ),
         (["run", "--conections", "3"], "No such option '--conections'"),
         (["run", "--duration", "1.5"], "'1.5' is not a whole number, as in --duration 3"),
         (["run", "--precision", "3"], "3 is no share between 0 and 1; did you mean 3%?"),

@@ -13,6 +13,7 @@ from builders import endpoint, loaded, outcome, plan, server
 from loadtest.judge.concern import weigh
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.servers.metrics import LATE_US
 from loadtest.records.measured import (
     Ceiling,
     During,
@@ -20,6 +21,7 @@ from loadtest.records.measured import (
     Host,
     Left,
     Outcome,
+    Sent,
     Usage,
     Verified,
     Work,
@@ -45,6 +47,8 @@ class Facts:
     """Answers a second of each round."""
     latency_us: int | None = None
     """Of every answer; what Little's law asks for where it is not given."""
+    at_rate: float | None = None
+    """Of a load at a rate."""
     needs: tuple[int, int, int] = (0, 0, 0)
     """Operations of an answer in PostgreSQL, Valkey and the upstream."""
     in_flight: str = "connections"
@@ -65,7 +69,12 @@ def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
     cell = Cell(
         server=profile.name,
         endpoint=endpoint(delay_s=facts.delay_s, postgres=postgres, redis=redis, upstream=upstream),
-        load=Load(connections=facts.connections, duration_s=facts.duration_s, warmup_s=1.0),
+        load=Load(
+            connections=facts.connections,
+            duration_s=facts.duration_s,
+            warmup_s=1.0,
+            rate=facts.at_rate,
+        ),
     )
     changes = {} if facts.each is msgspec.UNSET else facts.each
     measured = tuple(
@@ -229,7 +238,11 @@ def stalling(silent: int, fast_us: int) -> Facts:
 def unknown(known: Evidence) -> Evidence:
     """Return what a report of others tells: counts, and nothing around them."""
     bare = tuple(
-        outcome(number=seen.round, loaded=seen.loaded, load_s=seen.load_s)
+        outcome(
+            number=seen.round,
+            loaded=seen.loaded and msgspec.structs.replace(seen.loaded, sent=None),
+            load_s=seen.load_s,
+        )
         for seen in known.measured
     )
     unknown = msgspec.structs.replace(
@@ -293,3 +306,26 @@ def starving(fast_us: int, in_flight: float) -> Facts:
     slow = int((64 * 3e6 * in_flight - answers * fast_us) / (500_000 - fast_us))
     histogram = Histogram(values_us=(fast_us, 500_000), counts=(answers - slow, slow))
     return replace(HEALTHY, rates=(2_000.0,) * 3, histogram=histogram)
+
+
+def sent(late: int = 0, missed: int = 0, requests: int = 400, by_us: int = LATE_US + 1_000) -> Sent:
+    """Return how 400 requests were sent in 2 s, so many of them late."""
+    return Sent(
+        window_us=2_000_000,
+        requests=requests,
+        missed=missed,
+        late=Histogram(values_us=(0, by_us), counts=(requests - late, late)),
+    )
+
+
+def rated(of: Sent) -> Facts:
+    """Return a cell at 200 requests/s."""
+    return Facts(
+        at_rate=200.0,
+        connections=100,
+        duration_s=2.2,
+        rates=(200.0, 200.0, 200.0),
+        latency_us=5_000,
+        loaded={"sent": of, "answers": of.requests, "received_bytes": of.requests * 200},
+        histogram=Histogram(values_us=(5_000,), counts=(of.requests,)),
+    )

@@ -126,7 +126,7 @@ class FakeServer:
         answers = max(concurrency, WARMUP_ANSWERS)
         return Checked(answers=answers, wire_bytes=_wire_bytes(endpoint))
 
-    def load(self, cell: Cell, name: str) -> Measurement:
+    def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
         """Return counts that agree with each other and with Little's law."""
         self.bench.events.append(f"load {name}")
         fault = self.bench.fault(name)

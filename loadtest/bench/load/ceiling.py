@@ -35,12 +35,14 @@ Asked = tuple[int, int]
 def asked(plan: Plan) -> set[Asked]:
     """Return what to measure for a plan: each size at the connections of the loads that ask for it.
 
-    Not for an endpoint that waits, whose rate its delay keeps far below.
+    Not for an endpoint that waits, whose rate its delay keeps far below, nor for a load at a rate.
     """
     return {
         (cell.load.connections, cell.endpoint.contract.body_bytes)
         for cell in plan.cells
-        if cell.endpoint.contract.body_bytes is not None and not cell.endpoint.contract.delay_s
+        if cell.endpoint.contract.body_bytes is not None
+        and not cell.endpoint.contract.delay_s
+        and not cell.load.rate
     }
 
 

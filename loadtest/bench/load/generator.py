@@ -38,8 +38,12 @@ class Generator:
         folder: Path,
         name: str,
         placement: Placement | None,
+        seed: int = 0,
     ) -> None:
-        """Start it; what it prints goes to files in `raw/` called `name`."""
+        """Start it; what it prints goes to files in `raw/` called `name`.
+
+        `seed` is of the arrivals, where they are random.
+        """
         self._folder = folder
         self._raw = folder / "raw" / f"{name}.txt"
         self._errors = folder / "raw" / f"{name}.err"
@@ -48,7 +52,7 @@ class Generator:
             stale.unlink(missing_ok=True)
         self.process = process.start(
             wrk.TOOL,
-            wrk.argv(load, url, delay_s),
+            wrk.argv(load, url, delay_s, seed),
             log=self._raw,
             errors=self._errors,
             grace_s=1.0,

@@ -40,8 +40,10 @@ class _Line(Loaded, frozen=True, kw_only=True):
     counts: tuple[int, ...]
 
 
-def argv(load: Load, url: str, delay_s: float) -> list[str]:
+def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
     """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
+
+    `seed` is of the arrivals of a load at a rate, where they are random.
 
     wrk takes whole seconds only (`-d 1.5s` prints its usage and exits 1), so a fraction is rounded
     up. It looks at its clock every 100 ms, so the duration it reports is up to 0.1 s longer.
@@ -60,6 +62,7 @@ def argv(load: Load, url: str, delay_s: float) -> list[str]:
         "--latency",
         f"--script={SCRIPT}",
         url,
+        *(("--", f"{load.rate:g}", load.arrivals, str(seed)) if load.rate else ()),
     ]
 
 

@@ -98,8 +98,8 @@ def is_here(at: Place) -> bool:
     """Say whether a place is on this machine; raises OSError for a name that is unknown."""
     if at.host.startswith("/"):
         return True
-    found = {entry[4][0] for entry in socket.getaddrinfo(at.host, at.port)}
-    return all(ipaddress.ip_address(str(ip).partition("%")[0]).is_loopback for ip in found)
+    addresses = {entry[4][0] for entry in socket.getaddrinfo(at.host, at.port)}
+    return all(ipaddress.ip_address(str(ip).partition("%")[0]).is_loopback for ip in addresses)
 
 
 def refusal(

@@ -94,8 +94,8 @@ def _looked_at(
         if problem is None:
             version = _asked(service, url, at, counter_path, allowed is not None)
     except (psycopg.Error, valkey.ValkeyError, http.client.HTTPException, OSError) as error:
-        said = without(url, str(error)) or type(error).__name__
-        problem = _problem(variable, NAMES[service], said)
+        why = without(url, str(error)) or type(error).__name__
+        problem = _problem(variable, NAMES[service], why)
     except UserError as refused:
         problem = f"{variable}: {refused}, or unset it for a private one"
     except ValueError:

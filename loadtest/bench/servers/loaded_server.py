@@ -41,12 +41,12 @@ class LoadedServer:
             self.host, self.port, endpoint, concurrency=concurrency, seconds=seconds, stage=stage
         )
 
-    def load(self, cell: Cell, name: str) -> Measurement:
+    def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
         """Load one cell; raises CellError where nothing was measured."""
         endpoint = cell.endpoint
         delay_s = endpoint.contract.delay_s
         url = f"http://{self.host}:{self.port}{endpoint.path}"
-        generator = Generator(cell.load, url, delay_s, self.folder, name, self.placement)
+        generator = Generator(cell.load, url, delay_s, self.folder, name, self.placement, seed)
         groups = {**self.groups(), "generator": generator.process.tree}
         watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s)
         try:

@@ -57,8 +57,11 @@ class Running(Launched, Protocol):
     ) -> Checked:
         """Compare answers with the contract; raises CellError for the first that is not right."""
 
-    def load(self, cell: Cell, name: str) -> Measurement:
-        """Load one cell, its files named after `name`; raises CellError."""
+    def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
+        """Load one cell, its files named after `name`; raises CellError.
+
+        `seed` is of the arrivals of a load at a rate.
+        """
 
 
 class Bench(Protocol):

@@ -83,7 +83,8 @@ class Services:
         named = external_services.named(os.environ, self.project.app, self.project.allowed)
         variables = self.project.app.addresses
         problems = [address.problem for address in named if address.problem]
-        if any(variable not in os.environ for variable in variables.values()):
+        private = any(variable not in os.environ for variable in variables.values())
+        if private and "postgres" not in self.processes:
             problems += obstacles(self.at_once)
         if problems:
             raise UserError(*problems)

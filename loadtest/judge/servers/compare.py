@@ -230,7 +230,7 @@ def _change(
         cell=None if pair.figure == "cost" else pair.cells[0],
         server=row.server,
         interface=row.interface,
-        endpoint=ALL if pair.figure == "cost" else after.cells[pair.cells[0]].endpoint.id,
+        endpoint=ALL if pair.figure == "cost" else after.cells[pair.cells[0]].at,
         endpoints=len(pair.cells),
         figure=pair.figure,
         base=base,
@@ -279,7 +279,7 @@ def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterato
         yield Lost(
             cell=cell,
             server=row.server,
-            endpoint=having.cells[cell].endpoint.id,
+            endpoint=having.cells[cell].at,
             run=run,
             why=why,
             reason=reason,

@@ -41,6 +41,7 @@ class Pool:
 
     over: str
     style: Style
+    rate: float | None
     tables: tuple[Table, ...]
     """Of all of them that do not wait, also those that do not count."""
     left_out: tuple[LeftOut, ...]
@@ -84,24 +85,24 @@ def memory_of(launches: Sequence[Launch]) -> dict[str, Memory]:
 def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | None:
     """Return the cost over all endpoints that count; None where there is none."""
     waiting = [
-        table.endpoint.id
+        table.at
         for table in tables
         if table.endpoint.style == style and table.endpoint.contract.delay_s
     ]
     candidates = _candidates(tables, style)
     cheapest_us = {
-        table.endpoint.id: usual_us(of.cpu_us[next(iter(table.priced.values()))])
+        table.at: usual_us(of.cpu_us[next(iter(table.priced.values()))])
         for table in candidates
         if table.priced
     }
     most_us = DOMINATED * median(cheapest_us.values()) if cheapest_us else 0.0
     dominated = [endpoint for endpoint, us in cheapest_us.items() if us > most_us]
-    counting = [table for table in candidates if table.endpoint.id not in dominated]
+    counting = [table for table in candidates if table.at not in dominated]
     left_out = [
         *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),
         *(LeftOut(endpoint=endpoint, why="dominated") for endpoint in dominated),
     ]
-    endpoints = [table.endpoint.id for table in counting]
+    endpoints = [table.at for table in counting]
     arms = [
         (each.first.server_cpu_us, each.second.server_cpu_us)
         for each in of.twins
@@ -139,6 +140,7 @@ def cost(of: Pool, rows: Mapping[str, Row], memory: Mapping[str, Memory]) -> Cos
     return Cost(
         over=of.over,
         style=of.style,
+        rate=of.rate,
         endpoints=tuple(of.cells[order[0]]),
         left_out=of.left_out,
         noise_floor=of.floor(rounds) if of.floor else None,
@@ -194,10 +196,10 @@ def _candidates(tables: Collection[Table], style: Style) -> list[Table]:
     for table in tables:
         if table.endpoint.style != style or table.endpoint.contract.delay_s:
             continue
-        other = by_endpoint.get(table.endpoint.id)
+        other = by_endpoint.get(table.at)
         # Under another load it is other work.
         if other is None or len(table.cells) > len(other.cells):
-            by_endpoint[table.endpoint.id] = table
+            by_endpoint[table.at] = table
     return [*by_endpoint.values()]
 
 
@@ -208,7 +210,7 @@ def _pool(
     floor: Floor | None,
     left_out: Sequence[LeftOut] = (),
 ) -> Pool | None:
-    cells = _counting({table.endpoint.id: table.priced for table in tables if table.priced})
+    cells = _counting({table.at: table.priced for table in tables if table.priced})
     if not cells:
         return None
     endpoints = next(iter(cells.values()))
@@ -226,10 +228,11 @@ def _pool(
             for server in order
         }
         pairs = cost_pairs(costs, floor, of.interim_looks, order)
-    incomplete = [each.endpoint.id for each in tables if each.endpoint.id not in endpoints]
+    incomplete = [each.at for each in tables if each.at not in endpoints]
     return Pool(
         over=over,
         style=tables[0].endpoint.style,
+        rate=tables[0].load.rate,
         tables=tuple(tables),
         left_out=(
             *left_out,
@@ -326,6 +329,6 @@ def _without(of: Pool, rows: Mapping[str, Row]) -> Iterator[Place]:
             row = rows[cell.id]
             if cell.server not in of.cells and cell.server not in table.priced:
                 reason = row.why_invalid or row.reason or "nobody measured its CPU time"
-                why.setdefault(cell.server, (row, f"{table.endpoint.id}: {reason}"))
+                why.setdefault(cell.server, (row, f"{table.at}: {reason}"))
     for server, (row, reason) in why.items():
         yield Place(server=server, interface=row.interface, missing=reason)

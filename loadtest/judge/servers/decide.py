@@ -9,17 +9,21 @@ from typing import get_args
 from loadtest.judge.servers.cost import Pool, by_choice, cost, first_group, memory_of, over_all
 from loadtest.judge.servers.decision import (
     AsyncViews,
+    AtRate,
     Chosen,
     Cost,
     Decision,
     Gap,
     Holds,
     Place,
+    Reaches,
+    Searched,
+    ServerAtRate,
     Sureness,
     Waiting,
 )
 from loadtest.judge.servers.rows import Row
-from loadtest.judge.servers.tables import Measured, Table, main_style
+from loadtest.judge.servers.tables import Measured, Table, at_main_rate, by_rate, main_style
 from loadtest.records.measured import Launch, Run
 from loadtest.records.planned import Interface, Plan, Style
 from loadtest.stats.pairs import judged
@@ -27,6 +31,9 @@ from loadtest.stats.significance import LEAST_MARGIN
 
 BUSY = "noisy-host"
 """The concern of a cell that other programs, or the host, took processor time from."""
+
+SHORT = "rate-not-held"
+"""The concern of a cell whose server did not answer as fast as requests were to come."""
 
 STYLES: tuple[Style, ...] = ("sync", "async")
 
@@ -42,12 +49,23 @@ def decide(
 ) -> Decision:
     """Return what the tables of a run say together; `rows` are by cell, `rounds` were begun."""
     memory = memory_of(launches)
-    style = main_style(tables)
-    pool = over_all(measured, tables, style)
+    main = at_main_rate(tables)
+    style = main_style(main)
+    pool = over_all(measured, main, style)
     overall = cost(pool, rows, memory) if pool else None
     others = [
-        *(over_all(measured, tables, each) for each in STYLES if each != style),
-        *(pool for each in STYLES for pool in by_choice(measured, tables, each)),
+        *(
+            over_all(measured, same, each)
+            for same in by_rate(tables).values()
+            for each in STYLES
+            if (each, same) != (style, main)
+        ),
+        *(
+            pool
+            for same in by_rate(tables).values()
+            for each in STYLES
+            for pool in by_choice(measured, same, each)
+        ),
     ]
     sure = _sureness(run, tables, rows, rounds, repeated)
     gap = _gap(overall) if overall else None
@@ -61,8 +79,80 @@ def decide(
         costs=tuple(cost(pool, rows, memory) for pool in others if pool),
         waiting=_waiting(run.plan, tables, rows),
         within=tuple(_within(overall, sure)) if overall else (),
-        async_views=tuple(_async_views(measured, tables, rows)),
+        async_views=tuple(_async_views(measured, main, rows)),
+        at_rates=tuple(_at_rates(tables, rows)),
+        searched=tuple(_searched(tables, rows)),
         sure=sure,
+    )
+
+
+def _searched(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Searched]:
+    """Yield the servers at each endpoint by how much they take within the goal."""
+    for table in tables:
+        if table.load.within is None:
+            continue
+        ranks = table.pairs.ranks
+        places = [
+            Reaches(
+                server=row.server,
+                interface=row.interface,
+                rank=ranks.get(cell.id),
+                search=row.search,
+                cores=row.reportable.cores if row.reportable else None,
+                cell=cell.id,
+            )
+            for cell in table.cells
+            if (row := rows[cell.id]).search
+        ]
+        yield Searched(
+            endpoint=table.at,
+            goal=table.load.within,
+            places=tuple(sorted(places, key=lambda of: -(of.search.low or 0.0))),
+        )
+
+
+def _at_rates(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[AtRate]:
+    """Yield what each server takes at each rate, with the main style of views."""
+    for asked, of_rate in by_rate(tables).items():
+        style = main_style(of_rate)
+        same = [table for table in of_rate if table.endpoint.style == style]
+        if asked is None or not same:
+            continue
+        keeps = [
+            _keeps(server, [rows[cell.id] for table in same for cell in table.cells
+                            if cell.server == server])
+            for server in dict.fromkeys(cell.server for table in same for cell in table.cells)
+        ]  # fmt: skip
+        yield AtRate(
+            rate=asked,
+            endpoints=tuple(table.endpoint.id for table in same),
+            places=tuple(
+                sorted(keeps, key=lambda of: (len(of.short), of.cores is None, of.cores or 0.0))
+            ),
+        )
+
+
+def _keeps(server: str, rows: Sequence[Row]) -> ServerAtRate:
+    able = [row for row in rows if row.status != "skipped"]
+    figures = [row.reportable for row in able]
+    cores = [of.cores for of in figures if of and of.cores is not None]
+
+    def slowest(percentiles_us: list[int | None]) -> int | None:
+        known = [us for us in percentiles_us if us is not None]
+        return max(known) if known and len(known) == len(able) else None
+
+    return ServerAtRate(
+        server=server,
+        interface=rows[0].interface,
+        cores=sum(cores) / len(cores) if cores and len(cores) == len(able) else None,
+        p90_us=slowest([of.p90_us for of in figures if of]),
+        p99_us=slowest([of.p99_us for of in figures if of]),
+        short=tuple(
+            row.cell.partition(".")[2]
+            for row, of in zip(able, figures, strict=True)
+            if of is None or any(raised.concern == SHORT for raised in row.concerns)
+        ),
+        cells=tuple(row.cell for row in able),
     )
 
 
@@ -87,7 +177,7 @@ def _chosen(cost: Cost, gap: Gap | None, sure: Sureness) -> Chosen:
 def _likely(cost: Cost, pool: Pool) -> str | None:
     """Return the server with the lowest cost, if it is that at most of the endpoints as well."""
     leader = cost.places[0].server
-    counting = (table for table in pool.tables if table.endpoint.id in cost.endpoints)
+    counting = (table for table in pool.tables if table.at in cost.endpoints)
     cheapest = [next(iter(table.priced)) for table in counting]
     return leader if 2 * cheapest.count(leader) > len(cheapest) else None
 
@@ -132,7 +222,7 @@ def _waiting(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Wa
             figures, server = rows[cell.id].reportable, servers[cell.server]
             if figures is None or figures.held is None:
                 continue
-            endpoints[table.endpoint.id] = None
+            endpoints[table.at] = None
             measured = round(figures.held)
             if server.name in most and most[server.name].measured >= measured:
                 continue

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 from loadtest.judge.rows import Versus
-from loadtest.records.planned import Interface, Record, Style
+from loadtest.judge.servers.within import Search
+from loadtest.records.planned import Goal, Interface, Record, Style
 from loadtest.stats.significance import Finding
 
 Chosen = Literal["server", "group", "interface", "nothing", "alone"]
@@ -83,6 +84,8 @@ class Cost(Record, frozen=True, kw_only=True):
     over: str
     """`all`, or the workload, or the name of the one endpoint."""
     style: Style
+    rate: float | None = None
+    """Requests a second that each endpoint was asked for; None: as many as the server can do."""
     endpoints: tuple[str, ...]
     """That count, with their style."""
     left_out: tuple[LeftOut, ...]
@@ -156,6 +159,51 @@ class AsyncViews(Record, frozen=True, kw_only=True):
     cells: tuple[str, ...]
 
 
+class ServerAtRate(Record, frozen=True, kw_only=True):
+    """What a server takes at a rate, and how fast it answers."""
+
+    server: str
+    interface: Interface | None
+    cores: float | None
+    """Processors that it keeps busy: the mean over the endpoints."""
+    p90_us: int | None
+    """The slowest endpoint's; None where one has too few responses for it."""
+    p99_us: int | None
+    """Likewise."""
+    short: tuple[str, ...]
+    """Endpoints at which the rate was not held, or it has no number."""
+    cells: tuple[str, ...]
+
+
+class AtRate(Record, frozen=True, kw_only=True):
+    """All servers at one rate: those that kept it first, the one that takes the fewest cores."""
+
+    rate: float
+    """Requests a second, at each endpoint by itself."""
+    endpoints: tuple[str, ...]
+    places: tuple[ServerAtRate, ...]
+
+
+class Reaches(Record, frozen=True, kw_only=True):
+    """How much a server takes within the goal, at one endpoint."""
+
+    server: str
+    interface: Interface | None
+    rank: int | None
+    search: Search
+    cores: float | None
+    """Processors that it kept busy at `search.low`."""
+    cell: str
+
+
+class Searched(Record, frozen=True, kw_only=True):
+    """All servers at one endpoint, by the highest rate that keeps the goal."""
+
+    endpoint: str
+    goal: Goal
+    places: tuple[Reaches, ...]
+
+
 class Sureness(Record, frozen=True, kw_only=True):
     """How far the decision can be trusted."""
 
@@ -199,4 +247,6 @@ class Decision(Record, frozen=True, kw_only=True):
     """For each interface with two servers or more: its own cheapest tie group; all of them where
     none was separated, or the machine was busy and one alone would be named."""
     async_views: tuple[AsyncViews, ...]
+    at_rates: tuple[AtRate, ...] = ()
+    searched: tuple[Searched, ...] = ()
     sure: Sureness

@@ -164,7 +164,7 @@ def _points(
                 yield ALL, place.server, place.interface, _mean(place, answers)
     for ranking in run.summary.rankings:
         for row in ranking.rows:
-            yield ranking.endpoint.id, row.server, row.interface, _point(row, answers)
+            yield ranking.at, row.server, row.interface, _point(row, answers)
 
 
 def _mean(place: Place, answers: Mapping[tuple[str, str], Answer]) -> Point:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from loadtest.judge.concern import CLOCK_S
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Histogram, Loaded, Outcome, Usage
+from loadtest.records.measured import Histogram, Loaded, Outcome, Sent, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile, pooled
 from loadtest.stats.latency import backfilled as was_backfilled
@@ -19,6 +19,13 @@ Histograms = Callable[[str], Histogram]
 
 MOST_OVERHEAD = 1.5
 """Times the declared delay; an answer that takes longer stood in a queue."""
+
+
+LATE_US = 10_000
+"""wrk sleeps for whole milliseconds, and on a busy machine it is woken some more of them later."""
+
+HELD = 0.01
+"""Of the requests: more that were sent late, and a p99 may be of them."""
 
 
 class Latencies(NamedTuple):
@@ -50,8 +57,16 @@ class Figures(Record, frozen=True, kw_only=True):
     """
     p90_us: int | None
     p99_us: int | None
+    p99_9_us: int | None
     backfilled_p99_us: int | None
     """With wrk's correction for coordinated omission; never to be compared with `p99_us`."""
+    offered: float | None
+    """Requests a second that were sent, of a load at a rate; the median round's."""
+    late_share: float | None
+    """Of these, the share that was sent more than `LATE_US` after its time: with more than `HELD`
+    the rate was not held, and there are no latencies."""
+    cores: float | None
+    """Processors that the server keeps busy at that goodput."""
     samples: int
     """Latencies as measured."""
     answers: int
@@ -92,7 +107,11 @@ def figures(
     loads = [outcome.loaded for outcome in measured if outcome.loaded]
     turns = [turn.loaded for outcome in measured for turn in outcome.loads if turn.loaded]
     connections = cell.load.connections
-    unanswered = most_unanswered(turns, connections)
+    sent = [loaded.sent for loaded in loads if loaded.sent]
+    late_share = late(sent) if sent else None
+    # At a rate, connections are idle between their slots.
+    unanswered = not sent and most_unanswered(turns, connections)
+    unanswered |= late_share is not None and late_share > HELD
 
     def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
         # The few that were first in the queue tell nothing of those that are still in it.
@@ -114,6 +133,7 @@ def figures(
     each_us = [outcome.server_cpu_us for outcome in measured]
     known_us = [us for us in each_us if us is not None]
     cpu_us = median(known_us) if known_us else None
+    goodput = median(loaded.goodput for loaded in loads)
     workers = plan.shape.workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
     sessions = [
@@ -122,13 +142,17 @@ def figures(
         if outcome.work and outcome.work.database_connections is not None
     ]
     return Figures(
-        goodput=median(loaded.goodput for loaded in loads),
+        goodput=goodput,
         ceiling=server.capacity(plan.shape, connections) / delay_s if delay_s else None,
-        held=_held(turns, cell, latency(50)) if delay_s else None,
+        held=_held(turns, cell, latency(50)) if delay_s and not sent else None,
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
+        p99_9_us=_rare(latencies.raw) if not unanswered else None,
         backfilled_p99_us=latency(99, backfilled=True),
+        offered=median(each.rate for each in sent) if sent else None,
+        late_share=late_share,
+        cores=cpu_us * goodput / 1e6 if cpu_us else None,
         samples=count(latencies.raw) + sum(_text_samples(loaded) for loaded in loads),
         answers=answers,
         errors=errors,
@@ -160,6 +184,35 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         raise UserError(
             f"raw/{cell.id}.*.json: {error}; remove them and the cell is shown without latencies"
         ) from None
+
+
+def late(sent: Sequence[Sent]) -> float:
+    """Return the share of the requests at a rate that were sent more than `LATE_US` late."""
+    after = sum(
+        times
+        for each in sent
+        for us, times in zip(each.late.values_us, each.late.counts, strict=True)
+        if us > LATE_US
+    )
+    return after / max(1, sum(each.requests for each in sent))
+
+
+def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None:
+    """Return what a rate that was not held was short of; None where it was held.
+
+    Of free connections, where half of the late requests found none; else the generator was late.
+    """
+    share = late(sent)
+    if share <= HELD:
+        return None
+    missed, requests = (
+        sum(counts) for counts in zip(*((each.missed, each.requests) for each in sent), strict=True)
+    )
+    return "connections" if 2 * missed >= share * requests else "generator"
+
+
+def _rare(raw: Histogram) -> int | None:
+    return percentile(raw, 99.9) if count(raw) >= SAMPLES_NEEDED[99.9] else None
 
 
 class Wrong(NamedTuple):

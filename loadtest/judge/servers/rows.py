@@ -7,7 +7,8 @@ from typing import Literal
 from loadtest.judge import rows
 from loadtest.judge.rows import Versus
 from loadtest.judge.servers.metrics import Figures
-from loadtest.records.planned import Endpoint, Interface, Load, Stage
+from loadtest.judge.servers.within import Search, Step
+from loadtest.records.planned import Endpoint, Interface, Load, Stage, at
 from loadtest.stats.latency import Curve
 
 By = Literal["cost", "goodput"]
@@ -43,6 +44,10 @@ class Row(rows.Row, frozen=True, kw_only=True):
     """Its latencies, likewise; None without a histogram."""
     stage: Stage | None
     rounds: tuple[Round, ...]
+    search: Search | None = None
+    """Of a search: its figures are those at the highest rate that kept the goal."""
+    steps: tuple[Step, ...] = ()
+    """Of a load with steps, the lowest rate first."""
     notes: tuple[str, ...]
     """What to know before comparing it: the endpoint's note, the server's limits."""
 
@@ -76,6 +81,11 @@ class Ranking(rows.Ranking, frozen=True, kw_only=True):
     """The run has no duplicate at this workload: the floors are the largest of the others',
     and its own noise, which nobody measured, may be larger still."""
     rows: tuple[Row, ...]
+
+    @property
+    def at(self) -> str:
+        """The endpoint with its style, and the rate of a load at one."""
+        return at(self.endpoint, self.load)
 
     @property
     def floor(self) -> float | None:

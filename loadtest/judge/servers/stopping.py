@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.judge.servers.cost import over_all
-from loadtest.judge.servers.tables import Measured, Table, main_style
+from loadtest.judge.servers.tables import Measured, Table, at_main_rate, main_style
 from loadtest.judge.stopping import open_names
 
 
@@ -34,11 +34,12 @@ def _imprecise(measured: Measured, tables: Sequence[Table], precision: float) ->
         reference = next((c.id for c in table.cells if c.server == plan.reference), None)
         if names := open_names(table.pairs, table.pairs.rates, reference, precision):
             yield from names
-            yield from _measured_with(measured, table.endpoint.id)
+            yield from _measured_with(measured, table.at)
 
 
 def _undecided(measured: Measured, tables: Sequence[Table]) -> Iterator[str]:
-    pool = over_all(measured, tables, main_style(tables))
+    main = at_main_rate(tables)
+    pool = over_all(measured, main, main_style(main))
     for server in pool.pairs.undecided if pool else ():
         assert pool
         for endpoint, cell in pool.cells[server].items():
@@ -49,4 +50,4 @@ def _undecided(measured: Measured, tables: Sequence[Table]) -> Iterator[str]:
 def _measured_with(measured: Measured, endpoint: str) -> Iterator[str]:
     plan = measured.plan
     servers = {server.name for server in plan.servers if server.duplicate_of} | {plan.reference}
-    yield from (c.id for c in plan.cells if c.endpoint.id == endpoint and c.server in servers)
+    yield from (c.id for c in plan.cells if c.at == endpoint and c.server in servers)

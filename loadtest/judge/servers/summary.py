@@ -19,8 +19,9 @@ from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.servers.tables import Measured, Table
 from loadtest.judge.servers.turns import merged, repeats
+from loadtest.judge.servers.within import Search, settled, steps
 from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
-from loadtest.records.planned import Cell
+from loadtest.records.planned import Cell, Load
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
 from loadtest.stats.noise_floor import Floor, Twins
@@ -82,21 +83,24 @@ def summarise(
     `repeats` are of loads that others had disturbed.
     """
     plan = run.plan
+    # Of a turn that was repeated one load counts, and there was load in all of them.
+    loads = (*outcomes, *repeats)
+    # Of a search, the tries at its rate are what is judged.
+    tried = outcomes
+    outcomes, searches = settled(plan, outcomes, histograms)
     facts = _facts(run, outcomes, histograms, ceilings)
-    rows = {cell.id: _row(*facts[cell.id]) for cell in plan.cells}
+    rows = {cell.id: _row(*facts[cell.id], searches.get(cell.id), tried) for cell in plan.cells}
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))
     rankings = tuple(_ranking(measured, table, rows) for table in judged_tables)
-    # Of a turn that was repeated one load counts, and there was load in all of them.
-    loads = (*outcomes, *repeats)
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in loads)
     loaded_s += sum(ceiling.load_s for ceiling in ceilings)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
         format=FORMAT,
         counts=summary.counted([row for ranking in rankings for row in ranking.rows]),
-        rounds=summary.rounds_begun(outcomes),
+        rounds=summary.rounds_begun(tried),
         # More than the whole: what the stretches took is not known.
         load_share=loaded_s / wall_s if wall_s > 0 and loaded_s <= wall_s else None,
         reference=plan.reference,
@@ -109,7 +113,7 @@ def summarise(
             measured,
             judged_tables,
             rows,
-            summary.rounds_begun(outcomes),
+            summary.rounds_begun(tried),
             len(repeats),
             launches,
         ),
@@ -138,7 +142,7 @@ def _facts(
         came = ended(last.get(cell.id, {}), _round)
         return came, Evidence(
             plan=run.plan,
-            cell=cell,
+            cell=msgspec.structs.replace(cell, load=_sent(cell, came.measured)),
             server=servers[cell.server],
             measured=came.measured,
             failed=came.failed,
@@ -150,7 +154,18 @@ def _facts(
     return {cell.id: facts(cell) for cell in run.plan.cells}
 
 
-def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
+def _sent(cell: Cell, measured: Sequence[Outcome]) -> Load:
+    """Return the load that a cell's number is of."""
+    tried = [outcome.tried for outcome in measured if outcome.tried]
+    return tried[0] if tried else cell.load
+
+
+def _row(
+    came: Ended[Outcome, Round],
+    evidence: Evidence,
+    search: Search | None,
+    loads: Sequence[Outcome],
+) -> Row:
     cell, figures = evidence.cell, evidence.figures
     note = cell.endpoint.note
     told = figures is not None and figures.p50_us is not None
@@ -165,6 +180,12 @@ def _row(came: Ended[Outcome, Round], evidence: Evidence) -> Row:
         versus_cpu=None,
         figures=figures,
         curve=curve(evidence.pooled.raw) if told else None,
+        search=search,
+        steps=(
+            steps(evidence.plan, cell, evidence.server, loads, evidence.histograms)
+            if cell.load.steps
+            else ()
+        ),
         notes=((note,) if note else ()) + evidence.server.limits,
     )
 

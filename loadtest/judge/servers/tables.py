@@ -9,12 +9,13 @@ from statistics import median
 from loadtest.judge.servers.rows import By
 from loadtest.judge.stopping import interim_looks, usable
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Endpoint, Load, Plan, Style
+from loadtest.records.planned import Cell, Endpoint, Load, Plan, Style, at
 from loadtest.stats.noise_floor import Floor, Floors, Twins, cpu_floors, goodput_floors, twins
 from loadtest.stats.pairs import Pairs, all_pairs
 from loadtest.stats.ratios import Rates
+from loadtest.stats.search import NARROW
 from loadtest.stats.series import cpu_times, goodputs, groups
-from loadtest.stats.significance import LEAST_MARGIN
+from loadtest.stats.significance import LEAST_MARGIN, ByRounds
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Table:
     """By cell, of rates, where higher is better: a cost's inverse."""
 
     @property
+    def at(self) -> str:
+        """The endpoint with its style, and the rate of a load at one."""
+        return at(self.endpoint, self.load)
+
+    @property
     def priced(self) -> dict[str, str]:
         """The cells that have a cost, by server, the cheapest first; none where it waits."""
         if self.by != "cost":
@@ -74,17 +80,34 @@ def measured(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) 
 def tables(of: Measured) -> Iterator[Table]:
     """Yield the table of each endpoint and load, in the order of the plan."""
     duplicates = {server.name for server in of.plan.servers if server.duplicate_of}
+    looks = of.interim_looks
     for cells in groups(of.plan).values():
         endpoint = cells[0].endpoint
         taking_part = tuple(cell for cell in cells if cell.server not in duplicates)
         rates = {cell.id: of.goodput[cell.id] for cell in taking_part if cell.id in of.goodput}
-        priced = not endpoint.contract.delay_s and rates.keys() <= of.cpu_us.keys()
+        searched = cells[0].load.within is not None
+        priced = not endpoint.contract.delay_s and not searched and rates.keys() <= of.cpu_us.keys()
         if priced:
             costs = {cell: of.cpu_us[cell] for cell in rates}
-            pairs = cost_pairs(costs, of.cpu_floors.of(endpoint.kind), of.interim_looks)
+            pairs = cost_pairs(costs, of.cpu_floors.of(endpoint.kind), looks)
         else:
-            pairs = all_pairs(rates, of.floors.of(endpoint.kind), of.interim_looks)
+            floor = of.floors.of(endpoint.kind)
+            # The rates of a search are as far apart as its last two.
+            pairs = all_pairs(rates, at_least(NARROW - 1, floor) if searched else floor, looks)
         yield Table(endpoint, cells[0].load, taking_part, "cost" if priced else "goodput", pairs)
+
+
+def by_rate(tables: Sequence[Table]) -> dict[float | None, list[Table]]:
+    """Return the tables by the rate that was asked for, those of closed loops first."""
+    rates: dict[float | None, list[Table]] = {}
+    for table in sorted(tables, key=lambda table: table.load.rate or 0.0):
+        rates.setdefault(table.load.rate, []).append(table)
+    return rates
+
+
+def at_main_rate(tables: Sequence[Table]) -> list[Table]:
+    """Return the tables that the decision is about: closed loops, or those at the lowest rate."""
+    return next(iter(by_rate(tables).values()), [])
 
 
 def main_style(tables: Sequence[Table]) -> Style:
@@ -105,15 +128,18 @@ def cost_pairs(
     server to deploy.
     """
 
-    def margin(rounds: int) -> float:
-        return max(LEAST_MARGIN, floor(rounds) if floor else 0.0)
-
     rates = {name: [1 / us if us else None for us in row] for name, row in costs.items()}
 
     def place(name: str) -> tuple[float, list[float]]:
         return usual_us(costs[name]), [us or 0.0 for us in costs[name]]
 
+    margin = at_least(LEAST_MARGIN, floor)
     return all_pairs(rates, margin, interim_looks, order or sorted(costs, key=place))
+
+
+def at_least(share: float, floor: Floor | None) -> ByRounds:
+    """Return a noise floor that is nowhere below a share."""
+    return lambda rounds: max(share, floor(rounds) if floor else 0.0)
 
 
 def usual_us(costs: Rates) -> float:

@@ -16,9 +16,11 @@ from loadtest.records.measured import (
     Host,
     Loaded,
     Outcome,
+    Sent,
     Usage,
     Verified,
 )
+from loadtest.stats.latency import merge
 
 COUNTS = (
     *("duration_us", "answers", "received_bytes", "connect_errors", "read_errors"),
@@ -130,7 +132,19 @@ def _loaded(loads: Sequence[Loaded]) -> Loaded | None:
     if not loads:
         return None
     summed = {name: _sum(getattr(loaded, name) for loaded in loads) for name in COUNTS}
-    return msgspec.structs.replace(loads[0], **summed)
+    return msgspec.structs.replace(loads[0], sent=_sent([load.sent for load in loads]), **summed)
+
+
+def _sent(loads: Sequence[Sent | None]) -> Sent | None:
+    known = [sent for sent in loads if sent]
+    if not known:
+        return None
+    return Sent(
+        window_us=sum(sent.window_us for sent in known),
+        requests=sum(sent.requests for sent in known),
+        missed=sum(sent.missed for sent in known),
+        late=merge(sent.late for sent in known),
+    )
 
 
 def _verified(checks: Sequence[Verified]) -> Verified | None:

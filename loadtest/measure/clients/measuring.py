@@ -113,11 +113,11 @@ def measure(bench: Bench, row: Row, measure: Measure, round_: int) -> Outcome:
             detail=error.detail or None,
         )
     if bench.expected is not None:
-        said = {
+        texts = {
             key: text and own_server.without(bench.expected.url, text)
             for key, text in (("reason", outcome.reason), ("detail", outcome.detail))
         }
-        outcome = msgspec.structs.replace(outcome, **said)
+        outcome = msgspec.structs.replace(outcome, **texts)
     return msgspec.structs.replace(outcome, started_at=started_at, wall_s=time.monotonic() - began)
 
 

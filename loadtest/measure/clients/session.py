@@ -103,7 +103,7 @@ def answering(plan: Plan) -> Iterator[Upstream | None]:
 def new_run(
     plan: Plan, known: Mapping[str, Interpreter], command: str, running: Upstream | None
 ) -> Run:
-    """Return a run that can start; where interpreters lie on this machine is nobody's business."""
+    """Return a run that can start; where interpreters lie on this machine is left out."""
     rows = [replace(row, skip=row.skip and public(row.skip)) for row in plan.rows]
     return Run(
         format=FORMAT,

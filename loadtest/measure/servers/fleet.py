@@ -70,7 +70,7 @@ class Fleet:
     bench: Bench
     record: Record
     up: dict[str, Up] = field(default_factory=dict)
-    _endpoint: str = ""
+    _at: str = ""
     _counting: dict[str, _Counted] = field(default_factory=dict)
     """By cell."""
 
@@ -100,10 +100,10 @@ class Fleet:
 
     def begin(self, cells: Sequence[Cell]) -> None:
         """Note what PostgreSQL has counted, where these are the first turns of an endpoint."""
-        endpoint = cells[0].endpoint
-        if endpoint.id == self._endpoint:
+        endpoint, at = cells[0].endpoint, cells[0].at
+        if at == self._at:
             return
-        self._endpoint = endpoint.id
+        self._at = at
         # What the same servers did before would otherwise be told in the midst of this.
         self.tell_counts(wait=bool(endpoint.contract.postgres))
         for cell in cells:

@@ -6,6 +6,7 @@ Knows no server, tool or file: those are behind `Bench`, and what happens is tol
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -47,7 +48,7 @@ def run(plan: Plan, todo: Sequence[Batch], bench: Bench, record: Record, watch: 
     repair = _Repair()
     for batch in todo:
         fleet = Fleet(batch, servers, bench, record)
-        measuring = _Measuring(plan.shape, fleet, repair, watch)
+        measuring = _Measuring(plan.shape, plan.seed, fleet, repair, watch)
         try:
             fleet.launch_all()
             for sweep in batch.sweeps:
@@ -86,6 +87,7 @@ class _Measuring:
     """The turns of one batch."""
 
     shape: Shape
+    seed: int | None
     fleet: Fleet
     repair: _Repair
     watch: Watch
@@ -107,6 +109,10 @@ class _Measuring:
                     if not last and self.repair.wanted(outcome):
                         disturbed.append(cell)
             todo = tuple(disturbed)
+
+    def arrivals(self, cell: Cell) -> int:
+        """Return the seed of random arrivals: in a round, the same for every server."""
+        return zlib.crc32(f"{self.seed}/{self.fleet.batch.round}/{cell.at}".encode())
 
     def turn(self, cell: Cell, turn: int, repeat: int) -> Outcome:
         """Return what became of one load; a server that cannot be gone on with is stopped."""
@@ -155,6 +161,7 @@ class _Measuring:
             repeat=repeat,
             status="measured" if failure is None else "failed",
             started_at=started,
+            tried=cell.load if cell.load.explores else None,
             wall_s=time.monotonic() - began,
             **facts,  # type: ignore[arg-type]
         )
@@ -188,7 +195,7 @@ class _Measuring:
             if self.fleet.batch.observe_release and up.cell != cell:
                 up.held = running.holding()
             up.cell = cell
-            measurement = running.load(cell, name)
+            measurement = running.load(cell, name, self.arrivals(cell))
             up.ended = time.monotonic()
             loaded = measurement.printed.loaded
             facts |= {

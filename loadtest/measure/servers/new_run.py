@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from loadtest.plan.servers.inventory import Inventory, make_plan
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Launcher, Machine, Placement, Run
-from loadtest.records.planned import Choice, Plan
+from loadtest.records.planned import Choice, Goal, Plan
 from loadtest.records.privacy import public_path
 from loadtest.system import cpu_pinning, listening, machine
 
@@ -29,6 +30,9 @@ OPTIONS = {
     "rounds": "rounds",
     "duration_s": "duration",
     "connections": "connections",
+    "rates": "rate",
+    "arrivals": "arrivals",
+    "within": "within",
     "workers": "workers",
     "threads": "threads",
     "precision": "precision",
@@ -84,12 +88,26 @@ def command_of(choice: Choice, launcher: Launcher) -> str:
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         elif isinstance(value, tuple):
-            words += [word for each in value for word in (f"--{option}", each)]
+            words += [word for each in value for word in (f"--{option}", _typed(each))]
+        elif isinstance(value, Goal):
+            words += [word for part in _parts(value) for word in (f"--{option}", part)]
         elif value is not None:
             words += [f"--{option}", f"{value:g}s" if key == "budget_s" else str(value)]
     if launcher != "local":
         words += ["--launcher", launcher]
     return shlex.join(words)
+
+
+def _typed(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.10g}"
+
+
+def _parts(goal: Goal) -> Iterator[str]:
+    for name, us in (("p90", goal.p90_us), ("p99", goal.p99_us)):
+        if us is not None:
+            yield f"{name}={us / 1e3:.10g}ms"
+    if goal.error_share != Goal().error_share:
+        yield f"errors={goal.error_share * 100:.10g}%"
 
 
 def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:

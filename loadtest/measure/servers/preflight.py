@@ -13,6 +13,7 @@ from loadtest.measure.preflight import Check
 from loadtest.plan.servers.project import DEMO, Service
 from loadtest.records.measured import Launcher
 from loadtest.records.planned import Plan
+from loadtest.records.values import MOST_TRIED
 from loadtest.system import process
 
 
@@ -56,7 +57,10 @@ def checks(
 ) -> list[Check]:
     """Look at all that a run needs of this machine; `allowed` are the services it may write."""
     written = allowed if launcher == "local" else None
-    connections = max((cell.load.connections for cell in plan.cells), default=64) if plan else 64
+    loads = [cell.load for cell in plan.cells] if plan else []
+    connections = max(
+        (MOST_TRIED if load.explores else load.connections for load in loads), default=64
+    )
     return [
         preflight.tool(),
         preflight.files(connections),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from loadtest.bench.load.ceiling import asked, ceilings
 from loadtest.bench.servers.compose.attached import RunningBench
@@ -22,7 +24,7 @@ from loadtest.plan.servers import schedule
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.measured import Ceiling, Outcome, Run
-from loadtest.records.planned import Cell, Plan
+from loadtest.records.planned import Cell, Load, Plan
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class ServerTrials(Trials[Batch, Outcome]):
     """The cells of a plan, in batches that share a server process."""
 
     plan: Plan
+    next_loads: Callable[[Sequence[Outcome]], Mapping[str, Load]] = lambda outcomes: {}
+    """Of a search, by cell."""
 
     @property
     def turns(self) -> int:
@@ -55,6 +59,25 @@ class ServerTrials(Trials[Batch, Outcome]):
             self.plan, round_, wanted, lambda cell, at, turn: ((cell.id, turn), at) in done, turns
         )
 
+    def tries(self, round_: int, done: Done, known: Sequence[Outcome]) -> list[Batch] | None:
+        """Return the batches of a round of a search, each cell under its next load."""
+        loads = self.next_loads(known)
+        if not loads:
+            return None
+        return [
+            replace(
+                batch,
+                sweeps=tuple(
+                    replace(
+                        sweep,
+                        cells=tuple(replace(cell, load=loads[cell.id]) for cell in sweep.cells),
+                    )
+                    for sweep in batch.sweeps
+                ),
+            )
+            for batch in self.of_round(round_, done, loads.keys(), 1)
+        ]
+
     def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return the cells of a batch as they are shown."""
         duplicates = {server.name for server in self.plan.servers if server.duplicate_of}
@@ -62,7 +85,7 @@ class ServerTrials(Trials[Batch, Outcome]):
             ((cell.id, turn), round_): Shown(
                 name=cell.id,
                 round=round_,
-                group=cell.endpoint.id,
+                group=cell.at,
                 label=cell.server,
                 cost=planned_s,
                 aside=cell.server in duplicates,

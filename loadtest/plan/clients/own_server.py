@@ -59,7 +59,9 @@ def again(asked: str, typed: str | None) -> str:
         raise UserError(f"this run asks {asked}, and no other URL; leave out --url")
     if typed is None and asked.endswith(LEFT_OUT):
         raise UserError(f"of {asked} the end is not kept; type it in full with --url")
-    return typed or asked
+    if typed is None:
+        raise UserError(f"this run asks {asked}; to go on with it, type --url {asked}")
+    return typed
 
 
 def addresses(host: str) -> Sequence[str]:

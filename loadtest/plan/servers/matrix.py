@@ -9,7 +9,7 @@ import math
 import os
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,8 @@ from msgspec.structs import asdict, replace
 from loadtest.plan import toml_file
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import (
+    STALL_S,
+    Arrivals,
     Cell,
     Choice,
     Endpoint,
@@ -41,13 +43,19 @@ from loadtest.records.values import (
     MOST_TURNS,
     MOST_WAVES,
     MOST_WORKERS,
+    AskedRate,
     Connections,
     Glob,
     Name,
     Rounds,
+    Step,
 )
 
 MATRICES = Path(__file__).parent / "matrices"
+
+
+REQUESTS = 400
+"""Of a load at a rate, at least: three rounds have enough of them for a p99."""
 
 
 class LoadRule(Record, frozen=True, kw_only=True):
@@ -58,6 +66,17 @@ class LoadRule(Record, frozen=True, kw_only=True):
     duration_s: Annotated[int, Meta(ge=1, le=MOST_LOAD_S)] | None = None
     """wrk takes whole seconds."""
     warmup_s: Annotated[float, Meta(ge=0, le=MOST_LOAD_S)] | None = None
+    rate: AskedRate | tuple[AskedRate, ...] | None = None
+    """Requests a second, sent as scheduled whatever the answers do; several are a load each. None
+    of all the rules: a closed loop."""
+    arrivals: Arrivals | None = None
+    """Of requests at a rate: `even`, or `poisson` as those of many users who know nothing of each
+    other."""
+    stall_s: Annotated[float, Meta(gt=0, le=60)] | None = None
+    """A load at a rate has as many connections as its schedule needs through a standstill of the
+    server that lasts so long, unless the rule says how many."""
+    steps: tuple[Step, ...] | None = None
+    """After the closed loop, loads at these shares of the rate that it showed, one a round."""
     waves: Annotated[float, Meta(gt=0, le=MOST_WAVES)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""
     rounds: Rounds | None = None
@@ -124,6 +143,11 @@ def expand(
     """
     if problems := mistakes(matrix, [server.name for server in servers], endpoints, choice):
         raise UserError(*problems)
+    rated = choice.rates or choice.within or any(rule.rate or rule.steps for rule in matrix.loads)
+    if choice.arrivals and not rated:
+        raise UserError("--arrivals is of requests at a rate: choose one with --rate")
+    if choice.within and choice.rates:
+        raise UserError("--rate sets a rate and --within searches one: leave out one of them")
     matrix = _narrowed(matrix, choice)
     taking_part = [server for server in servers if _named(matrix.servers, server.name)]
     if choice.precision is not None and len(taking_part) < 2:
@@ -141,13 +165,14 @@ def expand(
         Cell(
             server=server.name,
             endpoint=endpoint,
-            load=fit(endpoint, matrix.loads, choice),
+            load=load,
             rounds=_most_rounds(endpoint, matrix),
             skip=missing.get(server.name) or _unsupported(server, endpoint),
         )
         for server in (*taking_part, *duplicates)
         for endpoint in offered
         if server.duplicate_of is None or endpoint in duplicated
+        for load in loads(endpoint, matrix.loads, choice)
     )
     if not cells:
         raise UserError(
@@ -159,11 +184,19 @@ def expand(
         raise UserError(*twice)
     if unfit := [id_ for id_ in counted if len(id_.encode()) > MOST_NAME_BYTES]:
         raise UserError(*(f"{id_} cannot be the name of a file; rename it" for id_ in unfit))
-    most_rounds = max(matrix.rounds, matrix.most_rounds or 0)
-    loads = matrix.turns * sum(min(most_rounds, cell.rounds or most_rounds) for cell in cells)
-    if loads > MOST_LOADS:
+    crowded = [cell for cell in cells if cell.load.connections > MOST_CONNECTIONS]
+    if crowded:
+        cell = max(crowded, key=lambda cell: cell.load.connections)
         raise UserError(
-            f"this would be {loads:,} loads, and a run has {MOST_LOADS:,} at most; choose fewer"
+            f"{cell.load.rate:,g} requests/s at {cell.endpoint.id} need {cell.load.connections:,}"
+            f" connections, and a load has {MOST_CONNECTIONS:,} at most; choose a lower --rate, or"
+            " --connections"
+        )
+    most_rounds = max(matrix.rounds, matrix.most_rounds or 0)
+    number = matrix.turns * sum(min(most_rounds, cell.rounds or most_rounds) for cell in cells)
+    if number > MOST_LOADS:
+        raise UserError(
+            f"this would be {number:,} loads, and a run has {MOST_LOADS:,} at most; choose fewer"
             " --rounds, or fewer servers and endpoints"
         )
     return Plan(
@@ -246,6 +279,9 @@ def _narrowed(matrix: Matrix, choice: Choice) -> Matrix:
     if choice.rounds is not None or choice.precision is not None:
         # Who says how often, or how precisely, gets that, however long it takes.
         given = {"most_rounds": None, "budget_s": None} | given
+    if choice.within:
+        # The first round drives each server as fast as it can; each further one is a try.
+        given |= {"rounds": 1, "most_rounds": None, "turns": 1, "budget_s": choice.budget_s}
     if choice.rounds is not None and choice.rounds > matrix.rounds:
         given["loads"] = tuple(replace(rule, rounds=None) for rule in matrix.loads)
     return replace(matrix, shape=replace(matrix.shape, **shape), **given)
@@ -307,6 +343,39 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     return Load(
         connections=int(fitted["connections"]), duration_s=duration_s, warmup_s=fitted["warmup_s"]
     )
+
+
+def loads(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Iterator[Load]:
+    """Yield the loads of an endpoint: the closed loop, or one for each rate."""
+    closed = fit(endpoint, rules, choice)
+    asked = LoadRule(
+        rate=choice.rates or None, arrivals=choice.arrivals, connections=choice.connections
+    )
+    named = [rule for rule in (*rules, asked) if _at(rule.endpoints, endpoint)]
+    fitted: dict[str, Any] = {"rate": (), "arrivals": "even", "stall_s": STALL_S, "steps": ()}
+    for rule in named:
+        fitted |= _given(rule, *fitted)
+    rates = fitted["rate"] if isinstance(fitted["rate"], tuple) else (fitted["rate"],)
+    # What a closed loop has says nothing of how many a rate needs.
+    numbers = [rule.connections for rule in named if rule.rate or rule is asked]
+    given = (
+        {"connections": connections}
+        if (connections := next(filter(None, reversed(numbers)), None))
+        else {}
+    )
+    closed = replace(closed, arrivals=fitted["arrivals"])
+    if choice.within:
+        yield replace(closed, within=choice.within)
+    elif not rates:
+        yield replace(closed, steps=fitted["steps"])
+    for rate in rates if not choice.within else ():
+        rated = closed.at_rate(rate, endpoint.contract.delay_s, fitted["stall_s"], REQUESTS)
+        if rate * rated.duration_s < 1:
+            raise UserError(
+                f"{rate:g} requests/s are less than one in a load of {rated.duration_s:g} s; choose"
+                " a higher --rate or a longer --duration"
+            )
+        yield replace(rated, **given)
 
 
 def _most_rounds(endpoint: Endpoint, matrix: Matrix) -> int | None:

@@ -54,14 +54,14 @@ def one_round(
     order = random.Random(f"{plan.seed}/{round_}")
     names = [server.name for server in plan.servers]
     order.shuffle(names)
-    endpoints = list(dict.fromkeys(cell.endpoint.id for cell in plan.cells))
+    endpoints = list(dict.fromkeys(cell.at for cell in plan.cells))
     order.shuffle(endpoints)
     cells = [
         cell
         for cell in plan.cells
         if cell.skip is None and (cell.planned_in(round_) if wanted is None else cell.id in wanted)
     ]
-    by_endpoint = {id_: [cell for cell in cells if cell.endpoint.id == id_] for id_ in endpoints}
+    by_endpoint = {at: [cell for cell in cells if cell.at == at] for at in endpoints}
     batches: list[Batch] = []
     for at, servers in enumerate(_side_by_side(names, plan)):
         for group in _groups([of for of in by_endpoint.values() if of], alone=plan.at_once == 1):

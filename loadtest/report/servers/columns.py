@@ -41,8 +41,8 @@ SUBJECT = Subject[Ranking, Row](
     noun="cell",
     name=SERVER,
     place="endpoint",
-    ranking=lambda ranking, row: ranking.endpoint.id,
-    lost=lambda ranking, row: (ranking.endpoint.id, ""),
+    ranking=lambda ranking, row: ranking.at,
+    lost=lambda ranking, row: (ranking.at, ""),
     loser=lambda row: row.server,
 )
 
@@ -56,6 +56,10 @@ GOODPUT: Column[Row] = Column(
 P50 = figure("p50_us", "p50", lambda f: f.p50_us, latency)
 
 P99 = figure("p99_us", "p99", lambda f: f.p99_us, latency)
+
+P99_9 = figure("p99_9_us", "p99.9", lambda f: f.p99_9_us, latency)
+
+BUSY = figure("busy_cores", "busy", lambda f: f.cores, significant)
 
 COST: Column[Row] = Column(
     "cores",

@@ -24,7 +24,7 @@ def by_load(rankings: Sequence[Ranking]) -> dict[Load, list[str]]:
     """Return the endpoints under each load."""
     loads: dict[Load, list[str]] = {}
     for ranking in rankings:
-        loads.setdefault(ranking.load, []).append(ranking.endpoint.id)
+        loads.setdefault(ranking.load, []).append(ranking.at)
     return loads
 
 

@@ -168,7 +168,7 @@ def matrix(summary: Summary, at: Mapping[str, Mapping[str, str]]) -> Matrix:
 
     def group(rankings: Sequence[Ranking]) -> Iterator[tuple[str, str, list[Field]]]:
         for same in zip(*(lines(rankings, names, metric) for metric in METRICS), strict=True):
-            id_ = same[0].ranking.endpoint.id
+            id_ = same[0].ranking.at
             squares = zip(*(line.squares for line in same), strict=True)
             yield id_, at["endpoint"][id_], [_field(seen, at) for seen in squares]
 

@@ -14,7 +14,7 @@ Rates = Sequence[float | None]
 
 def twins(summary: Summary) -> Table[Twins]:
     """Return both copies at each endpoint: each round of both, and the floor that follows."""
-    rankings = {ranking.endpoint.id: ranking for ranking in summary.rankings}
+    rankings = {ranking.at: ranking for ranking in summary.rankings}
 
     def column(title: str, text: Callable[[Twins], str]) -> Column[Twins]:
         return Column(title, title, lambda pair: None, text)

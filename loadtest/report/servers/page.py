@@ -30,10 +30,10 @@ from loadtest.report.servers import charts
 from loadtest.report.servers.chapters import caveats, method
 from loadtest.report.servers.grouping import by_kind, rows_of
 from loadtest.report.servers.heatmap import COST, GOODPUT, columns, matrix
-from loadtest.report.servers.ranking_tables import ranked
+from loadtest.report.servers.ranking_tables import ranked, stepped
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.method import without_rank
-from loadtest.report.servers.sentences.phrases import title
+from loadtest.report.servers.sentences.phrases import title, under
 from loadtest.report.servers.sentences.resource_usage import unsteady, used
 
 Places = dict[str, dict[str, str]]
@@ -83,7 +83,7 @@ def places(summary: Summary, servers: list[str]) -> Places:
     rows = [row.cell for ranking in summary.rankings for row in ranking.rows]
     return {
         "server": dict(anchors("server", servers)),
-        "endpoint": dict(anchors("endpoint", (each.endpoint.id for each in summary.rankings))),
+        "endpoint": dict(anchors("endpoint", (each.at for each in summary.rankings))),
         "cell": dict(anchors("cell", rows)),
         "doubt": dict(anchors("doubt", (each.concern for each in summary.concerns))),
     }
@@ -106,21 +106,23 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
     endpoint, load = ranking.endpoint, ranking.load
     about = (
         f"{capital(endpoint.title)}: `{endpoint.path}`. {endpoint.summary}"
-        f" {units.plural(load.connections, 'connection')} for {units.seconds(load.duration_s)}."
+        f" {under(load)} for {units.seconds(load.duration_s)}."
     )
     without = [row for row in ranking.rows if not row.figures]
     shown = Shown(
         ranked(ranking, reference),
-        f"Servers at {endpoint.id}",
+        f"Servers at {ranking.at}",
         attributes=lambda row: {"id": at["cell"][row.cell], "class": state(row)},
         without=without,
     )
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
     blocks += filter(None, [unanswered(ranking), without_rank(ranking)])
+    if steps := charts.against_rate(ranking):
+        blocks += [Shown(stepped(ranking), f"Servers at {ranking.at}, by rate"), Charts([steps])]
     if curves := charts.latency(ranking):
         blocks.append(Only("html", [Charts([curves])]))
     return Section(
-        endpoint.id, blocks, id=at["endpoint"][endpoint.id], gist=first(ranking), folded=("html",)
+        ranking.at, blocks, id=at["endpoint"][ranking.at], gist=first(ranking), folded=("html",)
     )
 
 
@@ -194,7 +196,7 @@ def _raw(report: Report) -> Iterator[Block]:
     )
     for name, _ in columns(report.summary):
         rows = rows_of(report.summary.rankings, name)
-        lines = [(ranking.endpoint.id, files) for ranking, row in rows if (files := _files(row))]
+        lines = [(ranking.at, files) for ranking, row in rows if (files := _files(row))]
         if lines:
             gist = units.plural(len(lines), "endpoint")
             yield Section(name, [Links(lines)], gist=gist, folded=BOTH)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from loadtest.judge.rows import Versus
 from loadtest.judge.servers.rows import Ranking, Row
+from loadtest.judge.servers.within import Step
 from loadtest.report.columns import RANK, ROUNDS, VERDICT, versus_text
 from loadtest.report.servers.columns import (
+    BUSY,
     COST,
     COST_WITH_DATABASES,
     ERRORS,
     GOODPUT,
     P50,
     P99,
+    P99_9,
     SERVER,
     SPREAD,
 )
-from loadtest.report.table import Column, Table, Value
-from loadtest.report.units import significant
+from loadtest.report.table import Column, Table, Value, name
+from loadtest.report.units import UNKNOWN, latency, significant
 
 
 def _of_ceiling(row: Row) -> str:
@@ -45,8 +49,49 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
         first = (*rate, _ratio("requests/s", reference, lambda row: row.versus), *cost)
     # Where every server had its one round there is nothing to say of rounds.
     tried = (ROUNDS,) if any(row.rounds_failed for row in rows) else ()
-    columns = (RANK, SERVER, *first, P50, P99, ERRORS, SPREAD, *tried, VERDICT)
+    rated = ranking.load.rate is not None
+    # At a rate, what it takes; its slowest answers are not those of a queue that the load made.
+    latencies = (*((BUSY,) if rated else ()), P50, P99, *((P99_9,) if rated else ()))
+    columns = (RANK, SERVER, *first, *latencies, ERRORS, SPREAD, *tried, VERDICT)
     return Table(columns, rows).filled(RANK, RATE)
+
+
+class Stepped(NamedTuple):
+    """A server at one rate."""
+
+    row: Row
+    step: Step
+
+
+def stepped(ranking: Ranking) -> Table[Stepped]:
+    """Return what each server showed at each of its rates."""
+    steps = [Stepped(row, step) for row in ranking.rows for step in row.steps]
+
+    def shown(
+        key: str, title: str, value: Callable[[Step], float | None], text: Callable[[float], str]
+    ) -> Column[Stepped]:
+        def words(of: Stepped) -> str:
+            known = value(of.step)
+            return UNKNOWN if known is None else text(known)
+
+        return Column(key, title, lambda of: value(of.step), words)
+
+    columns: tuple[Column[Stepped], ...] = (
+        name("server", "server", lambda of: of.row.server),
+        shown("rate", "asked for", lambda step: step.rate, significant),
+        shown("offered", "sent", lambda step: step.figures.offered, significant),
+        shown("goodput", "requests/s", lambda step: step.figures.goodput, significant),
+        shown("busy_cores", "busy", lambda step: step.figures.cores, significant),
+        shown("p50_us", "p50", lambda step: step.figures.p50_us, latency),
+        shown("p99_us", "p99", lambda step: step.figures.p99_us, latency),
+        Column(
+            "kept",
+            "kept",
+            lambda of: of.step.why is None,
+            lambda of: f"no ({of.step.why})" if of.step.why else "yes",
+        ),
+    )
+    return Table(columns, steps)
 
 
 def _ratio(

@@ -42,6 +42,6 @@ def _fastest(rankings: tuple[Ranking, ...]) -> Table[Ranking]:
     first = (nth(0, "first", SERVER), nth(0, "requests/s", GOODPUT))
     next_ = (nth(1, "next", SERVER), nth(1, "requests/s", GOODPUT))
     return Table(
-        (name("endpoint", "endpoint", lambda ranking: ranking.endpoint.id), *first, *next_),
+        (name("endpoint", "endpoint", lambda ranking: ranking.at), *first, *next_),
         [each for each in rankings if any(row.reportable for row in each.rows)],
     )

@@ -34,6 +34,8 @@ from facts import (
     left,
     queueing,
     raised,
+    rated,
+    sent,
     stalling,
     starving,
     unknown,
@@ -48,6 +50,7 @@ from loadtest.bench.servers import answer_check
 from loadtest.judge.concern import weigh
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import NO_ANSWER, TOO_EARLY, Evidence
+from loadtest.judge.servers.metrics import LATE_US
 from loadtest.records.measured import During, Histogram, Host, Outcome, Verified
 from loadtest.records.planned import Shape
 from loadtest.stats.series import chance
@@ -60,6 +63,14 @@ def elsewhere(seen: Host) -> Facts:
 
 
 CASES: list[tuple[str, str | None, Facts]] = [
+    # 400 requests in a round: 4 are one in a hundred.
+    ("rate-not-held", None, rated(sent(late=4, missed=4))),
+    ("rate-not-held", None, rated(sent(late=100, missed=100, by_us=LATE_US))),
+    ("rate-not-held", "suspect", rated(sent(late=5, missed=5))),
+    ("rate-not-held", "suspect", rated(sent(late=100, missed=90))),
+    ("generator-late", None, rated(sent(late=4))),
+    ("generator-late", "suspect", rated(sent(late=5))),
+    ("generator-late", "suspect", rated(sent(late=100, missed=10))),
     # 6,000 answers in a round: 6 are one in a thousand.
     ("errors", None, replace(counted(status_errors=6), rates=(2_000.0,) * 3)),
     ("errors", "suspect", replace(counted(status_errors=7), rates=(2_000.0,) * 3)),
@@ -394,11 +405,20 @@ KNOWN_FROM_COUNTS = {
 }
 
 
+AT_RATE = {"rate-not-held", "generator-late"}
+"""Of a load at a rate alone."""
+
+CLOSED = {"littles-law", "stalls", "generator-limited"}
+"""Of a closed loop alone."""
+
+
 @pytest.mark.parametrize("facts", [HEALTHY, SLOW, *FAULTS])
 def test_the_unknown_raises_nothing_and_is_listed(facts: Facts) -> None:
     judged = weigh(CONCERNS, unknown(evidence(facts)))
     assert {concern.concern for concern in judged.concerns} <= KNOWN_FROM_COUNTS
-    assert set(judged.unchecked) >= BY_NAME.keys() - KNOWN_FROM_COUNTS - {"lost-rounds"}
+    of_another_loop = AT_RATE if facts.at_rate is None else CLOSED
+    asked = BY_NAME.keys() - KNOWN_FROM_COUNTS - {"lost-rounds"} - of_another_loop
+    assert set(judged.unchecked) >= asked
 
 
 def test_a_healthy_cell_is_checked_for_everything() -> None:
@@ -414,6 +434,7 @@ def test_nothing_measured_is_nothing_checked() -> None:
         "work-not-done",
         "faster-than-possible",
         "connection-limited",
+        *AT_RATE,
     }
 
 

@@ -363,7 +363,7 @@ def test_the_address_has_what_was_chosen(browser: Browser, measured: Path) -> No
         expect(seen.page.get_by_role("searchbox")).to_have_value("json")
         # A link inside the page leaves the rest of the choice as it is.
         seen.page.get_by_role("link", name="Matrix").click()
-        assert seen.page.url.endswith("#matrix?text=json&verdict=suspect")
+        expect(seen.page).to_have_url(re.compile(r"#matrix\?text=json&verdict=suspect$"))
 
 
 def test_an_invalid_cell_shows_no_number_and_no_rank(browser: Browser, measured: Path) -> None:

@@ -86,9 +86,9 @@ class _Elsewhere:
 
 
 class _RunningServer(LoadedServer):
-    def load(self, cell: Cell, name: str) -> Measurement:
+    def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
         """Load one cell; what the server used is not known here, and so not what others did."""
-        measurement = super().load(cell, name)
+        measurement = super().load(cell, name, seed)
         measurement.sampled.host = None
         return measurement
 

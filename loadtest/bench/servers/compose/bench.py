@@ -32,12 +32,12 @@ class ComposeServer(LoadedServer):
     containers: Callable[[], Mapping[str, Container]]
     """Its own and those of the services, by what their processes are called."""
 
-    def load(self, cell: Cell, name: str) -> Measurement:
+    def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
         """Load one cell; raises CellError where nothing was measured."""
         containers = self.containers()
         before = {group: _Before.of(container) for group, container in containers.items()}
         begun = local_ports.begun()
-        measurement = super().load(cell, name)
+        measurement = super().load(cell, name, seed)
         if short := local_ports.short(self.host, self.port, cell.load.connections, begun):
             raise CellError("load", short)
         for group, container in containers.items():

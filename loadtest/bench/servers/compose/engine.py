@@ -94,7 +94,7 @@ def reach(docker: Docker) -> Engine:
         raise UserError(f"the Docker engine is version {version} and has to be {OLDEST} or newer")
     return Engine(
         address=public(address),
-        # The name of this machine is nobody's business.
+        # The name of this machine is left out of results.
         name="this machine" if facts["Name"] == socket.gethostname() else facts["Name"],
         remote=host(address) not in LOOPBACK,
         version=version,

@@ -9,6 +9,7 @@ from loadtest.judge.servers.concerns.answers import (
     NO_SAMPLES,
     WORK_NOT_DONE,
 )
+from loadtest.judge.servers.concerns.at_rate import GENERATOR_LATE, RATE_NOT_HELD
 from loadtest.judge.servers.concerns.delayed_ack import DELAYED_ACK
 from loadtest.judge.servers.concerns.limits import (
     CONNECTION_LIMITED,
@@ -29,6 +30,8 @@ CONCERNS = (
     STALLS,
     DELAYED_ACK,
     WORK_NOT_DONE,
+    RATE_NOT_HELD,
+    GENERATOR_LATE,
     GENERATOR_LIMITED,
     CONNECTION_LIMITED,
     SHAPE_DIFFERS,

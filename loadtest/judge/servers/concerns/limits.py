@@ -71,7 +71,7 @@ def _too_early(cell: Evidence, delay_s: float) -> Found | None:
 
 def _connection_limited(cell: Evidence) -> Found:
     delay_s, connections = cell.cell.endpoint.contract.delay_s, cell.cell.load.connections
-    if not delay_s:
+    if not delay_s or cell.cell.load.rate is not None:
         return NOTHING
     if not cell.loads:
         return UNCHECKED
@@ -111,6 +111,8 @@ def _generator_limited(cell: Evidence) -> Found:
     busy = cell.generator_busy
     if busy is not None and busy >= GENERATOR_BUSY:
         return Found("suspect", f"the generator used {percent(busy)} of its processor")
+    if cell.cell.load.rate is not None:
+        return NOTHING  # It sends what it was told to: whether in time is another concern.
     most = _null_server(cell)
     if most and cell.figures and cell.figures.goodput > NULL_SERVER_SHARE * most.goodput:
         return Found(

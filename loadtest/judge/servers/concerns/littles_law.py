@@ -31,6 +31,8 @@ def _littles_law(cell: Evidence) -> Found:
       standstill until its end, to say anything.
     - the generator's own time, at most as long as it ran.
     """
+    if cell.cell.load.rate is not None:
+        return NOTHING  # Connections are idle between their slots.
     histogram = cell.latencies
     loads = [
         each.loaded.duration_us

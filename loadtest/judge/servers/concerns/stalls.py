@@ -15,6 +15,8 @@ half of the answers are about as fast as the average.
 
 
 def _stalls(cell: Evidence) -> Found:
+    if cell.cell.load.rate is not None:
+        return NOTHING  # Connections are idle between their slots.
     silent = cell.silent if cell.measured else None
     if silent is None or cell.latencies is None or count(cell.latencies) < SAMPLES_NEEDED[50]:
         return UNCHECKED

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from loadtest.records.measured import Loaded, TextLatency
 from loadtest.records.planned import Record
@@ -130,7 +130,7 @@ def parse(lines: Sequence[str]) -> WrkText:
     for kind, words in _NEEDED.items():
         if kind not in by_kind:
             raise TextError(0, f"the line with {words} is missing")
-    counts = dict.fromkeys(_ERRORS, 0)
+    counts: dict[str, Any] = dict.fromkeys(_ERRORS, 0)
     for each in by_kind.values():
         groups = each.match.groupdict()
         counts |= {group: int(text) for group, text in groups.items() if group in _ERRORS}

@@ -155,7 +155,7 @@ def latency(ranking: Ranking) -> Chart | None:
     ]
     axis = "share of the responses, slowest to the right"
     return chart(
-        stem("latency", ranking.endpoint.id),
+        stem("latency", ranking.at),
         "Latency",
         [
             f"Bold: {first.server}, with the lowest{'' if first.concerns else ' valid'} median,"

@@ -15,7 +15,8 @@ VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus)
 CPU_VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus_cpu, "cpu_")
 
 FIGURES = (
-    *("ceiling", "p50_us", "p90_us", "p99_us", "errors"),
+    *("ceiling", "p50_us", "p90_us", "p99_us", "p99_9_us", "errors"),
+    *("offered", "late_share", "cores"),
     *("server_cpu_us", "with_databases_cpu_us", "memory_peak_bytes", "memory_per_worker_bytes"),
     *("processes_peak", "threads_peak", "sockets_peak", "database_connections"),
     *("answers_per_cpu_second", "memory_kind", "error_share", "answers", "samples"),
@@ -43,6 +44,7 @@ def cells(ranking: Ranking, rounds: int) -> Table[Row]:
         same("style", endpoint.style),
         same("delay_s", endpoint.contract.delay_s),
         same("connections", load.connections),
+        same("rate", load.rate),
         same("duration_s", load.duration_s),
         plain("server", lambda row: row.server),
         plain("interface", lambda row: row.interface),

@@ -44,7 +44,7 @@ def _answer(report: Report, places: Mapping[str, str]) -> Iterator[str]:
 def _linked(paragraph: Paragraph, report: Report, places: Mapping[str, str]) -> str:
     """Return a paragraph with links to the endpoints that it rests on."""
     text = f"**{ticked(paragraph.lead)}** {ticked(paragraph.text)}"
-    at = {row.cell: ranking.endpoint.id for ranking, row in report.rows}
+    at = {row.cell: ranking.at for ranking, row in report.rows}
     ids = dict.fromkeys(at[cell] for cell in paragraph.cells if cell in at)
     links = [f"[{escape(id_)}](#{places[id_]})" for id_ in ids]
     return f"{text} ({first_few(links, LINKED)})" if links else text

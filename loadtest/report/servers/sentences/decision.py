@@ -21,6 +21,9 @@ NEAR = 4
 MANY = 0.5
 """A share of the most requests held at once from which a server is as good as the best."""
 
+SEARCHED = 4
+"""Endpoints of a search that have a paragraph; all have a table."""
+
 DOUBTFUL = 2
 """Servers whose doubts are counted by name."""
 
@@ -99,14 +102,17 @@ def _words() -> Callable[..., Paragraph]:
 
 def picked(decision: Decision, setting: Setting) -> list[Said]:
     """Return what is said, in order."""
-    cost, chosen = decision.cost, decision.chosen
+    cost, chosen, rated = decision.cost, decision.chosen, decision.at_rates
+    if decision.searched:
+        return [*_searched(decision), _sure(decision, setting)]
     if cost is None:
         return list(_without_cost(decision, setting))
     return [
         *_choice(decision, cost),
+        *_at_rates(decision),
         *_waits(decision, cost, setting.shape),
-        *(_within(decision, cost) if chosen in ("server", "group") else ()),
-        *(_async_views(decision) if chosen != "interface" else ()),
+        *(_within(decision, cost) if chosen in ("server", "group") and not rated else ()),
+        *(_async_views(decision) if chosen != "interface" and not rated else ()),
         _sure(decision, setting),
     ]
 
@@ -237,6 +243,53 @@ def _ratios(places: Iterable[Place]) -> list[float]:
 
 def _cells(places: Iterable[Place]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell for place in places for cell in place.cells))
+
+
+def _searched(decision: Decision) -> Iterator[Said]:
+    """Yield who takes most within the goal, for as many endpoints as there is room for."""
+    for at in decision.searched[:SEARCHED]:
+        reach = [place for place in at.places if place.search.low is not None]
+        ranked = [place for place in reach if place.rank == 1]
+        first = ranked[:NEAR] or reach[:1]
+        yield Said(
+            "searched",
+            {
+                "endpoint": at.endpoint,
+                "goal": at.goal,
+                "first": first,
+                "ranked": bool(ranked),
+                "others": [place for place in reach if place not in first][:NEAR],
+                "unable": [
+                    place.server
+                    for place in at.places
+                    if place.search.low is None and place.search.high is not None
+                ],
+                "limited": [
+                    place.server
+                    for place in reach
+                    if place.search.why in ("connections", "generator")
+                ],
+            },
+            tuple(place.cell for place in at.places),
+        )
+
+
+def _at_rates(decision: Decision) -> Iterator[Said]:
+    if not decision.at_rates:
+        return
+    rates = []
+    for at in decision.at_rates:
+        keeps = [place for place in at.places if not place.short and place.cores is not None]
+        rates.append(
+            {
+                "rate": at.rate,
+                "keeps": keeps if len(keeps) <= NEAR else [*keeps[: NEAR - 1], keeps[-1]],
+                "more": max(0, len(keeps) - NEAR),
+                "short": [place.server for place in at.places if place.short],
+            }
+        )
+    cells = tuple(cell for at in decision.at_rates for place in at.places for cell in place.cells)
+    yield Said("at_rates", {"rates": rates}, cells)
 
 
 def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from loadtest.records.planned import Load
 from loadtest.report.sentences import capital
+from loadtest.report.units import plural
 
 WORKLOADS = {
     "cpu": "CPU-bound JSON",
@@ -21,3 +23,14 @@ def workload(kind: str) -> str:
 def title(kind: str) -> str:
     """Return a workload as a heading: `Database`, `CPU-bound JSON`."""
     return capital(workload(kind))
+
+
+def under(load: Load) -> str:
+    """Return a load inside a sentence: `64 connections`, `200 requests/s on 100 connections`."""
+    connections = plural(load.connections, "connection")
+    if load.within:
+        return "the highest rate within the goal"
+    if load.rate is None:
+        return connections
+    spaced = "evenly spaced" if load.arrivals == "even" else "at random"
+    return f"{load.rate:,.10g} requests/s, {spaced}, on {connections}"

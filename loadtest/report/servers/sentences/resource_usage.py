@@ -53,7 +53,7 @@ def used(plan: Plan, summary: Summary, server: str) -> Iterator[tuple[str, str]]
 def unsteady(summary: Summary, server: str) -> str:
     """Return how far apart the rounds of a server are, and where most; empty with one round."""
     spreads = [
-        (apart, ranking.endpoint.id)
+        (apart, ranking.at)
         for ranking, row in rows_of(summary.rankings, server)
         if row.reportable and (apart := spread(row)) is not None
     ]

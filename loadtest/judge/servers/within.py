@@ -1,0 +1,238 @@
+"""Searches and steps: what each load showed, which comes next, and what of them is judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import mode
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from loadtest.judge.servers.metrics import (
+    MOST_OVERHEAD,
+    Figures,
+    Histograms,
+    figures,
+    latencies,
+    short_of,
+)
+from loadtest.records.measured import Outcome
+from loadtest.records.planned import STALL_S, Cell, Goal, Load, Plan, Record, Server
+from loadtest.records.values import MOST_RATE, MOST_TRIED
+from loadtest.stats.latency import SAMPLES_NEEDED, percentile
+from loadtest.stats.search import LEAST_RATE, Try, bracket, next_rate
+from loadtest.stats.series import has_number
+
+REQUESTS = SAMPLES_NEEDED[99]
+"""Of a try, unless it would take too long."""
+
+MOST_FAILED = 2
+"""Tries without a number, after which a cell is not tried any more."""
+
+Why = Literal["server", "connections", "generator"]
+
+
+class Search(Record, frozen=True, kw_only=True):
+    """The highest rate that keeps a goal lies between two."""
+
+    low: float | None
+    """Requests a second, the highest that kept it; None: none did, or none was tried."""
+    high: float | None
+    """The lowest above it that did not; None: all that were tried did."""
+    why: Why | None
+    """What missed there: the server's answers, or the schedule, for want of free connections or of
+    processor time for the generator."""
+    tries: int
+
+
+class _Tried(NamedTuple):
+    """A load at a rate, and why it missed the goal; None: it kept it."""
+
+    outcome: Outcome
+    rate: float
+    why: Why | None
+
+
+def next_loads(plan: Plan, outcomes: Sequence[Outcome], histograms: Histograms) -> dict[str, Load]:
+    """Return what to send next to each cell whose highest rate is not known yet, by its id."""
+    by_cell = _by_cell(outcomes)
+    loads: dict[str, Load] = {}
+    for cell in plan.cells:
+        if cell.load.explores and cell.skip is None:
+            own = by_cell.get(cell.id, [])
+            if (load := _next(cell, own, histograms)) is not None:
+                loads[cell.id] = load
+    return loads
+
+
+def _next(cell: Cell, outcomes: Sequence[Outcome], histograms: Histograms) -> Load | None:
+    if sum(not has_number(outcome) for outcome in outcomes) >= MOST_FAILED:
+        return None
+    capacity = _capacity(outcomes)
+    if capacity is None:
+        return cell.load  # How fast it can be driven, to begin with.
+    rate = (
+        _search(cell, outcomes, histograms, capacity)
+        if cell.load.within
+        else _step(cell, outcomes, capacity)
+    )
+    if rate is None:
+        return None
+    # A rate of a hundred digits would be no other load.
+    rate = float(f"{rate:.4g}")
+    longest_s = _longest_s(cell.load.within or Goal())
+    # Long enough to see the slowest that the goal allows.
+    load = msgspec.structs.replace(
+        cell.load, duration_s=max(cell.load.duration_s, math.ceil(5 * longest_s))
+    )
+    # A server that answers as late as the goal allows must not run out of connections.
+    load = load.at_rate(rate, cell.endpoint.contract.delay_s, max(STALL_S, 2 * longest_s), REQUESTS)
+    return msgspec.structs.replace(load, connections=min(load.connections, MOST_TRIED))
+
+
+def _search(
+    cell: Cell, outcomes: Sequence[Outcome], histograms: Histograms, capacity: float
+) -> float | None:
+    tries = [Try(each.rate, each.why is None) for each in _tried(cell, outcomes, histograms)]
+    return next_rate(tries, capacity, MOST_RATE)
+
+
+def _step(cell: Cell, outcomes: Sequence[Outcome], capacity: float) -> float | None:
+    tried = sum(bool(outcome.tried and outcome.tried.rate) for outcome in outcomes)
+    if tried >= len(cell.load.steps):
+        return None
+    return max(LEAST_RATE, min(MOST_RATE, capacity * cell.load.steps[tried]))
+
+
+def _capacity(outcomes: Iterable[Outcome]) -> float | None:
+    return next(
+        (
+            outcome.loaded.goodput
+            for outcome in outcomes
+            if outcome.loaded and outcome.tried and not outcome.tried.rate and has_number(outcome)
+        ),
+        None,
+    )
+
+
+def _tried(cell: Cell, outcomes: Iterable[Outcome], histograms: Histograms) -> Iterator[_Tried]:
+    assert cell.load.within
+    for outcome in outcomes:
+        if outcome.tried and outcome.tried.rate and outcome.loaded and outcome.loaded.sent:
+            yield _Tried(
+                outcome, outcome.tried.rate, _missed(cell, cell.load.within, outcome, histograms)
+            )
+
+
+def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) -> Why | None:
+    """Return why a try did not keep a goal; None where it did."""
+    loaded, tried = outcome.loaded, outcome.tried
+    assert loaded
+    assert loaded.sent
+    assert tried
+    assert tried.rate
+    if outcome.status != "measured":
+        return "server"
+    sent = loaded.sent
+    longest_s = max(cell.endpoint.contract.delay_s * MOST_OVERHEAD, _longest_s(goal))
+    waiting = tried.rate * longest_s * len(outcome.loads)
+    lost = sent.requests - (loaded.answers - loaded.status_errors) - loaded.errors
+    if lost > waiting + sent.requests * UNDER_WAY:
+        return "server"
+    if loaded.errors > goal.error_share * sent.requests:
+        return "server"
+    raw = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms).raw
+    for p, most_us in ((90, goal.p90_us), (99, goal.p99_us)):
+        at_us = percentile(raw, p)
+        if most_us is not None and (at_us is None or at_us > most_us):
+            return "server"
+    return short_of([sent])
+
+
+def _longest_s(goal: Goal) -> float:
+    return max(goal.p90_us or 0, goal.p99_us or 0) / 1e6
+
+
+UNDER_WAY = 0.10
+"""Of the requests of a load: more that are not answered at its end stand in a queue that grows."""
+
+
+def settled(
+    plan: Plan, outcomes: Sequence[Outcome], histograms: Histograms
+) -> tuple[list[Outcome], dict[str, Search]]:
+    """Return the outcomes to judge, and what each search came to, by cell.
+
+    Of a search these are the tries at the highest rate that kept the goal, as rounds; of a load
+    with steps the closed loop.
+    """
+    searched = {cell.id: cell for cell in plan.cells if cell.load.within}
+    left = [
+        outcome
+        for outcome in outcomes
+        if outcome.cell not in searched and not (outcome.tried and outcome.tried.rate)
+    ]
+    searches: dict[str, Search] = {}
+    for id_, own in _by_cell(outcomes).items():
+        if id_ not in searched:
+            continue
+        tried = list(_tried(searched[id_], own, histograms))
+        low, high = bracket([Try(each.rate, each.why is None) for each in tried])
+        whys = [each.why for each in tried if each.rate == high and each.why]
+        searches[id_] = Search(
+            low=low, high=high, why=mode(whys) if whys else None, tries=len(tried)
+        )
+        kept = [each.outcome for each in tried if each.rate == low and each.why is None]
+        if not kept:
+            # Without a rate there is no number: why is what the last of them says.
+            kept = [_without(outcome, low, high) for outcome in own[-1:]]
+        left += [
+            msgspec.structs.replace(outcome, round=number) for number, outcome in enumerate(kept)
+        ]
+    return left, searches
+
+
+def _without(outcome: Outcome, low: float | None, high: float | None) -> Outcome:
+    if outcome.status != "measured":
+        return outcome
+    reason = (
+        f"the goal was missed at {high:.3g} requests/s, the lowest rate that was tried"
+        if high is not None
+        else "no rate was tried: the budget was spent"
+    )
+    return msgspec.structs.replace(outcome, status="failed", stage="load", reason=reason)
+
+
+def _by_cell(outcomes: Iterable[Outcome]) -> Mapping[str, list[Outcome]]:
+    by_cell: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_cell.setdefault(outcome.cell, []).append(outcome)
+    return by_cell
+
+
+class Step(Record, frozen=True, kw_only=True):
+    """A server at one rate."""
+
+    rate: float
+    """Requests a second that were asked for."""
+    why: Why | None
+    """What was short where they were not sent as scheduled, or not answered; None: they were."""
+    figures: Figures
+
+
+def steps(
+    plan: Plan, cell: Cell, server: Server, outcomes: Iterable[Outcome], histograms: Histograms
+) -> tuple[Step, ...]:
+    """Return what a cell showed at each of its steps that has a number, the lowest rate first."""
+    tried = [
+        (outcome, outcome.tried, outcome.tried.rate)
+        for outcome in outcomes
+        if outcome.cell == cell.id and outcome.tried and outcome.tried.rate and has_number(outcome)
+    ]
+    each = []
+    for outcome, load, rate in tried:
+        at = msgspec.structs.replace(cell, load=load)
+        shown = figures(plan, at, server, [outcome], latencies(at, [outcome], histograms))
+        why = _missed(cell, Goal(), outcome, histograms)
+        each.append(Step(rate=rate, why=why, figures=shown))
+    return tuple(sorted(each, key=lambda step: step.rate))

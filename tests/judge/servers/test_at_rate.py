@@ -1,0 +1,105 @@
+"""Loads at a rate: what they show, and that what was not held is no measurement at that rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from builders import endpoint, loaded, outcome, plan, run, server, usage
+from facts import Facts, evidence, raised, rated, sent
+
+from loadtest.judge.servers.metrics import HELD, LATE_US
+from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.turns import merged
+from loadtest.records.measured import Histogram, Loaded, Sent
+from loadtest.records.planned import Cell, Load
+
+
+def test_a_rate_that_was_not_held_has_no_latencies() -> None:
+    held, short = (evidence(rated(of)).figures for of in (sent(late=4), sent(late=5)))
+    assert held
+    assert short
+    assert (held.p50_us, held.late_share) == (5_000, HELD)
+    assert (short.p50_us, short.p99_us, short.late_share) == (None, None, 0.0125)
+
+
+def test_requests_count_from_the_first_slot_on() -> None:
+    figures = evidence(rated(sent())).figures
+    assert figures
+    assert (figures.offered, figures.goodput) == (200.0, 200.0)
+    assert figures.cores == pytest.approx(2.0)
+
+
+def test_a_closed_loop_has_no_rate() -> None:
+    figures = evidence(Facts()).figures
+    assert figures
+    assert (figures.offered, figures.late_share) == (None, None)
+
+
+def test_turns_at_a_rate_add_up() -> None:
+    turns = [
+        outcome(turn=turn, loaded=loaded(400, 2.2, sent=of))
+        for turn, of in enumerate([sent(late=3, missed=2), sent(late=1)])
+    ]
+    (together,) = merged(turns)
+    assert together.loaded
+    assert together.loaded.sent == Sent(
+        window_us=4_000_000,
+        requests=800,
+        missed=2,
+        late=Histogram(values_us=(0, LATE_US + 1_000), counts=(796, 4)),
+    )
+
+
+def cell(name: str, rate: float | None) -> Cell:
+    load = Load(connections=50, duration_s=2, warmup_s=0.1, rate=rate)
+    return Cell(server=name, endpoint=endpoint("json"), load=load)
+
+
+def measured(name: str, rate: float | None, number: int, cpu_us: float, late: int = 0) -> object:
+    load: Loaded = loaded(400, 2.0, sent=sent(late, late) if rate else None)
+    return outcome(
+        cell(name, rate).id,
+        number,
+        load_s=2.0,
+        loaded=load,
+        histogram="any",
+        usage={"server": usage(cpu_us * 400 / 1e6)},
+    )
+
+
+def test_each_rate_has_its_own_ranking_and_what_it_takes() -> None:
+    names, rates = ("alpha", "beta", "gamma"), (None, 50.0, 400.0)
+    of = replace_cells(names, rates)
+    outcomes = [
+        measured(name, rate, number, cpu_us, late=100 * (name == "gamma" and rate == 400.0))
+        for number in range(3)
+        for rate in rates
+        for name, cpu_us in zip(names, (1_000.0 + number, 2_000.0 - number, 3_000.0), strict=True)
+    ]
+    fast = Histogram(values_us=(6_000,), counts=(400,))
+    summary = summarise(run(of), outcomes, lambda path: fast)  # type: ignore[arg-type]
+    assert [ranking.at for ranking in summary.rankings] == [
+        "json-sync",
+        "json-sync@50",
+        "json-sync@400",
+    ]
+    assert summary.decision.cost
+    assert summary.decision.cost.rate is None
+    assert {cost.rate for cost in summary.decision.costs if cost.over == "all"} == {50.0, 400.0}
+    low, high = summary.decision.at_rates
+    assert (low.rate, [place.server for place in low.places]) == (50.0, list(names))
+    assert [place.short for place in high.places] == [(), (), ("json-sync@400",)]
+    assert low.places[0].cores == pytest.approx(0.2, rel=0.01)
+    assert low.places[0].p99_us == 6_000
+    assert high.places[2].p99_us is None
+
+
+def replace_cells(names: tuple[str, ...], rates: tuple[float | None, ...]) -> object:
+    cells = tuple(cell(name, rate) for rate in rates for name in names)
+    return plan([server(name) for name in names], rounds=3, cells=cells)
+
+
+def test_idle_connections_are_no_fault_at_a_rate() -> None:
+    quiet = replace(rated(sent()), connections=400)
+    assert raised(evidence(quiet)) == {}
