@@ -142,8 +142,8 @@ def test_outcomes_with_a_second_name_are_not_appended_to(folder: Path, tmp_path:
 
 def test_a_history_is_not_written_through_a_link(type_: Type, tmp_path: Path) -> None:
     for _ in range(2):
-        made = create(tmp_path / "runs", run())
-        append(made, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+        folder = create(tmp_path / "runs", run())
+        append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
     (tmp_path / "theirs").mkdir()
     (tmp_path / "runs" / "history").symlink_to(tmp_path / "theirs")
     done = type_("report", "--history", tmp_path / "runs")

@@ -107,11 +107,11 @@ def test_whatever_ends_it_nothing_is_left(
             else:
                 inside(script).send_signal(end)
             census.empty()
-            said = heard(home)[before:]
-            assert ("interrupted" in said) == (number == "INT")
+            text = heard(home)[before:]
+            assert ("interrupted" in text) == (number == "INT")
             removal = "docker rm --force --volumes abc"
-            assert (removal in said) == removed
-            assert not removed or said.index(removal) < said.index("dockerd ends")
+            assert (removal in text) == removed
+            assert not removed or text.index(removal) < text.index("dockerd ends")
     # What it could not remove, the next start does before anything else.
     (home / "said").unlink()
     with started(home, "true") as script:

@@ -314,8 +314,8 @@ def test_no_room_is_said(folder: Path) -> None:
 
 def test_a_file_of_the_run_that_cannot_be_opened_is_one_line(folder: Path, tmp_path: Path) -> None:
     (folder / "logs").rmdir()
-    said = r"/logs/x\.log: cannot be written: No such file or directory; put it back"
-    with pytest.raises(UserError, match=said), kept(folder):
+    message = r"/logs/x\.log: cannot be written: No such file or directory; put it back"
+    with pytest.raises(UserError, match=message), kept(folder):
         (folder / "logs" / "x.log").touch()
     # What is no file of the run is a fault of ours.
     with pytest.raises(FileNotFoundError), kept(folder):

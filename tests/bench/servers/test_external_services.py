@@ -64,8 +64,8 @@ def problem(env: Mapping[str, str], allowed: Mapping[Service, str] | None = None
 
 
 def test_what_is_there_says_its_version(services: Services) -> None:
-    found = external_services.named(services.env, DEMO, agreed(services.env))
-    addresses = {address.variable: address for address in found}
+    named = external_services.named(services.env, DEMO, agreed(services.env))
+    addresses = {address.variable: address for address in named}
     assert [named.problem for named in addresses.values()] == [None, None, None]
     assert (addresses["DATABASE_URL"].version or "").partition(".")[0].isdigit()
     assert (addresses["REDIS_URL"].version or "").partition(".")[0].isdigit()
@@ -138,8 +138,8 @@ def test_what_is_no_address(env: dict[str, str]) -> None:
 
 def test_what_is_said_of_an_address_is_without_its_password() -> None:
     url = "postgresql://me:a%40b@127.0.0.1/x?sslpassword=two"
-    said = external_services.without(url, "wrong: a%40b, a@b, two at 127.0.0.1")
-    assert said == "wrong: ..., ..., ... at 127.0.0.1"
+    shown = external_services.without(url, "wrong: a%40b, a@b, two at 127.0.0.1")
+    assert shown == "wrong: ..., ..., ... at 127.0.0.1"
 
 
 # What was not made for the run -------------------------------------------------------------------
@@ -223,8 +223,8 @@ def test_a_name_is_here_if_all_its_addresses_are(monkeypatch: pytest.MonkeyPatch
     at = consent.place("postgres", "postgresql://db.example/app")
     known = {"127.0.0.1": True, "::1": True, "127.0.0.2": True, "192.0.2.1": False}
     for address, here in known.items():
-        found = [(0, 0, 0, "", (each, 0)) for each in ("127.0.0.1", address)]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, found=found: found)
+        resolved = [(0, 0, 0, "", (each, 0)) for each in ("127.0.0.1", address)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, resolved=resolved: resolved)
         assert consent.is_here(at) == here, address
 
 

@@ -271,10 +271,10 @@ def test_what_is_behind_a_url_is_not_shown() -> None:
     "text", ["t%2Fop+secret", "t/op secret", "t%2Fop%20secret", URL, URL.partition("#")[0]]
 )
 def test_what_clients_say_of_a_url_is_without_it(text: str) -> None:
-    said = own_server.without(URL, f"ConnectError: cannot reach {text} of size 9: refused")
-    assert "secret" not in said
-    assert said.startswith("ConnectError: cannot reach ")
-    assert said.endswith(" of size 9: refused")
+    text_left = own_server.without(URL, f"ConnectError: cannot reach {text} of size 9: refused")
+    assert "secret" not in text_left
+    assert text_left.startswith("ConnectError: cannot reach ")
+    assert text_left.endswith(" of size 9: refused")
 
 
 def test_a_url_whose_end_is_not_kept_is_typed_again() -> None:

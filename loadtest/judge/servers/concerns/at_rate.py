@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate, took
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.metrics import LATE_US, late, short_of
 from loadtest.records.measured import Sent
 
 
-def _sent(cell: Evidence) -> tuple[Sent, ...]:
-    return tuple(loaded.sent for loaded in cell.loads if loaded.sent)
-
-
 def _rate_not_held(cell: Evidence) -> Found:
-    if cell.cell.load.rate is None:
-        return NOTHING
-    sent = _sent(cell)
-    if not sent:
-        return UNCHECKED
-    if short_of(sent) != "connections":
-        return NOTHING
-    return Found(
-        "suspect",
-        f"{_how_late(sent)}: all {cell.cell.load.connections:,} connections were waiting for a"
-        f" response; {_kept(cell, sent)}",
+    return _short(
+        cell,
+        "connections",
+        f": all {cell.cell.load.connections:,} connections were waiting for a response",
     )
 
 
 def _generator_late(cell: Evidence) -> Found:
+    return _short(cell, "generator", ", though connections were free")
+
+
+def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) -> Found:
     if cell.cell.load.rate is None:
         return NOTHING
-    sent = _sent(cell)
+    sent = [loaded.sent for loaded in cell.loads if loaded.sent]
     if not sent:
         return UNCHECKED
-    if short_of(sent) != "generator":
+    if short_of(sent) != of:
         return NOTHING
-    return Found("suspect", f"{_how_late(sent)}, though connections were free")
+    return Found("suspect", f"{_how_late(sent)}{why}; {_kept(cell, sent)}")
 
 
-def _how_late(sent: tuple[Sent, ...]) -> str:
+def _how_late(sent: Sequence[Sent]) -> str:
     latest_us = max(max(each.late.values_us, default=0) for each in sent)
     return (
         f"{percent(late(sent))} of the requests were sent more than {took(LATE_US)} after their"
@@ -46,7 +42,7 @@ def _how_late(sent: tuple[Sent, ...]) -> str:
     )
 
 
-def _kept(cell: Evidence, sent: tuple[Sent, ...]) -> str:
+def _kept(cell: Evidence, sent: Sequence[Sent]) -> str:
     requests = sum(each.requests for each in sent)
     seconds = sum(each.window_us for each in sent) / 1e6
     return f"{rate(requests / seconds)} of {rate(cell.cell.load.rate or 0.0)} requests/s were sent"
