@@ -5,6 +5,7 @@ It answers in the order in which requests came, whatever connection they came on
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import sys
@@ -36,7 +37,10 @@ def main(port: int, service_s: float) -> None:
                 ready.register(connection, selectors.EVENT_READ)
                 continue
             connection = key.fileobj  # type: ignore[assignment]
-            received = connection.recv(65_536)
+            try:
+                received = connection.recv(65_536)
+            except ConnectionError:  # closed by one who had looked for the server alone
+                received = b""
             if received:
                 queue.extend([connection] * received.count(b"\r\n\r\n"))
             else:
@@ -47,7 +51,8 @@ def main(port: int, service_s: float) -> None:
             # Sleeping would be late by a varying time.
             while time.monotonic() < free_s:
                 pass
-            queue.pop(0).send(ANSWER)
+            with contextlib.suppress(OSError):
+                queue.pop(0).send(ANSWER)
 
 
 if __name__ == "__main__":
