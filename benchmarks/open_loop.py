@@ -24,11 +24,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import msgspec
 import numpy as np
 import psutil
 
 from loadtest.bench.load import nginx
 from loadtest.bench.load.generator import Generator, Printed
+from loadtest.judge.servers.metrics import late
 from loadtest.records.measured import Histogram
 from loadtest.records.planned import Arrivals, Load
 from loadtest.stats.latency import mean, percentile, pooled
@@ -45,6 +47,9 @@ QUEUE = Path(__file__).with_name("fixed_time.py")
 SERVICE_S = 0.002
 
 RATES = (500, 2_000, 5_000)
+
+LATE_US = 2_000
+"""Beyond what wrk's whole milliseconds explain."""
 
 LOADS = (0.5, 0.8, 0.9)
 
@@ -74,14 +79,8 @@ def at_rate(rate: float, seconds: int, connections: int, arrivals: Arrivals = "e
 
 def latencies(printed: Printed, connections: int, folder: Path) -> Histogram:
     """Return the latencies as measured."""
-    stored = _histogram(folder / printed.histogram)
+    stored = msgspec.json.decode((folder / printed.histogram).read_bytes(), type=Histogram)
     return pooled([(stored, printed.loaded)], connections)[0]
-
-
-def _histogram(path: Path) -> Histogram:
-    import msgspec
-
-    return msgspec.json.decode(path.read_bytes(), type=Histogram)
 
 
 def arrivals(folder: Path) -> Iterator[str]:
@@ -100,16 +99,9 @@ def arrivals(folder: Path) -> Iterator[str]:
                 inner = at_s[(at_s > at_s[0] + 0.1) & (at_s < at_s[-1] - 0.1)]
                 lasted_s = at_s[-1] - at_s[0] - 0.2
                 bins, _ = np.histogram(inner, bins=int(lasted_s * 100))
-                late = sum(
-                    count
-                    for us, count in zip(
-                        loaded.sent.late.values_us, loaded.sent.late.counts, strict=True
-                    )
-                    if us > 2_000
-                )
                 yield (
                     f"| {spaced} | {rate:,} | {len(inner) / lasted_s:,.1f}"
-                    f" | {bins.var() / bins.mean():.2f} | {late / loaded.sent.requests:.1%} |"
+                    f" | {bins.var() / bins.mean():.2f} | {late([loaded.sent], LATE_US):.1%} |"
                 )
 
 
@@ -186,18 +178,11 @@ def queue(folder: Path, seconds: int) -> Iterator[str]:
             assert printed.loaded.sent
             histogram = latencies(printed, 100, folder)
             true_s = SERVICE_S * (1 + rho / (2 * (1 - rho)))
-            late = sum(
-                count
-                for us, count in zip(
-                    printed.loaded.sent.late.values_us, printed.loaded.sent.late.counts, strict=True
-                )
-                if us > 2_000
-            )
             yield (
                 f"| {rho:.0%} | {(mean(histogram) or 0) / 1e3:.2f} ms | {true_s * 1e3:.2f} ms"
                 f" | {(percentile(histogram, 99) or 0) / 1e3:.2f} ms"
                 f" | {true_p99_s(rho, SERVICE_S) * 1e3:.2f} ms"
-                f" | {late / printed.loaded.sent.requests:.1%} |"
+                f" | {late([printed.loaded.sent], LATE_US):.1%} |"
             )
 
 

@@ -186,13 +186,13 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         ) from None
 
 
-def late(sent: Sequence[Sent]) -> float:
-    """Return the share of the requests at a rate that were sent more than `LATE_US` late."""
+def late(sent: Sequence[Sent], after_us: int = LATE_US) -> float:
+    """Return the share of the requests at a rate that were sent so long after their time."""
     after = sum(
         times
         for each in sent
         for us, times in zip(each.late.values_us, each.late.counts, strict=True)
-        if us > LATE_US
+        if us > after_us
     )
     return after / max(1, sum(each.requests for each in sent))
 
