@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 import msgspec
@@ -17,20 +17,7 @@ from markupsafe import Markup, escape
 from loadtest.records.text import printable
 from loadtest.report import units
 from loadtest.report.charts import chart as charts
-from loadtest.report.page import (
-    Bullets,
-    Charts,
-    Code,
-    Filter,
-    Links,
-    Listed,
-    Matrix,
-    Only,
-    Page,
-    Section,
-    Shown,
-    View,
-)
+from loadtest.report.page import Block, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -124,10 +111,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["ticked"] = ticked
     environment.tests |= {
         kind.__name__.lower(): lambda block, kind=kind: isinstance(block, kind)
-        for kind in (
-            *(Bullets, Listed, Code, Links, Charts, Shown),
-            *(Matrix, Filter, Only, View, Section),
-        )
+        for kind in get_args(Block)
     }
     environment.globals |= {
         "outcome": outcome,
