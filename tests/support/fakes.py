@@ -19,7 +19,7 @@ from builders import loaded, usage
 
 from loadtest.bench.load.generator import Printed
 from loadtest.bench.servers.answer_check import Checked
-from loadtest.bench.servers.protocol import Measurement
+from loadtest.bench.servers.loaded_server import Measurement
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import CellError

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from loadtest.bench.servers.protocol import Bench
+from loadtest.bench.servers.loaded_server import Bench
 from loadtest.measure.servers.fleet import Fleet, Record, Up, grown
 from loadtest.plan.servers.schedule import Batch, Sweep
 from loadtest.records.errors import CellError

@@ -15,8 +15,8 @@ from loadtest.bench.load.ceiling import asked, ceilings
 from loadtest.bench.servers.compose.attached import RunningBench
 from loadtest.bench.servers.compose.bench import ComposeBench
 from loadtest.bench.servers.compose.stack import stack
+from loadtest.bench.servers.loaded_server import Bench
 from loadtest.bench.servers.local import LocalBench
-from loadtest.bench.servers.protocol import Bench
 from loadtest.bench.servers.services import services as running_services
 from loadtest.measure.loop import Done, Key, Shown, Trials
 from loadtest.measure.servers import measuring
