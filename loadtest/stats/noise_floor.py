@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -133,62 +134,48 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
     together, the more the less the kinds differ (Smyth, 2004, as in `ratios.moderated`, but for
     its target: the mean is above what is usual, so that a floor is rather too high than too low).
     """
-    squares = {kind: _Squares.of(pairs) for kind, pairs in kinds.items()}
-    known = {kind: of for kind, of in squares.items() if of.count}
-    if sum(of.count for of in known.values()) < FEWEST_PAIRS:
+    squares = {kind: _squares(pairs) for kind, pairs in kinds.items()}
+    known = {kind: of for kind, of in squares.items() if of.rounds}
+    if sum(of.rounds for of in known.values()) < FEWEST_PAIRS:
         return Floors(None, {})
-    all_rounds = _Squares(
-        total=sum(of.total for of in known.values()),
-        count=sum(of.count for of in known.values()),
-        endpoints=sum(of.endpoints for of in known.values()),
-    )
+    all_rounds = _Squares(*map(sum, zip(*known.values(), strict=True)))
     noisy = [of for of in known.values() if of.variance > LEAST_SPREAD**2]
     borrowed = 0.0
     if len(noisy) >= 3:
         borrowed, _ = usual_variance(
-            np.array([float(of.count) for of in noisy]), np.array([of.variance for of in noisy])
+            np.array([float(of.rounds) for of in noisy]), np.array([of.variance for of in noisy])
         )
 
     def drawn(own: _Squares) -> Floor:
-        freedom = own.count + borrowed
+        freedom = own.rounds + borrowed
         variance = (borrowed * all_rounds.variance + own.total) / freedom
         # Even a noise that all share is known no better than from all their rounds together.
-        return Floor(variance, min(freedom, all_rounds.count))
+        return Floor(variance, min(freedom, all_rounds.rounds))
 
-    whole = Floor(all_rounds.variance, all_rounds.count)
+    whole = Floor(all_rounds.variance, all_rounds.rounds)
     return Floors(
-        pooled=whole(all_rounds.rounds),
+        pooled=whole(all_rounds.rounds / all_rounds.endpoints),
         kinds={
-            kind: drawn(own) if own.count >= FEWEST_PAIRS else whole for kind, own in known.items()
+            kind: drawn(own) if own.rounds >= FEWEST_PAIRS else whole for kind, own in known.items()
         },
     )
 
 
-@dataclass(frozen=True)
-class _Squares:
+class _Squares(NamedTuple):
     """Squared log ratios of two arms."""
 
     total: float
-    count: int
+    rounds: int
     endpoints: int
-
-    @classmethod
-    def of(cls, pairs: Pairs) -> _Squares:
-        squares = [
-            [math.log(b / a) ** 2 for a, b in zip(first, second, strict=True) if a and b]
-            for first, second in pairs
-        ]
-        return cls(
-            total=sum(map(sum, squares)),
-            count=sum(map(len, squares)),
-            endpoints=sum(map(bool, squares)),
-        )
 
     @property
     def variance(self) -> float:
-        return self.total / self.count
+        return self.total / self.rounds
 
-    @property
-    def rounds(self) -> float:
-        """Of an endpoint."""
-        return self.count / self.endpoints
+
+def _squares(pairs: Pairs) -> _Squares:
+    squares = [
+        [math.log(b / a) ** 2 for a, b in zip(first, second, strict=True) if a and b]
+        for first, second in pairs
+    ]
+    return _Squares(sum(map(sum, squares)), sum(map(len, squares)), sum(map(bool, squares)))
