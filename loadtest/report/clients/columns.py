@@ -77,13 +77,13 @@ MEAN: Column[Standing] = Column(
 
 MEDIAN = _cold("median_s", "time")
 
-MIN = _cold("min_s", "min")
-
-MAX = _cold("max_s", "max")
-
-USER = _cold("user_s", "user")
-
-SYSTEM = _cold("system_s", "system")
+TIMES = (
+    MEDIAN,
+    _cold("min_s", "min"),
+    _cold("max_s", "max"),
+    _cold("user_s", "user"),
+    _cold("system_s", "system"),
+)
 
 MEMORY = _cold("memory_peak_bytes", "memory", size)
 
@@ -97,26 +97,24 @@ PHASES = (
 
 CALL = _warm("call_us", "time per call", latency)
 
-GOODPUT = _warm("goodput", "calls/s", significant)
-
-LATENCIES = (
-    _warm("p50_us", "p50", latency),
-    _warm("p90_us", "p90", latency),
-    _warm("p99_us", "p99", latency),
-)
+P99 = _warm("p99_us", "p99", latency)
 
 CPU = _warm("cpu_us", "CPU per call", latency)
 
-CONNECTIONS = _warm("connections", "connections", "{:,.0f}".format)
+CALLS = (
+    CALL,
+    _warm("goodput", "calls/s", significant),
+    _warm("p50_us", "p50", latency),
+    _warm("p90_us", "p90", latency),
+    P99,
+    CPU,
+    _warm("connections", "connections", "{:,.0f}".format),
+)
 
 
 def ranked(ranking: Ranking) -> Table[Standing]:
     """Return the rows that have figures, the fastest first, the invalid last."""
-    time, *own = (
-        (MEDIAN, MIN, MAX, USER, SYSTEM, MEMORY)
-        if ranking.measure == "cold"
-        else (CALL, GOODPUT, *LATENCIES, CPU, CONNECTIONS)
-    )
+    time, *own = (*TIMES, MEMORY) if ranking.measure == "cold" else CALLS
     rows = [row for row in ranking.rows if row.measured]
     lost = any(row.rounds_failed for row in rows)
     # What a number is worth stands beside it, where no narrow page cuts it off.
@@ -132,9 +130,7 @@ def phases(ranking: Ranking) -> Table[Standing] | None:
 
 def narrow(ranking: Ranking) -> Table[Standing]:
     """Return what a terminal has room for."""
-    time, *own = (
-        (MEDIAN, *PHASES[1:4:2]) if ranking.measure == "cold" else (CALL, LATENCIES[2], CPU)
-    )
+    time, *own = (MEDIAN, *PHASES[1:4:2]) if ranking.measure == "cold" else (CALL, P99, CPU)
     shown: Column[Standing] = Column(
         "time", time.title, lambda row: None, lambda row: marked(time.text(row), row)
     )
