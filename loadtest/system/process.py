@@ -58,12 +58,6 @@ class CommandError(LoadtestError):
 
     detail: str
 
-    def __init__(self, reason: str, detail: str) -> None:
-        """Take one line and several."""
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
-
 
 @dataclass(frozen=True)
 class Process:
