@@ -45,16 +45,19 @@ def sending(tmp_path: Path) -> Iterator[Sending]:
 @needs_wrk
 @pytest.mark.parametrize("arrivals", ["even", "poisson"])
 def test_all_that_was_sent_came_and_is_counted(sending: Sending, arrivals: Arrivals) -> None:
-    printed, at_s = sending(at_rate(300.0, 2, 150, arrivals), arrivals)
+    connections = 20
+    printed, at_s = sending(at_rate(300.0, 2, connections, arrivals), arrivals)
     sent = printed.loaded.sent
     assert sent
-    # What is in flight at the end is not answered any more, or not counted.
-    assert 0 <= len(at_s) - printed.loaded.answers <= 5
-    assert 0 <= sent.requests - printed.loaded.answers <= 5
+    # What is in flight at the end is not answered any more, or not counted: on a busy machine that
+    # may be one for each connection.
+    assert 0 <= len(at_s) - printed.loaded.answers <= connections
+    assert 0 <= sent.requests - printed.loaded.answers <= connections
     assert sum(sent.late.counts) == sent.requests
     assert sent.window_us == pytest.approx(1_800_000, abs=200_000)
     spread = 1 if arrivals == "even" else 5 * 540**0.5
-    assert sent.requests == pytest.approx(300 * sent.window_us / 1e6, abs=3 + spread)
+    # Nor is what was due in the last moments, if wrk did not get to run in them.
+    assert sent.requests == pytest.approx(300 * sent.window_us / 1e6, abs=connections + spread)
 
 
 @needs_wrk
