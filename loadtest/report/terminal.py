@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
 from rich import box
 from rich.console import Console
@@ -75,9 +76,7 @@ class Writer:
 def _fitting(table: Table[Item], width: int) -> Table[Item]:
     texts = [[column.title for column in table.columns], *table.texts()]
     widths = [max(map(len, column)) + 1 for column in zip(*texts, strict=True)]
-    count = len(widths)
-    while count > 1 and sum(widths[:count]) - 1 > width:
-        count -= 1
+    count = max(1, sum(end - 1 <= width for end in accumulate(widths)))
     return Table(table.columns[:count], table.items)
 
 
