@@ -8,7 +8,7 @@ What one of the two runs did not record may be alike or not: it is named.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from loadtest.records.measured import Machine, Run
 from loadtest.records.planned import Endpoint, Load, Record, Shape
@@ -120,13 +120,9 @@ def _software(base: Run, new: Run) -> Iterator[Difference]:
 
 
 def _items(prefix: str, base: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
-    for key in _keys(base, new):
+    for key in sorted(base.keys() | new.keys()):
         if base.get(key) != new.get(key):
             yield _difference(prefix + key, base.get(key, ABSENT), new.get(key, ABSENT), False)
-
-
-def _keys(*mappings: Iterable[str]) -> list[str]:
-    return sorted({key for mapping in mappings for key in mapping})
 
 
 def _differing(
