@@ -15,6 +15,7 @@ from msgspec import Meta
 from loadtest.records.values import (
     MOST_CELLS,
     MOST_SERVERS,
+    MOST_STEPS,
     AskedRate,
     AtLeastOne,
     Connections,
@@ -184,7 +185,7 @@ class Load(Record, frozen=True, kw_only=True):
     """Of a load at a rate: evenly spaced, or at random as of many independent users."""
     within: Goal | None = None
     """The rate is searched for: the highest that keeps this goal. What was tried says `Outcome`."""
-    steps: tuple[Step, ...] = ()
+    steps: Annotated[tuple[Step, ...], Meta(max_length=MOST_STEPS)] = ()
     """After the closed loop, loads at these shares of the rate that it showed, one a round."""
 
     @property

@@ -15,6 +15,7 @@ import fcntl
 import io
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -268,7 +269,7 @@ class Writer:
             _refuse_strangers(folder)
             self._file = io.FileIO(files.append(self._path), "ab")
             data = files.read(self._path, MOST_OUTCOMES_BYTES)
-            os.truncate(self._path, data.rfind(b"\n") + 1)
+            os.truncate(self._file.fileno(), data.rfind(b"\n") + 1)
 
     def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
@@ -304,10 +305,10 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
     remedy = f"`{kind.command} --resume` measures its {kind.row} again"
     data = _bytes(path, MOST_OUTCOMES_BYTES) if os.path.lexists(path) else b""
     try:
-        facts, notes = lines(data, kind.fact, remedy, contradicts)
+        facts, notes = lines(data, kind.fact, remedy, contradicts, run.format)
     except ValueError as error:
         raise UserError(f"{folder}/{error}; put a copy of it back, or measure again") from None
-    outcomes = [fact for fact in facts if isinstance(fact, kind.outcome)]
+    outcomes = list(_last_of_each_file([fact for fact in facts if isinstance(fact, kind.outcome)]))
     return Stored(
         folder=folder,
         run=run,
@@ -385,7 +386,7 @@ def _no_run(folder: Path, kind: Kind[Any, Any, Any]) -> str:
     if os.path.isfile(folder):
         return "it is a file; name a run's folder"
     if (other := kind_of(folder)) is not kind and os.path.lexists(folder / other.file):
-        return f"it is {other.what}; type {other.command} --resume {folder}"
+        return f"it is {other.what}; type {other.command} --resume {shlex.quote(str(folder))}"
     beside = runs_below(folder.parent, kind)
     if not os.path.exists(folder):
         hint = f"the newest run is {beside[-1]}" if beside else f"make a run with {kind.begin}"
@@ -406,12 +407,12 @@ def _renamed(facts: Any) -> Any:
 
 
 def lines(
-    data: bytes, kind: Any, remedy: str, contradicts: Contradicts = lambda fact: None
+    data: bytes, kind: Any, remedy: str, contradicts: Contradicts, version: int
 ) -> tuple[list[Any], list[str]]:
     """Return the records in an outcomes file, and a note for each line that holds none.
 
-    `remedy` says in the note what would measure what the line held once more. Raises ValueError
-    where there is no end of them.
+    `remedy` says in the note what would measure what the line held once more; `version` is the
+    format of the run. Raises ValueError where there is no end of them.
     """
     records: list[Any] = []
     notes: list[str] = []
@@ -424,7 +425,8 @@ def lines(
             wrong = "damaged"
         else:
             try:
-                record = msgspec.convert(_renamed(FACTS.decode(line)), kind)
+                facts = FACTS.decode(line)
+                record = msgspec.convert(_renamed(facts) if version == 1 else facts, kind)
                 wrong = contradicts(record)
             except (ValueError, RecursionError):
                 wrong = "damaged"
@@ -437,6 +439,18 @@ def lines(
             why = f"{MOST_DAMAGED} damaged lines" if damaged else f"{MOST_LINES:,} lines"
             raise ValueError(f"{OUTCOMES}, line {number}: over {why}")
     return records, notes
+
+
+def _last_of_each_file(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Yield outcomes, without the histogram of those whose file a later one has written anew.
+
+    So each file is read for one outcome, however many name it.
+    """
+    last = {getattr(outcome, "histogram", None): at for at, outcome in enumerate(outcomes)}
+    for at, outcome in enumerate(outcomes):
+        if isinstance(outcome, measured.Outcome) and last[outcome.histogram] != at:
+            outcome = msgspec.structs.replace(outcome, histogram=None)
+        yield outcome
 
 
 def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:

@@ -36,6 +36,11 @@ MOST_RATE = 100_000
 MOST_TRIED = 4_000
 """Connections of a try whose rate nobody typed: with more, wrk has no time to keep a rate."""
 
+MOST_STEPS = 50
+
+MOST_TRIES = 100
+"""Of a search or of steps, those that fail among them: more than either takes."""
+
 MOST_CONNECTIONS = 65_535
 """Of a load: there are no more ports to connect from."""
 
