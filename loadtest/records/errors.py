@@ -36,7 +36,8 @@ class CellError(LoadtestError):
     """One cell cannot be measured: at which stage, why, and what the server's log said last."""
 
     def __init__(self, stage: Stage, reason: str, detail: str | None = None) -> None:
-        """Take the reason as one line and the detail as several."""
+        """Take the reason as one line, cut where it is long, and the detail as several."""
+        reason = message(reason)
         super().__init__(reason)
         self.stage: Stage = stage
         self.reason = reason
