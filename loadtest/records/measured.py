@@ -19,6 +19,7 @@ from loadtest.records.values import (
     Label,
     Micros,
     Name,
+    Pinned,
     Processors,
     Rate,
     RawFile,
@@ -378,9 +379,9 @@ class Source(Record, frozen=True, kw_only=True):
 class Placement(Record, frozen=True, kw_only=True):
     """The processors each part is kept on; the generator shares none with the server."""
 
-    generator: tuple[Count, ...]
-    services: tuple[Count, ...]
-    server: tuple[Count, ...]
+    generator: Pinned
+    services: Pinned
+    server: Pinned
 
 
 class Engine(Record, frozen=True, kw_only=True):

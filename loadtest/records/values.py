@@ -133,6 +133,9 @@ Micros = Annotated[float, Meta(ge=0, le=1e14)]
 
 Share = Annotated[float, Meta(gt=0, lt=1)]
 
+Pinned = Annotated[tuple[Count, ...], Meta(max_length=4_096)]
+"""Numbers of processors, which are typed to what keeps a process on them."""
+
 Processors = Annotated[int, Meta(ge=1, le=100_000)]
 
 Seed = Annotated[int, Meta(ge=-(2**63), le=MOST_SEED)]

@@ -15,7 +15,7 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Run
 from loadtest.records.planned import Server
-from loadtest.system import machine
+from loadtest.system import cpu_pinning, machine
 
 
 def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
@@ -69,6 +69,8 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
             for key in ("name", "version", "processors")
             if getattr(run.engine, key) != getattr(offered.engine, key)
         ]
+    if run.placement is not None and not cpu_pinning.is_possible(run.placement):
+        differ.append("it was pinned to processors that are not here")
     declared = {endpoint.id: endpoint for endpoint in offered.endpoints}
     planned = [cell.endpoint for cell in run.plan.cells]
     others = dict.fromkeys(each.id for each in planned if declared.get(each.id) != each)
