@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import shutil
@@ -206,6 +205,14 @@ def environments() -> Iterator[Environment]:
     yield Environment("run resumed beside itself", RUN, meanwhile=_resume_beside, statuses=(0,))
 
 
+def by_command() -> dict[str, list[Environment]]:
+    """Return all of them by the command that they are of."""
+    commands: dict[str, list[Environment]] = {}
+    for each in environments():
+        commands.setdefault(each.arguments[0], []).append(each)
+    return commands
+
+
 def attack(chosen: Sequence[Environment]) -> Tally:
     """Try environments."""
     tally = Tally("environments")
@@ -216,7 +223,12 @@ def attack(chosen: Sequence[Environment]) -> Tally:
             Path(filled["matrix"]).write_text(TINY)
             tally.tried += 1
             if why := tried(environment, filled):
-                again = f"environments --only {json.dumps(environment.name)}"
+                command = environment.arguments[0]
+                same = [each.name for each in by_command()[command]]
+                again = (
+                    f"environments --only 'environments {command}'"
+                    f" --number {same.index(environment.name)}: {environment.name}"
+                )
                 tally.failed.append((again, why))
             shutil.rmtree(folder, ignore_errors=True)
     return tally
