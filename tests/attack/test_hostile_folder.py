@@ -135,6 +135,23 @@ def test_nothing_is_written_through_a_link(name: str, folder: Path, tmp_path: Pa
     assert theirs.is_dir() or theirs.read_text() == "kept, and not torn"
 
 
+@pytest.mark.parametrize("name", ["index.html", "report.md", "summary.csv"])
+def test_a_report_is_not_written_through_a_link(
+    name: str, folder: Path, tmp_path: Path, type_: Type
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("kept")
+    append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+    (folder / name).symlink_to(theirs)
+    (folder / f".{name}.part").symlink_to(theirs)
+    done = type_("report", folder)
+    assert done.status == 2
+    assert "it is a link; move what is there, then try again" in done.lines[-1]
+    (folder / name).unlink()
+    assert type_("report", folder).status == 0
+    assert theirs.read_text() == "kept"
+
+
 def test_outcomes_with_a_second_name_are_not_appended_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("kept")
     (folder / OUTCOMES).hardlink_to(tmp_path / "theirs")
