@@ -22,6 +22,7 @@ from loadtest.records.values import (
     Count,
     LimitS,
     Name,
+    Reason,
     Rounds,
     Seconds,
     Seed,
@@ -219,7 +220,7 @@ class Cell(Record, frozen=True, kw_only=True):
     server: Name
     endpoint: Endpoint
     load: Load
-    skip: str | None = None
+    skip: Reason | None = None
     """Why it cannot be measured, where that is known before anything runs."""
     rounds: Rounds | None = None
     """Planned in the first so many rounds only; None: in all of them."""

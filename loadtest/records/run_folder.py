@@ -32,7 +32,7 @@ from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Load
 from loadtest.records.planned import Record
 from loadtest.records.privacy import public
 from loadtest.records.text import message
-from loadtest.records.values import MOST_LOADS
+from loadtest.records.values import MOST_DETAIL, MOST_LOADS, MOST_REASON
 
 FORMAT = 3
 """Of both kinds of run. 1: the first; a ceiling without `connections` is of 64. 2: `again` of a
@@ -56,6 +56,9 @@ MENDS = {
     errno.ENAMETOOLONG: "shorten its name",
 }
 """What to do about a file that cannot be written."""
+
+UNENCODED = r"[\ud800-\udfff]"
+"""What Python has in place of bytes that are no text."""
 
 ROOM_BYTES = 100_000
 """More than what a generator prints."""
@@ -274,8 +277,11 @@ class Writer:
     def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
         if isinstance(record, measured.Outcome | clients.Outcome):
-            # What a program said of its failure names files, wherever they lie.
-            reason, detail = (text and public(text) for text in (record.reason, record.detail))
+            # What a program said of its failure names files, wherever they lie, and may go on.
+            reason, detail = (
+                text and public(text)[:most]
+                for text, most in ((record.reason, MOST_REASON), (record.detail, MOST_DETAIL))
+            )
             record = msgspec.structs.replace(record, reason=reason, detail=detail)
         line = msgspec.json.encode(record) + b"\n"
         with writing(self._path, measuring=self._measuring):
@@ -503,9 +509,12 @@ def newest(parent: Path) -> Path:
 
 
 def runs_below(parent: Path, *kinds: Kind[Any, Any, Any]) -> list[Path]:
-    """Return the folders of the runs of these kinds below a folder, the newest last."""
+    """Return the folders of the runs of these kinds below a folder, the newest last.
+
+    One whose name is no text in UTF-8 is left out: no report could name it.
+    """
     try:
-        names = sorted(os.listdir(parent))
+        names = sorted(name for name in os.listdir(parent) if not re.search(UNENCODED, name))
     except OSError:
         return []
     files_ = [parent / name / kind.file for name in names for kind in kinds]

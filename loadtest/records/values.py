@@ -76,6 +76,18 @@ Label = Annotated[str, Meta(min_length=1, max_length=250, pattern=rf"^[^\t\n{UNS
 Word = Annotated[str, Meta(pattern=r"^[^\x00]*$", extra={"wanted": "a text in quotes"})]
 """Of a command or its environment."""
 
+MOST_REASON, MOST_DETAIL = 10_000, 100_000
+"""Characters."""
+
+Reason = Annotated[str, Meta(max_length=MOST_REASON)]
+"""In one line."""
+
+Detail = Annotated[str, Meta(max_length=MOST_DETAIL)]
+"""In several, as the end of a log."""
+
+Typed = Annotated[str, Meta(max_length=32_000)]
+"""A command as it is typed."""
+
 Glob = Annotated[
     str,
     Meta(

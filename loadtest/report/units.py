@@ -6,9 +6,12 @@ import re
 from textwrap import fill
 from typing import Any
 
-from loadtest.records.text import printable
+from loadtest.records.text import message, printable
 
 UNKNOWN = "-"
+
+MOST_OF_PARAGRAPH = 10_000
+"""Characters."""
 
 
 def significant(value: float) -> str:
@@ -73,10 +76,13 @@ def _digits(value: float) -> str:
 
 
 def paragraph(text: str, width: int, indent: int = 0) -> str:
-    """Return text in lines of at most `width`, broken between words, all of them indented."""
+    """Return text in lines of at most `width`, broken between words, all of them indented.
+
+    What nobody would read to its end is cut out of its middle.
+    """
     margin = " " * indent
     return fill(
-        printable(text),
+        message(text, MOST_OF_PARAGRAPH),
         width,
         initial_indent=margin,
         subsequent_indent=margin,
@@ -95,4 +101,4 @@ def signs(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     value = re.sub(r"(?<=\d) us\b", " µs", printable(value))
-    return re.sub(r"(?<![\w.])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)
+    return re.sub(r"(?<![\w.,])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)
