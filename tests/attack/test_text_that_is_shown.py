@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import time
 from pathlib import Path
 
 import msgspec
@@ -148,23 +147,15 @@ def test_a_log_of_a_server_is_shown_as_text(type_: Type, tmp_path: Path) -> None
     assert safe(type_("report", folder, "--json").out)
 
 
-LONG = ("1" * 8_000, "1," * 4_000, "1." * 4_000, "1 " * 4_000, "x" * 8_000, "` " * 4_000)
-
-
-@pytest.mark.parametrize("begin", LONG)
-def test_no_text_takes_longer_than_twice_half_of_it(begin: str) -> None:
-    """What a pattern tries again from each place, a log of some size makes hang for ever."""
-
-    def steps(text: str) -> float:
-        began = time.process_time()
-        for show in (html.outcome, signs, html.ticked, markup.ticked, rst.escape, printable):
-            show(text)
-        paragraph(text, 100)
-        return time.process_time() - began
-
-    steps(begin)
-    half, whole = (min(steps(begin * times) for _ in range(3)) for times in (5, 10))
-    assert whole < 3 * half + 0.05
+@pytest.mark.parametrize("part", ["1", "1,", "1.", "1 ", "x", "` ", "``", "_", "\\", "|", "\n", "=;"])
+def test_a_text_without_end_is_shown(part: str) -> None:
+    """What a pattern tries anew from each place would take hours here, and not a moment."""
+    text = part * 300_000
+    for show in (html.outcome, signs, html.ticked, markup.ticked, markup.code, rst.escape, message):
+        show(text)
+    paragraph(text, 100)
+    column: Column[str] = Column("x", "x", lambda item: item, lambda item: item)
+    sheet([Table((column,), [text])])
 
 
 def test_a_mistake_is_a_short_line(type_: Type, tmp_path: Path) -> None:
