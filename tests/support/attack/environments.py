@@ -60,6 +60,15 @@ FOREIGN = (
 """Services of others, none of which may be used."""
 
 
+LIBPQ = (
+    {"PGHOSTADDR": "192.0.2.1"},
+    {"PGPORT": "9", "PGHOST": "/nowhere", "PGUSER": "me", "PGDATABASE": "theirs"},
+    {"PGSERVICE": "theirs", "PGSERVICEFILE": "/nowhere"},
+    {"PGOPTIONS": "-c default_transaction_read_only=on", "PGSSLMODE": "verify-full"},
+)
+"""What psql would add to an address that says nothing of it."""
+
+
 @dataclass(frozen=True)
 class Environment:
     """How a command is started, and what is done to it."""
@@ -187,6 +196,8 @@ def environments() -> Iterator[Environment]:
         yield Environment(f"run TMPDIR={name!r}", RUN, below=name)
     for key, value in (("HOME", None), ("HOME", "/nowhere"), ("LC_ALL", "C"), ("PATH", "/nowhere")):
         yield Environment(f"run {key}={value}", RUN, {key: value})
+    for env in LIBPQ:
+        yield Environment(f"run {env}", RUN, env, statuses=(0,))
     for fd in (0, 1, 2):
         yield Environment(f"run fd {fd} closed", RUN, prepare=_closed(fd))
         if fd:
