@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from loadtest.records import clients, measured
-from loadtest.records.planned import Cell
+from loadtest.records.planned import Cell, Plan
 from loadtest.records.values import MOST_LOADS, MOST_NAME_BYTES, MOST_TRIES
 
 OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
@@ -36,6 +36,8 @@ def of_servers(run: measured.Run) -> Contradicts:
             *_duplicates({of.name: of.duplicate_of for of in plan.servers}),
             *_strangers("reference", [plan.reference], servers),
             *(f"a name of over {MOST_NAME_BYTES} bytes: {id_}" for id_ in cells if _long(id_)),
+            # A report of others has a round for each time that any of its cells was loaded.
+            *([] if run.source else _too_many_loads(plan)),
         ]
     )
     planned, profiles = {cell.id: cell for cell in plan.cells}, frozenset(servers)
@@ -151,6 +153,13 @@ def _strangers(place: str, names: Iterable[str | None], known: Iterable[str]) ->
         for name in names
         if name is not None and name not in among
     )
+
+
+def _too_many_loads(plan: Plan) -> Iterator[str]:
+    rounds = max(plan.rounds, plan.most_rounds or 0)
+    loads = plan.turns * sum(min(rounds, cell.rounds or rounds) for cell in plan.cells)
+    if loads > MOST_LOADS:
+        yield f"{loads:,} loads, and a run has {MOST_LOADS:,} at most"
 
 
 def _too_many(plan: clients.Plan) -> Iterator[str]:

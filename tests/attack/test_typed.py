@@ -152,3 +152,13 @@ def _read(text: str) -> Matrix:
         file = Path(folder, "mine.toml")
         file.write_text(text, encoding="utf-8")
         return toml_file.read(file, Matrix, name="mine")
+
+
+@pytest.mark.parametrize("name", ["[red]x", "[link=x]y", "[", "a[bold"])
+def test_a_name_is_no_markup(name: str, copy: Path, type_: Type) -> None:
+    (copy / "servers" / "uvicorn.toml").rename(copy / "servers" / f"{name}.toml")
+    mine = copy / "mine.toml"
+    mine.write_text("summary = 'Mine.'\nrounds = 1\nendpoints = ['json-sync']\n[[loads]]\n")
+    done = type_("plan", mine, "--project", copy)
+    assert done.status == 0
+    assert f"{name} " in done.out
