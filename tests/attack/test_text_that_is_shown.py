@@ -16,12 +16,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from loadtest.measure.resume import refuse
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import Writer, create
 from loadtest.records.text import MOST, UNSAFE, message, printable
 from loadtest.report.clients.formats import rst
 from loadtest.report.html import page as html
 from loadtest.report.markdown import markup
+from loadtest.report.servers import report
 from loadtest.report.table import Column, Table, sheet
 from loadtest.report.units import paragraph, signs
 
@@ -130,6 +132,31 @@ def test_no_text_is_a_directive(text: str) -> None:
 @pytest.mark.parametrize("text", ["a", "-", "1.02x (1.02 to 1.03)", "440 \u00b1 2.57"])
 def test_other_text_stays(text: str) -> None:
     assert rst.escape(text) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("loadtest run seed --seed 1 --server a --budget 3s", "loadtest run seed --server a"),
+        # Without what looks like an option the quotes around it would end elsewhere.
+        (
+            "loadtest run 'a --seed x' '; touch pwned #'",
+            "loadtest run 'a --seed x' '; touch pwned #'",
+        ),
+    ],
+)
+def test_a_command_to_type_again_is_one(command: str, shown: str) -> None:
+    assert report._without(command, "--seed", "--budget") == shown
+
+
+def test_a_command_that_is_too_long_is_not_shown_in_part() -> None:
+    """Its end may be outside of the quotes that its beginning, which is cut off, has."""
+    long = f"loadtest run {'x' * 400} '; touch pwned #'"
+    with pytest.raises(UserError) as error:
+        refuse(["it differs"], long)
+    assert error.value.lines[0].endswith("it differs; begin another, with the command in its report")
+    with pytest.raises(UserError, match="it differs; begin another: loadtest run quick"):
+        refuse(["it differs"], "loadtest run quick")
 
 
 def test_a_log_of_a_server_is_shown_as_text(type_: Type, tmp_path: Path) -> None:

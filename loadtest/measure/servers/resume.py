@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.measure.resume import refuse
+from loadtest.measure.resume import another, refuse
 from loadtest.measure.servers.new_run import command_of, this_machine
 from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import inventory
@@ -29,7 +29,7 @@ def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
     if run.choice is None:
         raise UserError(
             f"this run does not say what it was begun with, so --endpoint cannot add to it;"
-            f" begin another: {run.command}"
+            f" {another(run.command)}"
         )
     has = dict.fromkeys(cell.endpoint.name for cell in run.plan.cells)
     further = (*has, *(name for name in endpoints if name not in has))
@@ -39,7 +39,7 @@ def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
     if changed := [cell.id for cell in run.plan.cells if planned.get(cell.id) != cell]:
         raise UserError(
             f"{changed[0]} would be planned otherwise now, and so {len(changed) - 1} more;"
-            f" begin another run: {run.command}"
+            f" {another(run.command)}"
         )
     if len(planned) == len(run.plan.cells):
         raise UserError(f"the run has {', '.join(endpoints)} already; leave out --endpoint")
