@@ -323,13 +323,19 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
         ceilings=tuple(fact for fact in facts if isinstance(fact, kind.ceiling)),
         afterwards=tuple(fact for fact in facts if isinstance(fact, Afterwards)),
         launches=tuple(fact for fact in facts if isinstance(fact, Launch)),
-        notes=tuple(notes),
+        notes=tuple(_first(notes)),
         loads={
             outcome.histogram: outcome.loaded
             for outcome in outcomes
             if isinstance(outcome, measured.Outcome) and outcome.histogram and outcome.loaded
         },
     )
+
+
+def _first(notes: Sequence[str]) -> Iterator[str]:
+    yield from notes[:MOST_DAMAGED]
+    if len(notes) > MOST_DAMAGED:
+        yield f"and {len(notes) - MOST_DAMAGED:,} more that are missing or damaged"
 
 
 def _header(folder: Path, kind: Kind[Run, Any, Any]) -> tuple[Run, Contradicts]:

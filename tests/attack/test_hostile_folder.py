@@ -357,6 +357,15 @@ def test_a_file_that_many_name_is_read_for_the_last(folder: Path) -> None:
     assert names == [None, None, "raw/x.json"]
 
 
+def test_only_so_many_notes_are_said(folder: Path) -> None:
+    for number in range(150):
+        missing = outcome(number=number, histogram=f"raw/{number}.json")
+        append(folder, msgspec.json.encode(missing))
+    notes = read(folder, SERVERS).notes
+    assert len(notes) == 101
+    assert notes[-1] == "and 50 more that are missing or damaged"
+
+
 def test_a_log_without_an_end_is_read_in_parts(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
