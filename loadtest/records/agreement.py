@@ -9,7 +9,7 @@ from typing import Any
 
 from loadtest.records import clients, measured
 from loadtest.records.planned import Cell, Plan
-from loadtest.records.values import MOST_LOADS, MOST_NAME_BYTES, MOST_TRIES
+from loadtest.records.values import MOST_BODIES_BYTES, MOST_LOADS, MOST_NAME_BYTES, MOST_TRIES
 
 OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
 """How a command begins that made a run."""
@@ -70,7 +70,13 @@ def of_clients(run: clients.Run) -> Contradicts:
                 (row.python for row in plan.rows if row.skip is None),
                 run.interpreters,
             ),
+            *(
+                f"{row.id} has no python, and no reason to be skipped"
+                for row in plan.rows
+                if row.skip is None and row.python is None
+            ),
             *_too_many(plan),
+            *_too_large(plan),
         ]
     )
     measures = {group.name: group.measures for group in plan.groups}
@@ -167,6 +173,13 @@ def _too_many(plan: clients.Plan) -> Iterator[str]:
     trials = plan.rounds * sum(measures.get(row.group, 0) for row in plan.rows)
     if trials > MOST_LOADS:
         yield f"{trials:,} measurements, and a run has {MOST_LOADS:,} at most"
+
+
+def _too_large(plan: clients.Plan) -> Iterator[str]:
+    # Each is a file while clients ask for it.
+    bodies = sum({row.answer.body_bytes or 0 for row in plan.rows})
+    if plan.url is None and bodies > MOST_BODIES_BYTES:
+        yield f"bodies of {bodies:,} bytes, and a run has {MOST_BODIES_BYTES:,} at most"
 
 
 def _long(name: str) -> bool:

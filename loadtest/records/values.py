@@ -54,6 +54,9 @@ MOST_SEED = 2**63 - 1
 MOST_SERVERS, MOST_ROWS = 100, 500
 """Of a plan: all pairs of those that stand in one table are compared."""
 
+MOST_BODIES_BYTES = 1_000_000_000
+"""Of all answers of a plan together."""
+
 MOST_CELLS = 20_000
 
 MOST_NAME_BYTES = 200

@@ -28,7 +28,7 @@ from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import Project
 from loadtest.records import clients, privacy
-from loadtest.records.clients import Interpreter
+from loadtest.records.clients import Answer, Interpreter
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine, Histogram, Outcome, Placement, Run, Sent
 from loadtest.records.planned import Cell, Choice, Goal, Load, Server
@@ -339,6 +339,24 @@ def test_an_outcome_of_a_client_is_of_one_planned_measure(
     assert stored.outcomes == ()
     (note,) = stored.notes
     assert why in note
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ([{"python": None}], "aiohttp-0 has no python, and no reason to be skipped"),
+        (
+            [{"answer": Answer(body_bytes=99_000_000 + n)} for n in range(11)],
+            "bodies of 1,089,000,055 bytes",
+        ),
+    ],
+)
+def test_rows_that_nobody_could_measure_are_refused(
+    changes: list[dict[str, Any]], why: str, tmp_path: Path
+) -> None:
+    rows = [row(f"aiohttp {at}", **change) for at, change in enumerate(changes)]
+    with pytest.raises(UserError, match=f"cannot be measured: {why}"):
+        create(tmp_path, clients_run(clients_plan(rows)))
 
 
 @pytest.mark.parametrize("of", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": None, "b": "a", "c": "b"}])
