@@ -91,6 +91,24 @@ def paragraph(text: str, width: int, indent: int = 0) -> str:
     )
 
 
+class Unlike:
+    """Gives out names, each once: the second of the same is numbered, as in `kind-2`."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._given: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, name: str) -> str:
+        """Return a name that was not given before."""
+        number = self._numbers.get(name, 0) + 1
+        while (given := name if number == 1 else f"{name}-{number}") in self._given:
+            number += 1
+        self._numbers[name] = number
+        self._given.add(given)
+        return given
+
+
 def plural(count: int, noun: str) -> str:
     """Return `1 cell`, `2 cells`, `2,000 connections`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
