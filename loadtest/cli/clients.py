@@ -297,6 +297,7 @@ def _go_on(
 ) -> int:
     from loadtest.measure.clients import resume, session
     from loadtest.measure.clients.measuring import Bench
+    from loadtest.measure.resume import another
     from loadtest.plan.clients import own_server
 
     run = run_folder.read(folder, run_folder.CLIENTS).run
@@ -313,7 +314,7 @@ def _go_on(
         expected = _look(own_server.again(plan.url, url), ca, allowed)
     if expected and {expected.body_bytes} != {row.answer.body_bytes for row in plan.rows}:
         raise UserError(
-            f"{plan.url} answers with another length than in this run; begin another: {run.command}"
+            f"{plan.url} answers with another length than in this run; {another(run.command)}"
         )
     session.check(plan, folder.parent)
     with session.answering(plan) as running:

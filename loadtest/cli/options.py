@@ -75,7 +75,7 @@ UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
 
 MOST_GOAL_US = 1_000_000_000
 
-KEEPS = re.compile(r"(?P<what>p90|p99|errors)=(?P<number>\d+(?:\.\d+)?)(?P<unit>us|ms|s|%)")
+KEEPS = re.compile(r"(?P<what>p90|p99|errors)=(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<unit>us|ms|s|%)")
 
 
 class GoalPart(click.ParamType[tuple[str, float]]):

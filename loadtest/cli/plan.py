@@ -64,6 +64,7 @@ def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
 def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     console = tables()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
@@ -77,7 +78,8 @@ def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
         cells = [cell for cell in plan.cells if cell.server == server.name]
         skipped = sum(cell.skip is not None for cell in cells)
         minutes = planned_s[server.name] / 60
-        table.add_row(server.name, str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}")
+        counts = (str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}")
+        table.add_row(Text(server.name), *counts)
     console.print(table)
     reasons: dict[str, list[Cell]] = {}
     for cell in plan.cells:

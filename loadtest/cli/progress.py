@@ -65,6 +65,7 @@ class Watcher(loop.Watcher):
             left = f"  {_roughly(task.time_remaining)} left" if task.time_remaining else ""
             self._console.print(
                 f"{task.completed / self._total:4.0%}  {where}{left}{so_far}",
+                markup=False,
                 highlight=False,
                 soft_wrap=True,
             )

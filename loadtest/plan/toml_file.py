@@ -144,7 +144,8 @@ def _wanted(kind: inspect.Type) -> str:
         case inspect.LiteralType():
             return f"one of {', '.join(map(_shown, kind.values))}"
         case inspect.VarTupleType() | inspect.ListType():
-            return f"a list in brackets, each {_wanted(kind.item_type)}"
+            most = "" if kind.max_length is None else f", {kind.max_length} at most"
+            return f"a list in brackets, each {_wanted(kind.item_type)}{most}"
         case _:
             return "a table of keys"
 

@@ -39,8 +39,8 @@ class CellError(LoadtestError):
     """One cell cannot be measured: at which stage, why, and what the server's log said last."""
 
     def __init__(self, stage: Stage, reason: str, detail: str | None = None) -> None:
-        """Take the stage beside what every error has."""
-        super().__init__(reason, detail)
+        """Take the reason as one line, cut where it is long, and the detail as several."""
+        super().__init__(message(reason), detail)
         self.stage: Stage = stage
 
 

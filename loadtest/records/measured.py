@@ -16,15 +16,19 @@ from loadtest.records.values import (
     AtLeastOne,
     Change,
     Count,
+    Detail,
     Label,
     Micros,
     Name,
+    Pinned,
     Processors,
     Rate,
     RawFile,
+    Reason,
     Round,
     Seconds,
     Time,
+    Typed,
     Window,
     Word,
 )
@@ -156,7 +160,7 @@ class During(Record, frozen=True, kw_only=True):
     """What a second, slow client saw while the load ran: whole answers against the contract."""
 
     checked: Count
-    broken: str | None
+    broken: Reason | None
     """The first answer that was not what the contract says, in one line."""
 
 
@@ -254,9 +258,9 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     """How often the turn had been measured before, because others had disturbed it."""
     status: Status
     stage: Stage | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     """In one line; for failed and skipped."""
-    detail: str | None = None
+    detail: Detail | None = None
     """More of it, such as the end of the server's log."""
     started_at: Time | None = None
     """Unix time."""
@@ -378,9 +382,9 @@ class Source(Record, frozen=True, kw_only=True):
 class Placement(Record, frozen=True, kw_only=True):
     """The processors each part is kept on; the generator shares none with the server."""
 
-    generator: tuple[Count, ...]
-    services: tuple[Count, ...]
-    server: tuple[Count, ...]
+    generator: Pinned
+    services: Pinned
+    server: Pinned
 
 
 class Engine(Record, frozen=True, kw_only=True):
@@ -411,7 +415,7 @@ class Run(Record, frozen=True, kw_only=True):
 
     format: int
     created_at: str
-    command: str
+    command: Typed
     """What to type to run it again."""
     choice: Choice | None = None
     """What was asked for; None in runs of format 1, and in a report of others."""

@@ -15,12 +15,14 @@ from msgspec import Meta
 from loadtest.records.values import (
     MOST_CELLS,
     MOST_SERVERS,
+    MOST_STEPS,
     AskedRate,
     AtLeastOne,
     Connections,
     Count,
     LimitS,
     Name,
+    Reason,
     Rounds,
     Seconds,
     Seed,
@@ -184,7 +186,7 @@ class Load(Record, frozen=True, kw_only=True):
     """Of a load at a rate: evenly spaced, or at random as of many independent users."""
     within: Goal | None = None
     """The rate is searched for: the highest that keeps this goal. What was tried says `Outcome`."""
-    steps: tuple[Step, ...] = ()
+    steps: Annotated[tuple[Step, ...], Meta(max_length=MOST_STEPS)] = ()
     """After the closed loop, loads at these shares of the rate that it showed, one a round."""
 
     @property
@@ -218,7 +220,7 @@ class Cell(Record, frozen=True, kw_only=True):
     server: Name
     endpoint: Endpoint
     load: Load
-    skip: str | None = None
+    skip: Reason | None = None
     """Why it cannot be measured, where that is known before anything runs."""
     rounds: Rounds | None = None
     """Planned in the first so many rounds only; None: in all of them."""

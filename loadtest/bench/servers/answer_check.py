@@ -14,9 +14,13 @@ import brotli
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During
 from loadtest.records.planned import Contract, Endpoint, Record, Stage
+from loadtest.system.listening import LongBodyError, body_of
 
 PATIENCE_S = 10.0
 """How much longer than its declared delay an answer may take."""
+
+MOST_BEYOND_BYTES = 65_536
+"""Of a body, beyond what the contract says: an error page has room, and one without end is none."""
 
 WATCH_EVERY_S = 0.25
 """Beside a load: often enough to meet what a load breaks, at well below 1 % of any rate."""
@@ -148,7 +152,11 @@ def check(connection: http.client.HTTPConnection, path: str, contract: Contract)
     sent = time.monotonic()
     connection.request("GET", path)
     response = connection.getresponse()
-    body = response.read()
+    most = (contract.body_bytes or 0) + MOST_BEYOND_BYTES
+    try:
+        body = body_of(response, most)
+    except LongBodyError as error:
+        raise _ContractError(f"{error} instead of {contract.body_bytes}") from None
     took_s = time.monotonic() - sent
     # As sent but for the framing of chunks, if there are any.
     head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
@@ -165,11 +173,15 @@ def check(connection: http.client.HTTPConnection, path: str, contract: Contract)
         raise _ContractError(f"content encoding {encoding} instead of {contract.content_encoding}")
     if encoding == "br":
         try:
-            body = brotli.decompress(body)
+            # At once it could be any number of bytes.
+            brotli_body = brotli.Decompressor()
+            body = brotli_body.process(body, output_buffer_limit=most)
         except brotli.error:
             raise _ContractError(
                 "the body is not Brotli, whatever its Content-Encoding says"
             ) from None
+        if not brotli_body.is_finished():
+            raise _ContractError(f"a body of Brotli that does not end within {most} bytes")
     if len(body) != contract.body_bytes:
         raise _ContractError(
             f"body of {len(body)} bytes instead of {contract.body_bytes}: {_excerpt(body)}"

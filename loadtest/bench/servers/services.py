@@ -19,9 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-
 from loadtest.bench.servers import external_services
+from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
@@ -213,7 +212,7 @@ class Services:
 
     def _make(self, *statements: str) -> None:
         assert self._databases is not None
-        with psycopg.connect(self._databases.format("postgres"), autocommit=True) as connection:
+        with connect(self._databases.format("postgres"), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 

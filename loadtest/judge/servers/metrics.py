@@ -131,7 +131,8 @@ def figures(
     peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
     peak = max(peaks, default=None)
     each_us = [outcome.server_cpu_us for outcome in measured]
-    known_us = [us for us in each_us if us is not None]
+    # No time at all is a clock too coarse for it, here as where rounds are compared.
+    known_us = [us for us in each_us if us]
     cpu_us = median(known_us) if known_us else None
     goodput = median(loaded.goodput for loaded in loads)
     workers = plan.shape.workers if plan.shape.known else None
@@ -272,7 +273,7 @@ def _held(loads: Sequence[Loaded], cell: Cell, p50_us: int | None) -> float | No
         int((min(loaded.duration_us / 1e6, cell.load.duration_s) - CLOCK_S) / wave_s)
         for loaded in loads
     )
-    return min(right / times, connections) if times else None
+    return min(right / times, connections) if times > 0 else None
 
 
 def _with_databases_cpu_us(cell: Cell, measured: Sequence[Outcome]) -> float | None:

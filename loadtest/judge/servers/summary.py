@@ -19,7 +19,7 @@ from loadtest.judge.servers.metrics import Histograms
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.servers.tables import Measured, Table
 from loadtest.judge.servers.turns import merged, repeats
-from loadtest.judge.servers.within import Search, settled, steps
+from loadtest.judge.servers.within import Search, by_cell, settled, steps
 from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
 from loadtest.records.planned import Cell, Load
 from loadtest.records.run_folder import ServersRun
@@ -89,7 +89,11 @@ def summarise(
     tried = outcomes
     outcomes, searches = settled(plan, outcomes, histograms)
     facts = _facts(run, outcomes, histograms, ceilings)
-    rows = {cell.id: _row(*facts[cell.id], searches.get(cell.id), tried) for cell in plan.cells}
+    own = by_cell(tried)
+    rows = {
+        cell.id: _row(*facts[cell.id], searches.get(cell.id), own.get(cell.id, ()))
+        for cell in plan.cells
+    }
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))

@@ -56,11 +56,11 @@ class _Tried(NamedTuple):
 
 def next_loads(plan: Plan, outcomes: Sequence[Outcome], histograms: Histograms) -> dict[str, Load]:
     """Return what to send next to each cell whose highest rate is not known yet, by its id."""
-    by_cell = _by_cell(outcomes)
+    known = by_cell(outcomes)
     loads: dict[str, Load] = {}
     for cell in plan.cells:
         if cell.load.explores and cell.skip is None:
-            own = by_cell.get(cell.id, [])
+            own = known.get(cell.id, [])
             if (load := _next(cell, own, histograms)) is not None:
                 loads[cell.id] = load
     return loads
@@ -173,7 +173,7 @@ def settled(
         if outcome.cell not in searched and not (outcome.tried and outcome.tried.rate)
     ]
     searches: dict[str, Search] = {}
-    for id_, own in _by_cell(outcomes).items():
+    for id_, own in by_cell(outcomes).items():
         if id_ not in searched:
             continue
         tried = list(_tried(searched[id_], own, histograms))
@@ -203,11 +203,12 @@ def _without(outcome: Outcome, low: float | None, high: float | None) -> Outcome
     return msgspec.structs.replace(outcome, status="failed", stage="load", reason=reason)
 
 
-def _by_cell(outcomes: Iterable[Outcome]) -> Mapping[str, list[Outcome]]:
-    by_cell: dict[str, list[Outcome]] = {}
+def by_cell(outcomes: Iterable[Outcome]) -> Mapping[str, list[Outcome]]:
+    """Return outcomes by their cell."""
+    cells: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        by_cell.setdefault(outcome.cell, []).append(outcome)
-    return by_cell
+        cells.setdefault(outcome.cell, []).append(outcome)
+    return cells
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -223,11 +224,11 @@ class Step(Record, frozen=True, kw_only=True):
 def steps(
     plan: Plan, cell: Cell, server: Server, outcomes: Iterable[Outcome], histograms: Histograms
 ) -> tuple[Step, ...]:
-    """Return what a cell showed at each of its steps that has a number, the lowest rate first."""
+    """Return what a cell's own outcomes showed at each step with a number, the lowest rate first."""
     tried = [
         (outcome, outcome.tried, outcome.tried.rate)
         for outcome in outcomes
-        if outcome.cell == cell.id and outcome.tried and outcome.tried.rate and has_number(outcome)
+        if outcome.tried and outcome.tried.rate and has_number(outcome)
     ]
     each = []
     for outcome, load, rate in tried:

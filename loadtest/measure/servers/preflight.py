@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import psutil
+
 from loadtest.bench.servers import external_services, services
 from loadtest.measure import preflight
 from loadtest.measure.preflight import Check
@@ -43,6 +45,24 @@ def private_services(plan: Plan | None) -> list[Check]:
     ] or [Check(name="private services", state="can be started")]
 
 
+WORKER_BYTES = 20_000_000
+"""Of a worker that has imported the app: no more than any takes."""
+
+
+def memory(plan: Plan) -> list[Check]:
+    """Look whether the servers that are up at the same time can be in memory at all."""
+    needed = plan.at_once * plan.shape.workers * WORKER_BYTES
+    total = psutil.virtual_memory().total
+    if needed <= total:
+        return []
+    advice = (
+        f"{plan.at_once} servers at the same time, of {plan.shape.workers:,} workers each, take"
+        f" {needed / 1e9:,.0f} GB or more, and this machine has {total / 1e9:,.0f} GB; ask for"
+        " fewer --workers"
+    )
+    return [Check(name="memory", state="too little", advice=advice, fatal=True)]
+
+
 def postgres_version() -> str:
     """Return the version of the private PostgreSQL."""
     postgres = str(services.postgres_binaries() / "postgres")
@@ -71,4 +91,5 @@ def checks(
         # A container has its own; and where all of it is up already, nothing is written.
         *([] if launcher == "compose" else named_services(written)),
         *(private_services(plan) if launcher == "local" else []),
+        *(memory(plan) if plan and launcher == "local" else []),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.measure.resume import refuse
+from loadtest.measure.resume import another, refuse
 from loadtest.measure.servers.new_run import command_of, this_machine
 from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import inventory
@@ -15,7 +15,7 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Run
 from loadtest.records.planned import Server
-from loadtest.system import machine
+from loadtest.system import cpu_pinning, machine
 
 
 def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
@@ -29,7 +29,7 @@ def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
     if run.choice is None:
         raise UserError(
             f"this run does not say what it was begun with, so --endpoint cannot add to it;"
-            f" begin another: {run.command}"
+            f" {another(run.command)}"
         )
     has = dict.fromkeys(cell.endpoint.name for cell in run.plan.cells)
     further = (*has, *(name for name in endpoints if name not in has))
@@ -39,7 +39,7 @@ def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
     if changed := [cell.id for cell in run.plan.cells if planned.get(cell.id) != cell]:
         raise UserError(
             f"{changed[0]} would be planned otherwise now, and so {len(changed) - 1} more;"
-            f" begin another run: {run.command}"
+            f" {another(run.command)}"
         )
     if len(planned) == len(run.plan.cells):
         raise UserError(f"the run has {', '.join(endpoints)} already; leave out --endpoint")
@@ -69,6 +69,8 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
             for key in ("name", "version", "processors")
             if getattr(run.engine, key) != getattr(offered.engine, key)
         ]
+    if run.placement is not None and not cpu_pinning.is_possible(run.placement):
+        differ.append("it was pinned to processors that are not here")
     declared = {endpoint.id: endpoint for endpoint in offered.endpoints}
     planned = [cell.endpoint for cell in run.plan.cells]
     others = dict.fromkeys(each.id for each in planned if declared.get(each.id) != each)

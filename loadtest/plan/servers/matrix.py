@@ -39,6 +39,7 @@ from loadtest.records.values import (
     MOST_LOADS,
     MOST_NAME_BYTES,
     MOST_ROUNDS,
+    MOST_STEPS,
     MOST_THREADS,
     MOST_TURNS,
     MOST_WAVES,
@@ -75,7 +76,7 @@ class LoadRule(Record, frozen=True, kw_only=True):
     stall_s: Annotated[float, Meta(gt=0, le=60)] | None = None
     """A load at a rate has as many connections as its schedule needs through a standstill of the
     server that lasts so long, unless the rule says how many."""
-    steps: tuple[Step, ...] | None = None
+    steps: Annotated[tuple[Step, ...], Meta(max_length=MOST_STEPS)] | None = None
     """After the closed loop, loads at these shares of the rate that it showed, one a round."""
     waves: Annotated[float, Meta(gt=0, le=MOST_WAVES)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""

@@ -21,6 +21,9 @@ from loadtest.report.page import Block, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+LONGEST_OUTCOME = 100
+"""Characters of a number with the word behind it; all else is prose."""
+
 LOOKS = {
     **{verdict: verdict for verdict in ("suspect", "invalid", "failed", "skipped")},
     "better": "valid",
@@ -85,6 +88,8 @@ def outcome(text: str) -> tuple[str, str]:
 
     Either may be empty; prose is no number, but may be such a word.
     """
+    if len(text) > LONGEST_OUTCOME:  # which would be tried for long, too
+        return text, ""
     match = re.fullmatch(f"([^ ]*[0-9][^ ]*(?: [a-zµ]+)?)? ?({'|'.join(LOOKS)})", text)
     return (match[1] or "", match[2]) if match else (text, "")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass
 
@@ -37,7 +36,7 @@ class Report:
         setting = Setting(
             counts=self.summary.counts,
             shape=run.plan.shape,
-            again=_without(run.command, "seed"),
+            again=_without(run.command, "--seed"),
             more="" if run.source else self._more(),
             imported=run.source is not None,
             running=run.launcher == "running",
@@ -50,7 +49,7 @@ class Report:
         plan = self.run.plan
         if self.folder and any(row.reason == NOT_REACHED for _, row in self.rows):
             return f"loadtest run --resume {shlex.quote(self.folder)}"
-        command = _without(self.run.command, "seed", "budget", "rounds")
+        command = _without(self.run.command, "--seed", "--budget", "--rounds")
         if plan.budget_s is None:
             return f"{command} --rounds {LONGER * plan.rounds}"
         return f"{command} --budget {LONGER * plan.budget_s / 60:g}m"
@@ -78,4 +77,8 @@ def make(stored: ServersRun) -> Report:
 
 
 def _without(command: str, *options: str) -> str:
-    return re.sub(rf" --({'|'.join(options)}) \S+", "", command)
+    """Return a command without some options: by words, as quotes may be around what looks alike."""
+    words = shlex.split(command)
+    values = {at + 1 for at, word in enumerate(words) if word in options}
+    kept = (word for at, word in enumerate(words) if not {at, at + 1} & values)
+    return shlex.join(kept)

@@ -69,7 +69,7 @@ def take_inventory(inventory: Inventory, out: Path, say: Callable[[str], None]) 
 
 def project_name() -> str:
     """Return a name for a run's Compose project, which nobody has on any machine."""
-    return f"loadtest-run-{secrets.token_hex(6)}"
+    return f"{guard.NAME}{secrets.token_hex(6)}"
 
 
 def reach(docker: Docker) -> Engine:

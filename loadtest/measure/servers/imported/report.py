@@ -15,12 +15,16 @@ import msgspec
 
 from loadtest.measure.servers.imported.blocks import Block, Note, find
 from loadtest.measure.servers.imported.names import endpoints_of, key, servers_of, slug, target_of
-from loadtest.records import run_folder
+from loadtest.records import files, run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Machine, Outcome, Run, Source
 from loadtest.records.planned import Cell, Plan, Record, Shape
 from loadtest.records.privacy import public_path
 from loadtest.records.run_folder import Writer, create, writing
+
+
+MOST_BLOCKS = 5_000
+"""Each is compared with all others, and no person reads a report of so many."""
 
 
 class Imported(Record, frozen=True, kw_only=True):
@@ -39,7 +43,7 @@ class Imported(Record, frozen=True, kw_only=True):
 def read(path: Path, created_at: str) -> Imported:
     """Return the run in a report; raises UserError where there is none."""
     try:
-        data = path.read_bytes()
+        data = files.read(path, links=True)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; name a wrk report in Markdown") from None
     except OSError as error:
@@ -71,6 +75,11 @@ def write(imported: Imported, parent: Path) -> Path:
 def convert(data: bytes, file: str, created_at: str) -> Imported:
     """Return the run in a report; without a block that can be read it has no cells."""
     text = find(data.decode("utf-8-sig", "replace"))
+    if len(text.blocks) > MOST_BLOCKS:
+        raise UserError(
+            f"{file}: {len(text.blocks):,} blocks of wrk's text, and {MOST_BLOCKS:,} are read at"
+            " most; import a part of it"
+        )
     notes = list(text.notes)
     targets = [
         (block, target) for block in text.blocks if (target := target_of(block, notes)) is not None
