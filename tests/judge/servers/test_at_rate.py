@@ -50,9 +50,9 @@ def test_slots_that_were_never_sent_are_late() -> None:
         (100, 1_000_000, 100.0),
         (400, 5_000, 200.0),
         (40, 5_000, 40 / 1.995),
-        # Nobody answers more than were sent.
-        (3, 1_999_999, 200.0),
-        (3, 3_000_000, 200.0),
+        # What was slow itself is no reason to count a moment only.
+        (3, 1_999_999, 3.0),
+        (3, 3_000_000, 3.0),
     ],
 )
 def test_what_is_under_way_at_the_end_is_not_missing(
