@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 Floats = NDArray[np.float64]
 
-BUSIEST = 0.999
+BUSIEST = 0.98
 
 
 def mean(rho: float) -> float:
