@@ -1,6 +1,6 @@
 """Whether a search finds the highest rate within a goal, where that is known.
 
-    python -m benchmarks.search_truth                            # 20 searches, about 45 minutes
+    python -m benchmarks.search_truth                            # 20 searches, about 75 minutes
     python -m benchmarks.search_truth --trials 5 --seed 6        # five, others than the first five
 
 Each is a search as `loadtest run --within` makes it: its experiment and its judges, a new process of
