@@ -55,7 +55,7 @@ COSTS = ((1_000, 50), (1_000, 500), (1_000, 2_000), (5_000, 2_500))
 """Requests a second, and connections."""
 
 LOADS = (0.02, 0.5, 0.8, 0.9)
-"""Of the worker. Where it has next to nothing to do, more than its time is the way there and back."""
+"""Of the worker. With next to nothing to do, what is beyond its time is the way to it and back."""
 
 SHORTEST_S = 60
 
