@@ -142,7 +142,7 @@ def _added(records: Sequence[R], names: Iterable[str], **others: Any) -> R | Non
 def _loaded(loads: Sequence[Loaded]) -> Loaded | None:
     sent = [loaded.sent for loaded in loads if loaded.sent]
     late = merge(each.late for each in sent)
-    at_rate = _added(sent, ("window_us", "requests", "missed"), late=late)
+    at_rate = _added(sent, ("window_us", "first_answer_us", "requests", "missed"), late=late)
     return _added(loads, COUNTS, sent=at_rate)
 
 
