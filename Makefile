@@ -37,7 +37,7 @@ bench: setup ## Compare HTTP clients: the three published experiments (ARGS='--r
 	    [ $$status -lt 2 ] || break; done; exit $$status
 
 up-%: setup ## One server with its services in containers on localhost:8000, as in make up-uvicorn
-	@[ -e servers/$*.toml ] || { echo "there is no servers/$*.toml; loadtest list servers" >&2; exit 2; }
+	@[ -e servers/$*.toml ] || { echo "there is no servers/$*.toml; $(LOADTEST) list servers" >&2; exit 2; }
 	@$(MAKE) --no-print-directory down
 	@env $$(.venv/bin/python -m loadtest.bench.servers.compose.stack) docker compose --profile $* up --build --detach --wait
 

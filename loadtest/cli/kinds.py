@@ -16,6 +16,7 @@ from rich.console import Console
 from loadtest.cli.interruption import INTERRUPTED
 from loadtest.cli.output import print_json, say, show
 from loadtest.cli.progress import Watcher
+from loadtest.cli.spelling import as_typed
 from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import summary as servers_summary
 from loadtest.judge.servers.turns import merged
@@ -47,8 +48,8 @@ class Kind(Generic[Run, Outcome, Ceiling, Report]):
     """The run judged: all that a format may use, `summary` among it."""
     formats: ModuleType
     """A package, see `formats_in`."""
-    show: Callable[[Report, Console], None]
-    """Prints it on a terminal."""
+    show: Callable[[Report, Console, Callable[[str], str]], None]
+    """Prints it on a terminal, with commands as they can be typed there."""
     printed: Callable[[Report], dict[str, Any]]
     """What `--json` prints of it."""
 
@@ -136,6 +137,6 @@ def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -
         names = [str(file) for file in files]
         print_json({"folder": str(folder), "files": names} | kind.printed(report))
     else:
-        show(lambda console: kind.show(report, console), files)
+        show(lambda console: kind.show(report, console, as_typed), files)
     lost = any(row.rounds_failed for ranking in report.summary.rankings for row in ranking.rows)
     return 1 if nothing or lost or counts.failed or counts.invalid else 0

@@ -18,6 +18,7 @@ from paths import BAD, ROOT
 
 from loadtest.bench.servers.services import Services
 from loadtest.cli import main
+from loadtest.cli.commands import COMMANDS
 from loadtest.plan.servers.project import Project
 from loadtest.records.measured import Begun
 from loadtest.records.planned import Plan, Shape
@@ -223,7 +224,7 @@ def test_every_help_has_an_example(type_: Type, name: str | None) -> None:
     assert "Example: loadtest " in done.out
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> None:
     command = main.cli.commands[name]
     assert isinstance(command, main.Deferred)
@@ -231,7 +232,7 @@ def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> Non
     assert str(command.load().help).startswith(f"{command.short_help}\n")
 
 
-@pytest.mark.parametrize("typed", [[], *([name] for name in main.COMMANDS), ["--version"]])
+@pytest.mark.parametrize("typed", [[], *([name] for name in COMMANDS), ["--version"]])
 def test_help_is_at_hand_without_what_measures_judges_and_draws(typed: list[str]) -> None:
     code = (
         "import atexit, sys\n"
