@@ -82,17 +82,34 @@ def run_command(
     for check in (*preflight.checks(run.plan, out, run.launcher, allowed), others()):
         if check.advice:
             say(check.advice)
-    say(lasts(run.plan))
+    stored = run_folder.read(run_at, run_folder.SERVERS)
+    if not stored.outcomes:
+        say(lasts(run.plan))
     exploring = any(cell.load.explores for cell in run.plan.cells)
-    histogram = run_folder.read(run_at, run_folder.SERVERS).histogram
 
     def next_loads(outcomes: Sequence[Outcome]) -> Mapping[str, Load]:
-        return within.next_loads(run.plan, merged(outcomes), histogram)
+        return within.next_loads(run.plan, merged(outcomes), stored.histogram)
 
-    trials = partial(session.ServerTrials, run.plan, next_loads=next_loads)
+    def bracketed(outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+        _, searches = within.settled(run.plan, merged(outcomes), stored.histogram)
+        return {id_: between(search.low, search.high) for id_, search in searches.items()}
+
+    trials = partial(
+        session.ServerTrials,
+        run.plan,
+        next_loads=next_loads,
+        bracketed=bracketed if exploring else lambda outcomes: {},
+    )
     bench = session.bench(run_at, run, offered.project)
     experiment = search if exploring else rounds
     return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json, experiment)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Return in words where a rate lies that is not known yet."""
+    if low is None:
+        return "" if high is None else f"below {high:,.10g}/s"
+    return f"above {low:,.10g}/s" if high is None else f"{low:,.10g} to {high:,.10g}/s"
 
 
 def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) -> tuple[Path, Run]:

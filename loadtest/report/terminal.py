@@ -18,7 +18,7 @@ from loadtest.report.units import paragraph as filled
 
 LOG_LINES = 4
 
-COMMAND = re.compile(r"`([^`\n]*\bloadtest [^`\n]*)`")
+COMMAND = re.compile(r"`(?:[^\s`]+ -m )?[^\s`]*loadtest [^`\n]+`")
 
 HELD = "\xa0"
 """In place of the blanks between words that stay on one line."""
@@ -53,7 +53,7 @@ class Writer:
         """Return a text whose commands can be typed, and stay on a line that is to be copied."""
         width = self._console.width
         return COMMAND.sub(
-            lambda each: each[0].replace(" ", HELD) if len(each[0]) < width else each[0],
+            lambda each: each[0].replace(" ", HELD) if len(each[0]) < width - 4 else each[0],
             self._spell(text),
         )
 
