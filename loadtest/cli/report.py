@@ -18,8 +18,8 @@ from loadtest.records.run_folder import newest
     "parent",
     metavar="FOLDER",
     type=Location(),
-    help="Write one page about all runs of servers below this folder, the oldest first, in place of"
-    " one run's reports.",
+    help="Write one page about all server runs below this folder, the oldest first, instead of one"
+    " run's reports.",
 )
 @out_option
 @json_option

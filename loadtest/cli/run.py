@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from loadtest.cli.options import (
+    Titled,
     consent_options,
     json_option,
     matrix_options,
@@ -31,15 +32,15 @@ from loadtest.records.measured import Launcher, Outcome, Run
 from loadtest.records.planned import Choice, Load
 
 
-@click.command("run")
+@click.command("run", cls=Titled)
 @matrix_options
 @out_option
 @resume_option
 @click.option(
     "--launcher",
     type=click.Choice(get_args(Launcher)),
-    help="How servers are started: as processes of this machine (local), in containers of Docker"
-    " (compose), or not at all, because one is already up (running). Default: local.",
+    help="How servers are started: local (as processes on this machine), compose (in Docker"
+    " containers) or running (not at all, as one is up already). Default: local.",
 )
 @project_options
 @consent_options
@@ -57,11 +58,18 @@ def run_command(
 ) -> int:
     """Measure Django servers, then write the reports.
 
-    MATRIX says which servers at which endpoints under which load: quick (the default, five
-    minutes), standard (an hour and a half), seed, or a TOML file of yours. `loadtest plan` says
-    what it would measure. With --resume, --endpoint adds endpoints to the run.
+    \b
+    MATRIX says what to measure, and under which load:
+      quick      six servers at six endpoints, in five minutes (the default)
+      standard   every server at every endpoint: about 75 minutes, 90 at most
+      rates      each server at 10 to 120 % of what it can do, in ten minutes
+      seed       the load of the report this project grew out of
+      FILE.toml  a matrix of your own
 
-    Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
+    `loadtest plan` shows what a matrix would measure. With --resume, --endpoint adds endpoints to
+    the run.
+
+    Example: loadtest run quick --server 'granian-*' --rounds 5
     """
     from loadtest.bench.servers import consent
     from loadtest.cli import kinds

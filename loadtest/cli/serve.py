@@ -31,7 +31,7 @@ POLL_S = 0.2
     "--port",
     type=Whole("--port 8000", 1, 65_535),
     default=listening.FIRST_PORT,
-    help="TCP port to listen on; if it is taken, the next free one."
+    help="TCP port to listen on, or the next free one if it is taken."
     f" Default: {listening.FIRST_PORT}.",
 )
 @click.option(
@@ -44,7 +44,7 @@ POLL_S = 0.2
     "--threads",
     type=Whole("--threads 4", 1, MOST_THREADS),
     default=Shape().threads,
-    help=f"Threads of each worker, if the server has threads. Default: {Shape().threads}.",
+    help=f"Threads per worker, if the server has threads. Default: {Shape().threads}.",
 )
 @project_options
 @consent_options

@@ -152,7 +152,7 @@ def test_a_log_has_a_line_for_each_group_and_failure_however_long() -> None:
         " 50%  6 s left  cheapest so far: gunicorn-gthread  (0.5 cores per 1,000/s)"
         "  template_query-async  round 1/1"
     )
-    assert failed.startswith("failed: granian-wsgi.template_query-async, round 1, at load: it never")
+    assert failed.startswith("failed: granian-wsgi.template_query-async, round 1, at load: it n")
     assert failed.endswith("answered")
 
 

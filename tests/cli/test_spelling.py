@@ -81,10 +81,12 @@ def test_whatever_else_runs_it_has_the_plain_name(started: Started) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("make one with `loadtest run quick`", "make one with `.venv/bin/loadtest run quick`"),
-        ("begin another: loadtest run x --seed 1", "begin another: .venv/bin/loadtest run x --seed 1"),
-        ("`loadtest list servers`, `loadtest doctor`",
-         "`.venv/bin/loadtest list servers`, `.venv/bin/loadtest doctor`"),
+        ("make one: `loadtest run quick`", "make one: `.venv/bin/loadtest run quick`"),
+        ("another: loadtest run x --seed 1", "another: .venv/bin/loadtest run x --seed 1"),
+        (
+            "`loadtest list servers`, `loadtest doctor`",
+            "`.venv/bin/loadtest list servers`, `.venv/bin/loadtest doctor`",
+        ),
         *(
             (plain, plain)
             for plain in (
@@ -96,7 +98,7 @@ def test_whatever_else_runs_it_has_the_plain_name(started: Started) -> None:
             )
         ),
     ],
-)  # fmt: skip
+)
 def test_calls_in_a_text(started: Started, text: str, expected: str) -> None:
     started(".venv/bin/loadtest")
     assert as_typed(text) == expected
