@@ -309,12 +309,18 @@ def refuse_beside(why: str, *allowed: str) -> None:
         raise UserError(f"{why}; leave out {', '.join(given)}")
 
 
+def is_typed(name: str) -> bool:
+    """Say whether a parameter of the present command was typed."""
+    context = click.get_current_context()
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _typed() -> Iterator[str]:
     """Yield the words and options of the present command that were typed."""
     context = click.get_current_context()
     for param in context.command.params:
         name = param.name or ""
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        if not is_typed(name):
             continue
         if isinstance(param, click.Option):
             yield next(name for name in param.opts if name.startswith("--"))

@@ -13,6 +13,7 @@ import msgspec
 from loadtest.cli.options import (
     Titled,
     consent_options,
+    is_typed,
     json_option,
     matrix_options,
     out_option,
@@ -84,8 +85,14 @@ def run_command(
     if resume is None:
         run_at, run = _begin(offered, launcher or "local", out, Choice(**options))
     else:
-        refuse_beside_resume("--endpoint", "--project", "--python", *consent.OPTIONS.values())
-        run_at, run = _go_on(offered, resumed(resume, out), options["endpoints"])
+        further = options["endpoints"]
+        matrix = options["matrix"] if further and is_typed("matrix") else None
+        refuse_beside_resume(
+            *("--endpoint", "--project", "--python"),
+            *consent.OPTIONS.values(),
+            *([matrix] if matrix else []),
+        )
+        run_at, run = _go_on(offered, resumed(resume, out), further, matrix)
     allowed = offered.project.allowed
     for check in (*preflight.checks(run.plan, out, run.launcher, allowed), others()):
         if check.advice:
@@ -148,14 +155,16 @@ def _launched_by(
     return attached.take_inventory(offered)
 
 
-def _go_on(offered: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:
+def _go_on(
+    offered: Inventory, folder: Path, further: tuple[str, ...], matrix: str | None
+) -> tuple[Path, Run]:
     from loadtest.measure.servers import resume
 
     run = run_folder.read(folder, run_folder.SERVERS).run
     offered, _ = _launched_by(run.launcher, offered, folder.parent)
     resume.check_resumable(run, offered, folder.parent)
     if further:
-        run = resume.widened(run, offered, further)
+        run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)
     # The engine that is here, not one that a folder names.
     return folder, msgspec.structs.replace(run, engine=offered.engine)

@@ -168,6 +168,20 @@ def test_a_run_goes_on_as_it_was_planned(type_: Type, results_of: Callable[..., 
     ]
 
 
+def test_a_matrix_is_typed_beside_resume_for_further_endpoints_alone(
+    type_: Type, results_of: Callable[..., Path]
+) -> None:
+    folder = results_of(FAILED)
+    done = type_("run", "mine.toml", "--resume", folder)
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out mine.toml"
+    ]
+    done = type_("run", "mine.toml", "--resume", folder, "--endpoint", "raw", "--rounds", "2")
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out --rounds"
+    ]
+
+
 @pytest.mark.real
 def test_a_run_does_not_go_on_with_broken_files(
     type_: Type, copy: Path, results_of: Callable[..., Path]

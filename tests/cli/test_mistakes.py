@@ -37,8 +37,8 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["run", "quik"], "unknown matrix 'quik'; did you mean quick?"),
         (
             ["plan", "nowhere.toml"],
-            "nowhere.toml: no such file; the matrices that come along: quick, rates, seed,"
-            " standard",
+            "nowhere.toml: no such file; type the whole path to one of yours, or choose from those"
+            " that come along: quick, rates, seed, standard",
         ),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
         (
