@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -182,19 +183,38 @@ def test_an_app_of_another_format_is_one_line(type_: Type, copy: Path) -> None:
 
 @pytest.mark.parametrize(("busy", "well"), [(0.15, True), (0.25, False)])
 def test_what_others_use(monkeypatch: pytest.MonkeyPatch, busy: float, well: bool) -> None:
-    seen = machine.Busy(busy, 4, {"make": busy - 0.02, "cron": 0.02})
+    by, ids = {"make": busy - 0.02, "cron": 0.02}, {"make": [77], "cron": [5]}
+    seen = machine.Busy(busy, 4, by, ids)
     monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: seen)
     check = preflight.others()
     assert f"others use {busy:.1f} of 4 processors" in check.state
     assert (check.advice is None) == well
-    assert well or "processors (make 0.2): end what" in (check.advice or "")
+    assert well or "processors (make 0.2 [process 77]): end what" in (check.advice or "")
     assert not check.fatal
+
+
+@pytest.mark.parametrize(
+    ("ids", "named"),
+    [
+        ([], "the host 0.9"),
+        ([7, 9], "the host 0.9 [processes 7 9]"),
+        ([7, 9, 8, 6, 5], "the host 0.9 [processes 7 9 8 and 2 more]"),
+    ],
+)
+def test_others_are_named_with_their_ids(
+    monkeypatch: pytest.MonkeyPatch, ids: list[int], named: str
+) -> None:
+    seen = machine.Busy(0.9, 2, {"the host": 0.9}, {"the host": ids})
+    monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: seen)
+    assert preflight.others().state == f"others use 0.9 of 2 processors ({named})"
 
 
 def test_how_busy_the_machine_is() -> None:
     busy = machine.busy(0.05)
     assert 0 <= busy.used <= busy.processors + 1
     assert 1 <= len(busy.by) <= 3
+    assert busy.ids.keys() == busy.by.keys()
+    assert os.getpid() not in {pid for ids in busy.ids.values() for pid in ids}
 
 
 def test_wrk_missing_and_a_folder_that_cannot_be_written(
