@@ -202,18 +202,13 @@ class Location(click.ParamType[Path]):
 # How a help lists them ----------------------------------------------------------------------------
 
 TITLES = {
-    "What to measure": ("servers", "endpoints", "styles", "measures", "http", "tls", "reuse"),
-    "Load": (
-        *("connections", "duration_s", "requests", "batch", "chunk", "body_bytes", "delay_ms"),
-        "no_keep_alive",
-    ),
-    "Load at a rate": ("rates", "within", "arrivals"),
-    "Time and precision": ("budget_s", "rounds", "precision", "warmup", "timeout_s", "seed"),
-    "Machine and services": (
-        *("workers", "threads", "pin", "launcher", "folder", "python", "postgres", "redis"),
-        *("pythons", "make_environments", "url", "ca", "allowed", "serve", "port"),
-    ),
-    "Output": ("resume", "out", "each", "as_json", "help"),
+    "What to measure": "servers endpoints styles measures reuse http tls resume",
+    "Load": "connections duration_s requests batch chunk body_bytes delay_ms no_keep_alive",
+    "Load at a rate": "rates within arrivals",
+    "Time and precision": "budget_s rounds precision warmup timeout_s seed",
+    "Machine and services": "workers threads pin launcher folder python postgres redis"
+    " pythons make_environments url ca allowed serve port",
+    "Output": "out each as_json help",
 }
 """The parameters of commands with many options, under their titles; what is used most is first."""
 
@@ -228,12 +223,13 @@ class Titled(click.Command):
             for param in self.get_params(ctx)
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx))
         }
-        titled = {name for names in TITLES.values() for name in names}
-        more = tuple(name for name in options if name not in titled)
-        for title, names in (*TITLES.items(), ("More", more)):
-            if rows := [options[name] for name in names if name in options]:
+        for title, names in TITLES.items():
+            if rows := [options.pop(name) for name in names.split() if name in options]:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+        if options:
+            with formatter.section("More"):
+                formatter.write_dl(list(options.values()))
 
 
 # Options of servers and of clients ----------------------------------------------------------------

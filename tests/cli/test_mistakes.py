@@ -38,6 +38,8 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         (["run", "quik"], "unknown matrix 'quik'; did you mean quick?"),
+        (["run", "uvicorn"], "uvicorn is no matrix: type --server uvicorn"),
+        (["plan", "json_query"], "json_query is no matrix: type --endpoint json_query"),
         (
             ["plan", "nowhere.toml"],
             "nowhere.toml: no such file; type the whole path to one of yours, or choose from those"
