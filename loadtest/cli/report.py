@@ -24,7 +24,7 @@ from loadtest.records.run_folder import newest
 @out_option
 @json_option
 def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bool) -> int:
-    """Write the reports of a run again; needs no server.
+    """Write a run's reports again; no server is needed.
 
     RUN is the folder of a run of servers or of HTTP clients; the default is the newest run below
     --out. Exit status 1 if something failed, is invalid or was not measured at all.

@@ -58,7 +58,7 @@ def serve_command(
     postgres: str | None,
     redis: str | None,
 ) -> int:
-    """Start one server as a run does, until Ctrl-C.
+    """Start one server as in a run; Ctrl-C ends it.
 
     PostgreSQL, Valkey and the upstream are started with it. SERVER is one of `loadtest list`.
 
@@ -118,7 +118,7 @@ def _follow(instance: Instance) -> str:
 @project_options
 @consent_options
 def services_command(folder: Path, python: str, postgres: str | None, redis: str | None) -> int:
-    """Start PostgreSQL, Valkey and the upstream as a run does, until Ctrl-C.
+    """Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them.
 
     The database is migrated and seeded. Paste the printed lines into another terminal, so that the
     app finds the services.

@@ -201,6 +201,8 @@ def fill(
 
                 with suppress(_OutOfTimeError):
                     up.run(todo, record, began)
+            if why := _ended(trials, outcomes):
+                say(why)
 
 
 class _OutOfTimeError(Exception):
@@ -228,6 +230,17 @@ def _standing(trials: Trials[Trial, Outcome], done: Done, *, goes_on: bool) -> s
         spent = ", and the budget of the run is spent" if lacking else ""
         return f"{text}{spent}; nothing is left to measure"
     return f"{text}; {f'{lacking} to go' if lacking else 'more follow, as the answer is open'}"
+
+
+def _ended(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> str | None:
+    """Return why a run ends before it has had as many rounds as it may have; None if it has."""
+    count = 1 + max((each.round for each in outcomes if each.status == "measured"), default=-1)
+    if not 0 < count < trials.most_rounds:
+        return None
+    text = f"ended after {count} of at most {trials.most_rounds} rounds"
+    if not trials.still_open(outcomes):
+        return f"{text}: the answer is no longer open"
+    return None if trials.plan.budget_s is None else f"{text}: no more fit into the budget"
 
 
 def ends(plan: Any, after_s: float) -> bool:

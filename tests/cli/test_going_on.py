@@ -131,6 +131,24 @@ def test_a_spent_budget_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rounds", "open_", "budget_s", "why"),
+    [
+        (2, (), None, "ended after 2 of at most 4 rounds: the answer is no longer open"),
+        (3, ("alpha",), 9.0, "ended after 3 of at most 4 rounds: no more fit into the budget"),
+        (3, ("alpha",), None, None),  # what fails every time is not measured for ever
+        (4, ("alpha",), 9.0, None),
+        (0, ("alpha",), 9.0, None),
+    ],
+)
+def test_a_run_that_ends_early_says_why(
+    rounds: int, open_: tuple[str, ...], budget_s: float | None, why: str | None
+) -> None:
+    of = plan(rounds=2, most_rounds=4, budget_s=budget_s)
+    outcomes = [outcome(cell.id, at) for at in range(rounds) for cell in of.cells]
+    assert loop._ended(ServerTrials(of, lambda outcomes: open_), outcomes) == why
+
+
 def test_a_search_that_has_its_answer_is_not_begun_again() -> None:
     """Its finished rounds have nothing to do, which is not the same as a round to come."""
     of = plan()
