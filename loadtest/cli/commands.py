@@ -12,6 +12,9 @@ COMMANDS = {
     "import": ("import_", "Read somebody else's wrk report and judge it as a run."),
     "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
     "serve": ("serve", "Start one server as in a run; Ctrl-C ends it."),
-    "services": ("serve", "Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them."),
+    "services": (
+        "serve",
+        "Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them.",
+    ),
 }
 """By name: its module below `loadtest.cli`, and the sentence that its help begins with."""

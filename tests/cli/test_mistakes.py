@@ -48,7 +48,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
         (["help", "rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
         (["run", "--sever", "x"], "No such option '--sever'. Did you mean "),
-        (["plan", "--server", "gunicorn_gevent"], "'gunicorn_gevent'; did you mean gunicorn-gevent"),
+        (["plan", "--server", "gunicorn_gevent"], "'gunicorn_gevent'; did you mean gunicorn-gev"),
         (["plan", "--server", "Uvicorn"], "unknown server 'Uvicorn'; did you mean uvicorn"),
         (["plan", "--endpoint", "json-querry"], "endpoint 'json-querry'; did you mean json_query"),
         (
