@@ -20,20 +20,21 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
     "--threshold",
     type=Share(zero=True),
     default="5%",
-    help="Smallest change that counts, as a share; smaller ones count as the same. Default: 5%.",
+    help="Smallest change that counts, as a share; anything smaller counts as the same."
+    " Default: 5%.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Go on although the runs were not made under the same conditions: on another machine,"
-    " under another load, with different versions.",
+    help="Compare although the runs were made under different conditions: on another machine,"
+    " under another load, with other versions.",
 )
 @click.option(
     "--html",
     "page",
     metavar="FILE",
     type=Location("file"),
-    help="Write the comparison into this file as well, as a page for a browser.",
+    help="Also write the comparison to this file, as a page for a browser.",
 )
 @json_option
 def compare_command(

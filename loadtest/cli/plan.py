@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-from loadtest.cli.options import json_option, matrix_options, project_of, project_options
+from loadtest.cli.options import (
+    Titled,
+    json_option,
+    matrix_options,
+    project_of,
+    project_options,
+)
 from loadtest.cli.output import print_json, tables
 from loadtest.plan.servers import inventory, schedule
 from loadtest.plan.servers.schedule import Batch
@@ -20,16 +26,16 @@ NAMED = 4
 """As many endpoints are named where cells are skipped; of more there is only the count."""
 
 
-@click.command("plan")
+@click.command("plan", cls=Titled)
 @matrix_options
-@click.option("-v", "--each", is_flag=True, help="List every measurement, in the order of the run.")
+@click.option("-v", "--each", is_flag=True, help="List every load, in the order of the run.")
 @project_options
 @json_option
 def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options: Any) -> int:
     """Show what `run` would measure and how long it would take; start nothing.
 
-    MATRIX is quick (the default), standard, seed, or a TOML file of yours. Exit status 1 if every
-    measurement would be skipped.
+    MATRIX is quick (the default), standard, rates, seed, or a TOML file of yours, as in
+    `loadtest run --help`. Exit status 1 if everything would be skipped.
 
     Example: loadtest plan standard --server 'gunicorn-*'
     """

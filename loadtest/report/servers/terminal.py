@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console
 
 from loadtest.judge.servers.rows import Ranking, Row
@@ -14,10 +16,10 @@ from loadtest.report.terminal import Writer
 from loadtest.report.units import UNKNOWN, share
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report, console: Console, spell: Callable[[str], str] = str) -> None:
     """Print what was decided, what each server costs, and the caveats."""
     decision, loaded = report.summary.decision, report.summary.load_share
-    to = Writer(console)
+    to = Writer(console, spell)
     for paragraph in report.paragraphs:
         to.paragraph(paragraph)
     if decision.cost:
