@@ -10,7 +10,7 @@ from loadtest.judge.concern import CLOCK_S
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Loaded, Outcome, Sent, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
-from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile, pooled
+from loadtest.stats.latency import SAMPLES_NEEDED, count, mean, percentile, pooled
 from loadtest.stats.latency import backfilled as was_backfilled
 
 Histograms = Callable[[str], Histogram]
@@ -25,7 +25,10 @@ LATE_US = 10_000
 """wrk sleeps for whole milliseconds, and on a busy machine it is woken some more of them later."""
 
 HELD = 0.01
-"""Of the requests: more that were sent late, and a p99 may be of them."""
+"""Of the requests: more that were sent late, or never answered, and a p99 may be of them."""
+
+SPARE = 2
+"""Requests of a load that may be under way at its end by chance."""
 
 
 class Latencies(NamedTuple):
@@ -64,7 +67,7 @@ class Figures(Record, frozen=True, kw_only=True):
     """Requests a second that were sent, of a load at a rate; the median round's."""
     late_share: float | None
     """Of these, the share that was sent more than `LATE_US` after its time: with more than `HELD`
-    the rate was not held, and there are no latencies."""
+    the rate was not held, and there are no latencies. Nor are there where more got no response."""
     cores: float | None
     """Processors that the server keeps busy at that goodput."""
     samples: int
@@ -84,6 +87,8 @@ class Figures(Record, frozen=True, kw_only=True):
     """
     answers_per_cpu_second: float | None
     """1,000,000 / `server_cpu_us`."""
+    generator_cpu_us: float | None = None
+    """User and system time of the load generator for a response; median over rounds."""
     memory_peak_bytes: int | None
     """Of the server's processes together; the most of all rounds."""
     memory_kind: Literal["pss", "rss"] | None
@@ -110,12 +115,14 @@ def figures(
     sent = [loaded.sent for loaded in loads if loaded.sent]
     late_share = late(sent) if sent else None
     # At a rate, connections are idle between their slots.
-    unanswered = not sent and most_unanswered(turns, connections)
-    unanswered |= late_share is not None and late_share > HELD
+    withheld = not sent and most_unanswered(turns, connections)
+    withheld |= late_share is not None and late_share > HELD
+    delay_s = cell.endpoint.contract.delay_s
+    withheld |= unanswered(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
 
     def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
         # The few that were first in the queue tell nothing of those that are still in it.
-        if unanswered:
+        if withheld:
             return None
         # Samples that were added are no evidence: the measured ones must be enough.
         if count(latencies.raw) >= SAMPLES_NEEDED[p]:
@@ -124,15 +131,12 @@ def figures(
 
     answers = sum(loaded.answers for loaded in loads)
     errors = sum(loaded.errors for loaded in loads)
-    delay_s = cell.endpoint.contract.delay_s
     usages = [outcome.usage["server"] for outcome in measured if "server" in outcome.usage]
     pss = [usage.pss_peak_bytes for usage in usages if usage.pss_peak_bytes is not None]
     # One kind for all rounds, or their peak would be of apples and pears.
     peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
     peak = max(peaks, default=None)
-    each_us = [outcome.server_cpu_us for outcome in measured]
-    known_us = [us for us in each_us if us is not None]
-    cpu_us = median(known_us) if known_us else None
+    cpu_us, generator_cpu_us = (_usual_cpu_us(measured, of) for of in ("server", "generator"))
     goodput = median(loaded.goodput for loaded in loads)
     workers = plan.shape.workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
@@ -148,7 +152,7 @@ def figures(
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
-        p99_9_us=_rare(latencies.raw) if not unanswered else None,
+        p99_9_us=_rare(latencies.raw) if not withheld else None,
         backfilled_p99_us=latency(99, backfilled=True),
         offered=median(each.rate for each in sent) if sent else None,
         late_share=late_share,
@@ -160,6 +164,7 @@ def figures(
         server_cpu_us=cpu_us,
         with_databases_cpu_us=_with_databases_cpu_us(cell, measured),
         answers_per_cpu_second=1e6 / cpu_us if cpu_us else None,
+        generator_cpu_us=generator_cpu_us,
         memory_peak_bytes=peak,
         memory_kind=None if not peaks else "pss" if peaks is pss else "rss",
         memory_per_worker_bytes=None if peak is None or workers is None else peak / workers,
@@ -209,6 +214,38 @@ def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None
         sum(counts) for counts in zip(*((each.missed, each.requests) for each in sent), strict=True)
     )
     return "connections" if 2 * missed >= share * requests else "generator"
+
+
+class Unanswered(NamedTuple):
+    """Requests of loads at a rate that got no response."""
+
+    requests: int
+    """Beyond what is under way at the end of each load."""
+    share: float
+    """Of all that were sent."""
+
+
+def unanswered(loads: Sequence[Loaded], raw: Histogram, least_s: float) -> Unanswered:
+    """Return the requests at a rate that got no response, as those on a connection left unserved.
+
+    Under way at the end is what came in the time that responses take: `least_s`, or twice their
+    mean latency, as a queue that grows ends twice as long as it was on average.
+    """
+    rated = [(load, load.sent) for load in loads if load.sent]
+    takes_s = max(least_s, 2e-6 * (mean(raw) or 0.0))
+    requests = sum(sent.requests for _, sent in rated)
+    came = sum(
+        load.answers + load.connect_errors + load.read_errors + load.write_errors
+        for load, _ in rated
+    )
+    under_way = sum(sent.rate * takes_s + SPARE for _, sent in rated)
+    lost = max(0, round(requests - came - under_way))
+    return Unanswered(lost, lost / max(1, requests))
+
+
+def _usual_cpu_us(measured: Sequence[Outcome], group: str) -> float | None:
+    known_us = [us for outcome in measured if (us := outcome.cpu_us(group)) is not None]
+    return median(known_us) if known_us else None
 
 
 def _rare(raw: Histogram) -> int | None:

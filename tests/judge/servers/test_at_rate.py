@@ -8,7 +8,9 @@ import pytest
 from builders import endpoint, loaded, outcome, plan, run, server, usage
 from facts import Facts, evidence, raised, rated, sent
 
-from loadtest.judge.servers.metrics import HELD, LATE_US
+from loadtest.judge.concern import weigh
+from loadtest.judge.servers.concerns import CONCERNS
+from loadtest.judge.servers.metrics import HELD, LATE_US, unanswered
 from loadtest.judge.servers.summary import summarise
 from loadtest.judge.servers.turns import merged
 from loadtest.records.measured import Histogram, Loaded, Sent
@@ -21,6 +23,43 @@ def test_a_rate_that_was_not_held_has_no_latencies() -> None:
     assert short
     assert (held.p50_us, held.late_share) == (5_000, HELD)
     assert (short.p50_us, short.p99_us, short.late_share) == (None, None, 0.0125)
+
+
+@pytest.mark.parametrize(
+    ("answers", "read_errors", "delay_s", "share"),
+    [
+        (400, 0, 0.0, 0.0),
+        # 200/s x twice 5 ms are under way, and 2 by chance.
+        (396, 0, 0.0, 0.0),
+        (308, 0, 0.0, 0.22),
+        # What broke off is an error.
+        (308, 92, 0.0, 0.0),
+        # What waits a second is under way for as long, and a half more in a queue.
+        (200, 0, 1.0, 0.0),
+        (50, 0, 1.0, 0.12),
+    ],
+)
+def test_what_got_no_response_is_more_than_what_is_under_way(
+    answers: int, read_errors: int, delay_s: float, share: float
+) -> None:
+    load = loaded(answers, 2.2, sent=sent(), read_errors=read_errors)
+    raw = Histogram(values_us=(5_000,), counts=(answers,))
+    assert unanswered([load], raw, 1.5 * delay_s).share == pytest.approx(share)
+
+
+def test_a_server_that_leaves_connections_unserved_has_no_latencies() -> None:
+    """Eight of a hundred were served, at once: p99 was 5 ms, with every fourth request lost."""
+    facts = rated(sent())
+    facts = replace(facts, loaded=facts.loaded | {"answers": 308, "received_bytes": 308 * 200})
+    of = evidence(replace(facts, in_flight="workers * threads"))
+    assert of.figures
+    assert (of.figures.p50_us, of.figures.p99_us, of.figures.late_share) == (None, None, 0.0)
+    (concern,) = weigh(CONCERNS, of).concerns
+    assert concern.concern == "starved-connections"
+    assert concern.facts == (
+        "264 of 1,200 requests on 100 connections, 8 of which it serves at once, got no response;"
+        " half of the others took no longer than 5.00 ms"
+    )
 
 
 def test_requests_count_from_the_first_slot_on() -> None:
