@@ -16,17 +16,19 @@ from loadtest.judge.servers.decision import (
     Decision,
     Gap,
     Holds,
+    KeptUp,
     Place,
     Reaches,
     Searched,
     ServerAtRate,
+    Stepped,
     Sureness,
     Waiting,
 )
 from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.tables import Measured, Table, at_main_rate, by_rate, main_style
-from loadtest.judge.servers.within import copies_apart
+from loadtest.judge.servers.within import copies_apart, keeps_up
 from loadtest.records.measured import Launch, Run
 from loadtest.records.planned import Interface, Plan, Style
 from loadtest.stats.pairs import judged
@@ -89,6 +91,7 @@ def decide(
         async_views=tuple(_async_views(measured, main, rows)),
         at_rates=tuple(_at_rates(tables, rows)),
         searched=tuple(_searched(run.plan, tables, rows)),
+        stepped=tuple(_stepped(tables, rows)),
         sure=sure,
     )
 
@@ -124,6 +127,34 @@ def _searched(
                 sorted(places, key=lambda of: (of.rank or len(rows), -(of.search.low or 0.0)))
             ),
         )
+
+
+def _stepped(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Stepped]:
+    """Yield how far the servers at each endpoint keep up."""
+    for table in tables:
+        if not table.load.steps or table.load.within:
+            continue
+        stepped = [row for cell in table.cells if (row := rows[cell.id]).steps]
+        places = map(_kept_up, stepped)
+        yield Stepped(
+            endpoint=table.at,
+            places=tuple(sorted(places, key=lambda place: -(place.rate or 0.0))),
+        )
+
+
+def _kept_up(row: Row) -> KeptUp:
+    last, first = keeps_up(row.steps)
+    return KeptUp(
+        server=row.server,
+        interface=row.interface,
+        capacity=row.reportable.goodput if row.reportable else None,
+        rate=last.rate if last else None,
+        cores=last.figures.cores if last else None,
+        p99_us=last.figures.p99_us if last else None,
+        missed=first.rate if first else None,
+        why=first.why if first else None,
+        cell=row.cell,
+    )
 
 
 def _at_rates(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[AtRate]:

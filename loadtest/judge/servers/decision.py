@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from loadtest.judge.rows import Versus
-from loadtest.judge.servers.within import Search
+from loadtest.judge.servers.within import Search, Why
 from loadtest.records.planned import Goal, Interface, Record, Style
 from loadtest.stats.significance import Finding
 
@@ -231,6 +231,38 @@ class Searched(Record, frozen=True, kw_only=True):
     places: tuple[Reaches, ...]
 
 
+class KeptUp(Record, frozen=True, kw_only=True):
+    """Up to which of its steps a server keeps up, at one endpoint."""
+
+    server: str
+    """Its name."""
+    interface: Interface | None
+    """WSGI or ASGI; None where nobody said."""
+    capacity: float | None
+    """Requests a second of the closed loop, of which the steps are shares."""
+    rate: float | None
+    """Requests a second: the highest step below which it kept all; None: not even the lowest."""
+    cores: float | None
+    """Processors that it kept busy at that rate."""
+    p99_us: int | None
+    """At that rate."""
+    missed: float | None
+    """The next step, with which it did not keep up; None: it kept all."""
+    why: Why | None
+    """What was short there; with `generator` nothing is known of the server from there on."""
+    cell: str
+    """Its id."""
+
+
+class Stepped(Record, frozen=True, kw_only=True):
+    """All servers at one endpoint, loaded at one rate after another."""
+
+    endpoint: str
+    """With its style."""
+    places: tuple[KeptUp, ...]
+    """Who keeps up with most first."""
+
+
 class Sureness(Record, frozen=True, kw_only=True):
     """How far the decision can be trusted."""
 
@@ -281,4 +313,6 @@ class Decision(Record, frozen=True, kw_only=True):
     async_views: tuple[AsyncViews, ...]
     at_rates: tuple[AtRate, ...] = ()
     searched: tuple[Searched, ...] = ()
+    stepped: tuple[Stepped, ...] = ()
+    """For each endpoint; empty where nothing was loaded in steps."""
     sure: Sureness
