@@ -26,7 +26,7 @@ from loadtest.judge.servers.decision import (
     Waiting,
 )
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import Row
+from loadtest.judge.servers.rows import LATE, Row
 from loadtest.judge.servers.tables import Measured, Table, at_main_rate, by_rate, main_style
 from loadtest.judge.servers.within import copies_apart, keeps_up
 from loadtest.records.measured import Launch, Run
@@ -36,9 +36,6 @@ from loadtest.stats.significance import LEAST_MARGIN
 
 BUSY = "noisy-host"
 """The concern of a cell that other programs, or the host, took processor time from."""
-
-LATE = "generator-late"
-"""The concern of a cell of which the load generator sent too late what the server might have answered."""
 
 STYLES: tuple[Style, ...] = ("sync", "async")
 

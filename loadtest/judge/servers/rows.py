@@ -16,6 +16,9 @@ By = Literal["cost", "goodput"]
 SHORT = ("rate-not-held", "starved-connections")
 """The concerns of a cell whose server did not answer as fast as requests were to come."""
 
+LATE = "generator-late"
+"""That of a cell of which the load generator sent too late what the server might have answered."""
+
 
 class Round(rows.Round, frozen=True, kw_only=True):
     """What became of a cell in one round."""

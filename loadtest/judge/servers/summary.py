@@ -296,7 +296,9 @@ def _has_more(plan: Plan, outcomes: Sequence[Outcome]) -> bool:
 def _ended(
     plan: Plan, rounds: int, more: bool, left_open: Collection[str], segments: Sequence[Segment]
 ) -> Ended | None:
+    explores = any(cell.load.explores for cell in plan.cells)
     further = plan.precision is not None or rounds < (plan.most_rounds or 0)
+    further = further and not explores
     if not more and not further:
         return None
     if not more and not left_open:

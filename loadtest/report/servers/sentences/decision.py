@@ -22,8 +22,9 @@ from loadtest.judge.servers.decision import (
     Waiting,
 )
 from loadtest.judge.summary import Counts
-from loadtest.records.planned import Goal, Interface, Shape
+from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
+from loadtest.report.servers.sentences.phrases import goal
 from loadtest.report.units import latency, share
 
 NEAR = 4
@@ -303,8 +304,7 @@ def _searched(decision: Decision, at: Searched) -> Said:
         "searched",
         {
             "endpoint": at.endpoint,
-            "goal": at.goal,
-            "usual_errors": Goal().error_share,
+            "goal": goal(at.goal),
             "busy": decision.sure.busy_machine,
             "first": [place.server for place in reach if place.rank == 1],
             "reach": reach[:NEAR],
