@@ -24,8 +24,8 @@ class Machine:
     """Requests a second, from which on the generator is late."""
     steps: tuple[float, ...] = ()
     """In place of a search; beyond its limit a server has no connection free."""
-    other_cpu_s: float = 0.0
-    """What other programs used during each load."""
+    others: float = 0.0
+    """Share of the machine that other programs took during each load."""
     duplicate: bool = False
     """The first has a copy, which is the last."""
     stored: dict[str, Histogram] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Machine:
                 window_s=load.duration_s,
                 processors=2,
                 busy_cpu_s=load.duration_s,
-                other_cpu_s=self.other_cpu_s,
+                other_cpu_s=self.others * 2 * load.duration_s,
                 steal_cpu_s=0.0,
                 throttled_s=0.0,
             ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import endpoint, loaded, outcome, plan, run, server, usage
+from at_rates import measured, planned
+from builders import loaded, outcome, run
 from facts import Facts, evidence, raised, rated, sent
 
 from loadtest.judge.concern import weigh
@@ -13,8 +14,7 @@ from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.metrics import HELD, LATE_US, unanswered
 from loadtest.judge.servers.summary import summarise
 from loadtest.judge.servers.turns import merged
-from loadtest.records.measured import Histogram, Loaded, Sent
-from loadtest.records.planned import Cell, Load
+from loadtest.records.measured import Histogram, Sent
 
 
 def test_a_rate_that_was_not_held_has_no_latencies() -> None:
@@ -90,34 +90,18 @@ def test_turns_at_a_rate_add_up() -> None:
     )
 
 
-def cell(name: str, rate: float | None) -> Cell:
-    load = Load(connections=50, duration_s=2, warmup_s=0.1, rate=rate)
-    return Cell(server=name, endpoint=endpoint("json"), load=load)
-
-
-def measured(name: str, rate: float | None, number: int, cpu_us: float, late: int = 0) -> object:
-    load: Loaded = loaded(400, 2.0, sent=sent(late, late) if rate else None)
-    return outcome(
-        cell(name, rate).id,
-        number,
-        load_s=2.0,
-        loaded=load,
-        histogram="any",
-        usage={"server": usage(cpu_us * 400 / 1e6)},
-    )
-
-
 def test_each_rate_has_its_own_ranking_and_what_it_takes() -> None:
     names, rates = ("alpha", "beta", "gamma"), (None, 50.0, 400.0)
-    of = replace_cells(names, rates)
+    of = planned(names, rates)
     outcomes = [
-        measured(name, rate, number, cpu_us, late=100 * (name == "gamma" and rate == 400.0))
+        measured(name, rate, number, cpu_us, late, late)
         for number in range(3)
         for rate in rates
         for name, cpu_us in zip(names, (1_000.0 + number, 2_000.0 - number, 3_000.0), strict=True)
+        for late in (100 * (name == "gamma" and rate == 400.0),)
     ]
     fast = Histogram(values_us=(6_000,), counts=(400,))
-    summary = summarise(run(of), outcomes, lambda path: fast)  # type: ignore[arg-type]
+    summary = summarise(run(of), outcomes, lambda path: fast)
     assert [ranking.at for ranking in summary.rankings] == [
         "json-sync",
         "json-sync@50",
@@ -129,14 +113,19 @@ def test_each_rate_has_its_own_ranking_and_what_it_takes() -> None:
     low, high = summary.decision.at_rates
     assert (low.rate, [place.server for place in low.places]) == (50.0, list(names))
     assert [place.short for place in high.places] == [(), (), ("json-sync@400",)]
-    assert low.places[0].cores == pytest.approx(0.2, rel=0.01)
+    assert low.places[0].cores == pytest.approx(0.05, rel=0.01)
     assert low.places[0].p99_us == 6_000
+    assert low.places[0].cpu_us == pytest.approx(1_000, rel=0.01)
+    assert (low.places[0].offered, low.places[0].goodput) == (50.0, 50.0)
     assert high.places[2].p99_us is None
-
-
-def replace_cells(names: tuple[str, ...], rates: tuple[float | None, ...]) -> object:
-    cells = tuple(cell(name, rate) for rate in rates for name in names)
-    return plan([server(name) for name in names], rounds=3, cells=cells)
+    # A rate that was not held is no measurement at that rate: nobody is compared with it.
+    (cost,) = (it for it in summary.decision.costs if it.over == "all" and it.rate == 400.0)
+    assert [(place.server, place.cores is None) for place in cost.places] == [
+        ("alpha", False),
+        ("beta", False),
+        ("gamma", True),
+    ]
+    assert "were sent more than 10.0 ms after their time" in (cost.places[2].missing or "")
 
 
 def test_idle_connections_are_no_fault_at_a_rate() -> None:

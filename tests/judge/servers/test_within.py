@@ -159,19 +159,19 @@ def test_a_search_says_how_far_apart_two_copies_of_a_server_came_out() -> None:
     outcomes = machine.search()
     _, searches = settled(machine.plan, outcomes, machine.histogram)
     apart = copies_apart(machine.plan, "json-sync", searches)
-    assert apart == pytest.approx(8 / 7, rel=0.06)
+    assert apart == pytest.approx(8 / 7, rel=0.07)
     summary = summarise(run(machine.plan), outcomes, machine.histogram)
     (searched,) = summary.decision.searched
     assert searched.apart == apart
     # 5 % is less than what one server differs from itself by.
-    assert [(place.server, place.rank, place.tied) for place in searched.places] == [
+    assert {(place.server, place.rank, place.tied) for place in searched.places} == {
         ("alpha", 1, True),
         ("beta", 1, True),
-    ]
+    }
 
 
 def test_tries_on_a_busy_machine_are_counted_and_no_server_is_ahead() -> None:
-    quiet, busy = (Machine({"alpha": 800.0, "beta": 90.0}, other_cpu_s=it) for it in (0.0, 1.0))
+    quiet, busy = (Machine({"alpha": 800.0, "beta": 90.0}, others=share) for share in (0.0, 0.2))
     for machine, disturbed in ((quiet, False), (busy, True)):
         summary = summarise(run(machine.plan), machine.search(), machine.histogram)
         assert summary.decision.sure.busy_machine is disturbed
@@ -229,7 +229,7 @@ def test_a_server_keeps_up_until_the_first_step_that_it_does_not() -> None:
     assert stepped.places[0].cores == pytest.approx(0.128)
     assert stepped.places[0].p99_us == 100_000
     (ranking,) = summary.rankings
-    alpha = ranking.rows[0]
+    alpha = next(row for row in ranking.rows if row.server == "alpha")
     assert [step.figures.p99_us is None for step in alpha.steps] == [False] * 3 + [True] * 2
     # A step that happens to be kept above one that was not is no more than luck.
     lucky = [*alpha.steps[:4], msgspec.structs.replace(alpha.steps[4], why=None)]
