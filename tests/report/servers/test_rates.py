@@ -9,14 +9,13 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from at_rates import measured, planned
+from at_rates import LONG, at_rates
 from builders import run
 from gold import check
 from rich.console import Console
 from searched import Machine
 
 from loadtest.judge.servers.summary import summarise
-from loadtest.records.measured import Histogram
 from loadtest.report.charts.chart import Lines, svg
 from loadtest.report.formats import formats_in
 from loadtest.report.servers import charts, formats, terminal
@@ -26,36 +25,7 @@ from loadtest.report.servers.page import page
 from loadtest.report.servers.rate_tables import narrow, tables
 from loadtest.report.servers.report import Report
 
-LONG = "hypercorn-asyncio"
-"""No server that ships has a longer name."""
-
 STEPS = (0.1, 0.25, 0.4, 0.6, 0.8)
-
-
-def histogram(name: str) -> Histogram:
-    """Return 400 latencies; those of `beta` and `gamma` are of a rate that was not held."""
-    return Histogram(values_us=(123_457 if name in ("beta", "gamma") else 6_000,), counts=(400,))
-
-
-def at_rates(*rates: float | None) -> Report:
-    """Return four servers at some rates: `beta` cannot keep 400/s, `gamma` met a late generator."""
-    of = run(planned((LONG, "alpha", "beta", "gamma"), rates))
-    outcomes = [
-        measured(name, rate, number, us + number, late, 0 if name == "gamma" else late)
-        for number in range(3)
-        for rate in rates
-        for name, us, late in (
-            (LONG, 2_000, 0),
-            ("alpha", 1_000, 0),
-            ("beta", 3_000, 100 if rate == 400 else 0),
-            ("gamma", 1_500, 100 if rate == 400 else 0),
-        )
-    ]
-
-    def read(name: str) -> Histogram:
-        return histogram(name) if 400 in rates else histogram("alpha")
-
-    return Report(summarise(of, outcomes, read), of)
 
 
 def report(machine: Machine) -> Report:
