@@ -15,6 +15,7 @@ from loadtest.report.servers.report import Report
 LONG = "hypercorn-asyncio"
 """No server that ships has a longer name."""
 
+
 def cell(name: str, rate: float | None) -> Cell:
     load = Load(connections=50, duration_s=2, warmup_s=0.1, rate=rate)
     return Cell(server=name, endpoint=endpoint("json"), load=load)
