@@ -113,7 +113,7 @@ def lasts(plan: Plan) -> str:
     if further:
         return (
             f"{plural(len(turns), 'load')} as fast as each server can be driven, then up to"
-            f" {further:,} at a rate, of 2 to 10 s; --budget limits it. The same order again:"
+            f" {further:,} at a rate, of 2 to 20 s; --budget limits it. The same order again:"
             f" --seed {plan.seed}."
         )
     budget = "" if plan.budget_s is None else f"{plan.budget_s / 60:.3g} min"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from builders import endpoint, loaded, outcome, plan, server, usage
 
 from loadtest.judge.servers.metrics import LATE_US
-from loadtest.judge.servers.within import next_loads
+from loadtest.judge.servers.within import exploring
 from loadtest.records.measured import Histogram, Host, Outcome, Sent
 from loadtest.records.planned import Cell, Goal, Load, Plan
 from loadtest.records.values import MOST_RATE
@@ -22,6 +22,7 @@ class Machine:
     limits: dict[str, float]
     late_from: float = MOST_RATE * 2
     """Requests a second, from which on the generator is late."""
+    late_us: int = LATE_US * 2
     steps: tuple[float, ...] = ()
     """In place of a search; beyond its limit a server has no connection free."""
     others: float = 0.0
@@ -29,6 +30,8 @@ class Machine:
     duplicate: bool = False
     """The first has a copy, which is the last."""
     stored: dict[str, Histogram] = field(default_factory=dict)
+    read: list[str] = field(default_factory=list)
+    """Names of histograms, each time."""
 
     @property
     def plan(self) -> Plan:
@@ -57,7 +60,7 @@ class Machine:
             window_us=round(load.duration_s * 1e6),
             requests=requests,
             missed=late if short else 0,
-            late=Histogram(values_us=(0, LATE_US * 2), counts=(requests - late, late)),
+            late=Histogram(values_us=(0, self.late_us), counts=(requests - late, late)),
         )
         return outcome(
             cell.id,
@@ -78,13 +81,15 @@ class Machine:
         )
 
     def histogram(self, name: str) -> Histogram:
+        self.read.append(name)
         return self.stored[name]
 
     def search(self, most_rounds: int = 50) -> list[Outcome]:
         of, outcomes = self.plan, list[Outcome]()
         cells = {cell.id: cell for cell in of.cells}
+        next_loads = exploring(of, self.histogram)
         for round_ in range(most_rounds):
-            loads = next_loads(of, outcomes, self.histogram)
+            loads = next_loads(outcomes)
             if not loads:
                 return outcomes
             outcomes += [self.measure(cells[id_], load, round_) for id_, load in loads.items()]

@@ -212,8 +212,8 @@ def test_the_generators_own_time_is_said_beside_the_servers() -> None:
 
 def test_a_row_says_why_it_has_no_latencies() -> None:
     text = written(at_rates(400))["report.md"]
-    assert "No latencies for `beta`: 12.5 % of the requests were sent more than 10.0 ms" in text
-    assert "No latencies for `gamma`: 12.5 % of the requests were sent more than 10.0 ms" in text
+    assert "No latencies for `beta`: 12.5 % of the requests were not sent within 10.0 ms" in text
+    assert "No latencies for `gamma`: 12.5 % of the requests were not sent within 10.0 ms" in text
 
 
 def test_the_page_of_every_such_run_can_be_made() -> None:
