@@ -231,7 +231,7 @@ def noisy(**changes: Any) -> Decision:
 
 
 def at_rate(rate: float, *servers: tuple[str, float | None, int | None], **changes: Any) -> AtRate:
-    """Return servers with the cores that each takes and its p99; without cores it cannot keep up."""
+    """Return servers with the cores that each takes and its p99; without, it cannot keep up."""
     places = tuple(
         ServerAtRate(
             server=server,

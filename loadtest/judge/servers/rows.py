@@ -69,7 +69,7 @@ class Row(rows.Row, frozen=True, kw_only=True):
 
     @property
     def why_short(self) -> str:
-        """How it did not keep the rate, so that its number is none at that rate; empty if it did."""
+        """How it did not keep the rate: its number is none at that rate; empty if it did."""
         return "; ".join(raised.facts for raised in self.concerns if raised.concern in SHORT)
 
 

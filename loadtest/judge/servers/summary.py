@@ -279,7 +279,8 @@ def _by_reach(plan: Plan, of: Ranking, searches: Mapping[str, Search]) -> Rankin
         for row in of.rows
     ]
     # Of those without a rank the order is as it was.
-    rows.sort(key=lambda row: (row.rank or len(rows) + 1, -((row.search and row.search.low) or 0.0)))
+    low = {cell: search.low or 0.0 for cell, search in own.items()}
+    rows.sort(key=lambda row: (row.rank or len(rows) + 1, -low.get(row.cell, 0.0)))
     return msgspec.structs.replace(of, unranked=None, rows=tuple(rows))
 
 

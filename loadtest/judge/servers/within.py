@@ -88,7 +88,8 @@ def reach_ranks(searches: Mapping[str, Search], apart: float | None = None) -> d
         name: sum(other.above(search, apart or 1.0) for other in reach.values())
         for name, search in reach.items()
     }
-    return {name: 1 + sum(each < number for each in above.values()) for name, number in above.items()}
+    counts = above.values()
+    return {name: 1 + sum(each < count for each in counts) for name, count in above.items()}
 
 
 def copies_apart(plan: Plan, at: str, searches: Mapping[str, Search]) -> float | None:
@@ -375,7 +376,7 @@ class KeepsUp(NamedTuple):
 
 
 def keeps_up(steps: Sequence[Step]) -> KeepsUp:
-    """Return where a server stops keeping up with the rate, whatever a higher one happened to do."""
+    """Return where a server stops keeping up, whatever a higher rate happened to do."""
     kept = list(takewhile(lambda step: step.why is None, steps))
     return KeepsUp(
         kept[-1] if kept else None, steps[len(kept)] if len(kept) < len(steps) else None

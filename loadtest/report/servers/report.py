@@ -49,7 +49,7 @@ class Report:
 
     @property
     def _ended(self) -> str:
-        """Why the run has fewer rounds or tries than it might, in a few words; empty if it has all."""
+        """Why the run has fewer rounds or tries than it might; empty if it has all."""
         plan = self.run.plan
         match self.summary.ended:
             case "decided":

@@ -190,7 +190,9 @@ def test_rates_that_overlap_share_a_rank(
 @given(
     st.dictionaries(
         st.text("abcdef", min_size=1, max_size=2),
-        st.tuples(st.floats(1, 1e4), st.floats(1.01, 1.5), st.sampled_from(["server", "generator"])),
+        st.tuples(
+            st.floats(1, 1e4), st.floats(1.01, 1.5), st.sampled_from(["server", "generator"])
+        ),
         min_size=2,
     )
 )

@@ -147,7 +147,7 @@ class Evidence:
 
     @property
     def disturbed_by_host(self) -> bool:
-        """Whether most of that went to the host, or to a limit that it set, not to programs here."""
+        """Whether most of that went to the host, or to a limit that it set, not to programs."""
         taken = self.taken or {}
         programs = taken.get("other processes", 0.0)
         return self.disturbed and 2 * programs < sum(taken.values())

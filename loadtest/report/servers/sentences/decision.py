@@ -289,7 +289,9 @@ def _takers(sure: Sureness) -> str:
     """Return who took CPU time, as the subject of a sentence."""
     if not sure.by_host:
         return "Other programs"
-    return "The host of this machine" if sure.by_host == sure.busy else "Other programs, or the host,"
+    if sure.by_host == sure.busy:
+        return "The host of this machine"
+    return "Other programs, or the host,"
 
 
 def _searched(decision: Decision, at: Searched) -> Said:

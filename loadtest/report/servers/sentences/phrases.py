@@ -34,7 +34,8 @@ def under(load: Load) -> str:
     text = f"{rate}{plural(load.connections, 'connection')} for {seconds(load.duration_s)}"
     if not load.steps:
         return text
-    return f"{text}, then {share(load.steps[0])} to {share(load.steps[-1])} of the rate that this shows"
+    low, high = map(share, (load.steps[0], load.steps[-1]))
+    return f"{text}, then {low} to {high} of the rate that this shows"
 
 
 def goal(of: Goal) -> str:
