@@ -250,3 +250,13 @@ class Decision(Record, frozen=True, kw_only=True):
     at_rates: tuple[AtRate, ...] = ()
     searched: tuple[Searched, ...] = ()
     sure: Sureness
+
+    @property
+    def overall(self) -> dict[float | None, Cost]:
+        """The cost over all endpoints at each rate, of sync views where there are any; None: of
+        closed loops."""
+        costs: dict[float | None, Cost] = {}
+        for cost in (*filter(None, [self.cost]), *self.costs):
+            if cost.over == "all":
+                costs.setdefault(cost.rate, cost)
+        return costs
