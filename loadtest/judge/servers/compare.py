@@ -26,7 +26,7 @@ from loadtest.judge.servers.within import Search, settled
 from loadtest.judge.summary import last
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Interface, Record
+from loadtest.records.planned import Cell, Interface, Load, Record
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
 from loadtest.stats.noise_floor import Floor, by_kind, floors, workload
@@ -242,7 +242,7 @@ def _nothing_shared(base: ServersRun, new: ServersRun) -> str:
     loads = [
         " and ".join(
             dict.fromkeys(
-                f"at {cell.load.rate:,.10g} requests/s" if cell.load.rate else "in closed loops"
+                _loaded(cell.load)
                 for cell in plan.cells
                 if (cell.server, cell.endpoint.id) in first & second
             )
@@ -258,6 +258,12 @@ def _nothing_shared(base: ServersRun, new: ServersRun) -> str:
         f"{new.folder} has no cell that has a number in {base.folder};"
         " `loadtest run` both with the same servers and endpoints"
     )
+
+
+def _loaded(load: Load) -> str:
+    if load.within:
+        return "in search of the highest rate"
+    return f"at {load.rate:,.10g} requests/s" if load.rate else "in closed loops"
 
 
 def _comparable(before: _Side, after: _Side, cell: str, figure: CellFigure) -> bool:
@@ -324,7 +330,8 @@ def _reaching(before: _Side, after: _Side, cell: str, threshold: float) -> Chang
     ratio = new.low / base.low
     low = new.low / base.high if base.high and base.why == "server" else None
     high = new.high / base.low if new.high and new.why == "server" else None
-    noise = max((each for side in (before, after) if (each := side.search_noise)), default=None)
+    known = [side.search_noise for side in (before, after)]
+    noise = max((floor for floor in known if floor is not None), default=None)
     beyond, near = margin(noise, max(threshold, APART)), max(threshold, APART)
     answer: Answer = "cannot tell"
     if low is not None and low > 1 and ratio > 1 + beyond:
