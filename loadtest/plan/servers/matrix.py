@@ -179,6 +179,18 @@ def expand(
             "nothing to measure: no endpoint has the chosen style;"
             " `loadtest list endpoints` shows what there is"
         )
+    explored = [cell for cell in cells if cell.load.explores]
+    if explored and len(explored) < len(cells):
+        at = ", ".join(dict.fromkeys(cell.endpoint.id for cell in explored))
+        raise UserError(
+            f"loads of matrix {matrix.name}: a run with `steps` has them at all endpoints, and here"
+            f" they are at {at}; choose these with --endpoint"
+        )
+    if explored and (choice.rounds is not None or choice.precision is not None):
+        raise UserError(
+            "--rounds and --precision are of loads that are measured several times, and here each"
+            " is at another rate; leave them out"
+        )
     counted = Counter(cell.id for cell in cells)
     if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
         raise UserError(*twice)
@@ -356,6 +368,13 @@ def loads(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Iter
     for rule in named:
         fitted |= _given(rule, *fitted)
     rates = fitted["rate"] if isinstance(fitted["rate"], tuple) else (fitted["rate"],)
+    if rates and fitted["steps"] and not (choice.rates or choice.within):
+        raise UserError(
+            f"loads of {endpoint.id}: `rate` sets rates, and those of `steps` follow from a closed"
+            " loop; leave out one of them"
+        )
+    # As its name and wrk have it; what is the same then is one load.
+    rates = tuple(dict.fromkeys(float(f"{rate:g}") for rate in rates))
     # What a closed loop has says nothing of how many a rate needs.
     numbers = [rule.connections for rule in named if rule.rate or rule is asked]
     given = (

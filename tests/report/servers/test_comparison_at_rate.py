@@ -46,10 +46,10 @@ def at_rate(cell: Cell, number: int, of: Shows, folder: Path) -> Outcome:
     rate = cell.load.rate or 1_000.0
     requests = int(rate * cell.load.duration_s)
     short = requests // 4 if rate > of.holds else 0
-    answers, shake = requests - short, STEADY[number % len(STEADY)]
-    slow, slow_us = answers // 20, 900_000 if short else int(of.p99_us * shake)
+    came, shake = requests - short, STEADY[number % len(STEADY)]
+    slow, slow_us = came // 20, 900_000 if short else int(of.p99_us * shake)
     path = f"raw/{cell.id}.r{number}.json"
-    seen = Histogram(values_us=(5_000, slow_us), counts=(answers - slow, slow))
+    seen = Histogram(values_us=(5_000, slow_us), counts=(came - slow, slow))
     (folder / path).write_bytes(msgspec.json.encode(seen))
     sent = Sent(
         window_us=int(cell.load.duration_s * 1e6),
@@ -64,12 +64,12 @@ def at_rate(cell: Cell, number: int, of: Shows, folder: Path) -> Outcome:
         load_s=cell.load.duration_s,
         histogram=path,
         loaded=loaded(
-            answers,
+            came,
             cell.load.duration_s,
-            received_bytes=answers * 180,
+            received_bytes=came * 180,
             sent=sent if cell.load.rate else None,
         ),
-        usage={"server": usage(answers * of.cpu_us * shake / 1e6)},
+        usage={"server": usage(came * of.cpu_us * shake / 1e6)},
     )
 
 
@@ -97,8 +97,8 @@ def stored(
     )
     of = plan(servers, cells=cells, rounds=rounds, reference="alpha")
     out.mkdir(exist_ok=True)
-    made = run(of, format=3, created_at=f"2026-01-02T03:04:0{len(out.name)}+00:00")
-    folder = create(out, made)
+    at = f"2026-01-02T03:04:0{len(out.name)}+00:00"
+    folder = create(out, run(of, format=3, created_at=at))
     writer = Writer(folder)
     for cell in cells:
         own = shows.get(cell.server.removesuffix("-again"), Shows())
@@ -117,7 +117,7 @@ def tries(cell: Cell, of: Shows) -> list[Cell]:
     ]
 
 
-def found(compared: Comparisons) -> dict[tuple[str, str, str], str]:
+def answers(compared: Comparisons) -> dict[tuple[str, str, str], str]:
     return {(each.server, each.endpoint, each.figure): each.answer for each in compared.changes}
 
 
@@ -132,7 +132,7 @@ def text(compared: Comparisons) -> str:
 def test_what_a_request_costs_at_the_same_rate(tmp_path: Path) -> None:
     base = stored(tmp_path / "a")
     comparison = compare(base, stored(tmp_path / "bb", beta=Shows(cpu_us=880)))
-    assert found(comparison) == {
+    assert answers(comparison) == {
         ("alpha", "all@200", "cost"): "same",
         ("beta", "all@200", "cost"): "worse",
         ("alpha", "json-sync@200", "server_cpu_us"): "same",
@@ -167,7 +167,7 @@ def test_a_rate_that_is_held_no_more_is_a_regression(tmp_path: Path) -> None:
     assert [(lost.cell, lost.run, lost.why) for lost in comparison.lost] == [
         ("beta.json-sync@200", "new", "not held")
     ]
-    assert {figure for name, _, figure in found(comparison) if name == "beta"} == {"goodput"}
+    assert {figure for name, _, figure in answers(comparison) if name == "beta"} == {"goodput"}
     assert of(comparison, "beta", "goodput").answer == "worse"
     assert comparison.regressed
     assert page(comparison).title.startswith("1 cell cannot keep the rate any more")
@@ -191,8 +191,8 @@ def test_each_rate_is_compared_with_itself(tmp_path: Path) -> None:
     ]
     shown = page(comparison)
     assert shown.title.startswith("beta costs 1.25x"), "one server, however many rates"
-    assert ("alpha", "json-sync", "goodput") in found(comparison)
-    assert ("alpha", "json-sync@200", "goodput") not in found(comparison)
+    assert ("alpha", "json-sync", "goodput") in answers(comparison)
+    assert ("alpha", "json-sync@200", "goodput") not in answers(comparison)
 
 
 def test_runs_at_different_rates_share_those_that_both_have(tmp_path: Path) -> None:
@@ -219,8 +219,8 @@ def test_without_a_rate_in_common_it_is_one_line(
     base, new = stored(tmp_path / "a"), stored(tmp_path / "bb", rates)
     with pytest.raises(UserError) as refused:
         compare(base, new)
-    (said,) = refused.value.lines
-    assert line.format(new=new.folder) in said
+    (text_of_it,) = refused.value.lines
+    assert line.format(new=new.folder) in text_of_it
 
 
 def test_other_arrivals_are_another_load(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_the_highest_rate_within_the_goal(tmp_path: Path, factor: float, answer:
     base = searched(tmp_path / "a", alpha=500.0, beta=400.0)
     comparison = compare(base, searched(tmp_path / "bb", alpha=500.0, beta=400.0 * factor))
     # Its tries are at rates of their own, and so nothing else of them is compared.
-    assert {figure for _, _, figure in found(comparison)} == {"reaches"}
+    assert {figure for _, _, figure in answers(comparison)} == {"reaches"}
     change = of(comparison, "beta", "reaches")
     assert change.answer == answer
     assert (change.base, change.new) == (400.0, pytest.approx(400.0 * factor))
