@@ -123,7 +123,7 @@ def test_the_shipped_matrices_load(name: str) -> None:
             "loads[0].rate[1] must be a number above 0 and of at most 100000, not 0",
         ),
         ("[[loads]]\nrate = '200'", 'rate must be a number above 0 and of at most 100000, not "2'),
-        ("[[loads]]\nsteps = [0.5, 20]", "loads[0].steps[1] must be a number above 0 and of at most"),
+        ("[[loads]]\nsteps = [0.5, 20]", "loads[0].steps[1] must be a number above 0 and of at"),
         (
             "[[loads]]\narrivals = 'burst'",
             'loads[0].arrivals must be one of "even", "poisson", not "burst"',
