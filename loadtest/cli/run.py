@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -27,8 +26,8 @@ from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
-from loadtest.records.measured import Launcher, Outcome, Run
-from loadtest.records.planned import Choice, Load
+from loadtest.records.measured import Launcher, Run
+from loadtest.records.planned import Choice
 
 
 @click.command("run")
@@ -66,7 +65,6 @@ def run_command(
     from loadtest.bench.servers import consent
     from loadtest.cli import kinds
     from loadtest.judge.servers import within
-    from loadtest.judge.servers.turns import merged
     from loadtest.measure.experiments.rounds import rounds
     from loadtest.measure.experiments.search import search
     from loadtest.measure.preflight import others
@@ -84,11 +82,7 @@ def run_command(
             say(check.advice)
     say(lasts(run.plan))
     exploring = any(cell.load.explores for cell in run.plan.cells)
-    histogram = run_folder.read(run_at, run_folder.SERVERS).histogram
-
-    def next_loads(outcomes: Sequence[Outcome]) -> Mapping[str, Load]:
-        return within.next_loads(run.plan, merged(outcomes), histogram)
-
+    next_loads = within.exploring(run.plan, run_folder.read(run_at, run_folder.SERVERS).histogram)
     trials = partial(session.ServerTrials, run.plan, next_loads=next_loads)
     bench = session.bench(run_at, run, offered.project)
     experiment = search if exploring else rounds

@@ -67,12 +67,15 @@ class Sent(Record, frozen=True, kw_only=True):
 
     window_us: Annotated[int, Meta(ge=1, le=2**53)]
     """From its first slot to the end of the load."""
+    first_answer_us: Count = 0
+    """Of that, for how long no answer could come: as long as the fastest of them took."""
     requests: Count
     """Sent in that time."""
     missed: Count
     """Slots of the schedule that had passed before a connection was free."""
     late: Histogram
-    """How late they were sent, in whole milliseconds."""
+    """How late each slot was sent, in whole milliseconds; one that was due and never sent is as late
+    as the end of the load."""
 
     @property
     def rate(self) -> float:
@@ -127,9 +130,17 @@ class Loaded(Record, frozen=True, kw_only=True):
 
     @property
     def goodput(self) -> float:
-        """Ok responses a second: 2xx, and 3xx, which wrk does not tell from them."""
-        lasted_us = self.sent.window_us if self.sent else self.duration_us
-        return (self.answers - self.status_errors) / (lasted_us / 1e6)
+        """Ok responses a second: 2xx, and 3xx, which wrk does not tell from them.
+
+        At a rate, of the time in which they could come: what is under way at the end is nothing that
+        the server owes. That is most of the load, as it was planned; and no more than were sent.
+        """
+        right = self.answers - self.status_errors
+        if self.sent is None:
+            return right / (self.duration_us / 1e6)
+        window_us = self.sent.window_us
+        could_come_us = max(window_us / 2, window_us - self.sent.first_answer_us)
+        return min(self.sent.rate, right / (could_come_us / 1e6))
 
 
 class Usage(Record, frozen=True, kw_only=True):

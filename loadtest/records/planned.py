@@ -202,17 +202,24 @@ class Load(Record, frozen=True, kw_only=True):
         """Whether the rates of further loads follow from those before."""
         return self.within is not None or bool(self.steps)
 
-    def at_rate(self, rate: float, delay_s: float, stall_s: float, requests: int) -> Load:
+    def at_rate(
+        self,
+        rate: float,
+        delay_s: float,
+        stall_s: float,
+        requests: int,
+        longest_s: float = LONGEST_S,
+    ) -> Load:
         """Return the load at a rate, with the connections and the time that it needs.
 
         Through a standstill of `stall_s` each request finds a free connection; a load has as many
-        `requests`, unless that would take longer than `LONGEST_S`.
+        `requests`, unless that would take longer than `longest_s`.
         """
         return msgspec.structs.replace(
             self,
             rate=rate,
             connections=max(1, math.ceil(rate * (delay_s + stall_s))),
-            duration_s=max(self.duration_s, min(LONGEST_S, math.ceil(requests / rate))),
+            duration_s=max(self.duration_s, min(longest_s, math.ceil(requests / rate))),
         )
 
 

@@ -10,7 +10,7 @@ from loadtest.judge.concern import CLOCK_S
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Loaded, Outcome, Sent, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
-from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile, pooled
+from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, count, merge, percentile, pooled
 from loadtest.stats.latency import backfilled as was_backfilled
 
 Histograms = Callable[[str], Histogram]
@@ -35,6 +35,8 @@ class Latencies(NamedTuple):
     """As measured."""
     backfilled: Histogram
     """With those that wrk added for coordinated omission."""
+    late: Histogram
+    """How late the requests of a load at a rate were sent: their latencies count from the schedule."""
     rounds: int
     """That stored some."""
 
@@ -53,6 +55,7 @@ class Figures(Record, frozen=True, kw_only=True):
     """Of the latencies as measured, rounds merged; None with too few samples, and where fewer
     responses came than there were connections: most requests were never answered.
 
+    At a rate they count from the schedule: what was sent late makes them longer, as far as it can.
     In a report of others, where wrk's text has them and nothing was back-filled: the median round.
     """
     p90_us: int | None
@@ -63,8 +66,11 @@ class Figures(Record, frozen=True, kw_only=True):
     offered: float | None
     """Requests a second that were sent, of a load at a rate; the median round's."""
     late_share: float | None
-    """Of these, the share that was sent more than `LATE_US` after its time: with more than `HELD`
-    the rate was not held, and there are no latencies."""
+    """Of the slots of its schedule, the share that was not sent within `LATE_US`: with more than
+    `HELD` the rate was not held, and there are no latencies."""
+    generator_cpu_us: float | None
+    """User and system time of the generator for an answer; median over rounds. At a rate it is more
+    than in a closed loop, as each idle connection takes some."""
     cores: float | None
     """Processors that the server keeps busy at that goodput."""
     samples: int
@@ -119,7 +125,9 @@ def figures(
             return None
         # Samples that were added are no evidence: the measured ones must be enough.
         if count(latencies.raw) >= SAMPLES_NEEDED[p]:
-            return percentile(latencies.backfilled if backfilled else latencies.raw, p)
+            if backfilled:
+                return percentile(latencies.backfilled, p)
+            return percentile(latencies.raw, p, latencies.late)
         return _from_text(loads, cell, p, backfilled=backfilled)
 
     answers = sum(loaded.answers for loaded in loads)
@@ -130,9 +138,7 @@ def figures(
     # One kind for all rounds, or their peak would be of apples and pears.
     peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
     peak = max(peaks, default=None)
-    each_us = [outcome.server_cpu_us for outcome in measured]
-    known_us = [us for us in each_us if us is not None]
-    cpu_us = median(known_us) if known_us else None
+    cpu_us = _cpu_us(measured, "server")
     goodput = median(loaded.goodput for loaded in loads)
     workers = plan.shape.workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
@@ -148,10 +154,11 @@ def figures(
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
-        p99_9_us=_rare(latencies.raw) if not unanswered else None,
+        p99_9_us=_rare(latencies) if not unanswered else None,
         backfilled_p99_us=latency(99, backfilled=True),
         offered=median(each.rate for each in sent) if sent else None,
         late_share=late_share,
+        generator_cpu_us=_cpu_us(measured, "generator"),
         cores=cpu_us * goodput / 1e6 if cpu_us else None,
         samples=count(latencies.raw) + sum(_text_samples(loaded) for loaded in loads),
         answers=answers,
@@ -179,7 +186,11 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         if load.histogram and load.loaded
     ]
     try:
-        return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
+        return Latencies(
+            *pooled(stored, cell.load.connections),
+            late=merge([ON_TIME, *(loaded.sent.late for _, loaded in stored if loaded.sent)]),
+            rounds=len(stored),
+        )
     except ValueError as error:
         raise UserError(
             f"raw/{cell.id}.*.json: {error}; remove them and the cell is shown without latencies"
@@ -187,14 +198,18 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
 
 
 def late(sent: Sequence[Sent], after_us: int = LATE_US) -> float:
-    """Return the share of the requests at a rate that were sent so long after their time."""
+    """Return the share of the slots at a rate that were not sent so soon after their time."""
     after = sum(
         times
         for each in sent
         for us, times in zip(each.late.values_us, each.late.counts, strict=True)
         if us > after_us
     )
-    return after / max(1, sum(each.requests for each in sent))
+    return after / max(1, _slots(sent))
+
+
+def _slots(sent: Sequence[Sent]) -> int:
+    return sum(count(each.late) for each in sent)
 
 
 def p99_of_round(cell: Cell, outcome: Outcome, histograms: Histograms) -> int | None:
@@ -206,25 +221,31 @@ def p99_of_round(cell: Cell, outcome: Outcome, histograms: Histograms) -> int | 
     sent = [load.loaded.sent for load in outcome.loads if load.loaded and load.loaded.sent]
     if not sent or late(sent) > HELD:
         return None
-    return percentile(latencies(cell, [outcome], histograms).raw, 99)
+    of = latencies(cell, [outcome], histograms)
+    return percentile(of.raw, 99, of.late)
 
 
 def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None:
     """Return what a rate that was not held was short of; None where it was held.
 
-    Of free connections, where half of the late requests found none; else the generator was late.
+    Of free connections, where half of the late slots found none; else the generator was late.
     """
     share = late(sent)
     if share <= HELD:
         return None
-    missed, requests = (
-        sum(counts) for counts in zip(*((each.missed, each.requests) for each in sent), strict=True)
-    )
-    return "connections" if 2 * missed >= share * requests else "generator"
+    missed = sum(each.missed for each in sent)
+    return "connections" if 2 * missed >= share * _slots(sent) else "generator"
 
 
-def _rare(raw: Histogram) -> int | None:
-    return percentile(raw, 99.9) if count(raw) >= SAMPLES_NEEDED[99.9] else None
+def _rare(of: Latencies) -> int | None:
+    enough = count(of.raw) >= SAMPLES_NEEDED[99.9]
+    return percentile(of.raw, 99.9, of.late) if enough else None
+
+
+def _cpu_us(measured: Sequence[Outcome], group: str) -> float | None:
+    """Return the CPU microseconds of a group for an answer: the median of the rounds that tell."""
+    known_us = [us for outcome in measured if (us := outcome.cpu_us(group)) is not None]
+    return median(known_us) if known_us else None
 
 
 class Wrong(NamedTuple):

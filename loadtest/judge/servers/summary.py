@@ -181,7 +181,7 @@ def _row(
         interface=evidence.server.interface,
         versus_cpu=None,
         figures=figures,
-        curve=curve(evidence.pooled.raw) if told else None,
+        curve=curve(evidence.pooled.raw, evidence.pooled.late) if told else None,
         search=search,
         steps=(
             steps(evidence.plan, cell, evidence.server, loads, evidence.histograms)

@@ -141,6 +141,7 @@ def _sent(loads: Sequence[Sent | None]) -> Sent | None:
         return None
     return Sent(
         window_us=sum(sent.window_us for sent in known),
+        first_answer_us=sum(sent.first_answer_us for sent in known),
         requests=sum(sent.requests for sent in known),
         missed=sum(sent.missed for sent in known),
         late=merge(sent.late for sent in known),

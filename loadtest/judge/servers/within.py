@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from statistics import mode
 from typing import Literal, NamedTuple
 
@@ -17,15 +18,22 @@ from loadtest.judge.servers.metrics import (
     latencies,
     short_of,
 )
-from loadtest.records.measured import Outcome
-from loadtest.records.planned import STALL_S, Cell, Goal, Load, Plan, Record, Server
+from loadtest.judge.servers.turns import merged
+from loadtest.records.measured import Histogram, Outcome
+from loadtest.records.planned import LONGEST_S, STALL_S, Cell, Goal, Load, Plan, Record, Server
 from loadtest.records.values import MOST_RATE, MOST_TRIED
-from loadtest.stats.latency import SAMPLES_NEEDED, percentile
+from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, percentile
 from loadtest.stats.search import LEAST_RATE, Try, bracket, next_rate
 from loadtest.stats.series import has_number
 
-REQUESTS = SAMPLES_NEEDED[99]
-"""Of a try, unless it would take too long."""
+STEP_REQUESTS = SAMPLES_NEEDED[99]
+"""Of a step, unless it would take longer than `LONGEST_S`."""
+
+REQUESTS = 5_000
+"""Of a try, unless it would take longer than `LONGEST_TRY_S`: near what a server can do, each waits
+behind those before it, and a p99 of fewer is most often too low. See `benchmarks/search_truth.py`."""
+
+LONGEST_TRY_S = 20
 
 MOST_FAILED = 2
 """Tries without a number, after which a cell is not tried any more."""
@@ -54,26 +62,46 @@ class _Tried(NamedTuple):
     why: Why | None
 
 
-def next_loads(plan: Plan, outcomes: Sequence[Outcome], histograms: Histograms) -> dict[str, Load]:
-    """Return what to send next to each cell whose highest rate is not known yet, by its id."""
-    by_cell = _by_cell(outcomes)
-    loads: dict[str, Load] = {}
-    for cell in plan.cells:
-        if cell.load.explores and cell.skip is None:
-            own = by_cell.get(cell.id, [])
-            if (load := _next(cell, own, histograms)) is not None:
-                loads[cell.id] = load
-    return loads
+Missed = Callable[[Cell, Goal, Outcome], Why | None]
+"""Says why a load at a rate did not keep a goal; None where it did."""
 
 
-def _next(cell: Cell, outcomes: Sequence[Outcome], histograms: Histograms) -> Load | None:
+def exploring(
+    plan: Plan, histograms: Histograms
+) -> Callable[[Sequence[Outcome]], dict[str, Load]]:
+    """Return what says, of all outcomes so far, what to send next to each cell, by its id.
+
+    A cell whose highest rate is known, or whose steps are done, is not among them.
+    """
+    known: dict[tuple[str, int, int], Why | None] = {}
+
+    def missed(cell: Cell, goal: Goal, outcome: Outcome) -> Why | None:
+        # A try is what it was, and a search asks for all of its tries again after each.
+        key = (outcome.cell, outcome.round, outcome.repeat)
+        if key not in known:
+            known[key] = _missed(cell, goal, outcome, histograms)
+        return known[key]
+
+    def next_loads(outcomes: Sequence[Outcome]) -> dict[str, Load]:
+        by_cell = _by_cell(merged(outcomes))
+        loads = {
+            cell.id: _next(cell, by_cell.get(cell.id, []), missed)
+            for cell in plan.cells
+            if cell.load.explores and cell.skip is None
+        }
+        return {id_: load for id_, load in loads.items() if load is not None}
+
+    return next_loads
+
+
+def _next(cell: Cell, outcomes: Sequence[Outcome], missed: Missed) -> Load | None:
     if sum(not has_number(outcome) for outcome in outcomes) >= MOST_FAILED:
         return None
     capacity = _capacity(outcomes)
     if capacity is None:
         return cell.load  # How fast it can be driven, to begin with.
     rate = (
-        _search(cell, outcomes, histograms, capacity)
+        _search(cell, outcomes, missed, capacity)
         if cell.load.within
         else _step(cell, outcomes, capacity)
     )
@@ -90,14 +118,16 @@ def tried(cell: Cell, rate: float) -> Load:
         cell.load, duration_s=max(cell.load.duration_s, math.ceil(5 * longest_s))
     )
     # A server that answers as late as the goal allows must not run out of connections.
-    load = load.at_rate(rate, cell.endpoint.contract.delay_s, max(STALL_S, 2 * longest_s), REQUESTS)
+    stall_s = max(STALL_S, 2 * longest_s)
+    enough = (REQUESTS, LONGEST_TRY_S) if cell.load.within else (STEP_REQUESTS, LONGEST_S)
+    load = load.at_rate(rate, cell.endpoint.contract.delay_s, stall_s, *enough)
     return msgspec.structs.replace(load, connections=min(load.connections, MOST_TRIED))
 
 
 def _search(
-    cell: Cell, outcomes: Sequence[Outcome], histograms: Histograms, capacity: float
+    cell: Cell, outcomes: Sequence[Outcome], missed: Missed, capacity: float
 ) -> float | None:
-    tries = [Try(each.rate, each.why is None) for each in _tried(cell, outcomes, histograms)]
+    tries = [Try(each.rate, each.why is None) for each in _tried(cell, outcomes, missed)]
     return next_rate(tries, capacity, MOST_RATE)
 
 
@@ -119,13 +149,11 @@ def _capacity(outcomes: Iterable[Outcome]) -> float | None:
     )
 
 
-def _tried(cell: Cell, outcomes: Iterable[Outcome], histograms: Histograms) -> Iterator[_Tried]:
+def _tried(cell: Cell, outcomes: Iterable[Outcome], missed: Missed) -> Iterator[_Tried]:
     assert cell.load.within
     for outcome in outcomes:
         if outcome.tried and outcome.tried.rate and outcome.loaded and outcome.loaded.sent:
-            yield _Tried(
-                outcome, outcome.tried.rate, _missed(cell, cell.load.within, outcome, histograms)
-            )
+            yield _Tried(outcome, outcome.tried.rate, missed(cell, cell.load.within, outcome))
 
 
 def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) -> Why | None:
@@ -145,12 +173,20 @@ def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) ->
         return "server"
     if loaded.errors > goal.error_share * sent.requests:
         return "server"
-    raw = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms).raw
-    for p, most_us in ((90, goal.p90_us), (99, goal.p99_us)):
-        at_us = percentile(raw, p)
-        if most_us is not None and (at_us is None or at_us > most_us):
-            return "server"
-    return short_of([sent])
+    of = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms)
+    if _exceeds(goal, of.raw, ON_TIME):
+        return "server"
+    if (short := short_of([sent])) is not None:
+        return short
+    # Fewer were late, or by less, and yet it is what makes the difference.
+    return "generator" if _exceeds(goal, of.raw, of.late) else None
+
+
+def _exceeds(goal: Goal, raw: Histogram, late: Histogram) -> bool:
+    return any(
+        most_us is not None and ((us := percentile(raw, p, late)) is None or us > most_us)
+        for p, most_us in ((90, goal.p90_us), (99, goal.p99_us))
+    )
 
 
 def _longest_s(goal: Goal) -> float:
@@ -176,10 +212,11 @@ def settled(
         if outcome.cell not in searched and not (outcome.tried and outcome.tried.rate)
     ]
     searches: dict[str, Search] = {}
+    missed = partial(_missed, histograms=histograms)
     for id_, own in _by_cell(outcomes).items():
         if id_ not in searched:
             continue
-        tried = list(_tried(searched[id_], own, histograms))
+        tried = list(_tried(searched[id_], own, missed))
         low, high = bracket([Try(each.rate, each.why is None) for each in tried])
         whys = [each.why for each in tried if each.rate == high and each.why]
         searches[id_] = Search(

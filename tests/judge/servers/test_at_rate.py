@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_struct
 from builders import endpoint, loaded, outcome, plan, run, server, usage
 from facts import Facts, evidence, raised, rated, sent
 
@@ -23,6 +24,50 @@ def test_a_rate_that_was_not_held_has_no_latencies() -> None:
     assert (short.p50_us, short.p99_us, short.late_share) == (None, None, 0.0125)
 
 
+def test_latencies_count_from_the_schedule() -> None:
+    figures = evidence(rated(sent(late=4))).figures
+    every = evidence(rated(sent(late=400, by_us=LATE_US))).figures
+    assert figures
+    assert every
+    # Four of 400 in each of three rounds: a p99 of 1,200 has room for just as many.
+    assert (figures.p50_us, figures.p99_us) == (5_000, 5_000)
+    assert (every.p50_us, every.p99_us, every.late_share) == (15_000, 15_000, 0.0)
+
+
+def test_slots_that_were_never_sent_are_late() -> None:
+    figures = evidence(rated(sent(late=5, requests=400, unsent=5))).figures
+    assert figures
+    assert figures.late_share == pytest.approx(10 / 405)
+    assert (figures.p50_us, figures.offered) == (None, 200.0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "first_answer_us", "goodput"),
+    [
+        # A server that keeps up with what waits for a second of two has answered half of it.
+        (200, 1_000_000, 200.0),
+        # One that does not: as many as it was able to.
+        (100, 1_000_000, 100.0),
+        (400, 5_000, 200.0),
+        (40, 5_000, 40 / 1.995),
+        # What was slow itself is no reason to count a moment only.
+        (3, 1_999_999, 3.0),
+        (3, 3_000_000, 3.0),
+    ],
+)
+def test_what_is_under_way_at_the_end_is_not_missing(
+    answers: int, first_answer_us: int, goodput: float
+) -> None:
+    of = replace_struct(sent(), first_answer_us=first_answer_us)
+    assert loaded(answers, 2.2, sent=of).goodput == pytest.approx(goodput)
+
+
+def test_what_a_request_takes_of_the_generator_is_known() -> None:
+    figures = evidence(rated(sent())).figures
+    assert figures
+    assert figures.generator_cpu_us == pytest.approx(0.05 * 2.2 * 1e6 / 400)
+
+
 def test_requests_count_from_the_first_slot_on() -> None:
     figures = evidence(rated(sent())).figures
     assert figures
@@ -37,14 +82,15 @@ def test_a_closed_loop_has_no_rate() -> None:
 
 
 def test_turns_at_a_rate_add_up() -> None:
+    each = (replace_struct(sent(late=3, missed=2), first_answer_us=700), sent(late=1))
     turns = [
-        outcome(turn=turn, loaded=loaded(400, 2.2, sent=of))
-        for turn, of in enumerate([sent(late=3, missed=2), sent(late=1)])
+        outcome(turn=turn, loaded=loaded(400, 2.2, sent=of)) for turn, of in enumerate(each)
     ]
     (together,) = merged(turns)
     assert together.loaded
     assert together.loaded.sent == Sent(
         window_us=4_000_000,
+        first_answer_us=700,
         requests=800,
         missed=2,
         late=Histogram(values_us=(0, LATE_US + 1_000), counts=(796, 4)),

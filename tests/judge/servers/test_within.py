@@ -11,7 +11,7 @@ from builders import endpoint, loaded, outcome, plan, run, server, usage
 
 from loadtest.judge.servers.metrics import LATE_US
 from loadtest.judge.servers.summary import summarise
-from loadtest.judge.servers.within import next_loads, settled
+from loadtest.judge.servers.within import LONGEST_TRY_S, REQUESTS, exploring, settled
 from loadtest.records.measured import Histogram, Outcome, Sent
 from loadtest.records.planned import Cell, Goal, Load, Plan
 from loadtest.records.values import MOST_RATE
@@ -26,7 +26,10 @@ class Machine:
     limits: dict[str, float]
     late_from: float = MOST_RATE * 2
     """Requests a second, from which on the generator is late."""
+    late_us: int = LATE_US * 2
     stored: dict[str, Histogram] = field(default_factory=dict)
+    read: list[str] = field(default_factory=list)
+    """Names of histograms, each time."""
 
     @property
     def plan(self) -> Plan:
@@ -48,7 +51,7 @@ class Machine:
             window_us=round(load.duration_s * 1e6),
             requests=requests,
             missed=0,
-            late=Histogram(values_us=(0, LATE_US * 2), counts=(requests - late, late)),
+            late=Histogram(values_us=(0, self.late_us), counts=(requests - late, late)),
         )
         return outcome(
             cell.id,
@@ -61,13 +64,15 @@ class Machine:
         )
 
     def histogram(self, name: str) -> Histogram:
+        self.read.append(name)
         return self.stored[name]
 
     def search(self, most_rounds: int = 50) -> list[Outcome]:
         of, outcomes = self.plan, list[Outcome]()
         cells = {cell.id: cell for cell in of.cells}
+        next_loads = exploring(of, self.histogram)
         for round_ in range(most_rounds):
-            loads = next_loads(of, outcomes, self.histogram)
+            loads = next_loads(outcomes)
             if not loads:
                 return outcomes
             outcomes += [self.measure(cells[id_], load, round_) for id_, load in loads.items()]
@@ -106,12 +111,17 @@ def test_loads_have_the_connections_that_their_rate_needs() -> None:
             Machine({"alpha": 10_000.0}, late_from=3_000.0),
             lambda of: of.why == "generator" and of.low <= 3_000 < of.high,
         ),
+        # Its own lateness is no answer of the server's, and yet the goal is of both.
+        (
+            Machine({"alpha": 10_000.0}, late_from=3_000.0, late_us=250_000),
+            lambda of: of.why == "generator" and of.low <= 3_000 < of.high,
+        ),
         (Machine({"alpha": MOST_RATE * 1.5}), lambda of: (of.low, of.high) == (MOST_RATE, None)),
     ],
 )
 def test_a_search_has_an_end(machine: Machine, check: Callable[[object], bool]) -> None:
     outcomes = machine.search()
-    assert next_loads(machine.plan, outcomes, machine.histogram) == {}
+    assert exploring(machine.plan, machine.histogram)(outcomes) == {}
     _, searches = settled(machine.plan, outcomes, machine.histogram)
     assert check(searches["alpha.json-sync"])
 
@@ -122,8 +132,54 @@ def test_a_server_that_fails_is_not_tried_for_ever() -> None:
         outcome("alpha.json-sync", at, status="failed", stage="launch", reason="it ended")
         for at in range(2)
     ]
-    assert next_loads(of, failed[:1], lambda name: Histogram(values_us=(), counts=()))
-    assert next_loads(of, failed, lambda name: Histogram(values_us=(), counts=())) == {}
+    next_loads = exploring(of, lambda name: Histogram(values_us=(), counts=()))
+    assert next_loads(failed[:1])
+    assert next_loads(failed) == {}
+
+
+def test_the_histogram_of_a_try_is_read_once() -> None:
+    machine = Machine({"alpha": 800.0, "beta": 90.0})
+    outcomes = machine.search()
+    tried = [each.histogram for each in outcomes if each.tried and each.tried.rate]
+    assert sorted(machine.read) == sorted(filter(None, tried))
+
+
+@pytest.mark.parametrize(
+    ("late_us", "late_share", "why"),
+    [
+        # Late by less than what makes a rate not held, and yet by too much.
+        (LATE_US, 1.0, "generator"),
+        (LATE_US * 100, 0.02, "generator"),
+        # So few that 99 of 100 keep the goal.
+        (LATE_US * 100, 0.01, None),
+    ],
+)
+def test_a_goal_is_of_what_the_schedule_asks(
+    late_us: int, late_share: float, why: str | None
+) -> None:
+    of = Machine({"alpha": 800.0}).plan
+    late = round(1_000 * late_share)
+    sent = Sent(
+        window_us=2_000_000,
+        requests=1_000,
+        missed=0,
+        late=Histogram(values_us=(0, late_us), counts=(1_000 - late, late)),
+    )
+    tried = outcome(
+        tried=of.cells[0].load.at_rate(500.0, 0.0, 0.5, 1),
+        loaded=loaded(1_000, 2.0, sent=sent),
+        histogram="any",
+    )
+    just = Histogram(values_us=(295_000,), counts=(1_000,))
+    _, searches = settled(of, [tried], lambda name: just)
+    assert searches["alpha.json-sync"].why == why
+
+
+def test_a_try_has_enough_requests_for_its_p99() -> None:
+    for each in Machine({"alpha": 800.0, "beta": 90.0}).search():
+        if each.tried and each.tried.rate:
+            asked = each.tried.rate * each.tried.duration_s
+            assert asked >= REQUESTS or each.tried.duration_s == LONGEST_TRY_S
 
 
 def test_who_takes_more_within_the_goal_ranks_first() -> None:

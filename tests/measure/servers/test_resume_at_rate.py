@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,6 @@ from loadtest.measure.experiments.search import search
 from loadtest.measure.loop import Key, Shown, Watcher
 from loadtest.measure.servers import measuring
 from loadtest.measure.servers.session import ServerTrials
-from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Goal, Load, Plan
 from loadtest.records.run_folder import SERVERS, create, read
 
@@ -106,8 +105,7 @@ def go_on(folder: Path, **of_machine: Any) -> Machine:
     of = stored.run.plan
     machine = Machine(folder, rates=CAPACITIES, **of_machine)
 
-    def next_loads(outcomes: Sequence[Outcome]) -> Mapping[str, Load]:
-        return within.next_loads(of, merged(outcomes), stored.histogram)
+    next_loads = within.exploring(of, stored.histogram)
 
     @contextmanager
     def up() -> Iterator[Up]:
@@ -230,5 +228,5 @@ def test_what_was_measured_before_is_told_by_what_is_in_the_folder() -> None:
     """A closed loop that failed is made again before any rate is tried."""
     of = SEARCHED.cells[0]
     failed = outcome(of.id, 0, status="failed", stage="load", reason="it ended", tried=of.load)
-    loads = within.next_loads(SEARCHED, [failed], lambda path: pytest.fail(path))
+    loads = within.exploring(SEARCHED, lambda path: pytest.fail(path))([failed])
     assert loads[of.id].rate is None

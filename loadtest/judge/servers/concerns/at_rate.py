@@ -37,8 +37,8 @@ def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) ->
 def _how_late(sent: Sequence[Sent]) -> str:
     latest_us = max(max(each.late.values_us, default=0) for each in sent)
     return (
-        f"{percent(late(sent))} of the requests were sent more than {took(LATE_US)} after their"
-        f" time, one {took(latest_us)} after it"
+        f"{percent(late(sent))} of the requests were not sent within {took(LATE_US)} of their time,"
+        f" the latest {took(latest_us)} after it"
     )
 
 
@@ -60,7 +60,7 @@ RATE_NOT_HELD = Concern(
 GENERATOR_LATE = Concern(
     name="generator-late",
     means="The load generator did not get the processor time that its schedule needs: the latencies"
-    " would leave out what the requests waited for it, and are not shown.",
+    " would be made of what the requests waited for it, and are not shown.",
     advice="Ask for a lower `--rate` or fewer `--connections`; give the generator processors of its"
     " own, or run on a machine with nothing else to do.",
     find=_generator_late,

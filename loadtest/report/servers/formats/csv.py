@@ -16,7 +16,7 @@ CPU_VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus_cpu, 
 
 FIGURES = (
     *("ceiling", "p50_us", "p90_us", "p99_us", "p99_9_us", "errors"),
-    *("offered", "late_share", "cores"),
+    *("offered", "late_share", "cores", "generator_cpu_us"),
     *("server_cpu_us", "with_databases_cpu_us", "memory_peak_bytes", "memory_per_worker_bytes"),
     *("processes_peak", "threads_peak", "sockets_peak", "database_connections"),
     *("answers_per_cpu_second", "memory_kind", "error_share", "answers", "samples"),
