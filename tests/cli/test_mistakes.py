@@ -41,41 +41,15 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
             " standard",
         ),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
-        *(
-            (["run", "--rate", rate], f"{rate!r}: requests/s, above 0 and at most 100,000, as in")
-            for rate in ("0", "-5", "nan", "inf", "100001", "fast", "")
-        ),
-        *(
-            (
-                ["plan", "--within", goal],
-                f"{goal!r}: p90 or p99 with a time, or errors with a share, each with its unit, as"
-                " in --within p99=300ms, and beside it --within errors=0.1%",
-            )
-            for goal in ("p99=300", "p50=10ms", "p50=", "p99", "p99=300%", "errors=5ms", "p99=-1ms")
-        ),
-        *(
-            (["plan", "--within", goal], f"{goal}: a time from 1us to 1000s, or errors of at most")
-            for goal in ("p99=0ms", "p90=0.1us", "p99=2000s", "errors=200%")
+        (
+            ["run", "--rate", "0"],
+            "'0': requests/s, above 0 and at most 100,000, as in --rate 200",
         ),
         (
-            ["plan", "--within", "p99=1s", "--within", "p99=2s"],
-            "--within: each of p90, p99 and errors once",
+            ["plan", "--within", "p99=300"],
+            "'p99=300': p90 or p99 with a time, or errors with a share, each with its unit, as in"
+            " --within p99=300ms, and beside it --within errors=0.1%",
         ),
-        (
-            ["plan", "--within", "p99=1s", "--rounds", "3"],
-            "--rounds and --precision are of loads that are measured several times, and here each"
-            " is at another rate; leave them out",
-        ),
-        (["plan", "rates", "--rounds", "3"], "here each is at another rate; leave them out"),
-        (
-            ["plan", "--rate", "90000", "--endpoint", "gateway_1s"],
-            "90,000 requests/s at gateway_1s-sync need 135,000 connections, and a load has 65,535"
-            " at most; choose a lower --rate, or --connections",
-        ),
-        (["plan", "--rate", "5", "--arrivals", "burst"], "'burst' is not one of 'even', 'poisson'"),
-        # A report of others is what it is, and a client asks again once it has its response.
-        (["import", "README.md", "--rate", "5"], "No such option '--rate'"),
-        (["clients", "--url", "http://127.0.0.1:1/", "--rate", "5"], "No such option '--rate'"),
         (
             ["plan", "--arrivals", "poisson"],
             "--arrivals is of requests at a rate: choose one with --rate",

@@ -25,6 +25,7 @@ from loadtest.records.planned import (
     Cell,
     Choice,
     Endpoint,
+    Goal,
     Load,
     Plan,
     Record,
@@ -167,7 +168,9 @@ def expand(
             endpoint=endpoint,
             load=load,
             rounds=_most_rounds(endpoint, matrix),
-            skip=missing.get(server.name) or _unsupported(server, endpoint),
+            skip=missing.get(server.name)
+            or _unsupported(server, endpoint)
+            or _unreachable(endpoint, choice.within),
         )
         for server in (*taking_part, *duplicates)
         for endpoint in offered
@@ -340,6 +343,14 @@ def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
     return server.unsupported.get(endpoint.style) or (
         endpoint.unsupported.get(server.interface) if server.interface else None
     )
+
+
+def _unreachable(endpoint: Endpoint, goal: Goal | None) -> str | None:
+    """Return why no rate can keep a goal at an endpoint, where that is known beforehand."""
+    delay_s = endpoint.contract.delay_s
+    if goal is None or all(us is None or us > delay_s * 1e6 for us in (goal.p90_us, goal.p99_us)):
+        return None
+    return f"it waits for {delay_s:g} s by itself, and no rate keeps {' '.join(goal.typed)}"
 
 
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
