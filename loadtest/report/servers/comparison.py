@@ -153,7 +153,9 @@ def _lead(compared: Comparisons) -> Iterator[str]:
         yield say("conditions", keys=forbidding)
     cells = compared.of_cells
     if open_ := len(_of(cells, "cannot tell")):
-        yield say("open", told=compared.told, open=open_, figures=len(cells))
+        searched = all(change.figure == "reaches" for change in cells)
+        facts = {"told": compared.told, "open": open_, "figures": len(cells), "searched": searched}
+        yield say("open", **facts)
     # What all of them share may be the machine's doing.
     controls = [change for change in cells if change.endpoint.endswith("-control")]
     moved = {"cells": _median_change(cells, FEWEST_TOGETHER), "controls": _median_change(controls)}

@@ -265,6 +265,9 @@ def test_the_highest_rate_within_the_goal(tmp_path: Path, factor: float, answer:
         assert page(comparison).title == "3 of 3 endpoints lost requests/s within the goal"
     assert "Of a highest rate within the goal each search leaves a bracket open" in text(comparison)
     assert "Intervals and tests are of the rounds" not in text(comparison)
+    assert ("at a fixed `--rate` shows smaller changes" in text(comparison)) == (
+        answer == "cannot tell"
+    )
 
 
 def test_where_the_generator_ends_a_search_nobody_knows_how_far_the_server_goes(
