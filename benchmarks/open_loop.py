@@ -10,8 +10,8 @@
 - arrivals: nginx logs when it answered; its log is set against the schedule.
 - standstill: nginx is stopped for 1 s of 10; who was to ask then waits for the rest of it.
 - cost: the CPU time of wrk itself for a request, by rate and connections.
-- queue: one worker takes a fixed time for each request, which come at random; the truth of that queue
-  is known, see `md1`. A p99 varies by chance as well: the longer the load, the less.
+- queue: one worker takes a fixed time for each request, which come at random; the truth of that
+  queue is known, see `md1`. A p99 varies by chance as well: the longer the load, the less.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ COSTS = ((1_000, 50), (1_000, 500), (1_000, 2_000), (5_000, 2_500))
 """Requests a second, and connections."""
 
 LOADS = (0.02, 0.5, 0.8, 0.9)
-"""Of the worker. With next to nothing to do, what is more than its time is the way there and back."""
+"""Of the worker. With next to nothing to do, what is beyond its time is the way to it and back."""
 
 SHORTEST_S = 60
 
@@ -238,7 +238,7 @@ PARTS = ("arrivals", "standstill", "cost", "queue")
 )
 @click.option("--trials", default=4, show_default=True, help="Loads on the queue, one a seed.")
 @click.option("--seed", default=1, show_default=True, help="The first of these.")
-@click.option("--service", "service_s", default=0.005, show_default=True, help="Of a request, in s.")
+@click.option("--service", "service_s", default=0.005, show_default=True, help="Seconds a request.")
 @click.option(
     "--script",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

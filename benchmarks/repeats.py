@@ -1,12 +1,12 @@
-"""How well the figures of a load at a rate repeat: A/A, on a quiet machine and beside a busy program.
+"""How well the figures of a load at a rate repeat: A/A, on a quiet machine and a busy one.
 
     python -m benchmarks.repeats                        # both, about 17 minutes
     python -m benchmarks.repeats --only quiet           # one of them, about 8 minutes
     python -m benchmarks.repeats --only burner --rounds 5
     python -m benchmarks.repeats --from RUN --from RUN  # measure nothing
 
-Three servers get 200 requests/s at random, one of them as two servers. They are launched anew for each
-round; in a round, the two copies of one are loaded within seconds of each other.
+Three servers get 200 requests/s at random, one of them as two servers. They are launched anew for
+each round; in a round, the two copies of one are loaded within seconds of each other.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Whether a search finds the highest rate within a goal, where that is known.
 
-    python -m benchmarks.search_truth                            # 20 searches, about 45 minutes
+    python -m benchmarks.search_truth                            # 20 searches, about 70 minutes
     python -m benchmarks.search_truth --trials 5 --seed 6        # five, others than the first five
 
-Each is a search as `loadtest run --within` makes it: its experiment and its judges, a new process of
-the server for each try, wrk, and the client that checks answers meanwhile. The server is a queue with
-one worker and a fixed time for each request, which come at random: how many it takes within a p99 is
-known, see `md1`.
+Each is a search as `loadtest run --within` makes it: its experiment and its judges, a new process
+of the server for each try, wrk, and the client that checks answers meanwhile. The server is a queue
+with one worker and a fixed time for each request, which come at random: how many it takes within a
+p99 is known, see `md1`.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def searched(of: Plan, service_s: float, folder: Path) -> tuple[Search, float]:
 @click.command()
 @click.option("--trials", default=20, show_default=True, help="Searches.")
 @click.option("--seed", default=1, show_default=True, help="Of the first; each has its own.")
-@click.option("--service", "service_s", default=0.002, show_default=True, help="Of a request, in s.")
+@click.option("--service", "service_s", default=0.002, show_default=True, help="Seconds a request.")
 @click.option("--goal", default=15.0, show_default=True, help="The p99, in times of --service.")
 def main(trials: int, seed: int, service_s: float, goal: float) -> None:
     """Search the highest rate of a queue within a p99, again and again."""

@@ -74,8 +74,8 @@ class Sent(Record, frozen=True, kw_only=True):
     missed: Count
     """Slots of the schedule that had passed before a connection was free."""
     late: Histogram
-    """How late each slot was sent, in whole milliseconds; one that was due and never sent is as late
-    as the end of the load."""
+    """How late each slot was sent, in whole milliseconds; one that was due and never sent is as
+    late as the end of the load."""
 
     @property
     def rate(self) -> float:
@@ -132,8 +132,8 @@ class Loaded(Record, frozen=True, kw_only=True):
     def goodput(self) -> float:
         """Ok responses a second: 2xx, and 3xx, which wrk does not tell from them.
 
-        At a rate, of the time in which they could come: what is under way at the end is nothing that
-        the server owes. That is most of the load, as it was planned; and no more than were sent.
+        At a rate, of the time in which they could come: what is under way at the end is nothing
+        that the server owes. That is half of the load at least; and no more than were sent.
         """
         right = self.answers - self.status_errors
         if self.sent is None:

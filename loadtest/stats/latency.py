@@ -176,9 +176,9 @@ def _at(histogram: Histogram, percentiles: tuple[float, ...], late: Histogram) -
 
     Which latency X and which lateness Y are of one request is not known. But a sum above x + y has
     X > x or Y > y. So the sum at rank r is at most the X at rank r + k plus the Y that all but k do
-    not exceed, whatever k; the least of these counts (Makarov, 1981, "Estimates for the distribution
-    function of a sum of two random variables when the marginal distributions are fixed"). It is the
-    X at rank r where nothing was late, and never less.
+    not exceed, whatever k; the least of these counts (Makarov, 1981, "Estimates for the
+    distribution function of a sum of two random variables when the marginal distributions are
+    fixed"). It is the X at rank r where nothing was late, and never less.
     """
     values, counts = _arrays(histogram)
     late_us, requests = _arrays(late)

@@ -36,7 +36,7 @@ class Latencies(NamedTuple):
     backfilled: Histogram
     """With those that wrk added for coordinated omission."""
     late: Histogram
-    """How late the requests of a load at a rate were sent: their latencies count from the schedule."""
+    """How late requests at a rate were sent: their latencies count from the schedule."""
     rounds: int
     """That stored some."""
 

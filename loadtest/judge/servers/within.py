@@ -31,7 +31,7 @@ STEP_REQUESTS = SAMPLES_NEEDED[99]
 
 REQUESTS = 5_000
 """Of a try, unless it would take longer than `LONGEST_TRY_S`: near what a server can do, each waits
-behind those before it, and a p99 of fewer is most often too low. See `benchmarks/search_truth.py`."""
+behind those before it, and a p99 of fewer is most often too low (`benchmarks/search_truth.py`)."""
 
 LONGEST_TRY_S = 20
 
