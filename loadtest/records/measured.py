@@ -358,6 +358,8 @@ class Segment(Record, frozen=True, kw_only=True, tag_field="kind", tag="segment"
 
     started_at: Time
     wall_s: Seconds
+    interrupted: bool = False
+    """It did not come to its own end: interrupted or killed, or its folder took no more."""
 
 
 class Machine(Record, frozen=True, kw_only=True):

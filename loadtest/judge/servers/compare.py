@@ -6,9 +6,10 @@ its own. Of searches it is the highest rate within the goal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from statistics import geometric_mean, median
 from typing import Literal
 
@@ -16,17 +17,16 @@ import msgspec
 
 from loadtest.judge.servers.conditions import Difference, differences
 from loadtest.judge.servers.cost import CORES, floor_of_means, mean_of
-from loadtest.judge.servers.decide import SHORT
 from loadtest.judge.servers.decision import Cost
 from loadtest.judge.servers.metrics import Figures, figures, latencies, p99_of_round
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.judge.servers.turns import merged
-from loadtest.judge.servers.within import Search, settled
+from loadtest.judge.servers.within import Search, copies_apart, settled
 from loadtest.judge.summary import last
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Interface, Load, Record
+from loadtest.records.planned import Cell, Interface, Load, Plan, Record
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
 from loadtest.stats.noise_floor import Floor, by_kind, floors, workload
@@ -274,7 +274,7 @@ def _comparable(before: _Side, after: _Side, cell: str, figure: CellFigure) -> b
     """
     if not (before.shows(cell, figure) and after.shows(cell, figure)):
         return False
-    held = not (before.short(cell) or after.short(cell))
+    held = not (before.rows[cell].why_short or after.rows[cell].why_short)
     return before.cells[cell].load.rate is None or held != (figure == "goodput")
 
 
@@ -324,27 +324,26 @@ def _reaching(before: _Side, after: _Side, cell: str, threshold: float) -> Chang
     was short at its upper end, it has none.
     """
     base, new = before.searches[cell], after.searches[cell]
-    row = after.rows[cell]
+    row, at = after.rows[cell], after.cells[cell].at
     assert base.low is not None
     assert new.low is not None
-    ratio = new.low / base.low
-    low = new.low / base.high if base.high and base.why == "server" else None
-    high = new.high / base.low if new.high and new.why == "server" else None
-    known = [side.search_noise for side in (before, after)]
-    noise = max((floor for floor in known if floor is not None), default=None)
-    beyond, near = margin(noise, max(threshold, APART)), max(threshold, APART)
+    ratio, low, high = new.low / base.low, new.low / base.most, new.most / base.low
+    copies = [side.copies_apart(at) for side in (before, after)]
+    noise = max((apart - 1 for apart in copies if apart is not None), default=None)
+    near = max(threshold, APART)
+    beyond = margin(noise, near)
     answer: Answer = "cannot tell"
-    if low is not None and low > 1 and ratio > 1 + beyond:
+    if low > 1 and ratio > 1 + beyond:
         answer = "better"
-    elif high is not None and high < 1 and ratio < 1 / (1 + beyond):
+    elif high < 1 and ratio < 1 / (1 + beyond):
         answer = "worse"
-    elif low is not None and high is not None and 1 / (1 + near) <= low and high <= 1 + near:
+    elif 1 / (1 + near) <= low and high <= 1 + near:
         answer = "same"
     return Change(
         cell=cell,
         server=row.server,
         interface=row.interface,
-        endpoint=after.cells[cell].at,
+        endpoint=at,
         endpoints=1,
         rate=None,
         figure="reaches",
@@ -353,8 +352,8 @@ def _reaching(before: _Side, after: _Side, cell: str, threshold: float) -> Chang
         drift_corrected=False,
         comparison=Comparison(
             ratio=ratio,
-            low=low,
-            high=high,
+            low=low or None,
+            high=high if math.isfinite(high) else None,
             p=None,
             rounds=min(base.tries, new.tries),
             method=None,
@@ -400,10 +399,9 @@ def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterato
         why: Literal["failed", "not held", "skipped", "unplanned"] = "unplanned"
         reason = "not in its plan"
         if other and other.reportable:
-            short = lacking.short(cell)
-            if short is None or having.short(cell):
+            if row.why_short or not other.why_short:
                 continue
-            why, reason = "not held", short
+            why, reason = "not held", other.why_short
         elif other:
             why = "skipped" if other.status == "skipped" else "failed"
             reason = other.why_invalid or other.reason or "no number"
@@ -442,6 +440,7 @@ class _Pair:
 class _Side:
     """A run as far as it is compared."""
 
+    plan: Plan
     summary: Summary
     cells: Mapping[str, Cell]
     rows: Mapping[str, Row]
@@ -461,26 +460,14 @@ class _Side:
         known = reported is not None and getattr(reported, figure)
         return bool(known) and any(self.rates(cell, figure, None))
 
-    def short(self, cell: str) -> str | None:
-        """Return why a server did not keep up with a rate; None where it did."""
-        concerns = self.rows[cell].concerns
-        return next((raised.facts for raised in concerns if raised.concern == SHORT), None)
-
     def reach(self, cell: str) -> float | None:
         """Return the highest rate of a search that kept the goal; None without one."""
         search = self.searches.get(cell)
         return search.low if search and self.rows[cell].reportable else None
 
-    @cached_property
-    def search_noise(self) -> float | None:
-        """The difference between the searches of two copies of one server; None without enough."""
-        pairs = [
-            [self.searches.get(arm.cell) for arm in (of.first, of.second)]
-            for of in self.summary.twins
-        ]
-        arms = [([a.low], [b.low]) for a, b in pairs if a and b]
-        floor = floors({ALL: arms}).of(ALL)
-        return floor(1) if floor else None
+    def copies_apart(self, at: str) -> float | None:
+        """Return how many times as much one copy of a server took at an endpoint as the other."""
+        return copies_apart(self.plan, at, self.searches)
 
     def reported(self, pair: _Pair, rates: Rates) -> float:
         """Return a figure as the run's report has it; drift-corrected CPU time of the `rates`."""
@@ -613,6 +600,7 @@ def _read(stored: ServersRun, rounds: int) -> _Side:
         return _Measured(outcome, shown, p99_us)
 
     return _Side(
+        plan=plan,
         summary=summary,
         cells={cell.id: cell for cell in plan.cells},
         rows={row.cell: row for ranking in summary.rankings for row in ranking.rows},

@@ -329,7 +329,8 @@ def _without(of: Pool, rows: Mapping[str, Row]) -> Iterator[Place]:
         for cell in table.cells:
             row = rows[cell.id]
             if cell.server not in of.cells and cell.server not in table.priced:
-                reason = row.why_invalid or row.reason or "nobody measured its CPU time"
+                reason = row.why_invalid or row.why_short or row.reason
+                reason = reason or "nobody measured its CPU time"
                 why.setdefault(cell.server, (row, f"{table.at}: {reason}"))
     for server, (row, reason) in why.items():
         yield Place(server=server, interface=row.interface, missing=reason)

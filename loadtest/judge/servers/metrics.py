@@ -10,7 +10,15 @@ from loadtest.judge.concern import CLOCK_S
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Loaded, Outcome, Sent, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
-from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, count, merge, percentile, pooled
+from loadtest.stats.latency import (
+    ON_TIME,
+    SAMPLES_NEEDED,
+    count,
+    mean,
+    merge,
+    percentile,
+    pooled,
+)
 from loadtest.stats.latency import backfilled as was_backfilled
 
 Histograms = Callable[[str], Histogram]
@@ -25,7 +33,10 @@ LATE_US = 10_000
 """wrk sleeps for whole milliseconds, and on a busy machine it is woken some more of them later."""
 
 HELD = 0.01
-"""Of the requests: more that were sent late, and a p99 may be of them."""
+"""Of the requests: more that were sent late, or never answered, and a p99 may be of them."""
+
+SPARE = 2
+"""Requests of a load that may be under way at its end by chance."""
 
 
 class Latencies(NamedTuple):
@@ -67,7 +78,8 @@ class Figures(Record, frozen=True, kw_only=True):
     """Requests a second that were sent, of a load at a rate; the median round's."""
     late_share: float | None
     """Of the slots of its schedule, the share that was not sent within `LATE_US`: with more than
-    `HELD` the rate was not held, and there are no latencies."""
+    `HELD` the rate was not held, and there are no latencies. Nor are there where more got no
+    response."""
     generator_cpu_us: float | None
     """User and system time of the generator for an answer; median over rounds. At a rate it is more
     than in a closed loop, as each idle connection takes some."""
@@ -116,12 +128,14 @@ def figures(
     sent = [loaded.sent for loaded in loads if loaded.sent]
     late_share = late(sent) if sent else None
     # At a rate, connections are idle between their slots.
-    unanswered = not sent and most_unanswered(turns, connections)
-    unanswered |= late_share is not None and late_share > HELD
+    withheld = not sent and most_unanswered(turns, connections)
+    withheld |= late_share is not None and late_share > HELD
+    delay_s = cell.endpoint.contract.delay_s
+    withheld |= unanswered(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
 
     def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
         # The few that were first in the queue tell nothing of those that are still in it.
-        if unanswered:
+        if withheld:
             return None
         # Samples that were added are no evidence: the measured ones must be enough.
         if count(latencies.raw) >= SAMPLES_NEEDED[p]:
@@ -132,7 +146,6 @@ def figures(
 
     answers = sum(loaded.answers for loaded in loads)
     errors = sum(loaded.errors for loaded in loads)
-    delay_s = cell.endpoint.contract.delay_s
     usages = [outcome.usage["server"] for outcome in measured if "server" in outcome.usage]
     pss = [usage.pss_peak_bytes for usage in usages if usage.pss_peak_bytes is not None]
     # One kind for all rounds, or their peak would be of apples and pears.
@@ -154,7 +167,7 @@ def figures(
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
-        p99_9_us=_rare(latencies) if not unanswered else None,
+        p99_9_us=_rare(latencies) if not withheld else None,
         backfilled_p99_us=latency(99, backfilled=True),
         offered=median(each.rate for each in sent) if sent else None,
         late_share=late_share,
@@ -235,6 +248,33 @@ def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None
         return None
     missed = sum(each.missed for each in sent)
     return "connections" if 2 * missed >= share * _slots(sent) else "generator"
+
+
+class Unanswered(NamedTuple):
+    """Requests of loads at a rate that got no response."""
+
+    requests: int
+    """Beyond what is under way at the end of each load."""
+    share: float
+    """Of all that were sent."""
+
+
+def unanswered(loads: Sequence[Loaded], raw: Histogram, least_s: float) -> Unanswered:
+    """Return the requests at a rate that got no response, as those on a connection left unserved.
+
+    Under way at the end is what came in the time that responses take: `least_s`, or twice their
+    mean latency, as a queue that grows ends twice as long as it was on average.
+    """
+    rated = [(load, load.sent) for load in loads if load.sent]
+    takes_s = max(least_s, 2e-6 * (mean(raw) or 0.0))
+    requests = sum(sent.requests for _, sent in rated)
+    came = sum(
+        load.answers + load.connect_errors + load.read_errors + load.write_errors
+        for load, _ in rated
+    )
+    under_way = sum(sent.rate * takes_s + SPARE for _, sent in rated)
+    lost = max(0, round(requests - came - under_way))
+    return Unanswered(lost, lost / max(1, requests))
 
 
 def _rare(of: Latencies) -> int | None:

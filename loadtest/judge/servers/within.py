@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from statistics import mode
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from loadtest.judge.servers.metrics import (
+    HELD,
     MOST_OVERHEAD,
     Figures,
     Histograms,
     figures,
     latencies,
     short_of,
+    unanswered,
 )
 from loadtest.judge.servers.turns import merged
-from loadtest.records.measured import Histogram, Outcome
+from loadtest.records.measured import DISTURBED, Histogram, Outcome
 from loadtest.records.planned import LONGEST_S, STALL_S, Cell, Goal, Load, Plan, Record, Server
 from loadtest.records.values import MOST_RATE, MOST_TRIED
 from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, percentile
@@ -40,6 +43,9 @@ MOST_FAILED = 2
 
 Why = Literal["server", "connections", "generator"]
 
+LIMITS = ("connections", "generator")
+"""What held a load back that was no fault of the server's answers."""
+
 
 class Search(Record, frozen=True, kw_only=True):
     """The highest rate that keeps a goal lies between two."""
@@ -52,6 +58,48 @@ class Search(Record, frozen=True, kw_only=True):
     """What missed there: the server's answers, or the schedule, for want of free connections or of
     processor time for the generator."""
     tries: int
+    disturbed: int = 0
+    """Tries during which others took so much of the machine that they may have missed for it."""
+    unfinished: bool = False
+    """More tries would narrow it: the budget was spent, or the run interrupted."""
+
+    def above(self, other: Search, apart: float) -> bool:
+        """Say whether it keeps a rate that the other does not, by more than `apart` times.
+
+        What its generator or connections limited has no upper end.
+        """
+        return self.low is not None and self.low >= other.most * apart
+
+    @property
+    def most(self) -> float:
+        """The rate that it is known not to keep; infinite where none is."""
+        return math.inf if self.high is None or self.why in LIMITS else self.high
+
+
+def reach_ranks(searches: Mapping[str, Search], apart: float | None = None) -> dict[str, int]:
+    """Return the rank of each server that keeps some rate, from 1: it takes the most.
+
+    Nobody was shown to take more than those of rank 1, and so on: intervals that overlap are a tie.
+    `apart` is how many times as much one copy of a server took as another: no smaller difference
+    counts.
+    """
+    reach = {name: search for name, search in searches.items() if search.low is not None}
+    above = {
+        name: sum(other.above(search, apart or 1.0) for other in reach.values())
+        for name, search in reach.items()
+    }
+    counts = above.values()
+    return {name: 1 + sum(each < count for each in counts) for name, count in above.items()}
+
+
+def copies_apart(plan: Plan, at: str, searches: Mapping[str, Search]) -> float | None:
+    """Return how many times as much one copy of a server took as the other; None without two."""
+    for server in plan.servers:
+        copies = [searches.get(f"{name}.{at}") for name in (server.name, server.duplicate_of)]
+        rates = [search.low for search in copies if search and search.low]
+        if len(rates) == len(copies):
+            return max(rates) / min(rates)
+    return None
 
 
 class _Tried(NamedTuple):
@@ -95,7 +143,7 @@ def exploring(
 
 
 def _next(cell: Cell, outcomes: Sequence[Outcome], missed: Missed) -> Load | None:
-    if sum(not has_number(outcome) for outcome in outcomes) >= MOST_FAILED:
+    if _failed(outcomes) >= MOST_FAILED:
         return None
     capacity = _capacity(outcomes)
     if capacity is None:
@@ -122,6 +170,15 @@ def tried(cell: Cell, rate: float) -> Load:
     enough = (REQUESTS, LONGEST_TRY_S) if cell.load.within else (STEP_REQUESTS, LONGEST_S)
     load = load.at_rate(rate, cell.endpoint.contract.delay_s, stall_s, *enough)
     return msgspec.structs.replace(load, connections=min(load.connections, MOST_TRIED))
+
+
+def _failed(outcomes: Iterable[Outcome]) -> int:
+    return sum(not has_number(outcome) for outcome in outcomes)
+
+
+def is_disturbed(outcome: Outcome) -> bool:
+    """Say whether others took so much of the machine that a load may have missed for it."""
+    return outcome.host is not None and sum(outcome.host.taken().values()) > DISTURBED
 
 
 def _search(
@@ -174,6 +231,9 @@ def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) ->
     if loaded.errors > goal.error_share * sent.requests:
         return "server"
     of = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms)
+    turns = [turn.loaded for turn in outcome.loads if turn.loaded]
+    if unanswered(turns, of.raw, longest_s).share > HELD:
+        return "server"
     if _exceeds(goal, of.raw, ON_TIME):
         return "server"
     if (short := short_of([sent])) is not None:
@@ -219,8 +279,17 @@ def settled(
         tried = list(_tried(searched[id_], own, missed))
         low, high = bracket([Try(each.rate, each.why is None) for each in tried])
         whys = [each.why for each in tried if each.rate == high and each.why]
+        capacity = _capacity(own)
         searches[id_] = Search(
-            low=low, high=high, why=mode(whys) if whys else None, tries=len(tried)
+            low=low,
+            high=high,
+            why=mode(whys) if whys else None,
+            tries=len(tried),
+            disturbed=sum(is_disturbed(each.outcome) for each in tried),
+            unfinished=capacity is not None
+            and _failed(own) < MOST_FAILED
+            and next_rate([Try(each.rate, each.why is None) for each in tried], capacity, MOST_RATE)
+            is not None,
         )
         kept = [each.outcome for each in tried if each.rate == low and each.why is None]
         if not kept:
@@ -256,23 +325,62 @@ class Step(Record, frozen=True, kw_only=True):
     rate: float
     """Requests a second that were asked for."""
     why: Why | None
-    """What was short where they were not sent as scheduled, or not answered; None: they were."""
+    """What was short where they were not sent as scheduled, or not answered, or what missed the
+    goal; None: the rate was kept."""
+    tries: int = 1
+    """Loads at this rate; `why` is that of most of them."""
     figures: Figures
+
+
+def unfinished(
+    plan: Plan, outcomes: Iterable[Outcome], searches: Mapping[str, Search]
+) -> bool:
+    """Say whether a search, or a run in steps, has loads left."""
+    by_cell = _by_cell(outcomes)
+    return any(search.unfinished for search in searches.values()) or any(
+        cell.skip is None
+        and cell.load.steps
+        and _failed(own := by_cell.get(cell.id, [])) < MOST_FAILED
+        and _step(cell, own, 0.0) is not None
+        for cell in plan.cells
+    )
 
 
 def steps(
     plan: Plan, cell: Cell, server: Server, outcomes: Iterable[Outcome], histograms: Histograms
 ) -> tuple[Step, ...]:
-    """Return what a cell showed at each of its steps that has a number, the lowest rate first."""
-    tried = [
-        (outcome, outcome.tried, outcome.tried.rate)
-        for outcome in outcomes
-        if outcome.cell == cell.id and outcome.tried and outcome.tried.rate and has_number(outcome)
-    ]
+    """Return what a cell showed at each rate that has a number, the lowest first.
+
+    Of a search these are its tries.
+    """
+    by_rate: dict[float, list[Outcome]] = {}
+    for outcome in outcomes:
+        tried = outcome.tried
+        if outcome.cell == cell.id and tried and tried.rate and has_number(outcome):
+            by_rate.setdefault(tried.rate, []).append(outcome)
     each = []
-    for outcome, load, rate in tried:
-        at = msgspec.structs.replace(cell, load=load)
-        shown = figures(plan, at, server, [outcome], latencies(at, [outcome], histograms))
-        why = _missed(cell, Goal(), outcome, histograms)
-        each.append(Step(rate=rate, why=why, figures=shown))
-    return tuple(sorted(each, key=lambda step: step.rate))
+    for rate, same in sorted(by_rate.items()):
+        at = msgspec.structs.replace(cell, load=same[0].tried)
+        shown = figures(plan, at, server, same, latencies(at, same, histograms))
+        goal = cell.load.within or Goal()
+        missed = [why for outcome in same if (why := _missed(cell, goal, outcome, histograms))]
+        why = mode(missed) if 2 * len(missed) > len(same) else None
+        each.append(Step(rate=rate, why=why, tries=len(same), figures=shown))
+    return tuple(each)
+
+
+class KeepsUp(NamedTuple):
+    """Up to which of its steps a server keeps up."""
+
+    last: Step | None
+    """The highest rate below which it kept all; None: not even the lowest."""
+    first: Step | None
+    """The next one, which it did not keep; None: it kept all."""
+
+
+def keeps_up(steps: Sequence[Step]) -> KeepsUp:
+    """Return where a server stops keeping up, whatever a higher rate happened to do."""
+    kept = list(takewhile(lambda step: step.why is None, steps))
+    return KeepsUp(
+        kept[-1] if kept else None, steps[len(kept)] if len(kept) < len(steps) else None
+    )

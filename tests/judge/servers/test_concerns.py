@@ -62,6 +62,13 @@ def elsewhere(seen: Host) -> Facts:
     return replace(HEALTHY, needs=(1, 0, 0), each={"host": seen, "usage": ours})
 
 
+def answering(answers: int) -> Facts:
+    """Return a cell at a rate of which so many of 400 requests in each round got a response."""
+    facts = rated(sent())
+    counts = {"answers": answers, "received_bytes": answers * 200}
+    return replace(facts, loaded=facts.loaded | counts)
+
+
 CASES: list[tuple[str, str | None, Facts]] = [
     # 400 requests in a round: 4 are one in a hundred.
     ("rate-not-held", None, rated(sent(late=4, missed=4))),
@@ -71,6 +78,9 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("generator-late", None, rated(sent(late=4))),
     ("generator-late", "suspect", rated(sent(late=5))),
     ("generator-late", "suspect", rated(sent(late=100, missed=10))),
+    # Of 400 requests, 4 may be under way at the end: 200/s x twice 5 ms, and 2 by chance.
+    ("starved-connections", None, answering(392)),
+    ("starved-connections", "suspect", answering(391)),
     # 6,000 answers in a round: 6 are one in a thousand.
     ("errors", None, replace(counted(status_errors=6), rates=(2_000.0,) * 3)),
     ("errors", "suspect", replace(counted(status_errors=7), rates=(2_000.0,) * 3)),
@@ -405,7 +415,7 @@ KNOWN_FROM_COUNTS = {
 }
 
 
-AT_RATE = {"rate-not-held", "generator-late"}
+AT_RATE = {"rate-not-held", "generator-late", "starved-connections"}
 """Of a load at a rate alone."""
 
 CLOSED = {"littles-law", "stalls", "generator-limited"}

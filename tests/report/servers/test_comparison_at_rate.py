@@ -258,7 +258,7 @@ def test_the_highest_rate_within_the_goal(tmp_path: Path, factor: float, answer:
     assert (change.base, change.new) == (400.0, pytest.approx(400.0 * factor))
     assert change.comparison.low == pytest.approx(factor / 1.04)
     assert change.comparison.high == pytest.approx(factor * 1.04)
-    assert change.margin == pytest.approx(APART)
+    assert (change.noise, change.margin) == pytest.approx((0.0, APART))
     assert of(comparison, "alpha", "reaches").answer == "same"
     assert (comparison.regressed, comparison.told) == (answer == "worse", answer != "cannot tell")
     if answer == "worse":

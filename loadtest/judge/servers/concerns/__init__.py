@@ -9,7 +9,11 @@ from loadtest.judge.servers.concerns.answers import (
     NO_SAMPLES,
     WORK_NOT_DONE,
 )
-from loadtest.judge.servers.concerns.at_rate import GENERATOR_LATE, RATE_NOT_HELD
+from loadtest.judge.servers.concerns.at_rate import (
+    GENERATOR_LATE,
+    RATE_NOT_HELD,
+    STARVED_CONNECTIONS,
+)
 from loadtest.judge.servers.concerns.delayed_ack import DELAYED_ACK
 from loadtest.judge.servers.concerns.limits import (
     CONNECTION_LIMITED,
@@ -32,6 +36,7 @@ CONCERNS = (
     WORK_NOT_DONE,
     RATE_NOT_HELD,
     GENERATOR_LATE,
+    STARVED_CONNECTIONS,
     GENERATOR_LIMITED,
     CONNECTION_LIMITED,
     SHAPE_DIFFERS,

@@ -12,7 +12,7 @@ from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Engine, Run
 from loadtest.report.sentences import Facts, machine, macros, says, states, versions
 from loadtest.report.servers.grouping import by_load
-from loadtest.report.servers.sentences.phrases import workload
+from loadtest.report.servers.sentences.phrases import goal, workload
 from loadtest.stats.noise_floor import MOST
 
 PARTS = {"SERVER": "server", "DATABASES": "databases and upstream, each"}
@@ -29,7 +29,7 @@ def _macros() -> Any:
 
 def facts(run: Run, summary: Summary) -> Facts:
     """Return what a run was made of, in the order of interest."""
-    loads = states(_macros(), "loads", by_load(summary.rankings), run.source is not None)
+    loads = states(_macros(), "loads", by_load(summary.rankings), run.source is not None, goal)
     if run.source:
         return [*states(_macros(), "imported", run), *loads]
     some = any(cell.rounds for cell in run.plan.cells)
@@ -38,6 +38,7 @@ def facts(run: Run, summary: Summary) -> Facts:
         "measured",
         run,
         summary.rounds,
+        summary.decision.sure.tries,
         some,
         summary.load_share,
         launched(run),
@@ -87,6 +88,9 @@ def reading(reference: str | None, shown: Collection[str]) -> Facts:
 
 def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to count."""
+    if searched := summary.decision.searched:
+        apart = max((each.apart or 0.0 for each in searched), default=0.0)
+        return says(_macros(), "reach", apart)[0]
     by: dict[By, list[float]] = {}
     for each in summary.rankings:
         if each.floor is not None:
