@@ -168,9 +168,7 @@ def expand(
             endpoint=endpoint,
             load=load,
             rounds=_most_rounds(endpoint, matrix),
-            skip=missing.get(server.name)
-            or _unsupported(server, endpoint)
-            or _unreachable(endpoint, choice.within),
+            skip=missing.get(server.name) or _unsupported(server, endpoint),
         )
         for server in (*taking_part, *duplicates)
         for endpoint in offered
@@ -182,6 +180,10 @@ def expand(
             "nothing to measure: no endpoint has the chosen style;"
             " `loadtest list endpoints` shows what there is"
         )
+    cells = tuple(
+        replace(cell, skip=cell.skip or _unreachable(cell.endpoint, cell.load.within))
+        for cell in cells
+    )
     explored = [cell for cell in cells if cell.load.explores]
     if explored and len(explored) < len(cells):
         at = ", ".join(dict.fromkeys(cell.endpoint.id for cell in explored))
