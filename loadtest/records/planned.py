@@ -167,6 +167,16 @@ class Goal(Record, frozen=True, kw_only=True):
     error_share: Annotated[float, Meta(ge=0, lt=1)] = 0.001
     """Of the requests that were sent."""
 
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """Its parts as a person types them: `p99=300ms`."""
+        times = (("p90", self.p90_us), ("p99", self.p99_us))
+        errors = (f"errors={self.error_share * 100:.10g}%",)
+        return (
+            *(f"{name}={us / 1e3:.10g}ms" for name, us in times if us is not None),
+            *(errors if self.error_share != Goal().error_share else ()),
+        )
+
 
 class Load(Record, frozen=True, kw_only=True):
     """A closed loop: so many connections, each asking again as soon as it is answered.

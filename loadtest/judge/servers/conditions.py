@@ -159,4 +159,12 @@ def _text(value: object) -> str:
 
 
 def _load(load: Load) -> str:
-    return f"{load.connections} connections, {load.duration_s:g} s after {load.warmup_s:g} s"
+    if load.within:
+        kind = f"the highest rate within {' '.join(load.within.typed)}, first on "
+    elif load.rate:
+        kind = f"{load.rate:g} requests/s, {load.arrivals}, on "
+    else:
+        kind = ""
+    steps = f", then at {_text(load.steps)} times its rate" if load.steps else ""
+    took = f"{load.duration_s:g} s after {load.warmup_s:g} s"
+    return f"{kind}{load.connections} connections, {took}{steps}"

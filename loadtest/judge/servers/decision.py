@@ -316,3 +316,13 @@ class Decision(Record, frozen=True, kw_only=True):
     stepped: tuple[Stepped, ...] = ()
     """For each endpoint; empty where nothing was loaded in steps."""
     sure: Sureness
+
+    @property
+    def overall(self) -> dict[float | None, Cost]:
+        """The cost over all endpoints at each rate, of sync views where there are any; None: of
+        closed loops."""
+        costs: dict[float | None, Cost] = {}
+        for cost in (*filter(None, [self.cost]), *self.costs):
+            if cost.over == "all":
+                costs.setdefault(cost.rate, cost)
+        return costs

@@ -225,6 +225,19 @@ def _slots(sent: Sequence[Sent]) -> int:
     return sum(count(each.late) for each in sent)
 
 
+def p99_of_round(cell: Cell, outcome: Outcome, histograms: Histograms) -> int | None:
+    """Return the p99 of one round at a rate, however few its requests; None where it was not held.
+
+    It hangs on a handful of responses: it is there to be compared with those of other rounds, which
+    show how far such a figure goes by chance, and not to be shown.
+    """
+    sent = [load.loaded.sent for load in outcome.loads if load.loaded and load.loaded.sent]
+    if not sent or late(sent) > HELD:
+        return None
+    of = latencies(cell, [outcome], histograms)
+    return percentile(of.raw, 99, of.late)
+
+
 def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None:
     """Return what a rate that was not held was short of; None where it was held.
 

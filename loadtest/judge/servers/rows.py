@@ -88,6 +88,8 @@ class Ranking(rows.Ranking, frozen=True, kw_only=True):
     """
     cpu_noise_floor: float | None
     """Likewise, of the server's CPU time for an answer."""
+    p99_noise_floor: float | None = None
+    """Likewise, of p99 at a rate; None of a closed loop, whose p99 is that of a full queue."""
     noise_borrowed: bool
     """The run has no duplicate at this workload: the floors are the largest of the others',
     and its own noise, which nobody measured, may be larger still."""

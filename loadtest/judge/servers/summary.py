@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,7 +17,7 @@ from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.control import Share, shares
 from loadtest.judge.servers.decide import decide
 from loadtest.judge.servers.decision import Decision
-from loadtest.judge.servers.metrics import Histograms
+from loadtest.judge.servers.metrics import Histograms, p99_of_round
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.servers.tables import Measured, Table
 from loadtest.judge.servers.turns import merged, repeats
@@ -33,7 +33,7 @@ from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
 from loadtest.records.planned import Cell, Load, Plan
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
-from loadtest.stats.noise_floor import Floor, Twins
+from loadtest.stats.noise_floor import Floor, Floors, Twin, Twins, p99_floors, workload
 from loadtest.stats.pairs import judged, turned
 from loadtest.stats.ratios import Rates
 from loadtest.stats.series import has_number
@@ -109,7 +109,9 @@ def summarise(
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid" or row.why_short}
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))
-    rankings = tuple(_ranking(measured, table, rows) for table in judged_tables)
+    twins = tuple(_with_p99(measured.twins, plan, outcomes, histograms))
+    slow = p99_floors(twins)
+    rankings = tuple(_ranking(measured, table, rows, slow) for table in judged_tables)
     rankings = tuple(_by_reach(plan, ranking, searches) for ranking in rankings)
     rows |= {row.cell: row for ranking in rankings for row in ranking.rows}
     left_open = stopping.left_open(measured, judged_tables)
@@ -126,7 +128,7 @@ def summarise(
         reference=plan.reference,
         noise_floor=measured.floors.pooled,
         cpu_noise_floor=measured.cpu_floors.pooled,
-        twins=tuple(measured.twins),
+        twins=twins,
         ended=_ended(
             plan,
             rounds,
@@ -222,8 +224,27 @@ def _row(
     )
 
 
-def _ranking(of: Measured, table: Table, rows: Mapping[str, Row]) -> Ranking:
-    kind, names = table.endpoint.kind, table.pairs.rates
+def _with_p99(
+    arms: Sequence[Twins], plan: Plan, outcomes: Sequence[Outcome], histograms: Histograms
+) -> Iterator[Twins]:
+    """Yield both arms with the p99 of each round, where they are of a load at a rate."""
+    cells = {cell.id: cell for cell in plan.cells}
+    last = summary.last(outcomes, lambda outcome: outcome.cell)
+
+    def with_p99(arm: Twin) -> Twin:
+        cell = cells[arm.cell]
+        rounds = [last[arm.cell].get(number) for number in range(len(arm.goodput))]
+        p99s_us = (
+            p99_of_round(cell, of, histograms) if of and has_number(of) else None for of in rounds
+        )
+        return msgspec.structs.replace(arm, p99_us=tuple(p99s_us) if cell.load.rate else ())
+
+    for of in arms:
+        yield msgspec.structs.replace(of, first=with_p99(of.first), second=with_p99(of.second))
+
+
+def _ranking(of: Measured, table: Table, rows: Mapping[str, Row], slow: Floors) -> Ranking:
+    kind, names = workload(table.endpoint, table.load), table.pairs.rates
     floor, cpu_floor = of.floors.of(kind), of.cpu_floors.of(kind)
     taking_part = [rows[cell.id] for cell in table.cells]
     rounds = max((row.rounds_measured for row in taking_part), default=0)
@@ -248,6 +269,7 @@ def _ranking(of: Measured, table: Table, rows: Mapping[str, Row]) -> Ranking:
         by=table.by,
         noise_floor=floor(rounds) if floor else None,
         cpu_noise_floor=cpu_floor(rounds) if cpu_floor else None,
+        p99_noise_floor=slow.at(kind, rounds) if table.load.rate else None,
         noise_borrowed=floor is not None and kind not in of.floors.kinds,
         unranked=ranking.unranked(table.pairs),
         rows=tuple(

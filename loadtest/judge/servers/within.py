@@ -153,8 +153,11 @@ def _next(cell: Cell, outcomes: Sequence[Outcome], missed: Missed) -> Load | Non
         if cell.load.within
         else _step(cell, outcomes, capacity)
     )
-    if rate is None:
-        return None
+    return None if rate is None else tried(cell, rate)
+
+
+def tried(cell: Cell, rate: float) -> Load:
+    """Return the load that is sent to a cell to try a rate."""
     # A rate of a hundred digits would be no other load.
     rate = float(f"{rate:.4g}")
     longest_s = _longest_s(cell.load.within or Goal())

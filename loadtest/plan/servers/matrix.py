@@ -25,6 +25,7 @@ from loadtest.records.planned import (
     Cell,
     Choice,
     Endpoint,
+    Goal,
     Load,
     Plan,
     Record,
@@ -179,6 +180,22 @@ def expand(
             "nothing to measure: no endpoint has the chosen style;"
             " `loadtest list endpoints` shows what there is"
         )
+    cells = tuple(
+        replace(cell, skip=cell.skip or _unreachable(cell.endpoint, cell.load.within))
+        for cell in cells
+    )
+    explored = [cell for cell in cells if cell.load.explores]
+    if explored and len(explored) < len(cells):
+        at = ", ".join(dict.fromkeys(cell.endpoint.id for cell in explored))
+        raise UserError(
+            f"loads of matrix {matrix.name}: a run with `steps` has them at all endpoints, and here"
+            f" they are at {at}; choose these with --endpoint"
+        )
+    if explored and (choice.rounds is not None or choice.precision is not None):
+        raise UserError(
+            "--rounds and --precision are of loads that are measured several times, and here each"
+            " is at another rate; leave them out"
+        )
     counted = Counter(cell.id for cell in cells)
     if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
         raise UserError(*twice)
@@ -330,6 +347,14 @@ def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
     )
 
 
+def _unreachable(endpoint: Endpoint, goal: Goal | None) -> str | None:
+    """Return why no rate can keep a goal at an endpoint, where that is known beforehand."""
+    delay_s = endpoint.contract.delay_s
+    if goal is None or all(us is None or us > delay_s * 1e6 for us in (goal.p90_us, goal.p99_us)):
+        return None
+    return f"it waits for {delay_s:g} s by itself, and no rate keeps {' '.join(goal.typed)}"
+
+
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
     fitted: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
@@ -356,6 +381,13 @@ def loads(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Iter
     for rule in named:
         fitted |= _given(rule, *fitted)
     rates = fitted["rate"] if isinstance(fitted["rate"], tuple) else (fitted["rate"],)
+    if rates and fitted["steps"] and not (choice.rates or choice.within):
+        raise UserError(
+            f"loads of {endpoint.id}: `rate` sets rates, and those of `steps` follow from a closed"
+            " loop; leave out one of them"
+        )
+    # As its name and wrk have it; what is the same then is one load.
+    rates = tuple(dict.fromkeys(float(f"{rate:g}") for rate in rates))
     # What a closed loop has says nothing of how many a rate needs.
     numbers = [rule.connections for rule in named if rule.rate or rule is asked]
     given = (
