@@ -33,7 +33,8 @@ from loadtest.records.values import (
 
 Interface = Literal["wsgi", "asgi"]
 
-Style = Literal["sync", "async", "control"]
+Style = Literal["sync", "async", "control", "unknown"]
+"""Unknown: in a report of others that doesn't say."""
 
 Status = Literal["measured", "failed", "skipped"]
 
@@ -186,6 +187,11 @@ class Load(Record, frozen=True, kw_only=True):
     """The rate is searched for: the highest that keeps this goal. What was tried says `Outcome`."""
     steps: tuple[Step, ...] = ()
     """After the closed loop, loads at these shares of the rate that it showed, one a round."""
+    tool: str | None = None
+    """Of a report of others: the load generator with the options that make another load of it;
+    None: wrk, plain."""
+    script: str | None = None
+    """Likewise: what wrk was given with `-s`; what it sent is not known."""
 
     @property
     def explores(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate, took
 from loadtest.judge.servers.concerns.evidence import Evidence
-from loadtest.judge.servers.metrics import LATE_US, late, short_of
+from loadtest.judge.servers.metrics import HELD, LATE_US, late, short_of, unsent
 from loadtest.records.measured import Sent
 
 
@@ -28,10 +28,23 @@ def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) ->
         return NOTHING
     sent = [loaded.sent for loaded in cell.loads if loaded.sent]
     if not sent:
-        return UNCHECKED
+        return _not_counted(cell) if of == "connections" else UNCHECKED
     if short_of(sent) != of:
         return NOTHING
     return Found("suspect", f"{_how_late(sent)}{why}; {_kept(cell, sent)}")
+
+
+def _not_counted(cell: Evidence) -> Found:
+    """Judge a load of others by its answers: how late each request was sent, nobody knows."""
+    asked = cell.cell.load.rate or 0.0
+    if not cell.load_s:
+        return UNCHECKED
+    if (unsent(cell.loads, asked) or 0.0) <= HELD:
+        return NOTHING
+    return Found(
+        "suspect",
+        f"{rate(cell.answers / cell.load_s)} of {rate(asked)} requests/s were answered",
+    )
 
 
 def _how_late(sent: Sequence[Sent]) -> str:

@@ -28,6 +28,8 @@ def title(kind: str) -> str:
 def under(load: Load) -> str:
     """Return a load inside a sentence: `64 connections`, `200 requests/s on 100 connections`."""
     connections = plural(load.connections, "connection")
+    if load.tool or load.script:
+        connections += f", by {' '.join(filter(None, (load.tool, load.script)))},"
     if load.within:
         return "the highest rate within the goal"
     if load.rate is None:
