@@ -28,6 +28,8 @@ TOOLS: tuple[Any, ...] = tuple(
     for module in sorted(pkgutil.iter_modules(tools.__path__), key=lambda of: of.name, reverse=True)
 )
 
+_READ = ", ".join(sorted(tool.NAME for tool in TOOLS))
+
 UNREAD = {
     "autocannon": r"\d+ connections(?: with \d+ pipelining factor)?",
     "h2load": r"starting benchmark\.\.\.|finished in \S+, \S+ req/s, .*",
@@ -143,7 +145,8 @@ class _Context:
 
         Where the text has no URL, the nearest of its tool.
         """
-        if self.near and self.near.tool in (tool.NAME, "wrk"):
+        # wrk2's binary may be called wrk.
+        if self.near and self.near.tool in (tool.NAME, tool.NAME.removesuffix("2")):
             return self.near
         for command in reversed(self.commands):
             if command.tool == tool.NAME and (
@@ -171,7 +174,10 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
         if tool is None:
             if end > start:
                 unread += 1
-                why = f"{_named(bares[start:end])}'s text, which is not read: only that of {_READ} is"
+                why = (
+                    f"{_named(bares[start:end])}'s text, and only that of {_READ} is read; this"
+                    " block is not imported"
+                )
                 notes.append(Note(line=start + 1, text=why, weight=2))
                 at = end
             elif fences.is_one(start):
@@ -216,9 +222,6 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
         context.words = None
     notes += _strays(lines, stray)
     return Found(blocks=tuple(blocks), unread=unread, notes=tuple(notes))
-
-
-_READ = ", ".join(sorted(tool.NAME for tool in TOOLS))
 
 
 def _tool_at(

@@ -157,7 +157,7 @@ def _placed(
         if FILE < each.level <= ALONE and each is not label and _without_style(each.text)
     ]
     # Of so many requests, each load takes a little more or less: the first says how long.
-    asked = f"{path} {style} {text.connections} {text.tool}"
+    asked = f"{path} {style} {text.connections} {text.tool} {text.requests}"
     assert text.loaded or text.declared_s
     lasted_s = max(1.0, round((text.loaded.duration_us if text.loaded else 0) / 1e6, 1))
     return Placed(

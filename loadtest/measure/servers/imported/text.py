@@ -49,6 +49,8 @@ class Text(Record, frozen=True, kw_only=True):
     """Empty where neither has it."""
     declared_s: float | None = None
     """How long it was to take; None where a number of requests was asked for."""
+    requests: int | None = None
+    """That number."""
     connections: int
     threads: int | None = None
     tool: str | None = None

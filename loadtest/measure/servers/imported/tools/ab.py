@@ -72,6 +72,7 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
     return Text(
         url=f"{url}:{of.text('Server Port')}{of.text('Document Path')}",
         declared_s=command.duration_s if command and fits else None,
+        requests=answers,
         connections=connections,
         tool="ab -k" if kept else "ab",
         options=command.options if command and fits else (),

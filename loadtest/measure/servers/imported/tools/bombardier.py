@@ -71,6 +71,7 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
     return Text(
         url=start["url"] if "://" in start["url"] else f"http://{start['url']}",
         declared_s=declared_s,
+        requests=int(start["requests"] or 0),
         connections=int(start["connections"]),
         tool=" ".join((NAME, *options)),
         options=command.options if command and limited else (),

@@ -79,6 +79,7 @@ def summary(name: str, lines: Sequence[str], command: Command | None, typed: Typ
     return Text(
         url=url or "",
         declared_s=command.duration_s if command else None,
+        requests=answers + broken,
         connections=connections,
         tool=" ".join((name, *options)),
         options=command.options if command else (),

@@ -210,12 +210,12 @@ def _load(kinds: Mapping[str, Line], command: Command | None, typed: Typed) -> d
     connections = connections or (command.connections or CONNECTIONS if command else None)
     missing = []
     if url is None and not typed.endpoint:
-        missing.append(("`Running ... test @ URL`", "--endpoint NAME"))
+        missing.append(("line `Running ... test @ URL`", "--endpoint NAME"))
     if connections is None and typed.connections is None:
-        missing.append(("threads and connections", "--connections N"))
+        missing.append(("number of connections", "--connections N"))
     if missing:
         lines, options = (" and ".join(each) for each in zip(*missing, strict=True))
-        raise TextError(0, f"the line with {lines} is missing; type {options}")
+        raise TextError(0, f"no {lines}: type {options}")
     return {
         "url": url or "",
         "declared_s": declared_s or (command and DURATION_S) or _lasted_s(kinds["requests"]),

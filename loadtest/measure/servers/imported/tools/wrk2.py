@@ -117,7 +117,7 @@ def _latencies(lines: Sequence[str]) -> tuple[dict[str, int], Histogram | None]:
     percentiles.pop("100", None)
     if not total:
         return percentiles, None
-    bins += [(us, math.floor(share * total)) for us, share in shares if share < 1]
+    bins += [(us, min(math.ceil(share * total), total - 1)) for us, share in shares if share < 1]
     return percentiles, _histogram(bins)
 
 
