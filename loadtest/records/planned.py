@@ -78,13 +78,20 @@ class Server(Record, frozen=True, kw_only=True):
     duplicate_of: Name | None = None
     """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""
 
-    def capacity(self, shape: Shape, connections: int) -> int:
-        """Return how many of `connections` requests it can work on at once."""
+    def capacity(self, shape: Shape, connections: int, contract: Contract | None = None) -> int:
+        """Return how many of `connections` requests it can work on at once.
+
+        Of those that wait in the database, no more than its processes have pooled connections.
+        """
+        most = [connections]
         if self.in_flight == "workers":
-            return min(shape.workers, connections)
+            most.append(shape.workers)
         if self.in_flight == "workers * threads":
-            return min(shape.workers * shape.threads, connections)
-        return connections
+            most.append(shape.workers * shape.threads)
+        if contract and contract.pooled:
+            pools = min(shape.workers, self.expected_processes(shape) or shape.workers)
+            most.append(pools * shape.database_pool)
+        return min(most)
 
     def expected_processes(self, shape: Shape) -> int | None:
         """Return how many processes it should have, its master and helpers among them."""
@@ -128,6 +135,8 @@ class Contract(Record, frozen=True, kw_only=True):
     postgres: Count | None
     redis: Count | None
     upstream: Count | None
+    pooled: bool = False
+    """The delay is the database's: each request holds a connection of its worker's pool for it."""
 
 
 class Endpoint(Record, frozen=True, kw_only=True):

@@ -143,7 +143,11 @@ def figures(
     ]
     return Figures(
         goodput=goodput,
-        ceiling=server.capacity(plan.shape, connections) / delay_s if delay_s else None,
+        ceiling=(
+            server.capacity(plan.shape, connections, cell.endpoint.contract) / delay_s
+            if delay_s
+            else None
+        ),
         held=_held(turns, cell, latency(50)) if delay_s and late_share is None else None,
         p50_us=latency(50),
         p90_us=latency(90),

@@ -427,7 +427,7 @@ def endpoints_of(places: Sequence[Placed], typed: Typed) -> dict[Target, Endpoin
         counted = titles.setdefault(each.target, Counter())
         if each.title:
             counted[each.title] += 1
-    unsaid: dict[str, Any] = dict.fromkeys(Contract.__struct_fields__)
+    unsaid: dict[str, Any] = dict.fromkeys(Contract.__struct_fields__) | {"pooled": False}
     endpoints: dict[Target, Endpoint] = {}
     for target, counted in titles.items():
         base = typed.endpoint or _base_name(target, counted)
