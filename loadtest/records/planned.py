@@ -70,6 +70,9 @@ class Server(Record, frozen=True, kw_only=True):
     """`workers`: argv is started once a worker, all on one inherited socket, `{fd}`."""
     processes_seen: Annotated[str, Meta(pattern=SUM, extra={"wanted": SUMS})] | None = None
     """How many of its processes there are under load, as in `workers + 1`; None: not known."""
+    recycled: tuple[Word, ...] = ()
+    """What is added to `argv` so that a worker is replaced after `{max_requests}` responses; empty:
+    it cannot do that."""
     env: dict[str, Word] = {}
     unsupported: dict[Style, str] = {}
     """Styles that cannot work here, with the reason. They come out as skipped."""
@@ -94,8 +97,11 @@ class Server(Record, frozen=True, kw_only=True):
         return min(most)
 
     def expected_processes(self, shape: Shape) -> int | None:
-        """Return how many processes it should have, its master and helpers among them."""
-        if self.processes_seen is None:
+        """Return how many processes it should have, its master and helpers among them.
+
+        None where nobody knows, as while workers are replaced.
+        """
+        if self.processes_seen is None or shape.max_requests:
             return None
         terms = self.processes_seen.split(" + ")
         return sum(shape.workers if term == "workers" else int(term) for term in terms)
@@ -113,6 +119,9 @@ class Sizes(Record, frozen=True, kw_only=True):
     """Above the slowest endpoint, so that no server's own limit cuts an answer off."""
     database_pool: Annotated[int, Meta(ge=1, le=1_000)] = 16
     """Connections of each worker process at most."""
+    max_requests: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    """Responses after which a worker is replaced, as production does against leaks; None: never.
+    Servers that cannot do that are skipped."""
 
 
 class Shape(Sizes, frozen=True, kw_only=True):
