@@ -14,6 +14,8 @@ from itertools import groupby
 from types import ModuleType
 from typing import Any, Literal
 
+import msgspec
+
 from loadtest.measure.servers.imported import tools
 from loadtest.measure.servers.imported.commands import Command, command_of, server_of
 from loadtest.measure.servers.imported.lines import bare
@@ -32,6 +34,7 @@ _READ = ", ".join(sorted(tool.NAME for tool in TOOLS))
 
 UNREAD = {
     "autocannon": r"\d+ connections(?: with \d+ pipelining factor)?",
+    "ghz": r"Count:\s+\d+",
     "h2load": r"starting benchmark\.\.\.|finished in \S+, \S+ req/s, .*",
     "k6": r"(?:.* )?http_req_duration\W.*|█ TOTAL RESULTS.*",
     "locust": r"Type\s+Name\s+#? ?reqs\s.*",
@@ -61,8 +64,10 @@ _UNDERLINE = re.compile(r"(=+|-{3,})\s*")
 
 _FENCE = re.compile(r"\s*(?:[>*-]\s+)*(`{3,}|~{3,})(.*)")
 
-ALONE, WORDS, FILE = 7, 8, 0
-"""Levels of what is no numbered heading."""
+FILE, ALONE, ABOVE, WORDS = 0, 7, 8, 9
+"""Levels of what is no numbered heading, see `Label`."""
+
+LINES_ABOVE = 3
 
 
 class Note(Record, frozen=True, kw_only=True):
@@ -85,8 +90,8 @@ class Label(Record, frozen=True, kw_only=True):
     """A heading, or other words, above a block."""
 
     level: int
-    """Of a heading, 1 to 6; `ALONE` of a line that stands for one, `WORDS` of what stands directly
-    above, `FILE` of the file's name."""
+    """Of a heading, 1 to 6; `ALONE` of a line that stands for one, `WORDS` of the line directly above
+    and of that above its code, `ABOVE` of those before it, `FILE` of the file's name."""
     text: str
     line: int
 
@@ -122,7 +127,10 @@ class _Context:
 
     def __init__(self, file: Label) -> None:
         self.headings: list[Label] = [file]
-        self.words: Label | None = None
+        self.words: list[Label] = []
+        """Lines above, the last ones."""
+        self.inside: Label | None = None
+        """The last in the code that is open."""
         self.near: Command | None = None
         """Of a load generator, in this section."""
         self.commands: list[Command] = []
@@ -134,11 +142,24 @@ class _Context:
         while self.headings[-1].level >= label.level:
             self.headings.pop()
         self.headings.append(label)
-        self.words = self.near = self.server = None
+        self.forget()
+        self.near = self.server = None
+
+    def say(self, label: Label, inside: bool) -> None:
+        """Keep a line of words."""
+        if inside:
+            self.inside = label
+            return
+        before = [msgspec.structs.replace(each, level=ABOVE) for each in self.words]
+        self.words = [*before, label][-LINES_ABOVE:]
+
+    def forget(self) -> None:
+        """Forget the words: they were of something else."""
+        self.words, self.inside = [], None
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        return (*self.headings, *([self.words] if self.words else []))
+        return (*self.headings, *self.words, *([self.inside] if self.inside else []))
 
     def command_for(self, tool: ModuleType, url: str | None) -> Command | None:
         """Return the command of a block: that of its section, or the nearest that names its URL.
@@ -161,7 +182,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
     typed = typed or Typed()
     bares = [bare(line) for line in lines]
     fences = _Fences(lines, bares)
-    stops = _stops(lines, bares, fences)
+    stops, code_stops = _stops(lines, bares, fences)
     context = _Context(Label(level=FILE, text=file.rpartition("/")[2].partition(".")[0], line=0))
     blocks: list[Block] = []
     notes: list[Note] = []
@@ -170,7 +191,9 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
     while at < len(lines):
         line, start = lines[at], at
         at += 1
-        tool, end = _tool_at(bares, start, stops[start], context.near)
+        commented = line.lstrip().startswith("#")
+        stop = (code_stops if commented else stops)[start]
+        tool, end = _tool_at(bares, start, stop, context.near)
         if tool is None:
             if end > start:
                 unread += 1
@@ -182,7 +205,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
                 at = end
             elif fences.is_one(start):
                 if fences.closes(start):
-                    context.words = None
+                    context.forget()
             elif label := _heading(lines, start, fences):
                 context.enter(label)
                 at += _setext(lines, start, fences)
@@ -190,16 +213,22 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
                 pass
             else:
                 stray.append(start)
-                if start not in fences.listings:
-                    words = bares[start].strip().rstrip(":").strip()
-                    context.words = Label(level=WORDS, text=words, line=start + 1) if words else None
+                words = bares[start].strip().rstrip(":").strip()
+                if words and start not in fences.listings and not line.lstrip().startswith("|"):
+                    label = Label(level=WORDS, text=words, line=start + 1)
+                    context.say(label, start in fences.inside)
             continue
         at = end
         own = [START.fullmatch(each) for each in bares[start:end]]
         url = next((match["url"] for match in own if match), None)
         command = context.command_for(tool, url)
+        shown = [
+            # Between a tool's lines, a comment is somebody's who explains them.
+            "" if not commented and each.lstrip().startswith("#") else bares[n]
+            for n, each in enumerate(lines[start:end], start)
+        ]
         try:
-            reading = tool.parse(bares[start:end], command, typed)
+            reading = tool.parse(shown, command, typed)
         except TextError as error:
             unread += 1
             where = f" (the block of line {start + 1})" if error.at else ""
@@ -219,7 +248,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
                     file=file,
                 )
             )
-        context.words = None
+        context.forget()
     notes += _strays(lines, stray)
     return Found(blocks=tuple(blocks), unread=unread, notes=tuple(notes))
 
@@ -234,9 +263,8 @@ def _tool_at(
     if not _MAYBE.search(bares[start]):
         return None, start
     stop = max(stop, start + 1)
-    if _named(bares[start : start + 1]) or (
-        START.fullmatch(bares[start]) and _named(bares[start : min(stop, start + 3)])
-    ):
+    begins = START.fullmatch(bares[start]) or bares[start] == "Summary:"
+    if _named(bares[start : min(stop, start + 3 if begins else start + 1)]):
         return None, stop
     for tool in TOOLS:
         end = tool.end(bares, start, stop, near)
@@ -346,22 +374,23 @@ class _Fences:
         return self._at[at]
 
 
-def _stops(lines: Sequence[str], bares: Sequence[str], fences: _Fences) -> list[int]:
-    """Return for each line where a block that begins there ends at the latest."""
-    stops = [len(lines)] * len(lines)
-    stop = len(lines)
+def _stops(
+    lines: Sequence[str], bares: Sequence[str], fences: _Fences
+) -> tuple[list[int], list[int]]:
+    """Return for each line where a block that begins there ends at the latest.
+
+    Secondly that of a block in comments, whose sign is that of a heading of level 1.
+    """
+    stops, code_stops = [len(lines)] * len(lines), [len(lines)] * len(lines)
+    stop = code_stop = len(lines)
     for at in range(len(lines) - 1, -1, -1):
-        stops[at] = stop
-        if fences.is_one(at) or (_HEADING.fullmatch(lines[at]) and not _belongs(bares[at])):
+        stops[at], code_stops[at] = stop, code_stop
+        heading = _HEADING.fullmatch(lines[at])
+        if fences.is_one(at) or (heading and len(heading[1]) > 1):
+            stop = code_stop = at
+        elif heading and at not in fences.inside and not is_wrk(bares[at]):
             stop = at
-    return stops
-
-
-def _belongs(line: str) -> bool:
-    """Say whether a line may be of a tool's text, in a comment: its sign is no heading's."""
-    if not line or not _MAYBE.search(line):
-        return False
-    return is_wrk(line) or any(tool.end([line], 0, 1, None) is not None for tool in TOOLS)
+    return stops, code_stops
 
 
 def _strays(lines: Sequence[str], stray: Sequence[int]) -> Iterator[Note]:

@@ -13,7 +13,7 @@ WRK_TIMEOUT_S = 2.0
 """wrk's own `--timeout`: it drops the latency of a slower answer, and counts the answer."""
 
 _GENERATOR = re.compile(
-    r"(?:^|[\s/;&|`'\"($#>%:❯)])(wrk2?|ab|hey|oha|bombardier)\s+(?=['\"]?(?:-\w|--\w|https?://|\w\S*:\d))(.*)"
+    r"(?:^|[\s/;&|`'\"($#>%:❯)])(wrk2?|ab|hey|oha|bombardier)(?:[-_.]\w+)*\s+(?=['\"]?(?:-\w|--\w|https?://|\w\S*:\d))(.*)"
 )
 
 _BARE_OPTIONS = re.compile(r"\s*(-[tc]\d+\s+-[tcd]\d+.*)")
@@ -137,8 +137,18 @@ def command_of(line: str, number: int) -> Command | None:
     )
 
 
+_HEADER = re.compile(r"\s*[Ss]erver:\s*([a-z]+)(?:/\S+)?\s*")
+"""Of a response that is shown."""
+
+
 def server_of(line: str) -> str | None:
-    """Return what a server's command in a line names, as in `gunicorn-gevent`."""
+    """Return what a server's command in a line names, as in `gunicorn-gevent`.
+
+    Likewise the header of a response.
+    """
+    header = _HEADER.fullmatch(line)
+    if header and header[1] in SERVERS:
+        return header[1]
     shown = _SERVER.search(line)
     if shown is None:
         return None

@@ -15,7 +15,8 @@ _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _BEFORE = re.compile(r"(?:[\s>#*|;`+-]|//|<[^<>]*>)+")
 """What quotes, comments, lists, tables and HTML put before a line."""
 
-_AFTER = re.compile(r"(?:[\s|`\\]|\*/|<[^<>]*>)+$")
+_AFTER = re.compile(r"(?:[\s|`\\]|\*/|<[^<>]*>)+$|\s+# .*$")
+"""Likewise behind it, a comment among them."""
 
 
 def lines_of(data: bytes) -> list[str]:
@@ -32,7 +33,7 @@ def bare(line: str) -> str:
     """Return what a tool may have printed of a line that stands in a quote, a comment, a list."""
     start = _BEFORE.match(line)
     line = line[start.end() :] if start else line
-    return _AFTER.sub("", line) if line[-1:] in "|`\\>/ \t" else line
+    return _AFTER.sub("", line) if line[-1:] in "|`\\>/ \t" or " # " in line else line
 
 
 def _decoded(data: bytes) -> str:

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 from urllib.parse import SplitResult, urlsplit
 
-from loadtest.measure.servers.imported.blocks import ALONE, FILE, WORDS, Block, Label, Note
+from loadtest.measure.servers.imported.blocks import ABOVE, ALONE, FILE, Block, Label, Note
 from loadtest.measure.servers.imported.commands import SERVERS, server_of
 from loadtest.measure.servers.imported.text import Typed
 from loadtest.records.planned import (
@@ -53,15 +53,17 @@ _WORKERS = {"worker", "workers", "class", "workerclass"}
 _NOT = {"no", "not", "non", "without"}
 
 _GENERAL = {
-    *("raw", "output", "outputs", "result", "results", "benchmark", "benchmarks", "test", "tests"),
-    *("summary", "wrk", "report", "performance", "load", "testing", "numbers", "run", "simple", "data"),
+    *("raw", "output", "outputs", "result", "results", "benchmark", "benchmarks", "benchmarking"),
+    *("test", "tests", "testing", "summary", "report", "performance", "load", "numbers", "run"),
+    *("wrk", "ab", "hey", "oha", "bombardier"),
 }
-"""Words of headings that name no endpoint."""
+"""Words of headings that name neither a server nor an endpoint."""
 
 _REPEATED = re.compile(
     r"(?:the )?(?:run|round|trial|attempt|iteration|pass|take|repeat|measurement)s?"
     r"(?: (?:no|nr|number))?[ .#]*(?:\d+|one|two|three|four|five)(?: of \d+)?"
     r"|(?:first|second|third|fourth|fifth|\d+(?:st|nd|rd|th)) (?:run|round|trial|attempt|time|pass)"
+    r"|第[一二三四五六七八九十\d]+(?:次|轮)"
 )
 """What headings of rounds say, which are otherwise alike."""
 
@@ -95,6 +97,8 @@ class Placed:
     host: str
     title: str | None
     """The innermost heading that is neither the server's nor of a style."""
+    root: str | None
+    """Likewise, where such headings name endpoints: below the server's, or as others' URLs do."""
     words: tuple[str, ...]
     """All words above it that are not yet used, the outermost first."""
 
@@ -102,13 +106,13 @@ class Placed:
 def placed(blocks: Sequence[Block], typed: Typed, notes: list[Note]) -> list[Placed]:
     """Return the blocks that can be told, with their place; the others, and guesses, are noted."""
     several_files = len({block.file for block in blocks}) > 1
-    level = _server_level(blocks)
-    known: dict[str, float] = {}
+    levels = _levels(blocks)
+    durations: dict[str, float] = {}
     guesses: dict[str, Note] = {}
     places = []
     for block in blocks:
         try:
-            places.append(_placed(block, typed, level, several_files, known, guesses))
+            places.append(_placed(block, typed, levels, several_files, durations, guesses))
         except _UnknownError as error:
             notes.append(_note(block, f"{error}; this block is not imported", weight=2))
     notes += guesses.values()
@@ -126,13 +130,13 @@ def _note(block: Block, text: str, weight: int = 1) -> Note:
 def _placed(
     block: Block,
     typed: Typed,
-    level: int | None,
+    levels: _Levels,
     several_files: bool,
     durations: dict[str, float],
     guesses: dict[str, Note],
 ) -> Placed:
     url = _url(block)
-    name, label, guess = _server(block, typed, level, several_files)
+    name, label, guess = _server(block, typed, levels.servers, several_files)
     if guess:
         guesses.setdefault(f"server {name}", _note(block, f"server {name}: {guess}"))
     style, guess = _style(block, url, label, typed)
@@ -149,13 +153,19 @@ def _placed(
     words = tuple(
         said
         for each in rest
-        if (each.level != FILE or several_files) and (said := _without_style(each.text))
+        if (each.level not in (FILE, ABOVE) or (each.level == FILE and several_files))
+        and (said := _without_style(each.text))
     )
     titles = [
         each
         for each in rest
-        if FILE < each.level <= ALONE and each is not label and _without_style(each.text)
+        if FILE < each.level <= ALONE
+        and each is not label
+        and _without_style(each.text)
+        and not _is_general(each)
     ]
+    below = label.level if label and label.level != FILE else ALONE
+    named = [each for each in titles if each.level > below or each.level in levels.endpoints]
     # Of so many requests, each load takes a little more or less: the first says how long.
     asked = f"{path} {style} {text.connections} {text.tool} {text.requests}"
     assert text.loaded or text.declared_s
@@ -179,7 +189,8 @@ def _placed(
             ),
         ),
         host=url.netloc,
-        title=next((each.text for each in reversed(titles) if not _is_general(each)), None),
+        title=titles[-1].text if titles else None,
+        root=named[-1].text if named else None,
         words=words,
     )
 
@@ -211,11 +222,13 @@ def _server(
         return _label_name(label), label, ""
     if level is not None and (label := next((e for e in block.labels if e.level == level), None)):
         return _label_name(label), label, f"the heading of line {label.line}; type --server if not"
+    if software := slug(block.reading.software.partition("/")[0]):
+        return software, None, "what the load generator saw in its responses; type --server if not"
     if block.elsewhere:
         where = f"the command of line {block.elsewhere.line}; type --server if it is of another"
         return block.elsewhere.text, None, where
     for label in reversed(block.labels):
-        if label.level < WORDS and not several_files and _known(label.text, FRAMEWORKS):
+        if label.level < ABOVE and not several_files and _known(label.text, FRAMEWORKS):
             why = "a framework, and nothing names its server; type --server"
             return _label_name(label), label, why
     if label := _outermost(block.labels):
@@ -230,33 +243,48 @@ def _server(
 def _named_label(labels: Iterable[Label]) -> Label | None:
     """Return the innermost heading that names a server or an interface; or else words that do."""
     innermost = [*labels][::-1]
-    headings = [each for each in innermost if FILE < each.level < WORDS]
-    words = [each for each in innermost if each.level == WORDS]
+    headings = [each for each in innermost if FILE < each.level < ABOVE]
+    words = [each for each in innermost if each.level >= ABOVE]
     for group, known in ((headings, SERVERS), (headings, get_args(Interface)), (words, SERVERS)):
         if label := next((each for each in group if _known(each.text, known)), None):
             return label
     return None
 
 
-def _server_level(blocks: Iterable[Block]) -> int | None:
-    """Return the level of the headings that name a server, in most blocks that have one."""
-    labels = [_named_label(block.labels) for block in blocks]
-    levels = Counter(label.level for label in labels if label and label.level < ALONE)
-    return levels.most_common(1)[0][0] if levels else None
+class _Levels(NamedTuple):
+    """What the headings of a level name in a report."""
+
+    servers: int | None
+    """In most blocks that have a heading which does."""
+    endpoints: frozenset[int]
+    """Where a heading says what the URL below it says."""
+
+
+def _levels(blocks: Iterable[Block]) -> _Levels:
+    servers: Counter[int] = Counter()
+    endpoints = set()
+    for block in blocks:
+        label = _named_label(block.labels)
+        if label and label.level < ALONE:
+            servers[label.level] += 1
+        path = slug(block.reading.url.rpartition("/")[2])
+        headings = (each for each in block.labels if FILE < each.level <= ALONE)
+        endpoints |= {each.level for each in headings if path and slug(each.text) == path}
+    return _Levels(servers.most_common(1)[0][0] if servers else None, frozenset(endpoints))
 
 
 def _outermost(labels: Iterable[Label]) -> Label | None:
     """Return the heading of a report in our own layout: server, endpoint, then style."""
     headings = [label for label in labels if 1 < label.level < ALONE]
-    if len(headings) < 2 or not all(_without_style(each.text) for each in headings[:2]):
+    if [label.level for label in headings[:2]] != [2, 3]:
         return None
     first, second = headings[:2]
-    named = _words(first) <= _SHORT and not _is_general(first) and not _is_general(second)
-    return first if named else None
+    named = all(_without_style(each.text) and not _is_general(each) for each in (first, second))
+    return first if named and _words(first) <= _SHORT else None
 
 
 def _is_general(label: Label) -> bool:
-    return {*re.findall(r"[a-z]+", _plain(label.text).casefold())} <= _GENERAL
+    return not _GENERAL.isdisjoint(re.findall(r"[a-z]+", _plain(label.text).casefold()))
 
 
 def _label_name(label: Label) -> str:
@@ -272,7 +300,7 @@ def _label_name(label: Label) -> str:
             f"line {label.line} names {first} and {second}, and nothing says which of them this is:"
             f" type --server {first}, or give each a heading of its own"
         )
-    if FILE < label.level < WORDS and _words(label) <= _SHORT:
+    if FILE < label.level < ABOVE and _words(label) <= _SHORT:
         return _short(label)
     return _names_in(label.text) or _short(label)
 
@@ -423,14 +451,17 @@ def _without_style(text: str) -> str:
 def endpoints_of(places: Sequence[Placed], typed: Typed) -> dict[Target, Endpoint]:
     """Return an endpoint for each target; the same path under another load is another one."""
     titles: dict[Target, Counter[str]] = {}
+    roots: dict[Target, str] = {}
     for each in places:
         counted = titles.setdefault(each.target, Counter())
         if each.title:
             counted[each.title] += 1
+        if each.root:
+            roots.setdefault(each.target, each.root)
     unsaid: dict[str, Any] = dict.fromkeys(Contract.__struct_fields__) | {"pooled": False}
     endpoints: dict[Target, Endpoint] = {}
     for target, counted in titles.items():
-        base = typed.endpoint or _base_name(target, counted)
+        base = typed.endpoint or _base_name(target, roots.get(target, ""))
         name = _endpoint_name(target, slug(base) or "root", endpoints)
         delay = re.fullmatch(r"gateway_(\d{1,6}(?:\.\d{1,6})?)s", base, re.ASCII)
         title = counted.most_common(1)[0][0] if counted else name
@@ -477,10 +508,10 @@ def _endpoint_name(target: Target, base: str, before: Mapping[Target, Endpoint])
     return next(name for name in names if f"{name}-{target.style}{rate}" not in taken)
 
 
-def _base_name(target: Target, titles: Counter[str]) -> str:
+def _base_name(target: Target, heading: str) -> str:
     """Return an endpoint's name: what comes after the style in its path, or all but the style.
 
-    Of the root it is a short heading's that names it.
+    Of the root it is that of a short heading.
     """
     path = target.path
     if target.style != "unknown":
@@ -488,9 +519,8 @@ def _base_name(target: Target, titles: Counter[str]) -> str:
         path = after or before
     if name := slug(path.strip("/")):
         return name
-    title = titles.most_common(1)[0][0] if titles else ""
-    words = re.findall(r"\w+", title)
-    return title if 0 < len(words) <= 3 and not words[0].isdigit() else "root"
+    words = re.findall(r"\w+", heading)
+    return heading if 0 < len(words) <= 3 and not words[0].isdigit() else "root"
 
 
 def slug(text: str, most_bytes: int = _NAME_BYTES) -> str:

@@ -63,6 +63,8 @@ class Text(Record, frozen=True, kw_only=True):
     """Of the command: what else was sent."""
     requests_per_s: float | None = None
     """As printed."""
+    software: str = ""
+    """The server, as its responses say it."""
     loaded: Loaded | None
     """None where it could not connect."""
     histogram: Histogram | None = None
@@ -78,6 +80,11 @@ class Amount(NamedTuple):
     low: float
     value: float
     high: float
+
+
+def missing(line: str, option: str) -> TextError:
+    """Return the error for what neither a text nor its command says, and can be typed."""
+    return TextError(0, f"no {line}, and no command above says it: type {option}")
 
 
 def amount(at: int, text: str, units: dict[str, int]) -> Amount:

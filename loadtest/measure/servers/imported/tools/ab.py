@@ -13,6 +13,7 @@ from loadtest.measure.servers.imported.text import (
     Typed,
     check_duration,
     last_of,
+    missing,
 )
 from loadtest.records.measured import Loaded, TextLatency
 
@@ -50,10 +51,9 @@ def end(lines: Sequence[str], start: int, stop: int, command: Command | None = N
 
 def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | None = None) -> Text:
     """Return what a block says; raises TextError where a line that it needs is missing."""
-    del typed
     of = Fields(
         lines,
-        *("Server Hostname", "Server Port", "SSL/TLS Protocol", "Document Path"),
+        *("Server Software", "Server Hostname", "Server Port", "SSL/TLS Protocol", "Document Path"),
         *("Concurrency Level", "Time taken for tests", "Complete requests", "Failed requests"),
         *("Write errors", "Non-2xx responses", "Total transferred", "Keep-Alive requests"),
     )
@@ -68,9 +68,9 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
         raise TextError(0, "no connections, or more errors than answers")
     kept = "Keep-Alive requests" in of or (command is not None and "-k" in command.tool_options)
     fits = command is not None and command.connections in (None, connections)
-    url = f"{'https' if 'SSL/TLS Protocol' in of else 'http'}://{of.text('Server Hostname')}"
     return Text(
-        url=f"{url}:{of.text('Server Port')}{of.text('Document Path')}",
+        url=_url(of, command if fits else None, typed),
+        software=of.text("Server Software") if "Server Software" in of else "",
         declared_s=command.duration_s if command and fits else None,
         requests=answers,
         connections=connections,
@@ -94,6 +94,19 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
             text_latency=_latency(lines),
         ),
     )
+
+
+def _url(of: Fields, command: Command | None, typed: Typed | None) -> str:
+    """Return what was loaded: as the text has it, or where its head was cut off, the command."""
+    if all(name in of for name in ("Server Hostname", "Server Port", "Document Path")):
+        scheme = "https" if "SSL/TLS Protocol" in of else "http"
+        host = f"{of.text('Server Hostname')}:{of.text('Server Port')}"
+        return f"{scheme}://{host}{of.text('Document Path')}"
+    if command and command.url:
+        return command.url
+    if typed is None or not typed.endpoint:
+        raise missing("line `Document Path:`", "--endpoint NAME")
+    return ""
 
 
 def _latency(lines: Sequence[str]) -> TextLatency | None:

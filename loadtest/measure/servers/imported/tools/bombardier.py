@@ -21,13 +21,13 @@ NAME = "bombardier"
 
 _START = re.compile(
     r"Bombarding (?P<url>\S+) (?:for (?P<duration>\S+)|with (?P<requests>\d+) request\(s\))"
-    r" using (?P<connections>\d+) connection\(s\)"
+    r" using (?P<connections>\d+) connections?(?:\(s\))?"
 )
 
 _OWN = re.compile(
     r"Done!|Statistics\s+Avg\s+Stdev\s+Max|(?:Reqs/sec|Latency)\s+\S.*|Latency Distribution"
     r"|\d+%\s+\S+|HTTP codes:|1xx - .*|others - .*|Errors:|.+ - \d+|Throughput:.*"
-    r"|\d+ / \d+ \[.*|\[=*>?-*\] .*|\d+(?:m?s|\.\d+s) ?/.*|\[=.*"
+    r"|\d+ / \d+ .*|\[=*>?-*\] .*|\d+(?:m?s|\.\d+s) ?/.*|\[=.*"
 )
 
 _ROW = r"\s+(\S+)\s+(\S+)\s+(\S+)"
@@ -42,8 +42,17 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 def end(lines: Sequence[str], start: int, stop: int, command: Command | None = None) -> int | None:
     """Return where its text ends; None where it is not bombardier's."""
     del command
-    starts = _START.fullmatch(lines[start].strip())
-    return last_of(lines, start, stop, _OWN) if starts else None
+    starts = _start(lines, start)
+    return last_of(lines, start + starts[0] - 1, stop, _OWN) if starts else None
+
+
+def _start(lines: Sequence[str], start: int) -> tuple[int, re.Match[str]] | None:
+    """Return the line with the load, and how many a narrow terminal made of it."""
+    for many in (1, 2):
+        line = " ".join(each.strip() for each in lines[start : start + many])
+        if match := _START.fullmatch(line):
+            return many, match
+    return None
 
 
 def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | None = None) -> Text:
@@ -53,11 +62,12 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
     """
     del typed
     stripped = [line.strip() for line in lines]
-    start = _START.fullmatch(stripped[0])
+    starts = _start(stripped, 0)
+    assert starts
+    start = starts[1]
     codes = _first(stripped, _CODES, "HTTP codes")
     rates = _first(stripped, re.compile(rf"Reqs/sec{_ROW}"), "Reqs/sec")
     others = _first(stripped, re.compile(r"others - (\d+)"), "others")
-    assert start
     informational, right, moved, client, server = map(int, codes[1].groups())
     answers = informational + right + moved + client + server
     mean_rate = amount(rates[0], rates[1][1], {"": 1}).value

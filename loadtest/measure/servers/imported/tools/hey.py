@@ -13,6 +13,7 @@ from loadtest.measure.servers.imported.text import (
     Typed,
     check_duration,
     last_of,
+    missing,
 )
 from loadtest.records.measured import Loaded, TextLatency
 
@@ -69,11 +70,9 @@ def summary(name: str, lines: Sequence[str], command: Command | None, typed: Typ
     connections = command.connections or CONNECTIONS if command else typed.connections
     url = command.url if command else None
     if connections is None:
-        raise TextError(
-            0, f"{name}'s text without its command: type --connections N --endpoint NAME"
-        )
+        raise missing("number of connections", "--connections N --endpoint NAME")
     if url is None and not typed.endpoint:
-        raise TextError(0, "nothing says what was loaded; type --endpoint NAME")
+        raise missing("URL", "--endpoint NAME")
     options = command.tool_options if command else ()
     received = of.number("Total data", _BYTES) if "Total data" in of else 0.0
     return Text(

@@ -20,6 +20,7 @@ from loadtest.measure.servers.imported.text import (
     Typed,
     amount,
     check_duration,
+    missing,
 )
 from loadtest.records.measured import Loaded, TextLatency
 from loadtest.records.values import MOST_CONNECTIONS
@@ -208,14 +209,14 @@ def _load(kinds: Mapping[str, Line], command: Command | None, typed: Typed) -> d
         declared_s = command.duration_s  # wrk prints whole minutes
     url = start.match["url"] if start else command.url if command else None
     connections = connections or (command.connections or CONNECTIONS if command else None)
-    missing = []
+    lacking = []
     if url is None and not typed.endpoint:
-        missing.append(("line `Running ... test @ URL`", "--endpoint NAME"))
+        lacking.append(("line `Running ... test @ URL`", "--endpoint NAME"))
     if connections is None and typed.connections is None:
-        missing.append(("number of connections", "--connections N"))
-    if missing:
-        lines, options = (" and ".join(each) for each in zip(*missing, strict=True))
-        raise TextError(0, f"no {lines}: type {options}")
+        lacking.append(("number of connections", "--connections N"))
+    if lacking:
+        lines, options = (" and ".join(each) for each in zip(*lacking, strict=True))
+        raise missing(lines, options)
     return {
         "url": url or "",
         "declared_s": declared_s or (command and DURATION_S) or _lasted_s(kinds["requests"]),
