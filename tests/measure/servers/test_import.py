@@ -282,7 +282,7 @@ def test_a_name_fits_a_file_system_in_any_script() -> None:
         assert 40 < len(slug(heading).encode()) <= 60
 
 
-# What tells blocks apart ---------------------------------------------------------------------------
+# What tells blocks apart --------------------------------------------------------------------------
 
 
 def cells(text: str) -> list[tuple[str, int]]:

@@ -159,6 +159,66 @@ READ: dict[str, Rows] = {
     "t31-no-such-style-but-interface.md": [("gunicorn-sync-worker.hello-unknown", 1, "valid")],
     "t32-wrk2-short.md": [("uvicorn.json-async@2000", 1, "valid")],
     "t33-wrk2-calibration-cut.md": [("uvicorn.json-async@2000", 1, "valid")],
+    # Found later, in other public texts.
+    "n01-go-proto.md": [
+        ("n01-go-proto.proto-unknown", 1, "valid"),
+        ("n01-go-proto.json-unknown", 1, "valid"),
+        ("n01-go-proto.protojson-unknown", 1, "valid"),
+    ],
+    "n02-go-three-times.md": [
+        ("n02-go-three-times.tests-123123-unknown", 2, "valid"),
+    ],
+    "n04-crystal-json.md": [
+        ("n04-crystal-json.root-unknown", 1, "invalid"),
+    ],
+    "n05-annotated.md": [
+        ("n05-annotated.swagger-index-html-unknown", 1, "valid"),
+    ],
+    "n06-keepalive-list.md": [
+        ("n06-keepalive-list.root-single-threaded-keep-alive-unknown", 1, "valid"),
+        ("n06-keepalive-list.root-single-threaded-connection-close-unknown", 1, "valid"),
+    ],
+    "n10-old-bombardier.md": [
+        ("n10-old-bombardier.payment-bombardier-unknown", 1, "valid"),
+    ],
+    "n11-windows-wrapped.md": [
+        ("gateway.home-plaintext-bombardier-unknown", 1, "valid"),
+        ("gateway.home-json-bombardier-unknown", 1, "valid"),
+    ],
+    "n12-collapsed-bombardier.md": [
+        ("express.plaintext-bombardier-unknown", 1, "valid"),
+        ("express.json-bombardier-unknown", 1, "valid"),
+    ],
+    "n15-commented-fork.sh.txt": [
+        ("n15-commented-fork.api-index-ts01-query-bombardier-unknown", 1, "valid"),
+    ],
+    "n16-php-ab-k.md": [
+        ("workerman.root-ab-k-unknown", 1, "valid"),
+    ],
+    "n19-tomcat-tabs.md": [
+        ("n19-tomcat-tabs.test-json-ab-unknown", 1, "valid"),
+    ],
+    "n20-lua-ab.md": [
+        ("luvit.root-ab-unknown", 1, "valid"),
+    ],
+    "n22-balancer-ab.md": [
+        ("apache.app-php-ab-unknown", 1, "invalid"),
+    ],
+    "n24-hey-binary.md": [
+        ("n24-hey-binary.1k-hey-unknown", 1, "valid"),
+    ],
+    "n30-oha-prompt.txt": [
+        ("uvicorn.search-search_term-cat-oha-unknown", 1, "valid"),
+    ],
+    "n35-issue-using.md": [
+        ("gunicorn.root-hey-unknown", 1, "valid"),
+    ],
+    "n39-django-ab.txt": [
+        ("gunicorn.root-ab-unknown", 1, "valid"),
+    ],
+    "n40-ab-timed.md": [
+        ("gunicorn.root-ab-unknown", 1, "valid"),
+    ],
 }
 """What each comes to without an option."""
 
@@ -171,6 +231,7 @@ LISTED: dict[str, list[tuple[int, str]]] = {
     "18-wrk-runtime-overflow.md": [(14, "'307445734491.24m' is more than wrk can count")],
     "19-wrk2-nonsense.md": [(3, "a rate of 1e+07 requests/s")],
     "c19-truncated.md": [(8, "the line with the latency is missing")],
+    "n25-grpc-ghz.md": [(6, "ghz's text, and only that of ")],
     "t27-list-bullet.md": [(16, "the line with the latency is missing")],
     "t29-two-servers-one-h2.md": [
         (4, "line 1 names uvicorn and granian"),

@@ -23,7 +23,7 @@ SCRIPTED = Concern(
     means="A script made the load of this report: it may have sent several requests at once on a"
     " connection, other requests than the URL's, or none at times. It is compared with no load that"
     " was made otherwise.",
-    advice="Read the script; where it pipelines, no browser and no proxy sends such requests: measure"
-    " again without it.",
+    advice="Read the script; where it pipelines, no browser and no proxy sends such requests:"
+    " measure again without it.",
     find=_scripted,
 )

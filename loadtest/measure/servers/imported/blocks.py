@@ -18,7 +18,7 @@ import msgspec
 
 from loadtest.measure.servers.imported import tools
 from loadtest.measure.servers.imported.commands import Command, command_of, server_of
-from loadtest.measure.servers.imported.lines import bare
+from loadtest.measure.servers.imported.lines import LONGEST, bare
 from loadtest.measure.servers.imported.text import Text, TextError, Typed
 from loadtest.measure.servers.imported.tools.wrk import START, is_wrk
 from loadtest.records.planned import Record
@@ -47,9 +47,9 @@ UNREAD = {
 _UNREAD = {tool: re.compile(pattern) for tool, pattern in UNREAD.items()}
 
 _MAYBE = re.compile(
-    r"Running |Thread |threads and|Latency|Req/Sec|\d%|requests in |errors: |Non-2xx|/sec:|unable to"
-    r"|Summary:|Bombarding|Bench|ApacheBench|Server |Document |Concurrency|Percent|Initialised|calibr"
-    r"|req/s|connections|http_req|TOTAL|Type|Transactions|SIEGE|\[total|starting bench|Value |\[M|\[B"
+    r"Running |Thread |threads and|Latency|Req/Sec|\d%|requests in |errors: |Non-2xx|/sec:|unable"
+    r"|Summary:|Bombarding|Bench|Server |Document |Concurrency|Percent|Initialised|calibration"
+    r"|req/s|connections|http_req|TOTAL|Type|Transactions|SIEGE|\[total|starting|Value |\[M|\[B"
 )
 """In every line that a tool's text may begin with: most lines of a report have none of it."""
 
@@ -90,8 +90,8 @@ class Label(Record, frozen=True, kw_only=True):
     """A heading, or other words, above a block."""
 
     level: int
-    """Of a heading, 1 to 6; `ALONE` of a line that stands for one, `WORDS` of the line directly above
-    and of that above its code, `ABOVE` of those before it, `FILE` of the file's name."""
+    """Of a heading, 1 to 6; `ALONE` of a line that stands for one, `WORDS` of the line directly
+    above and of that above its code, `ABOVE` of those before it, `FILE` of the file's name."""
     text: str
     line: int
 
@@ -177,6 +177,20 @@ class _Context:
         return None
 
 
+    def block(self, line: int, text: str, reading: Text, file: str) -> Block:
+        """Return a block that stands here."""
+        only = [*self.servers.values()]
+        return Block(
+            line=line,
+            text=text,
+            reading=reading,
+            labels=self.labels,
+            command=self.server,
+            elsewhere=only[0] if len(only) == 1 else None,
+            file=file,
+        )
+
+
 def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Found:
     """Return the blocks of a report in their order, and what cannot be read."""
     typed = typed or Typed()
@@ -191,8 +205,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
     while at < len(lines):
         line, start = lines[at], at
         at += 1
-        commented = line.lstrip().startswith("#")
-        stop = (code_stops if commented else stops)[start]
+        stop = (code_stops if _is_comment(line) else stops)[start]
         tool, end = _tool_at(bares, start, stop, context.near)
         if tool is None:
             if end > start:
@@ -213,7 +226,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
                 pass
             else:
                 stray.append(start)
-                words = bares[start].strip().rstrip(":").strip()
+                words = bares[start][:LONGEST].strip().rstrip(":").strip()
                 if words and start not in fences.listings and not line.lstrip().startswith("|"):
                     label = Label(level=WORDS, text=words, line=start + 1)
                     context.say(label, start in fences.inside)
@@ -222,13 +235,8 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
         own = [START.fullmatch(each) for each in bares[start:end]]
         url = next((match["url"] for match in own if match), None)
         command = context.command_for(tool, url)
-        shown = [
-            # Between a tool's lines, a comment is somebody's who explains them.
-            "" if not commented and each.lstrip().startswith("#") else bares[n]
-            for n, each in enumerate(lines[start:end], start)
-        ]
         try:
-            reading = tool.parse(shown, command, typed)
+            reading = tool.parse(_uncommented(lines, bares, start, end), command, typed)
         except TextError as error:
             unread += 1
             where = f" (the block of line {start + 1})" if error.at else ""
@@ -236,21 +244,27 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
             notes.append(Note(line=start + 1 + error.at, text=why, weight=2))
         else:
             notes += (Note(line=start + 1, text=text) for text in reading.notes)
-            only = [*context.servers.values()]
-            blocks.append(
-                Block(
-                    line=start + 1,
-                    text="\n".join(lines[start:end]).rstrip() + "\n",
-                    reading=reading,
-                    labels=context.labels,
-                    command=context.server,
-                    elsewhere=only[0] if len(only) == 1 else None,
-                    file=file,
-                )
-            )
+            text = "\n".join(lines[start:end]).rstrip() + "\n"
+            blocks.append(context.block(start + 1, text, reading, file))
         context.forget()
     notes += _strays(lines, stray)
     return Found(blocks=tuple(blocks), unread=unread, notes=tuple(notes))
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _uncommented(
+    lines: Sequence[str], bares: Sequence[str], start: int, end: int
+) -> Sequence[str]:
+    """Return a block without what somebody wrote between its lines to explain them."""
+    if _is_comment(lines[start]):
+        return bares[start:end]
+    return [
+        "" if _is_comment(lines[at]) and not is_wrk(bares[at]) else bares[at]
+        for at in range(start, end)
+    ]
 
 
 def _tool_at(
@@ -284,6 +298,8 @@ def _named(bares: Sequence[str]) -> str | None:
 def _said(line: str, at: int, context: _Context) -> bool:
     """Say whether a line is a command, and keep it for the blocks below."""
     said = False
+    if len(line) > LONGEST:
+        return said
     if command := command_of(line, at + 1):
         context.near = command
         context.commands.append(command)
@@ -298,7 +314,7 @@ def _said(line: str, at: int, context: _Context) -> bool:
 def _heading(lines: Sequence[str], at: int, fences: _Fences) -> Label | None:
     """Return the heading that a line is, or that it has become by the line below it."""
     line = lines[at]
-    if at in fences.listings:
+    if at in fences.listings or len(line) > LONGEST:
         return None
     if heading := _HEADING.fullmatch(line):
         # In code, a single one begins a comment.
@@ -308,8 +324,9 @@ def _heading(lines: Sequence[str], at: int, fences: _Fences) -> Label | None:
     if tag := _TAG.fullmatch(line):
         level = int(tag[1][1]) if tag[1][1].isdigit() else ALONE
         return Label(level=level, text=_title(tag[2]), line=at + 1)
-    if underlined := _setext(lines, at, fences):
-        return Label(level=1 if lines[at + underlined][0] == "=" else 2, text=line.strip(), line=at + 1)
+    if _setext(lines, at, fences):
+        level = 1 if lines[at + 1][0] == "=" else 2
+        return Label(level=level, text=line.strip(), line=at + 1)
     if alone := _ALONE.fullmatch(line):
         return Label(level=ALONE, text=next(filter(None, alone.groups())), line=at + 1)
     return None

@@ -19,6 +19,10 @@ _AFTER = re.compile(r"(?:[\s|`\\]|\*/|<[^<>]*>)+$|\s+# .*$")
 """Likewise behind it, a comment among them."""
 
 
+LONGEST = 1_000
+"""Characters of a line that is a heading, a command, or decorated; no tool prints a longer one."""
+
+
 def lines_of(data: bytes) -> list[str]:
     """Return the lines of a file, with plain spaces and without a terminal's colours."""
     text = _SPACES.sub(" ", _ESCAPES.sub("", _decoded(data)))
@@ -31,6 +35,8 @@ def lines_of(data: bytes) -> list[str]:
 
 def bare(line: str) -> str:
     """Return what a tool may have printed of a line that stands in a quote, a comment, a list."""
+    if len(line) > LONGEST:
+        return line
     start = _BEFORE.match(line)
     line = line[start.end() :] if start else line
     return _AFTER.sub("", line) if line[-1:] in "|`\\>/ \t" or " # " in line else line

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from loadtest.measure.servers.imported.blocks import ABOVE, ALONE, FILE, Block, Label, Note
@@ -123,8 +123,8 @@ class _UnknownError(ValueError):
     """What a block is of cannot be told; the message asks for it."""
 
 
-def _note(block: Block, text: str, weight: int = 1) -> Note:
-    return Note(line=block.line, text=text, file=block.file, weight=2 if weight == 2 else 1)
+def _note(block: Block, text: str, weight: Literal[1, 2] = 1) -> Note:
+    return Note(line=block.line, text=text, file=block.file, weight=weight)
 
 
 def _placed(
@@ -316,7 +316,8 @@ def _several(text: str) -> tuple[str, str] | None:
     for names in (SERVERS, FRAMEWORKS):
         word = "|".join(names)
         two = re.search(
-            rf"\b({word})\b(?:\W+\w+){{0,2}}?\W+(?:and|or|vs|versus|&)\W+(?:\w+\W+){{0,2}}?({word})\b",
+            rf"\b({word})\b(?:\W+\w+){{0,2}}?\W+(?:and|or|vs|versus|&)"
+            rf"\W+(?:\w+\W+){{0,2}}?({word})\b",
             plain,
         )
         if two and not ("gunicorn" in two.groups() and {*two.groups()} & _WORKER_KINDS):
@@ -366,7 +367,9 @@ def servers_of(places: Sequence[Placed], notes: list[Note]) -> dict[tuple[str, s
             why = "nothing says WSGI or ASGI: the interface is unknown"
             text = f"server {each.server}: {why}"
             notes.append(Note(line=each.line, text=text, file=each.block.file))
-        name = f"{each.server}-{interfaces[0]}" if interfaces and shorts[each.server] > 1 else each.server
+        name = each.server
+        if interfaces and shorts[each.server] > 1:
+            name += f"-{interfaces[0]}"
         servers[server_key(each)] = Server(
             name=free(name, {server.name for server in servers.values()}),
             summary=each.summary,
@@ -406,9 +409,10 @@ def _style(
 
 
 def _of_path(url: SplitResult) -> Style | None:
-    """Return the style that a URL says: a part of its path, or else a word in one, or in its query."""
-    path = url.path.casefold()
-    for words in (path.split("/"), re.split(r"[\W_]+", path), re.split(r"[\W_]+", url.query.casefold())):
+    """Return the style that a URL says: a part of its path, or a word in one, or in its query."""
+    path, query = url.path.casefold(), url.query.casefold()
+    parts = (path.split("/"), *(re.split(r"[\W_]+", text) for text in (path, query)))
+    for words in parts:
         styles = [_STYLES[word] for word in words if word in _STYLES]
         if styles:
             return styles[-1]
@@ -424,7 +428,7 @@ def _headed(labels: Sequence[Label]) -> tuple[Style | None, Label | None]:
 
 
 def _style_words(text: str) -> list[tuple[int, Style]]:
-    """Return where a text has words of a style; gunicorn's `sync worker` and `no async` say none."""
+    """Return where a text has words of a style; `sync worker` and `no async` say none."""
     words = re.findall(r"[a-z]+", text.casefold())
     return [
         (at, _STYLES[word])

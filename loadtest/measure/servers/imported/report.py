@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,7 +32,7 @@ from loadtest.measure.servers.imported.text import Typed
 from loadtest.records import files, run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Machine, Outcome, Run, Source
-from loadtest.records.planned import Cell, Plan, Record, Shape
+from loadtest.records.planned import Cell, Plan, Record, Server, Shape
 from loadtest.records.privacy import public_path
 from loadtest.records.run_folder import Writer, create, writing
 
@@ -91,7 +92,8 @@ def _bytes(path: Path) -> bytes:
         if path == STDIN:
             data = sys.stdin.buffer.read(MOST_BYTES + 1)
             if len(data) > MOST_BYTES:
-                raise UserError(f"-: longer than {MOST_BYTES // 2**20} MB; name the part with results")
+                most = MOST_BYTES // 2**20
+                raise UserError(f"-: longer than {most} MB; give the part with results")
             return data
         return files.read(path, MOST_BYTES, links=True)
     except FileNotFoundError:
@@ -136,7 +138,7 @@ def convert_all(
         notes += (msgspec.structs.replace(note, file=file) for note in found.notes)
     places = placed(blocks, typed, notes)
     told = places if typed.rounds else told_apart(places, notes)
-    outcomes, raw, histograms, cells = _rows(told, typed, notes)
+    rows = _rows(told, typed, notes)
     if len(data) == 1:
         notes = [msgspec.structs.replace(note, file="") for note in notes]
     kept = _kept(notes, [*data])
@@ -149,10 +151,10 @@ def convert_all(
             plan=Plan(
                 matrix=(slug(Path(names[0]).stem) if len(names) == 1 else "") or "imported",
                 seed=None,
-                rounds=1 + max((outcome.round for outcome in outcomes), default=0),
+                rounds=1 + max((outcome.round for outcome in rows.outcomes), default=0),
                 shape=Shape(known=False),
-                servers=tuple(servers_of(told, []).values()),
-                cells=cells,
+                servers=rows.servers,
+                cells=rows.cells,
             ),
             machine=_MACHINE,
             argv={},
@@ -162,18 +164,25 @@ def convert_all(
                 notes=tuple(map(str, kept)),
             ),
         ),
-        outcomes=outcomes,
-        raw=raw,
-        histograms=histograms,
+        outcomes=rows.outcomes,
+        raw=rows.raw,
+        histograms=rows.histograms,
         notes=kept,
         left_out=unread + len(blocks) - len(places),
     )
 
 
-def _rows(
-    places: Sequence[Placed], typed: Typed, notes: list[Note]
-) -> tuple[tuple[Outcome, ...], dict[str, str], dict[str, Histogram], tuple[Cell, ...]]:
-    """Return the outcomes, the files that they name, and the cells they are of."""
+class _Rows(NamedTuple):
+    """The outcomes, the files that they name, and the cells they are of."""
+
+    outcomes: tuple[Outcome, ...]
+    raw: dict[str, str]
+    histograms: dict[str, Histogram]
+    cells: tuple[Cell, ...]
+    servers: tuple[Server, ...]
+
+
+def _rows(places: Sequence[Placed], typed: Typed, notes: list[Note]) -> _Rows:
     servers = servers_of(places, notes)
     endpoints = endpoints_of(places, typed)
     cells: dict[str, Cell] = {}
@@ -195,7 +204,7 @@ def _rows(
         if block.reading.histogram:
             histograms[f"{stem}.json"] = block.reading.histogram
         outcomes.append(_outcome(block, cell, number, stem))
-    return tuple(outcomes), raw, histograms, tuple(cells.values())
+    return _Rows(tuple(outcomes), raw, histograms, tuple(cells.values()), tuple(servers.values()))
 
 
 def _outcome(block: Block, cell: Cell, number: int, stem: str) -> Outcome:

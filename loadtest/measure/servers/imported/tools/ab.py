@@ -26,7 +26,7 @@ _STARTS = re.compile(
 )
 
 _OWN = re.compile(
-    rf"{_STARTS.pattern}|Copyright 1996 .*|Licensed to .*|Completed \d+ requests|Finished \d+ requests"
+    rf"{_STARTS.pattern}|Copyright 1996 .*|Licensed to .*|(?:Completed|Finished) \d+ requests"
     r"|(?:Server Port|SSL/TLS Protocol|TLS Server Name|Server Temp Key|Document Length"
     r"|Time taken for tests|Complete requests|Failed requests|Keep-Alive requests|Write errors"
     r"|Non-2xx responses|Total transferred|Total body sent|HTML transferred|Requests per second"

@@ -1,4 +1,4 @@
-"""bombardier's text. Source: `template/`, `completion_barriers.go` and `fmt.go` of its repository."""
+"""bombardier's text. Source: `template/` and `fmt.go` of its repository."""
 
 from __future__ import annotations
 

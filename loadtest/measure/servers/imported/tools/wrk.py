@@ -205,7 +205,7 @@ def _load(kinds: Mapping[str, Line], command: Command | None, typed: Typed) -> d
     if command and not _fits(command, connections, of_threads, declared_s):
         notes = (f"the command of line {command.line} is of another load: not taken for this one",)
         command = None
-    if command and command.duration_s and (start is None or not start.match["declared"].endswith("s")):
+    if command and command.duration_s and (declared_s is None or declared_s >= 60):
         declared_s = command.duration_s  # wrk prints whole minutes
     url = start.match["url"] if start else command.url if command else None
     connections = connections or (command.connections or CONNECTIONS if command else None)
@@ -266,7 +266,9 @@ def _failed(failure: re.Match[str], command: Command | None) -> Text:
     )
 
 
-_ANY = re.compile("|".join(f"(?:{re.sub(r'[?]P<[^>]*>', '?:', p)})" for p in _LINES.values()), re.ASCII)
+_ANY = re.compile(
+    "|".join(re.sub(r"[?]P<[^>]*>", "?:", pattern) for pattern in _LINES.values()), re.ASCII
+)
 
 
 def is_wrk(line: str) -> bool:

@@ -1,4 +1,4 @@
-"""wrk2's text: wrk's lines, of requests sent at a set rate, with latencies from the time they were due.
+"""wrk2's text: wrk's lines, of requests sent at a set rate; latencies count from when each was due.
 
 Source: its `src/wrk.c` and `src/hdr_histogram.c`. Its latencies leave out its first ten seconds, in
 which it calibrates; its timeouts are of connections that were waiting when it looked, and have
