@@ -104,7 +104,7 @@ def command_of(line: str, number: int) -> Command | None:
     tool, rest = (shown[1], shown[2]) if shown else ("wrk", options[1] if options else "")
     values, rest_words = _options(tool, list(_words(rest)))
     urls = [word for word in rest_words if re.match(r"https?://", word)]
-    script = values.get("s", [None])[-1] if tool.startswith("wrk") else None
+    script = _clean(values["s"][-1]) if tool.startswith("wrk") and "s" in values else None
     timeout_s: float | None = WRK_TIMEOUT_S
     if "T" in values:
         timeout_s = _seconds(values["T"][-1])
@@ -124,7 +124,7 @@ def command_of(line: str, number: int) -> Command | None:
         rate=rate,
         timeout_s=timeout_s,
         tool_options=tuple(
-            f"-{letter} {value}".rstrip()
+            f"-{letter} {_clean(value)}".rstrip()
             for letter in sorted(values)
             if letter in made and letter not in ("n", duration)
             for value in values[letter][-1:]
@@ -157,7 +157,7 @@ def server_of(line: str) -> str | None:
     if workers is None:
         return shown[1]
     known = [name for name in SERVERS if name in workers[1].casefold()]
-    other = re.sub(r"worker$", "", re.split(r"[.:#]", workers[1])[-1].casefold())
+    other = re.sub(r"worker$|\W", "", re.split(r"[.:#]", workers[1])[-1].casefold())[:20]
     kind = known[0] if known else other
     return f"{shown[1]}-{kind}" if kind and kind != shown[1] else shown[1]
 
@@ -199,6 +199,11 @@ def _options(tool: str, words: list[str]) -> tuple[dict[str, list[str]], list[st
         else:
             rest.append(word)
     return values, rest
+
+
+def _clean(word: str) -> str:
+    """Return a word of a command as it may be shown, whatever it is."""
+    return re.sub(r"[^\w./:=-]+", "_", word)[:60]
 
 
 def _number(values: dict[str, list[Any]], letter: str) -> float | None:

@@ -181,7 +181,9 @@ def _placed(
             style=style,
             load=Load(
                 connections=text.connections,
-                duration_s=text.declared_s or durations.setdefault(asked, lasted_s),
+                duration_s=min(
+                    max(1.0, text.declared_s or durations.setdefault(asked, lasted_s)), 1e8
+                ),
                 warmup_s=0.0,
                 rate=text.rate,
                 tool=text.tool,

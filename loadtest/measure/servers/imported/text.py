@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from loadtest.records.measured import Histogram, Loaded
 from loadtest.records.planned import Record
+from loadtest.records.values import MOST_CONNECTIONS
 
 TIME_US = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
 
@@ -15,8 +16,8 @@ BYTES = {"B": 1, **{f"{unit}B": 1024 ** (n + 1) for n, unit in enumerate("KMGTP"
 
 METRIC = {"": 1, **{unit: 1000 ** (n + 1) for n, unit in enumerate("kMGTP")}}
 
-LEAST_US = 100_000
-"""Of a load: a shorter one was not made, its duration is of something else."""
+LEAST_US, MOST_US = 100_000, 10**13
+"""Of a load: a shorter or a longer one was not made, its duration is of something else."""
 
 
 class TextError(ValueError):
@@ -100,9 +101,19 @@ def amount(at: int, text: str, units: dict[str, int]) -> Amount:
 
 
 def check_duration(at: int, duration_us: float) -> None:
-    """Raise TextError for a load that was too short to be one."""
-    if duration_us < LEAST_US:
-        raise TextError(at, f"a load of {duration_us / 1e6:.3g} s: too short to be one")
+    """Raise TextError for a load that was too short to be one, or too long."""
+    if not LEAST_US <= duration_us <= MOST_US:
+        long = "short" if duration_us < LEAST_US else "long"
+        raise TextError(at, f"a load of {duration_us / 1e6:.3g} s: too {long} to be one")
+
+
+def check_connections(at: int, connections: int) -> int:
+    """Return a number of connections; raises TextError for one that no load has."""
+    if not connections:
+        raise TextError(at, "no connections")
+    if connections > MOST_CONNECTIONS:
+        raise TextError(at, "more connections than there are ports")
+    return connections
 
 
 def last_of(lines: Sequence[str], start: int, stop: int, own: re.Pattern[str]) -> int:

@@ -11,6 +11,7 @@ from loadtest.measure.servers.imported.text import (
     Text,
     TextError,
     Typed,
+    check_connections,
     check_duration,
     last_of,
     missing,
@@ -35,11 +36,15 @@ _OWN = re.compile(
     r"|\d+%\s+\d+.*|\.*done|(?:WARNING|ERROR): .*|These results can .*|values\."
 )
 
-_FAILED = re.compile(r"\(Connect: (\d+), Receive: (\d+), Length: (\d+), Exceptions: (\d+)\)")
+_N = r"(\d{1,12})"
 
-_TOTAL = re.compile(r"Total:\s+(\d+)\s+(\d+)\s+(\d+(?:\.\d+)?)\s+(\d+)\s+(\d+)")
+_FAILED = re.compile(rf"\(Connect: {_N}, Receive: {_N}, Length: {_N}, Exceptions: {_N}\)", re.ASCII)
 
-_PERCENTILE = re.compile(r"(\d+)%\s+(\d+)(?:\s.*)?")
+_TOTAL = re.compile(
+    rf"Total:\s+{_N}\s+{_N}\s+(\d{{1,12}}(?:\.\d+)?)\s+{_N}\s+{_N}", re.ASCII
+)
+
+_PERCENTILE = re.compile(rf"{_N}%\s+{_N}(?:\s.*)?", re.ASCII)
 
 
 def end(lines: Sequence[str], start: int, stop: int, command: Command | None = None) -> int | None:
@@ -64,8 +69,8 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
     kinds = next((m for line in lines if (m := _FAILED.fullmatch(line.strip()))), None)
     connect, receive, length, exceptions = map(int, kinds.groups()) if kinds else (0, failed, 0, 0)
     status = int(of.number("Non-2xx responses")) if "Non-2xx responses" in of else 0
-    if not connections or status > answers:
-        raise TextError(0, "no connections, or more errors than answers")
+    if status > answers:
+        raise TextError(0, "more errors than answers")
     kept = "Keep-Alive requests" in of or (command is not None and "-k" in command.tool_options)
     fits = command is not None and command.connections in (None, connections)
     return Text(
@@ -73,7 +78,7 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
         software=of.text("Server Software") if "Server Software" in of else "",
         declared_s=command.duration_s if command and fits else None,
         requests=answers,
-        connections=connections,
+        connections=check_connections(of.at("Concurrency Level"), connections),
         tool="ab -k" if kept else "ab",
         options=command.options if command and fits else (),
         notes=(

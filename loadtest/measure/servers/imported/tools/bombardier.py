@@ -12,6 +12,7 @@ from loadtest.measure.servers.imported.text import (
     TextError,
     Typed,
     amount,
+    check_connections,
     check_duration,
     last_of,
 )
@@ -20,8 +21,8 @@ from loadtest.records.measured import Loaded, TextLatency
 NAME = "bombardier"
 
 _START = re.compile(
-    r"Bombarding (?P<url>\S+) (?:for (?P<duration>\S+)|with (?P<requests>\d+) request\(s\))"
-    r" using (?P<connections>\d+) connections?(?:\(s\))?"
+    r"Bombarding (?P<url>\S+) (?:for (?P<duration>\S+)|with (?P<requests>\d{1,12}) request\(s\))"
+    r" using (?P<connections>\d{1,12}) connections?(?:\(s\))?"
 )
 
 _OWN = re.compile(
@@ -32,11 +33,11 @@ _OWN = re.compile(
 
 _ROW = r"\s+(\S+)\s+(\S+)\s+(\S+)"
 
-_CODES = re.compile(r"1xx - (\d+), 2xx - (\d+), 3xx - (\d+), 4xx - (\d+), 5xx - (\d+)")
+_CODES = re.compile(", ".join(rf"{of}xx - (\d{{1,12}})" for of in range(1, 6)), re.ASCII)
 
 _PERCENTILE = re.compile(r"(\d+)%\s+(\S+)")
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9}(?:\.\d+)?)s)?", re.ASCII)
 
 
 def end(lines: Sequence[str], start: int, stop: int, command: Command | None = None) -> int | None:
@@ -67,22 +68,20 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
     start = starts[1]
     codes = _first(stripped, _CODES, "HTTP codes")
     rates = _first(stripped, re.compile(rf"Reqs/sec{_ROW}"), "Reqs/sec")
-    others = _first(stripped, re.compile(r"others - (\d+)"), "others")
+    others = _first(stripped, re.compile(r"others - (\d{1,12})"), "others")
     informational, right, moved, client, server = map(int, codes[1].groups())
     answers = informational + right + moved + client + server
     mean_rate = amount(rates[0], rates[1][1], {"": 1}).value
     declared_s = _seconds(start["duration"]) if start["duration"] else None
     duration_s = declared_s or (answers + int(others[1][1])) / (mean_rate or 1.0)
     check_duration(0, duration_s * 1e6)
-    if not int(start["connections"]):
-        raise TextError(0, "no connections")
     limited = command is not None and command.connections in (None, int(start["connections"]))
     options = command.tool_options if command and limited else ()
     return Text(
         url=start["url"] if "://" in start["url"] else f"http://{start['url']}",
         declared_s=declared_s,
         requests=int(start["requests"] or 0),
-        connections=int(start["connections"]),
+        connections=check_connections(0, int(start["connections"])),
         tool=" ".join((NAME, *options)),
         options=command.options if command and limited else (),
         loaded=Loaded(

@@ -11,6 +11,7 @@ from loadtest.measure.servers.imported.text import (
     Text,
     TextError,
     Typed,
+    check_connections,
     check_duration,
     last_of,
     missing,
@@ -35,9 +36,9 @@ _TIMES_US = {"secs": 10**6, "sec": 10**6, "s": 10**6, "ms": 10**3, "us": 1, "µs
 
 _BYTES = {"": 1, "bytes": 1, "B": 1, **{f"{u}iB": 1024 ** (n + 1) for n, u in enumerate("KMGT")}}
 
-_PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%+ in ([\d.]+) ?(\w+)")
+_PERCENTILE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%+ in (\d{1,9}(?:\.\d{1,9})?) ?(\w+)", re.ASCII)
 
-_COUNTED = re.compile(r"\[(\d+)\]\s+(.*)")
+_COUNTED = re.compile(r"\[(\d{1,12})\]\s+(.*)", re.ASCII)
 
 
 def end(lines: Sequence[str], start: int, stop: int, command: Command | None = None) -> int | None:
@@ -79,7 +80,7 @@ def summary(name: str, lines: Sequence[str], command: Command | None, typed: Typ
         url=url or "",
         declared_s=command.duration_s if command else None,
         requests=answers + broken,
-        connections=connections,
+        connections=check_connections(0, connections),
         tool=" ".join((name, *options)),
         options=command.options if command else (),
         loaded=Loaded(
@@ -107,7 +108,7 @@ def _distributions(lines: Sequence[str]) -> tuple[dict[int, int], dict[str, int]
             under = line
         elif counted := _COUNTED.fullmatch(line):
             if under == "Status code distribution:":
-                responses = re.match(r"(\d+) responses", counted[2])
+                responses = re.match(r"(\d{1,12}) responses", counted[2], re.ASCII)
                 statuses[int(counted[1])] = int(responses[1]) if responses else 0
             # What was under way at the end is no error.
             elif under == "Error distribution:" and "aborted due to deadline" not in counted[2]:

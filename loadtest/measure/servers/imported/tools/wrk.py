@@ -19,11 +19,12 @@ from loadtest.measure.servers.imported.text import (
     TextError,
     Typed,
     amount,
+    check_connections,
     check_duration,
     missing,
 )
 from loadtest.records.measured import Loaded, TextLatency
-from loadtest.records.values import MOST_CONNECTIONS
+from loadtest.records.text import message
 
 NAME = "wrk"
 
@@ -142,6 +143,8 @@ def read(
         counts |= {group: int(text) for group, text in groups.items() if group in _ERRORS}
     total = kinds["requests"]
     requests = int(total.match["requests"])
+    if counts["status_errors"] > requests:
+        raise TextError(total.at, "more errors than requests")
     duration_us = total.amount("duration", TIME_US)
     received = total.amount("bytes", BYTES)
     check_duration(total.at, duration_us.value)
@@ -196,11 +199,9 @@ def _load(kinds: Mapping[str, Line], command: Command | None, typed: Typed) -> d
     start, threads = kinds.get("start"), kinds.get("threads")
     notes: tuple[str, ...] = ()
     declared_s = _declared_s(start) if start else None
-    connections = int(threads.match["connections"]) if threads else None
-    if threads and not connections:
-        raise TextError(threads.at, "no connections")
-    if threads and int(threads.match["connections"]) > MOST_CONNECTIONS:
-        raise TextError(threads.at, "more connections than there are ports")
+    connections = (
+        check_connections(threads.at, int(threads.match["connections"])) if threads else None
+    )
     of_threads = int(threads.match["threads"]) if threads else None
     if command and not _fits(command, connections, of_threads, declared_s):
         notes = (f"the command of line {command.line} is of another load: not taken for this one",)
@@ -221,7 +222,7 @@ def _load(kinds: Mapping[str, Line], command: Command | None, typed: Typed) -> d
         "url": url or "",
         "declared_s": declared_s or (command and DURATION_S) or _lasted_s(kinds["requests"]),
         "threads": of_threads or (command.threads if command else None),
-        "connections": connections or typed.connections,
+        "connections": check_connections(0, connections or typed.connections or 0),
         "notes": notes,
         "command": command,
     }
@@ -258,11 +259,11 @@ def _failed(failure: re.Match[str], command: Command | None) -> Text:
     return Text(
         url=command.url,
         declared_s=command.duration_s or DURATION_S,
-        connections=command.connections or CONNECTIONS,
+        connections=check_connections(0, command.connections or CONNECTIONS),
         threads=command.threads,
         script=command.script,
         loaded=None,
-        failure=failure[0],
+        failure=message(failure[0].strip(), 200),
     )
 
 
