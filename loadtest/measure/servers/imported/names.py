@@ -221,7 +221,8 @@ def _server(
     if command and set(names) <= set(command.text.split("-")):
         return command.text, label if names else None, ""
     if label:
-        return _label_name(label), label, ""
+        words = f"the words of line {label.line}; type --server if not"
+        return _label_name(label), label, words if label.level >= ABOVE else ""
     if level is not None and (label := next((e for e in block.labels if e.level == level), None)):
         return _label_name(label), label, f"the heading of line {label.line}; type --server if not"
     if software := slug(block.reading.software.partition("/")[0]):
@@ -281,12 +282,17 @@ def _outermost(labels: Iterable[Label]) -> Label | None:
     if [label.level for label in headings[:2]] != [2, 3]:
         return None
     first, second = headings[:2]
-    named = all(_without_style(each.text) and not _is_general(each) for each in (first, second))
-    return first if named and _words(first) <= _SHORT else None
+    named = _without_style(first.text) and _without_style(second.text)
+    general = _is_general(first) or {*_lower_words(second.text)} <= _GENERAL
+    return first if named and not general and _words(first) <= _SHORT else None
 
 
 def _is_general(label: Label) -> bool:
-    return not _GENERAL.isdisjoint(re.findall(r"[a-z]+", _plain(label.text).casefold()))
+    return not _GENERAL.isdisjoint(_lower_words(label.text))
+
+
+def _lower_words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", _plain(text).casefold())
 
 
 def _label_name(label: Label) -> str:
@@ -346,7 +352,7 @@ def _words(label: Label) -> int:
 
 
 def _interfaces(text: str) -> tuple[Interface, ...]:
-    words = re.findall(r"[a-z]+", text.casefold())
+    words = _lower_words(text)
     return tuple(interface for interface in get_args(Interface) if interface in words)
 
 
@@ -431,7 +437,7 @@ def _headed(labels: Sequence[Label]) -> tuple[Style | None, Label | None]:
 
 def _style_words(text: str) -> list[tuple[int, Style]]:
     """Return where a text has words of a style; `sync worker` and `no async` say none."""
-    words = re.findall(r"[a-z]+", text.casefold())
+    words = _lower_words(text)
     return [
         (at, _STYLES[word])
         for at, word in enumerate(words)
