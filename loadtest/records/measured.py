@@ -383,7 +383,9 @@ class Source(Record, frozen=True, kw_only=True):
     """The report of others that a run was read from."""
 
     file: str
+    """Its name; of several, all of them."""
     sha256: str
+    """Of several, of one after the other."""
     notes: tuple[str, ...] = ()
     """What could not be read, and what had to be assumed, a line each with its line number."""
 

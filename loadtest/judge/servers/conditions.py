@@ -73,7 +73,8 @@ def _shape(base: Shape, new: Shape) -> Iterator[Difference]:
         yield _difference("shape", base if base.known else None, new if new.known else None, False)
     elif base.known:
         for key in Shape.__struct_fields__:
-            yield from _differing(f"shape.{key}", getattr(base, key), getattr(new, key))
+            values = (getattr(base, key), getattr(new, key))
+            yield from _differing(f"shape.{key}", *values, absent=ABSENT)
 
 
 def _workloads(base: Run, new: Run) -> Iterator[Difference]:

@@ -293,7 +293,11 @@ def _waiting(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Wa
                 server=server.name,
                 interface=server.interface,
                 measured=measured,
-                configured=server.capacity(plan.shape, connections) if limited else None,
+                configured=(
+                    server.capacity(plan.shape, connections, cell.endpoint.contract)
+                    if limited
+                    else None
+                ),
                 connections=connections,
                 cell=cell.id,
             )

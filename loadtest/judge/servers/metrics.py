@@ -126,9 +126,9 @@ def figures(
     turns = [turn.loaded for outcome in measured for turn in outcome.loads if turn.loaded]
     connections = cell.load.connections
     sent = [loaded.sent for loaded in loads if loaded.sent]
-    late_share = late(sent) if sent else None
+    late_share = late(sent) if sent else unsent(turns, cell.load.rate)
     # At a rate, connections are idle between their slots.
-    withheld = not sent and most_unanswered(turns, connections)
+    withheld = late_share is None and most_unanswered(turns, connections)
     withheld |= late_share is not None and late_share > HELD
     delay_s = cell.endpoint.contract.delay_s
     withheld |= unanswered(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
@@ -162,8 +162,12 @@ def figures(
     ]
     return Figures(
         goodput=goodput,
-        ceiling=server.capacity(plan.shape, connections) / delay_s if delay_s else None,
-        held=_held(turns, cell, latency(50)) if delay_s and not sent else None,
+        ceiling=(
+            server.capacity(plan.shape, connections, cell.endpoint.contract) / delay_s
+            if delay_s
+            else None
+        ),
+        held=_held(turns, cell, latency(50)) if delay_s and late_share is None else None,
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
@@ -236,6 +240,18 @@ def p99_of_round(cell: Cell, outcome: Outcome, histograms: Histograms) -> int | 
         return None
     of = latencies(cell, [outcome], histograms)
     return percentile(of.raw, 99, of.late)
+
+
+def unsent(loads: Sequence[Loaded], rate: float | None) -> float | None:
+    """Return the share of the requests at a rate that were not answered in the time of the loads.
+
+    It stands for that of late ones where nobody counted what was sent, as in a report of others;
+    None of a closed loop.
+    """
+    if rate is None:
+        return None
+    due = rate * sum(loaded.duration_us for loaded in loads) / 1e6
+    return max(0.0, 1 - sum(loaded.answers for loaded in loads) / due)
 
 
 def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None:
@@ -382,8 +398,10 @@ def _from_text(
         if _text_samples(loaded) < SAMPLES_NEEDED[p]:
             return None
         highest = text.max_us
-        if not backfilled and (
-            highest is None or was_backfilled(loaded, cell.load.connections, highest)
+        if (
+            not backfilled
+            and loaded.generator == "wrk"  # others add no samples
+            and (highest is None or was_backfilled(loaded, cell.load.connections, highest))
         ):
             return None
         latencies_us.append(text.percentiles_us[str(p)])

@@ -161,14 +161,14 @@ def expand(
         for endpoint in endpoints
         if _at(matrix.endpoints, endpoint) and _named(matrix.styles, endpoint.style)
     ]
-    duplicates, duplicated = _duplicate(taking_part, matrix.duplicate, missing, offered)
+    duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
     cells = tuple(
         Cell(
             server=server.name,
             endpoint=endpoint,
             load=load,
             rounds=_most_rounds(endpoint, matrix),
-            skip=missing.get(server.name) or _unsupported(server, endpoint),
+            skip=missing.get(server.name) or _unsupported(server, endpoint, matrix.shape),
         )
         for server in (*taking_part, *duplicates)
         for endpoint in offered
@@ -310,7 +310,7 @@ def _given(record: Record, *keys: str) -> dict[str, Any]:
 
 def _duplicate(
     servers: Sequence[Server],
-    rule: Duplicate,
+    matrix: Matrix,
     missing: Mapping[str, str],
     offered: Sequence[Endpoint],
 ) -> tuple[list[Server], list[Endpoint]]:
@@ -320,11 +320,12 @@ def _duplicate(
     they are chosen; where not even that, at all. A run without a noise floor could not tell noise
     from more. Nothing where no server has anything to do.
     """
+    rule = matrix.duplicate
     able = [
         (server, answered)
         for server in sorted(servers, key=lambda server: server.name != rule.server)
         if server.name not in missing
-        and (answered := [e for e in offered if not _unsupported(server, e)])
+        and (answered := [e for e in offered if not _unsupported(server, e, matrix.shape)])
     ]
     if not able:
         return [], []
@@ -340,8 +341,10 @@ def _duplicate(
     return [duplicate], styled or named or answered
 
 
-def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
+def _unsupported(server: Server, endpoint: Endpoint, shape: Sizes) -> str | None:
     """Return why a server cannot be measured at an endpoint; None where it can."""
+    if shape.max_requests and not server.recycled:
+        return "it cannot replace a worker after so many responses"
     return server.unsupported.get(endpoint.style) or (
         endpoint.unsupported.get(server.interface) if server.interface else None
     )

@@ -32,7 +32,7 @@ from loadtest.report.servers.grouping import by_kind, rows_of
 from loadtest.report.servers.heatmap import COST, GOODPUT, columns, matrix
 from loadtest.report.servers.ranking_tables import ranked, stepped
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences.method import without_rank
+from loadtest.report.servers.sentences.method import pooled, without_rank
 from loadtest.report.servers.sentences.phrases import title, under
 from loadtest.report.servers.sentences.resource_usage import unsteady, used
 
@@ -106,12 +106,12 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
         blocks: list[Block] = []
         if glance:
             blocks.append(Charts([glance]))
-        blocks += [_endpoint(each, report.summary.reference, at) for each in rankings]
+        blocks += [_endpoint(each, report, at) for each in rankings]
         yield Section(title(kind), blocks)
 
 
-def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
-    endpoint, load = ranking.endpoint, ranking.load
+def _endpoint(ranking: Ranking, report: Report, at: Places) -> Section:
+    endpoint, load, reference = ranking.endpoint, ranking.load, report.summary.reference
     about = (
         f"{capital(endpoint.title)}: `{endpoint.path}`. {endpoint.summary}"
         f" {under(load)}."
@@ -124,7 +124,8 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
         without=without,
     )
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
-    blocks += filter(None, [unanswered(ranking), not_held(ranking), without_rank(ranking)])
+    sentences = [pooled(endpoint, report.run.plan.shape), unanswered(ranking), not_held(ranking)]
+    blocks += filter(None, [*sentences, without_rank(ranking)])
     if steps := charts.against_rate(ranking):
         blocks.append(Charts([steps]))
     if any(row.steps for row in ranking.rows):

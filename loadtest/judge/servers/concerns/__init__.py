@@ -22,6 +22,7 @@ from loadtest.judge.servers.concerns.limits import (
 )
 from loadtest.judge.servers.concerns.littles_law import LITTLES_LAW
 from loadtest.judge.servers.concerns.rounds import UNEVEN_WORKERS, UNSTABLE
+from loadtest.judge.servers.concerns.scripted import SCRIPTED
 from loadtest.judge.servers.concerns.stalls import STALLS
 from loadtest.judge.servers.concerns.surroundings import LEFT_BEHIND, NOISY_HOST, SHAPE_DIFFERS
 
@@ -37,6 +38,7 @@ CONCERNS = (
     RATE_NOT_HELD,
     GENERATOR_LATE,
     STARVED_CONNECTIONS,
+    SCRIPTED,
     GENERATOR_LIMITED,
     CONNECTION_LIMITED,
     SHAPE_DIFFERS,

@@ -14,6 +14,7 @@ from loadtest.judge.servers.metrics import (
     late,
     short_of,
     unanswered,
+    unsent,
 )
 from loadtest.records.measured import Sent
 from loadtest.stats.latency import percentile
@@ -36,10 +37,23 @@ def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) ->
         return NOTHING
     sent = [loaded.sent for loaded in cell.loads if loaded.sent]
     if not sent:
-        return UNCHECKED
+        return _not_counted(cell) if of == "connections" else UNCHECKED
     if short_of(sent) != of:
         return NOTHING
     return Found("suspect", f"{_how_late(sent)}{why}; {_kept(cell, sent)}")
+
+
+def _not_counted(cell: Evidence) -> Found:
+    """Judge a load of others by its answers: how late each request was sent, nobody knows."""
+    asked = cell.cell.load.rate or 0.0
+    if not cell.load_s:
+        return UNCHECKED
+    if (unsent(cell.loads, asked) or 0.0) <= HELD:
+        return NOTHING
+    return Found(
+        "suspect",
+        f"{rate(cell.answers / cell.load_s)} of {rate(asked)} requests/s were answered",
+    )
 
 
 def _how_late(sent: Sequence[Sent]) -> str:

@@ -75,7 +75,9 @@ class Evidence:
     @property
     def capacity(self) -> int:
         """How many of the connections the server works on at once."""
-        return self.server.capacity(self.plan.shape, self.cell.load.connections)
+        return self.server.capacity(
+            self.plan.shape, self.cell.load.connections, self.cell.endpoint.contract
+        )
 
     @property
     def turn_s(self) -> float:

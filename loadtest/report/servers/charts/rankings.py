@@ -27,7 +27,7 @@ from loadtest.report.charts.scale import BEYOND, Scale, logarithmic
 from loadtest.stats.latency import Curve
 from loadtest.stats.ratios import paired
 
-STYLES: dict[str, Shape] = {"sync": "dot", "async": "diamond", "control": "dot"}
+STYLES: dict[str, Shape] = {"sync": "dot", "async": "diamond", "control": "dot", "unknown": "dot"}
 
 ROUNDS = "Lines are 95 % intervals over rounds; ranks follow from the differences within rounds."
 

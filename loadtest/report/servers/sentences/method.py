@@ -10,6 +10,7 @@ from typing import Any
 from loadtest.judge.servers.rows import By, Ranking
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Engine, Run
+from loadtest.records.planned import Endpoint, Shape
 from loadtest.report.sentences import Facts, machine, macros, says, states, versions
 from loadtest.report.servers.grouping import by_load
 from loadtest.report.servers.sentences.phrases import goal, workload
@@ -110,6 +111,14 @@ def noise(summary: Summary) -> str:
         summary.left_open,
     )
     return text
+
+
+def pooled(endpoint: Endpoint, shape: Shape) -> str:
+    """Return how many requests the pools let wait in the database; empty where none does."""
+    contract = endpoint.contract
+    if not contract.pooled or not contract.delay_s or not shape.known:
+        return ""
+    return says(_macros(), "pooled", shape, contract.delay_s)[0]
 
 
 def without_rank(ranking: Ranking) -> str:

@@ -31,7 +31,9 @@ def under(load: Load) -> str:
         return f"One rate after another, for the highest with {goal(load.within)}"
     spaced = "evenly spaced" if load.arrivals == "even" else "at random"
     rate = f"{asked(load.rate)} requests/s, {spaced}, on " if load.rate else ""
-    text = f"{rate}{plural(load.connections, 'connection')} for {seconds(load.duration_s)}"
+    tool = " ".join(filter(None, (load.tool, load.script)))
+    by = f", by {tool}," if tool else ""
+    text = f"{rate}{plural(load.connections, 'connection')}{by} for {seconds(load.duration_s)}"
     if not load.steps:
         return text
     low, high = map(share, (load.steps[0], load.steps[-1]))
