@@ -23,6 +23,7 @@ from loadtest.judge.servers.tables import Measured, Table
 from loadtest.judge.servers.turns import merged, repeats
 from loadtest.judge.servers.within import (
     Search,
+    by_cell,
     copies_apart,
     reach_ranks,
     settled,
@@ -104,7 +105,11 @@ def summarise(
     tried = outcomes
     outcomes, searches = settled(plan, outcomes, histograms)
     facts = _facts(run, outcomes, histograms, ceilings)
-    rows = {cell.id: _row(*facts[cell.id], searches.get(cell.id), tried) for cell in plan.cells}
+    own = by_cell(tried)
+    rows = {
+        cell.id: _row(*facts[cell.id], searches.get(cell.id), own.get(cell.id, ()))
+        for cell in plan.cells
+    }
     # A rate that was not held is no measurement at that rate.
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid" or row.why_short}
     measured = tables.measured(plan, outcomes, invalid)

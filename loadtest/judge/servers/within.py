@@ -131,9 +131,9 @@ def exploring(
         return known[key]
 
     def next_loads(outcomes: Sequence[Outcome]) -> dict[str, Load]:
-        by_cell = _by_cell(merged(outcomes))
+        own = by_cell(merged(outcomes))
         loads = {
-            cell.id: _next(cell, by_cell.get(cell.id, []), missed)
+            cell.id: _next(cell, own.get(cell.id, []), missed)
             for cell in plan.cells
             if cell.load.explores and cell.skip is None
         }
@@ -273,7 +273,7 @@ def settled(
     ]
     searches: dict[str, Search] = {}
     missed = partial(_missed, histograms=histograms)
-    for id_, own in _by_cell(outcomes).items():
+    for id_, own in by_cell(outcomes).items():
         if id_ not in searched:
             continue
         tried = list(_tried(searched[id_], own, missed))
@@ -312,11 +312,12 @@ def _without(outcome: Outcome, low: float | None, high: float | None) -> Outcome
     return msgspec.structs.replace(outcome, status="failed", stage="load", reason=reason)
 
 
-def _by_cell(outcomes: Iterable[Outcome]) -> Mapping[str, list[Outcome]]:
-    by_cell: dict[str, list[Outcome]] = {}
+def by_cell(outcomes: Iterable[Outcome]) -> Mapping[str, list[Outcome]]:
+    """Return outcomes by their cell."""
+    cells: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        by_cell.setdefault(outcome.cell, []).append(outcome)
-    return by_cell
+        cells.setdefault(outcome.cell, []).append(outcome)
+    return cells
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -336,11 +337,11 @@ def unfinished(
     plan: Plan, outcomes: Iterable[Outcome], searches: Mapping[str, Search]
 ) -> bool:
     """Say whether a search, or a run in steps, has loads left."""
-    by_cell = _by_cell(outcomes)
+    each = by_cell(outcomes)
     return any(search.unfinished for search in searches.values()) or any(
         cell.skip is None
         and cell.load.steps
-        and _failed(own := by_cell.get(cell.id, [])) < MOST_FAILED
+        and _failed(own := each.get(cell.id, [])) < MOST_FAILED
         and _step(cell, own, 0.0) is not None
         for cell in plan.cells
     )
@@ -349,14 +350,14 @@ def unfinished(
 def steps(
     plan: Plan, cell: Cell, server: Server, outcomes: Iterable[Outcome], histograms: Histograms
 ) -> tuple[Step, ...]:
-    """Return what a cell showed at each rate that has a number, the lowest first.
+    """Return what a cell's own outcomes showed at each rate with a number, the lowest first.
 
     Of a search these are its tries.
     """
     by_rate: dict[float, list[Outcome]] = {}
     for outcome in outcomes:
         tried = outcome.tried
-        if outcome.cell == cell.id and tried and tried.rate and has_number(outcome):
+        if tried and tried.rate and has_number(outcome):
             by_rate.setdefault(tried.rate, []).append(outcome)
     each = []
     for rate, same in sorted(by_rate.items()):
