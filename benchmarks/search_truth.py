@@ -27,7 +27,7 @@ from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.protocol import Bench
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.judge.servers.turns import merged
-from loadtest.judge.servers.within import Search, exploring, settled
+from loadtest.judge.servers.within import Exploring, Search, settled
 from loadtest.measure.experiments.search import search
 from loadtest.measure.servers import measuring
 from loadtest.measure.servers.session import ServerTrials
@@ -138,7 +138,7 @@ def searched(of: Plan, service_s: float, folder: Path) -> tuple[Search, float]:
         if isinstance(fact, Outcome):
             outcomes.append(fact)
 
-    trials = ServerTrials(of, lambda known: (), exploring(of, histogram))
+    trials = ServerTrials(of, lambda known: (), Exploring(of, histogram).next_loads)
     bench = QueueBench(folder, service_s)
     for todo in search(trials, frozenset(), outcomes, 0.0):
         measuring.run(of, todo, bench, record, lambda cell, round_, turn: None)

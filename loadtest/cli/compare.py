@@ -42,9 +42,10 @@ def compare_command(
 ) -> int:
     """Compare two runs of servers: what each costs, then cell by cell.
 
-    BASE and NEW are the folders of two runs. Prints Markdown. Exit status: 0 if nothing got worse
-    and most servers were shown to cost no more, 1 if something got worse or failed, 3 if these runs
-    cannot tell.
+    BASE and NEW are the folders of two runs. Prints Markdown. At a rate the same rates are
+    compared, of searches the highest rates within the same goal. Exit status: 0 if nothing got
+    worse and most servers were shown to cost no more, 1 if something got worse, failed or no longer
+    keeps its rate, 3 if these runs cannot tell.
 
     Example: loadtest compare results/main results/branch --html changes.html
     """

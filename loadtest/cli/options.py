@@ -73,7 +73,8 @@ class Rate(click.ParamType[float]):
 
 UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
 
-MOST_GOAL_US = 1_000_000_000
+MOST_GOAL_US = 60_000_000
+"""A try lasts for five times the goal, and there are up to two dozen for each server."""
 
 KEEPS = re.compile(r"(?P<what>p90|p99|errors)=(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<unit>us|ms|s|%)")
 
@@ -106,7 +107,7 @@ class GoalPart(click.ParamType[tuple[str, float]]):
                 MOST_GOAL_US,
             )
         if value > most or (value < 1 and not of_errors):
-            self.fail(f"{kept[0]}: a time from 1us to 1000s, or errors of at most 99%", param, ctx)
+            self.fail(f"{kept[0]}: a time from 1us to 60s, or errors of at most 99%", param, ctx)
         return field, value
 
 

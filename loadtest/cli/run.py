@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -28,7 +29,7 @@ from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
-from loadtest.records.measured import Launcher, Run
+from loadtest.records.measured import Launcher, Outcome, Run
 from loadtest.records.planned import Choice
 
 
@@ -99,17 +100,13 @@ def run_command(
     if not stored.outcomes:
         say(lasts(run.plan))
     exploring = any(cell.load.explores for cell in run.plan.cells)
-    next_loads = within.exploring(run.plan, stored.histogram)
+    explored = within.Exploring(run.plan, stored.histogram)
 
     def bracketed(outcomes: Sequence[Outcome]) -> Mapping[str, str]:
-        _, searches = within.settled(run.plan, merged(outcomes), stored.histogram)
-        return {id_: between(search.low, search.high) for id_, search in searches.items()}
+        return {id_: between(*rates) for id_, rates in explored.brackets(outcomes).items()}
 
     trials = partial(
-        session.ServerTrials,
-        run.plan,
-        next_loads=next_loads,
-        bracketed=bracketed if exploring else lambda outcomes: {},
+        session.ServerTrials, run.plan, next_loads=explored.next_loads, bracketed=bracketed
     )
     bench = session.bench(run_at, run, offered.project)
     experiment = search if exploring else rounds

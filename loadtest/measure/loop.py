@@ -269,7 +269,10 @@ def _stretch(writer: Writer) -> Iterator[Callable[[], float]]:
     """Record how long the block takes, which gets what says how long it has taken."""
     began_at, began = time.time(), time.monotonic()
     writer.append(Begun(started_at=began_at))
+    interrupted = True
     try:
         yield lambda: time.monotonic() - began
+        interrupted = False
     finally:
-        writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
+        wall_s = time.monotonic() - began
+        writer.append(Segment(started_at=began_at, wall_s=wall_s, interrupted=interrupted))

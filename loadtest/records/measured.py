@@ -362,6 +362,8 @@ class Segment(Record, frozen=True, kw_only=True, tag_field="kind", tag="segment"
 
     started_at: Time
     wall_s: Seconds
+    interrupted: bool = False
+    """It did not come to its own end: interrupted or killed, or its folder took no more."""
 
 
 class Machine(Record, frozen=True, kw_only=True):
@@ -385,7 +387,9 @@ class Source(Record, frozen=True, kw_only=True):
     """The report of others that a run was read from."""
 
     file: str
+    """Its name; of several, all of them."""
     sha256: str
+    """Of several, of one after the other."""
     notes: tuple[str, ...] = ()
     """What could not be read, and what had to be assumed, a line each with its line number."""
 

@@ -498,12 +498,16 @@ def _segments(records: Sequence[Any], outcome: Any) -> Iterator[Segment]:
         if not isinstance(record, Begun | Segment):
             continue
         if isinstance(record, Begun) and begun_at is not None:
-            yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
+            yield _killed(begun_at, last_at)
         begun_at = record.started_at if isinstance(record, Begun) else None
         if isinstance(record, Segment):
             yield record
     if begun_at is not None:
-        yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
+        yield _killed(begun_at, last_at)
+
+
+def _killed(begun_at: float, last_at: float) -> Segment:
+    return Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at), interrupted=True)
 
 
 def newest(parent: Path) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from loadtest.records.text import printable
@@ -68,6 +68,11 @@ class Table(Generic[Item]):
     def values(self) -> list[list[Value]]:
         """Return the rows for programs."""
         return [[column.value(item) for column in self.columns] for item in self.items]
+
+    def titled(self, titles: Mapping[str, str]) -> Table[Item]:
+        """Return the table with other titles, by the keys of its columns."""
+        columns = [replace(each, title=titles.get(each.key, each.title)) for each in self.columns]
+        return Table(columns, self.items)
 
     def filled(self, *kept: Column[Item]) -> Table[Item]:
         """Return the table without the columns in which no row has anything, but for `kept`."""

@@ -22,6 +22,11 @@ def significant(value: float) -> str:
     return f"{float(mantissa + 'e' + exponent):,.{max(0, 2 - int(exponent))}f}"
 
 
+def asked(rate: float) -> str:
+    """Return a rate as it was asked for, whatever its digits: `1,500`, `0.5`."""
+    return f"{rate:,.10g}"
+
+
 def latency(us: float | None) -> str:
     """Return microseconds as `850 us`, `1.23 ms` or `1.02 s`."""
     if us is None:
@@ -63,10 +68,16 @@ def ratio(value: float) -> str:
 
 
 def ratio_interval(value: float, low: float | None, high: float | None) -> str:
-    """Return a ratio with its 95 % interval in brackets: `1.86x (1.04 to 4.08)`."""
+    """Return a ratio with its 95 % interval in brackets: `1.86x (1.04 to 4.08)`.
+
+    One that is narrower than a ratio's digits gets more of them: `1.10x (1.098 to 1.103)`.
+    """
     if low is None or high is None:
         return ratio(value)
-    return f"{ratio(value)} ({_digits(low)} to {_digits(high)})"
+    for text in (_digits, "{:.4g}".format):
+        if text(low) != text(high):
+            return f"{ratio(value)} ({text(low)} to {text(high)})"
+    return ratio(value)
 
 
 def _digits(value: float) -> str:

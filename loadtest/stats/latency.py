@@ -24,7 +24,11 @@ def pooled(
     `_recovered`; raises ValueError where a load's counts are not its latencies'.
     """
     backfilled = [(_arrays(histogram), loaded) for histogram, loaded in stored]
-    raw = [_recovered(*arrays, loaded, connections) for arrays, loaded in backfilled]
+    raw = [
+        # Other tools add none.
+        _recovered(*arrays, loaded, connections) if loaded.generator == "wrk" else arrays
+        for arrays, loaded in backfilled
+    ]
     return _merged(raw), _merged([arrays for arrays, _ in backfilled])
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Plan, Record
+from loadtest.records.planned import Endpoint, Load, Plan, Record
 from loadtest.stats.ratios import LEAST_SPREAD, Rates, quantile, usual_variance
 from loadtest.stats.series import cpu_times, goodputs, groups
 
@@ -30,14 +30,17 @@ class Twin(Record, frozen=True, kw_only=True):
     cell: str
     goodput: tuple[float | None, ...]
     server_cpu_us: tuple[float | None, ...]
+    p99_us: tuple[float | None, ...] = ()
+    """Of a load at a rate, where it was held; each round's, however few its requests."""
 
 
 class Twins(Record, frozen=True, kw_only=True):
     """The reference server and its duplicate at one endpoint: what differs is noise."""
 
     endpoint: str
-    """Name and style."""
+    """Name and style, and the rate of a load at one."""
     kind: str
+    """What has a floor of its own, see `workload`."""
     first: Twin
     second: Twin
 
@@ -82,6 +85,15 @@ class Floors:
         return floor(rounds) if floor else None
 
 
+def workload(endpoint: Endpoint, load: Load) -> str:
+    """Return what has a floor of its own: the kind of work, at each rate by itself: `cpu@200`.
+
+    A rate that is held repeats as requests/s of a closed loop never do, and the fewer requests
+    there are, the less well does what each of them costs.
+    """
+    return endpoint.kind + (f"@{load.rate:g}" if load.rate else "")
+
+
 def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> Iterator[Twins]:
     """Yield the two arms at each endpoint that has both; an `invalid` cell's rate is no rate."""
     rates, cpu_us = goodputs(outcomes), cpu_times(outcomes)
@@ -100,7 +112,10 @@ def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> 
             first, second = usable.get(server.duplicate_of or ""), usable.get(server.name)
             if first and second:
                 yield Twins(
-                    endpoint=cells[0].at, kind=endpoint.kind, first=arm(first), second=arm(second)
+                    endpoint=cells[0].at,
+                    kind=workload(endpoint, cells[0].load),
+                    first=arm(first),
+                    second=arm(second),
                 )
 
 
@@ -113,6 +128,13 @@ def cpu_floors(arms: Sequence[Twins]) -> Floors:
     """Return the floors of differences in the server's CPU time for an answer."""
     return floors(
         by_kind((at.kind, at.first.server_cpu_us, at.second.server_cpu_us) for at in arms)
+    )
+
+
+def p99_floors(arms: Sequence[Twins]) -> Floors:
+    """Return the floors of differences in p99, at rates that were held."""
+    return floors(
+        by_kind((at.kind, at.first.p99_us, at.second.p99_us) for at in arms if at.first.p99_us)
     )
 
 

@@ -70,6 +70,12 @@ def raise_file_limit(connections: int, option: str = "--connections") -> str | N
     return None
 
 
+def most_connections() -> int | None:
+    """Return how many connections the limit of open files allows; None where there is none."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return None if hard == resource.RLIM_INFINITY else max(0, hard - SPARE_FILES)
+
+
 class Busy(NamedTuple):
     """What took the processors for a moment, as numbers of processors."""
 

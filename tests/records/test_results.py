@@ -445,9 +445,11 @@ def at(started_at: float, wall_s: float) -> Outcome:
 )
 def test_stretches(folder: Path, records: list[Any], expected: list[tuple[float, float]]) -> None:
     write(folder, *records)
-    assert [
-        (segment.started_at, segment.wall_s) for segment in read(folder, SERVERS).segments
-    ] == expected
+    segments = read(folder, SERVERS).segments
+    assert [(segment.started_at, segment.wall_s) for segment in segments] == expected
+    ended = {record.started_at for record in records if isinstance(record, Segment)}
+    for segment in segments:
+        assert segment.interrupted == (segment.started_at not in ended)
 
 
 def test_a_run_goes_on_without_the_folders_that_were_empty(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_where_nothing_was_backfilled_the_text_is_as_measured(
         assert as_wrk_leaves_it(raw, expected_us) == histogram(raw)
 
 
+def test_what_another_tool_stored_is_as_it_measured() -> None:
+    """wrk alone fills in: here its back-fill would seem to have made the 5 of 250 us."""
+    theirs = Histogram(values_us=(150, 250), counts=(5, 5))
+    ours, others = (
+        loaded(answers=10, duration_us=1_000, generator=name) for name in ("wrk", "wrk2")
+    )
+    assert pooled([(theirs, ours)], connections=1)[0].counts == (5,)
+    assert pooled([(theirs, others)], connections=1) == (theirs, theirs)
+
+
 def test_pooled_refuses_counts_of_another_load() -> None:
     ours = Histogram(values_us=(150, 250), counts=(1, 5))
     with pytest.raises(ValueError, match="not of the same load"):

@@ -10,7 +10,15 @@ from loadtest.judge.concern import CLOCK_S
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Loaded, Outcome, Sent, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
-from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, count, merge, percentile, pooled
+from loadtest.stats.latency import (
+    ON_TIME,
+    SAMPLES_NEEDED,
+    count,
+    mean,
+    merge,
+    percentile,
+    pooled,
+)
 from loadtest.stats.latency import backfilled as was_backfilled
 
 Histograms = Callable[[str], Histogram]
@@ -25,7 +33,10 @@ LATE_US = 10_000
 """wrk sleeps for whole milliseconds, and on a busy machine it is woken some more of them later."""
 
 HELD = 0.01
-"""Of the requests: more that were sent late, and a p99 may be of them."""
+"""Of the requests: more that were sent late, or never answered, and a p99 may be of them."""
+
+SPARE = 2
+"""Requests of a load that may be under way at its end by chance."""
 
 
 class Latencies(NamedTuple):
@@ -67,7 +78,8 @@ class Figures(Record, frozen=True, kw_only=True):
     """Requests a second that were sent, of a load at a rate; the median round's."""
     late_share: float | None
     """Of the slots of its schedule, the share that was not sent within `LATE_US`: with more than
-    `HELD` the rate was not held, and there are no latencies."""
+    `HELD` the rate was not held, and there are no latencies. Nor are there where more got no
+    response."""
     generator_cpu_us: float | None
     """User and system time of the generator for an answer; median over rounds. At a rate it is more
     than in a closed loop, as each idle connection takes some."""
@@ -114,14 +126,16 @@ def figures(
     turns = [turn.loaded for outcome in measured for turn in outcome.loads if turn.loaded]
     connections = cell.load.connections
     sent = [loaded.sent for loaded in loads if loaded.sent]
-    late_share = late(sent) if sent else None
+    late_share = late(sent) if sent else unsent(turns, cell.load.rate)
     # At a rate, connections are idle between their slots.
-    unanswered = not sent and most_unanswered(turns, connections)
-    unanswered |= late_share is not None and late_share > HELD
+    withheld = late_share is None and most_unanswered(turns, connections)
+    withheld |= late_share is not None and late_share > HELD
+    delay_s = cell.endpoint.contract.delay_s
+    withheld |= unanswered(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
 
     def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
         # The few that were first in the queue tell nothing of those that are still in it.
-        if unanswered:
+        if withheld:
             return None
         # Samples that were added are no evidence: the measured ones must be enough.
         if count(latencies.raw) >= SAMPLES_NEEDED[p]:
@@ -132,7 +146,6 @@ def figures(
 
     answers = sum(loaded.answers for loaded in loads)
     errors = sum(loaded.errors for loaded in loads)
-    delay_s = cell.endpoint.contract.delay_s
     usages = [outcome.usage["server"] for outcome in measured if "server" in outcome.usage]
     pss = [usage.pss_peak_bytes for usage in usages if usage.pss_peak_bytes is not None]
     # One kind for all rounds, or their peak would be of apples and pears.
@@ -149,12 +162,16 @@ def figures(
     ]
     return Figures(
         goodput=goodput,
-        ceiling=server.capacity(plan.shape, connections) / delay_s if delay_s else None,
-        held=_held(turns, cell, latency(50)) if delay_s and not sent else None,
+        ceiling=(
+            server.capacity(plan.shape, connections, cell.endpoint.contract) / delay_s
+            if delay_s
+            else None
+        ),
+        held=_held(turns, cell, latency(50)) if delay_s and late_share is None else None,
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
-        p99_9_us=_rare(latencies) if not unanswered else None,
+        p99_9_us=_rare(latencies) if not withheld else None,
         backfilled_p99_us=latency(99, backfilled=True),
         offered=median(each.rate for each in sent) if sent else None,
         late_share=late_share,
@@ -212,6 +229,31 @@ def _slots(sent: Sequence[Sent]) -> int:
     return sum(count(each.late) for each in sent)
 
 
+def p99_of_round(cell: Cell, outcome: Outcome, histograms: Histograms) -> int | None:
+    """Return the p99 of one round at a rate, however few its requests; None where it was not held.
+
+    It hangs on a handful of responses: it is there to be compared with those of other rounds, which
+    show how far such a figure goes by chance, and not to be shown.
+    """
+    sent = [load.loaded.sent for load in outcome.loads if load.loaded and load.loaded.sent]
+    if not sent or late(sent) > HELD:
+        return None
+    of = latencies(cell, [outcome], histograms)
+    return percentile(of.raw, 99, of.late)
+
+
+def unsent(loads: Sequence[Loaded], rate: float | None) -> float | None:
+    """Return the share of the requests at a rate that were not answered in the time of the loads.
+
+    It stands for that of late ones where nobody counted what was sent, as in a report of others;
+    None of a closed loop.
+    """
+    if rate is None:
+        return None
+    due = rate * sum(loaded.duration_us for loaded in loads) / 1e6
+    return max(0.0, 1 - sum(loaded.answers for loaded in loads) / due)
+
+
 def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None:
     """Return what a rate that was not held was short of; None where it was held.
 
@@ -222,6 +264,33 @@ def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None
         return None
     missed = sum(each.missed for each in sent)
     return "connections" if 2 * missed >= share * _slots(sent) else "generator"
+
+
+class Unanswered(NamedTuple):
+    """Requests of loads at a rate that got no response."""
+
+    requests: int
+    """Beyond what is under way at the end of each load."""
+    share: float
+    """Of all that were sent."""
+
+
+def unanswered(loads: Sequence[Loaded], raw: Histogram, least_s: float) -> Unanswered:
+    """Return the requests at a rate that got no response, as those on a connection left unserved.
+
+    Under way at the end is what came in the time that responses take: `least_s`, or twice their
+    mean latency, as a queue that grows ends twice as long as it was on average.
+    """
+    rated = [(load, load.sent) for load in loads if load.sent]
+    takes_s = max(least_s, 2e-6 * (mean(raw) or 0.0))
+    requests = sum(sent.requests for _, sent in rated)
+    came = sum(
+        load.answers + load.connect_errors + load.read_errors + load.write_errors
+        for load, _ in rated
+    )
+    under_way = sum(sent.rate * takes_s + SPARE for _, sent in rated)
+    lost = max(0, round(requests - came - under_way))
+    return Unanswered(lost, lost / max(1, requests))
 
 
 def _rare(of: Latencies) -> int | None:
@@ -330,8 +399,10 @@ def _from_text(
         if _text_samples(loaded) < SAMPLES_NEEDED[p]:
             return None
         highest = text.max_us
-        if not backfilled and (
-            highest is None or was_backfilled(loaded, cell.load.connections, highest)
+        if (
+            not backfilled
+            and loaded.generator == "wrk"  # others add no samples
+            and (highest is None or was_backfilled(loaded, cell.load.connections, highest))
         ):
             return None
         latencies_us.append(text.percentiles_us[str(p)])

@@ -5,25 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from statistics import mode
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from loadtest.judge.servers.metrics import (
+    HELD,
     MOST_OVERHEAD,
     Figures,
     Histograms,
     figures,
     latencies,
     short_of,
+    unanswered,
 )
 from loadtest.judge.servers.turns import merged
-from loadtest.records.measured import Histogram, Outcome
+from loadtest.records.measured import DISTURBED, Histogram, Outcome
 from loadtest.records.planned import LONGEST_S, STALL_S, Cell, Goal, Load, Plan, Record, Server
 from loadtest.records.values import MOST_RATE, MOST_TRIED
 from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, percentile
-from loadtest.stats.search import LEAST_RATE, Try, bracket, next_rate
+from loadtest.stats.search import LEAST_RATE, Bracket, Try, bracket, next_rate
 from loadtest.stats.series import has_number
 
 STEP_REQUESTS = SAMPLES_NEEDED[99]
@@ -40,6 +43,9 @@ MOST_FAILED = 2
 
 Why = Literal["server", "connections", "generator"]
 
+LIMITS = ("connections", "generator")
+"""What held a load back that was no fault of the server's answers."""
+
 
 class Search(Record, frozen=True, kw_only=True):
     """The highest rate that keeps a goal lies between two."""
@@ -52,6 +58,48 @@ class Search(Record, frozen=True, kw_only=True):
     """What missed there: the server's answers, or the schedule, for want of free connections or of
     processor time for the generator."""
     tries: int
+    disturbed: int = 0
+    """Tries during which others took so much of the machine that they may have missed for it."""
+    unfinished: bool = False
+    """More tries would narrow it: the budget was spent, or the run interrupted."""
+
+    def above(self, other: Search, apart: float) -> bool:
+        """Say whether it keeps a rate that the other does not, by more than `apart` times.
+
+        What its generator or connections limited has no upper end.
+        """
+        return self.low is not None and self.low >= other.most * apart
+
+    @property
+    def most(self) -> float:
+        """The rate that it is known not to keep; infinite where none is."""
+        return math.inf if self.high is None or self.why in LIMITS else self.high
+
+
+def reach_ranks(searches: Mapping[str, Search], apart: float | None = None) -> dict[str, int]:
+    """Return the rank of each server that keeps some rate, from 1: it takes the most.
+
+    Nobody was shown to take more than those of rank 1, and so on: intervals that overlap are a tie.
+    `apart` is how many times as much one copy of a server took as another: no smaller difference
+    counts.
+    """
+    reach = {name: search for name, search in searches.items() if search.low is not None}
+    above = {
+        name: sum(other.above(search, apart or 1.0) for other in reach.values())
+        for name, search in reach.items()
+    }
+    counts = above.values()
+    return {name: 1 + sum(each < count for each in counts) for name, count in above.items()}
+
+
+def copies_apart(plan: Plan, at: str, searches: Mapping[str, Search]) -> float | None:
+    """Return how many times as much one copy of a server took as the other; None without two."""
+    for server in plan.servers:
+        copies = [searches.get(f"{name}.{at}") for name in (server.name, server.duplicate_of)]
+        rates = [search.low for search in copies if search and search.low]
+        if len(rates) == len(copies):
+            return max(rates) / min(rates)
+    return None
 
 
 class _Tried(NamedTuple):
@@ -66,36 +114,44 @@ Missed = Callable[[Cell, Goal, Outcome], Why | None]
 """Says why a load at a rate did not keep a goal; None where it did."""
 
 
-def exploring(
-    plan: Plan, histograms: Histograms
-) -> Callable[[Sequence[Outcome]], dict[str, Load]]:
-    """Return what says, of all outcomes so far, what to send next to each cell, by its id.
+class Exploring:
+    """Which load comes next for each cell that is searched or stepped through, of all so far.
 
-    A cell whose highest rate is known, or whose steps are done, is not among them.
+    A try is what it was, and all of them are asked for again after each: each is read once.
     """
-    known: dict[tuple[str, int, int], Why | None] = {}
 
-    def missed(cell: Cell, goal: Goal, outcome: Outcome) -> Why | None:
-        # A try is what it was, and a search asks for all of its tries again after each.
-        key = (outcome.cell, outcome.round, outcome.repeat)
-        if key not in known:
-            known[key] = _missed(cell, goal, outcome, histograms)
-        return known[key]
+    def __init__(self, plan: Plan, histograms: Histograms) -> None:
+        """Explore the cells of this plan whose loads say so."""
+        self._cells = [cell for cell in plan.cells if cell.load.explores and cell.skip is None]
+        self._histograms = histograms
+        self._known: dict[tuple[str, int, int], Why | None] = {}
 
-    def next_loads(outcomes: Sequence[Outcome]) -> dict[str, Load]:
+    def next_loads(self, outcomes: Sequence[Outcome]) -> dict[str, Load]:
+        """Return what to send next, by cell; one that is not there is known well enough."""
         own = by_cell(merged(outcomes))
         loads = {
-            cell.id: _next(cell, own.get(cell.id, []), missed)
-            for cell in plan.cells
-            if cell.load.explores and cell.skip is None
+            cell.id: _next(cell, own.get(cell.id, []), self._missed) for cell in self._cells
         }
         return {id_: load for id_, load in loads.items() if load is not None}
 
-    return next_loads
+    def brackets(self, outcomes: Sequence[Outcome]) -> dict[str, Bracket]:
+        """Return between which rates each search has come to, by cell."""
+        own = by_cell(merged(outcomes))
+        return {
+            cell.id: bracket(_tries(_tried(cell, own[cell.id], self._missed)))
+            for cell in self._cells
+            if cell.load.within and cell.id in own
+        }
+
+    def _missed(self, cell: Cell, goal: Goal, outcome: Outcome) -> Why | None:
+        key = (outcome.cell, outcome.round, outcome.repeat)
+        if key not in self._known:
+            self._known[key] = _missed(cell, goal, outcome, self._histograms)
+        return self._known[key]
 
 
 def _next(cell: Cell, outcomes: Sequence[Outcome], missed: Missed) -> Load | None:
-    if sum(not has_number(outcome) for outcome in outcomes) >= MOST_FAILED:
+    if _failed(outcomes) >= MOST_FAILED:
         return None
     capacity = _capacity(outcomes)
     if capacity is None:
@@ -105,8 +161,11 @@ def _next(cell: Cell, outcomes: Sequence[Outcome], missed: Missed) -> Load | Non
         if cell.load.within
         else _step(cell, outcomes, capacity)
     )
-    if rate is None:
-        return None
+    return None if rate is None else tried(cell, rate)
+
+
+def tried(cell: Cell, rate: float) -> Load:
+    """Return the load that is sent to a cell to try a rate."""
     # A rate of a hundred digits would be no other load.
     rate = float(f"{rate:.4g}")
     longest_s = _longest_s(cell.load.within or Goal())
@@ -121,11 +180,19 @@ def _next(cell: Cell, outcomes: Sequence[Outcome], missed: Missed) -> Load | Non
     return msgspec.structs.replace(load, connections=min(load.connections, MOST_TRIED))
 
 
+def _failed(outcomes: Iterable[Outcome]) -> int:
+    return sum(not has_number(outcome) for outcome in outcomes)
+
+
+def is_disturbed(outcome: Outcome) -> bool:
+    """Say whether others took so much of the machine that a load may have missed for it."""
+    return outcome.host is not None and sum(outcome.host.taken().values()) > DISTURBED
+
+
 def _search(
     cell: Cell, outcomes: Sequence[Outcome], missed: Missed, capacity: float
 ) -> float | None:
-    tries = [Try(each.rate, each.why is None) for each in _tried(cell, outcomes, missed)]
-    return next_rate(tries, capacity, MOST_RATE)
+    return next_rate(_tries(_tried(cell, outcomes, missed)), capacity, MOST_RATE)
 
 
 def _step(cell: Cell, outcomes: Sequence[Outcome], capacity: float) -> float | None:
@@ -153,6 +220,10 @@ def _tried(cell: Cell, outcomes: Iterable[Outcome], missed: Missed) -> Iterator[
             yield _Tried(outcome, outcome.tried.rate, missed(cell, cell.load.within, outcome))
 
 
+def _tries(tried: Iterable[_Tried]) -> list[Try]:
+    return [Try(each.rate, each.why is None) for each in tried]
+
+
 def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) -> Why | None:
     """Return why a try did not keep a goal; None where it did."""
     loaded, tried = outcome.loaded, outcome.tried
@@ -171,6 +242,9 @@ def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) ->
     if loaded.errors > goal.error_share * sent.requests:
         return "server"
     of = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms)
+    turns = [turn.loaded for turn in outcome.loads if turn.loaded]
+    if unanswered(turns, of.raw, longest_s).share > HELD:
+        return "server"
     if _exceeds(goal, of.raw, ON_TIME):
         return "server"
     if (short := short_of([sent])) is not None:
@@ -214,10 +288,19 @@ def settled(
         if id_ not in searched:
             continue
         tried = list(_tried(searched[id_], own, missed))
-        low, high = bracket([Try(each.rate, each.why is None) for each in tried])
+        tries = _tries(tried)
+        low, high = bracket(tries)
         whys = [each.why for each in tried if each.rate == high and each.why]
+        capacity = _capacity(own)
         searches[id_] = Search(
-            low=low, high=high, why=mode(whys) if whys else None, tries=len(tried)
+            low=low,
+            high=high,
+            why=mode(whys) if whys else None,
+            tries=len(tried),
+            disturbed=sum(is_disturbed(each.outcome) for each in tried),
+            unfinished=capacity is not None
+            and _failed(own) < MOST_FAILED
+            and next_rate(tries, capacity, MOST_RATE) is not None,
         )
         kept = [each.outcome for each in tried if each.rate == low and each.why is None]
         if not kept:
@@ -254,23 +337,62 @@ class Step(Record, frozen=True, kw_only=True):
     rate: float
     """Requests a second that were asked for."""
     why: Why | None
-    """What was short where they were not sent as scheduled, or not answered; None: they were."""
+    """What was short where they were not sent as scheduled, or not answered, or what missed the
+    goal; None: the rate was kept."""
+    tries: int = 1
+    """Loads at this rate; `why` is that of most of them."""
     figures: Figures
+
+
+def unfinished(
+    plan: Plan, outcomes: Iterable[Outcome], searches: Mapping[str, Search]
+) -> bool:
+    """Say whether a search, or a run in steps, has loads left."""
+    each = by_cell(outcomes)
+    return any(search.unfinished for search in searches.values()) or any(
+        cell.skip is None
+        and cell.load.steps
+        and _failed(own := each.get(cell.id, [])) < MOST_FAILED
+        and _step(cell, own, 0.0) is not None
+        for cell in plan.cells
+    )
 
 
 def steps(
     plan: Plan, cell: Cell, server: Server, outcomes: Iterable[Outcome], histograms: Histograms
 ) -> tuple[Step, ...]:
-    """Return what a cell's own outcomes showed at each step with a number, the lowest rate first."""
-    tried = [
-        (outcome, outcome.tried, outcome.tried.rate)
-        for outcome in outcomes
-        if outcome.tried and outcome.tried.rate and has_number(outcome)
-    ]
+    """Return what a cell's own outcomes showed at each rate with a number, the lowest first.
+
+    Of a search these are its tries.
+    """
+    by_rate: dict[float, list[Outcome]] = {}
+    for outcome in outcomes:
+        tried = outcome.tried
+        if tried and tried.rate and has_number(outcome):
+            by_rate.setdefault(tried.rate, []).append(outcome)
     each = []
-    for outcome, load, rate in tried:
-        at = msgspec.structs.replace(cell, load=load)
-        shown = figures(plan, at, server, [outcome], latencies(at, [outcome], histograms))
-        why = _missed(cell, Goal(), outcome, histograms)
-        each.append(Step(rate=rate, why=why, figures=shown))
-    return tuple(sorted(each, key=lambda step: step.rate))
+    for rate, same in sorted(by_rate.items()):
+        at = msgspec.structs.replace(cell, load=same[0].tried)
+        shown = figures(plan, at, server, same, latencies(at, same, histograms))
+        goal = cell.load.within or Goal()
+        missed = [why for outcome in same if (why := _missed(cell, goal, outcome, histograms))]
+        why = mode(missed) if 2 * len(missed) > len(same) else None
+        each.append(Step(rate=rate, why=why, tries=len(same), figures=shown))
+    return tuple(each)
+
+
+class KeepsUp(NamedTuple):
+    """Up to which of its steps a server keeps up."""
+
+    last: Step | None
+    """The highest rate below which it kept all; None: not even the lowest."""
+    first: Step | None
+    """The next one, which it did not keep; None: it kept all."""
+
+
+def keeps_up(steps: Sequence[Step]) -> KeepsUp:
+    """Return where a server stops keeping up, whatever a higher rate happened to do."""
+    kept = list(takewhile(lambda step: step.why is None, steps))
+    return KeepsUp(
+        kept[-1] if kept else None, steps[len(kept)] if len(kept) < len(steps) else None
+    )

@@ -173,7 +173,9 @@ class _Measuring:
         """
         endpoint, load, running = cell.endpoint, cell.load, up.running
         slow = endpoint.contract.delay_s > 0
-        capacity = self.fleet.servers[cell.server].capacity(self.shape, load.connections)
+        capacity = self.fleet.servers[cell.server].capacity(
+            self.shape, load.connections, endpoint.contract
+        )
         checked = 0
         try:
             began = time.monotonic()

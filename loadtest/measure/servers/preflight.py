@@ -14,7 +14,7 @@ from loadtest.measure import preflight
 from loadtest.measure.preflight import Check
 from loadtest.plan.servers.project import DEMO, Service
 from loadtest.records.measured import Launcher
-from loadtest.records.planned import Plan
+from loadtest.records.planned import Load, Plan
 from loadtest.records.values import MOST_TRIED
 from loadtest.system import process
 
@@ -69,6 +69,18 @@ def postgres_version() -> str:
     return process.output([postgres, "--version"], env={}, cwd=Path("/")).split()[-1]
 
 
+def _connections(plan: Plan) -> tuple[int, str]:
+    """Return how many connections the largest load of a plan has, and what asks for fewer."""
+
+    def needs(load: Load) -> int:
+        return MOST_TRIED if load.explores else load.connections
+
+    largest = max((cell.load for cell in plan.cells), key=needs)
+    if largest.explores:
+        return needs(largest), "a rate of your own, --rate"
+    return needs(largest), "a lower --rate" if largest.rate else "--connections"
+
+
 def checks(
     plan: Plan | None,
     out: Path,
@@ -77,13 +89,12 @@ def checks(
 ) -> list[Check]:
     """Look at all that a run needs of this machine; `allowed` are the services it may write."""
     written = allowed if launcher == "local" else None
-    loads = [cell.load for cell in plan.cells] if plan else []
-    connections = max(
-        (MOST_TRIED if load.explores else load.connections for load in loads), default=64
-    )
+    needs = _connections(plan) if plan else (64, "--connections")
     return [
         preflight.tool(),
-        preflight.files(connections),
+        preflight.files(*needs),
+        preflight.ports(*needs),
+        preflight.rates(),
         preflight.folder(out),
         *([preflight.port()] if launcher == "local" else []),
         preflight.backlog(plan.shape.backlog if plan else 2048),

@@ -25,6 +25,7 @@ from loadtest.records.planned import (
     Cell,
     Choice,
     Endpoint,
+    Goal,
     Load,
     Plan,
     Record,
@@ -167,14 +168,14 @@ def expand(
         for endpoint in endpoints
         if _at(matrix.endpoints, endpoint) and _named(matrix.styles, endpoint.style)
     ]
-    duplicates, duplicated = _duplicate(taking_part, matrix.duplicate, missing, offered)
+    duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
     cells = tuple(
         Cell(
             server=server.name,
             endpoint=endpoint,
             load=load,
             rounds=_most_rounds(endpoint, matrix),
-            skip=missing.get(server.name) or _unsupported(server, endpoint),
+            skip=missing.get(server.name) or _unsupported(server, endpoint, matrix.shape),
         )
         for server in (*taking_part, *duplicates)
         for endpoint in offered
@@ -185,6 +186,22 @@ def expand(
         raise UserError(
             "nothing to measure: no endpoint has the chosen style;"
             " `loadtest list endpoints` shows what there is"
+        )
+    cells = tuple(
+        replace(cell, skip=cell.skip or _unreachable(cell.endpoint, cell.load.within))
+        for cell in cells
+    )
+    explored = [cell for cell in cells if cell.load.explores]
+    if explored and len(explored) < len(cells):
+        at = ", ".join(dict.fromkeys(cell.endpoint.id for cell in explored))
+        raise UserError(
+            f"loads of matrix {matrix.name}: a run with `steps` has them at all endpoints, and here"
+            f" they are at {at}; choose these with --endpoint"
+        )
+    if explored and (choice.rounds is not None or choice.precision is not None):
+        raise UserError(
+            "--rounds and --precision are of loads that are measured several times, and here each"
+            " is at another rate; leave them out"
         )
     counted = Counter(cell.id for cell in cells)
     if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
@@ -300,7 +317,7 @@ def _given(record: Record, *keys: str) -> dict[str, Any]:
 
 def _duplicate(
     servers: Sequence[Server],
-    rule: Duplicate,
+    matrix: Matrix,
     missing: Mapping[str, str],
     offered: Sequence[Endpoint],
 ) -> tuple[list[Server], list[Endpoint]]:
@@ -310,11 +327,12 @@ def _duplicate(
     they are chosen; where not even that, at all. A run without a noise floor could not tell noise
     from more. Nothing where no server has anything to do.
     """
+    rule = matrix.duplicate
     able = [
         (server, answered)
         for server in sorted(servers, key=lambda server: server.name != rule.server)
         if server.name not in missing
-        and (answered := [e for e in offered if not _unsupported(server, e)])
+        and (answered := [e for e in offered if not _unsupported(server, e, matrix.shape)])
     ]
     if not able:
         return [], []
@@ -330,11 +348,21 @@ def _duplicate(
     return [duplicate], styled or named or answered
 
 
-def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
+def _unsupported(server: Server, endpoint: Endpoint, shape: Sizes) -> str | None:
     """Return why a server cannot be measured at an endpoint; None where it can."""
+    if shape.max_requests and not server.recycled:
+        return "it cannot replace a worker after so many responses"
     return server.unsupported.get(endpoint.style) or (
         endpoint.unsupported.get(server.interface) if server.interface else None
     )
+
+
+def _unreachable(endpoint: Endpoint, goal: Goal | None) -> str | None:
+    """Return why no rate can keep a goal at an endpoint, where that is known beforehand."""
+    delay_s = endpoint.contract.delay_s
+    if goal is None or all(us is None or us > delay_s * 1e6 for us in (goal.p90_us, goal.p99_us)):
+        return None
+    return f"it waits for {delay_s:g} s by itself, and no rate keeps {' '.join(goal.typed)}"
 
 
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
@@ -363,6 +391,13 @@ def loads(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Iter
     for rule in named:
         fitted |= _given(rule, *fitted)
     rates = fitted["rate"] if isinstance(fitted["rate"], tuple) else (fitted["rate"],)
+    if rates and fitted["steps"] and not (choice.rates or choice.within):
+        raise UserError(
+            f"loads of {endpoint.id}: `rate` sets rates, and those of `steps` follow from a closed"
+            " loop; leave out one of them"
+        )
+    # As its name and wrk have it; what is the same then is one load.
+    rates = tuple(dict.fromkeys(float(f"{rate:g}") for rate in rates))
     # What a closed loop has says nothing of how many a rate needs.
     numbers = [rule.connections for rule in named if rule.rate or rule is asked]
     given = (

@@ -143,6 +143,9 @@ class Lines(Panel):
 
     upright: Scale
     lines: Sequence[Line]
+    reference: float | None = None
+    """Where a line lies from side to side, as of a goal; `label` says what it is."""
+    label: str = ""
 
     @property
     def marks(self) -> Iterator[Mark]:

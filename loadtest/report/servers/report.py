@@ -41,8 +41,25 @@ class Report:
             imported=run.source is not None,
             running=run.launcher == "running",
             timed=any(row.reportable and row.reportable.server_cpu_us for _, row in self.rows),
+            most_rounds=run.plan.most_rounds or run.plan.rounds if not run.plan.precision else 0,
+            ended=self._ended,
         )
         return paragraphs(self.summary.decision, setting)
+
+    @property
+    def _ended(self) -> str:
+        """Why the run has fewer rounds or tries than it might; empty if it has all."""
+        plan = self.run.plan
+        match self.summary.ended:
+            case "decided":
+                if plan.precision is not None:
+                    return "all ratios are known as well as was asked for"
+                return "the order by cost is decided"
+            case "budget":
+                return f"its budget of {(plan.budget_s or 0) / 60:.3g} min was spent"
+            case "interrupted":
+                return "it was interrupted"
+        return ""
 
     def _more(self) -> str:
         """Return what measures more: the rest of the run, or another that is longer."""

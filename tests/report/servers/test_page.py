@@ -58,7 +58,7 @@ def measured(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def imported(folder: Path) -> Path:
     """Give the page of a report of others."""
-    stored = read(report_module.write(report_module.read(REPORT, CREATED_AT), folder), SERVERS)
+    stored = read(report_module.write(report_module.read([REPORT], CREATED_AT), folder), SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
     return write(folder / "imported.html", html.render(Report(summary, stored.run)))
 

@@ -25,6 +25,10 @@ FIGURES = (
 """Of `Figures`, beside the goodput."""
 
 
+SEARCH = {"search_low": "low", "search_high": "high", "limited_by": "why", "tries": "tries"}
+"""Of `Search`, by the names of the columns."""
+
+
 def render(report: Report) -> str:
     """Return the cells in the order of the rankings, units in the header."""
     summary = report.summary
@@ -55,9 +59,14 @@ def cells(ranking: Ranking, rounds: int) -> Table[Row]:
         *CPU_VERSUS,
         same("cpu_noise_floor", ranking.cpu_noise_floor),
         *map(_figure, FIGURES),
+        *map(_search, SEARCH),
         *common.ended("goodput", rounds, lambda each: each.goodput),
     )
     return Table(columns_, ranking.rows)
+
+
+def _search(key: str) -> Column[Row]:
+    return plain(key, lambda row: getattr(row.search, SEARCH[key], None))
 
 
 def _figure(key: str) -> Column[Row]:
