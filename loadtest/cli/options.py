@@ -76,7 +76,9 @@ UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
 MOST_GOAL_US = 60_000_000
 """A try lasts for five times the goal, and there are up to two dozen for each server."""
 
-KEEPS = re.compile(r"(?P<what>p90|p99|errors)=(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<unit>us|ms|s|%)")
+KEEPS = re.compile(
+    r"(?P<what>p90|p99|errors)=(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<unit>us|ms|s|%)"
+)
 
 
 class GoalPart(click.ParamType[tuple[str, float]]):
@@ -220,7 +222,8 @@ class Titled(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, under `More` what has no title."""
         options = {
-            str(param.name): record
+            # click's own option has a name of click's.
+            "help" if "--help" in param.opts else str(param.name): record
             for param in self.get_params(ctx)
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx))
         }
