@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from loadtest.report.html.page import document
 from loadtest.report.servers.cost import figure
-from loadtest.report.servers.rate_tables import tables
 from loadtest.report.servers.page import page
+from loadtest.report.servers.rate_tables import tables
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.decision import about
 
