@@ -63,7 +63,7 @@ class Machine(FakeBench):
         return super().fault(name)
 
     def other_cpu_s(self, name: str) -> float:
-        return 2.0 if name == self.disturbed else 0.0
+        return 20.0 if name == self.disturbed else 0.0
 
 
 class Silent(Watcher):
