@@ -13,7 +13,7 @@ WRK_TIMEOUT_S = 2.0
 """wrk's own `--timeout`: it drops the latency of a slower answer, and counts the answer."""
 
 _GENERATOR = re.compile(
-    r"(?:^|[\s/;&|`'\"($#>%:❯)])(wrk2?|ab|hey|oha|bombardier)(?:[-_.]\w+)*\s+"
+    r"(?:^|[\s/;&|`'\"($#>%:\u276f)])(wrk2?|ab|hey|oha|bombardier)(?:[-_.]\w+)*\s+"
     r"(?=['\"]?(?:-\w|--\w|https?://|\w\S*:\d))(.*)"
 )
 
