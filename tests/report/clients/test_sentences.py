@@ -215,9 +215,7 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
 def test_threads_and_asyncio_are_told_with_their_clients() -> None:
     threads, tasks = row("requests", mode="threads-reuse"), row("aiohttp", mode="async-for")
     advice = points({threads: 400, tasks: 100})
-    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x the t" in said(
-        advice, DRIVING
-    )
+    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x the t" in said(advice, DRIVING)
     assert "; 0.25x the CPU time." in said(advice, DRIVING)
     assert "part of the gap is the client" in said(advice, DRIVING)
     alone = points({row("t", client="x", mode="threads-map"): 400, row("a", client="x"): 100})
