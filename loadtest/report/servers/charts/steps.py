@@ -68,7 +68,7 @@ def against_rate(ranking: Ranking) -> Chart | None:
 
 
 def _order(row: Row) -> float:
-    last = keeps_up(row.steps).last
+    last = keeps_up(row.steps, row.search).last
     return -(last.rate if last else 0.0)
 
 
@@ -103,7 +103,7 @@ def _line(row: Row, figure: Figure, text: Callable[[float], str]) -> Line | None
     if not shown:
         return None
     look = look_of(row.interface)
-    last, first = keeps_up(row.steps)
+    last, first = keeps_up(row.steps, row.search)
     marks = [
         Mark(
             value,
