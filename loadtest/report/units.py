@@ -96,8 +96,9 @@ def paragraph(text: str, width: int, indent: int = 0) -> str:
         width,
         initial_indent=margin,
         subsequent_indent=margin,
-        # Names are full of hyphens and are to be copied whole.
+        # Names are full of hyphens; they and what is longer than a line are to be copied whole.
         break_on_hyphens=False,
+        break_long_words=False,
     )
 
 
