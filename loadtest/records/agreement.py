@@ -110,8 +110,9 @@ def _load(outcome: measured.Outcome, cell: Cell) -> str | None:
         return None
     if outcome.status == "measured" and bool(loaded.sent) != bool(load.rate):
         return "at a rate without its schedule, or with one and without a rate"
-    if loaded.sent and sum(loaded.sent.late.counts) > loaded.sent.requests:
-        return "more late requests than requests"
+    # There are more slots than requests where some were never sent.
+    if loaded.sent and sum(loaded.sent.late.counts) < loaded.sent.requests:
+        return "more requests than its schedule has slots"
     if loaded.sent and loaded.sent.window_us > loaded.duration_us:
         return "a schedule that goes on beyond its load"
     if loaded.status_errors > loaded.answers:
