@@ -89,7 +89,8 @@ def _panel(
     goal: tuple[float, str] | None = None,
 ) -> Lines | None:
     lines = [line for row in rows if (line := _line(row, figure, text))]
-    if not lines:
+    # A point by itself is no course.
+    if all(len(line.points) < 2 for line in lines):
         return None
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
