@@ -108,7 +108,9 @@ def _load(outcome: measured.Outcome, cell: Cell) -> str | None:
         return "of more tries than a search has"
     if loaded is None:
         return None
-    if outcome.status == "measured" and bool(loaded.sent) != bool(load.rate):
+    # Of a report of others nobody counted what was sent when.
+    counted = load.rate and load.tool is None
+    if outcome.status == "measured" and bool(loaded.sent) != bool(counted):
         return "at a rate without its schedule, or with one and without a rate"
     # There are more slots than requests where some were never sent.
     if loaded.sent and sum(loaded.sent.late.counts) < loaded.sent.requests:
