@@ -420,6 +420,16 @@ def test_a_run_that_could_not_be_read_back_is_not_begun(tmp_path: Path) -> None:
 def test_a_run_of_more_lines_than_are_read_is_not_begun(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="100,000 loads, and a run has 50,000 at most"):
         create(tmp_path, run(plan(rounds=1_000, turns=100)))
+    with pytest.raises(UserError, match="99,000 pairs in its tables, and a run has 80,000 at most"):
+        create(
+            tmp_path,
+            run(
+                plan(
+                    map(server, map("s{}".format, range(100))),
+                    map(endpoint, map("e{}".format, range(20))),
+                )
+            ),
+        )
     rows = [row(f"aiohttp {number}") for number in range(30)]
     with pytest.raises(UserError, match="60,000 measurements, and a run has 50,000 at most"):
         create(tmp_path, clients_run(clients_plan(rows, rounds=1_000)))
