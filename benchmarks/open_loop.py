@@ -39,7 +39,6 @@ from loadtest.records.measured import Histogram
 from loadtest.records.planned import Arrivals, Load
 from loadtest.stats.latency import count, mean, merge, percentile, pooled
 from loadtest.system import listening, process
-from loadtest.system.sampling import ended_cpu_s
 
 SERVER = """
     log_format when $msec;
@@ -169,9 +168,8 @@ def cost(folder: Path, seconds: int) -> Iterator[str]:
     with null_server(folder) as (_, port, _):
         for rate, connections in COSTS:
             of = at_rate(rate, seconds, connections)
-            before_s = ended_cpu_s()
             loaded = load(port, folder, f"cost.{rate}.{connections}", of).finish().loaded
-            cpu_us = (ended_cpu_s() - before_s) * 1e6 / loaded.answers
+            cpu_us = (loaded.cpu_us or 0) / loaded.answers
             assert loaded.sent
             yield (
                 f"| {rate:,} | {connections:,} | {cpu_us:.0f} us | {late([loaded.sent], 0):.1%} |"
