@@ -227,8 +227,8 @@ READ: dict[str, Rows] = {
 
 LISTED: dict[str, list[tuple[int, str]]] = {
     "07-networking-course-no-running.md": [
-        (3, "type --endpoint NAME and --connections N"),
-        (13, "type --endpoint NAME and --connections N"),
+        (3, "type --endpoint NAME --connections N"),
+        (13, "type --endpoint NAME --connections N"),
     ],
     # wrk's clock ran over.
     "18-wrk-runtime-overflow.md": [(14, "'307445734491.24m' is more than wrk can count")],
