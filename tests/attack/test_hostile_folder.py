@@ -27,7 +27,7 @@ from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import Project
-from loadtest.records import clients, privacy
+from loadtest.records import clients, privacy, run_folder
 from loadtest.records.clients import Answer, Interpreter
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine, Histogram, Outcome, Placement, Run, Sent
@@ -382,6 +382,15 @@ def test_a_file_that_many_name_is_read_for_the_last(folder: Path) -> None:
         append(folder, msgspec.json.encode(outcome(number=number, histogram="raw/x.json")))
     names = [each.histogram for each in read(folder, SERVERS).outcomes]
     assert names == [None, None, "raw/x.json"]
+
+
+def test_more_numbers_than_fit_into_memory_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "MOST_NUMBERS", 5)
+    append(folder, msgspec.json.encode(outcome()))
+    with pytest.raises(UserError, match=r"outcomes\.jsonl: \d+ numbers, and a run has 5 at most"):
+        read(folder, SERVERS)
 
 
 def test_only_so_many_notes_are_said(folder: Path) -> None:
