@@ -46,7 +46,7 @@ from loadtest.records.planned import Choice, Load
 @json_option
 def run_command(
     folder: Path,
-    python: str,
+    python: str | None,
     postgres: str | None,
     redis: str | None,
     out: Path,
@@ -78,8 +78,9 @@ def run_command(
     else:
         refuse_beside_resume("--endpoint", "--project", "--python", *consent.OPTIONS.values())
         run_at, run = _go_on(offered, resumed(resume, out), options["endpoints"])
-    allowed = offered.project.allowed
-    for check in (*preflight.checks(run.plan, out, run.launcher, allowed), others()):
+    project = offered.project
+    looked = preflight.checks(run.plan, out, run.launcher, project.allowed, project.app)
+    for check in (*looked, others()):
         if check.advice:
             say(check.advice)
     say(lasts(run.plan))
@@ -115,6 +116,8 @@ def _launched_by(
 
     if offered.problems or launcher == "local":
         return offered, {}
+    if offered.project.app.declared is not None:
+        raise UserError("a project of loadtest.toml is run by --launcher local alone; leave it out")
     # Containers have services of their own, and one that is up already was filled by others.
     if idle := [consent.OPTIONS[service] for service in offered.project.allowed]:
         raise UserError(*(lone(option, "--launcher local") for option in idle))
