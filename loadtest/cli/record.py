@@ -99,7 +99,8 @@ def _fixed(body: Body) -> str:
         "exact": "all bytes",
         "json": "the JSON value" + (f" but for {', '.join(body.holes)}" if body.holes else ""),
         "text": f"the text but for {len(body.holes)} words",
-        "skeleton": "its tags or shape",
+        "shape": "the shape of the JSON value",
+        "tags": "its tags",
         "length": f"nothing but {body.least_bytes:,} to {body.most_bytes:,} bytes",
     }[body.level]
 

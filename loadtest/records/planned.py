@@ -114,17 +114,17 @@ class Shape(Sizes, frozen=True, kw_only=True):
     """False in a report of others: what stands here is then no fact, only the default."""
 
 
-Level = Literal["exact", "json", "text", "skeleton", "length"]
-"""How much of an answer is fixed, the strictest first: all bytes, all of a JSON value or of a text
-but its holes, the tags of a page or the shape of a JSON value, nothing but about how long it is."""
+Level = Literal["exact", "json", "text", "shape", "tags", "length"]
+"""How much of an answer is fixed: all bytes, all of a JSON value or of a text but its holes, the shape
+of a JSON value, the tags of a page, nothing but about how long it is."""
 
 
 class Body(Record, frozen=True, kw_only=True):
     """What the bodies of an endpoint have in common, as they were recorded; none of their text."""
 
     level: Level
-    """How much is fixed: all bytes (`exact`), all but holes (`json`, `text`), the tags or the shape
-    (`skeleton`), nothing but the length."""
+    """How much is fixed: all bytes (`exact`), all but holes (`json`, `text`), the `shape` of a JSON
+    value, the `tags` of a page, or nothing but the `length`."""
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
     """Of what is fixed; None: nothing is."""
     holes: Annotated[tuple[str, ...], Meta(max_length=500)] = ()

@@ -47,7 +47,7 @@ def strictest(bodies: Sequence[bytes], content_type: str | None) -> Body:
         return _with_length(text, bodies)
     tags = {_digest(_tags(body)) for body in bodies}
     if _is(content_type, "html") and len(tags) == 1:
-        return _with_length(Body(level="skeleton", sha256=tags.pop()), bodies)
+        return _with_length(Body(level="tags", sha256=tags.pop()), bodies)
     return _with_length(Body(level="length"), bodies)
 
 
@@ -67,7 +67,8 @@ def problem(of: Body, body: bytes) -> str | None:
         "exact": "another body of the same length",
         "json": "the JSON value is not the recorded one",
         "text": "the text is not the recorded one",
-        "skeleton": "the tags or the shape are not the recorded ones",
+        "shape": "the JSON value is not of the recorded shape",
+        "tags": "the tags are not the recorded ones",
         "length": "",
     }[of.level]
 
@@ -82,9 +83,11 @@ def _fixed(of: Body, body: bytes) -> str | None:
         case "json":
             value = _json(body)
             return value and _digest(_canonical(value[0], frozenset(of.holes)))
-        case "skeleton":
+        case "shape":
             value = _json(body)
-            return _digest(_shape(value[0]) if value else _tags(body))
+            return value and _digest(_shape(value[0]))
+        case "tags":
+            return _digest(_tags(body))
         case "length":
             return None
 
@@ -131,7 +134,7 @@ def _of_json(values: Sequence[Any]) -> Body:
         return Body(level="json", sha256=digests.pop(), holes=tuple(holes))
     shapes = {_digest(_shape(value)) for value in values}
     if len(shapes) == 1:
-        return Body(level="skeleton", sha256=shapes.pop())
+        return Body(level="shape", sha256=shapes.pop())
     return Body(level="length")
 
 
