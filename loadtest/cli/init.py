@@ -101,7 +101,6 @@ def init_command(
         click.echo("\n".join(difference))
         raise UserError(f"{path} is there already; type --force to write over it")
     try:
-        own.make_folder(folder)
         files.write(path, text.encode())
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None

@@ -23,7 +23,7 @@ from loadtest.cli.options import (
 )
 from loadtest.cli.output import say
 from loadtest.cli.plan import lasts
-from loadtest.plan.servers import inventory
+from loadtest.plan.servers import inventory, own
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
@@ -104,6 +104,8 @@ def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) ->
         inventory.make_plan(offered, choice)
     offered, fixed = _launched_by(launcher, offered, out)
     run = new_run.make_run(offered, msgspec.structs.replace(choice, **fixed), out)
+    if offered.project.app.declared is not None:
+        own.ignored(out)  # in somebody's repository
     return run_folder.create(out, run), run
 
 

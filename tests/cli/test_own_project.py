@@ -37,6 +37,10 @@ def shop(tmp_path: Path) -> Path:
     subprocess.run(make, cwd=folder, env=told, check=True, capture_output=True)
     with sqlite3.connect(folder / "db.sqlite3") as mine:
         mine.execute("INSERT INTO catalogue_product (name, seen) VALUES ('Mine', '2026-01-01')")
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    author = ["-c", "user.name=Alice", "-c", "user.email=alice@example.org"]
+    for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "-m", "Shop"]):
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
     return folder
 
 
@@ -66,7 +70,7 @@ def without(shop: Path, *names: str) -> None:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_from_nothing_to_a_report(
-    type_: Type, shop: Path, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    type_: Type, shop: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(shop)
     told = ["--env", "SHOP_DATABASE=postgres"] if database == "postgres" else []
@@ -106,20 +110,29 @@ def test_from_nothing_to_a_report(
     assert (products.level, products.holes) == ("json", ("$.at",))
     assert all(not each.accepts for each in fixed.values())
 
-    results = tmp_path / "results"
+    results = shop / "results"
     done = type_(
         "run", "--project", shop, "--server", "gunicorn-sync", "--server", "gunicorn-gthread",
         "--endpoint", "home", "--endpoint", "products-json", "--endpoint", "slow",
         "--rounds", "1", "--duration", "1", "--out", results,
     )  # fmt: skip
     assert done.status in (0, 1), done.out + done.err  # a busy machine may put a number in doubt
-    (folder,) = results.iterdir()
+    (folder,) = (path for path in results.iterdir() if path.is_dir())
+    assert (results / ".gitignore").read_text() == "*\n"
     stored = run_folder.read(folder, run_folder.SERVERS)
     assert {outcome.status for outcome in stored.outcomes} == {"measured"}
     assert stored.run.plan.reference == "gunicorn-gthread"
     assert {cell.endpoint.name for cell in stored.run.plan.cells} == {"home", "products-json", "slow"}
     assert (folder / "report.md").exists()
     assert contents(shop) == before
+    shown = subprocess.run(
+        ["git", "status", "--short", "--untracked-files=all"],
+        cwd=shop,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown == "?? loadtest.toml\n"
 
 
 def test_every_server_is_brought_up_once(type_: Type, shop: Path) -> None:

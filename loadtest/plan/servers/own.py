@@ -342,23 +342,27 @@ def project(
     return Project(folder, interpreter, app(file, contracts), allowed or {})
 
 
-def make_folder(folder: Path) -> Path:
-    """Return the folder for what is generated, made where it isn't there; raises OSError."""
-    generated = folder / FOLDER
-    generated.mkdir(exist_ok=True)
-    ignored = generated / ".gitignore"
-    if not ignored.exists():
-        files.write(ignored, b"*\n")
-    return generated
+def ignored(folder: Path) -> Path:
+    """Return a folder for what is generated, made where it isn't there, so that git ignores it.
+
+    Raises UserError where it cannot be made.
+    """
+    try:
+        if not folder.exists():
+            folder.mkdir()
+            files.write(folder / ".gitignore", b"*\n")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made: {error.strerror}") from None
+    return folder
 
 
 def write_recorded(folder: Path, recorded: Recorded) -> None:
     """Keep what was recorded; raises UserError where that cannot be written."""
+    path = ignored(folder / FOLDER) / RECORDED
     try:
-        path = make_folder(folder) / RECORDED
         files.write(path, msgspec.json.format(msgspec.json.encode(recorded)))
     except OSError as error:
-        raise UserError(f"{folder / FOLDER}: cannot be written: {error.strerror}") from None
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def recorded(folder: Path) -> Recorded:

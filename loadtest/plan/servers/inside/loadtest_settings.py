@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+import traceback
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.signals import got_request_exception
 
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
@@ -82,3 +86,17 @@ if _given("TASKS"):
 for _name in ("CELERY_BROKER_URL", "BROKER_URL"):
     if _given(_name):
         globals()[_name] = "memory://"
+
+_errors_left = 20
+
+
+def _tell(**facts: Any) -> None:
+    """Write the first errors to the server's log: many a project logs elsewhere."""
+    global _errors_left
+    _errors_left -= 1
+    if _errors_left >= 0:
+        sys.stderr.write(traceback.format_exc(limit=-3))
+        sys.stderr.flush()
+
+
+got_request_exception.connect(_tell, weak=False, dispatch_uid="loadtest")
