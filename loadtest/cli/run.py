@@ -102,11 +102,13 @@ def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) ->
     if launcher != "local":
         # What is wrong with the request itself, before an image is built for it.
         inventory.make_plan(offered, choice)
+    there = out.exists()
     offered, fixed = _launched_by(launcher, offered, out)
     run = new_run.make_run(offered, msgspec.structs.replace(choice, **fixed), out)
-    if offered.project.app.declared is not None:
-        own.ignored(out)  # in somebody's repository
-    return run_folder.create(out, run), run
+    folder = run_folder.create(out, run)
+    if offered.project.app.declared is not None and not there:
+        own.ignore(out)  # it is new in somebody's repository
+    return folder, run
 
 
 def _launched_by(

@@ -342,23 +342,19 @@ def project(
     return Project(folder, interpreter, app(file, contracts), allowed or {})
 
 
-def ignored(folder: Path) -> Path:
-    """Return a folder for what is generated, made where it isn't there, so that git ignores it.
-
-    Raises UserError where it cannot be made.
-    """
+def ignore(folder: Path) -> None:
+    """Have git ignore all in a folder, made where it isn't there; raises UserError."""
     try:
-        if not folder.exists():
-            folder.mkdir()
-            files.write(folder / ".gitignore", b"*\n")
+        folder.mkdir(exist_ok=True)
+        files.write(folder / ".gitignore", b"*\n")
     except OSError as error:
-        raise UserError(f"{folder}: cannot be made: {error.strerror}") from None
-    return folder
+        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
 def write_recorded(folder: Path, recorded: Recorded) -> None:
     """Keep what was recorded; raises UserError where that cannot be written."""
-    path = ignored(folder / FOLDER) / RECORDED
+    ignore(folder / FOLDER)
+    path = folder / FOLDER / RECORDED
     try:
         files.write(path, msgspec.json.format(msgspec.json.encode(recorded)))
     except OSError as error:
