@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loadtest.plan.servers.detect import Found
     from loadtest.plan.servers.facts import Facts, Probed
     from loadtest.plan.servers.project import Project
-    from loadtest.plan.servers.own import Asked
+    from loadtest.plan.servers.own import Asked, File
     from loadtest.plan.servers.proposal import Left, Proposal
 
 MOST_TRIES = 30
@@ -149,8 +149,9 @@ def _propose(
         prepare=proposal.prepare(facts, database.kind != "none", seed),
         request=proposal.request(facts),
     )
+    file, facts, why = _with_applications(folder, file)
+    reasons |= why
     project = own.project(folder, file)
-    facts = _checked(project)
     endpoints: list[tuple[Asked, str]] = []
     left: list[Left] = []
     notes = list(proposal.notes(facts))
@@ -234,14 +235,25 @@ def _told(
     return env, None, [f"{settings}: asks for more than {MOST_TRIES} variables; tell them by --env"]
 
 
-def _checked(project: Project) -> Facts:
-    """Return the facts of a project as its file has it; raises UserError where it can't be run."""
-    from loadtest.plan.servers import facts
+def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str, str]]:
+    """Return the file with applications that can be imported, its facts, and why one is ours.
 
-    looked = facts.look(project)
-    if problems := facts.problems(project, looked):
+    Raises UserError where the project cannot be run at all.
+    """
+    from loadtest.plan.servers import facts, own
+
+    for ours in ((), ("asgi",), ("wsgi",), ("asgi", "wsgi")):
+        where = replace(file.project, **dict.fromkeys(ours, "generated"))
+        tried = replace(file, project=where)
+        looked = facts.look(own.project(folder, tried))
+        if looked.stage != "application" and not looked.forced:
+            break
+        failure = str(looked.failure or "it sets DJANGO_SETTINGS_MODULE by force")
+    if problems := facts.problems(own.project(folder, tried), looked):
         raise UserError(*problems)
-    return looked
+    return tried, looked, {
+        f"project.{kind}": f"not {getattr(file.project, kind)}: {failure}" for kind in ours
+    }
 
 
 def _asked(

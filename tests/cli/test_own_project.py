@@ -178,8 +178,15 @@ def test_an_application_that_sets_its_settings_by_force(type_: Type, shop: Path)
     forced = 'os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"\n'
     wsgi.write_text(wsgi.read_text().replace("application =", f"{forced}application ="))
     done = init(type_, shop)
-    assert done.status == 2
-    assert "sets DJANGO_SETTINGS_MODULE by force" in done.err
+    assert done.status == 0, done.err
+    assert own.read(shop).project.wsgi == "generated"
+    assert "not shop.wsgi:application: it sets DJANGO_SETTINGS_MODULE by force" in done.out
+    path = shop / "loadtest.toml"
+    path.write_text(path.read_text().replace('"generated"', '"shop.wsgi:application"', 1))
+    for command in ("record", "run"):
+        done = type_(command, "--project", shop)
+        assert done.status == 2
+        assert "sets DJANGO_SETTINGS_MODULE by force" in done.err
 
 
 def test_no_database_of_the_project_is_reached(type_: Type, shop: Path) -> None:
