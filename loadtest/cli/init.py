@@ -90,6 +90,8 @@ def init_command(
 
     folder = folder.resolve()
     proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask)
+    if problems := list(own.mistakes(proposed.file)):
+        raise UserError(*problems)
     text = proposal.text(proposed)
     path = folder / own.FILE
     if path.exists() and not force:

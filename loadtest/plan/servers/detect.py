@@ -31,7 +31,7 @@ class Found(NamedTuple):
 def interpreters(folder: Path, env: Mapping[str, str]) -> Iterator[Found]:
     """Yield the interpreters that a project may have, the likeliest first.
 
-    Never the one that runs loadtest: what it can import is no proof of anything.
+    The one that runs loadtest is the last, for who has both in one environment.
     """
     places = [(env.get("VIRTUAL_ENV", ""), "$VIRTUAL_ENV")]
     for parent, where in ((folder, "in"), (folder.parent, "beside")):
@@ -49,7 +49,8 @@ def interpreters(folder: Path, env: Mapping[str, str]) -> Iterator[Found]:
                 places.append((printed.strip(), f"`{shlex.join(argv)}`"))
             except CommandError:
                 continue
-    seen = {os.path.realpath(sys.prefix)}
+    places.append((sys.prefix, "the one that runs loadtest"))
+    seen: set[str] = set()
     for place, why in places:
         python = os.path.join(place, "bin", "python")
         if place and os.path.realpath(place) not in seen and os.access(python, os.X_OK):

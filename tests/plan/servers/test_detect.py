@@ -90,7 +90,7 @@ def test_which_variable_settings_lack(kind: str, text: str, name: str | None) ->
 
 
 def test_interpreters_of_a_project(tmp_path: Path) -> None:
-    """The likeliest first, each once, and never the one that runs loadtest."""
+    """The likeliest first, each once, and last the one that runs loadtest."""
     for name in (".venv", "venv"):
         (tmp_path / name / "bin").mkdir(parents=True)
         (tmp_path / name / "bin" / "python").symlink_to(sys.executable)
@@ -98,12 +98,14 @@ def test_interpreters_of_a_project(tmp_path: Path) -> None:
     broken.mkdir(parents=True)
     (broken / "python").write_text("no program")
     found = list(detect.interpreters(tmp_path, {"VIRTUAL_ENV": str(tmp_path / "venv")}))
-    assert [(os.path.relpath(each.value, tmp_path), each.why) for each in found] == [
-        ("venv/bin/python", "$VIRTUAL_ENV"),
-        (".venv/bin/python", ".venv in the project's folder"),
+    own = Found(os.path.join(sys.prefix, "bin", "python"), "the one that runs loadtest")
+    assert found == [
+        Found(str(tmp_path / "venv/bin/python"), "$VIRTUAL_ENV"),
+        Found(str(tmp_path / ".venv/bin/python"), ".venv in the project's folder"),
+        own,
     ]
-    beside = list(detect.interpreters(tmp_path / "inner", {"VIRTUAL_ENV": sys.prefix}))
-    assert beside == [
+    assert list(detect.interpreters(tmp_path / "inner", {})) == [
         Found(str(tmp_path / ".venv/bin/python"), ".venv beside the project's folder"),
         Found(str(tmp_path / "venv/bin/python"), "venv beside the project's folder"),
+        own,
     ]
