@@ -190,8 +190,8 @@ def _reached(
         pythons = [detect.Found(_absolute(python), "--python")]
     if not pythons:
         raise UserError(
-            f"{folder}: no environment of the project is there (.venv, venv, $VIRTUAL_ENV); name its"
-            " interpreter with --python"
+            f"{folder}: no environment of the project is there (.venv, venv, $VIRTUAL_ENV);"
+            " name its interpreter with --python"
         )
     failures: list[str] = []
     for interpreter in pythons:

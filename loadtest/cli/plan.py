@@ -25,7 +25,9 @@ NAMED = 4
 @click.option("-v", "--each", is_flag=True, help="List every measurement, in the order of the run.")
 @project_options
 @json_option
-def plan_command(each: bool, folder: Path, python: str | None, as_json: bool, **options: Any) -> int:
+def plan_command(
+    each: bool, folder: Path, python: str | None, as_json: bool, **options: Any
+) -> int:
     """Show what `run` would measure and how long it would take; start nothing.
 
     MATRIX is quick (the default), standard, seed, or a TOML file of yours. Exit status 1 if every

@@ -1,4 +1,4 @@
-"""`loadtest record` and `loadtest check`: what a project's endpoints answer, and whether they do."""
+"""`loadtest record` and `check`: what a project's endpoints answer, and whether they do."""
 
 from __future__ import annotations
 

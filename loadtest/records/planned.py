@@ -115,8 +115,8 @@ class Shape(Sizes, frozen=True, kw_only=True):
 
 
 Level = Literal["exact", "json", "text", "shape", "tags", "length"]
-"""How much of an answer is fixed: all bytes, all of a JSON value or of a text but its holes, the shape
-of a JSON value, the tags of a page, nothing but about how long it is."""
+"""How much of an answer is fixed: all bytes, all of a JSON value or of a text but its holes, the
+shape of a JSON value, the tags of a page, nothing but about how long it is."""
 
 
 class Body(Record, frozen=True, kw_only=True):

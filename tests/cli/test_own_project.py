@@ -122,7 +122,8 @@ def test_from_nothing_to_a_report(
     stored = run_folder.read(folder, run_folder.SERVERS)
     assert {outcome.status for outcome in stored.outcomes} == {"measured"}
     assert stored.run.plan.reference == "gunicorn-gthread"
-    assert {cell.endpoint.name for cell in stored.run.plan.cells} == {"home", "products-json", "slow"}
+    names = {cell.endpoint.name for cell in stored.run.plan.cells}
+    assert names == {"home", "products-json", "slow"}
     assert (folder / "report.md").exists()
     assert contents(shop) == before
     shown = subprocess.run(

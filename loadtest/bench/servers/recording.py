@@ -1,4 +1,4 @@
-"""Asks the endpoints of somebody's project in several ways, and checks servers against what they say.
+"""Asks the endpoints of somebody's project in several ways, and checks servers against that.
 
 What is recorded is of databases that the run made: one for each time that it asks.
 """
@@ -149,7 +149,7 @@ def _ask(running: LoadedServer, path: str, headers: Headers) -> Got:
 
 
 def fix(asked: Asked, heard: Sequence[Heard]) -> Fixed:
-    """Return the contract that all answers of an endpoint keep; raises LoadtestError without one."""
+    """Return the contract that all answers of an endpoint keep; raises LoadtestError if none."""
     answered = [got for each in heard for got in each.asked]
     for got in answered:
         if got.status != asked.answer.status:

@@ -139,7 +139,10 @@ def missing(kind: str, text: str) -> str | None:
     return next((match["name"] for match in found if match), None)
 
 
-EXAMPLES = (".env.example", ".env.sample", ".env.dist", "env.example", "example.env", ".env.template")
+EXAMPLES = (
+    *(".env.example", ".env.sample", ".env.dist", ".env.template"),
+    *("env.example", "example.env"),
+)
 
 
 def value(folder: Path, name: str) -> Found:

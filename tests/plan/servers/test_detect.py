@@ -31,7 +31,7 @@ def test_the_shop() -> None:
     [
         ("Procfile", "web: gunicorn shop.wsgi\n", "gunicorn-sync"),
         ("Procfile", "web: gunicorn shop.wsgi -k gevent\n", "gunicorn-gevent"),
-        ("Procfile", "web: gunicorn shop.asgi -k uvicorn.workers.UvicornWorker\n", "gunicorn-uvicorn"),
+        ("Procfile", "web: gunicorn a.asgi -k uvicorn.workers.UvicornWorker", "gunicorn-uvicorn"),
         ("Dockerfile", 'CMD ["gunicorn", "shop.wsgi", "--threads", "4"]\n', "gunicorn-gthread"),
         ("Dockerfile", "RUN pip install gunicorn\nCMD daphne shop.asgi:application\n", "daphne"),
         ("Dockerfile", "RUN pip install gunicorn==23.0\n", None),

@@ -146,6 +146,13 @@ def test_what_is_proposed_is_read_as_it_was_meant(
         assert own.read(folder) == file
 
 
+NO_DATABASE = File(
+    format=1,
+    project=Where(python="python", settings="s"),
+    database=own.Database(kind="none"),
+)
+
+
 def route(path: str, **changes: Any) -> Route:
     rest = {"name": None, "view": "v", "arguments": (), "methods": (), "asynchronous": False}
     return Route(**{"path": path, **rest, **changes})
@@ -209,11 +216,10 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
     ],
 )  # fmt: skip
 def test_what_stands_in_the_way(known: Facts, line: str) -> None:
-    file = File(format=1, project=Where(python="python", settings="s"), database=own.Database(kind="none"))
-    assert any(line in problem for problem in facts.problems(own.project(Path("/p"), file), known))
+    problems = facts.problems(own.project(Path("/p"), NO_DATABASE), known)
+    assert any(line in problem for problem in problems)
 
 
 def test_a_project_that_can_be_measured_has_no_problem() -> None:
-    file = File(format=1, project=Where(python="python", settings="s"), database=own.Database(kind="none"))
     known = Facts(stage="end", django="6.0", settings_file="/p/shop/s.py")
-    assert facts.problems(own.project(Path("/p"), file), known) == []
+    assert facts.problems(own.project(Path("/p"), NO_DATABASE), known) == []

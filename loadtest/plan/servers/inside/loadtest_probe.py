@@ -126,6 +126,11 @@ def table(statement: str) -> str:
     return f"{verb} {words[at] if len(words) > at else ''}"[:MOST_TEXT]
 
 
+def said(error: BaseException | None) -> str:
+    """Return an error in a line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:MOST_TEXT]
+
+
 def main() -> None:
     """Print what is known of each path, in order."""
     result = os.dup(1)
@@ -141,8 +146,7 @@ def main() -> None:
     from django.test.utils import setup_test_environment
 
     def on_error(**facts: Any) -> None:
-        kind, error, _ = sys.exc_info()
-        errors.append(f"{kind.__name__ if kind else ''}: {' '.join(str(error).split())}"[:MOST_TEXT])
+        errors.append(said(sys.exc_info()[1]))
 
     got_request_exception.connect(on_error)
     setup_test_environment(debug=False)
@@ -156,8 +160,7 @@ def main() -> None:
         try:
             rows.append(probe(client, path, user, settings.AUTHENTICATION_BACKENDS[0]))
         except Exception as error:  # whatever a view does
-            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            rows.append({"path": path, "status": 500, "error": text[:MOST_TEXT]})
+            rows.append({"path": path, "status": 500, "error": said(error)})
     with open(result, "wb") as out:
         out.write(json.dumps({"probed": rows, "user": user is not None}).encode())
         out.flush()

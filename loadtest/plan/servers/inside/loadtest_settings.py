@@ -18,7 +18,7 @@ _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
 
 _ELSEWHERE = {"host", "port", "dbname", "user", "password", "service", "passfile", "ssl"}
-"""What options of a database would say of another server; with them go all that begin with `ssl`."""
+"""What options of a database would say of another server, beside all that begin with `ssl`."""
 
 _LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
