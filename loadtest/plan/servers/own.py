@@ -62,8 +62,11 @@ Module = Annotated[
 Application = Annotated[
     str,
     Meta(
-        pattern=rf"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*{END}",
-        extra={"wanted": 'a module and a callable in quotes, as in "shop.wsgi:application"'},
+        pattern=rf"^(generated|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*){END}",
+        extra={
+            "wanted": 'a module and a callable in quotes, as in "shop.wsgi:application", or'
+            ' "generated"'
+        },
     ),
 ]
 
@@ -76,24 +79,14 @@ Location = Annotated[
     ),
 ]
 
-HeaderText = Annotated[
-    str,
-    Meta(
-        pattern=rf"^[\x20-\x7e]*{END}",
-        max_length=4_000,
-        extra={"wanted": "a text in quotes, of ASCII letters, digits and signs"},
-    ),
-]
-
-
 class Where(Record, frozen=True, kw_only=True):
     """How the project is reached."""
 
     python: Word
     """Its interpreter, as seen from the file."""
     settings: Module
-    wsgi: Application | Literal["generated"] = "generated"
-    asgi: Application | Literal["generated"] = "generated"
+    wsgi: Application = "generated"
+    asgi: Application = "generated"
     """`generated`: a module of ours that asks Django for one."""
     path: tuple[Word, ...] = (".",)
     """Folders that it imports from, as seen from the file."""
@@ -123,7 +116,7 @@ class Prepare(Record, frozen=True, kw_only=True):
 class Request(Record, frozen=True, kw_only=True):
     """What every request has."""
 
-    headers: dict[str, HeaderText] = {}
+    headers: dict[str, str] = {}
 
 
 class Answer(Record, frozen=True, kw_only=True):
@@ -148,7 +141,7 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
     """Of the requests of the site."""
     writes: bool = False
     """It may write to its database, which each server has a copy of."""
-    headers: dict[str, HeaderText] = {}
+    headers: dict[str, str] = {}
     answer: Answer = Answer()
 
 
@@ -211,11 +204,13 @@ def mistakes(file: File) -> Iterator[str]:
         ("[request]", file.request.headers),
         *((f"endpoint {asked.name}", asked.headers) for asked in file.endpoint),
     ):
-        for name in headers:
+        for name, text in headers.items():
             if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", name):
                 yield f"{where}: {name!r} is no name of a header"
             elif name.lower() in REFUSED_HEADERS:
                 yield f"{where}: the header {name} is not set here; a login is `as`"
+            elif not (text.isascii() and text.isprintable()):
+                yield f"{where}: {name} must be of ASCII letters, digits and signs"
     for text in file.prepare.commands:
         try:
             words = shlex.split(text)
