@@ -83,6 +83,8 @@ class Facts(Record, frozen=True, kw_only=True):
     databases: dict[str, Database] = {}
     caches: dict[str, Text] = {}
     static_storage: Text = ""
+    compressed: bool = False
+    """Pages need what django-compressor makes beforehand."""
     hosts: tuple[Text, ...] = ()
     login_url: Text = ""
     ssl_redirect: bool = False

@@ -99,9 +99,10 @@ def database(folder: Path, facts: Facts) -> Database:
 
 def prepare(facts: Facts, has_database: bool, seed: str | None) -> Prepare:
     """Return what makes tables, rows and static files."""
-    static = "manifest" in facts.static_storage.lower()
+    static = "manifest" in facts.static_storage.lower() or facts.compressed
     commands = ["migrate --noinput"] if has_database else []
     commands += ["collectstatic --noinput"] if static else []
+    commands += ["compress"] if facts.compressed else []
     return Prepare(commands=tuple(commands), seed=seed)
 
 

@@ -65,6 +65,7 @@ def of_settings(base: Any, settings: Any) -> dict[str, Any]:
         "databases": {str(alias): of_database(of) for alias, of in databases.items()},
         "caches": {str(alias): text(of.get("BACKEND")) or "" for alias, of in caches.items()},
         "static_storage": text(static) or "",
+        "compressed": bool(getattr(base, "COMPRESS_OFFLINE", False)),
         "hosts": [str(host)[:MOST_TEXT] for host in getattr(base, "ALLOWED_HOSTS", ())],
         "login_url": text(settings.LOGIN_URL) or "",
         "ssl_redirect": bool(getattr(base, "SECURE_SSL_REDIRECT", False)),
