@@ -196,9 +196,12 @@ def _reached(
     failures: list[str] = []
     for interpreter in pythons:
         for module in modules:
-            env, facts, failed = _told(folder, interpreter.value, module.value, typed)
+            given = {name: detect.Found(value, "--env") for name, value in typed.items()}
+            env, facts, failed = _told(folder, interpreter.value, module.value, given)
             if not failed:
                 assert facts is not None
+                if facts.debug:
+                    env, facts = _without_debug(folder, interpreter.value, module.value, env, facts)
                 return interpreter, module, env, facts
             failures += failed
     raise UserError(*dict.fromkeys(failures))
@@ -209,12 +212,12 @@ def _absolute(python: str) -> str:
 
 
 def _told(
-    folder: Path, python: str, settings: str, typed: dict[str, str]
+    folder: Path, python: str, settings: str, given: dict[str, Found]
 ) -> tuple[dict[str, Found], Facts | None, list[str]]:
     """Return what settings have to be told until they can be imported, and what is in the way."""
     from loadtest.plan.servers import detect, facts, own
 
-    env = {name: detect.Found(value, "--env") for name, value in typed.items()}
+    env = dict(given)
     for _ in range(MOST_TRIES):
         file = own.File(
             format=1,
@@ -235,6 +238,21 @@ def _told(
         # A module for WSGI or ASGI may be missing, which is no matter yet.
         return env, looked, facts.problems(project, looked)
     return env, None, [f"{settings}: asks for more than {MOST_TRIES} variables; tell them by --env"]
+
+
+def _without_debug(
+    folder: Path, python: str, settings: str, env: dict[str, Found], facts: Facts
+) -> tuple[dict[str, Found], Facts]:
+    """Return what settings have to be told to be those of production, as far as they listen."""
+    from loadtest.plan.servers import detect
+
+    for name in ("DEBUG", "DJANGO_DEBUG"):
+        if name not in env:
+            asked = {**env, name: detect.Found("False", "the settings read it; true without it")}
+            told, looked, failed = _told(folder, python, settings, asked)
+            if looked is not None and not failed and not looked.debug:
+                return told, looked
+    return env, facts
 
 
 def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str, str]]:

@@ -83,6 +83,7 @@ def test_from_nothing_to_a_report(
     assert (file.project.wsgi, file.project.asgi) == ("shop.wsgi:application", "generated")
     assert file.env["SHOP_CURRENCY"] == "EUR"
     assert file.env["SHOP_SECRET_KEY"] == "{random}"
+    assert file.env["DEBUG"] == "False"
     assert file.database.kind == database
     assert file.database.copy == ("db.sqlite3" if database == "sqlite" else None)
     assert "collectstatic --noinput" in file.prepare.commands

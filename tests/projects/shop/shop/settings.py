@@ -10,7 +10,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 CURRENCY = os.environ["SHOP_CURRENCY"]
 PAYMENT_KEY = os.environ["SHOP_SECRET_KEY"]
 SECRET_KEY = secrets.token_hex()  # another in each process
-DEBUG = True
+DEBUG = os.environ.get("DEBUG", "True") == "True"
 ALLOWED_HOSTS = ["shop.example.org"]
 SECURE_SSL_REDIRECT = True
 
