@@ -73,8 +73,8 @@ MEDIA_ROOT = os.path.join(_files, "media")
 
 # No mail leaves; kept in memory it would grow with each request of a load.
 _NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
-if _given("MAILERS"):
-    MAILERS = {alias: {"BACKEND": _NO_MAIL} for alias in _given("MAILERS")}
+if "MAILERS" in globals():  # Django 6.1 takes one of the two
+    MAILERS = {alias: {"BACKEND": _NO_MAIL} for alias in _given("MAILERS") or ("default",)}
 else:
     EMAIL_BACKEND = _NO_MAIL
 
