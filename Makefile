@@ -10,25 +10,25 @@ LOADTEST := .venv/bin/loadtest
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Make .venv from the lock file, get wrk where it is missing (PYTHON=python3.13 for another)
+setup: ## Make .venv from the lock file, install wrk if it is missing (PYTHON=python3.13 for another)
 	@PYTHON=$(PYTHON) scripts/setup
 
-dev: ## The same with what tests and checks need
+dev: ## The same, and what tests and checks need
 	@PYTHON=$(PYTHON) scripts/setup dev
 
-quick: setup ## A first look: six servers, five minutes of measuring
+quick: setup ## A first look: six servers in five minutes
 	@$(LOADTEST) run quick $(ARGS)
 
-wrk-all: setup ## The full matrix: every server at every endpoint (an hour and a half; ARGS='--rounds 1' for less)
+wrk-all: setup ## The full matrix: every server at every endpoint (75 to 90 min; ARGS='--rounds 1' for less)
 	@$(LOADTEST) run standard $(ARGS)
 
-wrk-%: setup ## The full matrix for one server, as in make wrk-uvicorn
+wrk-%: setup ## The full matrix for one server, e.g. make wrk-uvicorn
 	@$(LOADTEST) run standard --server $* $(ARGS)
 
-serve-%: setup ## Run one server with its services in the foreground, as in make serve-uvicorn
+serve-%: setup ## Run one server with its services in the foreground, e.g. make serve-uvicorn
 	@$(LOADTEST) serve $* $(ARGS)
 
-server: setup ## Run the upstream of the HTTP clients alone, until Ctrl-C
+server: setup ## Run only the upstream that HTTP clients are measured against, until Ctrl-C
 	@$(LOADTEST) clients --serve $(ARGS)
 
 bench: setup ## Compare HTTP clients: the three published experiments (ARGS='--rounds 3' for less)
@@ -36,8 +36,8 @@ bench: setup ## Compare HTTP clients: the three published experiments (ARGS='--r
 	    $(LOADTEST) clients $$preset --make-environments $(ARGS) || status=$$?; \
 	    [ $$status -lt 2 ] || break; done; exit $$status
 
-up-%: setup ## One server with its services in containers on localhost:8000, as in make up-uvicorn
-	@[ -e servers/$*.toml ] || { echo "there is no servers/$*.toml; loadtest list servers" >&2; exit 2; }
+up-%: setup ## One server with its services in containers on localhost:8000, e.g. make up-uvicorn
+	@[ -e servers/$*.toml ] || { echo "there is no servers/$*.toml; $(LOADTEST) list servers" >&2; exit 2; }
 	@$(MAKE) --no-print-directory down
 	@env $$(.venv/bin/python -m loadtest.bench.servers.compose.stack) docker compose --profile $* up --build --detach --wait
 
@@ -50,7 +50,7 @@ wrk-compose: setup ## The full matrix in containers, one server at a time (hours
 report: setup ## Write the newest run's reports again (ARGS=results/RUN for another)
 	@$(LOADTEST) report $(ARGS)
 
-doctor: setup ## Look for what would spoil a run
+doctor: setup ## Check this machine for what would spoil a run
 	@$(LOADTEST) doctor
 
 test: ## Run the tests (ARGS='-k warden' for some)

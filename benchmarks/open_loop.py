@@ -1,18 +1,21 @@
 """Whether a load at a rate is what it says: what the server saw, and latencies that are known.
 
-    python -m benchmarks.open_loop              # all parts, about 20 minutes
-    python -m benchmarks.open_loop arrivals     # or one of: arrivals, standstill, queue
+    python -m benchmarks.open_loop                       # all parts, about 45 minutes
+    python -m benchmarks.open_loop arrivals              # 4 minutes
+    python -m benchmarks.open_loop standstill            # half a minute
+    python -m benchmarks.open_loop cost                  # 2 minutes
+    python -m benchmarks.open_loop queue                 # 37 minutes
+    python -m benchmarks.open_loop queue --trials 1      # 10 minutes
 
 - arrivals: nginx logs when it answered; its log is set against the schedule.
 - standstill: nginx is stopped for 1 s of 10; who was to ask then waits for the rest of it.
-- queue: one worker takes a fixed time for each request, which come at random: M/D/1. The mean time
-  in it is D + rho D / 2 (1 - rho) (Pollaczek and Khinchine), and the distribution of the wait is
-  known (Erlang, 1909).
+- cost: the CPU time of wrk itself for a request, by rate and connections.
+- queue: one worker takes a fixed time for each request, which come at random; the truth of that
+  queue is known, see `md1`. A p99 varies by chance as well: the longer the load, the less.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -28,13 +31,15 @@ import msgspec
 import numpy as np
 import psutil
 
-from loadtest.bench.load import nginx
+from benchmarks import md1
+from loadtest.bench.load import nginx, wrk
 from loadtest.bench.load.generator import Generator, Printed
 from loadtest.judge.servers.metrics import late
 from loadtest.records.measured import Histogram
 from loadtest.records.planned import Arrivals, Load
-from loadtest.stats.latency import mean, percentile, pooled
+from loadtest.stats.latency import count, mean, merge, percentile, pooled
 from loadtest.system import listening, process
+from loadtest.system.sampling import ended_cpu_s
 
 SERVER = """
     log_format when $msec;
@@ -44,14 +49,19 @@ SERVER = """
 
 QUEUE = Path(__file__).with_name("fixed_time.py")
 
-SERVICE_S = 0.002
-
 RATES = (500, 2_000, 5_000)
 
-LATE_US = 2_000
-"""Beyond what wrk's whole milliseconds explain."""
+COSTS = ((1_000, 50), (1_000, 500), (1_000, 2_000), (5_000, 2_500))
+"""Requests a second, and connections."""
 
-LOADS = (0.5, 0.8, 0.9)
+LOADS = (0.02, 0.5, 0.8, 0.9)
+"""Of the worker. With next to nothing to do, what is beyond its time is the way to it and back."""
+
+SHORTEST_S = 60
+
+QUEUE_CONNECTIONS = 100
+
+NEAR = 0.05
 
 
 @contextmanager
@@ -62,6 +72,18 @@ def null_server(folder: Path) -> Iterator[tuple[process.Process, int, Path]]:
         log = folder / "nginx.log"
         with nginx.running(home, SERVER.format(port=port), log, port, "/") as running:
             yield running, port, home.path / "access.log"
+
+
+@contextmanager
+def queue_server(folder: Path, service_s: float) -> Iterator[int]:
+    """Give the port of a server that takes a fixed time for each request."""
+    port = listening.free_port()
+    argv = [sys.executable, str(QUEUE), str(port), str(service_s)]
+    with process.running(
+        process.start("the queue", argv, log=folder / "queue.log")
+    ) as running:
+        listening.await_answer(running, port, "/")
+        yield port
 
 
 def load(port: int, folder: Path, name: str, load: Load, seed: int = 1) -> Generator:
@@ -83,7 +105,7 @@ def latencies(printed: Printed, connections: int, folder: Path) -> Histogram:
     return pooled([(stored, printed.loaded)], connections)[0]
 
 
-def arrivals(folder: Path) -> Iterator[str]:
+def arrivals(folder: Path, seconds: int) -> Iterator[str]:
     """Yield lines of a table: each rate, evenly and at random."""
     yield "| arrivals | requests/s | the server saw | variance / mean in 10 ms | sent late |"
     yield "| --- | --: | --: | --: | --: |"
@@ -91,24 +113,33 @@ def arrivals(folder: Path) -> Iterator[str]:
         for spaced in ("even", "poisson"):
             for rate in RATES:
                 log.write_text("")
-                of = at_rate(rate, 10, max(50, rate // 20), spaced)
+                of = at_rate(rate, seconds, max(50, rate // 20), spaced)
                 loaded = load(port, folder, f"{spaced}.{rate}", of).finish().loaded
                 assert loaded.sent
-                at_s = np.array([float(line) for line in log.read_text().split()])
-                # The first and the last tenth of a second may be cut.
-                inner = at_s[(at_s > at_s[0] + 0.1) & (at_s < at_s[-1] - 0.1)]
-                lasted_s = at_s[-1] - at_s[0] - 0.2
-                bins, _ = np.histogram(inner, bins=int(lasted_s * 100))
+                seen, spread = seen_by(log)
                 yield (
-                    f"| {spaced} | {rate:,} | {len(inner) / lasted_s:,.1f}"
-                    f" | {bins.var() / bins.mean():.2f} | {late([loaded.sent], LATE_US):.1%} |"
+                    f"| {spaced} | {rate:,} | {seen:,.1f} | {spread:.2f}"
+                    f" | {late([loaded.sent], 0):.1%} |"
                 )
+        yield ""
+        bins = seconds * 100
+        yield f"(Of {bins:,} bins, that of a Poisson process is 1 +- {2 * (2 / bins) ** 0.5:.2f}.)"
+
+
+def seen_by(log: Path) -> tuple[float, float]:
+    """Return requests/s of a log, and variance over mean of their numbers in 10 ms."""
+    at_ms = np.array([round(float(line) * 1000) for line in log.read_text().split()])
+    # The first and the last tenth of a second may be cut. Of whole milliseconds, each bin has ten.
+    since_ms = at_ms - at_ms[0] - 100
+    bins = (since_ms[-1] - 100) // 10
+    numbers = np.bincount(since_ms[(since_ms >= 0) & (since_ms < bins * 10)] // 10, minlength=bins)
+    return float(numbers.mean() * 100), float(numbers.var() / numbers.mean())
 
 
 def standstill(folder: Path) -> Iterator[str]:
     """Yield lines of a table: 1,000 requests/s for 10 s, the server stopped for one of them."""
-    yield "| connections | p90 | p95 | p99 | p99.9 | missed slots |"
-    yield "| --: | --: | --: | --: | --: | --: |"
+    yield "| connections | p90 | p95 | p99 | p99.9 | missed slots | sent late |"
+    yield "| --: | --: | --: | --: | --: | --: | --: |"
     with null_server(folder) as (running, port, _):
         worker = running.tree()[-1]
         for connections in (1_500, 50):
@@ -118,10 +149,12 @@ def standstill(folder: Path) -> Iterator[str]:
             stopper.start()
             printed = generator.finish()
             stopper.join()
-            assert printed.loaded.sent
-            histogram = latencies(printed, connections, folder)
-            shown = [f"{(percentile(histogram, p) or 0) / 1e3:,.0f} ms" for p in (90, 95, 99, 99.9)]
-            yield f"| {connections:,} | {' | '.join(shown)} | {printed.loaded.sent.missed:,} |"
+            sent = printed.loaded.sent
+            assert sent
+            raw = latencies(printed, connections, folder)
+            each_us = [percentile(raw, p, sent.late) or 0 for p in (90, 95, 99, 99.9)]
+            shown = " | ".join(f"{us / 1e3:,.0f} ms" for us in each_us)
+            yield f"| {connections:,} | {shown} | {sent.missed:,} | {late([sent]):.1%} |"
 
 
 def _stop_for_a_second(worker: psutil.Process, after_s: float) -> None:
@@ -131,73 +164,106 @@ def _stop_for_a_second(worker: psutil.Process, after_s: float) -> None:
     os.kill(worker.pid, signal.SIGCONT)
 
 
-def wait_distribution(rho: float, service_s: float, at_s: float) -> float:
-    """Return the share of M/D/1's requests that wait no longer than `at_s` (Erlang, 1909).
-
-    P(W <= t) = (1 - rho) * sum over k <= t / D of x^k / k! * exp(-x), x = lambda (k D - t).
-    """
-    rate = rho / service_s
-    total = 0.0
-    for k in range(int(at_s / service_s) + 1):
-        x = rate * (k * service_s - at_s)
-        sign = -1 if x < 0 and k % 2 else 1
-        log = k * math.log(abs(x)) - math.lgamma(k + 1) - x if x else (0.0 if k == 0 else -math.inf)
-        total += sign * math.exp(log)
-    return (1 - rho) * total
-
-
-def true_p99_s(rho: float, service_s: float) -> float:
-    """Return the time in an M/D/1 system that 99 % do not exceed, by bisection."""
-    low, high = 0.0, service_s * 200
-    while wait_distribution(rho, service_s, low + (high - low) / 2) < 0.99 and high - low > 1e-9:
-        low = low + (high - low) / 2
-    # The sum loses its digits for long waits: from there on its tail is a geometric one.
-    while high - low > service_s / 1e4:
-        middle = (low + high) / 2
-        low, high = (middle, high) if _below(rho, service_s, middle) < 0.99 else (low, middle)
-    return service_s + high
-
-
-def _below(rho: float, service_s: float, at_s: float) -> float:
-    share = wait_distribution(rho, service_s, at_s)
-    return share if 0 <= share <= 1 else 1.0
-
-
-def queue(folder: Path, seconds: int) -> Iterator[str]:
-    """Yield lines of a table: mean and p99 of a queue against the truth."""
-    yield "| load of the worker | mean | truth | p99 | truth | sent late |"
-    yield "| --: | --: | --: | --: | --: | --: |"
-    port = listening.free_port()
-    log = folder / "queue.log"
-    argv = [sys.executable, str(QUEUE), str(port), str(SERVICE_S)]
-    with process.running(process.start("the queue", argv, log=log)) as running:
-        listening.await_answer(running, port, "/")
-        for rho in LOADS:
-            of = at_rate(rho / SERVICE_S, seconds, 100, "poisson")
-            printed = load(port, folder, f"queue.{rho}", of).finish()
-            assert printed.loaded.sent
-            histogram = latencies(printed, 100, folder)
-            true_s = SERVICE_S * (1 + rho / (2 * (1 - rho)))
+def cost(folder: Path, seconds: int) -> Iterator[str]:
+    """Yield lines of a table: what a request takes of the generator."""
+    yield "| requests/s | connections | CPU time of wrk for a request | sent late |"
+    yield "| --: | --: | --: | --: |"
+    with null_server(folder) as (_, port, _):
+        for rate, connections in COSTS:
+            of = at_rate(rate, seconds, connections)
+            before_s = ended_cpu_s()
+            loaded = load(port, folder, f"cost.{rate}.{connections}", of).finish().loaded
+            cpu_us = (ended_cpu_s() - before_s) * 1e6 / loaded.answers
+            assert loaded.sent
             yield (
-                f"| {rho:.0%} | {(mean(histogram) or 0) / 1e3:.2f} ms | {true_s * 1e3:.2f} ms"
-                f" | {(percentile(histogram, 99) or 0) / 1e3:.2f} ms"
-                f" | {true_p99_s(rho, SERVICE_S) * 1e3:.2f} ms"
-                f" | {late([printed.loaded.sent], LATE_US):.1%} |"
+                f"| {rate:,} | {connections:,} | {cpu_us:.0f} us | {late([loaded.sent], 0):.1%} |"
             )
 
 
+def queue(
+    folder: Path, service_s: float, seconds: int, trials: int, first_seed: int
+) -> Iterator[str]:
+    """Yield lines of a table: mean and p99 of a queue against the truth."""
+    yield (
+        "| load of the worker | loads | mean | truth | by chance | p99 | truth | by chance"
+        f" | each load within {NEAR:.0%} | sent late |"
+    )
+    yield "| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
+    with queue_server(folder, service_s) as port:
+        for rho in LOADS:
+            lasts_s = _lasts_s(rho, seconds)
+            of = at_rate(rho / service_s, lasts_s, QUEUE_CONNECTIONS, "poisson")
+            raw, lates, sent = [], [], []
+            for seed in range(first_seed, first_seed + trials):
+                printed = load(port, folder, f"queue.{rho}.{seed}", of, seed).finish()
+                assert printed.loaded.sent
+                raw.append(latencies(printed, QUEUE_CONNECTIONS, folder))
+                lates.append(printed.loaded.sent.late)
+                sent.append(printed.loaded.sent)
+            true_ms = md1.percentile(rho) * service_s * 1e3
+            each_ms = [
+                (percentile(a_load, 99, lateness) or 0) / 1e3
+                for a_load, lateness in zip(raw, lates, strict=True)
+            ]
+            near = sum(abs(ms / true_ms - 1) <= NEAR for ms in each_ms)
+            by_chance = [share / trials**0.5 for share in md1.spread(rho, lasts_s / service_s)]
+            all_of, all_late = merge(raw), merge(lates)
+            mean_ms = ((mean(all_of) or 0) + (mean(all_late) or 0)) / 1e3
+            p99_ms = (percentile(all_of, 99, all_late) or 0) / 1e3
+            yield (
+                f"| {rho:.0%} | {trials} x {lasts_s} s, {count(all_of):,} requests"
+                f" | {mean_ms:.2f} ms | {md1.mean(rho) * service_s * 1e3:.2f} ms"
+                f" | +- {by_chance[0]:.1%} | {p99_ms:.2f} ms | {true_ms:.2f} ms"
+                f" | +- {by_chance[1]:.1%} | {near} of {trials} | {late(sent, 0):.1%} |"
+            )
+
+
+def _lasts_s(rho: float, seconds: int) -> int:
+    """Return how long a load has to be for its figures to vary as little as those of the longest.
+
+    What a queue is like now says something of it for a time that goes with 1 / (1 - rho)^2.
+    """
+    return max(SHORTEST_S, round(seconds * ((1 - LOADS[-1]) / (1 - rho)) ** 2))
+
+
+PARTS = ("arrivals", "standstill", "cost", "queue")
+
+
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice(["arrivals", "standstill", "queue"]))
-@click.option("--seconds", default=120, show_default=True, help="Of each load on the queue.")
-def main(parts: Sequence[str], seconds: int) -> None:
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.option(
+    "--seconds",
+    type=int,
+    help="Of each load; on the queue, of the longest. Default: 30, of cost 20, on the queue 300.",
+)
+@click.option("--trials", default=4, show_default=True, help="Loads on the queue, one a seed.")
+@click.option("--seed", default=1, show_default=True, help="The first of these.")
+@click.option("--service", "service_s", default=0.005, show_default=True, help="Seconds a request.")
+@click.option(
+    "--script",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Another wrk.lua, to try a change of it.",
+)
+def main(
+    parts: Sequence[str],
+    seconds: int | None,
+    trials: int,
+    seed: int,
+    service_s: float,
+    script: Path | None,
+) -> None:
     """Hold loads at a rate against what is known to be true."""
-    for part in parts or ("arrivals", "standstill", "queue"):
+    wrk.SCRIPT = script.absolute() if script else wrk.SCRIPT
+    for part in parts or PARTS:
         with tempfile.TemporaryDirectory(prefix="loadtest-open-loop-") as name:
             folder = Path(name)
             lines = {
-                "arrivals": lambda folder=folder: arrivals(folder),
+                "arrivals": lambda folder=folder: arrivals(folder, seconds or 30),
                 "standstill": lambda folder=folder: standstill(folder),
-                "queue": lambda folder=folder: queue(folder, seconds),
+                "cost": lambda folder=folder: cost(folder, seconds or 20),
+                "queue": lambda folder=folder: queue(
+                    folder, service_s, seconds or 300, trials, seed
+                ),
             }[part]()
             for line in lines:
                 click.echo(line)

@@ -31,6 +31,7 @@ class Contract:
     content_type: str = "application/json"  # the media type, without parameters
     content_encoding: str | None = None
     delay_s: float = 0.0
+    pooled: bool = False  # the delay is the database's: a connection of the pool is held meanwhile
     postgres: int = 0
     redis: int = 0
     upstream: int = 0

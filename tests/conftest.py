@@ -24,8 +24,13 @@ from loadtest.records.planned import Endpoint, Shape
 
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
 
-# No deadline: a loaded machine is no bug.
-hypothesis.settings.register_profile("tests", deadline=None, max_examples=50)
+# No deadline, neither for a test nor for what makes its examples: a loaded machine is no bug.
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("tests")
 
 

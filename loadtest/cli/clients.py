@@ -19,6 +19,7 @@ import msgspec
 
 from loadtest.cli.options import (
     Seconds,
+    Titled,
     Whole,
     all_of,
     budget_option,
@@ -65,19 +66,19 @@ row_options = all_of(
         "--requests",
         "requests",
         type=Whole("--count 1000", 1, MOST_REQUESTS),
-        help="Number of timed requests in each measurement. Default: 500.",
+        help="Timed requests in each measurement. Default: 500.",
     ),
     _each(
         "-b",
         "--batch",
         type=Whole("--batch 10", 1, MOST_AT_ONCE),
-        help="Requests in flight at the same time. Default: 10, and 1 for `sequential`.",
+        help="Requests in flight at once. Default: 10, and 1 for `sequential`.",
     ),
     _each(
         "-c",
         "--chunk",
         type=Whole("--chunk 100", 1, MOST_REQUESTS),
-        help="Requests that are started together and waited for before the next are started."
+        help="Requests that start together; the next ones start when all of these are done."
         " Default: all.",
     ),
     _each(
@@ -90,34 +91,34 @@ row_options = all_of(
         "body_bytes",
         type=Whole("--size 1024", 0, MOST_BYTES),
         metavar="BYTES",
-        help="Length of the body that the upstream answers with, in bytes. Default: 1024.",
+        help="Length of each response body, in bytes. Default: 1024.",
     ),
     _each(
         "--delay",
         "delay_ms",
         type=click.Choice(DELAYS_MS),
-        help="Milliseconds that the upstream waits before it answers. Default: 0.",
+        help="Milliseconds that the upstream waits before it responds. Default: 0.",
     ),
     click.option(
         "--no-keep-alive",
         is_flag=True,
-        help="Let the upstream close the connection after each answer. Default: it stays open.",
+        help="Have the upstream close the connection after each response. Default: it stays open.",
     ),
     click.option(
         "--tls",
         is_flag=True,
-        help="Ask over TLS, with a certificate that is made for the run. Default: plain HTTP.",
+        help="Use TLS, with a certificate made for the run. Default: plain HTTP.",
     ),
     _each(
         "--http",
         type=click.Choice(("1.1", "2")),
-        help="Version of HTTP; 2 implies --tls. Default: 1.1.",
+        help="HTTP version; 2 implies --tls. Default: 1.1.",
     ),
 )
 """What rows are made of."""
 
 
-@click.command("clients")
+@click.command("clients", cls=Titled)
 @click.argument("words", nargs=-1, metavar="[PRESET | CLIENT... MODE...]")
 @row_options
 @click.option(
@@ -125,14 +126,14 @@ row_options = all_of(
     "measures",
     type=click.Choice(MEASURES),
     multiple=True,
-    help="Time a whole process from start to end (cold), or requests inside one that is warmed up"
-    " (warm). Default: both.",
+    help="cold: time a whole process from start to end; warm: time requests in a process that has"
+    " warmed up. Default: both.",
 )
 @rounds_option("the preset's, 8 to 10; 5 for rows of your own", least=1)
 @click.option(
     "--warmup",
     type=Whole("--warmup 50", 0, MOST_REQUESTS),
-    help="Requests before the timed ones of a warm measurement."
+    help="Untimed requests before each warm measurement."
     " Default: the preset's, 20 to 100; 50 for rows of your own.",
 )
 @click.option(
@@ -140,18 +141,17 @@ row_options = all_of(
     "timeout_s",
     type=Seconds("--timeout 10", 0.1, 600),
     metavar="SECONDS",
-    help="Seconds that a request may take before it counts as failed. From 0.1 to 600."
-    " Default: 10.",
+    help="Seconds until a request counts as failed, from 0.1 to 600. Default: 10.",
 )
 @precision_option
-@budget_option
+@budget_option("no limit; goes with --precision")
 @seed_option
 @click.option(
     "--python",
     "pythons",
     metavar="PATH",
     multiple=True,
-    help="Run each row under this Python interpreter; repeat it to compare several."
+    help="Run each row with this Python interpreter; repeat it to compare several."
     " Default: the one that runs loadtest.",
 )
 @click.option(
@@ -162,32 +162,32 @@ row_options = all_of(
 @click.option(
     "--url",
     metavar="URL",
-    help="Send the requests to this URL of a server of yours; what is behind its ? is not kept."
-    " Default: to the upstream that comes with loadtest, on this machine.",
+    help="Send the requests to this URL of a server of yours; what follows its ? is not recorded."
+    " Default: the upstream that comes with loadtest, on this machine.",
 )
 @click.option(
     "--ca",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Certificate authority (PEM) that verifies the server of --url."
+    help="Certificate authority (PEM) to verify the server of --url with."
     " Default: those that the system trusts.",
 )
 @click.option(
     PERMISSION,
     "allowed",
     is_flag=True,
-    help="Confirm that you may put load on the host of --url; needed where it is neither this"
-    " machine nor on a private network.",
+    help="Confirm that you may put load on the host of --url; needed unless it is this machine or"
+    " on a private network.",
 )
 @click.option(
     "--serve",
     is_flag=True,
-    help="Measure nothing: start the upstream and print its URLs, until Ctrl-C.",
+    help="Measure nothing: run the upstream and print its URLs, until Ctrl-C.",
 )
 @click.option(
     "--port",
     type=Whole("--port 8090", 1, 65_000),
-    help=f"First TCP port for --serve, which uses one for each kind of response."
+    help="First TCP port of --serve, which takes one for each kind of response."
     f" Default: {FIRST_PORT}.",
 )
 @resume_option
@@ -213,9 +213,8 @@ def clients_command(
 ) -> int:
     """Measure Python's HTTP clients, then write the reports.
 
-    Name a preset, or clients and the modes in which they are driven; without either, all clients
-    are compared in under three minutes. Repeat an option such as --batch to get a row for each
-    value.
+    Name a preset, or clients and the modes to drive them in; with neither, all clients are
+    compared in under three minutes. Repeat an option such as --batch to get a row for each value.
 
     \b
     Presets: default, asyncio-clients, reuse, threads-vs-asyncio
@@ -297,6 +296,7 @@ def _go_on(
 ) -> int:
     from loadtest.measure.clients import resume, session
     from loadtest.measure.clients.measuring import Bench
+    from loadtest.measure.resume import another
     from loadtest.plan.clients import own_server
 
     run = run_folder.read(folder, run_folder.CLIENTS).run
@@ -313,7 +313,7 @@ def _go_on(
         expected = _look(own_server.again(plan.url, url), ca, allowed)
     if expected and {expected.body_bytes} != {row.answer.body_bytes for row in plan.rows}:
         raise UserError(
-            f"{plan.url} answers with another length than in this run; begin another: {run.command}"
+            f"{plan.url} answers with another length than in this run; {another(run.command)}"
         )
     session.check(plan, folder.parent)
     with session.answering(plan) as running:

@@ -20,20 +20,21 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
     "--threshold",
     type=Share(zero=True),
     default="5%",
-    help="Smallest change that counts, as a share; smaller ones count as the same. Default: 5%.",
+    help="Smallest change that counts, as a share; anything smaller counts as the same."
+    " Default: 5%.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Go on although the runs were not made under the same conditions: on another machine,"
-    " under another load, with different versions.",
+    help="Compare although the runs were made under different conditions: on another machine,"
+    " under another load, with other versions.",
 )
 @click.option(
     "--html",
     "page",
     metavar="FILE",
     type=Location("file"),
-    help="Write the comparison into this file as well, as a page for a browser.",
+    help="Also write the comparison to this file, as a page for a browser.",
 )
 @json_option
 def compare_command(
@@ -41,9 +42,10 @@ def compare_command(
 ) -> int:
     """Compare two runs of servers: what each costs, then cell by cell.
 
-    BASE and NEW are the folders of two runs. Prints Markdown. Exit status: 0 if nothing got worse
-    and most servers were shown to cost no more, 1 if something got worse or failed, 3 if these runs
-    cannot tell.
+    BASE and NEW are the folders of two runs. Prints Markdown. At a rate the same rates are
+    compared, of searches the highest rates within the same goal. Exit status: 0 if nothing got
+    worse and most servers were shown to cost no more, 1 if something got worse, failed or no longer
+    keeps its rate, 3 if these runs cannot tell.
 
     Example: loadtest compare results/main results/branch --html changes.html
     """

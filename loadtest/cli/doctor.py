@@ -16,7 +16,7 @@ from loadtest.plan.servers import inventory
 @out_option
 @json_option
 def doctor_command(folder: Path, python: str | None, out: Path, as_json: bool) -> int:
-    """Look for everything on this machine that would spoil a run.
+    """Check this machine for everything that would spoil a run.
 
     Exit status 1 if it finds something; each such line then says what to do about it.
 

@@ -1,42 +1,100 @@
-"""`loadtest import`: a wrk report of others becomes a run like our own."""
+"""`loadtest import`: what load generators printed for others becomes a run like our own."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from loadtest.cli.options import Location, json_option, out_option
+from loadtest.cli.options import Location, Rate, Time, Whole, json_option, out_option
 from loadtest.cli.output import say
+from loadtest.records.errors import UserError
+from loadtest.records.values import MOST_CONNECTIONS
+
+MOST_WORD = 60
+
+
+class Word(click.ParamType[str]):
+    """A name that files can be called by."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        text = str(value).strip()
+        if not any(map(str.isalnum, text)) or len(text) > MOST_WORD or not text.isprintable():
+            self.fail(f"{text[:40]!r}: a name of at most {MOST_WORD} characters", param, ctx)
+        return text
 
 
 @click.command("import")
-@click.argument("file", type=Location())
+@click.argument("files", metavar="FILE...", type=Location(), nargs=-1)
+@click.option(
+    "--server",
+    type=Word(),
+    help="Server that all of it is of. Default: what headings, commands and the file's name say.",
+)
+@click.option(
+    "--style",
+    type=click.Choice(["sync", "async"]),
+    help="Style of the views. Default: what URLs and headings say, else unknown.",
+)
+@click.option(
+    "--endpoint",
+    type=Word(),
+    help="Endpoint that all of it is of. Default: what URLs and headings say.",
+)
+@click.option(
+    "--delay",
+    "delay_s",
+    type=Time(),
+    help="Time that the endpoint waits by itself, as in 1s. Default: what a name like gateway_3s"
+    " says, else none.",
+)
+@click.option(
+    "--connections",
+    type=Whole("--connections 64", 1, MOST_CONNECTIONS),
+    help="Connections of a load whose text and command do not say.",
+)
+@click.option("--rate", type=Rate(), help="Rate that wrk2 was given, where no command shows it.")
+@click.option(
+    "--rounds",
+    is_flag=True,
+    help="Take what has one server, URL and load as rounds, whatever words stand above it.",
+)
 @out_option
 @json_option
-def import_command(file: Path, out: Path, as_json: bool) -> int:
-    """Read somebody else's wrk report and judge it as a run.
+def import_command(files: Sequence[Path], out: Path, as_json: bool, **typed: Any) -> int:
+    """Read what a load generator printed for somebody else, and judge it as a run.
 
     \b
-    FILE is Markdown that holds what wrk printed, under the headings
-    `## server`, `### endpoint` and `#### Sync` or `#### Async`.
+    FILE is a report or a log with the text of wrk, wrk2, ab, hey, oha or
+    bombardier, in any layout; - is standard input; several make one run.
+    Server, endpoint and style are what headings, commands, URLs and the
+    file's name say; what is guessed is listed, and can be typed instead.
 
-    Exit status 1 if a part of wrk's text could not be read; each is listed with its line.
+    Exit status 1 if a part of such a text could not be read, or could not connect; each is listed
+    with its line. 2 if nothing could.
 
     Example: loadtest import django_workers.md --out results/
     """
     from loadtest.cli import kinds
     from loadtest.measure.servers.imported import report
+    from loadtest.measure.servers.imported.text import Typed
 
+    if not files:
+        raise UserError("name a report to read, or - for standard input")
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    imported = report.read(file, created_at)
+    imported = report.read(files, created_at, Typed(**typed))
     for note in imported.notes:
-        say(f"{file}, {note}")
+        say(f"{files[0]}, {note}" if len(files) == 1 else str(note))
     folder = report.write(imported, out)
     kinds.write_reports(kinds.SERVERS, folder, as_json)
     count = len(imported.outcomes)
     # Where a script reads the rest, this is beside it.
     tell = say if as_json else click.echo
-    tell(f"{count} of {count + imported.left_out} blocks of wrk's text imported: {folder}")
-    return 1 if imported.left_out else 0
+    tell(f"{count} of {count + imported.left_out} blocks of text imported: {folder}")
+    return 1 if imported.left_out or imported.failed else 0

@@ -18,8 +18,8 @@ from loadtest.records.errors import UserError
 if TYPE_CHECKING:
     from loadtest.plan.servers.detect import Found
     from loadtest.plan.servers.facts import Facts, Probed
-    from loadtest.plan.servers.project import Project
     from loadtest.plan.servers.own import Asked, File
+    from loadtest.plan.servers.project import Project
     from loadtest.plan.servers.proposal import Left, Proposal
 
 MOST_TRIES = 30
@@ -271,9 +271,11 @@ def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str,
         failure = str(looked.failure or "it sets DJANGO_SETTINGS_MODULE by force")
     if problems := facts.problems(own.project(folder, tried), looked):
         raise UserError(*problems)
-    return tried, looked, {
-        f"project.{kind}": f"not {getattr(file.project, kind)}: {failure}" for kind in ours
-    }
+    return (
+        tried,
+        looked,
+        {f"project.{kind}": f"not {getattr(file.project, kind)}: {failure}" for kind in ours},
+    )
 
 
 def _asked(

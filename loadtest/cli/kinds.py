@@ -16,12 +16,14 @@ from rich.console import Console
 from loadtest.cli.interruption import INTERRUPTED
 from loadtest.cli.output import print_json, say, show
 from loadtest.cli.progress import Watcher
+from loadtest.cli.spelling import as_typed
 from loadtest.judge.clients import summary as clients_summary
 from loadtest.judge.servers import summary as servers_summary
 from loadtest.judge.servers.turns import merged
 from loadtest.measure import loop
 from loadtest.measure.experiments.rounds import rounds
 from loadtest.records import run_folder
+from loadtest.records.errors import UserError
 from loadtest.records.privacy import publish
 from loadtest.records.run_folder import Ceiling, Outcome, Run, Stored
 from loadtest.report.clients import formats as clients_formats
@@ -47,8 +49,8 @@ class Kind(Generic[Run, Outcome, Ceiling, Report]):
     """The run judged: all that a format may use, `summary` among it."""
     formats: ModuleType
     """A package, see `formats_in`."""
-    show: Callable[[Report, Console], None]
-    """Prints it on a terminal."""
+    show: Callable[[Report, Console, Callable[[str], str]], None]
+    """Prints it on a terminal, with commands as they can be typed there."""
     printed: Callable[[Report], dict[str, Any]]
     """What `--json` prints of it."""
 
@@ -108,17 +110,32 @@ def measure(
                 return kind.still_open(msgspec.structs.replace(stored, outcomes=tuple(outcomes)))
 
             todo = trials(still_open)
-            watcher = Watcher(todo.plan.rounds, Console(stderr=True))
+            # How many tries a search takes is not known before its end.
+            rounds_planned = todo.plan.rounds if experiment is rounds else 0
+            watcher = Watcher(rounds_planned, Console(stderr=True))
             try:
                 loop.fill(stored, todo, experiment, bench, watcher, say)
             finally:
                 with run_folder.writing(folder, measuring=True):
                     publish(folder / "logs")
     except KeyboardInterrupt:
-        kept = f"{kind.folder.command} --resume {shlex.quote(str(folder))}"
-        say(f"interrupted; what was measured is kept: {kept}")
+        kept = (
+            "; what was measured is kept"
+            if _is_measured(kind, folder)
+            else " before anything was measured; to begin again"
+        )
+        say(f"interrupted{kept}: {kind.folder.command} --resume {shlex.quote(str(folder))}")
         return INTERRUPTED
     return write_reports(kind, folder, as_json)
+
+
+def _is_measured(kind: Kind[Any, Any, Any, Any], folder: Path) -> bool:
+    """Say whether anything in a run's folder has a number."""
+    try:
+        outcomes = run_folder.read(folder, kind.folder).outcomes
+    except UserError:  # as of a folder that is gone
+        return False
+    return any(outcome.status == "measured" for outcome in outcomes)
 
 
 def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -> int:
@@ -136,6 +153,6 @@ def write_reports(kind: Kind[Any, Any, Any, Any], folder: Path, as_json: bool) -
         names = [str(file) for file in files]
         print_json({"folder": str(folder), "files": names} | kind.printed(report))
     else:
-        show(lambda console: kind.show(report, console), files)
+        show(lambda console: kind.show(report, console, as_typed), files)
     lost = any(row.rounds_failed for ranking in report.summary.rankings for row in ranking.rows)
     return 1 if nothing or lost or counts.failed or counts.invalid else 0

@@ -9,35 +9,20 @@ called, and what measures, judges or draws is imported by the function that need
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from loadtest.cli import interruption, streams
+from loadtest.cli.commands import COMMANDS
 from loadtest.cli.output import say
+from loadtest.cli.spelling import as_typed, program
 from loadtest.records.errors import LoadtestError, UserError
 from loadtest.records.text import printable
-
-COMMANDS = {
-    "init": ("init", "Look at a Django project of yours and write its loadtest.toml."),
-    "record": ("record", "Fix what the endpoints of loadtest.toml answer."),
-    "check": ("record", "Bring every server up once and compare answers; load nothing."),
-    "doctor": ("doctor", "Look for everything on this machine that would spoil a run."),
-    "list": ("list_", "List the servers, endpoints or matrices to choose from."),
-    "plan": ("plan", "Show what `run` would measure and how long it would take; start nothing."),
-    "run": ("run", "Measure Django servers, then write the reports."),
-    "report": ("report", "Write the reports of a run again; needs no server."),
-    "compare": ("compare", "Compare two runs of servers: what each costs, then cell by cell."),
-    "import": ("import_", "Read somebody else's wrk report and judge it as a run."),
-    "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
-    "serve": ("serve", "Start one server as a run does, until Ctrl-C."),
-    "services": ("serve", "Start PostgreSQL, Valkey and the upstream as a run does, until Ctrl-C."),
-}
-"""By name: its module below `loadtest.cli`, and the sentence that its help begins with."""
-
 
 def main() -> None:
     """Run the command line and exit with its status."""
@@ -61,10 +46,13 @@ def main() -> None:
 def _run(words: Sequence[str]) -> Any:
     """Run the command that was typed and return its exit status."""
     _check_words(words)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    group = _spelled(cli)
     try:
         # Not `cli.main`, which adds a line of its own to an interruption.
-        with cli.make_context("loadtest", list(words)) as context:
-            return cli.invoke(context)
+        with group.make_context(program(), list(words)) as context:
+            return group.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -73,9 +61,19 @@ def _run(words: Sequence[str]) -> Any:
         # click's own lines name the option; its usage block would hide them.
         at = error.ctx if isinstance(error, click.UsageError) else None
         message = error.format_message().rstrip(".")
-        see = f"`{at.command_path if at else 'loadtest'} --help`"
+        see = f"`{at.command_path if at else program()} --help`"
         say(f"{message} See {see}" if message.endswith("?") else f"{message}; {see}")
     return 2
+
+
+Command = TypeVar("Command", bound=click.Command)
+
+
+def _spelled(command: Command) -> Command:
+    """Return a command whose help can be typed as it is read."""
+    command = copy.copy(command)
+    command.help = as_typed(command.help or "")
+    return command
 
 
 def _check_words(words: Sequence[str]) -> None:
@@ -97,7 +95,7 @@ class Deferred(click.Command):
         """Import the command and return it."""
         module = import_module(f"loadtest.cli.{COMMANDS[str(self.name)][0]}")
         command: click.Command = getattr(module, f"{self.name}_command")
-        return command
+        return _spelled(command)
 
     def make_context(
         self,
@@ -129,7 +127,7 @@ class InOrder(click.Group):
     commands=[Deferred(name, short_help=about) for name, (_, about) in COMMANDS.items()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="loadtest")
+@click.version_option(package_name="loadtest", prog_name="loadtest")
 def cli() -> None:
     """Which server should this Django app be deployed on, and can the answer be believed?
 

@@ -72,9 +72,12 @@ class Rate(click.ParamType[float]):
 
 UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
 
-MOST_GOAL_US = 1_000_000_000
+MOST_GOAL_US = 60_000_000
+"""A try lasts for five times the goal, and there are up to two dozen for each server."""
 
-KEEPS = re.compile(r"(?P<what>p90|p99|errors)=(?P<number>\d+(?:\.\d+)?)(?P<unit>us|ms|s|%)")
+KEEPS = re.compile(
+    r"(?P<what>p90|p99|errors)=(?P<number>\d{1,12}(?:\.\d{1,12})?)(?P<unit>us|ms|s|%)"
+)
 
 
 class GoalPart(click.ParamType[tuple[str, float]]):
@@ -105,7 +108,7 @@ class GoalPart(click.ParamType[tuple[str, float]]):
                 MOST_GOAL_US,
             )
         if value > most or (value < 1 and not of_errors):
-            self.fail(f"{kept[0]}: a time from 1us to 1000s, or errors of at most 99%", param, ctx)
+            self.fail(f"{kept[0]}: a time from 1us to 60s, or errors of at most 99%", param, ctx)
         return field, value
 
 
@@ -198,6 +201,39 @@ class Location(click.ParamType[Path]):
         return Path(os.path.expanduser(value))
 
 
+# How a help lists them ----------------------------------------------------------------------------
+
+TITLES = {
+    "What to measure": "servers endpoints styles measures reuse http tls resume",
+    "Load": "connections duration_s requests batch chunk body_bytes delay_ms no_keep_alive",
+    "Load at a rate": "rates within arrivals",
+    "Time and precision": "budget_s rounds precision warmup timeout_s seed",
+    "Machine and services": "workers threads pin launcher folder python postgres redis"
+    " pythons make_environments url ca allowed serve port",
+    "Output": "out each as_json help",
+}
+"""The parameters of commands with many options, under their titles; what is used most is first."""
+
+
+class Titled(click.Command):
+    """A command whose help has its options under titles."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, under `More` what has no title."""
+        options = {
+            str(param.name): record
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx))
+        }
+        for title, names in TITLES.items():
+            if rows := [options.pop(name) for name in names.split() if name in options]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        if options:
+            with formatter.section("More"):
+                formatter.write_dl(list(options.values()))
+
+
 # Options of servers and of clients ----------------------------------------------------------------
 
 
@@ -206,7 +242,7 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
     return click.option(
         "--rounds",
         type=Whole("--rounds 3", least, None if least is None else MOST_ROUNDS),
-        help="Times that each measurement is repeated; more rounds show smaller differences."
+        help="How often each measurement is repeated; more rounds show smaller differences."
         f" Default: {default}.",
     )
 
@@ -214,43 +250,47 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
 seed_option = click.option(
     "--seed",
     type=Whole("--seed 7", 0, MOST_SEED),
-    help="Number that fixes the shuffled order of the measurements, to repeat a run in the same"
-    " order. Default: a new one for each run, which the report names.",
+    help="Seed of the shuffled order of the measurements: the same seed, the same order."
+    " Default: a new one for each run, which the report names.",
 )
 
 precision_option = click.option(
     "--precision",
     type=Share(),
-    help="Go on with further rounds until each ratio is known to within this share, as in 3%."
-    " Default: no further rounds.",
+    help="Measure further rounds until each ratio is known to within this share, such as 3%."
+    " Default: off.",
 )
 
-budget_option = click.option(
-    "--budget",
-    "budget_s",
-    type=Time(),
-    help="Time for measuring, after which no further round begins, as in 90s, 20m or 2h."
-    " Default: the matrix's, 5m in quick and 90m in standard; no limit with --rounds or"
-    " --precision, and for clients.",
-)
+
+def budget_option(default: str) -> Callable[[F], F]:
+    """Return the option."""
+    return click.option(
+        "--budget",
+        "budget_s",
+        type=Time(),
+        help="Most time to spend on measuring, such as 90s, 20m or 2h. The first round is always"
+        " measured; a further one begins only if it should end in time."
+        f" Default: {default}.",
+    )
+
 
 resume_option = click.option(
     "--resume",
     type=Location(),
     metavar="RUN",
-    help="Continue the run in this folder: measure what is missing or failed, with the plan, load"
-    " and seed it was begun with.",
+    help="Continue the run in this folder: measure what is missing or has failed, with the plan,"
+    " load and seed it was begun with.",
 )
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON for scripts in place of text."
+    "--json", "as_json", is_flag=True, help="Print JSON for scripts instead of text."
 )
 
 out_option = click.option(
     "--out",
     type=Location("directory"),
     default=Path("results"),
-    help="Folder in which each run has a folder of its own. Default: results.",
+    help="Folder in which each run gets a folder of its own. Default: results.",
 )
 
 
@@ -267,12 +307,18 @@ def refuse_beside(why: str, *allowed: str) -> None:
         raise UserError(f"{why}; leave out {', '.join(given)}")
 
 
+def is_typed(name: str) -> bool:
+    """Say whether a parameter of the present command was typed."""
+    context = click.get_current_context()
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _typed() -> Iterator[str]:
     """Yield the words and options of the present command that were typed."""
     context = click.get_current_context()
     for param in context.command.params:
         name = param.name or ""
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        if not is_typed(name):
             continue
         if isinstance(param, click.Option):
             yield next(name for name in param.opts if name.startswith("--"))
@@ -309,7 +355,7 @@ project_options: Callable[[F], F] = all_of(
         type=Location("directory"),
         default=Path(),
         help="Folder of the Django project, with loadtest.toml (see `loadtest init`)."
-        " Default: the one you are in.",
+        " Default: the current folder.",
     ),
     click.option(
         "--python",
@@ -325,8 +371,9 @@ def _allow(service: str, what: str, place: str) -> Callable[[F], F]:
         f"--allow-{what}",
         service,
         metavar=place,
-        help=f"Write the {what} that the environment names, typed in full; it has to be on this"
-        " machine and nobody else's. Default: none, so that a variable for it is refused.",
+        help=f"Allow loadtest to write to the {what} that the environment names, typed here in"
+        " full; it must be on this machine and used by nobody else. Default: not allowed, and a"
+        " run is refused while its variable is set.",
     )
 
 
@@ -372,8 +419,8 @@ def _only(what: str, pattern: str) -> Callable[[F], F]:
         f"{what}s",
         metavar="NAME",
         multiple=True,
-        help=f"Measure only this {what}; repeat it for several, or use a pattern: '{pattern}'."
-        f" Default: all {what}s of the matrix.",
+        help=f"Measure only this {what}; for several, repeat it or use a pattern such as"
+        f" '{pattern}'. Default: all {what}s of the matrix.",
     )
 
 
@@ -386,24 +433,24 @@ matrix_options: Callable[[F], F] = all_of(
         "styles",
         metavar="STYLE",
         multiple=True,
-        help="Measure only views of this style: sync, async or control. Default: all three.",
+        help="Measure only views of this style: sync, async or control (which bypasses Django);"
+        " repeat it for several. Default: all three.",
     ),
     rounds_option(
-        "as many as the time allows, 3 or more in quick and standard, where endpoints that"
-        " wait get 1"
+        "as many as --budget allows, 3 or more in quick and standard; 1 for endpoints that wait"
     ),
     click.option(
         "--duration",
         "duration_s",
         type=Whole("--duration 3"),
         metavar="SECONDS",
-        help="Length of each load in seconds; endpoints that wait are loaded for longer."
+        help="How long each load lasts, in seconds; endpoints that wait are loaded for longer."
         " Default: the matrix's, 2 s in quick and standard.",
     ),
     click.option(
         "--connections",
         type=Whole("--connections 64"),
-        help="Connections that each load keeps open at the same time."
+        help="Connections that each load keeps open at once."
         " Default: the matrix's, 64 in quick and standard; for endpoints that wait, 100 and 500.",
     ),
     click.option(
@@ -412,15 +459,15 @@ matrix_options: Callable[[F], F] = all_of(
         type=Rate(),
         metavar="NUMBER",
         multiple=True,
-        help="Send so many requests a second, as scheduled, whatever the answers do; repeat it for"
-        " several rates. Default: closed loops, in which each connection asks again as soon as it"
-        " is answered.",
+        help="Send this many requests per second, on schedule, however fast the responses come;"
+        " repeat it for several rates. Default: no rate; each connection sends its next request as"
+        " soon as it has its response (a closed loop).",
     ),
     click.option(
         "--arrivals",
         type=click.Choice(get_args(Arrivals)),
-        help="How requests at a rate are spaced: evenly, or at random, as those of many users are."
-        " Default: even.",
+        help="How requests at a rate are spaced: even, or poisson (at random, like those of many"
+        " users). Default: even.",
     ),
     click.option(
         "--within",
@@ -428,28 +475,30 @@ matrix_options: Callable[[F], F] = all_of(
         metavar="GOAL",
         multiple=True,
         callback=_goal,
-        help="Search the highest rate at which answers keep to a goal: p99=300ms or p90=50ms, and"
-        " beside it errors=0.1%; repeat it for several at once. It takes minutes for each server."
-        " Default: no search.",
+        help="Search for the highest rate at which each server meets a goal, such as p99=300ms or"
+        " p90=50ms; repeat it to combine goals. errors=1% allows that share of errors, in place of"
+        " 0.1%. This takes minutes for each server. Default: no search.",
     ),
     click.option(
         "--workers",
         type=Whole("--workers 2"),
-        help="Worker processes of each server. Default: the matrix's, 2 in quick and standard.",
+        help="Worker processes per server. Default: the matrix's, 2 in quick and standard.",
     ),
     click.option(
         "--threads",
         type=Whole("--threads 4"),
-        help="Threads of each worker, of servers that have threads."
+        help="Threads per worker, for servers that have threads."
         " Default: the matrix's, 4 in quick and standard.",
     ),
     precision_option,
-    budget_option,
+    budget_option(
+        "the matrix's, 5m in quick and 90m in standard; no limit with --rounds or --precision"
+    ),
     seed_option,
     click.option(
         "--pin/--no-pin",
         default=None,
-        help="Keep the server and the load generator on processors of their own (Linux only)."
+        help="Keep the server and the load generator on separate processors (Linux only)."
         " Default: on with 4 processors or more.",
     ),
 )

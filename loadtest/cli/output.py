@@ -1,4 +1,9 @@
-"""Where the command line says what: messages to stderr, tables and JSON to stdout."""
+"""Where the command line says what: messages to stderr, tables and JSON to stdout.
+
+A message is one line, however long: a log has one for each, a terminal breaks it where it likes,
+and what is to be typed next is copied whole. Tables and sentences of a report are as wide as the
+terminal, or `WIDTH` where there is none.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loadtest.cli.spelling import as_typed
 from loadtest.records.text import message, printable
 
 if TYPE_CHECKING:
@@ -20,12 +26,20 @@ CANNOT_TELL = 3
 WIDTH = 100
 """Of a table that goes into a file or a pipe: as wide as it is made for."""
 
-CHART = ".svg"
+PAGE = ".html"
+
+USES = {
+    ".md": "(Markdown)",
+    ".rst": "(reStructuredText)",
+    ".csv": "(for a spreadsheet)",
+    ".json": "(for scripts)",
+}
+"""Of the files beside the page, by how their names end; a chart is in the page as well."""
 
 
 def say(line: str) -> None:
     """Say one line to whoever typed the command, apart from what the command prints."""
-    click.echo(f"loadtest: {message(line)}", err=True)
+    click.echo(f"loadtest: {message(as_typed(line))}", err=True)
 
 
 def print_json(record: object) -> None:
@@ -37,12 +51,19 @@ def print_json(record: object) -> None:
 
 
 def show(report: Callable[[Console], None], files: Iterable[Path]) -> None:
-    """Print a report, and where its files are; charts are in the page and beside the Markdown."""
+    """Print a report, and which of its files is for what; charts are in those to be read."""
     console = tables()
     report(console)
+    page = ""
+    beside: dict[str, list[str]] = {use: [] for use in USES.values()}
     for path in files:
-        if path.suffix != CHART:
-            console.print(printable(str(path)), markup=False, soft_wrap=True)
+        if path.suffix == PAGE:
+            page = str(path)
+        elif path.suffix in USES:
+            beside[USES[path.suffix]].append(path.name)
+    uses = ", ".join(f"{' and '.join(names)} {use}" for use, names in beside.items() if names)
+    for line in ("", f"Report: open {page} in a browser.", f"Beside it: {uses}."):
+        console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def print_rows(rows: Iterable[Sequence[str]]) -> None:
@@ -52,7 +73,7 @@ def print_rows(rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(printable(word)) for word in row))
+        table.add_row(*(Text(printable(as_typed(word))) for word in row))
     console = tables()
     with console.capture() as captured:
         console.print(table)

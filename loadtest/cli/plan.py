@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
-from loadtest.cli.options import json_option, matrix_options, project_of, project_options
+from loadtest.cli.options import (
+    Titled,
+    json_option,
+    matrix_options,
+    project_of,
+    project_options,
+)
 from loadtest.cli.output import print_json, tables
 from loadtest.plan.servers import inventory, schedule
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.planned import Cell, Choice, Plan
 from loadtest.records.text import printable
+from loadtest.records.values import MOST_RATE, MOST_TRIED
 from loadtest.report.units import paragraph, plural
 
 NAMED = 4
 """As many endpoints are named where cells are skipped; of more there is only the count."""
 
 
-@click.command("plan")
+@click.command("plan", cls=Titled)
 @matrix_options
-@click.option("-v", "--each", is_flag=True, help="List every measurement, in the order of the run.")
+@click.option("-v", "--each", is_flag=True, help="List every load, in the order of the run.")
 @project_options
 @json_option
 def plan_command(
@@ -30,8 +38,8 @@ def plan_command(
 ) -> int:
     """Show what `run` would measure and how long it would take; start nothing.
 
-    MATRIX is quick (the default), standard, seed, or a TOML file of yours. Exit status 1 if every
-    measurement would be skipped.
+    MATRIX is quick (the default), standard, rates, seed, or a TOML file of yours, as in
+    `loadtest run --help`. Exit status 1 if everything would be skipped.
 
     Example: loadtest plan standard --server 'gunicorn-*'
     """
@@ -66,6 +74,7 @@ def _in_order(plan: Plan, todo: Sequence[Batch]) -> Iterator[str]:
 def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     console = tables()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
@@ -79,8 +88,11 @@ def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
         cells = [cell for cell in plan.cells if cell.server == server.name]
         skipped = sum(cell.skip is not None for cell in cells)
         minutes = planned_s[server.name] / 60
-        table.add_row(server.name, str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}")
+        counts = (str(len(cells) - skipped), str(skipped or "-"), f"{minutes:.1f}")
+        table.add_row(Text(server.name), *counts)
     console.print(table)
+    for line in _rates(plan):
+        click.echo(paragraph(line, console.width))
     reasons: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         if cell.skip:
@@ -95,29 +107,20 @@ def _summarise(plan: Plan, todo: Sequence[Batch]) -> None:
 def _where(cells: Sequence[Cell]) -> str:
     """Return which servers and endpoints cells are of, as in `uwsgi, waitress: 11 endpoints`."""
     servers = dict.fromkeys(cell.server for cell in cells)
-    endpoints = dict.fromkeys(cell.at for cell in cells)
+    return f"{', '.join(servers)}: {_named(dict.fromkeys(cell.at for cell in cells))}"
+
+
+def _named(endpoints: Collection[str]) -> str:
     few = len(endpoints) <= NAMED
-    named = ", ".join(endpoints) if few else plural(len(endpoints), "endpoint")
-    return f"{', '.join(servers)}: {named}"
+    return ", ".join(endpoints) if few else plural(len(endpoints), "endpoint")
 
 
 def lasts(plan: Plan) -> str:
     """Return in a sentence or two how long a plan takes, and when it ends earlier."""
-    from loadtest.stats.search import MOST_TRIES
-
+    if any(cell.load.explores for cell in plan.cells):
+        return f"{_explores(plan)}. The same order again: --seed {plan.seed}."
     turns = list(schedule.turns(schedule.batches(plan)))
     minutes = sum(turn.planned_s for turn in turns) / 60
-    further = sum(
-        (MOST_TRIES if cell.load.within else len(cell.load.steps))
-        for cell in plan.cells
-        if cell.skip is None
-    )
-    if further:
-        return (
-            f"{plural(len(turns), 'load')} as fast as each server can be driven, then up to"
-            f" {further:,} at a rate, of 2 to 10 s; --budget limits it. The same order again:"
-            f" --seed {plan.seed}."
-        )
     budget = "" if plan.budget_s is None else f"{plan.budget_s / 60:.3g} min"
     text = (
         f"{plural(len(turns), 'load')} in {plural(plan.rounds, 'round')}, about {minutes:.0f} min"
@@ -128,3 +131,68 @@ def lasts(plan: Plan) -> str:
     elif budget:
         text += f"; {budget} of measuring at most, and less once the order by cost is decided"
     return f"{text}. The same order again: --seed {plan.seed}."
+
+
+USUALLY = 0.85
+"""Of what a server does in a closed loop, about as much as it takes within a goal."""
+
+USUAL_RATE = 500.0
+"""Requests a second; at fewer, a load lasts longer. Both are for planning alone."""
+
+
+def _explores(plan: Plan) -> str:
+    """Return how long a search or a run in steps takes, usually and at most."""
+    from loadtest.judge.servers.within import tried
+    from loadtest.stats.search import LEAST_RATE, MOST_TRIES
+
+    def each_s(rate: float | None) -> float:
+        """Return what one load of each cell takes: at a rate, or as fast as it can be."""
+        cells = tuple(
+            replace(cell, load=tried(cell, rate) if rate and cell.load.explores else cell.load)
+            for cell in plan.cells
+        )
+        # What a server lets go of is looked at once.
+        of = replace(plan, cells=cells, observe_release=plan.observe_release and not rate)
+        return sum(turn.planned_s for turn in schedule.turns(schedule.one_round(of, 0, turns=1)))
+
+    loads = sum(cell.skip is None for cell in plan.cells)
+    text = f"{plural(loads, 'load')} as fast as each server can be driven, then"
+    if any(cell.load.within for cell in plan.cells):
+        usual, most = _usual_tries(), MOST_TRIES
+        text += f" about {usual} at a rate for each, {most} at most"
+    else:
+        usual = most = max(len(cell.load.steps) for cell in plan.cells)
+        text += f" {usual} at a rate for each"
+    usually_s = each_s(None) + usual * each_s(USUAL_RATE)
+    most_s = each_s(None) + most * each_s(LEAST_RATE)
+    text += f": about {usually_s / 60:.0f} min, {most_s / 60:.0f} min at most"
+    if plan.budget_s is not None and plan.budget_s < most_s:
+        text += f"; no further one begins after {plan.budget_s / 60:.3g} min, see --budget"
+    return text
+
+
+def _usual_tries() -> int:
+    from loadtest.stats.search import Try, next_rate
+
+    tries: list[Try] = []
+    while (rate := next_rate(tries, USUAL_RATE, MOST_RATE)) is not None:
+        tries.append(Try(rate, rate <= USUALLY * USUAL_RATE))
+    return len(tries)
+
+
+def _rates(plan: Plan) -> Iterator[str]:
+    """Yield what each rate needs: connections, and how long its loads are."""
+    needs: dict[float, dict[tuple[int, float], dict[str, None]]] = {}
+    for cell in plan.cells:
+        if cell.load.rate and cell.skip is None:
+            load = cell.load.connections, cell.load.duration_s
+            needs.setdefault(cell.load.rate, {}).setdefault(load, {})[cell.endpoint.id] = None
+    for rate, loads in sorted(needs.items()):
+        each = [
+            f"{plural(connections, 'connection')}, {duration_s:g} s a load"
+            + (f" ({_named(endpoints)})" if len(loads) > 1 else "")
+            for (connections, duration_s), endpoints in sorted(loads.items())
+        ]
+        yield f"{rate:,.10g} requests/s: {'; '.join(each)}"
+    if any(cell.load.explores for cell in plan.cells):
+        yield f"Each rate has the connections that it needs, {MOST_TRIED:,} at most."

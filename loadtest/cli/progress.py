@@ -1,92 +1,149 @@
-"""Shows a run while it goes on: the trial being measured and the time left."""
+"""Shows a run while it goes on: how much of it is done, what it shows so far, what is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import geometric_mean
+from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.live import Live
+from rich.text import Text
 
 from loadtest.measure import loop
 from loadtest.measure.loop import Shown
 from loadtest.records import clients, measured
 from loadtest.records.text import message
 
+GAP = "  "
+
+
+class Part(NamedTuple):
+    """A part of the line; where there is less room, those with a higher rank are left out."""
+
+    rank: int
+    text: str
+
+
+def fitted(parts: Sequence[Part], width: int) -> str:
+    """Return the parts that fit into a line, in their order."""
+    shown: dict[int, str] = {}
+    for at, part in sorted(enumerate(parts), key=lambda each: each[1].rank):
+        if sum(len(text) + len(GAP) for text in shown.values()) + len(part.text) <= width:
+            shown[at] = part.text
+    return GAP.join(shown[at] for at in sorted(shown))
+
 
 class Watcher(loop.Watcher):
-    """Moves a bar by the cost of each trial; without a terminal a line for each group instead."""
+    """Shows one line that is renewed; without a terminal a line for each group instead.
 
-    def __init__(self, rounds: int, console: Console) -> None:
-        """Nothing is shown before `showing`, and nothing is to be measured before `add`."""
-        self._console = console
-        self._rounds = rounds
-        self._bar = Progress(
-            TextColumn("{task.percentage:>3.0f}%"),
-            BarColumn(bar_width=20),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("starting", total=None)
-        self._total = 0.0
-        self._where = ""
+    While all that will be measured is known, it says which share of it is done and about how long
+    the rest takes. What comes on top, as all of a search does, has no end that anybody knows: then
+    it says how much is done, which never goes back.
+    """
+
+    def __init__(
+        self, rounds: int, console: Console, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take how many rounds are planned, 0 of a search; `add` is told what they hold."""
+        self._console, self._rounds, self._clock = console, rounds, clock
+        self._began_s: float | None = None
+        self._ends_s: float | None = None
+        """When the rest will be done, as far as the pace until now says."""
+        self._total = self._completed = 0.0
+        self._count = 0
+        self._is_planned = rounds > 0
+        """All that is known now was planned."""
+        self._where: tuple[int, str] | None = None
         self._trial: Shown | None = None
         self._cost_us: dict[str, dict[str, float]] = {}
         """The last of each server, by endpoint."""
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Show the bar during the block, where there is a terminal."""
+        """Show the line during the block, where there is a terminal."""
         if not self._console.is_terminal:
             yield
             return
-        with self._bar:
+
+        def line() -> Text:
+            # A column is left free, so that no terminal begins another line.
+            text = fitted(self._parts(), self._console.width - 1)
+            return Text(text, no_wrap=True, overflow="crop")
+
+        with Live(get_renderable=line, console=self._console, transient=True, refresh_per_second=2):
             yield
 
     def add(self, trials: Iterable[Shown]) -> None:
         """Take more that is to be measured."""
         for trial in trials:
             self._total += trial.cost
-            self._rounds = max(self._rounds, trial.round + 1)
-        self._bar.update(self._task, total=self._total)
+            self._is_planned &= trial.round < self._rounds
 
     def began(self, trial: Shown) -> None:
         """Show what is being measured, and what was so far."""
         self._trial = trial
-        where = "  ".join(filter(None, (f"round {trial.round + 1}/{self._rounds}", trial.group)))
-        so_far = self._so_far()
-        self._bar.update(self._task, description=f"{where}  {trial.label}{so_far}")
+        if self._began_s is None:
+            self._began_s = self._clock()
+        where = (trial.round, trial.group)
         if not self._console.is_terminal and where != self._where:
             self._where = where
-            task = self._bar.tasks[0]
-            left = f"  {_roughly(task.time_remaining)} left" if task.time_remaining else ""
-            self._console.print(
-                f"{task.completed / self._total:4.0%}  {where}{left}{so_far}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            text = GAP.join(part.text for part in self._parts())
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _so_far(self) -> str:
+    def _parts(self) -> list[Part]:
+        """Return what there is to say, in the order of the line."""
+        trial = self._trial
+        if trial is None or self._began_s is None:
+            return [Part(0, "starting")]
+        now_s = self._clock()
+        round_ = f"round {trial.round + 1}"
+        parts = []
+        if self._is_planned:
+            # The last part of it is done when its end was seen.
+            share = min(0.99, self._completed / self._total) if self._total else 0.0
+            parts.append(Part(0, f"{share:4.0%}"))
+            if self._ends_s is not None:
+                parts.append(Part(1, f"{_roughly(max(0.0, self._ends_s - now_s))} left"))
+            round_ += f"/{self._rounds}"
+        else:
+            parts.append(Part(0, f"{self._count} done in {_roughly(now_s - self._began_s)}"))
+        if trial.so_far:
+            parts.append(Part(2, trial.so_far))
+        elif self._rounds and (cheapest := self._cheapest()):
+            name, cost_us = cheapest
+            parts.append(Part(2, f"cheapest so far: {name}"))
+            parts.append(Part(6, f"({cost_us / 1000:.2g} cores per 1,000/s)"))
+        # A group has one line in a log, of whatever there is in it.
+        label = trial.label if self._console.is_terminal else ""
+        parts += [Part(3, trial.group), Part(4, label), Part(5, round_)]
+        return [part for part in parts if part.text]
+
+    def _cheapest(self) -> tuple[str, float] | None:
         """Return who took the least CPU time a request, over the endpoints that all have met."""
         each = self._cost_us.values()
         common = set.intersection(*map(set, each)) if each else set()
         if len(self._cost_us) < 2 or not common:
-            return ""
+            return None
         means = {
             name: geometric_mean(costs_us[endpoint] for endpoint in common)
             for name, costs_us in self._cost_us.items()
         }
         cheapest = min(means, key=lambda name: means[name])
-        return f"  (cheapest so far: {cheapest}, {means[cheapest] / 1000:.2g} cores per 1,000/s)"
+        return cheapest, means[cheapest]
 
     def ended(self, outcome: measured.Outcome | clients.Outcome) -> None:
         """Move on, and say at once what failed."""
         assert self._trial is not None
+        assert self._began_s is not None
         if not getattr(outcome, "repeat", 0):
-            self._bar.advance(self._task, self._trial.cost)
+            self._count += 1
+            self._completed += self._trial.cost
+            now_s = self._clock()
+            pace = (now_s - self._began_s) / self._completed
+            self._ends_s = now_s + pace * max(0.0, self._total - self._completed)
         if (
             isinstance(outcome, measured.Outcome)
             and outcome.server_cpu_us
@@ -101,8 +158,7 @@ class Watcher(loop.Watcher):
                 message(f"failed: {what}: {outcome.reason}"),
                 markup=False,
                 highlight=False,
-                # In a file a line is a line.
-                soft_wrap=not self._console.is_terminal,
+                soft_wrap=True,
             )
 
 

@@ -18,13 +18,13 @@ from loadtest.records.run_folder import newest
     "parent",
     metavar="FOLDER",
     type=Location(),
-    help="Write one page about all runs of servers below this folder, the oldest first, in place of"
-    " one run's reports.",
+    help="Write one page about all server runs below this folder, the oldest first, instead of one"
+    " run's reports.",
 )
 @out_option
 @json_option
 def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bool) -> int:
-    """Write the reports of a run again; needs no server.
+    """Write a run's reports again; no server is needed.
 
     RUN is the folder of a run of servers or of HTTP clients; the default is the newest run below
     --out. Exit status 1 if something failed, is invalid or was not measured at all.

@@ -11,7 +11,9 @@ import click
 import msgspec
 
 from loadtest.cli.options import (
+    Titled,
     consent_options,
+    is_typed,
     json_option,
     matrix_options,
     out_option,
@@ -28,18 +30,18 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
 from loadtest.records.measured import Launcher, Outcome, Run
-from loadtest.records.planned import Choice, Load
+from loadtest.records.planned import Choice
 
 
-@click.command("run")
+@click.command("run", cls=Titled)
 @matrix_options
 @out_option
 @resume_option
 @click.option(
     "--launcher",
     type=click.Choice(get_args(Launcher)),
-    help="How servers are started: as processes of this machine (local), in containers of Docker"
-    " (compose), or not at all, because one is already up (running). Default: local.",
+    help="How servers are started: local (as processes on this machine), compose (in Docker"
+    " containers) or running (not at all, as one is up already). Default: local.",
 )
 @project_options
 @consent_options
@@ -57,16 +59,22 @@ def run_command(
 ) -> int:
     """Measure Django servers, then write the reports.
 
-    MATRIX says which servers at which endpoints under which load: quick (the default, five
-    minutes), standard (an hour and a half), seed, or a TOML file of yours. `loadtest plan` says
-    what it would measure. With --resume, --endpoint adds endpoints to the run.
+    \b
+    MATRIX says what to measure, and under which load:
+      quick      six servers at six endpoints, in five minutes (the default)
+      standard   every server at every endpoint: about 75 minutes, 90 at most
+      rates      each server at 10 to 120 % of what it can do, in ten minutes
+      seed       the load of the report this project grew out of
+      FILE.toml  a matrix of your own
 
-    Example: loadtest run quick --server 'granian-*' --endpoint json --rounds 5
+    `loadtest plan` shows what a matrix would measure. With --resume, --endpoint adds endpoints to
+    the run.
+
+    Example: loadtest run quick --server 'granian-*' --rounds 5
     """
     from loadtest.bench.servers import consent
     from loadtest.cli import kinds
     from loadtest.judge.servers import within
-    from loadtest.judge.servers.turns import merged
     from loadtest.measure.experiments.rounds import rounds
     from loadtest.measure.experiments.search import search
     from loadtest.measure.preflight import others
@@ -76,24 +84,41 @@ def run_command(
     if resume is None:
         run_at, run = _begin(offered, launcher or "local", out, Choice(**options))
     else:
-        refuse_beside_resume("--endpoint", "--project", "--python", *consent.OPTIONS.values())
-        run_at, run = _go_on(offered, resumed(resume, out), options["endpoints"])
+        further = options["endpoints"]
+        matrix = options["matrix"] if further and is_typed("matrix") else None
+        refuse_beside_resume(
+            *("--endpoint", "--project", "--python"),
+            *consent.OPTIONS.values(),
+            *([matrix] if matrix else []),
+        )
+        run_at, run = _go_on(offered, resumed(resume, out), further, matrix)
     project = offered.project
     looked = preflight.checks(run.plan, out, run.launcher, project.allowed, project.app)
     for check in (*looked, others()):
         if check.advice:
             say(check.advice)
-    say(lasts(run.plan))
+    stored = run_folder.read(run_at, run_folder.SERVERS)
+    if not stored.outcomes:
+        say(lasts(run.plan))
     exploring = any(cell.load.explores for cell in run.plan.cells)
-    histogram = run_folder.read(run_at, run_folder.SERVERS).histogram
+    explored = within.Exploring(run.plan, stored.histogram)
 
-    def next_loads(outcomes: Sequence[Outcome]) -> Mapping[str, Load]:
-        return within.next_loads(run.plan, merged(outcomes), histogram)
+    def bracketed(outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+        return {id_: between(*rates) for id_, rates in explored.brackets(outcomes).items()}
 
-    trials = partial(session.ServerTrials, run.plan, next_loads=next_loads)
+    trials = partial(
+        session.ServerTrials, run.plan, next_loads=explored.next_loads, bracketed=bracketed
+    )
     bench = session.bench(run_at, run, offered.project)
     experiment = search if exploring else rounds
     return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json, experiment)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Return in words where a rate lies that is not known yet."""
+    if low is None:
+        return "" if high is None else f"below {high:,.10g}/s"
+    return f"above {low:,.10g}/s" if high is None else f"{low:,.10g} to {high:,.10g}/s"
 
 
 def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) -> tuple[Path, Run]:
@@ -130,14 +155,16 @@ def _launched_by(
     return attached.take_inventory(offered)
 
 
-def _go_on(offered: Inventory, folder: Path, further: tuple[str, ...]) -> tuple[Path, Run]:
+def _go_on(
+    offered: Inventory, folder: Path, further: tuple[str, ...], matrix: str | None
+) -> tuple[Path, Run]:
     from loadtest.measure.servers import resume
 
     run = run_folder.read(folder, run_folder.SERVERS).run
     offered, _ = _launched_by(run.launcher, offered, folder.parent)
     resume.check_resumable(run, offered, folder.parent)
     if further:
-        run = resume.widened(run, offered, further)
+        run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)
     # The engine that is here, not one that a folder names.
     return folder, msgspec.structs.replace(run, engine=offered.engine)

@@ -31,7 +31,7 @@ POLL_S = 0.2
     "--port",
     type=Whole("--port 8000", 1, 65_535),
     default=listening.FIRST_PORT,
-    help="TCP port to listen on; if it is taken, the next free one."
+    help="TCP port to listen on, or the next free one if it is taken."
     f" Default: {listening.FIRST_PORT}.",
 )
 @click.option(
@@ -44,7 +44,7 @@ POLL_S = 0.2
     "--threads",
     type=Whole("--threads 4", 1, MOST_THREADS),
     default=Shape().threads,
-    help=f"Threads of each worker, if the server has threads. Default: {Shape().threads}.",
+    help=f"Threads per worker, if the server has threads. Default: {Shape().threads}.",
 )
 @project_options
 @consent_options
@@ -58,7 +58,7 @@ def serve_command(
     postgres: str | None,
     redis: str | None,
 ) -> int:
-    """Start one server as a run does, until Ctrl-C.
+    """Start one server as in a run; Ctrl-C ends it.
 
     PostgreSQL, Valkey and the upstream are started with it. SERVER is one of `loadtest list`.
 
@@ -120,7 +120,7 @@ def _follow(instance: Instance) -> str:
 def services_command(
     folder: Path, python: str | None, postgres: str | None, redis: str | None
 ) -> int:
-    """Start PostgreSQL, Valkey and the upstream as a run does, until Ctrl-C.
+    """Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them.
 
     The database is migrated and seeded. Paste the printed lines into another terminal, so that the
     app finds the services.

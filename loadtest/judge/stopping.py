@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
 
+from loadtest.records import clients, planned
 from loadtest.stats.pairs import Pairs, against
 from loadtest.stats.ratios import Rates, half_width
 from loadtest.stats.significance import LOOKS
@@ -13,19 +13,7 @@ MOST_LOOKS = max(LOOKS)
 """Of a run that goes on until it knows."""
 
 
-class Planned(Protocol):
-    """A plan, of servers or of HTTP clients."""
-
-    @property
-    def rounds(self) -> int:
-        """Measured before the first look."""
-
-    @property
-    def precision(self) -> float | None:
-        """Asked for; None: it is not."""
-
-
-def interim_looks(plan: Planned) -> int:
+def interim_looks(plan: planned.Plan | clients.Plan) -> int:
     """Return how often a run may look at its data before it says what it shows, see `level`.
 
     The plan's rounds are one look, and each that may follow is another. For a run that goes on

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from loadtest.judge.concern import Concern, Explained
 from loadtest.judge.rows import Row
-from loadtest.records.planned import Record, Status
+from loadtest.records import clients, measured
+from loadtest.records.planned import Record
 
 
 class Counts(Record, frozen=True, kw_only=True):
@@ -40,19 +41,7 @@ class Summary(Record, frozen=True, kw_only=True):
     """Begun; more than planned where more precision was asked for."""
 
 
-class Outcome(Protocol):
-    """What became of a row in one round."""
-
-    @property
-    def round(self) -> int:
-        """From 0."""
-
-    @property
-    def status(self) -> Status:
-        """What it is."""
-
-
-O = TypeVar("O", bound=Outcome)  # noqa: E741
+O = TypeVar("O", bound=measured.Outcome | clients.Outcome)  # noqa: E741
 K = TypeVar("K", bound=Hashable)
 
 
@@ -89,7 +78,7 @@ def last(outcomes: Iterable[O], key: Callable[[O], K]) -> dict[K, dict[int, O]]:
     return last
 
 
-def rounds_begun(outcomes: Iterable[Outcome]) -> int:
+def rounds_begun(outcomes: Iterable[measured.Outcome | clients.Outcome]) -> int:
     """Return how many rounds were begun."""
     begun = (outcome.round for outcome in outcomes if outcome.status != "skipped")
     return 1 + max(begun, default=-1)

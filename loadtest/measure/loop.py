@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from loadtest.judge.stopping import interim_looks
 from loadtest.records import clients, measured
@@ -41,6 +41,8 @@ class Shown(NamedTuple):
     """Its part of the whole: planned seconds, or as much as every other."""
     aside: bool = False
     """It is of a duplicate, which is never said to be ahead."""
+    so_far: str = ""
+    """What a search knows of it by now."""
 
 
 class Watcher(Protocol):
@@ -72,6 +74,9 @@ class Trials(ABC, Generic[Trial, Outcome]):
     still_open: Callable[[Sequence[Outcome]], Collection[Any]]
     """What needs another round."""
 
+    unit: ClassVar[str] = "measurement"
+    """What each of them is called."""
+
     @property
     def turns(self) -> int:
         """How often each is measured in a round."""
@@ -99,6 +104,10 @@ class Trials(ABC, Generic[Trial, Outcome]):
     def tries(self, round_: int, done: Done, known: Sequence[Outcome]) -> list[Trial] | None:
         """Return the trials of a round of a search that are not done; None ends it."""
         return None
+
+    def so_far(self, known: Sequence[Outcome]) -> Mapping[str, str]:
+        """Return what a search knows by now, by the names that are shown."""
+        return {}
 
     @abstractmethod
     def shown(self, trial: Trial, known: Sequence[Outcome]) -> dict[Key, Shown]:
@@ -137,8 +146,9 @@ def fill(
 ) -> None:
     """Measure what a run's folder lacks.
 
-    However it ends, what was measured is in the folder; KeyboardInterrupt passes through. Raises
-    UserError where the folder is moved, removed or takes no more.
+    Says what is there already. Where nothing is left to measure, nothing is started. However it
+    ends, what was measured is in the folder; KeyboardInterrupt passes through. Raises UserError
+    where the folder is moved, removed or takes no more.
     """
     done = finished(stored.outcomes, trials.key)
     outcomes = list(stored.outcomes)
@@ -152,6 +162,12 @@ def fill(
 
         for outcome in trials.skipped(done):
             writer.append(outcome)
+        before_s = sum(segment.wall_s for segment in stored.segments)
+        goes_on = any(experiment(trials, done, outcomes, before_s))
+        if outcomes:
+            say(_standing(trials, done, goes_on=goes_on))
+        if not goes_on:
+            return
         # What is up before, as a database that was seeded, is no time of measuring.
         with watcher.showing(), bench as up, _stretch(writer) as elapsed_s:
             try:
@@ -160,16 +176,14 @@ def fill(
             except LoadtestError as error:
                 # Without it the rows only lack one check, and say so.
                 say(f"no ceiling: {error}")
-            before_s = sum(segment.wall_s for segment in stored.segments)
             planned_s = 0.0
-            planned = [
-                trial
-                for round_ in range(trials.plan.rounds)
-                for trial in trials.of_round(round_, done, None, trials.turns)
-            ]
-            watcher.add(show(trials, planned, outcomes).values())
+            watcher.add(_planned(trials, done, outcomes).values())
             for todo in experiment(trials, done, outcomes, before_s + elapsed_s()):
-                shown = show(trials, todo, outcomes)
+                so_far = trials.so_far(outcomes)
+                shown = {
+                    key: each._replace(so_far=so_far.get(each.name, ""))
+                    for key, each in show(trials, todo, outcomes).items()
+                }
                 watcher.add(trial for trial in shown.values() if trial.round >= trials.plan.rounds)
                 group = ""
 
@@ -187,10 +201,46 @@ def fill(
 
                 with suppress(_OutOfTimeError):
                     up.run(todo, record, began)
+            if why := _ended(trials, outcomes):
+                say(why)
 
 
 class _OutOfTimeError(Exception):
     """What shares a server or an endpoint would not be measured within the budget any more."""
+
+
+def _planned(
+    trials: Trials[Trial, Outcome], done: Done, known: Sequence[Outcome]
+) -> dict[Key, Shown]:
+    """Return what the rounds of the plan lack, in order."""
+    lacking = [
+        trial
+        for round_ in range(trials.plan.rounds)
+        for trial in trials.of_round(round_, done, None, trials.turns)
+    ]
+    return show(trials, lacking, known)
+
+
+def _standing(trials: Trials[Trial, Outcome], done: Done, *, goes_on: bool) -> str:
+    """Return how much of a run is there, and whether more of it is to be measured."""
+    planned = _planned(trials, (), ()).keys()
+    lacking = len(planned - set(done))
+    text = f"{len(planned) - lacking} of {len(planned)} {trials.unit}s are there already"
+    if not goes_on:
+        spent = ", and the budget of the run is spent" if lacking else ""
+        return f"{text}{spent}; nothing is left to measure"
+    return f"{text}; {f'{lacking} to go' if lacking else 'more follow, as the answer is open'}"
+
+
+def _ended(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> str | None:
+    """Return why a run ends before it has had as many rounds as it may have; None if it has."""
+    count = 1 + max((each.round for each in outcomes if each.status == "measured"), default=-1)
+    if not 0 < count < trials.most_rounds:
+        return None
+    text = f"ended after {count} of at most {trials.most_rounds} rounds"
+    if not trials.still_open(outcomes):
+        return f"{text}: the answer is no longer open"
+    return None if trials.plan.budget_s is None else f"{text}: no more fit into the budget"
 
 
 def ends(plan: Any, after_s: float) -> bool:
@@ -219,7 +269,10 @@ def _stretch(writer: Writer) -> Iterator[Callable[[], float]]:
     """Record how long the block takes, which gets what says how long it has taken."""
     began_at, began = time.time(), time.monotonic()
     writer.append(Begun(started_at=began_at))
+    interrupted = True
     try:
         yield lambda: time.monotonic() - began
+        interrupted = False
     finally:
-        writer.append(Segment(started_at=began_at, wall_s=time.monotonic() - began))
+        wall_s = time.monotonic() - began
+        writer.append(Segment(started_at=began_at, wall_s=wall_s, interrupted=interrupted))

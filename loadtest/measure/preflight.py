@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.bench.load import wrk
 from loadtest.records.errors import CellError
 from loadtest.records.measured import DISTURBED
-from loadtest.records.planned import Record
+from loadtest.records.planned import STALL_S, Record
 from loadtest.records.run_folder import check_writable
+from loadtest.records.values import MOST_CONNECTIONS, MOST_RATE
 from loadtest.system import listening, machine, process
-from loadtest.system.local_ports import AT_ONCE, kept
+from loadtest.system import local_ports as outgoing
 
 OTHERS_WATCHED_S = 0.5
 
@@ -47,14 +49,43 @@ def wrk_version() -> str:
     return (wrk.version(text) or "of unknown version").rpartition("/")[2]
 
 
-def files(connections: int) -> Check:
-    """Look whether the load's connections can be opened at once, raising the limit if possible."""
-    advice = machine.raise_file_limit(connections)
+def files(connections: int, option: str) -> Check:
+    """Look whether the load's connections can be opened at once, raising the limit if possible.
+
+    `option` is what to ask for fewer with.
+    """
+    advice = machine.raise_file_limit(connections, option)
     return Check(
         name="open files",
-        state=f"enough for {connections} connections" if advice is None else "too few",
+        state=f"enough for {connections:,} connections" if advice is None else "too few",
         advice=advice,
         fatal=advice is not None,
+    )
+
+
+def ports(connections: int, option: str) -> Check:
+    """Look whether there are local ports to open the load's connections from; see `files`."""
+    most = outgoing.most()
+    short = most is not None and most < connections
+    return Check(
+        name="ports to connect from",
+        state="too few" if short else f"enough for {connections:,} connections",
+        advice=f"{connections} connections need a local port each and {most} are to be had; widen"
+        f" net.ipv4.ip_local_port_range (`sysctl`) or ask for fewer with {option}"
+        if short
+        else None,
+        fatal=short,
+    )
+
+
+def rates() -> Check:
+    """Look how high a rate can be that has a connection for each request of a standstill."""
+    limits = [machine.most_connections(), outgoing.most(), MOST_CONNECTIONS]
+    most = min(limit for limit in limits if limit is not None)
+    rate = min(MOST_RATE, int(most / STALL_S))
+    return Check(
+        name="load at a rate",
+        state=f"connections for up to {rate:,} requests/s, through a standstill of {STALL_S:g} s",
     )
 
 
@@ -97,14 +128,26 @@ def backlog(shape_backlog: int) -> Check:
 
 def local_ports() -> Check:
     """Look whether a server in a container that ends each connection would use up our ports."""
-    if not kept():
+    if not outgoing.kept():
         return Check(name="local ports", state="given back at once")
     return Check(
         name="local ports",
         state="kept for a minute",
         advice="a server that ends each connection, as gunicorn-sync does, may make the local ports"
-        f" run short, which fails its cells; {AT_ONCE}",
+        f" run short, which fails its cells; {outgoing.AT_ONCE}",
     )
+
+
+MOST_IDS = 3
+
+
+def _ids(ids: Sequence[int]) -> str:
+    """Return in brackets which processes they are, so that a person can end them."""
+    if not ids:
+        return ""
+    more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
+    word = "process" if len(ids) == 1 else "processes"
+    return f" [{word} {' '.join(map(str, ids[:MOST_IDS]))}{more}]"
 
 
 def others() -> Check:
@@ -114,10 +157,14 @@ def others() -> Check:
     least = DISTURBED * busy.processors
     if busy.used <= least:
         return Check(name="other load", state=state)
-    named = [f"{name} {used:.1f}" for name, used in busy.by.items() if used > least / 2]
+    named = [
+        f"{name} {used:.1f}{_ids(busy.ids[name])}"
+        for name, used in busy.by.items()
+        if used > least / 2
+    ]
     state += f" ({', '.join(named)})" if named else ""
     return Check(
         name="other load",
         state=state,
-        advice=f"{state}: end what runs beside, or this run can separate fewer servers",
+        advice=f"{state}: end what runs beside it, or a run can separate fewer servers",
     )

@@ -12,5 +12,15 @@ def refuse(differ: Collection[str], command: str) -> None:
     if differ:
         raise UserError(
             f"this run cannot go on, it would mix two things: {'; '.join(differ)};"
-            f" begin another: {command}"
+            f" {another(command)}"
         )
+
+
+MOST_SHOWN = 300
+"""Characters; a longer one would not fit into a line, and a part of it may be another command."""
+
+
+def another(command: str) -> str:
+    """Return what to do in place of going on; `command` is what began the run."""
+    shown = f": {command}" if len(command) <= MOST_SHOWN else ", with the command in its report"
+    return f"begin another{shown}"

@@ -102,7 +102,7 @@ def _explain(
 def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, Any, str]:
     """Return the type and the value at a path such as `loads[0].waves`, and the path in full."""
     for step in STEP.findall(at):
-        kind = _known(kind)
+        kind = _known(kind, value)
         match kind:
             case inspect.StructType():
                 kind, value = _field(kind, step), value[step]
@@ -113,18 +113,24 @@ def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, A
                 at = at.replace("[...]", f".{key}", 1)
             case inspect.VarTupleType() | inspect.ListType():
                 kind, value = kind.item_type, value[int(step[1:-1])]
-    return _known(kind), value, at
+    return _known(kind, value), value, at
 
 
 def _field(kind: inspect.StructType, name: str) -> inspect.Type:
     return next(field.type for field in kind.fields if field.encode_name == name)
 
 
-def _known(kind: inspect.Type) -> inspect.Type:
-    """Return a type without the None beside it, which TOML has no word for."""
-    if isinstance(kind, inspect.UnionType):
-        return next(each for each in kind.types if not isinstance(each, inspect.NoneType))
-    return kind
+def _known(kind: inspect.Type, value: object = None) -> inspect.Type:
+    """Return a type without the None beside it, which TOML has no word for.
+
+    Where it may be one or a list of such, it is what the value is.
+    """
+    if not isinstance(kind, inspect.UnionType):
+        return kind
+    types = [each for each in kind.types if not isinstance(each, inspect.NoneType)]
+    lists = isinstance(value, list)
+    alike = (each for each in types if isinstance(each, inspect.VarTupleType) == lists)
+    return next(alike, types[0])
 
 
 def _wanted(kind: inspect.Type) -> str:
@@ -144,7 +150,8 @@ def _wanted(kind: inspect.Type) -> str:
         case inspect.LiteralType():
             return f"one of {', '.join(map(_shown, kind.values))}"
         case inspect.VarTupleType() | inspect.ListType():
-            return f"a list in brackets, each {_wanted(kind.item_type)}"
+            most = "" if kind.max_length is None else f", {kind.max_length} at most"
+            return f"a list in brackets, each {_wanted(kind.item_type)}{most}"
         case _:
             return "a table of keys"
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from loadtest.records import clients, measured
-from loadtest.records.values import MOST_LOADS, MOST_NAME_BYTES
+from loadtest.records.planned import Cell, Plan
+from loadtest.records.values import MOST_BODIES_BYTES, MOST_LOADS, MOST_NAME_BYTES, MOST_TRIES
 
 OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
 """How a command begins that made a run."""
+
+NEVER = ("--project", "--allow-database", "--allow-redis")
+"""What no run writes down of how it was begun: whose code is run and which databases are written,
+the person who types it says."""
 
 Contradicts = Callable[[Any], str | None]
 """Takes a line of the outcomes; returns why it cannot be of the run, None where it can."""
@@ -28,19 +33,21 @@ def of_servers(run: measured.Run) -> Contradicts:
             *_twice("server", servers),
             *_twice("cell", cells),
             *_strangers("a cell's server", (cell.server for cell in plan.cells), servers),
-            *_strangers("duplicate_of", (of.duplicate_of for of in plan.servers), servers),
+            *_duplicates({of.name: of.duplicate_of for of in plan.servers}),
             *_strangers("reference", [plan.reference], servers),
             *(f"a name of over {MOST_NAME_BYTES} bytes: {id_}" for id_ in cells if _long(id_)),
+            # A report of others has a round for each time that any of its cells was loaded.
+            *([] if run.source else _too_many_loads(plan)),
         ]
     )
-    planned, profiles = frozenset(cells), frozenset(servers)
+    planned, profiles = {cell.id: cell for cell in plan.cells}, frozenset(servers)
 
     def contradicts(fact: Any) -> str | None:
         if isinstance(fact, measured.Outcome | measured.Afterwards) and fact.cell not in planned:
             return "of a cell that the plan does not have"
         if isinstance(fact, measured.Launch) and fact.server not in profiles:
             return "of a server that the plan does not have"
-        return _load(fact) if isinstance(fact, measured.Outcome) else None
+        return _load(fact, planned[fact.cell]) if isinstance(fact, measured.Outcome) else None
 
     return contradicts
 
@@ -56,23 +63,34 @@ def of_clients(run: clients.Run) -> Contradicts:
             *_twice("group", groups),
             *_twice("row", rows),
             *_strangers("a row's group", (row.group for row in plan.rows), groups),
-            *_strangers("duplicate_of", (row.duplicate_of for row in plan.rows), rows),
+            *_duplicates({row.id: row.duplicate_of for row in plan.rows}),
             *_strangers("reference", (group.reference for group in plan.groups), rows),
             *_strangers(
                 "a row's python",
                 (row.python for row in plan.rows if row.skip is None),
                 run.interpreters,
             ),
+            *(
+                f"{row.id} has no python, and no reason to be skipped"
+                for row in plan.rows
+                if row.skip is None and row.python is None
+            ),
             *_too_many(plan),
+            *_too_large(plan),
         ]
     )
-    planned = frozenset(rows)
+    measures = {group.name: group.measures for group in plan.groups}
+    planned = {row.id: measures[row.group] for row in plan.rows}
 
     def contradicts(fact: Any) -> str | None:
         if not isinstance(fact, clients.Outcome):
             return None
         if fact.row not in planned:
             return "of a row that the plan does not have"
+        if fact.measure not in planned[fact.row]:
+            return "of a measure that its row does not have"
+        if fact.warm if fact.measure == "cold" else fact.cold:
+            return "of two measures at once"
         if fact.status == "measured" and fact.answers > fact.calls:
             return "more answers than calls"
         if fact.warm and sum(fact.warm.latencies.counts) > fact.answers:
@@ -82,10 +100,20 @@ def of_clients(run: clients.Run) -> Contradicts:
     return contradicts
 
 
-def _load(outcome: measured.Outcome) -> str | None:
-    loaded = outcome.loaded
+def _load(outcome: measured.Outcome, cell: Cell) -> str | None:
+    loaded, load = outcome.loaded, outcome.tried or cell.load
+    if bool(outcome.tried) != cell.load.explores and outcome.status == "measured":
+        return "of a search that the plan does not have, or of no load of its search"
+    if cell.load.explores and outcome.round > MOST_TRIES:
+        return "of more tries than a search has"
     if loaded is None:
         return None
+    if outcome.status == "measured" and bool(loaded.sent) != bool(load.rate):
+        return "at a rate without its schedule, or with one and without a rate"
+    if loaded.sent and sum(loaded.sent.late.counts) > loaded.sent.requests:
+        return "more late requests than requests"
+    if loaded.sent and loaded.sent.window_us > loaded.duration_us:
+        return "a schedule that goes on beyond its load"
     if loaded.status_errors > loaded.answers:
         return "more errors than answers"
     if (loaded.silent_windows or 0) > (loaded.windows or 0):
@@ -106,12 +134,22 @@ def _command(command: str) -> Iterator[str]:
         words = []
     # What a shell would do something else with would have to be quoted.
     ours = any(tuple(words[: len(each)]) == each for each in OURS)
-    if not ours or shlex.join(words) != command:
+    if any(word.startswith(NEVER) for word in words) or not ours or shlex.join(words) != command:
         yield f"`command` is no command of loadtest's: {command}"
 
 
 def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
     yield from (f"two {what}s called {name}" for name, n in Counter(names).items() if n > 1)
+
+
+def _duplicates(of: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield why a duplicate is none: it is one of something else, which is none itself."""
+    yield from _strangers("duplicate_of", of.values(), of)
+    yield from (
+        f"{name} is a duplicate of the duplicate {other}"
+        for name, other in of.items()
+        if other is not None and of.get(other) is not None
+    )
 
 
 def _strangers(place: str, names: Iterable[str | None], known: Iterable[str]) -> Iterator[str]:
@@ -123,11 +161,25 @@ def _strangers(place: str, names: Iterable[str | None], known: Iterable[str]) ->
     )
 
 
+def _too_many_loads(plan: Plan) -> Iterator[str]:
+    rounds = max(plan.rounds, plan.most_rounds or 0)
+    loads = plan.turns * sum(min(rounds, cell.rounds or rounds) for cell in plan.cells)
+    if loads > MOST_LOADS:
+        yield f"{loads:,} loads, and a run has {MOST_LOADS:,} at most"
+
+
 def _too_many(plan: clients.Plan) -> Iterator[str]:
     measures = {group.name: len(group.measures) for group in plan.groups}
     trials = plan.rounds * sum(measures.get(row.group, 0) for row in plan.rows)
     if trials > MOST_LOADS:
         yield f"{trials:,} measurements, and a run has {MOST_LOADS:,} at most"
+
+
+def _too_large(plan: clients.Plan) -> Iterator[str]:
+    # Each is a file while clients ask for it.
+    bodies = sum({row.answer.body_bytes or 0 for row in plan.rows})
+    if plan.url is None and bodies > MOST_BODIES_BYTES:
+        yield f"bodies of {bodies:,} bytes, and a run has {MOST_BODIES_BYTES:,} at most"
 
 
 def _long(name: str) -> bool:

@@ -17,15 +17,18 @@ from loadtest.records.values import (
     MOST_ROWS,
     AtLeastOne,
     Count,
+    Detail,
     Label,
     Name,
     Rate,
+    Reason,
     Round,
     Rounds,
     Seconds,
     Seed,
     Share,
     Time,
+    Typed,
     Window,
 )
 
@@ -117,7 +120,7 @@ class Row(Record, frozen=True, kw_only=True):
     """The key of its interpreter in `Run.interpreters`; None where nothing could be found."""
     duplicate_of: Label | None = None
     """The id of the row that this is the duplicate of (A/A): no row of a table, but the noise."""
-    skip: str | None = None
+    skip: Reason | None = None
     """Why it cannot be measured, where that is known before anything runs; with what to type."""
 
     @property
@@ -231,9 +234,9 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     measure: Measure
     status: Status
     stage: Stage | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     """In one line; for failed and skipped."""
-    detail: str | None = None
+    detail: Detail | None = None
     """More of it, such as the end of a traceback."""
     started_at: Time | None = None
     """Unix time."""
@@ -289,7 +292,7 @@ class Run(Record, frozen=True, kw_only=True):
 
     format: int
     created_at: str
-    command: str
+    command: Typed
     """What to type to run it again, but for its seed."""
     plan: Plan
     machine: Machine

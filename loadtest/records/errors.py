@@ -18,8 +18,11 @@ from loadtest.records.text import message
 class LoadtestError(Exception):
     """Base of all errors raised on purpose; its text is one line."""
 
-    detail: str | None = None
-    """More of it in several lines, such as the end of a log."""
+    def __init__(self, reason: str, detail: str | None = None) -> None:
+        """Take the reason as one line and more of it as several, such as the end of a log."""
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
 
 
 class UserError(LoadtestError):
@@ -36,11 +39,9 @@ class CellError(LoadtestError):
     """One cell cannot be measured: at which stage, why, and what the server's log said last."""
 
     def __init__(self, stage: Stage, reason: str, detail: str | None = None) -> None:
-        """Take the reason as one line and the detail as several."""
-        super().__init__(reason)
+        """Take the reason as one line, cut where it is long, and the detail as several."""
+        super().__init__(message(reason), detail)
         self.stage: Stage = stage
-        self.reason = reason
-        self.detail = detail
 
 
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:

@@ -16,15 +16,19 @@ from loadtest.records.values import (
     AtLeastOne,
     Change,
     Count,
+    Detail,
     Label,
     Micros,
     Name,
+    Pinned,
     Processors,
     Rate,
     RawFile,
+    Reason,
     Round,
     Seconds,
     Time,
+    Typed,
     Window,
     Word,
 )
@@ -67,12 +71,15 @@ class Sent(Record, frozen=True, kw_only=True):
 
     window_us: Annotated[int, Meta(ge=1, le=2**53)]
     """From its first slot to the end of the load."""
+    first_answer_us: Count = 0
+    """Of that, for how long no answer could come: as long as the fastest of them took."""
     requests: Count
     """Sent in that time."""
     missed: Count
     """Slots of the schedule that had passed before a connection was free."""
     late: Histogram
-    """How late they were sent, in whole milliseconds."""
+    """How late each slot was sent, in whole milliseconds; one that was due and never sent is as
+    late as the end of the load."""
 
     @property
     def rate(self) -> float:
@@ -127,9 +134,17 @@ class Loaded(Record, frozen=True, kw_only=True):
 
     @property
     def goodput(self) -> float:
-        """Ok responses a second: 2xx, and 3xx, which wrk does not tell from them."""
-        lasted_us = self.sent.window_us if self.sent else self.duration_us
-        return (self.answers - self.status_errors) / (lasted_us / 1e6)
+        """Ok responses a second: 2xx, and 3xx, which wrk does not tell from them.
+
+        At a rate, of the time in which they could come: what is under way at the end is nothing
+        that the server owes. That is half of the load at least; and no more than were sent.
+        """
+        right = self.answers - self.status_errors
+        if self.sent is None:
+            return right / (self.duration_us / 1e6)
+        window_us = self.sent.window_us
+        could_come_us = max(window_us / 2, window_us - self.sent.first_answer_us)
+        return min(self.sent.rate, right / (could_come_us / 1e6))
 
 
 class Usage(Record, frozen=True, kw_only=True):
@@ -156,7 +171,7 @@ class During(Record, frozen=True, kw_only=True):
     """What a second, slow client saw while the load ran: whole answers against the contract."""
 
     checked: Count
-    broken: str | None
+    broken: Reason | None
     """The first answer that was not what the contract says, in one line."""
 
 
@@ -254,9 +269,9 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     """How often the turn had been measured before, because others had disturbed it."""
     status: Status
     stage: Stage | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     """In one line; for failed and skipped."""
-    detail: str | None = None
+    detail: Detail | None = None
     """More of it, such as the end of the server's log."""
     started_at: Time | None = None
     """Unix time."""
@@ -347,6 +362,8 @@ class Segment(Record, frozen=True, kw_only=True, tag_field="kind", tag="segment"
 
     started_at: Time
     wall_s: Seconds
+    interrupted: bool = False
+    """It did not come to its own end: interrupted or killed, or its folder took no more."""
 
 
 class Machine(Record, frozen=True, kw_only=True):
@@ -370,7 +387,9 @@ class Source(Record, frozen=True, kw_only=True):
     """The report of others that a run was read from."""
 
     file: str
+    """Its name; of several, all of them."""
     sha256: str
+    """Of several, of one after the other."""
     notes: tuple[str, ...] = ()
     """What could not be read, and what had to be assumed, a line each with its line number."""
 
@@ -378,9 +397,9 @@ class Source(Record, frozen=True, kw_only=True):
 class Placement(Record, frozen=True, kw_only=True):
     """The processors each part is kept on; the generator shares none with the server."""
 
-    generator: tuple[Count, ...]
-    services: tuple[Count, ...]
-    server: tuple[Count, ...]
+    generator: Pinned
+    services: Pinned
+    server: Pinned
 
 
 class Engine(Record, frozen=True, kw_only=True):
@@ -411,7 +430,7 @@ class Run(Record, frozen=True, kw_only=True):
 
     format: int
     created_at: str
-    command: str
+    command: Typed
     """What to type to run it again."""
     choice: Choice | None = None
     """What was asked for; None in runs of format 1, and in a report of others."""

@@ -15,12 +15,14 @@ from msgspec import Meta
 from loadtest.records.values import (
     MOST_CELLS,
     MOST_SERVERS,
+    MOST_STEPS,
     AskedRate,
     AtLeastOne,
     Connections,
     Count,
     LimitS,
     Name,
+    Reason,
     Rounds,
     Seconds,
     Seed,
@@ -33,7 +35,8 @@ from loadtest.records.values import (
 
 Interface = Literal["wsgi", "asgi"]
 
-Style = Literal["sync", "async", "control"]
+Style = Literal["sync", "async", "control", "unknown"]
+"""Unknown: in a report of others that doesn't say."""
 
 Status = Literal["measured", "failed", "skipped"]
 
@@ -69,6 +72,9 @@ class Server(Record, frozen=True, kw_only=True):
     """`workers`: argv is started once a worker, all on one inherited socket, `{fd}`."""
     processes_seen: Annotated[str, Meta(pattern=SUM, extra={"wanted": SUMS})] | None = None
     """How many of its processes there are under load, as in `workers + 1`; None: not known."""
+    recycled: tuple[Word, ...] = ()
+    """What is added to `argv` so that a worker is replaced after `{max_requests}` responses; empty:
+    it cannot do that."""
     env: dict[str, Word] = {}
     unsupported: dict[Style, str] = {}
     """Styles that cannot work here, with the reason. They come out as skipped."""
@@ -77,17 +83,27 @@ class Server(Record, frozen=True, kw_only=True):
     duplicate_of: Name | None = None
     """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""
 
-    def capacity(self, shape: Shape, connections: int) -> int:
-        """Return how many of `connections` requests it can work on at once."""
+    def capacity(self, shape: Shape, connections: int, contract: Contract | None = None) -> int:
+        """Return how many of `connections` requests it can work on at once.
+
+        Of those that wait in the database, no more than its processes have pooled connections.
+        """
+        most = [connections]
         if self.in_flight == "workers":
-            return min(shape.workers, connections)
+            most.append(shape.workers)
         if self.in_flight == "workers * threads":
-            return min(shape.workers * shape.threads, connections)
-        return connections
+            most.append(shape.workers * shape.threads)
+        if contract and contract.pooled:
+            pools = min(shape.workers, self.expected_processes(shape) or shape.workers)
+            most.append(pools * shape.database_pool)
+        return min(most)
 
     def expected_processes(self, shape: Shape) -> int | None:
-        """Return how many processes it should have, its master and helpers among them."""
-        if self.processes_seen is None:
+        """Return how many processes it should have, its master and helpers among them.
+
+        None where nobody knows, as while workers are replaced.
+        """
+        if self.processes_seen is None or shape.max_requests:
             return None
         terms = self.processes_seen.split(" + ")
         return sum(shape.workers if term == "workers" else int(term) for term in terms)
@@ -105,6 +121,9 @@ class Sizes(Record, frozen=True, kw_only=True):
     """Above the slowest endpoint, so that no server's own limit cuts an answer off."""
     database_pool: Annotated[int, Meta(ge=1, le=1_000)] = 16
     """Connections of each worker process at most."""
+    max_requests: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    """Responses after which a worker is replaced, as production does against leaks; None: never.
+    Servers that cannot do that are skipped."""
 
 
 class Shape(Sizes, frozen=True, kw_only=True):
@@ -154,6 +173,8 @@ class Contract(Record, frozen=True, kw_only=True):
     upstream: Count | None
     body: Body | None = None
     """What a body has to be where it isn't the same at every time."""
+    pooled: bool = False
+    """The delay is the database's: each request holds a connection of its worker's pool for it."""
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
@@ -196,6 +217,16 @@ class Goal(Record, frozen=True, kw_only=True):
     error_share: Annotated[float, Meta(ge=0, lt=1)] = 0.001
     """Of the requests that were sent."""
 
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """Its parts as a person types them: `p99=300ms`."""
+        times = (("p90", self.p90_us), ("p99", self.p99_us))
+        errors = (f"errors={self.error_share * 100:.10g}%",)
+        return (
+            *(f"{name}={us / 1e3:.10g}ms" for name, us in times if us is not None),
+            *(errors if self.error_share != Goal().error_share else ()),
+        )
+
 
 class Load(Record, frozen=True, kw_only=True):
     """A closed loop: so many connections, each asking again as soon as it is answered.
@@ -213,25 +244,37 @@ class Load(Record, frozen=True, kw_only=True):
     """Of a load at a rate: evenly spaced, or at random as of many independent users."""
     within: Goal | None = None
     """The rate is searched for: the highest that keeps this goal. What was tried says `Outcome`."""
-    steps: tuple[Step, ...] = ()
+    steps: Annotated[tuple[Step, ...], Meta(max_length=MOST_STEPS)] = ()
     """After the closed loop, loads at these shares of the rate that it showed, one a round."""
+    tool: str | None = None
+    """Of a report of others: the load generator with the options that make another load of it;
+    None: wrk, plain."""
+    script: str | None = None
+    """Likewise: what wrk was given with `-s`; what it sent is not known."""
 
     @property
     def explores(self) -> bool:
         """Whether the rates of further loads follow from those before."""
         return self.within is not None or bool(self.steps)
 
-    def at_rate(self, rate: float, delay_s: float, stall_s: float, requests: int) -> Load:
+    def at_rate(
+        self,
+        rate: float,
+        delay_s: float,
+        stall_s: float,
+        requests: int,
+        longest_s: float = LONGEST_S,
+    ) -> Load:
         """Return the load at a rate, with the connections and the time that it needs.
 
         Through a standstill of `stall_s` each request finds a free connection; a load has as many
-        `requests`, unless that would take longer than `LONGEST_S`.
+        `requests`, unless that would take longer than `longest_s`.
         """
         return msgspec.structs.replace(
             self,
             rate=rate,
             connections=max(1, math.ceil(rate * (delay_s + stall_s))),
-            duration_s=max(self.duration_s, min(LONGEST_S, math.ceil(requests / rate))),
+            duration_s=max(self.duration_s, min(longest_s, math.ceil(requests / rate))),
         )
 
 
@@ -247,7 +290,7 @@ class Cell(Record, frozen=True, kw_only=True):
     server: Name
     endpoint: Endpoint
     load: Load
-    skip: str | None = None
+    skip: Reason | None = None
     """Why it cannot be measured, where that is known before anything runs."""
     rounds: Rounds | None = None
     """Planned in the first so many rounds only; None: in all of them."""

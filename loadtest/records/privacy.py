@@ -7,9 +7,13 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from loadtest.records import files
+
+MOST_LINE_BYTES = 2**20
+"""Of a log at a time: one that came with a folder may be a single line without end."""
 
 
 def public(text: str) -> str:
@@ -37,7 +41,7 @@ def publish(logs: Path) -> None:
         if log.is_symlink() or not log.is_file():
             continue
         with files.opened(log) as lines, files.replacing(log) as rewritten:
-            for line in lines:
+            for line in iter(partial(lines.readline, MOST_LINE_BYTES), b""):
                 text = _without(line.decode(errors="surrogateescape"), secrets)
                 rewritten.write(text.encode(errors="surrogateescape"))
 

@@ -15,6 +15,7 @@ import fcntl
 import io
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Load
 from loadtest.records.planned import Record
 from loadtest.records.privacy import public
 from loadtest.records.text import message
-from loadtest.records.values import MOST_LOADS
+from loadtest.records.values import MOST_DETAIL, MOST_LOADS, MOST_REASON
 
 FORMAT = 3
 """Of both kinds of run. 1: the first; a ceiling without `connections` is of 64. 2: `again` of a
@@ -55,6 +56,9 @@ MENDS = {
     errno.ENAMETOOLONG: "shorten its name",
 }
 """What to do about a file that cannot be written."""
+
+UNENCODED = r"[\ud800-\udfff]"
+"""What Python has in place of bytes that are no text."""
 
 ROOM_BYTES = 100_000
 """More than what a generator prints."""
@@ -268,13 +272,16 @@ class Writer:
             _refuse_strangers(folder)
             self._file = io.FileIO(files.append(self._path), "ab")
             data = files.read(self._path, MOST_OUTCOMES_BYTES)
-            os.truncate(self._path, data.rfind(b"\n") + 1)
+            os.truncate(self._file.fileno(), data.rfind(b"\n") + 1)
 
     def append(self, record: Record) -> None:
         """Append one record; raises UserError where the disk does not take it."""
         if isinstance(record, measured.Outcome | clients.Outcome):
-            # What a program said of its failure names files, wherever they lie.
-            reason, detail = (text and public(text) for text in (record.reason, record.detail))
+            # What a program said of its failure names files, wherever they lie, and may go on.
+            reason, detail = (
+                text and public(text)[:most]
+                for text, most in ((record.reason, MOST_REASON), (record.detail, MOST_DETAIL))
+            )
             record = msgspec.structs.replace(record, reason=reason, detail=detail)
         line = msgspec.json.encode(record) + b"\n"
         with writing(self._path, measuring=self._measuring):
@@ -304,10 +311,10 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
     remedy = f"`{kind.command} --resume` measures its {kind.row} again"
     data = _bytes(path, MOST_OUTCOMES_BYTES) if os.path.lexists(path) else b""
     try:
-        facts, notes = lines(data, kind.fact, remedy, contradicts)
+        facts, notes = lines(data, kind.fact, remedy, contradicts, run.format)
     except ValueError as error:
         raise UserError(f"{folder}/{error}; put a copy of it back, or measure again") from None
-    outcomes = [fact for fact in facts if isinstance(fact, kind.outcome)]
+    outcomes = list(_last_of_each_file([fact for fact in facts if isinstance(fact, kind.outcome)]))
     return Stored(
         folder=folder,
         run=run,
@@ -316,13 +323,19 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
         ceilings=tuple(fact for fact in facts if isinstance(fact, kind.ceiling)),
         afterwards=tuple(fact for fact in facts if isinstance(fact, Afterwards)),
         launches=tuple(fact for fact in facts if isinstance(fact, Launch)),
-        notes=tuple(notes),
+        notes=tuple(_first(notes)),
         loads={
             outcome.histogram: outcome.loaded
             for outcome in outcomes
             if isinstance(outcome, measured.Outcome) and outcome.histogram and outcome.loaded
         },
     )
+
+
+def _first(notes: Sequence[str]) -> Iterator[str]:
+    yield from notes[:MOST_DAMAGED]
+    if len(notes) > MOST_DAMAGED:
+        yield f"and {len(notes) - MOST_DAMAGED:,} more that are missing or damaged"
 
 
 def _header(folder: Path, kind: Kind[Run, Any, Any]) -> tuple[Run, Contradicts]:
@@ -385,7 +398,7 @@ def _no_run(folder: Path, kind: Kind[Any, Any, Any]) -> str:
     if os.path.isfile(folder):
         return "it is a file; name a run's folder"
     if (other := kind_of(folder)) is not kind and os.path.lexists(folder / other.file):
-        return f"it is {other.what}; type {other.command} --resume {folder}"
+        return f"it is {other.what}; type {other.command} --resume {shlex.quote(str(folder))}"
     beside = runs_below(folder.parent, kind)
     if not os.path.exists(folder):
         hint = f"the newest run is {beside[-1]}" if beside else f"make a run with {kind.begin}"
@@ -406,12 +419,12 @@ def _renamed(facts: Any) -> Any:
 
 
 def lines(
-    data: bytes, kind: Any, remedy: str, contradicts: Contradicts = lambda fact: None
+    data: bytes, kind: Any, remedy: str, contradicts: Contradicts, version: int
 ) -> tuple[list[Any], list[str]]:
     """Return the records in an outcomes file, and a note for each line that holds none.
 
-    `remedy` says in the note what would measure what the line held once more. Raises ValueError
-    where there is no end of them.
+    `remedy` says in the note what would measure what the line held once more; `version` is the
+    format of the run. Raises ValueError where there is no end of them.
     """
     records: list[Any] = []
     notes: list[str] = []
@@ -424,7 +437,8 @@ def lines(
             wrong = "damaged"
         else:
             try:
-                record = msgspec.convert(_renamed(FACTS.decode(line)), kind)
+                facts = FACTS.decode(line)
+                record = msgspec.convert(_renamed(facts) if version == 1 else facts, kind)
                 wrong = contradicts(record)
             except (ValueError, RecursionError):
                 wrong = "damaged"
@@ -437,6 +451,18 @@ def lines(
             why = f"{MOST_DAMAGED} damaged lines" if damaged else f"{MOST_LINES:,} lines"
             raise ValueError(f"{OUTCOMES}, line {number}: over {why}")
     return records, notes
+
+
+def _last_of_each_file(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Yield outcomes, without the histogram of those whose file a later one has written anew.
+
+    So each file is read for one outcome, however many name it.
+    """
+    last = {getattr(outcome, "histogram", None): at for at, outcome in enumerate(outcomes)}
+    for at, outcome in enumerate(outcomes):
+        if isinstance(outcome, measured.Outcome) and last[outcome.histogram] != at:
+            outcome = msgspec.structs.replace(outcome, histogram=None)
+        yield outcome
 
 
 def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:
@@ -472,12 +498,16 @@ def _segments(records: Sequence[Any], outcome: Any) -> Iterator[Segment]:
         if not isinstance(record, Begun | Segment):
             continue
         if isinstance(record, Begun) and begun_at is not None:
-            yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
+            yield _killed(begun_at, last_at)
         begun_at = record.started_at if isinstance(record, Begun) else None
         if isinstance(record, Segment):
             yield record
     if begun_at is not None:
-        yield Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at))
+        yield _killed(begun_at, last_at)
+
+
+def _killed(begun_at: float, last_at: float) -> Segment:
+    return Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at), interrupted=True)
 
 
 def newest(parent: Path) -> Path:
@@ -489,9 +519,12 @@ def newest(parent: Path) -> Path:
 
 
 def runs_below(parent: Path, *kinds: Kind[Any, Any, Any]) -> list[Path]:
-    """Return the folders of the runs of these kinds below a folder, the newest last."""
+    """Return the folders of the runs of these kinds below a folder, the newest last.
+
+    One whose name is no text in UTF-8 is left out: no report could name it.
+    """
     try:
-        names = sorted(os.listdir(parent))
+        names = sorted(name for name in os.listdir(parent) if not re.search(UNENCODED, name))
     except OSError:
         return []
     files_ = [parent / name / kind.file for name in names for kind in kinds]

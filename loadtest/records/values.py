@@ -36,6 +36,11 @@ MOST_RATE = 100_000
 MOST_TRIED = 4_000
 """Connections of a try whose rate nobody typed: with more, wrk has no time to keep a rate."""
 
+MOST_STEPS = 50
+
+MOST_TRIES = 100
+"""Of a search or of steps, those that fail among them: more than either takes."""
+
 MOST_CONNECTIONS = 65_535
 """Of a load: there are no more ports to connect from."""
 
@@ -48,6 +53,9 @@ MOST_SEED = 2**63 - 1
 
 MOST_SERVERS, MOST_ROWS = 100, 500
 """Of a plan: all pairs of those that stand in one table are compared."""
+
+MOST_BODIES_BYTES = 1_000_000_000
+"""Of all answers of a plan together."""
 
 MOST_CELLS = 20_000
 
@@ -70,6 +78,18 @@ Label = Annotated[str, Meta(min_length=1, max_length=250, pattern=rf"^[^\t\n{UNS
 
 Word = Annotated[str, Meta(pattern=r"^[^\x00]*$", extra={"wanted": "a text in quotes"})]
 """Of a command or its environment."""
+
+MOST_REASON, MOST_DETAIL = 10_000, 100_000
+"""Characters."""
+
+Reason = Annotated[str, Meta(max_length=MOST_REASON)]
+"""In one line."""
+
+Detail = Annotated[str, Meta(max_length=MOST_DETAIL)]
+"""In several, as the end of a log."""
+
+Typed = Annotated[str, Meta(max_length=32_000)]
+"""A command as it is typed."""
 
 Glob = Annotated[
     str,
@@ -127,6 +147,9 @@ Step = Annotated[float, Meta(gt=0, le=10)]
 Micros = Annotated[float, Meta(ge=0, le=1e14)]
 
 Share = Annotated[float, Meta(gt=0, lt=1)]
+
+Pinned = Annotated[tuple[Count, ...], Meta(max_length=4_096)]
+"""Numbers of processors, which are typed to what keeps a process on them."""
 
 Processors = Annotated[int, Meta(ge=1, le=100_000)]
 

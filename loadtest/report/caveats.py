@@ -16,20 +16,20 @@ from loadtest.report.units import plural
 
 
 @dataclass(frozen=True)
-class Case(Generic[K, R]):
-    """One row in which a concern was raised, with the ranking that it stands in."""
+class Case(Generic[R]):
+    """One row in which a concern was raised, and in which ranking it stands."""
 
-    ranking: K
+    place: str
     row: R
     raised: Raised
 
 
 @dataclass(frozen=True)
-class Doubt(Generic[K, R]):
+class Doubt(Generic[R]):
     """A concern that was raised, and where."""
 
     explained: Explained
-    cases: tuple[Case[K, R], ...]
+    cases: tuple[Case[R], ...]
     """The invalid first, then in the order of the rankings."""
 
     @property
@@ -51,19 +51,16 @@ class Blank:
 
 
 @dataclass(frozen=True)
-class Where(Generic[K, R]):
+class Where(Generic[R]):
     """The rows of one name, such as a server, in which a concern was raised."""
 
     name: str
-    cases: Sequence[Case[K, R]]
-    places: Sequence[str]
-    """Where each of them stands."""
+    cases: Sequence[Case[R]]
 
     @property
     def text(self) -> str:
         """Each place with its facts."""
-        facts = (case.raised.facts for case in self.cases)
-        return "; ".join(f"{place}: {fact}" for place, fact in zip(self.places, facts, strict=True))
+        return "; ".join(f"{case.place}: {case.raised.facts}" for case in self.cases)
 
 
 @dataclass(frozen=True)
@@ -113,12 +110,13 @@ class Caveats(Generic[K, R]):
         return f"{counts.valid} valid, {counts.suspect} suspect, {counts.invalid} invalid"
 
     @property
-    def doubts(self) -> list[Doubt[K, R]]:
+    def doubts(self) -> list[Doubt[R]]:
         """The concerns that were raised, those that made most rows invalid first."""
-        cases: dict[str, list[Case[K, R]]] = {}
+        cases: dict[str, list[Case[R]]] = {}
         for ranking, row in self.rows:
             for raised in row.concerns:
-                cases.setdefault(raised.concern, []).append(Case(ranking, row, raised))
+                case = Case(self.subject.ranking(ranking, row), row, raised)
+                cases.setdefault(raised.concern, []).append(case)
         return sorted(
             (
                 Doubt(each, tuple(sorted(cases[each.concern], key=_valid)))
@@ -143,17 +141,15 @@ class Caveats(Generic[K, R]):
         """What failed or was skipped."""
         return _losses(self.rows, self.subject)
 
-    def where(self, doubt: Doubt[K, R]) -> Table[Where[K, R]]:
+    def where(self, doubt: Doubt[R]) -> Table[Where[R]]:
         """Return the rows that a concern is about, with the facts; a line for each name."""
         subject = self.subject
-        groups: dict[str, list[Case[K, R]]] = {}
+        groups: dict[str, list[Case[R]]] = {}
         for case in doubt.cases:
             groups.setdefault(subject.name.text(case.row), []).append(case)
-        lines = [
-            Where(label, cases, [subject.ranking(case.ranking, case.row) for case in cases])
-            for label, cases in sorted(groups.items(), key=lambda group: -len(group[1]))
-        ]
-        columns: tuple[Column[Where[K, R]], ...] = (
+        lines = [Where(label, cases) for label, cases in groups.items()]
+        lines.sort(key=lambda line: -len(line.cases))
+        columns: tuple[Column[Where[R]], ...] = (
             name(subject.name.key, subject.name.title, lambda line: line.name),
             number(f"{subject.noun}s", lambda line: len(line.cases), str),
             prose("where", f"{subject.place}, and the facts", lambda line: line.text),
@@ -162,7 +158,7 @@ class Caveats(Generic[K, R]):
         return Table(columns if several else columns[::2], lines)
 
 
-def _valid(case: Case[K, R]) -> bool:
+def _valid(case: Case[Any]) -> bool:
     return case.raised.severity != "invalid"
 
 
@@ -242,7 +238,7 @@ def _lost(losses: Sequence[Loss]) -> Iterator[Block]:
             yield Section(f"{capital(loss.at)}: {loss.reason}", [Code(loss.detail)], folded=BOTH)
 
 
-def _raised(caveats: Caveats[Any, Any], doubt: Doubt[Any, Any]) -> Section:
+def _raised(caveats: Caveats[Any, Any], doubt: Doubt[Any]) -> Section:
     """Return a concern: where it was raised, what it means and what to do."""
     explained = doubt.explained
     table = caveats.where(doubt)

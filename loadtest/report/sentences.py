@@ -12,6 +12,7 @@ import jinja2
 
 from loadtest.records.measured import Machine
 from loadtest.report.units import (
+    asked,
     latency,
     plural,
     ratio,
@@ -62,7 +63,7 @@ def macros(file: Path) -> Any:
         "seconds": seconds,
         "versus": lambda it: ratio_interval(it.ratio, it.low, it.high),
         "number": significant,
-        "asked": "{:,.10g}".format,
+        "asked": asked,
         "plural": plural,
         "counts": lambda values: between(values, "{:,}".format),
         "numbers": lambda values: between(values, significant),

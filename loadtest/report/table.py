@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from loadtest.records.text import printable
@@ -20,6 +21,9 @@ Other = TypeVar("Other")
 Number = TypeVar("Number", int, float)
 
 Value = str | int | float | None
+
+FORMULA = r"(?:^|(?<=[;\t\r\n]))(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"
+"""Where a spreadsheet begins to compute; some do so at wide letters, too."""
 
 SUSPECT = "?"
 """Behind a number with doubts about it, where there is no room to name them."""
@@ -65,6 +69,11 @@ class Table(Generic[Item]):
         """Return the rows for programs."""
         return [[column.value(item) for column in self.columns] for item in self.items]
 
+    def titled(self, titles: Mapping[str, str]) -> Table[Item]:
+        """Return the table with other titles, by the keys of its columns."""
+        columns = [replace(each, title=titles.get(each.key, each.title)) for each in self.columns]
+        return Table(columns, self.items)
+
     def filled(self, *kept: Column[Item]) -> Table[Item]:
         """Return the table without the columns in which no row has anything, but for `kept`."""
         columns = [
@@ -103,7 +112,8 @@ def number(
 def sheet(tables: Sequence[Table[Any]]) -> str:
     """Return tables of the same columns below one another, with one header.
 
-    A text that a spreadsheet would compute with stands behind an apostrophe.
+    A text that a spreadsheet would compute with stands behind an apostrophe, also where it would
+    begin a cell by another separator than ours.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -115,6 +125,4 @@ def sheet(tables: Sequence[Table[Any]]) -> str:
 
 
 def _literal(value: Value) -> Value:
-    if not isinstance(value, str):
-        return value
-    return printable(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
+    return printable(re.sub(FORMULA, "'", value)) if isinstance(value, str) else value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from itertools import accumulate
 
 from rich import box
 from rich.console import Console
@@ -17,6 +19,11 @@ from loadtest.report.units import paragraph as filled
 
 LOG_LINES = 4
 
+COMMAND = re.compile(r"`(?:[^\s`]+ -m )?[^\s`]*loadtest [^`\n]+`")
+
+HELD = "\xa0"
+"""In place of the blanks between words that stay on one line."""
+
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Exit|Interrupt)\b")
 """How a Python traceback ends; a server may have more to say after its worker's."""
 
@@ -24,22 +31,35 @@ EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Exit|Interrupt)\b")
 class Writer:
     """Writes paragraphs and tables into a console."""
 
-    def __init__(self, console: Console) -> None:
-        """Write into this one."""
-        self._console = console
+    def __init__(self, console: Console, spell: Callable[[str], str] = str) -> None:
+        """Write into this one; `spell` returns a text with commands as they can be typed."""
+        self._console, self._spell = console, spell
 
     def say(self, text: str = "", indent: int = 0) -> None:
         """Write a paragraph, or an empty line."""
         # Text, not markup: a reason may hold anything, square brackets included.
-        self._console.print(Text(filled(text, self._console.width, indent)))
+        self._console.print(Text(self._filled(self._held(text), indent)))
 
     def paragraph(self, paragraph: Paragraph) -> None:
         """Write a paragraph, its lead in bold, and an empty line."""
-        lead, text = (part.replace("`", "") for part in (paragraph.lead, paragraph.text))
+        lead, text = (
+            self._held(part).replace("`", "") for part in (paragraph.lead, paragraph.text)
+        )
         # Where a line breaks, a blank becomes its end: the lead is as long as before.
-        lines = Text(f"{filled(f'{lead} {text}', self._console.width)}\n")
+        lines = Text(f"{self._filled(f'{lead} {text}')}\n")
         lines.stylize("bold", 0, len(lead))
         self._console.print(lines)
+
+    def _held(self, text: str) -> str:
+        """Return a text whose commands can be typed, and stay on a line that is to be copied."""
+        width = self._console.width
+        return COMMAND.sub(
+            lambda each: each[0].replace(" ", HELD) if len(each[0]) < width - 4 else each[0],
+            self._spell(text),
+        )
+
+    def _filled(self, text: str, indent: int = 0) -> str:
+        return filled(text, self._console.width, indent).replace(HELD, " ")
 
     def table(self, table: Table[Item], *, fitting: bool = False) -> None:
         """Write a table and an empty line; `fitting` drops the last columns that do not fit."""
@@ -75,9 +95,7 @@ class Writer:
 def _fitting(table: Table[Item], width: int) -> Table[Item]:
     texts = [[column.title for column in table.columns], *table.texts()]
     widths = [max(map(len, column)) + 1 for column in zip(*texts, strict=True)]
-    count = len(widths)
-    while count > 1 and sum(widths[:count]) - 1 > width:
-        count -= 1
+    count = max(1, sum(end - 1 <= width for end in accumulate(widths)))
     return Table(table.columns[:count], table.items)
 
 

@@ -6,9 +6,12 @@ import re
 from textwrap import fill
 from typing import Any
 
-from loadtest.records.text import printable
+from loadtest.records.text import message, printable
 
 UNKNOWN = "-"
+
+MOST_OF_PARAGRAPH = 10_000
+"""Characters."""
 
 
 def significant(value: float) -> str:
@@ -17,6 +20,11 @@ def significant(value: float) -> str:
         return "0"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{float(mantissa + 'e' + exponent):,.{max(0, 2 - int(exponent))}f}"
+
+
+def asked(rate: float) -> str:
+    """Return a rate as it was asked for, whatever its digits: `1,500`, `0.5`."""
+    return f"{rate:,.10g}"
 
 
 def latency(us: float | None) -> str:
@@ -60,10 +68,16 @@ def ratio(value: float) -> str:
 
 
 def ratio_interval(value: float, low: float | None, high: float | None) -> str:
-    """Return a ratio with its 95 % interval in brackets: `1.86x (1.04 to 4.08)`."""
+    """Return a ratio with its 95 % interval in brackets: `1.86x (1.04 to 4.08)`.
+
+    One that is narrower than a ratio's digits gets more of them: `1.10x (1.098 to 1.103)`.
+    """
     if low is None or high is None:
         return ratio(value)
-    return f"{ratio(value)} ({_digits(low)} to {_digits(high)})"
+    for text in (_digits, "{:.4g}".format):
+        if text(low) != text(high):
+            return f"{ratio(value)} ({text(low)} to {text(high)})"
+    return ratio(value)
 
 
 def _digits(value: float) -> str:
@@ -73,16 +87,37 @@ def _digits(value: float) -> str:
 
 
 def paragraph(text: str, width: int, indent: int = 0) -> str:
-    """Return text in lines of at most `width`, broken between words, all of them indented."""
+    """Return text in lines of at most `width`, broken between words, all of them indented.
+
+    What nobody would read to its end is cut out of its middle.
+    """
     margin = " " * indent
     return fill(
-        printable(text),
+        message(text, MOST_OF_PARAGRAPH),
         width,
         initial_indent=margin,
         subsequent_indent=margin,
         # Names are full of hyphens and are to be copied whole.
         break_on_hyphens=False,
     )
+
+
+class Unlike:
+    """Gives out names, each once: the second of the same is numbered, as in `kind-2`."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._given: set[str] = set()
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, name: str) -> str:
+        """Return a name that was not given before."""
+        number = self._numbers.get(name, 0) + 1
+        while (given := name if number == 1 else f"{name}-{number}") in self._given:
+            number += 1
+        self._numbers[name] = number
+        self._given.add(given)
+        return given
 
 
 def plural(count: int, noun: str) -> str:
@@ -95,4 +130,4 @@ def signs(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     value = re.sub(r"(?<=\d) us\b", " µs", printable(value))
-    return re.sub(r"(?<![\w.])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)
+    return re.sub(r"(?<![\w.,])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)

@@ -59,4 +59,5 @@ def _generator_us(outcome: Outcome) -> float | None:
 
 def _bytes(outcome: Outcome) -> float | None:
     loaded = outcome.loaded
-    return loaded.received_bytes / loaded.answers if loaded and loaded.answers else None
+    # Of no bytes at all, nobody can say how alike they are.
+    return loaded.received_bytes / loaded.answers or None if loaded and loaded.answers else None

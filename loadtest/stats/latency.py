@@ -24,7 +24,11 @@ def pooled(
     `_recovered`; raises ValueError where a load's counts are not its latencies'.
     """
     backfilled = [(_arrays(histogram), loaded) for histogram, loaded in stored]
-    raw = [_recovered(*arrays, loaded, connections) for arrays, loaded in backfilled]
+    raw = [
+        # Other tools add none.
+        _recovered(*arrays, loaded, connections) if loaded.generator == "wrk" else arrays
+        for arrays, loaded in backfilled
+    ]
     return _merged(raw), _merged([arrays for arrays, _ in backfilled])
 
 
@@ -60,14 +64,21 @@ def mean(histogram: Histogram) -> float | None:
     return float(values.astype(np.float64) @ counts) / samples
 
 
-def percentile(histogram: Histogram, p: float) -> int | None:
+ON_TIME = Histogram(values_us=(0,), counts=(0,))
+"""How late requests were sent that have no schedule."""
+
+
+def percentile(histogram: Histogram, p: float, late: Histogram = ON_TIME) -> int | None:
     """Return the smallest latency in microseconds that `p` percent of all samples do not exceed.
 
     None without a sample. The nearest rank: the answer is always one that was measured.
+
+    With how `late` the requests were sent, latencies count from their schedule: the answer is what
+    `p` percent do not exceed whichever latency belongs to which of them, see `_at`.
     """
     if not 0 < p <= 100:
         raise ValueError(f"a percentile is above 0 and at most 100, not {p}")
-    return _at(histogram, (p,))[0] if count(histogram) else None
+    return _at(histogram, (p,), late)[0] if count(histogram) else None
 
 
 def _recovered(values: Ints, counts: Ints, loaded: Loaded, connections: int) -> tuple[Ints, Ints]:
@@ -145,25 +156,41 @@ class Curve(Record, frozen=True, kw_only=True):
     percentiles: tuple[float, ...]
     """Ascending; 0 and 100 are the lowest and the highest, a single answer each."""
     raw_us: tuple[int, ...]
-    """Latencies as measured, one a percentile."""
+    """Latencies as measured, at a rate from the schedule; one a percentile."""
 
 
-def curve(raw: Histogram) -> Curve | None:
-    """Return as many percentiles as the samples allow for; None without a sample."""
+def curve(raw: Histogram, late: Histogram = ON_TIME) -> Curve | None:
+    """Return as many percentiles as the samples allow for; None without a sample.
+
+    From the schedule, where some were sent `late`: as `percentile`.
+    """
     samples = sum(raw.counts)
     if not samples:
         return None
     shown = (*(p for p in PERCENTILES if p <= 50 or samples * (100 - p) / 100 >= BEYOND), 100.0)
-    return Curve(percentiles=shown, raw_us=_at(raw, shown))
+    return Curve(percentiles=shown, raw_us=_at(raw, shown, late))
 
 
-def _at(histogram: Histogram, percentiles: tuple[float, ...]) -> tuple[int, ...]:
-    """Return the latencies by the nearest rank, as `percentile` does one by one."""
-    values = np.asarray(histogram.values_us, dtype=np.int64)
-    below = np.cumsum(np.asarray(histogram.counts, dtype=np.int64))
-    total = int(below[-1])
-    ranks = [max(1, math.ceil(p * total / 100)) for p in percentiles]
-    return tuple(values[np.searchsorted(below, ranks)].tolist())
+NEVER_US = 2**62
+"""More than any latency."""
+
+
+def _at(histogram: Histogram, percentiles: tuple[float, ...], late: Histogram) -> tuple[int, ...]:
+    """Return the latencies by the nearest rank, as `percentile` does one by one.
+
+    Which latency X and which lateness Y are of one request is not known. But a sum above x + y has
+    X > x or Y > y. So the sum at rank r is at most the X at rank r + k plus the Y that all but k do
+    not exceed, whatever k; the least of these counts (Makarov, 1981, "Estimates for the
+    distribution function of a sum of two random variables when the marginal distributions are
+    fixed"). It is the X at rank r where nothing was late, and never less.
+    """
+    values, counts = _arrays(histogram)
+    late_us, requests = _arrays(late)
+    below = np.cumsum(counts)
+    ranks = [max(1, math.ceil(p * int(below[-1]) / 100)) for p in percentiles]
+    later = requests.sum() - np.cumsum(requests)
+    at = np.searchsorted(below, np.add.outer(ranks, later))
+    return tuple((np.append(values, NEVER_US)[at] + late_us).min(axis=1).tolist())
 
 
 SAMPLES_NEEDED: dict[float, int] = {50: 10, 90: 100, 99: 1_000, 99.9: 10_000}

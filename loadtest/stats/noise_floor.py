@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Plan, Record
+from loadtest.records.planned import Endpoint, Load, Plan, Record
 from loadtest.stats.ratios import LEAST_SPREAD, Rates, quantile, usual_variance
 from loadtest.stats.series import cpu_times, goodputs, groups
 
@@ -29,14 +30,17 @@ class Twin(Record, frozen=True, kw_only=True):
     cell: str
     goodput: tuple[float | None, ...]
     server_cpu_us: tuple[float | None, ...]
+    p99_us: tuple[float | None, ...] = ()
+    """Of a load at a rate, where it was held; each round's, however few its requests."""
 
 
 class Twins(Record, frozen=True, kw_only=True):
     """The reference server and its duplicate at one endpoint: what differs is noise."""
 
     endpoint: str
-    """Name and style."""
+    """Name and style, and the rate of a load at one."""
     kind: str
+    """What has a floor of its own, see `workload`."""
     first: Twin
     second: Twin
 
@@ -81,6 +85,15 @@ class Floors:
         return floor(rounds) if floor else None
 
 
+def workload(endpoint: Endpoint, load: Load) -> str:
+    """Return what has a floor of its own: the kind of work, at each rate by itself: `cpu@200`.
+
+    A rate that is held repeats as requests/s of a closed loop never do, and the fewer requests
+    there are, the less well does what each of them costs.
+    """
+    return endpoint.kind + (f"@{load.rate:g}" if load.rate else "")
+
+
 def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> Iterator[Twins]:
     """Yield the two arms at each endpoint that has both; an `invalid` cell's rate is no rate."""
     rates, cpu_us = goodputs(outcomes), cpu_times(outcomes)
@@ -99,7 +112,10 @@ def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> 
             first, second = usable.get(server.duplicate_of or ""), usable.get(server.name)
             if first and second:
                 yield Twins(
-                    endpoint=cells[0].at, kind=endpoint.kind, first=arm(first), second=arm(second)
+                    endpoint=cells[0].at,
+                    kind=workload(endpoint, cells[0].load),
+                    first=arm(first),
+                    second=arm(second),
                 )
 
 
@@ -112,6 +128,13 @@ def cpu_floors(arms: Sequence[Twins]) -> Floors:
     """Return the floors of differences in the server's CPU time for an answer."""
     return floors(
         by_kind((at.kind, at.first.server_cpu_us, at.second.server_cpu_us) for at in arms)
+    )
+
+
+def p99_floors(arms: Sequence[Twins]) -> Floors:
+    """Return the floors of differences in p99, at rates that were held."""
+    return floors(
+        by_kind((at.kind, at.first.p99_us, at.second.p99_us) for at in arms if at.first.p99_us)
     )
 
 
@@ -133,62 +156,48 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
     together, the more the less the kinds differ (Smyth, 2004, as in `ratios.moderated`, but for
     its target: the mean is above what is usual, so that a floor is rather too high than too low).
     """
-    squares = {kind: _Squares.of(pairs) for kind, pairs in kinds.items()}
-    known = {kind: of for kind, of in squares.items() if of.count}
-    if sum(of.count for of in known.values()) < FEWEST_PAIRS:
+    squares = {kind: _squares(pairs) for kind, pairs in kinds.items()}
+    known = {kind: of for kind, of in squares.items() if of.rounds}
+    if sum(of.rounds for of in known.values()) < FEWEST_PAIRS:
         return Floors(None, {})
-    all_rounds = _Squares(
-        total=sum(of.total for of in known.values()),
-        count=sum(of.count for of in known.values()),
-        endpoints=sum(of.endpoints for of in known.values()),
-    )
+    all_rounds = _Squares(*map(sum, zip(*known.values(), strict=True)))
     noisy = [of for of in known.values() if of.variance > LEAST_SPREAD**2]
     borrowed = 0.0
     if len(noisy) >= 3:
         borrowed, _ = usual_variance(
-            np.array([float(of.count) for of in noisy]), np.array([of.variance for of in noisy])
+            np.array([float(of.rounds) for of in noisy]), np.array([of.variance for of in noisy])
         )
 
     def drawn(own: _Squares) -> Floor:
-        freedom = own.count + borrowed
+        freedom = own.rounds + borrowed
         variance = (borrowed * all_rounds.variance + own.total) / freedom
         # Even a noise that all share is known no better than from all their rounds together.
-        return Floor(variance, min(freedom, all_rounds.count))
+        return Floor(variance, min(freedom, all_rounds.rounds))
 
-    whole = Floor(all_rounds.variance, all_rounds.count)
+    whole = Floor(all_rounds.variance, all_rounds.rounds)
     return Floors(
-        pooled=whole(all_rounds.rounds),
+        pooled=whole(all_rounds.rounds / all_rounds.endpoints),
         kinds={
-            kind: drawn(own) if own.count >= FEWEST_PAIRS else whole for kind, own in known.items()
+            kind: drawn(own) if own.rounds >= FEWEST_PAIRS else whole for kind, own in known.items()
         },
     )
 
 
-@dataclass(frozen=True)
-class _Squares:
+class _Squares(NamedTuple):
     """Squared log ratios of two arms."""
 
     total: float
-    count: int
+    rounds: int
     endpoints: int
-
-    @classmethod
-    def of(cls, pairs: Pairs) -> _Squares:
-        squares = [
-            [math.log(b / a) ** 2 for a, b in zip(first, second, strict=True) if a and b]
-            for first, second in pairs
-        ]
-        return cls(
-            total=sum(map(sum, squares)),
-            count=sum(map(len, squares)),
-            endpoints=sum(map(bool, squares)),
-        )
 
     @property
     def variance(self) -> float:
-        return self.total / self.count
+        return self.total / self.rounds
 
-    @property
-    def rounds(self) -> float:
-        """Of an endpoint."""
-        return self.count / self.endpoints
+
+def _squares(pairs: Pairs) -> _Squares:
+    squares = [
+        [math.log(b / a) ** 2 for a, b in zip(first, second, strict=True) if a and b]
+        for first, second in pairs
+    ]
+    return _Squares(sum(map(sum, squares)), sum(map(len, squares)), sum(map(bool, squares)))

@@ -34,6 +34,9 @@ FEWEST_RESAMPLED = 5
 LEAST_SPREAD = 1e-9
 """A smaller one is the rounding of floating point."""
 
+MOST_LOG = 300.0
+"""Of a ratio; beyond it is nothing that was measured, and the end of floating point is near."""
+
 
 class Estimate(Record, frozen=True, kw_only=True):
     """What a test needs: a mean log ratio whose standard error is `spread / sqrt(weight)`."""
@@ -114,8 +117,8 @@ def unpaired(base: Rates, new: Rates, seed: int = 0) -> Comparison:
     )
     return msgspec.structs.replace(
         tested,
-        low=math.exp(float(resampled.confidence_interval.low)),
-        high=math.exp(float(resampled.confidence_interval.high)),
+        low=_exp(float(resampled.confidence_interval.low)),
+        high=_exp(float(resampled.confidence_interval.high)),
         method="bootstrap",
     )
 
@@ -221,8 +224,8 @@ def _tested(ratio: float, rounds: int, estimate: Estimate) -> Comparison:
         p = 2 * float(special.stdtr(estimate.freedom, -abs(estimate.mean) / error))
     return Comparison(
         ratio=ratio,
-        low=math.exp(estimate.mean - reach),
-        high=math.exp(estimate.mean + reach),
+        low=_exp(estimate.mean - reach),
+        high=_exp(estimate.mean + reach),
         p=p,
         rounds=rounds,
         method="t",
@@ -234,6 +237,10 @@ def _unknown(rounds: int, ratio: float | None = None) -> Comparison:
     return Comparison(
         ratio=ratio, low=None, high=None, p=None, rounds=rounds, method=None, estimate=None
     )
+
+
+def _exp(log: float) -> float:
+    return math.exp(max(-MOST_LOG, min(MOST_LOG, log)))
 
 
 def _logs(rates: Sequence[float]) -> Floats:

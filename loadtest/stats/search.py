@@ -14,8 +14,9 @@ from typing import NamedTuple
 NARROW = 1.05
 """Times the lower end: a bracket that is no wider is from then on only confirmed."""
 
-CONFIRMED = 2
-"""Tries at or near each end that agree."""
+CONFIRMED = 3
+"""Tries at or near each end that agree, more than those that do not. Two leave one search in
+fifteen off by more than 5 % where requests queue."""
 
 FIRST = 0.7
 """Of what the server does in a closed loop: queues grow long before that."""

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from loadtest.records import clients
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Load, Plan
 from loadtest.stats.ratios import Rates
 
 
-class Trial(Protocol):
-    """What was measured in some round."""
-
-    @property
-    def round(self) -> int:
-        """From 0."""
-
-
-T = TypeVar("T", bound=Trial)
+T = TypeVar("T", bound=Outcome | clients.Outcome)
 
 
 def by_round(

@@ -40,6 +40,12 @@ def choose(pin: bool | None) -> Placement | None:
     return place(cores)
 
 
+def is_possible(placement: Placement) -> bool:
+    """Say whether this process may keep others on the processors of a placement."""
+    named = {*placement.generator, *placement.services, *placement.server}
+    return hasattr(os, "sched_getaffinity") and named <= os.sched_getaffinity(0)
+
+
 def place(cores: Sequence[Sequence[int]]) -> Placement:
     """Share out cores (each the processors that are siblings of one another), at least two.
 

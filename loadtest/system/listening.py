@@ -27,6 +27,9 @@ READY_WITHIN_S = 20.0
 
 OWNED_WITHIN_S = 2.0
 
+MOST_BODY_BYTES = 2**20
+"""Of an answer to a probe; what comes behind is not waited for."""
+
 
 def free_port(preferred: int | None = None, taken: Collection[int] = ()) -> int:
     """Return the first port from `preferred` on that nobody has, and that is not `taken`.
@@ -65,8 +68,24 @@ def get(host: str, port: int | None, path: str, timeout_s: float) -> Response:
         connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()
         return Response(
-            status=answer.status, server=answer.headers.get("Server"), body=answer.read()
+            status=answer.status,
+            server=answer.headers.get("Server"),
+            body=answer.read(MOST_BODY_BYTES),
         )
+
+
+class LongBodyError(http.client.HTTPException):
+    """A body is longer than it may be."""
+
+
+def body_of(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
+    """Return a whole body of at most so many bytes; raises OSError or HTTPException."""
+    body = response.read(most_bytes)
+    if response.read(1):
+        raise LongBodyError(f"a body of over {most_bytes:,} bytes")
+    if response.length:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
 
 
 class Awaited(Protocol):

@@ -31,7 +31,16 @@ HELD = 0.48
 MORE = 3
 """Times the connections of a load: beyond that they were not kept."""
 
+SPARE = 256
+"""Ports that others use, and what checks the answers."""
+
 AT_ONCE = "`sudo sysctl net.ipv4.tcp_tw_reuse=1` gives them back at once"
+
+
+def most() -> int | None:
+    """Return how many connections can be kept open to one address; None where it is not told."""
+    number = _number()
+    return None if number is None else max(0, number - SPARE)
 
 
 def begun() -> int | None:
@@ -58,15 +67,12 @@ def short(host: str, port: int, connections: int, before: int | None) -> str | N
     try:
         address = IPv4Address(socket.gethostbyname(host))
         reuse = (SETTINGS / "tcp_tw_reuse").read_text(encoding="utf-8").strip()
-        limits = (SETTINGS / "ip_local_port_range").read_text(encoding="utf-8")
-        first, last = map(int, limits.split())
         if reuse == ALWAYS or (reuse == ON_LOOPBACK and address.is_loopback):
             return None
-        held = _ended(address, port)
+        held, ports = _ended(address, port), _number()
     except (OSError, ValueError):
         return None  # another system, which does not tell
-    ports = last - first + 1
-    if held < HELD * ports:
+    if ports is None or held < HELD * ports:
         return None
     return (
         f"the local ports ran short: connections to the server that have ended hold {held:,} of"
@@ -80,6 +86,15 @@ def kept() -> bool:
         return (SETTINGS / "tcp_tw_reuse").read_text(encoding="utf-8").strip() != ALWAYS
     except OSError:
         return False
+
+
+def _number() -> int | None:
+    try:
+        limits = (SETTINGS / "ip_local_port_range").read_text(encoding="utf-8")
+        first, last = map(int, limits.split())
+    except (OSError, ValueError):
+        return None
+    return last - first + 1
 
 
 def _ended(address: IPv4Address, port: int) -> int:

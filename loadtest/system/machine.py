@@ -70,6 +70,12 @@ def raise_file_limit(connections: int, option: str = "--connections") -> str | N
     return None
 
 
+def most_connections() -> int | None:
+    """Return how many connections the limit of open files allows; None where there is none."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return None if hard == resource.RLIM_INFINITY else max(0, hard - SPARE_FILES)
+
+
 class Busy(NamedTuple):
     """What took the processors for a moment, as numbers of processors."""
 
@@ -78,6 +84,8 @@ class Busy(NamedTuple):
     processors: int
     by: dict[str, float]
     """Who took the most, by name: processes of one name together, and `the host`."""
+    ids: dict[str, list[int]]
+    """The processes of each name that took anything, the busiest first."""
 
 
 def busy(seconds: float) -> Busy:
@@ -93,14 +101,19 @@ def busy(seconds: float) -> Busy:
 
     own_s = own_after.user + own_after.system - own.user - own.system
     by: dict[str, float] = {"the host": grown("steal") / passed_s}
+    each: dict[str, list[tuple[float, int]]] = {}
     for other, (name, used_s) in used_after.items():
         # One that was born meanwhile used all of its time in it.
         first_s = used_before[other][1] if other in used_before else 0.0
         by[name] = by.get(name, 0.0) + (used_s - first_s) / passed_s
+        if used_s > first_s:
+            each.setdefault(name, []).append((used_s - first_s, other.pid))
+    most = dict(sorted(by.items(), key=lambda item: -item[1])[:MOST_NAMED])
     return Busy(
         used=max(0.0, sum(map(grown, ("user", "nice", "system", "steal"))) - own_s) / passed_s,
         processors=psutil.cpu_count() or 1,
-        by=dict(sorted(by.items(), key=lambda item: -item[1])[:MOST_NAMED]),
+        by=most,
+        ids={name: [pid for _, pid in sorted(each.get(name, ()), reverse=True)] for name in most},
     )
 
 

@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import psutil
 
@@ -57,12 +57,6 @@ class CommandError(LoadtestError):
     """A command that was to succeed did not; `detail` is the end of what it said."""
 
     detail: str
-
-    def __init__(self, reason: str, detail: str) -> None:
-        """Take one line and several."""
-        super().__init__(reason)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -305,26 +299,14 @@ def run(
     *,
     log: Path,
     timeout_s: float,
-    env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    home: Folder | None = None,
     errors: Path | None = None,
-    user: str | None = None,
-    undo: Sequence[Path] = (),
+    **options: Any,
 ) -> None:
-    """Run a command to its end; raises CommandError with the end of what it said."""
-    process = start(
-        name,
-        argv,
-        log=log,
-        env=env,
-        cwd=cwd,
-        home=home,
-        errors=errors,
-        user=user,
-        undo=undo,
-        grace_s=1.0,
-    )
+    """Run a command to its end, with the options of `start`.
+
+    Raises CommandError with the end of what it said.
+    """
+    process = start(name, argv, log=log, errors=errors, grace_s=1.0, **options)
     with running(process):
         try:
             status = process.wait(timeout_s)

@@ -52,19 +52,28 @@ class _Group:
     """Whether it is looked at what they hold, each time; a database has a hundred processes."""
     cpu_s: dict[psutil.Process, tuple[float, float]] = field(default_factory=dict)
     """First and newest CPU seconds of each process seen."""
+    children_s: dict[psutil.Process, tuple[float, float]] = field(default_factory=dict)
+    """Likewise of its children that have ended, which the system adds to it."""
+    ended: set[psutil.Process] = field(default_factory=set)
+    """At the last look, those that were seen before."""
     seen: list[Holding] = field(default_factory=list)
 
     def sample(self, first: bool = False, last: bool = False) -> None:
         members = self.members()
         for member in members:
-            # One that ends between two looks keeps what it was last seen with.
             with contextlib.suppress(psutil.Error):
-                used_s = cpu_s(member)
-                # A process born during the load used all of its time in it.
-                first_s = self.cpu_s.get(member, (used_s if first else 0.0,))[0]
-                self.cpu_s[member] = (first_s, used_s)
+                _note(self.cpu_s, member, cpu_s(member), first)
+                if first or last:
+                    _note(self.children_s, member, _ended_s(member), first)
+        if last:
+            self.ended = self.cpu_s.keys() - {*members}
         if self.holds or last:
             self.seen.append(holding(members))
+
+    def _ended_since_s(self) -> float:
+        """Return what processes that ended in the load used after they were last seen."""
+        told_s = sum(last - first for first, last in self.children_s.values())
+        return max(0.0, told_s - sum(self.cpu_s[member][1] for member in self.ended))
 
     def usage(self) -> Usage:
         each_s = sorted(
@@ -72,7 +81,7 @@ class _Group:
         )
         sockets = [seen.connections for seen in self.seen if seen.connections is not None]
         return Usage(
-            cpu_s=sum(each_s),
+            cpu_s=sum(each_s) + self._ended_since_s(),
             each_cpu_s=tuple(round(used_s, 2) for used_s in each_s),
             rss_peak_bytes=max(seen.rss_bytes for seen in self.seen),
             processes=max(seen.processes for seen in self.seen),
@@ -115,6 +124,22 @@ def sampling(groups: Mapping[str, Members], holds: str, ends: str) -> Iterator[S
     ended_s = after.ended_s - before.ended_s
     sampled.usage[ends] = msgspec.structs.replace(sampled.usage[ends], cpu_s=ended_s)
     sampled.host = _host(before, after, sum(used.cpu_s for used in sampled.usage.values()))
+
+
+def _note(
+    used: dict[psutil.Process, tuple[float, float]],
+    process: psutil.Process,
+    used_s: float,
+    first: bool,
+) -> None:
+    # A process born during the load used all of its time in it.
+    used[process] = (used.get(process, (used_s if first else 0.0,))[0], used_s)
+
+
+def _ended_s(process: psutil.Process) -> float:
+    """Return the CPU seconds of the children of a process that have ended; 0 where nobody tells."""
+    times = process.cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 def holding(members: Sequence[psutil.Process]) -> Holding:

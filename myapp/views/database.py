@@ -1,14 +1,14 @@
-"""The 30 seeded rows from Postgres, as JSON and through a template."""
+"""The 30 seeded rows from Postgres, as JSON and through a template; and a query that takes long."""
 
 import re
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.db.models import QuerySet
+from django.db.models import CharField, Func, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 
-from myapp.contract import Contract, Endpoint, expected
+from myapp.contract import OK, Contract, Endpoint, expected, ok
 from myapp.models import Row
 
 TEMPLATE = "myapp/rows.html"
@@ -26,6 +26,15 @@ TEMPLATE_QUERY = Endpoint(
     kind="template",
     summary="Reads 30 rows from Postgres and renders them through a Django template.",
     contract=Contract(body=expected("template_query.html"), content_type="text/html", postgres=1),
+)
+
+SLOW_S = 0.05
+SLOW_QUERY = Endpoint(
+    name="slow_query",
+    title="A query that takes 50 ms",
+    kind="waiting",
+    summary="Waits 50 ms for Postgres, on a connection of the pool, then answers a small JSON.",
+    contract=ok(delay_s=SLOW_S, pooled=True, postgres=1),
 )
 
 
@@ -82,3 +91,23 @@ async def template_query_async(request: HttpRequest) -> HttpResponse:
     """Answer a page with a table of the rows."""
     # Rows first: a template that runs a query inside a coroutine is an error.
     return render(request, TEMPLATE, {"rows": [row async for row in _rows()]})
+
+
+def _slept() -> QuerySet[Row, dict[str, Any]]:
+    sleep = Func(Value(SLOW_S), function="pg_sleep", output_field=CharField())
+    # Selected, or it would not be run; of one row, or it would be for each.
+    return Row.objects.annotate(slept=sleep).values("value", "slept").filter(value=1)
+
+
+@SLOW_QUERY.view()
+def slow_query_sync(request: HttpRequest) -> JsonResponse:
+    """Answer once Postgres has slept."""
+    _slept().get()
+    return JsonResponse(OK)
+
+
+@SLOW_QUERY.view()
+async def slow_query_async(request: HttpRequest) -> JsonResponse:
+    """Answer once Postgres has slept."""
+    await _slept().aget()
+    return JsonResponse(OK)

@@ -15,7 +15,8 @@ RECORDS = declared()
 
 def test_the_listing_is_complete_and_ordered() -> None:
     keys = [(record["name"], record["style"]) for record in RECORDS]
-    both = ["json", "json_query", "template_query", "gateway_1s", "gateway_3s", "gateway_10s"]
+    both = ["json", "json_query", "template_query", "slow_query"]
+    both += ["gateway_1s", "gateway_3s", "gateway_10s"]
     both += ["brotli", "brotli_q4", "cache_hit", "cache_set", "requests", "httpx"]
     expected = [(name, style) for name in both for style in ("sync", "async")]
     expected.append(("aiohttp", "async"))
@@ -44,6 +45,7 @@ def test_the_shape_of_a_record() -> None:
             "body_bytes": 30,
             "body_sha256": RECORDS[0]["contract"]["body_sha256"],
             "delay_s": 0.0,
+            "pooled": False,
             "postgres": 0,
             "redis": 0,
             "upstream": 0,

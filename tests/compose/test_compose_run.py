@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,9 +170,14 @@ def test_a_port_that_is_taken(tmp_path: Path, small: Path) -> None:
     listener = (
         "import http.server as h; h.test(h.SimpleHTTPRequestHandler, port=8000, bind='127.0.0.1')"
     )
+
+    def is_taken() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", 8000)) == 0
+
     with subprocess.Popen([sys.executable, "-c", listener], stderr=subprocess.DEVNULL) as other:
         try:
-            time.sleep(1)
+            until(is_taken, "the other's start")
             run = Run(tmp_path / "out", small)
             assert run.wait() == 2
             assert run.said().count("\n") == 1

@@ -445,9 +445,11 @@ def at(started_at: float, wall_s: float) -> Outcome:
 )
 def test_stretches(folder: Path, records: list[Any], expected: list[tuple[float, float]]) -> None:
     write(folder, *records)
-    assert [
-        (segment.started_at, segment.wall_s) for segment in read(folder, SERVERS).segments
-    ] == expected
+    segments = read(folder, SERVERS).segments
+    assert [(segment.started_at, segment.wall_s) for segment in segments] == expected
+    ended = {record.started_at for record in records if isinstance(record, Segment)}
+    for segment in segments:
+        assert segment.interrupted == (segment.started_at not in ended)
 
 
 def test_a_run_goes_on_without_the_folders_that_were_empty(tmp_path: Path) -> None:
@@ -458,3 +460,17 @@ def test_a_run_goes_on_without_the_folders_that_were_empty(tmp_path: Path) -> No
     Writer(folder).close()
     assert (folder / "raw").is_dir()
     assert (folder / "logs").is_dir()
+
+
+def test_a_reason_without_an_end_is_cut(folder: Path) -> None:
+    write(folder, outcome(status="failed", reason="x" * 10**6, detail="y" * 10**6))
+    (kept,) = read(folder, SERVERS).outcomes
+    assert (len(kept.reason or ""), len(kept.detail or "")) == (10_000, 100_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a name is text there")
+def test_a_run_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
+    folder = create(tmp_path, run())
+    folder.rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    with pytest.raises(UserError, match="no run there"):
+        newest(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
@@ -54,6 +55,16 @@ def test_where_nothing_was_backfilled_the_text_is_as_measured(
         assert as_wrk_leaves_it(raw, expected_us) == histogram(raw)
 
 
+def test_what_another_tool_stored_is_as_it_measured() -> None:
+    """wrk alone fills in: here its back-fill would seem to have made the 5 of 250 us."""
+    theirs = Histogram(values_us=(150, 250), counts=(5, 5))
+    ours, others = (
+        loaded(answers=10, duration_us=1_000, generator=name) for name in ("wrk", "wrk2")
+    )
+    assert pooled([(theirs, ours)], connections=1)[0].counts == (5,)
+    assert pooled([(theirs, others)], connections=1) == (theirs, theirs)
+
+
 def test_pooled_refuses_counts_of_another_load() -> None:
     ours = Histogram(values_us=(150, 250), counts=(1, 5))
     with pytest.raises(ValueError, match="not of the same load"):
@@ -72,6 +83,36 @@ def test_percentile_is_the_nearest_rank(samples: list[int], p: int) -> None:
     assert nearest is not None
     assert sum(sample <= nearest for sample in samples) * 100 >= p * len(samples)
     assert sum(sample < nearest for sample in samples) * 100 < p * len(samples)
+
+
+@given(st.data(), latencies, st.integers(min_value=1, max_value=100))
+def test_late_requests_are_no_faster_than_a_percentile_says(
+    data: st.DataObject, samples: list[int], p: int
+) -> None:
+    each = st.lists(st.sampled_from([0, 0, 0, 1_000, 7_000]), min_size=len(samples))
+    late = data.draw(each)
+    # Whichever was whose; some that were sent late were never answered.
+    sums = sorted(us + later for us, later in zip(samples, late, strict=False))
+    of, lates = histogram(Counter(samples)), histogram(Counter(late))
+    most = percentile(of, p, lates)
+    assert most is not None
+    assert most >= sums[max(1, math.ceil(p * len(sums) / 100)) - 1]
+    assert (percentile(of, p) or 0) <= most <= (percentile(of, p) or 0) + max(late)
+
+
+@pytest.mark.parametrize(
+    ("late", "p99"),
+    [
+        ({0: 1_000}, 990),
+        # So few that a slower one takes the place of each, or so little that it is added.
+        ({0: 998, 50_000: 2}, 992),
+        ({0: 500, 1: 500}, 991),
+        ({0: 980, 50_000: 20}, 50_990),
+    ],
+)
+def test_a_percentile_has_room_for_what_was_late(late: dict[int, int], p99: int) -> None:
+    of = histogram(Counter(range(1, 1_001)))
+    assert percentile(of, 99, histogram(Counter(late))) == p99
 
 
 @given(latencies, latencies)

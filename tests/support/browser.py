@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Route, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 # As root its sandbox does not start; the page is ours and no other is ever opened.
 ARGS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update")
+
+# Five seconds are its own choice; a page that is right gets there, however busy the machine is.
+expect.set_options(timeout=60_000)
 
 
 def executable(playwright: Playwright) -> str | None:
@@ -50,6 +53,12 @@ class Visit:
     page: Page
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Let the page be drawn twice: by then its script has seen to the size of what is in it."""
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
 
 
 @contextmanager

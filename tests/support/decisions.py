@@ -9,16 +9,24 @@ from loadtest.judge.rows import Versus
 from loadtest.judge.servers.decision import (
     AsyncViews,
     AtEndpoint,
+    AtRate,
     Between,
     Cost,
     Decision,
     Gap,
     Holds,
+    KeptUp,
     Place,
+    Reaches,
+    Searched,
+    ServerAtRate,
+    Stepped,
     Sureness,
     Waiting,
 )
+from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
+from loadtest.records.planned import Goal
 
 QUIET = {
     "granian-wsgi": 0.476,
@@ -220,6 +228,73 @@ def noisy(**changes: Any) -> Decision:
         "sure": sureness(cells=71, suspect=43, busy=38),
     }
     return Decision(**fields | changes)
+
+
+def at_rate(rate: float, *servers: tuple[str, float | None, int | None], **changes: Any) -> AtRate:
+    """Return servers with the cores that each takes and its p99; without, it cannot keep up."""
+    places = tuple(
+        ServerAtRate(
+            server=server,
+            interface=interface(server),
+            cores=cores,
+            cpu_us=cores and cores / rate * 1e6,
+            generator_cpu_us=67.0,
+            p90_us=p99_us and p99_us // 2,
+            p99_us=p99_us,
+            short=() if cores else (f"json-sync@{rate:g}",),
+            cells=(f"{server}.json-sync@{rate:g}",),
+        )
+        for server, cores, p99_us in servers
+    )
+    return AtRate(**{"rate": rate, "endpoints": ("json-sync",), "places": places} | changes)
+
+
+def searched(
+    *servers: tuple[str, int | None, float | None, float | None, Any], **changes: Any
+) -> Searched:
+    """Return servers with their rank, the ends of the interval and what missed above it."""
+    ranks = [rank for _, rank, *_ in servers]
+    fields: dict[str, Any] = {
+        "endpoint": "json-sync",
+        "goal": Goal(p99_us=300_000),
+        "places": tuple(
+            Reaches(
+                server=server,
+                interface=interface(server),
+                rank=rank,
+                tied=ranks.count(rank) > 1,
+                search=Search(low=low, high=high, why=why, tries=12),
+                cores=low and 0.8,
+                p99_us=120_000,
+                cell=f"{server}.json-sync",
+            )
+            for server, rank, low, high, why in servers
+        ),
+    }
+    return Searched(**fields | changes)
+
+
+def stepped(
+    *servers: tuple[str, float | None, float | None, Any], endpoint: str = "json-sync"
+) -> Stepped:
+    """Return servers with the last step that each kept, the next one, and what was short there."""
+    return Stepped(
+        endpoint=endpoint,
+        places=tuple(
+            KeptUp(
+                server=server,
+                interface=interface(server),
+                capacity=1_000.0,
+                rate=rate,
+                cores=rate and 0.8,
+                p99_us=12_000,
+                missed=missed,
+                why=why,
+                cell=f"{server}.{endpoint}",
+            )
+            for server, rate, missed, why in servers
+        ),
+    )
 
 
 def counts(**changes: Any) -> Counts:

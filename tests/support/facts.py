@@ -308,13 +308,19 @@ def starving(fast_us: int, in_flight: float) -> Facts:
     return replace(HEALTHY, rates=(2_000.0,) * 3, histogram=histogram)
 
 
-def sent(late: int = 0, missed: int = 0, requests: int = 400, by_us: int = LATE_US + 1_000) -> Sent:
-    """Return how 400 requests were sent in 2 s, so many of them late."""
+def sent(
+    late: int = 0,
+    missed: int = 0,
+    requests: int = 400,
+    by_us: int = LATE_US + 1_000,
+    unsent: int = 0,
+) -> Sent:
+    """Return how 400 requests were sent in 2 s, so many of them late; others never were."""
     return Sent(
         window_us=2_000_000,
         requests=requests,
         missed=missed,
-        late=Histogram(values_us=(0, by_us), counts=(requests - late, late)),
+        late=Histogram(values_us=(0, by_us), counts=(requests - late, late + unsent)),
     )
 
 

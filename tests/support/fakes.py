@@ -19,11 +19,11 @@ from builders import loaded, usage
 
 from loadtest.bench.load.generator import Printed
 from loadtest.bench.servers.answer_check import Checked
-from loadtest.bench.servers.protocol import Measurement
+from loadtest.bench.servers.loaded_server import Measurement
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import CellError
-from loadtest.records.measured import During, Histogram, Host
+from loadtest.records.measured import During, Histogram, Host, Sent
 from loadtest.records.planned import Cell, Endpoint, Server, Stage
 from loadtest.system.sampling import Holding, Sampled
 
@@ -47,6 +47,9 @@ WARMUP_ANSWERS = 8
 
 DURING_ANSWERS = 4
 
+QUICK_US, QUEUED_US = 2_000, 1_000_000
+"""What an answer takes at a rate that a server keeps up with, and at one that it does not."""
+
 HEAD_BYTES = 150
 """Of each answer, before its body."""
 
@@ -60,9 +63,11 @@ class FakeBench:
     faults: Mapping[str, Fault] = field(default_factory=dict)
     """By `<cell>.r<round>`, as in `uvicorn.json-sync.r0`; globs work and the first match counts."""
     rates: Mapping[str, float] = field(default_factory=dict)
-    """Answers a second by server; 1000 for others."""
+    """Answers a second by server, the most that it can give; 1000 for others."""
     events: list[str] = field(default_factory=list)
     """What was asked of it, in order: `launch uvicorn`, `load uvicorn.json-sync.r0`, ..."""
+    seeds: dict[str, int] = field(default_factory=dict)
+    """Of the arrivals of each load, by its name."""
     died: str | None = None
     """The service that has ended and waits for its repair."""
 
@@ -127,8 +132,9 @@ class FakeServer:
         return Checked(answers=answers, wire_bytes=_wire_bytes(endpoint))
 
     def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
-        """Return counts that agree with each other and with Little's law."""
+        """Return counts that agree with each other and, of a closed loop, with Little's law."""
         self.bench.events.append(f"load {name}")
+        self.bench.seeds[name] = seed
         fault = self.bench.fault(name)
         if fault == "interrupt":
             raise KeyboardInterrupt
@@ -141,9 +147,12 @@ class FakeServer:
 
     def _measurement(self, cell: Cell, name: str, silent: bool) -> Measurement:
         connections, delay_s = cell.load.connections, cell.endpoint.contract.delay_s
-        rate = self.bench.rates.get(self.profile.name, 1000.0)
+        most, asked = self.bench.rates.get(self.profile.name, 1000.0), cell.load.rate
+        rate = most if asked is None else min(asked, most)
         answers = 0 if silent else int(rate * cell.load.duration_s)
         latency_us = int(max(delay_s, connections / rate) * 1e6)
+        if asked:
+            latency_us = QUICK_US if asked <= most else QUEUED_US
         histogram = Histogram(values_us=(latency_us,), counts=(answers,))
         if not answers:
             histogram = Histogram(values_us=(), counts=())
@@ -156,6 +165,7 @@ class FakeServer:
             cell.load.duration_s,
             generator="fake",
             received_bytes=answers * _wire_bytes(cell.endpoint),
+            sent=_sent(asked, cell.load.duration_s, answers) if asked else None,
         )
         window_s = cell.load.duration_s
         host = Host(
@@ -187,6 +197,18 @@ class FakeServer:
     def stop(self) -> None:
         """Note that it was stopped."""
         self.bench.events.append(f"stop {self.profile.name}")
+
+
+def _sent(rate: float, duration_s: float, answers: int) -> Sent:
+    """Return how a schedule was kept to; what was not answered had kept a connection from it."""
+    requests = int(rate * duration_s)
+    late = requests - answers
+    return Sent(
+        window_us=int(duration_s * 1e6),
+        requests=requests,
+        missed=late,
+        late=Histogram(values_us=(0, QUEUED_US), counts=(answers, late)),
+    )
 
 
 def _wire_bytes(endpoint: Endpoint) -> int:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
+from builders import endpoint, plan
 
 from loadtest.measure import preflight
-from loadtest.system import local_ports
+from loadtest.measure.servers import preflight as servers
+from loadtest.records.planned import Cell, Goal, Load
+from loadtest.records.values import MOST_TRIED
+from loadtest.system import local_ports, machine
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue\n"
 ENDED = "   {n}: 010011AC:9C40 020011AC:1F40 06 00000000:00000000 03:0000176A 00000000 0 0 0 3 0\n"
@@ -29,6 +34,55 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def table(folder: Path, ended: int) -> None:
     (folder / "tcp").write_text(HEAD + ENDED * ended + OPEN * 64 + ELSEWHERE * 64)
+
+
+def test_a_load_needs_a_port_for_each_connection(system: Path) -> None:
+    """It failed in the middle of a run: 65,535 connections were planned, and 28,232 ports are."""
+    (system / "ip_local_port_range").write_text("10000 20000\n")
+    assert local_ports.most() == 9_745
+    assert preflight.ports(9_745, "--connections").advice is None
+    check = preflight.ports(9_746, "a lower --rate")
+    assert check.fatal
+    assert check.advice == (
+        "9746 connections need a local port each and 9745 are to be had; widen"
+        " net.ipv4.ip_local_port_range (`sysctl`) or ask for fewer with a lower --rate"
+    )
+    (system / "ip_local_port_range").unlink()  # another system
+    assert local_ports.most() is None
+    assert preflight.ports(60_000, "--connections").advice is None
+
+
+@pytest.mark.parametrize(("files", "rate"), [(None, 19_490), (1_000, 2_000)])
+def test_how_high_a_rate_can_be(
+    system: Path, monkeypatch: pytest.MonkeyPatch, files: int | None, rate: int
+) -> None:
+    (system / "ip_local_port_range").write_text("10000 20000\n")
+    monkeypatch.setattr(machine, "most_connections", lambda: files)
+    assert f"connections for up to {rate:,} requests/s" in preflight.rates().state
+
+
+LOOP = Load(connections=64, duration_s=2, warmup_s=0.1)
+
+
+@pytest.mark.parametrize(
+    ("load", "expected"),
+    [
+        (LOOP, (64, "--connections")),
+        (LOOP.at_rate(5_000.0, 1.0, 0.5, 400), (7_500, "a lower --rate")),
+        (msgspec.structs.replace(LOOP, within=Goal(p99_us=1)), (MOST_TRIED, "a rate of your own")),
+        (msgspec.structs.replace(LOOP, steps=(1.0,)), (MOST_TRIED, "a rate of your own")),
+    ],
+)
+def test_a_run_needs_the_connections_of_its_highest_rate(
+    load: Load, expected: tuple[int, str]
+) -> None:
+    cells = tuple(
+        Cell(server="alpha", endpoint=endpoint(f"json{number}"), load=each)
+        for number, each in enumerate([LOOP, load])
+    )
+    connections, option = servers._connections(plan(cells=cells))
+    assert connections == expected[0]
+    assert option.startswith(expected[1])
 
 
 def test_ports_that_ran_short() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from census import Census, until
+from census import PATIENCE_S, Census, until
 from paths import BAD, ROOT
 
 from loadtest.records.errors import UserError
@@ -226,7 +226,7 @@ def test_a_warden_told_to_end_undoes(tmp_path: Path) -> None:
     options = {"undo": [folder]}
     with started(bad("never_listens"), tmp_path / "log", ready="thinking", **options) as running:
         running.warden.terminate()
-        assert running.wait(20) == 128 + signal.SIGTERM
+        assert running.wait(PATIENCE_S) == 128 + signal.SIGTERM
         assert not folder.exists()
 
 
@@ -241,7 +241,7 @@ def test_a_leader_that_is_killed_takes_its_workers_along(census: Census, tmp_pat
 
 def test_a_leader_that_exits_takes_its_workers_along(census: Census, tmp_path: Path) -> None:
     with started(bad("leaves_worker", "exit"), tmp_path / "log", grace_s=NO_GRACE_S) as running:
-        assert running.wait(20) == 0
+        assert running.wait(PATIENCE_S) == 0
         assert running.ended() == "it exited with status 0"
         assert census.names() == []
 
@@ -250,7 +250,7 @@ def test_a_leader_that_exits_takes_its_workers_along(census: Census, tmp_path: P
 def test_the_exit_status_is_passed_on(status: int, tmp_path: Path) -> None:
     log = tmp_path / "log"
     running = process.start("it", bad("exits_at_once", str(status)), log=log)
-    assert running.wait(20) == status
+    assert running.wait(PATIENCE_S) == status
     assert running.ended() == f"it exited with status {status}"
     assert running.tail() == "cannot import name 'application'"
     running.stop()
@@ -262,17 +262,17 @@ def test_the_signal_is_passed_on_as_shells_do(name: str, tmp_path: Path) -> None
     number = signal.Signals[name]
     with started(bad("never_listens"), tmp_path / "log", ready="thinking") as running:
         running.tree()[0].send_signal(number)
-        assert running.wait(20) == 128 + number
+        assert running.wait(PATIENCE_S) == 128 + number
         assert running.ended() == f"it was ended by {name}"
 
 
 def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
     running = process.start("it", [str(tmp_path / "nowhere")], log=tmp_path / "log")
-    assert running.wait(20) == 127
+    assert running.wait(PATIENCE_S) == 127
     assert running.tail() == f"cannot start {tmp_path}/nowhere: No such file or directory"
     (tmp_path / "text").write_text("no program")
     running = process.start("it", [str(tmp_path / "text")], log=tmp_path / "log")
-    assert running.wait(20) == 127
+    assert running.wait(PATIENCE_S) == 127
     assert "Permission denied" in running.tail()
 
 
@@ -291,7 +291,7 @@ def test_many_on_one_socket_all_answer_and_all_go(census: Census, tmp_path: Path
             assert ask(port) in {str(process.pid) for process in running.tree()}
             # One that dies takes the others along: half a server is none.
             running.tree()[1].kill()
-            assert running.wait(20) == 128 + signal.SIGKILL
+            assert running.wait(PATIENCE_S) == 128 + signal.SIGKILL
             assert census.names() == []
 
 
@@ -321,7 +321,7 @@ def test_a_warden_told_to_end_ends_its_command_first(census: Census, tmp_path: P
         # And a second time, in the middle of the grace: an impatient person does that.
         until(lambda: "no" in running.tail(), "the refusal of its command")
         running.warden.send_signal(signal.SIGINT)
-        running.warden.wait(20)
+        running.warden.wait(PATIENCE_S)
         assert census.names() == []
 
 
@@ -330,7 +330,7 @@ def test_the_environment_is_an_allow_list(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "elsewhere")
     argv = [sys.executable, "-c", "import os; print(sorted(os.environ))"]
-    process.run("it", argv, log=tmp_path / "log", timeout_s=20, env={"GIVEN": "1"})
+    process.run("it", argv, log=tmp_path / "log", timeout_s=PATIENCE_S, env={"GIVEN": "1"})
     names = set(re.findall(r"'(\w+)'", (tmp_path / "log").read_text()))
     assert {"GIVEN", "PATH"} <= names
     assert not names & {"WEB_CONCURRENCY", "PYTHONASYNCIODEBUG", "DJANGO_SETTINGS_MODULE"}
@@ -343,7 +343,7 @@ def test_errors_can_go_to_a_file_of_their_own(tmp_path: Path) -> None:
             bad("exits_at_once"),
             log=tmp_path / "log",
             errors=tmp_path / "errors",
-            timeout_s=20,
+            timeout_s=PATIENCE_S,
         )
     assert caught.value.detail == "cannot import name 'application'"
     assert (tmp_path / "log").read_text() == ""
@@ -432,7 +432,7 @@ def test_a_bare_command_is_timed_and_told() -> None:
     before_s = time.monotonic()
     done = process.timed(
         [sys.executable, "-c", "import sys, time; print(1); time.sleep(0.2); sys.exit(3)"],
-        timeout_s=20,
+        timeout_s=PATIENCE_S,
     )
     assert (done.status, done.output, done.overdue) == (3, "1\n", False)
     assert before_s < done.began_at_s < done.began_at_s + 0.2 < done.ended_at_s < time.monotonic()

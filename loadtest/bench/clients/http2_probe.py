@@ -99,14 +99,8 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 def _request(authority: str, path: str) -> bytes:
     """Return a header block that leaves no trace in the other's table, so each may be the same."""
-    get, https, name_authority, name_path = b"\x82", b"\x87", b"\x01", b"\x04"
-    words = [name_authority, authority.encode(), name_path, path.encode()]
-    assert all(len(word) < 127 for word in words)
-    return (
-        get
-        + https
-        + b"".join(
-            name + bytes([len(word)]) + word
-            for name, word in zip(words[::2], words[1::2], strict=True)
-        )
-    )
+    get_over_https, block = b"\x82\x87", b""
+    for name, value in ((b"\x01", authority.encode()), (b"\x04", path.encode())):
+        assert len(value) < 127
+        block += name + bytes([len(value)]) + value
+    return get_over_https + block

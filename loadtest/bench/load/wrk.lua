@@ -5,7 +5,8 @@
 --
 -- With arguments, `RATE ARRIVALS SEED`, it makes an open loop: wrk asks `delay` for each connection as
 -- it becomes free, at the start as well, and sends for it after so many milliseconds. Each free
--- connection gets the next slot of one schedule; how late each was sent is counted.
+-- connection gets the next slot of one schedule; how late each was sent is counted. (Which latency is
+-- of which slot nobody says: neither `delay` nor `request` nor `response` is told of its connection.)
 
 -- wrk's API finds the i-th bin by walking from the first one, so reading all of them takes
 -- bins x range steps: minutes for a wide distribution. LuaJIT can walk wrk's own array once.
@@ -61,75 +62,128 @@ end
 
 local LEAD_MS = 200 -- connections open before the first slot
 
+-- In whole milliseconds of the clock that wrk's timers go by: a slot is one of them, and a timer for
+-- it ends in it. Against another clock, or in parts, it would be one earlier or later at random.
 local function clock()
   local ffi = require("ffi")
   ffi.cdef("typedef struct { long s; long ns; } loadtest_time; int clock_gettime(int, loadtest_time *);")
-  local at, monotonic = ffi.new("loadtest_time"), ffi.os == "OSX" and 6 or 1
+  local at = ffi.new("loadtest_time")
   return function()
-    ffi.C.clock_gettime(monotonic, at)
-    return tonumber(at.s) * 1e3 + tonumber(at.ns) * 1e-6
+    ffi.C.clock_gettime(0, at) -- CLOCK_REALTIME, on Linux and macOS
+    return tonumber(at.s) * 1000 + math.floor(tonumber(at.ns) / 1e6)
+  end
+end
+
+-- wrk sleeps for whole milliseconds, from wherever it is in one: it would wake anywhere in that of a
+-- slot, or after it. A timer among what it waits for (Linux) wakes it at the beginning.
+local function alarm()
+  local ffi = require("ffi")
+  if ffi.os ~= "Linux" then return function() end end
+  ffi.cdef([[
+    typedef struct { loadtest_time every, at; } loadtest_alarm;
+    typedef struct { uint32_t events; uint64_t data; } ]]
+    .. (ffi.arch == "x64" and "__attribute__((packed))" or "") .. [[ loadtest_event;
+    int timerfd_create(int, int);
+    int timerfd_settime(int, int, const loadtest_alarm *, loadtest_alarm *);
+    int epoll_ctl(int, int, int, loadtest_event *);
+  ]])
+  local realtime, absolute, nonblocking = 0, 1, 2048
+  local timer = ffi.C.timerfd_create(realtime, nonblocking)
+  -- On its edge, as nobody reads it: wrk knows no such descriptor and passes over it.
+  local event = ffi.new("loadtest_event", 2 ^ 31 + 1, timer)
+  local epoll = 0
+  -- The only one that there is. It has room for 13 descriptors, and more with each connection.
+  while epoll < 13 and (timer >= 13 or ffi.C.epoll_ctl(epoll, 1, timer, event) ~= 0) do
+    epoll = epoll + 1
+  end
+  local set = ffi.new("loadtest_alarm")
+  return function(ms)
+    set.at.s = math.floor(ms / 1000)
+    set.at.ns = ms % 1000 * 1e6
+    ffi.C.timerfd_settime(timer, absolute, set, nil)
   end
 end
 
 local thread
 function setup(of) thread = of end -- in wrk's own state, where `done` runs; the rest is the thread's
 
--- Global, so that `done` can read them from the thread.
-sent, late_ms = 0, {} -- requests, and how many of them were sent so many whole milliseconds late
+-- Global, so that `done` can read them from the thread. Times are of the clock, in milliseconds.
+sent, late_ms = 0, {} -- requests, and how many of them were sent so many milliseconds late
 missed = 0 -- slots that had passed before a connection was free
-lead_ms = 0 -- from wrk's start to the first slot
+slots = {} -- those that are given out and not sent, in order
+next_slot = nil -- the first that is not given out
+began, first_slot = nil, nil -- the load, and its schedule
+per_ms = nil -- requests
 
 function init(args)
   if #args == 0 then return end
-  local now_ms, per_ms, even = clock(), tonumber(args[1]) / 1000, args[2] == "even"
+  local now_ms, wake_at, even = clock(), alarm(), args[2] == "even"
   math.randomseed(tonumber(args[3]))
   local request_text
-  local began_ms, first_ms = now_ms(), nil -- of the load, and of its schedule
-  local slot, at_ms = 0, 0 -- the next one, after the first
-  local slots = {} -- those that are given out and not sent, in order
+  local given, at_ms = 0, 0 -- slots that were given out, and when the next one is, after the first
+  began, per_ms = now_ms(), tonumber(args[1]) / 1000
 
   function delay()
     local now = now_ms()
-    if not first_ms then
-      first_ms = now + LEAD_MS
-      lead_ms = first_ms - began_ms
-    end
-    local due = first_ms + at_ms
-    slot = slot + 1
-    slots[slot] = due
-    if due < now - 1 then missed = missed + 1 end
+    first_slot = first_slot or now + LEAD_MS
+    local slot = next_slot or first_slot
+    given = given + 1
+    slots[given] = slot
+    if slot < now then missed = missed + 1 end
     -- A sum of many gaps would drift.
-    at_ms = even and slot / per_ms or at_ms - math.log(1 - math.random()) / per_ms
-    return math.max(0, math.floor(due - now + 0.5))
+    at_ms = even and given / per_ms or at_ms - math.log(1 - math.random()) / per_ms
+    next_slot = first_slot + math.floor(at_ms + 0.5)
+    if given == sent + 1 then wake_at(slot) end
+    return math.max(0, slot - now)
   end
 
   -- Slots are sent in their order, as their timers end in it.
   function request()
     request_text = request_text or wrk.format()
-    local now, due = now_ms(), slots[sent + 1]
+    local now, slot = now_ms(), slots[sent + 1]
     -- wrk looks at one before it begins, and a connection that broke off asks again without a slot.
-    if not due or due > now + 2 then return request_text end
+    if not slot or slot > now then return request_text end
     sent = sent + 1
     slots[sent] = nil
-    -- wrk sleeps for whole milliseconds, so half of one either way is no delay.
-    local late = math.max(0, math.floor(now - due + 0.5))
+    local following = slots[sent + 1]
+    if following and following > now then wake_at(following) end
+    local late = now - slot
     late_ms[late] = (late_ms[late] or 0) + 1
     return request_text
   end
 end
 
-local function schedule(duration_us)
+local function schedule(duration_us, latency)
   local requests = thread:get("sent")
   if requests == 0 then return "" end
+  local began, missed, late_ms = thread:get("began"), thread:get("missed"), thread:get("late_ms")
+  local ended = began + math.floor(duration_us / 1000)
+  -- What was to be sent by then and was not is as late as that.
+  local function unsent(slot)
+    local late = ended - math.floor(slot)
+    late_ms[late] = (late_ms[late] or 0) + 1
+  end
+  for _, slot in pairs(thread:get("slots")) do
+    if slot < ended then unsent(slot) end
+  end
+  local slot, gap = thread:get("next_slot"), 1 / thread:get("per_ms")
+  while slot < ended do
+    unsent(slot)
+    missed = missed + 1
+    slot = slot + gap
+  end
   local values, counts = {}, {}
-  for late, count in pairs(thread:get("late_ms")) do values[#values + 1] = late; counts[late] = count end
+  for late in pairs(late_ms) do values[#values + 1] = late end
   table.sort(values)
-  local in_order = {}
-  for i, late in ipairs(values) do in_order[i] = counts[late]; values[i] = late * 1000 end
+  for i, late in ipairs(values) do
+    counts[i] = string.format("%.0f", late_ms[late])
+    values[i] = string.format("%.0f", late * 1000)
+  end
   return string.format(
-    '"sent":{"window_us":%.0f,"requests":%.0f,"missed":%.0f,"late":{"values_us":[%s],"counts":[%s]}},',
-    duration_us - thread:get("lead_ms") * 1000, requests, thread:get("missed"),
-    table.concat(values, ","), table.concat(in_order, ",")
+    '"sent":{"window_us":%.0f,"first_answer_us":%.0f,"requests":%.0f,"missed":%.0f,'
+      .. '"late":{"values_us":[%s],"counts":[%s]}},',
+    duration_us - (thread:get("first_slot") - began) * 1000, #latency > 0 and latency.min or 0,
+    requests, missed, table.concat(values, ","), table.concat(counts, ",")
   )
 end
 
@@ -145,7 +199,7 @@ function done(summary, latency, requests)
       summary.duration, summary.requests, summary.bytes, errors.connect,
       errors.read, errors.write, errors.status, errors.timeout, all, silent
     ),
-    schedule(summary.duration),
+    schedule(summary.duration, latency),
     '"values_us":[', table.concat(values, ","), '],"counts":[', table.concat(counts, ","), "]}\n"
   )
 end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import http.client
 import socket
@@ -19,9 +18,19 @@ from loadtest.plan.servers import answers
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During
 from loadtest.records.planned import Contract, Endpoint, Record, Stage
+from loadtest.system.listening import LongBodyError, body_of
 
 PATIENCE_S = 10.0
 """How much longer than its declared delay an answer may take."""
+
+MOST_BEYOND_BYTES = 65_536
+"""Of a body, beyond what the contract says: an error page has room, and one without end is none."""
+
+MOST_BYTES = 64 * 2**20
+"""Of any body."""
+
+GZIP = 31
+"""As zlib calls it."""
 
 WATCH_EVERY_S = 0.25
 """Beside a load: often enough to meet what a load breaks, at well below 1 % of any rate."""
@@ -184,27 +193,42 @@ class Got(Record, frozen=True, kw_only=True):
     size: int
     """Of all of it in bytes, as sent but for the framing of chunks, if there are any."""
 
-    def decoded(self) -> bytes:
-        """Return the body without its content encoding; raises ValueError where it has none."""
+    def decoded(self, most_bytes: int) -> bytes:
+        """Return the body without its content encoding; raises ValueError where it has none.
+
+        At once it could be any number of bytes.
+        """
+        name = {"br": "Brotli", "gzip": "gzip"}.get(self.content_encoding or "")
+        if name is None:
+            return self.body
         try:
-            match self.content_encoding:
-                case "br":
-                    return brotli.decompress(self.body)
-                case "gzip":
-                    return gzip.decompress(self.body)
-        except (brotli.error, OSError, EOFError, zlib.error):
-            name = {"br": "Brotli"}.get(self.content_encoding or "", self.content_encoding)
+            if name == "Brotli":
+                brotli_body = brotli.Decompressor()
+                body = bytes(brotli_body.process(self.body, output_buffer_limit=most_bytes))
+                ended = brotli_body.is_finished()
+            else:
+                gzip_body = zlib.decompressobj(GZIP)
+                body = gzip_body.decompress(self.body, most_bytes)
+                ended = gzip_body.eof
+        except (brotli.error, zlib.error):
             raise ValueError(
                 f"the body is not {name}, whatever its Content-Encoding says"
             ) from None
-        return self.body
+        if not ended:
+            raise ValueError(f"a body of {name} that does not end within {most_bytes} bytes")
+        return body
 
 
-def get(connection: http.client.HTTPConnection, path: str, headers: Headers = NO_HEADERS) -> Got:
+def get(
+    connection: http.client.HTTPConnection,
+    path: str,
+    headers: Headers = NO_HEADERS,
+    most_bytes: int = MOST_BYTES,
+) -> Got:
     """Ask for a path and return the whole answer; raises OSError or HTTPException."""
     connection.request("GET", path, headers=dict(headers))
     response = connection.getresponse()
-    body = response.read()
+    body = body_of(response, most_bytes)
     head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
     return Got(
         status=response.status,
@@ -213,6 +237,11 @@ def get(connection: http.client.HTTPConnection, path: str, headers: Headers = NO
         body=body,
         size=len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n") + head + len(body),
     )
+
+
+def _most_bytes(contract: Contract) -> int:
+    known = contract.body.most_bytes if contract.body else contract.body_bytes
+    return min(MOST_BYTES, (known or 0) + MOST_BEYOND_BYTES)
 
 
 def check(
@@ -226,7 +255,10 @@ def check(
     Raises with the first difference.
     """
     sent = time.monotonic()
-    response = get(connection, path, headers)
+    try:
+        response = get(connection, path, headers, _most_bytes(contract))
+    except LongBodyError as error:
+        raise _ContractError(f"{error} instead of {contract.body_bytes}") from None
     took_s = time.monotonic() - sent
     if difference := broken(response, contract):
         raise _ContractError(difference)
@@ -240,9 +272,7 @@ def check(
 def broken(response: Got, contract: Contract) -> str | None:
     """Return the first difference of an answer from a contract in words, None without one."""
     if response.status != contract.status:
-        return (
-            f"status {response.status} instead of {contract.status}: {_excerpt(response.body)}"
-        )
+        return f"status {response.status} instead of {contract.status}: {_excerpt(response.body)}"
     if response.content_type != contract.content_type:
         return f"content type {response.content_type} instead of {contract.content_type}"
     if response.content_encoding != contract.content_encoding:
@@ -250,7 +280,7 @@ def broken(response: Got, contract: Contract) -> str | None:
             f"content encoding {response.content_encoding} instead of {contract.content_encoding}"
         )
     try:
-        body = response.decoded()
+        body = response.decoded(_most_bytes(contract))
     except ValueError as error:
         return str(error)
     if contract.body is not None:

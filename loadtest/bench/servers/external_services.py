@@ -13,6 +13,7 @@ import valkey
 
 from loadtest.bench.servers import consent
 from loadtest.bench.servers.consent import Place
+from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import App, Service
 from loadtest.records.errors import UserError, lone
 from loadtest.records.planned import Record
@@ -145,16 +146,8 @@ def _asked(service: Service, url: str, at: Place, counter_path: str, written: bo
 
 
 def _postgres(url: str, at: Place, written: bool) -> str | None:
-    with psycopg.connect(
-        url,
-        # In full: what PGPORT and its like would add here, the app is not told.
-        host=at.host,
-        hostaddr="",
-        port=at.port,
-        connect_timeout=WITHIN_S,
-        # In a transaction all looks at sessions are the first one again.
-        autocommit=True,
-    ) as connection:
+    # In a transaction all looks at sessions are the first one again.
+    with connect(url, connect_timeout=WITHIN_S, autocommit=True) as connection:
 
         def number(query: str) -> int:
             row = connection.execute(query.encode()).fetchone()

@@ -25,7 +25,6 @@ GRACE_S = 0.5
 class Instance:
     """A server that has answered, and what it took to get there."""
 
-    server: Server
     process: Process
     port: int
     launch_s: float
@@ -66,7 +65,7 @@ def launch(
     except BaseException:
         running.stop()
         raise
-    return Instance(server, running, port, time.monotonic() - started)
+    return Instance(running, port, time.monotonic() - started)
 
 
 @contextlib.contextmanager

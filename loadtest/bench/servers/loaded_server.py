@@ -1,19 +1,45 @@
-"""A server that is up, checked and loaded over HTTP; where it runs, those who start it know."""
+"""A server that is up, checked and loaded over HTTP, and where such servers are started."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from loadtest.bench.load.generator import Generator
+from loadtest.bench.load.generator import Generator, Printed
 from loadtest.bench.servers.answer_check import NO_HEADERS, Checked, Watch, verify
-from loadtest.bench.servers.protocol import Launched, Measurement
 from loadtest.bench.servers.service_counters import Counters
-from loadtest.records.measured import Placement
-from loadtest.records.planned import Cell, Endpoint, Stage
+from loadtest.records.errors import CellError
+from loadtest.records.measured import During, Placement
+from loadtest.records.planned import Cell, Endpoint, Server, Stage
 from loadtest.system import sampling
-from loadtest.system.sampling import Holding, Members
+from loadtest.system.sampling import Holding, Members, Sampled
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one load gave, what it took, and what a second client saw meanwhile."""
+
+    printed: Printed
+    sampled: Sampled
+    during: During
+
+
+class Launched(Protocol):
+    """What a server runs as: a process, a container, or what somebody else started."""
+
+    def ended(self) -> str | None:
+        """Return in words how it ended by itself, None while it runs."""
+
+    def holding(self) -> Holding | None:
+        """Return what its processes hold now; None where nobody tells."""
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+
+    def stop(self) -> None:
+        """Stop it and all that it started."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +76,10 @@ class LoadedServer:
         )
 
     def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
-        """Load one cell; raises CellError where nothing was measured."""
+        """Load one cell, its files named after `name`; raises CellError where nothing was measured.
+
+        `seed` is of the arrivals of a load at a rate.
+        """
         endpoint = cell.endpoint
         delay_s = endpoint.contract.delay_s
         url = f"http://{self.host}:{self.port}{endpoint.path}"
@@ -90,3 +119,13 @@ class LoadedServer:
     def stop(self) -> None:
         """Stop it and all that it started."""
         self.launched.stop()
+
+
+class Bench(Protocol):
+    """Where servers run and are loaded."""
+
+    def repair(self) -> CellError | None:
+        """Start services that have died again; return what died, None if all is well."""
+
+    def launch(self, profile: Server, name: str) -> LoadedServer:
+        """Start a server and return it once it has answered; raises CellError."""

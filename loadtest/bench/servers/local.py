@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.bench.servers.instance import launch
-from loadtest.bench.servers.loaded_server import LoadedServer
-from loadtest.bench.servers.protocol import Bench
+from loadtest.bench.servers.loaded_server import Bench, LoadedServer
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.bench.servers.services import Services
 from loadtest.records.errors import CellError

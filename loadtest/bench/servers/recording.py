@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from loadtest.bench.servers.answer_check import NO_HEADERS, Got, Headers, broken, get
+from loadtest.bench.servers.answer_check import MOST_BYTES, NO_HEADERS, Got, Headers, broken, get
 from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
@@ -159,7 +159,7 @@ def fix(asked: Asked, heard: Sequence[Heard]) -> Fixed:
         if len(values := {str(getattr(got, what)) for got in answered}) > 1:
             raise LoadtestError(f"its {what.replace('_', ' ')} varies: {', '.join(sorted(values))}")
     try:
-        bodies = [got.decoded() for got in answered]
+        bodies = [got.decoded(MOST_BYTES) for got in answered]
     except ValueError as error:
         raise LoadtestError(str(error)) from None
     contract = replace(
@@ -177,10 +177,7 @@ def fix(asked: Asked, heard: Sequence[Heard]) -> Fixed:
         if difference := broken(got, contract):
             raise LoadtestError(difference)
     accepts = {
-        what
-        for each in heard
-        for what, got in each.others.items()
-        if broken(got, contract) is None
+        what for each in heard for what, got in each.others.items() if broken(got, contract) is None
     }
     return Fixed(asked=asked, contract=contract, accepts=tuple(sorted(accepts)))
 

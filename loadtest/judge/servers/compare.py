@@ -1,7 +1,12 @@
-"""Two runs: what each server costs and each cell shows; better, worse, the same, or cannot tell."""
+"""Two runs: what each server costs and each cell shows; better, worse, the same, or cannot tell.
+
+At a rate, CPU per request and p99 are compared where both held it; whether they did is a finding of
+its own. Of searches it is the highest rate within the goal.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,26 +17,30 @@ import msgspec
 
 from loadtest.judge.servers.conditions import Difference, differences
 from loadtest.judge.servers.cost import CORES, floor_of_means, mean_of
-from loadtest.judge.servers.metrics import Figures, figures, latencies
+from loadtest.judge.servers.decision import Cost
+from loadtest.judge.servers.metrics import Figures, figures, latencies, p99_of_round
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.judge.servers.turns import merged
+from loadtest.judge.servers.within import Search, copies_apart, settled
 from loadtest.judge.summary import last
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Interface, Record
+from loadtest.records.planned import Cell, Interface, Load, Plan, Record
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
-from loadtest.stats.noise_floor import Floor, by_kind, floors
+from loadtest.stats.noise_floor import Floor, by_kind, floors, workload
 from loadtest.stats.ratios import Comparison, Rates, moderated, paired, unpaired
+from loadtest.stats.search import NARROW
 from loadtest.stats.series import has_number
 from loadtest.stats.significance import Finding, adjust, finding, margin
 
-FORMAT = 4
+FORMAT = 5
 """Of what `compare --json` prints. 1: the first; 2: a margin for each change; 3: CPU time at even
 speed; each change with its server and endpoint; 4: what each server costs, over all endpoints; the
 noise of each change; `base` and `new` are the numbers of the runs' reports; `lost` has `why` in
-place of `failed`; no `margins`."""
+place of `failed`; no `margins`; 5: costs at each rate, a rate that one run alone has held, and the
+highest rate within a goal."""
 
 THRESHOLD = 0.05
 
@@ -39,10 +48,11 @@ Answer = Literal["better", "worse", "same", "cannot tell"]
 
 CellFigure = Literal["server_cpu_us", "goodput", "p99_us"]
 
-Figure = Literal["cost", CellFigure]
+Figure = Literal["cost", "reaches", CellFigure]
 
 BETTER: dict[Figure, Literal["higher", "lower"]] = {
     "cost": "lower",
+    "reaches": "higher",
     "server_cpu_us": "lower",
     "goodput": "higher",
     "p99_us": "lower",
@@ -54,6 +64,9 @@ OF_CELLS: tuple[CellFigure, ...] = ("server_cpu_us", "goodput", "p99_us")
 ALL = "all"
 """In place of an endpoint, of a cost."""
 
+APART = NARROW**2 - 1
+"""A share that two searches of the same server may differ by: each leaves a bracket open."""
+
 
 class Change(Record, frozen=True, kw_only=True):
     """One figure of one cell in both runs, or the cost of one server."""
@@ -63,19 +76,23 @@ class Change(Record, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     endpoint: str
-    """With its style, as in `json-sync`; of a cost `all`: those at which it counts in both runs."""
+    """With its style and rate, as in `json-sync@200`; of a cost `all`, or `all@200`: those at which
+    it counts in both runs."""
     endpoints: int
     """How many."""
+    rate: float | None
+    """Requests a second that were asked for; None: as many as there can be."""
     figure: Figure
     base: float
     new: float
     """As in the report of each run, but for drift-corrected CPU time; a cost in CPU cores for 1,000
-    requests/s."""
+    requests/s. `reaches`: the highest rate that kept the goal."""
     drift_corrected: bool
     """CPU time is compared at even speed of the processors, that of BASE; see `cpu_drift`."""
     comparison: Comparison
     """Of the rounds, its noise estimated from all cells (`ratios.moderated`); the ratio is that of
-    `base` and `new`."""
+    `base` and `new`. Of `reaches`, the interval is what the brackets of both searches leave
+    open."""
     adjusted_p: float | None
     """For all costs, or for all figures of all cells, and for there being both."""
     noise: float | None
@@ -87,7 +104,7 @@ class Change(Record, frozen=True, kw_only=True):
 
 
 class Lost(Record, frozen=True, kw_only=True):
-    """A cell that has a number in one run only."""
+    """A cell that has a number, or holds its rate, in one run only."""
 
     cell: str
     server: str
@@ -95,14 +112,15 @@ class Lost(Record, frozen=True, kw_only=True):
     """With its style."""
     run: Literal["base", "new"]
     """The run that has none."""
-    why: Literal["failed", "skipped", "unplanned"]
-    """`failed`: it was measured there and failed or came out invalid."""
+    why: Literal["failed", "not held", "skipped", "unplanned"]
+    """`failed`: it was measured there and failed or came out invalid. `not held`: the server did
+    not answer as fast as requests were to come."""
     reason: str
 
     @property
     def regressed(self) -> bool:
-        """Whether it had a number and can no longer be measured."""
-        return self.why == "failed" and self.run == "new"
+        """Whether it had a number and can no longer be measured, or no longer holds its rate."""
+        return self.why in ("failed", "not held") and self.run == "new"
 
 
 class Comparisons(Record, frozen=True, kw_only=True):
@@ -117,7 +135,7 @@ class Comparisons(Record, frozen=True, kw_only=True):
     """Whether the two share their rounds, and are compared round by round."""
     differences: tuple[Difference, ...]
     changes: tuple[Change, ...]
-    """Costs first, then cells, in the order of `BETTER`."""
+    """Costs first, then cells, figure by figure."""
     lost: tuple[Lost, ...]
 
     @property
@@ -132,7 +150,7 @@ class Comparisons(Record, frozen=True, kw_only=True):
 
     @property
     def regressed(self) -> bool:
-        """Whether a figure got worse, or a cell has lost its number to a failure."""
+        """Whether a figure got worse, or a cell failed or no longer holds its rate."""
         worse = any(change.answer == "worse" for change in self.changes)
         return worse or any(lost.regressed for lost in self.lost)
 
@@ -169,10 +187,7 @@ def compare(
     before, after = (_read(run, rounds) for run in (base, new))
     shared = [cell for cell in before.rows if cell in after.rows]
     if not any(before.rows[cell].reportable for cell in shared):
-        raise UserError(
-            f"{new.folder} has no cell that has a number in {base.folder};"
-            " `loadtest run` both with the same servers and endpoints"
-        )
+        raise UserError(_nothing_shared(base, new))
     origins = [(of.run.created_at, of.run.plan.seed) for of in (base, new)]
     same_rounds = origins[0] == origins[1]
     correctable = cpu_drift.CONDITIONS.isdisjoint(difference.key for difference in differ)
@@ -180,17 +195,19 @@ def compare(
         [
             _of_cell(before, after, cell, figure, correctable)
             for cell in shared
-            if before.shows(cell, figure) and after.shows(cell, figure)
+            if before.cells[cell].load.rate == rate and _comparable(before, after, cell, figure)
         ]
         for figure in OF_CELLS
+        for rate in dict.fromkeys(before.cells[cell].load.rate for cell in shared)
     ]
-    costs = _costs(before, after, correctable)
-    families = [family for family in ([costs], cells) if any(family)]
+    costs = [*_costs(before, after, correctable)]
+    families = [family for family in (costs, cells) if any(family)]
 
     def judged(family: Sequence[Sequence[_Pair]]) -> Iterator[Change]:
         comparisons: list[Comparison] = []
         for table in family:
-            # Noise is of a kind within a figure: a p99 says nothing of how steady CPU time is.
+            # Noise is of a kind within a figure at a rate: a p99 says nothing of how steady CPU
+            # time is, nor a rate that is held of one that is not.
             compared = [(paired if same_rounds else unpaired)(of.base, of.new) for of in table]
             comparisons += moderated(compared)
         pairs = [pair for table in family for pair in table]
@@ -206,9 +223,59 @@ def compare(
         threshold=threshold,
         same_rounds=same_rounds,
         differences=differ,
-        changes=tuple(change for family in families for change in judged(family)),
+        changes=(
+            *(change for family in families for change in judged(family)),
+            *(
+                _reaching(before, after, cell, threshold)
+                for cell in shared
+                if before.reach(cell) and after.reach(cell)
+            ),
+        ),
         lost=(*_lost(before, after, "new"), *_lost(after, before, "base")),
     )
+
+
+def _nothing_shared(base: ServersRun, new: ServersRun) -> str:
+    """Return what to do about two runs without a cell in common."""
+    plans = base.run.plan, new.run.plan
+    first, second = ({(cell.server, cell.endpoint.id) for cell in plan.cells} for plan in plans)
+    loads = [
+        " and ".join(
+            dict.fromkeys(
+                _loaded(cell.load)
+                for cell in plan.cells
+                if (cell.server, cell.endpoint.id) in first & second
+            )
+        )
+        for plan in plans
+    ]
+    if loads[0] != loads[1]:
+        return (
+            f"{base.folder} was loaded {loads[0]}, {new.folder} {loads[1]};"
+            " `loadtest run` both with the same --rate"
+        )
+    return (
+        f"{new.folder} has no cell that has a number in {base.folder};"
+        " `loadtest run` both with the same servers and endpoints"
+    )
+
+
+def _loaded(load: Load) -> str:
+    if load.within:
+        return "in search of the highest rate"
+    return f"at {load.rate:,.10g} requests/s" if load.rate else "in closed loops"
+
+
+def _comparable(before: _Side, after: _Side, cell: str, figure: CellFigure) -> bool:
+    """Say whether a figure of a cell means the same in both runs.
+
+    At a rate requests/s are what was asked for, until they are not; and what a request costs and
+    how long it takes where the server cannot keep up is of another rate.
+    """
+    if not (before.shows(cell, figure) and after.shows(cell, figure)):
+        return False
+    held = not (before.rows[cell].why_short or after.rows[cell].why_short)
+    return before.cells[cell].load.rate is None or held != (figure == "goodput")
 
 
 def _change(
@@ -219,7 +286,7 @@ def _change(
     p: float | None,
     threshold: float,
 ) -> Change:
-    row = after.rows[pair.cells[0]]
+    row, cell = after.rows[pair.cells[0]], after.cells[pair.cells[0]]
     base, new = before.reported(pair, pair.base), after.reported(pair, pair.new)
     shown = _of_reported(comparison, new / base)
     known = [side.noise(pair, comparison.rounds) for side in (before, after)]
@@ -230,8 +297,9 @@ def _change(
         cell=None if pair.figure == "cost" else pair.cells[0],
         server=row.server,
         interface=row.interface,
-        endpoint=ALL if pair.figure == "cost" else after.cells[pair.cells[0]].at,
+        endpoint=over_all(cell.load.rate) if pair.figure == "cost" else cell.at,
         endpoints=len(pair.cells),
+        rate=cell.load.rate,
         figure=pair.figure,
         base=base,
         new=new,
@@ -241,6 +309,60 @@ def _change(
         noise=noise,
         margin=beyond,
         answer=_answer(pair.figure, *(finding(of, beyond, p, near=threshold) for of in both)),
+    )
+
+
+def over_all(rate: float | None) -> str:
+    """Return what stands in place of an endpoint, of a cost: `all`, or `all@200`."""
+    return ALL if rate is None else f"{ALL}@{rate:g}"
+
+
+def _reaching(before: _Side, after: _Side, cell: str, threshold: float) -> Change:
+    """Return how the highest rate within the goal changed.
+
+    What is known of it in each run is a bracket; where something else than the server's answers
+    was short at its upper end, it has none.
+    """
+    base, new = before.searches[cell], after.searches[cell]
+    row, at = after.rows[cell], after.cells[cell].at
+    assert base.low is not None
+    assert new.low is not None
+    ratio, low, high = new.low / base.low, new.low / base.most, new.most / base.low
+    copies = [side.copies_apart(at) for side in (before, after)]
+    noise = max((apart - 1 for apart in copies if apart is not None), default=None)
+    near = max(threshold, APART)
+    beyond = margin(noise, near)
+    answer: Answer = "cannot tell"
+    if low > 1 and ratio > 1 + beyond:
+        answer = "better"
+    elif high < 1 and ratio < 1 / (1 + beyond):
+        answer = "worse"
+    elif 1 / (1 + near) <= low and high <= 1 + near:
+        answer = "same"
+    return Change(
+        cell=cell,
+        server=row.server,
+        interface=row.interface,
+        endpoint=at,
+        endpoints=1,
+        rate=None,
+        figure="reaches",
+        base=base.low,
+        new=new.low,
+        drift_corrected=False,
+        comparison=Comparison(
+            ratio=ratio,
+            low=low or None,
+            high=high if math.isfinite(high) else None,
+            p=None,
+            rounds=min(base.tries, new.tries),
+            method=None,
+            estimate=None,
+        ),
+        adjusted_p=None,
+        noise=noise,
+        margin=beyond,
+        answer=answer,
     )
 
 
@@ -266,14 +388,21 @@ def _answer(figure: Figure, by_round: Finding, shown: Finding) -> Answer:
 
 
 def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterator[Lost]:
-    """Yield the cells with a number in the one run that have none in the other, which is `run`."""
+    """Yield the cells with a number in the one run that have none in the other, which is `run`.
+
+    Those, too, that hold their rate in the one alone.
+    """
     for cell, row in having.rows.items():
         other = lacking.rows.get(cell)
-        if not row.reportable or (other and other.reportable):
+        if not row.reportable:
             continue
-        why: Literal["failed", "skipped", "unplanned"] = "unplanned"
+        why: Literal["failed", "not held", "skipped", "unplanned"] = "unplanned"
         reason = "not in its plan"
-        if other:
+        if other and other.reportable:
+            if row.why_short or not other.why_short:
+                continue
+            why, reason = "not held", other.why_short
+        elif other:
             why = "skipped" if other.status == "skipped" else "failed"
             reason = other.why_invalid or other.reason or "no number"
         yield Lost(
@@ -292,6 +421,8 @@ class _Measured:
 
     outcome: Outcome
     figures: Figures
+    p99_us: int | None
+    """At a rate that of few requests counts as well, see `p99_of_round`."""
 
 
 @dataclass(frozen=True)
@@ -309,10 +440,13 @@ class _Pair:
 class _Side:
     """A run as far as it is compared."""
 
+    plan: Plan
     summary: Summary
     cells: Mapping[str, Cell]
     rows: Mapping[str, Row]
     """By cell."""
+    searches: Mapping[str, Search]
+    """By cell, those of duplicates too."""
     measured: Mapping[str, Mapping[int, _Measured]]
     """By cell, those of duplicates too, and round; only what is a number."""
     rounds: int
@@ -320,9 +454,20 @@ class _Side:
 
     def shows(self, cell: str, figure: CellFigure) -> bool:
         """Say whether a figure of a cell was measured and may be shown."""
+        if cell in self.searches:
+            return False  # Its tries are at rates of their own.
         reported = self.rows[cell].reportable
         known = reported is not None and getattr(reported, figure)
         return bool(known) and any(self.rates(cell, figure, None))
+
+    def reach(self, cell: str) -> float | None:
+        """Return the highest rate of a search that kept the goal; None without one."""
+        search = self.searches.get(cell)
+        return search.low if search and self.rows[cell].reportable else None
+
+    def copies_apart(self, at: str) -> float | None:
+        """Return how many times as much one copy of a server took at an endpoint as the other."""
+        return copies_apart(self.plan, at, self.searches)
 
     def reported(self, pair: _Pair, rates: Rates) -> float:
         """Return a figure as the run's report has it; drift-corrected CPU time of the `rates`."""
@@ -343,17 +488,19 @@ class _Side:
             of = self.measured[cell].get(number)
             if of and usual_us is not None:
                 rates.append(cpu_drift.drift_corrected_us(of.outcome, usual_us))
+            elif figure == "p99_us":
+                rates.append((of and of.p99_us) or None)
             else:
                 rates.append(getattr(of and of.figures, figure, None) or None)
         return rates
 
     def noise(self, pair: _Pair, rounds: int) -> float | None:
         """Return the difference that two copies of one server show, where that is known."""
-        endpoints = tuple(self.cells[cell].endpoint for cell in pair.cells)
+        cells = [self.cells[cell] for cell in pair.cells]
         floor = self._floor(
             pair.figure,
-            endpoints[0].kind,
-            tuple(each.id for each in endpoints) if pair.figure == "cost" else (),
+            workload(cells[0].endpoint, cells[0].load),
+            tuple(cell.at for cell in cells) if pair.figure == "cost" else (),
             pair.drift_corrected,
         )
         return floor(rounds) if floor else None
@@ -363,6 +510,7 @@ class _Side:
         self, figure: Figure, kind: str, over: tuple[str, ...], drift_corrected: bool
     ) -> Floor | None:
         """Return the floor of a figure at one workload, or of the cost over some endpoints."""
+        assert figure != "reaches"
         of_cells: CellFigure = "server_cpu_us" if figure == "cost" else figure
         # Any speed will do for a ratio.
         usual_us = 1.0 if drift_corrected else None
@@ -395,14 +543,26 @@ def _of_cell(
     return _Pair((cell,), figure, usual_us is not None, base, new)
 
 
-def _costs(before: _Side, after: _Side, correctable: bool) -> list[_Pair]:
-    """Return what each server costs over the endpoints that count in both runs."""
-    base, new = (
-        {place.server: place.cells for place in cost.places} if cost else {}
-        for cost in (side.summary.decision.cost for side in (before, after))
-    )
+def _costs(before: _Side, after: _Side, correctable: bool) -> Iterator[list[_Pair]]:
+    """Yield what each server costs at each rate, over the endpoints that count in both runs."""
+    base, new = (side.summary.decision.overall for side in (before, after))
+    for rate, cost in base.items():
+        if rate in new:
+            yield _costs_at(before, after, cost, new[rate], correctable)
+
+
+def _costs_at(
+    before: _Side, after: _Side, base: Cost, new: Cost, correctable: bool
+) -> list[_Pair]:
+    second = {place.server: place.cells for place in new.places}
     both = [
-        [cell for cell in base[server] if cell in new[server]] for server in base if server in new
+        [
+            cell
+            for cell in place.cells
+            if cell in second.get(place.server, ())
+            and _comparable(before, after, cell, "server_cpu_us")
+        ]
+        for place in base.places
     ]
     costs = [
         [_of_cell(before, after, cell, "server_cpu_us", correctable) for cell in cells]
@@ -410,7 +570,7 @@ def _costs(before: _Side, after: _Side, correctable: bool) -> list[_Pair]:
     ]
     if not all(pair.drift_corrected == correctable for pairs in costs for pair in pairs):
         # All or none: a mean of both would be of neither.
-        return _costs(before, after, correctable=False)
+        return _costs_at(before, after, base, new, correctable=False)
     return [
         _Pair(
             tuple(cell for pair in pairs for cell in pair.cells),
@@ -429,28 +589,30 @@ def _read(stored: ServersRun, rounds: int) -> _Side:
     plan = stored.run.plan
     summary = summarise_stored(stored)
     servers = {server.name: server for server in plan.servers}
-    outcomes = last(merged(stored.outcomes, stored.afterwards), lambda outcome: outcome.cell)
-    measured = {
-        cell.id: {
-            number: _Measured(
-                outcome,
-                figures(
-                    plan,
-                    cell,
-                    servers[cell.server],
-                    [outcome],
-                    latencies(cell, [outcome], stored.histogram),
-                ),
-            )
-            for number, outcome in outcomes.get(cell.id, {}).items()
-            if has_number(outcome)
-        }
-        for cell in plan.cells
-    }
+    kept, searches = settled(plan, merged(stored.outcomes, stored.afterwards), stored.histogram)
+    outcomes = last(kept, lambda outcome: outcome.cell)
+
+    def measured(cell: Cell, outcome: Outcome) -> _Measured:
+        in_all = latencies(cell, [outcome], stored.histogram)
+        shown = figures(plan, cell, servers[cell.server], [outcome], in_all)
+        rated = cell.load.rate is not None
+        p99_us = p99_of_round(cell, outcome, stored.histogram) if rated else shown.p99_us
+        return _Measured(outcome, shown, p99_us)
+
     return _Side(
+        plan=plan,
         summary=summary,
         cells={cell.id: cell for cell in plan.cells},
         rows={row.cell: row for ranking in summary.rankings for row in ranking.rows},
-        measured=measured,
+        searches=searches,
+        measured={
+            cell.id: {
+                number: measured(cell, outcome)
+                for number, outcome in outcomes.get(cell.id, {}).items()
+                if has_number(outcome)
+            }
+            for cell in plan.cells
+            if cell.id not in searches
+        },
         rounds=rounds,
     )

@@ -8,7 +8,7 @@ What one of the two runs did not record may be alike or not: it is named.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from loadtest.records.measured import Machine, Run
 from loadtest.records.planned import Endpoint, Load, Record, Shape
@@ -73,7 +73,8 @@ def _shape(base: Shape, new: Shape) -> Iterator[Difference]:
         yield _difference("shape", base if base.known else None, new if new.known else None, False)
     elif base.known:
         for key in Shape.__struct_fields__:
-            yield from _differing(f"shape.{key}", getattr(base, key), getattr(new, key))
+            values = (getattr(base, key), getattr(new, key))
+            yield from _differing(f"shape.{key}", *values, absent=ABSENT)
 
 
 def _workloads(base: Run, new: Run) -> Iterator[Difference]:
@@ -120,13 +121,9 @@ def _software(base: Run, new: Run) -> Iterator[Difference]:
 
 
 def _items(prefix: str, base: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
-    for key in _keys(base, new):
+    for key in sorted(base.keys() | new.keys()):
         if base.get(key) != new.get(key):
             yield _difference(prefix + key, base.get(key, ABSENT), new.get(key, ABSENT), False)
-
-
-def _keys(*mappings: Iterable[str]) -> list[str]:
-    return sorted({key for mapping in mappings for key in mapping})
 
 
 def _differing(
@@ -159,4 +156,12 @@ def _text(value: object) -> str:
 
 
 def _load(load: Load) -> str:
-    return f"{load.connections} connections, {load.duration_s:g} s after {load.warmup_s:g} s"
+    if load.within:
+        kind = f"the highest rate within {' '.join(load.within.typed)}, first on "
+    elif load.rate:
+        kind = f"{load.rate:g} requests/s, {load.arrivals}, on "
+    else:
+        kind = ""
+    steps = f", then at {_text(load.steps)} times its rate" if load.steps else ""
+    took = f"{load.duration_s:g} s after {load.warmup_s:g} s"
+    return f"{kind}{load.connections} connections, {took}{steps}"

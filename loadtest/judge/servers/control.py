@@ -49,8 +49,8 @@ def shares(
     """Return how much of the time of Django's cheapest answer is Django's, the most first.
 
     Two rankings are a pair where a control, which bypasses Django, answers the very bytes that a
-    view of Django answers under the same load. `rates` are the goodput of each cell that has one,
-    `floors` what noise alone does to it.
+    view of Django answers under the same load; not at a rate, which both answer. `rates` are the
+    goodput of each cell that has one, `floors` what noise alone does to it.
     """
     shares = [
         share
@@ -69,6 +69,7 @@ def _same_answer(bare: Ranking, view: Ranking) -> bool:
         digest is not None
         and digest == view.endpoint.contract.body_sha256
         and bare.load.connections == view.load.connections
+        and not (bare.load.rate or view.load.rate)
         and not view.endpoint.contract.delay_s
     )
 

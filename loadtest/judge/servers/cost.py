@@ -21,7 +21,7 @@ from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.tables import Measured, Table, cost_pairs, usual_us
 from loadtest.records.measured import Launch
 from loadtest.records.planned import Style
-from loadtest.stats.noise_floor import Floor, floors
+from loadtest.stats.noise_floor import Floor, floors, workload
 from loadtest.stats.pairs import Pairs
 from loadtest.stats.ratios import Rates
 
@@ -121,7 +121,8 @@ def by_choice(of: Measured, tables: Collection[Table], style: Style) -> Iterator
         choices = [(table.endpoint.name, [table]) for table in of_kind]
         choices += [(kind, of_kind)] if len(of_kind) > 1 else []
         for over, chosen in choices:
-            if pool := _pool(of, over, chosen, of.cpu_floors.of(kind)):
+            floor = of.cpu_floors.of(workload(chosen[0].endpoint, chosen[0].load))
+            if pool := _pool(of, over, chosen, floor):
                 yield pool
 
 
@@ -328,7 +329,8 @@ def _without(of: Pool, rows: Mapping[str, Row]) -> Iterator[Place]:
         for cell in table.cells:
             row = rows[cell.id]
             if cell.server not in of.cells and cell.server not in table.priced:
-                reason = row.why_invalid or row.reason or "nobody measured its CPU time"
+                reason = row.why_invalid or row.why_short or row.reason
+                reason = reason or "nobody measured its CPU time"
                 why.setdefault(cell.server, (row, f"{table.at}: {reason}"))
     for server, (row, reason) in why.items():
         yield Place(server=server, interface=row.interface, missing=reason)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from statistics import geometric_mean
 from typing import get_args
 
 from loadtest.judge.servers.cost import Pool, by_choice, cost, first_group, memory_of, over_all
@@ -15,15 +16,19 @@ from loadtest.judge.servers.decision import (
     Decision,
     Gap,
     Holds,
+    KeptUp,
     Place,
     Reaches,
     Searched,
     ServerAtRate,
+    Stepped,
     Sureness,
     Waiting,
 )
-from loadtest.judge.servers.rows import Row
+from loadtest.judge.servers.metrics import Figures
+from loadtest.judge.servers.rows import LATE, Row
 from loadtest.judge.servers.tables import Measured, Table, at_main_rate, by_rate, main_style
+from loadtest.judge.servers.within import copies_apart, keeps_up
 from loadtest.records.measured import Launch, Run
 from loadtest.records.planned import Interface, Plan, Style
 from loadtest.stats.pairs import judged
@@ -31,9 +36,6 @@ from loadtest.stats.significance import LEAST_MARGIN
 
 BUSY = "noisy-host"
 """The concern of a cell that other programs, or the host, took processor time from."""
-
-SHORT = "rate-not-held"
-"""The concern of a cell whose server did not answer as fast as requests were to come."""
 
 STYLES: tuple[Style, ...] = ("sync", "async")
 
@@ -46,8 +48,12 @@ def decide(
     rounds: int,
     repeated: int,
     launches: Sequence[Launch],
+    by_host: Collection[str] = (),
 ) -> Decision:
-    """Return what the tables of a run say together; `rows` are by cell, `rounds` were begun."""
+    """Return what the tables of a run say together; `rows` are by cell, `rounds` were begun.
+
+    `by_host` are the cells that the host disturbed more than programs of this machine did.
+    """
     memory = memory_of(launches)
     main = at_main_rate(tables)
     style = main_style(main)
@@ -67,7 +73,7 @@ def decide(
             for pool in by_choice(measured, same, each)
         ),
     ]
-    sure = _sureness(run, tables, rows, rounds, repeated)
+    sure = _sureness(run, tables, rows, rounds, repeated, by_host)
     gap = _gap(overall) if overall else None
     chosen = _chosen(overall, gap, sure) if overall else "nothing"
     named = chosen in ("server", "alone")
@@ -81,24 +87,30 @@ def decide(
         within=tuple(_within(overall, sure)) if overall else (),
         async_views=tuple(_async_views(measured, main, rows)),
         at_rates=tuple(_at_rates(tables, rows)),
-        searched=tuple(_searched(tables, rows)),
+        searched=tuple(_searched(run.plan, tables, rows)),
+        stepped=tuple(_stepped(tables, rows)),
         sure=sure,
     )
 
 
-def _searched(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Searched]:
+def _searched(
+    plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]
+) -> Iterator[Searched]:
     """Yield the servers at each endpoint by how much they take within the goal."""
+    searches = {cell: row.search for cell, row in rows.items() if row.search}
     for table in tables:
         if table.load.within is None:
             continue
-        ranks = table.pairs.ranks
         places = [
             Reaches(
                 server=row.server,
                 interface=row.interface,
-                rank=ranks.get(cell.id),
+                rank=row.rank,
+                tied=row.tied,
                 search=row.search,
                 cores=row.reportable.cores if row.reportable else None,
+                p90_us=row.reportable.p90_us if row.reportable else None,
+                p99_us=row.reportable.p99_us if row.reportable else None,
                 cell=cell.id,
             )
             for cell in table.cells
@@ -107,8 +119,39 @@ def _searched(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Sear
         yield Searched(
             endpoint=table.at,
             goal=table.load.within,
-            places=tuple(sorted(places, key=lambda of: -(of.search.low or 0.0))),
+            apart=copies_apart(plan, table.at, searches),
+            places=tuple(
+                sorted(places, key=lambda of: (of.rank or len(rows), -(of.search.low or 0.0)))
+            ),
         )
+
+
+def _stepped(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Stepped]:
+    """Yield how far the servers at each endpoint keep up."""
+    for table in tables:
+        if not table.load.steps or table.load.within:
+            continue
+        stepped = [row for cell in table.cells if (row := rows[cell.id]).steps]
+        places = map(_kept_up, stepped)
+        yield Stepped(
+            endpoint=table.at,
+            places=tuple(sorted(places, key=lambda place: -(place.rate or 0.0))),
+        )
+
+
+def _kept_up(row: Row) -> KeptUp:
+    last, first = keeps_up(row.steps)
+    return KeptUp(
+        server=row.server,
+        interface=row.interface,
+        capacity=row.reportable.goodput if row.reportable else None,
+        rate=last.rate if last else None,
+        cores=last.figures.cores if last else None,
+        p99_us=last.figures.p99_us if last else None,
+        missed=first.rate if first else None,
+        why=first.why if first else None,
+        cell=row.cell,
+    )
 
 
 def _at_rates(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[AtRate]:
@@ -116,43 +159,61 @@ def _at_rates(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[AtRa
     for asked, of_rate in by_rate(tables).items():
         style = main_style(of_rate)
         same = [table for table in of_rate if table.endpoint.style == style]
+        # How slow what waits is says nothing of the others.
+        same = [table for table in same if not table.endpoint.contract.delay_s] or same
         if asked is None or not same:
             continue
-        keeps = [
-            _keeps(server, [rows[cell.id] for table in same for cell in table.cells
-                            if cell.server == server])
-            for server in dict.fromkeys(cell.server for table in same for cell in table.cells)
-        ]  # fmt: skip
+        tried: dict[str, list[Row]] = {}
+        for row in (rows[cell.id] for table in same for cell in table.cells):
+            if row.status != "skipped":
+                tried.setdefault(row.server, []).append(row)
         yield AtRate(
             rate=asked,
             endpoints=tuple(table.endpoint.id for table in same),
             places=tuple(
-                sorted(keeps, key=lambda of: (len(of.short), of.cores is None, of.cores or 0.0))
+                sorted(
+                    (_keeps(server, of) for server, of in tried.items()),
+                    key=lambda of: (len(of.short), of.cores is None, of.cores or 0.0),
+                )
             ),
         )
 
 
 def _keeps(server: str, rows: Sequence[Row]) -> ServerAtRate:
-    able = [row for row in rows if row.status != "skipped"]
-    figures = [row.reportable for row in able]
-    cores = [of.cores for of in figures if of and of.cores is not None]
+    figures = [row.reportable for row in rows if row.reportable]
 
-    def slowest(percentiles_us: list[int | None]) -> int | None:
-        known = [us for us in percentiles_us if us is not None]
-        return max(known) if known and len(known) == len(able) else None
+    def each(value: Callable[[Figures], float | None]) -> list[float]:
+        """Return a figure of every endpoint; nothing where one has none."""
+        known = [us for of in figures if (us := value(of)) is not None]
+        return known if len(known) == len(rows) else []
+
+    def mean(value: Callable[[Figures], float | None]) -> float | None:
+        values = each(value)
+        return geometric_mean(values) if values and all(values) else None
+
+    def slowest(value: Callable[[Figures], int | None]) -> int | None:
+        return max(map(round, each(value)), default=None)
+
+    def at(which: Callable[[Row], bool]) -> tuple[str, ...]:
+        return tuple(row.cell.partition(".")[2] for row in rows if which(row))
 
     return ServerAtRate(
         server=server,
         interface=rows[0].interface,
-        cores=sum(cores) / len(cores) if cores and len(cores) == len(able) else None,
-        p90_us=slowest([of.p90_us for of in figures if of]),
-        p99_us=slowest([of.p99_us for of in figures if of]),
-        short=tuple(
-            row.cell.partition(".")[2]
-            for row, of in zip(able, figures, strict=True)
-            if of is None or any(raised.concern == SHORT for raised in row.concerns)
-        ),
-        cells=tuple(row.cell for row in able),
+        cores=mean(lambda of: of.cores),
+        cpu_us=mean(lambda of: of.server_cpu_us),
+        generator_cpu_us=mean(lambda of: of.generator_cpu_us),
+        offered=min(each(lambda of: of.offered), default=None),
+        goodput=min(each(lambda of: of.goodput), default=None),
+        p50_us=slowest(lambda of: of.p50_us),
+        p90_us=slowest(lambda of: of.p90_us),
+        p99_us=slowest(lambda of: of.p99_us),
+        p99_9_us=slowest(lambda of: of.p99_9_us),
+        error_share=max(each(lambda of: of.error_share), default=None),
+        short=at(lambda row: row.reportable is None or bool(row.why_short)),
+        late=at(lambda row: any(raised.concern == LATE for raised in row.concerns)),
+        suspect=sum(row.verdict == "suspect" for row in rows),
+        cells=tuple(row.cell for row in rows),
     )
 
 
@@ -232,7 +293,11 @@ def _waiting(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Wa
                 server=server.name,
                 interface=server.interface,
                 measured=measured,
-                configured=server.capacity(plan.shape, connections) if limited else None,
+                configured=(
+                    server.capacity(plan.shape, connections, cell.endpoint.contract)
+                    if limited
+                    else None
+                ),
                 connections=connections,
                 cell=cell.id,
             )
@@ -285,17 +350,29 @@ def _sureness(
     rows: Mapping[str, Row],
     rounds: int,
     repeated: int,
+    by_host: Collection[str],
 ) -> Sureness:
     numbers = [row for table in tables for cell in table.cells if (row := rows[cell.id]).reportable]
     cells = Counter(row.server for row in numbers)
     suspect = Counter(row.server for row in numbers if row.verdict == "suspect")
+    busy = [row.cell for row in numbers if _is_busy(row)]
     doubtful = sorted(suspect, key=lambda server: (-suspect[server] / cells[server], server))
     return Sureness(
         rounds=rounds,
         processors=run.machine.processors,
         cells=len(numbers),
         suspect=suspect.total(),
-        busy=sum(any(raised.concern == BUSY for raised in row.concerns) for row in numbers),
+        busy=len(busy),
+        by_host=len({*busy} & {*by_host}),
+        tries=sum(
+            step.tries for table in tables for cell in table.cells for step in rows[cell.id].steps
+        ),
         repeated=repeated,
         doubts=tuple((server, suspect[server], cells[server]) for server in doubtful),
     )
+
+
+def _is_busy(row: Row) -> bool:
+    """Say whether others disturbed a row's number, or most of the tries that it follows from."""
+    disturbed = row.search is not None and 2 * row.search.disturbed > row.search.tries
+    return disturbed or any(raised.concern == BUSY for raised in row.concerns)

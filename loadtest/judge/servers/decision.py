@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from loadtest.judge.rows import Versus
-from loadtest.judge.servers.within import Search
+from loadtest.judge.servers.within import Search, Why
 from loadtest.records.planned import Goal, Interface, Record, Style
 from loadtest.stats.significance import Finding
 
@@ -165,13 +165,31 @@ class ServerAtRate(Record, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     cores: float | None
-    """Processors that it keeps busy: the mean over the endpoints."""
-    p90_us: int | None
+    """Processors that it keeps busy: the geometric mean over the endpoints, as for a cost."""
+    cpu_us: float | None = None
+    """CPU time of the server for a response, likewise."""
+    generator_cpu_us: float | None = None
+    """That of the load generator, likewise."""
+    offered: float | None = None
+    """Requests a second that were sent, at the endpoint with the fewest."""
+    goodput: float | None = None
+    """Those that were answered rightly, likewise."""
+    p50_us: int | None = None
     """The slowest endpoint's; None where one has too few responses for it."""
+    p90_us: int | None
+    """Likewise."""
     p99_us: int | None
     """Likewise."""
+    p99_9_us: int | None = None
+    """Likewise."""
+    error_share: float | None = None
+    """Of the requests, at the endpoint with the most."""
     short: tuple[str, ...]
-    """Endpoints at which the rate was not held, or it has no number."""
+    """Endpoints at which it did not keep the rate, or has no number."""
+    late: tuple[str, ...] = ()
+    """Endpoints at which the load generator was late: how fast it answers is not known."""
+    suspect: int = 0
+    """Of its `cells`, those whose number is in doubt."""
     cells: tuple[str, ...]
 
 
@@ -190,9 +208,15 @@ class Reaches(Record, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     rank: int | None
+    tied: bool = False
+    """Shares its rank: the intervals overlap."""
     search: Search
     cores: float | None
     """Processors that it kept busy at `search.low`."""
+    p90_us: int | None = None
+    """At `search.low`."""
+    p99_us: int | None = None
+    """Likewise."""
     cell: str
 
 
@@ -201,7 +225,42 @@ class Searched(Record, frozen=True, kw_only=True):
 
     endpoint: str
     goal: Goal
+    apart: float | None = None
+    """How many times as much one copy of a server took as the other: no smaller difference counts;
+    None without a duplicate."""
     places: tuple[Reaches, ...]
+
+
+class KeptUp(Record, frozen=True, kw_only=True):
+    """Up to which of its steps a server keeps up, at one endpoint."""
+
+    server: str
+    """Its name."""
+    interface: Interface | None
+    """WSGI or ASGI; None where nobody said."""
+    capacity: float | None
+    """Requests a second of the closed loop, of which the steps are shares."""
+    rate: float | None
+    """Requests a second: the highest step below which it kept all; None: not even the lowest."""
+    cores: float | None
+    """Processors that it kept busy at that rate."""
+    p99_us: int | None
+    """At that rate."""
+    missed: float | None
+    """The next step, with which it did not keep up; None: it kept all."""
+    why: Why | None
+    """What was short there; with `generator` nothing is known of the server from there on."""
+    cell: str
+    """Its id."""
+
+
+class Stepped(Record, frozen=True, kw_only=True):
+    """All servers at one endpoint, loaded at one rate after another."""
+
+    endpoint: str
+    """With its style."""
+    places: tuple[KeptUp, ...]
+    """Who keeps up with most first."""
 
 
 class Sureness(Record, frozen=True, kw_only=True):
@@ -213,7 +272,12 @@ class Sureness(Record, frozen=True, kw_only=True):
     """With a number."""
     suspect: int
     busy: int
-    """Cells with the concern `noisy-host`: other programs, or the host, took processor time."""
+    """Cells with the concern `noisy-host`: other programs, or the host, took processor time; of a
+    search, those most of whose tries were disturbed so."""
+    by_host: int = 0
+    """Among them those in which the host took more of it than programs of this machine."""
+    tries: int = 0
+    """Loads at a rate, of a search or of steps."""
     repeated: int
     """Loads that were measured again because others had disturbed them."""
     doubts: tuple[tuple[str, int, int], ...]
@@ -249,4 +313,16 @@ class Decision(Record, frozen=True, kw_only=True):
     async_views: tuple[AsyncViews, ...]
     at_rates: tuple[AtRate, ...] = ()
     searched: tuple[Searched, ...] = ()
+    stepped: tuple[Stepped, ...] = ()
+    """For each endpoint; empty where nothing was loaded in steps."""
     sure: Sureness
+
+    @property
+    def overall(self) -> dict[float | None, Cost]:
+        """The cost over all endpoints at each rate, of sync views where there are any; None: of
+        closed loops."""
+        costs: dict[float | None, Cost] = {}
+        for cost in (*filter(None, [self.cost]), *self.costs):
+            if cost.over == "all":
+                costs.setdefault(cost.rate, cost)
+        return costs

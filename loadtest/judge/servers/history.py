@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from loadtest.judge.servers.compare import ALL, Answer, Change, Comparisons, Lost
+from loadtest.judge.servers.compare import Answer, Change, Comparisons, Figure, Lost, over_all
 from loadtest.judge.servers.conditions import Difference
 from loadtest.judge.servers.cost import CORES
 from loadtest.judge.servers.decision import Place
@@ -14,10 +14,13 @@ from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Run
 from loadtest.records.planned import Interface, Record
 
-FORMAT = 3
+FORMAT = 4
 """Of what `report --history --json` prints. 1: the first; 2: versions of every run, what became of
 a cell without a number, and the cells that a step lost or gained; 3: what servers cost, and `lost`
-as `compare` has it."""
+as `compare` has it; 4: lines of what is sent at a rate, and of the highest rate within a goal."""
+
+Answers = Mapping[tuple[str, str, Figure], Answer]
+"""By server, endpoint (with its rate, or what `over_all` says) and figure."""
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -44,7 +47,8 @@ class Point(Record, frozen=True, kw_only=True):
     """None where the run has no number that may be shown."""
     server_cpu_us: float | None
     answer: Answer | None
-    """Of goodput against the run before; None for the first, or where that cannot be asked."""
+    """Of goodput against the run before; None for the first, or where that cannot be asked. Of a
+    search: of the highest rate within the goal."""
     cpu_answer: Answer | None
     """Likewise, of the server's CPU time for an answer: at even speed of the processors where that
     holds, while `server_cpu_us` is as it was measured; see `cpu_drift`."""
@@ -58,8 +62,9 @@ class Line(Record, frozen=True, kw_only=True):
     """One server at one endpoint through all runs."""
 
     endpoint: str
-    """With its style, as in `json-sync`; `all`: the geometric mean over those that count for a
-    cost, of runs in which they are the newest run's."""
+    """With its style, and its rate or its goal: `json-sync`, `json-sync@200`, `json-sync p99=50ms`.
+    `all`, or `all@200`: the geometric mean over those that count for a cost, of runs in which they
+    are the newest run's."""
     server: str
     interface: Interface | None
     packages: tuple[str, ...]
@@ -151,39 +156,44 @@ NOWHERE = Point(
 
 
 def _points(
-    run: Made, newest: Made, answers: Mapping[tuple[str, str], Answer]
+    run: Made, newest: Made, answers: Answers
 ) -> Iterator[tuple[str, str, Interface | None, Point]]:
     """Yield endpoint, server, interface and point; first those over all endpoints that count.
 
     A mean over other endpoints than in the newest run would be another line.
     """
-    cost, last = run.summary.decision.cost, newest.summary.decision.cost
-    if cost and last and set(cost.endpoints) == set(last.endpoints):
-        for place in cost.places:
-            if place.cores is not None:
-                yield ALL, place.server, place.interface, _mean(place, answers)
+    last = newest.summary.decision.overall
+    for rate, cost in run.summary.decision.overall.items():
+        if rate in last and set(cost.endpoints) == set(last[rate].endpoints):
+            for place in cost.places:
+                if place.cores is not None:
+                    at = over_all(rate)
+                    yield at, place.server, place.interface, _mean(place, at, answers)
     for ranking in run.summary.rankings:
+        goal = ranking.load.within
+        # Under a goal requests/s are something else than in a closed loop.
+        line = " ".join((ranking.at, *(goal.typed if goal else ())))
         for row in ranking.rows:
-            yield ranking.at, row.server, row.interface, _point(row, answers)
+            yield line, row.server, row.interface, _point(row, ranking.at, answers)
 
 
-def _mean(place: Place, answers: Mapping[tuple[str, str], Answer]) -> Point:
+def _mean(place: Place, at: str, answers: Answers) -> Point:
     return Point(
         goodput=place.goodput,
         server_cpu_us=place.cores and place.cores * CORES,
         answer=None,
-        cpu_answer=answers.get((place.server, "cost")),
+        cpu_answer=answers.get((place.server, at, "cost")),
         state="suspect" if place.suspect else "valid",
         reason=None,
     )
 
 
-def _point(row: Row, answers: Mapping[tuple[str, str], Answer]) -> Point:
+def _point(row: Row, at: str, answers: Answers) -> Point:
     return Point(
         goodput=row.reportable.goodput if row.reportable else None,
         server_cpu_us=row.reportable.server_cpu_us if row.reportable else None,
-        answer=answers.get((row.cell, "goodput")),
-        cpu_answer=answers.get((row.cell, "server_cpu_us")),
+        answer=answers.get((row.server, at, "reaches" if row.search else "goodput")),
+        cpu_answer=answers.get((row.server, at, "server_cpu_us")),
         state=state(row),
         reason=None if row.reportable else row.why_invalid or row.reason,
     )
@@ -193,7 +203,6 @@ def _counts(compared: Comparisons | None) -> dict[Answer, int]:
     return dict(Counter(change.answer for change in compared.of_cells)) if compared else {}
 
 
-def _answers(compared: Comparisons | None) -> dict[tuple[str, str], Answer]:
-    """Return the answers by cell and figure; of costs by server."""
+def _answers(compared: Comparisons | None) -> Answers:
     of = compared.changes if compared else ()
-    return {(change.cell or change.server, change.figure): change.answer for change in of}
+    return {(change.server, change.endpoint, change.figure): change.answer for change in of}

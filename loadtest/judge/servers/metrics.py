@@ -10,7 +10,15 @@ from loadtest.judge.concern import CLOCK_S
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Loaded, Outcome, Sent, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
-from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile, pooled
+from loadtest.stats.latency import (
+    ON_TIME,
+    SAMPLES_NEEDED,
+    count,
+    mean,
+    merge,
+    percentile,
+    pooled,
+)
 from loadtest.stats.latency import backfilled as was_backfilled
 
 Histograms = Callable[[str], Histogram]
@@ -25,7 +33,10 @@ LATE_US = 10_000
 """wrk sleeps for whole milliseconds, and on a busy machine it is woken some more of them later."""
 
 HELD = 0.01
-"""Of the requests: more that were sent late, and a p99 may be of them."""
+"""Of the requests: more that were sent late, or never answered, and a p99 may be of them."""
+
+SPARE = 2
+"""Requests of a load that may be under way at its end by chance."""
 
 
 class Latencies(NamedTuple):
@@ -35,6 +46,8 @@ class Latencies(NamedTuple):
     """As measured."""
     backfilled: Histogram
     """With those that wrk added for coordinated omission."""
+    late: Histogram
+    """How late requests at a rate were sent: their latencies count from the schedule."""
     rounds: int
     """That stored some."""
 
@@ -53,6 +66,7 @@ class Figures(Record, frozen=True, kw_only=True):
     """Of the latencies as measured, rounds merged; None with too few samples, and where fewer
     responses came than there were connections: most requests were never answered.
 
+    At a rate they count from the schedule: what was sent late makes them longer, as far as it can.
     In a report of others, where wrk's text has them and nothing was back-filled: the median round.
     """
     p90_us: int | None
@@ -63,8 +77,12 @@ class Figures(Record, frozen=True, kw_only=True):
     offered: float | None
     """Requests a second that were sent, of a load at a rate; the median round's."""
     late_share: float | None
-    """Of these, the share that was sent more than `LATE_US` after its time: with more than `HELD`
-    the rate was not held, and there are no latencies."""
+    """Of the slots of its schedule, the share that was not sent within `LATE_US`: with more than
+    `HELD` the rate was not held, and there are no latencies. Nor are there where more got no
+    response."""
+    generator_cpu_us: float | None
+    """User and system time of the generator for an answer; median over rounds. At a rate it is more
+    than in a closed loop, as each idle connection takes some."""
     cores: float | None
     """Processors that the server keeps busy at that goodput."""
     samples: int
@@ -108,31 +126,32 @@ def figures(
     turns = [turn.loaded for outcome in measured for turn in outcome.loads if turn.loaded]
     connections = cell.load.connections
     sent = [loaded.sent for loaded in loads if loaded.sent]
-    late_share = late(sent) if sent else None
+    late_share = late(sent) if sent else unsent(turns, cell.load.rate)
     # At a rate, connections are idle between their slots.
-    unanswered = not sent and most_unanswered(turns, connections)
-    unanswered |= late_share is not None and late_share > HELD
+    withheld = late_share is None and most_unanswered(turns, connections)
+    withheld |= late_share is not None and late_share > HELD
+    delay_s = cell.endpoint.contract.delay_s
+    withheld |= unanswered(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
 
     def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
         # The few that were first in the queue tell nothing of those that are still in it.
-        if unanswered:
+        if withheld:
             return None
         # Samples that were added are no evidence: the measured ones must be enough.
         if count(latencies.raw) >= SAMPLES_NEEDED[p]:
-            return percentile(latencies.backfilled if backfilled else latencies.raw, p)
+            if backfilled:
+                return percentile(latencies.backfilled, p)
+            return percentile(latencies.raw, p, latencies.late)
         return _from_text(loads, cell, p, backfilled=backfilled)
 
     answers = sum(loaded.answers for loaded in loads)
     errors = sum(loaded.errors for loaded in loads)
-    delay_s = cell.endpoint.contract.delay_s
     usages = [outcome.usage["server"] for outcome in measured if "server" in outcome.usage]
     pss = [usage.pss_peak_bytes for usage in usages if usage.pss_peak_bytes is not None]
     # One kind for all rounds, or their peak would be of apples and pears.
     peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
     peak = max(peaks, default=None)
-    each_us = [outcome.server_cpu_us for outcome in measured]
-    known_us = [us for us in each_us if us is not None]
-    cpu_us = median(known_us) if known_us else None
+    cpu_us = _cpu_us(measured, "server")
     goodput = median(loaded.goodput for loaded in loads)
     workers = plan.shape.workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
@@ -143,15 +162,20 @@ def figures(
     ]
     return Figures(
         goodput=goodput,
-        ceiling=server.capacity(plan.shape, connections) / delay_s if delay_s else None,
-        held=_held(turns, cell, latency(50)) if delay_s and not sent else None,
+        ceiling=(
+            server.capacity(plan.shape, connections, cell.endpoint.contract) / delay_s
+            if delay_s
+            else None
+        ),
+        held=_held(turns, cell, latency(50)) if delay_s and late_share is None else None,
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
-        p99_9_us=_rare(latencies.raw) if not unanswered else None,
+        p99_9_us=_rare(latencies) if not withheld else None,
         backfilled_p99_us=latency(99, backfilled=True),
         offered=median(each.rate for each in sent) if sent else None,
         late_share=late_share,
+        generator_cpu_us=_cpu_us(measured, "generator"),
         cores=cpu_us * goodput / 1e6 if cpu_us else None,
         samples=count(latencies.raw) + sum(_text_samples(loaded) for loaded in loads),
         answers=answers,
@@ -179,7 +203,11 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         if load.histogram and load.loaded
     ]
     try:
-        return Latencies(*pooled(stored, cell.load.connections), rounds=len(stored))
+        return Latencies(
+            *pooled(stored, cell.load.connections),
+            late=merge([ON_TIME, *(loaded.sent.late for _, loaded in stored if loaded.sent)]),
+            rounds=len(stored),
+        )
     except ValueError as error:
         raise UserError(
             f"raw/{cell.id}.*.json: {error}; remove them and the cell is shown without latencies"
@@ -187,32 +215,94 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
 
 
 def late(sent: Sequence[Sent], after_us: int = LATE_US) -> float:
-    """Return the share of the requests at a rate that were sent so long after their time."""
+    """Return the share of the slots at a rate that were not sent so soon after their time."""
     after = sum(
         times
         for each in sent
         for us, times in zip(each.late.values_us, each.late.counts, strict=True)
         if us > after_us
     )
-    return after / max(1, sum(each.requests for each in sent))
+    return after / max(1, _slots(sent))
+
+
+def _slots(sent: Sequence[Sent]) -> int:
+    return sum(count(each.late) for each in sent)
+
+
+def p99_of_round(cell: Cell, outcome: Outcome, histograms: Histograms) -> int | None:
+    """Return the p99 of one round at a rate, however few its requests; None where it was not held.
+
+    It hangs on a handful of responses: it is there to be compared with those of other rounds, which
+    show how far such a figure goes by chance, and not to be shown.
+    """
+    sent = [load.loaded.sent for load in outcome.loads if load.loaded and load.loaded.sent]
+    if not sent or late(sent) > HELD:
+        return None
+    of = latencies(cell, [outcome], histograms)
+    return percentile(of.raw, 99, of.late)
+
+
+def unsent(loads: Sequence[Loaded], rate: float | None) -> float | None:
+    """Return the share of the requests at a rate that were not answered in the time of the loads.
+
+    It stands for that of late ones where nobody counted what was sent, as in a report of others;
+    None of a closed loop.
+    """
+    if rate is None:
+        return None
+    due = rate * sum(loaded.duration_us for loaded in loads) / 1e6
+    return max(0.0, 1 - sum(loaded.answers for loaded in loads) / due)
 
 
 def short_of(sent: Sequence[Sent]) -> Literal["connections", "generator"] | None:
     """Return what a rate that was not held was short of; None where it was held.
 
-    Of free connections, where half of the late requests found none; else the generator was late.
+    Of free connections, where half of the late slots found none; else the generator was late.
     """
     share = late(sent)
     if share <= HELD:
         return None
-    missed, requests = (
-        sum(counts) for counts in zip(*((each.missed, each.requests) for each in sent), strict=True)
+    missed = sum(each.missed for each in sent)
+    return "connections" if 2 * missed >= share * _slots(sent) else "generator"
+
+
+class Unanswered(NamedTuple):
+    """Requests of loads at a rate that got no response."""
+
+    requests: int
+    """Beyond what is under way at the end of each load."""
+    share: float
+    """Of all that were sent."""
+
+
+def unanswered(loads: Sequence[Loaded], raw: Histogram, least_s: float) -> Unanswered:
+    """Return the requests at a rate that got no response, as those on a connection left unserved.
+
+    Under way at the end is what came in the time that responses take: `least_s`, or twice their
+    mean latency, as a queue that grows ends twice as long as it was on average.
+    """
+    rated = [(load, load.sent) for load in loads if load.sent]
+    takes_s = max(least_s, 2e-6 * (mean(raw) or 0.0))
+    requests = sum(sent.requests for _, sent in rated)
+    came = sum(
+        load.answers + load.connect_errors + load.read_errors + load.write_errors
+        for load, _ in rated
     )
-    return "connections" if 2 * missed >= share * requests else "generator"
+    under_way = sum(sent.rate * takes_s + SPARE for _, sent in rated)
+    lost = max(0, round(requests - came - under_way))
+    return Unanswered(lost, lost / max(1, requests))
 
 
-def _rare(raw: Histogram) -> int | None:
-    return percentile(raw, 99.9) if count(raw) >= SAMPLES_NEEDED[99.9] else None
+def _rare(of: Latencies) -> int | None:
+    enough = count(of.raw) >= SAMPLES_NEEDED[99.9]
+    return percentile(of.raw, 99.9, of.late) if enough else None
+
+
+def _cpu_us(measured: Sequence[Outcome], group: str) -> float | None:
+    """Return the CPU microseconds of a group for an answer: the median of the rounds that tell."""
+    # No time at all is a clock too coarse for it, here as where rounds are compared.
+    known_us = [us for outcome in measured if (us := outcome.cpu_us(group))]
+    return median(known_us) if known_us else None
 
 
 class Wrong(NamedTuple):
@@ -272,7 +362,7 @@ def _held(loads: Sequence[Loaded], cell: Cell, p50_us: int | None) -> float | No
         int((min(loaded.duration_us / 1e6, cell.load.duration_s) - CLOCK_S) / wave_s)
         for loaded in loads
     )
-    return min(right / times, connections) if times else None
+    return min(right / times, connections) if times > 0 else None
 
 
 def _with_databases_cpu_us(cell: Cell, measured: Sequence[Outcome]) -> float | None:
@@ -309,8 +399,10 @@ def _from_text(
         if _text_samples(loaded) < SAMPLES_NEEDED[p]:
             return None
         highest = text.max_us
-        if not backfilled and (
-            highest is None or was_backfilled(loaded, cell.load.connections, highest)
+        if (
+            not backfilled
+            and loaded.generator == "wrk"  # others add no samples
+            and (highest is None or was_backfilled(loaded, cell.load.connections, highest))
         ):
             return None
         latencies_us.append(text.percentiles_us[str(p)])

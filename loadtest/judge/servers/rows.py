@@ -13,6 +13,12 @@ from loadtest.stats.latency import Curve
 
 By = Literal["cost", "goodput"]
 
+SHORT = ("rate-not-held", "starved-connections")
+"""The concerns of a cell whose server did not answer as fast as requests were to come."""
+
+LATE = "generator-late"
+"""That of a cell of which the load generator sent too late what the server might have answered."""
+
 
 class Round(rows.Round, frozen=True, kw_only=True):
     """What became of a cell in one round."""
@@ -61,6 +67,11 @@ class Row(rows.Row, frozen=True, kw_only=True):
         """The figures that may stand beside others: none of an invalid cell."""
         return self.figures if self.verdict != "invalid" else None
 
+    @property
+    def why_short(self) -> str:
+        """How it did not keep the rate: its number is none at that rate; empty if it did."""
+        return "; ".join(raised.facts for raised in self.concerns if raised.concern in SHORT)
+
 
 class Ranking(rows.Ranking, frozen=True, kw_only=True):
     """All servers at one endpoint under one load, the best first, then those without a number."""
@@ -77,6 +88,8 @@ class Ranking(rows.Ranking, frozen=True, kw_only=True):
     """
     cpu_noise_floor: float | None
     """Likewise, of the server's CPU time for an answer."""
+    p99_noise_floor: float | None = None
+    """Likewise, of p99 at a rate; None of a closed loop, whose p99 is that of a full queue."""
     noise_borrowed: bool
     """The run has no duplicate at this workload: the floors are the largest of the others',
     and its own noise, which nobody measured, may be larger still."""

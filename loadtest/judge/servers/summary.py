@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -11,20 +12,29 @@ from loadtest.judge.concern import Explained, is_invalid, weigh
 from loadtest.judge.rows import Ended, Versus, ended, make_row
 from loadtest.judge.servers import stopping, tables
 from loadtest.judge.servers.concerns import CONCERNS
+from loadtest.judge.servers.concerns.at_rate import is_short
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.control import Share, shares
 from loadtest.judge.servers.decide import decide
 from loadtest.judge.servers.decision import Decision
-from loadtest.judge.servers.metrics import Histograms
+from loadtest.judge.servers.metrics import Histograms, p99_of_round
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.servers.tables import Measured, Table
 from loadtest.judge.servers.turns import merged, repeats
-from loadtest.judge.servers.within import Search, settled, steps
+from loadtest.judge.servers.within import (
+    Search,
+    by_cell,
+    copies_apart,
+    reach_ranks,
+    settled,
+    steps,
+    unfinished,
+)
 from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
-from loadtest.records.planned import Cell, Load
+from loadtest.records.planned import Cell, Load, Plan
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
-from loadtest.stats.noise_floor import Floor, Twins
+from loadtest.stats.noise_floor import Floor, Floors, Twin, Twins, p99_floors, workload
 from loadtest.stats.pairs import judged, turned
 from loadtest.stats.ratios import Rates
 from loadtest.stats.series import has_number
@@ -43,6 +53,9 @@ of the answer, whose shares stand by themselves; what ranks an endpoint's server
 nobody has a rank (`unranked`); gone from latency curves: what wrk added."""
 
 
+Ended = Literal["decided", "budget", "interrupted"]
+
+
 class Summary(summary.Summary, frozen=True, kw_only=True):
     """All that the reports show; `summary.json` as it stands."""
 
@@ -57,6 +70,9 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     """Likewise, of the server's CPU time for an answer."""
     twins: tuple[Twins, ...]
     """The reference server and its duplicate at each endpoint that has both, neither invalid."""
+    ended: Ended | None = None
+    """Why the run has fewer rounds, or tries, than it might have: what it asks was decided, its
+    budget was spent, or it was interrupted. None where it has them all, or nobody knows."""
     left_open: tuple[str, ...]
     """Cells that would get another round, were there time: for the asked precision, or because
     their server's place by cost is open."""
@@ -89,33 +105,52 @@ def summarise(
     tried = outcomes
     outcomes, searches = settled(plan, outcomes, histograms)
     facts = _facts(run, outcomes, histograms, ceilings)
-    rows = {cell.id: _row(*facts[cell.id], searches.get(cell.id), tried) for cell in plan.cells}
-    invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid"}
+    own = by_cell(tried)
+    rows = {
+        cell.id: _row(*facts[cell.id], searches.get(cell.id), own.get(cell.id, ()))
+        for cell in plan.cells
+    }
+    # A rate that was not held is no measurement at that rate.
+    invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid" or row.why_short}
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))
-    rankings = tuple(_ranking(measured, table, rows) for table in judged_tables)
+    twins = tuple(_with_p99(measured.twins, plan, outcomes, histograms))
+    slow = p99_floors(twins)
+    rankings = tuple(_ranking(measured, table, rows, slow) for table in judged_tables)
+    rankings = tuple(_by_reach(plan, ranking, searches) for ranking in rankings)
+    rows |= {row.cell: row for ranking in rankings for row in ranking.rows}
+    left_open = stopping.left_open(measured, judged_tables)
+    rounds = summary.rounds_begun(outcomes)
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in loads)
     loaded_s += sum(ceiling.load_s for ceiling in ceilings)
     wall_s = sum(segment.wall_s for segment in segments)
     return Summary(
         format=FORMAT,
         counts=summary.counted([row for ranking in rankings for row in ranking.rows]),
-        rounds=summary.rounds_begun(tried),
+        rounds=rounds,
         # More than the whole: what the stretches took is not known.
         load_share=loaded_s / wall_s if wall_s > 0 and loaded_s <= wall_s else None,
         reference=plan.reference,
         noise_floor=measured.floors.pooled,
         cpu_noise_floor=measured.cpu_floors.pooled,
-        twins=tuple(measured.twins),
-        left_open=tuple(sorted(stopping.left_open(measured, judged_tables))),
+        twins=twins,
+        ended=_ended(
+            plan,
+            rounds,
+            _has_more(plan, outcomes) or unfinished(plan, tried, searches),
+            left_open,
+            segments,
+        ),
+        left_open=tuple(sorted(left_open)),
         decision=decide(
             run,
             measured,
             judged_tables,
             rows,
-            summary.rounds_begun(tried),
+            rounds,
             len(repeats),
             launches,
+            {cell for cell, (_, evidence) in facts.items() if evidence.disturbed_by_host},
         ),
         shares=shares(rankings, measured.goodput, measured.floors, measured.interim_looks),
         rankings=rankings,
@@ -126,7 +161,11 @@ def summarise(
 def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) -> frozenset[str]:
     """Return the cells that `summarise` calls left open, judging no more than that takes."""
     facts = _facts(run, outcomes, histograms, ())
-    invalid = {cell for cell, (_, evidence) in facts.items() if is_invalid(CONCERNS, evidence)}
+    invalid = {
+        cell
+        for cell, (_, evidence) in facts.items()
+        if is_invalid(CONCERNS, evidence) or is_short(evidence)
+    }
     measured = tables.measured(run.plan, outcomes, invalid)
     return stopping.left_open(measured, tuple(tables.tables(measured)))
 
@@ -179,19 +218,38 @@ def _row(
         interface=evidence.server.interface,
         versus_cpu=None,
         figures=figures,
-        curve=curve(evidence.pooled.raw) if told else None,
+        curve=curve(evidence.pooled.raw, evidence.pooled.late) if told else None,
         search=search,
         steps=(
             steps(evidence.plan, cell, evidence.server, loads, evidence.histograms)
-            if cell.load.steps
+            if cell.load.explores
             else ()
         ),
         notes=((note,) if note else ()) + evidence.server.limits,
     )
 
 
-def _ranking(of: Measured, table: Table, rows: Mapping[str, Row]) -> Ranking:
-    kind, names = table.endpoint.kind, table.pairs.rates
+def _with_p99(
+    arms: Sequence[Twins], plan: Plan, outcomes: Sequence[Outcome], histograms: Histograms
+) -> Iterator[Twins]:
+    """Yield both arms with the p99 of each round, where they are of a load at a rate."""
+    cells = {cell.id: cell for cell in plan.cells}
+    last = summary.last(outcomes, lambda outcome: outcome.cell)
+
+    def with_p99(arm: Twin) -> Twin:
+        cell = cells[arm.cell]
+        rounds = [last[arm.cell].get(number) for number in range(len(arm.goodput))]
+        p99s_us = (
+            p99_of_round(cell, of, histograms) if of and has_number(of) else None for of in rounds
+        )
+        return msgspec.structs.replace(arm, p99_us=tuple(p99s_us) if cell.load.rate else ())
+
+    for of in arms:
+        yield msgspec.structs.replace(of, first=with_p99(of.first), second=with_p99(of.second))
+
+
+def _ranking(of: Measured, table: Table, rows: Mapping[str, Row], slow: Floors) -> Ranking:
+    kind, names = workload(table.endpoint, table.load), table.pairs.rates
     floor, cpu_floor = of.floors.of(kind), of.cpu_floors.of(kind)
     taking_part = [rows[cell.id] for cell in table.cells]
     rounds = max((row.rounds_measured for row in taking_part), default=0)
@@ -216,6 +274,7 @@ def _ranking(of: Measured, table: Table, rows: Mapping[str, Row]) -> Ranking:
         by=table.by,
         noise_floor=floor(rounds) if floor else None,
         cpu_noise_floor=cpu_floor(rounds) if cpu_floor else None,
+        p99_noise_floor=slow.at(kind, rounds) if table.load.rate else None,
         noise_borrowed=floor is not None and kind not in of.floors.kinds,
         unranked=ranking.unranked(table.pairs),
         rows=tuple(
@@ -229,6 +288,52 @@ def _ranking(of: Measured, table: Table, rows: Mapping[str, Row]) -> Ranking:
 
 def _order(row: Row) -> tuple[float, str]:
     return 0.0, row.server
+
+
+def _by_reach(plan: Plan, of: Ranking, searches: Mapping[str, Search]) -> Ranking:
+    """Return a ranking of a search by the rates between which each server's highest lies."""
+    if of.load.within is None:
+        return of
+    own = {row.cell: row.search for row in of.rows if row.search and row.reportable}
+    ranks = reach_ranks(own, copies_apart(plan, of.at, searches))
+    rows = [
+        msgspec.structs.replace(
+            row,
+            rank=ranks.get(row.cell),
+            tied=[*ranks.values()].count(ranks.get(row.cell, 0)) > 1,
+            versus=None,
+        )
+        for row in of.rows
+    ]
+    # Of those without a rank the order is as it was.
+    low = {cell: search.low or 0.0 for cell, search in own.items()}
+    rows.sort(key=lambda row: (row.rank or len(rows) + 1, -low.get(row.cell, 0.0)))
+    return msgspec.structs.replace(of, unranked=None, rows=tuple(rows))
+
+
+def _has_more(plan: Plan, outcomes: Sequence[Outcome]) -> bool:
+    """Say whether something that was planned was not measured."""
+    tried = {(outcome.cell, outcome.round) for outcome in outcomes}
+    return any(
+        cell.skip is None and cell.planned_in(round_) and (cell.id, round_) not in tried
+        for cell in plan.cells
+        for round_ in range(plan.rounds)
+    )
+
+
+def _ended(
+    plan: Plan, rounds: int, more: bool, left_open: Collection[str], segments: Sequence[Segment]
+) -> Ended | None:
+    explores = any(cell.load.explores for cell in plan.cells)
+    further = plan.precision is not None or rounds < (plan.most_rounds or 0)
+    further = further and not explores
+    if not more and not further:
+        return None
+    if not more and not left_open:
+        return "decided"
+    if segments and segments[-1].interrupted:
+        return "interrupted"
+    return "budget" if plan.budget_s is not None else None
 
 
 def _versus(

@@ -10,7 +10,15 @@ from loadtest.judge.servers.rows import By
 from loadtest.judge.stopping import interim_looks, usable
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Endpoint, Load, Plan, Style, at
-from loadtest.stats.noise_floor import Floor, Floors, Twins, cpu_floors, goodput_floors, twins
+from loadtest.stats.noise_floor import (
+    Floor,
+    Floors,
+    Twins,
+    cpu_floors,
+    goodput_floors,
+    twins,
+    workload,
+)
 from loadtest.stats.pairs import Pairs, all_pairs
 from loadtest.stats.ratios import Rates
 from loadtest.stats.search import NARROW
@@ -82,16 +90,16 @@ def tables(of: Measured) -> Iterator[Table]:
     duplicates = {server.name for server in of.plan.servers if server.duplicate_of}
     looks = of.interim_looks
     for cells in groups(of.plan).values():
-        endpoint = cells[0].endpoint
+        endpoint, kind = cells[0].endpoint, workload(cells[0].endpoint, cells[0].load)
         taking_part = tuple(cell for cell in cells if cell.server not in duplicates)
         rates = {cell.id: of.goodput[cell.id] for cell in taking_part if cell.id in of.goodput}
         searched = cells[0].load.within is not None
         priced = not endpoint.contract.delay_s and not searched and rates.keys() <= of.cpu_us.keys()
         if priced:
             costs = {cell: of.cpu_us[cell] for cell in rates}
-            pairs = cost_pairs(costs, of.cpu_floors.of(endpoint.kind), looks)
+            pairs = cost_pairs(costs, of.cpu_floors.of(kind), looks)
         else:
-            floor = of.floors.of(endpoint.kind)
+            floor = of.floors.of(kind)
             # The rates of a search are as far apart as its last two.
             pairs = all_pairs(rates, at_least(NARROW - 1, floor) if searched else floor, looks)
         yield Table(endpoint, cells[0].load, taking_part, "cost" if priced else "goodput", pairs)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import TypeVar
+from itertools import zip_longest
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,10 +17,10 @@ from loadtest.records.measured import (
     Host,
     Loaded,
     Outcome,
-    Sent,
     Usage,
     Verified,
 )
+from loadtest.records.planned import Record
 from loadtest.stats.latency import merge
 
 COUNTS = (
@@ -29,6 +30,8 @@ COUNTS = (
 """Of `Loaded`, which add up."""
 
 Number = TypeVar("Number", int, float)
+
+R = TypeVar("R", bound=Record)
 
 
 class _Together(Outcome, frozen=True, kw_only=True):
@@ -128,70 +131,47 @@ def _most(values: Iterable[Number | None]) -> Number | None:
     return max((value for value in values if value is not None), default=None)
 
 
+def _added(records: Sequence[R], names: Iterable[str], **others: Any) -> R | None:
+    """Return records as one: the sums of some fields, and others as given; None without any."""
+    if not records:
+        return None
+    sums: dict[str, Any] = {name: _sum(getattr(each, name) for each in records) for name in names}
+    return msgspec.structs.replace(records[0], **sums, **others)
+
+
 def _loaded(loads: Sequence[Loaded]) -> Loaded | None:
-    if not loads:
-        return None
-    summed = {name: _sum(getattr(loaded, name) for loaded in loads) for name in COUNTS}
-    return msgspec.structs.replace(loads[0], sent=_sent([load.sent for load in loads]), **summed)
-
-
-def _sent(loads: Sequence[Sent | None]) -> Sent | None:
-    known = [sent for sent in loads if sent]
-    if not known:
-        return None
-    return Sent(
-        window_us=sum(sent.window_us for sent in known),
-        requests=sum(sent.requests for sent in known),
-        missed=sum(sent.missed for sent in known),
-        late=merge(sent.late for sent in known),
-    )
+    sent = [loaded.sent for loaded in loads if loaded.sent]
+    late = merge(each.late for each in sent)
+    at_rate = _added(sent, ("window_us", "first_answer_us", "requests", "missed"), late=late)
+    return _added(loads, COUNTS, sent=at_rate)
 
 
 def _verified(checks: Sequence[Verified]) -> Verified | None:
-    if not checks:
-        return None
     after = [each.after for each in checks if each.after is not None]
-    return Verified(
-        before=sum(each.before for each in checks),
-        after=sum(after) if after else None,
-        wire_bytes=next((each.wire_bytes for each in checks if each.wire_bytes), None),
-    )
+    wire_bytes = next((each.wire_bytes for each in checks if each.wire_bytes), None)
+    after_all = sum(after) if after else None
+    return _added(checks, ("before",), after=after_all, wire_bytes=wire_bytes)
 
 
-def _usage(usages: Sequence[Usage]) -> Usage:
-    each_s = zip(*(_padded(usage.each_cpu_s, usages) for usage in usages), strict=True)
-    return Usage(
-        cpu_s=sum(usage.cpu_s for usage in usages),
+def _usage(usages: Sequence[Usage]) -> Usage | None:
+    each_s = zip_longest(*(usage.each_cpu_s for usage in usages), fillvalue=0.0)
+    return _added(
+        usages,
+        ("cpu_s", "throttled_s"),
         rss_peak_bytes=max(usage.rss_peak_bytes for usage in usages),
         pss_peak_bytes=_most(usage.pss_peak_bytes for usage in usages),
         processes=max(usage.processes for usage in usages),
         threads=max(usage.threads for usage in usages),
         connections=_most(usage.connections for usage in usages),
         each_cpu_s=tuple(map(sum, each_s)),
-        throttled_s=_sum(usage.throttled_s for usage in usages),
     )
-
-
-def _padded(each_s: Sequence[float], usages: Sequence[Usage]) -> list[float]:
-    most = max(len(usage.each_cpu_s) for usage in usages)
-    return [*each_s, *[0.0] * (most - len(each_s))]
 
 
 def _during(checks: Sequence[During]) -> During | None:
-    if not checks:
-        return None
     broken = next((each.broken for each in checks if each.broken), None)
-    return During(checked=sum(each.checked for each in checks), broken=broken)
+    return _added(checks, ("checked",), broken=broken)
 
 
 def _host(hosts: Sequence[Host]) -> Host | None:
-    if not hosts:
-        return None
-    return Host(
-        window_s=sum(host.window_s for host in hosts),
-        processors=hosts[0].processors,
-        busy_cpu_s=sum(host.busy_cpu_s for host in hosts),
-        other_cpu_s=sum(host.other_cpu_s for host in hosts),
-        steal_cpu_s=_sum(host.steal_cpu_s for host in hosts),
-        throttled_s=_sum(host.throttled_s for host in hosts),
-    )
+    parts = ("window_s", "busy_cpu_s", "other_cpu_s", "steal_cpu_s", "throttled_s")
+    return _added(hosts, parts)

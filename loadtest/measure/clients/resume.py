@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 from loadtest.measure.resume import refuse
 from loadtest.plan import interpreters
@@ -20,15 +21,19 @@ def check(run: Run, clients: Mapping[str, Client], now: Machine) -> None:
     """Raise UserError where rounds could not be paired: other software, or another machine.
 
     A run's folder may come from anybody: a Python that it names is started only where a run that
-    begins here would take it.
+    begins here would take it, once, and asked for what our clients require, whatever it lists.
     """
     differ = machine.changes(run.machine, now)
     used = dict.fromkeys(row.client for row in run.plan.rows if row.skip is None)
     differ += [f"the client {name} is gone" for name in used if name not in clients]
     ours = {_place(path) for path in (sys.executable, *environments.pythons())}
+    required = sorted({name for client in clients.values() for name in client.requires})
+    look = cache(lambda path: interpreters.look(path, required))
     for interpreter in run.interpreters.values():
         known = _place(interpreter.path) in ours
-        differ += _changes(interpreter) if known else [f"{interpreter.path} is no Python of here"]
+        differ += (
+            _changes(interpreter, look) if known else [f"{interpreter.path} is no Python of here"]
+        )
     refuse(differ, run.command)
 
 
@@ -37,9 +42,9 @@ def _place(path: str) -> tuple[str, str]:
     return os.path.dirname(path), os.path.realpath(path)
 
 
-def _changes(then: Interpreter) -> Iterator[str]:
+def _changes(then: Interpreter, look: Callable[[str], Interpreter]) -> Iterator[str]:
     try:
-        now = interpreters.look(then.path, then.versions)
+        now = look(then.path)
     except CommandError as error:
         yield f"{then.path}: {error.reason}"
         return

@@ -19,6 +19,7 @@ def search(
     """Yield what to try in each round; `outcomes` grows while this is iterated over.
 
     It ends when every highest rate is known, or a round would not end within the budget any more.
+    What a run that was interrupted has measured tells what was to come next, so the same follows.
     """
     began, round_ = clock(), 0
     while True:
@@ -29,4 +30,6 @@ def search(
         if round_ and ends(trials.plan, spent_s + clock() - began + needs_s):
             return
         yield todo
+        if todo and not any(outcome.round == round_ for outcome in outcomes):
+            return  # not even one load fitted into the budget
         round_ += 1

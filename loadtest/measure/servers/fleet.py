@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from loadtest.bench.servers.protocol import Bench, Running
+from loadtest.bench.servers.loaded_server import Bench, LoadedServer
 from loadtest.bench.servers.service_counters import Counters, Counts
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.errors import CellError
@@ -36,7 +36,7 @@ TOLD_AFTER_S = 10.5
 class Up:
     """A server that is up."""
 
-    running: Running
+    running: LoadedServer
     memory_bytes: int | None
     """When it had just answered."""
     is_new: bool = True

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from loadtest.bench.servers.protocol import Bench
+from loadtest.bench.servers.loaded_server import Bench
 from loadtest.measure.servers.fleet import Fleet, Record, Up, grown
 from loadtest.plan.servers.schedule import Batch, Sweep
 from loadtest.records.errors import CellError
@@ -173,7 +173,9 @@ class _Measuring:
         """
         endpoint, load, running = cell.endpoint, cell.load, up.running
         slow = endpoint.contract.delay_s > 0
-        capacity = self.fleet.servers[cell.server].capacity(self.shape, load.connections)
+        capacity = self.fleet.servers[cell.server].capacity(
+            self.shape, load.connections, endpoint.contract
+        )
         checked = 0
         try:
             began = time.monotonic()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,7 +90,7 @@ def command_of(choice: Choice, launcher: Launcher) -> str:
         elif isinstance(value, tuple):
             words += [word for each in value for word in (f"--{option}", _typed(each))]
         elif isinstance(value, Goal):
-            words += [word for part in _parts(value) for word in (f"--{option}", part)]
+            words += [word for part in value.typed for word in (f"--{option}", part)]
         elif value is not None:
             words += [f"--{option}", f"{value:g}s" if key == "budget_s" else str(value)]
     if launcher != "local":
@@ -101,14 +100,6 @@ def command_of(choice: Choice, launcher: Launcher) -> str:
 
 def _typed(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.10g}"
-
-
-def _parts(goal: Goal) -> Iterator[str]:
-    for name, us in (("p90", goal.p90_us), ("p99", goal.p99_us)):
-        if us is not None:
-            yield f"{name}={us / 1e3:.10g}ms"
-    if goal.error_share != Goal().error_share:
-        yield f"errors={goal.error_share * 100:.10g}%"
 
 
 def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import psutil
+
 from loadtest.bench.servers import external_services, services
 from loadtest.measure import preflight
 from loadtest.measure.preflight import Check
 from loadtest.plan.servers.project import DEMO, App, Service
 from loadtest.records.measured import Launcher
-from loadtest.records.planned import Plan
+from loadtest.records.planned import Load, Plan
 from loadtest.records.values import MOST_TRIED
 from loadtest.system import process
 
@@ -36,17 +38,47 @@ def private_services(app: App, plan: Plan | None) -> list[Check]:
     """Look whether the services that the environment does not name can be started."""
     if all(variable in os.environ for variable in app.addresses.values()):
         return []
-    lines = services.obstacles(len(plan.servers) if plan else 1)
+    lines = services.obstacles(len(plan.servers) if plan else 1, app.addresses)
     return [
         Check(name="private services", state="cannot be started", advice=line, fatal=True)
         for line in lines
     ] or [Check(name="private services", state="can be started")]
 
 
+WORKER_BYTES = 20_000_000
+"""Of a worker that has imported the app: no more than any takes."""
+
+
+def memory(plan: Plan) -> list[Check]:
+    """Look whether the servers that are up at the same time can be in memory at all."""
+    needed = plan.at_once * plan.shape.workers * WORKER_BYTES
+    total = psutil.virtual_memory().total
+    if needed <= total:
+        return []
+    advice = (
+        f"{plan.at_once} servers at the same time, of {plan.shape.workers:,} workers each, take"
+        f" {needed / 1e9:,.0f} GB or more, and this machine has {total / 1e9:,.0f} GB; ask for"
+        " fewer --workers"
+    )
+    return [Check(name="memory", state="too little", advice=advice, fatal=True)]
+
+
 def postgres_version() -> str:
     """Return the version of the private PostgreSQL."""
     postgres = str(services.postgres_binaries() / "postgres")
     return process.output([postgres, "--version"], env={}, cwd=Path("/")).split()[-1]
+
+
+def _connections(plan: Plan) -> tuple[int, str]:
+    """Return how many connections the largest load of a plan has, and what asks for fewer."""
+
+    def needs(load: Load) -> int:
+        return MOST_TRIED if load.explores else load.connections
+
+    largest = max((cell.load for cell in plan.cells), key=needs)
+    if largest.explores:
+        return needs(largest), "a rate of your own, --rate"
+    return needs(largest), "a lower --rate" if largest.rate else "--connections"
 
 
 def checks(
@@ -58,13 +90,12 @@ def checks(
 ) -> list[Check]:
     """Look at all that a run needs of this machine; `allowed` are the services it may write."""
     written = allowed if launcher == "local" else None
-    loads = [cell.load for cell in plan.cells] if plan else []
-    connections = max(
-        (MOST_TRIED if load.explores else load.connections for load in loads), default=64
-    )
+    needs = _connections(plan) if plan else (64, "--connections")
     return [
         preflight.tool(),
-        preflight.files(connections),
+        preflight.files(*needs),
+        preflight.ports(*needs),
+        preflight.rates(),
         preflight.folder(out),
         *([preflight.port()] if launcher == "local" else []),
         preflight.backlog(plan.shape.backlog if plan else 2048),
@@ -72,4 +103,5 @@ def checks(
         # A container has its own; and where all of it is up already, nothing is written.
         *([] if launcher == "compose" else named_services(app, written)),
         *(private_services(app, plan) if launcher == "local" else []),
+        *(memory(plan) if plan and launcher == "local" else []),
     ]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from loadtest.measure.resume import refuse
+from loadtest.measure.resume import another, refuse
 from loadtest.measure.servers.new_run import command_of, this_machine
 from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.matrix import is_there
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Run
 from loadtest.records.planned import Server
-from loadtest.system import machine
+from loadtest.system import cpu_pinning, machine
 
 
-def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
+def widened(
+    run: Run, offered: Inventory, endpoints: Sequence[str], matrix: str | None = None
+) -> Run:
     """Return the run with cells at further endpoints (names or globs), under its own choice.
+
+    `matrix` is where the file of its matrix lies, of which a run keeps the name alone if that is
+    neither below the present folder nor in the home folder.
 
     Servers are compared within a round and at one endpoint, so endpoints may come later. Servers
     may not: what is measured on another day met other conditions. Raises UserError for an endpoint
@@ -29,17 +36,25 @@ def widened(run: Run, offered: Inventory, endpoints: Sequence[str]) -> Run:
     if run.choice is None:
         raise UserError(
             f"this run does not say what it was begun with, so --endpoint cannot add to it;"
-            f" begin another: {run.command}"
+            f" {another(run.command)}"
         )
     has = dict.fromkeys(cell.endpoint.name for cell in run.plan.cells)
     further = (*has, *(name for name in endpoints if name not in has))
     choice = msgspec.structs.replace(run.choice, endpoints=further)
-    plan = inventory.make_plan(offered, choice)
+    if matrix is None and choice.matrix.endswith(".toml") and not is_there(choice.matrix):
+        raise UserError(
+            f"{choice.matrix} is not here, and the run does not say where it lies; type that as"
+            f" well, as in `loadtest run PATH/{os.path.basename(choice.matrix)} --resume RUN"
+            " --endpoint NAME`"
+        )
+    plan = inventory.make_plan(
+        offered, msgspec.structs.replace(choice, matrix=matrix or choice.matrix)
+    )
     planned = {cell.id: cell for cell in plan.cells}
     if changed := [cell.id for cell in run.plan.cells if planned.get(cell.id) != cell]:
         raise UserError(
             f"{changed[0]} would be planned otherwise now, and so {len(changed) - 1} more;"
-            f" begin another run: {run.command}"
+            f" {another(run.command)}"
         )
     if len(planned) == len(run.plan.cells):
         raise UserError(f"the run has {', '.join(endpoints)} already; leave out --endpoint")
@@ -70,6 +85,8 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
             for key in ("name", "version", "processors")
             if getattr(run.engine, key) != getattr(offered.engine, key)
         ]
+    if run.placement is not None and not cpu_pinning.is_possible(run.placement):
+        differ.append("it was pinned to processors that are not here")
     declared = {endpoint.id: endpoint for endpoint in offered.endpoints}
     planned = [cell.endpoint for cell in run.plan.cells]
     others = dict.fromkeys(each.id for each in planned if declared.get(each.id) != each)

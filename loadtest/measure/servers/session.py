@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -15,8 +15,8 @@ from loadtest.bench.load.ceiling import asked, ceilings
 from loadtest.bench.servers.compose.attached import RunningBench
 from loadtest.bench.servers.compose.bench import ComposeBench
 from loadtest.bench.servers.compose.stack import stack
+from loadtest.bench.servers.loaded_server import Bench
 from loadtest.bench.servers.local import LocalBench
-from loadtest.bench.servers.protocol import Bench
 from loadtest.bench.servers.services import services as running_services
 from loadtest.measure.loop import Done, Key, Shown, Trials
 from loadtest.measure.servers import measuring
@@ -31,9 +31,13 @@ from loadtest.records.planned import Cell, Load, Plan
 class ServerTrials(Trials[Batch, Outcome]):
     """The cells of a plan, in batches that share a server process."""
 
+    unit: ClassVar[str] = "load"
+
     plan: Plan
     next_loads: Callable[[Sequence[Outcome]], Mapping[str, Load]] = lambda outcomes: {}
     """Of a search, by cell."""
+    bracketed: Callable[[Sequence[Outcome]], Mapping[str, str]] = lambda outcomes: {}
+    """Between which rates each highest one lies by now, by cell."""
 
     @property
     def turns(self) -> int:
@@ -78,6 +82,10 @@ class ServerTrials(Trials[Batch, Outcome]):
             for batch in self.of_round(round_, done, loads.keys(), 1)
         ]
 
+    def so_far(self, known: Sequence[Outcome]) -> Mapping[str, str]:
+        """Return the rates between which a search goes on, by cell."""
+        return self.bracketed(known)
+
     def shown(self, batch: Batch, known: Sequence[Outcome]) -> dict[Key, Shown]:
         """Return the cells of a batch as they are shown."""
         duplicates = {server.name for server in self.plan.servers if server.duplicate_of}
@@ -86,12 +94,17 @@ class ServerTrials(Trials[Batch, Outcome]):
                 name=cell.id,
                 round=round_,
                 group=cell.at,
-                label=cell.server,
+                label=cell.server + _tried(cell.load),
                 cost=planned_s,
                 aside=cell.server in duplicates,
             )
             for round_, turn, cell, planned_s in schedule.turns([batch])
         }
+
+
+def _tried(load: Load) -> str:
+    """Return at which rate a search tries; what is at a fixed one says so itself."""
+    return f" at {load.rate:,.10g}/s" if load.explores and load.rate else ""
 
 
 @dataclass(frozen=True)

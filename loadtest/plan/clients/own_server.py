@@ -19,11 +19,15 @@ from loadtest.plan.clients import PERMISSION
 from loadtest.plan.clients.presets import Preset, Table
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Record
+from loadtest.system.listening import LongBodyError, body_of
 
 LOOKS = 3
 """So often it is asked beforehand, to see whether its answer stays the same."""
 
 TIMEOUT_S = 10.0
+
+MOST_BODY_BYTES = 100_000_000
+"""As of our own upstream's, `records.clients.Answer`."""
 
 LEFT_OUT = "?..."
 """In place of a URL's query, which may have a token in it."""
@@ -158,7 +162,9 @@ def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", path)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response.status, body_of(response, MOST_BODY_BYTES)
+        except LongBodyError as error:
+            raise UserError(f"--url {shown(url)}: {error}; name one that is shorter") from None
         except (OSError, http.client.HTTPException) as error:
             why = without(url, str(error)) or type(error).__name__
             raise UserError(f"--url {shown(url)}: no answer: {why}; is it running?") from None

@@ -135,8 +135,8 @@ def missing(kind: str, text: str) -> str | None:
     """Return the variable that settings ask for, by what they raised; None where it says none."""
     if kind not in ("KeyError", "ImproperlyConfigured", "UndefinedValueError", "ValueError"):
         return None
-    found = (re.search(pattern, text) for pattern in MISSING)
-    return next((match["name"] for match in found if match), None)
+    matches = (re.search(pattern, text) for pattern in MISSING)
+    return next((match["name"] for match in matches if match), None)
 
 
 EXAMPLES = (

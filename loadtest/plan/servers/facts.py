@@ -80,8 +80,8 @@ class Facts(Record, frozen=True, kw_only=True):
     wsgi: Text | None = None
     asgi: Text | None = None
     urls: Text | None = None
-    databases: dict[str, Database] = {}
-    caches: dict[str, Text] = {}
+    databases: dict[str, Database] = msgspec.field(default_factory=dict)
+    caches: dict[str, Text] = msgspec.field(default_factory=dict)
     static_storage: Text = ""
     compressed: bool = False
     """Pages need what django-compressor makes beforehand."""
@@ -125,7 +125,7 @@ class _Probes(Record, frozen=True, kw_only=True):
 
 def look(project: Project) -> Facts:
     """Ask a project what it is; no database is reached. Raises UserError where nothing answers."""
-    apps = [project.app.applications[kind] for kind in ("wsgi", "asgi")]  # type: ignore[index]
+    apps = [project.app.application("wsgi"), project.app.application("asgi")]
     try:
         printed = project.run(str(own.INSIDE / "loadtest_facts.py"), *apps, timeout_s=WITHIN_S)
         facts = msgspec.json.decode(printed, type=Facts)

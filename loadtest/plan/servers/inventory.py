@@ -94,16 +94,22 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     """Return the plan of a choice for a project; raises UserError with every mistake in it."""
     problems = list(inventory.problems)
     chosen = Matrix(name=choice.matrix, summary="", rounds=1, loads=())
+    # A server keeps its name though its file is broken: to choose it is no second mistake.
+    names = sorted([*(server.name for server in inventory.servers), *inventory.broken])
     try:
         chosen = matrix.load_matrix(choice.matrix, inventory.project.app.matrices)
         if inventory.project.app.reference:
             duplicate = replace(chosen.duplicate, server=inventory.project.app.reference)
             chosen = replace(chosen, duplicate=duplicate)
     except UserError as error:
-        problems.extend(error.lines)
+        named = {"server": names, "endpoint": [each.name for each in inventory.endpoints]}
+        kinds = [kind for kind, known in named.items() if choice.matrix in known]
+        problems.extend(
+            [f"{choice.matrix} is no matrix: type --{kinds[0]} {choice.matrix}"]
+            if kinds
+            else error.lines
+        )
     if problems:
-        # A server keeps its name though its file is broken: to choose it is no second mistake.
-        names = sorted([*(server.name for server in inventory.servers), *inventory.broken])
         raise UserError(*problems, *matrix.mistakes(chosen, names, inventory.endpoints, choice))
     plan = matrix.expand(chosen, inventory.servers, inventory.endpoints, choice, inventory.missing)
     return replace(plan, at_once=_at_once(inventory, plan))

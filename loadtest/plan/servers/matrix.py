@@ -26,6 +26,7 @@ from loadtest.records.planned import (
     Cell,
     Choice,
     Endpoint,
+    Goal,
     Load,
     Plan,
     Record,
@@ -40,6 +41,7 @@ from loadtest.records.values import (
     MOST_LOADS,
     MOST_NAME_BYTES,
     MOST_ROUNDS,
+    MOST_STEPS,
     MOST_THREADS,
     MOST_TURNS,
     MOST_WAVES,
@@ -73,7 +75,7 @@ class LoadRule(Record, frozen=True, kw_only=True):
     stall_s: Annotated[float, Meta(gt=0, le=60)] | None = None
     """A load at a rate has as many connections as its schedule needs through a standstill of the
     server that lasts so long, unless the rule says how many."""
-    steps: tuple[Step, ...] | None = None
+    steps: Annotated[tuple[Step, ...], Meta(max_length=MOST_STEPS)] | None = None
     """After the closed loop, loads at these shares of the rate that it showed, one a round."""
     waves: Annotated[float, Meta(gt=0, le=MOST_WAVES)] | None = None
     """A slow endpoint is loaded for at least this many of its delays."""
@@ -114,15 +116,21 @@ class Matrix(Record, frozen=True, kw_only=True):
     """Later rules override earlier ones for the endpoints they name."""
 
 
+def is_there(name: str) -> bool:
+    """Say whether there is a file at a path, which may begin with `~`, as a run says it."""
+    return os.path.exists(os.path.expanduser(name))  # no error where a path cannot be so long
+
+
 def load_matrix(name: str, folder: Path = MATRICES) -> Matrix:
     """Return the matrix of that name, or the one in the file at that path."""
-    own = Path(os.path.expanduser(name))  # a run says `~` for where its owner's home is
+    own = Path(os.path.expanduser(name))
     path = own if name.endswith(".toml") else folder / f"{name}.toml"
-    if not os.path.exists(path):  # also where a path cannot be so long
+    if not is_there(str(path)):
         known = sorted(file.stem for file in folder.glob("*.toml"))
         if name.endswith(".toml"):
             raise UserError(
-                f"{name}: no such file; the matrices that come along: {', '.join(known)}"
+                f"{name}: no such file; type the whole path to one of yours, or choose from those"
+                f" that come along: {', '.join(known)}"
             )
         raise UserError(unknown("matrix", name, known))
     return toml_file.read(path, Matrix, name=path.stem)
@@ -158,14 +166,14 @@ def expand(
         for endpoint in endpoints
         if _at(matrix.endpoints, endpoint) and _named(matrix.styles, endpoint.style)
     ]
-    duplicates, duplicated = _duplicate(taking_part, matrix.duplicate, missing, offered)
+    duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
     cells = tuple(
         Cell(
             server=server.name,
             endpoint=endpoint,
             load=load,
             rounds=_most_rounds(endpoint, matrix),
-            skip=missing.get(server.name) or _unsupported(server, endpoint),
+            skip=missing.get(server.name) or _unsupported(server, endpoint, matrix.shape),
         )
         for server in (*taking_part, *duplicates)
         for endpoint in offered
@@ -176,6 +184,22 @@ def expand(
         raise UserError(
             "nothing to measure: no endpoint has the chosen style;"
             " `loadtest list endpoints` shows what there is"
+        )
+    cells = tuple(
+        replace(cell, skip=cell.skip or _unreachable(cell.endpoint, cell.load.within))
+        for cell in cells
+    )
+    explored = [cell for cell in cells if cell.load.explores]
+    if explored and len(explored) < len(cells):
+        at = ", ".join(dict.fromkeys(cell.endpoint.id for cell in explored))
+        raise UserError(
+            f"loads of matrix {matrix.name}: a run with `steps` has them at all endpoints, and here"
+            f" they are at {at}; choose these with --endpoint"
+        )
+    if explored and (choice.rounds is not None or choice.precision is not None):
+        raise UserError(
+            "--rounds and --precision are of loads that are measured several times, and here each"
+            " is at another rate; leave them out"
         )
     counted = Counter(cell.id for cell in cells)
     if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
@@ -291,7 +315,7 @@ def _given(record: Record, *keys: str) -> dict[str, Any]:
 
 def _duplicate(
     servers: Sequence[Server],
-    rule: Duplicate,
+    matrix: Matrix,
     missing: Mapping[str, str],
     offered: Sequence[Endpoint],
 ) -> tuple[list[Server], list[Endpoint]]:
@@ -301,11 +325,12 @@ def _duplicate(
     they are chosen; where not even that, at all. A run without a noise floor could not tell noise
     from more. Nothing where no server has anything to do.
     """
+    rule = matrix.duplicate
     able = [
         (server, answered)
         for server in sorted(servers, key=lambda server: server.name != rule.server)
         if server.name not in missing
-        and (answered := [e for e in offered if not _unsupported(server, e)])
+        and (answered := [e for e in offered if not _unsupported(server, e, matrix.shape)])
     ]
     if not able:
         return [], []
@@ -321,11 +346,21 @@ def _duplicate(
     return [duplicate], styled or named or answered
 
 
-def _unsupported(server: Server, endpoint: Endpoint) -> str | None:
+def _unsupported(server: Server, endpoint: Endpoint, shape: Sizes) -> str | None:
     """Return why a server cannot be measured at an endpoint; None where it can."""
+    if shape.max_requests and not server.recycled:
+        return "it cannot replace a worker after so many responses"
     return server.unsupported.get(endpoint.style) or (
         endpoint.unsupported.get(server.interface) if server.interface else None
     )
+
+
+def _unreachable(endpoint: Endpoint, goal: Goal | None) -> str | None:
+    """Return why no rate can keep a goal at an endpoint, where that is known beforehand."""
+    delay_s = endpoint.contract.delay_s
+    if goal is None or all(us is None or us > delay_s * 1e6 for us in (goal.p90_us, goal.p99_us)):
+        return None
+    return f"it waits for {delay_s:g} s by itself, and no rate keeps {' '.join(goal.typed)}"
 
 
 def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
@@ -354,6 +389,13 @@ def loads(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Iter
     for rule in named:
         fitted |= _given(rule, *fitted)
     rates = fitted["rate"] if isinstance(fitted["rate"], tuple) else (fitted["rate"],)
+    if rates and fitted["steps"] and not (choice.rates or choice.within):
+        raise UserError(
+            f"loads of {endpoint.id}: `rate` sets rates, and those of `steps` follow from a closed"
+            " loop; leave out one of them"
+        )
+    # As its name and wrk have it; what is the same then is one load.
+    rates = tuple(dict.fromkeys(float(f"{rate:g}") for rate in rates))
     # What a closed loop has says nothing of how many a rate needs.
     numbers = [rule.connections for rule in named if rule.rate or rule is asked]
     given = (

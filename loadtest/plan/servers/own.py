@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
 from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.planned import Contract, Endpoint, Record, Style
+from loadtest.records.planned import Contract, Endpoint, Interface, Record, Style
 from loadtest.records.values import END, Name, Word
 
 FILE = "loadtest.toml"
@@ -32,9 +32,6 @@ FOLDER = ".loadtest"
 """Beside it, for what is generated; git ignores it."""
 
 RECORDED = "answers.json"
-
-FORMAT = 1
-"""Of both files. History: 1, the first."""
 
 INSIDE = Path(__file__).with_name("inside")
 """What runs in the project's interpreter: the standard library and its Django, nothing of ours."""
@@ -79,6 +76,7 @@ Location = Annotated[
     ),
 ]
 
+
 class Where(Record, frozen=True, kw_only=True):
     """How the project is reached."""
 
@@ -116,7 +114,7 @@ class Prepare(Record, frozen=True, kw_only=True):
 class Request(Record, frozen=True, kw_only=True):
     """What every request has."""
 
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Answer(Record, frozen=True, kw_only=True):
@@ -141,7 +139,7 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
     """Of the requests of the site."""
     writes: bool = False
     """It may write to its database, which each server has a copy of."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = field(default_factory=dict)
     answer: Answer = Answer()
 
 
@@ -149,8 +147,9 @@ class File(Record, frozen=True, kw_only=True):
     """The whole file."""
 
     format: Literal[1]
+    """History: 1, the first; of `Recorded` as well."""
     project: Where
-    env: dict[str, Word] = {}
+    env: dict[str, Word] = field(default_factory=dict)
     """All that the app is told; nothing of the shell gets through."""
     database: Database
     prepare: Prepare = Prepare()
@@ -237,14 +236,14 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
     """Return what the engine has to know of a project; without contracts nothing can be loaded."""
     services: list[Service] = ["postgres"] if file.database.kind == "postgres" else []
     services += ["redis"] if file.database.redis else []
-    applications = {"wsgi": file.project.wsgi, "asgi": file.project.asgi}
+    applications: dict[Interface, str] = {"wsgi": file.project.wsgi, "asgi": file.project.asgi}
     work = {"postgres": None if "postgres" in services else 0}
     work |= {"redis": None if "redis" in services else 0, "upstream": 0}
     fixed = contracts or {}
     seed = file.prepare.seed
     return App(
         settings="loadtest_settings",
-        applications={  # type: ignore[arg-type]
+        applications={
             interface: f"loadtest_{interface}:application" if given == "generated" else given
             for interface, given in applications.items()
         },
@@ -362,7 +361,7 @@ def recorded(folder: Path) -> Recorded:
     try:
         return msgspec.json.decode(files.read(path), type=Recorded)
     except FileNotFoundError:
-        return Recorded(format=FORMAT, endpoints={})
+        return Recorded(format=1, endpoints={})
     except (OSError, msgspec.MsgspecError) as error:
         raise UserError(
             f"{path}: cannot be read: {error}; remove it, and type `loadtest record`"
@@ -381,8 +380,8 @@ def _contracts(folder: Path, file: File) -> dict[str, Contract]:
 
 def _same_request(then: Asked, now: Asked) -> bool:
     """Say whether an answer that was recorded then is one to what is asked now."""
-    said = {"share": None, "summary": "", "kind": "pages"}
-    return replace(then, **said) == replace(now, **said)
+    aside = {"share": None, "summary": "", "kind": "pages"}
+    return replace(then, **aside) == replace(now, **aside)
 
 
 def unrecorded(of: Project) -> list[str]:

@@ -15,7 +15,7 @@ from loadtest.system.listening import HOST
 
 PLACEHOLDERS = frozenset(
     ("python", "host", "port", "fd", "workers", "threads", "workers*threads")
-    + ("backlog", "keep_alive_s", "time_limit_s", "application", "module")
+    + ("backlog", "keep_alive_s", "time_limit_s", "max_requests", "application", "module")
 )
 
 
@@ -54,7 +54,7 @@ def _check_lists(path: Path, server: Server) -> None:
 
 
 def _check_placeholders(path: Path, server: Server) -> None:
-    for text in (*server.argv, *server.env.values()):
+    for text in (*server.argv, *server.recycled, *server.env.values()):
         try:
             names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
         except ValueError as error:
@@ -89,8 +89,9 @@ def command(
     }
     variable = project.app.pool_variable
     pool = {variable: str(shape.database_pool)} if variable else {}
+    words = (*server.argv, *(server.recycled if shape.max_requests else ()))
     return Command(
-        argv=tuple(text.format_map(filled) for text in server.argv),
+        argv=tuple(text.format_map(filled) for text in words),
         env=pool | {key: value.format_map(filled) for key, value in server.env.items()},
         times=shape.workers if server.processes == "workers" else 1,
     )

@@ -113,8 +113,8 @@ def request(facts: Facts) -> Request:
 
 def paths(facts: Facts) -> list[str]:
     """Return what can be asked without knowing a value: the routes that have no argument."""
-    found = ["/"] + [route.path for route in facts.routes if not route.arguments]
-    return [path for path in dict.fromkeys(found) if _can_be_asked(path)][:MOST_ASKED]
+    routes = ["/"] + [route.path for route in facts.routes if not route.arguments]
+    return [path for path in dict.fromkeys(routes) if _can_be_asked(path)][:MOST_ASKED]
 
 
 def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:

@@ -143,6 +143,9 @@ class Lines(Panel):
 
     upright: Scale
     lines: Sequence[Line]
+    reference: float | None = None
+    """Where a line lies from side to side, as of a goal; `label` says what it is."""
+    label: str = ""
 
     @property
     def marks(self) -> Iterator[Mark]:
@@ -312,16 +315,21 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}".removesuffix(".0") + "%"
 
 
-@cache
-def _template() -> Any:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
+def templates(folder: Path) -> jinja2.Environment:
+    """Return what fills the templates of a folder: whatever is no Markup is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         finalize=lambda value: value if isinstance(value, Markup) else signs(value),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def _template() -> Any:
+    environment = templates(FOLDER)
     environment.filters |= {"percent": _percent, "fitting": _fitting}
     environment.globals |= {
         "ROW": ROW,

@@ -80,8 +80,8 @@ def logarithmic(
 
 
 def from_zero(high: float, text: Text) -> Scale:
-    """Return a linear axis from 0 to a number above it."""
-    bare = Scale(0.0, high * (1 + MARGIN), (), linear=True)
+    """Return a linear axis from 0 to a number, or to 1 where that is 0 as well."""
+    bare = Scale(0.0, (high or 1.0) * (1 + MARGIN), (), linear=True)
     return Scale(0.0, bare.high, _labelled(bare, text), linear=True)
 
 

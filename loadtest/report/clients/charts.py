@@ -35,7 +35,8 @@ def of_ranking(ranking: Ranking) -> Iterator[Chart]:
         return
     warm = ranking.measure == "warm"
     panels = [_panel("Time" * warm, [(row, _time(row)) for row in rows])]
-    if cpu := [(row, _cpu(row)) for row in rows if row.warm]:
+    # A clock may be too coarse for it, and 0 stands on no logarithmic axis.
+    if cpu := [(row, _cpu(row)) for row in rows if row.warm and row.warm.cpu_us]:
         panels.append(_panel("CPU time", cpu))
     ways = {way(row.row.mode) for row in rows}
     legend = [Key(name, look) for name, look in WAYS.items() if name in ways and len(ways) > 1]

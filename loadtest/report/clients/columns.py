@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 
-from loadtest.judge.clients.metrics import ColdFigures, WarmFigures
+from loadtest.judge.clients.metrics import ColdFigures
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.records.clients import Measure
 from loadtest.report import columns
 from loadtest.report.columns import RANK, ROUNDS, VERDICT, Subject, figure
-from loadtest.report.table import Column, Table, Value, name
+from loadtest.report.table import Column, Table, name
 from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
 
 MEASURES: dict[Measure, str] = {"cold": "Cold: whole processes", "warm": "Warm: calls alone"}
 
 
-def _cold(
-    key: str, title: str, value: Callable[[ColdFigures], Value], text: Callable[[float], str]
-) -> Column[Standing]:
-    return figure(lambda row: row.cold if row.reportable else None, key, title, value, text)
-
-
-def _warm(
-    key: str, title: str, value: Callable[[WarmFigures], Value], text: Callable[[float], str]
-) -> Column[Standing]:
-    return figure(lambda row: row.warm if row.reportable else None, key, title, value, text)
-
-
-def seconds(value: float | None) -> str:
+def seconds(value: float) -> str:
     """Return seconds as `694 ms`."""
-    return latency(None if value is None else value * 1e6)
+    return latency(value * 1e6)
+
+
+def _cold(key: str, title: str, text: Callable[[float], str] = seconds) -> Column[Standing]:
+    of = attrgetter(key)
+    return figure(lambda row: row.cold if row.reportable else None, key, title, of, text)
+
+
+def _warm(key: str, title: str, text: Callable[[float], str]) -> Column[Standing]:
+    of = attrgetter(key)
+    return figure(lambda row: row.warm if row.reportable else None, key, title, of, text)
 
 
 def mean(cold: ColdFigures) -> str:
@@ -76,50 +75,46 @@ MEAN: Column[Standing] = Column(
     lambda row: mean(row.cold) if row.cold and row.reportable else UNKNOWN,
 )
 
-MEDIAN = _cold("median_s", "time", lambda cold: cold.median_s, seconds)
+MEDIAN = _cold("median_s", "time")
 
-MIN = _cold("min_s", "min", lambda cold: cold.min_s, seconds)
-
-MAX = _cold("max_s", "max", lambda cold: cold.max_s, seconds)
-
-USER = _cold("user_s", "user", lambda cold: cold.user_s, seconds)
-
-SYSTEM = _cold("system_s", "system", lambda cold: cold.system_s, seconds)
-
-MEMORY = _cold("memory_peak_bytes", "memory", lambda cold: cold.memory_peak_bytes, size)
-
-PHASES: tuple[Column[Standing], ...] = (
-    _cold("start_s", "start-up", lambda cold: cold.start_s, seconds),
-    _cold("import_s", "import", lambda cold: cold.import_s, seconds),
-    _cold("setup_s", "set-up", lambda cold: cold.setup_s, seconds),
-    _cold("work_s", "work", lambda cold: cold.work_s, seconds),
-    _cold("end_s", "end", lambda cold: cold.end_s, seconds),
+TIMES = (
+    MEDIAN,
+    _cold("min_s", "min"),
+    _cold("max_s", "max"),
+    _cold("user_s", "user"),
+    _cold("system_s", "system"),
 )
 
-CALL = _warm("call_us", "time per call", lambda warm: warm.call_us, latency)
+MEMORY = _cold("memory_peak_bytes", "memory", size)
 
-GOODPUT = _warm("goodput", "calls/s", lambda warm: warm.goodput, significant)
-
-LATENCIES: tuple[Column[Standing], ...] = (
-    _warm("p50_us", "p50", lambda warm: warm.p50_us, latency),
-    _warm("p90_us", "p90", lambda warm: warm.p90_us, latency),
-    _warm("p99_us", "p99", lambda warm: warm.p99_us, latency),
+PHASES = (
+    _cold("start_s", "start-up"),
+    _cold("import_s", "import"),
+    _cold("setup_s", "set-up"),
+    _cold("work_s", "work"),
+    _cold("end_s", "end"),
 )
 
-CPU = _warm("cpu_us", "CPU per call", lambda warm: warm.cpu_us, latency)
+CALL = _warm("call_us", "time per call", latency)
 
-CONNECTIONS = _warm(
-    "connections", "connections", lambda warm: warm.connections, lambda value: f"{value:,.0f}"
+P99 = _warm("p99_us", "p99", latency)
+
+CPU = _warm("cpu_us", "CPU per call", latency)
+
+CALLS = (
+    CALL,
+    _warm("goodput", "calls/s", significant),
+    _warm("p50_us", "p50", latency),
+    _warm("p90_us", "p90", latency),
+    P99,
+    CPU,
+    _warm("connections", "connections", "{:,.0f}".format),
 )
 
 
 def ranked(ranking: Ranking) -> Table[Standing]:
     """Return the rows that have figures, the fastest first, the invalid last."""
-    time, *own = (
-        (MEDIAN, MIN, MAX, USER, SYSTEM, MEMORY)
-        if ranking.measure == "cold"
-        else (CALL, GOODPUT, *LATENCIES, CPU, CONNECTIONS)
-    )
+    time, *own = (*TIMES, MEMORY) if ranking.measure == "cold" else CALLS
     rows = [row for row in ranking.rows if row.measured]
     lost = any(row.rounds_failed for row in rows)
     # What a number is worth stands beside it, where no narrow page cuts it off.
@@ -135,9 +130,7 @@ def phases(ranking: Ranking) -> Table[Standing] | None:
 
 def narrow(ranking: Ranking) -> Table[Standing]:
     """Return what a terminal has room for."""
-    time, *own = (
-        (MEDIAN, *PHASES[1:4:2]) if ranking.measure == "cold" else (CALL, LATENCIES[2], CPU)
-    )
+    time, *own = (MEDIAN, *PHASES[1:4:2]) if ranking.measure == "cold" else (CALL, P99, CPU)
     shown: Column[Standing] = Column(
         "time", time.title, lambda row: None, lambda row: marked(time.text(row), row)
     )

@@ -9,7 +9,7 @@ from loadtest.report import caveats, method
 from loadtest.report.clients.charts import of_ranking
 from loadtest.report.clients.columns import MEASURES, phases, ranked, state
 from loadtest.report.clients.report import Report
-from loadtest.report.clients.sentences import doubt, facts, measured, notes, reading
+from loadtest.report.clients.sentences import doubt, facts, notes, says, states
 from loadtest.report.html.anchors import anchors
 from loadtest.report.page import Block, Bullets, Charts, Page, Section, Shown
 from loadtest.report.units import plural
@@ -29,6 +29,7 @@ def page(report: Report) -> Page:
         linked.add(row.row.id)
         return {"id": rows[row.row.id] if first else None, "class": state(row)}
 
+    tables = [*says("measured"), *_groups(report.groups, attributes)]
     size = plural(sum(not row.duplicate_of for row in run.plan.rows), "row")
     return Page(
         title=f"HTTP clients: {summary.title}",
@@ -47,8 +48,8 @@ def page(report: Report) -> Page:
         ],
         sections=[
             caveats.chapter(trust),
-            Section("Tables", [measured(), *_groups(report.groups, attributes)], id="tables"),
-            method.chapter(facts(run, summary), reading(), run.command),
+            Section("Tables", tables, id="tables"),
+            method.chapter(facts(run, summary), states("reading"), run.command),
         ],
         footer="; what it shows can be checked in `outcomes.jsonl` of its folder, and"
         " `hyperfine.json` there has the cold times for hyperfine’s scripts",  # noqa: RUF001

@@ -20,7 +20,7 @@ class Report:
 
     summary: Summary
     run: Run
-    advice: Sequence[Point]
+    advice: tuple[Point, ...]
     outcomes: Sequence[Outcome]
     """Each time as it was measured, for a format that lists them."""
 
@@ -47,4 +47,4 @@ class Report:
 def make(stored: ClientsRun) -> Report:
     """Return all that is to be said about a run as it was read back."""
     summary = summarise(stored.run, stored.outcomes, stored.ceilings)
-    return Report(summary=summary, run=stored.run, advice=advice(summary), outcomes=stored.outcomes)
+    return Report(summary, stored.run, tuple(advice(summary)), stored.outcomes)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from loadtest.judge.clients.decision import BreakEven
 from loadtest.judge.clients.pairs import Question
@@ -18,6 +18,11 @@ from loadtest.report import sentences
 from loadtest.report.sentences import Facts
 from loadtest.report.units import latency, share
 from loadtest.stats.noise_floor import MOST
+
+MACROS = sentences.macros(Path(__file__).with_suffix(".jinja"))
+
+says, states = partial(sentences.says, MACROS), partial(sentences.states, MACROS)
+"""What a macro says, as sentences or as facts."""
 
 CALLS_S = 100
 """For which the price in CPU time is worked out."""
@@ -80,18 +85,14 @@ def time_us(row: Standing) -> float | None:
     return row.cold.median_s * 1e6 if row.cold else None
 
 
-def advice(summary: Summary) -> tuple[Point, ...]:
-    """Return the questions that the run is about, each with its answer."""
-    return tuple(_points(summary))
-
-
-def _points(summary: Summary) -> Iterator[Point]:
+def advice(summary: Summary) -> Iterator[Point]:
+    """Yield the questions that the run is about, each with its answer."""
     decision = summary.decision
     several = len(decision.leads) > 1
     if leads := decision.leads:
         yield Point(
             question="Which client?",
-            says=_says("client", decision, several),
+            says=says("client", decision, several),
             rows=tuple(row.row for lead in leads for row in lead.rows),
             separated=any(lead.rest for lead in leads),
         )
@@ -104,7 +105,7 @@ def _points(summary: Summary) -> Iterator[Point]:
         if pairs := _pairs(summary, question):
             yield Point(
                 question=text,
-                says=_says(question, pairs),
+                says=says(question, pairs),
                 rows=tuple(dict.fromkeys(row.name for pair in pairs for row in pair[:2])),
                 separated=any(
                     of is not None and of.finding != "inconclusive"
@@ -115,14 +116,14 @@ def _points(summary: Summary) -> Iterator[Point]:
     if cpu := decision.cpu:
         yield Point(
             question="What does it cost in CPU time?",
-            says=_says("cpu", cpu, several, CALLS_S),
+            says=says("cpu", cpu, several, CALLS_S),
             rows=tuple(row.row for row in cpu.rows),
             separated=bool(cpu.rest),
         )
     if start := decision.start:
         yield Point(
             question="What does it cost at the start?",
-            says=_says("start", start, start.break_even and _calls(start.break_even)),
+            says=says("start", start, start.break_even and _calls(start.break_even)),
             rows=start.rows,
             separated=True,
         )
@@ -147,12 +148,12 @@ def _pairs(summary: Summary, question: Question) -> list[Pair]:
 def doubt(summary: Summary) -> tuple[str, ...]:
     """Return what is to be said first of a run that others disturbed; nothing of a quiet one."""
     decision = summary.decision
-    return _says("noisy", decision, _floors(summary)) if decision.noisy else ()
+    return says("noisy", decision, _floors(summary)) if decision.noisy else ()
 
 
 def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to count."""
-    return _says("noise", _floors(summary))[0]
+    return says("noise", _floors(summary))[0]
 
 
 def _floors(summary: Summary) -> list[tuple[Measure, str]]:
@@ -177,17 +178,7 @@ def notes(ranking: Ranking) -> tuple[str, ...]:
         if row.cold
         for outlier in row.cold.outliers
     ]
-    return _says("notes", ranking.unranked, apart)
-
-
-def measured() -> str:
-    """Return what the measures are, and what their figures are of."""
-    return _says("measured")[0]
-
-
-def reading() -> Facts:
-    """Return what the columns mean."""
-    return _facts("reading")
+    return says("notes", ranking.unranked, apart)
 
 
 def facts(run: Run, summary: Summary) -> Facts:
@@ -196,21 +187,8 @@ def facts(run: Run, summary: Summary) -> Facts:
         (f"{python.implementation} {python.version}", sentences.versions(python.versions))
         for _, python in sorted(run.interpreters.items())
     ]
-    before, after = _facts("made", run, summary.rounds), _facts("ceilings", summary.ceilings)
+    before, after = states("made", run, summary.rounds), states("ceilings", summary.ceilings)
     return [*sentences.machine(run.machine), *before, *versions, *after]
-
-
-def _facts(macro: str, *facts: Any) -> Facts:
-    return sentences.states(_macros(), macro, *facts)
-
-
-def _says(macro: str, *facts: Any) -> tuple[str, ...]:
-    return sentences.says(_macros(), macro, *facts)
-
-
-@cache
-def _macros() -> Any:
-    return sentences.macros(Path(__file__).with_suffix(".jinja"))
 
 
 def _calls(even: BreakEven) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console
 
 from loadtest.report.clients.columns import MEASURES, narrow
@@ -10,10 +12,10 @@ from loadtest.report.clients.sentences import doubt, notes
 from loadtest.report.terminal import Writer
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report, console: Console, spell: Callable[[str], str] = str) -> None:
     """Print what follows from the run, each table, and the caveats."""
     summary = report.summary
-    to = Writer(console)
+    to = Writer(console, spell)
     for sentence in doubt(summary):
         to.say(sentence)
         to.say()

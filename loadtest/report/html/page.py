@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 import msgspec
@@ -17,22 +17,12 @@ from markupsafe import Markup, escape
 from loadtest.records.text import printable
 from loadtest.report import units
 from loadtest.report.charts import chart as charts
-from loadtest.report.page import (
-    Bullets,
-    Charts,
-    Code,
-    Filter,
-    Links,
-    Listed,
-    Matrix,
-    Only,
-    Page,
-    Section,
-    Shown,
-    View,
-)
+from loadtest.report.page import Block, Page
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+LONGEST_OUTCOME = 100
+"""Characters of a number with the word behind it; all else is prose."""
 
 LOOKS = {
     **{verdict: verdict for verdict in ("suspect", "invalid", "failed", "skipped")},
@@ -98,6 +88,8 @@ def outcome(text: str) -> tuple[str, str]:
 
     Either may be empty; prose is no number, but may be such a word.
     """
+    if len(text) > LONGEST_OUTCOME:  # which would be tried for long, too
+        return text, ""
     match = re.fullmatch(f"([^ ]*[0-9][^ ]*(?: [a-zµ]+)?)? ?({'|'.join(LOOKS)})", text)
     return (match[1] or "", match[2]) if match else (text, "")
 
@@ -113,21 +105,11 @@ def data_block(value: Any) -> Markup:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else units.signs(value),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = charts.templates(TEMPLATES)
     environment.filters["ticked"] = ticked
     environment.tests |= {
         kind.__name__.lower(): lambda block, kind=kind: isinstance(block, kind)
-        for kind in (
-            *(Bullets, Listed, Code, Links, Charts, Shown),
-            *(Matrix, Filter, Only, View, Section),
-        )
+        for kind in get_args(Block)
     }
     environment.globals |= {
         "outcome": outcome,

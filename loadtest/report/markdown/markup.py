@@ -28,12 +28,12 @@ def code(text: str) -> str:
 def ticked(text: str) -> str:
     """Return text with the code spans between its backticks; all else in it is escaped.
 
-    The spaces at its ends stay, as they part it from what stands beside it.
+    A space at either end stays, as it parts the text from what stands beside it.
     """
-    if not text.strip() or text.count("`") % 2:
-        # A backtick that is left over begins no span.
-        return escape(text) if text.strip() else text
-    lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    if text.count("`") % 2 or "``" in text:
+        # A backtick that is left over begins no span, and spans side by side would be another one.
+        return escape(text)
+    lead, trail = (" " * end.isspace() for end in (text[:1], text[1:][-1:]))
     parts = text.split("`")
     # Each part by itself would lose the spaces beside a span.
     escaped = re.sub(r"\\`", "`", escape(text)).split("`")
@@ -56,9 +56,9 @@ def table(table: Table[Item]) -> str:
     """Return a table."""
 
     def cell(column: Column[Item], text: str) -> str:
-        named = column.style == "name" and text != units.UNKNOWN
-        # In a table a bar ends the cell, even inside a code span.
-        return code(text).replace("|", "\\|") if named else escape(text)
+        # In a table a bar ends the cell, even inside a code span, where no escape is sure.
+        named = column.style == "name" and text != units.UNKNOWN and "|" not in text
+        return code(text) if named else escape(text)
 
     lines = [
         _line(escape(column.title) for column in table.columns),

@@ -26,6 +26,7 @@ from loadtest.report.page import (
 )
 from loadtest.report.table import Column, Table, number
 from loadtest.report.table import name as name_column
+from loadtest.report.units import Unlike
 
 
 class Pictures:
@@ -34,12 +35,11 @@ class Pictures:
     def __init__(self) -> None:
         """Begin with none."""
         self._charts: dict[str, Chart] = {}
+        self._unlike = Unlike()
 
     def image(self, chart: Chart) -> str:
         """Return a chart as an image, its description for those who cannot see it."""
-        names = (chart.name, *(f"{chart.name}-{number}" for number in range(2, 1_000)))
-        files = (f"{name}.svg" for name in names)
-        file = next(file for file in files if self._charts.get(file, chart) is chart)
+        file = f"{self._unlike(chart.name)}.svg"
         self._charts[file] = chart
         return f"![{escape(f'{chart.title}: {chart.description}')}]({quote(file)})"
 

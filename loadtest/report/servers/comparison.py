@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from loadtest.judge.servers.compare import BETTER, Answer, Change, Comparisons, Figure, Lost
+from loadtest.judge.servers.compare import (
+    APART,
+    BETTER,
+    Answer,
+    Change,
+    Comparisons,
+    Figure,
+    Lost,
+)
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.page import BOTH, Block, Bullets, Charts, Page, Section, Shown, View
@@ -21,13 +30,22 @@ from loadtest.stats.noise_floor import MOST
 
 TITLES: dict[Figure, str] = {
     "cost": "cost",
+    "reaches": "highest rate within the goal",
     "server_cpu_us": "CPU per request",
     "goodput": "requests/s",
     "p99_us": "p99",
 }
 
-KEYS: dict[Figure, str] = {"server_cpu_us": "cpu", "goodput": "goodput", "p99_us": "p99"}
+KEYS: dict[Figure, str] = {
+    "reaches": "reaches",
+    "server_cpu_us": "cpu",
+    "goodput": "goodput",
+    "p99_us": "p99",
+}
 """What the page calls those among which it can be switched."""
+
+NOT_SLOWER: tuple[Figure, ...] = ("reaches", "server_cpu_us")
+"""Figures of which worse does not mean slower."""
 
 ORDER: tuple[Answer, ...] = ("worse", "better", "same", "cannot tell")
 
@@ -38,6 +56,12 @@ SHOWN_OPEN = 12
 """Rows of what got worse or better; more are folded."""
 
 CHANGED = "What got worse or better"
+
+LOST = (
+    ("failed", "Failed in NEW", "why it has no number any more"),
+    ("not held", "Cannot keep the rate in NEW", "why not"),
+)
+"""Why a cell of NEW is a regression, with the heading and what stands beside it."""
 
 MACROS = macros(Path(__file__).with_suffix(".jinja"))
 
@@ -96,20 +120,29 @@ def _verdict(compared: Comparisons) -> dict[str, Any]:
     """Return what the title is made of."""
     costs = compared.costs
     worse = _of(compared.of_cells, "worse")
-    slower = {change.endpoint for change in worse if change.figure != "server_cpu_us"}
+    slower = {change.endpoint for change in worse if change.figure not in NOT_SLOWER}
+    fewer = {change.endpoint for change in worse if change.figure == "reaches"}
+    lost = Counter(each.why for each in compared.lost if each.regressed)
     return {
         "regressed": compared.regressed,
         "told": compared.told,
         "forced": any(each.forbids for each in compared.differences),
-        "failed": sum(lost.regressed for lost in compared.lost),
-        "servers": len(costs),
-        "dearer": _of(costs, "worse"),
-        "cheaper": _of(costs, "better"),
-        "untold": len(_of(costs, "cannot tell")),
+        "failed": lost["failed"],
+        "not_held": lost["not held"],
+        "servers": len({change.server for change in costs}),
+        "dearer": _by_server(_of(costs, "worse")),
+        "cheaper": _by_server(_of(costs, "better")),
+        "untold": len(_by_server(_of(costs, "cannot tell"))),
         "endpoints": len({change.endpoint for change in compared.of_cells}),
         "slower": slower,
-        "costlier": sorted({change.endpoint for change in worse} - slower),
+        "fewer": fewer,
+        "costlier": sorted({change.endpoint for change in worse} - slower - fewer),
     }
+
+
+def _by_server(changes: Sequence[Change]) -> list[Change]:
+    """Return the first change of each server, which may have one at each rate."""
+    return [*{change.server: change for change in reversed(changes)}.values()][::-1]
 
 
 def _lead(compared: Comparisons) -> Iterator[str]:
@@ -120,7 +153,9 @@ def _lead(compared: Comparisons) -> Iterator[str]:
         yield say("conditions", keys=forbidding)
     cells = compared.of_cells
     if open_ := len(_of(cells, "cannot tell")):
-        yield say("open", told=compared.told, open=open_, figures=len(cells))
+        searched = all(change.figure == "reaches" for change in cells)
+        facts = {"told": compared.told, "open": open_, "figures": len(cells), "searched": searched}
+        yield say("open", **facts)
     # What all of them share may be the machine's doing.
     controls = [change for change in cells if change.endpoint.endswith("-control")]
     moved = {"cells": _median_change(cells, FEWEST_TOGETHER), "controls": _median_change(controls)}
@@ -131,16 +166,19 @@ def _lead(compared: Comparisons) -> Iterator[str]:
 def _answer(
     compared: Comparisons, chart: Chart | None, changed: Sequence[Change]
 ) -> Iterator[Block]:
-    if compared.costs:
-        over = units.plural(max(change.endpoints for change in compared.costs), "endpoint")
-        heading = f"CPU cores for 1,000 requests/s, over {over}"
-        drawn = [Charts([chart])] if chart else []
-        yield Section(heading, [_changes(heading, compared.costs), *drawn])
+    for rate, costs in groupby(compared.costs, attrgetter("rate")):
+        of_rate = list(costs)
+        over = units.plural(max(change.endpoints for change in of_rate), "endpoint")
+        at = f" at {rate:,.10g} requests/s" if rate else ""
+        heading = f"CPU cores for 1,000 requests/s{at}, over {over}"
+        drawn = [Charts([chart])] if chart and of_rate[-1] is compared.costs[-1] else []
+        yield Section(heading, [_changes(heading, of_rate), *drawn])
     if changed:
         yield Section(CHANGED, [_changes(CHANGED, changed)])
-    if failed := [lost for lost in compared.lost if lost.regressed]:
-        columns = (("cell", "cell"), ("reason", "why it has no number any more"))
-        yield Section("Failed in NEW", [_texts("Failed in NEW", failed, *columns)])
+    for why, heading, reason in LOST:
+        if lost := [each for each in compared.lost if each.regressed and each.why == why]:
+            columns = (("cell", "cell"), ("reason", reason))
+            yield Section(heading, [_texts(heading, lost, *columns)])
     yield Section("How many figures", [Shown(_counts_table(compared), "How many figures")])
 
 
@@ -197,16 +235,21 @@ def _elsewhere(all_: Sequence[Lost], changes: Sequence[Change]) -> Iterator[str]
         others = [lost for lost in all_ if lost.run == run and lost.why != "unplanned"]
         by_reason = Counter((lost.why, lost.reason) for lost in others if not lost.regressed)
         for (why, reason), cells in by_reason.items():
-            yield f"{units.plural(cells, 'cell')} {why} in {run.upper()}: {reason}."
+            what = "cannot keep the rate" if why == "not held" else why
+            yield f"{units.plural(cells, 'cell')} {what} in {run.upper()}: {reason}."
 
 
 def _method(compared: Comparisons) -> str:
-    rounds = {change.comparison.rounds for change in compared.changes}
+    searched = [change for change in compared.changes if change.figure == "reaches"]
+    tested = [change for change in compared.changes if change.figure != "reaches"]
     return say(
         "method",
         same_rounds=compared.same_rounds,
-        rounds=between(rounds, str),
-        families=len({change.cell is None for change in compared.changes}),
+        rounds=between({change.comparison.rounds for change in tested}, str),
+        rated=any(change.rate for change in compared.changes),
+        searched=bool(searched),
+        least=APART,
+        families=len({change.cell is None for change in tested}),
         drift_corrected=any(change.drift_corrected for change in compared.changes),
     )
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from loadtest.judge.servers.decision import Cost, Decision, Place
+from loadtest.judge.servers.decision import Between, Cost, Decision, Place
 from loadtest.report.columns import versus_text
 from loadtest.report.servers.sentences.phrases import title
 from loadtest.report.table import Column, Table, name, number
-from loadtest.report.units import UNKNOWN, plural, significant, size
+from loadtest.report.units import UNKNOWN, asked, plural, significant, size
 
 MARGIN = 1.1
 """How far the axis goes on beyond what stands on it."""
@@ -27,11 +27,8 @@ def table(decision: Decision) -> Table[Place]:
 
 def narrow_table(decision: Decision) -> Table[Place]:
     """Return the same for 80 columns."""
-    columns = [
-        Column(each.key, NARROW.get(each.key, each.title), each.value, each.text, each.style)
-        for each in _columns(decision)
-    ]
-    return Table(columns, _places(decision)).filled(columns[0])
+    columns = _columns(decision)
+    return Table(columns, _places(decision)).filled(columns[0]).titled(NARROW)
 
 
 NARROW = {"times": "x cheapest (95 %)", "held": "held", "memory": "memory"}
@@ -63,7 +60,7 @@ def _text(key: str, title: str, text: Callable[[Place], str]) -> Column[Place]:
 
 
 def _ends(place: Place) -> str:
-    if not place.cheapest or not place.dearest:
+    if not place.cheapest or not place.dearest or len(place.cells) == 1:
         return UNKNOWN
     return f"{significant(place.cheapest.cores)} to {significant(place.dearest.cores)}"
 
@@ -92,6 +89,10 @@ class Choice(NamedTuple):
     cost: Cost
 
 
+Groups = tuple[tuple[str, tuple[Choice, ...]], ...]
+"""Choices under their headings; first all endpoints, without one."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """What a page draws: the cost over all endpoints, and those that a reader can choose."""
@@ -99,8 +100,11 @@ class Figure:
     cost: Cost
     columns: Sequence[Column[Place]]
     """Of the figures beside the drawing."""
-    groups: tuple[tuple[str, tuple[Choice, ...]], ...]
-    """Choices under their headings; first all endpoints, without one."""
+    loads: Sequence[tuple[str, str]]
+    """Of which there are costs, by key and text; the first is that of `cost`."""
+    groups: Groups
+    further: Mapping[str, Groups]
+    """Likewise under the other loads, by their key."""
     low: float
     """Where the axis begins: it has room for all of them, and stays as it is."""
     high: float
@@ -124,13 +128,18 @@ class Figure:
     def data(self) -> dict[str, Any]:
         """Return what the page's script needs, in short."""
         numbers = {place.server: number for number, place in enumerate(self.cost.places)}
-        choices = [choice for _, group in self.groups for choice in group]
+        loads = {"": self.groups, **{f"@{key}": groups for key, groups in self.further.items()}}
         return {
             "low": self.low,
             "high": self.high,
             "interfaces": [place.interface for place in self.cost.places],
             "servers": list(numbers),
-            "costs": {choice.key: _short(choice.cost, numbers) for choice in choices},
+            "costs": {
+                f"{choice.key}{load}": _short(choice.cost, numbers)
+                for load, groups in loads.items()
+                for _, group in groups
+                for choice in group
+            },
         }
 
 
@@ -140,6 +149,38 @@ def figure(decision: Decision, kinds: Collection[str]) -> Figure | None:
     if cost is None or not any(place.cores for place in cost.places):
         return None
     costs = [cost, *decision.costs]
+    ends = [
+        end.cores
+        for each in costs
+        for place in each.places
+        for end in (place.cheapest, place.dearest)
+        if end and end.cores > 0
+    ]
+    rates = dict.fromkeys([cost.rate, *(at.rate for at in decision.at_rates)])
+    return Figure(
+        cost,
+        [each for each in table(decision).columns if each.key not in ("server", "ends")],
+        [(_load(rate), _under(rate)) for rate in rates],
+        _groups([each for each in costs if each.rate == cost.rate], kinds),
+        {
+            _load(rate): _groups([each for each in costs if each.rate == rate], kinds)
+            for rate in rates
+            if rate != cost.rate
+        },
+        min(ends) / MARGIN,
+        max(ends) * MARGIN,
+    )
+
+
+def _load(rate: float | None) -> str:
+    return f"{rate:g}" if rate else "closed"
+
+
+def _under(rate: float | None) -> str:
+    return f"{asked(rate)} requests/s" if rate else "as fast as each can be driven"
+
+
+def _groups(costs: Sequence[Cost], kinds: Collection[str]) -> Groups:
     groups: dict[str, list[Choice]] = {"": [], "A workload": [], "One endpoint": []}
     for each in costs:
         with_ = "async def views" if each.style == "async" else "def views"
@@ -154,20 +195,7 @@ def figure(decision: Decision, kinds: Collection[str]) -> Figure | None:
             groups["One endpoint"].append(
                 Choice(f"{each.over}-{each.style}", f"{each.over}, {with_}", each)
             )
-    ends = [
-        end.cores
-        for each in costs
-        for place in each.places
-        for end in (place.cheapest, place.dearest)
-        if end and end.cores > 0
-    ]
-    return Figure(
-        cost,
-        [each for each in table(decision).columns if each.key not in ("server", "ends")],
-        tuple((heading, tuple(choices)) for heading, choices in groups.items() if choices),
-        min(ends) / MARGIN,
-        max(ends) * MARGIN,
-    )
+    return tuple((heading, tuple(choices)) for heading, choices in groups.items() if choices)
 
 
 def parted(places: Sequence[Place]) -> str | None:
@@ -182,9 +210,8 @@ def _short(cost: Cost, numbers: dict[str, int]) -> dict[str, Any]:
     return {
         "places": list(_short_places(cost, numbers)),
         "pairs": [
-            [numbers[pair.server], numbers[pair.over], *map(_digits, ends)]
+            [numbers[pair.server], numbers[pair.over], _digits(pair.ratio), *_interval(pair)]
             for pair in cost.pairs
-            for ends in [(pair.ratio, pair.low, pair.high)]
             if pair.server in numbers and pair.over in numbers
         ],
     }
@@ -198,5 +225,11 @@ def _short_places(cost: Cost, numbers: dict[str, int]) -> Iterator[list[Any]]:
             yield [numbers[place.server], *map(_digits, figures), doubts(place)]
 
 
-def _digits(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.3g}")
+def _digits(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
+def _interval(pair: Between) -> list[float | None]:
+    """Return the ends of an interval, with as many digits as tell them apart."""
+    short, long = ([_digits(end, digits) for end in (pair.low, pair.high)] for digits in (3, 4))
+    return short if short[0] != short[1] else long

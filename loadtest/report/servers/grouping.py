@@ -10,13 +10,16 @@ from loadtest.records.planned import Load
 
 
 def by_kind(rankings: Sequence[Ranking]) -> dict[str, list[Ranking]]:
-    """Return the rankings by workload, the styles of an endpoint one after the other."""
+    """Return the rankings by workload, and the styles of an endpoint, under one rate after another.
+
+    What has the same endpoint and rate stands together.
+    """
     kinds: dict[str, list[Ranking]] = {}
     for ranking in rankings:
         kinds.setdefault(ranking.endpoint.kind, []).append(ranking)
     for group in kinds.values():
         names = list(dict.fromkeys(ranking.endpoint.name for ranking in group))
-        group.sort(key=lambda ranking: names.index(ranking.endpoint.name))
+        group.sort(key=lambda each: (names.index(each.endpoint.name), each.load.rate or 0.0))
     return kinds
 
 

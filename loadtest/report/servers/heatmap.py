@@ -118,21 +118,28 @@ def lines(rankings: Sequence[Ranking], servers: Sequence[str], metric: Metric) -
     """Return a line for each ranking; the styles of an endpoint are set against the same best."""
     bests = _bests(rankings, metric)
     return [
-        Line(ranking, tuple(_squares(ranking, servers, metric, bests.get(ranking.endpoint.name))))
+        Line(ranking, tuple(_squares(ranking, servers, metric, bests.get(_compared(ranking)))))
         for ranking in rankings
     ]
 
 
-def _bests(rankings: Sequence[Ranking], metric: Metric) -> Mapping[str, float]:
-    """Return the best valid figure at each endpoint by its name; of doubtful ones if all are."""
-    known: dict[str, dict[bool, list[float]]] = {}
+def _compared(ranking: Ranking) -> tuple[str, float | None]:
+    """Return what a ranking has in common with those of the same best: the endpoint, and a rate."""
+    return ranking.endpoint.name, ranking.load.rate
+
+
+def _bests(
+    rankings: Sequence[Ranking], metric: Metric
+) -> Mapping[tuple[str, float | None], float]:
+    """Return the best valid figure of what is compared; of doubtful ones if all are."""
+    known: dict[tuple[str, float | None], dict[bool, list[float]]] = {}
     for ranking in rankings:
         for row in ranking.rows:
             if row.reportable and (value := metric.value(row.reportable)):
-                of = known.setdefault(ranking.endpoint.name, {True: [], False: []})
+                of = known.setdefault(_compared(ranking), {True: [], False: []})
                 of[row.verdict == "valid"].append(value)
     best = max if metric.better == "more" else min
-    return {name: best(values[True] or values[False]) for name, values in known.items()}
+    return {same: best(values[True] or values[False]) for same, values in known.items()}
 
 
 def _squares(

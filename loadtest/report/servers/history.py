@@ -93,7 +93,10 @@ def _endpoint(
     answers = Counter(answer(line.points[-1], figure) for line in lines for figure in TITLES)
     gist = [units.plural(len(lines), "server")]
     gist += [f"{answers[each]} {each}" for each in WORST if each != "lost" and answers[each]]
-    title = "All endpoints together" if endpoint == ALL else endpoint
+    over, _, rate = endpoint.partition("@")
+    title = endpoint
+    if over == ALL:
+        title = "All endpoints together" + (f", at {rate} requests/s" if rate else "")
     return Section(title, views, id=id_, gist=", ".join(gist), folded=("html",), opened=opened)
 
 
@@ -125,9 +128,9 @@ def headline(history: History) -> str:
         worse=[
             f"{change.line.server} at {change.line.endpoint} ({TITLES[change.figure]})"
             for change in changes
-            if change.answer == "worse" and change.line.endpoint != ALL
+            if change.answer == "worse" and change.line.endpoint.partition("@")[0] != ALL
         ],
-        lost=sum(each.regressed for each in last.lost),
+        lost=_failed(last),
         cpu=any(change.figure == "cpu" for change in changes),
     )
 
@@ -140,18 +143,20 @@ def steps_table(steps: Sequence[Step]) -> Table[Step]:
             answer, lambda step: None if step.refused else step.counts.get(answer, 0), str
         )
 
-    def lost(step: Step) -> int | None:
-        return None if step.refused else sum(it.regressed for it in step.lost)
-
     columns: tuple[Column[Step], ...] = (
         name("new", "run", lambda step: step.new),
         prose("base", "against", lambda step: step.base),
         prose("differences", "what differs", _differences),
         *(count(answer) for answer in ORDER),
-        number("lost", lost, str),
+        number("lost", lambda step: None if step.refused else _failed(step), str),
         prose("refused", "not compared, as", lambda step: step.refused),
     )
     return Table(columns, steps).filled(*columns[:3])
+
+
+def _failed(step: Step) -> int:
+    """Return how many cells have no number any more."""
+    return sum(lost.regressed and lost.why == "failed" for lost in step.lost)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,10 @@ def twins(summary: Summary) -> Table[Twins]:
     def column(title: str, text: Callable[[Twins], str]) -> Column[Twins]:
         return Column(title, title, lambda pair: None, text)
 
+    at_rate = (
+        column("p99 differs by", lambda pair: _between(pair.first.p99_us, pair.second.p99_us)),
+        column("p99 noise floor", lambda pair: _share(rankings[pair.endpoint].p99_noise_floor)),
+    )
     return Table(
         (
             name("endpoint", "endpoint", lambda pair: pair.endpoint),
@@ -34,6 +38,7 @@ def twins(summary: Summary) -> Table[Twins]:
                 lambda pair: _between(pair.first.server_cpu_us, pair.second.server_cpu_us),
             ),
             column("CPU noise floor", lambda pair: _share(rankings[pair.endpoint].cpu_noise_floor)),
+            *(at_rate if any(pair.first.p99_us for pair in summary.twins) else ()),
         ),
         summary.twins,
     )

@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 
-from loadtest.judge.servers.rows import Ranking, Row, State, state
+from loadtest.judge.servers.rows import LATE, SHORT, Ranking, Row, State, state
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.planned import Server
 from loadtest.report import units
@@ -32,7 +32,7 @@ from loadtest.report.servers.grouping import by_kind, rows_of
 from loadtest.report.servers.heatmap import COST, GOODPUT, columns, matrix
 from loadtest.report.servers.ranking_tables import ranked, stepped
 from loadtest.report.servers.report import Report
-from loadtest.report.servers.sentences.method import without_rank
+from loadtest.report.servers.sentences.method import pooled, without_rank
 from loadtest.report.servers.sentences.phrases import title, under
 from loadtest.report.servers.sentences.resource_usage import unsteady, used
 
@@ -54,7 +54,7 @@ def page(report: Report) -> Page:
     counts = [
         units.plural(len(names), "server"),
         units.plural(len(summary.rankings), "endpoint"),
-        *([] if run.source else [units.plural(summary.rounds, "round")]),
+        *([] if run.source else [_measured(summary)]),
     ]
     at = places(summary, names)
     # A page draws them itself, so that a reader can choose.
@@ -78,6 +78,14 @@ def page(report: Report) -> Page:
     )
 
 
+def _measured(summary: Summary) -> str:
+    """Return how often was measured: in rounds, or by tries."""
+    if not summary.decision.searched:
+        return units.plural(summary.rounds, "round")
+    tries = summary.decision.sure.tries
+    return "1 try" if tries == 1 else f"{tries:,} tries"
+
+
 def places(summary: Summary, servers: list[str]) -> Places:
     """Return the anchors of all that can be linked to."""
     rows = [row.cell for ranking in summary.rankings for row in ranking.rows]
@@ -98,15 +106,15 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
         blocks: list[Block] = []
         if glance:
             blocks.append(Charts([glance]))
-        blocks += [_endpoint(each, report.summary.reference, at) for each in rankings]
+        blocks += [_endpoint(each, report, at) for each in rankings]
         yield Section(title(kind), blocks)
 
 
-def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
-    endpoint, load = ranking.endpoint, ranking.load
+def _endpoint(ranking: Ranking, report: Report, at: Places) -> Section:
+    endpoint, load, reference = ranking.endpoint, ranking.load, report.summary.reference
     about = (
         f"{capital(endpoint.title)}: `{endpoint.path}`. {endpoint.summary}"
-        f" {under(load)} for {units.seconds(load.duration_s)}."
+        f" {under(load)}."
     )
     without = [row for row in ranking.rows if not row.figures]
     shown = Shown(
@@ -116,9 +124,13 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
         without=without,
     )
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
-    blocks += filter(None, [unanswered(ranking), without_rank(ranking)])
+    sentences = [pooled(endpoint, report.run.plan.shape), unanswered(ranking), not_held(ranking)]
+    blocks += filter(None, [*sentences, without_rank(ranking)])
     if steps := charts.against_rate(ranking):
-        blocks += [Shown(stepped(ranking), f"Servers at {ranking.at}, by rate"), Charts([steps])]
+        blocks.append(Charts([steps]))
+    if any(row.steps for row in ranking.rows):
+        tried = Shown(stepped(ranking), f"Servers at {ranking.at}, by rate")
+        blocks.append(Section("Each rate", [tried], folded=BOTH if ranking.load.within else ()))
     if curves := charts.latency(ranking):
         blocks.append(Only("html", [Charts([curves])]))
     return Section(
@@ -126,12 +138,24 @@ def _endpoint(ranking: Ranking, reference: str | None, at: Places) -> Section:
     )
 
 
+def not_held(ranking: Ranking) -> Bullets | None:
+    """Return which servers have no latencies at a rate, and why; None where all have some."""
+    texts = [
+        f"No latencies for `{row.server}`: {facts}."
+        for row in ranking.rows
+        if row.reportable
+        and (facts := "; ".join(it.facts for it in row.concerns if it.concern in (*SHORT, LATE)))
+    ]
+    return Bullets(texts) if texts else None
+
+
 def unanswered(ranking: Ranking) -> str:
     """Return where percentiles would be those of the few that were answered; empty if nowhere."""
     names = [
         f"`{row.server}`"
         for row in ranking.rows
-        if row.reportable
+        if ranking.load.rate is None
+        and row.reportable
         and row.reportable.p50_us is None
         and row.reportable.goodput * ranking.load.duration_s < ranking.load.connections
     ]
@@ -154,6 +178,9 @@ def first(ranking: Ranking) -> str:
     few = len(names) <= NAMED
     who = ", ".join(names) if few else f"{len(names)} of {len(ranking.rows)} servers"
     tied = " are tied for the lead" if len(names) > 1 else ""
+    if ranking.load.within:
+        rates = [each for row in rows if row.search for each in (row.search.low, row.search.high)]
+        return f"{who}{tied}: {between(rates, units.significant)} requests/s"
     metric, unit = GOODPUT, "requests/s"
     if ranking.by == "cost":
         metric, unit = COST, "cores for 1,000 requests/s"

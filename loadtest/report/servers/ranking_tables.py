@@ -10,18 +10,23 @@ from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.judge.servers.within import Step
 from loadtest.report.columns import RANK, ROUNDS, VERDICT, versus_text
 from loadtest.report.servers.columns import (
+    ANSWERED,
     BUSY,
     COST,
     COST_WITH_DATABASES,
     ERRORS,
+    GENERATOR,
     GOODPUT,
     P50,
+    P90,
     P99,
     P99_9,
+    SENT,
     SERVER,
     SPREAD,
 )
-from loadtest.report.table import Column, Table, Value, name
+from loadtest.report.servers.rate_tables import limited_by, reached
+from loadtest.report.table import Column, Table, Value, name, number
 from loadtest.report.units import UNKNOWN, latency, significant
 
 
@@ -40,6 +45,8 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
     What ranks them stands first, with its ratio to the reference.
     """
     rows = [row for row in ranking.rows if row.figures]
+    if ranking.load.within:
+        return Table(REACH, rows).filled(RANK)
     needed = ranking.endpoint.contract
     databases = (COST_WITH_DATABASES,) if needed.postgres or needed.redis else ()
     cost, rate = (COST, *databases), (RATE,)
@@ -49,11 +56,36 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
         first = (*rate, _ratio("requests/s", reference, lambda row: row.versus), *cost)
     # Where every server had its one round there is nothing to say of rounds.
     tried = (ROUNDS,) if any(row.rounds_failed for row in rows) else ()
-    rated = ranking.load.rate is not None
-    # At a rate, what it takes; its slowest answers are not those of a queue that the load made.
-    latencies = (*((BUSY,) if rated else ()), P50, P99, *((P99_9,) if rated else ()))
-    columns = (RANK, SERVER, *first, *latencies, ERRORS, SPREAD, *tried, VERDICT)
-    return Table(columns, rows).filled(RANK, RATE)
+    if ranking.load.rate is None:
+        shown = (*first, P50, P99, ERRORS, SPREAD)
+    else:
+        # At a rate, what it takes; its slowest answers are not those of a queue that the load made.
+        price = tuple(column for column in first if column is not RATE)
+        shown = (*price, BUSY, SENT, ANSWERED, ERRORS, P50, P90, P99, P99_9, GENERATOR)
+    return Table((RANK, SERVER, *shown, *tried, VERDICT), rows).filled(RANK, RATE, ANSWERED)
+
+
+REACH: tuple[Column[Row], ...] = (
+    RANK,
+    SERVER,
+    Column(
+        "reach",
+        "highest rate within the goal",
+        lambda row: row.search.low if row.search else None,
+        lambda row: reached(row.search) if row.search else UNKNOWN,
+    ),
+    *(BUSY, COST, P50, P90, P99, ERRORS),
+    Column(
+        "limit",
+        "limited by",
+        lambda row: limited_by(row.search) if row.search else None,
+        lambda row: limited_by(row.search) if row.search else UNKNOWN,
+        "prose",
+    ),
+    number("tries", lambda row: row.search.tries if row.search else None, "{:,}".format),
+    VERDICT,
+)
+"""Of a search: its figures are those at the highest rate that kept the goal."""
 
 
 class Stepped(NamedTuple):
@@ -80,13 +112,16 @@ def stepped(ranking: Ranking) -> Table[Stepped]:
         name("server", "server", lambda of: of.row.server),
         shown("rate", "asked for", lambda step: step.rate, significant),
         shown("offered", "sent", lambda step: step.figures.offered, significant),
-        shown("goodput", "requests/s", lambda step: step.figures.goodput, significant),
-        shown("busy_cores", "busy", lambda step: step.figures.cores, significant),
+        shown("answered", "answered", lambda step: step.figures.goodput, significant),
+        shown("busy_cores", "cores busy", lambda step: step.figures.cores, significant),
+        shown("server_cpu_us", "CPU per request", lambda step: step.figures.server_cpu_us, latency),
         shown("p50_us", "p50", lambda step: step.figures.p50_us, latency),
+        shown("p90_us", "p90", lambda step: step.figures.p90_us, latency),
         shown("p99_us", "p99", lambda step: step.figures.p99_us, latency),
+        shown("tries", "tries", lambda step: step.tries, "{:,.0f}".format),
         Column(
             "kept",
-            "kept",
+            "goal kept" if ranking.load.within else "kept",
             lambda of: of.step.why is None,
             lambda of: f"no ({of.step.why})" if of.step.why else "yes",
         ),

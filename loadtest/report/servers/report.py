@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass
 
@@ -37,20 +36,37 @@ class Report:
         setting = Setting(
             counts=self.summary.counts,
             shape=run.plan.shape,
-            again=_without(run.command, "seed"),
+            again=_without(run.command, "--seed"),
             more="" if run.source else self._more(),
             imported=run.source is not None,
             running=run.launcher == "running",
             timed=any(row.reportable and row.reportable.server_cpu_us for _, row in self.rows),
+            most_rounds=run.plan.most_rounds or run.plan.rounds if not run.plan.precision else 0,
+            ended=self._ended,
         )
         return paragraphs(self.summary.decision, setting)
+
+    @property
+    def _ended(self) -> str:
+        """Why the run has fewer rounds or tries than it might; empty if it has all."""
+        plan = self.run.plan
+        match self.summary.ended:
+            case "decided":
+                if plan.precision is not None:
+                    return "all ratios are known as well as was asked for"
+                return "the order by cost is decided"
+            case "budget":
+                return f"its budget of {(plan.budget_s or 0) / 60:.3g} min was spent"
+            case "interrupted":
+                return "it was interrupted"
+        return ""
 
     def _more(self) -> str:
         """Return what measures more: the rest of the run, or another that is longer."""
         plan = self.run.plan
         if self.folder and any(row.reason == NOT_REACHED for _, row in self.rows):
             return f"loadtest run --resume {shlex.quote(self.folder)}"
-        command = _without(self.run.command, "seed", "budget", "rounds")
+        command = _without(self.run.command, "--seed", "--budget", "--rounds")
         if plan.budget_s is None:
             return f"{command} --rounds {LONGER * plan.rounds}"
         return f"{command} --budget {LONGER * plan.budget_s / 60:g}m"
@@ -78,4 +94,8 @@ def make(stored: ServersRun) -> Report:
 
 
 def _without(command: str, *options: str) -> str:
-    return re.sub(rf" --({'|'.join(options)}) \S+", "", command)
+    """Return a command without some options: by words, as quotes may be around what looks alike."""
+    words = shlex.split(command)
+    values = {at + 1 for at, word in enumerate(words) if word in options}
+    kept = (word for at, word in enumerate(words) if not {at, at + 1} & values)
+    return shlex.join(kept)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console
 
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.report.servers.columns import GOODPUT, SERVER
 from loadtest.report.servers.cost import narrow_table
+from loadtest.report.servers.rate_tables import narrow, tables
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.decision import about
 from loadtest.report.table import SUSPECT, Column, Table, name
@@ -14,18 +17,25 @@ from loadtest.report.terminal import Writer
 from loadtest.report.units import UNKNOWN, share
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report, console: Console, spell: Callable[[str], str] = str) -> None:
     """Print what was decided, what each server costs, and the caveats."""
     decision, loaded = report.summary.decision, report.summary.load_share
-    to = Writer(console)
+    to = Writer(console, spell)
     for paragraph in report.paragraphs:
         to.paragraph(paragraph)
-    if decision.cost:
+    rated = [narrow(each) for each in tables(decision)]
+    # At a rate its own table says what each takes there.
+    if decision.cost and decision.cost.rate is None:
         to.table(narrow_table(decision), fitting=True)
         to.say(about(decision.cost).replace("`", ""))
-    else:
+    elif not rated:
         to.table(_fastest(report.summary.rankings))
         to.say(f"By responses a second that were right; `{SUSPECT}`: in doubt.")
+    for each in rated:
+        to.say()
+        to.say(f"{each.title.replace('`', '')}:")
+        to.say()
+        to.table(each.table, fitting=True)
     to.caveats(report.caveats, f"; load during {share(loaded)} of the time" if loaded else "")
 
 

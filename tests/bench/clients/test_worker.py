@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,10 +181,11 @@ def test_a_client_that_fails(ours: Upstream, name: str, stage: str, reason: str)
 
 
 def test_a_client_that_hangs_is_ended(ours: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "limit_s", lambda *arguments: 1.0)
+    # Long enough to get there on a busy machine.
+    monkeypatch.setattr(job, "limit_s", lambda *arguments: 3.0)
     outcome = measure(row("hangs"), "cold", upstream=ours, folder=BAD_CLIENTS)
     assert (outcome.status, outcome.stage) == ("failed", "result")
-    assert outcome.reason == "did not end within 1 s"
+    assert re.fullmatch(r"did not end within ([3-9]|\d\d) s", outcome.reason or "")
     assert "in get" in (outcome.detail or "")  # where it hung
 
 

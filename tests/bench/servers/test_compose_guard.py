@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,6 +64,18 @@ def test_what_a_dead_run_left_is_taken_down_and_nothing_else(
     assert marks[elsewhere].exists()
 
 
+def test_a_mark_of_somebody_else_takes_down_nothing(docker_says: FakeDocker, out: Path) -> None:
+    """A results folder may come from anybody, and `down` removes what a project has stored."""
+    theirs, linked, piped = "production", engine.project_name(), engine.project_name()
+    log = docker_says(network_ls="\n".join([theirs, linked, piped]))
+    logs = out / "run" / "logs"
+    guard.mark(logs, theirs).touch()
+    guard.mark(logs, linked).symlink_to("/etc/hostname")
+    os.mkfifo(guard.mark(logs, piped))  # which would be waited for
+    engine.sweep(Docker(ROOT, "any"), out)
+    assert downs(log) == []
+
+
 def test_what_cannot_be_taken_down_is_left_to_the_next_run(
     docker_says: FakeDocker, out: Path
 ) -> None:
@@ -76,11 +89,11 @@ def test_what_cannot_be_taken_down_is_left_to_the_next_run(
 
 
 def test_a_guard_removes_its_mark_with_the_project(docker_says: FakeDocker, out: Path) -> None:
-    log = docker_says()
-    with guarding(out, "loadtest-run-1") as (running, mark):
+    log, project = docker_says(), engine.project_name()
+    with guarding(out, project) as (running, mark):
         running.terminate()
         assert running.wait(20) == 0
-        assert downs(log) == ["loadtest-run-1"]
+        assert downs(log) == [project]
         assert not mark.exists()
 
 
@@ -88,7 +101,7 @@ def test_a_guard_that_is_killed_leaves_its_mark_to_the_next_run(
     docker_says: FakeDocker, out: Path
 ) -> None:
     docker_says()
-    with guarding(out, "loadtest-run-1") as (running, mark):
+    with guarding(out, engine.project_name()) as (running, mark):
         running.kill()
         running.wait(20)
         assert list(guard.left_behind(out)) == [mark]

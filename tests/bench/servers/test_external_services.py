@@ -126,6 +126,11 @@ def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch
         {"REDIS_URL": "redis:///0?host=db.example"},
         {"REDIS_URL": "redis://127.0.0.1/app"},
         {"REDIS_URL": "unix:///?db=0&path=/run/theirs"},
+        # One host to who looks it up, another to who connects.
+        {"DATABASE_URL": "postgresql://\uff11\uff12\uff17.0.0.1/app"},
+        {"REDIS_URL": "redis://\u24dbocalhost/0"},
+        {"REDIS_URL": "redis://[::1%65]/0"},
+        {"DATABASE_URL": "postgresql://127.0.0.1:5432,127.0.0.1:5433/app"},
     ],
     ids=str,
 )

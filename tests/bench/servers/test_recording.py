@@ -63,7 +63,7 @@ def test_what_a_contract_cannot_refuse_is_told() -> None:
     ],
 )
 def test_what_has_no_contract(answers: list[Got], line: str) -> None:
-    with pytest.raises(LoadtestError, match="^") as raised:
+    with pytest.raises(LoadtestError) as raised:
         fix(HOME, [heard(*answers)])
     assert str(raised.value) == line
 

@@ -104,6 +104,17 @@ def test_each_server_gets_a_fresh_copy_of_the_database(services: Services) -> No
         assert rows_at(services.env_for("uwsgi")["DATABASE_URL"]) == 30
 
 
+def test_libpq_s_own_variables_lead_nowhere_else(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they add would make databases at PGHOSTADDR, and drop those of the same name."""
+    for name, value in (("PGHOSTADDR", "192.0.2.1"), ("PGPORT", "1"), ("PGSERVICE", "theirs")):
+        monkeypatch.setenv(name, value)
+    address = services.env_for("libpq")["DATABASE_URL"]
+    assert "PGHOSTADDR" not in os.environ
+    assert rows_at(address) == 30
+
+
 def test_only_its_own_scans_are_counted_for_a_server(services: Services) -> None:
     counters = {name: Counters(DEMO, services.env_for(name)) for name in ("uwsgi", "gunicorn-sync")}
     before = {name: each.scans() or 0 for name, each in counters.items()}

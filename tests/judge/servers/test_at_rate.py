@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import endpoint, loaded, outcome, plan, run, server, usage
+from at_rates import measured, planned
+from builders import loaded, outcome, run
 from facts import Facts, evidence, raised, rated, sent
+from msgspec.structs import replace as replace_struct
 
-from loadtest.judge.servers.metrics import HELD, LATE_US
+from loadtest.judge.concern import weigh
+from loadtest.judge.servers.concerns import CONCERNS
+from loadtest.judge.servers.metrics import HELD, LATE_US, unanswered
 from loadtest.judge.servers.summary import summarise
 from loadtest.judge.servers.turns import merged
-from loadtest.records.measured import Histogram, Loaded, Sent
-from loadtest.records.planned import Cell, Load
+from loadtest.records.measured import Histogram, Sent
 
 
 def test_a_rate_that_was_not_held_has_no_latencies() -> None:
@@ -21,6 +24,87 @@ def test_a_rate_that_was_not_held_has_no_latencies() -> None:
     assert short
     assert (held.p50_us, held.late_share) == (5_000, HELD)
     assert (short.p50_us, short.p99_us, short.late_share) == (None, None, 0.0125)
+
+
+@pytest.mark.parametrize(
+    ("answers", "read_errors", "delay_s", "share"),
+    [
+        (400, 0, 0.0, 0.0),
+        # 200/s x twice 5 ms are under way, and 2 by chance.
+        (396, 0, 0.0, 0.0),
+        (308, 0, 0.0, 0.22),
+        # What broke off is an error.
+        (308, 92, 0.0, 0.0),
+        # What waits a second is under way for as long, and a half more in a queue.
+        (200, 0, 1.0, 0.0),
+        (50, 0, 1.0, 0.12),
+    ],
+)
+def test_what_got_no_response_is_more_than_what_is_under_way(
+    answers: int, read_errors: int, delay_s: float, share: float
+) -> None:
+    load = loaded(answers, 2.2, sent=sent(), read_errors=read_errors)
+    raw = Histogram(values_us=(5_000,), counts=(answers,))
+    assert unanswered([load], raw, 1.5 * delay_s).share == pytest.approx(share)
+
+
+def test_a_server_that_leaves_connections_unserved_has_no_latencies() -> None:
+    """Eight of a hundred were served, at once: p99 was 5 ms, with every fourth request lost."""
+    facts = rated(sent())
+    facts = replace(facts, loaded=facts.loaded | {"answers": 308, "received_bytes": 308 * 200})
+    of = evidence(replace(facts, in_flight="workers * threads"))
+    assert of.figures
+    assert (of.figures.p50_us, of.figures.p99_us, of.figures.late_share) == (None, None, 0.0)
+    (concern,) = weigh(CONCERNS, of).concerns
+    assert concern.concern == "starved-connections"
+    assert concern.facts == (
+        "264 of 1,200 requests on 100 connections, 8 of which it serves at once, got no response;"
+        " half of the others took no longer than 5.00 ms"
+    )
+
+
+def test_latencies_count_from_the_schedule() -> None:
+    figures = evidence(rated(sent(late=4))).figures
+    every = evidence(rated(sent(late=400, by_us=LATE_US))).figures
+    assert figures
+    assert every
+    # Four of 400 in each of three rounds: a p99 of 1,200 has room for just as many.
+    assert (figures.p50_us, figures.p99_us) == (5_000, 5_000)
+    assert (every.p50_us, every.p99_us, every.late_share) == (15_000, 15_000, 0.0)
+
+
+def test_slots_that_were_never_sent_are_late() -> None:
+    figures = evidence(rated(sent(late=5, requests=400, unsent=5))).figures
+    assert figures
+    assert figures.late_share == pytest.approx(10 / 405)
+    assert (figures.p50_us, figures.offered) == (None, 200.0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "first_answer_us", "goodput"),
+    [
+        # A server that keeps up with what waits for a second of two has answered half of it.
+        (200, 1_000_000, 200.0),
+        # One that does not: as many as it was able to.
+        (100, 1_000_000, 100.0),
+        (400, 5_000, 200.0),
+        (40, 5_000, 40 / 1.995),
+        # What was slow itself is no reason to count a moment only.
+        (3, 1_999_999, 3.0),
+        (3, 3_000_000, 3.0),
+    ],
+)
+def test_what_is_under_way_at_the_end_is_not_missing(
+    answers: int, first_answer_us: int, goodput: float
+) -> None:
+    of = replace_struct(sent(), first_answer_us=first_answer_us)
+    assert loaded(answers, 2.2, sent=of).goodput == pytest.approx(goodput)
+
+
+def test_what_a_request_takes_of_the_generator_is_known() -> None:
+    figures = evidence(rated(sent())).figures
+    assert figures
+    assert figures.generator_cpu_us == pytest.approx(0.05 * 2.2 * 1e6 / 400)
 
 
 def test_requests_count_from_the_first_slot_on() -> None:
@@ -37,48 +121,33 @@ def test_a_closed_loop_has_no_rate() -> None:
 
 
 def test_turns_at_a_rate_add_up() -> None:
+    each = (replace_struct(sent(late=3, missed=2), first_answer_us=700), sent(late=1))
     turns = [
-        outcome(turn=turn, loaded=loaded(400, 2.2, sent=of))
-        for turn, of in enumerate([sent(late=3, missed=2), sent(late=1)])
+        outcome(turn=turn, loaded=loaded(400, 2.2, sent=of)) for turn, of in enumerate(each)
     ]
     (together,) = merged(turns)
     assert together.loaded
     assert together.loaded.sent == Sent(
         window_us=4_000_000,
+        first_answer_us=700,
         requests=800,
         missed=2,
         late=Histogram(values_us=(0, LATE_US + 1_000), counts=(796, 4)),
     )
 
 
-def cell(name: str, rate: float | None) -> Cell:
-    load = Load(connections=50, duration_s=2, warmup_s=0.1, rate=rate)
-    return Cell(server=name, endpoint=endpoint("json"), load=load)
-
-
-def measured(name: str, rate: float | None, number: int, cpu_us: float, late: int = 0) -> object:
-    load: Loaded = loaded(400, 2.0, sent=sent(late, late) if rate else None)
-    return outcome(
-        cell(name, rate).id,
-        number,
-        load_s=2.0,
-        loaded=load,
-        histogram="any",
-        usage={"server": usage(cpu_us * 400 / 1e6)},
-    )
-
-
 def test_each_rate_has_its_own_ranking_and_what_it_takes() -> None:
     names, rates = ("alpha", "beta", "gamma"), (None, 50.0, 400.0)
-    of = replace_cells(names, rates)
+    of = planned(names, rates)
     outcomes = [
-        measured(name, rate, number, cpu_us, late=100 * (name == "gamma" and rate == 400.0))
+        measured(name, rate, number, cpu_us, late, late)
         for number in range(3)
         for rate in rates
         for name, cpu_us in zip(names, (1_000.0 + number, 2_000.0 - number, 3_000.0), strict=True)
+        for late in (100 * (name == "gamma" and rate == 400.0),)
     ]
     fast = Histogram(values_us=(6_000,), counts=(400,))
-    summary = summarise(run(of), outcomes, lambda path: fast)  # type: ignore[arg-type]
+    summary = summarise(run(of), outcomes, lambda path: fast)
     assert [ranking.at for ranking in summary.rankings] == [
         "json-sync",
         "json-sync@50",
@@ -90,14 +159,19 @@ def test_each_rate_has_its_own_ranking_and_what_it_takes() -> None:
     low, high = summary.decision.at_rates
     assert (low.rate, [place.server for place in low.places]) == (50.0, list(names))
     assert [place.short for place in high.places] == [(), (), ("json-sync@400",)]
-    assert low.places[0].cores == pytest.approx(0.2, rel=0.01)
+    assert low.places[0].cores == pytest.approx(0.05, rel=0.01)
     assert low.places[0].p99_us == 6_000
+    assert low.places[0].cpu_us == pytest.approx(1_000, rel=0.01)
+    assert (low.places[0].offered, low.places[0].goodput) == (50.0, 50.0)
     assert high.places[2].p99_us is None
-
-
-def replace_cells(names: tuple[str, ...], rates: tuple[float | None, ...]) -> object:
-    cells = tuple(cell(name, rate) for rate in rates for name in names)
-    return plan([server(name) for name in names], rounds=3, cells=cells)
+    # A rate that was not held is no measurement at that rate: nobody is compared with it.
+    (cost,) = (it for it in summary.decision.costs if it.over == "all" and it.rate == 400.0)
+    assert [(place.server, place.cores is None) for place in cost.places] == [
+        ("alpha", False),
+        ("beta", False),
+        ("gamma", True),
+    ]
+    assert "were not sent within 10.0 ms of their time" in (cost.places[2].missing or "")
 
 
 def test_idle_connections_are_no_fault_at_a_rate() -> None:

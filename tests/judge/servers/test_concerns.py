@@ -62,6 +62,13 @@ def elsewhere(seen: Host) -> Facts:
     return replace(HEALTHY, needs=(1, 0, 0), each={"host": seen, "usage": ours})
 
 
+def answering(answers: int) -> Facts:
+    """Return a cell at a rate of which so many of 400 requests in each round got a response."""
+    facts = rated(sent())
+    counts = {"answers": answers, "received_bytes": answers * 200}
+    return replace(facts, loaded=facts.loaded | counts)
+
+
 CASES: list[tuple[str, str | None, Facts]] = [
     # 400 requests in a round: 4 are one in a hundred.
     ("rate-not-held", None, rated(sent(late=4, missed=4))),
@@ -71,6 +78,9 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("generator-late", None, rated(sent(late=4))),
     ("generator-late", "suspect", rated(sent(late=5))),
     ("generator-late", "suspect", rated(sent(late=100, missed=10))),
+    # Of 400 requests, 4 may be under way at the end: 200/s x twice 5 ms, and 2 by chance.
+    ("starved-connections", None, answering(392)),
+    ("starved-connections", "suspect", answering(391)),
     # 6,000 answers in a round: 6 are one in a thousand.
     ("errors", None, replace(counted(status_errors=6), rates=(2_000.0,) * 3)),
     ("errors", "suspect", replace(counted(status_errors=7), rates=(2_000.0,) * 3)),
@@ -344,6 +354,37 @@ def test_a_pool_that_filled_up_in_one_round_is_as_declared() -> None:
     assert raised(replace(whole, measured=(filled, *whole.measured[1:]))) == {}
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("post.lua", "what it sent is unknown"), ("pipeline.lua", "several requests at once")],
+)
+def test_a_script_makes_the_load_another_one(script: str, words: str) -> None:
+    known = evidence(HEALTHY)
+    load = msgspec.structs.replace(known.cell.load, script=script)
+    scripted = replace(known, cell=msgspec.structs.replace(known.cell, load=load))
+    (concern,) = weigh(CONCERNS, scripted).concerns
+    assert (concern.concern, concern.severity) == ("scripted", "suspect")
+    assert words in concern.facts
+
+
+@pytest.mark.parametrize(("answered", "verdict"), [(398, "valid"), (395, "suspect")])
+def test_a_rate_of_others_is_held_where_it_was_answered(answered: int, verdict: str) -> None:
+    """What was sent when, nobody counted: 200 requests/s are 400 in 2 s."""
+    known = unknown(evidence(rated(sent())))
+    rate = known.cell.load.rate
+    assert rate
+    measured = []
+    for each in known.measured:
+        assert each.loaded
+        loaded = msgspec.structs.replace(
+            each.loaded, answers=answered, duration_us=round(400 / rate * 1e6)
+        )
+        measured.append(msgspec.structs.replace(each, loaded=loaded))
+    judged = weigh(CONCERNS, replace(known, measured=tuple(measured)))
+    assert judged.verdict == verdict
+    assert [each.concern for each in judged.concerns] == ["rate-not-held"] * (verdict != "valid")
+
+
 def test_a_ceiling_of_other_connections_is_none() -> None:
     """As in a run of `--connections 512` from when it was measured at 64 only."""
     judged = weigh(CONCERNS, evidence(replace(MANY, ceilings=CEILINGS)))
@@ -402,10 +443,13 @@ KNOWN_FROM_COUNTS = {
     "faster-than-possible",
     "connection-limited",
     "unstable",
+    "rate-not-held",
+    "scripted",
 }
+"""Or from the plan."""
 
 
-AT_RATE = {"rate-not-held", "generator-late"}
+AT_RATE = {"rate-not-held", "generator-late", "starved-connections"}
 """Of a load at a rate alone."""
 
 CLOSED = {"littles-law", "stalls", "generator-limited"}
@@ -434,6 +478,7 @@ def test_nothing_measured_is_nothing_checked() -> None:
         "work-not-done",
         "faster-than-possible",
         "connection-limited",
+        "scripted",
         *AT_RATE,
     }
 

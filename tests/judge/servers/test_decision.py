@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.summary import summarise
-from loadtest.records.measured import Histogram, Host, Launch
+from loadtest.records.measured import Histogram, Host, Launch, Segment
 from loadtest.records.planned import Endpoint
 
 ENDPOINTS = [endpoint(name, kind=name) for name in ("json", "rows", "page")]
@@ -63,6 +63,49 @@ def decided(
         for number, factor in enumerate(noise.get(name, CALM))
     ]
     return summarise(run(of), facts, unread).decision
+
+
+@pytest.mark.parametrize(
+    ("beta_us", "noise", "done", "changes", "interrupted", "expected"),
+    [
+        # All planned rounds, and none that might have followed.
+        (900, CALM, 3, {}, False, None),
+        (900, CALM, 3, {"most_rounds": 5, "budget_s": 300}, False, "decided"),
+        (900, CALM, 3, {"most_rounds": 5, "budget_s": 300}, True, "decided"),
+        (500, WILD, 3, {"most_rounds": 5, "budget_s": 300}, False, "budget"),
+        (500, WILD, 3, {"most_rounds": 5, "budget_s": 300}, True, "interrupted"),
+        # Nobody knows, as of a run that did not say that it was interrupted.
+        (500, WILD, 3, {"most_rounds": 5}, False, None),
+        (500, WILD, 3, {"most_rounds": 3, "budget_s": 300}, False, None),
+        (900, CALM, 2, {"budget_s": 300}, False, "budget"),
+        (900, CALM, 2, {}, True, "interrupted"),
+        (900, CALM, 2, {}, False, None),
+    ],
+)
+def test_why_a_run_has_fewer_rounds_than_it_might(
+    beta_us: float,
+    noise: Sequence[float],
+    done: int,
+    changes: dict[str, Any],
+    interrupted: bool,
+    expected: str | None,
+) -> None:
+    of = plan([server("alpha"), server("beta")], ENDPOINTS[:1], rounds=3, **changes)
+    facts = [
+        measured(f"{name}.json-sync", number, 100, us * factor)
+        for name, us, factors in (("alpha", 500, CALM), ("beta", beta_us, noise))
+        for number, factor in enumerate(factors[:done])
+    ]
+    segments = [Segment(started_at=0, wall_s=100, interrupted=interrupted)]
+    assert summarise(run(of), facts, unread, segments).ended == expected
+
+
+def test_who_took_the_time_of_a_busy_machine_is_known() -> None:
+    stolen = msgspec.structs.replace(QUIET, steal_cpu_s=1.0)
+    for host, by_host in ((BUSY, False), (stolen, True)):
+        sure = decided({"slow": 700, "fast": 500}, host=host).sure
+        assert sure.busy_machine
+        assert sure.by_host == (sure.busy if by_host else 0)
 
 
 def test_a_server_that_is_separated_from_all_others_is_named() -> None:

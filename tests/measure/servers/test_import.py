@@ -24,7 +24,7 @@ from loadtest.report.servers.report import Report
 
 @pytest.fixture(scope="module")
 def real() -> Imported:
-    return report.read(REPORT, CREATED_AT)
+    return report.read([REPORT], CREATED_AT)
 
 
 def test_every_block_is_in_the_run(real: Imported) -> None:
@@ -33,8 +33,8 @@ def test_every_block_is_in_the_run(real: Imported) -> None:
     assert real.run.plan.rounds == 1
     assert {outcome.status for outcome in real.outcomes} == {"measured"}
     assert [str(note) for note in real.notes] == [
-        "line 833: the heading doesn't say WSGI or ASGI: the interface is unknown",
-        "line 1164: the heading doesn't say WSGI or ASGI: the interface is unknown",
+        "line 833: server granian-uvloop: nothing says WSGI or ASGI: the interface is unknown",
+        "line 1164: server daphne: nothing says WSGI or ASGI: the interface is unknown",
     ]
 
 
@@ -48,7 +48,7 @@ def test_the_counts_are_those_of_the_report(real: Imported) -> None:
     assert sum(load.answers for load in known) == sum(
         int(count) for count in re.findall(r"(\d+) requests in", REPORT.read_text())
     )
-    assert {load.timeout_s for load in known} == {2.0}
+    assert {load.timeout_s for load in known} == {None}
     assert {load.generator for load in known} == {"wrk"}
 
 
@@ -163,7 +163,7 @@ def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
         assert "None" not in text
     page = (folder / "report.md").read_text()
     assert "django_workers.md" in page
-    assert "Line 833: the heading doesn't say WSGI or ASGI" in page
+    assert "Line 833: server granian-uvloop: nothing says WSGI or ASGI" in page
     assert "2 workers" not in page
 
 
@@ -171,7 +171,7 @@ def test_every_format_shows_it(real: Imported, tmp_path: Path) -> None:
 
 
 def test_a_second_block_is_another_round() -> None:
-    converted = imported(under(block(), block(requests=60_000)))
+    converted = imported(under(block(), block(requests=60_000, bytes=12_000_000)))
     assert [(outcome.cell, outcome.round) for outcome in converted.outcomes] == [
         ("one.json-sync", 0),
         ("one.json-sync", 1),
@@ -208,7 +208,7 @@ def test_servers_that_differ_by_interface_keep_it_in_their_name() -> None:
 def test_the_command_above_a_block_says_which_timeout_was_set() -> None:
     long = block("$ wrk -t2 -c100 --timeout 8s --latency URL\n", percentiles=[1, 2, 3, 4])
     converted = imported(
-        under(long, block("$ wrk -t2 -c100 URL\n"), block("$ wrk --timeout x -t2\n"))
+        under(long, block("$ wrk -t2 -c100 URL\n"), block("$ wrk -t2 --timeout x\n"))
     )
     assert [outcome.loaded.timeout_s for outcome in converted.outcomes if outcome.loaded] == [
         8.0,
@@ -218,7 +218,7 @@ def test_the_command_above_a_block_says_which_timeout_was_set() -> None:
 
 
 def test_a_latency_above_the_timeout_shows_that_it_was_another() -> None:
-    converted = imported(under(block(max=3_000_000)))
+    converted = imported(under(block("$ wrk -t2 -c100 URL\n", max=3_000_000)))
     assert [outcome.loaded.timeout_s for outcome in converted.outcomes if outcome.loaded] == [None]
 
 
@@ -254,16 +254,15 @@ def test_a_comment_in_other_code_is_no_heading() -> None:
     converted = imported(under("```bash\n## not a server\nmake serve\n```\n", block()))
     assert [outcome.cell for outcome in converted.outcomes] == ["one.json-sync"]
     assert [(note.line, note.text) for note in converted.notes] == [
-        (7, "2 lines that are not wrk's, not read: '## not a server'")
+        (7, "2 lines that are not of a tool's text, not read: '## not a server'")
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
-        (block(), 2, "no `## server` heading above it"),
-        ("## S\n" + block(url="http://h/json"), 3, "neither its URL nor a heading says"),
         ("## S\n" + block(url="http://[/sync/json"), 3, "its URL cannot be read"),
+        ("## Flask or Bottle\n" + block(), 3, "line 1 names flask and bottle"),
     ],
 )
 def test_a_block_that_has_no_place_is_listed(text: str, line: int, why: str) -> None:
@@ -281,3 +280,73 @@ def test_the_url_tells_what_was_loaded_whatever_the_heading_says() -> None:
 def test_a_name_fits_a_file_system_in_any_script() -> None:
     for heading in ("x" * 300, "é" * 300, "漢" * 300):
         assert 40 < len(slug(heading).encode()) <= 60
+
+
+# What tells blocks apart --------------------------------------------------------------------------
+
+
+def cells(text: str) -> list[tuple[str, int]]:
+    outcomes = imported(text).outcomes
+    return [(outcome.cell, outcome.round) for outcome in outcomes]
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [("### Run 1", "### Run 2"), ("#### round 1", "#### round 2"), ("First run:", "Second run:")],
+)
+def test_headings_that_count_runs_are_rounds(headings: tuple[str, str]) -> None:
+    first, second = headings
+    text = f"## WSGI One\n\n{first}\n\n{block()}\n{second}\n\n{block()}"
+    assert cells(text) == [("one.json-sync", 0), ("one.json-sync", 1)]
+
+
+def test_responses_of_another_size_are_no_rounds() -> None:
+    text = under(block(), block(bytes=20_000_000), block())
+    assert cells(text) == [
+        ("one.json-200-bytes-sync", 0),
+        ("one.json-400-bytes-sync", 0),
+        ("one.json-200-bytes-sync", 1),
+    ]
+
+
+def test_what_tells_the_blocks_of_one_server_apart_holds_for_the_others() -> None:
+    text = under("Cold:\n", block(), "Warm:\n", block())
+    text += under("Warm:\n", block(), server="WSGI Two")
+    assert cells(text) == [
+        ("one.json-cold-sync", 0),
+        ("one.json-warm-sync", 0),
+        ("two.json-warm-sync", 0),
+    ]
+
+
+def test_a_server_is_what_its_command_names_where_no_heading_does() -> None:
+    text = "# Notes\n\n```\n$ gunicorn -k gevent -w 2 app:app\n```\n\n" + block()
+    assert cells(text) == [("gunicorn-gevent.json-sync", 0)]
+
+
+@pytest.mark.parametrize(
+    ("heading", "style"),
+    [
+        ("Async views", "async"),
+        ("Asynchronous:", "async"),
+        ("**Sync**", "sync"),
+        ("gunicorn sync worker", "unknown"),
+        ("Sync and async", "unknown"),
+        ("no async", "unknown"),
+        ("asyncpg", "unknown"),
+    ],
+)
+def test_the_style_that_a_heading_says(heading: str, style: str) -> None:
+    text = f"## Granian\n\n### {heading}\n\n{block(url='http://h/json')}"
+    (cell,) = imported(text).run.plan.cells
+    assert cell.endpoint.style == style
+
+
+def test_notes_have_a_limit_and_those_of_what_is_missing_are_kept() -> None:
+    prose = "\n\n".join(f"Paragraph {n}." for n in range(1_000))
+    converted = imported(f"{prose}\n\n{block()}\n\n{prose}\n\nRunning 10s test @ http://h/\n")
+    assert len(converted.notes) == report.MOST_NOTES + 1
+    assert converted.notes[-1].text.endswith("more notes, from here on, are not listed")
+    assert sum(note.weight == 2 for note in converted.notes) == 1
+    assert converted.run.source
+    assert len(converted.run.source.notes) == len(converted.notes)

@@ -13,6 +13,7 @@ from wrk_reports import CREATED_AT, LINES, imported
 
 from loadtest.measure.servers.imported import report
 from loadtest.measure.servers.imported.blocks import find
+from loadtest.measure.servers.imported.lines import lines_of
 
 RUNNING = {line for line in LINES if line.startswith("Running ")}
 
@@ -25,7 +26,7 @@ def starts(lines: list[str]) -> list[int]:
 def check_accounted(lines: list[str]) -> None:
     """Every block is imported, or a line of it is listed; nothing is both or made up."""
     text = "\n".join(lines)
-    converted, parsed = imported(text), find(text)
+    converted, parsed = imported(text), find(lines_of(text.encode()))
     begin = starts(lines)
     read = {block.line for block in parsed.blocks}
     noted = {note.line for note in converted.notes if "not imported" in note.text}

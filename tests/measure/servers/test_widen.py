@@ -16,10 +16,12 @@ from loadtest.measure.servers.new_run import OPTIONS, command_of
 from loadtest.measure.servers.resume import widened
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.matrix import MATRICES
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Launcher, Run
 from loadtest.records.planned import Choice
+from loadtest.records.privacy import public_path
 from loadtest.records.run_folder import SERVERS, create, read, replan
 
 WORDS = ["standard", "--server", "gunicorn-*", "--endpoint", "json", "--duration", "2"]
@@ -101,6 +103,31 @@ def test_what_cannot_be_widened_says_why(offered: Inventory) -> None:
     imported = msgspec.structs.replace(narrow, choice=None)
     with pytest.raises(UserError, match="does not say what it was begun with"):
         add(imported, offered, "raw")
+
+
+def test_a_matrix_that_lies_elsewhere_is_named_again(
+    tmp_path: Path, offered: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run keeps its name alone; what it says to type has to work."""
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "mine.toml"
+    path.write_text((MATRICES / "quick.toml").read_text())
+    narrow = begun(offered, [str(path), "--endpoint", "json"])
+    assert narrow.choice
+    kept = msgspec.structs.replace(narrow.choice, matrix=public_path(str(path)))
+    narrow = msgspec.structs.replace(narrow, choice=kept)
+    assert kept.matrix == "mine.toml"
+    with pytest.raises(UserError) as caught:
+        add(narrow, offered, "raw")
+    assert caught.value.lines == (
+        "mine.toml is not here, and the run does not say where it lies; type that as well, as in"
+        " `loadtest run PATH/mine.toml --resume RUN --endpoint NAME`",
+    )
+    wide = widened(narrow, offered, ["raw"], str(path))
+    assert {cell.endpoint.name for cell in wide.plan.cells} == {"json", "raw"}
+    assert str(tmp_path) not in msgspec.json.encode(wide).decode()
+    with pytest.raises(UserError, match="would be planned otherwise now"):
+        widened(narrow, offered, ["raw"], "seed")
 
 
 def test_a_wider_plan_replaces_the_other_in_the_folder(tmp_path: Path, offered: Inventory) -> None:

@@ -60,14 +60,14 @@ def test_the_server_of_today(tmp_path: Path, name: str, text: str, profile: str 
 )
 def test_settings_are_named(tmp_path: Path, name: str, text: str, module: str | None) -> None:
     (tmp_path / name).write_text(text)
-    assert [found.value for found in detect.settings(tmp_path)] == ([module] if module else [])
+    assert [each.value for each in detect.settings(tmp_path)] == ([module] if module else [])
 
 
 def test_deployed_settings_come_before_those_of_development(tmp_path: Path) -> None:
     (tmp_path / "manage.py").write_text('setdefault("DJANGO_SETTINGS_MODULE", "a.development")')
     (tmp_path / "Dockerfile").write_text("ENV DJANGO_SETTINGS_MODULE=a.production\n")
-    found = [each.value for each in detect.settings(tmp_path)]
-    assert found == ["a.production", "a.development"]
+    named = [each.value for each in detect.settings(tmp_path)]
+    assert named == ["a.production", "a.development"]
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_interpreters_of_a_project(tmp_path: Path) -> None:
     broken = tmp_path / "env" / "bin"
     broken.mkdir(parents=True)
     (broken / "python").write_text("no program")
-    found = list(detect.interpreters(tmp_path, {"VIRTUAL_ENV": str(tmp_path / "venv")}))
+    likely = list(detect.interpreters(tmp_path, {"VIRTUAL_ENV": str(tmp_path / "venv")}))
     own = Found(os.path.join(sys.prefix, "bin", "python"), "the one that runs loadtest")
-    assert found == [
+    assert likely == [
         Found(str(tmp_path / "venv/bin/python"), "$VIRTUAL_ENV"),
         Found(str(tmp_path / ".venv/bin/python"), ".venv in the project's folder"),
         own,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from builders import endpoint, server
 from hypothesis import given
@@ -260,3 +261,23 @@ def test_what_waits_can_be_left_out_of_later_rounds() -> None:
         assert {
             cell.rounds for cell in asked.cells if cell.endpoint.name.startswith("gateway")
         } == waiting
+
+
+def test_workers_are_replaced_only_where_a_matrix_says_so_and_a_server_can() -> None:
+    recycling = matrix.load_matrix("recycling")
+    assert recycling.shape.max_requests
+    others = [matrix.load_matrix(name).shape.max_requests for name in ("quick", "standard", "seed")]
+    assert others == [None, None, None]
+    able = server("alpha", recycled=("--max-requests", "{max_requests}"))
+    of = matrix.expand(
+        msgspec.structs.replace(recycling, servers=("*",), endpoints=("*",)),
+        [able, server("beta")],
+        [endpoint("json", "sync")],
+        Choice(),
+        {},
+    )
+    assert {cell.server: cell.skip for cell in of.cells} == {
+        "alpha": None,
+        "beta": "it cannot replace a worker after so many responses",
+        "alpha-again": None,
+    }

@@ -114,6 +114,20 @@ def test_the_shipped_matrices_load(name: str) -> None:
             "loads[0].duration_s must be a whole number from 1 to 3600, not 1.5",
         ),
         ("[[loads]]\nwaves = -1", "waves must be a number above 0 and of at most 1000, not -1"),
+        (
+            "[[loads]]\nrate = 0",
+            "loads[0].rate must be a number above 0 and of at most 100000, not 0",
+        ),
+        (
+            "[[loads]]\nrate = [200, 0]",
+            "loads[0].rate[1] must be a number above 0 and of at most 100000, not 0",
+        ),
+        ("[[loads]]\nrate = '200'", 'rate must be a number above 0 and of at most 100000, not "2'),
+        ("[[loads]]\nsteps = [0.5, 20]", "loads[0].steps[1] must be a number above 0 and of at"),
+        (
+            "[[loads]]\narrivals = 'burst'",
+            'loads[0].arrivals must be one of "even", "poisson", not "burst"',
+        ),
         ("[[loads]]\nwaves = inf", "loads[0].waves must be a finite number, not inf"),
         ("budget_s = nan\n[[loads]]", "budget_s must be a finite number, not nan"),
         (f"budget_s = 1{'0' * 30}\n[[loads]]", "budget_s must be a number of fewer digits"),

@@ -103,3 +103,12 @@ def test_a_limit_is_a_sentence(server: Server) -> None:
 def test_an_async_server_takes_what_a_connection_brings() -> None:
     for server in SERVERS:
         assert (server.interface == "asgi") <= (server.in_flight == "connections"), server.name
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=by_name)
+def test_workers_are_replaced_only_where_the_shape_says_so(server: Server) -> None:
+    project = Project(Path(), "/app/bin/python")
+    plain = command(server, Shape(), project, 8000, 7).argv
+    replacing = command(server, Shape(max_requests=2_000), project, 8000, 7).argv
+    assert replacing[: len(plain)] == plain
+    assert ("2000" in replacing[len(plain) :]) == bool(server.recycled)

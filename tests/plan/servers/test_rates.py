@@ -8,9 +8,11 @@ import pytest
 from builders import endpoint
 from hypothesis import given
 from hypothesis import strategies as st
+from small_matrix import expand
 
 from loadtest.plan.servers import matrix
 from loadtest.plan.servers.matrix import REQUESTS, LoadRule
+from loadtest.records.errors import UserError
 from loadtest.records.planned import LONGEST_S, Cell, Choice, Load
 
 RULES = (LoadRule(connections=64, duration_s=2, warmup_s=0.1),)
@@ -41,6 +43,10 @@ def test_without_a_rate_there_is_one_closed_loop() -> None:
         ([LoadRule(connections=500)], {"rates": (200.0,)}, [(200.0, 100, 2)]),
         ([], {"rates": (100.0,), "duration_s": 30}, [(100.0, 50, 30)]),
         ([], {"rates": (0.5,)}, [(0.5, 1, 10)]),
+        # What has the same name is the same load.
+        ([], {"rates": (200.0, 200.0, 200.0001)}, [(200.0, 100, 2)]),
+        # The command line goes before a matrix of steps.
+        ([LoadRule(steps=(0.5,))], {"rates": (200.0,)}, [(200.0, 100, 2)]),
     ],
 )
 def test_each_rate_is_a_load_with_the_connections_that_it_needs(
@@ -48,6 +54,21 @@ def test_each_rate_is_a_load_with_the_connections_that_it_needs(
 ) -> None:
     seen = [(load.rate, load.connections, load.duration_s) for load in loads(*rules, **choice)]
     assert seen == expected
+
+
+def test_a_rate_beside_steps_is_one_line() -> None:
+    """The steps were left out without a word."""
+    with pytest.raises(UserError, match=r"^loads of json-sync: `rate` sets rates, and those of"):
+        loads(LoadRule(rate=200.0), LoadRule(steps=(0.5,)))
+
+
+def test_steps_are_at_all_endpoints() -> None:
+    """The others were never measured."""
+    rules = (*RULES, LoadRule(endpoints=("json",), steps=(0.5, 1.0)))
+    with pytest.raises(UserError, match="here they are at json-sync, json-async; choose these"):
+        expand(loads=rules)
+    few = expand(Choice(endpoints=("json",)), loads=rules)
+    assert all(cell.load.steps for cell in few.cells)
 
 
 def test_what_waits_needs_connections_for_its_delay_as_well() -> None:

@@ -73,7 +73,7 @@ def test_it_holds_on_a_phone(browser: Browser, path: Path) -> None:
     with visit(browser, path) as seen:
         seen.page.set_viewport_size({"width": 390, "height": 844})
         # A table gets its scroll bar from the script, once the page has its new width.
-        seen.page.wait_for_function("document.documentElement.scrollWidth <= 390", timeout=5_000)
+        seen.page.wait_for_function("document.documentElement.scrollWidth <= 390")
 
 
 def test_a_hostile_name_is_text(browser: Browser, tmp_path: Path) -> None:

@@ -7,8 +7,23 @@ import os
 from typing import Any
 
 import decisions
+import msgspec
 import pytest
-from decisions import NOISY, QUIET, async_views, cost, counts, holds, noisy, place, quiet, sureness
+from decisions import (
+    NOISY,
+    QUIET,
+    async_views,
+    at_rate,
+    cost,
+    counts,
+    holds,
+    noisy,
+    place,
+    quiet,
+    searched,
+    stepped,
+    sureness,
+)
 from paths import GOLD
 
 from loadtest.judge.servers.decision import Decision, LeftOut, Waiting
@@ -34,6 +49,41 @@ ONE_ROUND = noisy(
 )
 ASGI_CHEAPER = {"uvicorn": 0.5, "granian-asgi": 0.7, "uwsgi": 0.9, "bjoern": 1.0}
 LIMITED = Waiting(endpoints=("g",), holds=(holds("uwsgi", 8, 8), holds("waitress", 8, 8)))
+ONE_ENDPOINT = cost(NOISY, endpoints=("json-sync",))
+RATES = quiet(
+    at_rates=(
+        at_rate(
+            200,
+            ("granian-wsgi", 0.104, 6_120),
+            ("uvicorn", 0.5, 21_300),
+            ("gunicorn-sync", None, None),
+        ),
+    )
+)
+SEARCH = noisy(
+    cost=None,
+    searched=(
+        searched(
+            ("granian-wsgi", 1, 3_012.0, 3_145.0, "generator"),
+            ("gunicorn-sync", 1, 3_056.0, 3_143.0, "server"),
+            ("uvicorn", 3, 612.0, 640.0, "server"),
+            ("gunicorn-gthread", None, None, 1.0, "server"),
+            apart=1.09,
+        ),
+    ),
+    sure=sureness(tries=42, busy=0, cells=4, suspect=0, doubts=()),
+)
+STEPS = quiet(
+    stepped=(
+        stepped(
+            ("granian-wsgi", 4_410.0, None, None),
+            ("gunicorn-sync", 2_000.0, 2_400.0, "connections"),
+            ("uvicorn", 610.0, 700.0, "generator"),
+            ("gunicorn-gthread", None, 120.0, "server"),
+        ),
+    ),
+    sure=sureness(rounds=1, tries=36),
+)
 UNKNOWN: dict[str, Any] = {
     "cost": None,
     "chosen": "nothing",
@@ -63,6 +113,10 @@ def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[st
         (ONE_ROUND, "undecided nothing_waits sure"),
         (ALONE, "alone async_views sure"),
         (noisy(**UNKNOWN), "no_cost sure"),
+        (RATES, "deploy at_rates waiting sure"),
+        (noisy(**UNKNOWN, at_rates=RATES.at_rates), "at_rates sure"),
+        (SEARCH, "searched sure"),
+        (STEPS, "deploy stepped waiting sure"),
     ],
 )
 def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> None:
@@ -178,6 +232,57 @@ def test_what_comes_next_depends_on_why_nothing_was_decided() -> None:
     assert (settled["again"], settled["more"]) == ("", "")
 
 
+def test_what_the_host_took_is_no_fault_of_programs_here() -> None:
+    host = noisy(sure=sureness(cells=71, suspect=43, busy=38, by_host=30))
+    first, *_, last = paragraphs(host, SETTING)
+    assert first.text.startswith("Other programs, or the host, took CPU time")
+    assert last.lead.startswith("Next: measure again when the host of this machine has time")
+    alone = noisy(sure=sureness(cells=71, suspect=43, busy=38, by_host=38))
+    assert paragraphs(alone, SETTING)[0].text.startswith("The host of this machine took CPU time")
+    programs = noisy(sure=sureness(cells=71, suspect=43, busy=38, by_host=0))
+    first, *_, last = paragraphs(programs, SETTING)
+    assert first.text.startswith("Other programs took CPU time")
+    assert last.lead.startswith("Next: stop other programs")
+
+
+def test_of_one_endpoint_nothing_is_said_of_most_of_them() -> None:
+    """It was the cheapest "at most of the endpoints", of which there was one."""
+    for decision in (
+        noisy(cost=ONE_ENDPOINT),
+        quiet(cost=cost(QUIET, ["granian-wsgi", "uwsgi"], endpoints=("json-sync",))),
+    ):
+        text = " ".join(f"{said.lead} {said.text}" for said in paragraphs(decision, SETTING))
+        assert "most of the endpoints" not in text
+        assert "`granian-wsgi`" in text
+
+
+@pytest.mark.parametrize(
+    ("ended", "rounds", "text"),
+    [
+        ("", 3, "3 rounds on 2 processors"),
+        ("the order by cost is decided", 3, "3 of 5 rounds (the order by cost is decided) on"),
+        ("it was interrupted", 5, "5 rounds (it was interrupted) on 2 processors"),
+    ],
+)
+def test_a_run_that_ended_early_says_why(ended: str, rounds: int, text: str) -> None:
+    setting = dataclasses.replace(SETTING, most_rounds=5, ended=ended)
+    said = paragraphs(quiet(["granian-wsgi"], sure=sureness(rounds=rounds)), setting)[-1]
+    assert said.text.startswith(text)
+
+
+def test_at_a_rate_all_are_said_by_the_same_percentile() -> None:
+    """99 % within 6 ms stood beside 90 % within 5 ms, as if the one were slower."""
+    few = at_rate(50, ("granian-wsgi", 0.05, 6_000), ("uvicorn", 0.1, None))
+    places = (few.places[0], msgspec.structs.replace(few.places[1], p90_us=9_000))
+    few = msgspec.structs.replace(few, places=places)
+    said = paragraphs(quiet(at_rates=(few,)), SETTING)[1]
+    assert "needs 0.0500 cores and answers 90 % within 3.00 ms; `uvicorn` 0.100 cores" in said.text
+    late = (few.places[0], msgspec.structs.replace(few.places[1], late=("json-sync@50",)))
+    late = msgspec.structs.replace(few, places=late)
+    said = paragraphs(quiet(at_rates=(late,)), SETTING)[1]
+    assert "answers 99 % within 6.00 ms; how fast `uvicorn` answers is not known" in said.text
+
+
 def test_a_server_without_a_number_is_named_with_the_reason() -> None:
     of = cost(QUIET, ["granian-wsgi"])
     places = (*of.places, place("daphne", None, None))
@@ -232,6 +337,32 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
         noisy(**UNKNOWN),
         Setting(counts(), Shape(), "", SETTING.more, running=True),
     ),
+    "One endpoint of a noisy run": (noisy(cost=ONE_ENDPOINT), SETTING),
+    "One endpoint": (
+        quiet(cost=cost(QUIET, ["granian-wsgi", "uwsgi"], endpoints=("json-sync",))),
+        SETTING,
+    ),
+    "The host took the time, and the run was interrupted": (
+        noisy(sure=sureness(rounds=1, cells=71, suspect=43, busy=38, by_host=38)),
+        dataclasses.replace(SETTING, most_rounds=5, ended="it was interrupted"),
+    ),
+    "At one rate": (RATES, SETTING),
+    "At two rates, nothing as fast as it goes": (
+        quiet(
+            cost=cost(QUIET, ["granian-wsgi", "uwsgi"], rate=50.0),
+            at_rates=(
+                at_rate(50, *((name, cores * 0.05, None) for name, cores in QUIET.items())),
+                at_rate(2_000, ("granian-wsgi", 0.9, 8_000), ("uwsgi", None, None)),
+            ),
+        ),
+        SETTING,
+    ),
+    "A search": (SEARCH, dataclasses.replace(SETTING, ended="its budget of 5 min was spent")),
+    "A search on a busy machine": (
+        msgspec.structs.replace(SEARCH, sure=sureness(tries=42, busy=4, cells=4, suspect=4)),
+        SETTING,
+    ),
+    "Steps": (STEPS, SETTING),
     "No number at all": (
         noisy(**UNKNOWN),
         Setting(counts(measured=0, failed=20, valid=0, suspect=0, invalid=3), Shape(), "", ""),

@@ -7,6 +7,7 @@ from pathlib import Path
 import decisions
 import msgspec
 import pytest
+from at_rates import at_rates
 from browser import visit
 from playwright.sync_api import Browser, Page
 from sample_run import histograms, sample
@@ -129,3 +130,58 @@ def test_without_a_script_the_figure_stands(browser: Browser, quiet: Path) -> No
     with visit(browser, quiet, script=False) as seen:
         assert seen.page.locator("table.cost circle").count() == len(decisions.QUIET)
         assert not seen.page.get_by_label("I run").is_visible()
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rated") / "index.html"
+    path.write_text(html.render(at_rates(None, 50, 400)))
+    return path
+
+
+def loads(page: Page) -> list[str]:
+    """Return the rates whose table is shown."""
+    shown = [table for table in page.locator("[data-load]").all() if table.is_visible()]
+    return [table.get_attribute("data-load") or "" for table in shown]
+
+
+def test_a_reader_chooses_one_rate_for_all_beside_the_closed_loop(
+    browser: Browser, rated: Path
+) -> None:
+    with visit(browser, rated) as seen:
+        assert loads(seen.page) == []
+        assert "beta" in dict(rows(seen.page, "cores"))
+        seen.page.get_by_label("Load").select_option("400 requests/s")
+        assert loads(seen.page) == ["400"]
+        assert seen.page.url.endswith("#answer?r=400")
+        # Who did not keep the rate has no cost at it, and stands in the table all the same.
+        beta = seen.page.locator("table.cost tbody tr", has_text="beta")
+        assert not beta.is_visible()
+        assert seen.page.locator("[data-load='400'] tr", has_text="beta").is_visible()
+        address = seen.page.url
+        assert seen.complaints == []
+    with visit(browser, rated, f"#{address.partition('#')[2]}") as seen:
+        assert seen.page.get_by_label("Load").input_value() == "400"
+        assert loads(seen.page) == ["400"]
+        seen.page.get_by_label("Load").select_option("as fast as each can be driven")
+        assert loads(seen.page) == []
+
+
+def test_without_a_script_each_rate_has_its_table(browser: Browser, rated: Path) -> None:
+    with visit(browser, rated, script=False) as seen:
+        assert loads(seen.page) == ["50", "400"]
+        assert not seen.page.get_by_label("Load").is_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_phone_shows_a_rate_without_scrolling_sideways(
+    browser: Browser, rated: Path, dark: bool
+) -> None:
+    with visit(browser, rated, "#answer?r=50", width=390, dark=dark) as seen:
+        page = seen.page
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert loads(page) == ["50"]
+        for title in ("cores", "CPU per request"):
+            head = page.locator("[data-load='50'] th", has_text=title).first.bounding_box()
+            assert head
+            assert head["x"] + head["width"] <= 390

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import visit
+from census import until
 from playwright.sync_api import Browser, Page, expect
 from sample_run import HOSTILE, histograms, sample
 from wrk_reports import CREATED_AT, REPORT
@@ -57,7 +58,7 @@ def measured(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def imported(folder: Path) -> Path:
     """Give the page of a report of others."""
-    stored = read(report_module.write(report_module.read(REPORT, CREATED_AT), folder), SERVERS)
+    stored = read(report_module.write(report_module.read([REPORT], CREATED_AT), folder), SERVERS)
     summary = summarise(stored.run, stored.outcomes, stored.histogram, stored.segments)
     return write(folder / "imported.html", html.render(Report(summary, stored.run)))
 
@@ -119,7 +120,8 @@ def test_what_would_break_the_policy_is_refused(browser: Browser, measured: Path
                 const script = document.createElement("script");
                 script.textContent = "window.pwned = 1"; document.body.append(script); }"""
         )
-        seen.page.wait_for_timeout(200)
+        # What it says arrives while something is waited for, and at no other time.
+        until(lambda: seen.page.wait_for_timeout(20) or len(seen.complaints) > 1, "its complaints")
         assert len(seen.complaints) == 2
         assert seen.requests == []
         assert seen.page.evaluate("window.pwned") is None
@@ -391,7 +393,7 @@ def test_axe_finds_no_serious_fault(
             """() => document.querySelectorAll("details:first-of-type, .folded:nth-of-type(2)")
                 .forEach((details) => { details.open = true; })"""
         )
-        seen.page.wait_for_timeout(300)
+        seen.settle()
         violations = Axe().run(seen.page).response["violations"]
         assert [
             (violation["id"], [node["html"][:200] for node in violation["nodes"][:3]])
@@ -434,7 +436,7 @@ def test_it_holds_on_a_phone(browser: Browser, kind: str, request: pytest.Fixtur
         seen.page.evaluate(
             "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
         )
-        seen.page.wait_for_timeout(300)
+        seen.settle()
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import builders
 import pytest
+from builders import endpoint
 
 from loadtest.judge.servers import conditions
 from loadtest.records.measured import Engine, Placement, Source
-from loadtest.report.servers.sentences.method import launched
+from loadtest.records.planned import Shape
+from loadtest.report.servers.sentences.method import launched, pooled
 
 
 def engine(**changes: Any) -> Engine:
@@ -90,3 +92,13 @@ def test_what_differs_between_two_engines_is_named() -> None:
     differing = {difference.key: difference for difference in conditions.differences(base, new)}
     assert {"Docker engine", "image loadtest-server", "engine: SERVER_MEMORY"} <= differing.keys()
     assert not any(difference.forbids for difference in differing.values())
+
+
+def test_an_endpoint_that_waits_in_the_database_says_what_its_pools_let_in() -> None:
+    shape = Shape(workers=2, threads=4, database_pool=16)
+    waits = endpoint("slow_query", delay_s=0.05, postgres=1, pooled=True)
+    assert (
+        "holds a database connection for 50 ms, and each worker has a pool of 16: 2 workers let 32"
+        " wait at once, for 640 requests/s."
+    ) in pooled(waits, shape)
+    assert pooled(endpoint("gateway_1s", delay_s=1.0), shape) == ""

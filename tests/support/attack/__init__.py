@@ -2,6 +2,8 @@
 
     make attack                                # all of it: hours
     make attack ARGS='readers --share 0.01'    # one part, and little of it
+    make attack ARGS='kills --only "kill run" --seed 7 --begin 40 --times 20'    # a piece of one
+    make attack ARGS='run.json outcomes --minutes 30'    # two readers, for so long
 
 It types commands and calls the readers of files as the commands do; it knows nothing of how either
 protects itself. A try that fails prints what to type for it alone.

@@ -59,7 +59,8 @@ def attack(seed: int, numbers: Sequence[int], jobs: int) -> Tally:
 
 
 def _words(chance: Random, folder: Path) -> list[str]:
-    from loadtest.cli.main import COMMANDS, Deferred, cli
+    from loadtest.cli.commands import COMMANDS
+    from loadtest.cli.main import Deferred, cli
 
     name = chance.choice([name for name in COMMANDS if name not in SLOW or chance.random() < 0.02])
     command = cli.commands[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import shutil
@@ -59,6 +58,15 @@ FOREIGN = (
     {"UPSTREAM_URL": "http://127.0.0.1:9/hunter2"},
 )
 """Services of others, none of which may be used."""
+
+
+LIBPQ = (
+    {"PGHOSTADDR": "192.0.2.1"},
+    {"PGPORT": "9", "PGHOST": "/nowhere", "PGUSER": "me", "PGDATABASE": "theirs"},
+    {"PGSERVICE": "theirs", "PGSERVICEFILE": "/nowhere"},
+    {"PGOPTIONS": "-c default_transaction_read_only=on", "PGSSLMODE": "verify-full"},
+)
+"""What psql would add to an address that says nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,8 @@ def environments() -> Iterator[Environment]:
         yield Environment(f"run TMPDIR={name!r}", RUN, below=name)
     for key, value in (("HOME", None), ("HOME", "/nowhere"), ("LC_ALL", "C"), ("PATH", "/nowhere")):
         yield Environment(f"run {key}={value}", RUN, {key: value})
+    for env in LIBPQ:
+        yield Environment(f"run {env}", RUN, env, statuses=(0,))
     for fd in (0, 1, 2):
         yield Environment(f"run fd {fd} closed", RUN, prepare=_closed(fd))
         if fd:
@@ -206,6 +216,14 @@ def environments() -> Iterator[Environment]:
     yield Environment("run resumed beside itself", RUN, meanwhile=_resume_beside, statuses=(0,))
 
 
+def by_command() -> dict[str, list[Environment]]:
+    """Return all of them by the command that they are of."""
+    commands: dict[str, list[Environment]] = {}
+    for each in environments():
+        commands.setdefault(each.arguments[0], []).append(each)
+    return commands
+
+
 def attack(chosen: Sequence[Environment]) -> Tally:
     """Try environments."""
     tally = Tally("environments")
@@ -216,7 +234,12 @@ def attack(chosen: Sequence[Environment]) -> Tally:
             Path(filled["matrix"]).write_text(TINY)
             tally.tried += 1
             if why := tried(environment, filled):
-                again = f"environments --only {json.dumps(environment.name)}"
+                command = environment.arguments[0]
+                same = [each.name for each in by_command()[command]]
+                again = (
+                    f"environments --only 'environments {command}'"
+                    f" --number {same.index(environment.name)}: {environment.name}"
+                )
                 tally.failed.append((again, why))
             shutil.rmtree(folder, ignore_errors=True)
     return tally

@@ -114,8 +114,40 @@ def _depth(value: Any) -> int:
     return 1 + max(_depth(each) for each in (value.values() if isinstance(value, dict) else value))
 
 
+POSSIBLE = ("0", "0.0", "1", "1e-30", "1e-9", "1e-6", "0.5", "3600", "1e8", "100000000000", "2e13")
+"""Numbers that may well be, and that few runs have: taken one by one, odd together."""
+
+
+def in_all_lines(chance: Random, data: bytes) -> bytes:
+    """Give one number a value in every line that has it, or in half of them."""
+    documents = [json.loads(line) for line in data.splitlines()]
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        paths = list(_paths(chance.choice(documents)))
+        path, value = chance.choice(paths), chance.choice(POSSIBLE)
+        other = value if chance.random() < 0.5 else chance.choice(POSSIBLE)
+        for document in documents:
+            holder = document
+            for key in path[:-1]:
+                holder = holder.get(key) if isinstance(holder, dict) else None
+            if isinstance(holder, dict) and path[-1] in holder:
+                text = value if chance.random() < 0.5 else other
+                holder[path[-1]] = json.loads(text)
+    return b"".join(json.dumps(each, separators=(",", ":")).encode() + b"\n" for each in documents)
+
+
+def _paths(value: dict[str, Any], way: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the ways to the numbers in a document."""
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from _paths(inner, (*way, key))
+        elif isinstance(inner, int | float) and not isinstance(inner, bool):
+            yield (*way, key)
+
+
 def in_json_lines(chance: Random, data: bytes) -> bytes:
-    """Change a line or its place."""
+    """Change a line or its place, or what all lines say of one thing."""
+    if chance.random() < 0.3:
+        return in_all_lines(chance, data)
     lines = data.splitlines(keepends=True)
     way = chance.randrange(10)
     at = chance.randrange(len(lines))

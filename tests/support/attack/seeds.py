@@ -21,12 +21,17 @@ from loadtest.records.measured import (
     Left,
     Outcome,
     Segment,
+    Sent,
     Verified,
     Work,
 )
+from loadtest.records.planned import Cell, Goal
 from loadtest.records.run_folder import ClientsRun, Writer
 
 ROUNDS = 3
+RATED = msgspec.structs.replace(builders.LOAD, rate=200.0, connections=100)
+SEARCHED = msgspec.structs.replace(builders.LOAD, within=Goal(p99_us=100_000))
+STEPPED = msgspec.structs.replace(builders.LOAD, steps=(0.5, 0.9))
 VALUES_US = (100, 137, 174, 211, 248, 285)
 COUNTS = (300, 250, 200, 150, 80, 20)
 
@@ -40,6 +45,16 @@ def servers_folder(parent: Path, name: str) -> Path:
     ]
     endpoints = [builders.endpoint("json"), builders.endpoint("wait", kind="waiting", delay_s=0.5)]
     plan = builders.plan(servers, endpoints, rounds=ROUNDS, reference="alpha", precision=0.05)
+    cells = tuple(
+        Cell(server=server.name, endpoint=endpoint, load=load)
+        for endpoint, load in (
+            (endpoints[0], RATED),
+            (builders.endpoint("search"), SEARCHED),
+            (builders.endpoint("steps"), STEPPED),
+        )
+        for server in servers
+    )
+    plan = msgspec.structs.replace(plan, cells=(*plan.cells, *cells))
     run = builders.run(plan, format=run_folder.FORMAT, argv={"alpha": ("alpha", "8000")})
     folder = run_folder.create(parent / name, run)
     writer = Writer(folder)
@@ -47,7 +62,7 @@ def servers_folder(parent: Path, name: str) -> Path:
     writer.append(Ceiling(body_bytes=30, connections=8, goodput=32_550.4, generator_cpu_us=10.7))
     for round_ in range(ROUNDS):
         for at, cell in enumerate(plan.cells):
-            if (at, round_) == (len(plan.cells) - 1, ROUNDS - 1):
+            if (at, round_) == (len(endpoints) * len(servers) - 1, ROUNDS - 1):
                 writer.append(_failed(cell.id, round_))
                 continue
             stem = f"raw/{cell.id}.r{round_}"
@@ -55,7 +70,7 @@ def servers_folder(parent: Path, name: str) -> Path:
             counts = tuple(count + at + round_ for count in COUNTS)
             histogram = Histogram(values_us=VALUES_US, counts=counts)
             (folder / f"{stem}.json").write_bytes(msgspec.json.encode(histogram))
-            writer.append(_outcome(cell.id, round_, stem, sum(counts)))
+            writer.append(_outcome(cell, round_, stem, sum(counts)))
         writer.append(
             Launch(
                 server="alpha",
@@ -79,10 +94,16 @@ def _failed(cell: str, round_: int) -> Outcome:
     )
 
 
-def _outcome(cell: str, round_: int, stem: str, answers: int) -> Outcome:
+def _outcome(cell: Cell, round_: int, stem: str, answers: int) -> Outcome:
+    load = cell.load
+    if load.explores and round_:  # after a closed loop
+        load = msgspec.structs.replace(load, rate=400.0 + 100 * round_)
+    late = Histogram(values_us=(0, 1_000), counts=(answers - 5, 5))
+    sent = Sent(window_us=900_000, requests=answers, missed=1, late=late)
     return builders.outcome(
-        cell,
+        cell.id,
         round_,
+        tried=load if load.explores else None,
         started_at=1_795_984_650.0 + round_,
         launch_s=0.4,
         warmup_s=0.1,
@@ -106,7 +127,12 @@ def _outcome(cell: str, round_: int, stem: str, answers: int) -> Outcome:
             throttled_s=None,
         ),
         loaded=builders.loaded(
-            answers, received_bytes=100 * answers, timeout_s=7.0, windows=10, silent_windows=0
+            answers,
+            received_bytes=100 * answers,
+            timeout_s=7.0,
+            windows=10,
+            silent_windows=0,
+            sent=sent if load.rate else None,
         ),
     )
 
@@ -133,7 +159,9 @@ def wrk_report() -> bytes:
 
 def wrk_line() -> bytes:
     """Return what `wrk.lua` prints."""
-    fields = msgspec.structs.asdict(builders.loaded(1_000, windows=10, silent_windows=0))
+    late = Histogram(values_us=(0, 1_000), counts=(995, 5))
+    sent = Sent(window_us=900_000, requests=1_000, missed=0, late=late)
+    fields = msgspec.structs.asdict(builders.loaded(1_000, windows=10, silent_windows=0, sent=sent))
     for unsaid in ("generator", "timeout_s", "text_latency"):
         del fields[unsaid]
     first = {"duration_us": fields.pop("duration_us")}

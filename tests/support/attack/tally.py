@@ -23,6 +23,14 @@ class Tally:
     tried: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     """What to type for it again, and what was wrong."""
+    next: int = 0
+    """The number of the try after these."""
+    interrupted: bool = False
+
+    def take(self, other: Tally) -> None:
+        """Add what another part of the same attack came to."""
+        self.tried += other.tried
+        self.failed += other.failed
 
     def __str__(self) -> str:
         return f"{self.name:<28} {self.tried:>7} tried {len(self.failed):>6} failed"

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench.servers.compose import serve
-from loadtest.bench.servers.loaded_server import LoadedServer
-from loadtest.bench.servers.protocol import Bench, Measurement
+from loadtest.bench.servers.loaded_server import Bench, LoadedServer, Measurement
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import App

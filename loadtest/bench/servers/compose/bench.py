@@ -11,8 +11,7 @@ import msgspec
 
 from loadtest.bench.servers.compose.container import Container
 from loadtest.bench.servers.compose.stack import Stack
-from loadtest.bench.servers.loaded_server import LoadedServer
-from loadtest.bench.servers.protocol import Bench, Measurement
+from loadtest.bench.servers.loaded_server import Bench, LoadedServer, Measurement
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Placement, Usage

@@ -60,14 +60,16 @@ def take_inventory(inventory: Inventory, out: Path, say: Callable[[str], None]) 
         _build(docker)
     image = os.environ.get("SERVER_IMAGE", "loadtest-server")
     versions = _versions(docker, image, inventory) | _service_versions(docker, chosen)
-    images = {name: _image_id(docker, name) for name in (image, *_service_images(chosen))}
+    named = (image, chosen["POSTGRES_IMAGE"], chosen["CACHE_IMAGE"])
+    id_of = ("image", "inspect", "--format", "{{.Id}}")
+    images = {name: docker.docker(*id_of, name).strip() for name in named}
     engine = msgspec.structs.replace(engine, images=images, settings=chosen)
     return dataclasses.replace(inventory, versions=versions, launcher="compose", engine=engine)
 
 
 def project_name() -> str:
     """Return a name for a run's Compose project, which nobody has on any machine."""
-    return f"loadtest-run-{secrets.token_hex(6)}"
+    return f"{guard.NAME}{secrets.token_hex(6)}"
 
 
 def reach(docker: Docker) -> Engine:
@@ -219,14 +221,6 @@ def _run(docker: Docker, program: str, image: str, *argv: str) -> str:
         *("run", "--rm", "--network", "none", "--entrypoint", program, image, *argv),
         timeout_s=PULL_WITHIN_S,
     )
-
-
-def _service_images(chosen: Mapping[str, str]) -> list[str]:
-    return [chosen[name] for name in ("POSTGRES_IMAGE", "CACHE_IMAGE")]
-
-
-def _image_id(docker: Docker, name: str) -> str:
-    return docker.docker("image", "inspect", "--format", "{{.Id}}", name).strip()
 
 
 def sweep(docker: Docker, out: Path) -> None:

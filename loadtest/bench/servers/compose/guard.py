@@ -12,14 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import re
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from loadtest.records import files
 from loadtest.system.docker import Docker, reason_of
 from loadtest.system.process import CommandError
+
+NAME = "loadtest-run-"
+"""How the name of a run's project begins."""
+
+OURS = re.compile(rf"{NAME}[0-9a-f]{{12}}")
+"""A results folder may come from anybody: a mark with another name is none, or its project would be
+taken down with all that is stored in it."""
 
 RETRY_FOR_S = 40.0
 
@@ -39,7 +48,9 @@ def mark(logs: Path, project: str) -> Path:
 def left_behind(out: Path) -> Iterator[Path]:
     """Yield the marks in a results folder whose guards are gone; their stems are the projects."""
     for path in sorted(out.glob("*/logs/*.guard")):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
+        if not OURS.fullmatch(path.stem):
+            continue
+        with contextlib.suppress(OSError), files.opened(path) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield path
 

@@ -9,7 +9,11 @@ from loadtest.judge.servers.concerns.answers import (
     NO_SAMPLES,
     WORK_NOT_DONE,
 )
-from loadtest.judge.servers.concerns.at_rate import GENERATOR_LATE, RATE_NOT_HELD
+from loadtest.judge.servers.concerns.at_rate import (
+    GENERATOR_LATE,
+    RATE_NOT_HELD,
+    STARVED_CONNECTIONS,
+)
 from loadtest.judge.servers.concerns.delayed_ack import DELAYED_ACK
 from loadtest.judge.servers.concerns.limits import (
     CONNECTION_LIMITED,
@@ -18,6 +22,7 @@ from loadtest.judge.servers.concerns.limits import (
 )
 from loadtest.judge.servers.concerns.littles_law import LITTLES_LAW
 from loadtest.judge.servers.concerns.rounds import UNEVEN_WORKERS, UNSTABLE
+from loadtest.judge.servers.concerns.scripted import SCRIPTED
 from loadtest.judge.servers.concerns.stalls import STALLS
 from loadtest.judge.servers.concerns.surroundings import LEFT_BEHIND, NOISY_HOST, SHAPE_DIFFERS
 
@@ -32,6 +37,8 @@ CONCERNS = (
     WORK_NOT_DONE,
     RATE_NOT_HELD,
     GENERATOR_LATE,
+    STARVED_CONNECTIONS,
+    SCRIPTED,
     GENERATOR_LIMITED,
     CONNECTION_LIMITED,
     SHAPE_DIFFERS,

@@ -7,8 +7,17 @@ from typing import Literal
 
 from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate, took
 from loadtest.judge.servers.concerns.evidence import Evidence
-from loadtest.judge.servers.metrics import LATE_US, late, short_of
+from loadtest.judge.servers.metrics import (
+    HELD,
+    LATE_US,
+    MOST_OVERHEAD,
+    late,
+    short_of,
+    unanswered,
+    unsent,
+)
 from loadtest.records.measured import Sent
+from loadtest.stats.latency import percentile
 
 
 def _rate_not_held(cell: Evidence) -> Found:
@@ -28,17 +37,30 @@ def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) ->
         return NOTHING
     sent = [loaded.sent for loaded in cell.loads if loaded.sent]
     if not sent:
-        return UNCHECKED
+        return _not_counted(cell) if of == "connections" else UNCHECKED
     if short_of(sent) != of:
         return NOTHING
     return Found("suspect", f"{_how_late(sent)}{why}; {_kept(cell, sent)}")
 
 
+def _not_counted(cell: Evidence) -> Found:
+    """Judge a load of others by its answers: how late each request was sent, nobody knows."""
+    asked = cell.cell.load.rate or 0.0
+    if not cell.load_s:
+        return UNCHECKED
+    if (unsent(cell.loads, asked) or 0.0) <= HELD:
+        return NOTHING
+    return Found(
+        "suspect",
+        f"{rate(cell.answers / cell.load_s)} of {rate(asked)} requests/s were answered",
+    )
+
+
 def _how_late(sent: Sequence[Sent]) -> str:
     latest_us = max(max(each.late.values_us, default=0) for each in sent)
     return (
-        f"{percent(late(sent))} of the requests were sent more than {took(LATE_US)} after their"
-        f" time, one {took(latest_us)} after it"
+        f"{percent(late(sent))} of the requests were not sent within {took(LATE_US)} of their time,"
+        f" the latest {took(latest_us)} after it"
     )
 
 
@@ -46,6 +68,25 @@ def _kept(cell: Evidence, sent: Sequence[Sent]) -> str:
     requests = sum(each.requests for each in sent)
     seconds = sum(each.window_us for each in sent) / 1e6
     return f"{rate(requests / seconds)} of {rate(cell.cell.load.rate or 0.0)} requests/s were sent"
+
+
+def _starved_connections(cell: Evidence) -> Found:
+    if cell.cell.load.rate is None:
+        return NOTHING
+    raw = cell.latencies
+    if raw is None or not any(loaded.sent for loaded in cell.loads):
+        return UNCHECKED
+    lost = unanswered(cell.loads, raw, cell.cell.endpoint.contract.delay_s * MOST_OVERHEAD)
+    if lost.share <= HELD:
+        return NOTHING
+    requests = sum(loaded.sent.requests for loaded in cell.loads if loaded.sent)
+    connections = cell.cell.load.connections
+    few = f", {cell.capacity:,} of which it serves at once," if cell.capacity < connections else ""
+    return Found(
+        "suspect",
+        f"{lost.requests:,} of {requests:,} requests on {connections:,} connections{few} got no"
+        f" response; half of the others took no longer than {took(percentile(raw, 50) or 0)}",
+    )
 
 
 RATE_NOT_HELD = Concern(
@@ -60,8 +101,25 @@ RATE_NOT_HELD = Concern(
 GENERATOR_LATE = Concern(
     name="generator-late",
     means="The load generator did not get the processor time that its schedule needs: the latencies"
-    " would leave out what the requests waited for it, and are not shown.",
+    " would be made of what the requests waited for it, and are not shown.",
     advice="Ask for a lower `--rate` or fewer `--connections`; give the generator processors of its"
     " own, or run on a machine with nothing else to do.",
     find=_generator_late,
 )
+
+STARVED_CONNECTIONS = Concern(
+    name="starved-connections",
+    means="Requests on some connections got no response while others were answered: each worker or"
+    " thread serves the connections that it has taken, idle as they are, and the rest wait. Its"
+    " latencies would be those of the lucky ones, and are not shown.",
+    advice="Let it close idle connections sooner (a shorter keep-alive), give it more threads, or"
+    " put a proxy in front that keeps few connections open; then compare with fewer"
+    " `--connections`.",
+    find=_starved_connections,
+)
+
+
+def is_short(cell: Evidence) -> bool:
+    """Say whether the server did not keep the rate, so that its number is none at that rate."""
+    short = (RATE_NOT_HELD, STARVED_CONNECTIONS)
+    return any(concern.find(cell).verdict == "suspect" for concern in short)

@@ -75,7 +75,9 @@ class Evidence:
     @property
     def capacity(self) -> int:
         """How many of the connections the server works on at once."""
-        return self.server.capacity(self.plan.shape, self.cell.load.connections)
+        return self.server.capacity(
+            self.plan.shape, self.cell.load.connections, self.cell.endpoint.contract
+        )
 
     @property
     def turn_s(self) -> float:
@@ -144,6 +146,13 @@ class Evidence:
     def disturbed(self) -> bool:
         """Whether others took so much of the machine that the number is in doubt."""
         return sum((self.taken or {}).values()) > DISTURBED
+
+    @property
+    def disturbed_by_host(self) -> bool:
+        """Whether most of that went to the host, or to a limit that it set, not to programs."""
+        taken = self.taken or {}
+        programs = taken.get("other processes", 0.0)
+        return self.disturbed and 2 * programs < sum(taken.values())
 
     def waves(self, delay_s: float) -> int:
         """Return how often one connection can be answered in all of `loads`."""

@@ -47,6 +47,8 @@ def _littles_law(cell: Evidence) -> Found:
     counts = np.asarray(histogram.counts, dtype=np.float64)
     connections = cell.cell.load.connections
     total_us = float(values @ counts)
+    if not total_us:
+        return UNCHECKED
     in_flight = total_us / (load_us * connections)
     facts = (
         f"goodput x mean latency gives {rate(in_flight * connections)} requests in flight, on"

@@ -121,9 +121,10 @@ SHAPE_DIFFERS = Concern(
 
 NOISY_HOST = Concern(
     name="noisy-host",
-    means="Something other than server, services and generator used the machine meanwhile.",
-    advice="End what else runs (`top` names it), or move to a machine of your own, and measure"
-    " again with `--server`.",
+    means="Something other than server, services and generator used the machine meanwhile: other"
+    " programs, or (`steal`, `throttling`) the host that this machine is a part of.",
+    advice="End what else runs (`top` names it) and measure again with `--server`. What the host"
+    " took is no program's of this machine: measure at another time, or on a machine of your own.",
     find=_noisy_host,
 )
 

@@ -36,7 +36,7 @@ def guard() -> None:
                 raise ConnectionRefusedError("loadtest: no connections beyond this machine")
         real(self, address)
 
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
 
 
 def probe(client: Any, path: str, user: Any, backend: str) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def probe(client: Any, path: str, user: Any, backend: str) -> dict[str, Any]:
 
 def links(body: bytes) -> list[str]:
     """Return the paths that a page links to on the same site."""
-    found = re.findall(rb'<a\s[^>]*?href="(/[^"#\s]*)"', body)
-    return list(dict.fromkeys(path.decode("utf-8", "replace")[:MOST_TEXT] for path in found))[:100]
+    paths = re.findall(rb'<a\s[^>]*?href="(/[^"#\s]*)"', body)
+    return list(dict.fromkeys(path.decode("utf-8", "replace")[:MOST_TEXT] for path in paths))[:100]
 
 
 @contextlib.contextmanager

@@ -20,4 +20,4 @@ class Answered(Summary, frozen=True, kw_only=True):
 
 def render(report: Report) -> str:
     """Return the summary as JSON; its `format` is `loadtest.judge.clients.summary.FORMAT`."""
-    return as_json(Answered(**msgspec.structs.asdict(report.summary), advice=tuple(report.advice)))
+    return as_json(Answered(**msgspec.structs.asdict(report.summary), advice=report.advice))

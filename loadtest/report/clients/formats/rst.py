@@ -75,9 +75,13 @@ def heading(text: str, line: str) -> str:
     return f"{title}\n{line * len(title)}"
 
 
+BEGINS = r"^(?=[^\w\s\\`*|_].|\w+[.)](?:\s|$))"
+"""Of a line, what would make a directive of it, which may read files, or a list."""
+
+
 def escape(text: str) -> str:
     """Return text on one line that is shown as it is."""
-    return re.sub(r"[\\`*|_]", r"\\\g<0>", printable(" ".join(text.split())))
+    return re.sub(rf"{BEGINS}|[\\`*|_]", r"\\\g<0>", printable(" ".join(text.split())))
 
 
 def literal(text: str) -> str:

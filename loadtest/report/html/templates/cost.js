@@ -1,5 +1,5 @@
-// "I run" and "Endpoints" of the figure of costs. What is chosen stands in the page's address,
-// as in `#answer?i=gunicorn-gthread&e=json-sync`.
+// "I run", "Load" and "Endpoints" of the figure of costs. What is chosen stands in the page's
+// address, as in `#answer?i=gunicorn-gthread&r=200&e=json-sync`.
 "use strict";
 (() => {
   const table = document.querySelector("table.cost");
@@ -9,9 +9,18 @@
   const body = table.tBodies[0];
   const rows = [...body.rows].sort((a, b) => a.dataset.server - b.dataset.server);
   const choices = { i: document.getElementById("base"), e: document.getElementById("over"), of: document.getElementById("of") };
+  // Only a run with loads at a rate has the choice.
+  const load = document.getElementById("load");
+  if (load) choices.r = load;
 
   const digits = (value) => value.toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
   const ratio = (value) => (value >= 9.995 ? digits(value) : value >= 0.095 ? value.toFixed(2) : String(Number(value.toPrecision(2))));
+  // An interval that is narrower than a ratio's digits gets more of them.
+  const between = (low, high) => {
+    if (!low || !high) return "";
+    const text = [ratio, (value) => String(Number(value.toPrecision(4)))].find((text) => text(low) !== text(high));
+    return text ? ` (${text(low)} to ${text(high)})` : "";
+  };
   const at = (value) => `${(100 * Math.log(value / low) / Math.log(high / low)).toFixed(1)}%`;
   const set = (row, selector, text) => { row.querySelector(selector).textContent = text; };
 
@@ -25,18 +34,21 @@
   };
 
   const draw = () => {
-    const { places, pairs } = costs[choices.e.value];
+    const rate = load?.selectedIndex ? `@${load.value}` : "";
+    // Where nobody kept a rate there is no cost at it.
+    const { places, pairs } = costs[choices.e.value + rate] ?? { places: [], pairs: [] };
+    for (const each of document.querySelectorAll("[data-load]")) each.hidden = Boolean(load) && each.dataset.load !== load.value;
     const databases = choices.of.value === "databases";
     const cores = (place) => (databases ? place[2] ?? place[1] : place[1]);
     const sorted = [...places].sort((a, b) => cores(a) - cores(b));
     const mine = servers.indexOf(choices.i.value);
     const base = sorted.find((place) => place[0] === mine) ?? sorted[0];
-    const chosen = base[0] === mine;
+    const chosen = base?.[0] === mine;
     set(table, "thead .base", chosen ? choices.i.value : "the cheapest");
     const without = rows.filter((row) => !sorted.some(([server]) => rows[server] === row));
     body.append(...sorted.map(([server]) => rows[server]), ...without);
     // What the mean is of is said of the first choice.
-    document.querySelector(".note").hidden = choices.e.selectedIndex > 0;
+    document.querySelector(".note").hidden = choices.e.selectedIndex > 0 || rate !== "";
     const changes = sorted.filter(([server], at) => at && interfaces[server] !== interfaces[sorted[at - 1][0]]);
     for (const row of rows) {
       row.classList.remove("parted", "mine");
@@ -55,7 +67,7 @@
       set(row, ".cores", digits(cores(place)));
       const known = databases ? [cores(place) / cores(base), null, null] : pair(pairs, server, base[0]);
       set(row, ".times", place === base ? "1" : !known ? "-"
-        : `${ratio(known[0])}×${known[1] && known[2] ? ` (${ratio(known[1])} to ${ratio(known[2])})` : ""}`);
+        : `${ratio(known[0])}×${between(known[1], known[2])}`);
       set(row, ".rate", rate ? digits(rate) : "-");
       set(row, ".doubt", doubt);
     }

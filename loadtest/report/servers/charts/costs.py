@@ -30,7 +30,9 @@ def cost(over: Cost) -> Chart | None:
         "What each server costs",
         [
             f"The dot is the mean over {units.plural(len(over.endpoints), 'endpoint')}, the line"
-            " goes from the cheapest of them to the dearest.",
+            " goes from the cheapest of them to the dearest."
+            if len(over.endpoints) > 1
+            else f"At {over.endpoints[0]}, the one endpoint that counts."
         ],
         [panel],
         interfaces(mark.look for mark in marks),

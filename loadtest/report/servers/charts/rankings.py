@@ -27,7 +27,7 @@ from loadtest.report.charts.scale import BEYOND, Scale, logarithmic
 from loadtest.stats.latency import Curve
 from loadtest.stats.ratios import paired
 
-STYLES: dict[str, Shape] = {"sync": "dot", "async": "diamond", "control": "dot"}
+STYLES: dict[str, Shape] = {"sync": "dot", "async": "diamond", "control": "dot", "unknown": "dot"}
 
 ROUNDS = "Lines are 95 % intervals over rounds; ranks follow from the differences within rounds."
 
@@ -36,7 +36,11 @@ NINES = ("0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %")
 
 
 def kind(name: str, rankings: Sequence[Ranking]) -> Chart | None:
-    """Return the chart of a workload, a panel for each endpoint; None without a number."""
+    """Return the chart of a workload, a panel for each endpoint; None without a number.
+
+    At a rate, each server answers what it is sent: their charts are others.
+    """
+    rankings = [each for each in rankings if each.load.rate is None and each.load.within is None]
     by_name: dict[str, list[Ranking]] = {}
     for ranking in rankings:
         if any(row.reportable for row in ranking.rows):

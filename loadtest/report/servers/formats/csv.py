@@ -16,13 +16,17 @@ CPU_VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus_cpu, 
 
 FIGURES = (
     *("ceiling", "p50_us", "p90_us", "p99_us", "p99_9_us", "errors"),
-    *("offered", "late_share", "cores"),
+    *("offered", "late_share", "cores", "generator_cpu_us"),
     *("server_cpu_us", "with_databases_cpu_us", "memory_peak_bytes", "memory_per_worker_bytes"),
     *("processes_peak", "threads_peak", "sockets_peak", "database_connections"),
     *("answers_per_cpu_second", "memory_kind", "error_share", "answers", "samples"),
     "backfilled_p99_us",
 )
 """Of `Figures`, beside the goodput."""
+
+
+SEARCH = {"search_low": "low", "search_high": "high", "limited_by": "why", "tries": "tries"}
+"""Of `Search`, by the names of the columns."""
 
 
 def render(report: Report) -> str:
@@ -55,9 +59,14 @@ def cells(ranking: Ranking, rounds: int) -> Table[Row]:
         *CPU_VERSUS,
         same("cpu_noise_floor", ranking.cpu_noise_floor),
         *map(_figure, FIGURES),
+        *map(_search, SEARCH),
         *common.ended("goodput", rounds, lambda each: each.goodput),
     )
     return Table(columns_, ranking.rows)
+
+
+def _search(key: str) -> Column[Row]:
+    return plain(key, lambda row: getattr(row.search, SEARCH[key], None))
 
 
 def _figure(key: str) -> Column[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loadtest.report.html.page import document
 from loadtest.report.servers.cost import figure
+from loadtest.report.servers.rate_tables import tables
 from loadtest.report.servers.page import page
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.decision import about
@@ -21,6 +22,7 @@ def render(report: Report) -> str:
         ("cost",),
         paragraphs=report.paragraphs,
         figure=figure(decision, kinds),
+        tables=list(tables(decision)),
         about=about(decision.cost) if decision.cost else "",
         overhead=report.overhead,
     )

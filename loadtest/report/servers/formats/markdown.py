@@ -9,6 +9,7 @@ from loadtest.report.markdown.markup import escape, table, ticked
 from loadtest.report.sentences import Paragraph, first_few
 from loadtest.report.servers.cost import table as costs
 from loadtest.report.servers.page import page
+from loadtest.report.servers.rate_tables import tables
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.decision import about
 
@@ -37,6 +38,9 @@ def _answer(report: Report, places: Mapping[str, str]) -> Iterator[str]:
     if decision.cost:
         yield table(costs(decision))
         yield ticked(about(decision.cost))
+    for each in tables(decision):
+        yield f"**{ticked(each.title)}**"
+        yield table(each.table)
     if report.overhead:
         yield _linked(report.overhead, report, places)
 

@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loadtest.judge.servers.control import Share
-from loadtest.judge.servers.decision import Cost, Decision, Holds, Place, Sureness, Waiting
+from loadtest.judge.servers.decision import (
+    AtRate,
+    Cost,
+    Decision,
+    Holds,
+    Place,
+    Searched,
+    ServerAtRate,
+    Stepped,
+    Sureness,
+    Waiting,
+)
 from loadtest.judge.summary import Counts
 from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
+from loadtest.report.servers.sentences.phrases import goal
 from loadtest.report.units import latency, share
 
 NEAR = 4
@@ -22,7 +34,12 @@ MANY = 0.5
 """A share of the most requests held at once from which a server is as good as the best."""
 
 SEARCHED = 4
-"""Endpoints of a search that have a paragraph; all have a table."""
+"""Endpoints of a search, or of steps, that have a paragraph; all have a table."""
+
+WHY_LIMITED = {
+    "connections": "its connections ran out",
+    "generator": "the load generator was late",
+}
 
 DOUBTFUL = 2
 """Servers whose doubts are counted by name."""
@@ -43,6 +60,10 @@ class Setting:
     """The servers were running before; nobody knows what they used."""
     timed: bool = False
     """There are CPU times."""
+    most_rounds: int = 0
+    """That it might have had; 0 where there is no such number."""
+    ended: str = ""
+    """Why it has fewer, or fewer tries; empty where it has them all."""
 
 
 class Said(NamedTuple):
@@ -91,7 +112,12 @@ def about(cost: Cost) -> str:
         why: [each.endpoint for each in cost.left_out if each.why == why]
         for why in ("waits", "dominated", "incomplete")
     }
-    facts = {"endpoints": len(cost.endpoints), "style": cost.style, **left_out}
+    facts = {
+        "endpoints": len(cost.endpoints),
+        "rate": cost.rate,
+        "style": cost.style,
+        **left_out,
+    }
     return _words()("about", facts).text
 
 
@@ -102,14 +128,20 @@ def _words() -> Callable[..., Paragraph]:
 
 def picked(decision: Decision, setting: Setting) -> list[Said]:
     """Return what is said, in order."""
-    cost, chosen, rated = decision.cost, decision.chosen, decision.at_rates
+    cost, chosen = decision.cost, decision.chosen
+    rated = bool(decision.at_rates or decision.stepped)
     if decision.searched:
-        return [*_searched(decision), _sure(decision, setting)]
-    if cost is None:
+        searched = [_searched(decision, at) for at in decision.searched[:SEARCHED]]
+        return [*searched, _sure(decision, setting)]
+    if cost is None and not rated:
         return list(_without_cost(decision, setting))
+    stepped = map(_stepped, decision.stepped[: SEARCHED // 2])
+    if cost is None:
+        return [*_at_rates(decision), *stepped, _sure(decision, setting)]
     return [
         *_choice(decision, cost),
         *_at_rates(decision),
+        *stepped,
         *_waits(decision, cost, setting.shape),
         *(_within(decision, cost) if chosen in ("server", "group") and not rated else ()),
         *(_async_views(decision) if chosen != "interface" and not rated else ()),
@@ -164,6 +196,8 @@ def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
         {
             "interface": gap.cheaper.upper() if gap else None,
             "busy": decision.sure.busy if decision.sure.busy_machine else 0,
+            "takers": _takers(decision.sure),
+            "likely": decision.likely,
             "cells": decision.sure.cells,
             "rounds": decision.sure.rounds,
             "floor": cost.noise_floor,
@@ -185,7 +219,12 @@ def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
         others = _others(same, [likely])
         yield Said(
             "probable",
-            {"server": likely.server, "least": [likely.cores], "others": others},
+            {
+                "server": likely.server,
+                "least": [likely.cores],
+                "endpoints": len(cost.endpoints),
+                "others": others,
+            },
             _cells(same),
         )
 
@@ -211,6 +250,7 @@ def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str
         "style": cost.style,
         "unless_waiting": bool(best) and not {each.server for each in best} & set(cost.first),
         "endpoints": len(cost.endpoints),
+        "rate": cost.rate,
         "least": [place.cores for place in first],
         "others": _others(ranked, first),
         "likely": None if alone else decision.likely,
@@ -245,51 +285,95 @@ def _cells(places: Iterable[Place]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cell for place in places for cell in place.cells))
 
 
-def _searched(decision: Decision) -> Iterator[Said]:
-    """Yield who takes most within the goal, for as many endpoints as there is room for."""
-    for at in decision.searched[:SEARCHED]:
-        reach = [place for place in at.places if place.search.low is not None]
-        ranked = [place for place in reach if place.rank == 1]
-        first = ranked[:NEAR] or reach[:1]
-        yield Said(
-            "searched",
-            {
-                "endpoint": at.endpoint,
-                "goal": at.goal,
-                "first": first,
-                "ranked": bool(ranked),
-                "others": [place for place in reach if place not in first][:NEAR],
-                "unable": [
-                    place.server
-                    for place in at.places
-                    if place.search.low is None and place.search.high is not None
-                ],
-                "limited": [
-                    place.server
-                    for place in reach
-                    if place.search.why in ("connections", "generator")
-                ],
-            },
-            tuple(place.cell for place in at.places),
-        )
+def _takers(sure: Sureness) -> str:
+    """Return who took CPU time, as the subject of a sentence."""
+    if not sure.by_host:
+        return "Other programs"
+    if sure.by_host == sure.busy:
+        return "The host of this machine"
+    return "Other programs, or the host,"
+
+
+def _searched(decision: Decision, at: Searched) -> Said:
+    """Return who takes most within the goal at an endpoint."""
+    reach = [place for place in at.places if place.rank]
+    limited: dict[str, list[str]] = {}
+    for place in reach:
+        if place.search.why and place.search.why in WHY_LIMITED:
+            limited.setdefault(WHY_LIMITED[place.search.why], []).append(place.server)
+    without = [place for place in at.places if place.search.low is None]
+    return Said(
+        "searched",
+        {
+            "endpoint": at.endpoint,
+            "goal": goal(at.goal),
+            "busy": decision.sure.busy_machine,
+            "first": [place.server for place in reach if place.rank == 1],
+            "reach": reach[:NEAR],
+            "more": [place.search.low for place in reach[NEAR:]],
+            "unable": [place.server for place in without if place.search.high is not None],
+            "untried": [place.server for place in without if place.search.high is None],
+            "limited": limited,
+            "apart": at.apart,
+        },
+        tuple(place.cell for place in at.places),
+    )
+
+
+def _stepped(at: Stepped) -> Said:
+    """Return with which rates the servers keep up at an endpoint."""
+    known = [place for place in at.places if place.rate is not None]
+    return Said(
+        "stepped",
+        {
+            "endpoint": at.endpoint,
+            "places": known[:NEAR],
+            "more": len(known[NEAR:]),
+            "unable": [
+                place.server
+                for place in at.places
+                if place.rate is None and place.why != "generator"
+            ],
+            "unknown": [place.server for place in at.places if place.why == "generator"],
+        },
+        tuple(place.cell for place in at.places),
+    )
 
 
 def _at_rates(decision: Decision) -> Iterator[Said]:
     if not decision.at_rates:
         return
-    rates = []
-    for at in decision.at_rates:
-        keeps = [place for place in at.places if not place.short and place.cores is not None]
-        rates.append(
-            {
-                "rate": at.rate,
-                "keeps": keeps if len(keeps) <= NEAR else [*keeps[: NEAR - 1], keeps[-1]],
-                "more": max(0, len(keeps) - NEAR),
-                "short": [place.server for place in at.places if place.short],
-            }
-        )
-    cells = tuple(cell for at in decision.at_rates for place in at.places for cell in place.cells)
-    yield Said("at_rates", {"rates": rates}, cells)
+    places = [place for at in decision.at_rates for place in at.places]
+    yield Said(
+        "at_rates",
+        {
+            "rates": list(map(_at_rate, decision.at_rates)),
+            "endpoints": max(len(at.endpoints) for at in decision.at_rates),
+            "generator": [place.generator_cpu_us for place in places if place.generator_cpu_us],
+        },
+        tuple(cell for place in places for cell in place.cells),
+    )
+
+
+def _at_rate(at: AtRate) -> dict[str, Any]:
+    keeps = [place for place in at.places if not place.short and place.cores is not None]
+    timed = [place for place in keeps if not place.late]
+
+    def slowest(place: ServerAtRate) -> int | None:
+        return place.p99_us if rare else place.p90_us
+
+    # All by the same percentile, that which all have.
+    rare = all(place.p99_us is not None for place in timed)
+    known = bool(timed) and all(slowest(place) is not None for place in timed)
+    shown = timed if len(timed) <= NEAR else [*timed[: NEAR - 1], timed[-1]]
+    return {
+        "rate": at.rate,
+        "share": "99 %" if rare else "90 %",
+        "keeps": [(place, slowest(place) if known else None) for place in shown],
+        "more": len(timed) - len(shown),
+        "short": [place.server for place in at.places if place.short],
+        "late": [place.server for place in keeps if place.late],
+    }
 
 
 def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said]:
@@ -405,9 +489,13 @@ def _sure(decision: Decision, setting: Setting) -> Said:
         "sure",
         {
             "again": again if open_ else "",
-            "busy": open_ and sure.busy_machine,
+            "busy": _busy(sure) if open_ and sure.busy_machine else "",
             "tied": len(cost.first) if cost and decision.chosen in ("server", "group") else 0,
+            "searched": bool(decision.searched),
+            "tries": sure.tries,
             "rounds": sure.rounds,
+            "most": setting.most_rounds if setting.ended else 0,
+            "ended": setting.ended,
             "processors": sure.processors,
             "cells": sure.cells,
             "suspect": sure.suspect,
@@ -418,3 +506,8 @@ def _sure(decision: Decision, setting: Setting) -> Said:
             "more": setting.more if decision.chosen == "group" else "",
         },
     )
+
+
+def _busy(sure: Sureness) -> str:
+    """Return who mostly kept the machine busy: `host` or `programs`."""
+    return "host" if 2 * sure.by_host > sure.busy else "programs"

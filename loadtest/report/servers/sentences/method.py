@@ -10,9 +10,10 @@ from typing import Any
 from loadtest.judge.servers.rows import By, Ranking
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Engine, Run
+from loadtest.records.planned import Endpoint, Shape
 from loadtest.report.sentences import Facts, machine, macros, says, states, versions
 from loadtest.report.servers.grouping import by_load
-from loadtest.report.servers.sentences.phrases import workload
+from loadtest.report.servers.sentences.phrases import goal, workload
 from loadtest.stats.noise_floor import MOST
 
 PARTS = {"SERVER": "server", "DATABASES": "databases and upstream, each"}
@@ -29,7 +30,7 @@ def _macros() -> Any:
 
 def facts(run: Run, summary: Summary) -> Facts:
     """Return what a run was made of, in the order of interest."""
-    loads = states(_macros(), "loads", by_load(summary.rankings), run.source is not None)
+    loads = states(_macros(), "loads", by_load(summary.rankings), run.source is not None, goal)
     if run.source:
         return [*states(_macros(), "imported", run), *loads]
     some = any(cell.rounds for cell in run.plan.cells)
@@ -38,6 +39,7 @@ def facts(run: Run, summary: Summary) -> Facts:
         "measured",
         run,
         summary.rounds,
+        summary.decision.sure.tries,
         some,
         summary.load_share,
         launched(run),
@@ -87,6 +89,9 @@ def reading(reference: str | None, shown: Collection[str]) -> Facts:
 
 def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to count."""
+    if searched := summary.decision.searched:
+        apart = max((each.apart or 0.0 for each in searched), default=0.0)
+        return says(_macros(), "reach", apart)[0]
     by: dict[By, list[float]] = {}
     for each in summary.rankings:
         if each.floor is not None:
@@ -106,6 +111,14 @@ def noise(summary: Summary) -> str:
         summary.left_open,
     )
     return text
+
+
+def pooled(endpoint: Endpoint, shape: Shape) -> str:
+    """Return how many requests the pools let wait in the database; empty where none does."""
+    contract = endpoint.contract
+    if not contract.pooled or not contract.delay_s or not shape.known:
+        return ""
+    return says(_macros(), "pooled", shape, contract.delay_s)[0]
 
 
 def without_rank(ranking: Ranking) -> str:

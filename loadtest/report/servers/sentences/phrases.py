@@ -1,10 +1,10 @@
-"""How a workload is called."""
+"""How a workload, a load and a goal are called."""
 
 from __future__ import annotations
 
-from loadtest.records.planned import Load
-from loadtest.report.sentences import capital
-from loadtest.report.units import plural
+from loadtest.records.planned import Goal, Load
+from loadtest.report.sentences import capital, listed
+from loadtest.report.units import asked, latency, plural, seconds, share
 
 WORKLOADS = {
     "cpu": "CPU-bound JSON",
@@ -26,11 +26,28 @@ def title(kind: str) -> str:
 
 
 def under(load: Load) -> str:
-    """Return a load inside a sentence: `64 connections`, `200 requests/s on 100 connections`."""
-    connections = plural(load.connections, "connection")
+    """Return a load as a sentence without its end: `64 connections for 3 s`."""
     if load.within:
-        return "the highest rate within the goal"
-    if load.rate is None:
-        return connections
+        return f"One rate after another, for the highest with {goal(load.within)}"
     spaced = "evenly spaced" if load.arrivals == "even" else "at random"
-    return f"{load.rate:,.10g} requests/s, {spaced}, on {connections}"
+    rate = f"{asked(load.rate)} requests/s, {spaced}, on " if load.rate else ""
+    tool = " ".join(filter(None, (load.tool, load.script)))
+    by = f", by {tool}," if tool else ""
+    text = f"{rate}{plural(load.connections, 'connection')}{by} for {seconds(load.duration_s)}"
+    if not load.steps:
+        return text
+    low, high = map(share, (load.steps[0], load.steps[-1]))
+    return f"{text}, then {low} to {high} of the rate that this shows"
+
+
+def goal(of: Goal) -> str:
+    """Return a goal inside a sentence: `99 % of responses within 300 ms`."""
+    parts = [
+        f"{percent} % of responses within {latency(us)}"
+        for percent, us in ((90, of.p90_us), (99, of.p99_us))
+        if us
+    ]
+    # What nobody asked for goes without saying, but for where it is all.
+    if not parts or of.error_share != Goal().error_share:
+        parts.append(f"errors in no more than {share(of.error_share)}")
+    return listed(parts)

@@ -3,13 +3,14 @@
 import socket
 import time
 
-from catalogue.models import Product, Visit
 from django.contrib.auth.decorators import login_required
 from django.core.mail import send_mail
 from django.http import HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.templatetags.static import static
 from django.utils import timezone
+
+from catalogue.models import Product, Visit
 
 
 def home(request):

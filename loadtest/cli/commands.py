@@ -1,0 +1,23 @@
+"""The commands that there are."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "init": ("init", "Look at a Django project of yours and write its loadtest.toml."),
+    "record": ("record", "Fix what the endpoints of loadtest.toml answer."),
+    "check": ("record", "Bring every server up once and compare answers; load nothing."),
+    "doctor": ("doctor", "Check this machine for everything that would spoil a run."),
+    "list": ("list_", "List the servers, endpoints or matrices to choose from."),
+    "plan": ("plan", "Show what `run` would measure and how long it would take; start nothing."),
+    "run": ("run", "Measure Django servers, then write the reports."),
+    "report": ("report", "Write a run's reports again; no server is needed."),
+    "compare": ("compare", "Compare two runs of servers: what each costs, then cell by cell."),
+    "import": ("import_", "Read somebody else's wrk report and judge it as a run."),
+    "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
+    "serve": ("serve", "Start one server as in a run; Ctrl-C ends it."),
+    "services": (
+        "serve",
+        "Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them.",
+    ),
+}
+"""By name: its module below `loadtest.cli`, and the sentence that its help begins with."""

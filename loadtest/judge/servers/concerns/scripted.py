@@ -1,0 +1,29 @@
+"""The concern that a script made the load of a report of others: what it sent is not known."""
+
+from __future__ import annotations
+
+from loadtest.judge.concern import NOTHING, Concern, Found
+from loadtest.judge.servers.concerns.evidence import Evidence
+
+PIPELINE = "pipelin"
+"""In the name of a script that sends several requests at once."""
+
+
+def _scripted(cell: Evidence) -> Found:
+    script = cell.cell.load.script
+    if script is None:
+        return NOTHING
+    several = PIPELINE in script.casefold()
+    what = "as its name says, several requests at once on each connection" if several else "unknown"
+    return Found("suspect", f"wrk's script {script} made the load; what it sent is {what}")
+
+
+SCRIPTED = Concern(
+    name="scripted",
+    means="A script made the load of this report: it may have sent several requests at once on a"
+    " connection, other requests than the URL's, or none at times. It is compared with no load that"
+    " was made otherwise.",
+    advice="Read the script; where it pipelines, no browser and no proxy sends such requests:"
+    " measure again without it.",
+    find=_scripted,
+)
