@@ -85,6 +85,7 @@ def test_from_nothing_to_a_report(
     assert file.env["SHOP_SECRET_KEY"] == "{random}"
     assert file.env["DEBUG"] == "False"
     assert file.database.kind == database
+    assert file.database.redis
     assert file.database.copy == ("db.sqlite3" if database == "sqlite" else None)
     assert "collectstatic --noinput" in file.prepare.commands
     asked = {each.path: each for each in file.endpoint}

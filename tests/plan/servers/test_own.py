@@ -51,11 +51,10 @@ def test_the_least_file(tmp_path: Path) -> None:
         ("[[endpoint]]\nname = 'a'", "[endpoint[0]]: 'path' is missing: a path in quotes that"),
         ("[[endpoint]]\nname = 'a'\npath = 'x'", "endpoint[0].path must be a path in quotes that"
          " begins with a slash, as in \"/products/?page=2\", not \"x\""),
-        ("[[endpoint]]\nname = 'a'\npath = '/'\nshares = 1", "unknown key 'shares'; did you mean share"
-         ""),
+        ("[[endpoint]]\nname = 'a'\npath = '/'\nshares = 1", "unknown key 'shares'"),
         ("[[endpoint]]\nname = 'a'\npath = '/'\n" * 2, "2 endpoints are called 'a'; rename 1"),
         ("[env]\nX = '{postgres.uri}'", "unknown placeholder '{postgres.uri}'; did you mean"
-         " {postgres.url}?"),
+         " {postgres.url}"),
         ("[env]\nPYTHONPATH = '/'", "'PYTHONPATH' is not for a project to be told; leave it out"),
         ("[env]\nX = 1", "env.X must be a text in quotes, not 1"),
         ("[request]\nheaders = { Cookie = 'a' }", "the header Cookie is not set here; a login is"

@@ -58,8 +58,8 @@ else:
     }
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
-        "LOCATION": "cache.example.org:11211",
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": "redis://cache.example.org:6379/0",
     }
 }
 STATIC_URL = "static/"
