@@ -79,9 +79,7 @@ def queue_server(folder: Path, service_s: float) -> Iterator[int]:
     """Give the port of a server that takes a fixed time for each request."""
     port = listening.free_port()
     argv = [sys.executable, str(QUEUE), str(port), str(service_s)]
-    with process.running(
-        process.start("the queue", argv, log=folder / "queue.log")
-    ) as running:
+    with process.running(process.start("the queue", argv, log=folder / "queue.log")) as running:
         listening.await_answer(running, port, "/")
         yield port
 

@@ -23,8 +23,7 @@ import msgspec
 
 from benchmarks import md1
 from benchmarks.open_loop import NEAR, QUEUE
-from loadtest.bench.servers.loaded_server import LoadedServer
-from loadtest.bench.servers.protocol import Bench
+from loadtest.bench.servers.loaded_server import Bench, LoadedServer
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.judge.servers.turns import merged
 from loadtest.judge.servers.within import Exploring, Search, settled

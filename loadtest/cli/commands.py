@@ -12,7 +12,10 @@ COMMANDS = {
     "run": ("run", "Measure Django servers, then write the reports."),
     "report": ("report", "Write a run's reports again; no server is needed."),
     "compare": ("compare", "Compare two runs of servers: what each costs, then cell by cell."),
-    "import": ("import_", "Read somebody else's wrk report and judge it as a run."),
+    "import": (
+        "import_",
+        "Read what a load generator printed for somebody else, and judge it as a run.",
+    ),
     "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
     "serve": ("serve", "Start one server as in a run; Ctrl-C ends it."),
     "services": (

@@ -24,6 +24,7 @@ from loadtest.cli.spelling import as_typed, program
 from loadtest.records.errors import LoadtestError, UserError
 from loadtest.records.text import printable
 
+
 def main() -> None:
     """Run the command line and exit with its status."""
     interruption.take()

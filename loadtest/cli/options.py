@@ -221,7 +221,8 @@ class Titled(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, under `More` what has no title."""
         options = {
-            str(param.name): record
+            # click's own option has a name of click's.
+            "help" if "--help" in param.opts else str(param.name): record
             for param in self.get_params(ctx)
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx))
         }

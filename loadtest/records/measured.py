@@ -389,7 +389,7 @@ class Source(Record, frozen=True, kw_only=True):
     file: str
     """Its name; of several, all of them."""
     sha256: str
-    """Of several, of one after the other."""
+    """SHA-256 of its content, in hexadecimal; of several, of one after the other."""
     notes: tuple[str, ...] = ()
     """What could not be read, and what had to be assumed, a line each with its line number."""
 

@@ -327,7 +327,11 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
         loads={
             outcome.histogram: outcome.loaded
             for outcome in outcomes
-            if isinstance(outcome, measured.Outcome) and outcome.histogram and outcome.loaded
+            if isinstance(outcome, measured.Outcome)
+            # What failed is measured again into the same file.
+            and outcome.status == "measured"
+            and outcome.histogram
+            and outcome.loaded
         },
     )
 

@@ -74,10 +74,9 @@ def ratio_interval(value: float, low: float | None, high: float | None) -> str:
     """
     if low is None or high is None:
         return ratio(value)
-    for text in (_digits, "{:.4g}".format):
-        if text(low) != text(high):
-            return f"{ratio(value)} ({text(low)} to {text(high)})"
-    return ratio(value)
+    more = "{:.4g}".format
+    text = more if _digits(low) == _digits(high) and more(low) != more(high) else _digits
+    return f"{ratio(value)} ({text(low)} to {text(high)})"
 
 
 def _digits(value: float) -> str:

@@ -11,7 +11,6 @@ from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Load, Plan
 from loadtest.stats.ratios import Rates
 
-
 T = TypeVar("T", bound=Outcome | clients.Outcome)
 
 

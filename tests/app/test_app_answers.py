@@ -24,9 +24,7 @@ PAIRS = [
     if interface not in record["unsupported"]
 ]
 POOLED = [pair for pair in PAIRS if pair.values[0]["contract"]["pooled"]]
-WAITING = [
-    pair for pair in PAIRS if pair.values[0]["contract"]["delay_s"] and pair not in POOLED
-]
+WAITING = [pair for pair in PAIRS if pair.values[0]["contract"]["delay_s"] and pair not in POOLED]
 INSTANT = [pair for pair in PAIRS if pair not in WAITING]
 CROWDED = ("json", "json_query", "cache_hit", "requests", "httpx", "aiohttp")
 

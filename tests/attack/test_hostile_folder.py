@@ -496,7 +496,7 @@ def test_no_more_workers_are_started_than_can_be(offered: Inventory, tmp_path: P
     of = msgspec.structs.replace(
         of, plan=msgspec.structs.replace(of.plan, shape=shape, at_once=1_000_000)
     )
-    with pytest.raises(UserError, match="1000000 servers at the same time.* fewer --workers"):
+    with pytest.raises(UserError, match=r"1000000 servers at the same time.* fewer --workers"):
         check_resumable(of, offered, tmp_path)
 
 
@@ -517,7 +517,7 @@ def test_an_engine_that_a_folder_names_is_not_asked(
         memory_bytes=2**30,
     )
     folder = create(tmp_path, msgspec.structs.replace(begun(offered), engine=engine))
-    _, of = command._go_on(offered, folder, ())
+    _, of = command._go_on(offered, folder, (), None)
     assert of.engine is None
 
 

@@ -83,7 +83,10 @@ CLIENTS: dict[str, Change] = {
         *(put(of, key, value=0.0) for of in ("warm", "cold") for key in ("user_s", "system_s"))
     ),
     "no phases": all_of(
-        *(put("phases", f"{phase}_s", value=0.0) for phase in ("start", "import", "setup", "warmup")),
+        *(
+            put("phases", f"{phase}_s", value=0.0)
+            for phase in ("start", "import", "setup", "warmup")
+        ),
         *(put("phases", f"{phase}_s", value=0.0) for phase in ("work", "end")),
     ),
     "calls of no time": put("warm", "seconds", value=0.0),

@@ -88,9 +88,7 @@ def test_no_format_lets_it_through(shown: str) -> None:
 
 
 @pytest.mark.parametrize("begin", ["", "a;", "a\t", "a\n"])
-@pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", '=cmd|"/c calc"!A1', "\uff1d1+1"]
-)
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=cmd|"/c calc"!A1', "\uff1d1+1"])
 def test_a_spreadsheet_computes_nothing(begin: str, text: str) -> None:
     column: Column[str] = Column("x", "x", lambda item: item, lambda item: item)
     _, row = csv.reader(io.StringIO(sheet([Table((column,), [begin + text])]), newline=""))
@@ -122,7 +120,16 @@ def test_markdown_has_no_tag_of_others(text: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [".. include:: /etc/passwd", ".. raw:: html", "- a", "1. a", "(a) b", ":a: b", ">>> a", "====="],
+    [
+        ".. include:: /etc/passwd",
+        ".. raw:: html",
+        "- a",
+        "1. a",
+        "(a) b",
+        ":a: b",
+        ">>> a",
+        "=====",
+    ],
 )
 def test_no_text_is_a_directive(text: str) -> None:
     assert rst.escape(text) == f"\\{text}"
@@ -154,7 +161,9 @@ def test_a_command_that_is_too_long_is_not_shown_in_part() -> None:
     long = f"loadtest run {'x' * 400} '; touch pwned #'"
     with pytest.raises(UserError) as error:
         refuse(["it differs"], long)
-    assert error.value.lines[0].endswith("it differs; begin another, with the command in its report")
+    assert error.value.lines[0].endswith(
+        "it differs; begin another, with the command in its report"
+    )
     with pytest.raises(UserError, match="it differs; begin another: loadtest run quick"):
         refuse(["it differs"], "loadtest run quick")
 
@@ -174,7 +183,9 @@ def test_a_log_of_a_server_is_shown_as_text(type_: Type, tmp_path: Path) -> None
     assert safe(type_("report", folder, "--json").out)
 
 
-@pytest.mark.parametrize("part", ["1", "1,", "1.", "1 ", "x", "` ", "``", "_", "\\", "|", "\n", "=;"])
+@pytest.mark.parametrize(
+    "part", ["1", "1,", "1.", "1 ", "x", "` ", "``", "_", "\\", "|", "\n", "=;"]
+)
 def test_a_text_without_end_is_shown(part: str) -> None:
     """What a pattern tries anew from each place would take hours here, and not a moment."""
     text = part * 300_000

@@ -209,13 +209,9 @@ def test_a_matrix_is_typed_beside_resume_for_further_endpoints_alone(
 ) -> None:
     folder = results_of(FAILED)
     done = type_("run", "mine.toml", "--resume", folder)
-    assert done.lines == [
-        "loadtest: --resume goes on with the plan as it was; leave out mine.toml"
-    ]
+    assert done.lines == ["loadtest: --resume goes on with the plan as it was; leave out mine.toml"]
     done = type_("run", "mine.toml", "--resume", folder, "--endpoint", "raw", "--rounds", "2")
-    assert done.lines == [
-        "loadtest: --resume goes on with the plan as it was; leave out --rounds"
-    ]
+    assert done.lines == ["loadtest: --resume goes on with the plan as it was; leave out --rounds"]
 
 
 @pytest.mark.real

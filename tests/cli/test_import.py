@@ -179,9 +179,7 @@ def test_a_server_that_refused_the_connection_has_a_failed_cell(
 ) -> None:
     refused = "$ wrk http://h:1/sync/json\nunable to connect to h:1 Connection refused\n"
     (tmp_path / "x.md").write_text(f"## WSGI One\n```\n{refused}```\n")
-    status, out, _ = type_(
-        monkeypatch, capfd, "import", tmp_path / "x.md", "--out", tmp_path / "r"
-    )
+    status, out, _ = type_(monkeypatch, capfd, "import", tmp_path / "x.md", "--out", tmp_path / "r")
     assert (status, "1 of 1 blocks" in out) == (1, True)
     (folder,) = (tmp_path / "r").iterdir()
     assert "unable to connect to h:1 Connection refused" in (folder / "report.md").read_text()

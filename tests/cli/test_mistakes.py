@@ -43,11 +43,11 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (
             ["plan", "nowhere.toml"],
             "nowhere.toml: no such file; type the whole path to one of yours, or choose from those"
-            " that come along: quick, rates, seed, standard",
+            " that come along: quick, rates, recycling, seed, standard",
         ),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
         (["help", "rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
-        (["run", "--sever", "x"], "No such option '--sever'. Did you mean "),
+        (["run", "--sever", "x"], "'--sever'. (Did you mean one of: '--seed', '--server'?)"),
         (["plan", "--server", "gunicorn_gevent"], "'gunicorn_gevent'; did you mean gunicorn-gev"),
         (["plan", "--server", "Uvicorn"], "unknown server 'Uvicorn'; did you mean uvicorn"),
         (["plan", "--endpoint", "json-querry"], "endpoint 'json-querry'; did you mean json_query"),

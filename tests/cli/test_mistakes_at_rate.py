@@ -45,8 +45,7 @@ AGAIN = (
             " at most; choose a lower --rate, or --connections",
         ),
         (["plan", "--rate", "5", "--arrivals", "burst"], "'burst' is not one of 'even', 'poisson'"),
-        # A report of others is what it is, and a client asks again once it has its response.
-        (["import", "README.md", "--rate", "5"], "No such option '--rate'"),
+        # A client asks again once it has its response.
         (["clients", "--url", "http://127.0.0.1:1/", "--rate", "5"], "No such option '--rate'"),
     ],
 )

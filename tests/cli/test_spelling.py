@@ -112,13 +112,13 @@ def by_path(type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("by_path")
 def test_whatever_is_printed_can_be_typed(type_: Type, tmp_path: Path) -> None:
-    said = [
+    texts = [
         type_("report", "--out", tmp_path / "nowhere").err,
         type_("rnu").err,
         type_("list", "--help").out,
         type_("--help").out,
     ]
-    for text in said:
+    for text in texts:
         assert ".venv/bin/loadtest " in text
         assert " loadtest " not in text.replace("loadtest: ", "")
 

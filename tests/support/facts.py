@@ -49,6 +49,8 @@ class Facts:
     """Of every answer; what Little's law asks for where it is not given."""
     at_rate: float | None = None
     """Of a load at a rate."""
+    script: str | None = None
+    """Of a load of others."""
     needs: tuple[int, int, int] = (0, 0, 0)
     """Operations of an answer in PostgreSQL, Valkey and the upstream."""
     in_flight: str = "connections"
@@ -74,6 +76,7 @@ def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
             duration_s=facts.duration_s,
             warmup_s=1.0,
             rate=facts.at_rate,
+            script=facts.script,
         ),
     )
     changes = {} if facts.each is msgspec.UNSET else facts.each

@@ -58,7 +58,9 @@ def place(service: Service, url: str) -> Place:
         raise ValueError("not parted by all in the same way")
     host, port, name = _database(url) if service == "postgres" else _location(service, url)
     # With a letter beyond ASCII, or a %, one who connects may come to another host than who looks.
-    plain = re.fullmatch(r"[\w.:-]+", host, re.ASCII) or (host.startswith("/") and host.isprintable())
+    plain = re.fullmatch(r"[\w.:-]+", host, re.ASCII) or (
+        host.startswith("/") and host.isprintable()
+    )
     if not plain or not name.isprintable() or re.search(r"[/=@\s]", name):
         raise ValueError("no host or database can be called that")
     if service != "upstream" and not name:

@@ -1,4 +1,4 @@
-"""Connects to PostgreSQL as the app does: by an address alone, whatever the shell says beside it."""
+"""Connects to PostgreSQL as the app does: by an address alone, whatever the shell adds to it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ OWN = "PG"
 def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
     """Connect to a database; raises psycopg.Error.
 
-    Of libpq's own variables no child is told, so they are put out of force here for good: PGHOSTADDR
-    would lead elsewhere than an address does, and a private database is at no PGPORT of others.
+    Of libpq's own variables no child is told, so they are put out of force here for good:
+    PGHOSTADDR would lead elsewhere than an address does, and a private database is at no PGPORT of
+    others.
     """
     for name in [name for name in os.environ if name.startswith(OWN)]:
         del os.environ[name]

@@ -551,9 +551,7 @@ def _costs(before: _Side, after: _Side, correctable: bool) -> Iterator[list[_Pai
             yield _costs_at(before, after, cost, new[rate], correctable)
 
 
-def _costs_at(
-    before: _Side, after: _Side, base: Cost, new: Cost, correctable: bool
-) -> list[_Pair]:
+def _costs_at(before: _Side, after: _Side, base: Cost, new: Cost, correctable: bool) -> list[_Pair]:
     second = {place.server: place.cells for place in new.places}
     both = [
         [

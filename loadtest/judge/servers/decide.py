@@ -93,9 +93,7 @@ def decide(
     )
 
 
-def _searched(
-    plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]
-) -> Iterator[Searched]:
+def _searched(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Searched]:
     """Yield the servers at each endpoint by how much they take within the goal."""
     searches = {cell: row.search for cell, row in rows.items() if row.search}
     for table in tables:

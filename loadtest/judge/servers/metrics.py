@@ -352,16 +352,19 @@ def _held(loads: Sequence[Loaded], cell: Cell, p50_us: int | None) -> float | No
     """Return how many requests waited at once: the right answers of one whole wave.
 
     A wave takes the delay and what the server adds to it, and has to be back before the load ends:
-    one of four seconds has room for three waves of a second, not for four.
+    one of four seconds has room for three waves of a second, not for four. Where requests stand in
+    a queue, some of an earlier wave are answered as well, and it has room for four.
     """
     delay_s, connections = cell.endpoint.contract.delay_s, cell.load.connections
     typical_s = (p50_us or 0) / 1e6
-    wave_s = typical_s if delay_s <= typical_s <= delay_s * MOST_OVERHEAD else delay_s
+    lasted_s = [loaded.duration_us / 1e6 for loaded in loads]
+    if delay_s <= typical_s <= delay_s * MOST_OVERHEAD:
+        times = sum(
+            int((min(each_s, cell.load.duration_s) - CLOCK_S) / typical_s) for each_s in lasted_s
+        )
+    else:
+        times = sum(int(each_s / delay_s) for each_s in lasted_s)
     right = sum(loaded.answers - loaded.status_errors for loaded in loads)
-    times = sum(
-        int((min(loaded.duration_us / 1e6, cell.load.duration_s) - CLOCK_S) / wave_s)
-        for loaded in loads
-    )
     return min(right / times, connections) if times > 0 else None
 
 

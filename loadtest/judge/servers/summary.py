@@ -53,7 +53,7 @@ of the answer, whose shares stand by themselves; what ranks an endpoint's server
 nobody has a rank (`unranked`); gone from latency curves: what wrk added."""
 
 
-Ended = Literal["decided", "budget", "interrupted"]
+EndedBy = Literal["decided", "budget", "interrupted"]
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     """Likewise, of the server's CPU time for an answer."""
     twins: tuple[Twins, ...]
     """The reference server and its duplicate at each endpoint that has both, neither invalid."""
-    ended: Ended | None = None
+    ended: EndedBy | None = None
     """Why the run has fewer rounds, or tries, than it might have: what it asks was decided, its
     budget was spent, or it was interrupted. None where it has them all, or nobody knows."""
     left_open: tuple[str, ...]
@@ -307,8 +307,8 @@ def _by_reach(plan: Plan, of: Ranking, searches: Mapping[str, Search]) -> Rankin
     ]
     # Of those without a rank the order is as it was.
     low = {cell: search.low or 0.0 for cell, search in own.items()}
-    rows.sort(key=lambda row: (row.rank or len(rows) + 1, -low.get(row.cell, 0.0)))
-    return msgspec.structs.replace(of, unranked=None, rows=tuple(rows))
+    order = sorted(rows, key=lambda row: (row.rank or len(rows) + 1, -low.get(row.cell, 0.0)))
+    return msgspec.structs.replace(of, unranked=None, rows=tuple(order))
 
 
 def _has_more(plan: Plan, outcomes: Sequence[Outcome]) -> bool:
@@ -323,7 +323,7 @@ def _has_more(plan: Plan, outcomes: Sequence[Outcome]) -> bool:
 
 def _ended(
     plan: Plan, rounds: int, more: bool, left_open: Collection[str], segments: Sequence[Segment]
-) -> Ended | None:
+) -> EndedBy | None:
     explores = any(cell.load.explores for cell in plan.cells)
     further = plan.precision is not None or rounds < (plan.most_rounds or 0)
     further = further and not explores

@@ -129,9 +129,7 @@ class Exploring:
     def next_loads(self, outcomes: Sequence[Outcome]) -> dict[str, Load]:
         """Return what to send next, by cell; one that is not there is known well enough."""
         own = by_cell(merged(outcomes))
-        loads = {
-            cell.id: _next(cell, own.get(cell.id, []), self._missed) for cell in self._cells
-        }
+        loads = {cell.id: _next(cell, own.get(cell.id, []), self._missed) for cell in self._cells}
         return {id_: load for id_, load in loads.items() if load is not None}
 
     def brackets(self, outcomes: Sequence[Outcome]) -> dict[str, Bracket]:
@@ -344,9 +342,7 @@ class Step(Record, frozen=True, kw_only=True):
     figures: Figures
 
 
-def unfinished(
-    plan: Plan, outcomes: Iterable[Outcome], searches: Mapping[str, Search]
-) -> bool:
+def unfinished(plan: Plan, outcomes: Iterable[Outcome], searches: Mapping[str, Search]) -> bool:
     """Say whether a search, or a run in steps, has loads left."""
     each = by_cell(outcomes)
     return any(search.unfinished for search in searches.values()) or any(
@@ -393,6 +389,4 @@ class KeepsUp(NamedTuple):
 def keeps_up(steps: Sequence[Step]) -> KeepsUp:
     """Return where a server stops keeping up, whatever a higher rate happened to do."""
     kept = list(takewhile(lambda step: step.why is None, steps))
-    return KeepsUp(
-        kept[-1] if kept else None, steps[len(kept)] if len(kept) < len(steps) else None
-    )
+    return KeepsUp(kept[-1] if kept else None, steps[len(kept)] if len(kept) < len(steps) else None)

@@ -29,7 +29,7 @@ def page(report: Report) -> Page:
         linked.add(row.row.id)
         return {"id": rows[row.row.id] if first else None, "class": state(row)}
 
-    tables = [*says("measured"), *_groups(report.groups, attributes)]
+    tables: list[Block] = [*says("measured"), *_groups(report.groups, attributes)]
     size = plural(sum(not row.duplicate_of for row in run.plan.rows), "row")
     return Page(
         title=f"HTTP clients: {summary.title}",

@@ -128,9 +128,7 @@ def _compared(ranking: Ranking) -> tuple[str, float | None]:
     return ranking.endpoint.name, ranking.load.rate
 
 
-def _bests(
-    rankings: Sequence[Ranking], metric: Metric
-) -> Mapping[tuple[str, float | None], float]:
+def _bests(rankings: Sequence[Ranking], metric: Metric) -> Mapping[tuple[str, float | None], float]:
     """Return the best valid figure of what is compared; of doubtful ones if all are."""
     known: dict[tuple[str, float | None], dict[bool, list[float]]] = {}
     for ranking in rankings:

@@ -112,10 +112,7 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
 
 def _endpoint(ranking: Ranking, report: Report, at: Places) -> Section:
     endpoint, load, reference = ranking.endpoint, ranking.load, report.summary.reference
-    about = (
-        f"{capital(endpoint.title)}: `{endpoint.path}`. {endpoint.summary}"
-        f" {under(load)}."
-    )
+    about = f"{capital(endpoint.title)}: `{endpoint.path}`. {endpoint.summary} {under(load)}."
     without = [row for row in ranking.rows if not row.figures]
     shown = Shown(
         ranked(ranking, reference),

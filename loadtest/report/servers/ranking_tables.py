@@ -46,7 +46,7 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
     """
     rows = [row for row in ranking.rows if row.figures]
     if ranking.load.within:
-        return Table(REACH, rows).filled(RANK)
+        return Table(REACH, rows).filled(RANK, SERVER)
     needed = ranking.endpoint.contract
     databases = (COST_WITH_DATABASES,) if needed.postgres or needed.redis else ()
     cost, rate = (COST, *databases), (RATE,)
@@ -62,7 +62,7 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
         # At a rate, what it takes; its slowest answers are not those of a queue that the load made.
         price = tuple(column for column in first if column is not RATE)
         shown = (*price, BUSY, SENT, ANSWERED, ERRORS, P50, P90, P99, P99_9, GENERATOR)
-    return Table((RANK, SERVER, *shown, *tried, VERDICT), rows).filled(RANK, RATE, ANSWERED)
+    return Table((RANK, SERVER, *shown, *tried, VERDICT), rows).filled(RANK, SERVER, RATE, ANSWERED)
 
 
 REACH: tuple[Column[Row], ...] = (

@@ -122,9 +122,7 @@ def test_a_closed_loop_has_no_rate() -> None:
 
 def test_turns_at_a_rate_add_up() -> None:
     each = (replace_struct(sent(late=3, missed=2), first_answer_us=700), sent(late=1))
-    turns = [
-        outcome(turn=turn, loaded=loaded(400, 2.2, sent=of)) for turn, of in enumerate(each)
-    ]
+    turns = [outcome(turn=turn, loaded=loaded(400, 2.2, sent=of)) for turn, of in enumerate(each)]
     (together,) = merged(turns)
     assert together.loaded
     assert together.loaded.sent == Sent(

@@ -80,23 +80,23 @@ def test_a_busy_run_names_no_server_but_what_is_safe(name: str, cores: float, le
 
 @pytest.fixture(scope="module")
 def quiet() -> Summary:
-    folder = ROOT / "results" / "2026-11-20T15-19-28-standard"
+    folder = ROOT / "results" / "2026-11-30T08-34-51-standard"
     return summarise_stored(run_folder.read(folder, run_folder.SERVERS))
 
 
 def test_the_quiet_run_starts_with_the_cheapest(quiet: Summary) -> None:
     cost = quiet.decision.cost
     assert cost
-    assert quiet.decision.chosen == "group"
-    assert cost.first[0] == "granian-wsgi"
+    assert quiet.decision.chosen == "server"
+    assert cost.first == ("granian-wsgi",)
     first, *others = cost.places
     assert (first.server, first.rank) == ("granian-wsgi", 1)
-    assert first.cores == pytest.approx(0.476, abs=0.001)
+    assert first.cores == pytest.approx(0.716, abs=0.001)
     times = {place.server: place.versus.ratio for place in others if place.versus}
     assert [*times] == [place.server for place in others]
-    assert times["uwsgi"] == pytest.approx(1.24, abs=0.01)
-    assert times["gunicorn-gthread"] == pytest.approx(1.57, abs=0.01)
-    assert min(times[name] for name in times if "asgi" in name) > 5
+    assert times["uwsgi"] == pytest.approx(1.16, abs=0.01)
+    assert times["gunicorn-gthread"] == pytest.approx(1.45, abs=0.01)
+    assert min(times[name] for name in times if "asgi" in name) > 4.5
 
 
 def test_nine_servers_hold_all_requests_that_wait_and_others_what_was_configured(
@@ -132,14 +132,14 @@ def test_no_tie_group_spans_disjoint_intervals(quiet: Summary) -> None:
             if row.rank and versus and versus.low and versus.high:
                 of_group.setdefault(row.rank, []).append(versus)
         for group in of_group.values():
-            for one, other in combinations(group, 2):
-                assert (one.low or 0) <= (other.high or 0)
-                assert (other.low or 0) <= (one.high or 0)
+            for first, second in combinations(group, 2):
+                assert (first.low or 0) <= (second.high or 0)
+                assert (second.low or 0) <= (first.high or 0)
 
 
-def test_a_tie_is_over_no_large_factor(quiet: Summary) -> None:
-    """122 requests/s and 2.17 once shared rank 1, at a view of 3 s in two rounds."""
+def test_one_round_ranks_nobody(quiet: Summary) -> None:
+    """122 requests/s and 2.17 once shared rank 1, at a view of 3 s."""
     ranking = next(each for each in quiet.rankings if each.endpoint.id == "gateway_3s-async")
-    ranks = {row.server: row.rank for row in ranking.rows}
-    assert ranks["gunicorn-uvicorn"] == 1
-    assert ranks["gunicorn-gthread"] is None
+    rates = [row.figures.goodput for row in ranking.rows if row.figures]
+    assert max(rates) > 50 * min(rates)
+    assert {row.rank for row in ranking.rows} == {None}

@@ -17,9 +17,9 @@ from loadtest.judge.servers.summary import summarise
 from loadtest.judge.servers.within import (
     LONGEST_TRY_S,
     REQUESTS,
+    Exploring,
     Search,
     copies_apart,
-    Exploring,
     keeps_up,
     reach_ranks,
     settled,
@@ -81,7 +81,7 @@ def test_a_server_that_fails_is_not_tried_for_ever() -> None:
         outcome("alpha.json-sync", at, status="failed", stage="launch", reason="it ended")
         for at in range(2)
     ]
-    next_loads = exploring(of, lambda name: Histogram(values_us=(), counts=()))
+    next_loads = Exploring(of, lambda name: Histogram(values_us=(), counts=())).next_loads
     assert next_loads(failed[:1])
     assert next_loads(failed) == {}
 

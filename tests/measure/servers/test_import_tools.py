@@ -73,7 +73,7 @@ Summary:
   Fastest:\t0.0005 secs
   Average:\t0.0126 secs
   Requests/sec:\t5000.3000
-  
+
   Total data:\t1350000 bytes
   Size/request:\t27 bytes
 
@@ -208,9 +208,7 @@ def test_its_counts_and_percentiles_are_those_of_the_text(
 
 
 def test_loads_of_two_tools_are_in_no_table_together() -> None:
-    of = imported(
-        under(block(url="http://localhost/sync/json")) + f"## WSGI Two\n\n{fenced(AB)}"
-    )
+    of = imported(under(block(url="http://localhost/sync/json")) + f"## WSGI Two\n\n{fenced(AB)}")
     assert [cell.endpoint.name for cell in of.run.plan.cells] == ["json", "json-ab-k"]
 
 
@@ -254,6 +252,7 @@ def test_what_no_command_shows_can_be_typed() -> None:
 
 UNREAD_TEXTS = {
     "autocannon": "Running 10s test @ http://localhost:3000\n10 connections\n",
+    "ghz": "Summary:\n  Count:\t200\n  Total:\t89.54 ms\n",
     "h2load": "starting benchmark...\nfinished in 1.19s, 8400.33 req/s, 6.75MB/s\n",
     "k6": "     http_req_duration..............: avg=12ms min=1ms\n",
     "locust": "Type     Name    # reqs      # fails |    Avg\n",

@@ -63,7 +63,7 @@ class Machine(FakeBench):
         return super().fault(name)
 
     def other_cpu_s(self, name: str) -> float:
-        return 2.0 if name == self.disturbed else 0.0
+        return 20.0 if name == self.disturbed else 0.0
 
 
 class Silent(Watcher):
@@ -123,8 +123,7 @@ def go_on(folder: Path, **of_machine: Any) -> Machine:
 def facts(folder: Path) -> dict[tuple[str, int, int], tuple[str, Load | None]]:
     """Return what was sent in each turn, and what became of it."""
     return {
-        (of.cell, of.round, of.turn): (of.status, of.tried)
-        for of in read(folder, SERVERS).outcomes
+        (of.cell, of.round, of.turn): (of.status, of.tried) for of in read(folder, SERVERS).outcomes
     }
 
 
@@ -216,9 +215,7 @@ def test_a_try_that_others_disturbed_is_repeated(tmp_path: Path) -> None:
     folder = create(tmp_path, run(SEARCHED, format=3))
     go_on(folder, disturbed="alpha.json-sync.r2")
     tries = [
-        of
-        for of in read(folder, SERVERS).outcomes
-        if (of.cell, of.round) == ("alpha.json-sync", 2)
+        of for of in read(folder, SERVERS).outcomes if (of.cell, of.round) == ("alpha.json-sync", 2)
     ]
     assert [of.repeat for of in tries] == [0, 1]
     assert tries[0].tried == tries[1].tried

@@ -50,8 +50,10 @@ START = "What does it cost at the start?"
 
 def test_a_leader_is_named_with_what_follows() -> None:
     advice = points({row("a"): 100, row("b"): 150, row("c"): 400})
-    assert said(advice, CLIENT).startswith("`a` is fastest with 100 us per call; then `b`, 1.50x (")
-    assert "; last `c`, 4.00x (" in said(advice, CLIENT)
+    # Alike in every round, their ratios need no interval.
+    assert said(advice, CLIENT) == (
+        "`a` is fastest with 100 us per call; then `b`, 1.50x; last `c`, 4.00x."
+    )
     assert advice[CLIENT].separated
     assert set(advice[CLIENT].rows) == {"a", "b", "c"}
 
@@ -116,14 +118,14 @@ def test_nothing_to_compare_is_said() -> None:
 @pytest.mark.parametrize(
     ("each_us", "jitter", "words"),
     [
-        (500.0, STEADY, "a new client for each call takes longer: `a` 400 us, 5.00x ("),
+        (500.0, STEADY, "a new client for each call takes longer: `a` 400 us, 5.00x."),
         (100.2, (1.0, 1.001, 0.999), "a new client for each call makes no difference to `a`."),
         (
             110.0,
             NOISY,
             "a new client for each call may or may not be slower; this run cannot tell for `a`.",
         ),
-        (50.0, STEADY, "a new client for each call is faster: `a` 50.0 us, 0.50x ("),
+        (50.0, STEADY, "a new client for each call is faster: `a` 50.0 us, 0.50x."),
     ],
 )
 def test_reuse(each_us: float, jitter: tuple[float, ...], words: str) -> None:
@@ -138,7 +140,7 @@ def test_the_fastest_is_named_for_each_kind_of_view() -> None:
     rows = {row("aiohttp"): 75.0, row("httpx"): 300.0}
     rows |= {row("urllib3", **sync): 230.0, row("requests", **sync): 480.0}
     first, second = points(rows)[CLIENT].says
-    assert first.startswith("`aiohttp` is fastest with 75.0 us per call; then `urllib3`, 3.07x (")
+    assert first.startswith("`aiohttp` is fastest with 75.0 us per call; then `urllib3`, 3.07x;")
     assert second.startswith("In a sync view: `urllib3` is fastest with 230 us per call; then `req")
     rows = {row("a", **sync): 100.0, row("b", **sync): 100.1, row("c"): 400.0}
     assert "view" not in said(points(rows, NOISY), CLIENT)
@@ -148,7 +150,7 @@ def test_the_fastest_is_named_for_each_kind_of_view() -> None:
 def test_the_only_client_of_a_kind_is_not_called_the_fastest_of_it() -> None:
     rows = {row("httpx_sync", mode="threads-reuse"): 900.0, row("aiohttp"): 100.0, row("b"): 400.0}
     advice = said(points(rows), CLIENT)
-    assert advice.startswith("`aiohttp` is fastest with 100 us per call; then `b`, 4.00x (")
+    assert advice.startswith("`aiohttp` is fastest with 100 us per call; then `b`, 4.00x;")
     assert "view" not in advice
 
 
@@ -200,11 +202,10 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
         }
     )
     second, first, last = advice[REUSE].says
-    assert first.startswith(
+    assert first == (
         "Over TLS, of a server that takes 10.0 ms, one after the other, a new client for each call"
-        " takes longer: `b` 2.00 ms, 1.20x ("
+        " takes longer: `b` 2.00 ms, 1.20x; `a` 5.00 ms, 1.50x."
     )
-    assert "); `a` 5.00 ms, 1.50x (" in first
     assert second.startswith(
         "Over plain HTTP, 10 at a time, a new client for each call takes longer: `c` 400 us, 5.00x"
     )
@@ -214,8 +215,8 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
 def test_threads_and_asyncio_are_told_with_their_clients() -> None:
     threads, tasks = row("requests", mode="threads-reuse"), row("aiohttp", mode="async-for")
     advice = points({threads: 400, tasks: 100})
-    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x (" in said(advice, DRIVING)
-    assert "; 0.25x (0.25 to 0.25) the CPU time." in said(advice, DRIVING)
+    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x the t" in said(advice, DRIVING)
+    assert "; 0.25x the CPU time." in said(advice, DRIVING)
     assert "part of the gap is the client" in said(advice, DRIVING)
     alone = points({row("t", client="x", mode="threads-map"): 400, row("a", client="x"): 100})
     assert "part of the gap is the client" not in said(alone, DRIVING)
@@ -228,10 +229,8 @@ def test_where_the_server_sets_the_pace_the_processor_time_is_left() -> None:
     advice = points(
         {threads: 1_010, tasks: 1_012}, ceilings=(ceiling(1_000.0, answer=late, connections=10),)
     )
-    assert (
-        "takes as long, as the server sets the pace of both; 1.00x (1.00 to 1.00) the CPU"
-        in said(advice, DRIVING)
-    )
+    paced = "takes as long, as the server sets the pace of both; 1.00x the CPU time"
+    assert paced in said(advice, DRIVING)
     assert "sets the pace" not in said(points({threads: 2_000, tasks: 2_004}), DRIVING)
 
 
@@ -243,7 +242,7 @@ def test_what_is_not_in_the_run_is_not_asked() -> None:
 def test_processor_time_is_worked_out() -> None:
     advice = points({row("a"): 100, row("b"): 400})
     assert said(advice, CPU).startswith(
-        "`a` is cheapest with 70.0 us of CPU time per call; then `b`, 4.00x ("
+        "`a` is cheapest with 70.0 us of CPU time per call; then `b`, 4.00x."
     )
     assert "is 0.7 % of a CPU core for `a`, and 2.8 % for `b`" in said(advice, CPU)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -319,7 +320,7 @@ def test_a_history_keeps_loads_apart(tmp_path: Path) -> None:
         stored(tmp_path / "eeeee", (200.0,)),
     ]
     steps = []
-    for base, new in zip(runs, runs[1:], strict=False):
+    for base, new in itertools.pairwise(runs):
         try:
             steps.append(Between(differences=(), compared=compare(base, new), refused=None))
         except UserError as error:

@@ -15,7 +15,8 @@ def _scripted(cell: Evidence) -> Found:
         return NOTHING
     several = PIPELINE in script.casefold()
     what = "as its name says, several requests at once on each connection" if several else "unknown"
-    return Found("suspect", f"wrk's script {script} made the load; what it sent is {what}")
+    load = f"on {cell.cell.load.connections:,} connections"
+    return Found("suspect", f"wrk's script {script} made the load {load}; what it sent is {what}")
 
 
 SCRIPTED = Concern(

@@ -32,7 +32,7 @@ def told_apart(places: Sequence[Placed], notes: list[Note]) -> list[Placed]:
         of.setdefault(server_key(each), []).append(each)
     variants: dict[int, tuple[str, ...]] = {}
     for by_server in groups.values():
-        words = set()
+        words: set[str] = set()
         for alike in by_server.values():
             for part, variant in _apart(alike):
                 for each in part:

@@ -37,7 +37,7 @@ UNREAD = {
     "ghz": r"Count:\s+\d+",
     "h2load": r"starting benchmark\.\.\.|finished in \S+, \S+ req/s, .*",
     "k6": r"(?:.* )?http_req_duration\W.*|█ TOTAL RESULTS.*",
-    "locust": r"Type\s+Name\s+#? ?reqs\s.*",
+    "locust": r"Type\s+Name(?:\s.*)?",
     "rewrk": r"Benchmarking \d+ connections @ .*",
     "siege": r"Transactions:\s+\d+ hits.*|\*\* SIEGE .*",
     "vegeta": r"Requests\s+\[total, rate(?:, throughput)?\].*",
@@ -176,7 +176,6 @@ class _Context:
                 return command
         return None
 
-
     def block(self, line: int, text: str, reading: Text, file: str) -> Block:
         """Return a block that stands here."""
         only = [*self.servers.values()]
@@ -255,9 +254,7 @@ def _is_comment(line: str) -> bool:
     return line.lstrip().startswith("#")
 
 
-def _uncommented(
-    lines: Sequence[str], bares: Sequence[str], start: int, end: int
-) -> Sequence[str]:
+def _uncommented(lines: Sequence[str], bares: Sequence[str], start: int, end: int) -> Sequence[str]:
     """Return a block without what somebody wrote between its lines to explain them."""
     if _is_comment(lines[start]):
         return bares[start:end]
@@ -297,18 +294,15 @@ def _named(bares: Sequence[str]) -> str | None:
 
 def _said(line: str, at: int, context: _Context) -> bool:
     """Say whether a line is a command, and keep it for the blocks below."""
-    said = False
     if len(line) > LONGEST:
-        return said
+        return False
     if command := command_of(line, at + 1):
         context.near = command
         context.commands.append(command)
-        said = True
     if named := server_of(line):
         context.server = Label(level=WORDS, text=named, line=at + 1)
         context.servers.setdefault(named, context.server)
-        said = True
-    return said
+    return bool(command or named)
 
 
 def _heading(lines: Sequence[str], at: int, fences: _Fences) -> Label | None:

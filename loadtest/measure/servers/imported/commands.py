@@ -13,7 +13,7 @@ WRK_TIMEOUT_S = 2.0
 """wrk's own `--timeout`: it drops the latency of a slower answer, and counts the answer."""
 
 _GENERATOR = re.compile(
-    r"(?:^|[\s/;&|`'\"($#>%:❯)])(wrk2?|ab|hey|oha|bombardier)(?:[-_.]\w+)*\s+"
+    r"(?:^|[\s/;&|`'\"($#>%:\u276f)])(wrk2?|ab|hey|oha|bombardier)(?:[-_.]\w+)*\s+"
     r"(?=['\"]?(?:-\w|--\w|https?://|\w\S*:\d))(.*)"
 )
 
@@ -110,8 +110,8 @@ def command_of(line: str, number: int) -> Command | None:
         timeout_s = _seconds(values["T"][-1])
     duration = "d" if tool in ("wrk", "wrk2", "bombardier") else "t" if tool == "ab" else "z"
     rate = _number(values, "R") if tool.startswith("wrk") else None
-    made = _OTHER_LOAD.get(tool, "")
-    said = _SAID if tool.startswith("wrk") else {*made, "c"}
+    of_load = _OTHER_LOAD.get(tool, "")
+    elsewhere = _SAID if tool.startswith("wrk") else {*of_load, "c"}
     return Command(
         line=number,
         tool="wrk2" if tool == "wrk2" or rate is not None else tool,
@@ -126,13 +126,13 @@ def command_of(line: str, number: int) -> Command | None:
         tool_options=tuple(
             f"-{letter} {_clean(value)}".rstrip()
             for letter in sorted(values)
-            if letter in made and letter not in ("n", duration)
+            if letter in of_load and letter not in ("n", duration)
             for value in values[letter][-1:]
         ),
         options=tuple(
             f"-{letter} {value}".rstrip()
             for letter in sorted(values)
-            if letter not in said and letter in "HmbdDTpuABC"
+            if letter not in elsewhere and letter in "HmbdDTpuABC"
             for value in values[letter]
         ),
     )

@@ -151,10 +151,10 @@ def _placed(
         guesses.setdefault("style", _note(block, why))
     rest = [each for each in block.labels if each is not label or _words(each) > _SHORT]
     words = tuple(
-        said
+        plain
         for each in rest
         if (each.level not in (FILE, ABOVE) or (each.level == FILE and several_files))
-        and (said := _without_style(each.text))
+        and (plain := _without_style(each.text))
     )
     titles = [
         each
@@ -162,10 +162,14 @@ def _placed(
         if FILE < each.level <= ALONE
         and each is not label
         and _without_style(each.text)
-        and not _is_general(each)
+        and not _says_nothing(each)
     ]
     below = label.level if label and label.level != FILE else ALONE
-    named = [each for each in titles if each.level > below or each.level in levels.endpoints]
+    named = [
+        each
+        for each in titles
+        if (each.level > below or each.level in levels.endpoints) and not _is_general(each)
+    ]
     # Of so many requests, each load takes a little more or less: the first says how long.
     asked = f"{path} {style} {text.connections} {text.tool} {text.requests}"
     assert text.loaded or text.declared_s
@@ -283,11 +287,18 @@ def _outermost(labels: Iterable[Label]) -> Label | None:
         return None
     first, second = headings[:2]
     named = _without_style(first.text) and _without_style(second.text)
-    general = _is_general(first) or {*_lower_words(second.text)} <= _GENERAL
+    general = _is_general(first) or _says_nothing(second)
     return first if named and not general and _words(first) <= _SHORT else None
 
 
+def _says_nothing(label: Label) -> bool:
+    """Say whether all words of a heading are general ones."""
+    words = _lower_words(label.text)
+    return bool(words) and {*words} <= _GENERAL
+
+
 def _is_general(label: Label) -> bool:
+    """Say whether a heading has a general word, so that it is no name."""
     return not _GENERAL.isdisjoint(_lower_words(label.text))
 
 
@@ -398,9 +409,7 @@ def server_key(place: Placed) -> tuple[str, str]:
 # Styles -------------------------------------------------------------------------------------------
 
 
-def _style(
-    block: Block, url: SplitResult, server: Label | None, typed: Typed
-) -> tuple[Style, str]:
+def _style(block: Block, url: SplitResult, server: Label | None, typed: Typed) -> tuple[Style, str]:
     """Return the style, and in words how far it is a guess."""
     if typed.style:
         return _STYLES[typed.style], ""
@@ -409,8 +418,8 @@ def _style(
     if in_path is None:
         if headed is None or label is None or label is server or not _without_style(label.text):
             return headed or "unknown", ""
-        said = f"{label.text[:40]!r} of line {label.line}" if label.line else "the file's name"
-        return headed, f"{headed} is read from {said}; type --style if it is not"
+        where = f"{label.text[:40]!r} of line {label.line}" if label.line else "the file's name"
+        return headed, f"{headed} is read from {where}; type --style if it is not"
     if headed and headed != in_path:
         return in_path, f"its heading says {headed}, its URL {in_path}: taken as {in_path}"
     return in_path, ""
@@ -501,10 +510,10 @@ def _endpoint_name(target: Target, base: str, before: Mapping[Target, Endpoint])
     """Return a name that no endpoint before has: with the tool, what is its own, and the load."""
     load = target.load
     script = (load.script or "").rpartition("/")[2].partition(".")[0]
-    made = script if load.tool in (None, "wrk2") else load.tool or ""
+    by = script if load.tool in (None, "wrk2") else load.tool or ""
     # Words that tell apart often begin with the endpoint's own.
     variant = (slug(words).removeprefix(f"{base}-") for words in target.variant)
-    own = slug(" ".join(filter(None, (base, made, *variant))), _ENDPOINT_BYTES)
+    own = slug(" ".join(filter(None, (base, by, *variant))), _ENDPOINT_BYTES)
     same = [
         each for each in before if (each.path, each.style) == (target.path, target.style)
         and (each.variant, each.load.tool, each.load.script)

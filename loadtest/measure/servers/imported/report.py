@@ -126,9 +126,7 @@ def convert(data: bytes, file: str, created_at: str, typed: Typed | None = None)
     return convert_all({file: data}, created_at, typed)
 
 
-def convert_all(
-    data: Mapping[str, bytes], created_at: str, typed: Typed | None = None
-) -> Imported:
+def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None = None) -> Imported:
     """Return the run in several reports, whose contents are given by their names."""
     typed = typed or Typed()
     notes: list[Note] = []
@@ -264,9 +262,9 @@ def _options(typed: Typed) -> list[str]:
         "--connections": typed.connections,
         "--rate": None if typed.rate is None else f"{typed.rate:g}",
     }
-    said = [str(word) for option, value in values.items() if value is not None
-            for word in (option, value)]  # fmt: skip
-    return [*said, *(["--rounds"] if typed.rounds else [])]
+    given = [str(word) for option, value in values.items() if value is not None
+             for word in (option, value)]  # fmt: skip
+    return [*given, *(["--rounds"] if typed.rounds else [])]
 
 
 _MACHINE = Machine(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from loadtest.report.html.page import document
+from loadtest.report.page import Shown
 from loadtest.report.servers.cost import figure
-from loadtest.report.servers.rate_tables import tables
 from loadtest.report.servers.page import page
+from loadtest.report.servers.rate_tables import tables
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.decision import about
 
@@ -22,7 +23,10 @@ def render(report: Report) -> str:
         ("cost",),
         paragraphs=report.paragraphs,
         figure=figure(decision, kinds),
-        tables=list(tables(decision)),
+        tables=[
+            (each, Shown(each.table, each.title.replace("`", ""), lambda item: {}))
+            for each in tables(decision)
+        ],
         about=about(decision.cost) if decision.cost else "",
         overhead=report.overhead,
     )

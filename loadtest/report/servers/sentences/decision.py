@@ -480,6 +480,7 @@ def _sure(decision: Decision, setting: Setting) -> Said:
     sure: Sureness = decision.sure
     cost = decision.cost
     open_ = decision.chosen in ("interface", "nothing") and cost is not None
+    open_ |= bool(decision.searched) and sure.busy_machine
     missing: dict[str, list[str]] = {}
     for place in cost.places if cost else ():
         if place.missing:

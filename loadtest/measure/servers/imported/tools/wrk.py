@@ -115,9 +115,7 @@ def end(lines: Sequence[str], start: int, stop: int, command: Command | None = N
     return stop
 
 
-def parse(
-    lines: Sequence[str], command: Command | None = None, typed: Typed | None = None
-) -> Text:
+def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | None = None) -> Text:
     """Return what a block says, from its `Running ... test @` line to its last; raises TextError.
 
     Lines that wrk prints only where there is something to say may be missing, those that say

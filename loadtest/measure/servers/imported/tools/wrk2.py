@@ -16,7 +16,7 @@ import msgspec
 from loadtest.measure.servers.imported.commands import Command
 from loadtest.measure.servers.imported.text import TIME_US, Text, TextError, Typed, amount
 from loadtest.measure.servers.imported.tools import wrk
-from loadtest.records.measured import Histogram, TextLatency
+from loadtest.records.measured import Histogram
 from loadtest.records.values import MOST_RATE
 
 NAME = "wrk2"
@@ -60,20 +60,18 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
         raise TextError(0, "wrk2 was given a rate that the text does not show; type --rate N")
     if not 0 < rate <= MOST_RATE:
         raise TextError(0, f"a rate of {rate:g} requests/s, where {MOST_RATE:,} are the most")
-    late = any(map(_HEAD_99.fullmatch, lines))
+    no_maximum = any(map(_HEAD_99.fullmatch, lines))
     kept = [_HEAD_99.sub(r"\1Max\2", line) for line in lines]
     text = wrk.read(
         wrk.by_kind(["" if _is_own(line) else line for line in kept]), command, typed, timed=False
     )
     assert text.loaded
-    if late:
-        # What stands in the place of the maximum.
-        latency = text.loaded.text_latency
-        latency = latency and msgspec.structs.replace(latency, max_us=None)
-        text = msgspec.structs.replace(
-            text, loaded=msgspec.structs.replace(text.loaded, text_latency=latency)
-        )
+    latency = text.loaded.text_latency
+    if latency and no_maximum:
+        latency = msgspec.structs.replace(latency, max_us=None)
     percentiles_us, histogram = _latencies(lines)
+    if latency and percentiles_us:
+        latency = msgspec.structs.replace(latency, percentiles_us=percentiles_us)
     return msgspec.structs.replace(
         text,
         tool=NAME,
@@ -84,14 +82,8 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
             generator=NAME,
             timeout_s=None,
             # The histogram says all of it, where there is one.
-            text_latency=None if histogram else _with(text.loaded.text_latency, percentiles_us),
+            text_latency=None if histogram else latency,
         ),
-    )
-
-
-def _with(latency: TextLatency | None, percentiles_us: dict[str, int]) -> TextLatency | None:
-    return latency and msgspec.structs.replace(
-        latency, percentiles_us=percentiles_us or latency.percentiles_us
     )
 
 
