@@ -79,10 +79,10 @@ def init_command(
     ask: bool,
     force: bool,
 ) -> int:
-    """Look at a Django project and write its loadtest.toml, with the reason beside each line.
+    """Look at a Django project of yours and write its loadtest.toml.
 
-    Its code, environment and databases stay as they are. Without --force it writes over nothing,
-    and shows what it would change.
+    The reason stands beside each line. The project's code, environment and databases stay as they
+    are. Without --force it writes over nothing, and shows what it would change.
 
     Example: loadtest init --settings shop.settings.production
     """

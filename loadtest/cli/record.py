@@ -50,7 +50,7 @@ def _show(rows: Sequence[Row], as_json: bool) -> None:
 def record_command(
     names: tuple[str, ...], later_s: float, folder: Path, python: str | None, as_json: bool
 ) -> int:
-    """Fix what each endpoint of loadtest.toml answers, from answers that were asked for in turn.
+    """Fix what the endpoints of loadtest.toml answer.
 
     Each is asked under two servers, with a database made anew for each; what all answers have in
     common is its contract, kept in .loadtest/. Exit status 1 if one of them cannot be measured.
@@ -119,9 +119,9 @@ def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
 @project_options
 @json_option
 def check_command(folder: Path, python: str | None, as_json: bool) -> int:
-    """Bring every server up once, and ask each endpoint alone and eight times at once.
+    """Bring every server up once and compare answers; load nothing.
 
-    Exit status 1 if a server does not come up, or an answer is not what was recorded.
+    Each endpoint is asked alone, then eight times at once. Exit status 1 if a server does not come up, or an answer is not what was recorded.
 
     Example: loadtest check
     """
