@@ -121,7 +121,8 @@ def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
 def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     """Bring every server up once and compare answers; load nothing.
 
-    Each endpoint is asked alone, then eight times at once. Exit status 1 if a server does not come up, or an answer is not what was recorded.
+    Each endpoint is asked alone, then eight times at once. Exit status 1 if a server does not come
+    up, or an answer is not what was recorded.
 
     Example: loadtest check
     """
