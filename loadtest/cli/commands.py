@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 COMMANDS = {
+    "init": ("init", "Look at a Django project of yours and write its loadtest.toml."),
+    "record": ("record", "Fix what the endpoints of loadtest.toml answer."),
+    "check": ("record", "Bring every server up once and compare answers; load nothing."),
     "doctor": ("doctor", "Check this machine for everything that would spoil a run."),
     "list": ("list_", "List the servers, endpoints or matrices to choose from."),
     "plan": ("plan", "Show what `run` would measure and how long it would take; start nothing."),

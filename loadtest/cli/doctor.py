@@ -15,7 +15,7 @@ from loadtest.plan.servers import inventory
 @project_options
 @out_option
 @json_option
-def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
+def doctor_command(folder: Path, python: str | None, out: Path, as_json: bool) -> int:
     """Check this machine for everything that would spoil a run.
 
     Exit status 1 if it finds something; each such line then says what to do about it.
@@ -27,7 +27,7 @@ def doctor_command(folder: Path, python: str, out: Path, as_json: bool) -> int:
 
     offered = inventory.take_inventory(project_of(folder, python))
     checks = [
-        *preflight.checks(None, out),
+        *preflight.checks(None, out, app=offered.project.app),
         others(),
         *(Check(name="project", state="broken", advice=problem) for problem in offered.problems),
     ]

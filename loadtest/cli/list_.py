@@ -22,7 +22,7 @@ OFFERED = ("servers", "endpoints", "matrices")
 @click.argument("what", metavar="[servers|endpoints|matrices]", default="servers")
 @project_options
 @json_option
-def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
+def list_command(what: str, folder: Path, python: str | None, as_json: bool) -> None:
     """List the servers, endpoints or matrices to choose from.
 
     Without an argument, it lists the servers.
@@ -34,14 +34,15 @@ def list_command(what: str, folder: Path, python: str, as_json: bool) -> None:
     records: Sequence[Any]
     rows: list[tuple[str, str, str]]
     if what == "matrices":
-        names = sorted(path.stem for path in matrix.MATRICES.glob("*.toml"))
-        records = [matrix.load_matrix(name) for name in names]
+        matrices = project_of(folder, python).app.matrices
+        names = sorted(path.stem for path in matrices.glob("*.toml"))
+        records = [matrix.load_matrix(name, matrices) for name in names]
         rows = [(each.name, _rounds(each), each.summary) for each in records]
     elif what == "endpoints":
         records = project_of(folder, python).endpoints()
         rows = [(each.name, each.style, each.summary) for each in records]
     else:
-        records = profile.load_servers(folder.resolve() / "servers")
+        records = profile.load_servers(project_of(folder, python).servers)
         rows = [(each.name, each.interface or "-", each.summary) for each in records]
     if as_json:
         print_json(records)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -356,15 +355,14 @@ project_options: Callable[[F], F] = all_of(
         "folder",
         type=Location("directory"),
         default=Path(),
-        help="Folder of the Django project, with manage.py and servers/."
+        help="Folder of the Django project, with loadtest.toml (see `loadtest init`)."
         " Default: the current folder.",
     ),
     click.option(
         "--python",
         metavar="PATH",
-        default=sys.executable,
         help="Python interpreter that has the project's packages."
-        " Default: the one that runs loadtest.",
+        " Default: that of loadtest.toml, or the one that runs loadtest.",
     ),
 )
 
@@ -388,14 +386,18 @@ consent_options: Callable[[F], F] = all_of(
 
 
 def project_of(
-    folder: Path, python: str, postgres: str | None = None, redis: str | None = None
+    folder: Path, python: str | None, postgres: str | None = None, redis: str | None = None
 ) -> Project:
-    """Return the project that the options of a project and of consent name."""
-    from loadtest.plan.servers.project import Project, Service
+    """Return the project that the options of a project and of consent name.
+
+    Raises UserError where its file is broken, or nobody has written one.
+    """
+    from loadtest.plan.servers import own
+    from loadtest.plan.servers.project import Service
 
     typed: dict[Service, str | None] = {"postgres": postgres, "redis": redis}
     allowed = {service: place for service, place in typed.items() if place is not None}
-    return Project(folder=folder.resolve(), python=python, allowed=allowed)
+    return own.project_at(folder.resolve(), python, allowed)
 
 
 def _goal(

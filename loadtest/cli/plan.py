@@ -33,7 +33,9 @@ NAMED = 4
 @click.option("-v", "--each", is_flag=True, help="List every load, in the order of the run.")
 @project_options
 @json_option
-def plan_command(each: bool, folder: Path, python: str, as_json: bool, **options: Any) -> int:
+def plan_command(
+    each: bool, folder: Path, python: str | None, as_json: bool, **options: Any
+) -> int:
     """Show what `run` would measure and how long it would take; start nothing.
 
     MATRIX is quick (the default), standard, rates, recycling, seed, or a TOML file of yours; see

@@ -25,7 +25,7 @@ from loadtest.cli.options import (
 )
 from loadtest.cli.output import say
 from loadtest.cli.plan import lasts
-from loadtest.plan.servers import inventory
+from loadtest.plan.servers import inventory, own
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
@@ -48,7 +48,7 @@ from loadtest.records.planned import Choice
 @json_option
 def run_command(
     folder: Path,
-    python: str,
+    python: str | None,
     postgres: str | None,
     redis: str | None,
     out: Path,
@@ -93,8 +93,9 @@ def run_command(
             *([matrix] if matrix else []),
         )
         run_at, run = _go_on(offered, resumed(resume, out), further, matrix)
-    allowed = offered.project.allowed
-    for check in (*preflight.checks(run.plan, out, run.launcher, allowed), others()):
+    project = offered.project
+    looked = preflight.checks(run.plan, out, run.launcher, project.allowed, project.app)
+    for check in (*looked, others()):
         if check.advice:
             say(check.advice)
     stored = run_folder.read(run_at, run_folder.SERVERS)
@@ -127,9 +128,13 @@ def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) ->
     if launcher != "local":
         # What is wrong with the request itself, before an image is built for it.
         inventory.make_plan(offered, choice)
+    there = out.exists()
     offered, fixed = _launched_by(launcher, offered, out)
     run = new_run.make_run(offered, msgspec.structs.replace(choice, **fixed), out)
-    return run_folder.create(out, run), run
+    folder = run_folder.create(out, run)
+    if offered.project.app.declared is not None and not there:
+        own.ignore(out)  # it is new in somebody's repository
+    return folder, run
 
 
 def _launched_by(
@@ -141,6 +146,8 @@ def _launched_by(
 
     if offered.problems or launcher == "local":
         return offered, {}
+    if offered.project.app.declared is not None:
+        raise UserError("a project of loadtest.toml is run by --launcher local alone; leave it out")
     # Containers have services of their own, and one that is up already was filled by others.
     if idle := [consent.OPTIONS[service] for service in offered.project.allowed]:
         raise UserError(*(lone(option, "--launcher local") for option in idle))

@@ -54,7 +54,7 @@ def serve_command(
     workers: int,
     threads: int,
     folder: Path,
-    python: str,
+    python: str | None,
     postgres: str | None,
     redis: str | None,
 ) -> int:
@@ -117,7 +117,9 @@ def _follow(instance: Instance) -> str:
 @click.command("services")
 @project_options
 @consent_options
-def services_command(folder: Path, python: str, postgres: str | None, redis: str | None) -> int:
+def services_command(
+    folder: Path, python: str | None, postgres: str | None, redis: str | None
+) -> int:
     """Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them.
 
     The database is migrated and seeded. Paste the printed lines into another terminal, so that the

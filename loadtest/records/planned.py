@@ -133,6 +133,31 @@ class Shape(Sizes, frozen=True, kw_only=True):
     """False in a report of others: what stands here is then no fact, only the default."""
 
 
+Level = Literal["exact", "json", "text", "shape", "tags", "length"]
+"""How much of an answer is fixed: all bytes, all of a JSON value or of a text but its holes, the
+shape of a JSON value, the tags of a page, nothing but about how long it is."""
+
+
+class Body(Record, frozen=True, kw_only=True):
+    """What the bodies of an endpoint have in common, as they were recorded; none of their text."""
+
+    level: Level
+    """How much is fixed: all bytes (`exact`), all but holes (`json`, `text`), the `shape` of a JSON
+    value, the `tags` of a page, or nothing but the `length`."""
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of what is fixed; None: nothing is."""
+    holes: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
+    """What differs from answer to answer: paths in a JSON value, the numbers of words in a text."""
+    least_bytes: Count = 0
+    """Of its length, without its content encoding."""
+    most_bytes: Count = 2**53
+    """Likewise."""
+    has: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=100)] = ()
+    """Words that have to stand in it."""
+    lacks: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=100)] = ()
+    """Words that must not."""
+
+
 class Contract(Record, frozen=True, kw_only=True):
     """What an answer has to be, and what it takes to make one; None where nobody has said."""
 
@@ -146,6 +171,8 @@ class Contract(Record, frozen=True, kw_only=True):
     postgres: Count | None
     redis: Count | None
     upstream: Count | None
+    body: Body | None = None
+    """What a body has to be where it isn't the same at every time."""
     pooled: bool = False
     """The delay is the database's: each request holds a connection of its worker's pool for it."""
 
@@ -164,6 +191,8 @@ class Endpoint(Record, frozen=True, kw_only=True):
     note: str | None
     unsupported: dict[Interface, str]
     contract: Contract
+    share: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """Of the requests of the site; None: nobody has said."""
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ import http.client
 import os
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from typing import Protocol
 
 import psutil
@@ -102,8 +102,10 @@ class Awaited(Protocol):
         """Return the end of its log."""
 
 
-def await_answer(running: Awaited, port: int, path: str, host: str = HOST) -> None:
-    """Ask until the answer is 200; raises CellError where what runs ends or never answers so."""
+def await_answer(
+    running: Awaited, port: int, path: str, host: str = HOST, statuses: Container[int] = (200,)
+) -> None:
+    """Ask until the answer is 200, or of `statuses`; raises CellError where that never comes."""
     deadline = time.monotonic() + READY_WITHIN_S
     last = "no connection"
     while time.monotonic() < deadline:
@@ -111,7 +113,7 @@ def await_answer(running: Awaited, port: int, path: str, host: str = HOST) -> No
             raise CellError("launch", f"{ended} before it answered", running.tail())
         try:
             status = get(host, port, path, 2).status
-            if status == 200:
+            if status in statuses:
                 return
             last = f"it answers {path} with status {status}"
         except (OSError, http.client.HTTPException) as error:

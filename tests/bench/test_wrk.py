@@ -85,6 +85,11 @@ def recorded(name: str) -> tuple[Loaded, Histogram]:
     )
 
 
+def test_argv_has_the_headers_of_a_request() -> None:
+    argv = wrk.argv(LOAD, "http://h/x", 0, headers={"Cookie": "a=b; c=d", "X-Of": "1"})
+    assert argv[-3:] == ["--header=Cookie: a=b; c=d", "--header=X-Of: 1", "http://h/x"]
+
+
 def test_argv_gives_the_timeout_room() -> None:
     argv = wrk.argv(Load(connections=700, duration_s=22, warmup_s=1), "http://h/x", delay_s=10)
     assert argv[:5] == ["wrk", "-t1", "-c700", "-d22s", "--timeout=37s"]

@@ -12,6 +12,7 @@ from command_line import Type
 
 from loadtest.measure import preflight
 from loadtest.measure.servers import preflight as servers_preflight
+from loadtest.plan.servers.project import DEMO
 from loadtest.system import machine
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
@@ -239,12 +240,12 @@ def test_a_service_whose_program_is_missing(
         return None if module == package.replace("-", "_") else find_spec(module)
 
     monkeypatch.setattr("importlib.util.find_spec", without)
-    checks = servers_preflight.private_services(None)
+    checks = servers_preflight.private_services(DEMO, None)
     assert (line, True) in {(check.advice, check.fatal) for check in checks}
     # Who names one of their own needs no program.
     variable = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}[name]
     monkeypatch.setenv(variable, "somewhere")
-    assert line not in {check.advice for check in servers_preflight.private_services(None)}
+    assert line not in {check.advice for check in servers_preflight.private_services(DEMO, None)}
 
 
 def test_wrk_missing_and_a_folder_that_cannot_be_written(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -39,10 +41,11 @@ class Generator:
         name: str,
         placement: Placement | None,
         seed: int = 0,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Start it; what it prints goes to files in `raw/` called `name`.
 
-        `seed` is of the arrivals, where they are random.
+        `seed` is of the arrivals, where they are random; each request has the `headers`.
         """
         self._folder = folder
         self._raw = folder / "raw" / f"{name}.txt"
@@ -52,7 +55,7 @@ class Generator:
             stale.unlink(missing_ok=True)
         self.process = process.start(
             wrk.TOOL,
-            wrk.argv(load, url, delay_s, seed),
+            wrk.argv(load, url, delay_s, seed, headers),
             log=self._raw,
             errors=self._errors,
             grace_s=1.0,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -40,7 +42,13 @@ class _Line(Loaded, frozen=True, kw_only=True):
     counts: tuple[int, ...]
 
 
-def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
+def argv(
+    load: Load,
+    url: str,
+    delay_s: float,
+    seed: int = 0,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
 
     `seed` is of the arrivals of a load at a rate, where they are random.
@@ -61,6 +69,7 @@ def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
         f"--timeout={timeout_s}s",
         "--latency",
         f"--script={SCRIPT}",
+        *(f"--header={name}: {value}" for name, value in headers.items()),
         url,
         *(("--", f"{load.rate:g}", load.arrivals, str(seed)) if load.rate else ()),
     ]

@@ -8,9 +8,13 @@ import http.client
 import socket
 import threading
 import time
+import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import brotli
 
+from loadtest.plan.servers import answers
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During
 from loadtest.records.planned import Contract, Endpoint, Record, Stage
@@ -21,6 +25,12 @@ PATIENCE_S = 10.0
 
 MOST_BEYOND_BYTES = 65_536
 """Of a body, beyond what the contract says: an error page has room, and one without end is none."""
+
+MOST_BYTES = 64 * 2**20
+"""Of any body."""
+
+GZIP = 31
+"""As zlib calls it."""
 
 WATCH_EVERY_S = 0.25
 """Beside a load: often enough to meet what a load breaks, at well below 1 % of any rate."""
@@ -37,8 +47,21 @@ class _ContractError(Exception):
     """An answer is not what the contract says."""
 
 
+Headers = Mapping[str, str]
+"""What a request has beside what every one has."""
+
+NO_HEADERS: Headers = MappingProxyType({})
+
+
 def verify(
-    host: str, port: int, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
+    host: str,
+    port: int,
+    endpoint: Endpoint,
+    *,
+    concurrency: int,
+    seconds: float,
+    stage: Stage,
+    headers: Headers = NO_HEADERS,
 ) -> Checked:
     """Ask once from each of `concurrency` connections, then for `seconds` from as many new ones.
 
@@ -51,18 +74,24 @@ def verify(
     when it is at work do the others get any.
     """
     began = time.monotonic()
-    asked = _ask_all(host, port, endpoint, concurrency, 0.0, stage)
+    asked = _ask_all(host, port, endpoint, concurrency, 0.0, stage, headers)
     left_s = seconds
     if endpoint.contract.delay_s:
         left_s -= time.monotonic() - began
     if left_s > 0:
-        second = _ask_all(host, port, endpoint, concurrency, left_s, stage)
+        second = _ask_all(host, port, endpoint, concurrency, left_s, stage, headers)
         asked = Checked(answers=asked.answers + second.answers, wire_bytes=second.wire_bytes)
     return asked
 
 
 def _ask_all(
-    host: str, port: int, endpoint: Endpoint, concurrency: int, seconds: float, stage: Stage
+    host: str,
+    port: int,
+    endpoint: Endpoint,
+    concurrency: int,
+    seconds: float,
+    stage: Stage,
+    headers: Headers,
 ) -> Checked:
     """Ask from new connections until `seconds` have passed, at least once each."""
     deadline = time.monotonic() + seconds
@@ -76,7 +105,7 @@ def _ask_all(
         )
         try:
             while not broken and (not checked[index] or time.monotonic() < deadline):
-                sizes.append(check(connection, endpoint.path, endpoint.contract))
+                sizes.append(check(connection, endpoint.path, endpoint.contract, headers))
                 checked[index] += 1
         except _ContractError as error:
             broken.append(str(error))
@@ -102,10 +131,18 @@ class Watch:
     What it cannot get, because the server has a queue, is no fault; what it gets has to be right.
     """
 
-    def __init__(self, host: str, port: int, endpoint: Endpoint, patience_s: float) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        endpoint: Endpoint,
+        patience_s: float,
+        headers: Headers = NO_HEADERS,
+    ) -> None:
         """Start asking; an answer may take `patience_s`."""
         self._connection = http.client.HTTPConnection(host, port, timeout=patience_s)
         self._endpoint = endpoint
+        self._headers = headers
         self._done = threading.Event()
         self._checked = 0
         self._broken: str | None = None
@@ -127,7 +164,8 @@ class Watch:
         lost = 0
         while not self._done.wait(WATCH_EVERY_S):
             try:
-                check(self._connection, self._endpoint.path, self._endpoint.contract)
+                endpoint = self._endpoint
+                check(self._connection, endpoint.path, endpoint.contract, self._headers)
                 self._checked += 1
                 lost = 0
             except _ContractError as error:
@@ -144,55 +182,115 @@ class Watch:
                 return
 
 
-def check(connection: http.client.HTTPConnection, path: str, contract: Contract) -> int:
+class Got(Record, frozen=True, kw_only=True):
+    """A whole answer."""
+
+    status: int
+    content_type: str
+    content_encoding: str | None
+    body: bytes
+    """As it came."""
+    size: int
+    """Of all of it in bytes, as sent but for the framing of chunks, if there are any."""
+
+    def decoded(self, most_bytes: int) -> bytes:
+        """Return the body without its content encoding; raises ValueError where it has none.
+
+        At once it could be any number of bytes.
+        """
+        name = {"br": "Brotli", "gzip": "gzip"}.get(self.content_encoding or "")
+        if name is None:
+            return self.body
+        try:
+            if name == "Brotli":
+                brotli_body = brotli.Decompressor()
+                body = bytes(brotli_body.process(self.body, output_buffer_limit=most_bytes))
+                ended = brotli_body.is_finished()
+            else:
+                gzip_body = zlib.decompressobj(GZIP)
+                body = gzip_body.decompress(self.body, most_bytes)
+                ended = gzip_body.eof
+        except (brotli.error, zlib.error):
+            raise ValueError(
+                f"the body is not {name}, whatever its Content-Encoding says"
+            ) from None
+        if not ended:
+            raise ValueError(f"a body of {name} that does not end within {most_bytes} bytes")
+        return body
+
+
+def get(
+    connection: http.client.HTTPConnection,
+    path: str,
+    headers: Headers = NO_HEADERS,
+    most_bytes: int = MOST_BYTES,
+) -> Got:
+    """Ask for a path and return the whole answer; raises OSError or HTTPException."""
+    connection.request("GET", path, headers=dict(headers))
+    response = connection.getresponse()
+    body = body_of(response, most_bytes)
+    head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
+    return Got(
+        status=response.status,
+        content_type=response.headers.get_content_type(),
+        content_encoding=response.headers.get("Content-Encoding"),
+        body=body,
+        size=len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n") + head + len(body),
+    )
+
+
+def _most_bytes(contract: Contract) -> int:
+    known = contract.body.most_bytes if contract.body else contract.body_bytes
+    return min(MOST_BYTES, (known or 0) + MOST_BEYOND_BYTES)
+
+
+def check(
+    connection: http.client.HTTPConnection,
+    path: str,
+    contract: Contract,
+    headers: Headers = NO_HEADERS,
+) -> int:
     """Compare one whole answer with the contract and return its size in bytes as it came.
 
     Raises with the first difference.
     """
     sent = time.monotonic()
-    connection.request("GET", path)
-    response = connection.getresponse()
-    most = (contract.body_bytes or 0) + MOST_BEYOND_BYTES
     try:
-        body = body_of(response, most)
+        response = get(connection, path, headers, _most_bytes(contract))
     except LongBodyError as error:
         raise _ContractError(f"{error} instead of {contract.body_bytes}") from None
     took_s = time.monotonic() - sent
-    # As sent but for the framing of chunks, if there are any.
-    head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
-    size = len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n") + head + len(body)
-    if response.status != contract.status:
-        raise _ContractError(
-            f"status {response.status} instead of {contract.status}: {_excerpt(body)}"
-        )
-    media_type = response.headers.get_content_type()
-    if media_type != contract.content_type:
-        raise _ContractError(f"content type {media_type} instead of {contract.content_type}")
-    encoding = response.headers.get("Content-Encoding")
-    if encoding != contract.content_encoding:
-        raise _ContractError(f"content encoding {encoding} instead of {contract.content_encoding}")
-    if encoding == "br":
-        try:
-            # At once it could be any number of bytes.
-            brotli_body = brotli.Decompressor()
-            body = brotli_body.process(body, output_buffer_limit=most)
-        except brotli.error:
-            raise _ContractError(
-                "the body is not Brotli, whatever its Content-Encoding says"
-            ) from None
-        if not brotli_body.is_finished():
-            raise _ContractError(f"a body of Brotli that does not end within {most} bytes")
-    if len(body) != contract.body_bytes:
-        raise _ContractError(
-            f"body of {len(body)} bytes instead of {contract.body_bytes}: {_excerpt(body)}"
-        )
-    if hashlib.sha256(body).hexdigest() != contract.body_sha256:
-        raise _ContractError(f"another body of the same length: {_excerpt(body)}")
+    if difference := broken(response, contract):
+        raise _ContractError(difference)
     if took_s < contract.delay_s:
         raise _ContractError(
             f"answered after {took_s:.2f} s, declared to wait {contract.delay_s:g} s"
         )
-    return size
+    return response.size
+
+
+def broken(response: Got, contract: Contract) -> str | None:
+    """Return the first difference of an answer from a contract in words, None without one."""
+    if response.status != contract.status:
+        return f"status {response.status} instead of {contract.status}: {_excerpt(response.body)}"
+    if response.content_type != contract.content_type:
+        return f"content type {response.content_type} instead of {contract.content_type}"
+    if response.content_encoding != contract.content_encoding:
+        return (
+            f"content encoding {response.content_encoding} instead of {contract.content_encoding}"
+        )
+    try:
+        body = response.decoded(_most_bytes(contract))
+    except ValueError as error:
+        return str(error)
+    if contract.body is not None:
+        # What is recorded is of somebody's own site: results quote nothing of its pages.
+        return answers.problem(contract.body, body)
+    if len(body) != contract.body_bytes:
+        return f"body of {len(body)} bytes instead of {contract.body_bytes}: {_excerpt(body)}"
+    if hashlib.sha256(body).hexdigest() != contract.body_sha256:
+        return f"another body of the same length: {_excerpt(body)}"
+    return None
 
 
 def _said(error: Exception) -> str:

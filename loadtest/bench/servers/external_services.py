@@ -67,13 +67,13 @@ def named(env: Mapping[str, str], app: App, allowed: Mapping[Service, str] | Non
         for service, variable in app.addresses.items()
         if variable in env
     ]
-    idle = [service for service in allowed or () if app.addresses[service] not in env]
+    idle = [service for service in allowed or () if app.addresses.get(service, "") not in env]
     return addresses + [
         Address(
-            variable=app.addresses[service],
+            variable=app.addresses.get(service, NAMES[service]),
             service=NAMES[service],
             version=None,
-            problem=lone(consent.OPTIONS[service], app.addresses[service]),
+            problem=lone(consent.OPTIONS[service], app.addresses.get(service, "a database")),
         )
         for service in idle
     ]

@@ -51,7 +51,7 @@ def launch(
         running = process.start(
             server.name,
             started_by.argv,
-            env={**project.env, **env, **started_by.env},
+            env={**project.told(env), **started_by.env},
             cwd=project.folder,
             log=log,
             times=started_by.times,
@@ -60,7 +60,7 @@ def launch(
             cpus=cpus,
         )
     try:
-        await_answer(running, port, project.app.probe_path)
+        await_answer(running, port, project.app.probe_path, statuses=project.app.probe_status)
         check_owner(running, port)
     except BaseException:
         running.stop()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from loadtest.bench.load.generator import Generator, Printed
-from loadtest.bench.servers.answer_check import Checked, Watch, verify
+from loadtest.bench.servers.answer_check import NO_HEADERS, Checked, Watch, verify
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During, Placement
@@ -57,6 +57,8 @@ class LoadedServer:
     """Its services as this machine reaches them."""
     folder: Path
     """The run's."""
+    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What requests have besides, by the name of the endpoint."""
     placement: Placement | None
 
     def verify(
@@ -64,7 +66,13 @@ class LoadedServer:
     ) -> Checked:
         """Compare answers with the contract; raises CellError for the first that is not right."""
         return verify(
-            self.host, self.port, endpoint, concurrency=concurrency, seconds=seconds, stage=stage
+            self.host,
+            self.port,
+            endpoint,
+            concurrency=concurrency,
+            seconds=seconds,
+            stage=stage,
+            headers=self.headers.get(endpoint.name, NO_HEADERS),
         )
 
     def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
@@ -75,9 +83,12 @@ class LoadedServer:
         endpoint = cell.endpoint
         delay_s = endpoint.contract.delay_s
         url = f"http://{self.host}:{self.port}{endpoint.path}"
-        generator = Generator(cell.load, url, delay_s, self.folder, name, self.placement, seed)
+        headers = self.headers.get(endpoint.name, NO_HEADERS)
+        generator = Generator(
+            cell.load, url, delay_s, self.folder, name, self.placement, seed, headers
+        )
         groups = {**self.groups(), "generator": generator.process.tree}
-        watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s)
+        watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s, headers)
         try:
             with sampling.sampling(groups, holds="server", ends="generator") as sampled:
                 printed = generator.finish()

@@ -81,7 +81,7 @@ class Counters:
             time.sleep(0.01)
 
     def _ask(self, service: Service, ask: Callable[[str], int | None]) -> int | None:
-        address = self.env.get(self.app.addresses[service])
+        address = self.env.get(self.app.addresses.get(service, ""))
         return None if address is None else ask(address)
 
     def _upstream(self, url: str) -> int | None:

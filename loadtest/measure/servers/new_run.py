@@ -57,7 +57,8 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         placed = cpu_pinning.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)
-    looked = checks(plan, out, offered.launcher, offered.project.allowed)
+    project = offered.project
+    looked = checks(plan, out, offered.launcher, project.allowed, project.app)
     problems += [check.advice or check.state for check in looked if check.fatal]
     if problems or plan is None:
         raise UserError(*problems)
@@ -116,6 +117,6 @@ def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
 def this_machine(offered: Inventory) -> Machine:
     """Return what a run says of the machine that it is made on."""
     versions = {"wrk": wrk_version()}
-    if offered.launcher == "local":
+    if offered.launcher == "local" and "postgres" in offered.project.app.addresses:
         versions["PostgreSQL"] = preflight.postgres_version()
     return machine.describe(offered.versions | versions)

@@ -12,14 +12,14 @@ import psutil
 from loadtest.bench.servers import external_services, services
 from loadtest.measure import preflight
 from loadtest.measure.preflight import Check
-from loadtest.plan.servers.project import DEMO, Service
+from loadtest.plan.servers.project import DEMO, App, Service
 from loadtest.records.measured import Launcher
 from loadtest.records.planned import Load, Plan
 from loadtest.records.values import MOST_TRIED
 from loadtest.system import process
 
 
-def named_services(allowed: Mapping[Service, str] | None) -> list[Check]:
+def named_services(app: App, allowed: Mapping[Service, str] | None) -> list[Check]:
     """Look whether the services that the environment names can be used; `allowed` as of `named`."""
     return [
         Check(
@@ -30,15 +30,15 @@ def named_services(allowed: Mapping[Service, str] | None) -> list[Check]:
             advice=service.problem,
             fatal=service.problem is not None,
         )
-        for service in external_services.named(os.environ, DEMO, allowed)
+        for service in external_services.named(os.environ, app, allowed)
     ]
 
 
-def private_services(plan: Plan | None) -> list[Check]:
+def private_services(app: App, plan: Plan | None) -> list[Check]:
     """Look whether the services that the environment does not name can be started."""
-    if all(variable in os.environ for variable in DEMO.addresses.values()):
+    if all(variable in os.environ for variable in app.addresses.values()):
         return []
-    lines = services.obstacles(len(plan.servers) if plan else 1, DEMO.addresses)
+    lines = services.obstacles(len(plan.servers) if plan else 1, app.addresses)
     return [
         Check(name="private services", state="cannot be started", advice=line, fatal=True)
         for line in lines
@@ -86,6 +86,7 @@ def checks(
     out: Path,
     launcher: Launcher = "local",
     allowed: Mapping[Service, str] = MappingProxyType({}),
+    app: App = DEMO,
 ) -> list[Check]:
     """Look at all that a run needs of this machine; `allowed` are the services it may write."""
     written = allowed if launcher == "local" else None
@@ -100,7 +101,7 @@ def checks(
         preflight.backlog(plan.shape.backlog if plan else 2048),
         *([preflight.local_ports()] if launcher == "compose" else []),
         # A container has its own; and where all of it is up already, nothing is written.
-        *([] if launcher == "compose" else named_services(written)),
-        *(private_services(plan) if launcher == "local" else []),
+        *([] if launcher == "compose" else named_services(app, written)),
+        *(private_services(app, plan) if launcher == "local" else []),
         *(memory(plan) if plan and launcher == "local" else []),
     ]

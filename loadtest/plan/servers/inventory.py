@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psutil
 from msgspec.structs import replace
 
-from loadtest.plan.servers import matrix, profile
+from loadtest.plan.servers import facts, matrix, own, profile
 from loadtest.plan.servers.matrix import Matrix
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
@@ -50,8 +50,10 @@ class Inventory:
             server.name: " ".join(name for name in server.requires if not self.versions.get(name))
             for server in self.servers
         }
+        # Its environment is its owner's: there is no Makefile of ours beside it.
+        or_else = " (or `make setup`)" if self.project.app.declared is None else ""
         return {
-            server: f"not installed: {names}; `pip install {names}` (or `make setup`)"
+            server: f"not installed: {names}; `pip install {names}`{or_else}"
             for server, names in absent.items()
             if names
         }
@@ -61,13 +63,31 @@ def take_inventory(project: Project) -> Inventory:
     """Read what a project offers, as far as it can be read."""
     endpoints: tuple[Endpoint, ...] = ()
     versions: dict[str, str | None] = {}
-    servers, broken, problems = profile.read_servers(project.folder / "servers")
+    servers, broken, problems = profile.read_servers(project.servers)
+    problems += standing(project)
     try:
         endpoints = project.endpoints()
         versions = project.versions(distributions(servers, project.app))
     except UserError as error:
         problems.extend(error.lines)
     return Inventory(project, servers, endpoints, versions, tuple(problems), broken)
+
+
+def standing(project: Project) -> list[str]:
+    """Return what stands in the way of loading a project of `loadtest.toml`, a line each."""
+    if project.app.declared is None:
+        return []
+    file = project.folder / own.FILE
+    if not project.app.declared:
+        return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"]
+    try:
+        if problems := facts.problems(project, facts.look(project)):
+            return problems
+    except UserError as error:
+        return list(error.lines)
+    if lacking := own.unrecorded(project):
+        return [f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`"]
+    return []
 
 
 def make_plan(inventory: Inventory, choice: Choice) -> Plan:
@@ -77,7 +97,10 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     # A server keeps its name though its file is broken: to choose it is no second mistake.
     names = sorted([*(server.name for server in inventory.servers), *inventory.broken])
     try:
-        chosen = matrix.load_matrix(choice.matrix)
+        chosen = matrix.load_matrix(choice.matrix, inventory.project.app.matrices)
+        if inventory.project.app.reference:
+            duplicate = replace(chosen.duplicate, server=inventory.project.app.reference)
+            chosen = replace(chosen, duplicate=duplicate)
     except UserError as error:
         named = {"server": names, "endpoint": [each.name for each in inventory.endpoints]}
         kinds = [kind for kind, known in named.items() if choice.matrix in known]
@@ -98,7 +121,7 @@ def _at_once(inventory: Inventory, plan: Plan) -> int:
     One where they are not ours to start, or share a database: what it counts is then of whoever is
     up.
     """
-    shared = inventory.project.app.addresses["postgres"] in os.environ
+    shared = inventory.project.app.addresses.get("postgres", "") in os.environ
     if inventory.launcher != "local" or shared:
         return 1
     each_bytes = PROCESS_BYTES * (plan.shape.workers + 1)

@@ -18,6 +18,7 @@ from msgspec import Meta
 from msgspec.structs import asdict, replace
 
 from loadtest.plan import toml_file
+from loadtest.plan.servers.project import MATRICES
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import (
     STALL_S,
@@ -52,9 +53,6 @@ from loadtest.records.values import (
     Rounds,
     Step,
 )
-
-MATRICES = Path(__file__).parent / "matrices"
-
 
 REQUESTS = 400
 """Of a load at a rate, at least: three rounds have enough of them for a p99."""

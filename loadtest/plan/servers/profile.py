@@ -77,7 +77,6 @@ def command(
     server: Server, shape: Shape, project: Project, port: int, fd: int = -1, host: str = HOST
 ) -> Command:
     """Return what starts a server at an address, or on the listening socket `fd`."""
-    module = project.app.module(server.interface)
     filled = {
         **asdict(shape),
         "python": project.python,
@@ -85,10 +84,11 @@ def command(
         "port": port,
         "fd": fd,
         "workers*threads": shape.workers * shape.threads,
-        "module": module,
-        "application": f"{module}:application",
+        "module": project.app.module(server.interface),
+        "application": project.app.application(server.interface),
     }
-    pool = {project.app.pool_variable: str(shape.database_pool)}
+    variable = project.app.pool_variable
+    pool = {variable: str(shape.database_pool)} if variable else {}
     words = (*server.argv, *(server.recycled if shape.max_requests else ()))
     return Command(
         argv=tuple(text.format_map(filled) for text in words),

@@ -5,8 +5,10 @@ The engine never imports it: it may live in another environment, with another Py
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -24,6 +26,15 @@ FORMAT = 1
 Service = Literal["postgres", "redis", "upstream"]
 """As a contract and the counts name them."""
 
+NOWHERE: Mapping[Service, str] = {
+    "postgres": "postgresql://nobody@127.0.0.1:9/nothing",
+    "redis": "redis://127.0.0.1:9/0",
+}
+"""The address of each service where there is none, for settings that want one to be imported."""
+
+PLACEHOLDERS = ("{random}", *(f"{{{service}.url}}" for service in NOWHERE))
+"""In what an app is told: a secret of this run, and the address of a service."""
+
 
 class _Version(msgspec.Struct):
     format: int
@@ -34,42 +45,81 @@ class _Declared(Record, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
 
 
+MATRICES = Path(__file__).parent / "matrices"
+"""Those of the app of this repository."""
+
+PREPARED_WITHIN_S = 900.0
+"""For each command that makes tables or rows: real projects have hundreds of migrations."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class App:
     """What the engine knows of an app under test, beside what that says of its endpoints itself."""
 
     settings: str
     """The module of Django's settings."""
-    application: str
-    """The module with the callable `application` of an `{interface}`."""
+    applications: Mapping[Interface, str]
+    """What the servers of an interface import, as `module:callable`."""
+    manage: tuple[str, ...] = ("manage.py",)
+    """What stands between the interpreter and a management command."""
     prepare: tuple[tuple[str, ...], ...]
     """The management commands that make its tables and rows; made twice changes nothing."""
+    scripts: tuple[tuple[str, ...], ...] = ()
+    """What the interpreter runs after these, likewise."""
     distributions: tuple[str, ...]
     """Whose versions a run records, beside those that servers require."""
     probe_path: str
     """Answered by a server that is up, whatever its services do."""
+    probe_status: Container[int] = (200,)
     page_path: str
     """For a person to look at."""
-    upstream: str
+    upstream: str | None = None
     """The module of what it calls over HTTP: takes `--host` and `--port`, prints its address."""
-    counter_path: str
+    counter_path: str = ""
     """Where the upstream says in JSON what it has counted, its requests under `counter_key`."""
-    counter_key: str
+    counter_key: str = ""
     secret_variable: str
-    pool_variable: str
+    pool_variable: str | None = None
     """For the most connections of a worker process to the database."""
-    hosts_variable: str
+    hosts_variable: str = ""
     addresses: Mapping[Service, str]
-    """The variable that has the address of each service."""
+    """The variable that has the address of each service that it is given."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What else it is told, with placeholders, see `PLACEHOLDERS`."""
+    path: tuple[str, ...] = (".",)
+    """Folders that it imports from, as seen from its own."""
+    files_variable: str | None = None
+    """For a folder of the run that it may write to."""
+    sqlite_variable: str | None = None
+    """For the file of its database, where that is SQLite's."""
+    sqlite_copy: str | None = None
+    """The file that its database begins as a copy of."""
+    declared: tuple[Endpoint, ...] | None = None
+    """Its endpoints; None: its command `endpoints` prints them."""
+    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What requests have besides, by the name of the endpoint; never in results."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """Who asks an endpoint, by its name, as `sessions` finds users."""
+    sessions: tuple[str, ...] = ()
+    """What the interpreter runs to log users in: prints a cookie in JSON for each name it gets."""
+    matrices: Path = MATRICES
+    servers: Path | None = None
+    """The folder of the server profiles; None: `servers` in its own."""
+    reference: str | None = None
+    """The server that others are compared with; None: the matrix's."""
 
     def module(self, interface: Interface | None) -> str:
         """Return the module that servers of an interface import."""
-        return self.application.format(interface=interface)
+        return self.application(interface).partition(":")[0]
+
+    def application(self, interface: Interface | None) -> str:
+        """Return the module and the callable in it."""
+        return self.applications.get(interface or "wsgi", "")
 
 
 DEMO = App(
     settings="myproject.settings",
-    application="myproject.{interface}",
+    applications={"wsgi": "myproject.wsgi:application", "asgi": "myproject.asgi:application"},
     prepare=(("migrate", "--verbosity=0"), ("seed",)),
     distributions=("Django", "psycopg", "psycopg-pool", "redis", "asgiref"),
     probe_path="/raw",
@@ -87,7 +137,7 @@ DEMO = App(
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a `manage.py`, and the interpreter that has what it imports."""
+    """A folder with a Django project, and the interpreter that has what it imports."""
 
     folder: Path
     python: str
@@ -99,28 +149,86 @@ class Project:
     @property
     def env(self) -> dict[str, str]:
         """What every process of the project is told, whatever it does."""
+        return self.told({})
+
+    def told(self, addresses: Mapping[str, str]) -> dict[str, str]:
+        """Return that with the addresses of its services, by variable, wherever they are told."""
+        by_service = {
+            service: addresses[variable]
+            for service, variable in self.app.addresses.items()
+            if variable in addresses
+        }
         return {
             "DJANGO_SETTINGS_MODULE": self.app.settings,
             self.app.secret_variable: self.secret,
-            "PYTHONPATH": str(self.folder),
+            "PYTHONPATH": os.pathsep.join(
+                os.path.normpath(self.folder / part) for part in self.app.path
+            ),
+            **addresses,
+            **{name: self._filled(name, text, by_service) for name, text in self.app.env.items()},
         }
 
-    def manage(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:
+        """Return what a variable is set to: its text, each placeholder replaced."""
+        secret = hashlib.sha256(f"{self.secret}/{name}".encode()).hexdigest()
+        urls = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
+        for placeholder, value in zip(PLACEHOLDERS, (secret, *urls), strict=True):
+            text = text.replace(placeholder, value)
+        return text
+
+    @property
+    def servers(self) -> Path:
+        """The folder of its server profiles."""
+        return self.app.servers or self.folder / "servers"
+
+    def manage(
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60.0
+    ) -> str:
         """Return what a management command prints; raises CommandError with the end of it."""
+        return self.run(*self.app.manage, *arguments, env=env, timeout_s=timeout_s)
+
+    def run(
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60.0
+    ) -> str:
+        """Return what the project's interpreter prints; raises CommandError likewise."""
+        told = self.told(env or {})
         return process.output(
-            [self.python, "manage.py", *arguments], env=self.env | dict(env or {}), cwd=self.folder
+            [self.python, *arguments], env=told, cwd=self.folder, timeout_s=timeout_s
         )
 
     def prepare(self, env: Mapping[str, str]) -> str:
         """Make its tables and rows, and return what that prints; raises CommandError likewise."""
-        return "".join(self.manage(*command, env=env) for command in self.app.prepare)
+        within_s = PREPARED_WITHIN_S
+        commands = [(*self.app.manage, *command) for command in self.app.prepare]
+        return "".join(
+            self.run(*command, env=env, timeout_s=within_s)
+            for command in (*commands, *self.app.scripts)
+        )
+
+    def headers(self, env: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """Return what requests have besides, by the endpoint's name, its user being logged in.
+
+        Raises CommandError where a user is not in the database.
+        """
+        cookies: dict[str, str] = {}
+        if users := sorted(set(self.app.users.values())):
+            printed = self.run(*self.app.sessions, *users, env=env)
+            cookies = msgspec.json.decode(printed, type=dict[str, str])
+        return {
+            name: dict(headers)
+            | ({"Cookie": cookies[self.app.users[name]]} if name in self.app.users else {})
+            for name, headers in self.app.headers.items()
+        }
 
     def upstream(self, *arguments: str) -> list[str]:
-        """Return the command line of its upstream."""
+        """Return the command line of its upstream, which it has to have."""
+        assert self.app.upstream is not None
         return [self.python, "-m", self.app.upstream, *arguments]
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the endpoints as the app declares them; raises UserError where it can't say."""
+        if self.app.declared is not None:
+            return self.app.declared
         if not (self.folder / "manage.py").exists():
             raise UserError(
                 f"{self.folder}: no manage.py there; run from the project's folder,"

@@ -425,7 +425,7 @@ def test_the_doctor_and_the_services_say_it(
     for name, value in services.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
-    good, bad, also = named_services(agreed(os.environ))
+    good, bad, also = named_services(DEMO, agreed(os.environ))
     assert good.state.startswith("PostgreSQL ")
     assert (good.advice, also.advice) == (None, None)
     assert bad.fatal

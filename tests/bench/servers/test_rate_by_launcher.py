@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ def test_wrk_is_asked_for_the_rate(
         name: str,
         placement: Placement | None,
         seed: int,
+        headers: Mapping[str, str],
     ) -> None:
-        argv.extend(wrk.argv(load, url, delay_s, seed))
+        argv.extend(wrk.argv(load, url, delay_s, seed, headers))
         raise StartedError
 
     monkeypatch.setattr(loaded_server, "Generator", start)

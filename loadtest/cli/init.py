@@ -1,0 +1,328 @@
+"""`loadtest init`: look at a project and write its `loadtest.toml`."""
+
+from __future__ import annotations
+
+import os
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from msgspec.structs import replace
+
+from loadtest.cli.options import Location
+from loadtest.cli.output import say
+from loadtest.records import files
+from loadtest.records.errors import UserError
+
+if TYPE_CHECKING:
+    from loadtest.plan.servers.detect import Found
+    from loadtest.plan.servers.facts import Facts, Probed
+    from loadtest.plan.servers.own import Asked, File
+    from loadtest.plan.servers.project import Project
+    from loadtest.plan.servers.proposal import Left, Proposal
+
+MOST_TRIES = 30
+"""Variables that settings ask for, one after the other."""
+
+
+@click.command("init")
+@click.option(
+    "--project",
+    "folder",
+    type=Location("directory"),
+    default=Path(),
+    help="Folder of the Django project. Default: the one you are in.",
+)
+@click.option(
+    "--python",
+    metavar="PATH",
+    help="The project's interpreter. Default: that of its virtual environment.",
+)
+@click.option(
+    "--settings",
+    metavar="MODULE",
+    help="The settings to measure, as in shop.settings.production. Default: what a Dockerfile,"
+    " Procfile or manage.py names.",
+)
+@click.option(
+    "--env",
+    "variables",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Tell the app this; repeat it for several. Default: what its settings ask for, as far as"
+    " the project's files say it.",
+)
+@click.option(
+    "--seed",
+    metavar="FILE",
+    help="Python script that fills the database, run once Django is set up. Default: none.",
+)
+@click.option(
+    "--user",
+    metavar="NAME",
+    help="User to see pages behind a login as, by what Django finds users by. Default: nobody.",
+)
+@click.option(
+    "--ask/--no-ask",
+    default=True,
+    help="Make a database and ask the project's pages once, to propose endpoints. Default: on.",
+)
+@click.option("--force", is_flag=True, help="Write over a loadtest.toml that is there.")
+def init_command(
+    folder: Path,
+    python: str | None,
+    settings: str | None,
+    variables: tuple[str, ...],
+    seed: str | None,
+    user: str | None,
+    ask: bool,
+    force: bool,
+) -> int:
+    """Look at a Django project of yours and write its loadtest.toml.
+
+    The reason stands beside each line. The project's code, environment and databases stay as they
+    are. Without --force it writes over nothing, and shows what it would change.
+
+    Example: loadtest init --settings shop.settings.production
+    """
+    from loadtest.plan.servers import own, proposal
+
+    folder = folder.resolve()
+    proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask)
+    if problems := list(own.mistakes(proposed.file)):
+        raise UserError(*problems)
+    text = proposal.text(proposed)
+    path = folder / own.FILE
+    if path.exists() and not force:
+        there = path.read_text(encoding="utf-8", errors="replace")
+        name = own.FILE
+        difference = unified_diff(
+            there.splitlines(), text.splitlines(), name, f"{name} as proposed", lineterm=""
+        )
+        click.echo("\n".join(difference))
+        raise UserError(f"{path} is there already; type --force to write over it")
+    try:
+        files.write(path, text.encode())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    click.echo(text, nl=False)
+    say(f"{path} is written; read it, then type `loadtest record`")
+    return 0
+
+
+def _variables(typed: tuple[str, ...]) -> dict[str, str]:
+    if broken := [text for text in typed if "=" not in text]:
+        raise UserError(*(f"--env {text}: write NAME=VALUE" for text in broken))
+    return {name: value for name, _, value in (text.partition("=") for text in typed)}
+
+
+def _propose(
+    folder: Path,
+    python: str | None,
+    settings: str | None,
+    typed: dict[str, str],
+    seed: str | None,
+    user: str | None,
+    ask: bool,
+) -> Proposal:
+    from loadtest.plan.servers import detect, own, proposal
+
+    interpreter, module, env, facts = _reached(folder, python, settings, typed)
+    where = proposal.where(folder, interpreter.value, module.value, facts)
+    reasons = {
+        "project.python": proposal.because(interpreter, facts),
+        "project.settings": module.why,
+        "project.wsgi": "no module of the project's has one" if where.wsgi == "generated" else None,
+        "project.asgi": "no module of the project's has one" if where.asgi == "generated" else None,
+        **{f"env.{name}": found.why for name, found in env.items()},
+    }
+    if today := detect.server(folder):
+        where = replace(where, reference=today[0].value)
+        reasons["project.reference"] = f"{today[0].why}: {today[1]}"
+    database = proposal.database(folder, facts)
+    if database.copy:
+        reasons["database.copy"] = "a copy of it, which each server has to itself"
+    file = own.File(
+        format=1,
+        project=where,
+        env={name: found.value for name, found in env.items()},
+        database=database,
+        prepare=proposal.prepare(facts, database.kind != "none", seed),
+        request=proposal.request(facts),
+    )
+    file, facts, why = _with_applications(folder, file)
+    reasons |= why
+    project = own.project(folder, file)
+    endpoints: list[tuple[Asked, str]] = []
+    left: list[Left] = []
+    notes = list(proposal.notes(facts))
+    if ask:
+        endpoints, left = _asked(project, facts, user, notes)
+    return proposal.Proposal(
+        file=replace(file, endpoint=tuple(asked for asked, _ in endpoints)),
+        reasons={key: why for key, why in reasons.items() if why},
+        endpoints={asked.name: why for asked, why in endpoints},
+        notes=notes,
+        left=left,
+    )
+
+
+def _reached(
+    folder: Path, python: str | None, settings: str | None, typed: dict[str, str]
+) -> tuple[Found, Found, dict[str, Found], Facts]:
+    """Return the first interpreter and settings that are this project's, and what they are told.
+
+    Raises UserError with what failed of each.
+    """
+    from loadtest.plan.servers import detect
+
+    modules = list(detect.settings(folder))
+    if settings:
+        modules = [detect.Found(settings, "--settings")]
+    if not modules:
+        raise UserError(
+            f"{folder}: no file there names a settings module; name the project's folder with"
+            " --project, or its settings with --settings"
+        )
+    pythons = list(detect.interpreters(folder, os.environ))
+    if python:
+        pythons = [detect.Found(_absolute(python), "--python")]
+    if not pythons:
+        raise UserError(
+            f"{folder}: no environment of the project is there (.venv, venv, $VIRTUAL_ENV);"
+            " name its interpreter with --python"
+        )
+    failures: list[str] = []
+    for interpreter in pythons:
+        for module in modules:
+            given = {name: detect.Found(value, "--env") for name, value in typed.items()}
+            env, facts, failed = _told(folder, interpreter.value, module.value, given)
+            if not failed:
+                assert facts is not None
+                if facts.debug:
+                    env, facts = _without_debug(folder, interpreter.value, module.value, env, facts)
+                return interpreter, module, env, facts
+            failures += failed
+    raise UserError(*dict.fromkeys(failures))
+
+
+def _absolute(python: str) -> str:
+    return os.path.abspath(os.path.expanduser(python)) if os.sep in python else python
+
+
+def _told(
+    folder: Path, python: str, settings: str, given: dict[str, Found]
+) -> tuple[dict[str, Found], Facts | None, list[str]]:
+    """Return what settings have to be told until they can be imported, and what is in the way."""
+    from loadtest.plan.servers import detect, facts, own
+
+    env = dict(given)
+    for _ in range(MOST_TRIES):
+        file = own.File(
+            format=1,
+            project=own.Where(python=python, settings=settings),
+            env={name: found.value for name, found in env.items()},
+            database=own.Database(kind="none"),
+        )
+        try:
+            looked = facts.look(project := own.project(folder, file))
+        except UserError as error:
+            return env, None, list(error.lines)
+        failure = looked.failure
+        if failure is not None and looked.stage == "settings":
+            name = detect.missing(failure.kind, failure.text)
+            if name and name not in env:
+                env[name] = detect.value(folder, name)
+                continue
+        # A module for WSGI or ASGI may be missing, which is no matter yet.
+        return env, looked, facts.problems(project, looked)
+    return env, None, [f"{settings}: asks for more than {MOST_TRIES} variables; tell them by --env"]
+
+
+def _without_debug(
+    folder: Path, python: str, settings: str, env: dict[str, Found], facts: Facts
+) -> tuple[dict[str, Found], Facts]:
+    """Return what settings have to be told to be those of production, as far as they listen."""
+    from loadtest.plan.servers import detect
+
+    for name in ("DEBUG", "DJANGO_DEBUG"):
+        if name not in env:
+            asked = {**env, name: detect.Found("False", "the settings read it; true without it")}
+            told, looked, failed = _told(folder, python, settings, asked)
+            if looked is not None and not failed and not looked.debug:
+                return told, looked
+    return env, facts
+
+
+def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str, str]]:
+    """Return the file with applications that can be imported, its facts, and why one is ours.
+
+    Raises UserError where the project cannot be run at all.
+    """
+    from loadtest.plan.servers import facts, own
+
+    for ours in ((), ("asgi",), ("wsgi",), ("asgi", "wsgi")):
+        where = replace(file.project, **dict.fromkeys(ours, "generated"))
+        tried = replace(file, project=where)
+        looked = facts.look(own.project(folder, tried))
+        if looked.stage != "application" and not looked.forced:
+            break
+        failure = str(looked.failure or "it sets DJANGO_SETTINGS_MODULE by force")
+    if problems := facts.problems(own.project(folder, tried), looked):
+        raise UserError(*problems)
+    return (
+        tried,
+        looked,
+        {f"project.{kind}": f"not {getattr(file.project, kind)}: {failure}" for kind in ours},
+    )
+
+
+def _asked(
+    project: Project, facts: Facts, user: str | None, notes: list[str]
+) -> tuple[list[tuple[Asked, str]], list[Left]]:
+    """Return the endpoints to propose and what is left out, after asking what can be asked."""
+    from loadtest.bench.servers.services import services
+    from loadtest.plan.servers import proposal
+    from loadtest.records.errors import LoadtestError
+    from loadtest.records.planned import Shape
+    from loadtest.system import process
+
+    say("making a database and asking the project's pages once")
+    try:
+        with (
+            process.folder("loadtest-init-") as logs,
+            services(project, logs.path, Shape()) as running,
+        ):
+            probed, as_user = _probed(project, facts, user, running.env)
+    except LoadtestError as error:
+        last = error.detail.splitlines()[-1:] if error.detail else []
+        notes.append(f"Nothing could be asked: {error} {' '.join(last)}")
+        return [], []
+    return proposal.endpoints(facts, probed, user, as_user)
+
+
+def _probed(
+    project: Project, facts: Facts, user: str | None, env: dict[str, str]
+) -> tuple[list[Probed], set[str]]:
+    """Return what paths answer, and which of them were asked as the user."""
+    from loadtest.plan.servers import facts as asking
+    from loadtest.plan.servers import proposal
+
+    asked: list[str] = []
+    probed: list[Probed] = []
+    as_user: set[str] = set()
+    todo = proposal.paths(facts)
+    for _ in range(2):  # the routes, then what their pages link to
+        answers = list(asking.probe(project, todo, env))
+        closed = [each.path for each in answers if each.status in (301, 302, 401, 403)]
+        if user and closed:
+            seen = {each.path: each for each in asking.probe(project, closed, env, user)}
+            as_user |= {path for path, each in seen.items() if each.status == 200}
+            answers = [seen.get(each.path, each) for each in answers]
+        asked += todo
+        probed += answers
+        todo = proposal.linked(answers, asked)
+        if not todo:
+            break
+    return probed, as_user

@@ -1,0 +1,178 @@
+"""`loadtest record` and `check`: what a project's endpoints answer, and whether they do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from loadtest.cli.options import Seconds, json_option, project_of, project_options
+from loadtest.cli.output import print_json, print_rows, say
+from loadtest.records.errors import CellError, LoadtestError, UserError, unknown
+
+if TYPE_CHECKING:
+    from loadtest.plan.servers.own import Fixed
+    from loadtest.plan.servers.project import Project
+    from loadtest.records.planned import Body, Server
+
+LATER_S = 65.0
+
+
+class Row(NamedTuple):
+    """What became of an endpoint, or a server."""
+
+    result: str
+    name: str
+    state: str
+
+
+def _show(rows: Sequence[Row], as_json: bool) -> None:
+    if as_json:
+        print_json([row._asdict() for row in rows])
+    else:
+        print_rows(rows)
+
+
+@click.command("record")
+@click.argument("names", metavar="[ENDPOINT]...", nargs=-1)
+@click.option(
+    "--later",
+    "later_s",
+    type=Seconds("--later 65", 0, 3_600),
+    default=LATER_S,
+    help="Seconds after which each endpoint is asked again, so that times in pages have changed."
+    f" Default: {LATER_S:.0f}.",
+)
+@project_options
+@json_option
+def record_command(
+    names: tuple[str, ...], later_s: float, folder: Path, python: str | None, as_json: bool
+) -> int:
+    """Fix what the endpoints of loadtest.toml answer.
+
+    Each is asked under two servers, with a database made anew for each; what all answers have in
+    common is its contract, kept in .loadtest/. Exit status 1 if one of them cannot be measured.
+
+    Example: loadtest record
+    """
+    from loadtest.bench.servers import recording
+    from loadtest.plan.servers import own
+
+    project = _own(folder, python)
+    _, servers = _ready(project)
+    file = own.read(project.folder)
+    by_name = {asked.name: asked for asked in file.endpoint}
+    if wrong := [name for name in names if name not in by_name]:
+        raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
+    chosen = [asked for asked in file.endpoint if not names or asked.name in names]
+    recorded = recording.hear(project, chosen, _two(servers, project.app.reference), later_s, say)
+    before = own.recorded(project.folder).endpoints
+    fixed: dict[str, Fixed] = {}
+    rows: list[Row] = []
+    for asked in chosen:
+        try:
+            if reason := recorded.failed.get(asked.name):
+                raise LoadtestError(reason)
+            fixed[asked.name] = new = recording.fix(asked, recorded.heard[asked.name])
+        except LoadtestError as error:
+            rows.append(Row("NO", asked.name, str(error)))
+            continue
+        body, statements = new.contract.body, recorded.probed[asked.name].statements
+        assert body is not None
+        words = [_fixed(body), f"{statements} statements"]
+        words += [f"it cannot be told from {what}: give words it `has`" for what in new.accepts]
+        if (old := before.get(asked.name)) and old.contract != new.contract:
+            words.append("recorded otherwise before")
+        rows.append(Row("ok", asked.name, "; ".join(words)))
+    others = by_name.keys() - {asked.name for asked in chosen}
+    kept = {name: each for name, each in before.items() if name in others} | fixed
+    own.write_recorded(project.folder, own.Recorded(format=1, endpoints=kept))
+    _show(rows, as_json)
+    return int(len(fixed) < len(chosen))
+
+
+def _fixed(body: Body) -> str:
+    """Return in words how much of an answer is fixed."""
+    return {
+        "exact": "all bytes",
+        "json": "the JSON value" + (f" but for {', '.join(body.holes)}" if body.holes else ""),
+        "text": f"the text but for {len(body.holes)} words",
+        "shape": "the shape of the JSON value",
+        "tags": "its tags",
+        "length": f"nothing but {body.least_bytes:,} to {body.most_bytes:,} bytes",
+    }[body.level]
+
+
+def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
+    """Return the servers to ask under: what it runs on today or a WSGI server, and an ASGI one."""
+    wsgi = [server for server in servers if server.interface == "wsgi"]
+    asgi = [server for server in servers if server.interface == "asgi"]
+    today = [server for server in servers if server.name == reference]
+    first = (today or wsgi or asgi)[0]
+    second = (wsgi if first.interface == "asgi" else asgi) or [first]
+    return [first, second[0]]
+
+
+@click.command("check")
+@project_options
+@json_option
+def check_command(folder: Path, python: str | None, as_json: bool) -> int:
+    """Bring every server up once and compare answers; load nothing.
+
+    Each endpoint is asked alone, then eight times at once. Exit status 1 if a server does not come
+    up, or an answer is not what was recorded.
+
+    Example: loadtest check
+    """
+    from loadtest.bench.servers import recording
+    from loadtest.plan.servers import own
+    from loadtest.records.planned import Shape
+
+    project = _own(folder, python)
+    missing, servers = _ready(project)
+    endpoints = project.endpoints()
+    if lacking := own.unrecorded(project):
+        raise UserError(f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`")
+    rows = [Row("-", name, why) for name, why in missing.items()]
+    wrong = 0
+    with recording.bench(project, Shape()) as local:
+        for server in servers:
+            try:
+                checked = recording.check(local, server, endpoints)
+            except CellError as error:
+                checked = {"": error.reason}
+            problems = [f"{name} {why}".strip() for name, why in checked.items() if why]
+            wrong += bool(problems)
+            state = "; ".join(problems) or f"{len(checked)} endpoints answer as recorded"
+            rows.append(Row("NO" if problems else "ok", server.name, state))
+    _show(rows, as_json)
+    return int(wrong > 0)
+
+
+def _own(folder: Path, python: str | None) -> Project:
+    """Return a project that has a file of its own; raises UserError for any other."""
+    project = project_of(folder, python)
+    if project.app.declared is None:
+        raise UserError(f"{project.folder}: no loadtest.toml there; `loadtest init` writes one")
+    if not project.app.declared:
+        raise UserError(f"{project.folder}: no [[endpoint]] in loadtest.toml; add one")
+    return project
+
+
+def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:
+    """Return which servers are not installed, and those that are.
+
+    Raises UserError for what stands in the way of starting any.
+    """
+    from loadtest.plan.servers import facts, inventory, profile
+
+    if problems := facts.problems(project, facts.look(project)):
+        raise UserError(*problems)
+    servers = profile.load_servers(project.servers)
+    versions = project.versions(inventory.distributions(servers, project.app))
+    missing = inventory.Inventory(project, servers, (), versions).missing
+    if not (ready := [server for server in servers if server.name not in missing]):
+        raise UserError(*(f"{name}: {why}" for name, why in missing.items()))
+    return missing, ready

@@ -1,0 +1,197 @@
+"""What a project says of itself, asked of its own interpreter; see `inside/`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from loadtest.plan.servers import own
+from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Record
+from loadtest.records.values import Count
+from loadtest.system.process import CommandError
+
+WITHIN_S = 120.0
+
+OLDEST = (3, 2)
+"""Of Django."""
+
+Text = Annotated[str, Meta(max_length=1_000)]
+
+
+class Failure(Record, frozen=True, kw_only=True):
+    """What a project raised as it was looked at."""
+
+    kind: Text
+    text: Text
+    at: Text
+
+    def __str__(self) -> str:
+        """Return it as Python would print it, with its place."""
+        return f"{self.kind}: {self.text} ({self.at})"
+
+
+class Database(Record, frozen=True, kw_only=True):
+    """One of the project's own databases, without where it is."""
+
+    engine: Text
+    file: Text | None
+    """Of SQLite's."""
+    conn_max_age: int | None
+    """Seconds; None: without end."""
+    pool: bool
+    atomic_requests: bool
+
+
+class Middleware(Record, frozen=True, kw_only=True):
+    """One of the stack."""
+
+    name: Text
+    asynchronous: bool
+
+
+class Route(Record, frozen=True, kw_only=True):
+    """One route."""
+
+    path: Text
+    name: Text | None
+    view: Text
+    arguments: tuple[Text, ...]
+    methods: tuple[Text, ...]
+    """None where nobody knows."""
+    asynchronous: bool
+
+
+class Facts(Record, frozen=True, kw_only=True):
+    """What is known of a project, as far as it could be looked at."""
+
+    stage: Literal["django", "settings", "setup", "routes", "application", "end"]
+    """The last that was begun; `end`: all is known."""
+    failure: Failure | None = None
+    python: Text = ""
+    django: Text = ""
+    settings_file: Text = ""
+    debug: bool = False
+    wsgi: Text | None = None
+    asgi: Text | None = None
+    urls: Text | None = None
+    databases: dict[str, Database] = msgspec.field(default_factory=dict)
+    caches: dict[str, Text] = msgspec.field(default_factory=dict)
+    static_storage: Text = ""
+    compressed: bool = False
+    """Pages need what django-compressor makes beforehand."""
+    hosts: tuple[Text, ...] = ()
+    login_url: Text = ""
+    ssl_redirect: bool = False
+    proxy_header: bool = False
+    apps: tuple[Text, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
+    routes: Annotated[tuple[Route, ...], Meta(max_length=5_000)] = ()
+    all_routes: Count = 0
+    forced: bool = False
+    """An application's module names its settings whatever it is told."""
+
+
+class Probed(Record, frozen=True, kw_only=True):
+    """What one path answered in the project's own process."""
+
+    path: str
+    status: int
+    type: str = ""
+    location: str = ""
+    route: str = ""
+    bytes: Count = 0
+    same: bool = True
+    """The second body was the first again."""
+    statements: Count = 0
+    writes: tuple[str, ...] = ()
+    mail: Count = 0
+    outbound: tuple[str, ...] = ()
+    error: str | None = None
+    first_ms: float = 0.0
+    again_ms: float = 0.0
+    links: tuple[str, ...] = ()
+
+
+class _Probes(Record, frozen=True, kw_only=True):
+    probed: tuple[Probed, ...]
+    user: bool
+
+
+def look(project: Project) -> Facts:
+    """Ask a project what it is; no database is reached. Raises UserError where nothing answers."""
+    apps = [project.app.application("wsgi"), project.app.application("asgi")]
+    try:
+        printed = project.run(str(own.INSIDE / "loadtest_facts.py"), *apps, timeout_s=WITHIN_S)
+        facts = msgspec.json.decode(printed, type=Facts)
+    except CommandError as error:
+        last = error.detail.splitlines()[-1] if error.detail else error.reason
+        raise UserError(
+            f"{project.python}: {last}; name the project's interpreter with --python"
+        ) from None
+    except msgspec.MsgspecError as error:
+        raise UserError(f"{project.python}: does not say what the project is: {error}") from None
+    return facts
+
+
+def problems(project: Project, facts: Facts) -> list[str]:
+    """Return what stands in the way of measuring a project as its file has it, a line each."""
+    file, python = project.folder / own.FILE, project.python
+    failed = str(facts.failure)
+    match facts.stage:
+        case "django":
+            return [
+                f"{python} has no Django: {failed}; name the project's interpreter with --python"
+            ]
+        case "settings":
+            return [
+                f"the settings cannot be imported: {failed}; tell them under [env] of {file} what"
+                " they ask for"
+            ]
+        case "setup" | "routes" | "application":
+            return [f"the project cannot be set up: {failed}; `{python} manage.py check` says more"]
+    lines = []
+    if tuple(map(int, facts.django.split(".")[:2])) < OLDEST:
+        lines.append(f"Django {facts.django}: loadtest needs 3.2 or newer")
+    if not _belongs(project, facts):
+        lines.append(
+            f"{facts.settings_file} was imported for the settings, which is not below"
+            f" {project.folder}; correct `settings` or `path` in {file}"
+        )
+    if facts.forced:
+        lines.append(
+            "the module of the WSGI or ASGI application sets DJANGO_SETTINGS_MODULE by force, so"
+            " that it would run on the project's own databases; make it os.environ.setdefault, or"
+            f' write wsgi = "generated" and asgi = "generated" in {file}'
+        )
+    return lines
+
+
+def _belongs(project: Project, facts: Facts) -> bool:
+    """Say whether the settings are the project's: another one may be importable by that name."""
+    folder = os.path.realpath(project.folder)
+    places = [folder, *(os.path.realpath(project.folder / part) for part in project.app.path)]
+    return any(facts.settings_file.startswith(place + os.sep) for place in places)
+
+
+def probe(
+    project: Project, paths: Sequence[str], env: Mapping[str, str], user: str | None = None
+) -> tuple[Probed, ...]:
+    """Ask paths in the project's own process, on a database of ours; raises CommandError.
+
+    `env` has the addresses of the services.
+    """
+    argv = [str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(list(paths)).decode()]
+    printed = project.run(*argv, *([user] if user else []), env=env, timeout_s=WITHIN_S)
+    try:
+        probes = msgspec.json.decode(printed, type=_Probes)
+    except msgspec.MsgspecError as error:
+        raise CommandError(f"what the project answers is not understood: {error}", "") from None
+    if user and not probes.user:
+        raise CommandError(f"no user {user!r} is in the prepared database", "")
+    return probes.probed

@@ -1,0 +1,171 @@
+"""Prints in JSON what answers take: `loadtest_probe.py PATHS [USER]`, PATHS being a JSON list.
+
+They are asked in this process on the database of the run, each in a transaction that is rolled
+back. No mail leaves, and no connection beyond this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+MOST_TEXT = 300
+
+outbound: list[str] = []
+"""Where the project wanted to connect to."""
+
+errors: list[str] = []
+
+
+def guard() -> None:
+    """Refuse connections beyond this machine, and note them."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0])
+            if not host.startswith(("127.", "::1", "localhost")):
+                outbound.append(f"{host}:{address[1]}")
+                raise ConnectionRefusedError("loadtest: no connections beyond this machine")
+        real(self, address)
+
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
+
+
+def probe(client: Any, path: str, user: Any, backend: str) -> dict[str, Any]:
+    """Ask a path twice and return what that took."""
+    from django.core import mail
+
+    client.cookies.clear()
+    del outbound[:], errors[:]
+    mails = len(mail.outbox)
+    bodies = []
+    facts: dict[str, Any] = {}
+    with rolled_back() as connection:
+        if user is not None:
+            client.force_login(user, backend)
+        for turn in ("first", "again"):
+            with counted(connection) as statements:
+                began = time.perf_counter()
+                answer = client.get(path)
+                body = answer.getvalue() if answer.streaming else answer.content
+                took_ms = (time.perf_counter() - began) * 1e3
+            bodies.append(body)
+            facts[f"{turn}_ms"] = round(took_ms, 2)
+            facts["statements"] = len(statements)
+            facts.setdefault("writes", sorted(set(map(table, filter(writes, statements)))))
+    return {
+        **facts,
+        "path": path,
+        "status": answer.status_code,
+        "type": answer.get("Content-Type", "").split(";")[0][:MOST_TEXT],
+        "location": (answer.get("Location") or "")[:MOST_TEXT],
+        "route": str(getattr(getattr(answer, "resolver_match", None), "route", ""))[:MOST_TEXT],
+        "bytes": len(body),
+        "same": bodies[0] == bodies[1],
+        "mail": len(mail.outbox) - mails,
+        "outbound": sorted(set(outbound))[:5],
+        "error": errors[0] if errors else None,
+        "links": links(body) if "html" in answer.get("Content-Type", "") else [],
+    }
+
+
+def links(body: bytes) -> list[str]:
+    """Return the paths that a page links to on the same site."""
+    paths = re.findall(rb'<a\s[^>]*?href="(/[^"#\s]*)"', body)
+    return list(dict.fromkeys(path.decode("utf-8", "replace")[:MOST_TEXT] for path in paths))[:100]
+
+
+@contextlib.contextmanager
+def rolled_back() -> Iterator[Any]:
+    """Give the first database, what is written to it being undone; None without one."""
+    from django.db import connections, transaction
+
+    alias = next(iter(connections), None)
+    if alias is None or connections[alias].vendor == "unknown":
+        yield None
+        return
+    with transaction.atomic(alias):
+        yield connections[alias]
+        transaction.set_rollback(True, alias)
+
+
+@contextlib.contextmanager
+def counted(connection: Any) -> Iterator[list[str]]:
+    """Give a list that has the block's statements when it ends."""
+    from django.test.utils import CaptureQueriesContext
+
+    statements: list[str] = []
+    if connection is None:
+        yield statements
+        return
+    with CaptureQueriesContext(connection) as captured:
+        yield statements
+    statements += [
+        query["sql"] for query in captured.captured_queries if "SAVEPOINT" not in query["sql"]
+    ]
+
+
+def writes(statement: str) -> bool:
+    """Say whether a statement changes rows."""
+    return statement.lstrip().split(" ", 1)[0].upper() in ("INSERT", "UPDATE", "DELETE")
+
+
+def table(statement: str) -> str:
+    """Return what a statement does to which table."""
+    words = statement.replace('"', "").replace("`", "").split()
+    verb = words[0].upper()
+    at = 1 if verb == "UPDATE" else 2
+    return f"{verb} {words[at] if len(words) > at else ''}"[:MOST_TEXT]
+
+
+def said(error: BaseException | None) -> str:
+    """Return an error in a line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:MOST_TEXT]
+
+
+def main() -> None:
+    """Print what is known of each path, in order."""
+    result = os.dup(1)
+    os.dup2(2, 1)
+    guard()
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.contrib.auth import get_user_model
+    from django.core.signals import got_request_exception
+    from django.test import Client
+    from django.test.utils import setup_test_environment
+
+    def on_error(**facts: Any) -> None:
+        errors.append(said(sys.exc_info()[1]))
+
+    got_request_exception.connect(on_error)
+    setup_test_environment(debug=False)
+    user = None
+    if sys.argv[2:]:
+        model = get_user_model()
+        user = model._default_manager.filter(**{model.USERNAME_FIELD: sys.argv[2]}).first()
+    client = Client(raise_request_exception=False, HTTP_HOST="127.0.0.1")
+    rows = []
+    for path in json.loads(sys.argv[1]):
+        try:
+            rows.append(probe(client, path, user, settings.AUTHENTICATION_BACKENDS[0]))
+        except Exception as error:  # whatever a view does
+            rows.append({"path": path, "status": 500, "error": said(error)})
+    with open(result, "wb") as out:
+        out.write(json.dumps({"probed": rows, "user": user is not None}).encode())
+        out.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,393 @@
+"""`loadtest.toml`: somebody's own Django project, read strictly and made an `App`.
+
+Nothing of the project is changed or imported: its interpreter runs it with settings of ours in
+front, see `inside/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+from msgspec.structs import replace
+
+from loadtest.plan import toml_file
+from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
+from loadtest.records import files
+from loadtest.records.errors import UserError, unknown
+from loadtest.records.planned import Contract, Endpoint, Interface, Record, Style
+from loadtest.records.values import END, Name, Word
+
+FILE = "loadtest.toml"
+
+FOLDER = ".loadtest"
+"""Beside it, for what is generated; git ignores it."""
+
+RECORDED = "answers.json"
+
+INSIDE = Path(__file__).with_name("inside")
+"""What runs in the project's interpreter: the standard library and its Django, nothing of ours."""
+
+_PACKED = Path(__file__).with_name("profiles")
+
+SERVERS = _PACKED if _PACKED.is_dir() else Path(__file__).parents[3] / "servers"
+"""The server profiles that come along: in a wheel beside this file, in a clone at its top."""
+
+DISTRIBUTIONS = ("Django", "asgiref", "psycopg", "psycopg2", "psycopg2-binary", "redis")
+
+REFUSED_HEADERS = {"connection", "content-length", "cookie", "transfer-encoding"}
+"""Of a connection, or a secret: a login is named by `as`."""
+
+MOST_ENDPOINTS = 200
+
+Module = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*{END}",
+        extra={"wanted": 'a module in quotes, as in "shop.settings"'},
+    ),
+]
+
+Application = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(generated|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*){END}",
+        extra={
+            "wanted": 'a module and a callable in quotes, as in "shop.wsgi:application", or'
+            ' "generated"'
+        },
+    ),
+]
+
+Location = Annotated[
+    str,
+    Meta(
+        pattern=rf"^/[^\s\\#\x00-\x1f\x7f]*{END}",
+        max_length=2_000,
+        extra={"wanted": 'a path in quotes that begins with a slash, as in "/products/?page=2"'},
+    ),
+]
+
+
+class Where(Record, frozen=True, kw_only=True):
+    """How the project is reached."""
+
+    python: Word
+    """Its interpreter, as seen from the file."""
+    settings: Module
+    wsgi: Application = "generated"
+    asgi: Application = "generated"
+    """`generated`: a module of ours that asks Django for one."""
+    path: tuple[Word, ...] = (".",)
+    """Folders that it imports from, as seen from the file."""
+    reference: Name | None = None
+    """The server profile that others are compared with: what it runs on today."""
+
+
+class Database(Record, frozen=True, kw_only=True):
+    """What the run makes in the place of the project's databases."""
+
+    kind: Literal["postgres", "sqlite", "none"]
+    copy: Word | None = None
+    """The SQLite file that is copied; None: it begins empty."""
+    redis: bool = False
+    """A Redis of the run in the place of that of the caches."""
+
+
+class Prepare(Record, frozen=True, kw_only=True):
+    """What makes tables and rows, once a run, in that database alone."""
+
+    commands: tuple[Word, ...] = ("migrate --noinput",)
+    """Of Django, in order."""
+    seed: Word | None = None
+    """A Python script that is run after these, Django being set up."""
+
+
+class Request(Record, frozen=True, kw_only=True):
+    """What every request has."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Answer(Record, frozen=True, kw_only=True):
+    """What a person says of an answer, beside what is recorded."""
+
+    status: Annotated[int, Meta(ge=200, le=399)] = 200
+    has: tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...] = ()
+    lacks: tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...] = ()
+
+
+class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
+    """One endpoint."""
+
+    name: Name
+    path: Location
+    as_: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    """The user who is logged in, by what Django's users are found by; None: nobody."""
+    style: Style = "sync"
+    kind: Name = "pages"
+    summary: str = ""
+    share: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """Of the requests of the site."""
+    writes: bool = False
+    """It may write to its database, which each server has a copy of."""
+    headers: dict[str, str] = field(default_factory=dict)
+    answer: Answer = Answer()
+
+
+class File(Record, frozen=True, kw_only=True):
+    """The whole file."""
+
+    format: Literal[1]
+    """History: 1, the first; of `Recorded` as well."""
+    project: Where
+    env: dict[str, Word] = field(default_factory=dict)
+    """All that the app is told; nothing of the shell gets through."""
+    database: Database
+    prepare: Prepare = Prepare()
+    request: Request = Request()
+    endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
+
+
+class Fixed(Record, frozen=True, kw_only=True):
+    """What was recorded of one endpoint."""
+
+    asked: Asked
+    """As it stood in the file then: what has changed since is to be recorded again."""
+    contract: Contract
+    accepts: tuple[str, ...] = ()
+    """What it cannot tell from a right answer, in words."""
+
+
+class Recorded(Record, frozen=True, kw_only=True):
+    """The contracts of a project, by endpoint."""
+
+    format: Literal[1]
+    endpoints: dict[str, Fixed]
+
+
+def read(folder: Path) -> File:
+    """Return the file of a project; raises UserError with every mistake in it."""
+    path = folder / FILE
+    file = toml_file.read(path, File)
+    if problems := [f"{path}: {problem}" for problem in mistakes(file)]:
+        raise UserError(*problems)
+    return file
+
+
+def mistakes(file: File) -> Iterator[str]:
+    """Yield what is wrong with a file beside its types, in a line each."""
+    for name, times in Counter(asked.name for asked in file.endpoint).items():
+        if times > 1:
+            yield f"{times} endpoints are called {name!r}; rename {times - 1}"
+    if (total := sum(asked.share or 0 for asked in file.endpoint)) > 1.001:
+        yield f"the shares of all endpoints come to {total:g}; they are parts of 1"
+    if file.database.copy is not None and file.database.kind != "sqlite":
+        yield '[database]: copy goes with kind = "sqlite"; leave it out'
+    for text in file.env.values():
+        for name in re.findall(r"\{[a-z.]+\}", text):
+            if name not in PLACEHOLDERS:
+                yield unknown("placeholder", name, PLACEHOLDERS, where="[env]")
+    for name in file.env:
+        if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
+            yield f"[env]: {name!r} is not for a project to be told; leave it out"
+    for where, headers in (
+        ("[request]", file.request.headers),
+        *((f"endpoint {asked.name}", asked.headers) for asked in file.endpoint),
+    ):
+        for name, text in headers.items():
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", name):
+                yield f"{where}: {name!r} is no name of a header"
+            elif name.lower() in REFUSED_HEADERS:
+                yield f"{where}: the header {name} is not set here; a login is `as`"
+            elif not (text.isascii() and text.isprintable()):
+                yield f"{where}: {name} must be of ASCII letters, digits and signs"
+    for text in file.prepare.commands:
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            yield f"[prepare]: {text!r}: {error}"
+        else:
+            if not words:
+                yield "[prepare]: a command is empty; leave it out"
+
+
+ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}
+
+SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
+
+BASE = "LOADTEST_SETTINGS"
+"""The variables that `inside/loadtest_settings.py` reads."""
+
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, BASE, "PYTHONPATH"} | {
+    "DJANGO_SETTINGS_MODULE"
+}
+
+
+def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
+    """Return what the engine has to know of a project; without contracts nothing can be loaded."""
+    services: list[Service] = ["postgres"] if file.database.kind == "postgres" else []
+    services += ["redis"] if file.database.redis else []
+    applications: dict[Interface, str] = {"wsgi": file.project.wsgi, "asgi": file.project.asgi}
+    work = {"postgres": None if "postgres" in services else 0}
+    work |= {"redis": None if "redis" in services else 0, "upstream": 0}
+    fixed = contracts or {}
+    seed = file.prepare.seed
+    return App(
+        settings="loadtest_settings",
+        applications={
+            interface: f"loadtest_{interface}:application" if given == "generated" else given
+            for interface, given in applications.items()
+        },
+        manage=("-m", "django"),
+        prepare=tuple(tuple(shlex.split(command)) for command in file.prepare.commands),
+        scripts=((str(INSIDE / "loadtest_seed.py"), seed),) if seed else (),
+        distributions=DISTRIBUTIONS,
+        probe_path=file.endpoint[0].path if file.endpoint else "/",
+        probe_status=range(100, 600),  # that it answers at all; what, its contract knows
+        page_path=file.endpoint[0].path if file.endpoint else "/",
+        secret_variable=SECRET,
+        addresses={service: ADDRESSES[service] for service in services},
+        env={BASE: file.project.settings, **file.env},
+        path=(str(INSIDE), *file.project.path),
+        files_variable=FILES,
+        sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
+        sqlite_copy=file.database.copy,
+        declared=tuple(
+            _endpoint(asked, replace(fixed.get(asked.name, expected(asked)), **work))
+            for asked in file.endpoint
+        ),
+        headers={asked.name: {**file.request.headers, **asked.headers} for asked in file.endpoint},
+        users={asked.name: asked.as_ for asked in file.endpoint if asked.as_ is not None},
+        sessions=(str(INSIDE / "loadtest_sessions.py"),),
+        matrices=MATRICES / "own",
+        servers=SERVERS,
+        reference=file.project.reference,
+    )
+
+
+def _endpoint(asked: Asked, contract: Contract) -> Endpoint:
+    return Endpoint(
+        name=asked.name,
+        style=asked.style,
+        path=asked.path,
+        title=asked.summary or asked.path,
+        kind=asked.kind,
+        summary=asked.summary or f"GET {asked.path}",
+        isolated=False,
+        note=None,
+        unsupported={},
+        share=asked.share,
+        contract=contract,
+    )
+
+
+def expected(asked: Asked) -> Contract:
+    """Return the contract of an endpoint of which nothing is known but what the file says."""
+    return Contract(
+        status=asked.answer.status,
+        content_type=None,
+        content_encoding=None,
+        body_bytes=None,
+        body_sha256=None,
+        delay_s=0.0,
+        postgres=None,
+        redis=None,
+        upstream=None,
+    )
+
+
+def project_at(
+    folder: Path, python: str | None = None, allowed: Mapping[Service, str] | None = None
+) -> Project:
+    """Return the project in a folder: the one of its file, or this repository's own.
+
+    `python` is what was typed in place of its interpreter. Raises UserError where it is neither:
+    what is measured must not be another app than the one that a person meant.
+    """
+    if (folder / FILE).exists():
+        file = read(folder)
+        return project(folder, file, python, allowed, _contracts(folder, file))
+    demo = folder.joinpath(*DEMO.settings.split(".")).with_suffix(".py")
+    if (folder / "manage.py").exists() and not demo.exists():
+        raise UserError(f"{folder}: no {FILE} there; `loadtest init` writes one for this project")
+    return Project(folder, python or sys.executable, allowed=allowed or {})
+
+
+def project(
+    folder: Path,
+    file: File,
+    python: str | None = None,
+    allowed: Mapping[Service, str] | None = None,
+    contracts: Mapping[str, Contract] | None = None,
+) -> Project:
+    """Return the project of a file."""
+    interpreter = python or os.path.expanduser(file.project.python)
+    if python is None and os.sep in interpreter:  # else it is looked for as a command is
+        interpreter = os.path.normpath(folder / interpreter)
+    return Project(folder, interpreter, app(file, contracts), allowed or {})
+
+
+def ignore(folder: Path) -> None:
+    """Have git ignore all in a folder, made where it isn't there; raises UserError."""
+    try:
+        folder.mkdir(exist_ok=True)
+        files.write(folder / ".gitignore", b"*\n")
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
+def write_recorded(folder: Path, recorded: Recorded) -> None:
+    """Keep what was recorded; raises UserError where that cannot be written."""
+    ignore(folder / FOLDER)
+    path = folder / FOLDER / RECORDED
+    try:
+        files.write(path, msgspec.json.format(msgspec.json.encode(recorded)))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def recorded(folder: Path) -> Recorded:
+    """Return what was recorded for a project; raises UserError where that cannot be read."""
+    path = folder / FOLDER / RECORDED
+    try:
+        return msgspec.json.decode(files.read(path), type=Recorded)
+    except FileNotFoundError:
+        return Recorded(format=1, endpoints={})
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UserError(
+            f"{path}: cannot be read: {error}; remove it, and type `loadtest record`"
+        ) from None
+
+
+def _contracts(folder: Path, file: File) -> dict[str, Contract]:
+    """Return the contracts that were recorded for the endpoints as they stand now."""
+    fixed = recorded(folder).endpoints
+    return {
+        asked.name: fixed[asked.name].contract
+        for asked in file.endpoint
+        if asked.name in fixed and _same_request(fixed[asked.name].asked, asked)
+    }
+
+
+def _same_request(then: Asked, now: Asked) -> bool:
+    """Say whether an answer that was recorded then is one to what is asked now."""
+    aside = {"share": None, "summary": "", "kind": "pages"}
+    return replace(then, **aside) == replace(now, **aside)
+
+
+def unrecorded(of: Project) -> list[str]:
+    """Return the names of endpoints without a recorded answer, which cannot be measured."""
+    return [
+        endpoint.name
+        for endpoint in of.app.declared or ()
+        if endpoint.contract.content_type is None
+    ]

@@ -1,0 +1,318 @@
+"""From what is known of a project to the `loadtest.toml` that is proposed for it, with reasons."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from loadtest.plan.servers.detect import Found
+from loadtest.plan.servers.facts import Facts, Probed
+from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
+from loadtest.records.errors import UserError
+
+MOST_ASKED = 200
+"""Routes, and as many links of their pages."""
+
+MOST_PROPOSED = 6
+
+HARMFUL = re.compile(
+    r"log-?out|sign-?out|delete|remove|revert|unsubscribe|__debug__|/admin\b|close|jsi18n", re.I
+)
+"""Paths that a GET should not be sent to unasked."""
+
+UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]")
+"""Of a route: it has arguments, or is a regular expression that stands for several paths."""
+
+
+class Left(NamedTuple):
+    """A path that is not proposed, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A file, with the reason beside each line that was decided for a person."""
+
+    file: File
+    reasons: Mapping[str, str]
+    """By table and key, as in `project.python`."""
+    endpoints: Mapping[str, str]
+    """Why each is proposed."""
+    notes: Sequence[str] = ()
+    left: Sequence[Left] = field(default_factory=tuple)
+
+
+def where(folder: Path, python: str, settings: str, facts: Facts) -> Where:
+    """Return how a project is reached, its applications as its settings or folders have them."""
+    applications = {
+        kind: _application(folder, settings, kind, given)
+        for kind, given in (("wsgi", facts.wsgi), ("asgi", facts.asgi))
+    }
+    inside = python.startswith(str(folder) + os.sep)
+    return Where(
+        python=os.path.relpath(python, folder) if inside else python,
+        settings=settings,
+        wsgi=applications["wsgi"],
+        asgi=applications["asgi"],
+    )
+
+
+def _application(folder: Path, settings: str, kind: str, given: str | None) -> str:
+    if given and "." in given:
+        module, _, name = given.rpartition(".")
+        return f"{module}:{name}"
+    parts = settings.split(".")[:-1]
+    for depth in range(len(parts), 0, -1):
+        if folder.joinpath(*parts[:depth], f"{kind}.py").exists():
+            return f"{'.'.join(parts[:depth])}.{kind}:application"
+    return "generated"
+
+
+def database(folder: Path, facts: Facts) -> Database:
+    """Return what a run makes in the place of the project's databases.
+
+    Raises UserError where it can make none of that kind.
+    """
+    redis = any("redis" in backend.lower() for backend in facts.caches.values())
+    default = facts.databases.get("default")
+    engine = default.engine if default else ""
+    if default is None or not engine or engine.endswith("dummy"):
+        return Database(kind="none", redis=redis)
+    if "sqlite" in engine:
+        file = folder / (default.file or "")
+        copy = os.path.relpath(file, folder) if file.is_file() else None
+        return Database(kind="sqlite", copy=copy, redis=redis)
+    if ("postg" in engine or "psql" in engine) and "gis" not in engine:
+        return Database(kind="postgres", redis=redis)
+    raise UserError(
+        f"the database is {engine}, of which loadtest cannot make one of its own yet; name"
+        " settings with PostgreSQL or SQLite by --settings"
+    )
+
+
+def prepare(facts: Facts, has_database: bool, seed: str | None) -> Prepare:
+    """Return what makes tables, rows and static files."""
+    static = "manifest" in facts.static_storage.lower() or facts.compressed
+    commands = ["migrate --noinput"] if has_database else []
+    commands += ["collectstatic --noinput"] if static else []
+    commands += ["compress"] if facts.compressed else []
+    return Prepare(commands=tuple(commands), seed=seed)
+
+
+def request(facts: Facts) -> Request:
+    """Return what every request has: where a proxy stands in front, what that adds."""
+    return Request(headers={"X-Forwarded-Proto": "https"} if facts.proxy_header else {})
+
+
+def paths(facts: Facts) -> list[str]:
+    """Return what can be asked without knowing a value: the routes that have no argument."""
+    routes = ["/"] + [route.path for route in facts.routes if not route.arguments]
+    return [path for path in dict.fromkeys(routes) if _can_be_asked(path)][:MOST_ASKED]
+
+
+def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
+    """Return the paths that answers link to: of those that differ in their numbers, the first."""
+    by_shape: dict[str, str] = {}
+    for answer in probed:
+        for link in answer.links:
+            if link not in asked and _can_be_asked(link.partition("?")[0]):
+                by_shape.setdefault(re.sub(r"\d+|[0-9a-f-]{32,36}", "0", link), link)
+    return list(by_shape.values())[:MOST_ASKED]
+
+
+def _can_be_asked(path: str) -> bool:
+    return not HARMFUL.search(path) and not UNCLEAR.search(path)
+
+
+def endpoints(
+    facts: Facts, probed: Sequence[Probed], user: str | None, users: Collection[str] = ()
+) -> tuple[list[tuple[Asked, str]], list[Left]]:
+    """Return the endpoints that are proposed, each with the reason, and what is left out.
+
+    `users` are the paths that were asked as the user. Chosen are those that a server can matter
+    for: the quickest, the one with most statements, the longest and the slowest; then others.
+    """
+    left = [Left(answer.path, why) for answer in probed if (why := _unfit(answer))]
+    fit = [answer for answer in probed if _unfit(answer) is None]
+    by_route: dict[str, Probed] = {}
+    for answer in fit:
+        first = by_route.setdefault(answer.route or answer.path, answer)
+        if first is not answer:
+            left.append(Left(answer.path, f"the route of {first.path}"))
+    others = list(by_route.values())
+    chosen: dict[str, tuple[Probed, str]] = {}
+    for reason, best in (
+        ("the quickest", min(others, key=lambda each: each.again_ms, default=None)),
+        ("most statements", max(others, key=lambda each: each.statements, default=None)),
+        ("the longest answer", max(others, key=lambda each: each.bytes, default=None)),
+        ("the slowest", max(others, key=lambda each: each.again_ms, default=None)),
+        *(("", each) for each in others),
+    ):
+        if best is not None and best.path not in chosen and len(chosen) < MOST_PROPOSED:
+            chosen[best.path] = best, reason
+    left += [Left(each.path, "one of many") for each in others if each.path not in chosen]
+    asynchronous = {route.path for route in facts.routes if route.asynchronous}
+    names: list[str] = []
+    proposed = []
+    for answer, reason in chosen.values():
+        names.append(_name(answer.path, names))
+        asked = Asked(
+            name=names[-1],
+            path=answer.path,
+            as_=user if answer.path in users else None,
+            style="async" if answer.path in asynchronous else "sync",
+            kind="pages" if "html" in answer.type else "api" if "json" in answer.type else "files",
+        )
+        proposed.append((asked, _about(answer, reason)))
+    return proposed, left
+
+
+def _unfit(answer: Probed) -> str | None:
+    """Return why a path is not proposed, None where it can be."""
+    if answer.mail:
+        return "it sends mail"
+    if answer.outbound:
+        return f"it calls {', '.join(answer.outbound)}"
+    if answer.error or answer.status >= 500:
+        return f"status {answer.status}: {answer.error or 'it says no more'}"
+    if 300 <= answer.status < 400:
+        return f"status {answer.status}, to {answer.location}"
+    if answer.status != 200:
+        return f"status {answer.status}"
+    if answer.writes:
+        return f"a GET that writes: {', '.join(answer.writes)}; it needs writes = true"
+    return None
+
+
+def _about(answer: Probed, reason: str) -> str:
+    words = [
+        *([reason] if reason else []),
+        f"{answer.statements} statements",
+        f"{answer.bytes:,} bytes",
+        f"{answer.again_ms:.0f} ms in the probe ({answer.first_ms:.0f} at first)",
+    ]
+    return ", ".join(words)
+
+
+def _name(path: str, taken: Collection[str]) -> str:
+    """Return a name for a path that no other has."""
+    name = "-".join(re.findall(r"[A-Za-z0-9]+", path))[:60].strip("-").lower() or "home"
+    number = 1
+    while (unique := name if number == 1 else f"{name}-{number}") in taken:
+        number += 1
+    return unique
+
+
+def notes(facts: Facts) -> Iterator[str]:
+    """Yield what a person should know of a project before its servers are compared."""
+    if facts.debug:
+        yield (
+            "DEBUG is true in these settings. A run sets it to false, but what the settings did"
+            " with it is done: name those of production with --settings."
+        )
+    waits = [middleware.name for middleware in facts.middleware if not middleware.asynchronous]
+    views = sum(route.asynchronous for route in facts.routes)
+    if not views:
+        yield (
+            "No view is async, so an ASGI server can only run this project in threads"
+            + (f"; and {waits[0]} cannot be awaited." if waits else ".")
+        )
+    for alias, of in facts.databases.items():
+        if of.conn_max_age == 0 and not of.pool and "sqlite" not in of.engine:
+            yield (
+                f"The database {alias!r} gets a new connection for each request (CONN_MAX_AGE 0, no"
+                " pool), which may cost more than any server saves."
+            )
+    if len(facts.databases) > 1:
+        yield "All databases of the settings are one and the same in a run."
+    if any("memcache" in backend.lower() for backend in facts.caches.values()):
+        yield "Memcached is replaced by a cache in each process."
+
+
+def text(proposal: Proposal) -> str:
+    """Return a proposal as the file that a person reads."""
+    file, lines = proposal.file, []
+
+    def line(table: str, key: str, value: object, shown: bool = True) -> None:
+        if shown:
+            reason = proposal.reasons.get(f"{table}.{key}")
+            lines.append(f"{key} = {toml(value)}" + (f"  # {_comment(reason)}" if reason else ""))
+
+    lines += [
+        "# Written by `loadtest init`. Read it, edit it, commit it; nothing else of the project was"
+        " touched.",
+        "# docs/own-project.md of loadtest explains each line.",
+        "format = 1",
+        "",
+        "[project]",
+    ]
+    for key in ("python", "settings", "wsgi", "asgi", "path", "reference"):
+        value = getattr(file.project, key)
+        line("project", key, value, value not in (None, (".",)))
+    lines += ["", "[env]  # all that the app is told; nothing of your shell gets through"]
+    for name, value in file.env.items():
+        line("env", name, value)
+    lines += ["", "[database]  # made for a run, and gone after it"]
+    line("database", "kind", file.database.kind)
+    line("database", "copy", file.database.copy, file.database.copy is not None)
+    line("database", "redis", file.database.redis, file.database.redis)
+    lines += ["", "[prepare]  # once a run, in that database alone"]
+    line("prepare", "commands", file.prepare.commands)
+    line("prepare", "seed", file.prepare.seed, file.prepare.seed is not None)
+    if file.request.headers:
+        lines += ["", "[request]"]
+        line("request", "headers", file.request.headers)
+    if proposal.notes:
+        lines += ["", *(f"# {_comment(note)}" for note in proposal.notes)]
+    for asked in file.endpoint:
+        about = proposal.endpoints.get(asked.name)
+        lines += ["", "[[endpoint]]" + (f"  # {_comment(about)}" if about else "")]
+        line("endpoint", "name", asked.name)
+        line("endpoint", "path", asked.path)
+        line("endpoint", "as", asked.as_, asked.as_ is not None)
+        line("endpoint", "style", asked.style, asked.style != "sync")
+        line("endpoint", "kind", asked.kind)
+    if not file.endpoint:
+        lines += [
+            "",
+            "# No endpoint could be proposed. Write one or more:",
+            "# [[endpoint]]",
+            '# name = "home"',
+            '# path = "/"',
+        ]
+    if proposal.left:
+        lines += ["", "# Left out:"]
+        lines += [f"# GET {_comment(left.path)}: {_comment(left.why)}" for left in proposal.left]
+    return "\n".join(lines) + "\n"
+
+
+def toml(value: object) -> str:
+    """Return a value as TOML writes it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case dict():
+            return "{ " + ", ".join(f"{toml(key)} = {toml(of)}" for key, of in value.items()) + " }"
+        case list() | tuple():
+            return f"[{', '.join(map(toml, value))}]"
+        case _:
+            return str(value)
+
+
+def _comment(words: str) -> str:
+    """Return words that can stand in a comment: one line, nothing that cannot be seen."""
+    return "".join(sign if sign.isprintable() else " " for sign in words)[:300]
+
+
+def because(found: Found, facts: Facts) -> str:
+    """Return the reason for an interpreter."""
+    return f"{found.why}; Python {facts.python}, Django {facts.django}"

@@ -1,0 +1,204 @@
+"""Somebody's own project, from nothing to a report, with SQLite and with PostgreSQL.
+
+The project is a copy of `tests/projects/shop`, which has the surprises of real ones in small.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Done, Type
+from paths import TESTS
+
+from loadtest.plan.servers import own
+from loadtest.records import run_folder
+
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
+
+GENERATED = {"__pycache__", ".loadtest", "loadtest.toml", "results"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Give a project whose owner has a database of their own, with one product in it."""
+    folder = tmp_path / "shop"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(TESTS / "projects" / "shop", folder, ignore=ignored)
+    told = {"SHOP_CURRENCY": "EUR", "SHOP_SECRET_KEY": "x", "PATH": os.environ["PATH"]}
+    make = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(make, cwd=folder, env=told, check=True, capture_output=True)
+    with sqlite3.connect(folder / "db.sqlite3") as mine:
+        mine.execute("INSERT INTO catalogue_product (name, seen) VALUES ('Mine', '2026-01-01')")
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    author = ["-c", "user.name=Alice", "-c", "user.email=alice@example.org"]
+    for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "-m", "Shop"]):
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return a digest of each file that is not loadtest's."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not GENERATED & set(path.relative_to(folder).parts)
+    }
+
+
+def init(type_: Type, shop: Path, *more: str) -> Done:
+    return type_(
+        "init", "--project", shop, "--python", sys.executable, "--seed", "seed.py",
+        "--user", "alice", *more,
+    )  # fmt: skip
+
+
+def without(shop: Path, *names: str) -> None:
+    """Take endpoints out of the file, as a person would."""
+    path = shop / "loadtest.toml"
+    head, *blocks = re.split(r"(?=\n\[\[endpoint\]\])", path.read_text())
+    kept = [block for block in blocks if not any(f'name = "{name}"' in block for name in names)]
+    path.write_text(head + "".join(kept))
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_from_nothing_to_a_report(
+    type_: Type, shop: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(shop)
+    told = ["--env", "SHOP_DATABASE=postgres"] if database == "postgres" else []
+    # A variable of the shell is not for a project to see.
+    monkeypatch.setenv("SHOP_CURRENCY", "GBP")
+    done = init(type_, shop, *told)
+    assert done.status == 0, done.err
+    file = own.read(shop)
+    assert file.project.reference == "gunicorn-gthread"
+    assert (file.project.wsgi, file.project.asgi) == ("shop.wsgi:application", "generated")
+    assert file.env["SHOP_CURRENCY"] == "EUR"
+    assert file.env["SHOP_SECRET_KEY"] == "{random}"
+    assert file.env["DEBUG"] == "False"
+    assert file.database.kind == database
+    assert file.database.redis
+    assert file.database.copy == ("db.sqlite3" if database == "sqlite" else None)
+    assert "collectstatic --noinput" in file.prepare.commands
+    asked = {each.path: each for each in file.endpoint}
+    assert asked["/account/"].as_ == "alice"
+    assert asked["/"].as_ is None
+    left = (shop / "loadtest.toml").read_text().partition("# Left out:")[2]
+    for path, why in {
+        "/visit/": "a GET that writes: INSERT catalogue_visit",
+        "/invite/": "it sends mail",
+        "/rates/": "it calls 203.0.113.1:80",
+        "/broken/": "status 500: LookupError: nothing here",
+    }.items():
+        assert f"# GET {path}: {why}" in left
+    assert "/logout/" not in asked
+    without(shop, "code", "account" if database == "sqlite" else "")
+
+    done = type_("record", "--project", shop, "--later", "0")
+    assert done.status == 0, done.out + done.err
+    fixed = own.recorded(shop).endpoints
+    assert fixed["home"].contract.body is not None
+    assert fixed["home"].contract.body.level == "text"
+    products = fixed["products-json"].contract.body
+    assert products is not None
+    assert (products.level, products.holes) == ("json", ("$.at",))
+    assert all(not each.accepts for each in fixed.values())
+
+    results = shop / "results"
+    done = type_(
+        "run", "--project", shop, "--server", "gunicorn-sync", "--server", "gunicorn-gthread",
+        "--endpoint", "home", "--endpoint", "products-json", "--endpoint", "slow",
+        "--rounds", "1", "--duration", "1", "--out", results,
+    )  # fmt: skip
+    assert done.status in (0, 1), done.out + done.err  # a busy machine may put a number in doubt
+    (folder,) = (path for path in results.iterdir() if path.is_dir())
+    assert (results / ".gitignore").read_text() == "*\n"
+    stored = run_folder.read(folder, run_folder.SERVERS)
+    assert {outcome.status for outcome in stored.outcomes} == {"measured"}
+    assert stored.run.plan.reference == "gunicorn-gthread"
+    names = {cell.endpoint.name for cell in stored.run.plan.cells}
+    assert names == {"home", "products-json", "slow"}
+    assert (folder / "report.md").exists()
+    assert contents(shop) == before
+    shown = subprocess.run(
+        ["git", "status", "--short", "--untracked-files=all"],
+        cwd=shop,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown == "?? loadtest.toml\n"
+
+
+def test_every_server_is_brought_up_once(type_: Type, shop: Path) -> None:
+    assert init(type_, shop).status == 0
+    without(shop, "code")
+    assert type_("record", "--project", shop, "--later", "0").status == 0
+    done = type_("check", "--project", shop)
+    assert done.status == 0, done.out
+    assert "gunicorn-sync" in done.out
+    # What is answered otherwise than it was recorded is told, under each server.
+    views = shop / "catalogue" / "views.py"
+    views.write_text(views.read_text().replace('"<h1>Shop</h1>', '"<h1>Shut</h1>'))
+    done = type_("check", "--project", shop)
+    assert done.status == 1
+    assert "home" in done.out
+
+
+def test_what_is_used_up_is_no_endpoint(type_: Type, shop: Path) -> None:
+    assert init(type_, shop).status == 0
+    path = shop / "loadtest.toml"
+    head = re.split(r"\n\[\[endpoint\]\]", path.read_text())[0]
+    path.write_text(f'{head}\n[[endpoint]]\nname = "code"\npath = "/code/"\n')
+    done = type_("record", "--project", shop, "--later", "0")
+    assert done.status == 1
+    assert "status 429 instead of 200" in done.out
+    done = type_("run", "--project", shop)
+    assert done.status == 2
+    assert done.lines == ["loadtest: no answer of code is recorded; type `loadtest record`"]
+
+
+def test_a_file_is_not_written_over(type_: Type, shop: Path) -> None:
+    (shop / "loadtest.toml").write_text("mine")
+    done = init(type_, shop, "--no-ask")
+    assert done.status == 2
+    assert "-mine" in done.out
+    assert "type --force to write over it" in done.err
+    assert (shop / "loadtest.toml").read_text() == "mine"
+
+
+def test_an_application_that_sets_its_settings_by_force(type_: Type, shop: Path) -> None:
+    """It would run on the project's own databases."""
+    wsgi = shop / "shop" / "wsgi.py"
+    forced = 'os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"\n'
+    wsgi.write_text(wsgi.read_text().replace("application =", f"{forced}application ="))
+    done = init(type_, shop)
+    assert done.status == 0, done.err
+    assert own.read(shop).project.wsgi == "generated"
+    assert "not shop.wsgi:application: it sets DJANGO_SETTINGS_MODULE by force" in done.out
+    path = shop / "loadtest.toml"
+    path.write_text(path.read_text().replace('"generated"', '"shop.wsgi:application"', 1))
+    for command in ("record", "run"):
+        done = type_(command, "--project", shop)
+        assert done.status == 2
+        assert "sets DJANGO_SETTINGS_MODULE by force" in done.err
+
+
+def test_no_database_of_the_project_is_reached(type_: Type, shop: Path) -> None:
+    """Facts are asked where no database is, and what a run prepares is its own."""
+    database = shop / "db.sqlite3"
+    database.chmod(0o444)
+    before = database.read_bytes()
+    done = init(type_, shop)
+    assert done.status == 0, done.err
+    assert database.read_bytes() == before
+    assert not list(shop.glob("db.sqlite3-*"))
+    assert own.read(shop).database.copy == "db.sqlite3"

@@ -1,0 +1,138 @@
+"""The contract of answers: the strictest that all of them keep, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.plan.servers.answers import problem, strictest
+
+HTML, JSON, TEXT = "text/html", "application/json", "text/plain"
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=12,
+)
+
+PAGES = st.lists(st.sampled_from([b"<p>", b"</p>", b"a", b"12", b" ", b"\xc3\xa9", b"-", b"\x00"]))
+
+
+@given(st.lists(PAGES.map(b"".join), min_size=1, max_size=4), st.sampled_from([HTML, JSON, TEXT]))
+def test_all_that_was_recorded_is_right(bodies: list[bytes], content_type: str) -> None:
+    contract = strictest(bodies, content_type)
+    assert [problem(contract, body) for body in bodies] == [None] * len(bodies)
+
+
+@given(st.lists(VALUES.map(lambda value: json.dumps(value).encode()), min_size=1, max_size=4))
+def test_all_json_that_was_recorded_is_right(bodies: list[bytes]) -> None:
+    contract = strictest(bodies, JSON)
+    assert [problem(contract, body) for body in bodies] == [None] * len(bodies)
+
+
+@given(st.lists(PAGES.map(b"".join), min_size=1, max_size=4), PAGES.map(b"".join))
+def test_the_order_of_recording_is_no_matter(bodies: list[bytes], another: bytes) -> None:
+    forward, backward = strictest(bodies, HTML), strictest(bodies[::-1], HTML)
+    assert forward == backward
+    # What was heard once more never makes a contract stricter.
+    if problem(strictest([*bodies, another], HTML), another) is not None:
+        pytest.fail("what was recorded is refused")
+
+
+@given(VALUES, st.randoms())
+def test_no_order_of_keys_or_lists_is_a_difference(value: Any, random: Any) -> None:
+    def shuffled(of: Any) -> Any:
+        if isinstance(of, list):
+            inner = [shuffled(each) for each in of]
+            random.shuffle(inner)
+            return inner
+        if isinstance(of, dict):
+            keys = list(of)
+            random.shuffle(keys)
+            return {key: shuffled(of[key]) for key in keys}
+        return of
+
+    bodies = [json.dumps(each, indent=indent).encode() for each, indent in ((value, 1), (value, 2))]
+    contract = strictest(bodies, JSON)
+    if contract.level == "json":
+        again = json.dumps(shuffled(value), indent=2).encode()
+        assert problem(contract, again) is None
+
+
+PAGE = """<!doctype html><h1>Shop</h1><form action="/buy/">
+<input name="csrfmiddlewaretoken" value="{token}"></form>
+<ul><li>Tea, {price} EUR, seen {ago} ago</li></ul><p>Welcome, {name}</p>"""
+
+
+def page(**changed: str) -> bytes:
+    words = {"token": "aZ09" * 16, "price": "4.20", "ago": "2 minutes", "name": "alice"}
+    return PAGE.format(**(words | changed)).encode()
+
+
+HEARD = [page(), page(token="q7" * 32), page(token="k3" * 32, ago="3 minutes")]
+API = [
+    {"at": 1.5, "items": [{"id": 1, "name": "Tea"}, {"id": 2, "name": "Cake"}]},
+    {"at": 2.5, "items": [{"id": 2, "name": "Cake"}, {"id": 1, "name": "Tea"}]},
+]
+
+
+def encoded(*values: Any) -> list[bytes]:
+    return [json.dumps(value).encode() for value in values]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "content_type", "level", "holes"),
+    [
+        ([b"OK", b"OK"], TEXT, "exact", 0),
+        (HEARD, HTML, "text", 2),
+        (encoded(*API), JSON, "json", 1),
+        (encoded(API[0]["items"], API[1]["items"]), JSON, "json", 0),
+        (encoded({"n": [1, 2]}, {"n": [3, 4]}), JSON, "shape", 0),
+        (encoded({"n": [1, 2]}, {"n": [1]}), JSON, "length", 0),
+        ([b"<p>one</p>", b"<p>one and two</p>"], HTML, "tags", 0),
+        ([b"<p>one</p>", b"<p>one</p><b>two</b>"], HTML, "length", 0),
+        ([b"a b c d", b"e f g h"], TEXT, "length", 0),
+    ],
+)
+def test_the_level_is_the_strictest(
+    bodies: list[bytes], content_type: str, level: str, holes: int
+) -> None:
+    contract = strictest(bodies, content_type)
+    assert (contract.level, len(contract.holes)) == (level, holes)
+
+
+@pytest.mark.parametrize(
+    ("bodies", "content_type", "wrong"),
+    [
+        (HEARD, HTML, page(name="bob")),
+        (HEARD, HTML, page(price="9.99")),
+        (HEARD, HTML, page().replace(b"<h1>", b"<h2>")),
+        (HEARD, HTML, b"<h1>Server Error (500)</h1>"),
+        (HEARD, HTML, page()[:-9]),
+        (encoded(*API), JSON, encoded({**API[0], "items": API[0]["items"][:1]})[0]),
+        (encoded(*API), JSON, encoded({**API[0], "more": 1})[0]),
+        (encoded(*API), JSON, b'{"detail": "Not found."}'),
+        (encoded(*API), JSON, b"<h1>Server Error (500)</h1>"),
+        (encoded({"n": [1, 2]}, {"n": [3, 4]}), JSON, encoded({"n": [1, 2, 3]})[0]),
+        ([b"OK", b"OK"], TEXT, b"KO"),
+        ([b"OK", b"OK"], TEXT, b"OK\n"),
+    ],
+)
+def test_other_answers_are_refused(bodies: list[bytes], content_type: str, wrong: bytes) -> None:
+    assert problem(strictest(bodies, content_type), wrong) is not None
+
+
+def test_no_text_of_an_answer_is_kept() -> None:
+    """A contract is stored with a run, and mailed with its report."""
+    contract = strictest([page(name="alice secret"), page(name="alice hidden")], HTML)
+    assert not {"alice", "secret", "hidden"} & set(map(str, contract.holes))
+    assert all(hole.isdecimal() for hole in contract.holes)
+
+
+def test_deep_json_is_no_json() -> None:
+    deep = b"[" * 5_000 + b"1" + b"]" * 5_000
+    assert problem(strictest([deep, deep + b" "], JSON), deep) is None

@@ -1,0 +1,111 @@
+"""What a project's files say of how it is run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from paths import TESTS
+
+from loadtest.plan.servers import detect
+from loadtest.plan.servers.detect import Found
+
+SHOP = TESTS / "projects" / "shop"
+
+
+def test_the_shop() -> None:
+    assert list(detect.settings(SHOP)) == [Found("shop.settings", "manage.py")]
+    today = detect.server(SHOP)
+    assert today is not None
+    assert today[0] == Found("gunicorn-gthread", "Procfile")
+    assert detect.value(SHOP, "SHOP_CURRENCY") == Found("EUR", ".env.example")
+    assert detect.value(SHOP, "SHOP_SECRET_KEY").value == "{random}"
+    assert detect.value(SHOP, "SHOP_COLOUR").value == ""
+    assert detect.value(SHOP, "DATABASE_URL").value == "{postgres.url}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "profile"),
+    [
+        ("Procfile", "web: gunicorn shop.wsgi\n", "gunicorn-sync"),
+        ("Procfile", "web: gunicorn shop.wsgi -k gevent\n", "gunicorn-gevent"),
+        ("Procfile", "web: gunicorn a.asgi -k uvicorn.workers.UvicornWorker", "gunicorn-uvicorn"),
+        ("Dockerfile", 'CMD ["gunicorn", "shop.wsgi", "--threads", "4"]\n', "gunicorn-gthread"),
+        ("Dockerfile", "RUN pip install gunicorn\nCMD daphne shop.asgi:application\n", "daphne"),
+        ("Dockerfile", "RUN pip install gunicorn==23.0\n", None),
+        ("docker-compose.yml", "    command: uvicorn shop.asgi:application\n", "uvicorn"),
+        ("uwsgi.ini", "[uwsgi]\nmodule = shop.wsgi\n", "uwsgi"),
+        ("gunicorn.conf.py", "workers = 4\nthreads = 2\n", "gunicorn-gthread"),
+        ("README", "gunicorn\n", None),
+    ],
+)
+def test_the_server_of_today(tmp_path: Path, name: str, text: str, profile: str | None) -> None:
+    (tmp_path / name).write_text(text)
+    today = detect.server(tmp_path)
+    assert (today and today[0].value) == profile
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "module"),
+    [
+        ("manage.py", 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "a.b")', "a.b"),
+        ("manage.py", "os.environ['DJANGO_SETTINGS_MODULE'] = 'a.b'", "a.b"),
+        ("Dockerfile", "ENV DJANGO_SETTINGS_MODULE=a.production", "a.production"),
+        ("docker-compose.yml", "      DJANGO_SETTINGS_MODULE: a.production", "a.production"),
+        ("pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = a.test", "a.test"),
+        ("manage.py", "print(1)", None),
+    ],
+)
+def test_settings_are_named(tmp_path: Path, name: str, text: str, module: str | None) -> None:
+    (tmp_path / name).write_text(text)
+    assert [each.value for each in detect.settings(tmp_path)] == ([module] if module else [])
+
+
+def test_deployed_settings_come_before_those_of_development(tmp_path: Path) -> None:
+    (tmp_path / "manage.py").write_text('setdefault("DJANGO_SETTINGS_MODULE", "a.development")')
+    (tmp_path / "Dockerfile").write_text("ENV DJANGO_SETTINGS_MODULE=a.production\n")
+    named = [each.value for each in detect.settings(tmp_path)]
+    assert named == ["a.production", "a.development"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "name"),
+    [
+        ("KeyError", "'SECRET_KEY'", "SECRET_KEY"),
+        ("ImproperlyConfigured", "Set the DATABASE_URL environment variable", "DATABASE_URL"),
+        (
+            "UndefinedValueError",
+            "STRIPE_KEY not found. Declare it as envvar or define a default value.",
+            "STRIPE_KEY",
+        ),
+        ("ImproperlyConfigured", "DJANGO_SECRET_KEY is not set.", "DJANGO_SECRET_KEY"),
+        ("KeyError", "'default'", None),
+        ("ModuleNotFoundError", "No module named 'FOO_BAR'", None),
+    ],
+)
+def test_which_variable_settings_lack(kind: str, text: str, name: str | None) -> None:
+    assert detect.missing(kind, text) == name
+
+
+def test_interpreters_of_a_project(tmp_path: Path) -> None:
+    """The likeliest first, each once, and last the one that runs loadtest."""
+    for name in (".venv", "venv"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin" / "python").symlink_to(sys.executable)
+    broken = tmp_path / "env" / "bin"
+    broken.mkdir(parents=True)
+    (broken / "python").write_text("no program")
+    likely = list(detect.interpreters(tmp_path, {"VIRTUAL_ENV": str(tmp_path / "venv")}))
+    own = Found(os.path.join(sys.prefix, "bin", "python"), "the one that runs loadtest")
+    assert likely == [
+        Found(str(tmp_path / "venv/bin/python"), "$VIRTUAL_ENV"),
+        Found(str(tmp_path / ".venv/bin/python"), ".venv in the project's folder"),
+        own,
+    ]
+    assert list(detect.interpreters(tmp_path / "inner", {})) == [
+        Found(str(tmp_path / ".venv/bin/python"), ".venv beside the project's folder"),
+        Found(str(tmp_path / "venv/bin/python"), "venv beside the project's folder"),
+        own,
+    ]

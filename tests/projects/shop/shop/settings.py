@@ -1,0 +1,74 @@
+"""Settings that print, want variables, make a key at import, and name a database of production."""
+
+import os
+import secrets
+from pathlib import Path
+
+print("the shop is open")  # noqa: T201 - to stdout, as some settings do
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+CURRENCY = os.environ["SHOP_CURRENCY"]
+PAYMENT_KEY = os.environ["SHOP_SECRET_KEY"]
+SECRET_KEY = secrets.token_hex()  # another in each process
+DEBUG = os.environ.get("DEBUG", "True") == "True"
+ALLOWED_HOSTS = ["shop.example.org"]
+SECURE_SSL_REDIRECT = True
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "catalogue",
+]
+
+
+def plain_middleware(get_response):
+    """Be of the old kind, which cannot be awaited."""
+    return get_response
+
+
+plain_middleware.async_capable = False
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shop.settings.plain_middleware",
+]
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+if os.environ.get("SHOP_DATABASE") == "postgres":
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": "database.example.org",
+            "NAME": "production",
+            "USER": "shop",
+            "PASSWORD": "hunter2",
+            "OPTIONS": {"sslmode": "require"},
+        }
+    }
+else:
+    DATABASES = {
+        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}
+    }
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": "redis://cache.example.org:6379/0",
+    }
+}
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static_files"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
+EMAIL_HOST = "mail.example.org"
+LOGIN_URL = "/login/"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
