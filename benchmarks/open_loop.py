@@ -1,11 +1,11 @@
 """Whether a load at a rate is what it says: what the server saw, and latencies that are known.
 
-    python -m benchmarks.open_loop                       # all parts, about 45 minutes
+    python -m benchmarks.open_loop                       # all parts, about 50 minutes
     python -m benchmarks.open_loop arrivals              # 4 minutes
     python -m benchmarks.open_loop standstill            # half a minute
     python -m benchmarks.open_loop cost                  # 2 minutes
-    python -m benchmarks.open_loop queue                 # 37 minutes
-    python -m benchmarks.open_loop queue --trials 1      # 10 minutes
+    python -m benchmarks.open_loop queue                 # 43 minutes
+    python -m benchmarks.open_loop queue --trials 1      # 11 minutes
 
 - arrivals: nginx logs when it answered; its log is set against the schedule.
 - standstill: nginx is stopped for 1 s of 10; who was to ask then waits for the rest of it.
@@ -39,7 +39,6 @@ from loadtest.records.measured import Histogram
 from loadtest.records.planned import Arrivals, Load
 from loadtest.stats.latency import count, mean, merge, percentile, pooled
 from loadtest.system import listening, process
-from loadtest.system.sampling import ended_cpu_s
 
 SERVER = """
     log_format when $msec;
@@ -54,10 +53,12 @@ RATES = (500, 2_000, 5_000)
 COSTS = ((1_000, 50), (1_000, 500), (1_000, 2_000), (5_000, 2_500))
 """Requests a second, and connections."""
 
-LOADS = (0.02, 0.5, 0.8, 0.9)
-"""Of the worker. With next to nothing to do, what is beyond its time is the way to it and back."""
+QUEUES = ((0.02, 0.010, 0.2), (0.5, 0.010, 0.25), (0.8, 0.005, 0.7), (0.9, 0.002, 1.0))
+"""Load of the worker, seconds that it takes for a request, and how long that is loaded, as a share.
 
-SHORTEST_S = 60
+With next to nothing to do, what is beyond its time is the way to it and back. What a queue is like
+now says something of it for a number of requests that goes with 1 / (1 - load)^2: the fuller it is,
+the shorter its requests, or a p99 would be chance after an hour."""
 
 QUEUE_CONNECTIONS = 100
 
@@ -169,27 +170,24 @@ def cost(folder: Path, seconds: int) -> Iterator[str]:
     with null_server(folder) as (_, port, _):
         for rate, connections in COSTS:
             of = at_rate(rate, seconds, connections)
-            before_s = ended_cpu_s()
             loaded = load(port, folder, f"cost.{rate}.{connections}", of).finish().loaded
-            cpu_us = (ended_cpu_s() - before_s) * 1e6 / loaded.answers
+            cpu_us = (loaded.cpu_us or 0) / loaded.answers
             assert loaded.sent
             yield (
                 f"| {rate:,} | {connections:,} | {cpu_us:.0f} us | {late([loaded.sent], 0):.1%} |"
             )
 
 
-def queue(
-    folder: Path, service_s: float, seconds: int, trials: int, first_seed: int
-) -> Iterator[str]:
+def queue(folder: Path, seconds: int, trials: int, first_seed: int) -> Iterator[str]:
     """Yield lines of a table: mean and p99 of a queue against the truth."""
     yield (
-        "| load of the worker | loads | mean | truth | by chance | p99 | truth | by chance"
-        f" | each load within {NEAR:.0%} | sent late |"
+        "| load of the worker | a request | loads | requests | mean | truth | by chance | p99"
+        f" | truth | by chance | each load within {NEAR:.0%} | sent late |"
     )
-    yield "| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
-    with queue_server(folder, service_s) as port:
-        for rho in LOADS:
-            lasts_s = _lasts_s(rho, seconds)
+    yield "|" + " --: |" * 12
+    for rho, service_s, share in QUEUES:
+        with queue_server(folder, service_s) as port:
+            lasts_s = max(1, round(seconds * share))
             of = at_rate(rho / service_s, lasts_s, QUEUE_CONNECTIONS, "poisson")
             raw, lates, sent = [], [], []
             for seed in range(first_seed, first_seed + trials):
@@ -199,29 +197,22 @@ def queue(
                 lates.append(printed.loaded.sent.late)
                 sent.append(printed.loaded.sent)
             true_ms = md1.percentile(rho) * service_s * 1e3
+            true_mean_ms = md1.mean(rho) * service_s * 1e3
             each_ms = [
                 (percentile(a_load, 99, lateness) or 0) / 1e3
                 for a_load, lateness in zip(raw, lates, strict=True)
             ]
             near = sum(abs(ms / true_ms - 1) <= NEAR for ms in each_ms)
-            by_chance = [share / trials**0.5 for share in md1.spread(rho, lasts_s / service_s)]
+            by_chance = [each / trials**0.5 for each in md1.spread(rho, lasts_s / service_s)]
             all_of, all_late = merge(raw), merge(lates)
             mean_ms = ((mean(all_of) or 0) + (mean(all_late) or 0)) / 1e3
             p99_ms = (percentile(all_of, 99, all_late) or 0) / 1e3
             yield (
-                f"| {rho:.0%} | {trials} x {lasts_s} s, {count(all_of):,} requests"
-                f" | {mean_ms:.2f} ms | {md1.mean(rho) * service_s * 1e3:.2f} ms"
+                f"| {rho:.0%} | {service_s * 1e3:g} ms | {trials} x {lasts_s} s"
+                f" | {count(all_of):,} | {mean_ms:.2f} ms | {true_mean_ms:.2f} ms"
                 f" | +- {by_chance[0]:.1%} | {p99_ms:.2f} ms | {true_ms:.2f} ms"
                 f" | +- {by_chance[1]:.1%} | {near} of {trials} | {late(sent, 0):.1%} |"
             )
-
-
-def _lasts_s(rho: float, seconds: int) -> int:
-    """Return how long a load has to be for its figures to vary as little as those of the longest.
-
-    What a queue is like now says something of it for a time that goes with 1 / (1 - rho)^2.
-    """
-    return max(SHORTEST_S, round(seconds * ((1 - LOADS[-1]) / (1 - rho)) ** 2))
 
 
 PARTS = ("arrivals", "standstill", "cost", "queue")
@@ -236,7 +227,6 @@ PARTS = ("arrivals", "standstill", "cost", "queue")
 )
 @click.option("--trials", default=4, show_default=True, help="Loads on the queue, one a seed.")
 @click.option("--seed", default=1, show_default=True, help="The first of these.")
-@click.option("--service", "service_s", default=0.005, show_default=True, help="Seconds a request.")
 @click.option(
     "--script",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -247,7 +237,6 @@ def main(
     seconds: int | None,
     trials: int,
     seed: int,
-    service_s: float,
     script: Path | None,
 ) -> None:
     """Hold loads at a rate against what is known to be true."""
@@ -259,9 +248,7 @@ def main(
                 "arrivals": lambda folder=folder: arrivals(folder, seconds or 30),
                 "standstill": lambda folder=folder: standstill(folder),
                 "cost": lambda folder=folder: cost(folder, seconds or 20),
-                "queue": lambda folder=folder: queue(
-                    folder, service_s, seconds or 300, trials, seed
-                ),
+                "queue": lambda folder=folder: queue(folder, seconds or 300, trials, seed),
             }[part]()
             for line in lines:
                 click.echo(line)

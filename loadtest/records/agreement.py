@@ -9,7 +9,13 @@ from typing import Any
 
 from loadtest.records import clients, measured
 from loadtest.records.planned import Cell, Plan
-from loadtest.records.values import MOST_BODIES_BYTES, MOST_LOADS, MOST_NAME_BYTES, MOST_TRIES
+from loadtest.records.values import (
+    MOST_BODIES_BYTES,
+    MOST_LOADS,
+    MOST_NAME_BYTES,
+    MOST_PAIRS,
+    MOST_TRIES,
+)
 
 OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
 """How a command begins that made a run."""
@@ -36,6 +42,7 @@ def of_servers(run: measured.Run) -> Contradicts:
             *_duplicates({of.name: of.duplicate_of for of in plan.servers}),
             *_strangers("reference", [plan.reference], servers),
             *(f"a name of over {MOST_NAME_BYTES} bytes: {id_}" for id_ in cells if _long(id_)),
+            *_too_many_pairs(Counter(cell.at for cell in plan.cells).values()),
             # A report of others has a round for each time that any of its cells was loaded.
             *([] if run.source else _too_many_loads(plan)),
         ]
@@ -77,6 +84,7 @@ def of_clients(run: clients.Run) -> Contradicts:
             ),
             *_too_many(plan),
             *_too_large(plan),
+            *_too_many_pairs(Counter(row.group for row in plan.rows).values()),
         ]
     )
     measures = {group.name: group.measures for group in plan.groups}
@@ -108,10 +116,13 @@ def _load(outcome: measured.Outcome, cell: Cell) -> str | None:
         return "of more tries than a search has"
     if loaded is None:
         return None
-    if outcome.status == "measured" and bool(loaded.sent) != bool(load.rate):
+    # Of a report of others nobody counted what was sent when.
+    counted = load.rate and load.tool is None
+    if outcome.status == "measured" and bool(loaded.sent) != bool(counted):
         return "at a rate without its schedule, or with one and without a rate"
-    if loaded.sent and sum(loaded.sent.late.counts) > loaded.sent.requests:
-        return "more late requests than requests"
+    # There are more slots than requests where some were never sent.
+    if loaded.sent and sum(loaded.sent.late.counts) < loaded.sent.requests:
+        return "more requests than its schedule has slots"
     if loaded.sent and loaded.sent.window_us > loaded.duration_us:
         return "a schedule that goes on beyond its load"
     if loaded.status_errors > loaded.answers:
@@ -159,6 +170,12 @@ def _strangers(place: str, names: Iterable[str | None], known: Iterable[str]) ->
         for name in names
         if name is not None and name not in among
     )
+
+
+def _too_many_pairs(tables: Iterable[int]) -> Iterator[str]:
+    pairs = sum(rows * (rows - 1) // 2 for rows in tables)
+    if pairs > MOST_PAIRS:
+        yield f"{pairs:,} pairs in its tables, and a run has {MOST_PAIRS:,} at most"
 
 
 def _too_many_loads(plan: Plan) -> Iterator[str]:

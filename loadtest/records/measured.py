@@ -110,6 +110,8 @@ class Loaded(Record, frozen=True, kw_only=True):
     """Among them those in which no answer came at all."""
     text_latency: TextLatency | None = None
     """Of a report of others, which has no histogram."""
+    cpu_us: Count | None = None
+    """User and system time of the generator's own process; None where it doesn't tell."""
     sent: Sent | None = None
     """Of a load at a rate."""
 

@@ -78,7 +78,7 @@ class Server(Record, frozen=True, kw_only=True):
     env: dict[str, Word] = {}
     unsupported: dict[Style, str] = {}
     """Styles that cannot work here, with the reason. They come out as skipped."""
-    limits: tuple[str, ...] = ()
+    limits: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     """What it cannot do on equal footing, in words, shown beside its results."""
     duplicate_of: Name | None = None
     """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""

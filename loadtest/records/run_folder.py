@@ -47,6 +47,8 @@ DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
 MOST_OUTCOMES_BYTES, MOST_LINE_BYTES = 128 * 2**20, 2**20
+MOST_NUMBERS = 20_000_000
+"""In all lines: in memory a number takes ten times as much as in a file."""
 MOST_LINES, MOST_DAMAGED = 4 * MOST_LOADS, 100
 """Of the outcomes; with more it is no such file."""
 MENDS = {
@@ -430,6 +432,8 @@ def lines(
     `remedy` says in the note what would measure what the line held once more; `version` is the
     format of the run. Raises ValueError where there is no end of them.
     """
+    if (numbers := data.count(b",")) > MOST_NUMBERS:
+        raise ValueError(f"{OUTCOMES}: {numbers:,} numbers, and a run has {MOST_NUMBERS:,} at most")
     records: list[Any] = []
     notes: list[str] = []
     for number, line in enumerate(io.BytesIO(data), 1):

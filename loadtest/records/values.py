@@ -57,6 +57,9 @@ MOST_SERVERS, MOST_ROWS = 100, 500
 MOST_BODIES_BYTES = 1_000_000_000
 """Of all answers of a plan together."""
 
+MOST_PAIRS = 80_000
+"""Of what stands in one table, of all tables: each is compared, which takes seconds for so many."""
+
 MOST_CELLS = 20_000
 
 MOST_NAME_BYTES = 200

@@ -38,7 +38,7 @@ class Writer:
     def say(self, text: str = "", indent: int = 0) -> None:
         """Write a paragraph, or an empty line."""
         # Text, not markup: a reason may hold anything, square brackets included.
-        self._console.print(Text(self._filled(self._held(text), indent)))
+        self._console.print(Text(self._filled(self._held(text), indent)), soft_wrap=True)
 
     def paragraph(self, paragraph: Paragraph) -> None:
         """Write a paragraph, its lead in bold, and an empty line."""
@@ -48,15 +48,11 @@ class Writer:
         # Where a line breaks, a blank becomes its end: the lead is as long as before.
         lines = Text(f"{self._filled(f'{lead} {text}')}\n")
         lines.stylize("bold", 0, len(lead))
-        self._console.print(lines)
+        self._console.print(lines, soft_wrap=True)
 
     def _held(self, text: str) -> str:
         """Return a text whose commands can be typed, and stay on a line that is to be copied."""
-        width = self._console.width
-        return COMMAND.sub(
-            lambda each: each[0].replace(" ", HELD) if len(each[0]) < width - 4 else each[0],
-            self._spell(text),
-        )
+        return COMMAND.sub(lambda each: each[0].replace(" ", HELD), self._spell(text))
 
     def _filled(self, text: str, indent: int = 0) -> str:
         return filled(text, self._console.width, indent).replace(HELD, " ")

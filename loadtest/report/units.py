@@ -70,13 +70,15 @@ def ratio(value: float) -> str:
 def ratio_interval(value: float, low: float | None, high: float | None) -> str:
     """Return a ratio with its 95 % interval in brackets: `1.86x (1.04 to 4.08)`.
 
-    One that is narrower than a ratio's digits gets more of them: `1.10x (1.098 to 1.103)`.
+    One that is narrower than a ratio's digits gets more of them: `1.10x (1.098 to 1.103)`; rounds
+    that are all alike have none.
     """
     if low is None or high is None:
         return ratio(value)
-    more = "{:.4g}".format
-    text = more if _digits(low) == _digits(high) and more(low) != more(high) else _digits
-    return f"{ratio(value)} ({text(low)} to {text(high)})"
+    for text in (_digits, "{:.4g}".format):
+        if text(low) != text(high):
+            return f"{ratio(value)} ({text(low)} to {text(high)})"
+    return ratio(value)
 
 
 def _digits(value: float) -> str:
@@ -96,8 +98,9 @@ def paragraph(text: str, width: int, indent: int = 0) -> str:
         width,
         initial_indent=margin,
         subsequent_indent=margin,
-        # Names are full of hyphens and are to be copied whole.
+        # Names are full of hyphens; they and what is longer than a line are to be copied whole.
         break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

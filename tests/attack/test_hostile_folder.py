@@ -27,7 +27,7 @@ from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import Project
-from loadtest.records import clients, privacy
+from loadtest.records import clients, privacy, run_folder
 from loadtest.records.clients import Answer, Interpreter
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Engine, Histogram, Outcome, Placement, Run, Sent
@@ -303,7 +303,7 @@ SEARCHED = msgspec.structs.replace(LOAD, within=Goal(p99_us=1_000))
         (LOAD, {"loaded": loaded(10), "tried": SEARCHED}, "of a search that the plan does not"),
         (SEARCHED, {"loaded": loaded(10)}, "of no load of its search"),
         (SEARCHED, {"tried": SEARCHED, "round": 101}, "of more tries than a search has"),
-        (RATED, {"loaded": loaded(10, sent=sent(requests=99))}, "more late requests than requests"),
+        (RATED, {"loaded": loaded(10, sent=sent(requests=101))}, "than its schedule has slots"),
         (RATED, {"loaded": loaded(10, sent=sent(window_us=1_000_001))}, "goes on beyond its load"),
     ],
 )
@@ -317,6 +317,15 @@ def test_an_outcome_that_its_plan_cannot_have_is_left_out(
     assert stored.outcomes == ()
     (note,) = stored.notes
     assert why in note
+
+
+def test_slots_that_were_never_sent_are_no_contradiction(tmp_path: Path) -> None:
+    """Of a busy machine every other load was left out, and its cell measured again."""
+    cell = Cell(server="alpha", endpoint=endpoint(), load=RATED)
+    folder = create(tmp_path, run(plan(cells=(cell,))))
+    append(folder, msgspec.json.encode(outcome(cell.id, loaded=loaded(10, sent=sent(requests=99)))))
+    stored = read(folder, SERVERS)
+    assert (len(stored.outcomes), stored.notes) == (1, ())
 
 
 @pytest.mark.parametrize(
@@ -375,6 +384,15 @@ def test_a_file_that_many_name_is_read_for_the_last(folder: Path) -> None:
     assert names == [None, None, "raw/x.json"]
 
 
+def test_more_numbers_than_fit_into_memory_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "MOST_NUMBERS", 5)
+    append(folder, msgspec.json.encode(outcome()))
+    with pytest.raises(UserError, match=r"outcomes\.jsonl: \d+ numbers, and a run has 5 at most"):
+        read(folder, SERVERS)
+
+
 def test_only_so_many_notes_are_said(folder: Path) -> None:
     for number in range(150):
         missing = outcome(number=number, histogram=f"raw/{number}.json")
@@ -411,6 +429,16 @@ def test_a_run_that_could_not_be_read_back_is_not_begun(tmp_path: Path) -> None:
 def test_a_run_of_more_lines_than_are_read_is_not_begun(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="100,000 loads, and a run has 50,000 at most"):
         create(tmp_path, run(plan(rounds=1_000, turns=100)))
+    with pytest.raises(UserError, match="99,000 pairs in its tables, and a run has 80,000 at most"):
+        create(
+            tmp_path,
+            run(
+                plan(
+                    map(server, map("s{}".format, range(100))),
+                    map(endpoint, map("e{}".format, range(20))),
+                )
+            ),
+        )
     rows = [row(f"aiohttp {number}") for number in range(30)]
     with pytest.raises(UserError, match="60,000 measurements, and a run has 50,000 at most"):
         create(tmp_path, clients_run(clients_plan(rows, rounds=1_000)))

@@ -126,6 +126,20 @@ def test_a_run_within_its_budget_is_whole(measure: Callable[..., Any]) -> None:
     assert counts(stored) == [8, 8]
     (segment,) = stored.segments
     assert segment.wall_s == pytest.approx(16 * 1.2)
+    assert not segment.interrupted
+
+
+def test_a_run_that_was_interrupted_is_known_to_be(
+    measure: Callable[..., Any], tmp_path: Path
+) -> None:
+    def interrupt(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(1.2, 1.2, meanwhile=interrupt)
+    (folder,) = tmp_path.iterdir()
+    (segment,) = read(folder, SERVERS).segments
+    assert segment.interrupted
 
 
 def test_a_machine_that_becomes_slow_ends_a_round_between_two_endpoints(

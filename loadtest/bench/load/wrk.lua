@@ -64,9 +64,12 @@ local LEAD_MS = 200 -- connections open before the first slot
 
 -- In whole milliseconds of the clock that wrk's timers go by: a slot is one of them, and a timer for
 -- it ends in it. Against another clock, or in parts, it would be one earlier or later at random.
+local TIME =
+  "typedef struct { long s; long ns; } loadtest_time; int clock_gettime(int, loadtest_time *);"
+
 local function clock()
   local ffi = require("ffi")
-  ffi.cdef("typedef struct { long s; long ns; } loadtest_time; int clock_gettime(int, loadtest_time *);")
+  ffi.cdef(TIME)
   local at = ffi.new("loadtest_time")
   return function()
     ffi.C.clock_gettime(0, at) -- CLOCK_REALTIME, on Linux and macOS
@@ -153,6 +156,16 @@ function init(args)
   end
 end
 
+-- Of wrk itself, and not of who started it; nothing where it is not known.
+local function used()
+  local ok, ffi = pcall(require, "ffi")
+  if not ok then return "" end
+  pcall(ffi.cdef, TIME)
+  local at = ffi.new("loadtest_time")
+  ffi.C.clock_gettime(ffi.os == "OSX" and 12 or 2, at) -- CLOCK_PROCESS_CPUTIME_ID
+  return string.format('"cpu_us":%.0f,', tonumber(at.s) * 1e6 + tonumber(at.ns) / 1e3)
+end
+
 local function schedule(duration_us, latency)
   local requests = thread:get("sent")
   if requests == 0 then return "" end
@@ -199,6 +212,7 @@ function done(summary, latency, requests)
       summary.duration, summary.requests, summary.bytes, errors.connect,
       errors.read, errors.write, errors.status, errors.timeout, all, silent
     ),
+    used(),
     schedule(summary.duration, latency),
     '"values_us":[', table.concat(values, ","), '],"counts":[', table.concat(counts, ","), "]}\n"
   )

@@ -531,9 +531,12 @@ class _Side:
 def _of_cell(
     before: _Side, after: _Side, cell: str, figure: CellFigure, correctable: bool
 ) -> _Pair:
-    """Return a figure of a cell that both runs have, CPU time drift-corrected where that holds."""
+    """Return a figure of a cell that both runs have, CPU time drift-corrected where that holds.
+
+    Not at a rate: what a request costs the generator there is mostly waiting for its time.
+    """
     usual_us = None
-    if correctable and figure == "server_cpu_us":
+    if correctable and figure == "server_cpu_us" and not before.cells[cell].load.rate:
         outcomes = [
             [measured.outcome for measured in side.measured[cell].values()]
             for side in (before, after)

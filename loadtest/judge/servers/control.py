@@ -52,26 +52,25 @@ def shares(
     view of Django answers under the same load; not at a rate, which both answer. `rates` are the
     goodput of each cell that has one, `floors` what noise alone does to it.
     """
+    views = [ranking for ranking in rankings if ranking.endpoint.style != "control"]
+    # Of several controls that answer the same, the first.
+    bare = {
+        _answer(ranking): ranking
+        for ranking in reversed(rankings)
+        if ranking.endpoint.style == "control"
+    }
     shares = [
         share
-        for bare in rankings
-        if bare.endpoint.style == "control"
-        for view in rankings
-        if view.endpoint.style != "control" and _same_answer(bare, view)
-        for share in _shares(bare, view, rates, floors, interim_looks)
+        for view in views
+        if (answer := _answer(view)) and answer in bare and not view.endpoint.contract.delay_s
+        for share in _shares(bare[answer], view, rates, floors, interim_looks)
     ]
     return tuple(sorted(shares, key=lambda share: -share.share))
 
 
-def _same_answer(bare: Ranking, view: Ranking) -> bool:
-    digest = bare.endpoint.contract.body_sha256
-    return (
-        digest is not None
-        and digest == view.endpoint.contract.body_sha256
-        and bare.load.connections == view.load.connections
-        and not (bare.load.rate or view.load.rate)
-        and not view.endpoint.contract.delay_s
-    )
+def _answer(of: Ranking) -> tuple[str, int] | None:
+    digest = of.endpoint.contract.body_sha256
+    return None if digest is None or of.load.rate else (digest, of.load.connections)
 
 
 def _shares(

@@ -152,6 +152,8 @@ def figures(
     peaks = pss if len(pss) == len(usages) else [usage.rss_peak_bytes for usage in usages]
     peak = max(peaks, default=None)
     cpu_us = _cpu_us(measured, "server")
+    # What started it takes as long as some hundred requests.
+    own_us = [load.cpu_us / load.answers for load in loads if load.cpu_us and load.answers]
     goodput = median(loaded.goodput for loaded in loads)
     workers = plan.shape.workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
@@ -175,7 +177,7 @@ def figures(
         backfilled_p99_us=latency(99, backfilled=True),
         offered=median(each.rate for each in sent) if sent else None,
         late_share=late_share,
-        generator_cpu_us=_cpu_us(measured, "generator"),
+        generator_cpu_us=median(own_us) if own_us else _cpu_us(measured, "generator"),
         cores=cpu_us * goodput / 1e6 if cpu_us else None,
         samples=count(latencies.raw) + sum(_text_samples(loaded) for loaded in loads),
         answers=answers,

@@ -25,7 +25,7 @@ from loadtest.stats.latency import merge
 
 COUNTS = (
     *("duration_us", "answers", "received_bytes", "connect_errors", "read_errors"),
-    *("write_errors", "status_errors", "timeouts", "windows", "silent_windows"),
+    *("write_errors", "status_errors", "timeouts", "windows", "silent_windows", "cpu_us"),
 )
 """Of `Loaded`, which add up."""
 

@@ -369,10 +369,15 @@ def steps(
     each = []
     for rate, same in sorted(by_rate.items()):
         at = msgspec.structs.replace(cell, load=same[0].tried)
-        shown = figures(plan, at, server, same, latencies(at, same, histograms))
         goal = cell.load.within or Goal()
-        missed = [why for outcome in same if (why := _missed(cell, goal, outcome, histograms))]
+        whys = [_missed(cell, goal, outcome, histograms) for outcome in same]
+        missed = [why for why in whys if why]
         why = mode(missed) if 2 * len(missed) > len(same) else None
+        # Those that say so: where tries contradict each other, what they show together is nothing.
+        agreeing = [
+            it for it, its in zip(same, whys, strict=True) if (its is None) == (why is None)
+        ]
+        shown = figures(plan, at, server, agreeing, latencies(at, agreeing, histograms))
         each.append(Step(rate=rate, why=why, tries=len(same), figures=shown))
     return tuple(each)
 
@@ -386,7 +391,13 @@ class KeepsUp(NamedTuple):
     """The next one, which it did not keep; None: it kept all."""
 
 
-def keeps_up(steps: Sequence[Step]) -> KeepsUp:
-    """Return where a server stops keeping up, whatever a higher rate happened to do."""
+def keeps_up(steps: Sequence[Step], search: Search | None = None) -> KeepsUp:
+    """Return where a server stops keeping up, whatever a higher rate happened to do.
+
+    Of a search it is what that came to, whatever a lower rate happened to do.
+    """
+    if search is not None:
+        at = {step.rate: step for step in steps}
+        return KeepsUp(at.get(search.low or 0.0), at.get(search.high or 0.0))
     kept = list(takewhile(lambda step: step.why is None, steps))
     return KeepsUp(kept[-1] if kept else None, steps[len(kept)] if len(kept) < len(steps) else None)

@@ -42,10 +42,20 @@ MOST_REPEATED = 0.25
 """Of the loads: what the budget is for is not to wait for quiet."""
 
 
-def run(plan: Plan, todo: Sequence[Batch], bench: Bench, record: Record, watch: Watch) -> None:
-    """Measure batch after batch; a load that fails is recorded and the rest goes on."""
+def run(
+    plan: Plan,
+    todo: Sequence[Batch],
+    bench: Bench,
+    record: Record,
+    watch: Watch,
+    repair: Repair | None = None,
+) -> None:
+    """Measure batch after batch; a load that fails is recorded and the rest goes on.
+
+    `repair` is that of all batches of a run, where these are some of them.
+    """
     servers = {server.name: server for server in plan.servers}
-    repair = _Repair()
+    repair = repair or Repair()
     for batch in todo:
         fleet = Fleet(batch, servers, bench, record)
         measuring = _Measuring(plan.shape, plan.seed, fleet, repair, watch)
@@ -60,7 +70,7 @@ def run(plan: Plan, todo: Sequence[Batch], bench: Bench, record: Record, watch: 
 
 
 @dataclass
-class _Repair:
+class Repair:
     """What is measured again: loads that others disturbed, never one for its value."""
 
     loads: int = 0
@@ -89,7 +99,7 @@ class _Measuring:
     shape: Shape
     seed: int | None
     fleet: Fleet
-    repair: _Repair
+    repair: Repair
     watch: Watch
     failed: set[str] = field(default_factory=set)
     """Cells whose further turns of this round would fail as well."""

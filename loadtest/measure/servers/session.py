@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -114,6 +114,7 @@ class ServerBench:
     of: Run
     folder: Path
     bench: Bench
+    repair: measuring.Repair = field(default_factory=measuring.Repair)
 
     def ceilings(self, known: Sequence[Ceiling]) -> Iterator[Ceiling]:
         """Yield what the generator reaches; raises LoadtestError where that cannot be measured."""
@@ -128,7 +129,7 @@ class ServerBench:
         def watch(cell: Cell, round_: int, turn: int) -> None:
             began(((cell.id, turn), round_))
 
-        measuring.run(self.of.plan, todo, self.bench, record, watch)
+        measuring.run(self.of.plan, todo, self.bench, record, watch, self.repair)
 
 
 @contextmanager

@@ -156,6 +156,10 @@ def _lead(compared: Comparisons) -> Iterator[str]:
         searched = all(change.figure == "reaches" for change in cells)
         facts = {"told": compared.told, "open": open_, "figures": len(cells), "searched": searched}
         yield say("open", **facts)
+    timed = {change.cell for change in cells if change.rate and change.figure == "server_cpu_us"}
+    slow = {change.cell for change in cells if change.figure == "p99_us"}
+    if timed - slow:
+        yield say("without_p99", cells=len(timed - slow))
     # What all of them share may be the machine's doing.
     controls = [change for change in cells if change.endpoint.endswith("-control")]
     moved = {"cells": _median_change(cells, FEWEST_TOGETHER), "controls": _median_change(controls)}

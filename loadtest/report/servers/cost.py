@@ -12,7 +12,7 @@ from loadtest.judge.servers.decision import Between, Cost, Decision, Place
 from loadtest.report.columns import versus_text
 from loadtest.report.servers.sentences.phrases import title
 from loadtest.report.table import Column, Table, name, number
-from loadtest.report.units import UNKNOWN, asked, plural, significant, size
+from loadtest.report.units import UNKNOWN, asked, significant, size
 
 MARGIN = 1.1
 """How far the axis goes on beyond what stands on it."""
@@ -185,7 +185,11 @@ def _groups(costs: Sequence[Cost], kinds: Collection[str]) -> Groups:
     for each in costs:
         with_ = "async def views" if each.style == "async" else "def views"
         if each.over == "all":
-            text = f"all {plural(len(each.endpoints), 'endpoint')} that count, {with_}"
+            several = len(each.endpoints) > 1
+            all_ = (
+                f"all {len(each.endpoints)} endpoints that count" if several else "all that counts"
+            )
+            text = f"{all_}, {with_}"
             groups[""].append(Choice(f"all-{each.style}", text, each))
         elif each.over in kinds and (key := f"{each.over}-{each.style}-workload") not in {
             choice.key for choice in groups["A workload"]

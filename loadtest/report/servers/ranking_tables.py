@@ -65,6 +65,18 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
     return Table((RANK, SERVER, *shown, *tried, VERDICT), rows).filled(RANK, SERVER, RATE, ANSWERED)
 
 
+LIMIT: Column[Row] = Column(
+    "limit",
+    "limited by",
+    lambda row: limited_by(row.search) if row.search else None,
+    lambda row: limited_by(row.search) if row.search else UNKNOWN,
+    "prose",
+)
+
+TRIES: Column[Row] = number(
+    "tries", lambda row: row.search.tries if row.search else None, "{:,}".format
+)
+
 REACH: tuple[Column[Row], ...] = (
     RANK,
     SERVER,
@@ -75,15 +87,7 @@ REACH: tuple[Column[Row], ...] = (
         lambda row: reached(row.search) if row.search else UNKNOWN,
     ),
     *(BUSY, COST, P50, P90, P99, ERRORS),
-    Column(
-        "limit",
-        "limited by",
-        lambda row: limited_by(row.search) if row.search else None,
-        lambda row: limited_by(row.search) if row.search else UNKNOWN,
-        "prose",
-    ),
-    number("tries", lambda row: row.search.tries if row.search else None, "{:,}".format),
-    VERDICT,
+    *(LIMIT, TRIES, VERDICT),
 )
 """Of a search: its figures are those at the highest rate that kept the goal."""
 

@@ -95,7 +95,10 @@ def make(stored: ServersRun) -> Report:
 
 def _without(command: str, *options: str) -> str:
     """Return a command without some options: by words, as quotes may be around what looks alike."""
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError:  # of others, whose quotes do not end
+        return command
     values = {at + 1 for at, word in enumerate(words) if word in options}
     kept = (word for at, word in enumerate(words) if not {at, at + 1} & values)
     return shlex.join(kept)

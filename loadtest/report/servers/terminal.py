@@ -28,14 +28,17 @@ def show(report: Report, console: Console, spell: Callable[[str], str] = str) ->
     if decision.cost and decision.cost.rate is None:
         to.table(narrow_table(decision), fitting=True)
         to.say(about(decision.cost).replace("`", ""))
+        if rated:
+            to.say()
     elif not rated:
         to.table(_fastest(report.summary.rankings))
         to.say(f"By responses a second that were right; `{SUSPECT}`: in doubt.")
     for each in rated:
-        to.say()
         to.say(f"{each.title.replace('`', '')}:")
         to.say()
         to.table(each.table, fitting=True)
+    if rated:
+        to.say(f"`{UNKNOWN}`: not known, as a rate was not held or got too few responses.")
     to.caveats(report.caveats, f"; load during {share(loaded)} of the time" if loaded else "")
 
 

@@ -105,6 +105,10 @@ def test_what_a_request_takes_of_the_generator_is_known() -> None:
     figures = evidence(rated(sent())).figures
     assert figures
     assert figures.generator_cpu_us == pytest.approx(0.05 * 2.2 * 1e6 / 400)
+    own = rated(sent())
+    figures = evidence(replace(own, loaded={**own.loaded, "cpu_us": 40_000})).figures
+    assert figures
+    assert figures.generator_cpu_us == 100.0
 
 
 def test_requests_count_from_the_first_slot_on() -> None:

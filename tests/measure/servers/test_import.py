@@ -15,6 +15,7 @@ from loadtest.measure.servers.imported.names import slug
 from loadtest.measure.servers.imported.report import Imported
 from loadtest.records.measured import Histogram
 from loadtest.records.run_folder import SERVERS, read
+from loadtest.records.values import MOST_ROUNDS
 from loadtest.report.formats import formats_in, write_each
 from loadtest.report.servers import formats
 from loadtest.report.servers.report import Report
@@ -350,3 +351,9 @@ def test_notes_have_a_limit_and_those_of_what_is_missing_are_kept() -> None:
     assert sum(note.weight == 2 for note in converted.notes) == 1
     assert converted.run.source
     assert len(converted.run.source.notes) == len(converted.notes)
+
+
+def test_more_rounds_than_a_run_has_are_listed() -> None:
+    converted = imported(under(*[block()] * (MOST_ROUNDS + 2)))
+    assert (len(converted.outcomes), converted.left_out) == (MOST_ROUNDS, 2)
+    assert converted.run.plan.rounds == MOST_ROUNDS

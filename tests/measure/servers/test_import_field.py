@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from paths import DATA
 from wrk_reports import CREATED_AT
@@ -12,6 +14,7 @@ from wrk_reports import CREATED_AT
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers.imported import report
 from loadtest.measure.servers.imported.report import Imported
+from loadtest.records import run_folder
 
 FIELD = DATA / "field"
 
@@ -224,8 +227,8 @@ READ: dict[str, Rows] = {
 
 LISTED: dict[str, list[tuple[int, str]]] = {
     "07-networking-course-no-running.md": [
-        (3, "type --endpoint NAME and --connections N"),
-        (13, "type --endpoint NAME and --connections N"),
+        (3, "type --endpoint NAME --connections N"),
+        (13, "type --endpoint NAME --connections N"),
     ],
     # wrk's clock ran over.
     "18-wrk-runtime-overflow.md": [(14, "'307445734491.24m' is more than wrk can count")],
@@ -326,6 +329,18 @@ def test_wrk2s_text_is_a_load_at_a_rate_with_its_histogram() -> None:
     assert (figures.p50_us, figures.p90_us, figures.p99_us) == (1_370, 2_419, 3_020)
     assert figures.samples == 99_357
     assert figures.backfilled_p99_us == figures.p99_us
+
+
+@pytest.mark.parametrize(
+    "name", ["06-wrk2-spectrum.txt", "17-wrk-setup-script.md", "n22-balancer-ab.md"]
+)
+def test_it_is_read_back_whole(name: str, tmp_path: Path) -> None:
+    imported = read(name)
+    stored = run_folder.read(report.write(imported, tmp_path), run_folder.SERVERS)
+    assert (stored.run, stored.outcomes) == (imported.run, imported.outcomes)
+    assert stored.notes == ()
+    for histogram, samples in imported.histograms.items():
+        assert stored.histogram(histogram) == samples
 
 
 def test_a_rate_that_was_not_answered_was_not_held_and_has_no_latencies() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Machine(FakeBench):
 
     loads: int | None = None
     disturbed: str = ""
-    """A load during which others take the processors."""
+    """Loads during which others take the processors; a glob."""
 
     def fault(self, name: str) -> Fault | None:
         if self.loads is not None and len(measured(self.events)) > self.loads:
@@ -63,7 +64,7 @@ class Machine(FakeBench):
         return super().fault(name)
 
     def other_cpu_s(self, name: str) -> float:
-        return 20.0 if name == self.disturbed else 0.0
+        return 20.0 if fnmatchcase(name, self.disturbed) else 0.0
 
 
 class Silent(Watcher):
@@ -86,6 +87,7 @@ class Up:
 
     of: Plan
     machine: Machine
+    repair: measuring.Repair = field(default_factory=measuring.Repair)
 
     def ceilings(self, known: Sequence[Any]) -> Iterator[Any]:
         yield from ()
@@ -96,7 +98,7 @@ class Up:
         def watch(cell: Cell, round_: int, turn: int) -> None:
             began(((cell.id, turn), round_))
 
-        measuring.run(self.of, todo, self.machine, record, watch)
+        measuring.run(self.of, todo, self.machine, record, watch, self.repair)
 
 
 def go_on(folder: Path, **of_machine: Any) -> Machine:
@@ -219,6 +221,14 @@ def test_a_try_that_others_disturbed_is_repeated(tmp_path: Path) -> None:
     ]
     assert [of.repeat for of in tries] == [0, 1]
     assert tries[0].tried == tries[1].tried
+
+
+def test_a_search_does_not_wait_for_a_machine_that_is_busy_all_the_time(tmp_path: Path) -> None:
+    """Each round counted its loads anew, and had too few of them to know: all was sent twice."""
+    folder = create(tmp_path, run(SEARCHED, format=3))
+    go_on(folder, disturbed="*")
+    outcomes = read(folder, SERVERS).outcomes
+    assert sum(of.repeat > 0 for of in outcomes) <= 0.25 * len(outcomes)
 
 
 def test_what_was_measured_before_is_told_by_what_is_in_the_folder() -> None:

@@ -151,7 +151,8 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
         assert outcome.usage["server"].processes >= 2
     for name in ("report.md", "summary.json", "summary.csv"):
         assert (folder / name).stat().st_size > 0
-        assert str(folder / name) in engine.said()
+        assert name in engine.said()
+    assert f"Report: open {folder / 'index.html'} in a browser." in engine.said()
 
 
 def pause(seconds: float) -> None:

@@ -161,6 +161,12 @@ def test_p99_as_it_was_scheduled(tmp_path: Path) -> None:
     assert page(comparison).title == "1 of 1 endpoint got slower"
 
 
+def test_where_requests_were_too_few_for_a_p99_it_is_said(tmp_path: Path) -> None:
+    comparison = compare(*(stored(tmp_path / name, rounds=2) for name in ("a", "bb")))
+    assert {change.figure for change in comparison.of_cells} == {"server_cpu_us"}
+    assert "At 2 cells p99 is not compared: in one of the runs" in text(comparison)
+
+
 def test_a_rate_that_is_held_no_more_is_a_regression(tmp_path: Path) -> None:
     """What it costs and how long it takes there is of another rate, and compared with nothing."""
     base, tired = stored(tmp_path / "a"), stored(tmp_path / "bb", beta=Shows(holds=100))

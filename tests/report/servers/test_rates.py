@@ -193,12 +193,16 @@ def test_a_line_ends_where_the_rate_was_no_longer_held() -> None:
         assert isinstance(panel, Lines)
         assert panel.reference is None
         assert [mark.x for mark in panel.lines[0].marks] == [160.0, 400.0, 640.0]
-    late = Machine({"alpha": 800.0}, steps=STEPS, late_from=200.0)
+    # What the generator was late for says nothing of the server, and one point is no course.
+    late = Machine({"alpha": 800.0}, steps=STEPS, late_from=500.0)
     (ranking,) = report(late).summary.rankings
     chart = charts.against_rate(ranking)
     assert chart
-    # What the generator was late for says nothing of the server.
-    assert all(len(panel.lines[0].marks) == 1 for panel in chart.panels if isinstance(panel, Lines))
+    for panel in chart.panels:
+        assert isinstance(panel, Lines)
+        assert [mark.x for mark in panel.lines[0].marks] == [160.0, 400.0]
+    (ranking,) = report(Machine({"alpha": 800.0}, steps=STEPS, late_from=200.0)).summary.rankings
+    assert charts.against_rate(ranking) is None
 
 
 def test_the_generators_own_time_is_said_beside_the_servers() -> None:

@@ -35,6 +35,7 @@ from loadtest.records.measured import Histogram, Machine, Outcome, Run, Source
 from loadtest.records.planned import Cell, Plan, Record, Server, Shape
 from loadtest.records.privacy import public_path
 from loadtest.records.run_folder import Writer, create, writing
+from loadtest.records.values import MOST_ROUNDS
 
 MOST_NOTES = 200
 """Of a run; of more there is a count."""
@@ -174,7 +175,7 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
         raw=rows.raw,
         histograms=rows.histograms,
         notes=kept,
-        left_out=unread + len(blocks) - len(places),
+        left_out=unread + len(blocks) - len(rows.outcomes),
     )
 
 
@@ -202,6 +203,10 @@ def _rows(places: Sequence[Placed], typed: Typed, notes: list[Note]) -> _Rows:
         cells.setdefault(cell.id, cell)
         number = rounds[cell.id]
         rounds[cell.id] += 1
+        if number >= MOST_ROUNDS:
+            text = f"{cell.id} has {MOST_ROUNDS:,} rounds already; this block is not imported"
+            notes.append(Note(line=block.line, text=text, file=block.file, weight=2))
+            continue
         if number:
             text = f"{cell.id} once more: taken as another round"
             notes.append(Note(line=block.line, text=text, file=block.file))

@@ -68,7 +68,7 @@ def against_rate(ranking: Ranking) -> Chart | None:
 
 
 def _order(row: Row) -> float:
-    last = keeps_up(row.steps).last
+    last = keeps_up(row.steps, row.search).last
     return -(last.rate if last else 0.0)
 
 
@@ -89,7 +89,8 @@ def _panel(
     goal: tuple[float, str] | None = None,
 ) -> Lines | None:
     lines = [line for row in rows if (line := _line(row, figure, text))]
-    if not lines:
+    # A point by itself is no course.
+    if all(len(line.points) < 2 for line in lines):
         return None
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
@@ -103,7 +104,7 @@ def _line(row: Row, figure: Figure, text: Callable[[float], str]) -> Line | None
     if not shown:
         return None
     look = look_of(row.interface)
-    last, first = keeps_up(row.steps)
+    last, first = keeps_up(row.steps, row.search)
     marks = [
         Mark(
             value,

@@ -214,8 +214,8 @@ def _load(kinds: Mapping[str, Line], command: Command | None, typed: Typed) -> d
     if connections is None and typed.connections is None:
         lacking.append(("number of connections", "--connections N"))
     if lacking:
-        lines, options = (" and ".join(each) for each in zip(*lacking, strict=True))
-        raise missing(lines, options)
+        lines, options = zip(*lacking, strict=True)
+        raise missing(" and no ".join(lines), " ".join(options))
     return {
         "url": url or "",
         "declared_s": declared_s or (command and DURATION_S) or _lasted_s(kinds["requests"]),
