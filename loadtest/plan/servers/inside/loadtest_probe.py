@@ -67,7 +67,7 @@ def probe(client: Any, path: str, user: Any, backend: str) -> dict[str, Any]:
         "status": answer.status_code,
         "type": answer.get("Content-Type", "").split(";")[0][:MOST_TEXT],
         "location": (answer.get("Location") or "")[:MOST_TEXT],
-        "route": str(getattr(getattr(answer, "resolver_match", None), "route", ""))[:MOST_TEXT],
+        "route": route_of(answer),
         "bytes": len(body),
         "same": bodies[0] == bodies[1],
         "mail": len(mail.outbox) - mails,
@@ -75,6 +75,14 @@ def probe(client: Any, path: str, user: Any, backend: str) -> dict[str, Any]:
         "error": errors[0] if errors else None,
         "links": links(body) if "html" in answer.get("Content-Type", "") else [],
     }
+
+
+def route_of(answer: Any) -> str:
+    """Return the route that an answer came by, nothing where there is none."""
+    try:
+        return str(answer.resolver_match.route)[:MOST_TEXT]
+    except Exception:  # it is looked for when it is asked for
+        return ""
 
 
 def links(body: bytes) -> list[str]:
