@@ -16,7 +16,8 @@ NAME = "loadtest"
 MODULE = str(Path(__file__).parents[1] / "__main__.py")
 """What `python -m loadtest` runs."""
 
-CALL = re.compile(rf"(?<![\w./-]){NAME}(?= (?:{'|'.join(COMMANDS)})\b)")
+CALL = re.compile(rf"(?<![\w./-])(?<!-m ){NAME}(?= (?:{'|'.join(COMMANDS)})\b)")
+"""Not one that can be typed as it is: by its path, or as a module."""
 
 
 def program() -> str:

@@ -94,6 +94,7 @@ def test_whatever_else_runs_it_has_the_plain_name(started: Started) -> None:
                 "update loadtest",
                 "loadtest runs it",
                 ".venv/bin/loadtest run quick",
+                ".venv/bin/python -m loadtest run quick",
                 "my-loadtest run",
             )
         ),
