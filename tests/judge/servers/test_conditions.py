@@ -76,6 +76,10 @@ def test_another_machine_load_or_workload_is_refused(new: Run, keys: set[str]) -
             msgspec.structs.replace(BASE, launcher="compose"),
             [("launcher", "local", "compose")],
         ),
+        (
+            cells(BASE, endpoint=msgspec.structs.replace(JSON, contract=contract(pooled=True))),
+            [("contract of json-sync: pooled", "False", "True")],
+        ),
     ],
 )
 def test_software_is_named_and_so_is_the_unknown(
