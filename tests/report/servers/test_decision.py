@@ -283,6 +283,23 @@ def test_at_a_rate_all_are_said_by_the_same_percentile() -> None:
     assert "answers 99 % within 6.00 ms; how fast `uvicorn` answers is not known" in said.text
 
 
+@pytest.mark.parametrize(
+    ("unknown", "text"),
+    [
+        ((), "`uwsgi` answers 99 % within 6.00 ms; `bjoern` within 21.0 ms; `daphne` cannot."),
+        (("p90_us", "p99_us"), "`bjoern` and `uwsgi` keep that rate; `daphne` cannot."),
+    ],
+)
+def test_at_a_rate_without_cores_all_else_is_said(unknown: tuple[str, ...], text: str) -> None:
+    """Of a report of wrk2 it said nothing but `At 200 requests/s.`"""
+    at = at_rate(200, ("bjoern", 0.5, 21_000), ("uwsgi", 0.1, 6_000), ("daphne", None, None))
+    nothing: dict[str, Any] = dict.fromkeys(("cores", "cpu_us", "generator_cpu_us", *unknown))
+    places = tuple(msgspec.structs.replace(each, **nothing) for each in at.places)
+    rated = (msgspec.structs.replace(at, places=places),)
+    said = paragraphs(noisy(**UNKNOWN, at_rates=rated), IMPORTED)[0]
+    assert (said.lead, said.text) == ("At 200 requests/s.", text)
+
+
 def test_a_server_without_a_number_is_named_with_the_reason() -> None:
     of = cost(QUIET, ["granian-wsgi"])
     places = (*of.places, place("daphne", None, None))

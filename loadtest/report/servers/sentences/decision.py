@@ -356,7 +356,9 @@ def _at_rates(decision: Decision) -> Iterator[Said]:
 
 
 def _at_rate(at: AtRate) -> dict[str, Any]:
-    keeps = [place for place in at.places if not place.short and place.cores is not None]
+    kept = [place for place in at.places if not place.short]
+    # In a report of others, and of a server that was running, nobody knows what any of them took.
+    keeps = [place for place in kept if place.cores is not None] or kept
     timed = [place for place in keeps if not place.late]
 
     def slowest(place: ServerAtRate) -> int | None:
@@ -365,11 +367,16 @@ def _at_rate(at: AtRate) -> dict[str, Any]:
     # All by the same percentile, that which all have.
     rare = all(place.p99_us is not None for place in timed)
     known = bool(timed) and all(slowest(place) is not None for place in timed)
+    bare = [] if known else [place.server for place in timed if place.cores is None]
+    timed = [] if bare else timed
+    if timed and timed[0].cores is None:
+        timed.sort(key=lambda place: slowest(place) or 0)
     shown = timed if len(timed) <= NEAR else [*timed[: NEAR - 1], timed[-1]]
     return {
         "rate": at.rate,
         "share": "99 %" if rare else "90 %",
         "keeps": [(place, slowest(place) if known else None) for place in shown],
+        "bare": bare,
         "more": len(timed) - len(shown),
         "short": [place.server for place in at.places if place.short],
         "late": [place.server for place in keeps if place.late],
