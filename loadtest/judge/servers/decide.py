@@ -39,6 +39,9 @@ BUSY = "noisy-host"
 
 STYLES: tuple[Style, ...] = ("sync", "async")
 
+VIEWS: tuple[Style, ...] = (*STYLES, "unknown")
+"""All that does not bypass the app."""
+
 
 def decide(
     run: Run,
@@ -153,18 +156,22 @@ def _kept_up(row: Row) -> KeptUp:
 
 
 def _at_rates(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[AtRate]:
-    """Yield what each server takes at each rate, with the main style of views."""
+    """Yield what each server takes at each rate, with the main style of views.
+
+    At a rate that nobody keeps, too; where nothing has a cost, with all views.
+    """
+    priced = any(table.priced for table in tables)
+    styles = (main_style(tables),) if priced else VIEWS
     for asked, of_rate in by_rate(tables).items():
-        style = main_style(of_rate)
-        same = [table for table in of_rate if table.endpoint.style == style]
+        same = [table for table in of_rate if table.endpoint.style in styles]
         # How slow what waits is says nothing of the others.
         same = [table for table in same if not table.endpoint.contract.delay_s] or same
-        if asked is None or not same:
-            continue
         tried: dict[str, list[Row]] = {}
         for row in (rows[cell.id] for table in same for cell in table.cells):
             if row.status != "skipped":
                 tried.setdefault(row.server, []).append(row)
+        if asked is None or not tried:
+            continue
         yield AtRate(
             rate=asked,
             endpoints=tuple(table.endpoint.id for table in same),

@@ -176,6 +176,42 @@ def test_each_rate_has_its_own_ranking_and_what_it_takes() -> None:
     assert "were not sent within 10.0 ms of their time" in (cost.places[2].missing or "")
 
 
+def test_a_rate_that_nobody_keeps_is_said_of_all() -> None:
+    """It was left out, as nobody had a cost there."""
+    outcomes = [
+        measured(name, rate, 0, 1_000.0, late, late)
+        for name in ("alpha", "beta")
+        for rate, late in ((50.0, 0), (400.0, 100))
+    ]
+    of = planned(("alpha", "beta"), (50.0, 400.0))
+    fast = Histogram(values_us=(6_000,), counts=(400,))
+    low, high = summarise(run(of), outcomes, lambda path: fast).decision.at_rates
+    assert [place.short for place in low.places] == [(), ()]
+    assert [place.short for place in high.places] == [("json-sync@400",)] * 2
+
+
+def test_a_rate_without_cpu_times_is_said_as_well() -> None:
+    of = planned(("alpha", "beta"), (50.0,))
+    outcomes = [
+        replace_struct(measured(name, 50.0, 0, 1_000.0), usage={}) for name in ("alpha", "beta")
+    ]
+    fast = Histogram(values_us=(6_000,), counts=(100,))
+    (at,) = summarise(run(of), outcomes, lambda path: fast).decision.at_rates
+    assert [(place.server, place.cores, place.short) for place in at.places] == [
+        ("alpha", None, ()),
+        ("beta", None, ()),
+    ]
+
+
+def test_a_rate_at_which_all_is_skipped_is_not_said() -> None:
+    of = planned(("alpha", "beta"), (50.0,))
+    cells = tuple(replace_struct(cell, skip="not installed") for cell in of.cells)
+    outcomes = [outcome(cell.id, status="skipped", reason="not installed") for cell in cells]
+    skipped = run(replace_struct(of, cells=cells))
+    summary = summarise(skipped, outcomes, lambda path: Histogram(values_us=(), counts=()))
+    assert not summary.decision.at_rates
+
+
 def test_idle_connections_are_no_fault_at_a_rate() -> None:
     quiet = replace(rated(sent()), connections=400)
     assert raised(evidence(quiet)) == {}
