@@ -118,7 +118,8 @@ def within(searched: Searched) -> Table[Reaches]:
 def reached(search: Search) -> str:
     """Return between which rates the highest within a goal lies: `3,060 to 3,140`."""
     if search.low is None:
-        return f"below {significant(search.high)}" if search.high else UNKNOWN
+        missed = search.high and search.high == search.most
+        return f"below {significant(search.most)}" if missed else UNKNOWN
     return f"{significant(search.low)} " + (
         f"to {significant(search.high)}" if search.high == search.most else "or more"
     )

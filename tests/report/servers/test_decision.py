@@ -284,6 +284,25 @@ def test_at_a_rate_all_are_said_by_the_same_percentile() -> None:
 
 
 @pytest.mark.parametrize(
+    ("high", "why", "lead", "text"),
+    [
+        (1.0, "server", "no server keeps that", "`uwsgi` cannot keep it at any rate."),
+        (700.0, "server", "not known", "and lower ones were not."),
+        (1.0, "generator", "not known", "did not keep it at any rate that was tried"),
+        (None, None, "not known", "Of `uwsgi` no rate was tried."),
+    ],
+)
+def test_a_goal_that_was_missed_is_out_of_reach_only_at_the_lowest_rate(
+    high: float | None, why: str | None, lead: str, text: str
+) -> None:
+    """A search that ended after a try had its server called unable to keep the goal at all."""
+    of = searched(("uwsgi", None, None, high, why))
+    said = paragraphs(noisy(cost=None, searched=(of,), sure=sureness(busy=0)), SETTING)[0]
+    assert said.lead.endswith(f"{lead}.")
+    assert text in said.text
+
+
+@pytest.mark.parametrize(
     ("unknown", "text"),
     [
         ((), "`uwsgi` answers 99 % within 6.00 ms; `bjoern` within 21.0 ms; `daphne` cannot."),

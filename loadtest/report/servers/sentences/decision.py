@@ -21,11 +21,13 @@ from loadtest.judge.servers.decision import (
     Sureness,
     Waiting,
 )
+from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
 from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
 from loadtest.report.servers.sentences.phrases import goal
 from loadtest.report.units import latency, share
+from loadtest.stats.search import LEAST_RATE
 
 NEAR = 4
 """Servers whose cost is compared by name; of more, the range is said."""
@@ -302,6 +304,7 @@ def _searched(decision: Decision, at: Searched) -> Said:
         if place.search.why and place.search.why in WHY_LIMITED:
             limited.setdefault(WHY_LIMITED[place.search.why], []).append(place.server)
     without = [place for place in at.places if place.search.low is None]
+    unable = [place.server for place in without if _is_unable(place.search)]
     return Said(
         "searched",
         {
@@ -311,13 +314,23 @@ def _searched(decision: Decision, at: Searched) -> Said:
             "first": [place.server for place in reach if place.rank == 1],
             "reach": reach[:NEAR],
             "more": [place.search.low for place in reach[NEAR:]],
-            "unable": [place.server for place in without if place.search.high is not None],
+            "unable": unable,
+            "missed": [
+                place.server
+                for place in without
+                if place.search.high is not None and place.server not in unable
+            ],
             "untried": [place.server for place in without if place.search.high is None],
             "limited": limited,
             "apart": at.apart,
         },
         tuple(place.cell for place in at.places),
     )
+
+
+def _is_unable(search: Search) -> bool:
+    """Say whether a server missed a goal even at the lowest rate that a search tries."""
+    return search.low is None and search.most <= LEAST_RATE
 
 
 def _stepped(at: Stepped) -> Said:
