@@ -201,6 +201,9 @@ def expand(
             "--rounds and --precision are of loads that are measured several times, and here each"
             " is at another rate; leave them out"
         )
+    if explored:
+        # The closed loops are the only round that is planned; each further one is at other rates.
+        matrix = replace(matrix, rounds=1, most_rounds=None, turns=1)
     counted = Counter(cell.id for cell in cells)
     if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
         raise UserError(*twice)

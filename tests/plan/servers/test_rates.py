@@ -71,6 +71,12 @@ def test_steps_are_at_all_endpoints() -> None:
     assert all(cell.load.steps for cell in few.cells)
 
 
+def test_steps_have_one_planned_round() -> None:
+    """A matrix of several never had them, and its report said that the budget was spent."""
+    of = expand(loads=(*RULES, LoadRule(steps=(0.5, 1.0))), most_rounds=8, turns=2)
+    assert (of.rounds, of.most_rounds, of.turns) == (1, None, 1)
+
+
 def test_what_waits_needs_connections_for_its_delay_as_well() -> None:
     (load,) = loads(delay_s=1.0, rates=(200.0,))
     assert (load.connections, load.duration_s) == (300, 4)
