@@ -62,10 +62,15 @@ class Report:
         return ""
 
     def _more(self) -> str:
-        """Return what measures more: the rest of the run, or another that is longer."""
+        """Return what measures more: the rest of the run, or another that is longer.
+
+        Empty where there is none: of a search or steps all is measured but what was not reached.
+        """
         plan = self.run.plan
         if self.folder and any(row.reason == NOT_REACHED for _, row in self.rows):
             return f"loadtest run --resume {shlex.quote(self.folder)}"
+        if any(cell.load.explores for cell in plan.cells):
+            return ""
         command = _without(self.run.command, "--seed", "--budget", "--rounds")
         if plan.budget_s is None:
             return f"{command} --rounds {LONGER * plan.rounds}"

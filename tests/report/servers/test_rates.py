@@ -205,6 +205,13 @@ def test_a_line_ends_where_the_rate_was_no_longer_held() -> None:
     assert charts.against_rate(ranking) is None
 
 
+def test_after_steps_no_command_is_named_that_is_refused() -> None:
+    """`loadtest run rates --rounds 2` was to break a tie."""
+    given = report(Machine({"alpha": 800.0, "beta": 790.0}, steps=STEPS))
+    assert given.paragraphs
+    assert not any("--rounds" in said.text for said in given.paragraphs)
+
+
 def test_the_generators_own_time_is_said_beside_the_servers() -> None:
     given = at_rates(50)
     (said,) = (it for it in given.paragraphs if it.lead == "At 50 requests/s.")
