@@ -334,6 +334,8 @@ class Step(Record, frozen=True, kw_only=True):
 
     rate: float
     """Requests a second that were asked for."""
+    duration_s: float
+    """How long each load at this rate was to last."""
     why: Why | None
     """What was short where they were not sent as scheduled, or not answered, or what missed the
     goal; None: the rate was kept."""
@@ -378,7 +380,8 @@ def steps(
             it for it, its in zip(same, whys, strict=True) if (its is None) == (why is None)
         ]
         shown = figures(plan, at, server, agreeing, latencies(at, agreeing, histograms))
-        each.append(Step(rate=rate, why=why, tries=len(same), figures=shown))
+        lasts_s = max(outcome.tried.duration_s for outcome in same if outcome.tried)
+        each.append(Step(rate=rate, duration_s=lasts_s, why=why, tries=len(same), figures=shown))
     return tuple(each)
 
 

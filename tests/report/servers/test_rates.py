@@ -205,6 +205,13 @@ def test_a_line_ends_where_the_rate_was_no_longer_held() -> None:
     assert charts.against_rate(ranking) is None
 
 
+def test_the_longest_load_is_the_longest_try() -> None:
+    """A search said that none lasted longer than the closed loop before it."""
+    text = written(report(Machine({"alpha": 100.0})))["report.md"]
+    assert "No load lasted longer than 20 s" in text
+    assert "each for 2 s or more" in text
+
+
 def test_after_steps_no_command_is_named_that_is_refused() -> None:
     """`loadtest run rates --rounds 2` was to break a tie."""
     given = report(Machine({"alpha": 800.0, "beta": 790.0}, steps=STEPS))

@@ -78,7 +78,11 @@ def bounds(run: Run, rankings: Sequence[Ranking]) -> tuple[str, ...]:
         for server in run.plan.servers
         if server.expected_processes(shape) == 1 < shape.workers and not server.duplicate_of
     ]
-    longest = max((ranking.load.duration_s for ranking in rankings), default=None)
+    lasted_s = [ranking.load.duration_s for ranking in rankings]
+    lasted_s += [
+        step.duration_s for ranking in rankings for row in ranking.rows for step in row.steps
+    ]
+    longest = max(lasted_s, default=None)
     return says(_macros(), "bounds", run, alone, longest)
 
 
