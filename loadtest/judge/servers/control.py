@@ -49,8 +49,9 @@ def shares(
     """Return how much of the time of Django's cheapest answer is Django's, the most first.
 
     Two rankings are a pair where a control, which bypasses Django, answers the very bytes that a
-    view of Django answers under the same load; not at a rate, which both answer. `rates` are the
-    goodput of each cell that has one, `floors` what noise alone does to it.
+    view of Django answers under the same load; not at a rate, which both answer, nor of a search,
+    whose rates are as far apart as its tries. `rates` are the goodput of each cell that has one,
+    `floors` what noise alone does to it.
     """
     views = [ranking for ranking in rankings if ranking.endpoint.style != "control"]
     # Of several controls that answer the same, the first.
@@ -69,8 +70,8 @@ def shares(
 
 
 def _answer(of: Ranking) -> tuple[str, int] | None:
-    digest = of.endpoint.contract.body_sha256
-    return None if digest is None or of.load.rate else (digest, of.load.connections)
+    digest, load = of.endpoint.contract.body_sha256, of.load
+    return None if digest is None or load.rate or load.within else (digest, load.connections)
 
 
 def _shares(

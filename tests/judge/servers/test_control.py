@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from builders import endpoint, outcome, plan, run, server
+from builders import LOAD, endpoint, outcome, plan, run, server
+from builders import loaded as counted
+from facts import sent
 from sample_run import loaded
 
 from loadtest.judge.servers.control import Share
 from loadtest.judge.servers.summary import summarise
 from loadtest.records.measured import Histogram
-from loadtest.records.planned import Endpoint
+from loadtest.records.planned import Endpoint, Goal
 
 BARE = endpoint("raw", "control", kind="control")
 RATES = {
@@ -45,3 +47,25 @@ def test_the_bare_callable_shows_what_is_djangos() -> None:
 def test_a_control_of_other_bytes_is_no_pair() -> None:
     contract = msgspec.structs.replace(BARE.contract, body_sha256="1" * 64)
     assert not shares(msgspec.structs.replace(BARE, contract=contract))
+
+
+def test_the_highest_rates_within_a_goal_show_none() -> None:
+    """Tries at one rate repeat so well that any two rates seemed to be apart."""
+    load = msgspec.structs.replace(LOAD, within=Goal(p99_us=300_000))
+    of = plan([server("fast")], [endpoint(), BARE], rounds=5)
+    cells = tuple(msgspec.structs.replace(cell, load=load) for cell in of.cells)
+    outcomes = [
+        outcome(
+            cell.id,
+            number,
+            tried=load.at_rate(RATES[cell.id], 0.0, 0.5, 1),
+            loaded=counted(requests, 2.2, sent=sent(requests=requests)),
+            histogram="any",
+        )
+        for cell in cells
+        for requests in (2 * RATES[cell.id],)
+        for number in range(5)
+    ]
+    quick = Histogram(values_us=(5_000,), counts=(2_000,))
+    searched = run(msgspec.structs.replace(of, cells=cells))
+    assert not summarise(searched, outcomes, lambda name: quick).shares
