@@ -240,6 +240,8 @@ def _ended(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> str |
     text = f"ended after {count} of at most {trials.most_rounds} rounds"
     if not trials.still_open(outcomes):
         return f"{text}: the answer is no longer open"
+    if any(each.round >= count and each.status == "failed" for each in outcomes):
+        return f"{text}: what is still open failed in the next one"
     return None if trials.plan.budget_s is None else f"{text}: no more fit into the budget"
 
 

@@ -149,6 +149,16 @@ def test_a_run_that_ends_early_says_why(
     assert loop._ended(ServerTrials(of, lambda outcomes: open_), outcomes) == why
 
 
+def test_what_failed_in_a_further_round_is_no_spent_budget() -> None:
+    of = plan(rounds=2, most_rounds=4, budget_s=9.0)
+    (cell,) = of.cells
+    outcomes = [outcome(cell.id, at) for at in range(2)]
+    outcomes.append(outcome(cell.id, 2, status="failed", stage="load", reason="it ended"))
+    assert loop._ended(ServerTrials(of, lambda outcomes: (cell.id,)), outcomes) == (
+        "ended after 2 of at most 4 rounds: what is still open failed in the next one"
+    )
+
+
 def test_a_search_that_has_its_answer_is_not_begun_again() -> None:
     """Its finished rounds have nothing to do, which is not the same as a round to come."""
     of = plan()
