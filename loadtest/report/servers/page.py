@@ -176,8 +176,11 @@ def first(ranking: Ranking) -> str:
     who = ", ".join(names) if few else f"{len(names)} of {len(ranking.rows)} servers"
     tied = " are tied for the lead" if len(names) > 1 else ""
     if ranking.load.within:
-        rates = [each for row in rows if row.search for each in (row.search.low, row.search.high)]
-        return f"{who}{tied}: {between(rates, units.significant)} requests/s"
+        searches = [row.search for row in rows if row.search]
+        rates = [search.low for search in searches]
+        rates += [search.high for search in searches if search.high == search.most]
+        more = " or more" if len(rates) < 2 * len(searches) else ""
+        return f"{who}{tied}: {between(rates, units.significant)}{more} requests/s"
     metric, unit = GOODPUT, "requests/s"
     if ranking.by == "cost":
         metric, unit = COST, "cores for 1,000 requests/s"

@@ -21,7 +21,7 @@ from loadtest.report.formats import formats_in
 from loadtest.report.servers import charts, formats, terminal
 from loadtest.report.servers.cost import figure
 from loadtest.report.servers.heatmap import GOODPUT, lines
-from loadtest.report.servers.page import page
+from loadtest.report.servers.page import first, page
 from loadtest.report.servers.rate_tables import narrow, tables
 from loadtest.report.servers.report import Report
 
@@ -156,6 +156,19 @@ def test_a_search_is_a_ranking_with_ties_and_says_tries() -> None:
     by_server = {row["server"]: row for row in csv.DictReader(io.StringIO(files["summary.csv"]))}
     assert float(by_server["gamma"]["search_low"]) <= 90 < float(by_server["gamma"]["search_high"])
     assert by_server["gamma"]["limited_by"] == "server"
+
+
+@pytest.mark.parametrize(
+    ("machine", "end"),
+    [
+        (Machine({"alpha": 800.0}), r"alpha: [\d,]+ to [\d,]+ requests/s"),
+        # What the generator could not send is no upper end of the server's.
+        (Machine({"alpha": 9_000.0}, late_from=3_000.0), r"alpha: [\d,]+ or more requests/s"),
+    ],
+)
+def test_who_is_ahead_in_a_search(machine: Machine, end: str) -> None:
+    (ranking,) = report(machine).summary.rankings
+    assert re.fullmatch(end, first(ranking))
 
 
 def test_a_search_on_a_busy_machine_names_nobody() -> None:
