@@ -279,14 +279,17 @@ def _within(cost: Cost, sure: Sureness) -> Iterator[tuple[Interface, tuple[str, 
 
 
 def _waiting(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Waiting | None:
-    """Return how many requests each server held at once, at the endpoint where it held most."""
+    """Return how many requests each server held at once, at the endpoint where it held most.
+
+    Not where they wait for the database: how many of them do is the size of a pool.
+    """
     servers = {server.name: server for server in plan.servers}
     endpoints: dict[str, None] = {}
     most: dict[str, Holds] = {}
     for table in tables:
         for cell in table.cells:
             figures, server = rows[cell.id].reportable, servers[cell.server]
-            if figures is None or figures.held is None:
+            if figures is None or figures.held is None or cell.endpoint.contract.pooled:
                 continue
             endpoints[table.at] = None
             measured = round(figures.held)

@@ -212,6 +212,11 @@ def test_configuration_is_told_from_what_was_measured() -> None:
     assert (holds.measured, holds.configured, holds.connections) == (5, 8, 8)
 
 
+def test_what_a_pool_holds_back_is_not_what_a_server_holds() -> None:
+    slow = [endpoint("query", kind="waiting", delay_s=0.05, postgres=1, pooled=True)]
+    assert decided({"alpha": 500}, endpoints=slow).waiting is None
+
+
 def test_memory_is_that_of_launches_not_of_what_ran_before() -> None:
     of = plan([server("alpha"), server("beta")], ENDPOINTS)
     facts = [
