@@ -16,6 +16,7 @@ from rich.console import Console
 from searched import Machine
 
 from loadtest.judge.servers.summary import summarise
+from loadtest.records.planned import Load
 from loadtest.report.charts.chart import Lines, svg
 from loadtest.report.formats import formats_in
 from loadtest.report.servers import charts, formats, terminal
@@ -24,6 +25,7 @@ from loadtest.report.servers.heatmap import GOODPUT, lines
 from loadtest.report.servers.page import first, page
 from loadtest.report.servers.rate_tables import narrow, tables
 from loadtest.report.servers.report import Report
+from loadtest.report.servers.sentences.phrases import under
 
 STEPS = (0.1, 0.25, 0.4, 0.6, 0.8)
 
@@ -216,6 +218,11 @@ def test_a_line_ends_where_the_rate_was_no_longer_held() -> None:
         assert [mark.x for mark in panel.lines[0].marks] == [160.0, 400.0]
     (ranking,) = report(Machine({"alpha": 800.0}, steps=STEPS, late_from=200.0)).summary.rankings
     assert charts.against_rate(ranking) is None
+
+
+def test_steps_go_from_the_lowest_to_the_highest() -> None:
+    load = Load(connections=8, duration_s=2, warmup_s=0.1, steps=(0.8, 0.1, 0.5))
+    assert under(load).endswith("then 10 % to 80 % of the rate that this shows")
 
 
 def test_the_longest_load_is_the_longest_try() -> None:

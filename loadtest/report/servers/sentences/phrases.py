@@ -36,7 +36,7 @@ def under(load: Load) -> str:
     text = f"{rate}{plural(load.connections, 'connection')}{by} for {seconds(load.duration_s)}"
     if not load.steps:
         return text
-    low, high = map(share, (load.steps[0], load.steps[-1]))
+    low, high = map(share, (min(load.steps), max(load.steps)))
     return f"{text}, then {low} to {high} of the rate that this shows"
 
 
