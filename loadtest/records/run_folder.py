@@ -42,7 +42,7 @@ with its outcome; the work that is told later and the memory of a launch have li
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
 DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}
-"""Keys of format 1 in the outcomes, which nobody read."""
+"""Keys of formats 1 and 2 in the outcomes, which nobody read."""
 
 FOLDERS = ("raw", "logs")
 OUTCOMES = "outcomes.jsonl"
@@ -417,7 +417,7 @@ def _no_run(folder: Path, kind: Kind[Any, Any, Any]) -> str:
 
 
 def _renamed(facts: Any) -> Any:
-    """Return facts of format 1 under the names of today."""
+    """Return facts of an older format under the names of today."""
     if isinstance(facts, dict):
         kept = [(key, value) for key, value in facts.items() if key not in DROPPED]
         return {RENAMED.get(key, key): _renamed(value) for key, value in kept}
@@ -446,7 +446,7 @@ def lines(
         else:
             try:
                 facts = FACTS.decode(line)
-                record = msgspec.convert(_renamed(facts) if version == 1 else facts, kind)
+                record = msgspec.convert(_renamed(facts) if version < 3 else facts, kind)
                 wrong = contradicts(record)
             except (ValueError, RecursionError):
                 wrong = "damaged"

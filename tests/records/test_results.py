@@ -167,6 +167,17 @@ def test_a_damaged_line_in_the_middle_is_noted(folder: Path, damage: bytes) -> N
     assert "--resume" in note
 
 
+@pytest.mark.parametrize(("version", "known"), [(1, True), (2, True), (3, False)])
+def test_what_older_outcomes_say_besides_is_passed_over(
+    tmp_path: Path, version: int, known: bool
+) -> None:
+    folder = create(tmp_path, run(PLAN, format=version))
+    facts = msgspec.to_builtins(outcome(CELLS[0])) | {"after_note": "nobody read it"}
+    (folder / OUTCOMES).write_bytes(msgspec.json.encode(facts) + b"\n")
+    stored = read(folder, SERVERS)
+    assert [bool(stored.outcomes), bool(stored.notes)] == [known, not known]
+
+
 def test_a_run_without_outcomes_is_one(folder: Path) -> None:
     (folder / OUTCOMES).unlink(missing_ok=True)
     assert read(folder, SERVERS).outcomes == ()
