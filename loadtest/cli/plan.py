@@ -167,7 +167,7 @@ def _explores(plan: Plan) -> str:
     most_s = each_s(None) + most * each_s(LEAST_RATE)
     text += f": about {usually_s / 60:.0f} min, {most_s / 60:.0f} min at most"
     if plan.budget_s is not None and plan.budget_s < most_s:
-        text += f"; no further one begins after {plan.budget_s / 60:.3g} min, see --budget"
+        text += f"; no further load begins after {plan.budget_s / 60:.3g} min (see --budget)"
     return text
 
 

@@ -364,8 +364,9 @@ class Segment(Record, frozen=True, kw_only=True, tag_field="kind", tag="segment"
 
     started_at: Time
     wall_s: Seconds
-    interrupted: bool = False
-    """It did not come to its own end: interrupted or killed, or its folder took no more."""
+    interrupted: bool | None = None
+    """It did not come to its own end: interrupted or killed, or its folder took no more. None: an
+    older run, of which nobody noted it."""
 
 
 class Machine(Record, frozen=True, kw_only=True):

@@ -89,7 +89,7 @@ def test_a_plan_says_how_long_a_search_may_take(type_: Type) -> None:
     assert f"the connections that it needs, {MOST_TRIED:,} at most" in text
     assert "--budget" not in text
     limited = " ".join(type_(*asked, "--budget", "1m").out.split())
-    assert "min at most; no further one begins after 1 min, see --budget. The same" in limited
+    assert "min at most; no further load begins after 1 min (see --budget). The same" in limited
 
 
 def test_a_plan_says_how_long_steps_take(type_: Type) -> None:

@@ -44,7 +44,7 @@ def test_a_load_needs_a_port_for_each_connection(system: Path) -> None:
     check = preflight.ports(9_746, "a lower --rate")
     assert check.fatal
     assert check.advice == (
-        "9746 connections need a local port each and 9745 are to be had; widen"
+        "9,746 connections need a local port each and only 9,745 are available; widen"
         " net.ipv4.ip_local_port_range (`sysctl`) or ask for fewer with a lower --rate"
     )
     (system / "ip_local_port_range").unlink()  # another system

@@ -40,7 +40,7 @@ from loadtest.stats.ratios import Rates
 from loadtest.stats.series import has_number
 from loadtest.stats.significance import LEAST_CPU_MARGIN, LEAST_MARGIN
 
-FORMAT = 7
+FORMAT = 8
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
@@ -50,7 +50,11 @@ leads; 5: `told` of the answer is `separated`; 6: a pair has one finding, that o
 the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`);
 7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held, in place
 of the answer, whose shares stand by themselves; what ranks an endpoint's servers (`by`), and why
-nobody has a rank (`unranked`); gone from latency curves: what wrk added."""
+nobody has a rank (`unranked`); gone from latency curves: what wrk added; 8: what ended the run, steps
+and searches, floors of p99, and the mean of `at_rates.cores` is geometric."""
+
+NEARLY = 0.95
+"""Of a budget: a round that would not fit is not begun."""
 
 
 EndedBy = Literal["decided", "budget", "interrupted"]
@@ -331,9 +335,15 @@ def _ended(
         return None
     if not more and not left_open:
         return "decided"
-    if segments and segments[-1].interrupted:
+    last = segments[-1] if segments else None
+    if last and last.interrupted:
         return "interrupted"
-    return "budget" if plan.budget_s is not None else None
+    if plan.budget_s is None:
+        return None
+    spent_s = sum(segment.wall_s for segment in segments)
+    # Of an older run nobody noted whether it was interrupted; its time tells.
+    told = last is None or last.interrupted is not None
+    return "budget" if told or spent_s > NEARLY * plan.budget_s else None
 
 
 def _versus(

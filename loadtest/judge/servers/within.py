@@ -241,7 +241,8 @@ def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) ->
         return "server"
     of = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms)
     turns = [turn.loaded for turn in outcome.loads if turn.loaded]
-    if unanswered(turns, of.raw, longest_s).share > HELD:
+    # As of any load at a rate, whatever the goal allows: of such a row nothing is shown.
+    if unanswered(turns, of.raw, cell.endpoint.contract.delay_s * MOST_OVERHEAD).share > HELD:
         return "server"
     if _exceeds(goal, of.raw, ON_TIME):
         return "server"
@@ -377,7 +378,9 @@ def steps(
         why = mode(missed) if 2 * len(missed) > len(same) else None
         # Those that say so: where tries contradict each other, what they show together is nothing.
         agreeing = [
-            it for it, its in zip(same, whys, strict=True) if (its is None) == (why is None)
+            outcome
+            for outcome, reason in zip(same, whys, strict=True)
+            if (reason is None) == (why is None)
         ]
         shown = figures(plan, at, server, agreeing, latencies(at, agreeing, histograms))
         lasts_s = max(outcome.tried.duration_s for outcome in same if outcome.tried)
