@@ -316,8 +316,9 @@ def project_at(
     if (folder / FILE).exists():
         file = read(folder)
         return project(folder, file, python, allowed, _contracts(folder, file))
-    demo = folder.joinpath(*DEMO.settings.split(".")).with_suffix(".py")
-    if (folder / "manage.py").exists() and not demo.exists():
+    # Many a project is called like this repository's; none has its upstream.
+    demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
+    if not demo.exists() and (folder / "manage.py").exists():
         raise UserError(f"{folder}: no {FILE} there; `loadtest init` writes one for this project")
     return Project(folder, python or sys.executable, allowed=allowed or {})
 

@@ -79,6 +79,10 @@ def test_another_project_is_never_measured_as_the_demo(tmp_path: Path) -> None:
     (tmp_path / "manage.py").write_text("")
     with pytest.raises(UserError, match="`loadtest init` writes one"):
         own.project_at(tmp_path)
+    (tmp_path / "myproject").mkdir()
+    (tmp_path / "myproject" / "settings.py").write_text("")
+    with pytest.raises(UserError, match="`loadtest init` writes one"):
+        own.project_at(tmp_path)
     assert own.project_at(ROOT).app is DEMO
 
 
