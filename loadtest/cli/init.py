@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -311,13 +312,16 @@ def _probed(
 
     asked: list[str] = []
     probed: list[Probed] = []
+    questions: list[tuple[str, Mapping[str, str]]]
     as_user: set[str] = set()
     todo = proposal.paths(facts)
     for _ in range(2):  # the routes, then what their pages link to
-        answers = list(asking.probe(project, todo, env))
+        questions = [(path, {}) for path in todo]
+        answers = list(asking.probe(project, questions, env))
         closed = [each.path for each in answers if each.status in (301, 302, 401, 403)]
         if user and closed:
-            seen = {each.path: each for each in asking.probe(project, closed, env, user)}
+            questions = [(path, {}) for path in closed]
+            seen = {each.path: each for each in asking.probe(project, questions, env, user)}
             as_user |= {path for path, each in seen.items() if each.status == 200}
             answers = [seen.get(each.path, each) for each in answers]
         asked += todo

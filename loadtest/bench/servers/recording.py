@@ -110,13 +110,19 @@ def _probed(
     known: dict[str, Probed] = {}
     for user in dict.fromkeys(asked.as_ for asked in endpoints):
         of_user = [asked for asked in endpoints if asked.as_ == user]
-        answered = facts.probe(project, [asked.path for asked in of_user], env, user)
+        questions = [(asked.path, project.app.headers[asked.name]) for asked in of_user]
+        answered = facts.probe(project, questions, env, user)
         known |= {asked.name: answer for asked, answer in zip(of_user, answered, strict=True)}
     return known
 
 
 def unsafe(asked: Asked, answer: Probed) -> str | None:
-    """Return why an endpoint must not be loaded, None where it may be."""
+    """Return why an endpoint must not be loaded, None where it may be.
+
+    Of one that answered otherwise than it is to, nobody knows what it does when it is loaded.
+    """
+    if wrong := wrong_status(asked, answer.status):
+        return wrong + (f": {answer.error}" if answer.error else "")
     if answer.mail:
         return "it sends mail; leave it out"
     if answer.outbound:
@@ -124,6 +130,14 @@ def unsafe(asked: Asked, answer: Probed) -> str | None:
     if answer.writes and not asked.writes:
         return f"it writes ({', '.join(answer.writes)}); write `writes = true`, or leave it out"
     return None
+
+
+def wrong_status(asked: Asked, status: int) -> str | None:
+    """Return what is wrong with a status, None where it is the endpoint's."""
+    if status == asked.answer.status:
+        return None
+    hint = "; who may see it is `as`" if status in (301, 302, 401, 403) else ""
+    return f"status {status} instead of {asked.answer.status}{hint}"
 
 
 def _hear(running: LoadedServer, asked: Asked) -> Heard:
@@ -152,9 +166,8 @@ def fix(asked: Asked, heard: Sequence[Heard]) -> Fixed:
     """Return the contract that all answers of an endpoint keep; raises LoadtestError if none."""
     answered = [got for each in heard for got in each.asked]
     for got in answered:
-        if got.status != asked.answer.status:
-            hint = "; who may see it is `as`" if got.status in (301, 302, 401, 403) else ""
-            raise LoadtestError(f"status {got.status} instead of {asked.answer.status}{hint}")
+        if wrong := wrong_status(asked, got.status):
+            raise LoadtestError(wrong)
     for what in ("content_type", "content_encoding"):
         if len(values := {str(getattr(got, what)) for got in answered}) > 1:
             raise LoadtestError(f"its {what.replace('_', ' ')} varies: {', '.join(sorted(values))}")

@@ -180,13 +180,16 @@ def _belongs(project: Project, facts: Facts) -> bool:
 
 
 def probe(
-    project: Project, paths: Sequence[str], env: Mapping[str, str], user: str | None = None
+    project: Project,
+    questions: Sequence[tuple[str, Mapping[str, str]]],
+    env: Mapping[str, str],
+    user: str | None = None,
 ) -> tuple[Probed, ...]:
     """Ask paths in the project's own process, on a database of ours; raises CommandError.
 
-    `env` has the addresses of the services.
+    With each path go the headers of its requests; `env` has the addresses of the services.
     """
-    argv = [str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(list(paths)).decode()]
+    argv = [str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(list(questions)).decode()]
     printed = project.run(*argv, *([user] if user else []), env=env, timeout_s=WITHIN_S)
     try:
         probes = msgspec.json.decode(printed, type=_Probes)

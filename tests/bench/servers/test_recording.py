@@ -96,6 +96,16 @@ def test_nothing_of_an_answer_is_quoted() -> None:
     ("probed", "writes", "reason"),
     [
         ({}, False, None),
+        (
+            {"status": 401},
+            True,
+            "status 401 instead of 200; who may see it is `as`",
+        ),
+        (
+            {"status": 500, "error": "LookupError: no"},
+            True,
+            "status 500 instead of 200: LookupError: no",
+        ),
         ({"mail": 1}, True, "it sends mail; leave it out"),
         ({"outbound": ("203.0.113.1:80",)}, True, "it calls 203.0.113.1:80; leave it out"),
         (
@@ -108,4 +118,4 @@ def test_nothing_of_an_answer_is_quoted() -> None:
 )
 def test_what_is_not_to_be_loaded(probed: dict[str, Any], writes: bool, reason: str | None) -> None:
     asked = Asked(name="home", path="/", writes=writes)
-    assert unsafe(asked, Probed(path="/", status=200, **probed)) == reason
+    assert unsafe(asked, Probed(**{"path": "/", "status": 200, **probed})) == reason

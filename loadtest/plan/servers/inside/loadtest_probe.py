@@ -1,16 +1,17 @@
-"""Prints in JSON what answers take: `loadtest_probe.py PATHS [USER]`, PATHS being a JSON list.
+"""Prints in JSON what answers take: `loadtest_probe.py QUESTIONS [USER]`.
 
-They are asked in this process on the database of the run, each in a transaction that is rolled
-back. No mail leaves, and no connection beyond this machine.
+QUESTIONS is a JSON list of pairs, each a path and the headers that a request to it has. They are
+asked in this process on the database of the run, each in a transaction that is rolled back. No mail
+leaves, and no connection beyond this machine.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import re
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -18,28 +19,15 @@ from typing import Any
 
 MOST_TEXT = 300
 
-outbound: list[str] = []
-"""Where the project wanted to connect to."""
+outbound: list[str] = importlib.import_module("loadtest_outbound").refused
+"""Where the project wanted to connect to: settings of ours refuse it."""
 
 errors: list[str] = []
 
 
-def guard() -> None:
-    """Refuse connections beyond this machine, and note them."""
-    real = socket.socket.connect
-
-    def connect(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            host = str(address[0])
-            if not host.startswith(("127.", "::1", "localhost")):
-                outbound.append(f"{host}:{address[1]}")
-                raise ConnectionRefusedError("loadtest: no connections beyond this machine")
-        real(self, address)
-
-    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
-
-
-def probe(client: Any, path: str, user: Any, backend: str) -> dict[str, Any]:
+def probe(
+    client: Any, path: str, headers: dict[str, str], user: Any, backend: str
+) -> dict[str, Any]:
     """Ask a path twice and return what that took."""
     from django.core import mail
 
@@ -48,21 +36,24 @@ def probe(client: Any, path: str, user: Any, backend: str) -> dict[str, Any]:
     mails = len(mail.outbox)
     bodies = []
     facts: dict[str, Any] = {}
+    written: set[str] = set()
+    sent = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     with rolled_back() as connection:
         if user is not None:
             client.force_login(user, backend)
         for turn in ("first", "again"):
             with counted(connection) as statements:
                 began = time.perf_counter()
-                answer = client.get(path)
+                answer = client.get(path, **sent)
                 body = answer.getvalue() if answer.streaming else answer.content
                 took_ms = (time.perf_counter() - began) * 1e3
             bodies.append(body)
             facts[f"{turn}_ms"] = round(took_ms, 2)
             facts["statements"] = len(statements)
-            facts.setdefault("writes", sorted(set(map(table, filter(writes, statements)))))
+            written.update(map(table, filter(writes, statements)))
     return {
         **facts,
+        "writes": sorted(written),
         "path": path,
         "status": answer.status_code,
         "type": answer.get("Content-Type", "").split(";")[0][:MOST_TEXT],
@@ -143,7 +134,6 @@ def main() -> None:
     """Print what is known of each path, in order."""
     result = os.dup(1)
     os.dup2(2, 1)
-    guard()
     import django
 
     django.setup()
@@ -164,9 +154,10 @@ def main() -> None:
         user = model._default_manager.filter(**{model.USERNAME_FIELD: sys.argv[2]}).first()
     client = Client(raise_request_exception=False, HTTP_HOST="127.0.0.1")
     rows = []
-    for path in json.loads(sys.argv[1]):
+    backend = settings.AUTHENTICATION_BACKENDS[0]
+    for path, headers in json.loads(sys.argv[1]):
         try:
-            rows.append(probe(client, path, user, settings.AUTHENTICATION_BACKENDS[0]))
+            rows.append(probe(client, path, headers, user, backend))
         except Exception as error:  # whatever a view does
             rows.append({"path": path, "status": 500, "error": said(error)})
     with open(result, "wb") as out:

@@ -10,56 +10,106 @@ import os
 import sys
 import traceback
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.signals import got_request_exception
+
+importlib.import_module("loadtest_outbound").refuse()
 
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
 
-_ELSEWHERE = {"host", "port", "dbname", "user", "password", "service", "passfile", "ssl"}
-"""What options of a database would say of another server, beside all that begin with `ssl`."""
+# What an address leaves open libpq takes from these, and PGHOSTADDR leads elsewhere than it does;
+# a `.env` may have set them. Its own have no underscore.
+for _name in [name for name in os.environ if name.startswith("PG") and "_" not in name]:
+    del os.environ[_name]
+
+_ELSEWHERE = {
+    *("host", "hostaddr", "port", "database", "dbname", "user", "username", "password"),
+    *("passfile", "service", "servicefile", "dsn", "conninfo", "sentinels", "connection_factory"),
+}
+"""What options would say of another server, beside all that begin with `ssl`."""
 
 _LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
+_HERE = tuple(f"django.core.cache.backends.{name}." for name in ("locmem", "db", "dummy"))
+"""Caches that are in the process, or in its database."""
+
+_REMOTE = ("storages.", "cloudinary_storage.", "minio_storage.")
+"""Packages of storages whose files are on other machines."""
+
+_files = os.environ.get("LOADTEST_FILES", os.devnull)
 
 
 def _given(name: str) -> Any:
     return globals().get(name) or {}
 
 
-def _database(of: dict[str, Any]) -> dict[str, Any]:
-    engine = str(of.get("ENGINE", ""))
-    options = {
-        key: value
-        for key, value in (of.get("OPTIONS") or {}).items()
-        if key not in _ELSEWHERE and not str(key).startswith("ssl")
+def _options(of: Any) -> dict[str, Any]:
+    """Return options, and those within them, without what would say of another server."""
+    return {
+        key: _options(value) if isinstance(value, dict) else value
+        for key, value in (of or {}).items()
+        if str(key).lower() not in _ELSEWHERE and not str(key).lower().startswith("ssl")
     }
+
+
+def _database(of: dict[str, Any]) -> dict[str, Any]:
+    engine, options = str(of.get("ENGINE", "")), _options(of.get("OPTIONS"))
     if "sqlite" in engine or "spatialite" in engine:
         return {**of, "NAME": os.environ.get("LOADTEST_SQLITE", ":memory:"), "OPTIONS": options}
     if "postg" in engine or "psql" in engine:
         url = urlsplit(os.environ.get("LOADTEST_DATABASE", "postgresql://nobody@127.0.0.1:9/none"))
+        query = dict(parse_qsl(url.query))  # of several, libpq takes the last as well
         return {
             **of,
-            "HOST": parse_qs(url.query).get("host", [url.hostname or ""])[0],
-            "PORT": str(url.port or ""),
-            "NAME": unquote(url.path.lstrip("/")),
-            "USER": unquote(url.username or ""),
-            "PASSWORD": unquote(url.password or ""),
+            "HOST": query.get("hostaddr") or query.get("host") or url.hostname or "",
+            "PORT": query.get("port") or str(url.port or ""),
+            "NAME": query.get("dbname") or unquote(url.path.lstrip("/")),
+            "USER": query.get("user") or unquote(url.username or ""),
+            "PASSWORD": query.get("password") or unquote(url.password or ""),
             "OPTIONS": options,
         }
     return {"ENGINE": "django.db.backends.dummy"}
 
 
 def _cache(of: dict[str, Any]) -> dict[str, Any]:
-    backend = str(of.get("BACKEND", "")).lower()
-    if "redis" in backend and "LOADTEST_REDIS" in os.environ:
-        return {**of, "LOCATION": os.environ["LOADTEST_REDIS"]}
-    if "filebased" in backend:
+    backend = str(of.get("BACKEND", ""))
+    if "redis" in backend.lower() and "LOADTEST_REDIS" in os.environ:
+        location, options = os.environ["LOADTEST_REDIS"], _options(of.get("OPTIONS"))
+        return {**of, "LOCATION": location, "OPTIONS": options}
+    if "filebased" in backend.lower():
         return {**of, "LOCATION": os.path.join(_files, "cache")}
-    return _LOCAL if any(name in backend for name in ("redis", "memcache")) else of
+    return of if backend.startswith(_HERE) else _LOCAL
 
 
-_files = os.environ.get("LOADTEST_FILES", os.devnull)
+def _storage_class(backend: str, static: bool) -> str:
+    """Return a storage's class, in the place of another machine's the one of this machine."""
+    if not backend.startswith(_REMOTE):
+        return backend
+    if not static:
+        return "django.core.files.storage.FileSystemStorage"
+    kind = "Manifest" if "manifest" in backend.lower() else ""
+    return f"django.contrib.staticfiles.storage.{kind}StaticFilesStorage"
+
+
+def _storage(alias: str, of: dict[str, Any]) -> dict[str, Any]:
+    """Return a storage whose files are the run's: MEDIA_ROOT or STATIC_ROOT has them."""
+    given = str(of.get("BACKEND", ""))
+    backend = _storage_class(given, alias == "staticfiles")
+    options = (of.get("OPTIONS") or {}) if backend == given else {}
+    kept = {key: value for key, value in options.items() if key != "location"}
+    return {**of, "BACKEND": backend, "OPTIONS": kept}
+
+
+def _handler(of: dict[str, Any]) -> dict[str, Any]:
+    """Return a handler of logs whose file, where it has one, is the run's."""
+    if "filename" not in of:
+        return of
+    if _files == os.devnull:
+        return {"class": "logging.NullHandler"}
+    return {**of, "filename": os.path.join(_files, os.path.basename(str(of["filename"])))}
+
 
 DEBUG = False
 SECRET_KEY = os.environ["LOADTEST_SECRET"]
@@ -68,8 +118,20 @@ ALLOWED_HOSTS = [*_given("ALLOWED_HOSTS"), "127.0.0.1", "localhost"]
 SECURE_SSL_REDIRECT = False
 DATABASES = {alias: _database(of) for alias, of in _given("DATABASES").items()}
 CACHES = {alias: _cache(of) for alias, of in _given("CACHES").items()} or {"default": _LOCAL}
+
 STATIC_ROOT = os.path.join(_files, "static")
 MEDIA_ROOT = os.path.join(_files, "media")
+SESSION_FILE_PATH = _files
+if _given("COMPRESS_ROOT"):
+    COMPRESS_ROOT = STATIC_ROOT
+if _given("STORAGES"):
+    STORAGES = {alias: _storage(alias, of) for alias, of in _given("STORAGES").items()}
+for _name in ("DEFAULT_FILE_STORAGE", "STATICFILES_STORAGE"):  # before Django 5.1
+    if _given(_name):
+        globals()[_name] = _storage_class(str(_given(_name)), _name.startswith("STATIC"))
+if _given("LOGGING"):
+    _handlers = {name: _handler(of) for name, of in _given("LOGGING").get("handlers", {}).items()}
+    LOGGING = {**_given("LOGGING"), "handlers": _handlers}
 
 # No mail leaves; kept in memory it would grow with each request of a load.
 _NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
@@ -77,15 +139,27 @@ if "MAILERS" in globals():  # Django 6.1 takes one of the two
     MAILERS = {alias: {"BACKEND": _NO_MAIL} for alias in _given("MAILERS") or ("default",)}
 else:
     EMAIL_BACKEND = _NO_MAIL
+    EMAIL_HOST, EMAIL_PORT = "127.0.0.1", 9  # for code that names a backend by itself
 
-# No task is run or handed on.
+# No task is run or handed on, and no message.
 if _given("TASKS"):
     TASKS = {
         alias: {"BACKEND": "django.tasks.backends.dummy.DummyBackend"} for alias in _given("TASKS")
     }
-for _name in ("CELERY_BROKER_URL", "BROKER_URL"):
+for _name in ("", "_READ", "_WRITE"):
+    for _setting in (f"CELERY_BROKER{_name}_URL", f"BROKER{_name}_URL"):
+        if _given(_setting):
+            globals()[_setting] = "memory://"
+if "://" in str(_given("CELERY_RESULT_BACKEND")):
+    CELERY_RESULT_BACKEND = "cache+memory://"
+for _name in ("CELERY_TASK_ALWAYS_EAGER", "CELERY_ALWAYS_EAGER"):
     if _given(_name):
-        globals()[_name] = "memory://"
+        globals()[_name] = False
+if _given("CHANNEL_LAYERS"):
+    CHANNEL_LAYERS = {
+        alias: {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+        for alias in _given("CHANNEL_LAYERS")
+    }
 
 _errors_left = 20
 
