@@ -272,7 +272,9 @@ def check(
 def broken(response: Got, contract: Contract) -> str | None:
     """Return the first difference of an answer from a contract in words, None without one."""
     if response.status != contract.status:
-        return f"status {response.status} instead of {contract.status}: {_excerpt(response.body)}"
+        wrong = f"status {response.status} instead of {contract.status}"
+        # What is recorded is of somebody's own site: results quote nothing of its pages.
+        return wrong if contract.body else f"{wrong}: {_excerpt(response.body)}"
     if response.content_type != contract.content_type:
         return f"content type {response.content_type} instead of {contract.content_type}"
     if response.content_encoding != contract.content_encoding:
@@ -284,7 +286,6 @@ def broken(response: Got, contract: Contract) -> str | None:
     except ValueError as error:
         return str(error)
     if contract.body is not None:
-        # What is recorded is of somebody's own site: results quote nothing of its pages.
         return answers.problem(contract.body, body)
     if len(body) != contract.body_bytes:
         return f"body of {len(body)} bytes instead of {contract.body_bytes}: {_excerpt(body)}"

@@ -85,9 +85,10 @@ def test_a_body_is_compared_without_its_encoding() -> None:
     assert fixed.contract.body_bytes == len("<h1>Shop</h1>")
 
 
-def test_nothing_of_an_answer_is_quoted() -> None:
+@pytest.mark.parametrize("status", [200, 500])
+def test_nothing_of_an_answer_is_quoted(status: int) -> None:
     fixed = fix(HOME, [heard(got("<p>alice</p>"))])
-    difference = broken(got("<p>bob@example.org</p>"), fixed.contract)
+    difference = broken(got("<p>bob@example.org</p>", status=status), fixed.contract)
     assert difference is not None
     assert "bob" not in difference
 
