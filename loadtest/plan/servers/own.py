@@ -218,6 +218,11 @@ def mistakes(file: File) -> Iterator[str]:
         else:
             if not words:
                 yield "[prepare]: a command is empty; leave it out"
+            if any(word.startswith(("--settings", "--pythonpath")) for word in words):
+                yield (
+                    f"[prepare]: {text!r} would run under other settings, and on their database;"
+                    " leave out --settings and --pythonpath"
+                )
 
 
 ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}

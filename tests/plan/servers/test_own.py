@@ -61,6 +61,7 @@ def test_the_least_file(tmp_path: Path) -> None:
          " `as`"),
         ("[request]\nheaders = { X = 'é' }", "X must be of ASCII letters, digits and signs"),
         ("[prepare]\ncommands = ['migrate \"']", "No closing quotation"),
+        ("[prepare]\ncommands = ['migrate --settings=shop.settings']", "under other settings"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(tmp_path: Path, more: str, line: str) -> None:
