@@ -98,9 +98,13 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     names = sorted([*(server.name for server in inventory.servers), *inventory.broken])
     try:
         chosen = matrix.load_matrix(choice.matrix, inventory.project.app.matrices)
-        if inventory.project.app.reference:
-            duplicate = replace(chosen.duplicate, server=inventory.project.app.reference)
-            chosen = replace(chosen, duplicate=duplicate)
+        if reference := inventory.project.app.reference:
+            # What a project runs on today takes part, whichever servers a matrix has.
+            chosen = replace(
+                chosen,
+                servers=(*chosen.servers, reference),
+                duplicate=replace(chosen.duplicate, server=reference),
+            )
     except UserError as error:
         named = {"server": names, "endpoint": [each.name for each in inventory.endpoints]}
         kinds = [kind for kind, known in named.items() if choice.matrix in known]

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paths import ROOT
 
-from loadtest.plan.servers import facts, own, proposal
+from loadtest.plan.servers import facts, inventory, own, profile, proposal
 from loadtest.plan.servers.facts import Facts, Probed, Route
 from loadtest.plan.servers.own import Asked, File, Where
 from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import UserError
+from loadtest.records.planned import Choice
 
 LEAST = """
 format = 1
@@ -113,6 +114,17 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     written(tmp_path, LEAST + endpoint.replace("'/'", "'/other/'"))
     assert own.unrecorded(own.project_at(folder)) == ["home"]
     assert (folder / ".loadtest" / ".gitignore").read_text() == "*\n"
+
+
+def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
+    """Whichever servers a matrix has: `quick` has no waitress."""
+    text = LEAST.replace('"shop.settings"', '"shop.settings"\nreference = "waitress"')
+    project = own.project_at(written(tmp_path, f"{text}[[endpoint]]\nname = 'home'\npath = '/'\n"))
+    servers = tuple(profile.load_servers(project.servers))
+    versions = dict.fromkeys((name for server in servers for name in server.requires), "1")
+    offered = inventory.Inventory(project, servers, project.endpoints(), versions)
+    plan = inventory.make_plan(offered, Choice(matrix="quick"))
+    assert plan.reference == "waitress"
 
 
 WORDS = st.text(max_size=30).filter(lambda text: text.isprintable())
