@@ -112,3 +112,9 @@ def test_workers_are_replaced_only_where_the_shape_says_so(server: Server) -> No
     replacing = command(server, Shape(max_requests=2_000), project, 8000, 7).argv
     assert replacing[: len(plain)] == plain
     assert ("2000" in replacing[len(plain) :]) == bool(server.recycled)
+
+
+def test_no_gunicorn_takes_what_stands_in_the_folder_of_a_project() -> None:
+    """A gunicorn.conf.py there may set the app's environment, and so its database."""
+    given = {server.name for server in SERVERS if "gunicorn" in server.argv}
+    assert given == {server.name for server in SERVERS if "--config" in server.argv}
