@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from loadtest.bench.servers import recording
 from loadtest.bench.servers.answer_check import Got, broken
 from loadtest.bench.servers.recording import Heard, fix, unsafe
 from loadtest.plan.servers.facts import Probed
 from loadtest.plan.servers.own import Answer, Asked
+from loadtest.plan.servers.project import Project
 from loadtest.records.errors import LoadtestError
 
 HOME = Asked(name="home", path="/")
@@ -120,3 +126,20 @@ def test_nothing_of_an_answer_is_quoted(status: int) -> None:
 def test_what_is_not_to_be_loaded(probed: dict[str, Any], writes: bool, reason: str | None) -> None:
     asked = Asked(name="home", path="/", writes=writes)
     assert unsafe(asked, Probed(**{"path": "/", "status": 200, **probed})) == reason
+
+
+def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a run are others again: what is signed with them would never be right."""
+    told: list[str] = []
+    running = SimpleNamespace(stop=lambda: None)
+
+    @contextmanager
+    def bench(project: Project, shape: Any) -> Iterator[Any]:
+        told.append(project.secret)
+        services = SimpleNamespace(env={})
+        yield SimpleNamespace(services=services, launch=lambda server, name: running)
+
+    monkeypatch.setattr(recording, "bench", bench)
+    servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
+    recording.hear(Project(Path(), "python"), [], servers, 0.0, lambda line: None)
+    assert len({*told}) == 2
