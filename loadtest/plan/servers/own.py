@@ -232,6 +232,9 @@ SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
+NOT_THERE = "/.well-known/loadtest"
+"""What a new server is asked for until it answers: no view, which may be slow, or send mail."""
+
 RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, BASE, "PYTHONPATH"} | {
     "DJANGO_SETTINGS_MODULE"
 }
@@ -256,8 +259,8 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         prepare=tuple(tuple(shlex.split(command)) for command in file.prepare.commands),
         scripts=((str(INSIDE / "loadtest_seed.py"), seed),) if seed else (),
         distributions=DISTRIBUTIONS,
-        probe_path=file.endpoint[0].path if file.endpoint else "/",
-        probe_status=range(100, 600),  # that it answers at all; what, its contract knows
+        probe_path=NOT_THERE,
+        probe_status=range(100, 600),
         page_path=file.endpoint[0].path if file.endpoint else "/",
         secret_variable=SECRET,
         addresses={service: ADDRESSES[service] for service in services},

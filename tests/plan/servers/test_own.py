@@ -88,6 +88,14 @@ def test_another_project_is_never_measured_as_the_demo(tmp_path: Path) -> None:
     assert own.project_at(ROOT).app is DEMO
 
 
+def test_no_view_is_asked_whether_a_server_is_up(tmp_path: Path) -> None:
+    """It may send mail, and nobody has looked yet."""
+    text = f"{LEAST}[[endpoint]]\nname = 'invite'\npath = '/invite/'\n"
+    app = own.project_at(written(tmp_path, text)).app
+    assert app.probe_path == own.NOT_THERE
+    assert 404 in app.probe_status
+
+
 def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     text = LEAST.replace("sqlite", "postgres") + (
         "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\nPLAIN = 'a{b'\n"
