@@ -32,7 +32,10 @@ argv = ["{python}", "--bind", "{host}:{port}"]
         (GOOD + "env = { A = '{wrokers}' }", "unknown placeholder 'wrokers'; did you mean workers"),
         (GOOD.replace("{port}", "{port"), "expected '}' before end of string; write {{ for a"),
         (GOOD.replace("argv", "#"), "'argv' is missing: a list in brackets"),
-        (GOOD + "limits = 3", "limits must be a list in brackets, each a text in quotes, not 3"),
+        (
+            GOOD + "limits = 3",
+            "limits must be a list in brackets, each a text in quotes, 100 at most, not 3",
+        ),
         (GOOD.replace('"it"', "1"), "requires[0] must be a text in quotes, not 1"),
         (GOOD.replace('"wsgi"', '"cgi"'), 'interface must be one of "asgi", "wsgi", not "cgi"'),
         (GOOD + "env = { A = 1 }", "env.A must be a text in quotes, not 1"),
