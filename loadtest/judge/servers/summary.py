@@ -50,8 +50,8 @@ leads; 5: `told` of the answer is `separated`; 6: a pair has one finding, that o
 the table which its ranks are of (ratios) or its endpoint's styles are (`over_other_style`);
 7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held, in place
 of the answer, whose shares stand by themselves; what ranks an endpoint's servers (`by`), and why
-nobody has a rank (`unranked`); gone from latency curves: what wrk added; 8: what ended the run, steps
-and searches, floors of p99, and the mean of `at_rates.cores` is geometric."""
+nobody has a rank (`unranked`); gone from latency curves: what wrk added; 8: what ended the run,
+steps and searches, floors of p99, and the mean of `at_rates.cores` is geometric."""
 
 NEARLY = 0.95
 """Of a budget: a round that would not fit is not begun."""
