@@ -74,6 +74,8 @@ class Services:
     """What requests have besides, by the name of the endpoint."""
     _owned: dict[str, ExitStack] = field(default_factory=dict)
     """What goes with each of them."""
+    _filled: ExitStack | None = None
+    """What the database goes with that was prepared to the end."""
     _databases: str | None = None
     """The address of each database of our PostgreSQL, by its name."""
     _copies: dict[str, str] = field(default_factory=dict)
@@ -97,10 +99,12 @@ class Services:
             problems += obstacles(self.at_once, variables)
         if problems:
             raise UserError(*problems)
-        # A script of a project's own may not be for running twice on one database.
-        filled = (
-            bool(app.scripts) and ("files" if app.sqlite_variable else "postgres") in self._owned
-        )
+        # A script of a project's own may not be for running twice on one database: one that is
+        # filled is left so, and one that was filled in part is made anew.
+        kept = "files" if app.sqlite_variable else "postgres"
+        filled = bool(app.scripts) and kept in self._owned and self._filled is self._owned[kept]
+        if app.scripts and not filled:
+            self._end(kept)
         starts: dict[Service, tuple[str, Callable[[ExitStack], str]]] = {
             "postgres": ("postgres", self._postgres),
             "redis": ("valkey", self._valkey),
@@ -120,6 +124,7 @@ class Services:
         try:
             if not filled:
                 self.project.prepare(self.env)
+                self._filled = self._owned.get(kept)
             self.headers = self.project.headers(self.env)
         except CommandError as error:
             stored = {variables.get("postgres", ""), variables.get("redis", "")}

@@ -94,6 +94,37 @@ def test_seeding_again_changes_nothing(services: Services, project: Project) -> 
     assert rows(services) == 30
 
 
+def test_a_database_that_was_filled_in_part_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that was filled is left: a seed script may not be for running twice on it."""
+    app = dataclasses.replace(
+        DEMO,
+        addresses={},
+        scripts=(("seed.py",),),
+        files_variable="FILES",
+        sqlite_variable="SQLITE",
+    )
+    seeded: list[str] = []
+
+    def prepare(project: Project, env: Mapping[str, str]) -> str:
+        seeded.append(env["SQLITE"])
+        if len(seeded) == 1:
+            raise CommandError("half-way", "")
+        return ""
+
+    monkeypatch.setattr(Project, "prepare", prepare)
+    running = Services(Project(tmp_path, sys.executable, app), tmp_path, Shape())
+    try:
+        with pytest.raises(CommandError):
+            running.start()
+        running.start()
+        running.start()
+    finally:
+        running.stop()
+    assert len(seeded) == len({*seeded}) == 2
+
+
 def test_each_server_gets_a_fresh_copy_of_the_database(services: Services) -> None:
     uwsgi, granian = (services.env_for(name)["DATABASE_URL"] for name in ("uwsgi", "granian-wsgi"))
     assert len({uwsgi, granian, services.env["DATABASE_URL"]}) == 3
