@@ -110,7 +110,7 @@ def _ask_all(
         except _ContractError as error:
             broken.append(str(error))
         except (OSError, http.client.HTTPException) as error:
-            broken.append(f"no answer: {_said(error)}")
+            broken.append(f"no answer: {_message(error)}")
         finally:
             connection.close()
 
@@ -175,7 +175,7 @@ class Watch:
                 lost += 1
                 # A server may close a kept connection at any time; a new one has to work.
                 if lost > 1:
-                    self._broken = f"no answer: {_said(error)}"
+                    self._broken = f"no answer: {_message(error)}"
             if self._broken:
                 if self._done.is_set():  # our own stop broke it off
                     self._broken = None
@@ -294,7 +294,7 @@ def broken(response: Got, contract: Contract) -> str | None:
     return None
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -207,15 +207,15 @@ def check(
     up.
     """
     running = local.launch(server, server.name)
-    found: dict[str, str | None] = {}
+    wrong: dict[str, str | None] = {}
     try:
         for endpoint in endpoints:
-            found[endpoint.name] = None
+            wrong[endpoint.name] = None
             try:
                 for concurrency in (1, AT_ONCE):
                     running.verify(endpoint, concurrency=concurrency, seconds=0.0, stage="verify")
             except CellError as error:
-                found[endpoint.name] = error.reason
+                wrong[endpoint.name] = error.reason
     finally:
         running.stop()
-    return found
+    return wrong

@@ -140,10 +140,10 @@ def _of_json(values: Sequence[Any]) -> Body:
 
 def _values(value: Any) -> dict[str, list[str]]:
     """Return all values by path, those of a list together and without their order."""
-    found: dict[str, list[str]] = {}
+    by_path: dict[str, list[str]] = {}
     for path, leaf in _leaves(value):
-        found.setdefault(path, []).append(json.dumps(leaf))
-    return {path: sorted(leaves) for path, leaves in found.items()}
+        by_path.setdefault(path, []).append(json.dumps(leaf))
+    return {path: sorted(leaves) for path, leaves in by_path.items()}
 
 
 def _leaves(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
