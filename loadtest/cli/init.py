@@ -62,7 +62,7 @@ MOST_TRIES = 30
 @click.option(
     "--user",
     metavar="NAME",
-    help="User to see pages behind a login as, by what Django finds users by. Default: nobody.",
+    help="User to see pages behind a login as, by username (your USERNAME_FIELD). Default: nobody.",
 )
 @click.option(
     "--ask/--no-ask",
@@ -90,6 +90,7 @@ def init_command(
     from loadtest.plan.servers import own, proposal
 
     folder = folder.resolve()
+    own.ignore(folder / own.FOLDER)
     proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask)
     if problems := list(own.mistakes(proposed.file)):
         raise UserError(*problems)
@@ -136,7 +137,7 @@ def _propose(
         "project.settings": module.why,
         "project.wsgi": "no module of the project's has one" if where.wsgi == "generated" else None,
         "project.asgi": "no module of the project's has one" if where.asgi == "generated" else None,
-        **{f"env.{name}": found.why for name, found in env.items()},
+        **{f"env.{name}": variable.why for name, variable in env.items()},
     }
     if today := detect.server(folder):
         where = replace(where, reference=today[0].value)
@@ -147,7 +148,7 @@ def _propose(
     file = own.File(
         format=1,
         project=where,
-        env={name: found.value for name, found in env.items()},
+        env={name: variable.value for name, variable in env.items()},
         database=database,
         prepare=proposal.prepare(facts, database.kind != "none", seed),
         request=proposal.request(facts),
@@ -223,7 +224,7 @@ def _told(
         file = own.File(
             format=1,
             project=own.Where(python=python, settings=settings),
-            env={name: found.value for name, found in env.items()},
+            env={name: variable.value for name, variable in env.items()},
             database=own.Database(kind="none"),
         )
         try:
@@ -269,7 +270,9 @@ def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str,
         looked = facts.look(own.project(folder, tried))
         if looked.stage != "application" and not looked.forced:
             break
-        failure = str(looked.failure or "it sets DJANGO_SETTINGS_MODULE by force")
+        failure = "it sets DJANGO_SETTINGS_MODULE by force"
+        if looked.failure:
+            failure = looked.failure.public
     if problems := facts.problems(own.project(folder, tried), looked):
         raise UserError(*problems)
     return (
@@ -297,8 +300,10 @@ def _asked(
         ):
             probed, as_user = _probed(project, facts, user, running.env)
     except LoadtestError as error:
+        # Its output may quote the database: that is for the terminal, not for the file.
         last = error.detail.splitlines()[-1:] if error.detail else []
-        notes.append(f"Nothing could be asked: {error} {' '.join(last)}")
+        say(f"nothing could be asked: {error} {' '.join(last)}")
+        notes.append(f"Nothing could be asked: {error}")
         return [], []
     return proposal.endpoints(facts, probed, user, as_user)
 

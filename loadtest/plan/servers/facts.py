@@ -32,8 +32,13 @@ class Failure(Record, frozen=True, kw_only=True):
     at: Text
 
     def __str__(self) -> str:
-        """Return it as Python would print it, with its place."""
+        """Return it as Python would print it, with its place: for a person, and for no file."""
         return f"{self.kind}: {self.text} ({self.at})"
+
+    @property
+    def public(self) -> str:
+        """What of it may stand in a file: the message may quote a secret."""
+        return f"{self.kind} at {self.at}"
 
 
 class Database(Record, frozen=True, kw_only=True):

@@ -131,7 +131,7 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
     name: Name
     path: Location
     as_: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    """The user who is logged in, by what Django's users are found by; None: nobody."""
+    """The user who is logged in, by the USERNAME_FIELD of the user model; None: nobody."""
     style: Style = "sync"
     kind: Name = "pages"
     summary: str = ""
@@ -150,7 +150,7 @@ class File(Record, frozen=True, kw_only=True):
     """History: 1, the first; of `Recorded` as well."""
     project: Where
     env: dict[str, Word] = field(default_factory=dict)
-    """All that the app is told; nothing of the shell gets through."""
+    """What the app is told beside what every process is; see `process.INHERITED`."""
     database: Database
     prepare: Prepare = Prepare()
     request: Request = Request()
@@ -235,8 +235,8 @@ BASE = "LOADTEST_SETTINGS"
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, BASE, "PYTHONPATH"} | {
-    "DJANGO_SETTINGS_MODULE"
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, BASE} | {
+    *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
 
@@ -266,6 +266,7 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         addresses={service: ADDRESSES[service] for service in services},
         env={BASE: file.project.settings, **file.env},
         path=(str(INSIDE), *file.project.path),
+        bytecode=f"{FOLDER}/pycache",
         files_variable=FILES,
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,
@@ -323,6 +324,7 @@ def project_at(
     """
     if (folder / FILE).exists():
         file = read(folder)
+        ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
         return project(folder, file, python, allowed, _contracts(folder, file))
     # Many a project is called like this repository's; none has its upstream.
     demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
@@ -347,6 +349,8 @@ def project(
 
 def ignore(folder: Path) -> None:
     """Have git ignore all in a folder, made where it isn't there; raises UserError."""
+    if (folder / ".gitignore").exists():
+        return
     try:
         folder.mkdir(exist_ok=True)
         files.write(folder / ".gitignore", b"*\n")

@@ -88,6 +88,8 @@ class App:
     """What else it is told, with placeholders, see `PLACEHOLDERS`."""
     path: tuple[str, ...] = (".",)
     """Folders that it imports from, as seen from its own."""
+    bytecode: str | None = None
+    """The folder for compiled modules, as seen from its own; None: beside them."""
     files_variable: str | None = None
     """For a folder of the run that it may write to."""
     sqlite_variable: str | None = None
@@ -163,6 +165,11 @@ class Project:
             self.app.secret_variable: self.secret,
             "PYTHONPATH": os.pathsep.join(
                 os.path.normpath(self.folder / part) for part in self.app.path
+            ),
+            **(
+                {"PYTHONPYCACHEPREFIX": os.path.abspath(self.folder / self.app.bytecode)}
+                if self.app.bytecode
+                else {}
             ),
             **addresses,
             **{name: self._filled(name, text, by_service) for name, text in self.app.env.items()},

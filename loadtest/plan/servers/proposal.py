@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
@@ -139,13 +140,13 @@ def endpoints(
     `users` are the paths that were asked as the user. Chosen are those that a server can matter
     for: the quickest, the one with most statements, the longest and the slowest; then others.
     """
-    left = [Left(answer.path, why) for answer in probed if (why := _unfit(answer))]
+    left = [_left(answer, why) for answer in probed if (why := _unfit(answer))]
     fit = [answer for answer in probed if _unfit(answer) is None]
     by_route: dict[str, Probed] = {}
     for answer in fit:
         first = by_route.setdefault(answer.route or answer.path, answer)
         if first is not answer:
-            left.append(Left(answer.path, f"the route of {first.path}"))
+            left.append(_left(answer, f"the route of {_public(first.path)}"))
     others = list(by_route.values())
     chosen: dict[str, tuple[Probed, str]] = {}
     for reason, best in (
@@ -157,7 +158,7 @@ def endpoints(
     ):
         if best is not None and best.path not in chosen and len(chosen) < MOST_PROPOSED:
             chosen[best.path] = best, reason
-    left += [Left(each.path, "one of many") for each in others if each.path not in chosen]
+    left += [_left(each, "one of many") for each in others if each.path not in chosen]
     asynchronous = {route.path for route in facts.routes if route.asynchronous}
     names: list[str] = []
     proposed = []
@@ -174,16 +175,25 @@ def endpoints(
     return proposed, left
 
 
+def _left(answer: Probed, why: str) -> Left:
+    return Left(_public(answer.path), why)
+
+
+def _public(location: str) -> str:
+    """Return what of an address may stand in a file that is committed: queries have tokens."""
+    return urlsplit(location).path
+
+
 def _unfit(answer: Probed) -> str | None:
     """Return why a path is not proposed, None where it can be."""
     if answer.mail:
         return "it sends mail"
     if answer.outbound:
-        return f"it calls {', '.join(answer.outbound)}"
+        return "it calls another machine"
     if answer.error or answer.status >= 500:
         return f"status {answer.status}: {answer.error or 'it says no more'}"
     if 300 <= answer.status < 400:
-        return f"status {answer.status}, to {answer.location}"
+        return f"status {answer.status}, to {_public(answer.location) or '/'}"
     if answer.status != 200:
         return f"status {answer.status}"
     if answer.writes:

@@ -181,3 +181,20 @@ for host in ("203.0.113.1", "127.0.0.1", "127.example.org", "localhost.example.o
             print("loadtest" in str(error))
 """
     assert run(tmp_path, "", script).split() == ["True", "False", "True", "True"]
+
+
+def test_of_an_error_nothing_is_told_but_its_type_and_place(tmp_path: Path) -> None:
+    """The log of a server is quoted in results."""
+    script = """
+import sys
+from django.conf import settings
+settings.DEBUG
+from django.core.signals import got_request_exception
+sys.stderr = sys.stdout
+try:
+    import broken
+except Exception:
+    got_request_exception.send(None)
+"""
+    (tmp_path / "broken.py").write_text("key = 'hunter2'\n\nraise LookupError(key)\n")
+    assert run(tmp_path, "", script) == "LookupError at broken.py:3\n"

@@ -96,6 +96,13 @@ def test_no_view_is_asked_whether_a_server_is_up(tmp_path: Path) -> None:
     assert 404 in app.probe_status
 
 
+def test_compiled_modules_are_kept_where_git_looks_away(tmp_path: Path) -> None:
+    project = own.project_at(written(tmp_path, LEAST))
+    kept = Path(project.env["PYTHONPYCACHEPREFIX"])
+    assert kept.parent.parent.samefile(project.folder)
+    assert (kept.parent / ".gitignore").read_text() == "*\n"
+
+
 def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     text = LEAST.replace("sqlite", "postgres") + (
         "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\nPLAIN = 'a{b'\n"
@@ -209,8 +216,8 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         Probed(path="/hit/", status=200, writes=("INSERT hits",), route="d"),
         Probed(path="/mail/", status=200, mail=1, route="e"),
         Probed(path="/out/", status=200, outbound=("203.0.113.1:80",), route="f"),
-        Probed(path="/broken/", status=500, error="LookupError: no", route="g"),
-        Probed(path="/me/", status=302, location="/login/", route="h"),
+        Probed(path="/broken/", status=500, error="LookupError at a.py:1", route="g"),
+        Probed(path="/me/?t=1", status=302, location="https://a.example.org/in/?t=2", route="h"),
     ]
     proposed, left = proposal.endpoints(known, probed, "alice", {"/api/"})
     assert [(asked.name, asked.style, asked.kind, asked.as_) for asked, _ in proposed] == [
@@ -222,9 +229,9 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         "/again/": "the route of /api/",
         "/hit/": "a GET that writes: INSERT hits; it needs writes = true",
         "/mail/": "it sends mail",
-        "/out/": "it calls 203.0.113.1:80",
-        "/broken/": "status 500: LookupError: no",
-        "/me/": "status 302, to /login/",
+        "/out/": "it calls another machine",
+        "/broken/": "status 500: LookupError at a.py:1",
+        "/me/": "status 302, to /in/",
     }
 
 

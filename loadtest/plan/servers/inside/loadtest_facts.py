@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import sys
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,13 +158,10 @@ def text(value: Any) -> str | None:
 
 def failure(error: BaseException) -> dict[str, str]:
     """Return what went wrong and in which line of the project."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [each for each in frames if each.filename.startswith(os.getcwd() + os.sep)]
-    last = (own or frames)[-1]
     return {
         "kind": type(error).__name__,
         "text": " ".join(str(error).split())[:MOST_TEXT],
-        "at": f"{os.path.relpath(last.filename)}:{last.lineno}",
+        "at": importlib.import_module("loadtest_failure").place(error),
     }
 
 

@@ -22,6 +22,8 @@ MOST_TEXT = 300
 outbound: list[str] = importlib.import_module("loadtest_outbound").refused
 """Where the project wanted to connect to: settings of ours refuse it."""
 
+summary = importlib.import_module("loadtest_failure").summary
+
 errors: list[str] = []
 
 
@@ -125,11 +127,6 @@ def table(statement: str) -> str:
     return f"{verb} {words[at] if len(words) > at else ''}"[:MOST_TEXT]
 
 
-def said(error: BaseException | None) -> str:
-    """Return an error in a line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:MOST_TEXT]
-
-
 def main() -> None:
     """Print what is known of each path, in order."""
     result = os.dup(1)
@@ -144,7 +141,7 @@ def main() -> None:
     from django.test.utils import setup_test_environment
 
     def on_error(**facts: Any) -> None:
-        errors.append(said(sys.exc_info()[1]))
+        errors.append(summary(sys.exc_info()[1]))
 
     got_request_exception.connect(on_error)
     setup_test_environment(debug=False)
@@ -159,7 +156,7 @@ def main() -> None:
         try:
             rows.append(probe(client, path, headers, user, backend))
         except Exception as error:  # whatever a view does
-            rows.append({"path": path, "status": 500, "error": said(error)})
+            rows.append({"path": path, "status": 500, "error": summary(error)})
     with open(result, "wb") as out:
         out.write(json.dumps({"probed": rows, "user": user is not None}).encode())
         out.flush()

@@ -1,6 +1,6 @@
 """Logs users in by Django's own sessions: prints a cookie for each name that it is given.
 
-There is no password and no login view; a name is what the project's user model is found by.
+There is no password and no login view; a name is of the user model's USERNAME_FIELD.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.signals import got_request_exception
 
 importlib.import_module("loadtest_outbound").refuse()
+_failure = importlib.import_module("loadtest_failure")
 
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
@@ -165,11 +165,12 @@ _errors_left = 20
 
 
 def _tell(**facts: Any) -> None:
-    """Write the first errors to the server's log: many a project logs elsewhere."""
+    """Write the first errors to the server's log, which results quote: no message of theirs."""
     global _errors_left
     _errors_left -= 1
     if _errors_left >= 0:
-        sys.stderr.write(traceback.format_exc(limit=-3))
+        error = sys.exc_info()[1]
+        sys.stderr.write(f"{_failure.summary(error)}\n")
         sys.stderr.flush()
 
 

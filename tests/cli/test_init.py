@@ -1,0 +1,45 @@
+"""What `loadtest init` writes into a file that is committed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.bench.servers import services
+from loadtest.cli import init
+from loadtest.plan.servers import facts, own
+from loadtest.plan.servers.facts import Facts, Failure
+from loadtest.plan.servers.project import Project
+from loadtest.system.process import CommandError
+
+
+def test_nothing_that_failed_is_quoted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The person who typed it sees it, the file does not have it."""
+
+    def start(*arguments: Any) -> None:
+        raise CommandError("python ended with status 1", "OperationalError: hunter2")
+
+    monkeypatch.setattr(services, "services", start)
+    notes: list[str] = []
+    init._asked(Project(Path(), "python"), Facts(stage="end"), None, notes)
+    assert notes == ["Nothing could be asked: python ended with status 1"]
+    assert "hunter2" in capsys.readouterr().err
+
+
+def test_no_message_of_an_application_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = Failure(kind="KeyError", text="hunter2", at="shop/wsgi.py:3")
+
+    def look(project: Project) -> Facts:
+        if project.app.application("wsgi") == "shop.wsgi:application":
+            return Facts(stage="application", failure=failure)
+        return Facts(stage="end", django="5.2", settings_file=str(Path("settings.py").resolve()))
+
+    monkeypatch.setattr(facts, "look", look)
+    where = own.Where(python="python", settings="settings", wsgi="shop.wsgi:application")
+    file = own.File(format=1, project=where, database=own.Database(kind="none"))
+    _, _, reasons = init._with_applications(Path(), file)
+    assert reasons["project.wsgi"] == "not shop.wsgi:application: KeyError at shop/wsgi.py:3"
