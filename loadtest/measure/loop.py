@@ -165,7 +165,7 @@ def fill(
         before_s = sum(segment.wall_s for segment in stored.segments)
         goes_on = any(experiment(trials, done, outcomes, before_s))
         if outcomes:
-            say(_standing(trials, done, goes_on=goes_on))
+            say(_standing(trials, done, outcomes, goes_on=goes_on))
         if not goes_on:
             return
         # What is up before, as a database that was seeded, is no time of measuring.
@@ -221,15 +221,22 @@ def _planned(
     return show(trials, lacking, known)
 
 
-def _standing(trials: Trials[Trial, Outcome], done: Done, *, goes_on: bool) -> str:
+def _standing(
+    trials: Trials[Trial, Outcome], done: Done, known: Sequence[Outcome], *, goes_on: bool
+) -> str:
     """Return how much of a run is there, and whether more of it is to be measured."""
     planned = _planned(trials, (), ()).keys()
     lacking = len(planned - set(done))
     text = f"{len(planned) - lacking} of {len(planned)} {trials.unit}s are there already"
-    if not goes_on:
-        spent = ", and the budget of the run is spent" if lacking else ""
-        return f"{text}{spent}; nothing is left to measure"
-    return f"{text}; {f'{lacking} to go' if lacking else 'more follow, as the answer is open'}"
+    # Tries of a search, or rounds that the precision asked for.
+    if further := sum(round_ >= trials.plan.rounds for _, round_ in done):
+        text += f", and {further} more"
+    if goes_on:
+        return f"{text}; {f'{lacking} to go' if lacking else 'more follow, as the answer is open'}"
+    next_round = 1 + max((outcome.round for outcome in known), default=-1)
+    if lacking or trials.tries(next_round, done, known) is not None:
+        return f"{text}; no more fit into the budget of the run"
+    return f"{text}; nothing is left to measure"
 
 
 def _ended(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> str | None:

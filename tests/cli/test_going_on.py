@@ -120,14 +120,38 @@ def test_a_spent_budget_is_named() -> None:
     there = [outcome(cell.id) for cell in PLAN.cells]
     trials = ServerTrials(PLAN, lambda outcomes: ())
     done = loop.finished(there, trials.key)
-    assert loop._standing(trials, done, goes_on=False) == (
-        "4 of 8 loads are there already, and the budget of the run is spent;"
-        " nothing is left to measure"
+    assert loop._standing(trials, done, there, goes_on=False) == (
+        "4 of 8 loads are there already; no more fit into the budget of the run"
     )
-    assert loop._standing(trials, done, goes_on=True) == "4 of 8 loads are there already; 4 to go"
-    done = loop.finished([*there, *(outcome(cell.id, 1) for cell in PLAN.cells)], trials.key)
-    assert loop._standing(trials, done, goes_on=True) == (
+    assert (
+        loop._standing(trials, done, there, goes_on=True)
+        == "4 of 8 loads are there already; 4 to go"
+    )
+    there += [outcome(cell.id, 1) for cell in PLAN.cells]
+    done = loop.finished(there, trials.key)
+    assert loop._standing(trials, done, there, goes_on=True) == (
         "8 of 8 loads are there already; more follow, as the answer is open"
+    )
+
+
+@pytest.mark.parametrize(
+    ("open_", "goes_on", "then"),
+    [
+        (True, True, "more follow, as the answer is open"),
+        (True, False, "no more fit into the budget of the run"),
+        (False, False, "nothing is left to measure"),
+    ],
+)
+def test_the_tries_of_a_search_are_counted(open_: bool, goes_on: bool, then: str) -> None:
+    of = plan(budget_s=9.0)
+    (cell,) = of.cells
+    trials = ServerTrials(
+        of, lambda outcomes: (), lambda outcomes: {cell.id: cell.load} if open_ else {}
+    )
+    there = [outcome(cell.id, round_) for round_ in range(of.rounds + 3)]
+    done = loop.finished(there, trials.key)
+    assert loop._standing(trials, done, there, goes_on=goes_on) == (
+        f"{of.rounds} of {of.rounds} loads are there already, and 3 more; {then}"
     )
 
 
