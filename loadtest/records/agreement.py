@@ -14,7 +14,7 @@ from loadtest.records.values import (
     MOST_LOADS,
     MOST_NAME_BYTES,
     MOST_PAIRS,
-    MOST_TRIES,
+    MOST_TRY_ROUNDS,
 )
 
 OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
@@ -112,7 +112,7 @@ def _load(outcome: measured.Outcome, cell: Cell) -> str | None:
     loaded, load = outcome.loaded, outcome.tried or cell.load
     if bool(outcome.tried) != cell.load.explores and outcome.status == "measured":
         return "of a search that the plan does not have, or of no load of its search"
-    if cell.load.explores and outcome.round > MOST_TRIES:
+    if cell.load.explores and outcome.round > MOST_TRY_ROUNDS:
         return "of more tries than a search has"
     if loaded is None:
         return None

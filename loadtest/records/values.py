@@ -38,7 +38,7 @@ MOST_TRIED = 4_000
 
 MOST_STEPS = 50
 
-MOST_TRIES = 100
+MOST_TRY_ROUNDS = 100
 """Of a search or of steps, those that fail among them: more than either takes."""
 
 MOST_CONNECTIONS = 65_535
