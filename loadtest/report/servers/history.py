@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.judge.servers.compare import ALL, Answer
+from loadtest.judge.servers.compare import ALL, Answer, Lost
 from loadtest.judge.servers.history import History, Line, Point, Step
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
@@ -116,6 +116,7 @@ def headline(history: History) -> str:
         return f"The last run cannot be compared with the one before: {last.refused}."
     packages = history.versions[-1].keys() | history.versions[-2].keys()
     changes = changed(history).get(last.new, ())
+    lost = Counter(each.why for each in _lost(last))
     return say(
         "step",
         counts=[f"{count} {answer}" for answer in ORDER if (count := last.counts.get(answer, 0))],
@@ -130,7 +131,8 @@ def headline(history: History) -> str:
             for change in changes
             if change.answer == "worse" and change.line.endpoint.partition("@")[0] != ALL
         ],
-        lost=_failed(last),
+        failed=lost["failed"],
+        not_held=lost["not held"],
         cpu=any(change.figure == "cpu" for change in changes),
     )
 
@@ -148,26 +150,26 @@ def steps_table(steps: Sequence[Step]) -> Table[Step]:
         prose("base", "against", lambda step: step.base),
         prose("differences", "what differs", _differences),
         *(count(answer) for answer in ORDER),
-        number("lost", lambda step: None if step.refused else _failed(step), str),
+        number("lost", lambda step: None if step.refused else len(_lost(step)), str),
         prose("refused", "not compared, as", lambda step: step.refused),
     )
     return Table(columns, steps).filled(*columns[:3])
 
 
-def _failed(step: Step) -> int:
-    """Return how many cells have no number any more."""
-    return sum(lost.regressed and lost.why == "failed" for lost in step.lost)
-
-
 @dataclass(frozen=True)
 class Changed:
-    """One figure that a step made better or worse, or a number that it lost."""
+    """One figure that a step made better or worse, or a number that it lost.
+
+    So is one that is not of its rate any more, as the server no longer holds that.
+    """
 
     line: Line
     figure: Figure
     before: Point
     after: Point
     answer: Outcome
+    reason: str | None = None
+    """Why it was lost."""
 
 
 def changed(history: History) -> dict[str, list[Changed]]:
@@ -175,17 +177,24 @@ def changed(history: History) -> dict[str, list[Changed]]:
     by_run: dict[str, list[Changed]] = {}
     for at in range(len(history.steps), 0, -1):
         if not history.steps[at - 1].refused:
-            changes = [change for line in history.lines for change in _of_step(line, at)]
+            lost = {(each.server, each.endpoint): each for each in _lost(history.steps[at - 1])}
+            changes = [change for line in history.lines for change in _of_step(line, at, lost)]
             if changes:
                 changes.sort(key=lambda change: WORST.index(change.answer))
                 by_run[history.runs[at]] = changes
     return by_run
 
 
-def _of_step(line: Line, at: int) -> Iterator[Changed]:
+def _lost(step: Step) -> list[Lost]:
+    """Return the cells that have no number any more, or no longer hold their rate."""
+    return [lost for lost in step.lost if lost.regressed]
+
+
+def _of_step(line: Line, at: int, lost: Mapping[tuple[str, str], Lost]) -> Iterator[Changed]:
     before, after = line.points[at - 1], line.points[at]
-    if before.goodput is not None and after.state in ("failed", "invalid"):
-        yield Changed(line, "goodput", before, after, "lost")
+    # A line of a search has its goal after its endpoint.
+    if gone := lost.get((line.server, line.endpoint.partition(" ")[0])):
+        yield Changed(line, "goodput", before, after, "lost", gone.reason)
     figures: tuple[tuple[Figure, Answer | None], ...] = (
         ("goodput", after.answer),
         ("cpu", after.cpu_answer),
@@ -213,7 +222,7 @@ def changed_table(all_: Sequence[Changed]) -> Table[Changed]:
         prose("figure", "figure", lambda change: TITLES[change.figure]),
         side("before", lambda change: change.before),
         side("after", lambda change: change.after),
-        prose("reason", "why", lambda change: change.after.reason),
+        prose("reason", "why", lambda change: change.reason),
     )
     return Table(columns, all_).filled(*columns[:-1])
 

@@ -24,6 +24,7 @@ from loadtest.records.planned import Cell, Goal, Load
 from loadtest.records.run_folder import SERVERS, ServersRun, Writer, create, read
 from loadtest.report.markdown.page import document
 from loadtest.report.servers.comparison import page
+from loadtest.report.servers.history import changed, files, headline, steps_table
 
 NAMES = ("alpha", "alpha-again", "beta")
 LOAD = Load(connections=100, duration_s=2, warmup_s=0.1)
@@ -183,6 +184,23 @@ def test_a_rate_that_is_held_no_more_is_a_regression(tmp_path: Path) -> None:
     assert not back.regressed
     assert "1 cell cannot keep the rate in BASE: " in text(back)
     assert not compare(tired, stored(tmp_path / "ccc", beta=Shows(holds=100))).lost
+
+
+def test_a_history_counts_a_rate_that_is_held_no_more(tmp_path: Path) -> None:
+    """It is what `compare` ends with 1 for."""
+    runs = [stored(tmp_path / "a"), stored(tmp_path / "bb", beta=Shows(holds=100))]
+    whole = history(
+        [Made(name=run.folder.name, run=run.run, summary=summarise_stored(run)) for run in runs],
+        [Between(differences=(), compared=compare(*runs), refused=None)],
+    )
+    assert "1 cell cannot keep the rate any more." in headline(whole)
+    table = steps_table(whole.steps)
+    at = [column.title for column in table.columns].index("lost")
+    assert table.texts()[0][at] == "1"
+    (lost, *_) = changed(whole)[runs[1].folder.name]
+    assert (lost.line.server, lost.line.endpoint, lost.answer) == ("beta", "json-sync@200", "lost")
+    assert lost.reason == whole.steps[0].lost[0].reason
+    assert lost.reason in files(whole)["history.md"].replace("\\", "")
 
 
 def test_each_rate_is_compared_with_itself(tmp_path: Path) -> None:
