@@ -16,7 +16,7 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import is_there
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Run
-from loadtest.records.planned import Server
+from loadtest.records.planned import Cell, Endpoint, Server
 from loadtest.system import cpu_pinning, machine
 
 
@@ -51,7 +51,7 @@ def widened(
         offered, msgspec.structs.replace(choice, matrix=matrix or choice.matrix)
     )
     planned = {cell.id: cell for cell in plan.cells}
-    if changed := [cell.id for cell in run.plan.cells if planned.get(cell.id) != cell]:
+    if changed := [cell.id for cell in run.plan.cells if not _planned(cell, planned.get(cell.id))]:
         raise UserError(
             f"{changed[0]} would be planned otherwise now, and so {len(changed) - 1} more;"
             f" {another(run.command)}"
@@ -89,21 +89,42 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
         differ.append("it was pinned to processors that are not here")
     declared = {endpoint.id: endpoint for endpoint in offered.endpoints}
     planned = [cell.endpoint for cell in run.plan.cells]
-    others = dict.fromkeys(each.id for each in planned if declared.get(each.id) != each)
+    others = dict.fromkeys(each.id for each in planned if not _asks(each, declared.get(each.id)))
     differ += [f"endpoint {id_} is declared differently now" for id_ in others]
     profiles = {server.name: server for server in offered.servers}
     differ += [
         f"server {server.name} is declared differently now"
         for server in run.plan.servers
-        if not _declared(server, profiles)
+        if not _declared(server, profiles, recycles=bool(run.plan.shape.max_requests))
     ]
     refuse(differ, run.command)
 
 
-def _declared(server: Server, profiles: Mapping[str, Server]) -> bool:
-    """Say whether a server is what its profile says, but for what makes it a duplicate."""
+def _planned(cell: Cell, now: Cell | None) -> bool:
+    """Say whether a cell would be planned as it was."""
+    return (
+        now is not None
+        and _asks(cell.endpoint, now.endpoint)
+        and msgspec.structs.replace(now, endpoint=cell.endpoint) == cell
+    )
+
+
+def _asks(endpoint: Endpoint, now: Endpoint | None) -> bool:
+    """Say whether an endpoint is what it was: an older run did not note what changes no request."""
+    if now is None:
+        return False
+    contract = msgspec.structs.replace(now.contract, pooled=endpoint.contract.pooled)
+    return msgspec.structs.replace(now, contract=contract) == endpoint
+
+
+def _declared(server: Server, profiles: Mapping[str, Server], *, recycles: bool) -> bool:
+    """Say whether a server is what its profile says, but for what makes it a duplicate.
+
+    How workers are replaced counts in a run that `recycles` them: an older one did not note it.
+    """
     profile = profiles.get(server.duplicate_of or server.name)
     if profile is None:
         return False
-    own = {key: getattr(server, key) for key in ("name", "summary", "duplicate_of")}
+    keys = ("name", "summary", "duplicate_of", *(() if recycles else ("recycled",)))
+    own = {key: getattr(server, key) for key in keys}
     return msgspec.structs.replace(profile, **own) == server
