@@ -115,7 +115,8 @@ class Watcher(loop.Watcher):
         elif self._rounds and (cheapest := self._cheapest()):
             name, cost_us = cheapest
             parts.append(Part(2, f"cheapest so far: {name}"))
-            parts.append(Part(6, f"({cost_us / 1000:.2g} cores per 1,000/s)"))
+            cores = f"{cost_us / 1000:.2g}"
+            parts.append(Part(6, f"({cores} core{'' if cores == '1' else 's'} per 1,000/s)"))
         # A group has one line in a log, of whatever there is in it.
         label = trial.label if self._console.is_terminal else ""
         parts += [Part(3, trial.group), Part(4, label), Part(5, round_)]

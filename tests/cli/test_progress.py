@@ -156,6 +156,17 @@ def test_a_log_has_a_line_for_each_group_and_failure_however_long() -> None:
     assert failed.endswith("answered")
 
 
+@pytest.mark.parametrize(
+    ("cost_us", "words"),
+    [(500, "0.5 cores"), (1000, "1 core"), (1010, "1 core"), (1200, "1.2 cores")],
+)
+def test_one_core_is_no_cores(cost_us: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shows = Shows(1, terminal=True, width=200)
+    monkeypatch.setattr(shows.watcher, "_cheapest", lambda: ("alpha", cost_us))
+    shows.watcher.began(trials(1)[0])
+    assert f"({words} per 1,000/s)" in shows.line()
+
+
 def test_a_terminal_keeps_nothing_of_it() -> None:
     shows = Shows(1, terminal=True)
     shows.watcher.add(trials(1))
