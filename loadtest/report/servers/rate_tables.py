@@ -126,10 +126,14 @@ def reached(search: Search) -> str:
 
 
 def limited_by(search: Search) -> str:
-    """Return what missed the goal above it: `server`, `connections` or `generator`."""
+    """Return what missed the goal above it: `server`, `connections` or `generator`.
+
+    Where nothing did yet, that the search is `unfinished`: the budget was spent, or it was
+    interrupted.
+    """
     if search.why:
         return search.why
-    return "budget" if search.unfinished else UNKNOWN
+    return "unfinished" if search.unfinished else UNKNOWN
 
 
 def kept_up(stepped: Stepped) -> Table[KeptUp]:

@@ -16,6 +16,7 @@ from rich.console import Console
 from searched import Machine
 
 from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.within import Search
 from loadtest.records.planned import Load
 from loadtest.report.charts.chart import Lines, svg
 from loadtest.report.formats import formats_in
@@ -23,7 +24,7 @@ from loadtest.report.servers import charts, formats, terminal
 from loadtest.report.servers.cost import figure
 from loadtest.report.servers.heatmap import GOODPUT, lines
 from loadtest.report.servers.page import first, page
-from loadtest.report.servers.rate_tables import narrow, tables
+from loadtest.report.servers.rate_tables import limited_by, narrow, tables
 from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.phrases import under
 
@@ -158,6 +159,12 @@ def test_a_search_is_a_ranking_with_ties_and_says_tries() -> None:
     by_server = {row["server"]: row for row in csv.DictReader(io.StringIO(files["summary.csv"]))}
     assert float(by_server["gamma"]["search_low"]) <= 90 < float(by_server["gamma"]["search_high"])
     assert by_server["gamma"]["limited_by"] == "server"
+
+
+def test_a_search_without_an_end_is_unfinished_whatever_ended_it() -> None:
+    search = Search(low=100.0, high=None, why=None, tries=3, unfinished=True)
+    assert limited_by(search) == "unfinished"
+    assert limited_by(msgspec.structs.replace(search, unfinished=False)) == "-"
 
 
 @pytest.mark.parametrize(
