@@ -304,21 +304,20 @@ def settled(
         kept = [each.outcome for each in tried if each.rate == low and each.why is None]
         if not kept:
             # Without a rate there is no number: why is what the last of them says.
-            kept = [_without(outcome, low, high) for outcome in own[-1:]]
+            kept = [_without(outcome, high) for outcome in own[-1:]]
         left += [
             msgspec.structs.replace(outcome, round=number) for number, outcome in enumerate(kept)
         ]
     return left, searches
 
 
-def _without(outcome: Outcome, low: float | None, high: float | None) -> Outcome:
+def _without(outcome: Outcome, high: float | None) -> Outcome:
     if outcome.status != "measured":
         return outcome
-    reason = (
-        f"the goal was missed at {high:.3g} requests/s, the lowest rate that was tried"
-        if high is not None
-        else "no rate was tried: the budget was spent"
-    )
+    reason = "no rate was tried before the search ended"
+    if high is not None:
+        requests = "request" if high == 1 else "requests"
+        reason = f"the goal was missed at {high:,.10g} {requests}/s, the lowest rate that was tried"
     return msgspec.structs.replace(outcome, status="failed", stage="load", reason=reason)
 
 

@@ -19,6 +19,7 @@ from loadtest.judge.servers.within import (
     REQUESTS,
     Exploring,
     Search,
+    _without,
     copies_apart,
     keeps_up,
     reach_ranks,
@@ -146,7 +147,7 @@ def test_who_takes_more_within_the_goal_ranks_first() -> None:
     assert beta.cores == pytest.approx(0.0002 * (beta.search.low or 0), rel=0.01)
     assert (
         ranking.rows[2].reason
-        == "the goal was missed at 1 requests/s, the lowest rate that was tried"
+        == "the goal was missed at 1 request/s, the lowest rate that was tried"
     )
 
 
@@ -294,3 +295,16 @@ def test_a_server_keeps_up_until_the_first_step_that_it_does_not() -> None:
     assert keeps_up(alpha.steps[3:]) == (None, alpha.steps[3])
     # The closed loop was one round.
     assert (summary.rounds, summary.decision.sure.tries) == (1, 2 * len(STEPS))
+
+
+@pytest.mark.parametrize(
+    ("high", "reason"),
+    [
+        (1.0, "the goal was missed at 1 request/s, the lowest rate that was tried"),
+        (2.5, "the goal was missed at 2.5 requests/s, the lowest rate that was tried"),
+        (12340.0, "the goal was missed at 12,340 requests/s, the lowest rate that was tried"),
+        (None, "no rate was tried before the search ended"),
+    ],
+)
+def test_a_search_without_a_rate_says_why(high: float | None, reason: str) -> None:
+    assert _without(outcome("alpha.json-sync"), high).reason == reason
