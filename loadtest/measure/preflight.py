@@ -70,8 +70,8 @@ def ports(connections: int, option: str) -> Check:
     return Check(
         name="ports to connect from",
         state="too few" if short else f"enough for {connections:,} connections",
-        advice=f"{connections:,} connections need a local port each and only {most:,} are available;"
-        f" widen net.ipv4.ip_local_port_range (`sysctl`) or ask for fewer with {option}"
+        advice=f"{connections:,} connections need a local port each and only {most:,} are"
+        f" available; widen net.ipv4.ip_local_port_range (`sysctl`) or ask for fewer with {option}"
         if short
         else None,
         fatal=short,
