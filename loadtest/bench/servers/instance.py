@@ -46,12 +46,16 @@ def launch(
     """
     started = time.monotonic()
     port = free_port() if port is None else port
+    variable = project.app.served_variable
+    served = log.with_suffix(".served").absolute()
+    served.unlink(missing_ok=True)
     with listening(server, port, shape.backlog) as fd:
         started_by = command(server, shape, project, port, fd)
         running = process.start(
             server.name,
             started_by.argv,
-            env={**project.told(env), **started_by.env},
+            env={**project.told(env), **started_by.env}
+            | ({variable: str(served)} if variable else {}),
             cwd=project.folder,
             log=log,
             times=started_by.times,
@@ -62,10 +66,28 @@ def launch(
     try:
         await_answer(running, port, project.app.probe_path, statuses=project.app.probe_status)
         check_owner(running, port)
+        if variable:
+            check_settings(served, project.app.settings)
     except BaseException:
         running.stop()
         raise
+    finally:
+        served.unlink(missing_ok=True)
     return Instance(running, port, time.monotonic() - started)
+
+
+def check_settings(served: Path, module: str) -> None:
+    """Make sure that Django answered under our settings: under others it has others' data.
+
+    Raises CellError where it runs under others, or has not been asked.
+    """
+    modules = set(served.read_text().split()) if served.exists() else set()
+    if modules != {module}:
+        raise CellError(
+            "launch",
+            f"its application does not run under {module}; write"
+            ' wsgi = "generated" and asgi = "generated" in loadtest.toml',
+        )
 
 
 @contextlib.contextmanager

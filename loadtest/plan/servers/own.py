@@ -229,13 +229,15 @@ ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "L
 
 SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
+SERVED = "LOADTEST_SERVED"
+
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, BASE} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
@@ -268,6 +270,7 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         path=(str(INSIDE), *file.project.path),
         bytecode=f"{FOLDER}/pycache",
         files_variable=FILES,
+        served_variable=SERVED,
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,
         declared=tuple(

@@ -92,6 +92,8 @@ class App:
     """The folder for compiled modules, as seen from its own; None: beside them."""
     files_variable: str | None = None
     """For a folder of the run that it may write to."""
+    served_variable: str | None = None
+    """For the file where a server's process writes, at its first request, its settings' module."""
     sqlite_variable: str | None = None
     """For the file of its database, where that is SQLite's."""
     sqlite_copy: str | None = None

@@ -20,6 +20,7 @@ from builders import server as profile
 from census import Census
 from paths import BAD
 
+from loadtest.bench.servers import instance
 from loadtest.bench.servers.instance import Instance, launch
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import CellError
@@ -219,3 +220,14 @@ def test_the_environment_is_filled_in(tmp_path: Path) -> None:
     ):
         pass
     assert caught.value.detail == "15 of 8123 16 given"
+
+
+def test_a_server_under_other_settings_is_refused(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    for written in (None, "", "shop.settings\n", "loadtest_settings\nshop.settings\n"):
+        if written is not None:
+            served.write_text(written)
+        with pytest.raises(CellError, match="does not run under loadtest_settings"):
+            instance.check_settings(served, "loadtest_settings")
+    served.write_text("loadtest_settings\n")
+    instance.check_settings(served, "loadtest_settings")

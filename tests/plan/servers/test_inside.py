@@ -198,3 +198,50 @@ except Exception:
 """
     (tmp_path / "broken.py").write_text("key = 'hunter2'\n\nraise LookupError(key)\n")
     assert run(tmp_path, "", script) == "LookupError at broken.py:3\n"
+
+
+def test_a_connection_to_another_database_is_closed(tmp_path: Path) -> None:
+    """Whatever an engine, or code of a project, makes of the settings."""
+    script = f"""
+from django.db import connection, connections
+from django.core.exceptions import ImproperlyConfigured
+connection.cursor().close()
+connections.databases["elsewhere"] = {{**connection.settings_dict, "NAME": "{tmp_path}/theirs"}}
+for turn in range(2):
+    try:
+        connections["elsewhere"].cursor()
+    except ImproperlyConfigured as error:
+        print(error)
+"""
+    base = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'theirs'}}"
+    printed = run(tmp_path, base, script, LOADTEST_SQLITE=str(tmp_path / "ours"))
+    assert printed == "loadtest: this database is not of the run\n" * 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "203.0.113.1"])
+def test_a_connection_to_postgresql_is_known_by_its_driver(tmp_path: Path, host: str) -> None:
+    script = f"""
+from types import SimpleNamespace
+from django.conf import settings
+settings.DEBUG
+import loadtest_settings
+info = SimpleNamespace(dbname="mine", host="{host}")
+connection = SimpleNamespace(vendor="postgresql", connection=SimpleNamespace(info=info))
+print(loadtest_settings._is_ours(connection))
+"""
+    base = "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}"
+    printed = run(tmp_path, base, script, LOADTEST_DATABASE=ADDRESS)
+    assert printed == f"{host == '127.0.0.1'}\n"
+
+
+def test_a_process_that_serves_says_under_which_settings(tmp_path: Path) -> None:
+    script = """
+from django.conf import settings
+settings.DEBUG
+from django.core.signals import request_started
+for turn in range(2):
+    request_started.send(None)
+"""
+    served = tmp_path / "served"
+    run(tmp_path, "", script, LOADTEST_SERVED=str(served))
+    assert served.read_text() == "loadtest_settings\n"

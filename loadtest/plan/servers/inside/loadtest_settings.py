@@ -11,7 +11,9 @@ import sys
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from django.core.signals import got_request_exception
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import got_request_exception, request_started
+from django.db.backends.signals import connection_created
 
 importlib.import_module("loadtest_outbound").refuse()
 _failure = importlib.import_module("loadtest_failure")
@@ -175,3 +177,47 @@ def _tell(**facts: Any) -> None:
 
 
 got_request_exception.connect(_tell, weak=False, dispatch_uid="loadtest")
+
+
+_ours = [dict(of) for of in DATABASES.values() if "NAME" in of]
+"""As they are now: a project may add to `DATABASES` later."""
+
+
+def _is_ours(connection: Any) -> bool:
+    """Say whether a connection leads to a database of the run, as its driver has it."""
+    if connection.vendor == "sqlite":
+        file = connection.connection.execute("PRAGMA database_list").fetchone()[2]
+        names = [str(of["NAME"]) for of in _ours]
+        # In memory it has nobody's rows.
+        return not file or os.path.realpath(file) in map(os.path.realpath, names)
+    if connection.vendor == "postgresql":
+        at = connection.connection.info
+        return any(
+            at.dbname == of["NAME"] and (not of["HOST"] or at.host in of["HOST"].split(","))
+            for of in _ours
+            if "HOST" in of
+        )
+    return False
+
+
+def _keep_ours(connection: Any, **facts: Any) -> None:
+    """Close a connection to any other database: an engine of a project may go where it likes."""
+    if not _is_ours(connection):
+        connection.close()
+        raise ImproperlyConfigured("loadtest: this database is not of the run")
+
+
+connection_created.connect(_keep_ours, weak=False, dispatch_uid="loadtest")
+
+
+def _serve(**facts: Any) -> None:
+    """Note at the first request which settings Django runs under, for who started the server."""
+    from django.conf import settings
+
+    request_started.disconnect(dispatch_uid="loadtest")
+    with open(os.environ["LOADTEST_SERVED"], "a") as served:
+        served.write(f"{settings.SETTINGS_MODULE}\n")
+
+
+if "LOADTEST_SERVED" in os.environ:
+    request_started.connect(_serve, weak=False, dispatch_uid="loadtest")
