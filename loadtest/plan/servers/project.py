@@ -126,6 +126,7 @@ DEMO = App(
     applications={"wsgi": "myproject.wsgi:application", "asgi": "myproject.asgi:application"},
     prepare=(("migrate", "--verbosity=0"), ("seed",)),
     distributions=("Django", "psycopg", "psycopg-pool", "redis", "asgiref"),
+    path=(".", "loadtest/plan/servers/inside"),
     probe_path="/raw",
     page_path="/myapp/sync/json",
     upstream="myproject.upstream",

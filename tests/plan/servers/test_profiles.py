@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from paths import ROOT
 
 from loadtest.plan.servers.profile import command, load_servers
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import DEMO, Project
 from loadtest.records.planned import Server, Shape
 
 FOLDER = ROOT / "servers"
@@ -117,4 +118,12 @@ def test_workers_are_replaced_only_where_the_shape_says_so(server: Server) -> No
 def test_no_gunicorn_takes_what_stands_in_the_folder_of_a_project() -> None:
     """A gunicorn.conf.py there may set the app's environment, and so its database."""
     given = {server.name for server in SERVERS if "gunicorn" in server.argv}
-    assert given == {server.name for server in SERVERS if "--config" in server.argv}
+    assert given == {server.name for server in SERVERS if "python:loadtest_gunicorn" in server.argv}
+
+
+def test_what_an_older_gunicorn_does_not_know_is_no_flag() -> None:
+    """It would not start with one; of a configuration it passes over what it does not know."""
+    given = runpy.run_path(str(ROOT / DEMO.path[-1] / "loadtest_gunicorn.py"))
+    settings = {name for name in given if not name.startswith("__")}
+    assert settings == {"control_socket_disable"}
+    assert not any("--no-control-socket" in server.argv for server in SERVERS)
