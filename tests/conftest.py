@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,9 @@ from loadtest.plan.servers.project import Project
 from loadtest.records.planned import Endpoint, Shape
 
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
+
+# A suite that `nohup` started would hand on that HUP is ignored, and some tests send it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # No deadline, neither for a test nor for what makes its examples: a loaded machine is no bug.
 hypothesis.settings.register_profile(
