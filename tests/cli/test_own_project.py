@@ -192,6 +192,22 @@ def test_an_application_that_sets_its_settings_by_force(type_: Type, shop: Path)
         assert "sets DJANGO_SETTINGS_MODULE by force" in done.err
 
 
+def test_a_server_that_comes_to_run_under_other_settings(type_: Type, shop: Path) -> None:
+    """Nobody sees it in the module: it puts back what it has set."""
+    assert init(type_, shop, "--no-ask").status == 0
+    with (shop / "loadtest.toml").open("a") as file:
+        file.write('\n[[endpoint]]\nname = "home"\npath = "/"\n')
+    wsgi = shop / "shop" / "wsgi.py"
+    name = 'os.environ["DJANGO_SETTINGS_MODULE"]'
+    text = wsgi.read_text().replace("application =", f'{name} = "shop.settings"\napplication =')
+    wsgi.write_text(f'{text}\n{name} = "loadtest_settings"\n')
+    before = contents(shop)
+    done = type_("record", "--project", shop, "--later", "0")
+    assert done.status != 0
+    assert "its application does not run under loadtest_settings" in done.err
+    assert contents(shop) == before
+
+
 def test_no_database_of_the_project_is_reached(type_: Type, shop: Path) -> None:
     """Facts are asked where no database is, and what a run prepares is its own."""
     database = shop / "db.sqlite3"
