@@ -266,8 +266,8 @@ def test_of_one_endpoint_nothing_is_said_of_most_of_them() -> None:
 )
 def test_a_run_that_ended_early_says_why(ended: str, rounds: int, text: str) -> None:
     setting = dataclasses.replace(SETTING, most_rounds=5, ended=ended)
-    said = paragraphs(quiet(["granian-wsgi"], sure=sureness(rounds=rounds)), setting)[-1]
-    assert said.text.startswith(text)
+    paragraph = paragraphs(quiet(["granian-wsgi"], sure=sureness(rounds=rounds)), setting)[-1]
+    assert paragraph.text.startswith(text)
 
 
 def test_at_a_rate_all_are_said_by_the_same_percentile() -> None:
@@ -275,12 +275,15 @@ def test_at_a_rate_all_are_said_by_the_same_percentile() -> None:
     few = at_rate(50, ("granian-wsgi", 0.05, 6_000), ("uvicorn", 0.1, None))
     places = (few.places[0], msgspec.structs.replace(few.places[1], p90_us=9_000))
     few = msgspec.structs.replace(few, places=places)
-    said = paragraphs(quiet(at_rates=(few,)), SETTING)[1]
-    assert "needs 0.0500 cores and answers 90 % within 3.00 ms; `uvicorn` 0.100 cores" in said.text
+    paragraph = paragraphs(quiet(at_rates=(few,)), SETTING)[1]
+    assert (
+        "needs 0.0500 cores and answers 90 % within 3.00 ms; `uvicorn` 0.100 cores"
+        in paragraph.text
+    )
     late = (few.places[0], msgspec.structs.replace(few.places[1], late=("json-sync@50",)))
     late = msgspec.structs.replace(few, places=late)
-    said = paragraphs(quiet(at_rates=(late,)), SETTING)[1]
-    assert "answers 99 % within 6.00 ms; how fast `uvicorn` answers is not known" in said.text
+    paragraph = paragraphs(quiet(at_rates=(late,)), SETTING)[1]
+    assert "answers 99 % within 6.00 ms; how fast `uvicorn` answers is not known" in paragraph.text
 
 
 @pytest.mark.parametrize(
@@ -297,9 +300,9 @@ def test_a_goal_that_was_missed_is_out_of_reach_only_at_the_lowest_rate(
 ) -> None:
     """A search that ended after a try had its server called unable to keep the goal at all."""
     of = searched(("uwsgi", None, None, high, why))
-    said = paragraphs(noisy(cost=None, searched=(of,), sure=sureness(busy=0)), SETTING)[0]
-    assert said.lead.endswith(f"{lead}.")
-    assert text in said.text
+    paragraph = paragraphs(noisy(cost=None, searched=(of,), sure=sureness(busy=0)), SETTING)[0]
+    assert paragraph.lead.endswith(f"{lead}.")
+    assert text in paragraph.text
 
 
 @pytest.mark.parametrize(
@@ -315,8 +318,8 @@ def test_at_a_rate_without_cores_all_else_is_said(unknown: tuple[str, ...], text
     nothing: dict[str, Any] = dict.fromkeys(("cores", "cpu_us", "generator_cpu_us", *unknown))
     places = tuple(msgspec.structs.replace(each, **nothing) for each in at.places)
     rated = (msgspec.structs.replace(at, places=places),)
-    said = paragraphs(noisy(**UNKNOWN, at_rates=rated), IMPORTED)[0]
-    assert (said.lead, said.text) == ("At 200 requests/s.", text)
+    paragraph = paragraphs(noisy(**UNKNOWN, at_rates=rated), IMPORTED)[0]
+    assert (paragraph.lead, paragraph.text) == ("At 200 requests/s.", text)
 
 
 def test_a_server_without_a_number_is_named_with_the_reason() -> None:
