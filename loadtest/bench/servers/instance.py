@@ -81,7 +81,7 @@ def check_settings(served: Path, module: str) -> None:
 
     Raises CellError where it runs under others, or has not been asked.
     """
-    modules = set(served.read_text().split()) if served.exists() else set()
+    modules = set(served.read_text(encoding="utf-8").split()) if served.exists() else set()
     if modules != {module}:
         raise CellError(
             "launch",

@@ -215,7 +215,7 @@ def _serve(**facts: Any) -> None:
     from django.conf import settings
 
     request_started.disconnect(dispatch_uid="loadtest")
-    with open(os.environ["LOADTEST_SERVED"], "a") as served:
+    with open(os.environ["LOADTEST_SERVED"], "a", encoding="utf-8") as served:
         served.write(f"{settings.SETTINGS_MODULE}\n")
 
 
