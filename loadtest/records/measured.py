@@ -304,6 +304,12 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
         return (self,)
 
     @property
+    def disturbance(self) -> float:
+        """The share of the machine that others took meanwhile; 0 up to `DISTURBED`."""
+        taken = sum(self.host.taken().values()) if self.host else 0.0
+        return taken if taken > DISTURBED else 0.0
+
+    @property
     def server_cpu_us(self) -> float | None:
         """User and system time of the server's processes for an answer; None where not known."""
         return self.cpu_us("server")

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from loadtest.records.measured import (
-    DISTURBED,
     Afterwards,
     During,
     Host,
@@ -75,12 +74,7 @@ def repeats(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 def _kept(tried: Sequence[Outcome]) -> Outcome:
     failed = [outcome for outcome in tried if outcome.status != "measured"]
-    return failed[-1] if failed else min(reversed(tried), key=_disturbance)
-
-
-def _disturbance(outcome: Outcome) -> float:
-    taken = sum(outcome.host.taken().values()) if outcome.host else 0.0
-    return taken if taken > DISTURBED else 0.0
+    return failed[-1] if failed else min(reversed(tried), key=lambda each: each.disturbance)
 
 
 def _together(turns: Sequence[Outcome]) -> Outcome:

@@ -22,7 +22,7 @@ from loadtest.judge.servers.metrics import (
     unanswered,
 )
 from loadtest.judge.servers.turns import merged
-from loadtest.records.measured import DISTURBED, Histogram, Outcome
+from loadtest.records.measured import Histogram, Outcome
 from loadtest.records.planned import LONGEST_S, STALL_S, Cell, Goal, Load, Plan, Record, Server
 from loadtest.records.values import MOST_RATE, MOST_TRIED
 from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, percentile
@@ -182,11 +182,6 @@ def _failed(outcomes: Iterable[Outcome]) -> int:
     return sum(not has_number(outcome) for outcome in outcomes)
 
 
-def is_disturbed(outcome: Outcome) -> bool:
-    """Say whether others took so much of the machine that a load may have missed for it."""
-    return outcome.host is not None and sum(outcome.host.taken().values()) > DISTURBED
-
-
 def _search(
     cell: Cell, outcomes: Sequence[Outcome], missed: Missed, capacity: float
 ) -> float | None:
@@ -296,7 +291,7 @@ def settled(
             high=high,
             why=mode(whys) if whys else None,
             tries=len(tried),
-            disturbed=sum(is_disturbed(each.outcome) for each in tried),
+            disturbed=sum(each.outcome.disturbance > 0 for each in tried),
             unfinished=capacity is not None
             and _failed(own) < MOST_FAILED
             and next_rate(tries, capacity, MOST_RATE) is not None,

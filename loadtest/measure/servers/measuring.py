@@ -14,7 +14,7 @@ from loadtest.bench.servers.loaded_server import Bench
 from loadtest.measure.servers.fleet import Fleet, Record, Up, grown
 from loadtest.plan.servers.schedule import Batch, Sweep
 from loadtest.records.errors import CellError
-from loadtest.records.measured import DISTURBED, Outcome, Verified
+from loadtest.records.measured import Outcome, Verified
 from loadtest.records.planned import Cell, Plan, Shape
 
 Watch = Callable[[Cell, int, int], None]
@@ -81,7 +81,7 @@ class Repair:
         """Say whether a load is to be measured again."""
         if outcome.status != "measured" or outcome.host is None:
             return False
-        disturbed = sum(outcome.host.taken().values()) > DISTURBED
+        disturbed = outcome.disturbance > 0
         self.loads += 1
         self.disturbed += disturbed
         judged = max(FEWEST_JUDGED, self.loads)
