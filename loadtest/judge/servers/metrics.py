@@ -38,6 +38,9 @@ HELD = 0.01
 SPARE = 2
 """Requests of a load that may be under way at its end by chance."""
 
+PAUSE_S = 0.02
+"""Of a server that was not scheduled just before the end: what came in it is under way as well."""
+
 
 class Latencies(NamedTuple):
     """Of a cell, all its rounds together."""
@@ -131,7 +134,7 @@ def figures(
     withheld = late_share is None and most_unanswered(turns, connections)
     withheld |= late_share is not None and late_share > HELD
     delay_s = cell.endpoint.contract.delay_s
-    withheld |= unanswered(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
+    withheld |= behind(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
 
     def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
         # The few that were first in the queue tell nothing of those that are still in it.
@@ -283,14 +286,26 @@ def unanswered(loads: Sequence[Loaded], raw: Histogram, least_s: float) -> Unans
     Under way at the end is what came in the time that responses take: `least_s`, or twice their
     mean latency, as a queue that grows ends twice as long as it was on average.
     """
+    return _beyond(loads, max(least_s, 2e-6 * (mean(raw) or 0.0)))
+
+
+def behind(loads: Sequence[Loaded], raw: Histogram, least_s: float) -> Unanswered:
+    """Return the requests at a rate by which more are under way at the end than on average.
+
+    A server that keeps up has the rate times its mean latency under way (Little's law); where they
+    came faster than it answers, the queue has grown to twice that. `least_s` as of `unanswered`.
+    """
+    return _beyond(loads, max(least_s, 1e-6 * (mean(raw) or 0.0)))
+
+
+def _beyond(loads: Sequence[Loaded], takes_s: float) -> Unanswered:
     rated = [(load, load.sent) for load in loads if load.sent]
-    takes_s = max(least_s, 2e-6 * (mean(raw) or 0.0))
     requests = sum(sent.requests for _, sent in rated)
     came = sum(
         load.answers + load.connect_errors + load.read_errors + load.write_errors
         for load, _ in rated
     )
-    under_way = sum(sent.rate * takes_s + SPARE for _, sent in rated)
+    under_way = sum(sent.rate * (takes_s + PAUSE_S) + SPARE for _, sent in rated)
     lost = max(0, round(requests - came - under_way))
     return Unanswered(lost, lost / max(1, requests))
 

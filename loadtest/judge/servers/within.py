@@ -16,10 +16,10 @@ from loadtest.judge.servers.metrics import (
     MOST_OVERHEAD,
     Figures,
     Histograms,
+    behind,
     figures,
     latencies,
     short_of,
-    unanswered,
 )
 from loadtest.judge.servers.turns import merged
 from loadtest.records.measured import Histogram, Outcome
@@ -227,17 +227,12 @@ def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) ->
     if outcome.status != "measured":
         return "server"
     sent = loaded.sent
-    longest_s = max(cell.endpoint.contract.delay_s * MOST_OVERHEAD, _longest_s(goal))
-    waiting = tried.rate * longest_s * len(outcome.loads)
-    lost = sent.requests - (loaded.answers - loaded.status_errors) - loaded.errors
-    if lost > waiting + sent.requests * UNDER_WAY:
-        return "server"
     if loaded.errors > goal.error_share * sent.requests:
         return "server"
     of = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms)
     turns = [turn.loaded for turn in outcome.loads if turn.loaded]
     # As of any load at a rate, whatever the goal allows: of such a row nothing is shown.
-    if unanswered(turns, of.raw, cell.endpoint.contract.delay_s * MOST_OVERHEAD).share > HELD:
+    if behind(turns, of.raw, cell.endpoint.contract.delay_s * MOST_OVERHEAD).share > HELD:
         return "server"
     if _exceeds(goal, of.raw, ON_TIME):
         return "server"
@@ -256,10 +251,6 @@ def _exceeds(goal: Goal, raw: Histogram, late: Histogram) -> bool:
 
 def _longest_s(goal: Goal) -> float:
     return max(goal.p90_us or 0, goal.p99_us or 0) / 1e6
-
-
-UNDER_WAY = 0.10
-"""Of the requests of a load: more that are not answered at its end stand in a queue that grows."""
 
 
 def settled(

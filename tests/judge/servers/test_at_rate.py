@@ -12,7 +12,7 @@ from msgspec.structs import replace as replace_struct
 
 from loadtest.judge.concern import weigh
 from loadtest.judge.servers.concerns import CONCERNS
-from loadtest.judge.servers.metrics import HELD, LATE_US, unanswered
+from loadtest.judge.servers.metrics import HELD, LATE_US, behind, unanswered
 from loadtest.judge.servers.summary import summarise
 from loadtest.judge.servers.turns import merged
 from loadtest.records.measured import Histogram, Sent
@@ -30,14 +30,14 @@ def test_a_rate_that_was_not_held_has_no_latencies() -> None:
     ("answers", "read_errors", "delay_s", "share"),
     [
         (400, 0, 0.0, 0.0),
-        # 200/s x twice 5 ms are under way, and 2 by chance.
-        (396, 0, 0.0, 0.0),
-        (308, 0, 0.0, 0.22),
+        # 200/s x twice 5 ms are under way, x 20 ms of a pause, and 2 by chance.
+        (392, 0, 0.0, 0.0),
+        (308, 0, 0.0, 0.21),
         # What broke off is an error.
         (308, 92, 0.0, 0.0),
         # What waits a second is under way for as long, and a half more in a queue.
         (200, 0, 1.0, 0.0),
-        (50, 0, 1.0, 0.12),
+        (50, 0, 1.0, 0.11),
     ],
 )
 def test_what_got_no_response_is_more_than_what_is_under_way(
@@ -46,6 +46,42 @@ def test_what_got_no_response_is_more_than_what_is_under_way(
     load = loaded(answers, 2.2, sent=sent(), read_errors=read_errors)
     raw = Histogram(values_us=(5_000,), counts=(answers,))
     assert unanswered([load], raw, 1.5 * delay_s).share == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("answers", "mean_us", "share"),
+    [
+        # As many wait as the mean latency says, for a pause, or by chance.
+        (5_638, 100_000, 0.0),
+        (5_578, 100_000, 0.01),
+        # 400/s more than it answers, for two seconds, each of which waited for 0.13 s on average.
+        (5_200, 133_000, 339 / 6_000),
+        # It kept up, behind what was there when the load began.
+        (4_800, 400_000, 0.0),
+    ],
+)
+def test_a_queue_that_grows_is_longer_at_the_end_than_on_average(
+    answers: int, mean_us: int, share: float
+) -> None:
+    load = loaded(answers, 2.0, sent=sent(requests=6_000))
+    raw = Histogram(values_us=(mean_us,), counts=(answers,))
+    assert behind([load], raw, 0.0).share == pytest.approx(share, abs=1e-4)
+
+
+def test_a_server_that_falls_behind_has_no_latencies() -> None:
+    """A queue as long as connections are: each request found one, and none was late."""
+    facts = rated(sent())
+    histogram = Histogram(values_us=(100_000,), counts=(360,))
+    answered = {"answers": 360, "received_bytes": 360 * 200}
+    of = evidence(replace(facts, loaded=facts.loaded | answered, histogram=histogram))
+    assert of.figures
+    assert (of.figures.p50_us, of.figures.p99_us, of.figures.late_share) == (None, None, 0.0)
+    (concern,) = weigh(CONCERNS, of).concerns
+    assert concern.concern == "rate-not-held"
+    assert concern.facts == (
+        "at the end 42 of 1,200 requests waited beside those that a mean latency of 100 ms leaves"
+        " under way: more came than were answered"
+    )
 
 
 def test_a_server_that_leaves_connections_unserved_has_no_latencies() -> None:
@@ -58,7 +94,7 @@ def test_a_server_that_leaves_connections_unserved_has_no_latencies() -> None:
     (concern,) = weigh(CONCERNS, of).concerns
     assert concern.concern == "starved-connections"
     assert concern.facts == (
-        "264 of 1,200 requests on 100 connections, 8 of which it serves at once, got no response;"
+        "252 of 1,200 requests on 100 connections, 8 of which it serves at once, got no response;"
         " half of the others took no longer than 5.00 ms"
     )
 

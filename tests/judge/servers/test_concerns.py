@@ -79,8 +79,9 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("generator-late", "suspect", rated(sent(late=5))),
     ("generator-late", "suspect", rated(sent(late=100, missed=10))),
     # Of 400 requests, 4 may be under way at the end: 200/s x twice 5 ms, and 2 by chance.
-    ("starved-connections", None, answering(392)),
-    ("starved-connections", "suspect", answering(391)),
+    ("starved-connections", None, answering(389)),
+    ("rate-not-held", "suspect", answering(388)),
+    ("starved-connections", "suspect", answering(387)),
     # 6,000 answers in a round: 6 are one in a thousand.
     ("errors", None, replace(counted(status_errors=6), rates=(2_000.0,) * 3)),
     ("errors", "suspect", replace(counted(status_errors=7), rates=(2_000.0,) * 3)),

@@ -11,21 +11,44 @@ from loadtest.judge.servers.metrics import (
     HELD,
     LATE_US,
     MOST_OVERHEAD,
+    behind,
     late,
     short_of,
     unanswered,
     unsent,
 )
 from loadtest.records.measured import Sent
-from loadtest.stats.latency import percentile
+from loadtest.stats.latency import mean, percentile
 
 
 def _rate_not_held(cell: Evidence) -> Found:
-    return _short(
+    short = _short(
         cell,
         "connections",
         f": all {cell.cell.load.connections:,} connections were waiting for a response",
     )
+    return _fell_behind(cell) if short == NOTHING else short
+
+
+def _fell_behind(cell: Evidence) -> Found:
+    """Find a queue that grew to the end of the load, and would have grown on."""
+    raw = cell.latencies
+    if raw is None or not _requests(cell):
+        return NOTHING
+    least_s = cell.cell.endpoint.contract.delay_s * MOST_OVERHEAD
+    lost = behind(cell.loads, raw, least_s)
+    if lost.share <= HELD or unanswered(cell.loads, raw, least_s).share > HELD:
+        return NOTHING
+    return Found(
+        "suspect",
+        f"at the end {lost.requests:,} of {_requests(cell):,} requests waited beside those that a"
+        f" mean latency of {took(round(mean(raw) or 0))} leaves under way: more came than were"
+        " answered",
+    )
+
+
+def _requests(cell: Evidence) -> int:
+    return sum(loaded.sent.requests for loaded in cell.loads if loaded.sent)
 
 
 def _generator_late(cell: Evidence) -> Found:
@@ -79,20 +102,20 @@ def _starved_connections(cell: Evidence) -> Found:
     lost = unanswered(cell.loads, raw, cell.cell.endpoint.contract.delay_s * MOST_OVERHEAD)
     if lost.share <= HELD:
         return NOTHING
-    requests = sum(loaded.sent.requests for loaded in cell.loads if loaded.sent)
     connections = cell.cell.load.connections
     few = f", {cell.capacity:,} of which it serves at once," if cell.capacity < connections else ""
     return Found(
         "suspect",
-        f"{lost.requests:,} of {requests:,} requests on {connections:,} connections{few} got no"
-        f" response; half of the others took no longer than {took(percentile(raw, 50) or 0)}",
+        f"{lost.requests:,} of {_requests(cell):,} requests on {connections:,} connections{few} got"
+        f" no response; half of the others took no longer than {took(percentile(raw, 50) or 0)}",
     )
 
 
 RATE_NOT_HELD = Concern(
     name="rate-not-held",
-    means="The server did not answer as fast as requests were to come, until no connection was free"
-    " to send one: its latencies would be those of another load, and are not shown.",
+    means="The server did not answer as fast as requests were to come: more and more of them"
+    " waited, to the end or until no connection was free to send one. Its latencies would be those"
+    " of another load, or grow with its length, and are not shown.",
     advice="Ask for a lower `--rate`; or, if it stood still only for a while, give the load more"
     " `--connections`.",
     find=_rate_not_held,
