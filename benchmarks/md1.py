@@ -73,22 +73,10 @@ def _waiting(rho: float, most: int) -> tuple[float, ...]:
     return tuple(accumulate(inside))[1:]
 
 
-def spread(rho: float, duration: float, loads: int = 200) -> tuple[float, float]:
-    """Return by how much a mean and a p99 of a load vary by chance, as shares of the truth.
+def in_system(arrivals: Floats, service: float) -> Floats:
+    """Return how long each of those who come at ascending times is in the system (Lindley, 1952).
 
-    Standard deviations of as many loads that begin with an empty queue and last `duration`.
+    Both in the same unit, which is that of the answer.
     """
-    rng = np.random.default_rng(1)
-    means, p99s = [], []
-    for _ in range(loads):
-        times = _times(rho, duration, rng)
-        means.append(times.mean())
-        p99s.append(np.quantile(times, 0.99))
-    return float(np.std(means)) / mean(rho), float(np.std(p99s)) / percentile(rho)
-
-
-def _times(rho: float, duration: float, rng: np.random.Generator) -> Floats:
-    """Return the times in the system of those who come, one after the other (Lindley, 1952)."""
-    gaps = rng.exponential(1 / rho, max(1, round(duration * rho)))
-    worked = np.concatenate(([0.0], np.cumsum(1 - gaps[1:])))
-    return 1 + worked - np.minimum.accumulate(worked)
+    worked = np.concatenate(([0.0], np.cumsum(service - np.diff(arrivals))))
+    return service + worked - np.minimum.accumulate(worked)

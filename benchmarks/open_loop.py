@@ -10,14 +10,15 @@
 - arrivals: nginx logs when it answered; its log is set against the schedule.
 - standstill: nginx is stopped for 1 s of 10; who was to ask then waits for the rest of it.
 - cost: the CPU time of wrk itself for a request, by rate and connections.
-- queue: one worker takes a fixed time for each request, which come at random; the truth of that
-  queue is known, see `md1`. A p99 varies by chance as well: the longer the load, the less.
+- queue: one worker takes a fixed time for each request, which come at random: how long each is in
+  the system follows from when they came, and from theory for all that may come, see `md1`.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -32,10 +33,11 @@ import numpy as np
 import psutil
 
 from benchmarks import md1
+from benchmarks.md1 import Floats
 from loadtest.bench.load import nginx, wrk
 from loadtest.bench.load.generator import Generator, Printed
 from loadtest.judge.servers.metrics import late
-from loadtest.records.measured import Histogram
+from loadtest.records.measured import Histogram, Sent
 from loadtest.records.planned import Arrivals, Load
 from loadtest.stats.latency import count, mean, merge, percentile, pooled
 from loadtest.system import listening, process
@@ -47,6 +49,8 @@ SERVER = """
 """
 
 QUEUE = Path(__file__).with_name("fixed_time.py")
+
+SLOTS = Path(__file__).with_name("slots.lua")
 
 RATES = (500, 2_000, 5_000)
 
@@ -181,38 +185,58 @@ def cost(folder: Path, seconds: int) -> Iterator[str]:
 def queue(folder: Path, seconds: int, trials: int, first_seed: int) -> Iterator[str]:
     """Yield lines of a table: mean and p99 of a queue against the truth."""
     yield (
-        "| load of the worker | a request | loads | requests | mean | truth | by chance | p99"
-        f" | truth | by chance | each load within {NEAR:.0%} | sent late |"
+        "| load of the worker | a request | loads | requests | mean | of these arrivals | of all"
+        f" | p99 | of these arrivals | of all | each load within {NEAR:.0%} | sent late |"
     )
     yield "|" + " --: |" * 12
     for rho, service_s, share in QUEUES:
+        lasts_s = max(1, round(seconds * share))
+        of = at_rate(rho / service_s, lasts_s, QUEUE_CONNECTIONS, "poisson")
+        shown: list[tuple[Histogram, Sent, Floats]] = []
         with queue_server(folder, service_s) as port:
-            lasts_s = max(1, round(seconds * share))
-            of = at_rate(rho / service_s, lasts_s, QUEUE_CONNECTIONS, "poisson")
-            raw, lates, sent = [], [], []
             for seed in range(first_seed, first_seed + trials):
                 printed = load(port, folder, f"queue.{rho}.{seed}", of, seed).finish()
-                assert printed.loaded.sent
-                raw.append(latencies(printed, QUEUE_CONNECTIONS, folder))
-                lates.append(printed.loaded.sent.late)
-                sent.append(printed.loaded.sent)
-            true_ms = md1.percentile(rho) * service_s * 1e3
-            true_mean_ms = md1.mean(rho) * service_s * 1e3
-            each_ms = [
-                (percentile(a_load, 99, lateness) or 0) / 1e3
-                for a_load, lateness in zip(raw, lates, strict=True)
-            ]
-            near = sum(abs(ms / true_ms - 1) <= NEAR for ms in each_ms)
-            by_chance = [each / trials**0.5 for each in md1.spread(rho, lasts_s / service_s)]
-            all_of, all_late = merge(raw), merge(lates)
-            mean_ms = ((mean(all_of) or 0) + (mean(all_late) or 0)) / 1e3
-            p99_ms = (percentile(all_of, 99, all_late) or 0) / 1e3
-            yield (
-                f"| {rho:.0%} | {service_s * 1e3:g} ms | {trials} x {lasts_s} s"
-                f" | {count(all_of):,} | {mean_ms:.2f} ms | {true_mean_ms:.2f} ms"
-                f" | +- {by_chance[0]:.1%} | {p99_ms:.2f} ms | {true_ms:.2f} ms"
-                f" | +- {by_chance[1]:.1%} | {near} of {trials} | {late(sent, 0):.1%} |"
-            )
+                sent = printed.loaded.sent
+                assert sent
+                arrivals_ms = scheduled(port, folder, of, seed, sent.requests)
+                true_ms = md1.in_system(arrivals_ms, service_s * 1e3)
+                shown.append((latencies(printed, QUEUE_CONNECTIONS, folder), sent, true_ms))
+        raw, every, true = zip(*shown, strict=True)
+        each_ms = [percentile(of_load, 99, each.late) for of_load, each, _ in shown]
+        near = sum(
+            abs((us or 0) / 1e3 / np.quantile(ms, 0.99) - 1) <= NEAR
+            for us, ms in zip(each_ms, true, strict=True)
+        )
+        all_of, all_late, all_ms = (
+            merge(raw),
+            merge([of.late for of in every]),
+            np.concatenate(true),
+        )
+        mean_ms = ((mean(all_of) or 0) + (mean(all_late) or 0)) / 1e3
+        p99_ms = (percentile(all_of, 99, all_late) or 0) / 1e3
+        known_ms, known_p99_ms = (
+            of_rho * service_s * 1e3 for of_rho in (md1.mean(rho), md1.percentile(rho))
+        )
+        yield (
+            f"| {rho:.0%} | {service_s * 1e3:g} ms | {trials} x {lasts_s} s | {count(all_of):,}"
+            f" | {mean_ms:.2f} ms | {all_ms.mean():.2f} ms | {known_ms:.2f} ms"
+            f" | {p99_ms:.2f} ms | {np.quantile(all_ms, 0.99):.2f} ms | {known_p99_ms:.2f} ms"
+            f" | {near} of {trials} | {late(every, 0):.1%} |"
+        )
+
+
+def scheduled(port: int, folder: Path, of: Load, seed: int, requests: int) -> Floats:
+    """Return when each request of a load is due, in milliseconds after the first, by its script."""
+    slots = folder / "slots"
+    argv = ["wrk", "-t1", "-c1", "-d1s", f"--script={SLOTS}", f"http://127.0.0.1:{port}/", "--"]
+    told = {"SCRIPT": str(wrk.SCRIPT), "SLOTS": str(slots), "NUMBER": str(requests)}
+    subprocess.run(
+        [*argv, f"{of.rate:g}", of.arrivals, str(seed)],
+        env=os.environ | told,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    return np.loadtxt(slots)
 
 
 PARTS = ("arrivals", "standstill", "cost", "queue")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterable, Sequence
 
@@ -64,7 +63,7 @@ def mean(histogram: Histogram) -> float | None:
     return float(values.astype(np.float64) @ counts) / samples
 
 
-ON_TIME = Histogram(values_us=(0,), counts=(0,))
+ON_TIME = Histogram(values_us=(0,), counts=(1,))
 """How late requests were sent that have no schedule."""
 
 
@@ -73,8 +72,7 @@ def percentile(histogram: Histogram, p: float, late: Histogram = ON_TIME) -> int
 
     None without a sample. The nearest rank: the answer is always one that was measured.
 
-    With how `late` the requests were sent, latencies count from their schedule: the answer is what
-    `p` percent do not exceed whichever latency belongs to which of them, see `_at`.
+    With how `late` the requests were sent, latencies count from their schedule: see `_at`.
     """
     if not 0 < p <= 100:
         raise ValueError(f"a percentile is above 0 and at most 100, not {p}")
@@ -171,26 +169,26 @@ def curve(raw: Histogram, late: Histogram = ON_TIME) -> Curve | None:
     return Curve(percentiles=shown, raw_us=_at(raw, shown, late))
 
 
-NEVER_US = 2**62
-"""More than any latency."""
-
-
 def _at(histogram: Histogram, percentiles: tuple[float, ...], late: Histogram) -> tuple[int, ...]:
     """Return the latencies by the nearest rank, as `percentile` does one by one.
 
-    Which latency X and which lateness Y are of one request is not known. But a sum above x + y has
-    X > x or Y > y. So the sum at rank r is at most the X at rank r + k plus the Y that all but k do
-    not exceed, whatever k; the least of these counts (Makarov, 1981, "Estimates for the
-    distribution function of a sum of two random variables when the marginal distributions are
-    fixed"). It is the X at rank r where nothing was late, and never less.
+    Which latency and which lateness are of one request is not known: they are added as if they were
+    independent of each other, by bisection of the distribution of the sum.
     """
     values, counts = _arrays(histogram)
     late_us, requests = _arrays(late)
-    below = np.cumsum(counts)
-    ranks = [max(1, math.ceil(p * int(below[-1]) / 100)) for p in percentiles]
-    later = requests.sum() - np.cumsum(requests)
-    at = np.searchsorted(below, np.add.outer(ranks, later))
-    return tuple((np.append(values, NEVER_US)[at] + late_us).min(axis=1).tolist())
+    below = np.concatenate(([0], np.cumsum(counts)))
+    shares = requests / requests.sum()
+    # Sums of shares are good to some digits only.
+    needed = np.array(percentiles) / 100 * below[-1] * (1 - 1e-12)
+    low = np.full(len(percentiles), values[0] + late_us[0])
+    high = np.full(len(percentiles), values[-1] + late_us[-1])
+    while (low < high).any():
+        middle = (low + high) // 2
+        ranks = np.searchsorted(values, np.subtract.outer(middle, late_us), side="right")
+        enough = below[ranks] @ shares >= needed
+        low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
+    return tuple(low.tolist())
 
 
 SAMPLES_NEEDED: dict[float, int] = {50: 10, 90: 100, 99: 1_000, 99.9: 10_000}

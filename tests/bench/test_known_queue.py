@@ -41,7 +41,8 @@ def test_the_truth_of_a_long_queue_keeps_its_digits() -> None:
 
 
 def test_a_drawn_queue_has_the_known_mean_and_p99() -> None:
-    times = md1._times(0.8, 2e6, np.random.default_rng(3))
+    arrivals = np.cumsum(np.random.default_rng(3).exponential(1 / 0.8, 1_600_000))
+    times = md1.in_system(arrivals, 1.0)
     assert times.mean() == pytest.approx(md1.mean(0.8), rel=0.03)
     assert np.quantile(times, 0.99) == pytest.approx(md1.percentile(0.8), rel=0.05)
 

@@ -20,7 +20,7 @@ from benchmarks.open_loop import at_rate, latencies, null_server
 from benchmarks.open_loop import load as start
 from loadtest.bench.load import wrk
 from loadtest.bench.load.generator import Printed
-from loadtest.judge.servers.metrics import short_of
+from loadtest.judge.servers.metrics import PAUSE_S, SPARE, short_of, unanswered
 from loadtest.records.planned import Arrivals, Load
 
 pytestmark = pytest.mark.real
@@ -162,6 +162,26 @@ def test_what_waits_is_answered_at_its_rate(tmp_path: Path) -> None:
     # Those of the last 0.8 s are under way.
     assert loaded.answers <= loaded.sent.requests - 8
     assert loaded.goodput == pytest.approx(loaded.sent.rate, rel=0.1)
+
+
+@needs_wrk
+def test_connections_that_no_thread_serves_are_seen(tmp_path: Path) -> None:
+    """Each of two threads keeps its connection, idle as it is: those that wait get no response."""
+    free = threading.Semaphore(2)
+
+    class Keeping(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with free:
+                while self.request.recv(4096):
+                    self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with serving(Keeping) as port:
+        printed = start(port, tmp_path, "keeping", at_rate(100.0, 3, 30)).finish()
+    assert printed.loaded.sent
+    lost = unanswered([printed.loaded], latencies(printed, 30, tmp_path), 0.0)
+    # Beside the 28 nothing is short: two connections are enough for the rate.
+    assert 28 - 100 * PAUSE_S - SPARE <= lost.requests <= 28
+    assert short_of([printed.loaded.sent]) is None
 
 
 @needs_wrk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import pytest
@@ -85,29 +84,27 @@ def test_percentile_is_the_nearest_rank(samples: list[int], p: int) -> None:
     assert sum(sample < nearest for sample in samples) * 100 < p * len(samples)
 
 
-@given(st.data(), latencies, st.integers(min_value=1, max_value=100))
-def test_late_requests_are_no_faster_than_a_percentile_says(
-    data: st.DataObject, samples: list[int], p: int
+@given(
+    latencies,
+    st.lists(st.sampled_from([0, 0, 0, 1_000, 7_000]), min_size=1, max_size=60),
+    st.integers(min_value=1, max_value=100),
+)
+def test_what_was_late_is_added_to_every_latency(
+    samples: list[int], late: list[int], p: int
 ) -> None:
-    each = st.lists(st.sampled_from([0, 0, 0, 1_000, 7_000]), min_size=len(samples))
-    late = data.draw(each)
-    # Whichever was whose; some that were sent late were never answered.
-    sums = sorted(us + later for us, later in zip(samples, late, strict=False))
-    of, lates = histogram(Counter(samples)), histogram(Counter(late))
-    most = percentile(of, p, lates)
-    assert most is not None
-    assert most >= sums[max(1, math.ceil(p * len(sums) / 100)) - 1]
-    assert (percentile(of, p) or 0) <= most <= (percentile(of, p) or 0) + max(late)
+    sums = histogram(Counter(us + later for us in samples for later in late))
+    lates = histogram(Counter(late))
+    assert percentile(histogram(Counter(samples)), p, lates) == percentile(sums, p)
 
 
 @pytest.mark.parametrize(
     ("late", "p99"),
     [
         ({0: 1_000}, 990),
-        # So few that a slower one takes the place of each, or so little that it is added.
+        # So few that slower ones take the place of each, or so little that it is added.
         ({0: 998, 50_000: 2}, 992),
         ({0: 500, 1: 500}, 991),
-        ({0: 980, 50_000: 20}, 50_990),
+        ({0: 980, 50_000: 20}, 50_500),
     ],
 )
 def test_a_percentile_has_room_for_what_was_late(late: dict[int, int], p99: int) -> None:

@@ -207,10 +207,11 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         for load in outcome.loads
         if load.histogram and load.loaded
     ]
+    late = merge(loaded.sent.late for _, loaded in stored if loaded.sent)
     try:
         return Latencies(
             *pooled(stored, cell.load.connections),
-            late=merge([ON_TIME, *(loaded.sent.late for _, loaded in stored if loaded.sent)]),
+            late=late if count(late) else ON_TIME,
             rounds=len(stored),
         )
     except ValueError as error:
