@@ -79,7 +79,7 @@ def _fixed(of: Body, body: bytes) -> str | None:
         case "exact":
             return _digest(body)
         case "text":
-            return _digest(_without(WORDS.findall(body), {int(hole) for hole in of.holes}))
+            return _digest(_without(WORDS.findall(body), frozenset(of.holes)))
         case "json":
             value = _json(body)
             return value and _digest(_canonical(value[0], frozenset(of.holes)))
@@ -110,15 +110,16 @@ def _of_text(bodies: Sequence[bytes]) -> Body | None:
     texts = [WORDS.findall(body) for body in bodies]
     if len({len(words) for words in texts}) > 1:
         return None
-    holes = [at for at, words in enumerate(zip(*texts, strict=True)) if len(set(words)) > 1]
+    each = enumerate(zip(*texts, strict=True))
+    holes = tuple(str(at) for at, words in each if len(set(words)) > 1)
     if len(holes) > min(MOST_HOLES, MOST_OPEN * len(texts[0])):
         return None
-    digest = _digest(_without(texts[0], set(holes)))
-    return Body(level="text", sha256=digest, holes=tuple(map(str, holes)))
+    digest = _digest(_without(texts[0], frozenset(holes)))
+    return Body(level="text", sha256=digest, holes=holes)
 
 
-def _without(words: Sequence[bytes], holes: set[int]) -> bytes:
-    return b"\x01".join(HOLE if at in holes else word for at, word in enumerate(words))
+def _without(words: Sequence[bytes], holes: frozenset[str]) -> bytes:
+    return b"\x01".join(HOLE if str(at) in holes else word for at, word in enumerate(words))
 
 
 def _of_json(values: Sequence[Any]) -> Body:
@@ -203,6 +204,8 @@ def _json(body: bytes) -> tuple[Any] | None:
     """Return a JSON value in a pair of brackets, as it may be null; None where it is none."""
     try:
         value = json.loads(body)
+        # Half of a surrogate pair is no text, and no file could keep the path that it stands in.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return (value,) if _depth(value) <= DEEPEST else None

@@ -70,9 +70,12 @@ Application = Annotated[
 Location = Annotated[
     str,
     Meta(
-        pattern=rf"^/[^\s\\#\x00-\x1f\x7f]*{END}",
+        pattern=rf"^/[!\"$-\[\]-~]*{END}",
         max_length=2_000,
-        extra={"wanted": 'a path in quotes that begins with a slash, as in "/products/?page=2"'},
+        extra={
+            "wanted": "a path in quotes that begins with a slash, percent-encoded as in"
+            ' "/caf%C3%A9/?page=2"'
+        },
     ),
 ]
 
@@ -378,7 +381,7 @@ def recorded(folder: Path) -> Recorded:
         return msgspec.json.decode(files.read(path), type=Recorded)
     except FileNotFoundError:
         return Recorded(format=1, endpoints={})
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: cannot be read: {error}; remove it, and type `loadtest record`"
         ) from None

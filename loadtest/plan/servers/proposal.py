@@ -26,8 +26,9 @@ HARMFUL = re.compile(
 )
 """Paths that a GET should not be sent to unasked."""
 
-UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]")
-"""Of a route: it has arguments, or is a regular expression that stands for several paths."""
+UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]|[^\x00-\x7f]")
+"""Of a route: it has arguments, is a regular expression that stands for several paths, or is not
+percent-encoded."""
 
 
 class Left(NamedTuple):

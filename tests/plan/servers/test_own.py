@@ -51,7 +51,10 @@ def test_the_least_file(tmp_path: Path) -> None:
         ("[database2]", "unknown key 'database2'; did you mean database?"),
         ("[[endpoint]]\nname = 'a'", "[endpoint[0]]: 'path' is missing: a path in quotes that"),
         ("[[endpoint]]\nname = 'a'\npath = 'x'", "endpoint[0].path must be a path in quotes that"
-         " begins with a slash, as in \"/products/?page=2\", not \"x\""),
+         " begins with a slash, percent-encoded as in \"/caf%C3%A9/?page=2\", not \"x\""),
+        # Nothing else can be asked for over HTTP.
+        *((f"[[endpoint]]\nname = 'a'\npath = '/{text}'", f"not \"/{text}\"")
+          for text in ("café", "a b", "a#b")),
         ("[[endpoint]]\nname = 'a'\npath = '/'\nshares = 1", "unknown key 'shares'"),
         ("[[endpoint]]\nname = 'a'\npath = '/'\n" * 2, "2 endpoints are called 'a'; rename 1"),
         ("[env]\nX = '{postgres.uri}'", "unknown placeholder '{postgres.uri}'; did you mean"
@@ -129,6 +132,26 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     written(tmp_path, LEAST + endpoint.replace("'/'", "'/other/'"))
     assert own.unrecorded(own.project_at(folder)) == ["home"]
     assert (folder / ".loadtest" / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"format": 1, "endpoints": {"\xff": {}}}',
+        b'{"format": 1, "endpoints": ' + b'{"a":' * 5_000,
+        b'{"format": 2, "endpoints": {}}',
+        b"[]",
+        b"",
+    ],
+    ids=lambda data: str(data[:40]),
+)
+def test_what_was_not_recorded_by_us_is_refused_in_a_line(tmp_path: Path, data: bytes) -> None:
+    """It comes with the project, whoever made that."""
+    folder = written(tmp_path, LEAST)
+    (folder / own.FOLDER).mkdir()
+    (folder / own.FOLDER / own.RECORDED).write_bytes(data)
+    with pytest.raises(UserError, match="remove it, and type `loadtest record`"):
+        own.project_at(folder)
 
 
 def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
