@@ -26,9 +26,11 @@ HARMFUL = re.compile(
 )
 """Paths that a GET should not be sent to unasked."""
 
-UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]|[^\x00-\x7f]")
-"""Of a route: it has arguments, is a regular expression that stands for several paths, or is not
-percent-encoded."""
+UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]")
+"""Of a route: it has arguments, or is a regular expression that stands for several paths."""
+
+ASKED_FOR = re.compile(r"/[!\"$-\[\]-~]*")
+"""What can be asked for as it stands, see `own.Location`."""
 
 
 class Left(NamedTuple):
@@ -116,7 +118,7 @@ def request(facts: Facts) -> Request:
 def paths(facts: Facts) -> list[str]:
     """Return what can be asked without knowing a value: the routes that have no argument."""
     routes = ["/"] + [route.path for route in facts.routes if not route.arguments]
-    return [path for path in dict.fromkeys(routes) if _can_be_asked(path)][:MOST_ASKED]
+    return [path for path in dict.fromkeys(routes) if _can_be_asked(path, path)][:MOST_ASKED]
 
 
 def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
@@ -124,13 +126,14 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
     by_shape: dict[str, str] = {}
     for answer in probed:
         for link in answer.links:
-            if link not in asked and _can_be_asked(link.partition("?")[0]):
+            if link not in asked and _can_be_asked(link, link.partition("?")[0]):
                 by_shape.setdefault(re.sub(r"\d+|[0-9a-f-]{32,36}", "0", link), link)
     return list(by_shape.values())[:MOST_ASKED]
 
 
-def _can_be_asked(path: str) -> bool:
-    return not HARMFUL.search(path) and not UNCLEAR.search(path)
+def _can_be_asked(link: str, path: str) -> bool:
+    known = not HARMFUL.search(path) and not UNCLEAR.search(path)
+    return known and ASKED_FOR.fullmatch(link) is not None
 
 
 def endpoints(

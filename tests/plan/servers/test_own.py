@@ -222,11 +222,15 @@ def test_which_paths_are_asked() -> None:
             route(r"/old/(\d+)/", arguments=("?",)),
             route("/admin/"),
             route("/either/?"),
+            route("/caf\u00e9/"),
         ),
     )
     assert proposal.paths(known) == ["/", "/products/"]
     first = Probed(path="/", status=200, links=("/p/1/", "/p/2/", "/p/delete/", "/x/?page=2"))
     assert proposal.linked([first], ["/"]) == ["/p/1/", "/x/?page=2"]
+    # What could not be asked for over HTTP as it stands.
+    first = Probed(path="/", status=200, links=("/caf\u00e9/", "/x/?q=\u00e9", "/x/?q=\\"))
+    assert proposal.linked([first], ["/"]) == []
 
 
 def test_what_is_proposed_and_what_is_left_out() -> None:
