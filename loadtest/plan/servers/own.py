@@ -67,10 +67,13 @@ Application = Annotated[
     ),
 ]
 
+LOCATION = r"/[!\"$-\[\]-~]*"
+"""What can be asked for over HTTP as it stands: in ASCII, without a blank or a fragment."""
+
 Location = Annotated[
     str,
     Meta(
-        pattern=rf"^/[!\"$-\[\]-~]*{END}",
+        pattern=rf"^{LOCATION}{END}",
         max_length=2_000,
         extra={
             "wanted": "a path in quotes that begins with a slash, percent-encoded as in"

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
-from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
+from loadtest.plan.servers.own import LOCATION, Asked, Database, File, Prepare, Request, Where
 from loadtest.records.errors import UserError
 
 MOST_ASKED = 200
@@ -28,9 +28,6 @@ HARMFUL = re.compile(
 
 UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]")
 """Of a route: it has arguments, or is a regular expression that stands for several paths."""
-
-ASKED_FOR = re.compile(r"/[!\"$-\[\]-~]*")
-"""What can be asked for as it stands, see `own.Location`."""
 
 
 class Left(NamedTuple):
@@ -133,7 +130,7 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
 
 def _can_be_asked(link: str, path: str) -> bool:
     known = not HARMFUL.search(path) and not UNCLEAR.search(path)
-    return known and ASKED_FOR.fullmatch(link) is not None
+    return known and re.fullmatch(LOCATION, link) is not None
 
 
 def endpoints(
