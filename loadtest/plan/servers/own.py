@@ -358,6 +358,8 @@ def project(
 
 def ignore(folder: Path) -> None:
     """Have git ignore all in a folder, made where it isn't there; raises UserError."""
+    if folder.is_symlink():
+        raise UserError(f"{folder}: it is a link, and nothing is written through it; remove it")
     if (folder / ".gitignore").exists():
         return
     try:

@@ -134,6 +134,17 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     assert (folder / ".loadtest" / ".gitignore").read_text() == "*\n"
 
 
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "project").mkdir()
+    folder = written(tmp_path / "project", LEAST)
+    (folder / own.FOLDER).symlink_to(elsewhere)
+    with pytest.raises(UserError, match="it is a link"):
+        own.project_at(folder)
+    assert list(elsewhere.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "data",
     [
