@@ -161,7 +161,7 @@ def _environments(seed: int, jobs: int, user: processes.User | None = None) -> I
             known: Sequence[environments.Environment] = known,
         ) -> Tally:
             there = [at for at in part if at < len(known)]
-            return environments.attack(group, known, there, BESIDE * jobs, user)
+            return environments.attack(group, known, seed, there, BESIDE * jobs, user)
 
         yield Attack(f"{_as(user)}environments {group}", len(known), 4 * BESIDE * jobs, lived)
 

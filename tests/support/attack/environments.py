@@ -259,11 +259,15 @@ def groups(seed: int) -> dict[str, list[Environment]]:
 def attack(
     name: str,
     chosen: Sequence[Environment],
+    seed: int,
     numbers: Sequence[int],
     jobs: int = 1,
     user: processes.User | None = None,
 ) -> Tally:
-    """Try those environments of a group that have these numbers, `jobs` beside each other."""
+    """Try those environments of a group that have these numbers, `jobs` beside each other.
+
+    `seed` is of the mixed ones.
+    """
 
     def check(number: int) -> str | None:
         processes.become(user)
@@ -273,7 +277,8 @@ def attack(
             return tried(chosen[number], filled)
 
     faults = isolated.faults(check, numbers, jobs, limited=False)
-    again = f"{'user' if user else 'environments'} --only 'environments {name}' --number"
+    part = "user" if user else "environments"
+    again = f"{part} --only 'environments {name}' --seed {seed} --number"
     return Tally(
         f"environments {name}",
         len(numbers),

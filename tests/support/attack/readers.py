@@ -115,11 +115,12 @@ def attack(reader: Reader, seed: int, numbers: Sequence[int], jobs: int) -> Tall
         secret.write_text(SECRET)
         sound = Path(name) / "sound"
         sound.mkdir()
-        # Were these refused, all others would be for nothing. And what a page takes at first, as
-        # its templates, is there for all children.
+        # Were one of these refused, all others would be for nothing. And what a page takes at
+        # first, as its templates, is there for all children.
         first = Seen()
         for data in begins:
-            assert (why := tried(reader, sound, data, first)) is None, (reader.name, why)
+            for record in reader.read(sound, data, first):
+                assert (why := nonsense(record)) is None, (reader.name, why)
 
         def check(number: int) -> str | None:
             folder = Path(name) / str(os.getpid())
