@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from loadtest.plan.servers import own
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
-from loadtest.plan.servers.own import LOCATION, Asked, Database, File, Prepare, Request, Where
+from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
 from loadtest.records.errors import UserError
 
 MOST_ASKED = 200
@@ -130,7 +131,7 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
 
 def _can_be_asked(link: str, path: str) -> bool:
     known = not HARMFUL.search(path) and not UNCLEAR.search(path)
-    return known and re.fullmatch(LOCATION, link) is not None
+    return known and re.fullmatch(own.LOCATION, link) is not None
 
 
 def endpoints(
