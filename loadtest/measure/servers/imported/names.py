@@ -15,8 +15,6 @@ from itertools import chain, combinations, count
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import SplitResult, urlsplit
 
-import msgspec
-
 from loadtest.measure.servers.imported.blocks import ABOVE, ALONE, FILE, Block, Label, Note
 from loadtest.measure.servers.imported.commands import SERVERS, server_of
 from loadtest.measure.servers.imported.text import Typed
@@ -188,7 +186,7 @@ def _placed(
                 script=text.script,
             ),
         ),
-        host=url.netloc.rpartition("@")[2],  # without a password
+        host=url.netloc,
         title=titles[-1].text if titles else None,
         root=named[-1].text if named else None,
         words=words,
