@@ -15,6 +15,8 @@ from itertools import chain, combinations, count
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
+
 from loadtest.measure.servers.imported.blocks import ABOVE, ALONE, FILE, Block, Label, Note
 from loadtest.measure.servers.imported.commands import SERVERS, server_of
 from loadtest.measure.servers.imported.text import Typed
