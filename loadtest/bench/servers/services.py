@@ -12,6 +12,7 @@ import pwd
 import shutil
 import socket
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from urllib.parse import quote
 from loadtest.bench.servers import external_services
 from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import Project, Service
+from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
 from loadtest.system import limits, process
@@ -70,8 +72,8 @@ class Services:
     """Servers that are up at the same time."""
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
-    headers: dict[str, dict[str, str]] = field(default_factory=dict)
-    """What requests have besides, by the name of the endpoint."""
+    requests: dict[str, tuple[Prepared, ...]] = field(default_factory=dict)
+    """What is sent, by the name of the endpoint; where it isn't there, a GET of its path."""
     _owned: dict[str, ExitStack] = field(default_factory=dict)
     """What goes with each of them."""
     _filled: ExitStack | None = None
@@ -125,7 +127,7 @@ class Services:
             if not filled:
                 self.project.prepare(self.env)
                 self._filled = self._owned.get(kept)
-            self.headers = self.project.headers(self.env)
+            self.requests = self.project.requests(self.env)
         except CommandError as error:
             stored = {variables.get("postgres", ""), variables.get("redis", "")}
             given = sorted(stored & os.environ.keys())
@@ -236,6 +238,17 @@ class Services:
 
         In a database that we did not make nothing is created, and all servers share it.
         """
+        return self._with_database(server) | self._with_counts()
+
+    def _with_counts(self) -> dict[str, str]:
+        """Return a new folder for what the processes of a server count, where they can."""
+        app = self.project.app
+        if not app.counts_variable or not app.files_variable:
+            return {}
+        prefix, files = "counts-", self.env[app.files_variable]
+        return {app.counts_variable: tempfile.mkdtemp(prefix=prefix, dir=files)}
+
+    def _with_database(self, server: str) -> dict[str, str]:
         if variable := self.project.app.sqlite_variable:
             seeded = Path(self.env[variable])
             with self._lock:
