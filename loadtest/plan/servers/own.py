@@ -490,7 +490,8 @@ def differences(then: Fixed, now: Fixed) -> list[str]:
     if old.body.location_sha256 != new.body.location_sha256:
         lines.append("another place that it redirects to")
     if old.body.cookies != new.body.cookies:
-        lines.append(f"cookies {', '.join(old.body.cookies)} -> {', '.join(new.body.cookies)}")
+        names = (", ".join(each.cookies) or "none" for each in (old.body, new.body))
+        lines.append(f"cookies {' -> '.join(names)}")
     return lines
 
 

@@ -163,11 +163,11 @@ def _work_not_done(cell: Evidence) -> Found:
 
 def _few_waves(cell: Evidence) -> Found:
     load = cell.cell.load
+    if not cell.loads:
+        return UNCHECKED
     # A load at a rate has connections to spare.
     if cell.cell.endpoint.cost_s is None or load.rate is not None or load.explores:
         return NOTHING
-    if not cell.loads:
-        return UNCHECKED
     waves = cell.answers / load.connections / len(cell.loads)
     if waves >= FEWEST_WAVES and cell.answers >= FEWEST_ANSWERS:
         return NOTHING
