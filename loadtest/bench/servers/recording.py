@@ -26,7 +26,7 @@ from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
 from loadtest.plan.servers import answers, facts
 from loadtest.plan.servers.facts import Probed
-from loadtest.plan.servers.own import Asked, Fixed, expected
+from loadtest.plan.servers.own import Asked, Fixed, expected, template
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.requests import Page, Prepared
 from loadtest.records.errors import CellError, LoadtestError
@@ -272,7 +272,8 @@ def fix(asked: Asked, heard: Sequence[Heard]) -> Fixing:
         if difference := broken(got, contract, at):
             raise LoadtestError(difference)
     others = [item for each in heard for item in each.others.items()]
-    others += [("the answer to another value", got) for at, got in by_request if at]
+    if template(asked).names:
+        others += [("the answer to another value", got) for at, got in by_request if at]
     accepted = {what: got for what, got in others if broken(got, contract) is None}
     return Fixing(
         Fixed(

@@ -106,8 +106,8 @@ class Page(Record, frozen=True, kw_only=True):
 class Data(Record, frozen=True, kw_only=True):
     """What the prepared database has for requests, as `inside/loadtest_requests.py` prints it."""
 
-    cookies: dict[str, str]
-    """Of sessions, by who is logged in; nobody has none, or an empty one."""
+    cookies: dict[str, list[str]]
+    """Of sessions, by who is logged in: one, or several where each request writes to it."""
     csrf: Csrf
     values: dict[str, list[str | int | float | bool]]
     """By their source, some of each."""
@@ -128,14 +128,19 @@ def prepare(template: Template, data: Data) -> tuple[Prepared, ...]:
     Raises UserError for a value that no header can have.
     """
     values = {name: data.values[template.sources[name]] for name in template.names}
-    rows = max(map(len, values.values()), default=1)
+    sessions = data.cookies.get(template.user or NOBODY) or [""]
     return tuple(
-        _filled(template, {name: of[at % len(of)] for name, of in values.items()}, data)
-        for at in range(rows)
+        _filled(
+            template,
+            {name: of[at % len(of)] for name, of in values.items()},
+            sessions[at % len(sessions)],
+            data.csrf,
+        )
+        for at in range(max(map(len, (sessions, *values.values()))))
     )
 
 
-def _filled(template: Template, row: Mapping[str, Any], data: Data) -> Prepared:
+def _filled(template: Template, row: Mapping[str, Any], session: str, csrf: Csrf) -> Prepared:
     path = PLACE.sub(lambda at: quote(str(row[at[1]]), safe="/~"), template.path)
     headers = {"Host": HOST} if named(template.headers, "host") is None else {}
     headers |= {name: _text(text, row) for name, text in template.headers.items()}
@@ -145,16 +150,16 @@ def _filled(template: Template, row: Mapping[str, Any], data: Data) -> Prepared:
                 f"the header {name}: a value of the data is not of ASCII letters, digits and signs;"
                 " take another one in [values]"
             )
-    cookies = [data.cookies.get(template.user or NOBODY, "")]
+    cookies = [session]
     body, kind = _body(template, row)
     if kind and named(headers, "content-type") is None:
         headers["Content-Type"] = kind
     if template.method != "GET":
-        cookies += [f"{data.csrf.cookie}={data.csrf.token}"] if data.csrf.cookie else []
-        name, is_https = data.csrf.secure or ("", "")
+        cookies += [f"{csrf.cookie}={csrf.token}"] if csrf.cookie else []
+        name, is_https = csrf.secure or ("", "")
         scheme = "https" if is_https and named(headers, name) == is_https else "http"
         origin = f"{scheme}://{named(headers, 'host')}"
-        browsers = {data.csrf.header: data.csrf.token, "Origin": origin, "Referer": f"{origin}/"}
+        browsers = {csrf.header: csrf.token, "Origin": origin, "Referer": f"{origin}/"}
         headers |= {name: text for name, text in browsers.items() if named(headers, name) is None}
     if cookie := "; ".join(filter(None, cookies)):
         headers["Cookie"] = cookie
@@ -208,7 +213,7 @@ def others(template: Template, data: Data) -> dict[str, Prepared]:
     if template.user is not None:
         wrong["nobody logged in"] = prepare(replace(template, user=None), data)[0]
         if data.another:
-            cookies = {template.user: data.another}
+            cookies = {template.user: [data.another]}
             as_another = msgspec.structs.replace(data, cookies=cookies)
             wrong["another user"] = prepare(template, as_another)[0]
     if keys := {name: template.headers[name] for name in template.keys}:

@@ -81,7 +81,9 @@ def test_each_value_has_an_answer_of_its_own() -> None:
     assert broken(cake, fixed.contract, 0) is not None
     assert fixed.accepts == ()
     alike = Heard(asked=((tea,), (tea,)), others={})
-    assert fix(HOME, [alike]).fixed.accepts == ("the answer to another value",)
+    of_value = Asked(name="home", path="/{of}/", values={"of": "1..2"})
+    assert fix(of_value, [alike]).fixed.accepts == ("the answer to another value",)
+    assert fix(HOME, [alike]).fixed.accepts == ()  # the same question, of another session
 
 
 def test_a_redirection_is_told_from_that_to_a_login() -> None:

@@ -347,6 +347,7 @@ def test_a_request_that_writes_is_let_through(
     env = {"LOADTEST_SQLITE": database}
     requests = project.requests(env)["who"]
     assert [each.path for each in requests] == ["/who/?bob&1", "/who/?alice&2"]
+    assert len({each.headers.get("Cookie") for each in requests}) == 1
     (answer,) = facts.probe(project, [requests], env)
     assert (answer.status, answer.error) == (200, None)
     forged = dataclasses.replace(requests[0], headers={**requests[0].headers, "X-Csrftoken": "x"})
@@ -356,6 +357,19 @@ def test_a_request_that_writes_is_let_through(
     assert ("another user" in wrong["who"]) == (user is not None)
     assert error_page is not None
     assert error_page.status == 500
+
+
+def test_a_session_that_each_request_writes_to_is_one_of_several(tmp_path: Path) -> None:
+    database = str(tmp_path / "ours")
+    run(tmp_path, f"{SITE}\nSESSION_SAVE_EVERY_REQUEST = True\n", FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        endpoint=(own.Asked(name="who", path="/who/", as_="alice"),),
+    )
+    requests = own.project(tmp_path, file).requests({"LOADTEST_SQLITE": database})["who"]
+    assert len({each.headers["Cookie"] for each in requests}) == len(requests) == 20
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from loadtest.plan.servers.requests import Csrf, Data, Prepared, Template, named
 from loadtest.records.errors import UserError
 
 DATA = Data(
-    cookies={"": "", "alice": "sessionid=of-alice"},
+    cookies={"": [""], "alice": ["sessionid=of-alice"]},
     csrf=Csrf(
         cookie="csrftoken",
         header="X-Csrftoken",
@@ -42,6 +42,18 @@ def test_each_request_has_other_values() -> None:
         ("/products/1/", "Api-Key one"),
         ("/products/2/", "Api-Key two"),
         ("/products/3/", "Api-Key one"),
+    ]
+
+
+def test_each_request_has_another_session_where_there_are_several() -> None:
+    data = Data(cookies={"alice": ["s=1", "s=2"]}, csrf=DATA.csrf, values=DATA.values)
+    sent = prepare(template(user="alice"), data)
+    assert [each.headers["Cookie"] for each in sent] == ["s=1", "s=2"]
+    sent = prepare(template("/{product}", user="alice"), data)
+    assert [(each.path, each.headers["Cookie"]) for each in sent] == [
+        ("/1", "s=1"),
+        ("/2", "s=2"),
+        ("/3", "s=1"),
     ]
 
 

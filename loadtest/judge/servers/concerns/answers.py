@@ -52,7 +52,12 @@ def _errors(cell: Evidence) -> Found:
         # As of clients that left: nobody but the project sees these.
         if not cell.answers or raised <= ERRORS_SUSPECT * cell.answers:
             return NOTHING
-        return Found("suspect", f"{raised:,} exceptions in the project's views, of {of:,} {what}")
+        seen = sum(loaded.errors for loaded in cell.loads)
+        return Found(
+            "suspect",
+            f"{raised:,} exceptions in the project's views in {of:,} {what}, of which {seen:,} went"
+            " wrong for the client",
+        )
     kinds = {
         "of status 4xx or 5xx": sum(loaded.status_errors for loaded in cell.loads),
         "connecting": sum(loaded.connect_errors for loaded in cell.loads),

@@ -53,8 +53,9 @@ def statement(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> 
 
 
 def _begin_connection(connection: Any, **facts: Any) -> None:
-    if statement not in connection.execute_wrappers:  # a connection that is opened again keeps them
-        connection.execute_wrappers.append(statement)
+    wrappers = connection.execute_wrappers
+    if statement not in wrappers:  # a connection that is opened again keeps them
+        wrappers.insert(0, statement)  # who has put the last one there is about to take it away
 
 
 def _exception(**facts: Any) -> None:

@@ -20,6 +20,9 @@ from typing import Any
 MOST_VALUES = 100
 """Of one source, and as many requests are made of them."""
 
+SESSIONS = 20
+"""Of one user, where several are needed."""
+
 MOST_USERS = 20
 """That are looked at for one who is active."""
 
@@ -27,19 +30,24 @@ TOKEN = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in ra
 """As long as Django's own, with their mask: older ones take no other in a session."""
 
 
-def cookie(name: str) -> str:
-    """Return the cookie of a new session; exits with a line where nobody is called so."""
+def cookies(name: str) -> list[str]:
+    """Return the cookies of new sessions; exits with a line where nobody is called so.
+
+    One is enough, unless each request writes to its session: all would wait for the same row.
+    """
     from django.conf import settings
 
+    number = SESSIONS if settings.SESSION_SAVE_EVERY_REQUEST else 1
     if not name:
-        return session(None) if getattr(settings, "CSRF_USE_SESSIONS", False) else ""
+        in_session = getattr(settings, "CSRF_USE_SESSIONS", False)
+        return [session(None) for _ in range(number)] if in_session else [""]
     user = users().filter(**{username(): name}).first()
     if user is None:
         sys.exit(
             f"no user has the {username()} {name!r} in the prepared database;"
             " make one in the seed script, or correct `as` in loadtest.toml"
         )
-    return session(user)
+    return [session(user) for _ in range(number)]
 
 
 def users() -> Any:
@@ -160,7 +168,7 @@ def main() -> None:
     django.setup()
     told: dict[str, Any] = {
         "csrf": csrf(),
-        "cookies": {name: cookie(name) for name in asked["users"]},
+        "cookies": {name: cookies(name) for name in asked["users"]},
         "values": {source: values(source) for source in asked["values"]},
     }
     if asked["others"]:
