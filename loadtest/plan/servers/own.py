@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from loadtest.plan import toml_file
 from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
-from loadtest.plan.servers.requests import PLACE, Method, Template
+from loadtest.plan.servers.requests import Method, Template
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Contract, Endpoint, Interface, Record, Style
@@ -290,11 +290,10 @@ def _unfit(asked: Asked) -> Iterator[str]:
     if msgspec.json.decode(msgspec.json.encode(asked.json)) != asked.json:
         yield f"{where}: JSON has no dates; put those of json in quotes"
     for name in template(asked).names:
-        if name not in asked.values:
-            hint = "say under [values] where it comes from"
-            yield unknown("value", name, asked.values, where) if asked.values else (
-                f"{where}: {{{name}}} stands for a value; {hint}"
-            )
+        if not asked.values:
+            yield f"{where}: {{{name}}} stands for a value; say under [values] where it comes from"
+        elif name not in asked.values:
+            yield unknown("value", name, asked.values, where)
 
 
 ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}
@@ -497,8 +496,13 @@ def differences(then: Fixed, now: Fixed) -> list[str]:
 
 def same_request(then: Asked, now: Asked) -> bool:
     """Say whether an answer that was recorded then is one to what is asked now."""
-    aside = {"share": None, "summary": "", "kind": "pages"}
-    return replace(then, **aside) == replace(now, **aside)
+    return _asked_for(then) == _asked_for(now)
+
+
+def _asked_for(asked: Asked) -> Asked:
+    """Return an endpoint without what its answers do not depend on."""
+    used = {name: asked.values[name] for name in template(asked).names if name in asked.values}
+    return replace(asked, share=None, summary="", kind="pages", values=used)
 
 
 def unrecorded(of: Project) -> list[str]:

@@ -168,6 +168,8 @@ def test_another_header_of_every_request_is_another_question(tmp_path: Path) -> 
     (endpoint,) = project.endpoints()
     # What it writes is in no other's way: it has processes and a copy of the database to itself.
     assert (endpoint.isolated, endpoint.cost_s, endpoint.summary) == (True, 0.02, "POST /")
+    written(folder, text.replace("[request]", "[values]\nz = '1..2'\n[request]"))
+    assert own.unrecorded(own.project_at(folder)) == []  # of no use for this one
     written(folder, text.replace("A = '1'", "A = '2'"))
     assert own.unrecorded(own.project_at(folder)) == ["a"]
 
