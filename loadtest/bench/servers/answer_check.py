@@ -24,6 +24,10 @@ from loadtest.system.listening import LongBodyError, body_of
 PATIENCE_S = 10.0
 """How much longer than its declared delay an answer may take."""
 
+FIRST_PATIENCE_S = 120.0
+"""Likewise, for the first answers of somebody's project: of one visit they take seconds, and of
+several at once, which compile templates or make images, longer than anything after them."""
+
 MOST_BEYOND_BYTES = 65_536
 """Of a body, beyond what the contract says: an error page has room, and one without end is none."""
 
@@ -102,6 +106,8 @@ def _ask_all(
     Each asks at least once; `turns` are those of the requests. Returns the sizes of the answers.
     """
     deadline = time.monotonic() + seconds
+    is_first = stage == "verify" and endpoint.contract.body is not None
+    patience_s = FIRST_PATIENCE_S if is_first else PATIENCE_S
     checked = [0] * concurrency
     sizes: list[int] = []
     broken: list[str] = []
@@ -111,7 +117,7 @@ def _ask_all(
 
     def ask(index: int) -> None:
         connection = http.client.HTTPConnection(
-            host, port, timeout=endpoint.contract.delay_s + PATIENCE_S
+            host, port, timeout=endpoint.contract.delay_s + patience_s
         )
         try:
             while not broken and goes_on(index):

@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
-from loadtest.bench.servers.answer_check import MOST_BYTES, Got, broken, get
+from loadtest.bench.servers.answer_check import FIRST_PATIENCE_S, MOST_BYTES, Got, broken, get
 from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
@@ -34,9 +34,6 @@ from loadtest.records.planned import Endpoint, Record, Server, Shape
 from loadtest.system import process
 
 Number = TypeVar("Number", int, float)
-
-PATIENCE_S = 120.0
-"""For an answer: the first of a real project takes seconds, eight at once more."""
 
 AT_ONCE = 8
 
@@ -217,7 +214,7 @@ def _hear(
 
 def _ask(running: LoadedServer, path: str, request: Prepared) -> Got:
     """Return the answer to a request; raises CellError, which names the `path` as the file does."""
-    connection = http.client.HTTPConnection(running.host, running.port, timeout=PATIENCE_S)
+    connection = http.client.HTTPConnection(running.host, running.port, timeout=FIRST_PATIENCE_S)
     with contextlib.closing(connection):
         try:
             return get(connection, request)

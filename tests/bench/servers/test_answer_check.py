@@ -39,6 +39,8 @@ class Handler(BaseHTTPRequestHandler):
     """
     sent: ClassVar[list[str]] = []
     """What was posted."""
+    slow_s = 0.0
+    """Before it answers what was posted."""
     over = threading.Event()
     """Set at the end of a test in which an answer never came."""
     together = threading.Barrier(1)
@@ -66,6 +68,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer with what was sent."""
         self.takes(1 / 64)
+        time.sleep(Handler.slow_s)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         Handler.sent.append(body.decode())
         self.answer(body, 201, Location="/made/17/", Set_Cookie="made=1; Path=/")
@@ -349,6 +352,26 @@ def test_nobody_there(ask: Ask) -> None:
         verify(
             "127.0.0.1", 9, declared("healthy"), concurrency=2, seconds=60.0, stage="verify-after"
         )
+
+
+@pytest.mark.parametrize(
+    ("stage", "patient"), [("verify", True), ("verify-after", False)]
+)
+def test_the_first_answers_of_a_project_are_waited_for(
+    port: int, monkeypatch: pytest.MonkeyPatch, stage: Any, patient: bool
+) -> None:
+    """Eight at once make images for longer than any answer after them takes."""
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.PATIENCE_S", 0.01)
+    Handler.slow_s = 0.5
+    try:
+        verify("127.0.0.1", port, recorded(), concurrency=1, seconds=0.0, stage=stage,
+               requests=posting("1"))  # fmt: skip
+        assert patient
+    except CellError as error:
+        assert not patient
+        assert "timed out" in error.reason
+    finally:
+        Handler.slow_s = 0.0
 
 
 def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
