@@ -97,6 +97,7 @@ def record_command(
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
         words = [_fixed(body), f"{statements} statements"]
+        words += [f"it refuses {', '.join(new.refuses)}"] if new.refuses else []
         words += [f"it cannot be told from {what}" for what in new.accepts]
         words += _proposed(fixing.words) if new.accepts else []
         old = before.get(asked.name)

@@ -277,6 +277,7 @@ def fix(asked: Asked, heard: Sequence[Heard]) -> Fixing:
             asked=asked,
             contract=contract,
             accepts=tuple(sorted(accepted)),
+            refuses=tuple(sorted({what for what, _ in others} - accepted.keys())),
             cost_s=_least(each.cost_s for each in heard),
         ),
         _proposed(bodies, list(accepted.values())),

@@ -189,6 +189,8 @@ class Fixed(Record, frozen=True, kw_only=True):
     contract: Contract
     accepts: tuple[str, ...] = ()
     """What it cannot tell from a right answer, in words."""
+    refuses: tuple[str, ...] = ()
+    """What it was tried on and tells from one, likewise."""
     cost_s: Seconds | None = None
     """How long an answer took while nothing else was asked."""
 

@@ -55,6 +55,7 @@ def test_what_a_contract_cannot_refuse_is_told() -> None:
     assert fix(HOME, [answers]).fixed.accepts == ("a page that is not there",)
     words = Asked(name="home", path="/", answer=Answer(lacks=("no",)))
     assert fix(words, [answers]).fixed.accepts == ()
+    assert fix(words, [answers]).fixed.refuses == ("a page that is not there", "nobody logged in")
 
 
 def test_words_are_proposed_until_it_refuses_all() -> None:
