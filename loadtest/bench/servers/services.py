@@ -11,16 +11,15 @@ import os
 import pwd
 import shutil
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from loadtest.bench.servers import external_services
+from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import Project, Service
 from loadtest.records.errors import CellError, LoadtestError, UserError
@@ -228,7 +227,7 @@ class Services:
         if app.sqlite_variable:
             seeded = files / f"{SEEDED}.sqlite3"
             if app.sqlite_copy:
-                _copy_sqlite(self.project.folder / app.sqlite_copy, seeded)
+                sqlite_copy.copy(self.project.folder / app.sqlite_copy, seeded)
             self.env[app.sqlite_variable] = str(seeded)
 
     def env_for(self, server: str) -> dict[str, str]:
@@ -240,7 +239,7 @@ class Services:
             seeded = Path(self.env[variable])
             with self._lock:
                 copy = self._copies.setdefault(server, f"server_{len(self._copies)}.sqlite3")
-                _copy_sqlite(seeded, seeded.with_name(copy))
+                sqlite_copy.copy(seeded, seeded.with_name(copy))
             return self.env | {variable: str(seeded.with_name(copy))}
         if self._databases is None:
             return self.env
@@ -291,28 +290,6 @@ class Services:
         self._own(stack, "upstream", running)
         _await(running, lambda: "http://" in running.tail())
         return next(word for word in running.tail().split() if word.startswith("http://"))
-
-
-def _copy_sqlite(source: Path, copy: Path) -> None:
-    """Make a file a copy of an SQLite database, of what is in its log too; the source is only read.
-
-    Raises UserError where it cannot be read.
-    """
-    # Without a log nothing is to be read but the file, and no lock is put beside it.
-    how = "mode=ro" if source.with_name(f"{source.name}-wal").exists() else "immutable=1"
-    for leftover in copy.parent.glob(f"{copy.name}*"):
-        leftover.unlink()
-    try:
-        with (
-            closing(sqlite3.connect(f"file:{quote(str(source))}?{how}", uri=True)) as read,
-            closing(sqlite3.connect(copy)) as written,
-        ):
-            read.backup(written)
-    except sqlite3.Error as error:
-        raise UserError(
-            f"{source}: {error}; correct `copy` in loadtest.toml, or leave it out for an empty"
-            " database"
-        ) from None
 
 
 @contextmanager
