@@ -231,13 +231,16 @@ SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
 SERVED = "LOADTEST_SERVED"
 
+QUESTIONS = "LOADTEST_QUESTIONS"
+"""What `inside/loadtest_probe.py` is to ask."""
+
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE, QUESTIONS} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
