@@ -143,6 +143,8 @@ def _propose(
         where = replace(where, reference=today[0].value)
         reasons["project.reference"] = f"{today[0].why}: {today[1]}"
     database = proposal.database(folder, facts)
+    if any("{redis." in variable.value for variable in env.values()):
+        database = replace(database, redis=True)  # caches may have none
     if database.copy:
         reasons["database.copy"] = "a copy of it, which each server has to itself"
     file = own.File(

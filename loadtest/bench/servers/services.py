@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import threading
@@ -25,6 +26,7 @@ from loadtest.plan.servers.project import Project, Service
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
 from loadtest.system import limits, process
+from loadtest.system.listening import FIRST_PORT, HOST, PORTS, check_owner, free_port
 from loadtest.system.process import CommandError, Process
 
 UNPRIVILEGED = "nobody"
@@ -52,6 +54,9 @@ PACKAGES: Mapping[Service, tuple[str, str]] = {
 
 SPACE_BYTES = 120_000_000
 """For a new database with its log, and for a copy of PostgreSQL's programs where it takes one."""
+
+GUEST = ("default", "on", "nopass", "~*", "&*", "+@all", "-@admin")
+"""The user of a Valkey with a port, and what it may do."""
 
 COPY_BYTES = 10_000_000
 """Of the seeded database, for each server."""
@@ -214,7 +219,7 @@ class Services:
             cpus=self.cpus,
         )
         self._own(stack, "postgres", running)
-        _await(running, lambda: _connects(home.path / ".s.PGSQL.5432") and _accepts(log))
+        _await(running, lambda: _connects(str(home.path / ".s.PGSQL.5432")) and _accepts(log))
         self._databases = f"postgresql://postgres@/{{}}?host={quote(str(home.path), safe='')}"
         self._make(f"CREATE DATABASE {SEEDED}")
         return self._databases.format(SEEDED)
@@ -265,17 +270,24 @@ class Services:
         place = limits.socket_place(LONGEST, postgres_user())
         home = stack.enter_context(process.folder(HOMES["valkey"], place))
         path = home.path / "valkey.sock"
+        port = _port() if self.project.app.redis_has_port else 0
         running = process.start(
             "Valkey",
-            [str(get_binary_path()), "--port", "0", "--unixsocket", path.name, "--save", ""]
-            + ["--dir", ".", "--appendonly", "no"],
+            [str(get_binary_path()), "--port", str(port), "--bind", HOST, "--save", ""]
+            + ["--dir", ".", "--appendonly", "no"]
+            # Whoever comes upon its port can neither end it nor have it write files.
+            + (["--user", *GUEST] if port else ["--unixsocket", path.name]),
             log=self.logs / "valkey.log",
             home=home,
             cpus=self.cpus,
         )
         self._own(stack, "valkey", running)
-        _await(running, lambda: _connects(path))
-        return f"unix://{quote(str(path))}"
+        if not port:
+            _await(running, lambda: _connects(str(path)))
+            return f"unix://{quote(str(path))}"
+        _await(running, lambda: _connects((HOST, port)))
+        check_owner(running, port)
+        return f"redis://{HOST}:{port}"
 
     def _upstream(self, stack: ExitStack) -> str:
         log = self.logs / "upstream.log"
@@ -396,10 +408,17 @@ def _await(running: Process, up: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def _connects(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
+def _port() -> int:
+    """Return a free port that nobody can know beforehand, beside those of servers."""
+    return free_port(FIRST_PORT + PORTS + secrets.randbelow(PORTS))
+
+
+def _connects(address: str | tuple[str, int]) -> bool:
+    """Say whether somebody listens at a Unix socket's path, or at a host and port."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as probe:
         try:
-            probe.connect(str(path))
+            probe.connect(address)
         except OSError:
             return False
     return True

@@ -147,12 +147,14 @@ EXAMPLES = (
 
 def value(folder: Path, name: str) -> Found:
     """Return what to tell a project for a variable; a secret is never taken from a file."""
+    if re.fullmatch(r"(REDIS|VALKEY)_PASSWORD", name):
+        return Found("", "the Redis of the run has none")
     if SECRETS.search(name):
         return Found("{random}", "a secret: a new one for each run")
     if re.fullmatch(r"(DATABASE|DB|POSTGRES)_URL", name):
         return Found("{postgres.url}", "the database of the run")
-    if re.fullmatch(r"(REDIS|CACHE)_URL", name):
-        return Found("{redis.url}", "the Redis of the run")
+    if part := re.fullmatch(r"(REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name):
+        return Found(f"{{redis.{part[2].lower()}}}", "the Redis of the run")
     for example in EXAMPLES:
         if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(folder / example), re.M):
             return Found(match[1].strip().strip("\"'"), example)

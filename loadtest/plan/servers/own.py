@@ -269,6 +269,7 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         page_path=file.endpoint[0].path if file.endpoint else "/",
         secret_variable=SECRET,
         addresses={service: ADDRESSES[service] for service in services},
+        redis_has_port=True,
         env={BASE: file.project.settings, **file.env},
         path=(str(INSIDE), *file.project.path),
         bytecode=f"{FOLDER}/pycache",

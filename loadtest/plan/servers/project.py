@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -28,12 +29,15 @@ Service = Literal["postgres", "redis", "upstream"]
 
 NOWHERE: Mapping[Service, str] = {
     "postgres": "postgresql://nobody@127.0.0.1:9/nothing",
-    "redis": "redis://127.0.0.1:9/0",
+    "redis": "redis://127.0.0.1:9",
 }
 """The address of each service where there is none, for settings that want one to be imported."""
 
-PLACEHOLDERS = ("{random}", *(f"{{{service}.url}}" for service in NOWHERE))
-"""In what an app is told: a secret of this run, and the address of a service."""
+PLACEHOLDERS = (
+    *("{random}", *(f"{{{service}.url}}" for service in NOWHERE)),
+    *("{redis.host}", "{redis.port}"),
+)
+"""In what an app is told: a secret of this run, and the address of a service, whole or in parts."""
 
 
 class _Version(msgspec.Struct):
@@ -84,6 +88,8 @@ class App:
     hosts_variable: str = ""
     addresses: Mapping[Service, str]
     """The variable that has the address of each service that it is given."""
+    redis_has_port: bool = False
+    """It may take the address of its Redis apart, so that is no Unix socket."""
     env: Mapping[str, str] = field(default_factory=dict)
     """What else it is told, with placeholders, see `PLACEHOLDERS`."""
     path: tuple[str, ...] = (".",)
@@ -181,8 +187,10 @@ class Project:
     def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:
         """Return what a variable is set to: its text, each placeholder replaced."""
         secret = hashlib.sha256(f"{self.secret}/{name}".encode()).hexdigest()
-        urls = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
-        for placeholder, value in zip(PLACEHOLDERS, (secret, *urls), strict=True):
+        urls = {service: addresses.get(service, nowhere) for service, nowhere in NOWHERE.items()}
+        redis = urlsplit(urls["redis"])
+        values = (secret, *urls.values(), redis.hostname or "", str(redis.port or 6379))
+        for placeholder, value in zip(PLACEHOLDERS, values, strict=True):
             text = text.replace(placeholder, value)
         return text
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.servers import facts, own
+from loadtest.plan.servers import detect, facts, own
 from loadtest.plan.servers.project import Project
 
 LEAST = """
@@ -40,3 +40,34 @@ def test_no_command_line_has_the_headers_of_a_request(
     project = own.project_at(written(tmp_path))
     facts.probe(project, [("/", {"Authorization": "hunter2"})], {"A": "1"}, "alice")
     assert told == {"A": "1", own.QUESTIONS: '[["/",{"Authorization":"hunter2"}]]'}
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        ({}, "redis://127.0.0.1:9/0 127.0.0.1 9"),
+        ({"LOADTEST_REDIS": "redis://127.0.0.1:9123"}, "redis://127.0.0.1:9123/0 127.0.0.1 9123"),
+        ({"LOADTEST_REDIS": "redis://localhost"}, "redis://localhost/0 localhost 6379"),
+    ],
+)
+def test_a_redis_is_told_whole_or_in_parts(
+    tmp_path: Path, address: dict[str, str], parts: str
+) -> None:
+    env = '[env]\nPARTS = "{redis.url}/0 {redis.host} {redis.port}"\n'
+    project = own.project_at(written(tmp_path, LEAST + "redis = true\n" + env))
+    assert project.told(address)["PARTS"] == parts
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "{redis.url}"),
+        ("CACHE_URL", "{redis.url}"),
+        ("REDIS_HOST", "{redis.host}"),
+        ("VALKEY_PORT", "{redis.port}"),
+        ("REDIS_PASSWORD", ""),
+        ("SMTP_PASSWORD", "{random}"),
+    ],
+)
+def test_what_a_project_is_told_of_its_redis(tmp_path: Path, name: str, value: str) -> None:
+    assert detect.value(tmp_path, name).value == value
