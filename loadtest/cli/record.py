@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 LATER_S = 65.0
 
+NOT_REACHED = (
+    "the project was not let connect there, as that is no service of the run; a stand-in on this"
+    " machine is named under [allow] connect of loadtest.toml"
+)
+
 
 class Row(NamedTuple):
     """What became of an endpoint, or a server."""
@@ -147,6 +152,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
             wrong += bool(problems)
             state = "; ".join(problems) or f"{len(checked)} endpoints answer as recorded"
             rows.append(Row("NO" if problems else "ok", server.name, state))
+        rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
     _show(rows, as_json)
     return int(wrong > 0)
 

@@ -129,7 +129,8 @@ def unsafe(asked: Asked, answer: Probed) -> str | None:
     if answer.mail:
         return "it sends mail; leave it out"
     if answer.outbound:
-        return f"it calls {', '.join(answer.outbound)}; leave it out"
+        where = ", ".join(answer.outbound)
+        return f"it calls {where}; leave it out, or name what is for it under [allow] connect"
     if answer.writes and not asked.writes:
         return f"it writes ({', '.join(answer.writes)}); write `writes = true`, or leave it out"
     return None

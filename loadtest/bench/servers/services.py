@@ -23,6 +23,7 @@ from urllib.parse import quote
 from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import Project, Service
+from loadtest.records import files
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
 from loadtest.system import limits, process
@@ -34,6 +35,9 @@ UNPRIVILEGED = "nobody"
 
 SEEDED = "seeded"
 """The database that servers get a copy of."""
+
+REFUSED = "refused"
+"""The file that `inside/loadtest_outbound.py` writes to."""
 
 UP_WITHIN_S = 20.0
 
@@ -227,13 +231,21 @@ class Services:
     def _give_files(self, stack: ExitStack, variable: str) -> None:
         """Make the folder that the app may write to, with its SQLite database where it has one."""
         app = self.project.app
-        files = stack.enter_context(process.folder("loadtest-files-")).path
-        self.env[variable] = str(files)
+        folder = stack.enter_context(process.folder("loadtest-files-")).path
+        self.env[variable] = str(folder)
         if app.sqlite_variable:
-            seeded = files / f"{SEEDED}.sqlite3"
+            seeded = folder / f"{SEEDED}.sqlite3"
             if app.sqlite_copy:
                 sqlite_copy.copy(self.project.folder / app.sqlite_copy, seeded)
             self.env[app.sqlite_variable] = str(seeded)
+
+    def refused(self) -> list[str]:
+        """Return where the project was not let connect to so far, each place once."""
+        noted = Path(self.env.get(self.project.app.files_variable or "", os.devnull), REFUSED)
+        try:
+            return list(dict.fromkeys(files.read(noted).decode("utf-8", "replace").splitlines()))
+        except OSError:  # nothing was
+            return []
 
     def env_for(self, server: str) -> dict[str, str]:
         """Return what a server is told: a fresh copy of the seeded database is its own.

@@ -117,6 +117,25 @@ class Request(Record, frozen=True, kw_only=True):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+Here = Annotated[
+    str,
+    Meta(
+        pattern=rf"^((localhost|127\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}|\[::1\]):\d{{1,5}}|/\S+){END}",
+        max_length=200,
+        extra={
+            "wanted": 'a host of this machine with its port in quotes, as in "localhost:9200", or'
+            " the path of a Unix socket"
+        },
+    ),
+]
+
+
+class Allow(Record, frozen=True, kw_only=True):
+    """What a project may reach beside the services of its run."""
+
+    connect: Annotated[tuple[Here, ...], Meta(max_length=100)] = ()
+
+
 class Answer(Record, frozen=True, kw_only=True):
     """What a person says of an answer, beside what is recorded."""
 
@@ -154,6 +173,7 @@ class File(Record, frozen=True, kw_only=True):
     database: Database
     prepare: Prepare = Prepare()
     request: Request = Request()
+    allow: Allow = Allow()
     endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
 
 
@@ -231,6 +251,9 @@ SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
 SERVED = "LOADTEST_SERVED"
 
+ALLOW = "LOADTEST_ALLOW"
+"""Where else it may connect to; read by `inside/loadtest_outbound.py`."""
+
 QUESTIONS = "LOADTEST_QUESTIONS"
 """What `inside/loadtest_probe.py` is to ask."""
 
@@ -240,7 +263,7 @@ BASE = "LOADTEST_SETTINGS"
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE, QUESTIONS} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE, ALLOW, QUESTIONS} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
@@ -270,7 +293,11 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         secret_variable=SECRET,
         addresses={service: ADDRESSES[service] for service in services},
         redis_has_port=True,
-        env={BASE: file.project.settings, **file.env},
+        env={
+            BASE: file.project.settings,
+            ALLOW: " ".join(file.allow.connect),
+            **file.env,
+        },
         path=(str(INSIDE), *file.project.path),
         bytecode=f"{FOLDER}/pycache",
         files_variable=FILES,

@@ -189,7 +189,7 @@ def _unfit(answer: Probed) -> str | None:
     if answer.mail:
         return "it sends mail"
     if answer.outbound:
-        return "it calls another machine"
+        return f"it calls {', '.join(answer.outbound)}, which is no service of the run"
     if answer.error or answer.status >= 500:
         return f"status {answer.status}: {answer.error or 'it says no more'}"
     if 300 <= answer.status < 400:

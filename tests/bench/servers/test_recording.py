@@ -114,7 +114,11 @@ def test_nothing_of_an_answer_is_quoted(status: int) -> None:
             "status 500 instead of 200: LookupError: no",
         ),
         ({"mail": 1}, True, "it sends mail; leave it out"),
-        ({"outbound": ("203.0.113.1:80",)}, True, "it calls 203.0.113.1:80; leave it out"),
+        (
+            {"outbound": ("203.0.113.1:80",)},
+            True,
+            "it calls 203.0.113.1:80; leave it out, or name what is for it under [allow] connect",
+        ),
         (
             {"writes": ("INSERT visit",)},
             False,

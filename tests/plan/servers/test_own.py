@@ -229,7 +229,7 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         "/again/": "the route of /api/",
         "/hit/": "a GET that writes: INSERT hits; it needs writes = true",
         "/mail/": "it sends mail",
-        "/out/": "it calls another machine",
+        "/out/": "it calls 203.0.113.1:80, which is no service of the run",
         "/broken/": "status 500: LookupError at a.py:1",
         "/me/": "status 302, to /in/",
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadtest.bench.servers.services import REFUSED, Services
 from loadtest.plan.servers import detect, facts, own
 from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
+from loadtest.records.planned import Shape
 
 LEAST = """
 format = 1
@@ -71,3 +75,29 @@ def test_a_redis_is_told_whole_or_in_parts(
 )
 def test_what_a_project_is_told_of_its_redis(tmp_path: Path, name: str, value: str) -> None:
     assert detect.value(tmp_path, name).value == value
+
+
+@pytest.mark.parametrize("place", ["localhost:9200", "127.0.0.1:1", "[::1]:8125", "/run/x.sock"])
+def test_what_a_project_may_reach_besides(tmp_path: Path, place: str) -> None:
+    project = own.project_at(written(tmp_path, f"{LEAST}[allow]\nconnect = ['{place}', '/b']\n"))
+    assert project.env[own.ALLOW] == f"{place} /b"
+
+
+@pytest.mark.parametrize(
+    "place", ["", "9200", "localhost", "example.org:443", "203.0.113.1:80", "x.sock", "/a b", "a\n"]
+)
+def test_it_is_on_this_machine(tmp_path: Path, place: str) -> None:
+    """A load would be sent on to whoever else is named."""
+    text = f"{LEAST}[allow]\nconnect = [{json.dumps(place)}]\n"
+    with pytest.raises(UserError, match=r"allow\.connect\[0\] must be a host of this machine"):
+        own.read(written(tmp_path, text))
+
+
+def test_where_it_was_not_let_connect_is_known(tmp_path: Path) -> None:
+    app = own.project_at(written(tmp_path)).app
+    running = Services(Project(tmp_path, "python", app), tmp_path, Shape())
+    assert running.refused() == []
+    running.env[own.FILES] = str(tmp_path)
+    assert running.refused() == []
+    (tmp_path / REFUSED).write_text("127.0.0.1:6379\n/run/x.sock\n127.0.0.1:6379\n")
+    assert running.refused() == ["127.0.0.1:6379", "/run/x.sock"]
