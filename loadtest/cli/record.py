@@ -174,8 +174,8 @@ def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:
     """
     from loadtest.plan.servers import facts, inventory, profile
 
-    if problems := facts.problems(project, facts.look(project)):
-        raise UserError(*problems)
+    if refusals := facts.refusals(project):
+        raise UserError(*refusals)
     servers = profile.load_servers(project.servers)
     versions = project.versions(inventory.distributions(servers, project.app))
     missing = inventory.Inventory(project, servers, (), versions).missing

@@ -128,6 +128,21 @@ MISSING = (
 )
 """How settings say which variable they lack: os.environ, django-environ, decouple, one's own."""
 
+READS_DEBUG = re.compile(
+    r"""^[ \t]*DEBUG\b[^=\n]*=[^=\n][^\n]*?["'](?P<name>[A-Z][A-Z0-9_]*)["']""", re.M
+)
+
+
+def debug_variables(settings: Path) -> Iterator[str]:
+    """Yield the variables that settings make DEBUG of, those of the file itself first."""
+    seen: set[str] = set()
+    for path in (settings, *sorted(settings.parent.glob("*.py"))):
+        for match in READS_DEBUG.finditer(_text(path)):
+            if match["name"] not in seen:
+                seen.add(match["name"])
+                yield match["name"]
+
+
 SECRETS = re.compile(r"SECRET|KEY|TOKEN|PASSWORD|SALT")
 
 

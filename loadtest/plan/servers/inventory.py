@@ -81,8 +81,8 @@ def standing(project: Project) -> list[str]:
     if not project.app.declared:
         return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"]
     try:
-        if problems := facts.problems(project, facts.look(project)):
-            return problems
+        if refusals := facts.refusals(project):
+            return refusals
     except UserError as error:
         return list(error.lines)
     if lacking := own.unrecorded(project):

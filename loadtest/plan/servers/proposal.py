@@ -224,8 +224,8 @@ def notes(facts: Facts) -> Iterator[str]:
     """Yield what a person should know of a project before its servers are compared."""
     if facts.debug:
         yield (
-            "DEBUG is true in these settings. A run sets it to false, but what the settings did"
-            " with it is done: name those of production with --settings."
+            "DEBUG is true in these settings, under which nothing is measured: tell its variable"
+            " under [env], or name the settings that you deploy."
         )
     waits = [middleware.name for middleware in facts.middleware if not middleware.asynchronous]
     views = sum(route.asynchronous for route in facts.routes)

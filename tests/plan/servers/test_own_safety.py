@@ -11,6 +11,7 @@ import pytest
 
 from loadtest.bench.servers.services import REFUSED, Services
 from loadtest.plan.servers import detect, facts, own
+from loadtest.plan.servers.facts import Facts
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
@@ -77,6 +78,51 @@ def test_what_a_project_is_told_of_its_redis(tmp_path: Path, name: str, value: s
     assert detect.value(tmp_path, name).value == value
 
 
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ('DEBUG = os.environ.get("DEBUG", "True") == "True"', ["DEBUG"]),
+        ("DEBUG = env.bool('DJANGO_DEBUG', default=True)", ["DJANGO_DEBUG"]),
+        ("DEBUG: bool = config('SHOP_DEBUG', cast=bool)", ["SHOP_DEBUG"]),
+        ("if True:\n    DEBUG = TEMPLATE_DEBUG = get('A_1')", ["A_1"]),
+        ("DEBUG = True", []),
+        ("DEBUG_TOOLBAR = env('TOOLBAR')", []),
+        ("if DEBUG == 'YES':\n    pass", []),
+    ],
+)
+def test_of_which_variable_settings_make_debug(
+    tmp_path: Path, line: str, names: list[str]
+) -> None:
+    (tmp_path / "base.py").write_text(f"import os\n{line}\n")
+    (tmp_path / "production.py").write_text("from .base import *\n")
+    assert list(detect.debug_variables(tmp_path / "production.py")) == names
+
+
+@pytest.mark.parametrize(
+    ("line", "env", "write"),
+    [
+        ("DEBUG = get('SHOP_DEBUG')", "", 'SHOP_DEBUG = "False" under [env]'),
+        ("DEBUG = get('SHOP_DEBUG')", "SHOP_DEBUG = '1'", 'SHOP_DEBUG = "False" under [env]'),
+        ("DEBUG = get('SHOP_DEBUG')", "SHOP_DEBUG = 'False'", "the settings that you deploy"),
+        ("DEBUG = True", "", "the settings that you deploy"),
+    ],
+)
+def test_settings_of_development_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, env: str, write: str
+) -> None:
+    settings = tmp_path / "settings.py"
+    settings.write_text(f"{line}\n")
+    project = own.project_at(written(tmp_path, f"{LEAST}[env]\n{env}\n"))
+    known: dict[str, Any] = {"stage": "end", "django": "5.2", "settings_file": str(settings)}
+    monkeypatch.setattr(facts, "look", lambda project: Facts(**known, debug=True))
+    (refusal,) = facts.refusals(project)
+    assert refusal.startswith("DEBUG is true in shop.settings, ")
+    assert f"; write {write}" in refusal
+    assert refusal.endswith(f" in {tmp_path / own.FILE}")
+    monkeypatch.setattr(facts, "look", lambda project: Facts(**known))
+    assert facts.refusals(project) == []
+
+
 @pytest.mark.parametrize("place", ["localhost:9200", "127.0.0.1:1", "[::1]:8125", "/run/x.sock"])
 def test_what_a_project_may_reach_besides(tmp_path: Path, place: str) -> None:
     project = own.project_at(written(tmp_path, f"{LEAST}[allow]\nconnect = ['{place}', '/b']\n"))
@@ -84,7 +130,7 @@ def test_what_a_project_may_reach_besides(tmp_path: Path, place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["", "9200", "localhost", "example.org:443", "203.0.113.1:80", "x.sock", "/a b", "a\n"]
+    "place", ["", "9200", "localhost", "example.org:443", "203.0.113.1:80", "x.sock", "/a b"]
 )
 def test_it_is_on_this_machine(tmp_path: Path, place: str) -> None:
     """A load would be sent on to whoever else is named."""
