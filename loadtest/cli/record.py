@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
+from msgspec.structs import replace
 
 from loadtest.cli.options import Seconds, json_option, project_of, project_options
 from loadtest.cli.output import print_json, print_rows, say
@@ -72,6 +73,7 @@ def record_command(
     if wrong := [name for name in names if name not in by_name]:
         raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
     chosen = [asked for asked in file.endpoint if not names or asked.name in names]
+    basis = own.basis(project.folder, file, project.python)  # before it takes minutes
     recorded = recording.hear(project, chosen, _two(servers, project.app.reference), later_s, say)
     before = own.recorded(project.folder).endpoints
     fixed: dict[str, Fixed] = {}
@@ -80,7 +82,8 @@ def record_command(
         try:
             if reason := recorded.failed.get(asked.name):
                 raise LoadtestError(reason)
-            fixed[asked.name] = new = recording.fix(asked, recorded.heard[asked.name])
+            new = replace(recording.fix(asked, recorded.heard[asked.name]), basis=basis)
+            fixed[asked.name] = new
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
             continue
@@ -138,8 +141,8 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     project = _own(folder, python)
     missing, servers = _ready(project)
     endpoints = project.endpoints()
-    if lacking := own.unrecorded(project):
-        raise UserError(f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`")
+    if lacking := own.lacking(project):
+        raise UserError(lacking)
     rows = [Row("-", name, why) for name, why in missing.items()]
     wrong = 0
     with recording.bench(project, Shape()) as local:

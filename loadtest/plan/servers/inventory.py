@@ -85,9 +85,8 @@ def standing(project: Project) -> list[str]:
             return refusals
     except UserError as error:
         return list(error.lines)
-    if lacking := own.unrecorded(project):
-        return [f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`"]
-    return []
+    lacking = own.lacking(project)
+    return [lacking] if lacking else []
 
 
 def make_plan(inventory: Inventory, choice: Choice) -> Plan:

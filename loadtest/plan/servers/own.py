@@ -6,9 +6,11 @@ front, see `inside/`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -185,6 +187,8 @@ class Fixed(Record, frozen=True, kw_only=True):
     contract: Contract
     accepts: tuple[str, ...] = ()
     """What it cannot tell from a right answer, in words."""
+    basis: dict[str, str] = field(default_factory=dict)
+    """What it was recorded on, see `basis`: on another one it says nothing."""
 
 
 class Recorded(Record, frozen=True, kw_only=True):
@@ -359,7 +363,8 @@ def project_at(
     if (folder / FILE).exists():
         file = read(folder)
         ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-        return project(folder, file, python, allowed, _contracts(folder, file))
+        contracts = _contracts(folder, file, interpreter(folder, file, python))
+        return project(folder, file, python, allowed, contracts)
     # Many a project is called like this repository's; none has its upstream.
     demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
     if not demo.exists() and (folder / "manage.py").exists():
@@ -375,10 +380,16 @@ def project(
     contracts: Mapping[str, Contract] | None = None,
 ) -> Project:
     """Return the project of a file."""
-    interpreter = python or os.path.expanduser(file.project.python)
-    if python is None and os.sep in interpreter:  # else it is looked for as a command is
-        interpreter = os.path.normpath(folder / interpreter)
-    return Project(folder, interpreter, app(file, contracts), allowed or {})
+    reached_by = interpreter(folder, file, python)
+    return Project(folder, reached_by, app(file, contracts), allowed or {})
+
+
+def interpreter(folder: Path, file: File, python: str | None = None) -> str:
+    """Return the interpreter of a file, or the one that was typed in its place."""
+    named = python or os.path.expanduser(file.project.python)
+    if python is None and os.sep in named:  # else it is looked for as a command is
+        return os.path.normpath(folder / named)
+    return named
 
 
 def ignore(folder: Path) -> None:
@@ -415,14 +426,40 @@ def recorded(folder: Path) -> Recorded:
         ) from None
 
 
-def _contracts(folder: Path, file: File) -> dict[str, Contract]:
+def _contracts(folder: Path, file: File, python: str) -> dict[str, Contract]:
     """Return the contracts that were recorded for the endpoints as they stand now."""
-    fixed = recorded(folder).endpoints
+    fixed, now = recorded(folder).endpoints, basis(folder, file, python)
     return {
         asked.name: fixed[asked.name].contract
         for asked in file.endpoint
-        if asked.name in fixed and _same_request(fixed[asked.name].asked, asked)
+        if asked.name in fixed
+        and fixed[asked.name].basis == now
+        and _same_request(fixed[asked.name].asked, asked)
     }
+
+
+def basis(folder: Path, file: File, python: str) -> dict[str, str]:
+    """Return digests of what all answers depend on, by what it is called in a sentence."""
+    names = file.project.settings.split(".")
+    places = [folder.joinpath(part, *names) for part in file.project.path]
+    modules = [path for at in places for path in (at.with_suffix(".py"), at / "__init__.py")]
+    tables = ("env", "database", "prepare", "request", "allow")
+    parts: dict[str, object] = {f"[{name}]": getattr(file, name) for name in tables}
+    parts["seed script"] = [_text(folder / file.prepare.seed)] if file.prepare.seed else []
+    parts["settings"] = [file.project.settings, *map(_text, modules)]
+    parts["interpreter"] = [python, os.path.realpath(shutil.which(python) or python)]
+    return {
+        name: hashlib.sha256(msgspec.json.encode(part, order="deterministic")).hexdigest()
+        for name, part in parts.items()
+    }
+
+
+def _text(path: Path) -> bytes:
+    """Return what is in a file, nothing where it cannot be read."""
+    try:
+        return files.read(path, links=True)
+    except OSError:
+        return b""
 
 
 def _same_request(then: Asked, now: Asked) -> bool:
@@ -438,3 +475,14 @@ def unrecorded(of: Project) -> list[str]:
         for endpoint in of.app.declared or ()
         if endpoint.contract.content_type is None
     ]
+
+
+def lacking(of: Project) -> str | None:
+    """Return in a line which endpoints have no recorded answer, and why; None where all have."""
+    if not (names := unrecorded(of)):
+        return None
+    fixed, now = recorded(of.folder).endpoints, basis(of.folder, read(of.folder), of.python)
+    then = [fixed[name].basis for name in names if name in fixed]
+    changed = [part for part in now if any(each.get(part) != now[part] for each in then)]
+    under = f" under today's {' and '.join(changed)}" if changed else ""
+    return f"no answer of {', '.join(names)} is recorded{under}; type `loadtest record`"

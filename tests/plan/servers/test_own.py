@@ -121,7 +121,8 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     folder = written(tmp_path, LEAST + endpoint)
     (asked,) = own.read(folder).endpoint
     contract = msgspec.structs.replace(own.expected(asked), content_type="text/html")
-    fixed = own.Fixed(asked=asked, contract=contract)
+    basis = own.basis(folder, own.read(folder), str(folder / ".venv/bin/python"))
+    fixed = own.Fixed(asked=asked, contract=contract, basis=basis)
     own.write_recorded(folder, own.Recorded(format=1, endpoints={"home": fixed}))
     assert own.unrecorded(own.project_at(folder)) == []
     written(tmp_path, LEAST + endpoint + "share = 0.5\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from loadtest.bench.servers.services import REFUSED, Services
 from loadtest.plan.servers import detect, facts, own
@@ -121,6 +122,83 @@ def test_settings_of_development_are_refused(
     assert refusal.endswith(f" in {tmp_path / own.FILE}")
     monkeypatch.setattr(facts, "look", lambda project: Facts(**known))
     assert facts.refusals(project) == []
+
+
+FULL = LEAST.replace('"sqlite"', '"sqlite"\nredis = true') + """
+[env]
+CURRENCY = "EUR"
+[prepare]
+seed = "seed.py"
+[request]
+headers = { X-Forwarded-Proto = "https" }
+[[endpoint]]
+name = "home"
+path = "/"
+[[endpoint]]
+name = "new"
+path = "/new/"
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line"),
+    [
+        (own.FILE, 'name = "home"', 'name = "home"\nshare = 0.5', None),
+        (own.FILE, '"EUR"', '"USD"', "home, new is recorded under today's [env];"),
+        (own.FILE, "= true", "= false", "home, new is recorded under today's [database];"),
+        (own.FILE, '"https"', '"http"', "home, new is recorded under today's [request];"),
+        (own.FILE, "[env]", '[allow]\nconnect = ["/a"]\n[env]', "under today's [allow];"),
+        (own.FILE, '= "shop.', '= "other.', "home, new is recorded under today's settings;"),
+        (own.FILE, '= "python"', '= "python3"', "under today's interpreter;"),
+        ("seed.py", "1", "2", "home, new is recorded under today's seed script;"),
+        ("shop/settings.py", "1", "2", "home, new is recorded under today's settings;"),
+        (own.FILE, '"/"', '"/else/"', "no answer of home, new is recorded; type `loadtest record`"),
+    ],
+)
+def test_an_answer_on_another_basis_is_no_contract(
+    tmp_path: Path, file: str, old: str, new: str, line: str | None
+) -> None:
+    folder = written(tmp_path, FULL)
+    (folder / "shop").mkdir()
+    (folder / "shop" / "settings.py").write_text("LANGUAGES = 1")
+    (folder / "seed.py").write_text("rows = 1")
+    read = own.read(folder)
+    home = read.endpoint[0]
+    fixed = own.Fixed(
+        asked=home,
+        contract=replace(own.expected(home), content_type="text/html"),
+        basis=own.basis(folder, read, "python"),
+    )
+    own.write_recorded(folder, own.Recorded(format=1, endpoints={"home": fixed}))
+    assert own.unrecorded(own.project_at(folder)) == ["new"]
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1))
+    project = own.project_at(folder)
+    if line is None:
+        assert own.unrecorded(project) == ["new"]
+    else:
+        assert own.unrecorded(project) == ["home", "new"]
+        assert line in str(own.lacking(project))
+
+
+def test_another_interpreter_than_the_one_it_was_recorded_with(tmp_path: Path) -> None:
+    """Typed, or that of an environment that was made anew with another Python."""
+    read = own.read(written(tmp_path))
+    links = [tmp_path / name for name in ("bin", "other")]
+    for link, at in zip(links, ("/usr/bin/env", "/bin/sh"), strict=True):
+        link.symlink_to(at)
+    then = own.basis(tmp_path, read, str(links[0]))
+    assert own.basis(tmp_path, read, str(links[1])) != then
+    links[0].unlink()
+    links[0].symlink_to("/bin/sh")
+    now = own.basis(tmp_path, read, str(links[0]))
+    assert [part for part in now if now[part] != then[part]] == ["interpreter"]
+
+
+def test_no_digest_of_a_basis_tells_a_secret(tmp_path: Path) -> None:
+    read = own.read(written(tmp_path, LEAST + "[env]\nKEY = 'hunter2'\n"))
+    assert "hunter2" not in str(own.basis(tmp_path, read, "python"))
 
 
 @pytest.mark.parametrize("place", ["localhost:9200", "127.0.0.1:1", "[::1]:8125", "/run/x.sock"])
