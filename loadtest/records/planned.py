@@ -6,6 +6,7 @@ never 0 or -1.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Annotated, Literal
 
@@ -157,6 +158,19 @@ class Body(Record, frozen=True, kw_only=True):
     lacks: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=100)] = ()
     """Words that must not."""
 
+    def published(self) -> Body:
+        """Return what others may read of it: how much is fixed, and a digest of all that is.
+
+        Keys of a JSON value and words of a page are of somebody's own site.
+        """
+        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+        return Body(
+            level=self.level,
+            sha256=digest,
+            least_bytes=self.least_bytes,
+            most_bytes=self.most_bytes,
+        )
+
 
 class Contract(Record, frozen=True, kw_only=True):
     """What an answer has to be, and what it takes to make one; None where nobody has said."""
@@ -198,6 +212,13 @@ class Endpoint(Record, frozen=True, kw_only=True):
     def id(self) -> str:
         """Name and style, as in `json-sync`."""
         return f"{self.name}-{self.style}"
+
+    def published(self) -> Endpoint:
+        """Return what others may read of it, see `Body`."""
+        if self.contract.body is None:
+            return self
+        contract = msgspec.structs.replace(self.contract, body=self.contract.body.published())
+        return msgspec.structs.replace(self, contract=contract)
 
 
 Arrivals = Literal["even", "poisson"]

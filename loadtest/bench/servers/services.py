@@ -26,6 +26,7 @@ from loadtest.plan.servers.project import Project, Service
 from loadtest.records import files
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
+from loadtest.records.privacy import conceal
 from loadtest.system import limits, process
 from loadtest.system.listening import FIRST_PORT, HOST, PORTS, check_owner, free_port
 from loadtest.system.process import CommandError, Process
@@ -134,6 +135,7 @@ class Services:
                 self.project.prepare(self.env)
                 self._filled = self._owned.get(kept)
             self.headers = self.project.headers(self.env)
+            conceal(self.project.confidential(self.env, self.headers))
         except CommandError as error:
             stored = {variables.get("postgres", ""), variables.get("redis", "")}
             given = sorted(stored & os.environ.keys())
@@ -213,7 +215,9 @@ class Services:
             [str(binaries / "postgres"), "-D", str(data), "-k", str(home.path)]
             # On its Unix socket alone: nothing of ours takes its usual port from another.
             + ["-c", "listen_addresses=", "-c", "fsync=off"]
-            + ["-c", f"max_connections={max(100, connections)}"],
+            + ["-c", f"max_connections={max(100, connections)}"]
+            # An error quotes rows, and results have the log.
+            + ["-c", "log_min_messages=log", "-c", "log_min_error_statement=panic"],
             log=log,
             user=user,
             home=home,

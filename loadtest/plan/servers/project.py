@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,16 @@ PLACEHOLDERS = (
     *("{redis.host}", "{redis.port}"),
 )
 """In what an app is told: a secret of this run, and the address of a service, whole or in parts."""
+
+
+SECRETS = re.compile("SECRET|KEY|TOKEN|PASS|SALT|AUTH|COOKIE|CREDENTIAL|DSN")
+"""In the name of a variable or a header whose value is nobody else's to read."""
+
+PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
+"""In an address."""
+
+A_SECRET = 8
+"""Letters, at least, of one among other words."""
 
 
 class _Version(msgspec.Struct):
@@ -237,6 +248,20 @@ class Project:
             | ({"Cookie": cookies[self.app.users[name]]} if name in self.app.users else {})
             for name, headers in self.app.headers.items()
         }
+
+    def confidential(
+        self, env: Mapping[str, str], headers: Mapping[str, Mapping[str, str]]
+    ) -> Iterator[str]:
+        """Yield what of its variables and headers is nobody else's to read, by their names.
+
+        Of several words, as a cookie has, each that is long enough to be a secret.
+        """
+        named = [*self.told(env).items(), *(each for of in headers.values() for each in of.items())]
+        for name, text in named:
+            yield from PASSWORD.findall(text)
+            if SECRETS.search(name.upper()):
+                yield text
+                yield from (word for word in re.split(r"[\s;=]+", text) if len(word) >= A_SECRET)
 
     def upstream(self, *arguments: str) -> list[str]:
         """Return the command line of its upstream, which it has to have."""

@@ -76,7 +76,7 @@ def test_what_has_no_contract(answers: list[Got], line: str) -> None:
 
 def test_words_that_an_answer_lacks() -> None:
     asked = Asked(name="home", path="/", answer=Answer(has=("Orders",)))
-    with pytest.raises(LoadtestError, match="'Orders' is not in the body"):
+    with pytest.raises(LoadtestError, match="word 1 of `has` is not in the body"):
         fix(asked, [heard(got())])
 
 
