@@ -146,7 +146,7 @@ class Body(Record, frozen=True, kw_only=True):
     """How much is fixed: all bytes (`exact`), all but holes (`json`, `text`), the `shape` of a JSON
     value, the `tags` of a page, or nothing but the `length`."""
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Of what is fixed; None: nothing is."""
+    """Of what is fixed; in a run's folder, of all of this; None: nothing is."""
     holes: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
     """What differs from answer to answer: paths in a JSON value, the numbers of words in a text."""
     least_bytes: Count = 0

@@ -1,4 +1,4 @@
-"""What a run's folder tells of somebody's own site: how it was measured, and nothing of its pages."""
+"""What a run's folder tells of somebody's own site: nothing of its pages."""
 
 from __future__ import annotations
 

@@ -254,14 +254,16 @@ class Project:
     ) -> Iterator[str]:
         """Yield what of its variables and headers is nobody else's to read, by their names.
 
-        Of several words, as a cookie has, each that is long enough to be a secret.
+        Of several words, as cookies are, each that is long enough to be a secret.
         """
         named = [*self.told(env).items(), *(each for of in headers.values() for each in of.items())]
         for name, text in named:
             yield from PASSWORD.findall(text)
             if SECRETS.search(name.upper()):
                 yield text
-                yield from (word for word in re.split(r"[\s;=]+", text) if len(word) >= A_SECRET)
+                for word in re.split(r"[\s;]+", text):
+                    parts = (word, word.partition("=")[2])
+                    yield from (part for part in parts if len(part) >= A_SECRET)
 
     def upstream(self, *arguments: str) -> list[str]:
         """Return the command line of its upstream, which it has to have."""
