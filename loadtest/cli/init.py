@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from loadtest.plan.servers.project import Project
     from loadtest.plan.servers.proposal import Left, Proposal
 
+FALSE = ("False", "0", "")
+"""How settings are told that something is not so; to some only the last one does."""
+
+MOST_NAMES = 5
+"""Of variables that may be for DEBUG; each try takes a second."""
+
 MOST_TRIES = 30
 """Variables that settings ask for, one after the other."""
 
@@ -142,6 +148,8 @@ def _propose(
         where = replace(where, reference=today[0].value)
         reasons["project.reference"] = f"{today[0].why}: {today[1]}"
     database = proposal.database(folder, facts)
+    if any("{redis." in variable.value for variable in env.values()):
+        database = replace(database, redis=True)  # caches may have none
     if database.copy:
         reasons["database.copy"] = "a copy of it, which each server has to itself"
     file = own.File(
@@ -248,9 +256,10 @@ def _without_debug(
     """Return what settings have to be told to be those of production, as far as they listen."""
     from loadtest.plan.servers import detect
 
-    for name in ("DEBUG", "DJANGO_DEBUG"):
-        if name not in env:
-            asked = {**env, name: detect.Found("False", "the settings read it; true without it")}
+    read = [*detect.debug_variables(Path(facts.settings_file)), "DEBUG", "DJANGO_DEBUG"]
+    for name in dict.fromkeys(read[:MOST_NAMES]):
+        for value in FALSE if name not in env else ():
+            asked = {**env, name: detect.Found(value, "the settings read it; true without it")}
             told, looked, failed = _told(folder, python, settings, asked)
             if looked is not None and not failed and not looked.debug:
                 return told, looked

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
+from msgspec.structs import replace
 
 from loadtest.cli.options import Seconds, json_option, project_of, project_options
 from loadtest.cli.output import print_json, print_rows, say
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from loadtest.records.planned import Body, Server
 
 LATER_S = 65.0
+
+NOT_REACHED = (
+    "the project was not let connect there, as that is no service of the run; a stand-in on this"
+    " machine is named under [allow] connect of loadtest.toml"
+)
 
 
 class Row(NamedTuple):
@@ -80,6 +86,7 @@ def record_command(
     if wrong := [name for name in names if name not in by_name]:
         raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
     chosen = [asked for name, asked in by_name.items() if not names or name in names]
+    basis = own.basis(project.folder, file, project.python)  # before it takes minutes
     recorded = recording.hear(project, chosen, _two(servers, project.app.reference), later_s, say)
     before = own.recorded(project.folder).endpoints
     fixed: dict[str, Fixed] = {}
@@ -93,7 +100,7 @@ def record_command(
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
             continue
-        fixed[asked.name] = new = fixing.fixed
+        fixed[asked.name] = new = replace(fixing.fixed, basis=basis)
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
         words = [_fixed(body), f"{statements} statements"]
@@ -101,8 +108,9 @@ def record_command(
         words += [f"it cannot be told from {what}" for what in new.accepts]
         words += _proposed(fixing.words) if new.accepts else []
         old = before.get(asked.name)
-        if old and own.same_request(old.asked, asked) and (lines := own.differences(old, new)):
-            changed[asked.name] = lines
+        # What was recorded of another question, or on other data, is of no use any more.
+        if old and old.basis == basis and own.same_request(old.asked, asked):
+            changed |= {asked.name: lines} if (lines := own.differences(old, new)) else {}
         rows.append(Row("ok", asked.name, "; ".join(words)))
     rows += [
         Row("!", name, f"recorded otherwise before: {'; '.join(lines)}")
@@ -183,8 +191,8 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     project = _own(folder, python)
     missing, servers = _ready(project)
     endpoints = project.endpoints()
-    if lacking := own.unrecorded(project):
-        raise UserError(f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`")
+    if lacking := own.lacking(project):
+        raise UserError(lacking)
     rows = [Row("-", name, why) for name, why in missing.items()]
     wrong = 0
     with recording.bench(project, Shape()) as local:
@@ -197,6 +205,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
             wrong += bool(problems)
             state = "; ".join(problems) or f"{len(checked)} endpoints answer as recorded"
             rows.append(Row("NO" if problems else "ok", server.name, state))
+        rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
     _show(rows, as_json)
     return int(wrong > 0)
 
@@ -218,8 +227,8 @@ def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:
     """
     from loadtest.plan.servers import facts, inventory, profile
 
-    if problems := facts.problems(project, facts.look(project)):
-        raise UserError(*problems)
+    if refusals := facts.refusals(project):
+        raise UserError(*refusals)
     servers = profile.load_servers(project.servers)
     versions = project.versions(inventory.distributions(servers, project.app))
     missing = inventory.Inventory(project, servers, (), versions).missing

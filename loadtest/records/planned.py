@@ -6,6 +6,7 @@ never 0 or -1.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Annotated, Literal
 
@@ -149,7 +150,7 @@ class Body(Record, frozen=True, kw_only=True):
     """How much is fixed: all bytes (`exact`), all but holes (`json`, `text`), the `shape` of a JSON
     value, the `tags` of a page, or nothing but the `length`."""
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Of what is fixed; None: nothing is."""
+    """Of what is fixed; in a run's folder, of all of this; None: nothing is."""
     holes: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
     """What differs from answer to answer: paths in a JSON value; in a text the numbers of words,
     and what is known by its looks, such as times, wherever it stands."""
@@ -168,6 +169,19 @@ class Body(Record, frozen=True, kw_only=True):
     """Of the path that it redirects to, without its ids; None: it does not, or not always there."""
     cookies: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     """The names of those that each answer sets."""
+
+    def published(self) -> Body:
+        """Return what others may read of it: how much is fixed, and a digest of all that is.
+
+        Keys of a JSON value and words of a page are of somebody's own site.
+        """
+        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+        return Body(
+            level=self.level,
+            sha256=digest,
+            least_bytes=self.least_bytes,
+            most_bytes=self.most_bytes,
+        )
 
 
 class Contract(Record, frozen=True, kw_only=True):
@@ -217,6 +231,13 @@ class Endpoint(Record, frozen=True, kw_only=True):
     def id(self) -> str:
         """Name and style, as in `json-sync`."""
         return f"{self.name}-{self.style}"
+
+    def published(self) -> Endpoint:
+        """Return what others may read of it, see `Body`."""
+        if self.contract.body is None:
+            return self
+        contract = msgspec.structs.replace(self.contract, body=self.contract.body.published())
+        return msgspec.structs.replace(self, contract=contract)
 
 
 Arrivals = Literal["even", "poisson"]

@@ -96,7 +96,7 @@ def test_from_nothing_to_a_report(
     for path, why in {
         "/visit/": "a GET that writes: INSERT catalogue_visit",
         "/invite/": "it sends mail",
-        "/rates/": "it calls another machine",
+        "/rates/": "it calls 203.0.113.1:80, which is no service of the run",
         "/broken/": "status 500: LookupError at catalogue/views.py:81",
     }.items():
         assert f"# GET {path}: {why}" in left

@@ -44,12 +44,7 @@ class _Line(Loaded, frozen=True, kw_only=True):
     counts: tuple[int, ...]
 
 
-def argv(
-    load: Load,
-    url: str,
-    delay_s: float,
-    seed: int = 0,
-) -> list[str]:
+def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
     """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
 
     `seed` is of the arrivals of a load at a rate, where they are random.

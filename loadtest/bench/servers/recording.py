@@ -156,12 +156,13 @@ def unsafe(asked: Asked, answer: Probed) -> str | None:
 
     Of one that answered otherwise than it is to, nobody knows what it does when it is loaded.
     """
+    if answer.outbound:  # which may be why it failed
+        where = ", ".join(answer.outbound)
+        return f"it calls {where}; leave it out, or name what is for it under [allow] connect"
     if wrong := wrong_status(asked, answer.status):
         return wrong + (f": {answer.error}" if answer.error else "")
     if answer.mail:
         return "it sends mail; leave it out"
-    if answer.outbound:
-        return f"it calls {', '.join(answer.outbound)}; leave it out"
     if answer.writes and not asked.writes:
         return f"it writes ({', '.join(answer.writes)}); write `writes = true`, or leave it out"
     return None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from loadtest.measure.resume import another, refuse
 from loadtest.measure.servers.new_run import command_of, this_machine
@@ -100,6 +101,22 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
     refuse(differ, run.command)
 
 
+def whole(run: Run, offered: Inventory) -> Run:
+    """Return a run that may go on with the contracts of which its folder has the digests alone."""
+    bodies = {endpoint.id: endpoint.contract.body for endpoint in offered.endpoints}
+    cells = tuple(
+        replace(
+            cell,
+            endpoint=replace(
+                cell.endpoint,
+                contract=replace(cell.endpoint.contract, body=bodies[cell.endpoint.id]),
+            ),
+        )
+        for cell in run.plan.cells
+    )
+    return replace(run, plan=replace(run.plan, cells=cells))
+
+
 def _planned(cell: Cell, now: Cell | None) -> bool:
     """Say whether a cell would be planned as it was."""
     return (
@@ -113,8 +130,9 @@ def _asks(endpoint: Endpoint, now: Endpoint | None) -> bool:
     """Say whether an endpoint is what it was: an older run did not note what changes no request."""
     if now is None:
         return False
-    contract = msgspec.structs.replace(now.contract, pooled=endpoint.contract.pooled)
-    return msgspec.structs.replace(now, contract=contract) == endpoint
+    contract = replace(now.contract, pooled=endpoint.contract.pooled)
+    now = replace(now, contract=contract, cost_s=endpoint.cost_s)
+    return endpoint in (now, now.published())
 
 
 def _declared(server: Server, profiles: Mapping[str, Server], *, recycles: bool) -> bool:

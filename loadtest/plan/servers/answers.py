@@ -130,10 +130,13 @@ def problem(of: Body, body: bytes, at: int = 0) -> str | None:
         between = f"{of.least_bytes} to {of.most_bytes}"
         wanted = between if of.least_bytes < of.most_bytes else str(of.least_bytes)
         return f"body of {len(body)} bytes instead of {wanted}"
-    if lacking := next((word for word in of.has if word.encode() not in body), None):
-        return f"{lacking!r} is not in the body"
-    if present := next((word for word in of.lacks if word.encode() in body), None):
-        return f"{present!r} is in the body"
+    # Results quote this, and no word of a page.
+    for number, word in enumerate(of.has, 1):
+        if word.encode() not in body:
+            return f"word {number} of `has` is not in the body"
+    for number, word in enumerate(of.lacks, 1):
+        if word.encode() in body:
+            return f"word {number} of `lacks` is in the body"
     if of.each and at >= len(of.each):
         return f"{len(of.each)} values were recorded, and this is another one; `loadtest record`"
     wanted = of.each[at] if of.each else of.sha256

@@ -128,6 +128,21 @@ MISSING = (
 )
 """How settings say which variable they lack: os.environ, django-environ, decouple, one's own."""
 
+READS_DEBUG = re.compile(
+    r"""^[ \t]*DEBUG\b[^=\n]*=[^=\n][^\n]*?["'](?P<name>[A-Z][A-Z0-9_]*)["']""", re.M
+)
+
+
+def debug_variables(settings: Path) -> Iterator[str]:
+    """Yield the variables that settings make DEBUG of, those of the file itself first."""
+    seen: set[str] = set()
+    for path in (settings, *sorted(settings.parent.glob("*.py"))):
+        for match in READS_DEBUG.finditer(_text(path)):
+            if match["name"] not in seen:
+                seen.add(match["name"])
+                yield match["name"]
+
+
 SECRETS = re.compile(r"SECRET|KEY|TOKEN|PASSWORD|SALT")
 
 
@@ -147,12 +162,14 @@ EXAMPLES = (
 
 def value(folder: Path, name: str) -> Found:
     """Return what to tell a project for a variable; a secret is never taken from a file."""
+    if re.fullmatch(r"(REDIS|VALKEY)_PASSWORD", name):
+        return Found("", "the Redis of the run has none")
     if SECRETS.search(name):
         return Found("{random}", "a secret: a new one for each run")
     if re.fullmatch(r"(DATABASE|DB|POSTGRES)_URL", name):
         return Found("{postgres.url}", "the database of the run")
-    if re.fullmatch(r"(REDIS|CACHE)_URL", name):
-        return Found("{redis.url}", "the Redis of the run")
+    if part := re.fullmatch(r"(REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name):
+        return Found(f"{{redis.{part[2].lower()}}}", "the Redis of the run")
     for example in EXAMPLES:
         if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(folder / example), re.M):
             return Found(match[1].strip().strip("\"'"), example)

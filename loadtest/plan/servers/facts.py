@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from loadtest.plan.servers import own
+from loadtest.plan.servers import detect, own
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import UserError
@@ -177,6 +178,33 @@ def problems(project: Project, facts: Facts) -> list[str]:
             f' write wsgi = "generated" and asgi = "generated" in {file}'
         )
     return lines
+
+
+def refusals(project: Project) -> list[str]:
+    """Return why a project is not to be measured as its file has it, a line each.
+
+    Raises UserError where nothing answers.
+    """
+    known = look(project)
+    if lines := problems(project, known):
+        return lines
+    return [_in_debug(project, known)] if known.debug else []
+
+
+def _in_debug(project: Project, facts: Facts) -> str:
+    """Return that settings are those of development, and what to write for others."""
+    file, told = project.folder / own.FILE, project.app.env
+    names = detect.debug_variables(Path(facts.settings_file))
+    untold = next((name for name in names if told.get(name) != "False"), None)
+    write = (
+        f'{untold} = "False" under [env]'
+        if untold
+        else 'the settings that you deploy, as in settings = "shop.settings.production"'
+    )
+    return (
+        f"DEBUG is true in {told[own.BASE]}, whose numbers would be of no deployed site; write"
+        f" {write} in {file}"
+    )
 
 
 def _belongs(project: Project, facts: Facts) -> bool:

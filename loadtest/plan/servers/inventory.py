@@ -81,13 +81,12 @@ def standing(project: Project) -> list[str]:
     if not project.app.declared:
         return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"]
     try:
-        if problems := facts.problems(project, facts.look(project)):
-            return problems
+        if refusals := facts.refusals(project):
+            return refusals
     except UserError as error:
         return list(error.lines)
-    if lacking := own.unrecorded(project):
-        return [f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`"]
-    return []
+    lacking = own.lacking(project)
+    return [lacking] if lacking else []
 
 
 def make_plan(inventory: Inventory, choice: Choice) -> Plan:

@@ -6,9 +6,11 @@ front, see `inside/`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -132,6 +134,25 @@ class Request(Record, frozen=True, kw_only=True):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+Here = Annotated[
+    str,
+    Meta(
+        pattern=rf"^((localhost|127\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}|\[::1\]):\d{{1,5}}|/\S+){END}",
+        max_length=200,
+        extra={
+            "wanted": 'a host of this machine with its port in quotes, as in "localhost:9200", or'
+            " the path of a Unix socket"
+        },
+    ),
+]
+
+
+class Allow(Record, frozen=True, kw_only=True):
+    """What a project may reach beside the services of its run."""
+
+    connect: Annotated[tuple[Here, ...], Meta(max_length=100)] = ()
+
+
 class Answer(Record, frozen=True, kw_only=True):
     """What a person says of an answer, beside what is recorded."""
 
@@ -178,6 +199,7 @@ class File(Record, frozen=True, kw_only=True):
     request: Request = Request()
     values: dict[str, Source] = field(default_factory=dict)
     """Of placeholders, by their names: another one in each request."""
+    allow: Allow = Allow()
     endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
 
 
@@ -193,6 +215,8 @@ class Fixed(Record, frozen=True, kw_only=True):
     """What it was tried on and tells from one, likewise."""
     cost_s: Seconds | None = None
     """How long an answer took while nothing else was asked."""
+    basis: dict[str, str] = field(default_factory=dict)
+    """What it was recorded on, see `basis`: on another one it says nothing."""
 
 
 class Recorded(Record, frozen=True, kw_only=True):
@@ -304,13 +328,16 @@ SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
 SERVED, COUNTS = "LOADTEST_SERVED", "LOADTEST_COUNTS"
 
+ALLOW = "LOADTEST_ALLOW"
+"""Where else it may connect to; read by `inside/loadtest_outbound.py`."""
+
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, BASE} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, BASE, ALLOW} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
@@ -341,7 +368,12 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
         page_path=next(pages, "/"),
         secret_variable=SECRET,
         addresses={service: ADDRESSES[service] for service in services},
-        env={BASE: file.project.settings, **file.env},
+        redis_has_port=True,
+        env={
+            BASE: file.project.settings,
+            ALLOW: " ".join(file.allow.connect),
+            **file.env,
+        },
         path=(str(INSIDE), *file.project.path),
         bytecode=f"{FOLDER}/pycache",
         files_variable=FILES,
@@ -404,7 +436,8 @@ def project_at(
     if (folder / FILE).exists():
         file = read(folder)
         ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-        return project(folder, file, python, allowed, _fixed(folder, file))
+        fixed = _fixed(folder, file, interpreter(folder, file, python))
+        return project(folder, file, python, allowed, fixed)
     # Many a project is called like this repository's; none has its upstream.
     demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
     if not demo.exists() and (folder / "manage.py").exists():
@@ -420,10 +453,16 @@ def project(
     fixed: Mapping[str, Fixed] | None = None,
 ) -> Project:
     """Return the project of a file."""
-    interpreter = python or os.path.expanduser(file.project.python)
-    if python is None and os.sep in interpreter:  # else it is looked for as a command is
-        interpreter = os.path.normpath(folder / interpreter)
-    return Project(folder, interpreter, app(file, fixed), allowed or {})
+    reached_by = interpreter(folder, file, python)
+    return Project(folder, reached_by, app(file, fixed), allowed or {})
+
+
+def interpreter(folder: Path, file: File, python: str | None = None) -> str:
+    """Return the interpreter of a file, or the one that was typed in its place."""
+    named = python or os.path.expanduser(file.project.python)
+    if python is None and os.sep in named:  # else it is looked for as a command is
+        return os.path.normpath(folder / named)
+    return named
 
 
 def ignore(folder: Path) -> None:
@@ -460,14 +499,40 @@ def recorded(folder: Path) -> Recorded:
         ) from None
 
 
-def _fixed(folder: Path, file: File) -> dict[str, Fixed]:
+def _fixed(folder: Path, file: File, python: str) -> dict[str, Fixed]:
     """Return what was recorded for the endpoints as they stand now."""
-    fixed = recorded(folder).endpoints
+    fixed, now = recorded(folder).endpoints, basis(folder, file, python)
     return {
         asked.name: fixed[asked.name]
         for asked in endpoints(file)
-        if asked.name in fixed and same_request(fixed[asked.name].asked, asked)
+        if asked.name in fixed
+        and fixed[asked.name].basis == now
+        and same_request(fixed[asked.name].asked, asked)
     }
+
+
+def basis(folder: Path, file: File, python: str) -> dict[str, str]:
+    """Return digests of what all answers depend on, by what it is called in a sentence."""
+    names = file.project.settings.split(".")
+    places = [folder.joinpath(part, *names) for part in file.project.path]
+    modules = [path for at in places for path in (at.with_suffix(".py"), at / "__init__.py")]
+    tables = ("env", "database", "prepare", "request", "allow")
+    parts: dict[str, object] = {f"[{name}]": getattr(file, name) for name in tables}
+    parts["seed script"] = [_text(folder / file.prepare.seed)] if file.prepare.seed else []
+    parts["settings"] = [file.project.settings, *map(_text, modules)]
+    parts["interpreter"] = [python, os.path.realpath(shutil.which(python) or python)]
+    return {
+        name: hashlib.sha256(msgspec.json.encode(part, order="deterministic")).hexdigest()
+        for name, part in parts.items()
+    }
+
+
+def _text(path: Path) -> bytes:
+    """Return what is in a file, nothing where it cannot be read."""
+    try:
+        return files.read(path, links=True)
+    except OSError:
+        return b""
 
 
 def differences(then: Fixed, now: Fixed) -> list[str]:
@@ -514,3 +579,14 @@ def unrecorded(of: Project) -> list[str]:
         for endpoint in of.app.declared or ()
         if endpoint.contract.content_type is None
     ]
+
+
+def lacking(of: Project) -> str | None:
+    """Return in a line which endpoints have no recorded answer, and why; None where all have."""
+    if not (names := unrecorded(of)):
+        return None
+    fixed, now = recorded(of.folder).endpoints, basis(of.folder, read(of.folder), of.python)
+    then = [fixed[name].basis for name in names if name in fixed]
+    changed = [part for part in now if any(each.get(part) != now[part] for each in then)]
+    under = f" under today's {' and '.join(changed)}" if changed else ""
+    return f"no answer of {', '.join(names)} is recorded{under}; type `loadtest record`"

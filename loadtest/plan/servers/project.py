@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -29,12 +31,25 @@ Service = Literal["postgres", "redis", "upstream"]
 
 NOWHERE: Mapping[Service, str] = {
     "postgres": "postgresql://nobody@127.0.0.1:9/nothing",
-    "redis": "redis://127.0.0.1:9/0",
+    "redis": "redis://127.0.0.1:9",
 }
 """The address of each service where there is none, for settings that want one to be imported."""
 
-PLACEHOLDERS = ("{random}", *(f"{{{service}.url}}" for service in NOWHERE))
-"""In what an app is told: a secret of this run, and the address of a service."""
+PLACEHOLDERS = (
+    *("{random}", *(f"{{{service}.url}}" for service in NOWHERE)),
+    *("{redis.host}", "{redis.port}"),
+)
+"""In what an app is told: a secret of this run, and the address of a service, whole or in parts."""
+
+
+SECRETS = re.compile("SECRET|KEY|TOKEN|PASS|SALT|AUTH|COOKIE|CREDENTIAL|DSN")
+"""In the name of a variable or a header whose value is nobody else's to read."""
+
+PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
+"""In an address."""
+
+A_SECRET = 8
+"""Letters, at least, of one among other words."""
 
 
 class _Version(msgspec.Struct):
@@ -85,6 +100,8 @@ class App:
     hosts_variable: str = ""
     addresses: Mapping[Service, str]
     """The variable that has the address of each service that it is given."""
+    redis_has_port: bool = False
+    """It may take the address of its Redis apart, so that is no Unix socket."""
     env: Mapping[str, str] = field(default_factory=dict)
     """What else it is told, with placeholders, see `PLACEHOLDERS`."""
     path: tuple[str, ...] = (".",)
@@ -182,8 +199,10 @@ class Project:
     def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:
         """Return what a variable is set to: its text, each placeholder replaced."""
         secret = hashlib.sha256(f"{self.secret}/{name}".encode()).hexdigest()
-        urls = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
-        for placeholder, value in zip(PLACEHOLDERS, (secret, *urls), strict=True):
+        urls = {service: addresses.get(service, nowhere) for service, nowhere in NOWHERE.items()}
+        redis = urlsplit(urls["redis"])
+        values = (secret, *urls.values(), redis.hostname or "", str(redis.port or 6379))
+        for placeholder, value in zip(PLACEHOLDERS, values, strict=True):
             text = text.replace(placeholder, value)
         return text
 
@@ -261,6 +280,24 @@ class Project:
         except msgspec.MsgspecError as error:
             reason = f"what the project says of its data is not understood: {error}"
             raise process.CommandError(reason, "") from None
+
+    def confidential(
+        self, env: Mapping[str, str], requests: Mapping[str, Iterable[Prepared]]
+    ) -> Iterator[str]:
+        """Yield what of its variables and requests is nobody else's to read, by their names.
+
+        Of several words, as cookies are, each that is long enough to be a secret.
+        """
+        sent = [request for of in requests.values() for request in of]
+        named = [*self.told(env).items(), *(each for of in sent for each in of.headers.items())]
+        named += [each for of in sent for each in of.values.items()]
+        for name, text in named:
+            yield from PASSWORD.findall(text)
+            if SECRETS.search(name.upper()):
+                yield text
+                for word in re.split(r"[\s;]+", text):
+                    parts = (word, word.partition("=")[2])
+                    yield from (part for part in parts if len(part) >= A_SECRET)
 
     def upstream(self, *arguments: str) -> list[str]:
         """Return the command line of its upstream, which it has to have."""

@@ -213,7 +213,7 @@ def _unfit(answer: Probed) -> str | None:
     if answer.mail:
         return "it sends mail"
     if answer.outbound:
-        return "it calls another machine"
+        return f"it calls {', '.join(answer.outbound)}, which is no service of the run"
     if answer.error or answer.status >= 500:
         return f"status {answer.status}: {answer.error or 'it says no more'}"
     if 300 <= answer.status < 400:
@@ -248,8 +248,8 @@ def notes(facts: Facts) -> Iterator[str]:
     """Yield what a person should know of a project before its servers are compared."""
     if facts.debug:
         yield (
-            "DEBUG is true in these settings. A run sets it to false, but what the settings did"
-            " with it is done: name those of production with --settings."
+            "DEBUG is true in these settings, under which nothing is measured: tell its variable"
+            " under [env], or name the settings that you deploy."
         )
     waits = [middleware.name for middleware in facts.middleware if not middleware.asynchronous]
     views = sum(route.asynchronous for route in facts.routes)

@@ -41,6 +41,8 @@ class Prepared:
     method: Method = "GET"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What stands in it in the place of placeholders, by their names."""
 
     def encoded(self, host: str) -> bytes:
         """Return it as it goes over the wire, to `host` where it names none itself."""
@@ -163,7 +165,8 @@ def _filled(template: Template, row: Mapping[str, Any], session: str, csrf: Csrf
         headers |= {name: text for name, text in browsers.items() if named(headers, name) is None}
     if cookie := "; ".join(filter(None, cookies)):
         headers["Cookie"] = cookie
-    return Prepared(path, template.method, headers, body)
+    values = {name: str(value) for name, value in row.items()}
+    return Prepared(path, template.method, headers, body, values)
 
 
 def _body(template: Template, row: Mapping[str, Any]) -> tuple[bytes, str | None]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +139,7 @@ STORAGES = {
 }
 LOGGING = {"version": 1, "handlers": {
     "file": {"class": "logging.FileHandler", "filename": "/shop/logs/shop.log"},
-    "console": {"class": "logging.StreamHandler"},
+    "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "level": "INFO"},
 }}
 """
     told = settings(tmp_path, base, LOADTEST_FILES="/run/files")
@@ -154,7 +156,11 @@ LOGGING = {"version": 1, "handlers": {
     }
     handlers = told["LOGGING"]["handlers"]
     assert handlers["file"]["filename"] == "/run/files/shop.log"
-    assert handlers["console"] == {"class": "logging.StreamHandler"}
+    assert handlers["console"] == {
+        "class": "logging.FileHandler",
+        "filename": "/run/files/console.log",
+        "level": "INFO",
+    }
     nowhere = settings(tmp_path, base)["LOGGING"]["handlers"]
     assert nowhere["file"] == {"class": "logging.NullHandler"}
 
@@ -173,19 +179,131 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"
     assert told["CHANNEL_LAYERS"] == {"default": layer}
 
 
-def test_no_connection_leaves_this_machine(tmp_path: Path) -> None:
-    script = """
+ASK = """
+import asyncio, os, socket, sys
+from django.conf import settings
+settings.DEBUG
+kind, *where = sys.argv[1].rsplit(":", 1)
+address = (kind, int(where[0])) if where else kind
+family = socket.AF_INET if where else socket.AF_UNIX
+with socket.socket(family) as link:
+    try:
+        link.connect(address)
+        print("reached")
+    except OSError as error:
+        print("refused" if "no service of the run" in str(error) else error)
+with socket.socket(family) as link:
+    print("refused" if link.connect_ex(address) else "reached")
+async def ask():
+    opened = asyncio.open_connection(*address) if where else asyncio.open_unix_connection(address)
+    try:
+        _, writer = await opened
+        writer.close()
+        print("reached")
+    except ConnectionRefusedError:
+        print("refused")
+asyncio.run(ask())
+"""
+"""Connects in several ways to the address that it is told."""
+
+
+def ask(folder: Path, at: str, **told: str) -> set[str]:
+    """Return what becomes of connections to an address, under the settings of ours."""
+    script = f"import sys; sys.argv[1:] = [{at!r}]\n{ASK}"
+    return set(run(folder, "", script, **told).split())
+
+
+@pytest.mark.parametrize(
+    ("told", "becomes"),
+    [
+        ({}, "refused"),
+        ({"LOADTEST_ALLOW": "localhost:1 127.0.0.1:2"}, "refused"),
+        ({"LOADTEST_ALLOW": "127.0.0.1:{port}"}, "reached"),
+        ({"LOADTEST_ALLOW": "/a localhost:{port}"}, "reached"),
+        ({"LOADTEST_ALLOW": "203.0.113.1:{port}"}, "refused"),
+        ({"LOADTEST_REDIS": "redis://127.0.0.1:{port}"}, "reached"),
+        ({"LOADTEST_REDIS": "redis://127.0.0.1"}, "refused"),
+        ({"LOADTEST_DATABASE": "postgresql://shop@127.0.0.1:{port}/mine"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql:///mine?host=127.0.0.1&port={port}"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql://127.0.0.1:{port}/mine?port=1"}, "refused"),
+    ],
+)
+def test_a_service_of_the_developer_s_own_is_not_reached(
+    tmp_path: Path, told: dict[str, str], becomes: str
+) -> None:
+    """Its Redis, its queue: what connects to it would write there, under a load."""
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        theirs.setblocking(False)
+        port = theirs.getsockname()[1]
+        filled = {name: text.format(port=port) for name, text in told.items()}
+        assert ask(tmp_path, f"127.0.0.1:{port}", **filled) == {becomes}
+        if becomes == "refused":
+            with pytest.raises(BlockingIOError):
+                theirs.accept()
+
+
+@pytest.mark.parametrize(
+    ("told", "becomes"),
+    [
+        ({}, "refused"),
+        ({"LOADTEST_ALLOW": "{path}"}, "reached"),
+        ({"LOADTEST_REDIS": "unix://{path}?db=1"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql://shop@/mine?host={folder}"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql://shop@/mine?host=/elsewhere"}, "refused"),
+    ],
+)
+def test_nor_at_a_unix_socket(tmp_path: Path, told: dict[str, str], becomes: str) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="lt-", dir="/tmp") as folder,
+        socket.socket(socket.AF_UNIX) as theirs,
+    ):
+        path = f"{folder}/redis.sock"
+        theirs.bind(path)
+        theirs.listen()
+        filled = {name: text.format(path=path, folder=folder) for name, text in told.items()}
+        assert ask(tmp_path, path, **filled) == {becomes}
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "127.example.org", "localhost.example.org"])
+def test_no_connection_leaves_this_machine(tmp_path: Path, host: str) -> None:
+    script = f"""
 import socket
 from django.conf import settings
 settings.DEBUG
-for host in ("203.0.113.1", "127.0.0.1", "127.example.org", "localhost.example.org"):
-    with socket.socket() as link:
+for call in ("connect", "sendto"):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         try:
-            link.connect((host, 9))
+            getattr(link, call)(*([b"x"] if call == "sendto" else []), ("{host}", 9))
         except OSError as error:
-            print("loadtest" in str(error))
+            print("no service of the run" in str(error))
 """
-    assert run(tmp_path, "", script).split() == ["True", "False", "True", "True"]
+    assert run(tmp_path, "", script, LOADTEST_ALLOW="localhost:9").split() == ["True", "True"]
+
+
+def test_where_a_project_was_not_let_connect_is_noted(tmp_path: Path) -> None:
+    script = f"""
+import sys; sys.argv[1:] = ["127.0.0.1:9"]
+{ASK}
+import loadtest_outbound
+print(loadtest_outbound.refused)
+"""
+    printed = run(tmp_path, "", script, LOADTEST_FILES=str(tmp_path))
+    assert "['127.0.0.1:9']" in printed
+    assert (tmp_path / "refused").read_text() == "127.0.0.1:9\n"
+
+
+def test_processes_of_one_program_reach_each_other(tmp_path: Path) -> None:
+    script = """
+import threading
+from multiprocessing.connection import Client, Listener
+from django.conf import settings
+settings.DEBUG
+listener = Listener(family="AF_UNIX")
+threading.Thread(target=listener.accept).start()
+Client(listener.address).close()
+print("reached")
+"""
+    assert run(tmp_path, "", script) == "reached\n"
 
 
 def test_of_an_error_nothing_is_told_but_its_type_and_place(tmp_path: Path) -> None:

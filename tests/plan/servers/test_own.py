@@ -137,7 +137,8 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     folder = written(tmp_path, LEAST + endpoint)
     (asked,) = own.read(folder).endpoint
     contract = msgspec.structs.replace(own.expected(asked), content_type="text/html")
-    fixed = own.Fixed(asked=asked, contract=contract)
+    basis = own.basis(folder, own.read(folder), str(folder / ".venv/bin/python"))
+    fixed = own.Fixed(asked=asked, contract=contract, basis=basis)
     own.write_recorded(folder, own.Recorded(format=1, endpoints={"home": fixed}))
     assert own.unrecorded(own.project_at(folder)) == []
     written(tmp_path, LEAST + endpoint + "share = 0.5\n")
@@ -305,7 +306,7 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         "/again/": "the route of /api/",
         "/hit/": "a GET that writes: INSERT hits; it needs writes = true",
         "/mail/": "it sends mail",
-        "/out/": "it calls another machine",
+        "/out/": "it calls 203.0.113.1:80, which is no service of the run",
         "/broken/": "status 500: LookupError at a.py:1",
         "/me/": "status 302, to /in/",
     }

@@ -2,7 +2,8 @@
 
 The file has a JSON object: the name of a `user`, or null, and `questions`, each a list of a request
 or two. They are asked in this process on the database of the run, each question twice, in a
-transaction that is rolled back. No mail leaves, and no connection beyond this machine.
+transaction that is rolled back. No mail leaves, and no connection but to what the run has, or was
+told of.
 """
 
 from __future__ import annotations

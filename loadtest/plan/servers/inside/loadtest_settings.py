@@ -6,6 +6,7 @@ What a run does not give leads nowhere, so that no process of a run reaches a da
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import Any
@@ -105,12 +106,22 @@ def _storage(alias: str, of: dict[str, Any]) -> dict[str, Any]:
 
 
 def _handler(of: dict[str, Any]) -> dict[str, Any]:
-    """Return a handler of logs whose file, where it has one, is the run's."""
+    """Return a handler of logs that writes to a file of the run's, if to any.
+
+    What it has written to the console would stand in the server's log, which results quote.
+    """
+    if of.get("class") == "logging.StreamHandler":
+        kept = {key: value for key, value in of.items() if key not in ("stream", "strm")}
+        of = {**kept, "class": "logging.FileHandler", "filename": "console.log"}
     if "filename" not in of:
         return of
     if _files == os.devnull:
         return {"class": "logging.NullHandler"}
     return {**of, "filename": os.path.join(_files, os.path.basename(str(of["filename"])))}
+
+
+# Nor is anything quoted of what has no handler, or whose handler cannot reach its service.
+logging.lastResort, logging.raiseExceptions = None, False
 
 
 DEBUG = False
