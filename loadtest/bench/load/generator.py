@@ -55,8 +55,7 @@ class Generator:
             stale.unlink(missing_ok=True)
         self.process = process.start(
             wrk.TOOL,
-            wrk.argv(load, url, delay_s, seed),
-            env=wrk.env(headers),
+            wrk.argv(load, url, delay_s, seed, headers),
             log=self._raw,
             errors=self._errors,
             grace_s=1.0,

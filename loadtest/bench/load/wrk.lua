@@ -8,11 +8,6 @@
 -- connection gets the next slot of one schedule; how late each was sent is counted. (Which latency is
 -- of which slot nobody says: neither `delay` nor `request` nor `response` is told of its connection.)
 
--- What requests have besides. On the command line anybody could read it.
-for name, value in (os.getenv("LOADTEST_HEADERS") or ""):gmatch("([^:\n]+): ([^\n]*)") do
-  wrk.headers[name] = value
-end
-
 -- wrk's API finds the i-th bin by walking from the first one, so reading all of them takes
 -- bins x range steps: minutes for a wide distribution. LuaJIT can walk wrk's own array once.
 local function walk(latency)

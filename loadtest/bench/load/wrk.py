@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -25,10 +26,6 @@ VERSION_ARGV = ("wrk", "-v")
 """Prints the version on stdout and exits with status 1, as does any call without a URL."""
 
 SCRIPT = Path(__file__).with_suffix(".lua")
-
-HEADERS = "LOADTEST_HEADERS"
-"""The variable that the script reads headers from, a line each: a command line is for all to see,
-and a process's environment for its owner alone."""
 
 MARGIN_S = 5
 
@@ -45,13 +42,13 @@ class _Line(Loaded, frozen=True, kw_only=True):
     counts: tuple[int, ...]
 
 
-def env(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that the script is to have, for requests with these headers."""
-    lines = [f"{name}: {value}" for name, value in headers.items()]
-    return {HEADERS: "\n".join(lines)} if lines else {}
-
-
-def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
+def argv(
+    load: Load,
+    url: str,
+    delay_s: float,
+    seed: int = 0,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
     """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
 
     `seed` is of the arrivals of a load at a rate, where they are random.
@@ -72,6 +69,7 @@ def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
         f"--timeout={timeout_s}s",
         "--latency",
         f"--script={SCRIPT}",
+        *(f"--header={name}: {value}" for name, value in headers.items()),
         url,
         *(("--", f"{load.rate:g}", load.arrivals, str(seed)) if load.rate else ()),
     ]

@@ -222,10 +222,8 @@ def probe(
 
     With each path go the headers of its requests; `env` has the addresses of the services.
     """
-    argv = [str(own.INSIDE / "loadtest_probe.py"), *([user] if user else [])]
-    # Headers may be secrets, and a command line is for all to see.
-    asked = {own.QUESTIONS: msgspec.json.encode(list(questions)).decode()}
-    printed = project.run(*argv, env={**env, **asked}, timeout_s=WITHIN_S)
+    argv = [str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(list(questions)).decode()]
+    printed = project.run(*argv, *([user] if user else []), env=env, timeout_s=WITHIN_S)
     try:
         probes = msgspec.json.decode(printed, type=_Probes)
     except msgspec.MsgspecError as error:

@@ -258,16 +258,13 @@ SERVED = "LOADTEST_SERVED"
 ALLOW = "LOADTEST_ALLOW"
 """Where else it may connect to; read by `inside/loadtest_outbound.py`."""
 
-QUESTIONS = "LOADTEST_QUESTIONS"
-"""What `inside/loadtest_probe.py` is to ask."""
-
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE, ALLOW, QUESTIONS} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE, ALLOW} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 

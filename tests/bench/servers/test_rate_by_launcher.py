@@ -45,7 +45,7 @@ def test_wrk_is_asked_for_the_rate(
         seed: int,
         headers: Mapping[str, str],
     ) -> None:
-        argv.extend(wrk.argv(load, url, delay_s, seed))
+        argv.extend(wrk.argv(load, url, delay_s, seed, headers))
         raise StartedError
 
     monkeypatch.setattr(loaded_server, "Generator", start)

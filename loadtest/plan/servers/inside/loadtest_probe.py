@@ -1,8 +1,8 @@
-"""Prints in JSON what answers take: `loadtest_probe.py [USER]`.
+"""Prints in JSON what answers take: `loadtest_probe.py QUESTIONS [USER]`.
 
-The variable LOADTEST_QUESTIONS has a JSON list of pairs, each a path and the headers that a request
-to it has. They are asked in this process on the database of the run, each in a transaction that is
-rolled back. No mail leaves, and no connection but to what the run has, or was told of.
+QUESTIONS is a JSON list of pairs, each a path and the headers that a request to it has. They are
+asked in this process on the database of the run, each in a transaction that is rolled back. No mail
+leaves, and no connection beyond this machine.
 """
 
 from __future__ import annotations
@@ -146,13 +146,13 @@ def main() -> None:
     got_request_exception.connect(on_error)
     setup_test_environment(debug=False)
     user = None
-    if sys.argv[1:]:
+    if sys.argv[2:]:
         model = get_user_model()
-        user = model._default_manager.filter(**{model.USERNAME_FIELD: sys.argv[1]}).first()
+        user = model._default_manager.filter(**{model.USERNAME_FIELD: sys.argv[2]}).first()
     client = Client(raise_request_exception=False, HTTP_HOST="127.0.0.1")
     rows = []
     backend = settings.AUTHENTICATION_BACKENDS[0]
-    for path, headers in json.loads(os.environ["LOADTEST_QUESTIONS"]):
+    for path, headers in json.loads(sys.argv[1]):
         try:
             rows.append(probe(client, path, headers, user, backend))
         except Exception as error:  # whatever a view does
