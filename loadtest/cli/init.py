@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,8 +158,9 @@ def _propose(
         env={name: variable.value for name, variable in env.items()},
         database=database,
         prepare=proposal.prepare(facts, database.kind != "none", seed),
-        request=proposal.request(facts),
     )
+    request, reasons["request.headers"] = proposal.request(facts)
+    file = replace(file, request=request)
     file, facts, why = _with_applications(folder, file)
     reasons |= why
     project = own.project(folder, file)
@@ -323,18 +323,21 @@ def _probed(
     """Return what paths answer, and which of them were asked as the user."""
     from loadtest.plan.servers import facts as asking
     from loadtest.plan.servers import proposal
+    from loadtest.plan.servers.requests import Prepared
 
     asked: list[str] = []
     probed: list[Probed] = []
-    questions: list[tuple[str, Mapping[str, str]]]
     as_user: set[str] = set()
+    # Links are read in the pages, which must not be compressed.
+    headers = dict(proposal.request(facts)[0].headers)
+    headers.pop("Accept-Encoding", None)
     todo = proposal.paths(facts)
     for _ in range(2):  # the routes, then what their pages link to
-        questions = [(path, {}) for path in todo]
+        questions = [[Prepared(path, headers=headers)] for path in todo]
         answers = list(asking.probe(project, questions, env))
         closed = [each.path for each in answers if each.status in (301, 302, 401, 403)]
         if user and closed:
-            questions = [(path, {}) for path in closed]
+            questions = [[Prepared(path, headers=headers)] for path in closed]
             seen = {each.path: each for each in asking.probe(project, questions, env, user)}
             as_user |= {path for path, each in seen.items() if each.status == 200}
             answers = [seen.get(each.path, each) for each in answers]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,15 +52,27 @@ def _show(rows: Sequence[Row], as_json: bool) -> None:
     help="Seconds after which each endpoint is asked again, so that times in pages have changed."
     f" Default: {LATER_S:.0f}.",
 )
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Write over what was recorded otherwise. Default: ask in a terminal, else keep it.",
+)
 @project_options
 @json_option
 def record_command(
-    names: tuple[str, ...], later_s: float, folder: Path, python: str | None, as_json: bool
+    names: tuple[str, ...],
+    later_s: float,
+    yes: bool,
+    folder: Path,
+    python: str | None,
+    as_json: bool,
 ) -> int:
     """Fix what the endpoints of loadtest.toml answer.
 
     Each is asked under two servers, with a database made anew for each; what all answers have in
-    common is its contract, kept in .loadtest/. Exit status 1 if one of them cannot be measured.
+    common is its contract, kept in .loadtest/. What it cannot tell from a right answer is printed,
+    and what differs from the contract that is there. Exit status 1 if one of them cannot be
+    measured, or was kept as it was.
 
     Example: loadtest record
     """
@@ -69,36 +82,65 @@ def record_command(
     project = _own(folder, python)
     _, servers = _ready(project)
     file = own.read(project.folder)
-    by_name = {asked.name: asked for asked in file.endpoint}
+    by_name = {asked.name: asked for asked in own.endpoints(file)}
     if wrong := [name for name in names if name not in by_name]:
         raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
-    chosen = [asked for asked in file.endpoint if not names or asked.name in names]
+    chosen = [asked for name, asked in by_name.items() if not names or name in names]
     basis = own.basis(project.folder, file, project.python)  # before it takes minutes
     recorded = recording.hear(project, chosen, _two(servers, project.app.reference), later_s, say)
     before = own.recorded(project.folder).endpoints
     fixed: dict[str, Fixed] = {}
+    changed: dict[str, list[str]] = {}
     rows: list[Row] = []
     for asked in chosen:
         try:
             if reason := recorded.failed.get(asked.name):
                 raise LoadtestError(reason)
-            new = replace(recording.fix(asked, recorded.heard[asked.name]), basis=basis)
-            fixed[asked.name] = new
+            fixing = recording.fix(asked, recorded.heard[asked.name])
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
             continue
+        fixed[asked.name] = new = replace(fixing.fixed, basis=basis)
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
         words = [_fixed(body), f"{statements} statements"]
-        words += [f"it cannot be told from {what}: give words it `has`" for what in new.accepts]
-        if (old := before.get(asked.name)) and old.contract != new.contract:
-            words.append("recorded otherwise before")
+        words += [f"it cannot be told from {what}" for what in new.accepts]
+        words += _proposed(fixing.words) if new.accepts else []
+        old = before.get(asked.name)
+        still_holds = old and old.basis == basis and own.same_request(old.asked, asked)
+        if old and still_holds and (lines := own.differences(old, new)):
+            changed[asked.name] = lines
         rows.append(Row("ok", asked.name, "; ".join(words)))
-    others = by_name.keys() - {asked.name for asked in chosen}
-    kept = {name: each for name, each in before.items() if name in others} | fixed
-    own.write_recorded(project.folder, own.Recorded(format=1, endpoints=kept))
+    rows += [
+        Row("!", name, f"recorded otherwise before: {'; '.join(lines)}")
+        for name, lines in changed.items()
+    ]
     _show(rows, as_json)
-    return int(len(fixed) < len(chosen))
+    refused = bool(changed) and not (yes or _agreed(len(changed)))
+    others = by_name.keys() - {asked.name for asked in chosen} | (changed.keys() if refused else ())
+    kept = {name: each for name, each in before.items() if name in others}
+    own.write_recorded(project.folder, own.Recorded(format=1, endpoints=fixed | kept))
+    if refused:
+        named = ", ".join(changed)
+        say(f"{named}: kept as recorded before; `loadtest record --yes` writes it over")
+    return int(refused or len(fixed) < len(chosen))
+
+
+def _agreed(number: int) -> bool:
+    """Ask whoever sits at a terminal; elsewhere nobody agrees."""
+    if not sys.stdin.isatty():
+        return False
+    return click.confirm(f"Write over what was recorded of {number} endpoints?", err=True)
+
+
+def _proposed(words: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what to write, so that an answer is told from those that are not right."""
+    from loadtest.plan.servers.proposal import toml
+
+    lines = [f"{key} = {toml(of)}" for key, of in words.items()]
+    if not lines:
+        return ["no word of all its answers tells them apart: is it the same page for all?"]
+    return [f"write {' and '.join(lines)} under its [endpoint.answer]"]
 
 
 def _fixed(body: Body) -> str:
@@ -106,11 +148,18 @@ def _fixed(body: Body) -> str:
     return {
         "exact": "all bytes",
         "json": "the JSON value" + (f" but for {', '.join(body.holes)}" if body.holes else ""),
-        "text": f"the text but for {len(body.holes)} words",
+        "text": f"the text but for {_open(body.holes)}",
         "shape": "the shape of the JSON value",
         "tags": "its tags",
         "length": f"nothing but {body.least_bytes:,} to {body.most_bytes:,} bytes",
     }[body.level]
+
+
+def _open(holes: Sequence[str]) -> str:
+    """Return in words what is left open of a text."""
+    places = sum(hole.isdecimal() for hole in holes)
+    named = [hole for hole in holes if not hole.isdecimal()]
+    return ", ".join([*named, *([f"{places} words"] if places else [])])
 
 
 def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:

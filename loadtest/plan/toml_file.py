@@ -108,12 +108,20 @@ def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, A
                 kind, value = _field(kind, step), value[step]
             case inspect.DictType():
                 # msgspec leaves open which; the tables that people write here hold texts.
-                key = next(key for key, text in value.items() if not isinstance(text, str))
-                kind, value = kind.value_type, value[key]
+                kind, texts = kind.value_type, value
+                key = next((key for key in texts if not _fits(kind, texts[key])), next(iter(texts)))
+                value = texts[key]
                 at = at.replace("[...]", f".{key}", 1)
             case inspect.VarTupleType() | inspect.ListType():
                 kind, value = kind.item_type, value[int(step[1:-1])]
     return _known(kind, value), value, at
+
+
+def _fits(kind: inspect.Type, text: object) -> bool:
+    """Say whether a text is one as a table may hold it."""
+    of = kind.type if isinstance(kind, inspect.Metadata) else kind
+    pattern = getattr(of, "pattern", None) or ""
+    return isinstance(text, str) and re.search(pattern, text) is not None
 
 
 def _field(kind: inspect.StructType, name: str) -> inspect.Type:

@@ -190,6 +190,12 @@ class Work(Record, frozen=True, kw_only=True):
     redis: Count | None = None
     """Commands, but for those of connecting and of counting."""
     upstream: Count | None = None
+    statements: Count | None = None
+    """That the project sent to its databases, as its processes counted them."""
+    changes: Count | None = None
+    """Of these, those that insert, update or delete."""
+    exceptions: Count | None = None
+    """That its views left to Django, whatever the client saw of them."""
     database_connections: Count | None = None
     """Open after the load, our own aside."""
 
@@ -205,6 +211,9 @@ class Work(Record, frozen=True, kw_only=True):
             postgres=total(self.postgres, other.postgres),
             redis=total(self.redis, other.redis),
             upstream=total(self.upstream, other.upstream),
+            statements=total(self.statements, other.statements),
+            changes=total(self.changes, other.changes),
+            exceptions=total(self.exceptions, other.exceptions),
             database_connections=max((each for each in both if each is not None), default=None),
         )
 
@@ -253,6 +262,8 @@ class Verified(Record, frozen=True, kw_only=True):
 
     wire_bytes: Count | None = None
     """Of one right answer as it came: status line, headers and encoded body."""
+    wire_spread_bytes: Count = 0
+    """By how much right answers differed in it."""
 
     before: Count
     """Answers to concurrent requests before the load."""

@@ -139,6 +139,10 @@ Level = Literal["exact", "json", "text", "shape", "tags", "length"]
 shape of a JSON value, the tags of a page, nothing but about how long it is."""
 
 
+Beginning = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+"""Of a digest."""
+
+
 class Body(Record, frozen=True, kw_only=True):
     """What the bodies of an endpoint have in common, as they were recorded; none of their text."""
 
@@ -148,7 +152,11 @@ class Body(Record, frozen=True, kw_only=True):
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
     """Of what is fixed; in a run's folder, of all of this; None: nothing is."""
     holes: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
-    """What differs from answer to answer: paths in a JSON value, the numbers of words in a text."""
+    """What differs from answer to answer: paths in a JSON value; in a text the numbers of words,
+    and what is known by its looks, such as times, wherever it stands."""
+    each: Annotated[tuple[Beginning, ...], Meta(max_length=100)] = ()
+    """Where an endpoint is asked with one value after another: the beginning of the digest of the
+    answer to each, in their order, in the place of `sha256`."""
     least_bytes: Count = 0
     """Of its length, without its content encoding."""
     most_bytes: Count = 2**53
@@ -157,6 +165,10 @@ class Body(Record, frozen=True, kw_only=True):
     """Words that have to stand in it."""
     lacks: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=100)] = ()
     """Words that must not."""
+    location_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of the path that it redirects to, without its ids; None: it does not, or not always there."""
+    cookies: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    """The names of those that each answer sets."""
 
     def published(self) -> Body:
         """Return what others may read of it: how much is fixed, and a digest of all that is.
@@ -187,6 +199,10 @@ class Contract(Record, frozen=True, kw_only=True):
     upstream: Count | None
     body: Body | None = None
     """What a body has to be where it isn't the same at every time."""
+    statements: Count | None = None
+    """That the project sends to its databases for an answer, at least, as it was recorded."""
+    changes: Count | None = None
+    """Of these, those that insert, update or delete."""
     pooled: bool = False
     """The delay is the database's: each request holds a connection of its worker's pool for it."""
 
@@ -207,6 +223,9 @@ class Endpoint(Record, frozen=True, kw_only=True):
     contract: Contract
     share: Annotated[float, Meta(gt=0, le=1)] | None = None
     """Of the requests of the site; None: nobody has said."""
+    cost_s: Seconds | None = None
+    """How long an answer took when it was recorded, nothing else being asked: a load has to last
+    for many of them."""
 
     @property
     def id(self) -> str:

@@ -100,7 +100,7 @@ def test_what_is_confidential_is_known_by_its_name(tmp_path: Path) -> None:
     )
     project = own.project(tmp_path, file)
     headers = {"home": {"Cookie": "sessionid=lettersanddigits; b=c", "Accept-Encoding": "gzip"}}
-    secrets = set(project.confidential({}, headers))
+    secrets = set(project.confidential({}, headers.values()))
     assert {project.secret, told["PAYMENT_KEY"], "pass-word", told["SENTRY_DSN"]} <= secrets
     assert {headers["home"]["Cookie"], "lettersanddigits"} <= secrets
     assert not {"EUR", "gzip", "c", str(tmp_path)} & secrets

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -28,6 +27,9 @@ VERSION_ARGV = ("wrk", "-v")
 SCRIPT = Path(__file__).with_suffix(".lua")
 
 MARGIN_S = 5
+
+REQUESTS = "LOADTEST_REQUESTS"
+"""The variable that names `wrk.lua` the file of what it is handed."""
 
 
 class NoResultError(ValueError):
@@ -47,7 +49,6 @@ def argv(
     url: str,
     delay_s: float,
     seed: int = 0,
-    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
 
@@ -69,10 +70,14 @@ def argv(
         f"--timeout={timeout_s}s",
         "--latency",
         f"--script={SCRIPT}",
-        *(f"--header={name}: {value}" for name, value in headers.items()),
         url,
         *(("--", f"{load.rate:g}", load.arrivals, str(seed)) if load.rate else ()),
     ]
+
+
+def handed(requests: Sequence[bytes]) -> bytes:
+    """Return whole requests as `wrk.lua` reads them: the length of each in a line before it."""
+    return b"".join(b"%d\n%b" % (len(request), request) for request in requests)
 
 
 def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:

@@ -12,6 +12,7 @@ import pwd
 import secrets
 import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from urllib.parse import quote
 from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import Project, Service
+from loadtest.plan.servers.requests import Prepared
 from loadtest.records import files
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
@@ -79,8 +81,8 @@ class Services:
     """Servers that are up at the same time."""
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
-    headers: dict[str, dict[str, str]] = field(default_factory=dict)
-    """What requests have besides, by the name of the endpoint."""
+    requests: dict[str, tuple[Prepared, ...]] = field(default_factory=dict)
+    """What is sent, by the name of the endpoint; where it isn't there, a GET of its path."""
     _owned: dict[str, ExitStack] = field(default_factory=dict)
     """What goes with each of them."""
     _filled: ExitStack | None = None
@@ -134,8 +136,9 @@ class Services:
             if not filled:
                 self.project.prepare(self.env)
                 self._filled = self._owned.get(kept)
-            self.headers = self.project.headers(self.env)
-            conceal(self.project.confidential(self.env, self.headers))
+            self.requests = self.project.requests(self.env)
+            sent = [request.headers for of in self.requests.values() for request in of]
+            conceal(self.project.confidential(self.env, sent))
         except CommandError as error:
             stored = {variables.get("postgres", ""), variables.get("redis", "")}
             given = sorted(stored & os.environ.keys())
@@ -256,6 +259,17 @@ class Services:
 
         In a database that we did not make nothing is created, and all servers share it.
         """
+        return self._with_database(server) | self._with_counts()
+
+    def _with_counts(self) -> dict[str, str]:
+        """Return a new folder for what the processes of a server count, where they can."""
+        app = self.project.app
+        if not app.counts_variable or not app.files_variable:
+            return {}
+        prefix, files = "counts-", self.env[app.files_variable]
+        return {app.counts_variable: tempfile.mkdtemp(prefix=prefix, dir=files)}
+
+    def _with_database(self, server: str) -> dict[str, str]:
         if variable := self.project.app.sqlite_variable:
             seeded = Path(self.env[variable])
             with self._lock:

@@ -144,7 +144,10 @@ def _verified(checks: Sequence[Verified]) -> Verified | None:
     after = [each.after for each in checks if each.after is not None]
     wire_bytes = next((each.wire_bytes for each in checks if each.wire_bytes), None)
     after_all = sum(after) if after else None
-    return _added(checks, ("before",), after=after_all, wire_bytes=wire_bytes)
+    spread = max((each.wire_spread_bytes for each in checks), default=0)
+    return _added(
+        checks, ("before",), after=after_all, wire_bytes=wire_bytes, wire_spread_bytes=spread
+    )
 
 
 def _usage(usages: Sequence[Usage]) -> Usage | None:

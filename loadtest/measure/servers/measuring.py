@@ -189,7 +189,7 @@ class _Measuring:
         checked = 0
         try:
             began = time.monotonic()
-            wire_bytes = None
+            wire_bytes, spread = None, 0
             if cell.id not in up.warm:
                 first = running.verify(
                     endpoint,
@@ -202,6 +202,7 @@ class _Measuring:
                     stage="verify",
                 )
                 checked, wire_bytes = first.answers, first.wire_bytes
+                spread = first.wire_spread_bytes
                 up.warm.add(cell.id)
             facts["warmup_s"] = time.monotonic() - began
             if self.fleet.batch.observe_release and up.cell != cell:
@@ -231,6 +232,7 @@ class _Measuring:
                 before=checked,
                 after=after.answers if after else None,
                 wire_bytes=wire_bytes or (after.wire_bytes if after else None),
+                wire_spread_bytes=spread,
             )
             right = loaded.answers - loaded.status_errors + measurement.during.checked
             return checked + right + (after.answers if after else 0)

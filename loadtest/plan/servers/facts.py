@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from loadtest.plan.servers import detect, own
 from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Record
 from loadtest.records.values import Count
@@ -94,7 +95,8 @@ class Facts(Record, frozen=True, kw_only=True):
     hosts: tuple[Text, ...] = ()
     login_url: Text = ""
     ssl_redirect: bool = False
-    proxy_header: bool = False
+    proxy_header: tuple[Text, Text] | None = None
+    """With its value, what a proxy in front says by it: that a client came over HTTPS."""
     apps: tuple[Text, ...] = ()
     middleware: tuple[Middleware, ...] = ()
     routes: Annotated[tuple[Route, ...], Meta(max_length=5_000)] = ()
@@ -214,16 +216,18 @@ def _belongs(project: Project, facts: Facts) -> bool:
 
 def probe(
     project: Project,
-    questions: Sequence[tuple[str, Mapping[str, str]]],
+    questions: Sequence[Sequence[Prepared]],
     env: Mapping[str, str],
     user: str | None = None,
 ) -> tuple[Probed, ...]:
-    """Ask paths in the project's own process, on a database of ours; raises CommandError.
+    """Ask in the project's own process, on a database of ours; raises CommandError.
 
-    With each path go the headers of its requests; `env` has the addresses of the services.
+    Each question is asked twice: with the first two of its requests, or with its only one. `env`
+    has the addresses of the services. A `user` is logged in for all of them.
     """
-    argv = [str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(list(questions)).decode()]
-    printed = project.run(*argv, *([user] if user else []), env=env, timeout_s=WITHIN_S)
+    asked = {"user": user, "questions": [[_sent(each) for each in of[:2]] for of in questions]}
+    script, given = str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(asked)
+    printed = project.run(script, env=env, timeout_s=WITHIN_S, given=given)
     try:
         probes = msgspec.json.decode(printed, type=_Probes)
     except msgspec.MsgspecError as error:
@@ -231,3 +235,12 @@ def probe(
     if user and not probes.user:
         raise CommandError(f"no user {user!r} is in the prepared database", "")
     return probes.probed
+
+
+def _sent(request: Prepared) -> dict[str, object]:
+    return {
+        "path": request.path,
+        "method": request.method,
+        "headers": request.headers,
+        "body": request.body.decode(),
+    }

@@ -54,6 +54,15 @@ from loadtest.records.values import (
     Step,
 )
 
+FEWEST_WAVES, FEWEST_ANSWERS = 10, 200
+"""Of a load, where it is known what an answer costs: its beginning and its end are then a small
+part of it."""
+
+SLOWER = 1.5
+"""Times what an answer took alone: servers differ, and under a load it takes longer."""
+
+LONGEST_FIT_S = 30.0
+
 REQUESTS = 400
 """Of a load at a rate, at least: three rounds have enough of them for a p99."""
 
@@ -178,7 +187,7 @@ def expand(
         for server in (*taking_part, *duplicates)
         for endpoint in offered
         if server.duplicate_of is None or endpoint in duplicated
-        for load in loads(endpoint, matrix.loads, choice)
+        for load in loads(endpoint, matrix.loads, choice, matrix.shape.workers)
     )
     if not cells:
         raise UserError(
@@ -366,8 +375,13 @@ def _unreachable(endpoint: Endpoint, goal: Goal | None) -> str | None:
     return f"it waits for {delay_s:g} s by itself, and no rate keeps {' '.join(goal.typed)}"
 
 
-def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
-    """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
+def fit(
+    endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice, workers: int = 1
+) -> Load:
+    """Return the load for an endpoint: the rules that name it, the choice, and its own delay.
+
+    What an answer costs, several `workers` do at once, as far as there are processors.
+    """
     fitted: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
     asked = LoadRule(connections=choice.connections, duration_s=choice.duration_s)
     for rule in (*rules, asked):
@@ -376,14 +390,20 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     # What is in flight at the end is dropped, so the load has to last several answers; the waves
     # have a fraction above a whole number so that the last one is not cut off at the finish.
     duration_s = max(fitted["duration_s"], math.ceil(fitted["waves"] * endpoint.contract.delay_s))
-    return Load(
-        connections=int(fitted["connections"]), duration_s=duration_s, warmup_s=fitted["warmup_s"]
-    )
+    connections = int(fitted["connections"])
+    if endpoint.cost_s and choice.duration_s is None:
+        answers = max(FEWEST_WAVES * connections, FEWEST_ANSWERS)
+        at_once = min(workers, os.cpu_count() or 1)
+        enough_s = math.ceil(SLOWER * answers * endpoint.cost_s / at_once)
+        duration_s = max(duration_s, min(LONGEST_FIT_S, enough_s))
+    return Load(connections=connections, duration_s=duration_s, warmup_s=fitted["warmup_s"])
 
 
-def loads(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Iterator[Load]:
+def loads(
+    endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice, workers: int = 1
+) -> Iterator[Load]:
     """Yield the loads of an endpoint: the closed loop, or one for each rate."""
-    closed = fit(endpoint, rules, choice)
+    closed = fit(endpoint, rules, choice, workers)
     asked = LoadRule(
         rate=choice.rates or None, arrivals=choice.arrivals, connections=choice.connections
     )

@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -23,10 +23,11 @@ from msgspec.structs import replace
 
 from loadtest.plan import toml_file
 from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
+from loadtest.plan.servers.requests import Method, Template
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Contract, Endpoint, Interface, Record, Style
-from loadtest.records.values import END, Name, Word
+from loadtest.records.values import END, Name, Seconds, Word
 
 FILE = "loadtest.toml"
 
@@ -77,6 +78,20 @@ Location = Annotated[
         extra={"wanted": 'a path in quotes that begins with a slash, as in "/products/?page=2"'},
     ),
 ]
+
+
+Source = Annotated[
+    str,
+    Meta(
+        pattern=rf"^([A-Za-z_]\w*\.\w+\.\w+|(?i:select) [^\x00]+|\d{{1,9}}\.\.\d{{1,9}}){END}",
+        max_length=2_000,
+        extra={
+            "wanted": 'the field of a model, as in "shop.Product.pk", a "SELECT ..." of one column,'
+            ' or numbers as in "1..20"'
+        },
+    ),
+]
+"""Where values of a placeholder come from."""
 
 
 class Where(Record, frozen=True, kw_only=True):
@@ -151,6 +166,7 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
 
     name: Name
     path: Location
+    method: Method = "GET"
     as_: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     """The user who is logged in, by the USERNAME_FIELD of the user model; None: nobody."""
     style: Style = "sync"
@@ -161,6 +177,12 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
     writes: bool = False
     """It may write to its database, which each server has a copy of."""
     headers: dict[str, str] = field(default_factory=dict)
+    json: dict[str, Any] | list[Any] | None = None
+    """The body, with placeholders in its texts."""
+    form: dict[str, str] | None = None
+    """The body as a form sends it, likewise."""
+    values: dict[str, Source] = field(default_factory=dict)
+    """Of placeholders in its path, headers and body, by their names, beside those of the file."""
     answer: Answer = Answer()
 
 
@@ -176,6 +198,8 @@ class File(Record, frozen=True, kw_only=True):
     prepare: Prepare = Prepare()
     request: Request = Request()
     allow: Allow = Allow()
+    values: dict[str, Source] = field(default_factory=dict)
+    """Of placeholders, by their names: another one in each request."""
     endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
 
 
@@ -187,6 +211,8 @@ class Fixed(Record, frozen=True, kw_only=True):
     contract: Contract
     accepts: tuple[str, ...] = ()
     """What it cannot tell from a right answer, in words."""
+    cost_s: Seconds | None = None
+    """How long an answer took while nothing else was asked."""
     basis: dict[str, str] = field(default_factory=dict)
     """What it was recorded on, see `basis`: on another one it says nothing."""
 
@@ -234,6 +260,8 @@ def mistakes(file: File) -> Iterator[str]:
                 yield f"{where}: the header {name} is not set here; a login is `as`"
             elif not (text.isascii() and text.isprintable()):
                 yield f"{where}: {name} must be of ASCII letters, digits and signs"
+    for asked in endpoints(file):
+        yield from _unfit(asked)
     for text in file.prepare.commands:
         try:
             words = shlex.split(text)
@@ -249,11 +277,54 @@ def mistakes(file: File) -> Iterator[str]:
                 )
 
 
+def endpoints(file: File) -> tuple[Asked, ...]:
+    """Return the endpoints with what the file says of every request."""
+    return tuple(
+        replace(
+            asked,
+            headers={**file.request.headers, **asked.headers},
+            values={**file.values, **asked.values},
+        )
+        for asked in file.endpoint
+    )
+
+
+def template(asked: Asked) -> Template:
+    """Return how an endpoint is asked."""
+    return Template(
+        path=asked.path,
+        method=asked.method,
+        headers=asked.headers,
+        user=asked.as_,
+        json=asked.json,
+        form=asked.form,
+        sources=asked.values,
+    )
+
+
+def _unfit(asked: Asked) -> Iterator[str]:
+    """Yield what of an endpoint's request does not go together, in a line each."""
+    where = f"endpoint {asked.name}"
+    if asked.method != "GET" and not asked.writes:
+        yield f"{where}: {asked.method} may write; add writes = true"
+    if asked.method == "GET" and (asked.json is not None or asked.form is not None):
+        yield f"{where}: a GET has no body; add its method, or leave json and form out"
+    if asked.json is not None and asked.form is not None:
+        yield f"{where}: a body is json or form; leave one of them out"
+    if msgspec.json.decode(msgspec.json.encode(asked.json)) != asked.json:
+        yield f"{where}: JSON has no dates; put those of json in quotes"
+    for name in template(asked).names:
+        if not asked.values:
+            yield f"{where}: {{{name}}} stands for a value; say under [values] where it comes from"
+        elif name not in asked.values:
+            yield unknown("value", name, asked.values, where)
+
+
 ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}
 
 SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
-SERVED = "LOADTEST_SERVED"
+SERVED, COUNTS = "LOADTEST_SERVED", "LOADTEST_COUNTS"
 
 ALLOW = "LOADTEST_ALLOW"
 """Where else it may connect to; read by `inside/loadtest_outbound.py`."""
@@ -264,19 +335,21 @@ BASE = "LOADTEST_SETTINGS"
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE, ALLOW} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, BASE, ALLOW} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
 
-def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
-    """Return what the engine has to know of a project; without contracts nothing can be loaded."""
+def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
+    """Return what the engine has to know of a project; unrecorded endpoints cannot be loaded."""
     services: list[Service] = ["postgres"] if file.database.kind == "postgres" else []
     services += ["redis"] if file.database.redis else []
     applications: dict[Interface, str] = {"wsgi": file.project.wsgi, "asgi": file.project.asgi}
     work = {"postgres": None if "postgres" in services else 0}
     work |= {"redis": None if "redis" in services else 0, "upstream": 0}
-    fixed = contracts or {}
+    known = fixed or {}
+    asked_for = endpoints(file)
+    pages = (asked.path for asked in asked_for if not template(asked).names)
     seed = file.prepare.seed
     return App(
         settings="loadtest_settings",
@@ -290,7 +363,7 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         distributions=DISTRIBUTIONS,
         probe_path=NOT_THERE,
         probe_status=range(100, 600),
-        page_path=file.endpoint[0].path if file.endpoint else "/",
+        page_path=next(pages, "/"),
         secret_variable=SECRET,
         addresses={service: ADDRESSES[service] for service in services},
         redis_has_port=True,
@@ -306,31 +379,32 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,
         declared=tuple(
-            _endpoint(asked, replace(fixed.get(asked.name, expected(asked)), **work))
-            for asked in file.endpoint
+            _endpoint(asked, known.get(asked.name), work) for asked in asked_for
         ),
-        headers={asked.name: {**file.request.headers, **asked.headers} for asked in file.endpoint},
-        users={asked.name: asked.as_ for asked in file.endpoint if asked.as_ is not None},
-        sessions=(str(INSIDE / "loadtest_sessions.py"),),
+        requests={asked.name: template(asked) for asked in asked_for},
+        requests_script=(str(INSIDE / "loadtest_requests.py"),),
+        counts_variable=COUNTS,
         matrices=MATRICES / "own",
         servers=SERVERS,
         reference=file.project.reference,
     )
 
 
-def _endpoint(asked: Asked, contract: Contract) -> Endpoint:
+def _endpoint(asked: Asked, fixed: Fixed | None, work: Mapping[str, int | None]) -> Endpoint:
+    contract = fixed.contract if fixed else expected(asked)
     return Endpoint(
         name=asked.name,
         style=asked.style,
         path=asked.path,
         title=asked.summary or asked.path,
         kind=asked.kind,
-        summary=asked.summary or f"GET {asked.path}",
-        isolated=False,
+        summary=asked.summary or f"{asked.method} {asked.path}",
+        isolated=asked.writes,
         note=None,
         unsupported={},
         share=asked.share,
-        contract=contract,
+        cost_s=fixed.cost_s if fixed else None,
+        contract=replace(contract, **work),
     )
 
 
@@ -360,8 +434,8 @@ def project_at(
     if (folder / FILE).exists():
         file = read(folder)
         ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-        contracts = _contracts(folder, file, interpreter(folder, file, python))
-        return project(folder, file, python, allowed, contracts)
+        fixed = _fixed(folder, file, interpreter(folder, file, python))
+        return project(folder, file, python, allowed, fixed)
     # Many a project is called like this repository's; none has its upstream.
     demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
     if not demo.exists() and (folder / "manage.py").exists():
@@ -374,11 +448,11 @@ def project(
     file: File,
     python: str | None = None,
     allowed: Mapping[Service, str] | None = None,
-    contracts: Mapping[str, Contract] | None = None,
+    fixed: Mapping[str, Fixed] | None = None,
 ) -> Project:
     """Return the project of a file."""
     reached_by = interpreter(folder, file, python)
-    return Project(folder, reached_by, app(file, contracts), allowed or {})
+    return Project(folder, reached_by, app(file, fixed), allowed or {})
 
 
 def interpreter(folder: Path, file: File, python: str | None = None) -> str:
@@ -423,24 +497,24 @@ def recorded(folder: Path) -> Recorded:
         ) from None
 
 
-def _contracts(folder: Path, file: File, python: str) -> dict[str, Contract]:
-    """Return the contracts that were recorded for the endpoints as they stand now."""
+def _fixed(folder: Path, file: File, python: str) -> dict[str, Fixed]:
+    """Return what was recorded for the endpoints as they stand now."""
     fixed, now = recorded(folder).endpoints, basis(folder, file, python)
     return {
-        asked.name: fixed[asked.name].contract
-        for asked in file.endpoint
+        asked.name: fixed[asked.name]
+        for asked in endpoints(file)
         if asked.name in fixed
         and fixed[asked.name].basis == now
-        and _same_request(fixed[asked.name].asked, asked)
+        and same_request(fixed[asked.name].asked, asked)
     }
 
 
 def basis(folder: Path, file: File, python: str) -> dict[str, str]:
-    """Return digests of what all answers depend on, by what it is called in a sentence."""
+    """Return digests of what answers depend on beside their requests, by what a line calls it."""
     names = file.project.settings.split(".")
     places = [folder.joinpath(part, *names) for part in file.project.path]
     modules = [path for at in places for path in (at.with_suffix(".py"), at / "__init__.py")]
-    tables = ("env", "database", "prepare", "request", "allow")
+    tables = ("env", "database", "prepare", "allow")
     parts: dict[str, object] = {f"[{name}]": getattr(file, name) for name in tables}
     parts["seed script"] = [_text(folder / file.prepare.seed)] if file.prepare.seed else []
     parts["settings"] = [file.project.settings, *map(_text, modules)]
@@ -459,10 +533,41 @@ def _text(path: Path) -> bytes:
         return b""
 
 
-def _same_request(then: Asked, now: Asked) -> bool:
+def differences(then: Fixed, now: Fixed) -> list[str]:
+    """Return what is fixed otherwise than it was, in words; lengths and times always differ."""
+    old, new = then.contract, now.contract
+    lines = [
+        f"{what.replace('_', ' ')} {getattr(old, what)} -> {getattr(new, what)}"
+        for what in ("status", "content_type", "content_encoding", "statements", "changes")
+        if getattr(old, what) != getattr(new, what)
+    ]
+    if old.body is None or new.body is None:
+        return lines
+    if old.body.level != new.body.level:
+        lines.append(f"what is fixed: {old.body.level} -> {new.body.level}")
+    elif gone := set(old.body.holes) ^ set(new.body.holes):
+        opened, closed = gone - set(old.body.holes), gone - set(new.body.holes)
+        lines += [f"now open: {', '.join(sorted(opened))}"] if opened else []
+        lines += [f"now fixed: {', '.join(sorted(closed))}"] if closed else []
+    elif (old.body.sha256, old.body.each) != (new.body.sha256, new.body.each):
+        lines.append("another answer")
+    if old.body.location_sha256 != new.body.location_sha256:
+        lines.append("another place that it redirects to")
+    if old.body.cookies != new.body.cookies:
+        names = (", ".join(each.cookies) or "none" for each in (old.body, new.body))
+        lines.append(f"cookies {' -> '.join(names)}")
+    return lines
+
+
+def same_request(then: Asked, now: Asked) -> bool:
     """Say whether an answer that was recorded then is one to what is asked now."""
-    aside = {"share": None, "summary": "", "kind": "pages"}
-    return replace(then, **aside) == replace(now, **aside)
+    return _asked_for(then) == _asked_for(now)
+
+
+def _asked_for(asked: Asked) -> Asked:
+    """Return an endpoint without what its answers do not depend on."""
+    used = {name: asked.values[name] for name in template(asked).names if name in asked.values}
+    return replace(asked, share=None, summary="", kind="pages", values=used)
 
 
 def unrecorded(of: Project) -> list[str]:

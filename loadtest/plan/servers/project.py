@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from loadtest.plan import interpreters
+from loadtest.plan.servers.requests import NOBODY, Data, Page, Prepared, Template, others, prepare
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Endpoint, Interface, Record
 from loadtest.system import process
@@ -117,12 +118,12 @@ class App:
     """The file that its database begins as a copy of."""
     declared: tuple[Endpoint, ...] | None = None
     """Its endpoints; None: its command `endpoints` prints them."""
-    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """What requests have besides, by the name of the endpoint; never in results."""
-    users: Mapping[str, str] = field(default_factory=dict)
-    """Who asks an endpoint, by its name, as `sessions` finds users."""
-    sessions: tuple[str, ...] = ()
-    """What the interpreter runs to log users in: prints a cookie in JSON for each name it gets."""
+    requests: Mapping[str, Template] = field(default_factory=dict)
+    """How endpoints are asked, by their names, where that is more than a GET of their path."""
+    requests_script: tuple[str, ...] = ()
+    """What the interpreter runs to find the data of requests; see `inside/loadtest_requests.py`."""
+    counts_variable: str | None = None
+    """For a folder where each of a server's processes counts what the project does."""
     matrices: Path = MATRICES
     servers: Path | None = None
     """The folder of the server profiles; None: `servers` in its own."""
@@ -217,13 +218,25 @@ class Project:
         return self.run(*self.app.manage, *arguments, env=env, timeout_s=timeout_s)
 
     def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60.0
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        timeout_s: float = 60.0,
+        given: bytes = b"",
     ) -> str:
-        """Return what the project's interpreter prints; raises CommandError likewise."""
+        """Return what the project's interpreter prints; raises CommandError likewise.
+
+        What is `given` it reads from the file that its last argument names.
+        """
         told = self.told(env or {})
-        return process.output(
-            [self.python, *arguments], env=told, cwd=self.folder, timeout_s=timeout_s
-        )
+        with process.handed(given) as (fd, path):
+            return process.output(
+                [self.python, *arguments, *([path] if given else [])],
+                env=told,
+                cwd=self.folder,
+                timeout_s=timeout_s,
+                fds=(fd,) if given else (),
+            )
 
     def prepare(self, env: Mapping[str, str]) -> str:
         """Make its tables and rows, and return what that prints; raises CommandError likewise."""
@@ -234,29 +247,48 @@ class Project:
             for command in (*commands, *self.app.scripts)
         )
 
-    def headers(self, env: Mapping[str, str]) -> dict[str, dict[str, str]]:
-        """Return what requests have besides, by the endpoint's name, its user being logged in.
+    def requests(self, env: Mapping[str, str]) -> dict[str, tuple[Prepared, ...]]:
+        """Return what is sent, by the endpoint's name, its user being logged in.
 
-        Raises CommandError where a user is not in the database.
+        Raises CommandError where a user or a value is not in the database.
         """
-        cookies: dict[str, str] = {}
-        if users := sorted(set(self.app.users.values())):
-            printed = self.run(*self.app.sessions, *users, env=env)
-            cookies = msgspec.json.decode(printed, type=dict[str, str])
-        return {
-            name: dict(headers)
-            | ({"Cookie": cookies[self.app.users[name]]} if name in self.app.users else {})
-            for name, headers in self.app.headers.items()
+        if not self.app.requests:
+            return {}
+        data = self._data(env)
+        return {name: prepare(template, data) for name, template in self.app.requests.items()}
+
+    def refused(self, env: Mapping[str, str]) -> tuple[dict[str, dict[str, Prepared]], Page | None]:
+        """Return what no right answer comes to, by the endpoint's name and by what is wrong.
+
+        With it goes the page of an error. Raises CommandError likewise.
+        """
+        data = self._data(env, others=True)
+        wrong = {name: others(template, data) for name, template in self.app.requests.items()}
+        return wrong, data.error
+
+    def _data(self, env: Mapping[str, str], *, others: bool = False) -> Data:
+        templates = self.app.requests.values()
+        asked = {
+            "users": sorted({NOBODY, *(template.user or NOBODY for template in templates)}),
+            "values": sorted({of.sources[name] for of in templates for name in of.names}),
+            "others": others,
         }
+        given = msgspec.json.encode(asked)
+        printed = self.run(*self.app.requests_script, env=env, given=given)
+        try:
+            return msgspec.json.decode(printed, type=Data)
+        except msgspec.MsgspecError as error:
+            reason = f"what the project says of its data is not understood: {error}"
+            raise process.CommandError(reason, "") from None
 
     def confidential(
-        self, env: Mapping[str, str], headers: Mapping[str, Mapping[str, str]]
+        self, env: Mapping[str, str], headers: Iterable[Mapping[str, str]]
     ) -> Iterator[str]:
         """Yield what of its variables and headers is nobody else's to read, by their names.
 
         Of several words, as cookies are, each that is long enough to be a secret.
         """
-        named = [*self.told(env).items(), *(each for of in headers.values() for each in of.items())]
+        named = [*self.told(env).items(), *(each for of in headers for each in of.items())]
         for name, text in named:
             yield from PASSWORD.findall(text)
             if SECRETS.search(name.upper()):

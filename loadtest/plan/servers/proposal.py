@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
 from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
+from loadtest.plan.servers.requests import PLACE
 from loadtest.records.errors import UserError
 
 MOST_ASKED = 200
@@ -25,6 +26,9 @@ HARMFUL = re.compile(
     r"log-?out|sign-?out|delete|remove|revert|unsubscribe|__debug__|/admin\b|close|jsi18n", re.I
 )
 """Paths that a GET should not be sent to unasked."""
+
+COMPRESSES = re.compile(r"gzip|brotli|compress", re.I)
+"""Middleware."""
 
 UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]")
 """Of a route: it has arguments, or is a regular expression that stands for several paths."""
@@ -107,9 +111,28 @@ def prepare(facts: Facts, has_database: bool, seed: str | None) -> Prepare:
     return Prepare(commands=tuple(commands), seed=seed)
 
 
-def request(facts: Facts) -> Request:
-    """Return what every request has: where a proxy stands in front, what that adds."""
-    return Request(headers={"X-Forwarded-Proto": "https"} if facts.proxy_header else {})
+def request(facts: Facts) -> tuple[Request, str]:
+    """Return what every request has, as a proxy in front adds it and browsers do, and why."""
+    headers: dict[str, str] = {}
+    reasons = []
+    if host := next(filter(None, map(_host, facts.hosts)), None):
+        headers["Host"] = host
+        reasons.append("the first of ALLOWED_HOSTS")
+    if facts.proxy_header:
+        name, value = facts.proxy_header
+        headers[name] = value
+        reasons.append("SECURE_PROXY_SSL_HEADER")
+    if coder := next((of.name for of in facts.middleware if COMPRESSES.search(of.name)), None):
+        headers["Accept-Encoding"] = "gzip"
+        reasons.append(f"{coder.rpartition('.')[2]}, as every browser asks for it")
+    return Request(headers=headers), "; ".join(reasons)
+
+
+def _host(allowed: str) -> str | None:
+    """Return a host of ALLOWED_HOSTS that clients may ask for; None for this machine and any."""
+    host = allowed.lstrip(".").lower()
+    known = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", host)
+    return host if known else None
 
 
 def paths(facts: Facts) -> list[str]:
@@ -123,7 +146,8 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
     by_shape: dict[str, str] = {}
     for answer in probed:
         for link in answer.links:
-            if link not in asked and _can_be_asked(link.partition("?")[0]):
+            path = link.partition("?")[0]
+            if link not in asked and _can_be_asked(path) and not PLACE.search(link):
                 by_shape.setdefault(re.sub(r"\d+|[0-9a-f-]{32,36}", "0", link), link)
     return list(by_shape.values())[:MOST_ASKED]
 

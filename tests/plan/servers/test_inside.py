@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import socket
@@ -12,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import contract
 
-from loadtest.plan.servers import own
+from loadtest.bench.servers.service_counters import Counters
+from loadtest.plan.servers import facts, own
+from loadtest.plan.servers.project import DEMO
+from loadtest.system.process import CommandError
 
 SHOW = """
 import json, loadtest_settings
@@ -350,6 +355,165 @@ print(loadtest_settings._is_ours(connection))
     base = "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}"
     printed = run(tmp_path, base, script, LOADTEST_DATABASE=ADDRESS)
     assert printed == f"{host == '127.0.0.1'}\n"
+
+
+COUNTING = """
+import os, threading
+import django
+django.setup()
+from django.core.signals import got_request_exception
+from django.db import connection
+
+def work():
+    with connection.cursor() as cursor:
+        for number in range(50):
+            cursor.execute(" insert into t values (1)")
+            cursor.execute("SELECT 1")
+    connection.close()
+
+with connection.cursor() as cursor:
+    cursor.execute("CREATE TABLE t (a int)")
+connection.close()
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+if os.fork() == 0:
+    got_request_exception.send(None)
+    os._exit(0)  # as one that is killed: what it counted is told
+os.wait()
+"""
+
+
+def test_the_processes_of_a_server_count_what_they_do(tmp_path: Path) -> None:
+    """Each by itself, whichever thread it was and however it ended."""
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    base = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'theirs',"
+    base += " 'OPTIONS': {'timeout': 60}}}"
+    database = str(tmp_path / "ours")
+    run(tmp_path, base, COUNTING, LOADTEST_SQLITE=database, LOADTEST_COUNTS=str(counts))
+    assert len(list(counts.iterdir())) == 2
+    app = dataclasses.replace(DEMO, counts_variable="COUNTS")
+    counters = Counters(app, {"COUNTS": str(counts)})
+    counted = counters.read(contract())
+    assert (counted.exceptions, counted.statements, counted.changes) == (1, 401, 200)
+    (counts / "3").write_bytes(b"half a line")
+    assert counters.read(contract()) == counted
+
+
+def test_nobody_counts_where_no_folder_is_named() -> None:
+    counted = Counters(DEMO, {}).read(contract())
+    assert (counted.exceptions, counted.statements, counted.changes) == (None, None, None)
+
+
+FILL = """
+import django
+django.setup()
+from django.core.management import call_command
+from django.contrib.auth import get_user_model
+call_command("migrate", verbosity=0)
+for name in ("alice", "bob"):
+    get_user_model().objects.create_user(name)
+"""
+
+SITE = """
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "theirs"}}
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+ROOT_URLCONF = "urls"
+ALLOWED_HOSTS = ["shop.example.org"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+"""
+
+URLS = """
+from django.http import HttpResponse
+from django.urls import path
+urlpatterns = [path("who/", lambda request: HttpResponse(f"{request.user}"))]
+"""
+
+
+@pytest.mark.parametrize("in_session", [False, True])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Host": "shop.example.org", "X-Forwarded-Proto": "https"}]
+)
+@pytest.mark.parametrize("user", ["alice", None])
+def test_a_request_that_writes_is_let_through(
+    tmp_path: Path, in_session: bool, headers: dict[str, str], user: str | None
+) -> None:
+    """By Django's own protection against forged requests, however its settings have it."""
+    base = f"{SITE}\nCSRF_USE_SESSIONS = {in_session}\n"
+    database = str(tmp_path / "ours")
+    (tmp_path / "urls.py").write_text(URLS)
+    run(tmp_path, base, FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        request=own.Request(headers=headers),
+        values={"n": "SELECT username FROM auth_user ORDER BY id DESC", "id": "auth.User.pk"},
+        endpoint=(
+            own.Asked(name="who", path="/who/?{n}&{id}", method="POST", writes=True, as_=user),
+        ),
+    )
+    project = own.project(tmp_path, file)
+    env = {"LOADTEST_SQLITE": database}
+    requests = project.requests(env)["who"]
+    assert [each.path for each in requests] == ["/who/?bob&1", "/who/?alice&2"]
+    assert len({each.headers.get("Cookie") for each in requests}) == 1
+    (answer,) = facts.probe(project, [requests], env)
+    assert (answer.status, answer.error) == (200, None)
+    forged = dataclasses.replace(requests[0], headers={**requests[0].headers, "X-Csrftoken": "x"})
+    (answer,) = facts.probe(project, [[forged]], env)
+    assert answer.status == 403
+    wrong, error_page = project.refused(env)
+    assert ("another user" in wrong["who"]) == (user is not None)
+    assert error_page is not None
+    assert error_page.status == 500
+
+
+def test_a_session_that_each_request_writes_to_is_one_of_several(tmp_path: Path) -> None:
+    database = str(tmp_path / "ours")
+    run(tmp_path, f"{SITE}\nSESSION_SAVE_EVERY_REQUEST = True\n", FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        endpoint=(own.Asked(name="who", path="/who/", as_="alice"),),
+    )
+    requests = own.project(tmp_path, file).requests({"LOADTEST_SQLITE": database})["who"]
+    assert len({each.headers["Cookie"] for each in requests}) == len(requests) == 20
+
+
+@pytest.mark.parametrize(
+    ("values", "user", "line"),
+    [
+        ({"n": "SELECT id FROM nowhere"}, None, "[values]: SELECT id FROM nowhere: OperationalE"),
+        ({"n": "auth.Nobody.pk"}, None, "[values]: auth.Nobody.pk: LookupError"),
+        ({"n": "auth.Group.pk"}, None, "[values]: auth.Group.pk: there is none in the prepared"),
+        ({"n": "1..3"}, "carol", "no user has the username 'carol' in the prepared database"),
+    ],
+)
+def test_what_is_not_in_the_data(
+    tmp_path: Path, values: dict[str, str], user: str | None, line: str
+) -> None:
+    database = str(tmp_path / "ours")
+    run(tmp_path, SITE, FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        values=values,
+        endpoint=(own.Asked(name="who", path="/who/?{n}", as_=user),),
+    )
+    with pytest.raises(CommandError) as raised:
+        own.project(tmp_path, file).requests({"LOADTEST_SQLITE": database})
+    assert line in (raised.value.detail or "").splitlines()[-1]
 
 
 def test_a_process_that_serves_says_under_which_settings(tmp_path: Path) -> None:

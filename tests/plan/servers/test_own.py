@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from builders import contract
 from hypothesis import given
 from hypothesis import strategies as st
 from paths import ROOT
@@ -16,7 +17,7 @@ from loadtest.plan.servers.facts import Facts, Probed, Route
 from loadtest.plan.servers.own import Asked, File, Where
 from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Choice
+from loadtest.records.planned import Body, Choice
 
 LEAST = """
 format = 1
@@ -45,6 +46,12 @@ def test_the_least_file(tmp_path: Path) -> None:
     assert told["PYTHONPATH"].split(":") == [str(own.INSIDE), str(tmp_path)]
 
 
+ENDPOINT = "[[endpoint]]\nname = 'a'\npath = '/{}'\n"
+GET = ENDPOINT.format("")
+POST = f"{GET}method = 'POST'\nwrites = true\n"
+OF_VALUE = ENDPOINT.format("{x}/")
+
+
 @pytest.mark.parametrize(
     ("more", "line"),
     [
@@ -62,6 +69,15 @@ def test_the_least_file(tmp_path: Path) -> None:
          " `as`"),
         ("[request]\nheaders = { X = 'é' }", "X must be of ASCII letters, digits and signs"),
         ("[prepare]\ncommands = ['migrate \"']", "No closing quotation"),
+        (f"{GET}method = 'POST'", "endpoint a: POST may write; add writes = true"),
+        (f"{GET}method = 'HEAD'", "endpoint[0].method must be one of "),
+        (f"{GET}json = {{}}", "endpoint a: a GET has no body; add its method"),
+        (f"{POST}json = {{}}\nform = {{}}", "endpoint a: a body is json or form"),
+        (f"{POST}json = {{ at = 2026-01-02 }}", "endpoint a: JSON has no dates; put those of json"),
+        (f"{POST}json = 'x'", "endpoint[0].json must be a table of keys, not \"x\""),
+        (OF_VALUE, "endpoint a: {x} stands for a value; say under [values]"),
+        (f"[values]\nxy = '1..2'\n{OF_VALUE}", "endpoint a: unknown value 'x'; did you mean xy?"),
+        ("[values]\nx = 'Product'", "values.x must be the field of a model, as in"),
         ("[prepare]\ncommands = ['migrate --settings=shop.settings']", "under other settings"),
     ],
 )  # fmt: skip
@@ -130,6 +146,67 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     written(tmp_path, LEAST + endpoint.replace("'/'", "'/other/'"))
     assert own.unrecorded(own.project_at(folder)) == ["home"]
     assert (folder / ".loadtest" / ".gitignore").read_text() == "*\n"
+
+
+def test_what_is_said_of_every_request_is_a_part_of_each(tmp_path: Path) -> None:
+    text = f"{LEAST}[request]\nheaders = {{ A = '1', B = '1' }}\n[values]\nx = '1..2'\n"
+    folder = written(tmp_path, f"{text}{POST}headers = {{ B = '2' }}\nvalues = {{ y = '3..4' }}\n")
+    (asked,) = own.endpoints(own.read(folder))
+    assert asked.headers == {"A": "1", "B": "2"}
+    assert asked.values == {"x": "1..2", "y": "3..4"}
+    assert own.template(asked).sources == asked.values
+
+
+def test_another_header_of_every_request_is_another_question(tmp_path: Path) -> None:
+    text = f"{LEAST}[request]\nheaders = {{ A = '1' }}\n{POST}json = {{ a = 1 }}\n"
+    folder = written(tmp_path, text)
+    (asked,) = own.endpoints(own.read(folder))
+    contract = msgspec.structs.replace(own.expected(asked), content_type="text/html")
+    basis = own.basis(folder, own.read(folder), str(folder / ".venv/bin/python"))
+    fixed = own.Fixed(asked=asked, contract=contract, cost_s=0.02, basis=basis)
+    own.write_recorded(folder, own.Recorded(format=1, endpoints={"a": fixed}))
+    project = own.project_at(folder)
+    assert own.unrecorded(project) == []
+    (endpoint,) = project.endpoints()
+    # What it writes is in no other's way: it has processes and a copy of the database to itself.
+    assert (endpoint.isolated, endpoint.cost_s, endpoint.summary) == (True, 0.02, "POST /")
+    written(folder, text.replace("[request]", "[values]\nz = '1..2'\n[request]"))
+    assert own.unrecorded(own.project_at(folder)) == []  # of no use for this one
+    written(folder, text.replace("A = '1'", "A = '2'"))
+    assert own.unrecorded(own.project_at(folder)) == ["a"]
+
+
+def body(**changes: Any) -> Body:
+    return Body(**{"level": "text", "sha256": "0" * 64, **changes})
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "lines"),
+    [
+        ({}, {"body_bytes": 9}, []),
+        ({}, {"body": body(least_bytes=5)}, []),
+        ({}, {"status": 201}, ["status 200 -> 201"]),
+        ({}, {"statements": 5}, ["statements 4 -> 5"]),
+        ({}, {"body": body(sha256="1" * 64)}, ["another answer"]),
+        ({}, {"body": body(level="tags")}, ["what is fixed: text -> tags"]),
+        (
+            {"body": body(holes=("dates", "5"))},
+            {"body": body(holes=("dates", "nonces"))},
+            ["now open: nonces", "now fixed: 5"],
+        ),
+        ({}, {"body": body(location_sha256="1" * 64)}, ["another place that it redirects to"]),
+        ({}, {"body": body(cookies=("a",))}, ["cookies none -> a"]),
+    ],
+)
+def test_what_a_new_recording_changes(
+    then: dict[str, Any], now: dict[str, Any], lines: list[str]
+) -> None:
+    asked = Asked(name="a", path="/")
+    old, new = (
+        own.Fixed(asked=asked, contract=contract(**{"body": body(), "statements": 4, **changes}))
+        for changes in (then, now)
+    )
+    assert own.differences(old, new) == lines
 
 
 def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
@@ -234,6 +311,30 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         "/broken/": "status 500: LookupError at a.py:1",
         "/me/": "status 302, to /in/",
     }
+
+
+def middleware(name: str) -> facts.Middleware:
+    return facts.Middleware(name=name, asynchronous=False)
+
+
+@pytest.mark.parametrize(
+    ("known", "headers", "why"),
+    [
+        ({}, {}, ""),
+        ({"hosts": ("*", "localhost", "127.0.0.1", "[::1]")}, {}, ""),
+        ({"hosts": ("*", ".Shop.example.org")}, {"Host": "shop.example.org"},
+         "the first of ALLOWED_HOSTS"),
+        ({"proxy_header": ("X-Forwarded-Ssl", "on")}, {"X-Forwarded-Ssl": "on"},
+         "SECURE_PROXY_SSL_HEADER"),
+        ({"middleware": (middleware("django.middleware.gzip.GZipMiddleware"),)},
+         {"Accept-Encoding": "gzip"}, "GZipMiddleware, as every browser asks for it"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_front_of_a_project(
+    known: dict[str, Any], headers: dict[str, str], why: str
+) -> None:
+    request, reason = proposal.request(Facts(stage="end", **known))
+    assert (request.headers, reason) == (headers, why)
 
 
 @pytest.mark.parametrize(

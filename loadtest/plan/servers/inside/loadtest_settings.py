@@ -232,3 +232,6 @@ def _serve(**facts: Any) -> None:
 
 if "LOADTEST_SERVED" in os.environ:
     request_started.connect(_serve, weak=False, dispatch_uid="loadtest")
+
+if "LOADTEST_COUNTS" in os.environ:
+    importlib.import_module("loadtest_counts").begin()
