@@ -18,9 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
-from census import until
 from paths import DATA
 
 from loadtest.bench.load import wrk

@@ -197,9 +197,9 @@ class File(Record, frozen=True, kw_only=True):
     database: Database
     prepare: Prepare = Prepare()
     request: Request = Request()
+    allow: Allow = Allow()
     values: dict[str, Source] = field(default_factory=dict)
     """Of placeholders, by their names: another one in each request."""
-    allow: Allow = Allow()
     endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
 
 
@@ -512,11 +512,11 @@ def _fixed(folder: Path, file: File, python: str) -> dict[str, Fixed]:
 
 
 def basis(folder: Path, file: File, python: str) -> dict[str, str]:
-    """Return digests of what all answers depend on, by what it is called in a sentence."""
+    """Return digests of what answers depend on beside their requests, by what a line calls it."""
     names = file.project.settings.split(".")
     places = [folder.joinpath(part, *names) for part in file.project.path]
     modules = [path for at in places for path in (at.with_suffix(".py"), at / "__init__.py")]
-    tables = ("env", "database", "prepare", "request", "allow")
+    tables = ("env", "database", "prepare", "allow")
     parts: dict[str, object] = {f"[{name}]": getattr(file, name) for name in tables}
     parts["seed script"] = [_text(folder / file.prepare.seed)] if file.prepare.seed else []
     parts["settings"] = [file.project.settings, *map(_text, modules)]

@@ -162,7 +162,8 @@ def test_another_header_of_every_request_is_another_question(tmp_path: Path) -> 
     folder = written(tmp_path, text)
     (asked,) = own.endpoints(own.read(folder))
     contract = msgspec.structs.replace(own.expected(asked), content_type="text/html")
-    fixed = own.Fixed(asked=asked, contract=contract, cost_s=0.02)
+    basis = own.basis(folder, own.read(folder), str(folder / ".venv/bin/python"))
+    fixed = own.Fixed(asked=asked, contract=contract, cost_s=0.02, basis=basis)
     own.write_recorded(folder, own.Recorded(format=1, endpoints={"a": fixed}))
     project = own.project_at(folder)
     assert own.unrecorded(project) == []

@@ -148,7 +148,7 @@ path = "/new/"
         (own.FILE, 'name = "home"', 'name = "home"\nshare = 0.5', None),
         (own.FILE, '"EUR"', '"USD"', "home, new is recorded under today's [env];"),
         (own.FILE, "= true", "= false", "home, new is recorded under today's [database];"),
-        (own.FILE, '"https"', '"http"', "home, new is recorded under today's [request];"),
+        (own.FILE, '"https"', '"http"', "no answer of home, new is recorded; type"),
         (own.FILE, "[env]", '[allow]\nconnect = ["/a"]\n[env]', "under today's [allow];"),
         (own.FILE, '= "shop.', '= "other.', "home, new is recorded under today's settings;"),
         (own.FILE, '= "python"', '= "python3"', "under today's interpreter;"),
@@ -165,7 +165,7 @@ def test_an_answer_on_another_basis_is_no_contract(
     (folder / "shop" / "settings.py").write_text("LANGUAGES = 1")
     (folder / "seed.py").write_text("rows = 1")
     read = own.read(folder)
-    home = read.endpoint[0]
+    home = own.endpoints(read)[0]
     fixed = own.Fixed(
         asked=home,
         contract=replace(own.expected(home), content_type="text/html"),
