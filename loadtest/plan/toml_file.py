@@ -107,13 +107,23 @@ def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, A
             case inspect.StructType():
                 kind, value = _field(kind, step), value[step]
             case inspect.DictType():
-                # msgspec leaves open which; the tables that people write here hold texts.
-                key = next(key for key, text in value.items() if not isinstance(text, str))
+                key = next(key for key, inner in value.items() if not _fits(inner, kind.value_type))
                 kind, value = kind.value_type, value[key]
                 at = at.replace("[...]", f".{key}", 1)
             case inspect.VarTupleType() | inspect.ListType():
                 kind, value = kind.item_type, value[int(step[1:-1])]
     return _known(kind, value), value, at
+
+
+def _fits(value: object, kind: inspect.Type) -> bool:
+    """Say whether a value of a table is right: msgspec leaves open which one is not."""
+    if not isinstance(kind, inspect.StructType):
+        return isinstance(value, str)  # as in all other tables that people write here
+    try:
+        msgspec.convert(value, kind.cls)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _field(kind: inspect.StructType, name: str) -> inspect.Type:

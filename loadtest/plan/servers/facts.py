@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from loadtest.plan.servers import own
 from loadtest.plan.servers.project import Project
-from loadtest.records.errors import UserError
+from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Record
 from loadtest.records.values import Count
 from loadtest.system.process import CommandError
@@ -50,6 +50,8 @@ class Database(Record, frozen=True, kw_only=True):
     conn_max_age: int | None
     """Seconds; None: without end."""
     pool: bool
+    driver: Text | None = None
+    """Of PostgreSQL's `psycopg`: `c`, `binary` or `python`; None of others, and of older ones."""
     atomic_requests: bool
 
 
@@ -175,6 +177,17 @@ def problems(project: Project, facts: Facts) -> list[str]:
             f' write wsgi = "generated" and asgi = "generated" in {file}'
         )
     return lines
+
+
+def unvaried(project: Project, facts: Facts) -> list[str]:
+    """Return which middleware a variant leaves out that the project does not have, a line each."""
+    known = [middleware.name for middleware in facts.middleware]
+    return [
+        unknown("middleware", each, known, where=f"[variants.{name}]")
+        for name, variant in project.app.variants.items()
+        for each in variant.without
+        if each not in known
+    ]
 
 
 def _belongs(project: Project, facts: Facts) -> bool:

@@ -6,6 +6,7 @@ front, see `inside/`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -13,18 +14,27 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, field
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
-from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
+from loadtest.plan.servers.arms import AS_DEPLOYED
+from loadtest.plan.servers.project import (
+    DEMO,
+    MATRICES,
+    PLACEHOLDERS,
+    App,
+    Project,
+    Service,
+    Variant,
+)
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.planned import Contract, Endpoint, Interface, Record, Style
-from loadtest.records.values import END, Name, Word
+from loadtest.records.planned import Contract, Endpoint, Interface, Mix, Record, Style
+from loadtest.records.values import END, Name, ShapeText, Word
 
 FILE = "loadtest.toml"
 
@@ -47,6 +57,8 @@ REFUSED_HEADERS = {"connection", "content-length", "cookie", "transfer-encoding"
 """Of a connection, or a secret: a login is named by `as`."""
 
 MOST_ENDPOINTS = 200
+
+MOST_SHAPES = 10
 
 Module = Annotated[
     str,
@@ -90,6 +102,8 @@ class Where(Record, frozen=True, kw_only=True):
     """Folders that it imports from, as seen from the file."""
     reference: Name | None = None
     """The server profile that others are compared with: what it runs on today."""
+    reference_shape: ShapeText | None = None
+    """The workers and threads that it has today."""
 
 
 class Database(Record, frozen=True, kw_only=True):
@@ -143,17 +157,36 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
     answer: Answer = Answer()
 
 
+class Varied(Record, frozen=True, kw_only=True):
+    """One variant: the project with something changed, measured beside it as it is."""
+
+    summary: str = ""
+    env: dict[str, Word] = field(default_factory=dict)
+    """In place of what `[env]` says, or beside it."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """In place of what the settings say; of a table, only the keys that are named."""
+    without: tuple[Word, ...] = ()
+    """Middleware that is left out."""
+    requires: tuple[Word, ...] = ()
+    """Distributions without which it is skipped."""
+    unsupported: dict[Interface, str] = field(default_factory=dict)
+    """Why it is not measured under the servers of an interface."""
+
+
 class File(Record, frozen=True, kw_only=True):
     """The whole file."""
 
     format: Literal[1]
     """History: 1, the first; of `Recorded` as well."""
+    shapes: Annotated[tuple[ShapeText, ...], Meta(max_length=MOST_SHAPES)] = ()
+    """Workers x threads of all servers; none: as it runs today, or as the matrix has it."""
     project: Where
     env: dict[str, Word] = field(default_factory=dict)
     """What the app is told beside what every process is; see `process.INHERITED`."""
     database: Database
     prepare: Prepare = Prepare()
     request: Request = Request()
+    variants: dict[Name, Varied] = field(default_factory=dict)
     endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
 
 
@@ -188,17 +221,30 @@ def mistakes(file: File) -> Iterator[str]:
     for name, times in Counter(asked.name for asked in file.endpoint).items():
         if times > 1:
             yield f"{times} endpoints are called {name!r}; rename {times - 1}"
-    if (total := sum(asked.share or 0 for asked in file.endpoint)) > 1.001:
+    if (total := sum(asked.share or 0 for asked in file.endpoint)) > WHOLE:
         yield f"the shares of all endpoints come to {total:g}; they are parts of 1"
+    elif total > 2 - WHOLE and (without := [of.name for of in file.endpoint if of.share is None]):
+        yield f"no share is left for {', '.join(without)}; give each a part of 1"
+    if file.project.reference_shape and not file.project.reference:
+        yield "[project]: reference_shape goes with reference; leave it out, or name the server"
+    for name in file.variants:
+        if not re.fullmatch(r"[A-Za-z][\w-]{0,39}", name) or name in UNVARIED:
+            yield f"[variants]: {name!r} is no name for one; begin with a letter, as in pooled"
     if file.database.copy is not None and file.database.kind != "sqlite":
         yield '[database]: copy goes with kind = "sqlite"; leave it out'
-    for text in file.env.values():
-        for name in re.findall(r"\{[a-z.]+\}", text):
+    told = {"[env]": file.env}
+    told |= {f"[variants.{name}] env": of.env for name, of in file.variants.items()}
+    for where, env in told.items():
+        for name in (name for text in env.values() for name in re.findall(r"\{[a-z.]+\}", text)):
             if name not in PLACEHOLDERS:
-                yield unknown("placeholder", name, PLACEHOLDERS, where="[env]")
-    for name in file.env:
-        if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
-            yield f"[env]: {name!r} is not for a project to be told; leave it out"
+                yield unknown("placeholder", name, PLACEHOLDERS, where=where)
+        for name in env:
+            if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
+                yield f"{where}: {name!r} is not for a project to be told; leave it out"
+    for name, of in file.variants.items():
+        for key in of.settings:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", key):
+                yield f"[variants.{name}] settings: {key!r} is no setting; they are in capitals"
     for where, headers in (
         ("[request]", file.request.headers),
         *((f"endpoint {asked.name}", asked.headers) for asked in file.endpoint),
@@ -225,11 +271,19 @@ def mistakes(file: File) -> Iterator[str]:
                 )
 
 
+WHOLE = 1.001
+"""Of shares, which are rounded: no more than this is all."""
+
+UNVARIED = {AS_DEPLOYED, "again"}
+"""What a variant is not called: the project as it is, and the second copy of a server."""
+
 ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}
 
 SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
 SERVED = "LOADTEST_SERVED"
+
+VARIED = "LOADTEST_VARIED"
 
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
@@ -237,7 +291,7 @@ BASE = "LOADTEST_SETTINGS"
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, VARIED, BASE} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
@@ -251,6 +305,8 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
     work |= {"redis": None if "redis" in services else 0, "upstream": 0}
     fixed = contracts or {}
     seed = file.prepare.seed
+    mix, shares = _shares(file)
+    today = file.project.reference_shape
     return App(
         settings="loadtest_settings",
         applications={
@@ -274,8 +330,8 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,
         declared=tuple(
-            _endpoint(asked, replace(fixed.get(asked.name, expected(asked)), **work))
-            for asked in file.endpoint
+            _endpoint(asked, replace(fixed.get(asked.name, expected(asked)), **work), share)
+            for asked, share in zip(file.endpoint, shares, strict=True)
         ),
         headers={asked.name: {**file.request.headers, **asked.headers} for asked in file.endpoint},
         users={asked.name: asked.as_ for asked in file.endpoint if asked.as_ is not None},
@@ -283,10 +339,38 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         matrices=MATRICES / "own",
         servers=SERVERS,
         reference=file.project.reference,
+        reference_shape=today,
+        shapes=file.shapes or ((today,) if today else ()),
+        variants={name: _variant(of) for name, of in file.variants.items()},
+        mix=mix,
     )
 
 
-def _endpoint(asked: Asked, contract: Contract) -> Endpoint:
+def _shares(file: File) -> tuple[Mix, list[float]]:
+    """Return how the shares of the endpoints are known, and the share of each.
+
+    Those of which the file says none divide what is left, each the same.
+    """
+    told = [asked.share for asked in file.endpoint]
+    without = told.count(None)
+    mix: Mix = "told" if not without else "equal" if without == len(told) else "rest"
+    rest = max(0.0, 1 - sum(share or 0.0 for share in told)) / max(1, without)
+    return mix, [share or rest for share in told]
+
+
+def _variant(of: Varied) -> Variant:
+    changed = {"settings": of.settings, "without": of.without}
+    varied = {VARIED: json.dumps(changed, default=str)} if any(changed.values()) else {}
+    return Variant(
+        summary=of.summary,
+        env={**of.env, **varied},
+        without=of.without,
+        requires=of.requires,
+        unsupported=of.unsupported,
+    )
+
+
+def _endpoint(asked: Asked, contract: Contract, share: float) -> Endpoint:
     return Endpoint(
         name=asked.name,
         style=asked.style,
@@ -297,7 +381,7 @@ def _endpoint(asked: Asked, contract: Contract) -> Endpoint:
         isolated=False,
         note=None,
         unsupported={},
-        share=asked.share,
+        share=share,
         contract=contract,
     )
 
