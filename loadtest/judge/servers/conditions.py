@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from loadtest.records.measured import Machine, Run
-from loadtest.records.planned import Endpoint, Load, Record, Shape
+from loadtest.records.planned import Endpoint, Load, Record, Server, Shape
 
 CONDITIONS = ("cpu", "processors", "governor")
 """Of the machine; the others are named."""
@@ -108,6 +108,10 @@ def _software(base: Run, new: Run) -> Iterator[Difference]:
     others = {server.name: server for server in new.plan.servers}
     shared = [server for server in base.plan.servers if server.name in others]
     for server in shared:
+        shapes = (base.plan.shape, new.plan.shape)
+        if server.shape or others[server.name].shape:
+            own = map(Server.sized, (server, others[server.name]), shapes)
+            yield from _differing(f"shape of {server.name}", *own)
         # As started; where that is not recorded, as written.
         argv = base.argv.get(server.name, server.argv)
         second = new.argv.get(server.name, others[server.name].argv)
