@@ -140,8 +140,9 @@ def _propose(
         **{f"env.{name}": variable.why for name, variable in env.items()},
     }
     if today := detect.server(folder):
-        where = replace(where, reference=today[0].value)
-        reasons["project.reference"] = f"{today[0].why}: {today[1]}"
+        where = replace(where, reference=today.profile.value, reference_shape=today.shape)
+        reasons["project.reference"] = f"{today.profile.why}: {today.line}"
+        reasons["project.reference_shape"] = "its workers x threads, so far as that says them"
     database = proposal.database(folder, facts)
     if database.copy:
         reasons["database.copy"] = "a copy of it, which each server has to itself"

@@ -11,7 +11,7 @@ import msgspec
 from loadtest.measure.resume import another, refuse
 from loadtest.measure.servers.new_run import command_of, this_machine
 from loadtest.measure.servers.preflight import checks
-from loadtest.plan.servers import arms, inventory
+from loadtest.plan.servers import inventory, lineup
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import is_there
 from loadtest.plan.servers.project import App
@@ -126,7 +126,7 @@ def _declared(server: Server, profiles: Mapping[str, Server], app: App, recycles
     profile = profiles.get(server.profile or server.duplicate_of or server.name)
     if profile is None or not {server.variant} <= {None, *app.variants}:
         return False
-    declared = arms.arm(profile, server.shape, server.variant, app)
+    declared = lineup.made(profile, server.shape, server.variant, app)
     keys = ("name", "summary", "duplicate_of", *(() if recycles else ("recycled",)))
     own = {key: getattr(server, key) for key in keys}
     return msgspec.structs.replace(declared, **own) == server

@@ -12,6 +12,7 @@ from msgspec import Meta
 from loadtest.plan.servers import own
 from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError, unknown
+from loadtest.records.measured import Site
 from loadtest.records.planned import Record
 from loadtest.records.values import Count
 from loadtest.system.process import CommandError
@@ -53,6 +54,11 @@ class Database(Record, frozen=True, kw_only=True):
     driver: Text | None = None
     """Of PostgreSQL's `psycopg`: `c`, `binary` or `python`; None of others, and of older ones."""
     atomic_requests: bool
+
+    @property
+    def reconnects(self) -> bool:
+        """Whether each request opens a connection of its own; a file has none."""
+        return self.conn_max_age == 0 and not self.pool and "sqlite" not in self.engine
 
 
 class Middleware(Record, frozen=True, kw_only=True):
@@ -177,6 +183,18 @@ def problems(project: Project, facts: Facts) -> list[str]:
             f' write wsgi = "generated" and asgi = "generated" in {file}'
         )
     return lines
+
+
+def site(facts: Facts) -> Site:
+    """Return what of a project may matter more than its server."""
+    drivers = (database.driver for database in facts.databases.values())
+    waits = (middleware.name for middleware in facts.middleware if not middleware.asynchronous)
+    return Site(
+        reconnects=any(database.reconnects for database in facts.databases.values()),
+        driver=next(filter(None, drivers), None),
+        asynchronous=any(route.asynchronous for route in facts.routes),
+        blocks=next(waits, None),
+    )
 
 
 def unvaried(project: Project, facts: Facts) -> list[str]:

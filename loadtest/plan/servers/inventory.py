@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import psutil
 from msgspec.structs import replace
 
-from loadtest.plan.servers import arms, facts, matrix, own, profile
+from loadtest.plan.servers import facts, lineup, matrix, own, profile
 from loadtest.plan.servers.matrix import Matrix
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Engine, Launcher
+from loadtest.records.measured import Engine, Launcher, Site
 from loadtest.records.planned import Choice, Endpoint, Plan, Server
 
 PROCESS_BYTES = 100_000_000
@@ -42,6 +42,8 @@ class Inventory:
     launcher: Launcher = "local"
     engine: Engine | None = None
     """Of `compose`; the versions are then its image's."""
+    site: Site | None = None
+    """What is known of somebody's own project."""
 
     @property
     def missing(self) -> dict[str, str]:
@@ -68,31 +70,35 @@ def take_inventory(project: Project) -> Inventory:
     endpoints: tuple[Endpoint, ...] = ()
     versions: dict[str, str | None] = {}
     servers, broken, problems = profile.read_servers(project.servers)
-    problems += standing(project)
+    stands, site = standing(project)
+    problems += stands
     try:
         endpoints = project.endpoints()
         versions = project.versions(distributions(servers, project.app))
     except UserError as error:
         problems.extend(error.lines)
-    return Inventory(project, servers, endpoints, versions, tuple(problems), broken)
+    return Inventory(project, servers, endpoints, versions, tuple(problems), broken, site=site)
 
 
-def standing(project: Project) -> list[str]:
-    """Return what stands in the way of loading a project of `loadtest.toml`, a line each."""
+def standing(project: Project) -> tuple[list[str], Site | None]:
+    """Return what stands in the way of loading a project of `loadtest.toml`, a line each.
+
+    And, where nothing does, what of it may matter more than its server.
+    """
     if project.app.declared is None:
-        return []
+        return [], None
     file = project.folder / own.FILE
     if not project.app.declared:
-        return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"]
+        return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"], None
     try:
         known = facts.look(project)
-        if problems := facts.problems(project, known) or facts.unvaried(project, known):
-            return problems
     except UserError as error:
-        return list(error.lines)
+        return list(error.lines), None
+    if problems := facts.problems(project, known) or facts.unvaried(project, known):
+        return problems, None
     if lacking := own.unrecorded(project):
-        return [f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`"]
-    return []
+        return [f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`"], None
+    return [], facts.site(known)
 
 
 def make_plan(inventory: Inventory, choice: Choice) -> Plan:
@@ -119,8 +125,8 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     if problems:
         raise UserError(*problems, *matrix.mistakes(chosen, names, inventory.endpoints, choice))
     shapes = matrix.shapes(chosen, choice)
-    of = arms.arms(inventory.servers, shapes, app, choice)
-    today = arms.reference(of, shapes[0], app)
+    of = lineup.lineup(inventory.servers, shapes, app, choice)
+    today = lineup.reference(of, shapes[0], app)
     if today:
         chosen = replace(chosen, duplicate=replace(chosen.duplicate, server=today.name))
     plan = matrix.expand(chosen, of, inventory.endpoints, choice, inventory.lacking(of))

@@ -18,7 +18,7 @@ from msgspec import Meta
 from msgspec.structs import asdict, replace
 
 from loadtest.plan import toml_file
-from loadtest.plan.servers.arms import sized
+from loadtest.plan.servers.lineup import sized
 from loadtest.plan.servers.project import MATRICES
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import (
@@ -151,7 +151,7 @@ def expand(
 ) -> Plan:
     """Return the plan of a matrix, narrowed by a choice; `missing` says which servers can't start.
 
-    `servers` are in all their shapes and variants, see `arms`. Raises UserError with every mistake
+    `servers` are in all their shapes and variants, see `lineup`. Raises UserError with every mistake
     in it.
     """
     names = [name for server in servers for name in _names(server)]

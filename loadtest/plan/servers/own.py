@@ -21,7 +21,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
-from loadtest.plan.servers.arms import AS_DEPLOYED
+from loadtest.plan.servers.lineup import AS_DEPLOYED
 from loadtest.plan.servers.project import (
     DEMO,
     MATRICES,

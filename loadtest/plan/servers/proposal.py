@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
+from loadtest.plan.servers.facts import site as of_site
 from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
 from loadtest.records.errors import UserError
 
@@ -25,6 +26,14 @@ HARMFUL = re.compile(
     r"log-?out|sign-?out|delete|remove|revert|unsubscribe|__debug__|/admin\b|close|jsi18n", re.I
 )
 """Paths that a GET should not be sent to unasked."""
+
+VARIANTS = (
+    "",
+    "# The project with something changed: each server is then measured under it as well.",
+    "# [variants.pooled]",
+    "# settings.DATABASES.default.CONN_MAX_AGE = 60",
+    '# unsupported = { asgi = "threads without end, and each would keep a connection" }',
+)
 
 UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]")
 """Of a route: it has arguments, or is a regular expression that stands for several paths."""
@@ -227,19 +236,23 @@ def notes(facts: Facts) -> Iterator[str]:
             "DEBUG is true in these settings. A run sets it to false, but what the settings did"
             " with it is done: name those of production with --settings."
         )
-    waits = [middleware.name for middleware in facts.middleware if not middleware.asynchronous]
-    views = sum(route.asynchronous for route in facts.routes)
-    if not views:
+    site = of_site(facts)
+    if not site.asynchronous:
         yield (
             "No view is async, so an ASGI server can only run this project in threads"
-            + (f"; and {waits[0]} cannot be awaited." if waits else ".")
+            + (f"; and {site.blocks} cannot be awaited." if site.blocks else ".")
         )
     for alias, of in facts.databases.items():
-        if of.conn_max_age == 0 and not of.pool and "sqlite" not in of.engine:
+        if of.reconnects:
             yield (
                 f"The database {alias!r} gets a new connection for each request (CONN_MAX_AGE 0, no"
                 " pool), which may cost more than any server saves."
             )
+    if site.driver == "python":
+        yield (
+            "psycopg runs in pure Python here; with `pip install 'psycopg[binary]'`, or `[c]`, the"
+            " same queries take less CPU time."
+        )
     if len(facts.databases) > 1:
         yield "All databases of the settings are one and the same in a run."
     if any("memcache" in backend.lower() for backend in facts.caches.values()):
@@ -260,10 +273,11 @@ def text(proposal: Proposal) -> str:
         " touched.",
         "# docs/own-project.md of loadtest explains each line.",
         "format = 1",
+        '# shapes = ["2x1", "2x4", "4x1"]  # workers x threads: each server in each of these',
         "",
         "[project]",
     ]
-    for key in ("python", "settings", "wsgi", "asgi", "path", "reference"):
+    for key in ("python", "settings", "wsgi", "asgi", "path", "reference", "reference_shape"):
         value = getattr(file.project, key)
         line("project", key, value, value not in (None, (".",)))
     lines += ["", "[env]  # all that the app is told; nothing of your shell gets through"]
@@ -281,6 +295,7 @@ def text(proposal: Proposal) -> str:
         line("request", "headers", file.request.headers)
     if proposal.notes:
         lines += ["", *(f"# {_comment(note)}" for note in proposal.notes)]
+    lines += VARIANTS
     for asked in file.endpoint:
         about = proposal.endpoints.get(asked.name)
         lines += ["", "[[endpoint]]" + (f"  # {_comment(about)}" if about else "")]
@@ -289,6 +304,9 @@ def text(proposal: Proposal) -> str:
         line("endpoint", "as", asked.as_, asked.as_ is not None)
         line("endpoint", "style", asked.style, asked.style != "sync")
         line("endpoint", "kind", asked.kind)
+        lines += ["# share = 0.5  # of your traffic; without any, each endpoint has the same"] * (
+            asked is file.endpoint[0]
+        )
     if not file.endpoint:
         lines += [
             "",

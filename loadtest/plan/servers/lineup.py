@@ -19,7 +19,7 @@ AS_DEPLOYED = "as-deployed"
 """The project without a variant, as a choice calls it."""
 
 
-def arms(
+def lineup(
     servers: Sequence[Server], shapes: Sequence[Sizes], app: App, choice: Choice
 ) -> tuple[Server, ...]:
     """Return each server in each of the shapes and under each variant that was chosen.
@@ -31,7 +31,7 @@ def arms(
     variants = _chosen(app.variants, choice.variants)
     today = _today(shapes, app)
     several = len({size.typed for size in (*map(_shape, shapes), *today)}) > 1
-    made: list[Server] = []
+    all_: list[Server] = []
     for server in servers:
         own = {_label(server, shape): shape for shape in reversed(list(map(_shape, shapes)))}
         only_today = {
@@ -40,12 +40,12 @@ def arms(
         for label, shape in sorted((only_today | own).items(), key=lambda item: _order(item[1])):
             for variant in variants if label in own else [None]:
                 name = "-".join(filter(None, [server.name, label if several else "", variant]))
-                varied = arm(server, shape if several else None, variant, app)
-                made.append(replace(varied, name=name))
-    return tuple(made)
+                varied = made(server, shape if several else None, variant, app)
+                all_.append(replace(varied, name=name))
+    return tuple(all_)
 
 
-def arm(server: Server, shape: Shape | None, variant: str | None, app: App) -> Server:
+def made(server: Server, shape: Shape | None, variant: str | None, app: App) -> Server:
     """Return a server in a shape of its own and under a variant, its name as it was.
 
     Raises KeyError where the project has no such variant.
