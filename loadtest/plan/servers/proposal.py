@@ -304,9 +304,8 @@ def text(proposal: Proposal) -> str:
         line("endpoint", "as", asked.as_, asked.as_ is not None)
         line("endpoint", "style", asked.style, asked.style != "sync")
         line("endpoint", "kind", asked.kind)
-        lines += ["# share = 0.5  # of your traffic; without any, each endpoint has the same"] * (
-            asked is file.endpoint[0]
-        )
+        if asked is file.endpoint[0]:
+            lines.append("# share = 0.5  # of your traffic; without any, all have the same")
     if not file.endpoint:
         lines += [
             "",
