@@ -93,6 +93,7 @@ def _workloads(base: Run, new: Run) -> Iterator[Difference]:
         where = cells[0] if len(cells) == 1 else f"{cells[0]} and {len(cells) - 1} more"
         yield _difference(f"load of {where}", _load(load), _load(other_load), True)
     for name, (endpoint, second) in contracts.items():
+        yield from _differing(f"share of {name}", endpoint.share, second.share, forbids=False)
         for key in endpoint.contract.__struct_fields__:
             yield from _differing(
                 f"contract of {name}: {key}",

@@ -27,12 +27,10 @@ from decisions import (
 from paths import GOLD
 
 from loadtest.judge.servers.decision import Decision, LeftOut, Waiting
-from loadtest.records.planned import Shape
 from loadtest.report.servers.sentences.decision import Setting, about, paragraphs, picked
 
 SETTING = Setting(
     counts=counts(),
-    shape=Shape(),
     again="loadtest run quick",
     more="loadtest run quick --budget 15m",
 )
@@ -92,7 +90,7 @@ UNKNOWN: dict[str, Any] = {
     "async_views": (),
 }
 IMPORTED = Setting(
-    counts(measured=103, valid=10, suspect=8, invalid=85), Shape(known=False), "", "", imported=True
+    counts(measured=103, valid=10, suspect=8, invalid=85), "", "", imported=True
 )
 
 
@@ -374,7 +372,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     ),
     "A server that was running": (
         noisy(**UNKNOWN),
-        Setting(counts(), Shape(), "", SETTING.more, running=True),
+        Setting(counts(), "", SETTING.more, running=True),
     ),
     "One endpoint of a noisy run": (noisy(cost=ONE_ENDPOINT), SETTING),
     "One endpoint": (
@@ -404,7 +402,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     "Steps": (STEPS, SETTING),
     "No number at all": (
         noisy(**UNKNOWN),
-        Setting(counts(measured=0, failed=20, valid=0, suspect=0, invalid=3), Shape(), "", ""),
+        Setting(counts(measured=0, failed=20, valid=0, suspect=0, invalid=3), "", ""),
     ),
 }
 

@@ -149,6 +149,7 @@ def picked(decision: Decision, setting: Setting) -> list[Said]:
         *_lever(decision, cost),
         *_choice(decision, cost),
         *_change(decision, cost),
+        *_threads(decision, cost),
         *_at_rates(decision),
         *stepped,
         *_waits(decision, cost),
@@ -163,11 +164,9 @@ def _lever(decision: Decision, cost: Cost) -> Iterator[Said]:
     own, site = decision.own, decision.site
     if own and own.share < MOSTLY:
         own = None
-    asgi = [place for place in cost.places if place.interface == "asgi" and place.cores is not None]
     facts = {
         "reconnects": bool(site and site.reconnects),
         "pure": bool(site and site.driver == "python"),
-        "threads": bool(site and not site.asynchronous and asgi),
     }
     if own or any(facts.values()):
         yield Said(
@@ -176,11 +175,18 @@ def _lever(decision: Decision, cost: Cost) -> Iterator[Said]:
                 "own": own,
                 # At least so much: never rounded up.
                 "percent": math.floor(100 * own.share) if own else 0,
-                "blocks": site.blocks if site else None,
                 **facts,
             },
             _cells(place for place in cost.places if own and place.server == own.server),
         )
+
+
+def _threads(decision: Decision, cost: Cost) -> Iterator[Said]:
+    """Yield how a site that cannot be awaited runs under the ASGI servers of its run."""
+    site = decision.site
+    asgi = [place for place in cost.places if place.interface == "asgi" and place.cores is not None]
+    if site and not site.asynchronous and asgi:
+        yield Said("threads", {"blocks": site.blocks}, _cells(asgi))
 
 
 def _change(decision: Decision, cost: Cost) -> Iterator[Said]:
