@@ -84,8 +84,8 @@ def _explain(
     """Return the line for what msgspec found: a key too many or too few, or a value."""
     path_in_file = AT.search(message)
     at = path_in_file["at"] if path_in_file else ""
-    where = f"{path} [{at}]" if at else str(path)
     kind, value, at = _stands_at(kind, data, at)
+    where = f"{path} [{at}]" if at else str(path)
     named = re.search(r"field `(.+?)`", message)
     if named and isinstance(kind, inspect.StructType):
         fields = {field.encode_name for field in kind.fields} - (set() if at else set(given))
