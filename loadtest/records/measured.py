@@ -440,11 +440,11 @@ class Site(Record, frozen=True, kw_only=True):
     reconnects: bool = False
     """A database gets a new connection for each request: `CONN_MAX_AGE` is 0, and there is no
     pool."""
-    driver: Annotated[str, Meta(max_length=1_000)] | None = None
+    driver: Label | None = None
     """What psycopg is implemented in: `c`, `binary` or `python`; None of other drivers."""
     asynchronous: bool = True
     """Some view can be awaited."""
-    blocks: Annotated[str, Meta(max_length=1_000)] | None = None
+    blocks: Label | None = None
     """The first middleware that cannot be awaited; None: all can."""
 
 

@@ -188,7 +188,8 @@ def problems(project: Project, facts: Facts) -> list[str]:
 def site(facts: Facts) -> Site:
     """Return what of a project may matter more than its server."""
     drivers = (database.driver for database in facts.databases.values())
-    waits = (middleware.name for middleware in facts.middleware if not middleware.asynchronous)
+    # As long as a record's names may be.
+    waits = (middleware.name[:250] for middleware in facts.middleware if not middleware.asynchronous)
     return Site(
         reconnects=any(database.reconnects for database in facts.databases.values()),
         driver=next(filter(None, drivers), None),
