@@ -43,7 +43,7 @@ Shares = Sequence[float] | None
 
 @dataclass(frozen=True)
 class Pool:
-    """Some endpoints with one style of views, or of a site, and what servers cost there together."""
+    """Some endpoints with one style of views, or of a site, and what servers cost there."""
 
     over: str
     style: Style

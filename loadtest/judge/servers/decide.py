@@ -18,7 +18,6 @@ from loadtest.judge.servers.cost import (
 from loadtest.judge.servers.decision import (
     AsyncViews,
     AtRate,
-    Between,
     Chosen,
     Cost,
     Decision,
@@ -49,7 +48,7 @@ BUSY = "noisy-host"
 STYLES: tuple[Style, ...] = ("sync", "async")
 
 MUCH = 0.1
-"""Of a cost: a server that takes so much less is a reason to change it."""
+"""Of a cost: where one server takes so much less, servers matter."""
 
 VIEWS: tuple[Style, ...] = (*STYLES, "unknown")
 """All that does not bypass the app."""
@@ -107,32 +106,29 @@ def decide(
         at_rates=tuple(_at_rates(run.plan, tables, rows)),
         searched=tuple(_searched(run.plan, tables, rows)),
         stepped=tuple(_stepped(tables, rows)),
-        own=_own(overall) if overall else None,
+        own=_own(overall, run.plan) if overall else None,
         site=run.site,
         sure=sure,
     )
 
 
-def _own(cost: Cost) -> Own | None:
+def _own(cost: Cost, plan: Plan) -> Own | None:
     """Return how much of a site's CPU time no server takes; None where that is not known.
 
     All that a server does, and Django beneath a view, is in what the cheapest endpoint takes. That
-    holds where the work beyond it is the same under every server: no server was shown to take much
-    less of it than another.
+    says something of other servers where the work beyond it is the same under all of them, so that
+    none of them takes much less.
     """
-    places = _priced(cost)
-    base = next((place for place in places if place.server == cost.today), places[-1])
-    if not cost.mix or len(cost.endpoints) < 2 or base.cheapest is None or not base.cores:
+    plain = {server.name for server in plan.servers if server.variant is None}
+    places = {place.server: place for place in _priced(cost) if place.server in plain}
+    if not cost.mix or len(cost.endpoints) < 2 or not places:
         return None
-    apart = {each.over for each in cost.pairs if each.server == base.server and _much(each)}
-    if apart:
+    base = places.get(cost.today or "") or [*places.values()][-1]
+    saved = [each.ratio for each in cost.pairs if each.server == base.server and each.over in plain]
+    if base.cheapest is None or not base.cores or max(saved, default=1.0) > 1 + MUCH:
         return None
     share = 1 - base.cheapest.cores / base.cores
     return Own(server=base.server, endpoint=base.cheapest.endpoint, share=share)
-
-
-def _much(pair: Between) -> bool:
-    return pair.finding == "higher" and pair.ratio > 1 + MUCH
 
 
 def _searched(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Searched]:

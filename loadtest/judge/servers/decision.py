@@ -344,7 +344,7 @@ class Decision(Record, frozen=True, kw_only=True):
     stepped: tuple[Stepped, ...] = ()
     """For each endpoint; empty where nothing was loaded in steps."""
     own: Own | None = None
-    """None where that is not known, and where one server was shown to save more than a tenth."""
+    """None where that is not known, and where one server takes a tenth less than another."""
     site: Site | None = None
     """What of a site may matter more than its server."""
     sure: Sureness

@@ -159,6 +159,8 @@ def server(folder: Path) -> Today | None:
     units = sorted(path for pattern in UNITS for path in folder.glob(pattern))
     for path in (*(folder / name for name in SAY_SERVER), *units):
         text = _text(path).replace("\\\n", " ")
+        if path.suffix in (".yml", ".yaml"):
+            text = re.sub(r"\n *- ", " ", text)  # a command may be a list, a word a line
         for line in STARTS.findall(text):
             words = " ".join(re.sub(r"[\[\]\",']", " ", line).split())
             if re.search(r"^#|\binstall\b|==|requirements", words):

@@ -189,7 +189,7 @@ def site(facts: Facts) -> Site:
     """Return what of a project may matter more than its server."""
     drivers = (database.driver for database in facts.databases.values())
     # As long as a record's names may be.
-    waits = (middleware.name[:250] for middleware in facts.middleware if not middleware.asynchronous)
+    waits = (each.name[:250] for each in facts.middleware if not each.asynchronous)
     return Site(
         reconnects=any(database.reconnects for database in facts.databases.values()),
         driver=next(filter(None, drivers), None),

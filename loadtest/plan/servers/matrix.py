@@ -151,8 +151,8 @@ def expand(
 ) -> Plan:
     """Return the plan of a matrix, narrowed by a choice; `missing` says which servers can't start.
 
-    `servers` are in all their shapes and variants, see `lineup`. Raises UserError with every mistake
-    in it.
+    `servers` are in all their shapes and variants, see `lineup`. Raises UserError with every
+    mistake in it.
     """
     names = [name for server in servers for name in _names(server)]
     if problems := mistakes(matrix, list(dict.fromkeys(names)), endpoints, choice):

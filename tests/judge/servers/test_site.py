@@ -35,10 +35,11 @@ def decided(
     costs: Mapping[str, Sequence[float]],
     endpoints: Sequence[Endpoint] = (PING, PAGE),
     site: Site | None = None,
+    varied: str | None = None,
     **changes: Any,
 ) -> Decision:
     """Return the decision of a run of a site; `costs` are by server, in us at each endpoint."""
-    servers = [server(name) for name in costs]
+    servers = [server(name, variant="pooled" if name == varied else None) for name in costs]
     first = servers[0].name
     servers.append(server("copy", duplicate_of=first))
     fields = {"mix": "told", "today": first, "reference": first} | changes
@@ -118,6 +119,8 @@ def test_ties_and_intervals_are_those_of_the_mean_request() -> None:
         ({"today": (10, 10_000), "other": (10, 9_900)}, {}, 1 - 10 / 1_009),
         # Another server saves more than a tenth: then it does take part of the work beyond.
         ({"today": (10, 10_000), "other": (10, 6_000)}, {}, None),
+        # Not so a variant of the project: that is no other server.
+        ({"today": (10, 10_000), "other": (10, 6_000)}, {"varied": "other"}, 1 - 10 / 1_009),
         # One that takes more is no reason to change.
         ({"today": (10, 10_000), "other": (10, 16_000)}, {}, 1 - 10 / 1_009),
         # Where nobody knows what runs today, it is the dearest that none saves much against.
@@ -158,7 +161,8 @@ def test_at_a_rate_cores_are_what_so_many_requests_of_the_mix_take() -> None:
         for cell, us in zip(cells, (1_000, 4_000), strict=True)
         for number in range(3)
     ]
-    (at,) = summarise(of, facts, lambda _: Histogram(values_us=(900,), counts=(400,))).decision.at_rates
+    raw = Histogram(values_us=(900,), counts=(400,))
+    (at,) = summarise(of, facts, lambda _: raw).decision.at_rates
     (place,) = at.places
     assert (at.mix, at.endpoints) == ("equal", ("ping-sync", "page-async"))
     # By their shares 1.3 ms a request, 200 times a second.

@@ -61,7 +61,9 @@ def test_the_server_of_today(tmp_path: Path, name: str, text: str, profile: str 
           ' "--blocking-threads", "8", "a.wsgi"]\n'}, "granian-wsgi", "4x8"),
         ({"compose.yml": "    command: uvicorn a.asgi:application --workers 2\n"},
          "uvicorn", "2x4"),
-        ({"deploy/shop.service": "[Unit]\nDescription=gunicorn of the shop\nRequires=gunicorn.socket"
+        ({"compose.yaml": "    command:\n      - gunicorn\n      - --workers\n      - '6'\n      -"
+          " a.wsgi\n    ports:\n      - 80\n"}, "gunicorn-sync", "6x4"),
+        ({"deploy/shop.service": "[Unit]\nDescription=gunicorn of the shop\nAfter=gunicorn.socket"
           "\n[Service]\nExecStart=/srv/venv/bin/gunicorn \\\n  --workers 3 shop.wsgi\n"},
          "gunicorn-sync", "3x4"),
         ({"gunicorn.conf.py": "workers = 4\nthreads = 2\n"}, "gunicorn-gthread", "4x2"),

@@ -57,8 +57,9 @@ def test_a_server_in_several_shapes_is_several_servers(
 
 def test_each_server_is_measured_under_each_variant() -> None:
     variants = {"pooled": POOLED, "plain": Variant()}
+    ends = ("", "-pooled", "-plain")
     assert names(["2x4"], variants=variants) == [
-        f"{name}{end}" for name in ("gthread", "sync", "uvicorn") for end in ("", "-pooled", "-plain")
+        f"{name}{end}" for name in ("gthread", "sync", "uvicorn") for end in ends
     ]
     only = Choice(variants=("as-deployed", "poo*"))
     assert names(["2x1", "2x4"], only, variants=variants)[:4] == [
@@ -100,13 +101,14 @@ def test_what_runs_today_is_told_from_its_other_shapes(
     assert (today and today.name) == expected
 
 
-# From a project's file to a plan -------------------------------------------------------------------
+# From a project's file to a plan ------------------------------------------------------------------
 
+ASKED = (own.Asked(name="home", path="/", share=0.9), own.Asked(name="list", path="/list/"))
 LEAST: dict[str, Any] = {
     "format": 1,
     "project": own.Where(python="python", settings="s", reference="gunicorn-gthread"),
     "database": own.Database(kind="none"),
-    "endpoint": (own.Asked(name="home", path="/", share=0.9), own.Asked(name="list", path="/list/")),
+    "endpoint": ASKED,
 }
 
 
