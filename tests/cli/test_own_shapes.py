@@ -110,6 +110,20 @@ def test_shapes_variants_shares_and_what_runs_today(type_: Type, shop: Path) -> 
     assert "server gunicorn-gthread-1x1-bare is declared differently now" in done.err
 
 
+def test_a_server_is_checked_under_each_variant(type_: Type, shop: Path) -> None:
+    assert type_("record", "--project", shop, "--later", "0").status == 0
+    path = shop / "loadtest.toml"
+    # Without sessions nobody is logged in, and without a token there is no form.
+    changed = '["django.contrib.sessions.middleware.SessionMiddleware"]'
+    path.write_text(path.read_text().replace('["shop.settings.plain_middleware"]', changed))
+    done = type_("check", "--project", shop)
+    assert done.status == 1
+    rows = {line.split()[1]: line for line in done.out.splitlines() if line.strip()}
+    assert rows["gunicorn-gthread-1x1"].startswith("ok")
+    assert rows["gunicorn-gthread-1x1-bare"].startswith("NO")
+    assert "uvicorn-1-bare" not in rows
+
+
 def test_a_variant_names_middleware_that_is_there(type_: Type, shop: Path) -> None:
     assert type_("record", "--project", shop, "--later", "0").status == 0
     path = shop / "loadtest.toml"
