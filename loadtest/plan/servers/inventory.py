@@ -127,8 +127,8 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     shapes = matrix.shapes(chosen, choice)
     of = lineup.lineup(inventory.servers, shapes, app, choice)
     today = lineup.reference(of, shapes[0], app)
-    if today:
-        chosen = replace(chosen, duplicate=replace(chosen.duplicate, server=today.name))
+    if base := today.name if today else app.reference:
+        chosen = replace(chosen, duplicate=replace(chosen.duplicate, server=base))
     plan = matrix.expand(chosen, of, inventory.endpoints, choice, inventory.lacking(of))
     taking_part = {cell.server for cell in plan.cells if cell.skip is None}
     return replace(
