@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from loadtest.plan.servers.access_log import ARGUMENT, Traffic
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
 from loadtest.plan.servers.facts import site as of_site
@@ -133,7 +134,7 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
     for answer in probed:
         for link in answer.links:
             if link not in asked and _can_be_asked(link.partition("?")[0]):
-                by_shape.setdefault(re.sub(r"\d+|[0-9a-f-]{32,36}", "0", link), link)
+                by_shape.setdefault(ARGUMENT.sub("0", link), link)
     return list(by_shape.values())[:MOST_ASKED]
 
 
@@ -142,12 +143,17 @@ def _can_be_asked(path: str) -> bool:
 
 
 def endpoints(
-    facts: Facts, probed: Sequence[Probed], user: str | None, users: Collection[str] = ()
+    facts: Facts,
+    probed: Sequence[Probed],
+    user: str | None,
+    users: Collection[str] = (),
+    traffic: Traffic | None = None,
 ) -> tuple[list[tuple[Asked, str]], list[Left]]:
     """Return the endpoints that are proposed, each with the reason, and what is left out.
 
-    `users` are the paths that were asked as the user. Chosen are those that a server can matter
-    for: the quickest, the one with most statements, the longest and the slowest; then others.
+    `users` are the paths that were asked as the user. Chosen are those that are asked for most;
+    where nobody knows, those that a server can matter for: the quickest, the one with most
+    statements, the longest and the slowest; then others.
     """
     left = [_left(answer, why) for answer in probed if (why := _unfit(answer))]
     fit = [answer for answer in probed if _unfit(answer) is None]
@@ -157,17 +163,20 @@ def endpoints(
         if first is not answer:
             left.append(_left(answer, f"the route of {_public(first.path)}"))
     others = list(by_route.values())
+    shares = traffic.shares({each.path: each.route for each in others}) if traffic else {}
+    most = [each for each in others if shares.get(each.path)]
+    most.sort(key=lambda each: -shares[each.path])
     chosen: dict[str, tuple[Probed, str]] = {}
     for reason, best in (
-        ("the quickest", min(others, key=lambda each: each.again_ms, default=None)),
-        ("most statements", max(others, key=lambda each: each.statements, default=None)),
-        ("the longest answer", max(others, key=lambda each: each.bytes, default=None)),
-        ("the slowest", max(others, key=lambda each: each.again_ms, default=None)),
-        *(("", each) for each in others),
+        *(("", each) for each in most),
+        *(() if most else _telling(others)),
     ):
         if best is not None and best.path not in chosen and len(chosen) < MOST_PROPOSED:
             chosen[best.path] = best, reason
-    left += [_left(each, "one of many") for each in others if each.path not in chosen]
+    for each in others:
+        if each.path not in chosen:
+            unasked = most and each not in most
+            left.append(_left(each, "not in the access log" if unasked else "one of many"))
     asynchronous = {route.path for route in facts.routes if route.asynchronous}
     names: list[str] = []
     proposed = []
@@ -179,9 +188,19 @@ def endpoints(
             as_=user if answer.path in users else None,
             style="async" if answer.path in asynchronous else "sync",
             kind="pages" if "html" in answer.type else "api" if "json" in answer.type else "files",
+            share=round(shares.get(answer.path, 0.0), 4) or None,
         )
         proposed.append((asked, _about(answer, reason)))
     return proposed, left
+
+
+def _telling(probed: Sequence[Probed]) -> Iterator[tuple[str, Probed | None]]:
+    """Yield the answers that a server can matter for, with the reason, then all others."""
+    yield "the quickest", min(probed, key=lambda each: each.again_ms, default=None)
+    yield "most statements", max(probed, key=lambda each: each.statements, default=None)
+    yield "the longest answer", max(probed, key=lambda each: each.bytes, default=None)
+    yield "the slowest", max(probed, key=lambda each: each.again_ms, default=None)
+    yield from (("", each) for each in probed)
 
 
 def _left(answer: Probed, why: str) -> Left:
@@ -304,7 +323,8 @@ def text(proposal: Proposal) -> str:
         line("endpoint", "as", asked.as_, asked.as_ is not None)
         line("endpoint", "style", asked.style, asked.style != "sync")
         line("endpoint", "kind", asked.kind)
-        if asked is file.endpoint[0]:
+        line("endpoint", "share", asked.share, asked.share is not None)
+        if not any(each.share for each in file.endpoint) and asked is file.endpoint[0]:
             lines.append("# share = 0.5  # of your traffic; without any, all have the same")
     if not file.endpoint:
         lines += [
