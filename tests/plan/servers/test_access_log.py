@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_what_is_asked_for_is_counted_by_what_paths_have_in_common(tmp_path: Pat
 
 def test_a_request_is_of_one_route() -> None:
     counts = {"/about/": 10, "/blue-shirt/": 20, "/red/": 20, "/a/b/": 50}
-    traffic = access_log.Traffic(access_log.Counter(counts), 100)
+    traffic = access_log.Traffic(Counter(counts), 100)
     routes = {"/red/": "<slug:name>/", "/about/": "about/", "/old/": "^old/(\\d+)/$"}
     assert traffic.shares(routes) == {"/about/": 0.1, "/red/": 0.4, "/old/": 0.0}
 
@@ -49,7 +50,7 @@ def test_what_is_no_access_log_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_what_is_asked_for_most_is_proposed_first() -> None:
-    traffic = access_log.Traffic(access_log.Counter({"/api/0/": 900, "/": 90, "/gone/": 5}), 1_000)
+    traffic = access_log.Traffic(Counter({"/api/0/": 900, "/": 90, "/gone/": 5}), 1_000)
     probed = [
         Probed(path=path, status=200, type="text/html", again_ms=ms, route=path)
         for path, ms in (("/quick/", 1), ("/", 5), ("/api/7/", 9))
