@@ -16,6 +16,7 @@ from loadtest.records import files
 from loadtest.records.errors import UserError
 
 if TYPE_CHECKING:
+    from loadtest.plan.servers.access_log import Traffic
     from loadtest.plan.servers.detect import Found
     from loadtest.plan.servers.facts import Facts, Probed
     from loadtest.plan.servers.own import Asked, File
@@ -70,6 +71,14 @@ MOST_TRIES = 30
     help="User to see pages behind a login as, by username (your USERNAME_FIELD). Default: nobody.",
 )
 @click.option(
+    "--from-log",
+    "log",
+    type=Location(),
+    metavar="FILE",
+    help="Access log of nginx, Apache, Gunicorn or Uvicorn: what it has most of is proposed, each"
+    " with its share of the traffic. Default: none.",
+)
+@click.option(
     "--ask/--no-ask",
     default=True,
     help="Make a database and ask the project's pages once, to propose endpoints. Default: on.",
@@ -82,6 +91,7 @@ def init_command(
     variables: tuple[str, ...],
     seed: str | None,
     user: str | None,
+    log: Path | None,
     ask: bool,
     force: bool,
 ) -> int:
@@ -92,11 +102,12 @@ def init_command(
 
     Example: loadtest init --settings shop.settings.production
     """
-    from loadtest.plan.servers import own, proposal
+    from loadtest.plan.servers import access_log, own, proposal
 
     folder = folder.resolve()
     own.ignore(folder / own.FOLDER)
-    proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask)
+    traffic = access_log.read(log) if log else None
+    proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask, traffic)
     if problems := list(own.mistakes(proposed.file)):
         raise UserError(*problems)
     text = proposal.text(proposed)
@@ -132,6 +143,7 @@ def _propose(
     seed: str | None,
     user: str | None,
     ask: bool,
+    traffic: Traffic | None,
 ) -> Proposal:
     from loadtest.plan.servers import detect, own, proposal
 
@@ -145,8 +157,9 @@ def _propose(
         **{f"env.{name}": variable.why for name, variable in env.items()},
     }
     if today := detect.server(folder):
-        where = replace(where, reference=today[0].value)
-        reasons["project.reference"] = f"{today[0].why}: {today[1]}"
+        where = replace(where, reference=today.profile.value, reference_shape=today.shape)
+        reasons["project.reference"] = f"{today.profile.why}: {today.line}"
+        reasons["project.reference_shape"] = "its workers x threads, so far as that says them"
     database = proposal.database(folder, facts)
     if any("{redis." in variable.value for variable in env.values()):
         database = replace(database, redis=True)  # caches may have none
@@ -168,7 +181,7 @@ def _propose(
     left: list[Left] = []
     notes = list(proposal.notes(facts))
     if ask:
-        endpoints, left = _asked(project, facts, user, notes)
+        endpoints, left = _asked(project, facts, user, notes, traffic)
     return proposal.Proposal(
         file=replace(file, endpoint=tuple(asked for asked, _ in endpoints)),
         reasons={key: why for key, why in reasons.items() if why},
@@ -292,7 +305,7 @@ def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str,
 
 
 def _asked(
-    project: Project, facts: Facts, user: str | None, notes: list[str]
+    project: Project, facts: Facts, user: str | None, notes: list[str], traffic: Traffic | None
 ) -> tuple[list[tuple[Asked, str]], list[Left]]:
     """Return the endpoints to propose and what is left out, after asking what can be asked."""
     from loadtest.bench.servers.services import services
@@ -314,7 +327,11 @@ def _asked(
         say(f"nothing could be asked: {error} {' '.join(last)}")
         notes.append(f"Nothing could be asked: {error}")
         return [], []
-    return proposal.endpoints(facts, probed, user, as_user)
+    endpoints, left = proposal.endpoints(facts, probed, user, as_user, traffic)
+    if traffic:
+        known = sum(asked.share or 0.0 for asked, _ in endpoints)
+        notes.append(f"These endpoints are {known:.0%} of the requests of the access log.")
+    return endpoints, left
 
 
 def _probed(

@@ -179,26 +179,33 @@ def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
 def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     """Bring every server up once and compare answers; load nothing.
 
-    Each endpoint is asked alone, then eight times at once. Exit status 1 if a server does not come
-    up, or an answer is not what was recorded.
+    Each endpoint is asked alone, then eight times at once, under each variant of the project. Exit
+    status 1 if a server does not come up, or an answer is not what was recorded.
 
     Example: loadtest check
     """
     from loadtest.bench.servers import recording
-    from loadtest.plan.servers import own
-    from loadtest.records.planned import Shape
+    from loadtest.plan.servers import inventory, lineup, own
+    from loadtest.records.planned import Choice, Shape
 
     project = _own(folder, python)
-    missing, servers = _ready(project)
+    missing, installed = _ready(project)
+    shape = next((lineup.sized(Shape(), typed) for typed in project.app.shapes), Shape())
+    servers = lineup.lineup(installed, [shape], project.app, Choice())
+    versions = project.versions(inventory.distributions(servers, project.app))
+    missing |= inventory.Inventory(project, servers, (), versions).missing
     endpoints = project.endpoints()
     if lacking := own.lacking(project):
         raise UserError(lacking)
     rows = [Row("-", name, why) for name, why in missing.items()]
     wrong = 0
-    with recording.bench(project, Shape()) as local:
+    with recording.bench(project, shape) as local:
         for server in servers:
+            able = [each for each in endpoints if each.style not in server.unsupported]
+            if server.name in missing or not able:
+                continue
             try:
-                checked = recording.check(local, server, endpoints)
+                checked = recording.check(local, server, able)
             except CellError as error:
                 checked = {"": error.reason}
             problems = [f"{name} {why}".strip() for name, why in checked.items() if why]
@@ -227,7 +234,8 @@ def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:
     """
     from loadtest.plan.servers import facts, inventory, profile
 
-    if refusals := facts.refusals(project):
+    known = facts.look(project)
+    if refusals := facts.refusals(project, known):
         raise UserError(*refusals)
     servers = profile.load_servers(project.servers)
     versions = project.versions(inventory.distributions(servers, project.app))

@@ -445,6 +445,20 @@ class Engine(Record, frozen=True, kw_only=True):
     """Of `.env` and the environment: what each part may use, and where it is published."""
 
 
+class Site(Record, frozen=True, kw_only=True):
+    """What somebody's own project says of itself that may matter more than its server."""
+
+    reconnects: bool = False
+    """A database gets a new connection for each request: `CONN_MAX_AGE` is 0, and there is no
+    pool."""
+    driver: Label | None = None
+    """What psycopg is implemented in: `c`, `binary` or `python`; None of other drivers."""
+    asynchronous: bool = True
+    """Some view can be awaited."""
+    blocks: Label | None = None
+    """The first middleware that cannot be awaited; None: all can."""
+
+
 class Run(Record, frozen=True, kw_only=True):
     """`run.json`: the facts that hold for all outcomes of a folder."""
 
@@ -467,3 +481,5 @@ class Run(Record, frozen=True, kw_only=True):
     somebody else before the run."""
     engine: Engine | None = None
     """None: no container that this tool knows of."""
+    site: Site | None = None
+    """None: the app is this repository's, or not known."""

@@ -21,12 +21,14 @@ from loadtest.records.values import (
     AtLeastOne,
     Connections,
     Count,
+    Glob,
     LimitS,
     Name,
     Reason,
     Rounds,
     Seconds,
     Seed,
+    ShapeText,
     Share,
     Step,
     Threads,
@@ -83,12 +85,23 @@ class Server(Record, frozen=True, kw_only=True):
     """What it cannot do on equal footing, in words, shown beside its results."""
     duplicate_of: Name | None = None
     """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""
+    profile: Name | None = None
+    """What its profile is called, where its own name has its shape or its variant as well."""
+    shape: Shape | None = None
+    """Its own, in a run that has several; None: the plan's."""
+    variant: Name | None = None
+    """Of the project, see `App.variants`; None: the project as it is."""
+
+    def sized(self, shape: Shape) -> Shape:
+        """Return its shape, where that of its plan is `shape`."""
+        return self.shape or shape
 
     def capacity(self, shape: Shape, connections: int, contract: Contract | None = None) -> int:
-        """Return how many of `connections` requests it can work on at once.
+        """Return how many of `connections` requests it can work on at once; `shape` is the plan's.
 
         Of those that wait in the database, no more than its processes have pooled connections.
         """
+        shape = self.sized(shape)
         most = [connections]
         if self.in_flight == "workers":
             most.append(shape.workers)
@@ -102,8 +115,9 @@ class Server(Record, frozen=True, kw_only=True):
     def expected_processes(self, shape: Shape) -> int | None:
         """Return how many processes it should have, its master and helpers among them.
 
-        None where nobody knows, as while workers are replaced.
+        `shape` is the plan's. None where nobody knows, as while workers are replaced.
         """
+        shape = self.sized(shape)
         if self.processes_seen is None or shape.max_requests:
             return None
         terms = self.processes_seen.split(" + ")
@@ -132,6 +146,11 @@ class Shape(Sizes, frozen=True, kw_only=True):
 
     known: bool = True
     """False in a report of others: what stands here is then no fact, only the default."""
+
+    @property
+    def typed(self) -> str:
+        """Its workers and threads as a person types them: `2x4`."""
+        return f"{self.workers}x{self.threads}"
 
 
 Level = Literal["exact", "json", "text", "shape", "tags", "length"]
@@ -350,6 +369,10 @@ class Cell(Record, frozen=True, kw_only=True):
         return at(self.endpoint, self.load)
 
 
+Mix = Literal["told", "rest", "equal"]
+"""Of the shares of endpoints: all were told; those that were not divide the rest; none was."""
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """Everything a run will do, resolved; the order of each round follows from the seed."""
 
@@ -365,9 +388,15 @@ class Plan(Record, frozen=True, kw_only=True):
     at_once: AtLeastOne = 1
     """Servers that are up at the same time."""
     shape: Shape
+    """Of all servers that have none of their own."""
     servers: Annotated[tuple[Server, ...], Meta(max_length=MOST_SERVERS)]
     reference: Name | None = None
     """The server that others are compared with; it has a duplicate, see `Server.duplicate_of`."""
+    today: Name | None = None
+    """The server that a site runs on today, as it runs it: the base of all ratios."""
+    mix: Mix | None = None
+    """How the shares of the endpoints are known, where they are those of a site: what counts is
+    then the mean cost of a request of its traffic. None: each endpoint counts alike."""
     observe_release: bool = False
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
@@ -377,6 +406,17 @@ class Plan(Record, frozen=True, kw_only=True):
     budget_s: Seconds | None = None
     """Time for measuring, after which no further round begins; None: no limit."""
     cells: Annotated[tuple[Cell, ...], Meta(max_length=MOST_CELLS)]
+
+    @property
+    def most_workers(self) -> int:
+        """The workers of the server that has most of them."""
+        sized = (server.sized(self.shape) for server in self.servers)
+        return max((shape.workers for shape in sized), default=self.shape.workers)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Those that its servers have, each once."""
+        return tuple(dict.fromkeys(server.sized(self.shape) for server in self.servers))
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -397,6 +437,10 @@ class Choice(Record, frozen=True, kw_only=True):
     """Search the highest rate that keeps it."""
     workers: Workers | None = None
     threads: Threads | None = None
+    shapes: tuple[ShapeText, ...] = ()
+    """Each server in each of these; none: in one, as `workers` and `threads` have it."""
+    variants: tuple[Glob, ...] = ()
+    """Of a project; none: all that it has."""
     seed: Seed | None = None
     pin: bool | None = None
     precision: Share | None = None

@@ -183,9 +183,9 @@ class _Measuring:
         """
         endpoint, load, running = cell.endpoint, cell.load, up.running
         slow = endpoint.contract.delay_s > 0
-        capacity = self.fleet.servers[cell.server].capacity(
-            self.shape, load.connections, endpoint.contract
-        )
+        server = self.fleet.servers[cell.server]
+        capacity = server.capacity(self.shape, load.connections, endpoint.contract)
+        workers = server.sized(self.shape).workers
         checked = 0
         try:
             began = time.monotonic()
@@ -196,7 +196,7 @@ class _Measuring:
                     concurrency=(
                         min(capacity, SLOW_CONCURRENCY)
                         if slow
-                        else max(CONCURRENCY, FOR_EACH_WORKER * self.shape.workers)
+                        else max(CONCURRENCY, FOR_EACH_WORKER * workers)
                     ),
                     seconds=load.warmup_s,
                     stage="verify",

@@ -34,6 +34,8 @@ OPTIONS = {
     "within": "within",
     "workers": "workers",
     "threads": "threads",
+    "shapes": "shape",
+    "variants": "variant",
     "precision": "precision",
     "budget_s": "budget",
     "pin": "pin",
@@ -57,6 +59,11 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         placed = cpu_pinning.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)
+    if offered.launcher != "local" and plan and any(server.shape for server in plan.servers):
+        problems.append(
+            f"--launcher {offered.launcher}: all servers have one shape there; choose it by"
+            " --workers and --threads"
+        )
     project = offered.project
     looked = checks(plan, out, offered.launcher, project.allowed, project.app)
     problems += [check.advice or check.state for check in looked if check.fatal]
@@ -77,6 +84,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         placement=placed,
         launcher=offered.launcher,
         engine=offered.engine,
+        site=offered.site,
     )
 
 

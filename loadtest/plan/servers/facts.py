@@ -13,7 +13,8 @@ from msgspec import Meta
 from loadtest.plan.servers import detect, own
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.requests import Prepared
-from loadtest.records.errors import UserError
+from loadtest.records.errors import UserError, unknown
+from loadtest.records.measured import Site
 from loadtest.records.planned import Record
 from loadtest.records.values import Count
 from loadtest.system.process import CommandError
@@ -52,7 +53,14 @@ class Database(Record, frozen=True, kw_only=True):
     conn_max_age: int | None
     """Seconds; None: without end."""
     pool: bool
+    driver: Text | None = None
+    """Of PostgreSQL's `psycopg`: `c`, `binary` or `python`; None of others, and of older ones."""
     atomic_requests: bool
+
+    @property
+    def reconnects(self) -> bool:
+        """Whether each request opens a connection of its own; a file has none."""
+        return self.conn_max_age == 0 and not self.pool and "sqlite" not in self.engine
 
 
 class Middleware(Record, frozen=True, kw_only=True):
@@ -180,15 +188,11 @@ def problems(project: Project, facts: Facts) -> list[str]:
     return lines
 
 
-def refusals(project: Project) -> list[str]:
-    """Return why a project is not to be measured as its file has it, a line each.
-
-    Raises UserError where nothing answers.
-    """
-    known = look(project)
-    if lines := problems(project, known):
+def refusals(project: Project, facts: Facts) -> list[str]:
+    """Return why a project is not to be measured as its file has it, a line each."""
+    if lines := problems(project, facts) or unvaried(project, facts):
         return lines
-    return [_in_debug(project, known)] if known.debug else []
+    return [_in_debug(project, facts)] if facts.debug else []
 
 
 def _in_debug(project: Project, facts: Facts) -> str:
@@ -205,6 +209,30 @@ def _in_debug(project: Project, facts: Facts) -> str:
         f"DEBUG is true in {told[own.BASE]}, whose numbers would be of no deployed site; write"
         f" {write} in {file}"
     )
+
+
+def site(facts: Facts) -> Site:
+    """Return what of a project may matter more than its server."""
+    drivers = (database.driver for database in facts.databases.values())
+    # As long as a record's names may be.
+    waits = (each.name[:250] for each in facts.middleware if not each.asynchronous)
+    return Site(
+        reconnects=any(database.reconnects for database in facts.databases.values()),
+        driver=next(filter(None, drivers), None),
+        asynchronous=any(route.asynchronous for route in facts.routes),
+        blocks=next(waits, None),
+    )
+
+
+def unvaried(project: Project, facts: Facts) -> list[str]:
+    """Return which middleware a variant leaves out that the project does not have, a line each."""
+    known = [middleware.name for middleware in facts.middleware]
+    return [
+        unknown("middleware", each, known, where=f"[variants.{name}]")
+        for name, variant in project.app.variants.items()
+        for each in variant.without
+        if each not in known
+    ]
 
 
 def _belongs(project: Project, facts: Facts) -> bool:

@@ -7,6 +7,7 @@ front, see `inside/`.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -22,12 +23,21 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
-from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
+from loadtest.plan.servers.lineup import AS_DEPLOYED
+from loadtest.plan.servers.project import (
+    DEMO,
+    MATRICES,
+    PLACEHOLDERS,
+    App,
+    Project,
+    Service,
+    Variant,
+)
 from loadtest.plan.servers.requests import Method, Template
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.planned import Contract, Endpoint, Interface, Record, Style
-from loadtest.records.values import END, Name, Seconds, Word
+from loadtest.records.planned import Contract, Endpoint, Interface, Mix, Record, Style
+from loadtest.records.values import END, Name, Seconds, ShapeText, Word
 
 FILE = "loadtest.toml"
 
@@ -50,6 +60,8 @@ REFUSED_HEADERS = {"connection", "content-length", "cookie", "transfer-encoding"
 """Of a connection, or a secret: a login is named by `as`."""
 
 MOST_ENDPOINTS = 200
+
+MOST_SHAPES = 10
 
 Module = Annotated[
     str,
@@ -107,6 +119,8 @@ class Where(Record, frozen=True, kw_only=True):
     """Folders that it imports from, as seen from the file."""
     reference: Name | None = None
     """The server profile that others are compared with: what it runs on today."""
+    reference_shape: ShapeText | None = None
+    """The workers and threads that it has today."""
 
 
 class Database(Record, frozen=True, kw_only=True):
@@ -186,11 +200,29 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
     answer: Answer = Answer()
 
 
+class Varied(Record, frozen=True, kw_only=True):
+    """One variant: the project with something changed, measured beside it as it is."""
+
+    summary: str = ""
+    env: dict[str, Word] = field(default_factory=dict)
+    """In place of what `[env]` says, or beside it."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """In place of what the settings say; of a table, only the keys that are named."""
+    without: tuple[Word, ...] = ()
+    """Middleware that is left out."""
+    requires: tuple[Word, ...] = ()
+    """Distributions without which it is skipped."""
+    unsupported: dict[Interface, str] = field(default_factory=dict)
+    """Why it is not measured under the servers of an interface."""
+
+
 class File(Record, frozen=True, kw_only=True):
     """The whole file."""
 
     format: Literal[1]
     """History: 1, the first; of `Recorded` as well."""
+    shapes: Annotated[tuple[ShapeText, ...], Meta(max_length=MOST_SHAPES)] = ()
+    """Workers x threads of all servers; none: as it runs today, or as the matrix has it."""
     project: Where
     env: dict[str, Word] = field(default_factory=dict)
     """What the app is told beside what every process is; see `process.INHERITED`."""
@@ -200,6 +232,7 @@ class File(Record, frozen=True, kw_only=True):
     allow: Allow = Allow()
     values: dict[str, Source] = field(default_factory=dict)
     """Of placeholders, by their names: another one in each request."""
+    variants: dict[Name, Varied] = field(default_factory=dict)
     endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
 
 
@@ -240,17 +273,30 @@ def mistakes(file: File) -> Iterator[str]:
     for name, times in Counter(asked.name for asked in file.endpoint).items():
         if times > 1:
             yield f"{times} endpoints are called {name!r}; rename {times - 1}"
-    if (total := sum(asked.share or 0 for asked in file.endpoint)) > 1.001:
+    if (total := sum(asked.share or 0 for asked in file.endpoint)) > WHOLE:
         yield f"the shares of all endpoints come to {total:g}; they are parts of 1"
+    elif total > 2 - WHOLE and (without := [of.name for of in file.endpoint if of.share is None]):
+        yield f"no share is left for {', '.join(without)}; give each a part of 1"
+    if file.project.reference_shape and not file.project.reference:
+        yield "[project]: reference_shape goes with reference; leave it out, or name the server"
+    for name in file.variants:
+        if not re.fullmatch(r"[A-Za-z][\w-]{0,39}", name) or name in UNVARIED:
+            yield f"[variants]: {name!r} is no name for one; begin with a letter, as in pooled"
     if file.database.copy is not None and file.database.kind != "sqlite":
         yield '[database]: copy goes with kind = "sqlite"; leave it out'
-    for text in file.env.values():
-        for name in re.findall(r"\{[a-z.]+\}", text):
+    told = {"[env]": file.env}
+    told |= {f"[variants.{name}] env": of.env for name, of in file.variants.items()}
+    for where, env in told.items():
+        for name in (name for text in env.values() for name in re.findall(r"\{[a-z.]+\}", text)):
             if name not in PLACEHOLDERS:
-                yield unknown("placeholder", name, PLACEHOLDERS, where="[env]")
-    for name in file.env:
-        if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
-            yield f"[env]: {name!r} is not for a project to be told; leave it out"
+                yield unknown("placeholder", name, PLACEHOLDERS, where=where)
+        for name in env:
+            if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
+                yield f"{where}: {name!r} is not for a project to be told; leave it out"
+    for name, of in file.variants.items():
+        for key in of.settings:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", key):
+                yield f"[variants.{name}] settings: {key!r} is no setting; they are in capitals"
     for where, headers in (
         ("[request]", file.request.headers),
         *((f"endpoint {asked.name}", asked.headers) for asked in file.endpoint),
@@ -322,6 +368,12 @@ def _unfit(asked: Asked) -> Iterator[str]:
             yield unknown("value", name, asked.values, where)
 
 
+WHOLE = 1.001
+"""Of shares, which are rounded: no more than this is all."""
+
+UNVARIED = {AS_DEPLOYED, "again"}
+"""What a variant is not called: the project as it is, and the second copy of a server."""
+
 ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}
 
 SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
@@ -331,13 +383,15 @@ SERVED, COUNTS = "LOADTEST_SERVED", "LOADTEST_COUNTS"
 ALLOW = "LOADTEST_ALLOW"
 """Where else it may connect to; read by `inside/loadtest_outbound.py`."""
 
+VARIED = "LOADTEST_VARIED"
+
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, BASE, ALLOW} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, VARIED, BASE, ALLOW} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
@@ -353,6 +407,8 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
     asked_for = endpoints(file)
     pages = (asked.path for asked in asked_for if not template(asked).names)
     seed = file.prepare.seed
+    mix, shares = _shares(file)
+    today = file.project.reference_shape
     return App(
         settings="loadtest_settings",
         applications={
@@ -381,7 +437,8 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,
         declared=tuple(
-            _endpoint(asked, known.get(asked.name), work) for asked in asked_for
+            _endpoint(asked, known.get(asked.name), work, share)
+            for asked, share in zip(asked_for, shares, strict=True)
         ),
         requests={asked.name: template(asked) for asked in asked_for},
         requests_script=(str(INSIDE / "loadtest_requests.py"),),
@@ -389,10 +446,40 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
         matrices=MATRICES / "own",
         servers=SERVERS,
         reference=file.project.reference,
+        reference_shape=today,
+        shapes=file.shapes or ((today,) if today else ()),
+        variants={name: _variant(of) for name, of in file.variants.items()},
+        mix=mix,
     )
 
 
-def _endpoint(asked: Asked, fixed: Fixed | None, work: Mapping[str, int | None]) -> Endpoint:
+def _shares(file: File) -> tuple[Mix, list[float]]:
+    """Return how the shares of the endpoints are known, and the share of each.
+
+    Those of which the file says none divide what is left, each the same.
+    """
+    told = [asked.share for asked in file.endpoint]
+    without = told.count(None)
+    mix: Mix = "told" if not without else "equal" if without == len(told) else "rest"
+    rest = max(0.0, 1 - sum(share or 0.0 for share in told)) / max(1, without)
+    return mix, [share or rest for share in told]
+
+
+def _variant(of: Varied) -> Variant:
+    changed = {"settings": of.settings, "without": of.without}
+    varied = {VARIED: json.dumps(changed, default=str)} if any(changed.values()) else {}
+    return Variant(
+        summary=of.summary,
+        env={**of.env, **varied},
+        without=of.without,
+        requires=of.requires,
+        unsupported=of.unsupported,
+    )
+
+
+def _endpoint(
+    asked: Asked, fixed: Fixed | None, work: Mapping[str, int | None], share: float
+) -> Endpoint:
     contract = fixed.contract if fixed else expected(asked)
     return Endpoint(
         name=asked.name,
@@ -404,7 +491,7 @@ def _endpoint(asked: Asked, fixed: Fixed | None, work: Mapping[str, int | None])
         isolated=asked.writes,
         note=None,
         unsupported={},
-        share=asked.share,
+        share=share,
         cost_s=fixed.cost_s if fixed else None,
         contract=replace(contract, **work),
     )

@@ -20,7 +20,7 @@ import msgspec
 from loadtest.plan import interpreters
 from loadtest.plan.servers.requests import NOBODY, Data, Page, Prepared, Template, others, prepare
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Endpoint, Interface, Record
+from loadtest.records.planned import Endpoint, Interface, Mix, Record
 from loadtest.system import process
 
 FORMAT = 1
@@ -66,6 +66,21 @@ MATRICES = Path(__file__).parent / "matrices"
 
 PREPARED_WITHIN_S = 900.0
 """For each command that makes tables or rows: real projects have hundreds of migrations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A project with something changed: each server is measured under it as well."""
+
+    summary: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What it is told in place of what the project is, with placeholders, see `PLACEHOLDERS`."""
+    without: tuple[str, ...] = ()
+    """Middleware that it leaves out."""
+    requires: tuple[str, ...] = ()
+    """Distributions that its interpreter must have."""
+    unsupported: Mapping[Interface, str] = field(default_factory=dict)
+    """Why it cannot be measured under the servers of an interface."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +143,15 @@ class App:
     servers: Path | None = None
     """The folder of the server profiles; None: `servers` in its own."""
     reference: str | None = None
-    """The server that others are compared with; None: the matrix's."""
+    """The server that others are compared with: what it runs on today; None: the matrix's."""
+    reference_shape: str | None = None
+    """In which shape it does, as in `2x4`; None: not known."""
+    shapes: tuple[str, ...] = ()
+    """In which servers are measured, likewise; none: as the matrix has it."""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    """Beside the project as it is."""
+    mix: Mix | None = None
+    """How the shares of its endpoints are known; None: they are no site's."""
 
     def module(self, interface: Interface | None) -> str:
         """Return the module that servers of an interface import."""
@@ -174,8 +197,12 @@ class Project:
         """What every process of the project is told, whatever it does."""
         return self.told({})
 
-    def told(self, addresses: Mapping[str, str]) -> dict[str, str]:
-        """Return that with the addresses of its services, by variable, wherever they are told."""
+    def told(self, addresses: Mapping[str, str], variant: str | None = None) -> dict[str, str]:
+        """Return that with the addresses of its services, by variable, wherever they are told.
+
+        Under a variant, with what that changes.
+        """
+        changed = self.app.variants[variant].env if variant else {}
         by_service = {
             service: addresses[variable]
             for service, variable in self.app.addresses.items()
@@ -193,7 +220,10 @@ class Project:
                 else {}
             ),
             **addresses,
-            **{name: self._filled(name, text, by_service) for name, text in self.app.env.items()},
+            **{
+                name: self._filled(name, text, by_service)
+                for name, text in {**self.app.env, **changed}.items()
+            },
         }
 
     def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:

@@ -61,6 +61,30 @@ def database(folder: Path, options: str, address: str = ADDRESS) -> dict[str, An
     return at
 
 
+def test_a_variant_changes_what_it_names_alone(tmp_path: Path) -> None:
+    base = (
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db',"
+        " 'CONN_MAX_AGE': 0, 'OPTIONS': {'pool': False, 'prepare_threshold': 3}}}\n"
+        "MIDDLEWARE = ['a.First', 'a.Slow', 'a.Last']\nPAGES = 10\nOTHER = 1\n"
+    )
+    changed = {"CONN_MAX_AGE": 60, "OPTIONS": {"pool": {"max_size": 4}}, "HOST": "db.example.org"}
+    varied = {
+        "settings": {"DATABASES": {"default": changed}, "PAGES": 20, "NEW": [1]},
+        "without": ["a.Slow"],
+    }
+    told = {"LOADTEST_DATABASE": ADDRESS, "LOADTEST_VARIED": json.dumps(varied)}
+    shown = settings(tmp_path, base, **told)
+    at = shown["DATABASES"]["default"]
+    assert (at["CONN_MAX_AGE"], at["OPTIONS"]) == (
+        60,
+        {"pool": {"max_size": 4}, "prepare_threshold": 3},
+    )
+    assert shown["MIDDLEWARE"] == ["a.First", "a.Last"]
+    assert (shown["PAGES"], shown["NEW"], shown["OTHER"]) == (20, [1], 1)
+    # It leads nowhere else.
+    assert (at["HOST"], at["NAME"]) == ("127.0.0.1", "mine")
+
+
 @pytest.mark.parametrize(
     "option",
     ["hostaddr", "host", "service", "servicefile", "dsn", "conninfo", "database", "sslrootcert"],

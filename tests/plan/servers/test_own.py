@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from loadtest.plan.servers.facts import Facts, Probed, Route
 from loadtest.plan.servers.own import Asked, File, Where
 from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import UserError
+from loadtest.records.measured import Site
 from loadtest.records.planned import Body, Choice
 
 LEAST = """
@@ -64,6 +66,15 @@ OF_VALUE = ENDPOINT.format("{x}/")
         ("[env]\nX = '{postgres.uri}'", "unknown placeholder '{postgres.uri}'; did you mean"
          " {postgres.url}"),
         ("[env]\nPYTHONPATH = '/'", "'PYTHONPATH' is not for a project to be told; leave it out"),
+        ("[[endpoint]]\nname = 'a'\npath = '/'\nshare = 1\n[[endpoint]]\nname = 'b'\npath = '/'",
+         "no share is left for b; give each a part of 1"),
+        ("[variants.2x4]", "[variants]: '2x4' is no name for one; begin with a letter"),
+        ("[variants.again]", "[variants]: 'again' is no name for one"),
+        ("[variants.a]\nenv = { X = 'a' }\n[variants.b]\nenv = { X = 1 }",
+         "variants.b.env.X must be a text in quotes, not 1"),
+        ("[variants.a]\nwith = ['x']", "[variants.a]: unknown key 'with'; did you mean without?"),
+        ("[variants.a.settings]\ndebug = true", "'debug' is no setting; they are in capitals"),
+        ("[variants.a]\nenv = { PYTHONPATH = '/' }", "[variants.a] env: 'PYTHONPATH' is not for"),
         ("[env]\nX = 1", "env.X must be a text in quotes, not 1"),
         ("[request]\nheaders = { Cookie = 'a' }", "the header Cookie is not set here; a login is"
          " `as`"),
@@ -130,6 +141,59 @@ def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     assert told["PLAIN"] == "a{b"
     assert len({told["KEY"], told["OTHER"], told["LOADTEST_SECRET"]}) == 3
     assert told["KEY"] == nowhere["KEY"]
+
+
+def test_a_variant_is_told_what_it_changes(tmp_path: Path) -> None:
+    text = LEAST + (
+        "[env]\nAGE = '0'\nKEY = '{random}'\n[variants.pooled]\nenv = { AGE = '60', URL = "
+        "'{postgres.url}' }\nsettings.DATABASES.default.CONN_MAX_AGE = 60\nwithout = ['a.Slow']\n"
+    )
+    project = own.project_at(written(tmp_path, text))
+    plain, varied = project.told({}), project.told({}, "pooled")
+    assert (plain["AGE"], varied["AGE"]) == ("0", "60")
+    assert "127.0.0.1:9" in varied["URL"]
+    assert plain["KEY"] == varied["KEY"]
+    assert "LOADTEST_VARIED" not in plain
+    assert json.loads(varied["LOADTEST_VARIED"]) == {
+        "settings": {"DATABASES": {"default": {"CONN_MAX_AGE": 60}}},
+        "without": ["a.Slow"],
+    }
+    middleware = facts.Middleware(name="a.Slower", asynchronous=True)
+    known = Facts(stage="end", middleware=(middleware,))
+    (line,) = facts.unvaried(project, known)
+    assert line == "[variants.pooled]: unknown middleware 'a.Slow'; did you mean a.Slower?"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Site(asynchronous=False)),
+        ({"conn_max_age": 0}, Site(reconnects=True, asynchronous=False)),
+        ({"conn_max_age": 0, "pool": True}, Site(asynchronous=False)),
+        ({"conn_max_age": 0, "engine": "django.db.backends.sqlite3"}, Site(asynchronous=False)),
+        ({"driver": "python"}, Site(driver="python", asynchronous=False)),
+    ],
+)
+def test_what_may_matter_more_than_the_server(changes: dict[str, Any], expected: Site) -> None:
+    plain: dict[str, Any] = {
+        "engine": "django.db.backends.postgresql",
+        "file": None,
+        "conn_max_age": 60,
+        "pool": False,
+        "atomic_requests": False,
+    }
+    known = Facts(stage="end", databases={"default": facts.Database(**plain | changes)})
+    assert facts.site(known) == expected
+
+
+def test_what_can_be_awaited_is_known() -> None:
+    slow, quick = (
+        facts.Middleware(name=name, asynchronous=name == "quick") for name in ("slow", "quick")
+    )
+    known = Facts(
+        stage="end", middleware=(quick, slow), routes=(route("/", asynchronous=True),)
+    )
+    assert facts.site(known) == Site(blocks="slow")
 
 
 def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
@@ -233,7 +297,13 @@ def test_what_is_proposed_is_read_as_it_was_meant(
 ) -> None:
     file = File(
         format=1,
-        project=Where(python="python", settings="a.b", path=(".", "src")),
+        project=Where(
+            python="python",
+            settings="a.b",
+            path=(".", "src"),
+            reference="gunicorn-gthread",
+            reference_shape="3x2",
+        ),
         env={name: text for name, text in env.items() if name not in own.RESERVED},
         database=own.Database(kind="sqlite", copy="db.sqlite3", redis=True),
         prepare=own.Prepare(commands=("migrate", 'load "x"'), seed="seed.py"),

@@ -111,19 +111,17 @@ def test_of_which_variable_settings_make_debug(
     ],
 )
 def test_settings_of_development_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, env: str, write: str
+    tmp_path: Path, line: str, env: str, write: str
 ) -> None:
     settings = tmp_path / "settings.py"
     settings.write_text(f"{line}\n")
     project = own.project_at(written(tmp_path, f"{LEAST}[env]\n{env}\n"))
     known: dict[str, Any] = {"stage": "end", "django": "5.2", "settings_file": str(settings)}
-    monkeypatch.setattr(facts, "look", lambda project: Facts(**known, debug=True))
-    (refusal,) = facts.refusals(project)
+    (refusal,) = facts.refusals(project, Facts(**known, debug=True))
     assert refusal.startswith("DEBUG is true in shop.settings, ")
     assert f"; write {write}" in refusal
     assert refusal.endswith(f" in {tmp_path / own.FILE}")
-    monkeypatch.setattr(facts, "look", lambda project: Facts(**known))
-    assert facts.refusals(project) == []
+    assert facts.refusals(project, Facts(**known)) == []
 
 
 FULL = LEAST.replace('"sqlite"', '"sqlite"\nredis = true') + """

@@ -91,8 +91,17 @@ def of_database(of: dict[str, Any]) -> dict[str, Any]:
         "file": str(of.get("NAME", "")) if "sqlite" in engine else None,
         "conn_max_age": age if isinstance(age, int) else None,
         "pool": bool(options.get("pool")),
+        "driver": driver() if "postg" in engine or "psql" in engine else None,
         "atomic_requests": bool(of.get("ATOMIC_REQUESTS", False)),
     }
+
+
+def driver() -> str | None:
+    """Return in what psycopg is implemented, which Django takes wherever it is installed."""
+    try:
+        return text(importlib.import_module("psycopg").pq.__impl__)
+    except ImportError:
+        return None
 
 
 def of_middleware(settings: Any) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ What a run does not give leads nowhere, so that no process of a run reaches a da
 from __future__ import annotations
 
 import importlib
+import json
 import logging
 import os
 import sys
@@ -21,6 +22,21 @@ _failure = importlib.import_module("loadtest_failure")
 
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
+
+
+def _with(value: Any, changed: Any) -> Any:
+    """Return a setting with what a variant changes in it, key by key."""
+    if isinstance(value, dict) and isinstance(changed, dict):
+        return {**value, **{key: _with(value.get(key), new) for key, new in changed.items()}}
+    return changed
+
+
+# First, so that no variant leads out of the run.
+_varied = json.loads(os.environ.get("LOADTEST_VARIED", "{}"))
+for _name, _changed in _varied.get("settings", {}).items():
+    globals()[_name] = _with(globals().get(_name), _changed)
+if _varied.get("without"):
+    MIDDLEWARE = [name for name in globals()["MIDDLEWARE"] if name not in _varied["without"]]
 
 # What an address leaves open libpq takes from these, and PGHOSTADDR leads elsewhere than it does;
 # a `.env` may have set them. Its own have no underscore.
