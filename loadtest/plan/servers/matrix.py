@@ -191,7 +191,7 @@ def expand(
     ]
     duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
     # All have the same load, so that it is one for the least of them.
-    fewest = min((server.shape or matrix.shape).workers for server in taking_part)
+    fewest = min(((each.shape or matrix.shape).workers for each in taking_part), default=1)
     cells = tuple(
         Cell(
             server=server.name,
