@@ -155,7 +155,10 @@ def _own(folder: Path, python: str | None) -> Project:
     """Return a project that has a file of its own; raises UserError for any other."""
     project = project_of(folder, python)
     if project.app.declared is None:
-        raise UserError(f"{project.folder}: no loadtest.toml there; `loadtest init` writes one")
+        raise UserError(
+            f"{project.folder}: no loadtest.toml there; type `loadtest init` in the folder of your"
+            " Django project"
+        )
     if not project.app.declared:
         raise UserError(f"{project.folder}: no [[endpoint]] in loadtest.toml; add one")
     return project

@@ -64,6 +64,7 @@ def take_inventory(project: Project) -> Inventory:
     endpoints: tuple[Endpoint, ...] = ()
     versions: dict[str, str | None] = {}
     servers, broken, problems = profile.read_servers(project.servers)
+    servers = tuple(_limited(server, project.app) for server in servers)
     problems += standing(project)
     try:
         endpoints = project.endpoints()
@@ -71,6 +72,18 @@ def take_inventory(project: Project) -> Inventory:
     except UserError as error:
         problems.extend(error.lines)
     return Inventory(project, servers, endpoints, versions, tuple(problems), broken)
+
+
+def _limited(server: Server, app: App) -> Server:
+    """Return a server with what its results say where a run makes the application by itself."""
+    name = app.generated.get(server.interface) if server.interface else None
+    if name is None:
+        return server
+    limit = (
+        f'The run made its application, as `{server.interface} = "generated"` asks; to deploy it'
+        f" takes a module of the project, such as {name.partition(':')[0]}."
+    )
+    return replace(server, limits=(*server.limits, limit))
 
 
 def standing(project: Project) -> list[str]:

@@ -257,6 +257,11 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
             interface: f"loadtest_{interface}:application" if given == "generated" else given
             for interface, given in applications.items()
         },
+        generated={
+            interface: _usual(file.project.settings, interface)
+            for interface, given in applications.items()
+            if given == "generated"
+        },
         manage=("-m", "django"),
         prepare=tuple(tuple(shlex.split(command)) for command in file.prepare.commands),
         scripts=((str(INSIDE / "loadtest_seed.py"), seed),) if seed else (),
@@ -284,6 +289,12 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         servers=SERVERS,
         reference=file.project.reference,
     )
+
+
+def _usual(settings: str, interface: Interface) -> str:
+    """Return what the application of an interface is called in most projects."""
+    package, dot, _ = settings.partition(".")
+    return f"{package}.{interface}:application" if dot else f"{interface}:application"
 
 
 def _endpoint(asked: Asked, contract: Contract) -> Endpoint:
@@ -330,9 +341,10 @@ def project_at(
         ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
         return project(folder, file, python, allowed, _contracts(folder, file))
     # Many a project is called like this repository's; none has its upstream.
-    demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
-    if not demo.exists() and (folder / "manage.py").exists():
-        raise UserError(f"{folder}: no {FILE} there; `loadtest init` writes one for this project")
+    if not folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py").exists():
+        raise UserError(
+            f"{folder}: no {FILE} there; type `loadtest init` in the folder of your Django project"
+        )
     return Project(folder, python or sys.executable, allowed=allowed or {})
 
 

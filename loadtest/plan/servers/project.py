@@ -60,6 +60,8 @@ class App:
     """The module of Django's settings."""
     applications: Mapping[Interface, str]
     """What the servers of an interface import, as `module:callable`."""
+    generated: Mapping[Interface, str] = field(default_factory=dict)
+    """Which of these a run makes by itself, as they would be called in the project."""
     manage: tuple[str, ...] = ("manage.py",)
     """What stands between the interpreter and a management command."""
     prepare: tuple[tuple[str, ...], ...]

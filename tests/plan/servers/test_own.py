@@ -78,12 +78,14 @@ def test_a_copy_is_of_sqlite(tmp_path: Path) -> None:
 
 
 def test_another_project_is_never_measured_as_the_demo(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
+        own.project_at(tmp_path)
     (tmp_path / "manage.py").write_text("")
-    with pytest.raises(UserError, match="`loadtest init` writes one"):
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
     (tmp_path / "myproject").mkdir()
     (tmp_path / "myproject" / "settings.py").write_text("")
-    with pytest.raises(UserError, match="`loadtest init` writes one"):
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
     assert own.project_at(ROOT).app is DEMO
 
