@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from loadtest.cli.options import Location
+from loadtest.cli.options import Location, located
 from loadtest.cli.output import say
 from loadtest.records import files
 from loadtest.records.errors import UserError
@@ -189,7 +189,7 @@ def _reached(
         )
     pythons = list(detect.interpreters(folder, os.environ))
     if python:
-        pythons = [detect.Found(_absolute(python), "--python")]
+        pythons = [detect.Found(str(located(python)), "--python")]
     if not pythons:
         raise UserError(
             f"{folder}: no environment of the project is there (.venv, venv, $VIRTUAL_ENV);"
@@ -207,10 +207,6 @@ def _reached(
                 return interpreter, module, env, facts
             failures += failed
     raise UserError(*dict.fromkeys(failures))
-
-
-def _absolute(python: str) -> str:
-    return os.path.abspath(os.path.expanduser(python)) if os.sep in python else python
 
 
 def _told(

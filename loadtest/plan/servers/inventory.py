@@ -45,15 +45,17 @@ class Inventory:
 
     @property
     def missing(self) -> dict[str, str]:
-        """For each server that lacks packages why it is skipped, with what to install."""
+        """For each server that lacks packages why it is skipped, with what to type."""
         absent = {
             server.name: " ".join(name for name in server.requires if not self.versions.get(name))
             for server in self.servers
         }
-        # Its environment is its owner's: there is no Makefile of ours beside it.
-        or_else = " (or `make setup`)" if self.project.app.declared is None else ""
+        # The environment of somebody's own project is its owner's, and stays as it is.
+        how = "`pip install {names}` (or `make setup`)"
+        if self.project.app.declared is not None:
+            how = "`loadtest env {server}`"
         return {
-            server: f"not installed: {names}; `pip install {names}`{or_else}"
+            server: f"not installed: {names}; {how.format(names=names, server=server)}"
             for server, names in absent.items()
             if names
         }

@@ -20,6 +20,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
+from loadtest.plan.servers import overlay
 from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
@@ -32,6 +33,9 @@ FOLDER = ".loadtest"
 """Beside it, for what is generated; git ignores it."""
 
 RECORDED = "answers.json"
+
+OVERLAY = "env"
+"""The environment of servers that the project's own lacks."""
 
 INSIDE = Path(__file__).with_name("inside")
 """What runs in the project's interpreter: the standard library and its Django, nothing of ours."""
@@ -177,6 +181,10 @@ class Recorded(Record, frozen=True, kw_only=True):
 def read(folder: Path) -> File:
     """Return the file of a project; raises UserError with every mistake in it."""
     path = folder / FILE
+    if not path.exists():
+        raise UserError(
+            f"{folder}: no {FILE} there; type `loadtest init` in the folder of your Django project"
+        )
     file = toml_file.read(path, File)
     if problems := [f"{path}: {problem}" for problem in mistakes(file)]:
         raise UserError(*problems)
@@ -336,16 +344,13 @@ def project_at(
     `python` is what was typed in place of its interpreter. Raises UserError where it is neither:
     what is measured must not be another app than the one that a person meant.
     """
-    if (folder / FILE).exists():
-        file = read(folder)
-        ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-        return project(folder, file, python, allowed, _contracts(folder, file))
     # Many a project is called like this repository's; none has its upstream.
-    if not folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py").exists():
-        raise UserError(
-            f"{folder}: no {FILE} there; type `loadtest init` in the folder of your Django project"
-        )
-    return Project(folder, python or sys.executable, allowed=allowed or {})
+    demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
+    if demo.exists() and not (folder / FILE).exists():
+        return Project(folder, python or sys.executable, allowed=allowed or {})
+    file = read(folder)
+    ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
+    return project(folder, file, python, allowed, _contracts(folder, file))
 
 
 def project(
@@ -355,11 +360,17 @@ def project(
     allowed: Mapping[Service, str] | None = None,
     contracts: Mapping[str, Contract] | None = None,
 ) -> Project:
-    """Return the project of a file."""
-    interpreter = python or os.path.expanduser(file.project.python)
-    if python is None and os.sep in interpreter:  # else it is looked for as a command is
-        interpreter = os.path.normpath(folder / interpreter)
-    return Project(folder, interpreter, app(file, contracts), allowed or {})
+    """Return the project of a file, run in the environment of servers where there is one."""
+    given = python or interpreter(folder, file)
+    ours = overlay.interpreter(folder / FOLDER / OVERLAY, given)
+    return Project(folder, ours or given, app(file, contracts), allowed or {})
+
+
+def interpreter(folder: Path, file: File) -> str:
+    """Return the project's own interpreter."""
+    python = os.path.expanduser(file.project.python)
+    # Without a slash it is looked for as a command is.
+    return os.path.normpath(folder / python) if os.sep in python else python
 
 
 def ignore(folder: Path) -> None:

@@ -32,8 +32,11 @@ NOWHERE: Mapping[Service, str] = {
 }
 """The address of each service where there is none, for settings that want one to be imported."""
 
-PLACEHOLDERS = ("{random}", *(f"{{{service}.url}}" for service in NOWHERE))
-"""In what an app is told: a secret of this run, and the address of a service."""
+PLACEHOLDERS = ("{random}", "{postgres.url}", "{postgresql.url}", "{redis.url}")
+"""In what an app is told: a secret of this run, and the address of a service.
+
+PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
+"""
 
 
 class _Version(msgspec.Struct):
@@ -183,8 +186,9 @@ class Project:
     def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:
         """Return what a variable is set to: its text, each placeholder replaced."""
         secret = hashlib.sha256(f"{self.secret}/{name}".encode()).hexdigest()
-        urls = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
-        for placeholder, value in zip(PLACEHOLDERS, (secret, *urls), strict=True):
+        long, redis = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
+        short = long.replace("postgresql:", "postgres:", 1)
+        for placeholder, value in zip(PLACEHOLDERS, (secret, short, long, redis), strict=True):
             text = text.replace(placeholder, value)
         return text
 

@@ -107,12 +107,14 @@ def test_compiled_modules_are_kept_where_git_looks_away(tmp_path: Path) -> None:
 
 def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     text = LEAST.replace("sqlite", "postgres") + (
-        "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\nPLAIN = 'a{b'\n"
+        "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\n"
+        "LONG = '{postgresql.url}'\nPLAIN = 'a{b'\n"
     )
     project = own.project_at(written(tmp_path, text))
     nowhere, told = project.told({}), project.told({"LOADTEST_DATABASE": "postgresql://here/it"})
     assert "127.0.0.1:9" in nowhere["URL"]
-    assert told["URL"] == "postgresql://here/it?x=1"
+    assert told["URL"] == "postgres://here/it?x=1"
+    assert told["LONG"] == "postgresql://here/it"
     assert told["PLAIN"] == "a{b"
     assert len({told["KEY"], told["OTHER"], told["LOADTEST_SECRET"]}) == 3
     assert told["KEY"] == nowhere["KEY"]
