@@ -110,7 +110,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         ),
         (["report", "--history", "nowhere"], "nowhere: no such folder; `loadtest run` keeps its"),
         (["report", "--out", "nowhere"], "nowhere: no run there; make one with `loadtest run qui"),
-        (["list", "--project", "tests"], "no loadtest.toml there; type `loadtest init` in the folder"),
+        (["list", "--project", "tests"], "no loadtest.toml there; type `loadtest init` in the fol"),
         (
             ["plan", "--python", "/nowhere/python"],
             "cannot start /nowhere/python: No such file or directory; install the app",

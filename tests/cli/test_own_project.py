@@ -73,7 +73,7 @@ def test_from_nothing_to_a_report(
     type_: Type, shop: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(shop)
-    told = ["--env", "SHOP_DATABASE=postgres"] if database == "postgres" else []
+    told = ["--env", "SHOP_DATABASE_URL={postgres.url}"] if database == "postgres" else []
     # A variable of the shell is not for a project to see.
     monkeypatch.setenv("SHOP_CURRENCY", "GBP")
     done = init(type_, shop, *told)
@@ -126,7 +126,11 @@ def test_from_nothing_to_a_report(
     assert stored.run.plan.reference == "gunicorn-gthread"
     names = {cell.endpoint.name for cell in stored.run.plan.cells}
     assert names == {"home", "products-json", "slow"}
-    assert (folder / "report.md").exists()
+    text = (folder / "report.md").read_text()
+    assert re.search(r"python -m gunicorn .* shop\.wsgi:application", text)
+    told = [shop / "loadtest.toml", shop / ".loadtest" / "answers.json", *folder.rglob("*")]
+    for path in filter(Path.is_file, told):
+        assert not re.search(rb"hunter2|never-take-this", path.read_bytes()), path
     assert contents(shop) == before
     shown = subprocess.run(
         ["git", "status", "--short", "--untracked-files=all"],
@@ -164,6 +168,16 @@ def test_what_is_used_up_is_no_endpoint(type_: Type, shop: Path) -> None:
     done = type_("run", "--project", shop)
     assert done.status == 2
     assert done.lines == ["loadtest: no answer of code is recorded; type `loadtest record`"]
+
+
+def test_a_cache_that_is_silent_when_it_is_dead(type_: Type, shop: Path) -> None:
+    """Answers would be right, and each would ask the database."""
+    assert init(type_, shop, "--no-ask").status == 0
+    with (shop / "loadtest.toml").open("a") as file:
+        file.write('\n[[endpoint]]\nname = "product"\npath = "/products/1/"\n')
+    done = type_("record", "--project", shop, "--later", "0")
+    assert done.status == 0, done.out + done.err
+    assert "0 statements" in done.out
 
 
 def test_a_file_is_not_written_over(type_: Type, shop: Path) -> None:

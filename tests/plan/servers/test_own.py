@@ -146,6 +146,22 @@ def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
     assert plan.reference == "waitress"
 
 
+def test_a_server_says_that_its_application_was_made(tmp_path: Path) -> None:
+    app = own.project_at(written(tmp_path, LEAST)).app
+    server = next(each for each in profile.load_servers(own.SERVERS) if each.name == "uvicorn")
+    (limit,) = set(inventory._limited(server, app).limits) - set(server.limits)
+    assert limit.endswith("takes a module of the project, such as shop.asgi.")
+    (tmp_path / own.FILE).write_text(LEAST.replace("[database]", 'asgi = "a.b:c"\n[database]'))
+    assert inventory._limited(server, own.project_at(tmp_path).app) == server
+
+
+def test_what_a_project_lacks_is_installed_beside_it(tmp_path: Path) -> None:
+    project = own.project_at(written(tmp_path, LEAST))
+    servers = profile.load_servers(own.SERVERS)
+    missing = inventory.Inventory(project, servers, (), {}).missing
+    assert missing["uvicorn"] == "not installed: uvicorn uvloop httptools; `loadtest env uvicorn`"
+
+
 WORDS = st.text(max_size=30).filter(lambda text: text.isprintable())
 
 
