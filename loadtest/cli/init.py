@@ -109,7 +109,7 @@ def init_command(
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     click.echo(text, nl=False)
-    say(f"{path} is written; read it, then type `loadtest record`")
+    say(f"{path} is written; read it, then type `loadtest env` and `loadtest record`")
     return 0
 
 
