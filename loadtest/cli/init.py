@@ -55,6 +55,14 @@ MOST_TRIES = 30
     " the project's files say it.",
 )
 @click.option(
+    "--prepare",
+    "commands",
+    metavar="COMMAND",
+    multiple=True,
+    help="Command of manage.py that fills the database, such as 'loaddata shop.json'; repeat it for"
+    " several. Default: none beside migrate and, where pages need it, collectstatic.",
+)
+@click.option(
     "--seed",
     metavar="FILE",
     help="Python script that fills the database, run once Django is set up. Default: none.",
@@ -75,6 +83,7 @@ def init_command(
     python: str | None,
     settings: str | None,
     variables: tuple[str, ...],
+    commands: tuple[str, ...],
     seed: str | None,
     user: str | None,
     ask: bool,
@@ -91,7 +100,8 @@ def init_command(
 
     folder = folder.resolve()
     own.ignore(folder / own.FOLDER)
-    proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask)
+    told = _variables(variables)
+    proposed = _propose(folder, python, settings, told, commands, seed, user, ask)
     if problems := list(own.mistakes(proposed.file)):
         raise UserError(*problems)
     text = proposal.text(proposed)
@@ -124,6 +134,7 @@ def _propose(
     python: str | None,
     settings: str | None,
     typed: dict[str, str],
+    commands: tuple[str, ...],
     seed: str | None,
     user: str | None,
     ask: bool,
@@ -145,14 +156,17 @@ def _propose(
     database = proposal.database(folder, facts)
     if database.copy:
         reasons["database.copy"] = "a copy of it, which each server has to itself"
+    prepare = proposal.prepare(facts, database.kind != "none", seed)
     file = own.File(
         format=1,
         project=where,
         env={name: variable.value for name, variable in env.items()},
         database=database,
-        prepare=proposal.prepare(facts, database.kind != "none", seed),
+        prepare=replace(prepare, commands=(*prepare.commands, *commands)),
         request=proposal.request(facts),
     )
+    if problems := list(own.mistakes(file)):
+        raise UserError(*problems)
     file, facts, why = _with_applications(folder, file)
     reasons |= why
     project = own.project(folder, file)

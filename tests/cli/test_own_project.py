@@ -76,7 +76,7 @@ def test_from_nothing_to_a_report(
     told = ["--env", "SHOP_DATABASE_URL={postgres.url}"] if database == "postgres" else []
     # A variable of the shell is not for a project to see.
     monkeypatch.setenv("SHOP_CURRENCY", "GBP")
-    done = init(type_, shop, *told)
+    done = init(type_, shop, "--prepare", "check --deploy", *told)
     assert done.status == 0, done.err
     file = own.read(shop)
     assert file.project.reference == "gunicorn-gthread"
@@ -88,6 +88,7 @@ def test_from_nothing_to_a_report(
     assert file.database.redis
     assert file.database.copy == ("db.sqlite3" if database == "sqlite" else None)
     assert "collectstatic --noinput" in file.prepare.commands
+    assert file.prepare.commands[-1] == "check --deploy"
     asked = {each.path: each for each in file.endpoint}
     assert asked["/account/"].as_ == "alice"
     assert asked["/"].as_ is None
@@ -178,6 +179,12 @@ def test_a_cache_that_is_silent_when_it_is_dead(type_: Type, shop: Path) -> None
     done = type_("record", "--project", shop, "--later", "0")
     assert done.status == 0, done.out + done.err
     assert "0 statements" in done.out
+
+
+def test_a_command_that_is_none_is_one_line(type_: Type, shop: Path) -> None:
+    done = init(type_, shop, "--prepare", 'loaddata "shop.json')
+    assert done.status == 2
+    assert done.lines == ["loadtest: [prepare]: 'loaddata \"shop.json': No closing quotation"]
 
 
 def test_a_file_is_not_written_over(type_: Type, shop: Path) -> None:
