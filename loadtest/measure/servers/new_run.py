@@ -111,10 +111,15 @@ def _typed(value: str | float) -> str:
 
 
 def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Return the command line of each server, as in its container where it has one."""
+    """Return the command line of each server, as in its container where it has one.
+
+    A project's own is what it can be deployed with: what stands in for a module is the run's.
+    """
     local = offered.launcher == "local"
     python = Path(offered.project.python if local else "python").name
-    project = dataclasses.replace(offered.project, python=python)
+    app = offered.project.app
+    app = dataclasses.replace(app, applications={**app.applications, **app.generated})
+    project = dataclasses.replace(offered.project, python=python, app=app)
     host = listening.HOST if local else serve.HOST
     return {
         server.name: profile.command(server, plan.shape, project, serve.PORT, 3, host).argv

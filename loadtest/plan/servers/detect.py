@@ -273,14 +273,17 @@ def value(folder: Path, name: str) -> Found:
         return Found("", "the Redis of the run has none")
     if SECRETS.search(name):
         return Found("{random}", "a secret: a new one for each run")
-    if re.fullmatch(r"(DATABASE|DB|POSTGRES)_URL", name):
-        return Found("{postgres.url}", "the database of the run")
-    if part := re.fullmatch(r"(REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name):
-        return Found(f"{{redis.{part[2].lower()}}}", "the Redis of the run")
+    given = Found("", "the settings ask for it, and no file says what it is")
     for example in EXAMPLES:
         if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(folder / example), re.M):
-            return Found(match[1].strip().strip("\"'"), example)
-    return Found("", "the settings ask for it, and no file says what it is")
+            given = Found(match[1].strip().strip("\"'"), example)
+            break
+    if re.fullmatch(r"(\w+_)?(DATABASE|DB|POSTGRES|POSTGRESQL)_URL", name):
+        long = given.value.startswith("postgresql:")
+        return Found("{postgresql.url}" if long else "{postgres.url}", "the database of the run")
+    if part := re.fullmatch(r"(?:\w+_)?(?:REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name):
+        return Found(f"{{redis.{part[1].lower()}}}", "the Redis of the run")
+    return given
 
 
 def _text(path: Path) -> str:

@@ -47,7 +47,7 @@ class Inventory:
 
     @property
     def missing(self) -> dict[str, str]:
-        """For each server that lacks packages why it is skipped, with what to install."""
+        """For each server that lacks packages why it is skipped, with what to type."""
         return self.lacking(self.servers)
 
     def lacking(self, servers: Iterable[Server]) -> dict[str, str]:
@@ -56,10 +56,12 @@ class Inventory:
             server.name: " ".join(name for name in server.requires if not self.versions.get(name))
             for server in servers
         }
-        # Its environment is its owner's: there is no Makefile of ours beside it.
-        or_else = " (or `make setup`)" if self.project.app.declared is None else ""
+        # The environment of somebody's own project is its owner's, and stays as it is.
+        how = "`pip install {names}` (or `make setup`)"
+        if self.project.app.declared is not None:
+            how = "`loadtest env {server}`"
         return {
-            server: f"not installed: {names}; `pip install {names}`{or_else}"
+            server: f"not installed: {names}; {how.format(names=names, server=server)}"
             for server, names in absent.items()
             if names
         }
@@ -70,6 +72,7 @@ def take_inventory(project: Project) -> Inventory:
     endpoints: tuple[Endpoint, ...] = ()
     versions: dict[str, str | None] = {}
     servers, broken, problems = profile.read_servers(project.servers)
+    servers = tuple(_limited(server, project.app) for server in servers)
     stands, site = standing(project)
     problems += stands
     try:
@@ -78,6 +81,18 @@ def take_inventory(project: Project) -> Inventory:
     except UserError as error:
         problems.extend(error.lines)
     return Inventory(project, servers, endpoints, versions, tuple(problems), broken, site=site)
+
+
+def _limited(server: Server, app: App) -> Server:
+    """Return a server with what its results say where a run makes the application by itself."""
+    name = app.generated.get(server.interface) if server.interface else None
+    if name is None:
+        return server
+    limit = (
+        f'The run made its application, as `{server.interface} = "generated"` asks; to deploy it'
+        f" takes a module of the project, such as {name.partition(':')[0]}."
+    )
+    return replace(server, limits=(*server.limits, limit))
 
 
 def standing(project: Project) -> tuple[list[str], Site | None]:

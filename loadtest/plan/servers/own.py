@@ -23,6 +23,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
+from loadtest.plan.servers import overlay
 from loadtest.plan.servers.lineup import AS_DEPLOYED
 from loadtest.plan.servers.project import (
     DEMO,
@@ -45,6 +46,9 @@ FOLDER = ".loadtest"
 """Beside it, for what is generated; git ignores it."""
 
 RECORDED = "answers.json"
+
+OVERLAY = "env"
+"""The environment of servers that the project's own lacks."""
 
 INSIDE = Path(__file__).with_name("inside")
 """What runs in the project's interpreter: the standard library and its Django, nothing of ours."""
@@ -262,6 +266,10 @@ class Recorded(Record, frozen=True, kw_only=True):
 def read(folder: Path) -> File:
     """Return the file of a project; raises UserError with every mistake in it."""
     path = folder / FILE
+    if not path.exists():
+        raise UserError(
+            f"{folder}: no {FILE} there; type `loadtest init` in the folder of your Django project"
+        )
     file = toml_file.read(path, File)
     if problems := [f"{path}: {problem}" for problem in mistakes(file)]:
         raise UserError(*problems)
@@ -415,6 +423,11 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
             interface: f"loadtest_{interface}:application" if given == "generated" else given
             for interface, given in applications.items()
         },
+        generated={
+            interface: _usual(file.project.settings, interface)
+            for interface, given in applications.items()
+            if given == "generated"
+        },
         manage=("-m", "django"),
         prepare=tuple(tuple(shlex.split(command)) for command in file.prepare.commands),
         scripts=((str(INSIDE / "loadtest_seed.py"), seed),) if seed else (),
@@ -451,6 +464,12 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
         variants={name: _variant(of) for name, of in file.variants.items()},
         mix=mix,
     )
+
+
+def _usual(settings: str, interface: Interface) -> str:
+    """Return what the application of an interface is called in most projects."""
+    package, dot, _ = settings.partition(".")
+    return f"{package}.{interface}:application" if dot else f"{interface}:application"
 
 
 def _shares(file: File) -> tuple[Mix, list[float]]:
@@ -520,16 +539,14 @@ def project_at(
     `python` is what was typed in place of its interpreter. Raises UserError where it is neither:
     what is measured must not be another app than the one that a person meant.
     """
-    if (folder / FILE).exists():
-        file = read(folder)
-        ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-        fixed = _fixed(folder, file, interpreter(folder, file, python))
-        return project(folder, file, python, allowed, fixed)
     # Many a project is called like this repository's; none has its upstream.
     demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
-    if not demo.exists() and (folder / "manage.py").exists():
-        raise UserError(f"{folder}: no {FILE} there; `loadtest init` writes one for this project")
-    return Project(folder, python or sys.executable, allowed=allowed or {})
+    if demo.exists() and not (folder / FILE).exists():
+        return Project(folder, python or sys.executable, allowed=allowed or {})
+    file = read(folder)
+    ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
+    fixed = _fixed(folder, file, reached_by(folder, file, python))
+    return project(folder, file, python, allowed, fixed)
 
 
 def project(
@@ -540,12 +557,17 @@ def project(
     fixed: Mapping[str, Fixed] | None = None,
 ) -> Project:
     """Return the project of a file."""
-    reached_by = interpreter(folder, file, python)
-    return Project(folder, reached_by, app(file, fixed), allowed or {})
+    return Project(folder, reached_by(folder, file, python), app(file, fixed), allowed or {})
+
+
+def reached_by(folder: Path, file: File, python: str | None = None) -> str:
+    """Return what runs a project: the environment of servers where there is one."""
+    given = interpreter(folder, file, python)
+    return overlay.interpreter(folder / FOLDER / OVERLAY, given) or given
 
 
 def interpreter(folder: Path, file: File, python: str | None = None) -> str:
-    """Return the interpreter of a file, or the one that was typed in its place."""
+    """Return the project's own interpreter, or the one that was typed in its place."""
     named = python or os.path.expanduser(file.project.python)
     if python is None and os.sep in named:  # else it is looked for as a command is
         return os.path.normpath(folder / named)

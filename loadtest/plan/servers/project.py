@@ -36,11 +36,13 @@ NOWHERE: Mapping[Service, str] = {
 """The address of each service where there is none, for settings that want one to be imported."""
 
 PLACEHOLDERS = (
-    *("{random}", *(f"{{{service}.url}}" for service in NOWHERE)),
-    *("{redis.host}", "{redis.port}"),
+    *("{random}", "{postgres.url}", "{postgresql.url}"),
+    *("{redis.url}", "{redis.host}", "{redis.port}"),
 )
-"""In what an app is told: a secret of this run, and the address of a service, whole or in parts."""
+"""In what an app is told: a secret of this run, and the address of a service, whole or in parts.
 
+PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
+"""
 
 SECRETS = re.compile("SECRET|KEY|TOKEN|PASS|SALT|AUTH|COOKIE|CREDENTIAL|DSN")
 """In the name of a variable or a header whose value is nobody else's to read."""
@@ -91,6 +93,8 @@ class App:
     """The module of Django's settings."""
     applications: Mapping[Interface, str]
     """What the servers of an interface import, as `module:callable`."""
+    generated: Mapping[Interface, str] = field(default_factory=dict)
+    """Which of these a run makes by itself, as they would be called in the project."""
     manage: tuple[str, ...] = ("manage.py",)
     """What stands between the interpreter and a management command."""
     prepare: tuple[tuple[str, ...], ...]
@@ -229,10 +233,10 @@ class Project:
     def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:
         """Return what a variable is set to: its text, each placeholder replaced."""
         secret = hashlib.sha256(f"{self.secret}/{name}".encode()).hexdigest()
-        urls = {service: addresses.get(service, nowhere) for service, nowhere in NOWHERE.items()}
-        redis = urlsplit(urls["redis"])
-        values = (secret, *urls.values(), redis.hostname or "", str(redis.port or 6379))
-        for placeholder, value in zip(PLACEHOLDERS, values, strict=True):
+        long, redis = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
+        short, at = long.replace("postgresql:", "postgres:", 1), urlsplit(redis)
+        parts = (redis, at.hostname or "", str(at.port or 6379))
+        for placeholder, value in zip(PLACEHOLDERS, (secret, short, long, *parts), strict=True):
             text = text.replace(placeholder, value)
         return text
 

@@ -23,7 +23,23 @@ def test_the_shop() -> None:
     assert detect.value(SHOP, "SHOP_CURRENCY") == Found("EUR", ".env.example")
     assert detect.value(SHOP, "SHOP_SECRET_KEY").value == "{random}"
     assert detect.value(SHOP, "SHOP_COLOUR").value == ""
-    assert detect.value(SHOP, "DATABASE_URL").value == "{postgres.url}"
+    assert detect.value(SHOP, "SHOP_DATABASE_URL").value == "{postgres.url}"
+    assert detect.value(SHOP, "SHOP_REDIS_URL").value == "{redis.url}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "{postgres.url}"),
+        ("DATABASE_URL=postgres://me@db/shop\n", "{postgres.url}"),
+        ('DATABASE_URL="postgresql://me@db/shop"\n', "{postgresql.url}"),
+    ],
+)
+def test_an_address_is_told_as_the_project_spells_it(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / ".env.example").write_text(text)
+    assert detect.value(tmp_path, "DATABASE_URL").value == told
 
 
 @pytest.mark.parametrize(

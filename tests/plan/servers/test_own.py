@@ -105,12 +105,14 @@ def test_a_copy_is_of_sqlite(tmp_path: Path) -> None:
 
 
 def test_another_project_is_never_measured_as_the_demo(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
+        own.project_at(tmp_path)
     (tmp_path / "manage.py").write_text("")
-    with pytest.raises(UserError, match="`loadtest init` writes one"):
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
     (tmp_path / "myproject").mkdir()
     (tmp_path / "myproject" / "settings.py").write_text("")
-    with pytest.raises(UserError, match="`loadtest init` writes one"):
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
     assert own.project_at(ROOT).app is DEMO
 
@@ -132,12 +134,14 @@ def test_compiled_modules_are_kept_where_git_looks_away(tmp_path: Path) -> None:
 
 def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     text = LEAST.replace("sqlite", "postgres") + (
-        "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\nPLAIN = 'a{b'\n"
+        "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\n"
+        "LONG = '{postgresql.url}'\nPLAIN = 'a{b'\n"
     )
     project = own.project_at(written(tmp_path, text))
     nowhere, told = project.told({}), project.told({"LOADTEST_DATABASE": "postgresql://here/it"})
     assert "127.0.0.1:9" in nowhere["URL"]
-    assert told["URL"] == "postgresql://here/it?x=1"
+    assert told["URL"] == "postgres://here/it?x=1"
+    assert told["LONG"] == "postgresql://here/it"
     assert told["PLAIN"] == "a{b"
     assert len({told["KEY"], told["OTHER"], told["LOADTEST_SECRET"]}) == 3
     assert told["KEY"] == nowhere["KEY"]
@@ -282,6 +286,22 @@ def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
     offered = inventory.Inventory(project, servers, project.endpoints(), versions)
     plan = inventory.make_plan(offered, Choice(matrix="quick"))
     assert plan.reference == "waitress"
+
+
+def test_a_server_says_that_its_application_was_made(tmp_path: Path) -> None:
+    app = own.project_at(written(tmp_path, LEAST)).app
+    server = next(each for each in profile.load_servers(own.SERVERS) if each.name == "uvicorn")
+    (limit,) = set(inventory._limited(server, app).limits) - set(server.limits)
+    assert limit.endswith("takes a module of the project, such as shop.asgi.")
+    (tmp_path / own.FILE).write_text(LEAST.replace("[database]", 'asgi = "a.b:c"\n[database]'))
+    assert inventory._limited(server, own.project_at(tmp_path).app) == server
+
+
+def test_what_a_project_lacks_is_installed_beside_it(tmp_path: Path) -> None:
+    project = own.project_at(written(tmp_path, LEAST))
+    servers = profile.load_servers(own.SERVERS)
+    missing = inventory.Inventory(project, servers, (), {}).missing
+    assert missing["uvicorn"] == "not installed: uvicorn uvloop httptools; `loadtest env uvicorn`"
 
 
 WORDS = st.text(max_size=30).filter(lambda text: text.isprintable())
