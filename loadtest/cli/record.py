@@ -86,7 +86,6 @@ def record_command(
     if wrong := [name for name in names if name not in by_name]:
         raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
     chosen = [asked for name, asked in by_name.items() if not names or name in names]
-    basis = own.basis(project.folder, file, project.python)  # before it takes minutes
     recorded = recording.hear(project, chosen, _two(servers, project.app.reference), later_s, say)
     before = own.recorded(project.folder).endpoints
     fixed: dict[str, Fixed] = {}
@@ -100,7 +99,7 @@ def record_command(
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
             continue
-        fixed[asked.name] = new = replace(fixing.fixed, basis=basis)
+        fixed[asked.name] = new = replace(fixing.fixed, basis=dict(project.app.basis))
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
         words = [_fixed(body), f"{statements} statements"]
@@ -109,8 +108,9 @@ def record_command(
         words += _proposed(fixing.words) if new.accepts else []
         old = before.get(asked.name)
         # What was recorded of another question, or on other data, is of no use any more.
-        if old and old.basis == basis and own.same_request(old.asked, asked):
-            changed |= {asked.name: lines} if (lines := own.differences(old, new)) else {}
+        still_holds = old and old.basis == new.basis and own.same_request(old.asked, asked)
+        if old and still_holds and (lines := own.differences(old, new)):
+            changed[asked.name] = lines
         rows.append(Row("ok", asked.name, "; ".join(words)))
     rows += [
         Row("!", name, f"recorded otherwise before: {'; '.join(lines)}")

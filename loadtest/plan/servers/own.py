@@ -6,6 +6,7 @@ front, see `inside/`.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -545,8 +546,7 @@ def project_at(
         return Project(folder, python or sys.executable, allowed=allowed or {})
     file = read(folder)
     ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-    fixed = _fixed(folder, file, reached_by(folder, file, python))
-    return project(folder, file, python, allowed, fixed)
+    return project(folder, file, python, allowed, recorded(folder).endpoints)
 
 
 def project(
@@ -556,22 +556,22 @@ def project(
     allowed: Mapping[Service, str] | None = None,
     fixed: Mapping[str, Fixed] | None = None,
 ) -> Project:
-    """Return the project of a file."""
-    return Project(folder, reached_by(folder, file, python), app(file, fixed), allowed or {})
+    """Return the project of a file, with what of the answers `fixed` before still holds.
+
+    It is run in the environment of servers where there is one.
+    """
+    given = python or interpreter(folder, file)
+    ours = overlay.interpreter(folder / FOLDER / OVERLAY, given)
+    now = basis(folder, file, given)
+    of_app = app(file, _still_so(file, fixed or {}, now))
+    return Project(folder, ours or given, dataclasses.replace(of_app, basis=now), allowed or {})
 
 
-def reached_by(folder: Path, file: File, python: str | None = None) -> str:
-    """Return what runs a project: the environment of servers where there is one."""
-    given = interpreter(folder, file, python)
-    return overlay.interpreter(folder / FOLDER / OVERLAY, given) or given
-
-
-def interpreter(folder: Path, file: File, python: str | None = None) -> str:
-    """Return the project's own interpreter, or the one that was typed in its place."""
-    named = python or os.path.expanduser(file.project.python)
-    if python is None and os.sep in named:  # else it is looked for as a command is
-        return os.path.normpath(folder / named)
-    return named
+def interpreter(folder: Path, file: File) -> str:
+    """Return the project's own interpreter."""
+    python = os.path.expanduser(file.project.python)
+    # Without a slash it is looked for as a command is.
+    return os.path.normpath(folder / python) if os.sep in python else python
 
 
 def ignore(folder: Path) -> None:
@@ -608,9 +608,10 @@ def recorded(folder: Path) -> Recorded:
         ) from None
 
 
-def _fixed(folder: Path, file: File, python: str) -> dict[str, Fixed]:
-    """Return what was recorded for the endpoints as they stand now."""
-    fixed, now = recorded(folder).endpoints, basis(folder, file, python)
+def _still_so(
+    file: File, fixed: Mapping[str, Fixed], now: Mapping[str, str]
+) -> dict[str, Fixed]:
+    """Return what was recorded for the endpoints as they stand now, on the basis of now."""
     return {
         asked.name: fixed[asked.name]
         for asked in endpoints(file)
@@ -694,8 +695,11 @@ def lacking(of: Project) -> str | None:
     """Return in a line which endpoints have no recorded answer, and why; None where all have."""
     if not (names := unrecorded(of)):
         return None
-    fixed, now = recorded(of.folder).endpoints, basis(of.folder, read(of.folder), of.python)
-    then = [fixed[name].basis for name in names if name in fixed]
-    changed = [part for part in now if any(each.get(part) != now[part] for each in then)]
+    fixed = recorded(of.folder).endpoints
+    changed = [
+        part
+        for part, now in of.app.basis.items()
+        if any(fixed[name].basis.get(part) != now for name in names if name in fixed)
+    ]
     under = f" under today's {' and '.join(changed)}" if changed else ""
     return f"no answer of {', '.join(names)} is recorded{under}; type `loadtest record`"

@@ -143,6 +143,8 @@ class App:
     """What the interpreter runs to find the data of requests; see `inside/loadtest_requests.py`."""
     counts_variable: str | None = None
     """For a folder where each of a server's processes counts what the project does."""
+    basis: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what its recorded answers depend on, by what a line calls it."""
     matrices: Path = MATRICES
     servers: Path | None = None
     """The folder of the server profiles; None: `servers` in its own."""
