@@ -199,6 +199,7 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(recording, "bench", bench)
     monkeypatch.setattr(Project, "refused", lambda project, env: ({}, None))
+    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: ())
     servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
     recording.hear(Project(Path(), "python"), [], servers, 0.0, lambda line: None)
     assert len({*told}) == 2
