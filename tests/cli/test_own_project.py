@@ -285,7 +285,7 @@ def texts(folder: Path) -> str:
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_bodies_keys_and_values(type_: Type, shop: Path, database: str) -> None:
     before = contents(shop)
-    told = ["--env", "SHOP_DATABASE=postgres"] if database == "postgres" else []
+    told = ["--env", "SHOP_DATABASE_URL={postgres.url}"] if database == "postgres" else []
     assert init(type_, shop, "--no-ask", *told).status == 0
     assert own.read(shop).request.headers == {
         "Host": "shop.example.org",
