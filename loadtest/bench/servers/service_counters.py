@@ -113,8 +113,10 @@ class Counters:
         try:
             body = listening.get(urlsplit(url).netloc, None, self.app.counter_path, TIMEOUT_S).body
             return int(msgspec.json.decode(body)[self.app.counter_key])
-        except (OSError, http.client.HTTPException, msgspec.MsgspecError, LookupError, TypeError):
+        except (OSError, http.client.HTTPException):
             return None
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+            return None  # somebody else's server may answer anything
 
 
 def _postgres(query: str, url: str) -> int | None:

@@ -364,12 +364,26 @@ def obstacles(servers: int, variables: Mapping[Service, str]) -> list[str]:
         and importlib.util.find_spec(package.replace("-", "_")) is None
     ]
     lines += limits.raise_limits(user)
+    private = "postgres" in variables and variables["postgres"] not in os.environ
+    if private and not _has_name(os.geteuid()):
+        lines.append(
+            f"PostgreSQL does not start for the user id {os.geteuid()}, which has no name here; run"
+            " as a user of /etc/passwd, or add one (`useradd -u`)"
+        )
     try:
         place = limits.socket_place(LONGEST, user)
     except UserError as error:
         return [*lines, *error.lines]
     line = limits.short_of_space(place, SPACE_BYTES + servers * COPY_BYTES)
     return [*lines, line] if line else lines
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def postgres_user() -> str | None:

@@ -19,7 +19,10 @@ from loadtest.records.planned import Record
 from loadtest.system import process
 from loadtest.system.process import CommandError
 
-ENVIRONMENTS = Path(".clients")
+_CLONE = Path(__file__).parents[3]
+
+ENVIRONMENTS = (_CLONE if (_CLONE / "pyproject.toml").exists() else Path(sys.prefix)) / ".clients"
+"""Where loadtest itself lies: what there is where somebody types a command may be anybody's."""
 
 OLDEST = (3, 11)
 """What the lock files are resolved for."""

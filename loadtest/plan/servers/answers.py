@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -102,8 +102,12 @@ class _Recorded(NamedTuple):
     bodies: Sequence[bytes]
     of: Sequence[int]
 
-    def differ(self, values: Sequence[Any]) -> bool:
-        """Say whether of these values, one a body, two differ that are of the same request."""
+    def answers(self, of: int) -> set[bytes]:
+        """Return the bodies that answer a request, each once."""
+        return {body for body, each in zip(self.bodies, self.of, strict=True) if each == of}
+
+    def differ(self, values: Iterable[Any]) -> bool:
+        """Say whether of these values, one of each body, two of the same request differ."""
         first: dict[int, Any] = {}
         both = zip(self.of, values, strict=True)
         return any(first.setdefault(of, value) != value for of, value in both)
@@ -193,8 +197,7 @@ def _fixed(level: Level, holes: Sequence[str], body: bytes) -> str | None:
             return _digest(body)
         case "text":
             known = [hole for hole in holes if hole in LOOKS]
-            places = {int(hole) for hole in holes if hole.isdecimal()}
-            return _digest(_without(WORDS.findall(_cut(body, known)), places))
+            return _digest(_without(WORDS.findall(_cut(body, known)), frozenset(holes)))
         case "json":
             value = _json(body)
             return value and _digest(_canonical(value[0], frozenset(holes)))
@@ -223,19 +226,36 @@ def _open_texts(recorded: _Recorded) -> Iterator[tuple[str, ...]]:
     """
     known = [name for name in LOOKS if any(LOOKS[name].search(body) for body in recorded.bodies)]
     needed = list(known)
-    if not recorded.differ([_cut(body, known) for body in recorded.bodies]):
+    if not recorded.differ(_cut(body, known) for body in recorded.bodies):
         for name in known:
             fewer = [other for other in needed if other != name]
-            if not recorded.differ([_cut(body, fewer) for body in recorded.bodies]):
+            if not recorded.differ(_cut(body, fewer) for body in recorded.bodies):
                 needed = fewer
         yield tuple(needed)
     for names in ([], known):
-        texts = [WORDS.findall(_cut(body, names)) for body in recorded.bodies]
-        if len({len(words) for words in texts}) == 1:
-            by_place = enumerate(zip(*texts, strict=True))
-            places = [at for at, each in by_place if recorded.differ(each)]
-            if len(places) <= min(MOST_HOLES, MOST_OPEN * len(texts[0])):
-                yield (*names, *map(str, places))
+        if (places := _open_words(recorded, names)) is not None:
+            yield (*names, *map(str, places))
+
+
+def _open_words(recorded: _Recorded, names: Sequence[str]) -> list[int] | None:
+    """Return the numbers of the words that differ between answers to the same request.
+
+    None where texts have not as many words, or where these are too many. It is looked at one text
+    after the other: its words take ten times as much as it does.
+    """
+    number: int | None = None
+    places: set[int] = set()
+    for of in set(recorded.of):
+        first: list[bytes] | None = None
+        for body in recorded.answers(of):
+            words = WORDS.findall(_cut(body, names))
+            first = words if first is None else first
+            number = len(words) if number is None else number
+            if len(words) != number:
+                return None
+            both = enumerate(zip(first, words, strict=True))
+            places.update(at for at, pair in both if pair[0] != pair[1])
+    return sorted(places) if len(places) <= min(MOST_HOLES, MOST_OPEN * (number or 0)) else None
 
 
 def _cut(body: bytes, names: Sequence[str]) -> bytes:
@@ -245,8 +265,8 @@ def _cut(body: bytes, names: Sequence[str]) -> bytes:
     return body
 
 
-def _without(words: Sequence[bytes], holes: set[int]) -> bytes:
-    return b"\x01".join(HOLE if at in holes else word for at, word in enumerate(words))
+def _without(words: Sequence[bytes], holes: frozenset[str]) -> bytes:
+    return b"\x01".join(HOLE if str(at) in holes else word for at, word in enumerate(words))
 
 
 def _open_paths(values: Sequence[Any], recorded: _Recorded) -> tuple[str, ...] | None:
@@ -322,6 +342,8 @@ def _json(body: bytes) -> tuple[Any] | None:
     """Return a JSON value in a pair of brackets, as it may be null; None where it is none."""
     try:
         value = json.loads(body)
+        # Half of a surrogate pair is no text, and no file could keep the path that it stands in.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return (value,) if _depth(value) <= DEEPEST else None

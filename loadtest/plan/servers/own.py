@@ -87,12 +87,18 @@ Application = Annotated[
     ),
 ]
 
+LOCATION = r"/[!\"$-\[\]-~]*"
+"""What can be asked for over HTTP as it stands: in ASCII, without a blank or a fragment."""
+
 Location = Annotated[
     str,
     Meta(
-        pattern=rf"^/[^\s\\#\x00-\x1f\x7f]*{END}",
+        pattern=rf"^{LOCATION}{END}",
         max_length=2_000,
-        extra={"wanted": 'a path in quotes that begins with a slash, as in "/products/?page=2"'},
+        extra={
+            "wanted": "a path in quotes that begins with a slash, percent-encoded as in"
+            ' "/caf%C3%A9/?page=2"'
+        },
     ),
 ]
 
@@ -576,6 +582,8 @@ def interpreter(folder: Path, file: File) -> str:
 
 def ignore(folder: Path) -> None:
     """Have git ignore all in a folder, made where it isn't there; raises UserError."""
+    if folder.is_symlink():
+        raise UserError(f"{folder}: it is a link, and nothing is written through it; remove it")
     if (folder / ".gitignore").exists():
         return
     try:
@@ -602,7 +610,7 @@ def recorded(folder: Path) -> Recorded:
         return msgspec.json.decode(files.read(path), type=Recorded)
     except FileNotFoundError:
         return Recorded(format=1, endpoints={})
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: cannot be read: {error}; remove it, and type `loadtest record`"
         ) from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from loadtest.plan.servers import own
 from loadtest.plan.servers.access_log import ARGUMENT, Traffic
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
@@ -148,7 +149,7 @@ def _host(allowed: str) -> str | None:
 def paths(facts: Facts) -> list[str]:
     """Return what can be asked without knowing a value: the routes that have no argument."""
     routes = ["/"] + [route.path for route in facts.routes if not route.arguments]
-    return [path for path in dict.fromkeys(routes) if _can_be_asked(path)][:MOST_ASKED]
+    return [path for path in dict.fromkeys(routes) if _can_be_asked(path, path)][:MOST_ASKED]
 
 
 def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
@@ -157,13 +158,14 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
     for answer in probed:
         for link in answer.links:
             path = link.partition("?")[0]
-            if link not in asked and _can_be_asked(path) and not PLACE.search(link):
+            if link not in asked and _can_be_asked(link, path) and not PLACE.search(link):
                 by_shape.setdefault(ARGUMENT.sub("0", link), link)
     return list(by_shape.values())[:MOST_ASKED]
 
 
-def _can_be_asked(path: str) -> bool:
-    return not HARMFUL.search(path) and not UNCLEAR.search(path)
+def _can_be_asked(link: str, path: str) -> bool:
+    known = not HARMFUL.search(path) and not UNCLEAR.search(path)
+    return known and re.fullmatch(own.LOCATION, link) is not None
 
 
 def endpoints(

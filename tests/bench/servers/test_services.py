@@ -28,7 +28,12 @@ from psycopg.conninfo import conninfo_to_dict
 from loadtest.bench.load import ceiling
 from loadtest.bench.servers import consent
 from loadtest.bench.servers.service_counters import Counters
-from loadtest.bench.servers.services import Services, postgres_binaries, postgres_user
+from loadtest.bench.servers.services import (
+    Services,
+    obstacles,
+    postgres_binaries,
+    postgres_user,
+)
 from loadtest.bench.servers.services import services as start_services
 from loadtest.plan.servers.project import DEMO, Project, Service
 from loadtest.records.errors import UserError
@@ -107,6 +112,16 @@ def test_a_valkey_with_a_port_takes_no_orders(tmp_path: Path, census: Census) ->
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+def test_a_user_without_a_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that was started with `--user`: initdb would end half-way."""
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    told = [line for line in obstacles(1, DEMO.addresses) if "54321" in line]
+    assert len(told) == 1
+    assert obstacles(1, {"redis": "REDIS_URL"}) == []
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1/app")
+    assert obstacles(1, DEMO.addresses) == []
+
+
 def test_root_steps_down_for_postgres(services: Services) -> None:
     assert {process.username() for process in services.processes["postgres"].tree()} == {"nobody"}
 

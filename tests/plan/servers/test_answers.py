@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -241,3 +242,18 @@ def test_no_text_of_an_answer_is_kept() -> None:
 def test_deep_json_is_no_json() -> None:
     deep = b"[" * 5_000 + b"1" + b"]" * 5_000
     assert problem(strictest([deep, deep + b" "], JSON), deep) is None
+
+
+def test_half_a_surrogate_is_kept_nowhere() -> None:
+    """JSON may hold it, and no text or file can."""
+    bodies = [b'{"\\ud800": 1, "\\udfff": "\\ud800"}', b'{"\\ud800": 2, "\\udfff": "a"}']
+    contract = strictest(bodies, JSON)
+    assert msgspec.json.encode(contract)
+    assert [problem(contract, body) for body in bodies] == [None, None]
+
+
+def test_a_hole_that_is_no_place_is_none() -> None:
+    bodies = [b"one two 3", b"one two 4"]
+    contract = strictest(bodies, TEXT)
+    other = msgspec.structs.replace(contract, holes=("x", "-1", "\u0663", *contract.holes))
+    assert [problem(other, body) for body in bodies] == [None, None]

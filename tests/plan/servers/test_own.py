@@ -60,7 +60,10 @@ OF_VALUE = ENDPOINT.format("{x}/")
         ("[database2]", "unknown key 'database2'; did you mean database?"),
         ("[[endpoint]]\nname = 'a'", "[endpoint[0]]: 'path' is missing: a path in quotes that"),
         ("[[endpoint]]\nname = 'a'\npath = 'x'", "endpoint[0].path must be a path in quotes that"
-         " begins with a slash, as in \"/products/?page=2\", not \"x\""),
+         " begins with a slash, percent-encoded as in \"/caf%C3%A9/?page=2\", not \"x\""),
+        # Nothing else can be asked for over HTTP.
+        *((f"[[endpoint]]\nname = 'a'\npath = '/{text}'", f"not \"/{text}\"")
+          for text in ("café", "a b", "a#b")),
         ("[[endpoint]]\nname = 'a'\npath = '/'\nshares = 1", "unknown key 'shares'"),
         ("[[endpoint]]\nname = 'a'\npath = '/'\n" * 2, "2 endpoints are called 'a'; rename 1"),
         ("[env]\nX = '{postgres.uri}'", "unknown placeholder '{postgres.uri}'; did you mean"
@@ -277,6 +280,37 @@ def test_what_a_new_recording_changes(
     assert own.differences(old, new) == lines
 
 
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "project").mkdir()
+    folder = written(tmp_path / "project", LEAST)
+    (folder / own.FOLDER).symlink_to(elsewhere)
+    with pytest.raises(UserError, match="it is a link"):
+        own.project_at(folder)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"format": 1, "endpoints": {"\xff": {}}}',
+        b'{"format": 1, "endpoints": ' + b'{"a":' * 5_000,
+        b'{"format": 2, "endpoints": {}}',
+        b"[]",
+        b"",
+    ],
+    ids=lambda data: str(data[:40]),
+)
+def test_what_was_not_recorded_by_us_is_refused_in_a_line(tmp_path: Path, data: bytes) -> None:
+    """It comes with the project, whoever made that."""
+    folder = written(tmp_path, LEAST)
+    (folder / own.FOLDER).mkdir()
+    (folder / own.FOLDER / own.RECORDED).write_bytes(data)
+    with pytest.raises(UserError, match="remove it, and type `loadtest record`"):
+        own.project_at(folder)
+
+
 def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
     """Whichever servers a matrix has: `quick` has no waitress."""
     text = LEAST.replace('"shop.settings"', '"shop.settings"\nreference = "waitress"')
@@ -367,11 +401,15 @@ def test_which_paths_are_asked() -> None:
             route(r"/old/(\d+)/", arguments=("?",)),
             route("/admin/"),
             route("/either/?"),
+            route("/caf\u00e9/"),
         ),
     )
     assert proposal.paths(known) == ["/", "/products/"]
     first = Probed(path="/", status=200, links=("/p/1/", "/p/2/", "/p/delete/", "/x/?page=2"))
     assert proposal.linked([first], ["/"]) == ["/p/1/", "/x/?page=2"]
+    # What could not be asked for over HTTP as it stands.
+    first = Probed(path="/", status=200, links=("/caf\u00e9/", "/x/?q=\u00e9", "/x/?q=\\"))
+    assert proposal.linked([first], ["/"]) == []
 
 
 def test_what_is_proposed_and_what_is_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import builders
@@ -9,6 +10,7 @@ import client_facts
 import msgspec
 from paths import DATA
 
+from loadtest.plan.servers import answers, own
 from loadtest.records import run_folder
 from loadtest.records.measured import (
     Afterwards,
@@ -157,6 +159,12 @@ def wrk_report() -> bytes:
     return "\n".join(text.splitlines()[:120]).encode()
 
 
+def reports() -> list[bytes]:
+    """Return reports of others, of every tool whose text is read."""
+    field = [path.read_bytes() for path in sorted((DATA / "field").iterdir())]
+    return [wrk_report(), *field]
+
+
 def wrk_line() -> bytes:
     """Return what `wrk.lua` prints."""
     late = Histogram(values_us=(0, 1_000), counts=(995, 5))
@@ -166,3 +174,69 @@ def wrk_line() -> bytes:
         del fields[unsaid]
     first = {"duration_us": fields.pop("duration_us")}
     return msgspec.json.encode(first | fields | {"values_us": VALUES_US, "counts": COUNTS})
+
+
+OWN = """
+format = 1
+[project]
+python = ".venv/bin/python"
+settings = "shop.settings"
+wsgi = "shop.wsgi:application"
+path = [".", "src"]
+reference = "gunicorn-gthread"
+[env]
+CURRENCY = "EUR"
+KEY = "{random}"
+URL = "{postgres.url}"
+[database]
+kind = "postgres"
+redis = true
+[prepare]
+commands = ["migrate --noinput"]
+seed = "seed.py"
+[request]
+headers = { X-Forwarded-Proto = "https" }
+[[endpoint]]
+name = "home"
+path = "/?page=2"
+as = "alice"
+style = "sync"
+kind = "pages"
+summary = "The first page."
+share = 0.2
+writes = false
+headers = { Accept-Language = "de" }
+[endpoint.answer]
+status = 200
+has = ["Your orders"]
+lacks = ["Log in"]
+[[endpoint]]
+name = "prices"
+path = "/prices.json"
+"""
+"""The file of a project of somebody's own, with all that it may hold."""
+
+PAGES = (b'{"id": 1, "token": "abc", "of": [1, 2]}', b'{"id": 1, "token": "def", "of": [2, 1]}')
+"""Two answers of the same endpoint."""
+
+
+def recorded() -> bytes:
+    """Return what was recorded of that project's endpoints, each by another level."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / own.FILE).write_text(OWN)
+        file = own.read(Path(name))
+    bodies = (
+        answers.strictest(PAGES, "application/json"),
+        answers.strictest([b"a word and 1", b"a word and 2"], "text/plain"),
+    )
+    fixed = {
+        asked.name: own.Fixed(
+            asked=asked,
+            contract=msgspec.structs.replace(
+                own.expected(asked), content_type="application/json", body=body
+            ),
+            accepts=("the answer to somebody who is not logged in",),
+        )
+        for asked, body in zip(file.endpoint, bodies, strict=True)
+    }
+    return msgspec.json.encode(own.Recorded(format=1, endpoints=fixed))
