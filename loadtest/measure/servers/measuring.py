@@ -187,6 +187,9 @@ class _Measuring:
             self.shape, load.connections, endpoint.contract
         )
         checked = 0
+        if up.cell is not None and up.cell != cell:
+            # What its last load left under way is answered within its delay.
+            time.sleep(max(0.0, up.ended + up.cell.endpoint.contract.delay_s - time.monotonic()))
         try:
             began = time.monotonic()
             wire_bytes = None
