@@ -61,10 +61,11 @@ class _Group:
 
     def sample(self, first: bool = False, last: bool = False) -> None:
         members = self.members()
-        for member in members:
+        for number, member in enumerate(members):
             with contextlib.suppress(psutil.Error):
                 _note(self.cpu_s, member, cpu_s(member), first)
-                if first or last:
+                # The processes of a service are children of its first.
+                if (first or last) and (self.holds or not number):
                     _note(self.children_s, member, _ended_s(member), first)
         if last:
             self.ended = self.cpu_s.keys() - {*members}
