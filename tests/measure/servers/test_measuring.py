@@ -167,13 +167,13 @@ def test_what_waits_on_shared_processes_is_waited_for_and_looked_back_at(
     )
     bench = FakeBench(tmp_path)
     looked = Counter(fact.cell for fact in facts_of(of, bench) if isinstance(fact, Afterwards))
-    # What is queued at few would last: it is launched anew. What free has let in is over in 1 s.
+    # What is queued at few would last: it is launched anew. What free has let in is over in 1.5 s.
     assert Counter(event for event in bench.events if event.startswith("launch")) == {
         "launch free": 1,
         "launch few": 2,
     }
     assert looked == {cell.id: 1 for cell in of.cells}
-    assert Counter(filter(None, slept)) == {SETTLED_S: 4, 1.0: 1}
+    assert Counter(filter(None, slept)) == {SETTLED_S: 4, 1.5: 1}
 
 
 def test_what_waits_is_neither_asked_again_nor_repeated(tmp_path: Path) -> None:
