@@ -162,9 +162,11 @@ class Usage(Record, frozen=True, kw_only=True):
     threads: Count
     """The most seen at once."""
     connections: Count | None = None
-    """Open sockets to others, the most seen at once; None where the system doesn't tell."""
+    """Open sockets to others, the most seen at once; None where the system doesn't tell, and of
+    others than the server, of which nobody asks."""
     each_cpu_s: tuple[Seconds, ...] = ()
-    """Of each process, the busiest first: how evenly the workers were used."""
+    """Of each process of the server, the busiest first: how evenly the workers were used. Of
+    another group the busiest alone; older runs have all."""
     throttled_s: Seconds | None = None
     """For which its container's control group was held back; None outside of containers."""
 

@@ -236,7 +236,7 @@ class Endpoint(Record, frozen=True, kw_only=True):
     kind: Name
     summary: str
     isolated: bool
-    """It can poison what is measured next on the same process, so it gets one of its own."""
+    """It can poison what is measured next on the same process, so it comes last there."""
     note: str | None
     unsupported: dict[Interface, str]
     contract: Contract

@@ -67,11 +67,6 @@ def merged(outcomes: Sequence[Outcome], afterwards: Iterable[Afterwards] = ()) -
     ]
 
 
-def repeats(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return the loads that were measured again because others had disturbed the first."""
-    return [outcome for outcome in outcomes if outcome.repeat]
-
-
 def _kept(tried: Sequence[Outcome]) -> Outcome:
     failed = [outcome for outcome in tried if outcome.status != "measured"]
     return failed[-1] if failed else min(reversed(tried), key=lambda each: each.disturbance)

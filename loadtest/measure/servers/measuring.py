@@ -29,6 +29,9 @@ FOR_EACH_WORKER = 4
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
+LONGER = 1.5
+"""Times the delay of an endpoint, an answer takes among hundreds that wait."""
+
 REPEATS = 2
 """Of a turn that others disturbed, at most."""
 
@@ -187,6 +190,10 @@ class _Measuring:
         capacity = server.capacity(self.shape, load.connections, endpoint.contract)
         workers = server.sized(self.shape).workers
         checked = 0
+        if up.cell is not None and up.cell != cell:
+            # What its last load left under way is answered first.
+            over = up.ended + LONGER * up.cell.endpoint.contract.delay_s
+            time.sleep(max(0.0, over - time.monotonic()))
         try:
             began = time.monotonic()
             wire_bytes, spread = None, 0
