@@ -173,4 +173,5 @@ def _go_on(
         run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)
     # The engine that is here, not one that a folder names.
-    return folder, msgspec.structs.replace(run, engine=offered.engine)
+    run = msgspec.structs.replace(run, engine=offered.engine)
+    return folder, resume.whole(run, offered)

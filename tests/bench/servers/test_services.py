@@ -20,6 +20,7 @@ import psutil
 import psycopg
 import pytest
 import valkey as valkey_client
+from builders import contract
 from census import Census, until
 from paths import ROOT
 from psycopg.conninfo import conninfo_to_dict
@@ -87,6 +88,27 @@ def test_they_listen_where_nobody_else_does(services: Services) -> None:
             connections = member.net_connections("tcp")
             listeners = [c for c in connections if c.status == psutil.CONN_LISTEN]
             assert not listeners, (name, listeners)
+
+
+def test_a_valkey_with_a_port_takes_no_orders(tmp_path: Path, census: Census) -> None:
+    """Any program of this machine can reach it: it neither ends nor writes a file for one."""
+    app = dataclasses.replace(
+        DEMO, addresses={"redis": "REDIS_URL"}, prepare=(), upstream=None, redis_has_port=True
+    )
+    with start_services(Project(tmp_path, sys.executable, app), tmp_path, Shape()) as running:
+        address = running.env["REDIS_URL"]
+        assert address.startswith("redis://127.0.0.1:")
+        connections = running.processes["valkey"].tree()[0].net_connections("tcp")
+        listeners = [c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN]
+        assert listeners == ["127.0.0.1"]
+        with valkey_client.Valkey.from_url(f"{address}/0") as client:
+            assert client.set("a", "b")
+            assert client.flushdb()
+            for order in ("SHUTDOWN", "SAVE", "CONFIG SET dir /tmp", "REPLICAOF 192.0.2.1 6379"):
+                with pytest.raises(valkey_client.exceptions.NoPermissionError):
+                    client.execute_command(*order.split())
+        assert Counters(app, running.env).read(contract(redis=1)).redis == 2
+    assert census.names() == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
