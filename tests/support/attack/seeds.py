@@ -178,12 +178,14 @@ def wrk_line() -> bytes:
 
 OWN = """
 format = 1
+shapes = ["2x1", "2x4"]
 [project]
 python = ".venv/bin/python"
 settings = "shop.settings"
 wsgi = "shop.wsgi:application"
 path = [".", "src"]
 reference = "gunicorn-gthread"
+reference_shape = "2x4"
 [env]
 CURRENCY = "EUR"
 KEY = "{random}"
@@ -196,6 +198,17 @@ commands = ["migrate --noinput"]
 seed = "seed.py"
 [request]
 headers = { X-Forwarded-Proto = "https" }
+[allow]
+connect = ["localhost:9200"]
+[values]
+number = "1..20"
+[variants.pooled]
+summary = "Kept connections."
+env = { CURRENCY = "USD" }
+settings = { CACHE_SECONDS = 60, DATABASES = { default = { CONN_MAX_AGE = 60 } } }
+without = ["shop.middleware.Slow"]
+requires = ["psycopg-pool"]
+unsupported = { asgi = "threads without end" }
 [[endpoint]]
 name = "home"
 path = "/?page=2"
@@ -212,7 +225,14 @@ has = ["Your orders"]
 lacks = ["Log in"]
 [[endpoint]]
 name = "prices"
-path = "/prices.json"
+path = "/prices/{number}.json"
+[[endpoint]]
+name = "order"
+path = "/orders/"
+method = "POST"
+writes = true
+json = { of = "{key}", count = 2 }
+values = { key = "shop.Product.pk" }
 """
 """The file of a project of somebody's own, with all that it may hold."""
 
@@ -228,6 +248,7 @@ def recorded() -> bytes:
     bodies = (
         answers.strictest(PAGES, "application/json"),
         answers.strictest([b"a word and 1", b"a word and 2"], "text/plain"),
+        answers.strictest([b"<p>1 minute ago</p>", b"<p>2 minutes ago</p>"], "text/html"),
     )
     fixed = {
         asked.name: own.Fixed(
