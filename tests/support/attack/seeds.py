@@ -24,10 +24,11 @@ from loadtest.records.measured import (
     Outcome,
     Segment,
     Sent,
+    Site,
     Verified,
     Work,
 )
-from loadtest.records.planned import Cell, Goal
+from loadtest.records.planned import Cell, Goal, Shape
 from loadtest.records.run_folder import ClientsRun, Writer
 
 ROUNDS = 3
@@ -38,26 +39,42 @@ VALUES_US = (100, 137, 174, 211, 248, 285)
 COUNTS = (300, 250, 200, 150, 80, 20)
 
 
-def servers_folder(parent: Path, name: str) -> Path:
-    """Write a small run of servers in which every kind of fact stands; return its folder."""
+def servers_folder(parent: Path, name: str, *, site: bool = False) -> Path:
+    """Write a small run of servers in which every kind of fact stands; return its folder.
+
+    It is of somebody's `site`, or of this repository's app.
+    """
+    share = {"share": 0.25} if site else {}
     servers = [
         builders.server("alpha"),
         builders.server("beta", interface="asgi", unsupported={"async": "no event loop"}),
         builders.server("alpha-again", duplicate_of="alpha"),
     ]
-    endpoints = [builders.endpoint("json"), builders.endpoint("wait", kind="waiting", delay_s=0.5)]
+    endpoints = [
+        builders.endpoint("json", **share),
+        builders.endpoint("wait", kind="waiting", delay_s=0.5, **share),
+    ]
     plan = builders.plan(servers, endpoints, rounds=ROUNDS, reference="alpha", precision=0.05)
     cells = tuple(
         Cell(server=server.name, endpoint=endpoint, load=load)
         for endpoint, load in (
             (endpoints[0], RATED),
-            (builders.endpoint("search"), SEARCHED),
-            (builders.endpoint("steps"), STEPPED),
+            (builders.endpoint("search", **share), SEARCHED),
+            (builders.endpoint("steps", **share), STEPPED),
         )
         for server in servers
     )
     plan = msgspec.structs.replace(plan, cells=(*plan.cells, *cells))
-    run = builders.run(plan, format=run_folder.FORMAT, argv={"alpha": ("alpha", "8000")})
+    if site:
+        varied = msgspec.structs.replace(
+            servers[1], profile="beta", shape=Shape(workers=4, threads=1), variant="pooled"
+        )
+        plan = msgspec.structs.replace(
+            plan, mix="told", today="beta", servers=(servers[0], varied, servers[2])
+        )
+    said = Site(driver="python", blocks="a middleware") if site else None
+    argv = {"alpha": ("alpha", "8000")}
+    run = builders.run(plan, format=run_folder.FORMAT, argv=argv, site=said)
     folder = run_folder.create(parent / name, run)
     writer = Writer(folder)
     writer.append(Begun(started_at=1_795_984_641.7))
