@@ -63,7 +63,7 @@ test-fast: dev ## Run the tests that take a minute, two at a time: no real serve
 test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)
 
-attack: dev ## Attack the tool at random: files, arguments, kills, environments; hours (ARGS='readers --share 0.01')
+attack: dev ## Attack the tool at random: files, arguments, kills, environments; two hours or three (ARGS='readers --share 0.01')
 	@PYTHONPATH=.:tests/support .venv/bin/python -m attack $(ARGS)
 
 check: dev ## Run the linters, the type checks and the contracts of which room may import which

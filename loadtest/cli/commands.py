@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "init": ("init", "Look at a Django project of yours and write its loadtest.toml."),
+    "env": ("env", "Install servers in an environment over the project's packages."),
     "record": ("record", "Fix what the endpoints of loadtest.toml answer."),
     "check": ("record", "Bring every server up once and compare answers; load nothing."),
     "doctor": ("doctor", "Check this machine for everything that would spoil a run."),

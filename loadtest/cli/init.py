@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +10,24 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from loadtest.cli.options import Location
+from loadtest.cli.options import Location, located
 from loadtest.cli.output import say
 from loadtest.records import files
 from loadtest.records.errors import UserError
 
 if TYPE_CHECKING:
+    from loadtest.plan.servers.access_log import Traffic
     from loadtest.plan.servers.detect import Found
     from loadtest.plan.servers.facts import Facts, Probed
     from loadtest.plan.servers.own import Asked, File
     from loadtest.plan.servers.project import Project
     from loadtest.plan.servers.proposal import Left, Proposal
+
+FALSE = ("False", "0", "")
+"""How settings are told that something is not so; to some only the last one does."""
+
+MOST_NAMES = 5
+"""Of variables that may be for DEBUG; each try takes a second."""
 
 MOST_TRIES = 30
 """Variables that settings ask for, one after the other."""
@@ -55,6 +61,14 @@ MOST_TRIES = 30
     " the project's files say it.",
 )
 @click.option(
+    "--prepare",
+    "commands",
+    metavar="COMMAND",
+    multiple=True,
+    help="Command of manage.py that fills the database, such as 'loaddata shop.json'; repeat it for"
+    " several. Default: none beside migrate and, where pages need it, collectstatic.",
+)
+@click.option(
     "--seed",
     metavar="FILE",
     help="Python script that fills the database, run once Django is set up. Default: none.",
@@ -63,6 +77,14 @@ MOST_TRIES = 30
     "--user",
     metavar="NAME",
     help="User to see pages behind a login as, by username (your USERNAME_FIELD). Default: nobody.",
+)
+@click.option(
+    "--from-log",
+    "log",
+    type=Location(),
+    metavar="FILE",
+    help="Access log of nginx, Apache, Gunicorn or Uvicorn: what it has most of is proposed, each"
+    " with its share of the traffic. Default: none.",
 )
 @click.option(
     "--ask/--no-ask",
@@ -75,8 +97,10 @@ def init_command(
     python: str | None,
     settings: str | None,
     variables: tuple[str, ...],
+    commands: tuple[str, ...],
     seed: str | None,
     user: str | None,
+    log: Path | None,
     ask: bool,
     force: bool,
 ) -> int:
@@ -87,11 +111,13 @@ def init_command(
 
     Example: loadtest init --settings shop.settings.production
     """
-    from loadtest.plan.servers import own, proposal
+    from loadtest.plan.servers import access_log, own, proposal
 
     folder = folder.resolve()
     own.ignore(folder / own.FOLDER)
-    proposed = _propose(folder, python, settings, _variables(variables), seed, user, ask)
+    traffic = access_log.read(log) if log else None
+    told = _variables(variables)
+    proposed = _propose(folder, python, settings, told, commands, seed, user, ask, traffic)
     if problems := list(own.mistakes(proposed.file)):
         raise UserError(*problems)
     text = proposal.text(proposed)
@@ -109,7 +135,7 @@ def init_command(
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     click.echo(text, nl=False)
-    say(f"{path} is written; read it, then type `loadtest record`")
+    say(f"{path} is written; read it, then type `loadtest env` and `loadtest record`")
     return 0
 
 
@@ -124,9 +150,11 @@ def _propose(
     python: str | None,
     settings: str | None,
     typed: dict[str, str],
+    commands: tuple[str, ...],
     seed: str | None,
     user: str | None,
     ask: bool,
+    traffic: Traffic | None,
 ) -> Proposal:
     from loadtest.plan.servers import detect, own, proposal
 
@@ -140,19 +168,26 @@ def _propose(
         **{f"env.{name}": variable.why for name, variable in env.items()},
     }
     if today := detect.server(folder):
-        where = replace(where, reference=today[0].value)
-        reasons["project.reference"] = f"{today[0].why}: {today[1]}"
+        where = replace(where, reference=today.profile.value, reference_shape=today.shape)
+        reasons["project.reference"] = f"{today.profile.why}: {today.line}"
+        reasons["project.reference_shape"] = "its workers x threads, so far as that says them"
     database = proposal.database(folder, facts)
+    if any("{redis." in variable.value for variable in env.values()):
+        database = replace(database, redis=True)  # caches may have none
     if database.copy:
         reasons["database.copy"] = "a copy of it, which each server has to itself"
+    prepare = proposal.prepare(facts, database.kind != "none", seed)
     file = own.File(
         format=1,
         project=where,
         env={name: variable.value for name, variable in env.items()},
         database=database,
-        prepare=proposal.prepare(facts, database.kind != "none", seed),
-        request=proposal.request(facts),
+        prepare=replace(prepare, commands=(*prepare.commands, *commands)),
     )
+    request, reasons["request.headers"] = proposal.request(facts)
+    file = replace(file, request=request)
+    if problems := list(own.mistakes(file)):
+        raise UserError(*problems)
     file, facts, why = _with_applications(folder, file)
     reasons |= why
     project = own.project(folder, file)
@@ -160,7 +195,7 @@ def _propose(
     left: list[Left] = []
     notes = list(proposal.notes(facts))
     if ask:
-        endpoints, left = _asked(project, facts, user, notes)
+        endpoints, left = _asked(project, facts, user, notes, traffic)
     return proposal.Proposal(
         file=replace(file, endpoint=tuple(asked for asked, _ in endpoints)),
         reasons={key: why for key, why in reasons.items() if why},
@@ -189,7 +224,7 @@ def _reached(
         )
     pythons = list(detect.interpreters(folder, os.environ))
     if python:
-        pythons = [detect.Found(_absolute(python), "--python")]
+        pythons = [detect.Found(str(located(python)), "--python")]
     if not pythons:
         raise UserError(
             f"{folder}: no environment of the project is there (.venv, venv, $VIRTUAL_ENV);"
@@ -207,10 +242,6 @@ def _reached(
                 return interpreter, module, env, facts
             failures += failed
     raise UserError(*dict.fromkeys(failures))
-
-
-def _absolute(python: str) -> str:
-    return os.path.abspath(os.path.expanduser(python)) if os.sep in python else python
 
 
 def _told(
@@ -248,9 +279,10 @@ def _without_debug(
     """Return what settings have to be told to be those of production, as far as they listen."""
     from loadtest.plan.servers import detect
 
-    for name in ("DEBUG", "DJANGO_DEBUG"):
-        if name not in env:
-            asked = {**env, name: detect.Found("False", "the settings read it; true without it")}
+    read = [*detect.debug_variables(Path(facts.settings_file)), "DEBUG", "DJANGO_DEBUG"]
+    for name in dict.fromkeys(read[:MOST_NAMES]):
+        for value in FALSE if name not in env else ():
+            asked = {**env, name: detect.Found(value, "the settings read it; true without it")}
             told, looked, failed = _told(folder, python, settings, asked)
             if looked is not None and not failed and not looked.debug:
                 return told, looked
@@ -283,7 +315,7 @@ def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str,
 
 
 def _asked(
-    project: Project, facts: Facts, user: str | None, notes: list[str]
+    project: Project, facts: Facts, user: str | None, notes: list[str], traffic: Traffic | None
 ) -> tuple[list[tuple[Asked, str]], list[Left]]:
     """Return the endpoints to propose and what is left out, after asking what can be asked."""
     from loadtest.bench.servers.services import services
@@ -305,7 +337,11 @@ def _asked(
         say(f"nothing could be asked: {error} {' '.join(last)}")
         notes.append(f"Nothing could be asked: {error}")
         return [], []
-    return proposal.endpoints(facts, probed, user, as_user)
+    endpoints, left = proposal.endpoints(facts, probed, user, as_user, traffic)
+    if traffic:
+        known = sum(asked.share or 0.0 for asked, _ in endpoints)
+        notes.append(f"These endpoints are {known:.0%} of the requests of the access log.")
+    return endpoints, left
 
 
 def _probed(
@@ -314,18 +350,21 @@ def _probed(
     """Return what paths answer, and which of them were asked as the user."""
     from loadtest.plan.servers import facts as asking
     from loadtest.plan.servers import proposal
+    from loadtest.plan.servers.requests import Prepared
 
     asked: list[str] = []
     probed: list[Probed] = []
-    questions: list[tuple[str, Mapping[str, str]]]
     as_user: set[str] = set()
+    # Links are read in the pages, which must not be compressed.
+    headers = dict(proposal.request(facts)[0].headers)
+    headers.pop("Accept-Encoding", None)
     todo = proposal.paths(facts)
     for _ in range(2):  # the routes, then what their pages link to
-        questions = [(path, {}) for path in todo]
+        questions = [[Prepared(path, headers=headers)] for path in todo]
         answers = list(asking.probe(project, questions, env))
         closed = [each.path for each in answers if each.status in (301, 302, 401, 403)]
         if user and closed:
-            questions = [(path, {}) for path in closed]
+            questions = [[Prepared(path, headers=headers)] for path in closed]
             seen = {each.path: each for each in asking.probe(project, questions, env, user)}
             as_user |= {path for path, each in seen.items() if each.status == 200}
             answers = [seen.get(each.path, each) for each in answers]

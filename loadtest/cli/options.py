@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
+import msgspec
 from click.core import ParameterSource
 
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Arrivals, Goal
-from loadtest.records.values import MOST_BUDGET_S, MOST_RATE, MOST_ROUNDS, MOST_SEED
+from loadtest.records.values import MOST_BUDGET_S, MOST_RATE, MOST_ROUNDS, MOST_SEED, ShapeText
 
 if TYPE_CHECKING:
     from loadtest.plan.servers.project import Project
@@ -68,6 +69,19 @@ class Rate(click.ParamType[float]):
                 ctx,
             )
         return rate
+
+
+class ShapeOf(click.ParamType[str]):
+    """Workers and threads: `2x4`."""
+
+    name = "shape"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return them as they were typed."""
+        try:
+            return msgspec.convert(value, ShapeText)
+        except msgspec.ValidationError:
+            self.fail(f"{value!r}: workers x threads, as in --shape 2x4", param, ctx)
 
 
 UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
@@ -204,11 +218,11 @@ class Location(click.ParamType[Path]):
 # How a help lists them ----------------------------------------------------------------------------
 
 TITLES = {
-    "What to measure": "servers endpoints styles measures reuse http tls resume",
+    "What to measure": "servers variants endpoints styles measures reuse http tls resume",
     "Load": "connections duration_s requests batch chunk body_bytes delay_ms no_keep_alive",
     "Load at a rate": "rates within arrivals",
     "Time and precision": "budget_s rounds precision warmup timeout_s seed",
-    "Machine and services": "workers threads pin launcher folder python postgres redis"
+    "Machine and services": "workers threads shapes pin launcher folder python postgres redis"
     " pythons make_environments url ca allowed serve port",
     "Output": "out each as_json help",
 }
@@ -397,7 +411,14 @@ def project_of(
 
     typed: dict[Service, str | None] = {"postgres": postgres, "redis": redis}
     allowed = {service: place for service, place in typed.items() if place is not None}
-    return own.project_at(folder.resolve(), python, allowed)
+    return own.project_at(folder.resolve(), located(python), allowed)
+
+
+def located(python: str | None) -> str | None:
+    """Return an interpreter as it was typed, its path no longer as seen from the present folder."""
+    if python is None or os.sep not in python:  # else it is looked for as a command is
+        return python
+    return os.path.abspath(os.path.expanduser(python))
 
 
 def _goal(
@@ -490,6 +511,23 @@ matrix_options: Callable[[F], F] = all_of(
         type=Whole("--threads 4"),
         help="Threads per worker, for servers that have threads."
         " Default: the matrix's, 4 in quick and standard.",
+    ),
+    click.option(
+        "--shape",
+        "shapes",
+        type=ShapeOf(),
+        metavar="WORKERSxTHREADS",
+        multiple=True,
+        help="Measure each server with so many workers and threads, such as 2x4; repeat it to"
+        " compare several. Default: those of loadtest.toml, or one shape (see --workers).",
+    ),
+    click.option(
+        "--variant",
+        "variants",
+        metavar="NAME",
+        multiple=True,
+        help="Measure only this variant of a project of yours, as loadtest.toml declares them;"
+        " repeat it for several. as-deployed is the project as it is. Default: all.",
     ),
     precision_option,
     budget_option(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
+from msgspec.structs import replace
 
 from loadtest.cli.options import Seconds, json_option, project_of, project_options
 from loadtest.cli.output import print_json, print_rows, say
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from loadtest.records.planned import Body, Server
 
 LATER_S = 65.0
+
+NOT_REACHED = (
+    "the project was not let connect there, as that is no service of the run; a stand-in on this"
+    " machine is named under [allow] connect of loadtest.toml"
+)
 
 
 class Row(NamedTuple):
@@ -45,15 +52,27 @@ def _show(rows: Sequence[Row], as_json: bool) -> None:
     help="Seconds after which each endpoint is asked again, so that times in pages have changed."
     f" Default: {LATER_S:.0f}.",
 )
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Write over what was recorded otherwise. Default: ask in a terminal, else keep it.",
+)
 @project_options
 @json_option
 def record_command(
-    names: tuple[str, ...], later_s: float, folder: Path, python: str | None, as_json: bool
+    names: tuple[str, ...],
+    later_s: float,
+    yes: bool,
+    folder: Path,
+    python: str | None,
+    as_json: bool,
 ) -> int:
     """Fix what the endpoints of loadtest.toml answer.
 
     Each is asked under two servers, with a database made anew for each; what all answers have in
-    common is its contract, kept in .loadtest/. Exit status 1 if one of them cannot be measured.
+    common is its contract, kept in .loadtest/. What it cannot tell from a right answer is printed,
+    and what differs from the contract that is there. Exit status 1 if one of them cannot be
+    measured, or was kept as it was.
 
     Example: loadtest record
     """
@@ -63,34 +82,66 @@ def record_command(
     project = _own(folder, python)
     _, servers = _ready(project)
     file = own.read(project.folder)
-    by_name = {asked.name: asked for asked in file.endpoint}
+    by_name = {asked.name: asked for asked in own.endpoints(file)}
     if wrong := [name for name in names if name not in by_name]:
         raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
-    chosen = [asked for asked in file.endpoint if not names or asked.name in names]
+    chosen = [asked for name, asked in by_name.items() if not names or name in names]
     recorded = recording.hear(project, chosen, _two(servers, project.app.reference), later_s, say)
     before = own.recorded(project.folder).endpoints
     fixed: dict[str, Fixed] = {}
+    changed: dict[str, list[str]] = {}
     rows: list[Row] = []
     for asked in chosen:
         try:
             if reason := recorded.failed.get(asked.name):
                 raise LoadtestError(reason)
-            fixed[asked.name] = new = recording.fix(asked, recorded.heard[asked.name])
+            fixing = recording.fix(asked, recorded.heard[asked.name])
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
             continue
+        fixed[asked.name] = new = replace(fixing.fixed, basis=dict(project.app.basis))
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
         words = [_fixed(body), f"{statements} statements"]
-        words += [f"it cannot be told from {what}: give words it `has`" for what in new.accepts]
-        if (old := before.get(asked.name)) and old.contract != new.contract:
-            words.append("recorded otherwise before")
+        words += [f"it refuses {', '.join(new.refuses)}"] if new.refuses else []
+        words += [f"it cannot be told from {what}" for what in new.accepts]
+        words += _proposed(fixing.words) if new.accepts else []
+        old = before.get(asked.name)
+        # What was recorded of another question, or on other data, is of no use any more.
+        still_holds = old and old.basis == new.basis and own.same_request(old.asked, asked)
+        if old and still_holds and (lines := own.differences(old, new)):
+            changed[asked.name] = lines
         rows.append(Row("ok", asked.name, "; ".join(words)))
-    others = by_name.keys() - {asked.name for asked in chosen}
-    kept = {name: each for name, each in before.items() if name in others} | fixed
-    own.write_recorded(project.folder, own.Recorded(format=1, endpoints=kept))
+    rows += [
+        Row("!", name, f"recorded otherwise before: {'; '.join(lines)}")
+        for name, lines in changed.items()
+    ]
     _show(rows, as_json)
-    return int(len(fixed) < len(chosen))
+    refused = bool(changed) and not (yes or _agreed(len(changed)))
+    others = by_name.keys() - {asked.name for asked in chosen} | (changed.keys() if refused else ())
+    kept = {name: each for name, each in before.items() if name in others}
+    own.write_recorded(project.folder, own.Recorded(format=1, endpoints=fixed | kept))
+    if refused:
+        named = ", ".join(changed)
+        say(f"{named}: kept as recorded before; `loadtest record --yes` writes it over")
+    return int(refused or len(fixed) < len(chosen))
+
+
+def _agreed(number: int) -> bool:
+    """Ask whoever sits at a terminal; elsewhere nobody agrees."""
+    if not sys.stdin.isatty():
+        return False
+    return click.confirm(f"Write over what was recorded of {number} endpoints?", err=True)
+
+
+def _proposed(words: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what to write, so that an answer is told from those that are not right."""
+    from loadtest.plan.servers.proposal import toml
+
+    lines = [f"{key} = {toml(of)}" for key, of in words.items()]
+    if not lines:
+        return ["no word of all its answers tells them apart: is it the same page for all?"]
+    return [f"write {' and '.join(lines)} under its [endpoint.answer]"]
 
 
 def _fixed(body: Body) -> str:
@@ -98,11 +149,18 @@ def _fixed(body: Body) -> str:
     return {
         "exact": "all bytes",
         "json": "the JSON value" + (f" but for {', '.join(body.holes)}" if body.holes else ""),
-        "text": f"the text but for {len(body.holes)} words",
+        "text": f"the text but for {_open(body.holes)}",
         "shape": "the shape of the JSON value",
         "tags": "its tags",
         "length": f"nothing but {body.least_bytes:,} to {body.most_bytes:,} bytes",
     }[body.level]
+
+
+def _open(holes: Sequence[str]) -> str:
+    """Return in words what is left open of a text."""
+    places = sum(hole.isdecimal() for hole in holes)
+    named = [hole for hole in holes if not hole.isdecimal()]
+    return ", ".join([*named, *([f"{places} words"] if places else [])])
 
 
 def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
@@ -121,41 +179,50 @@ def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
 def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     """Bring every server up once and compare answers; load nothing.
 
-    Each endpoint is asked alone, then eight times at once. Exit status 1 if a server does not come
-    up, or an answer is not what was recorded.
+    Each endpoint is asked alone, then eight times at once, under each variant of the project. Exit
+    status 1 if a server does not come up, or an answer is not what was recorded.
 
     Example: loadtest check
     """
     from loadtest.bench.servers import recording
-    from loadtest.plan.servers import own
-    from loadtest.records.planned import Shape
+    from loadtest.plan.servers import inventory, lineup, own
+    from loadtest.records.planned import Choice, Shape
 
     project = _own(folder, python)
-    missing, servers = _ready(project)
+    missing, installed = _ready(project)
+    shape = next((lineup.sized(Shape(), typed) for typed in project.app.shapes), Shape())
+    servers = lineup.lineup(installed, [shape], project.app, Choice())
+    versions = project.versions(inventory.distributions(servers, project.app))
+    missing |= inventory.Inventory(project, servers, (), versions).missing
     endpoints = project.endpoints()
-    if lacking := own.unrecorded(project):
-        raise UserError(f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`")
+    if lacking := own.lacking(project):
+        raise UserError(lacking)
     rows = [Row("-", name, why) for name, why in missing.items()]
     wrong = 0
-    with recording.bench(project, Shape()) as local:
+    with recording.bench(project, shape) as local:
         for server in servers:
+            able = [each for each in endpoints if each.style not in server.unsupported]
+            if server.name in missing or not able:
+                continue
             try:
-                checked = recording.check(local, server, endpoints)
+                checked = recording.check(local, server, able)
             except CellError as error:
                 checked = {"": error.reason}
             problems = [f"{name} {why}".strip() for name, why in checked.items() if why]
             wrong += bool(problems)
             state = "; ".join(problems) or f"{len(checked)} endpoints answer as recorded"
             rows.append(Row("NO" if problems else "ok", server.name, state))
+        rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
     _show(rows, as_json)
     return int(wrong > 0)
 
 
 def _own(folder: Path, python: str | None) -> Project:
     """Return a project that has a file of its own; raises UserError for any other."""
+    from loadtest.plan.servers import own
+
+    own.read(folder.resolve())  # the app of this repository has no such file
     project = project_of(folder, python)
-    if project.app.declared is None:
-        raise UserError(f"{project.folder}: no loadtest.toml there; `loadtest init` writes one")
     if not project.app.declared:
         raise UserError(f"{project.folder}: no [[endpoint]] in loadtest.toml; add one")
     return project
@@ -168,11 +235,12 @@ def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:
     """
     from loadtest.plan.servers import facts, inventory, profile
 
-    if problems := facts.problems(project, facts.look(project)):
-        raise UserError(*problems)
+    known = facts.look(project)
+    if refusals := facts.refusals(project, known):
+        raise UserError(*refusals)
     servers = profile.load_servers(project.servers)
     versions = project.versions(inventory.distributions(servers, project.app))
     missing = inventory.Inventory(project, servers, (), versions).missing
     if not (ready := [server for server in servers if server.name not in missing]):
-        raise UserError(*(f"{name}: {why}" for name, why in missing.items()))
+        raise UserError(f"{project.python} has no server; type `loadtest env` to install some")
     return missing, ready

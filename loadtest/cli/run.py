@@ -81,7 +81,13 @@ def run_command(
     from loadtest.measure.preflight import others
     from loadtest.measure.servers import preflight, session
 
-    offered = inventory.take_inventory(project_of(folder, python, postgres, redis))
+    project = project_of(folder, python, postgres, redis)
+    if resume is not None and project.folder.is_relative_to(resumed(resume, out).resolve()):
+        raise UserError(
+            f"{project.folder} lies in the folder of the run, and nothing of that is run; type this"
+            " in your project's folder, or name that with --project"
+        )
+    offered = inventory.take_inventory(project)
     if resume is None:
         run_at, run = _begin(offered, launcher or "local", out, Choice(**options))
     else:
@@ -93,7 +99,6 @@ def run_command(
             *([matrix] if matrix else []),
         )
         run_at, run = _go_on(offered, resumed(resume, out), further, matrix)
-    project = offered.project
     looked = preflight.checks(run.plan, out, run.launcher, project.allowed, project.app)
     for check in (*looked, others()):
         if check.advice:
@@ -110,7 +115,7 @@ def run_command(
     trials = partial(
         session.ServerTrials, run.plan, next_loads=explored.next_loads, bracketed=bracketed
     )
-    bench = session.bench(run_at, run, offered.project)
+    bench = session.bench(run_at, run, project)
     experiment = search if exploring else rounds
     return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json, experiment)
 
@@ -168,4 +173,5 @@ def _go_on(
         run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)
     # The engine that is here, not one that a folder names.
-    return folder, msgspec.structs.replace(run, engine=offered.engine)
+    run = msgspec.structs.replace(run, engine=offered.engine)
+    return folder, resume.whole(run, offered)

@@ -36,7 +36,7 @@ def tool() -> Check:
         return Check(
             name="wrk",
             state="not found",
-            advice=f"wrk is missing; {wrk.INSTALL}, or `make setup`",
+            advice=f"wrk is missing; {wrk.INSTALL}",
             fatal=True,
         )
     return Check(name="wrk", state=f"{wrk_version()} at {path}")

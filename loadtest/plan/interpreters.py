@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -27,6 +28,15 @@ print(json.dumps({
 }))
 """
 """A script that prints an `Interpreter` with those of the distributions named to it that it has."""
+
+
+def index_variables() -> dict[str, str]:
+    """Return the variables that say where packages come from, which is the user's setting."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if key.startswith(("PIP_", "UV_")) or key.lower().endswith("_proxy")
+    }
 
 
 def look(python: str, names: Collection[str]) -> Interpreter:

@@ -84,8 +84,8 @@ def _explain(
     """Return the line for what msgspec found: a key too many or too few, or a value."""
     path_in_file = AT.search(message)
     at = path_in_file["at"] if path_in_file else ""
-    where = f"{path} [{at}]" if at else str(path)
     kind, value, at = _stands_at(kind, data, at)
+    where = f"{path} [{at}]" if at else str(path)
     named = re.search(r"field `(.+?)`", message)
     if named and isinstance(kind, inspect.StructType):
         fields = {field.encode_name for field in kind.fields} - (set() if at else set(given))
@@ -93,9 +93,12 @@ def _explain(
             return f"{where}: {named[1]!r} is missing: {_wanted(_field(kind, named[1]))}"
         return unknown("key", named[1], fields, where=where)
     if "`key` in" in message and isinstance(kind, inspect.DictType):
-        assert isinstance(kind.key_type, inspect.LiteralType)
-        known = list(map(str, kind.key_type.values))
-        return unknown("key", next(key for key in value if key not in known), known, where=where)
+        if isinstance(kind.key_type, inspect.LiteralType):
+            known = list(map(str, kind.key_type.values))
+            wrong = next(key for key in value if key not in known)
+            return unknown("key", wrong, known, where=where)
+        wrong = next((key for key in value if not _fits(key, kind.key_type)), next(iter(value)))
+        return f"{where}: the key {_shown(wrong)} must be {_wanted(kind.key_type)}"
     return f"{path}: {at} must be {_wanted(kind)}, not {_shown(value)}"
 
 
@@ -107,13 +110,30 @@ def _stands_at(kind: inspect.Type, value: Any, at: str) -> tuple[inspect.Type, A
             case inspect.StructType():
                 kind, value = _field(kind, step), value[step]
             case inspect.DictType():
-                # msgspec leaves open which; the tables that people write here hold texts.
-                key = next(key for key, text in value.items() if not isinstance(text, str))
-                kind, value = kind.value_type, value[key]
+                # msgspec leaves open which.
+                kind, table = kind.value_type, value
+                key = next((key for key in table if not _fits(table[key], kind)), next(iter(table)))
+                value = table[key]
                 at = at.replace("[...]", f".{key}", 1)
             case inspect.VarTupleType() | inspect.ListType():
                 kind, value = kind.item_type, value[int(step[1:-1])]
     return _known(kind, value), value, at
+
+
+def _fits(value: object, kind: inspect.Type) -> bool:
+    """Say whether a value of a table is right: msgspec leaves open which one is not."""
+    if isinstance(kind, inspect.StructType):
+        try:
+            msgspec.convert(value, kind.cls)
+        except msgspec.ValidationError:
+            return False
+        return True
+    # Texts, as in all other tables that people write here.
+    of = kind.type if isinstance(kind, inspect.Metadata) else kind
+    if not isinstance(value, str) or not isinstance(of, inspect.StrType):
+        return isinstance(value, str)
+    long = of.max_length is not None and len(value) > of.max_length
+    return not long and re.search(of.pattern or "", value) is not None
 
 
 def _field(kind: inspect.StructType, name: str) -> inspect.Type:

@@ -41,6 +41,12 @@ def of_servers(run: measured.Run) -> Contradicts:
             *_strangers("a cell's server", (cell.server for cell in plan.cells), servers),
             *_duplicates({of.name: of.duplicate_of for of in plan.servers}),
             *_strangers("reference", [plan.reference], servers),
+            *_strangers("today", [plan.today], servers),
+            *(
+                f"{cell.id} has no share of the site's requests"
+                for cell in plan.cells
+                if plan.mix and cell.endpoint.share is None
+            ),
             *(f"a name of over {MOST_NAME_BYTES} bytes: {id_}" for id_ in cells if _long(id_)),
             *_too_many_pairs(Counter(cell.at for cell in plan.cells).values()),
             # A report of others has a round for each time that any of its cells was loaded.

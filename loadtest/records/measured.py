@@ -162,9 +162,11 @@ class Usage(Record, frozen=True, kw_only=True):
     threads: Count
     """The most seen at once."""
     connections: Count | None = None
-    """Open sockets to others, the most seen at once; None where the system doesn't tell."""
+    """Open sockets to others, the most seen at once; None where the system doesn't tell, and of
+    others than the server, of which nobody asks."""
     each_cpu_s: tuple[Seconds, ...] = ()
-    """Of each process, the busiest first: how evenly the workers were used."""
+    """Of each process of the server, the busiest first: how evenly the workers were used. Of
+    another group the busiest alone; older runs have all."""
     throttled_s: Seconds | None = None
     """For which its container's control group was held back; None outside of containers."""
 
@@ -190,6 +192,12 @@ class Work(Record, frozen=True, kw_only=True):
     redis: Count | None = None
     """Commands, but for those of connecting and of counting."""
     upstream: Count | None = None
+    statements: Count | None = None
+    """That the project sent to its databases, as its processes counted them."""
+    changes: Count | None = None
+    """Of these, those that insert, update or delete."""
+    exceptions: Count | None = None
+    """That its views left to Django, whatever the client saw of them."""
     database_connections: Count | None = None
     """Open after the load, our own aside."""
 
@@ -205,6 +213,9 @@ class Work(Record, frozen=True, kw_only=True):
             postgres=total(self.postgres, other.postgres),
             redis=total(self.redis, other.redis),
             upstream=total(self.upstream, other.upstream),
+            statements=total(self.statements, other.statements),
+            changes=total(self.changes, other.changes),
+            exceptions=total(self.exceptions, other.exceptions),
             database_connections=max((each for each in both if each is not None), default=None),
         )
 
@@ -253,6 +264,8 @@ class Verified(Record, frozen=True, kw_only=True):
 
     wire_bytes: Count | None = None
     """Of one right answer as it came: status line, headers and encoded body."""
+    wire_spread_bytes: Count = 0
+    """By how much right answers differed in it."""
 
     before: Count
     """Answers to concurrent requests before the load."""
@@ -434,6 +447,20 @@ class Engine(Record, frozen=True, kw_only=True):
     """Of `.env` and the environment: what each part may use, and where it is published."""
 
 
+class Site(Record, frozen=True, kw_only=True):
+    """What somebody's own project says of itself that may matter more than its server."""
+
+    reconnects: bool = False
+    """A database gets a new connection for each request: `CONN_MAX_AGE` is 0, and there is no
+    pool."""
+    driver: Label | None = None
+    """What psycopg is implemented in: `c`, `binary` or `python`; None of other drivers."""
+    asynchronous: bool = True
+    """Some view can be awaited."""
+    blocks: Label | None = None
+    """The first middleware that cannot be awaited; None: all can."""
+
+
 class Run(Record, frozen=True, kw_only=True):
     """`run.json`: the facts that hold for all outcomes of a folder."""
 
@@ -446,7 +473,7 @@ class Run(Record, frozen=True, kw_only=True):
     plan: Plan
     machine: Machine
     argv: dict[str, tuple[Word, ...]]
-    """Of each server as started, its port aside."""
+    """Of each server as it can be deployed: as started, but for its port and what is the run's."""
     placement: Placement | None = None
     """None: all share all processors."""
     source: Source | None = None
@@ -456,3 +483,5 @@ class Run(Record, frozen=True, kw_only=True):
     somebody else before the run."""
     engine: Engine | None = None
     """None: no container that this tool knows of."""
+    site: Site | None = None
+    """None: the app is this repository's, or not known."""

@@ -6,6 +6,7 @@ never 0 or -1.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Annotated, Literal
 
@@ -20,12 +21,14 @@ from loadtest.records.values import (
     AtLeastOne,
     Connections,
     Count,
+    Glob,
     LimitS,
     Name,
     Reason,
     Rounds,
     Seconds,
     Seed,
+    ShapeText,
     Share,
     Step,
     Threads,
@@ -82,12 +85,23 @@ class Server(Record, frozen=True, kw_only=True):
     """What it cannot do on equal footing, in words, shown beside its results."""
     duplicate_of: Name | None = None
     """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""
+    profile: Name | None = None
+    """What its profile is called, where its own name has its shape or its variant as well."""
+    shape: Shape | None = None
+    """Its own, in a run that has several; None: the plan's."""
+    variant: Name | None = None
+    """Of the project, see `App.variants`; None: the project as it is."""
+
+    def sized(self, shape: Shape) -> Shape:
+        """Return its shape, where that of its plan is `shape`."""
+        return self.shape or shape
 
     def capacity(self, shape: Shape, connections: int, contract: Contract | None = None) -> int:
-        """Return how many of `connections` requests it can work on at once.
+        """Return how many of `connections` requests it can work on at once; `shape` is the plan's.
 
         Of those that wait in the database, no more than its processes have pooled connections.
         """
+        shape = self.sized(shape)
         most = [connections]
         if self.in_flight == "workers":
             most.append(shape.workers)
@@ -101,8 +115,9 @@ class Server(Record, frozen=True, kw_only=True):
     def expected_processes(self, shape: Shape) -> int | None:
         """Return how many processes it should have, its master and helpers among them.
 
-        None where nobody knows, as while workers are replaced.
+        `shape` is the plan's. None where nobody knows, as while workers are replaced.
         """
+        shape = self.sized(shape)
         if self.processes_seen is None or shape.max_requests:
             return None
         terms = self.processes_seen.split(" + ")
@@ -132,10 +147,19 @@ class Shape(Sizes, frozen=True, kw_only=True):
     known: bool = True
     """False in a report of others: what stands here is then no fact, only the default."""
 
+    @property
+    def typed(self) -> str:
+        """Its workers and threads as a person types them: `2x4`."""
+        return f"{self.workers}x{self.threads}"
+
 
 Level = Literal["exact", "json", "text", "shape", "tags", "length"]
 """How much of an answer is fixed: all bytes, all of a JSON value or of a text but its holes, the
 shape of a JSON value, the tags of a page, nothing but about how long it is."""
+
+
+Beginning = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+"""Of a digest."""
 
 
 class Body(Record, frozen=True, kw_only=True):
@@ -145,9 +169,13 @@ class Body(Record, frozen=True, kw_only=True):
     """How much is fixed: all bytes (`exact`), all but holes (`json`, `text`), the `shape` of a JSON
     value, the `tags` of a page, or nothing but the `length`."""
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Of what is fixed; None: nothing is."""
+    """Of what is fixed; in a run's folder, of all of this; None: nothing is."""
     holes: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
-    """What differs from answer to answer: paths in a JSON value, the numbers of words in a text."""
+    """What differs from answer to answer: paths in a JSON value; in a text the numbers of words,
+    and what is known by its looks, such as times, wherever it stands."""
+    each: Annotated[tuple[Beginning, ...], Meta(max_length=100)] = ()
+    """Where an endpoint is asked with one value after another: the beginning of the digest of the
+    answer to each, in their order, in the place of `sha256`."""
     least_bytes: Count = 0
     """Of its length, without its content encoding."""
     most_bytes: Count = 2**53
@@ -156,6 +184,23 @@ class Body(Record, frozen=True, kw_only=True):
     """Words that have to stand in it."""
     lacks: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=100)] = ()
     """Words that must not."""
+    location_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of the path that it redirects to, without its ids; None: it does not, or not always there."""
+    cookies: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    """The names of those that each answer sets."""
+
+    def published(self) -> Body:
+        """Return what others may read of it: how much is fixed, and a digest of all that is.
+
+        Keys of a JSON value and words of a page are of somebody's own site.
+        """
+        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+        return Body(
+            level=self.level,
+            sha256=digest,
+            least_bytes=self.least_bytes,
+            most_bytes=self.most_bytes,
+        )
 
 
 class Contract(Record, frozen=True, kw_only=True):
@@ -173,6 +218,10 @@ class Contract(Record, frozen=True, kw_only=True):
     upstream: Count | None
     body: Body | None = None
     """What a body has to be where it isn't the same at every time."""
+    statements: Count | None = None
+    """That the project sends to its databases for an answer, at least, as it was recorded."""
+    changes: Count | None = None
+    """Of these, those that insert, update or delete."""
     pooled: bool = False
     """The delay is the database's: each request holds a connection of its worker's pool for it."""
 
@@ -187,17 +236,27 @@ class Endpoint(Record, frozen=True, kw_only=True):
     kind: Name
     summary: str
     isolated: bool
-    """It can poison what is measured next on the same process, so it gets one of its own."""
+    """It can poison what is measured next on the same process, so it comes last there."""
     note: str | None
     unsupported: dict[Interface, str]
     contract: Contract
     share: Annotated[float, Meta(gt=0, le=1)] | None = None
     """Of the requests of the site; None: nobody has said."""
+    cost_s: Seconds | None = None
+    """How long an answer took when it was recorded, nothing else being asked: a load has to last
+    for many of them."""
 
     @property
     def id(self) -> str:
         """Name and style, as in `json-sync`."""
         return f"{self.name}-{self.style}"
+
+    def published(self) -> Endpoint:
+        """Return what others may read of it, see `Body`."""
+        if self.contract.body is None:
+            return self
+        contract = msgspec.structs.replace(self.contract, body=self.contract.body.published())
+        return msgspec.structs.replace(self, contract=contract)
 
 
 Arrivals = Literal["even", "poisson"]
@@ -310,6 +369,10 @@ class Cell(Record, frozen=True, kw_only=True):
         return at(self.endpoint, self.load)
 
 
+Mix = Literal["told", "rest", "equal"]
+"""Of the shares of endpoints: all were told; those that were not divide the rest; none was."""
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """Everything a run will do, resolved; the order of each round follows from the seed."""
 
@@ -325,9 +388,15 @@ class Plan(Record, frozen=True, kw_only=True):
     at_once: AtLeastOne = 1
     """Servers that are up at the same time."""
     shape: Shape
+    """Of all servers that have none of their own."""
     servers: Annotated[tuple[Server, ...], Meta(max_length=MOST_SERVERS)]
     reference: Name | None = None
     """The server that others are compared with; it has a duplicate, see `Server.duplicate_of`."""
+    today: Name | None = None
+    """The server that a site runs on today, as it runs it: the base of all ratios."""
+    mix: Mix | None = None
+    """How the shares of the endpoints are known, where they are those of a site: what counts is
+    then the mean cost of a request of its traffic. None: each endpoint counts alike."""
     observe_release: bool = False
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
@@ -337,6 +406,17 @@ class Plan(Record, frozen=True, kw_only=True):
     budget_s: Seconds | None = None
     """Time for measuring, after which no further round begins; None: no limit."""
     cells: Annotated[tuple[Cell, ...], Meta(max_length=MOST_CELLS)]
+
+    @property
+    def most_workers(self) -> int:
+        """The workers of the server that has most of them."""
+        sized = (server.sized(self.shape) for server in self.servers)
+        return max((shape.workers for shape in sized), default=self.shape.workers)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Those that its servers have, each once."""
+        return tuple(dict.fromkeys(server.sized(self.shape) for server in self.servers))
 
 
 class Choice(Record, frozen=True, kw_only=True):
@@ -357,6 +437,10 @@ class Choice(Record, frozen=True, kw_only=True):
     """Search the highest rate that keeps it."""
     workers: Workers | None = None
     threads: Threads | None = None
+    shapes: tuple[ShapeText, ...] = ()
+    """Each server in each of these; none: in one, as `workers` and `threads` have it."""
+    variants: tuple[Glob, ...] = ()
+    """Of a project; none: all that it has."""
     seed: Seed | None = None
     pin: bool | None = None
     precision: Share | None = None

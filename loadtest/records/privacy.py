@@ -16,9 +16,20 @@ MOST_LINE_BYTES = 2**20
 """Of a log at a time: one that came with a folder may be a single line without end."""
 
 
+SHORTEST = 4
+"""Letters of a secret, or of a name, that is looked for: a shorter one is a word like any other."""
+
+_concealed: set[str] = set()
+
+
+def conceal(secrets: Iterable[str]) -> None:
+    """Leave secrets out of all that is published by this process from now on."""
+    _concealed.update(secret for secret in secrets if len(secret) >= SHORTEST)
+
+
 def public(text: str) -> str:
-    """Return a text with the present folder as `.` and the home folder as `~`."""
-    return _without(text, _places())
+    """Return a text with the present folder as `.`, the home folder as `~`, without secrets."""
+    return _without(_concealing(text), _places())
 
 
 def public_path(path: str) -> str:
@@ -35,20 +46,26 @@ def publish(logs: Path) -> None:
     if logs.is_symlink():
         return  # to logs of somebody else's
     name = socket.gethostname()
-    # A short one is a word like any other.
-    secrets = [*_places(), *([(name, "host")] if len(name) > 3 and name != "localhost" else [])]
+    known = len(name) < SHORTEST or name == "localhost"
+    names = [*_places(), *([] if known else [(name, "host")])]
     for log in sorted(logs.glob("*.log")):
         if log.is_symlink() or not log.is_file():
             continue
         with files.opened(log) as lines, files.replacing(log) as rewritten:
             for line in iter(partial(lines.readline, MOST_LINE_BYTES), b""):
-                text = _without(line.decode(errors="surrogateescape"), secrets)
+                text = _without(_concealing(line.decode(errors="surrogateescape")), names)
                 rewritten.write(text.encode(errors="surrogateescape"))
 
 
-def _without(text: str, secrets: Iterable[tuple[str, str]]) -> str:
-    for secret, instead in secrets:
-        text = re.sub(_whole(re.escape(secret)), instead, text)
+def _concealing(text: str) -> str:
+    for secret in sorted(_concealed, key=len, reverse=True):  # one may be a part of another
+        text = text.replace(secret, "...")
+    return text
+
+
+def _without(text: str, names: Iterable[tuple[str, str]]) -> str:
+    for name, instead in names:
+        text = re.sub(_whole(re.escape(name)), instead, text)
     return text
 
 

@@ -124,6 +124,15 @@ Workers = Annotated[int, Meta(ge=1, le=MOST_WORKERS)]
 
 Threads = Annotated[int, Meta(ge=1, le=MOST_THREADS)]
 
+ShapeText = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[1-9]\d{{0,2}}x[1-9]\d{{0,3}}{END}",
+        extra={"wanted": 'workers x threads in quotes, as in "2x4"'},
+    ),
+]
+"""Up to 999 workers of 9,999 threads."""
+
 LimitS = Annotated[int, Meta(ge=1, le=86_400)]
 """Seconds that a server allows for what is idle or slow."""
 

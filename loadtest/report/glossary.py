@@ -9,7 +9,8 @@ TERMS = (
     (
         "cost",
         "CPU cores that serve 1,000 requests/s: the milliseconds of CPU time that the server takes"
-        " for a request. Over several endpoints it is their geometric mean. Less is better.",
+        " for a request. Over several endpoints it is their geometric mean; of a site, the mean by"
+        " their shares of its traffic. Less is better.",
     ),
     (
         "requests/s",

@@ -325,10 +325,12 @@ def output(
     cwd: Path,
     status: int = 0,
     timeout_s: float = 60.0,
+    fds: Sequence[int] = (),
 ) -> str:
     """Return what a short command prints; raises CommandError, also where it cannot be run."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        warden = _warden(["--grace=1", "--", *argv], out, errors, env, cwd)
+        options = ["--grace=1", *(f"--fd={fd}" for fd in fds)]
+        warden = _warden([*options, "--", *argv], out, errors, env, cwd, fds)
         command = Process(name=argv[0], warden=warden, log=Path(os.devnull), grace_s=1.0)
         with running(command):
             try:
@@ -341,6 +343,18 @@ def output(
     if ended == CANNOT_START:
         raise CommandError(printed, "")
     raise CommandError(str(command.ended()), printed)
+
+
+@contextlib.contextmanager
+def handed(data: bytes) -> Iterator[tuple[int, str]]:
+    """Give a descriptor for a child to inherit, and the path by which it reads the data there.
+
+    The file has no name: nothing of it stands in a folder, and in no command line.
+    """
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno(), f"/dev/fd/{file.fileno()}"
 
 
 def _text(file: IO[bytes]) -> str:

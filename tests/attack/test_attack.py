@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import selectors
+import time
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -17,6 +20,7 @@ from attack.sanity import nonsense
 from attack.tally import broken, unclean, unkind
 from builders import contract, loaded, server
 from builders import plan as plan_of
+from census import until
 from paths import TESTS
 
 from loadtest.records.measured import Histogram
@@ -26,7 +30,8 @@ SEED = 14
 INPUTS = 120
 """Of each reader."""
 
-JOBS = min(2, os.cpu_count() or 1)
+JOBS = 2
+"""Whatever there is, so that the same inputs are rendered."""
 
 
 # What an attack notices ---------------------------------------------------------------------------
@@ -47,6 +52,63 @@ def test_what_a_child_does_not_survive_is_a_failure_and_no_end() -> None:
         (5, "memory"),
         (7, "seven"),
     ]
+
+
+def test_what_takes_its_time_has_a_child_of_its_own(tmp_path: Path) -> None:
+    """Each ends it for good; only two are there at a time."""
+
+    def check(number: int) -> str | None:
+        mine = tmp_path / str(os.getpid())
+        mine.touch()
+        time.sleep(0.05)
+        there = len(list(tmp_path.iterdir()))
+        mine.unlink()
+        if number == 4:
+            raise ValueError("a fault")
+        return "a crowd" if there > 2 else str(os.getpid())
+
+    failed = faults(check, range(6), 2, limited=False)
+    assert [number for number, _ in failed] == list(range(6))
+    assert failed[4][1] == "ValueError: a fault"
+    assert len({why for _, why in failed}) == 6
+
+
+def test_what_is_interrupted_clears_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "mark"
+
+    def check(number: int) -> str | None:
+        try:
+            mark.touch()
+            time.sleep(60)
+        finally:
+            mark.unlink()
+        return None
+
+    def interrupted(*_: object, **__: object) -> None:
+        until(mark.exists, "a child that is at work")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        faults(check, [0], 1, limited=False)
+    assert not mark.exists()
+
+
+def test_the_same_again_is_checked_and_rendered_once() -> None:
+    seen = readers.Seen()
+    first, second = loaded(10), loaded(11)
+    assert seen.is_new(first)
+    assert not seen.is_new(loaded(10))
+    assert seen.is_new(first, second)
+    assert seen.is_new(changed(loaded(10), timeout_s=float("nan")))
+    assert seen.is_new(changed(loaded(10), timeout_s=float("inf")))
+
+    rendered = [seen.renders(plan_of(rounds=2)) for _ in range(2 * readers.RENDERED_AT_LAST + 1)]
+    assert rendered[0]
+    assert sum(rendered) == 3
+    assert any(seen.renders(plan_of(precision=0.1)) for _ in range(readers.RENDERED_EACH))
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "\x00", "\x9b1m", "\u202eabc", "\u2028", "\ufffe"])
@@ -104,6 +166,7 @@ def changed(record: msgspec.Struct, **fields: object) -> msgspec.Struct:
         server(argv=("a\0b",)),
         plan_of(rounds=10**8),
         plan_of(rounds=0),
+        plan_of([server("alpha"), server("b" * 300)]),
     ],
     ids=lambda record: type(record).__name__,
 )
@@ -137,11 +200,6 @@ def _is_json(data: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-@pytest.mark.slow
-def test_what_mutations_begin_with_is_taken() -> None:
-    readers.check_begins()
 
 
 # A short attack -----------------------------------------------------------------------------------
@@ -182,4 +240,19 @@ ENVIRONMENTS = (
 def test_an_environment_is_worked_in_or_refused(name: str) -> None:
     known = {each.name: each for each in environments.environments()}
     assert len(known) > 100
-    assert environments.attack([known[name]]).failed == []
+    assert environments.attack("one", [known[name]], SEED, [0]).failed == []
+
+
+def test_environments_are_mixed_by_a_seed() -> None:
+    first, again, other = (environments.groups(seed)["mixed"] for seed in (SEED, SEED, SEED + 1))
+    assert len(first) == environments.MIXED
+    names = [each.name for each in first]
+    assert names == [each.name for each in again]
+    assert names != [each.name for each in other]
+    assert len(set(names)) > 90
+    assert all(" + " in name for name in names)
+
+
+def test_a_user_who_is_not_root_is_there_or_it_is_said_why() -> None:
+    user = processes.ordinary()
+    assert isinstance(user, processes.User) or "\n" not in user

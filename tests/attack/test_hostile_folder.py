@@ -552,9 +552,17 @@ def test_an_engine_that_a_folder_names_is_not_asked(
 CATALOGUE: Any = {"aiohttp": SimpleNamespace(requires=("httpx", "aiohttp"))}
 
 
-def test_no_python_of_a_folder_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("place", ["bin", ".clients/ours/bin"])
+def test_no_python_of_a_folder_is_started(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "python").symlink_to(sys.executable)
+    (tmp_path / place).with_name("ready").touch()
+    monkeypatch.chdir(tmp_path)
     of = clients_run(clients_plan([row()]))
-    theirs = msgspec.structs.replace(of.interpreters["3.11"], path=str(tmp_path / "python"))
+    path = str(tmp_path / place / "python")
+    theirs = msgspec.structs.replace(of.interpreters["3.11"], path=path)
     of = msgspec.structs.replace(of, interpreters={"3.11": theirs})
 
     def look(python: str, names: object) -> None:
@@ -599,3 +607,31 @@ def test_what_was_failed_is_an_outcome(folder: Path) -> None:
     (read_back,) = read(folder, SERVERS).outcomes
     assert isinstance(read_back, Outcome)
     assert read_back == kept
+
+
+PROJECT = """
+format = 1
+[project]
+python = "./mine"
+settings = "mine"
+[database]
+kind = "none"
+[[endpoint]]
+name = "home"
+path = "/"
+"""
+
+
+@pytest.mark.parametrize("inside", ["", "logs"])
+def test_a_project_that_lies_in_a_run_is_not_run(
+    inside: str, folder: Path, type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = folder / inside
+    (project / "loadtest.toml").write_text(PROJECT)
+    (project / "mine").write_text("#!/bin/sh\necho > ran\n")
+    (project / "mine").chmod(0o755)
+    monkeypatch.chdir(project)
+    done = type_("run", "--resume", folder)
+    assert (done.status, len(done.lines)) == (2, 1)
+    assert "lies in the folder of the run, and nothing of that is run" in done.err
+    assert not (project / "ran").exists()

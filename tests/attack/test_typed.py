@@ -96,6 +96,47 @@ def test_a_report_has_so_many_blocks_at_most(monkeypatch: pytest.MonkeyPatch) ->
         report.convert(seeds.wrk_report(), "x.md", "2026-01-02T03:04:05+00:00")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "wrk" + "_a" * 400 + "!",
+        "wrk" + "-" * 900 + " ",
+        "-" * 990 + "x",
+        "=" * 400 + " x " + "-" * 400 + "y",
+        "x" + " " * 990 + "y |",
+        "x" + "<>" * 400 + "y>",
+        "gunicorn " * 110,
+        "gunicorn" + "&" * 990,
+        "# gunicorn" + " a" * 490,
+        "# " + "](" * 490,
+        "> " * 490 + "x",
+        "<h1>" + "</h1>x" * 160,
+    ],
+    ids=lambda line: line[:12],
+)
+def test_no_line_of_a_report_takes_long(line: str) -> None:
+    """Tried at each place anew, of a thousand such lines each takes seconds, or has no end."""
+    plain = report.convert(seeds.wrk_report(), "x.md", "2026-01-02T03:04:05+00:00")
+    data = (line + "\n\n").encode() * 1_000 + seeds.wrk_report()
+    read = report.convert(data, "x.md", "2026-01-02T03:04:05+00:00")
+    assert len(read.outcomes) == len(plain.outcomes)
+
+
+def test_blank_lines_of_a_report_take_no_time() -> None:
+    *lines, last = seeds.wrk_report().split(b"Transfer/sec", 1)
+    data = lines[0] + b"\n" * 200_000 + b"Transfer/sec" + last
+    read = report.convert(data, "x.md", "2026-01-02T03:04:05+00:00")
+    assert read.outcomes
+
+
+def test_a_report_of_more_servers_than_a_run_has_is_refused() -> None:
+    begin, _, block = seeds.wrk_report().partition(b"Running")
+    block = b"Running" + block.partition(b"Running")[0].rpartition(b"Transfer/sec")[0]
+    blocks = (b"## server%d gunicorn%d\n\n%s\n\n" % (at, at, block) for at in range(200))
+    with pytest.raises(UserError, match="cannot be one run .* import a part"):
+        report.convert(b"".join(blocks), "x.md", "2026-01-02T03:04:05+00:00")
+
+
 @pytest.mark.parametrize("time", ["9" * 400 + "s", "0." + "9" * 400 + "s", "1e999s", "0us"])
 def test_a_goal_is_a_number_that_ends(time: str, type_: Type) -> None:
     done = type_("plan", "quick", "--within", f"p99={time}")

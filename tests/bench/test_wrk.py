@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import socket
+import socketserver
 import subprocess
 import threading
 import time
@@ -85,9 +87,78 @@ def recorded(name: str) -> tuple[Loaded, Histogram]:
     )
 
 
-def test_argv_has_the_headers_of_a_request() -> None:
-    argv = wrk.argv(LOAD, "http://h/x", 0, headers={"Cookie": "a=b; c=d", "X-Of": "1"})
-    assert argv[-3:] == ["--header=Cookie: a=b; c=d", "--header=X-Of: 1", "http://h/x"]
+def test_requests_are_handed_over_with_their_lengths() -> None:
+    assert wrk.handed([b"GET / HTTP/1.1\r\n\r\n", b"12\n3"]) == (
+        b"18\nGET / HTTP/1.1\r\n\r\n4\n12\n3"
+    )
+    assert wrk.handed([]) == b""
+
+
+@contextmanager
+def keeping(seen: list[bytes]) -> Iterator[int]:
+    """Serve on a free port until the block ends, keeping whole requests as they come."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            lines: list[bytes] = []
+            while line := self.rfile.readline():
+                lines.append(line)
+                if line == b"\r\n":
+                    length = re.search(rb"Content-Length: (\d+)", b"".join(lines))
+                    seen.append(b"".join(lines) + self.rfile.read(int(length[1]) if length else 0))
+                    lines = []
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+FIRST = b"GET /a HTTP/1.1\r\nHost: shop.example.org\r\nCookie: a=b; c=d\r\n\r\n"
+SECOND = b"POST /b?c=d HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n12\n\r\n34\n\r\n5"
+
+
+@needs_wrk
+@pytest.mark.real
+@pytest.mark.parametrize("rate", [None, 100.0], ids=["closed", "at-rate"])
+@pytest.mark.parametrize("requests", [(SECOND,), (FIRST, SECOND)], ids=["one", "two"])
+def test_whole_requests_are_sent_in_turn(
+    tmp_path: Path, requests: tuple[bytes, ...], rate: float | None
+) -> None:
+    (tmp_path / "raw").mkdir()
+    seen: list[bytes] = []
+    load = Load(connections=1, duration_s=1, warmup_s=0, rate=rate)
+    with keeping(seen) as port:
+        url = f"http://127.0.0.1:{port}/"
+        generator = Generator(load, url, 0.0, tmp_path, "x", None, 0, requests)
+        printed = generator.finish()
+    assert printed.loaded.errors == 0
+    assert set(seen) == set(requests)
+    for one, next_one in zip(seen, seen[1:], strict=False):
+        assert len(requests) == 1 or one != next_one
+
+
+@needs_wrk
+@pytest.mark.real
+def test_headers_are_sent_and_no_command_line_has_them(tmp_path: Path) -> None:
+    """They may be a cookie or a key, and everybody sees a command line."""
+    (tmp_path / "raw").mkdir()
+    heads: list[bytes] = []
+    request = b"GET / HTTP/1.1\r\nHost: h\r\nCookie: sessionid=hunter2; theme=dark\r\n\r\n"
+    with keeping(heads) as port:
+        url = f"http://127.0.0.1:{port}/"
+        generator = Generator(LOAD, url, 0.0, tmp_path, "x", None, requests=[request])
+        until(lambda: heads, "a request")
+        seen = [each.info["cmdline"] or [] for each in psutil.process_iter(["cmdline"])]
+        generator.finish()
+    assert any(url in words for words in seen)
+    assert "hunter2" not in str(seen)
+    assert set(heads) == {request}
+    assert not [path for path in tmp_path.rglob("*.*") if "hunter2" in path.read_text()]
 
 
 def test_argv_gives_the_timeout_room() -> None:

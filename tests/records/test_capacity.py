@@ -31,6 +31,14 @@ def test_what_waits_in_the_database_needs_a_connection_of_a_pool(
     assert server(**of).capacity(SHAPE, 500, waits) == most
 
 
+def test_a_server_with_a_shape_of_its_own_is_held_to_that() -> None:
+    own = Shape(workers=3, threads=5)
+    of = server(in_flight="workers * threads", processes_seen="workers + 1", shape=own)
+    assert of.capacity(SHAPE, 500) == 15
+    assert of.expected_processes(SHAPE) == 4
+    assert server(processes_seen="workers + 1").expected_processes(SHAPE) == 3
+
+
 def test_the_connections_of_the_load_are_a_limit_too() -> None:
     waits = contract(delay_s=0.05, postgres=1, pooled=True)
     assert server().capacity(SHAPE, 10, waits) == 10

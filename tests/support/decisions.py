@@ -26,7 +26,7 @@ from loadtest.judge.servers.decision import (
 )
 from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
-from loadtest.records.planned import Goal
+from loadtest.records.planned import Goal, Shape
 
 QUIET = {
     "granian-wsgi": 0.476,
@@ -144,6 +144,7 @@ def holds(server: str, measured: int, configured: int | None = None) -> Holds:
         interface=interface(server),
         measured=measured,
         configured=configured,
+        shape=Shape(),
         connections=500,
         cell=f"{server}.gateway_1s-sync",
     )

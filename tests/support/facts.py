@@ -53,6 +53,10 @@ class Facts:
     """Of a load of others."""
     needs: tuple[int, int, int] = (0, 0, 0)
     """Operations of an answer in PostgreSQL, Valkey and the upstream."""
+    recorded: tuple[int | None, int | None] = (None, None)
+    """Statements of an answer as they were recorded, and those that change rows."""
+    cost_s: float | None = None
+    """Of an answer, as it was recorded."""
     in_flight: str = "connections"
     shape: Shape = field(default_factory=Shape)
     loaded: Any = msgspec.UNSET
@@ -67,10 +71,19 @@ class Facts:
 def evidence(facts: Facts, failed: tuple[Outcome, ...] = ()) -> Evidence:
     """Return the evidence of a cell in which all that the engine can record was recorded."""
     postgres, redis, upstream = facts.needs
+    statements, changes = facts.recorded
     profile = server(in_flight=facts.in_flight, processes_seen="workers + 1")
     cell = Cell(
         server=profile.name,
-        endpoint=endpoint(delay_s=facts.delay_s, postgres=postgres, redis=redis, upstream=upstream),
+        endpoint=endpoint(
+            cost_s=facts.cost_s,
+            delay_s=facts.delay_s,
+            postgres=postgres,
+            redis=redis,
+            upstream=upstream,
+            statements=statements,
+            changes=changes,
+        ),
         load=Load(
             connections=facts.connections,
             duration_s=facts.duration_s,

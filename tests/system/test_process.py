@@ -355,6 +355,18 @@ def test_a_command_that_does_not_end_is_ended(census: Census, tmp_path: Path) ->
     assert census.names() == []
 
 
+def test_what_a_child_is_handed_has_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder, and a command line, would show it to others."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    read = "import sys; print(open(sys.argv[1]).read(), len(sys.argv))"
+    with process.handed(b"secret") as (fd, path):
+        assert list(tmp_path.iterdir()) == []
+        argv = [sys.executable, "-c", read, path]
+        assert process.output(argv, env={}, cwd=tmp_path, fds=(fd,)) == "secret 2\n"
+
+
 def test_output(tmp_path: Path) -> None:
     def output(code: str, **options: object) -> str:
         argv = [sys.executable, "-c", code]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -41,11 +40,12 @@ class Generator:
         name: str,
         placement: Placement | None,
         seed: int = 0,
-        headers: Mapping[str, str] = MappingProxyType({}),
+        requests: Sequence[bytes] = (),
     ) -> None:
         """Start it; what it prints goes to files in `raw/` called `name`.
 
-        `seed` is of the arrivals, where they are random; each request has the `headers`.
+        `seed` is of the arrivals, where they are random. The `requests` are sent as they are, one
+        after the other and again; without them it is a GET of the URL.
         """
         self._folder = folder
         self._raw = folder / "raw" / f"{name}.txt"
@@ -53,14 +53,18 @@ class Generator:
         self._limit_s = load.duration_s + delay_s + SPARE_S
         for stale in (self._raw, self._errors):  # of a run that was interrupted in this cell
             stale.unlink(missing_ok=True)
-        self.process = process.start(
-            wrk.TOOL,
-            wrk.argv(load, url, delay_s, seed, headers),
-            log=self._raw,
-            errors=self._errors,
-            grace_s=1.0,
-            cpus=placement.generator if placement else (),
-        )
+        # They have cookies and keys, which a command line shows to everybody on this machine.
+        with process.handed(wrk.handed(requests)) as (fd, path):
+            self.process = process.start(
+                wrk.TOOL,
+                wrk.argv(load, url, delay_s, seed),
+                log=self._raw,
+                errors=self._errors,
+                env={wrk.REQUESTS: path} if requests else {},
+                fds=(fd,) if requests else (),
+                grace_s=1.0,
+                cpus=placement.generator if placement else (),
+            )
 
     def finish(self) -> Printed:
         """Return what it counted; raises CellError where it measured nothing."""

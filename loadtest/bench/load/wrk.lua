@@ -1,7 +1,11 @@
 -- Prints what wrk counted as one line of JSON on stderr, so that stdout stays wrk's own text.
 --
 -- `latency` is the histogram as wrk leaves it: back-filled for coordinated omission. Nothing runs
--- while a closed loop does: a `request` or `response` function here would cost rate.
+-- while a closed loop does, unless it has several requests: a `request` or `response` function costs
+-- rate.
+--
+-- Where LOADTEST_REQUESTS names a file, what is sent are the whole requests in it, in turn: each as
+-- it is, behind a line with its length.
 --
 -- With arguments, `RATE ARRIVALS SEED`, it makes an open loop: wrk asks `delay` for each connection as
 -- it becomes free, at the start as well, and sends for it after so many milliseconds. Each free
@@ -118,11 +122,34 @@ next_slot = nil -- the first that is not given out
 began, first_slot = nil, nil -- the load, and its schedule
 per_ms = nil -- requests
 
+local function given_requests()
+  local requests, path = {}, os.getenv("LOADTEST_REQUESTS")
+  if not path then return requests end
+  local file = assert(io.open(path, "rb"))
+  local length = file:read("*n")
+  while length do
+    file:read(1) -- the end of its line
+    requests[#requests + 1] = file:read(length)
+    length = file:read("*n")
+  end
+  file:close()
+  return requests
+end
+
 function init(args)
+  local requests, turn = given_requests(), 0
+  if #requests == 0 then requests[1] = wrk.format() end
+
+  local function next_request()
+    turn = turn % #requests + 1
+    return requests[turn]
+  end
+
+  wrk.format = next_request -- wrk asks once for what it sends again and again
+  if #requests > 1 then request = next_request end
   if #args == 0 then return end
   local now_ms, wake_at, even = clock(), alarm(), args[2] == "even"
   math.randomseed(tonumber(args[3]))
-  local request_text
   local given, at_ms = 0, 0 -- slots that were given out, and when the next one is, after the first
   began, per_ms = now_ms(), tonumber(args[1]) / 1000
 
@@ -142,17 +169,16 @@ function init(args)
 
   -- Slots are sent in their order, as their timers end in it.
   function request()
-    request_text = request_text or wrk.format()
     local now, slot = now_ms(), slots[sent + 1]
     -- wrk looks at one before it begins, and a connection that broke off asks again without a slot.
-    if not slot or slot > now then return request_text end
+    if not slot or slot > now then return next_request() end
     sent = sent + 1
     slots[sent] = nil
     local following = slots[sent + 1]
     if following and following > now then wake_at(following) end
     local late = now - slot
     late_ms[late] = (late_ms[late] or 0) + 1
-    return request_text
+    return next_request()
   end
 end
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -29,6 +28,9 @@ SCRIPT = Path(__file__).with_suffix(".lua")
 
 MARGIN_S = 5
 
+REQUESTS = "LOADTEST_REQUESTS"
+"""The variable that names `wrk.lua` the file of what it is handed."""
+
 
 class NoResultError(ValueError):
     """wrk ended without its line of numbers; the message says what it printed instead."""
@@ -42,13 +44,7 @@ class _Line(Loaded, frozen=True, kw_only=True):
     counts: tuple[int, ...]
 
 
-def argv(
-    load: Load,
-    url: str,
-    delay_s: float,
-    seed: int = 0,
-    headers: Mapping[str, str] = MappingProxyType({}),
-) -> list[str]:
+def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
     """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
 
     `seed` is of the arrivals of a load at a rate, where they are random.
@@ -69,10 +65,14 @@ def argv(
         f"--timeout={timeout_s}s",
         "--latency",
         f"--script={SCRIPT}",
-        *(f"--header={name}: {value}" for name, value in headers.items()),
         url,
         *(("--", f"{load.rate:g}", load.arrivals, str(seed)) if load.rate else ()),
     ]
+
+
+def handed(requests: Sequence[bytes]) -> bytes:
+    """Return whole requests as `wrk.lua` reads them: the length of each in a line before it."""
+    return b"".join(b"%d\n%b" % (len(request), request) for request in requests)
 
 
 def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:

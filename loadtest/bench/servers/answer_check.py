@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
+import itertools
 import socket
 import threading
 import time
 import zlib
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
 import brotli
 
 from loadtest.plan.servers import answers
+from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During
 from loadtest.records.planned import Contract, Endpoint, Record, Stage
@@ -22,6 +23,10 @@ from loadtest.system.listening import LongBodyError, body_of
 
 PATIENCE_S = 10.0
 """How much longer than its declared delay an answer may take."""
+
+FIRST_PATIENCE_S = 120.0
+"""Likewise, for the first answers of somebody's project: of one visit they take seconds, and of
+several at once, which compile templates or make images, longer than anything after them."""
 
 MOST_BEYOND_BYTES = 65_536
 """Of a body, beyond what the contract says: an error page has room, and one without end is none."""
@@ -41,16 +46,12 @@ class Checked(Record, frozen=True, kw_only=True):
 
     answers: int
     wire_bytes: int | None
+    wire_spread_bytes: int = 0
+    """By how much they differ in it."""
 
 
 class _ContractError(Exception):
     """An answer is not what the contract says."""
-
-
-Headers = Mapping[str, str]
-"""What a request has beside what every one has."""
-
-NO_HEADERS: Headers = MappingProxyType({})
 
 
 def verify(
@@ -61,27 +62,32 @@ def verify(
     concurrency: int,
     seconds: float,
     stage: Stage,
-    headers: Headers = NO_HEADERS,
+    requests: Sequence[Prepared] = (),
 ) -> Checked:
     """Ask once from each of `concurrency` connections, then for `seconds` from as many new ones.
 
-    Where the endpoint waits, the time of the first answers is a part of the seconds. Returns how
-    many whole answers were compared; raises CellError at `stage` for the first that is not what the
-    contract says.
+    Where the endpoint waits, the time of the first answers is a part of the seconds. The
+    `requests`, by default a GET of its path, are sent in turn, before a load each at least once.
+    Returns how many whole answers were compared; raises CellError at `stage` for the first that is
+    not what the contract says.
 
     Before a load this is the warm-up as well. A worker that has not answered yet takes a hundred
     times as long, and one worker may take all connections of a server that has just started: only
     when it is at work do the others get any.
     """
     began = time.monotonic()
-    asked = _ask_all(host, port, endpoint, concurrency, 0.0, stage, headers)
+    requests = requests or (Prepared(endpoint.path),)
+    turns = itertools.count()
+    fewest = len(requests) if stage == "verify" else 1
+    sizes = _ask_all(host, port, endpoint, concurrency, 0.0, stage, requests, turns, fewest)
     left_s = seconds
     if endpoint.contract.delay_s:
         left_s -= time.monotonic() - began
     if left_s > 0:
-        second = _ask_all(host, port, endpoint, concurrency, left_s, stage, headers)
-        asked = Checked(answers=asked.answers + second.answers, wire_bytes=second.wire_bytes)
-    return asked
+        sizes += _ask_all(host, port, endpoint, concurrency, left_s, stage, requests, turns, 0)
+    return Checked(
+        answers=len(sizes), wire_bytes=sizes[-1], wire_spread_bytes=max(sizes) - min(sizes)
+    )
 
 
 def _ask_all(
@@ -91,21 +97,32 @@ def _ask_all(
     concurrency: int,
     seconds: float,
     stage: Stage,
-    headers: Headers,
-) -> Checked:
-    """Ask from new connections until `seconds` have passed, at least once each."""
+    requests: Sequence[Prepared],
+    turns: Iterator[int],
+    fewest: int,
+) -> list[int]:
+    """Ask from new connections until `seconds` have passed and the `fewest` answers have come.
+
+    Each asks at least once; `turns` are those of the requests. Returns the sizes of the answers.
+    """
     deadline = time.monotonic() + seconds
+    is_first = stage == "verify" and endpoint.contract.body is not None
+    patience_s = FIRST_PATIENCE_S if is_first else PATIENCE_S
     checked = [0] * concurrency
     sizes: list[int] = []
     broken: list[str] = []
 
+    def goes_on(index: int) -> bool:
+        return not checked[index] or len(sizes) < fewest or time.monotonic() < deadline
+
     def ask(index: int) -> None:
         connection = http.client.HTTPConnection(
-            host, port, timeout=endpoint.contract.delay_s + PATIENCE_S
+            host, port, timeout=endpoint.contract.delay_s + patience_s
         )
         try:
-            while not broken and (not checked[index] or time.monotonic() < deadline):
-                sizes.append(check(connection, endpoint.path, endpoint.contract, headers))
+            while not broken and goes_on(index):
+                at = next(turns) % len(requests)
+                sizes.append(check(connection, requests[at], endpoint.contract, at))
                 checked[index] += 1
         except _ContractError as error:
             broken.append(str(error))
@@ -122,7 +139,7 @@ def _ask_all(
     if broken:
         at_once = f" ({concurrency} requests at once)" if concurrency > 1 else ""
         raise CellError(stage, f"{endpoint.path}: {broken[0]}{at_once}")
-    return Checked(answers=sum(checked), wire_bytes=sizes[-1])
+    return sizes
 
 
 class Watch:
@@ -137,12 +154,12 @@ class Watch:
         port: int,
         endpoint: Endpoint,
         patience_s: float,
-        headers: Headers = NO_HEADERS,
+        requests: Sequence[Prepared] = (),
     ) -> None:
-        """Start asking; an answer may take `patience_s`."""
+        """Start asking, with one request after the other; an answer may take `patience_s`."""
         self._connection = http.client.HTTPConnection(host, port, timeout=patience_s)
-        self._endpoint = endpoint
-        self._headers = headers
+        self._contract = endpoint.contract
+        self._requests = requests or (Prepared(endpoint.path),)
         self._done = threading.Event()
         self._checked = 0
         self._broken: str | None = None
@@ -164,8 +181,8 @@ class Watch:
         lost = 0
         while not self._done.wait(WATCH_EVERY_S):
             try:
-                endpoint = self._endpoint
-                check(self._connection, endpoint.path, endpoint.contract, self._headers)
+                at = self._checked % len(self._requests)
+                check(self._connection, self._requests[at], self._contract, at)
                 self._checked += 1
                 lost = 0
             except _ContractError as error:
@@ -192,6 +209,10 @@ class Got(Record, frozen=True, kw_only=True):
     """As it came."""
     size: int
     """Of all of it in bytes, as sent but for the framing of chunks, if there are any."""
+    location: str | None = None
+    """Where it redirects to."""
+    cookies: tuple[str, ...] = ()
+    """The names of those that it sets."""
 
     def decoded(self, most_bytes: int) -> bytes:
         """Return the body without its content encoding; raises ValueError where it has none.
@@ -220,13 +241,12 @@ class Got(Record, frozen=True, kw_only=True):
 
 
 def get(
-    connection: http.client.HTTPConnection,
-    path: str,
-    headers: Headers = NO_HEADERS,
-    most_bytes: int = MOST_BYTES,
+    connection: http.client.HTTPConnection, request: Prepared, most_bytes: int = MOST_BYTES
 ) -> Got:
-    """Ask for a path and return the whole answer; raises OSError or HTTPException."""
-    connection.request("GET", path, headers=dict(headers))
+    """Send a request and return the whole answer; raises OSError or HTTPException."""
+    connection.request(
+        request.method, request.path, body=request.body or None, headers=dict(request.headers)
+    )
     response = connection.getresponse()
     body = body_of(response, most_bytes)
     head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
@@ -236,6 +256,10 @@ def get(
         content_encoding=response.headers.get("Content-Encoding"),
         body=body,
         size=len(f"HTTP/1.1 {response.status} {response.reason}\r\n\r\n") + head + len(body),
+        location=response.headers.get("Location"),
+        cookies=tuple(
+            sorted({text.partition("=")[0] for text in response.headers.get_all("Set-Cookie", ())})
+        ),
     )
 
 
@@ -245,22 +269,19 @@ def _most_bytes(contract: Contract) -> int:
 
 
 def check(
-    connection: http.client.HTTPConnection,
-    path: str,
-    contract: Contract,
-    headers: Headers = NO_HEADERS,
+    connection: http.client.HTTPConnection, request: Prepared, contract: Contract, at: int = 0
 ) -> int:
     """Compare one whole answer with the contract and return its size in bytes as it came.
 
-    Raises with the first difference.
+    The request is the one `at` that number of the endpoint's. Raises with the first difference.
     """
     sent = time.monotonic()
     try:
-        response = get(connection, path, headers, _most_bytes(contract))
+        response = get(connection, request, _most_bytes(contract))
     except LongBodyError as error:
         raise _ContractError(f"{error} instead of {contract.body_bytes}") from None
     took_s = time.monotonic() - sent
-    if difference := broken(response, contract):
+    if difference := broken(response, contract, at):
         raise _ContractError(difference)
     if took_s < contract.delay_s:
         raise _ContractError(
@@ -269,8 +290,11 @@ def check(
     return response.size
 
 
-def broken(response: Got, contract: Contract) -> str | None:
-    """Return the first difference of an answer from a contract in words, None without one."""
+def broken(response: Got, contract: Contract, at: int = 0) -> str | None:
+    """Return the first difference of an answer from a contract in words, None without one.
+
+    It answers the request `at` that number of the endpoint's.
+    """
     if response.status != contract.status:
         wrong = f"status {response.status} instead of {contract.status}"
         # What is recorded is of somebody's own site: results quote nothing of its pages.
@@ -286,7 +310,9 @@ def broken(response: Got, contract: Contract) -> str | None:
     except ValueError as error:
         return str(error)
     if contract.body is not None:
-        return answers.problem(contract.body, body)
+        return answers.misplaced(contract.body, response.location, response.cookies) or (
+            answers.problem(contract.body, body, at)
+        )
     if len(body) != contract.body_bytes:
         return f"body of {len(body)} bytes instead of {contract.body_bytes}: {_excerpt(body)}"
     if hashlib.sha256(body).hexdigest() != contract.body_sha256:

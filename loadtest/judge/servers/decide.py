@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from statistics import geometric_mean
 from typing import get_args
 
-from loadtest.judge.servers.cost import Pool, by_choice, cost, first_group, memory_of, over_all
+from loadtest.judge.servers.cost import (
+    Pool,
+    by_choice,
+    cost,
+    first_group,
+    mean,
+    memory_of,
+    over_all,
+)
 from loadtest.judge.servers.decision import (
     AsyncViews,
     AtRate,
@@ -17,6 +24,7 @@ from loadtest.judge.servers.decision import (
     Gap,
     Holds,
     KeptUp,
+    Own,
     Place,
     Reaches,
     Searched,
@@ -38,6 +46,9 @@ BUSY = "noisy-host"
 """The concern of a cell that other programs, or the host, took processor time from."""
 
 STYLES: tuple[Style, ...] = ("sync", "async")
+
+MUCH = 0.1
+"""Of a cost: where one server takes so much less, servers matter."""
 
 VIEWS: tuple[Style, ...] = (*STYLES, "unknown")
 """All that does not bypass the app."""
@@ -61,12 +72,15 @@ def decide(
     main = at_main_rate(tables)
     style = main_style(main)
     pool = over_all(measured, main, style)
-    overall = cost(pool, rows, memory) if pool else None
+    today = run.plan.today
+    overall = cost(pool, rows, memory, today) if pool else None
+    # A site's requests are of both styles.
+    styles = (style,) if run.plan.mix else STYLES
     others = [
         *(
             over_all(measured, same, each)
             for same in by_rate(tables).values()
-            for each in STYLES
+            for each in styles
             if (each, same) != (style, main)
         ),
         *(
@@ -85,15 +99,36 @@ def decide(
         chosen=chosen,
         likely=_likely(overall, pool) if overall and pool and not named else None,
         gap=gap,
-        costs=tuple(cost(pool, rows, memory) for pool in others if pool),
+        costs=tuple(cost(pool, rows, memory, today) for pool in others if pool),
         waiting=_waiting(run.plan, tables, rows),
         within=tuple(_within(overall, sure)) if overall else (),
         async_views=tuple(_async_views(measured, main, rows)),
-        at_rates=tuple(_at_rates(tables, rows)),
+        at_rates=tuple(_at_rates(run.plan, tables, rows)),
         searched=tuple(_searched(run.plan, tables, rows)),
         stepped=tuple(_stepped(tables, rows)),
+        own=_own(overall, run.plan) if overall else None,
+        site=run.site,
         sure=sure,
     )
+
+
+def _own(cost: Cost, plan: Plan) -> Own | None:
+    """Return how much of a site's CPU time no server takes; None where that is not known.
+
+    All that a server does, and Django beneath a view, is in what the cheapest endpoint takes. That
+    says something of other servers where the work beyond it is the same under all of them, so that
+    none of them takes much less.
+    """
+    plain = {server.name for server in plan.servers if server.variant is None}
+    places = {place.server: place for place in _priced(cost) if place.server in plain}
+    if not cost.mix or len(cost.endpoints) < 2 or not places:
+        return None
+    base = places.get(cost.today or "") or [*places.values()][-1]
+    saved = [each.ratio for each in cost.pairs if each.server == base.server and each.over in plain]
+    if base.cheapest is None or not base.cores or max(saved, default=1.0) > 1 + MUCH:
+        return None
+    share = 1 - base.cheapest.cores / base.cores
+    return Own(server=base.server, endpoint=base.cheapest.endpoint, share=share)
 
 
 def _searched(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Searched]:
@@ -155,46 +190,52 @@ def _kept_up(row: Row) -> KeptUp:
     )
 
 
-def _at_rates(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[AtRate]:
+def _at_rates(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[AtRate]:
     """Yield what each server takes at each rate, with the main style of views.
 
-    At a rate that nobody keeps, too; where nothing has a cost, with all views.
+    At a rate that nobody keeps, too; where nothing has a cost, and of a site, with all views.
     """
-    priced = any(table.priced for table in tables)
+    priced = any(table.priced for table in tables) and not plan.mix
     styles = (main_style(tables),) if priced else VIEWS
     for asked, of_rate in by_rate(tables).items():
         same = [table for table in of_rate if table.endpoint.style in styles]
         # How slow what waits is says nothing of the others.
         same = [table for table in same if not table.endpoint.contract.delay_s] or same
-        tried: dict[str, list[Row]] = {}
-        for row in (rows[cell.id] for table in same for cell in table.cells):
+        tried: dict[str, dict[str, Row]] = {}
+        for row, at in ((rows[cell.id], table.at) for table in same for cell in table.cells):
             if row.status != "skipped":
-                tried.setdefault(row.server, []).append(row)
+                tried.setdefault(row.server, {})[at] = row
+        share_of = {table.at: table.endpoint.share or 0.0 for table in same} if plan.mix else None
         if asked is None or not tried:
             continue
         yield AtRate(
             rate=asked,
+            mix=plan.mix,
             endpoints=tuple(table.endpoint.id for table in same),
             places=tuple(
                 sorted(
-                    (_keeps(server, of) for server, of in tried.items()),
+                    (_keeps(server, of, share_of) for server, of in tried.items()),
                     key=lambda of: (len(of.short), of.cores is None, of.cores or 0.0),
                 )
             ),
         )
 
 
-def _keeps(server: str, rows: Sequence[Row]) -> ServerAtRate:
+def _keeps(
+    server: str, by_endpoint: Mapping[str, Row], share_of: Mapping[str, float] | None
+) -> ServerAtRate:
+    rows = [*by_endpoint.values()]
     figures = [row.reportable for row in rows if row.reportable]
+    shares = [share_of[at] for at in by_endpoint] if share_of else None
 
     def each(value: Callable[[Figures], float | None]) -> list[float]:
         """Return a figure of every endpoint; nothing where one has none."""
         known = [us for of in figures if (us := value(of)) is not None]
         return known if len(known) == len(rows) else []
 
-    def mean(value: Callable[[Figures], float | None]) -> float | None:
+    def average(value: Callable[[Figures], float | None]) -> float | None:
         values = each(value)
-        return geometric_mean(values) if values and all(values) else None
+        return mean(values, shares) if values and all(values) else None
 
     def slowest(value: Callable[[Figures], int | None]) -> int | None:
         return max(map(round, each(value)), default=None)
@@ -205,9 +246,9 @@ def _keeps(server: str, rows: Sequence[Row]) -> ServerAtRate:
     return ServerAtRate(
         server=server,
         interface=rows[0].interface,
-        cores=mean(lambda of: of.cores),
-        cpu_us=mean(lambda of: of.server_cpu_us),
-        generator_cpu_us=mean(lambda of: of.generator_cpu_us),
+        cores=average(lambda of: of.cores),
+        cpu_us=average(lambda of: of.server_cpu_us),
+        generator_cpu_us=average(lambda of: of.generator_cpu_us),
         offered=min(each(lambda of: of.offered), default=None),
         goodput=min(each(lambda of: of.goodput), default=None),
         p50_us=slowest(lambda of: of.p50_us),
@@ -297,15 +338,15 @@ def _waiting(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Wa
                 continue
             connections = table.load.connections
             limited = server.in_flight != "connections" and plan.shape.known
+            shape = server.sized(plan.shape)
             most[server.name] = Holds(
                 server=server.name,
                 interface=server.interface,
                 measured=measured,
                 configured=(
-                    server.capacity(plan.shape, connections, cell.endpoint.contract)
-                    if limited
-                    else None
+                    server.capacity(shape, connections, cell.endpoint.contract) if limited else None
                 ),
+                shape=shape,
                 connections=connections,
                 cell=cell.id,
             )

@@ -9,7 +9,8 @@ from typing import Literal
 
 from loadtest.judge.rows import Versus
 from loadtest.judge.servers.within import Search, Why
-from loadtest.records.planned import Goal, Interface, Record, Style
+from loadtest.records.measured import Site
+from loadtest.records.planned import Goal, Interface, Mix, Record, Shape, Style
 from loadtest.stats.significance import Finding
 
 Chosen = Literal["server", "group", "interface", "nothing", "alone"]
@@ -34,15 +35,19 @@ class Place(Record, frozen=True, kw_only=True):
     tied: bool = False
     """Shares its rank."""
     cores: float | None = None
-    """CPU cores to serve 1,000 requests/s: the geometric mean over the endpoints."""
+    """CPU cores to serve 1,000 requests/s: the mean over the endpoints, see `Cost.mix`."""
     cores_with_databases: float | None = None
     """Likewise, with PostgreSQL's and Valkey's."""
     cheapest: AtEndpoint | None = None
     dearest: AtEndpoint | None = None
     versus: Versus | None = None
     """Its cost against that of the first place; None for that."""
+    versus_today: Versus | None = None
+    """Its cost against that of what the site runs on today; None for that, and where it has no cost
+    or nobody knows it."""
     goodput: float | None = None
-    """Ok responses a second, the geometric mean over the endpoints, each the median round's."""
+    """Ok responses a second, a mean over the endpoints, each the median round's: the geometric one,
+    or 1 / the mean time of a site's request."""
     memory_launched_bytes: int | None = None
     """Of its processes together, when it had just answered; the median round's."""
     memory_bytes: int | None = None
@@ -84,8 +89,15 @@ class Cost(Record, frozen=True, kw_only=True):
     over: str
     """`all`, or the workload, or the name of the one endpoint."""
     style: Style
+    """Of the first endpoint, where `mix` is not None."""
+    mix: Mix | None = None
+    """Of a site, whose requests these are, by their shares: the cost is the arithmetic mean of
+    them, and this is how the shares are known. None: the geometric mean over the endpoints, of one
+    style of views."""
     rate: float | None = None
     """Requests a second that each endpoint was asked for; None: as many as the server can do."""
+    today: str | None = None
+    """The server that the site runs on today, where it has a cost."""
     endpoints: tuple[str, ...]
     """That count, with their style."""
     left_out: tuple[LeftOut, ...]
@@ -127,6 +139,8 @@ class Holds(Record, frozen=True, kw_only=True):
     configured: int | None
     """What its workers and threads allow, where they do: configuration, not a measurement. None
     where nothing but the load's connections limits it."""
+    shape: Shape = Shape(known=False)
+    """That it has."""
     connections: int
     """Of the load: nobody can be seen to hold more."""
     cell: str
@@ -165,7 +179,7 @@ class ServerAtRate(Record, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     cores: float | None
-    """Processors that it keeps busy: the geometric mean over the endpoints, as for a cost."""
+    """Processors that it keeps busy: the mean over the endpoints, as for a cost."""
     cpu_us: float | None = None
     """CPU time of the server for a response, likewise."""
     generator_cpu_us: float | None = None
@@ -198,6 +212,9 @@ class AtRate(Record, frozen=True, kw_only=True):
 
     rate: float
     """Requests a second, at each endpoint by itself."""
+    mix: Mix | None = None
+    """Of a site: cores are the mean by the shares of its requests, as many as `rate`; see
+    `Cost.mix`."""
     endpoints: tuple[str, ...]
     places: tuple[ServerAtRate, ...]
 
@@ -263,6 +280,17 @@ class Stepped(Record, frozen=True, kw_only=True):
     """Who keeps up with most first."""
 
 
+class Own(Record, frozen=True, kw_only=True):
+    """How much of what a site's requests take is its own, whatever the server."""
+
+    server: str
+    """What it runs on today; where nobody knows, the dearest."""
+    endpoint: str
+    """The cheapest: all of the server, and of Django beneath a view, is in what it takes."""
+    share: float
+    """1 less the cost of that endpoint, as a share of the mean request's: at least so much."""
+
+
 class Sureness(Record, frozen=True, kw_only=True):
     """How far the decision can be trusted."""
 
@@ -315,6 +343,10 @@ class Decision(Record, frozen=True, kw_only=True):
     searched: tuple[Searched, ...] = ()
     stepped: tuple[Stepped, ...] = ()
     """For each endpoint; empty where nothing was loaded in steps."""
+    own: Own | None = None
+    """None where that is not known, and where one server takes a tenth less than another."""
+    site: Site | None = None
+    """What of a site may matter more than its server."""
     sure: Sureness
 
     @property

@@ -158,7 +158,7 @@ def figures(
     # What started it takes as long as some hundred requests.
     own_us = [load.cpu_us / load.answers for load in loads if load.cpu_us and load.answers]
     goodput = median(loaded.goodput for loaded in loads)
-    workers = plan.shape.workers if plan.shape.known else None
+    workers = server.sized(plan.shape).workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
     sessions = [
         outcome.work.database_connections

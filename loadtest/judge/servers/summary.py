@@ -20,7 +20,7 @@ from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.metrics import Histograms, p99_of_round
 from loadtest.judge.servers.rows import Ranking, Round, Row
 from loadtest.judge.servers.tables import Measured, Table
-from loadtest.judge.servers.turns import merged, repeats
+from loadtest.judge.servers.turns import merged
 from loadtest.judge.servers.within import (
     Search,
     by_cell,
@@ -95,16 +95,16 @@ def summarise(
     histograms: Histograms,
     segments: Sequence[Segment] = (),
     ceilings: Sequence[Ceiling] = (),
-    repeats: Sequence[Outcome] = (),
+    recorded: Sequence[Outcome] = (),
     launches: Sequence[Launch] = (),
 ) -> Summary:
     """Return the rankings of `run` in the order of its plan; a round's last outcome wins.
 
-    `repeats` are of loads that others had disturbed.
+    `recorded` are all loads, with those that others had disturbed; none: the outcomes are all.
     """
     plan = run.plan
     # Of a turn that was repeated one load counts, and there was load in all of them.
-    loads = (*outcomes, *repeats)
+    loads = recorded or outcomes
     # Of a search, the tries at its rate are what is judged.
     tried = outcomes
     outcomes, searches = settled(plan, outcomes, histograms)
@@ -152,7 +152,7 @@ def summarise(
             judged_tables,
             rows,
             rounds,
-            len(repeats),
+            sum(outcome.repeat > 0 for outcome in recorded),
             launches,
             {cell for cell, (_, evidence) in facts.items() if evidence.disturbed_by_host},
         ),
@@ -396,6 +396,6 @@ def summarise_stored(stored: ServersRun) -> Summary:
         stored.histogram,
         stored.segments,
         stored.ceilings,
-        repeats(stored.outcomes),
+        stored.outcomes,
         stored.launches,
     )

@@ -67,11 +67,6 @@ def merged(outcomes: Sequence[Outcome], afterwards: Iterable[Afterwards] = ()) -
     ]
 
 
-def repeats(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return the loads that were measured again because others had disturbed the first."""
-    return [outcome for outcome in outcomes if outcome.repeat]
-
-
 def _kept(tried: Sequence[Outcome]) -> Outcome:
     failed = [outcome for outcome in tried if outcome.status != "measured"]
     return failed[-1] if failed else min(reversed(tried), key=lambda each: each.disturbance)
@@ -144,7 +139,10 @@ def _verified(checks: Sequence[Verified]) -> Verified | None:
     after = [each.after for each in checks if each.after is not None]
     wire_bytes = next((each.wire_bytes for each in checks if each.wire_bytes), None)
     after_all = sum(after) if after else None
-    return _added(checks, ("before",), after=after_all, wire_bytes=wire_bytes)
+    spread = max((each.wire_spread_bytes for each in checks), default=0)
+    return _added(
+        checks, ("before",), after=after_all, wire_bytes=wire_bytes, wire_spread_bytes=spread
+    )
 
 
 def _usage(usages: Sequence[Usage]) -> Usage | None:

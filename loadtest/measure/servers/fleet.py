@@ -46,6 +46,7 @@ class Up:
     cell: Cell | None = None
     """The last that was loaded, until `ended`; before its turns the server `held` this much."""
     held: Holding | None = None
+    """None as well once it was looked back at."""
     ended: float = 0.0
 
 
@@ -70,7 +71,8 @@ class Fleet:
     bench: Bench
     record: Record
     up: dict[str, Up] = field(default_factory=dict)
-    _at: str = ""
+    _last: Cell | None = None
+    """Of the endpoint that is being measured."""
     _counting: dict[str, _Counted] = field(default_factory=dict)
     """By cell."""
 
@@ -100,16 +102,20 @@ class Fleet:
 
     def begin(self, cells: Sequence[Cell]) -> None:
         """Note what PostgreSQL has counted, where these are the first turns of an endpoint."""
-        endpoint, at = cells[0].endpoint, cells[0].at
-        if at == self._at:
+        endpoint, last = cells[0].endpoint, self._last
+        if last is not None and last.at == cells[0].at:
             return
-        self._at = at
+        if last is not None and last.endpoint.isolated:
+            self.look_back()
+        self._last = cells[0]
         # What the same servers did before would otherwise be told in the midst of this.
         self.tell_counts(wait=bool(endpoint.contract.postgres))
         for cell in cells:
             if endpoint.contract.postgres and (up := self.up.get(cell.server)):
                 counters = up.running.counters()
-                work = Work(answers=0, redis=0, upstream=0)
+                work = Work(
+                    answers=0, redis=0, upstream=0, statements=0, changes=0, exceptions=0
+                )
                 self._counting[cell.id] = _Counted(cell, counters, counters.scans(), work)
 
     def counted(self, cell: Cell, work: Work) -> None:
@@ -139,11 +145,14 @@ class Fleet:
                 self.record(Afterwards(cell=id_, round=self.batch.round, work=work))
 
     def look_back(self) -> None:
-        """Record what each server has let go of 2 s after its last load, where that is asked."""
+        """Record what each server has let go of 2 s after its last load, where that is asked.
+
+        What waits for longer still holds what it did.
+        """
         for up in self.up.values() if self.batch.observe_release else ():
-            if up.cell is not None:
+            if up.cell and up.held and up.cell.endpoint.contract.delay_s < SETTLED_S:
                 time.sleep(max(0.0, up.ended + SETTLED_S - time.monotonic()))
-                gone = left(up.held, up.running.holding())
+                gone, up.held = left(up.held, up.running.holding()), None
                 self.record(Afterwards(cell=up.cell.id, round=self.batch.round, left=gone))
 
     def drop(self, *servers: str) -> None:
@@ -186,6 +195,9 @@ def grown(before: Counts, after: Counts, answers: int, sessions: int | None) -> 
         answers=answers,
         redis=growth("redis"),
         upstream=growth("upstream"),
+        statements=growth("statements"),
+        changes=growth("changes"),
+        exceptions=growth("exceptions"),
         database_connections=sessions,
     )
 

@@ -29,6 +29,9 @@ FOR_EACH_WORKER = 4
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
+LONGER = 1.5
+"""Times the delay of an endpoint, an answer takes among hundreds that wait."""
+
 REPEATS = 2
 """Of a turn that others disturbed, at most."""
 
@@ -183,25 +186,30 @@ class _Measuring:
         """
         endpoint, load, running = cell.endpoint, cell.load, up.running
         slow = endpoint.contract.delay_s > 0
-        capacity = self.fleet.servers[cell.server].capacity(
-            self.shape, load.connections, endpoint.contract
-        )
+        server = self.fleet.servers[cell.server]
+        capacity = server.capacity(self.shape, load.connections, endpoint.contract)
+        workers = server.sized(self.shape).workers
         checked = 0
+        if up.cell is not None and up.cell != cell:
+            # What its last load left under way is answered first.
+            over = up.ended + LONGER * up.cell.endpoint.contract.delay_s
+            time.sleep(max(0.0, over - time.monotonic()))
         try:
             began = time.monotonic()
-            wire_bytes = None
+            wire_bytes, spread = None, 0
             if cell.id not in up.warm:
                 first = running.verify(
                     endpoint,
                     concurrency=(
                         min(capacity, SLOW_CONCURRENCY)
                         if slow
-                        else max(CONCURRENCY, FOR_EACH_WORKER * self.shape.workers)
+                        else max(CONCURRENCY, FOR_EACH_WORKER * workers)
                     ),
                     seconds=load.warmup_s,
                     stage="verify",
                 )
                 checked, wire_bytes = first.answers, first.wire_bytes
+                spread = first.wire_spread_bytes
                 up.warm.add(cell.id)
             facts["warmup_s"] = time.monotonic() - began
             if self.fleet.batch.observe_release and up.cell != cell:
@@ -231,6 +239,7 @@ class _Measuring:
                 before=checked,
                 after=after.answers if after else None,
                 wire_bytes=wire_bytes or (after.wire_bytes if after else None),
+                wire_spread_bytes=spread,
             )
             right = loaded.answers - loaded.status_errors + measurement.during.checked
             return checked + right + (after.answers if after else 0)

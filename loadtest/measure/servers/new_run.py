@@ -34,6 +34,8 @@ OPTIONS = {
     "within": "within",
     "workers": "workers",
     "threads": "threads",
+    "shapes": "shape",
+    "variants": "variant",
     "precision": "precision",
     "budget_s": "budget",
     "pin": "pin",
@@ -57,6 +59,11 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         placed = cpu_pinning.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)
+    if offered.launcher != "local" and plan and any(server.shape for server in plan.servers):
+        problems.append(
+            f"--launcher {offered.launcher}: all servers have one shape there; choose it by"
+            " --workers and --threads"
+        )
     project = offered.project
     looked = checks(plan, out, offered.launcher, project.allowed, project.app)
     problems += [check.advice or check.state for check in looked if check.fatal]
@@ -77,6 +84,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         placement=placed,
         launcher=offered.launcher,
         engine=offered.engine,
+        site=offered.site,
     )
 
 
@@ -103,10 +111,15 @@ def _typed(value: str | float) -> str:
 
 
 def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Return the command line of each server, as in its container where it has one."""
+    """Return the command line of each server, as in its container where it has one.
+
+    A project's own is what it can be deployed with: what stands in for a module is the run's.
+    """
     local = offered.launcher == "local"
     python = Path(offered.project.python if local else "python").name
-    project = dataclasses.replace(offered.project, python=python)
+    app = offered.project.app
+    app = dataclasses.replace(app, applications={**app.applications, **app.generated})
+    project = dataclasses.replace(offered.project, python=python, app=app)
     host = listening.HOST if local else serve.HOST
     return {
         server.name: profile.command(server, plan.shape, project, serve.PORT, 3, host).argv

@@ -51,12 +51,12 @@ WORKER_BYTES = 20_000_000
 
 def memory(plan: Plan) -> list[Check]:
     """Look whether the servers that are up at the same time can be in memory at all."""
-    needed = plan.at_once * plan.shape.workers * WORKER_BYTES
+    needed = plan.at_once * plan.most_workers * WORKER_BYTES
     total = psutil.virtual_memory().total
     if needed <= total:
         return []
     advice = (
-        f"{plan.at_once} servers at the same time, of {plan.shape.workers:,} workers each, take"
+        f"{plan.at_once} servers at the same time, of {plan.most_workers:,} workers each, take"
         f" {needed / 1e9:,.0f} GB or more, and this machine has {total / 1e9:,.0f} GB; ask for"
         " fewer --workers"
     )

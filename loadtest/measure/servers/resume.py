@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from loadtest.measure.resume import another, refuse
 from loadtest.measure.servers.new_run import command_of, this_machine
 from loadtest.measure.servers.preflight import checks
-from loadtest.plan.servers import inventory
+from loadtest.plan.servers import inventory, lineup
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import is_there
+from loadtest.plan.servers.project import App
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Run
 from loadtest.records.planned import Cell, Endpoint, Server
@@ -95,9 +97,25 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
     differ += [
         f"server {server.name} is declared differently now"
         for server in run.plan.servers
-        if not _declared(server, profiles, recycles=bool(run.plan.shape.max_requests))
+        if not _declared(server, profiles, project.app, bool(run.plan.shape.max_requests))
     ]
     refuse(differ, run.command)
+
+
+def whole(run: Run, offered: Inventory) -> Run:
+    """Return a run that may go on with the contracts of which its folder has the digests alone."""
+    bodies = {endpoint.id: endpoint.contract.body for endpoint in offered.endpoints}
+    cells = tuple(
+        replace(
+            cell,
+            endpoint=replace(
+                cell.endpoint,
+                contract=replace(cell.endpoint.contract, body=bodies[cell.endpoint.id]),
+            ),
+        )
+        for cell in run.plan.cells
+    )
+    return replace(run, plan=replace(run.plan, cells=cells))
 
 
 def _planned(cell: Cell, now: Cell | None) -> bool:
@@ -113,18 +131,20 @@ def _asks(endpoint: Endpoint, now: Endpoint | None) -> bool:
     """Say whether an endpoint is what it was: an older run did not note what changes no request."""
     if now is None:
         return False
-    contract = msgspec.structs.replace(now.contract, pooled=endpoint.contract.pooled)
-    return msgspec.structs.replace(now, contract=contract) == endpoint
+    contract = replace(now.contract, pooled=endpoint.contract.pooled)
+    now = replace(now, contract=contract, cost_s=endpoint.cost_s)
+    return endpoint in (now, now.published())
 
 
-def _declared(server: Server, profiles: Mapping[str, Server], *, recycles: bool) -> bool:
-    """Say whether a server is what its profile says, but for what makes it a duplicate.
+def _declared(server: Server, profiles: Mapping[str, Server], app: App, recycles: bool) -> bool:
+    """Say whether a server is what its profile and its variant say, but for what makes it a copy.
 
     How workers are replaced counts in a run that `recycles` them: an older one did not note it.
     """
-    profile = profiles.get(server.duplicate_of or server.name)
-    if profile is None:
+    profile = profiles.get(server.profile or server.duplicate_of or server.name)
+    if profile is None or not {server.variant} <= {None, *app.variants}:
         return False
+    declared = lineup.made(profile, server.shape, server.variant, app)
     keys = ("name", "summary", "duplicate_of", *(() if recycles else ("recycled",)))
     own = {key: getattr(server, key) for key in keys}
-    return msgspec.structs.replace(profile, **own) == server
+    return msgspec.structs.replace(declared, **own) == server

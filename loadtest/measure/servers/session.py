@@ -143,5 +143,6 @@ def bench(folder: Path, run: Run, project: Project) -> Iterator[ServerBench]:
         yield ServerBench(run, folder, RunningBench(project.app, os.environ, folder, placed))
     else:
         cpus = placed.services if placed else ()
-        with running_services(project, logs, shape, cpus, run.plan.at_once) as services:
+        largest = replace(shape, workers=run.plan.most_workers)
+        with running_services(project, logs, largest, cpus, run.plan.at_once) as services:
             yield ServerBench(run, folder, LocalBench(services, shape, folder, placed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shlex
 import sys
@@ -13,14 +12,17 @@ from pathlib import Path
 import msgspec
 
 from loadtest.plan.clients.catalogue import FOLDER, Client
-from loadtest.plan.interpreters import look
+from loadtest.plan.interpreters import index_variables, look
 from loadtest.records.clients import Interpreter
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Record
 from loadtest.system import process
 from loadtest.system.process import CommandError
 
-ENVIRONMENTS = Path(".clients")
+_CLONE = Path(__file__).parents[3]
+
+ENVIRONMENTS = (_CLONE if (_CLONE / "pyproject.toml").exists() else Path(sys.prefix)) / ".clients"
+"""Where loadtest itself lies: what there is where somebody types a command may be anybody's."""
 
 OLDEST = (3, 11)
 """What the lock files are resolved for."""
@@ -224,12 +226,7 @@ def _make(folder: Path, python: str, lock: Path, say: Callable[[str], None]) -> 
     say(f"making {folder} from {lock.name}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.with_suffix(".log")
-    # Where the packages come from is the user's setting, and the lock file's hashes make sure.
-    env = {
-        key: value
-        for key, value in os.environ.items()
-        if key.startswith(("PIP_", "UV_")) or key.lower().endswith("_proxy")
-    }
+    env = index_variables()  # the lock file's hashes make sure
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "--quiet", "--require-hashes", "--no-deps", "-r", str(lock)]
     try:

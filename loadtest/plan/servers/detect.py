@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadtest.records import files
+from loadtest.records.planned import Sizes
 from loadtest.system import process
 from loadtest.system.process import CommandError
 
@@ -82,7 +83,10 @@ def settings(folder: Path) -> Iterator[Found]:
 PROFILES = (
     (r"gunicorn.*(uvicorn\.workers|uvicorn_worker)", "gunicorn-uvicorn"),
     (r"gunicorn.*(-k|--worker-class)[ =]gevent", "gunicorn-gevent"),
-    (r"gunicorn.*(-k[ =]gthread|--worker-class[ =]gthread|--threads)", "gunicorn-gthread"),
+    (
+        r"gunicorn.*(-k[ =]gthread|--worker-class[ =]gthread|--threads(?![ =]1\b))",
+        "gunicorn-gthread",
+    ),
     (r"gunicorn", "gunicorn-sync"),
     (r"granian.*--interface[ =]wsgi", "granian-wsgi"),
     (r"granian", "granian-asgi"),
@@ -104,20 +108,123 @@ SAY_SERVER = (
     *("bin/start", "docker/start", "scripts/start.sh", "fly.toml", "render.yaml", "uwsgi.ini"),
 )
 
+UNITS = ("*.service", "*/*.service")
+"""Of systemd."""
 
-def server(folder: Path) -> tuple[Found, str] | None:
-    """Return the profile nearest to what starts the project today, and the line that says so."""
-    for name in SAY_SERVER:
-        for line in STARTS.findall(_text(folder / name)):
-            words = " ".join(re.sub(r"[\[\]\",]", " ", line).split())
+CONFIGURED = {
+    "gunicorn": r"gunicorn\b.*?(?:-c|--config)[ =](?:file:)?(?P<file>[\w./-]+)",
+    "uwsgi": r"uwsgi\b.*?(?:--ini[ =])?(?P<file>[\w./-]+\.ini)",
+}
+"""Servers that take options from a file, and how a command line names it."""
+
+CONFIGURED_BY_ITSELF = {"gunicorn": "gunicorn.conf.py", "uwsgi": "uwsgi.ini"}
+"""The file where it names none."""
+
+OPTIONS = {
+    "workers": r"(?<!\S)(?:--workers|--processes|-w)[ =]",
+    "threads": r"(?<!\S)(?:--threads|--blocking-threads)[ =]",
+}
+"""How a command line says them."""
+
+UNSAID = 0
+"""In place of their number."""
+
+ALONE = ("daphne", "waitress")
+"""Servers of one process, whatever a command line says."""
+
+
+class Today(NamedTuple):
+    """What starts a project today."""
+
+    profile: Found
+    """The nearest there is."""
+    line: str
+    """That says so."""
+    workers: int | None
+    """None: a file computes them, or leaves them to the machine that it runs on."""
+    threads: int | None
+    """None: not said, or it has none."""
+
+    @property
+    def shape(self) -> str | None:
+        """Its workers and threads, as in `3x2`; None where nobody knows how many workers.
+
+        Where no threads are said, as many as servers have here that have some.
+        """
+        return f"{self.workers}x{self.threads or Sizes().threads}" if self.workers else None
+
+
+def server(folder: Path) -> Today | None:
+    """Return what starts the project today, as the first file that says it has it."""
+    units = sorted(path for pattern in UNITS for path in folder.glob(pattern))
+    for path in (*(folder / name for name in SAY_SERVER), *units):
+        text = _text(path).replace("\\\n", " ")
+        if path.suffix in (".yml", ".yaml"):
+            text = re.sub(r"\n *- ", " ", text)  # a command may be a list, a word a line
+        for line in STARTS.findall(text):
+            words = " ".join(re.sub(r"[\[\]\",']", " ", line).split())
             if re.search(r"^#|\binstall\b|==|requirements", words):
                 continue
-            profile = next((known for sign, known in PROFILES if re.search(sign, words)), None)
-            if profile is not None:
-                return Found(profile, name), words[:200]
-    if "threads" in (text := _text(folder / "gunicorn.conf.py")):
-        return Found("gunicorn-gthread", "gunicorn.conf.py"), "gunicorn"
-    return (Found("gunicorn-sync", "gunicorn.conf.py"), "gunicorn") if text else None
+            if path.suffix == ".service" and not words.startswith("ExecStart="):
+                continue
+            if today := _today(folder, words, text, str(path.relative_to(folder))):
+                return today
+    conf = CONFIGURED_BY_ITSELF["gunicorn"]
+    return _today(folder, "gunicorn", "", conf) if _text(folder / conf) else None
+
+
+def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
+    """Return what a command line starts, `text` being all of its file; None where it is none."""
+    said = words
+    for name, naming in CONFIGURED.items():
+        if re.search(rf"\b{name}\b", words):
+            named = re.search(naming, words)
+            file = Path(named["file"] if named else CONFIGURED_BY_ITSELF[name])
+            # In an image it has another folder.
+            said += _configured(_text(folder / file) or _text(folder / file.name))
+    profile = next((known for sign, known in PROFILES if re.search(sign, said)), None)
+    if profile is None:
+        return None
+    workers, threads = (_number(said, option) for option in OPTIONS.values())
+    # Of most servers one, unless this variable says more.
+    default = re.search(r"WEB_CONCURRENCY\W{1,4}(\d+)", text)
+    usual = int(default[1]) if default else 1
+    if profile in ALONE:
+        workers = 1
+    return Today(
+        Found(profile, where),
+        words[:200],
+        usual if workers == UNSAID else workers,
+        None if threads == UNSAID else threads,
+    )
+
+
+def _number(words: str, option: str) -> int | None:
+    """Return the number of an option, `UNSAID` where it is not there; None where it is no number.
+
+    Of a variable, that which it has where nobody sets it: `${WEB_CONCURRENCY:-3}`.
+    """
+    given = re.search(rf"{option}(?:\$\{{\w+:-)?(?P<number>\d+|\S+)", words)
+    if given is None:
+        return UNSAID
+    return int(given["number"]) if given["number"].isdigit() else None
+
+
+def _configured(text: str) -> str:
+    """Return what a configuration file sets as a command line would."""
+    words = ""
+    for key, option in (
+        ("workers", "--workers"),
+        ("processes", "--workers"),
+        ("threads", "--threads"),
+        ("worker_class", "--worker-class"),
+    ):
+        if match := re.search(rf"^{key}\s*=\s*(?P<value>[^#\n]+)", text, re.M):
+            value = match["value"].strip().strip("\"'")
+            default = re.search(r"(?:environ\.get|getenv)\([^,]+,\s*[\"']?(\d+)", value)
+            plain = re.fullmatch(r"[\w.]+", value)
+            words += f" {option} {default[1] if default else value if plain else '?'}"
+    return words
 
 
 MISSING = (
@@ -127,6 +234,21 @@ MISSING = (
     r"\b(?P<name>[A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",
 )
 """How settings say which variable they lack: os.environ, django-environ, decouple, one's own."""
+
+READS_DEBUG = re.compile(
+    r"""^[ \t]*DEBUG\b[^=\n]*=[^=\n][^\n]*?["'](?P<name>[A-Z][A-Z0-9_]*)["']""", re.M
+)
+
+
+def debug_variables(settings: Path) -> Iterator[str]:
+    """Yield the variables that settings make DEBUG of, those of the file itself first."""
+    seen: set[str] = set()
+    for path in (settings, *sorted(settings.parent.glob("*.py"))):
+        for match in READS_DEBUG.finditer(_text(path)):
+            if match["name"] not in seen:
+                seen.add(match["name"])
+                yield match["name"]
+
 
 SECRETS = re.compile(r"SECRET|KEY|TOKEN|PASSWORD|SALT")
 
@@ -147,16 +269,21 @@ EXAMPLES = (
 
 def value(folder: Path, name: str) -> Found:
     """Return what to tell a project for a variable; a secret is never taken from a file."""
+    if re.fullmatch(r"(REDIS|VALKEY)_PASSWORD", name):
+        return Found("", "the Redis of the run has none")
     if SECRETS.search(name):
         return Found("{random}", "a secret: a new one for each run")
-    if re.fullmatch(r"(DATABASE|DB|POSTGRES)_URL", name):
-        return Found("{postgres.url}", "the database of the run")
-    if re.fullmatch(r"(REDIS|CACHE)_URL", name):
-        return Found("{redis.url}", "the Redis of the run")
+    given = Found("", "the settings ask for it, and no file says what it is")
     for example in EXAMPLES:
         if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(folder / example), re.M):
-            return Found(match[1].strip().strip("\"'"), example)
-    return Found("", "the settings ask for it, and no file says what it is")
+            given = Found(match[1].strip().strip("\"'"), example)
+            break
+    if re.fullmatch(r"(\w+_)?(DATABASE|DB|POSTGRES|POSTGRESQL)_URL", name):
+        long = given.value.startswith("postgresql:")
+        return Found("{postgresql.url}" if long else "{postgres.url}", "the database of the run")
+    if part := re.fullmatch(r"(?:\w+_)?(?:REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name):
+        return Found(f"{{redis.{part[1].lower()}}}", "the Redis of the run")
+    return given
 
 
 def _text(path: Path) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from loadtest.plan.servers import own
+from loadtest.plan.servers import detect, own
 from loadtest.plan.servers.project import Project
-from loadtest.records.errors import UserError
+from loadtest.plan.servers.requests import Prepared
+from loadtest.records.errors import UserError, unknown
+from loadtest.records.measured import Site
 from loadtest.records.planned import Record
 from loadtest.records.values import Count
 from loadtest.system.process import CommandError
@@ -50,7 +53,14 @@ class Database(Record, frozen=True, kw_only=True):
     conn_max_age: int | None
     """Seconds; None: without end."""
     pool: bool
+    driver: Text | None = None
+    """Of PostgreSQL's `psycopg`: `c`, `binary` or `python`; None of others, and of older ones."""
     atomic_requests: bool
+
+    @property
+    def reconnects(self) -> bool:
+        """Whether each request opens a connection of its own; a file has none."""
+        return self.conn_max_age == 0 and not self.pool and "sqlite" not in self.engine
 
 
 class Middleware(Record, frozen=True, kw_only=True):
@@ -93,7 +103,8 @@ class Facts(Record, frozen=True, kw_only=True):
     hosts: tuple[Text, ...] = ()
     login_url: Text = ""
     ssl_redirect: bool = False
-    proxy_header: bool = False
+    proxy_header: tuple[Text, Text] | None = None
+    """With its value, what a proxy in front says by it: that a client came over HTTPS."""
     apps: tuple[Text, ...] = ()
     middleware: tuple[Middleware, ...] = ()
     routes: Annotated[tuple[Route, ...], Meta(max_length=5_000)] = ()
@@ -177,6 +188,53 @@ def problems(project: Project, facts: Facts) -> list[str]:
     return lines
 
 
+def refusals(project: Project, facts: Facts) -> list[str]:
+    """Return why a project is not to be measured as its file has it, a line each."""
+    if lines := problems(project, facts) or unvaried(project, facts):
+        return lines
+    return [_in_debug(project, facts)] if facts.debug else []
+
+
+def _in_debug(project: Project, facts: Facts) -> str:
+    """Return that settings are those of development, and what to write for others."""
+    file, told = project.folder / own.FILE, project.app.env
+    names = detect.debug_variables(Path(facts.settings_file))
+    untold = next((name for name in names if told.get(name) != "False"), None)
+    write = (
+        f'{untold} = "False" under [env]'
+        if untold
+        else 'the settings that you deploy, as in settings = "shop.settings.production"'
+    )
+    return (
+        f"DEBUG is true in {told[own.BASE]}, whose numbers would be of no deployed site; write"
+        f" {write} in {file}"
+    )
+
+
+def site(facts: Facts) -> Site:
+    """Return what of a project may matter more than its server."""
+    drivers = (database.driver for database in facts.databases.values())
+    # As long as a record's names may be.
+    waits = (each.name[:250] for each in facts.middleware if not each.asynchronous)
+    return Site(
+        reconnects=any(database.reconnects for database in facts.databases.values()),
+        driver=next(filter(None, drivers), None),
+        asynchronous=any(route.asynchronous for route in facts.routes),
+        blocks=next(waits, None),
+    )
+
+
+def unvaried(project: Project, facts: Facts) -> list[str]:
+    """Return which middleware a variant leaves out that the project does not have, a line each."""
+    known = [middleware.name for middleware in facts.middleware]
+    return [
+        unknown("middleware", each, known, where=f"[variants.{name}]")
+        for name, variant in project.app.variants.items()
+        for each in variant.without
+        if each not in known
+    ]
+
+
 def _belongs(project: Project, facts: Facts) -> bool:
     """Say whether the settings are the project's: another one may be importable by that name."""
     folder = os.path.realpath(project.folder)
@@ -186,16 +244,18 @@ def _belongs(project: Project, facts: Facts) -> bool:
 
 def probe(
     project: Project,
-    questions: Sequence[tuple[str, Mapping[str, str]]],
+    questions: Sequence[Sequence[Prepared]],
     env: Mapping[str, str],
     user: str | None = None,
 ) -> tuple[Probed, ...]:
-    """Ask paths in the project's own process, on a database of ours; raises CommandError.
+    """Ask in the project's own process, on a database of ours; raises CommandError.
 
-    With each path go the headers of its requests; `env` has the addresses of the services.
+    Each question is asked twice: with the first two of its requests, or with its only one. `env`
+    has the addresses of the services. A `user` is logged in for all of them.
     """
-    argv = [str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(list(questions)).decode()]
-    printed = project.run(*argv, *([user] if user else []), env=env, timeout_s=WITHIN_S)
+    asked = {"user": user, "questions": [[_sent(each) for each in of[:2]] for of in questions]}
+    script, given = str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(asked)
+    printed = project.run(script, env=env, timeout_s=WITHIN_S, given=given)
     try:
         probes = msgspec.json.decode(printed, type=_Probes)
     except msgspec.MsgspecError as error:
@@ -203,3 +263,12 @@ def probe(
     if user and not probes.user:
         raise CommandError(f"no user {user!r} is in the prepared database", "")
     return probes.probed
+
+
+def _sent(request: Prepared) -> dict[str, object]:
+    return {
+        "path": request.path,
+        "method": request.method,
+        "headers": request.headers,
+        "body": request.body.decode(),
+    }

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import psutil
 from msgspec.structs import replace
 
-from loadtest.plan.servers import facts, matrix, own, profile
+from loadtest.plan.servers import facts, lineup, matrix, own, profile
 from loadtest.plan.servers.matrix import Matrix
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Engine, Launcher
+from loadtest.records.measured import Engine, Launcher, Site
 from loadtest.records.planned import Choice, Endpoint, Plan, Server
 
 PROCESS_BYTES = 100_000_000
@@ -42,18 +42,26 @@ class Inventory:
     launcher: Launcher = "local"
     engine: Engine | None = None
     """Of `compose`; the versions are then its image's."""
+    site: Site | None = None
+    """What is known of somebody's own project."""
 
     @property
     def missing(self) -> dict[str, str]:
-        """For each server that lacks packages why it is skipped, with what to install."""
+        """For each server that lacks packages why it is skipped, with what to type."""
+        return self.lacking(self.servers)
+
+    def lacking(self, servers: Iterable[Server]) -> dict[str, str]:
+        """Return likewise for servers that are made of these."""
         absent = {
             server.name: " ".join(name for name in server.requires if not self.versions.get(name))
-            for server in self.servers
+            for server in servers
         }
-        # Its environment is its owner's: there is no Makefile of ours beside it.
-        or_else = " (or `make setup`)" if self.project.app.declared is None else ""
+        # The environment of somebody's own project is its owner's, and stays as it is.
+        how = "`pip install {names}` (or `make setup`)"
+        if self.project.app.declared is not None:
+            how = "`loadtest env {server}`"
         return {
-            server: f"not installed: {names}; `pip install {names}`{or_else}"
+            server: f"not installed: {names}; {how.format(names=names, server=server)}"
             for server, names in absent.items()
             if names
         }
@@ -64,47 +72,63 @@ def take_inventory(project: Project) -> Inventory:
     endpoints: tuple[Endpoint, ...] = ()
     versions: dict[str, str | None] = {}
     servers, broken, problems = profile.read_servers(project.servers)
-    problems += standing(project)
+    servers = tuple(_limited(server, project.app) for server in servers)
+    stands, site = standing(project)
+    problems += stands
     try:
         endpoints = project.endpoints()
         versions = project.versions(distributions(servers, project.app))
     except UserError as error:
         problems.extend(error.lines)
-    return Inventory(project, servers, endpoints, versions, tuple(problems), broken)
+    return Inventory(project, servers, endpoints, versions, tuple(problems), broken, site=site)
 
 
-def standing(project: Project) -> list[str]:
-    """Return what stands in the way of loading a project of `loadtest.toml`, a line each."""
+def _limited(server: Server, app: App) -> Server:
+    """Return a server with what its results say where a run makes the application by itself."""
+    name = app.generated.get(server.interface) if server.interface else None
+    if name is None:
+        return server
+    limit = (
+        f'The run made its application, as `{server.interface} = "generated"` asks; to deploy it'
+        f" takes a module of the project, such as {name.partition(':')[0]}."
+    )
+    return replace(server, limits=(*server.limits, limit))
+
+
+def standing(project: Project) -> tuple[list[str], Site | None]:
+    """Return what stands in the way of loading a project of `loadtest.toml`, a line each.
+
+    And, where nothing does, what of it may matter more than its server.
+    """
     if project.app.declared is None:
-        return []
+        return [], None
     file = project.folder / own.FILE
     if not project.app.declared:
-        return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"]
+        return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"], None
     try:
-        if problems := facts.problems(project, facts.look(project)):
-            return problems
+        known = facts.look(project)
     except UserError as error:
-        return list(error.lines)
-    if lacking := own.unrecorded(project):
-        return [f"no answer of {', '.join(lacking)} is recorded; type `loadtest record`"]
-    return []
+        return list(error.lines), None
+    if refusals := facts.refusals(project, known):
+        return refusals, None
+    if lacking := own.lacking(project):
+        return [lacking], None
+    return [], facts.site(known)
 
 
 def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     """Return the plan of a choice for a project; raises UserError with every mistake in it."""
     problems = list(inventory.problems)
+    app = inventory.project.app
     chosen = Matrix(name=choice.matrix, summary="", rounds=1, loads=())
     # A server keeps its name though its file is broken: to choose it is no second mistake.
     names = sorted([*(server.name for server in inventory.servers), *inventory.broken])
     try:
-        chosen = matrix.load_matrix(choice.matrix, inventory.project.app.matrices)
-        if reference := inventory.project.app.reference:
+        chosen = matrix.load_matrix(choice.matrix, app.matrices)
+        chosen = replace(chosen, shapes=chosen.shapes or app.shapes)
+        if app.reference:
             # What a project runs on today takes part, whichever servers a matrix has.
-            chosen = replace(
-                chosen,
-                servers=(*chosen.servers, reference),
-                duplicate=replace(chosen.duplicate, server=reference),
-            )
+            chosen = replace(chosen, servers=(*chosen.servers, app.reference))
     except UserError as error:
         named = {"server": names, "endpoint": [each.name for each in inventory.endpoints]}
         kinds = [kind for kind, known in named.items() if choice.matrix in known]
@@ -115,8 +139,19 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
         )
     if problems:
         raise UserError(*problems, *matrix.mistakes(chosen, names, inventory.endpoints, choice))
-    plan = matrix.expand(chosen, inventory.servers, inventory.endpoints, choice, inventory.missing)
-    return replace(plan, at_once=_at_once(inventory, plan))
+    shapes = matrix.shapes(chosen, choice)
+    of = lineup.lineup(inventory.servers, shapes, app, choice)
+    today = lineup.reference(of, shapes[0], app)
+    if base := today.name if today else app.reference:
+        chosen = replace(chosen, duplicate=replace(chosen.duplicate, server=base))
+    plan = matrix.expand(chosen, of, inventory.endpoints, choice, inventory.lacking(of))
+    taking_part = {cell.server for cell in plan.cells if cell.skip is None}
+    return replace(
+        plan,
+        at_once=_at_once(inventory, plan),
+        today=today.name if today and today.name in taking_part else None,
+        mix=app.mix,
+    )
 
 
 def _at_once(inventory: Inventory, plan: Plan) -> int:
@@ -128,11 +163,12 @@ def _at_once(inventory: Inventory, plan: Plan) -> int:
     shared = inventory.project.app.addresses.get("postgres", "") in os.environ
     if inventory.launcher != "local" or shared:
         return 1
-    each_bytes = PROCESS_BYTES * (plan.shape.workers + 1)
+    each_bytes = PROCESS_BYTES * (plan.most_workers + 1)
     room = int(psutil.virtual_memory().available * MEMORY_SHARE / each_bytes)
     return min(len(plan.servers), max(FEWEST_AT_ONCE, room))
 
 
 def distributions(servers: Iterable[Server], app: App) -> set[str]:
     """Return whose versions a run with these servers records."""
-    return {name for server in servers for name in server.requires} | set(app.distributions)
+    needing = (*servers, *app.variants.values())
+    return {name for each in needing for name in each.requires} | set(app.distributions)

@@ -18,6 +18,7 @@ from msgspec import Meta
 from msgspec.structs import asdict, replace
 
 from loadtest.plan import toml_file
+from loadtest.plan.servers.lineup import sized
 from loadtest.plan.servers.project import MATRICES
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import (
@@ -40,7 +41,9 @@ from loadtest.records.values import (
     MOST_LOAD_S,
     MOST_LOADS,
     MOST_NAME_BYTES,
+    MOST_PAIRS,
     MOST_ROUNDS,
+    MOST_SERVERS,
     MOST_STEPS,
     MOST_THREADS,
     MOST_TURNS,
@@ -51,8 +54,18 @@ from loadtest.records.values import (
     Glob,
     Name,
     Rounds,
+    ShapeText,
     Step,
 )
+
+FEWEST_WAVES, FEWEST_ANSWERS = 10, 200
+"""Of a load, where it is known what an answer costs: its beginning and its end are then a small
+part of it."""
+
+SLOWER = 1.5
+"""Times what an answer took alone: servers differ, and under a load it takes longer."""
+
+LONGEST_FIT_S = 30.0
 
 REQUESTS = 400
 """Of a load at a rate, at least: three rounds have enough of them for a p99."""
@@ -108,6 +121,8 @@ class Matrix(Record, frozen=True, kw_only=True):
     endpoints: tuple[Glob, ...] = ("*",)
     styles: tuple[Glob, ...] = ("*",)
     shape: Sizes = Sizes()
+    shapes: tuple[ShapeText, ...] = ()
+    """Workers x threads, as in `2x4`: each server in each of these; none: in `shape` alone."""
     observe_release: bool = True
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
@@ -145,17 +160,25 @@ def expand(
 ) -> Plan:
     """Return the plan of a matrix, narrowed by a choice; `missing` says which servers can't start.
 
-    Raises UserError with every mistake in it.
+    `servers` are in all their shapes and variants, see `lineup`. Raises UserError with every
+    mistake in it.
     """
-    if problems := mistakes(matrix, [server.name for server in servers], endpoints, choice):
+    names = [name for server in servers for name in _names(server)]
+    if problems := mistakes(matrix, list(dict.fromkeys(names)), endpoints, choice):
         raise UserError(*problems)
     rated = choice.rates or choice.within or any(rule.rate or rule.steps for rule in matrix.loads)
     if choice.arrivals and not rated:
         raise UserError("--arrivals is of requests at a rate: choose one with --rate")
     if choice.within and choice.rates:
         raise UserError("--rate sets a rate and --within searches one: leave out one of them")
+    if choice.shapes and (choice.workers or choice.threads):
+        raise UserError("--shape says workers and threads; leave out --workers and --threads")
     matrix = _narrowed(matrix, choice)
-    taking_part = [server for server in servers if _named(matrix.servers, server.name)]
+    taking_part = [
+        server
+        for server in servers
+        if any(_named(matrix.servers, name) for name in _names(server))
+    ]
     if choice.precision is not None and len(taking_part) < 2:
         raise UserError(
             f"--precision is that of ratios between servers, and {taking_part[0].name} has no other"
@@ -167,6 +190,8 @@ def expand(
         if _at(matrix.endpoints, endpoint) and _named(matrix.styles, endpoint.style)
     ]
     duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
+    # All have the same load, so that it is one for the least of them.
+    fewest = min(((each.shape or matrix.shape).workers for each in taking_part), default=1)
     cells = tuple(
         Cell(
             server=server.name,
@@ -178,7 +203,7 @@ def expand(
         for server in (*taking_part, *duplicates)
         for endpoint in offered
         if server.duplicate_of is None or endpoint in duplicated
-        for load in loads(endpoint, matrix.loads, choice)
+        for load in loads(endpoint, matrix.loads, choice, fewest)
     )
     if not cells:
         raise UserError(
@@ -216,6 +241,14 @@ def expand(
             f"{cell.load.rate:,g} requests/s at {cell.endpoint.id} need {cell.load.connections:,}"
             f" connections, and a load has {MOST_CONNECTIONS:,} at most; choose a lower --rate, or"
             " --connections"
+        )
+    in_table = Counter(cell.at for cell in cells).values()
+    pairs = sum(rows * (rows - 1) // 2 for rows in in_table)
+    if len(taking_part) + len(duplicates) > MOST_SERVERS or pairs > MOST_PAIRS:
+        raise UserError(
+            f"{len(taking_part)} servers, shapes and variants at {len(in_table)} endpoints are too"
+            f" many to compare: {MOST_SERVERS} and {MOST_PAIRS:,} pairs at most; choose some with"
+            " --server, --shape, --variant or --endpoint"
         )
     most_rounds = max(matrix.rounds, matrix.most_rounds or 0)
     number = matrix.turns * sum(min(most_rounds, cell.rounds or most_rounds) for cell in cells)
@@ -285,6 +318,11 @@ def _family(name: str, known: Sequence[str]) -> list[str]:
     return [f"{name}-*"] if any(other.startswith(f"{name}-") for other in known) else []
 
 
+def _names(server: Server) -> tuple[str, ...]:
+    """Return by what a server may be chosen: its name, and that of its profile."""
+    return (server.name, *([server.profile] if server.profile else []))
+
+
 def _named(globs: Sequence[str], name: str) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
@@ -299,7 +337,6 @@ def _narrowed(matrix: Matrix, choice: Choice) -> Matrix:
 
     Who asks for more rounds than it has means every load; who asks for fewer saves time.
     """
-    shape = _given(choice, "workers", "threads")
     given = _given(choice, "servers", "endpoints", "styles", "rounds", "budget_s")
     if choice.rounds is not None or choice.precision is not None:
         # Who says how often, or how precisely, gets that, however long it takes.
@@ -309,7 +346,16 @@ def _narrowed(matrix: Matrix, choice: Choice) -> Matrix:
         given |= {"rounds": 1, "most_rounds": None, "turns": 1, "budget_s": choice.budget_s}
     if choice.rounds is not None and choice.rounds > matrix.rounds:
         given["loads"] = tuple(replace(rule, rounds=None) for rule in matrix.loads)
-    return replace(matrix, shape=replace(matrix.shape, **shape), **given)
+    return replace(matrix, shape=shapes(matrix, choice)[0], **given)
+
+
+def shapes(matrix: Matrix, choice: Choice) -> tuple[Sizes, ...]:
+    """Return the shapes that servers are measured in: what was typed, or as the matrix has them."""
+    typed = _given(choice, "workers", "threads")
+    several = choice.shapes or (() if typed else matrix.shapes)
+    if not several:
+        return (replace(matrix.shape, **typed),)
+    return tuple(sized(matrix.shape, text) for text in dict.fromkeys(several))
 
 
 def _given(record: Record, *keys: str) -> dict[str, Any]:
@@ -331,7 +377,7 @@ def _duplicate(
     rule = matrix.duplicate
     able = [
         (server, answered)
-        for server in sorted(servers, key=lambda server: server.name != rule.server)
+        for server in sorted(servers, key=lambda server: rule.server not in _names(server))
         if server.name not in missing
         and (answered := [e for e in offered if not _unsupported(server, e, matrix.shape)])
     ]
@@ -366,8 +412,13 @@ def _unreachable(endpoint: Endpoint, goal: Goal | None) -> str | None:
     return f"it waits for {delay_s:g} s by itself, and no rate keeps {' '.join(goal.typed)}"
 
 
-def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
-    """Return the load for an endpoint: the rules that name it, the choice, and its own delay."""
+def fit(
+    endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice, workers: int = 1
+) -> Load:
+    """Return the load for an endpoint: the rules that name it, the choice, and its own delay.
+
+    What an answer costs, several `workers` do at once, as far as there are processors.
+    """
     fitted: dict[str, float] = {"connections": 64, "duration_s": 3, "warmup_s": 1.0, "waves": 3.5}
     asked = LoadRule(connections=choice.connections, duration_s=choice.duration_s)
     for rule in (*rules, asked):
@@ -376,14 +427,20 @@ def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Load:
     # What is in flight at the end is dropped, so the load has to last several answers; the waves
     # have a fraction above a whole number so that the last one is not cut off at the finish.
     duration_s = max(fitted["duration_s"], math.ceil(fitted["waves"] * endpoint.contract.delay_s))
-    return Load(
-        connections=int(fitted["connections"]), duration_s=duration_s, warmup_s=fitted["warmup_s"]
-    )
+    connections = int(fitted["connections"])
+    if endpoint.cost_s and choice.duration_s is None:
+        answers = max(FEWEST_WAVES * connections, FEWEST_ANSWERS)
+        at_once = min(workers, os.cpu_count() or 1)
+        enough_s = math.ceil(SLOWER * answers * endpoint.cost_s / at_once)
+        duration_s = max(duration_s, min(LONGEST_FIT_S, enough_s))
+    return Load(connections=connections, duration_s=duration_s, warmup_s=fitted["warmup_s"])
 
 
-def loads(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice) -> Iterator[Load]:
+def loads(
+    endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice, workers: int = 1
+) -> Iterator[Load]:
     """Yield the loads of an endpoint: the closed loop, or one for each rate."""
-    closed = fit(endpoint, rules, choice)
+    closed = fit(endpoint, rules, choice, workers)
     asked = LoadRule(
         rate=choice.rates or None, arrivals=choice.arrivals, connections=choice.connections
     )

@@ -6,25 +6,40 @@ front, see `inside/`.
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, field
 from msgspec.structs import replace
 
 from loadtest.plan import toml_file
-from loadtest.plan.servers.project import DEMO, MATRICES, PLACEHOLDERS, App, Project, Service
+from loadtest.plan.servers import overlay
+from loadtest.plan.servers.lineup import AS_DEPLOYED
+from loadtest.plan.servers.project import (
+    DEMO,
+    MATRICES,
+    PLACEHOLDERS,
+    App,
+    Project,
+    Service,
+    Variant,
+)
+from loadtest.plan.servers.requests import Method, Template
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
-from loadtest.records.planned import Contract, Endpoint, Interface, Record, Style
-from loadtest.records.values import END, Name, Word
+from loadtest.records.planned import Contract, Endpoint, Interface, Mix, Record, Style
+from loadtest.records.values import END, Name, Seconds, ShapeText, Word
 
 FILE = "loadtest.toml"
 
@@ -32,6 +47,9 @@ FOLDER = ".loadtest"
 """Beside it, for what is generated; git ignores it."""
 
 RECORDED = "answers.json"
+
+OVERLAY = "env"
+"""The environment of servers that the project's own lacks."""
 
 INSIDE = Path(__file__).with_name("inside")
 """What runs in the project's interpreter: the standard library and its Django, nothing of ours."""
@@ -47,6 +65,8 @@ REFUSED_HEADERS = {"connection", "content-length", "cookie", "transfer-encoding"
 """Of a connection, or a secret: a login is named by `as`."""
 
 MOST_ENDPOINTS = 200
+
+MOST_SHAPES = 10
 
 Module = Annotated[
     str,
@@ -67,14 +87,34 @@ Application = Annotated[
     ),
 ]
 
+LOCATION = r"/[!\"$-\[\]-~]*"
+"""What can be asked for over HTTP as it stands: in ASCII, without a blank or a fragment."""
+
 Location = Annotated[
     str,
     Meta(
-        pattern=rf"^/[^\s\\#\x00-\x1f\x7f]*{END}",
+        pattern=rf"^{LOCATION}{END}",
         max_length=2_000,
-        extra={"wanted": 'a path in quotes that begins with a slash, as in "/products/?page=2"'},
+        extra={
+            "wanted": "a path in quotes that begins with a slash, percent-encoded as in"
+            ' "/caf%C3%A9/?page=2"'
+        },
     ),
 ]
+
+
+Source = Annotated[
+    str,
+    Meta(
+        pattern=rf"^([A-Za-z_]\w*\.\w+\.\w+|(?i:select) [^\x00]+|\d{{1,9}}\.\.\d{{1,9}}){END}",
+        max_length=2_000,
+        extra={
+            "wanted": 'the field of a model, as in "shop.Product.pk", a "SELECT ..." of one column,'
+            ' or numbers as in "1..20"'
+        },
+    ),
+]
+"""Where values of a placeholder come from."""
 
 
 class Where(Record, frozen=True, kw_only=True):
@@ -90,6 +130,8 @@ class Where(Record, frozen=True, kw_only=True):
     """Folders that it imports from, as seen from the file."""
     reference: Name | None = None
     """The server profile that others are compared with: what it runs on today."""
+    reference_shape: ShapeText | None = None
+    """The workers and threads that it has today."""
 
 
 class Database(Record, frozen=True, kw_only=True):
@@ -117,6 +159,25 @@ class Request(Record, frozen=True, kw_only=True):
     headers: dict[str, str] = field(default_factory=dict)
 
 
+Here = Annotated[
+    str,
+    Meta(
+        pattern=rf"^((localhost|127\.\d{{1,3}}\.\d{{1,3}}\.\d{{1,3}}|\[::1\]):\d{{1,5}}|/\S+){END}",
+        max_length=200,
+        extra={
+            "wanted": 'a host of this machine with its port in quotes, as in "localhost:9200", or'
+            " the path of a Unix socket"
+        },
+    ),
+]
+
+
+class Allow(Record, frozen=True, kw_only=True):
+    """What a project may reach beside the services of its run."""
+
+    connect: Annotated[tuple[Here, ...], Meta(max_length=100)] = ()
+
+
 class Answer(Record, frozen=True, kw_only=True):
     """What a person says of an answer, beside what is recorded."""
 
@@ -130,6 +191,7 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
 
     name: Name
     path: Location
+    method: Method = "GET"
     as_: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     """The user who is logged in, by the USERNAME_FIELD of the user model; None: nobody."""
     style: Style = "sync"
@@ -140,7 +202,29 @@ class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
     writes: bool = False
     """It may write to its database, which each server has a copy of."""
     headers: dict[str, str] = field(default_factory=dict)
+    json: dict[str, Any] | list[Any] | None = None
+    """The body, with placeholders in its texts."""
+    form: dict[str, str] | None = None
+    """The body as a form sends it, likewise."""
+    values: dict[str, Source] = field(default_factory=dict)
+    """Of placeholders in its path, headers and body, by their names, beside those of the file."""
     answer: Answer = Answer()
+
+
+class Varied(Record, frozen=True, kw_only=True):
+    """One variant: the project with something changed, measured beside it as it is."""
+
+    summary: str = ""
+    env: dict[str, Word] = field(default_factory=dict)
+    """In place of what `[env]` says, or beside it."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """In place of what the settings say; of a table, only the keys that are named."""
+    without: tuple[Word, ...] = ()
+    """Middleware that is left out."""
+    requires: tuple[Word, ...] = ()
+    """Distributions without which it is skipped."""
+    unsupported: dict[Interface, str] = field(default_factory=dict)
+    """Why it is not measured under the servers of an interface."""
 
 
 class File(Record, frozen=True, kw_only=True):
@@ -148,12 +232,18 @@ class File(Record, frozen=True, kw_only=True):
 
     format: Literal[1]
     """History: 1, the first; of `Recorded` as well."""
+    shapes: Annotated[tuple[ShapeText, ...], Meta(max_length=MOST_SHAPES)] = ()
+    """Workers x threads of all servers; none: as it runs today, or as the matrix has it."""
     project: Where
     env: dict[str, Word] = field(default_factory=dict)
     """What the app is told beside what every process is; see `process.INHERITED`."""
     database: Database
     prepare: Prepare = Prepare()
     request: Request = Request()
+    allow: Allow = Allow()
+    values: dict[str, Source] = field(default_factory=dict)
+    """Of placeholders, by their names: another one in each request."""
+    variants: dict[Name, Varied] = field(default_factory=dict)
     endpoint: Annotated[tuple[Asked, ...], Meta(max_length=MOST_ENDPOINTS)] = ()
 
 
@@ -165,6 +255,12 @@ class Fixed(Record, frozen=True, kw_only=True):
     contract: Contract
     accepts: tuple[str, ...] = ()
     """What it cannot tell from a right answer, in words."""
+    refuses: tuple[str, ...] = ()
+    """What it was tried on and tells from one, likewise."""
+    cost_s: Seconds | None = None
+    """How long an answer took while nothing else was asked."""
+    basis: dict[str, str] = field(default_factory=dict)
+    """What it was recorded on, see `basis`: on another one it says nothing."""
 
 
 class Recorded(Record, frozen=True, kw_only=True):
@@ -177,6 +273,10 @@ class Recorded(Record, frozen=True, kw_only=True):
 def read(folder: Path) -> File:
     """Return the file of a project; raises UserError with every mistake in it."""
     path = folder / FILE
+    if not path.exists():
+        raise UserError(
+            f"{folder}: no {FILE} there; type `loadtest init` in the folder of your Django project"
+        )
     file = toml_file.read(path, File)
     if problems := [f"{path}: {problem}" for problem in mistakes(file)]:
         raise UserError(*problems)
@@ -188,17 +288,30 @@ def mistakes(file: File) -> Iterator[str]:
     for name, times in Counter(asked.name for asked in file.endpoint).items():
         if times > 1:
             yield f"{times} endpoints are called {name!r}; rename {times - 1}"
-    if (total := sum(asked.share or 0 for asked in file.endpoint)) > 1.001:
+    if (total := sum(asked.share or 0 for asked in file.endpoint)) > WHOLE:
         yield f"the shares of all endpoints come to {total:g}; they are parts of 1"
+    elif total > 2 - WHOLE and (without := [of.name for of in file.endpoint if of.share is None]):
+        yield f"no share is left for {', '.join(without)}; give each a part of 1"
+    if file.project.reference_shape and not file.project.reference:
+        yield "[project]: reference_shape goes with reference; leave it out, or name the server"
+    for name in file.variants:
+        if not re.fullmatch(r"[A-Za-z][\w-]{0,39}", name) or name in UNVARIED:
+            yield f"[variants]: {name!r} is no name for one; begin with a letter, as in pooled"
     if file.database.copy is not None and file.database.kind != "sqlite":
         yield '[database]: copy goes with kind = "sqlite"; leave it out'
-    for text in file.env.values():
-        for name in re.findall(r"\{[a-z.]+\}", text):
+    told = {"[env]": file.env}
+    told |= {f"[variants.{name}] env": of.env for name, of in file.variants.items()}
+    for where, env in told.items():
+        for name in (name for text in env.values() for name in re.findall(r"\{[a-z.]+\}", text)):
             if name not in PLACEHOLDERS:
-                yield unknown("placeholder", name, PLACEHOLDERS, where="[env]")
-    for name in file.env:
-        if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
-            yield f"[env]: {name!r} is not for a project to be told; leave it out"
+                yield unknown("placeholder", name, PLACEHOLDERS, where=where)
+        for name in env:
+            if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
+                yield f"{where}: {name!r} is not for a project to be told; leave it out"
+    for name, of in file.variants.items():
+        for key in of.settings:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", key):
+                yield f"[variants.{name}] settings: {key!r} is no setting; they are in capitals"
     for where, headers in (
         ("[request]", file.request.headers),
         *((f"endpoint {asked.name}", asked.headers) for asked in file.endpoint),
@@ -210,6 +323,8 @@ def mistakes(file: File) -> Iterator[str]:
                 yield f"{where}: the header {name} is not set here; a login is `as`"
             elif not (text.isascii() and text.isprintable()):
                 yield f"{where}: {name} must be of ASCII letters, digits and signs"
+    for asked in endpoints(file):
+        yield from _unfit(asked)
     for text in file.prepare.commands:
         try:
             words = shlex.split(text)
@@ -225,11 +340,69 @@ def mistakes(file: File) -> Iterator[str]:
                 )
 
 
+def endpoints(file: File) -> tuple[Asked, ...]:
+    """Return the endpoints with what the file says of every request."""
+    return tuple(
+        replace(
+            asked,
+            headers={**file.request.headers, **asked.headers},
+            values={**file.values, **asked.values},
+        )
+        for asked in file.endpoint
+    )
+
+
+def template(asked: Asked) -> Template:
+    """Return how an endpoint is asked."""
+    return Template(
+        path=asked.path,
+        method=asked.method,
+        headers=asked.headers,
+        user=asked.as_,
+        json=asked.json,
+        form=asked.form,
+        sources=asked.values,
+    )
+
+
+def _unfit(asked: Asked) -> Iterator[str]:
+    """Yield what of an endpoint's request does not go together, in a line each."""
+    where = f"endpoint {asked.name}"
+    if asked.method != "GET" and not asked.writes:
+        yield f"{where}: {asked.method} may write; add writes = true"
+    if asked.method == "GET" and (asked.json is not None or asked.form is not None):
+        yield f"{where}: a GET has no body; add its method, or leave json and form out"
+    if asked.json is not None and asked.form is not None:
+        yield f"{where}: a body is json or form; leave one of them out"
+    if msgspec.json.decode(msgspec.json.encode(asked.json)) != asked.json:
+        yield f"{where}: JSON has no dates; put those of json in quotes"
+    for name, source in asked.values.items():
+        first, dots, last = source.partition("..")
+        if dots and first.isdigit() and last.isdigit() and int(first) > int(last):
+            yield f"{where}: {source!r} of {name} has no number in it; name the smaller one first"
+    for name in template(asked).names:
+        if not asked.values:
+            yield f"{where}: {{{name}}} stands for a value; say under [values] where it comes from"
+        elif name not in asked.values:
+            yield unknown("value", name, asked.values, where)
+
+
+WHOLE = 1.001
+"""Of shares, which are rounded: no more than this is all."""
+
+UNVARIED = {AS_DEPLOYED, "again"}
+"""What a variant is not called: the project as it is, and the second copy of a server."""
+
 ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}
 
 SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
-SERVED = "LOADTEST_SERVED"
+SERVED, COUNTS = "LOADTEST_SERVED", "LOADTEST_COUNTS"
+
+ALLOW = "LOADTEST_ALLOW"
+"""Where else it may connect to; read by `inside/loadtest_outbound.py`."""
+
+VARIED = "LOADTEST_VARIED"
 
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
@@ -237,25 +410,34 @@ BASE = "LOADTEST_SETTINGS"
 NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, BASE} | {
+RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, VARIED, BASE, ALLOW} | {
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
 
-def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
-    """Return what the engine has to know of a project; without contracts nothing can be loaded."""
+def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
+    """Return what the engine has to know of a project; unrecorded endpoints cannot be loaded."""
     services: list[Service] = ["postgres"] if file.database.kind == "postgres" else []
     services += ["redis"] if file.database.redis else []
     applications: dict[Interface, str] = {"wsgi": file.project.wsgi, "asgi": file.project.asgi}
     work = {"postgres": None if "postgres" in services else 0}
     work |= {"redis": None if "redis" in services else 0, "upstream": 0}
-    fixed = contracts or {}
+    known = fixed or {}
+    asked_for = endpoints(file)
+    pages = (asked.path for asked in asked_for if not template(asked).names)
     seed = file.prepare.seed
+    mix, shares = _shares(file)
+    today = file.project.reference_shape
     return App(
         settings="loadtest_settings",
         applications={
             interface: f"loadtest_{interface}:application" if given == "generated" else given
             for interface, given in applications.items()
+        },
+        generated={
+            interface: _usual(file.project.settings, interface)
+            for interface, given in applications.items()
+            if given == "generated"
         },
         manage=("-m", "django"),
         prepare=tuple(tuple(shlex.split(command)) for command in file.prepare.commands),
@@ -263,10 +445,15 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         distributions=DISTRIBUTIONS,
         probe_path=NOT_THERE,
         probe_status=range(100, 600),
-        page_path=file.endpoint[0].path if file.endpoint else "/",
+        page_path=next(pages, "/"),
         secret_variable=SECRET,
         addresses={service: ADDRESSES[service] for service in services},
-        env={BASE: file.project.settings, **file.env},
+        redis_has_port=True,
+        env={
+            BASE: file.project.settings,
+            ALLOW: " ".join(file.allow.connect),
+            **file.env,
+        },
         path=(str(INSIDE), *file.project.path),
         bytecode=f"{FOLDER}/pycache",
         files_variable=FILES,
@@ -274,31 +461,69 @@ def app(file: File, contracts: Mapping[str, Contract] | None = None) -> App:
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,
         declared=tuple(
-            _endpoint(asked, replace(fixed.get(asked.name, expected(asked)), **work))
-            for asked in file.endpoint
+            _endpoint(asked, known.get(asked.name), work, share)
+            for asked, share in zip(asked_for, shares, strict=True)
         ),
-        headers={asked.name: {**file.request.headers, **asked.headers} for asked in file.endpoint},
-        users={asked.name: asked.as_ for asked in file.endpoint if asked.as_ is not None},
-        sessions=(str(INSIDE / "loadtest_sessions.py"),),
+        requests={asked.name: template(asked) for asked in asked_for},
+        requests_script=(str(INSIDE / "loadtest_requests.py"),),
+        counts_variable=COUNTS,
         matrices=MATRICES / "own",
         servers=SERVERS,
         reference=file.project.reference,
+        reference_shape=today,
+        shapes=file.shapes or ((today,) if today else ()),
+        variants={name: _variant(of) for name, of in file.variants.items()},
+        mix=mix,
     )
 
 
-def _endpoint(asked: Asked, contract: Contract) -> Endpoint:
+def _usual(settings: str, interface: Interface) -> str:
+    """Return what the application of an interface is called in most projects."""
+    package, dot, _ = settings.partition(".")
+    return f"{package}.{interface}:application" if dot else f"{interface}:application"
+
+
+def _shares(file: File) -> tuple[Mix, list[float]]:
+    """Return how the shares of the endpoints are known, and the share of each.
+
+    Those of which the file says none divide what is left, each the same.
+    """
+    told = [asked.share for asked in file.endpoint]
+    without = told.count(None)
+    mix: Mix = "told" if not without else "equal" if without == len(told) else "rest"
+    rest = max(0.0, 1 - sum(share or 0.0 for share in told)) / max(1, without)
+    return mix, [share or rest for share in told]
+
+
+def _variant(of: Varied) -> Variant:
+    changed = {"settings": of.settings, "without": of.without}
+    varied = {VARIED: json.dumps(changed, default=str)} if any(changed.values()) else {}
+    return Variant(
+        summary=of.summary,
+        env={**of.env, **varied},
+        without=of.without,
+        requires=of.requires,
+        unsupported=of.unsupported,
+    )
+
+
+def _endpoint(
+    asked: Asked, fixed: Fixed | None, work: Mapping[str, int | None], share: float
+) -> Endpoint:
+    contract = fixed.contract if fixed else expected(asked)
     return Endpoint(
         name=asked.name,
         style=asked.style,
         path=asked.path,
         title=asked.summary or asked.path,
         kind=asked.kind,
-        summary=asked.summary or f"GET {asked.path}",
-        isolated=False,
+        summary=asked.summary or f"{asked.method} {asked.path}",
+        isolated=asked.writes,
         note=None,
         unsupported={},
-        share=asked.share,
-        contract=contract,
+        share=share,
+        cost_s=fixed.cost_s if fixed else None,
+        contract=replace(contract, **work),
     )
 
 
@@ -325,15 +550,13 @@ def project_at(
     `python` is what was typed in place of its interpreter. Raises UserError where it is neither:
     what is measured must not be another app than the one that a person meant.
     """
-    if (folder / FILE).exists():
-        file = read(folder)
-        ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-        return project(folder, file, python, allowed, _contracts(folder, file))
     # Many a project is called like this repository's; none has its upstream.
     demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
-    if not demo.exists() and (folder / "manage.py").exists():
-        raise UserError(f"{folder}: no {FILE} there; `loadtest init` writes one for this project")
-    return Project(folder, python or sys.executable, allowed=allowed or {})
+    if demo.exists() and not (folder / FILE).exists():
+        return Project(folder, python or sys.executable, allowed=allowed or {})
+    file = read(folder)
+    ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
+    return project(folder, file, python, allowed, recorded(folder).endpoints)
 
 
 def project(
@@ -341,17 +564,30 @@ def project(
     file: File,
     python: str | None = None,
     allowed: Mapping[Service, str] | None = None,
-    contracts: Mapping[str, Contract] | None = None,
+    fixed: Mapping[str, Fixed] | None = None,
 ) -> Project:
-    """Return the project of a file."""
-    interpreter = python or os.path.expanduser(file.project.python)
-    if python is None and os.sep in interpreter:  # else it is looked for as a command is
-        interpreter = os.path.normpath(folder / interpreter)
-    return Project(folder, interpreter, app(file, contracts), allowed or {})
+    """Return the project of a file, with what of the answers `fixed` before still holds.
+
+    It is run in the environment of servers where there is one.
+    """
+    given = python or interpreter(folder, file)
+    ours = overlay.interpreter(folder / FOLDER / OVERLAY, given)
+    now = basis(folder, file, given)
+    of_app = app(file, _still_so(file, fixed or {}, now))
+    return Project(folder, ours or given, dataclasses.replace(of_app, basis=now), allowed or {})
+
+
+def interpreter(folder: Path, file: File) -> str:
+    """Return the project's own interpreter."""
+    python = os.path.expanduser(file.project.python)
+    # Without a slash it is looked for as a command is.
+    return os.path.normpath(folder / python) if os.sep in python else python
 
 
 def ignore(folder: Path) -> None:
     """Have git ignore all in a folder, made where it isn't there; raises UserError."""
+    if folder.is_symlink():
+        raise UserError(f"{folder}: it is a link, and nothing is written through it; remove it")
     if (folder / ".gitignore").exists():
         return
     try:
@@ -378,26 +614,84 @@ def recorded(folder: Path) -> Recorded:
         return msgspec.json.decode(files.read(path), type=Recorded)
     except FileNotFoundError:
         return Recorded(format=1, endpoints={})
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: cannot be read: {error}; remove it, and type `loadtest record`"
         ) from None
 
 
-def _contracts(folder: Path, file: File) -> dict[str, Contract]:
-    """Return the contracts that were recorded for the endpoints as they stand now."""
-    fixed = recorded(folder).endpoints
+def _still_so(
+    file: File, fixed: Mapping[str, Fixed], now: Mapping[str, str]
+) -> dict[str, Fixed]:
+    """Return what was recorded for the endpoints as they stand now, on the basis of now."""
     return {
-        asked.name: fixed[asked.name].contract
-        for asked in file.endpoint
-        if asked.name in fixed and _same_request(fixed[asked.name].asked, asked)
+        asked.name: fixed[asked.name]
+        for asked in endpoints(file)
+        if asked.name in fixed
+        and fixed[asked.name].basis == now
+        and same_request(fixed[asked.name].asked, asked)
     }
 
 
-def _same_request(then: Asked, now: Asked) -> bool:
+def basis(folder: Path, file: File, python: str) -> dict[str, str]:
+    """Return digests of what answers depend on beside their requests, by what a line calls it."""
+    names = file.project.settings.split(".")
+    places = [folder.joinpath(part, *names) for part in file.project.path]
+    modules = [path for at in places for path in (at.with_suffix(".py"), at / "__init__.py")]
+    tables = ("env", "database", "prepare", "allow")
+    parts: dict[str, object] = {f"[{name}]": getattr(file, name) for name in tables}
+    parts["seed script"] = [_text(folder / file.prepare.seed)] if file.prepare.seed else []
+    parts["settings"] = [file.project.settings, *map(_text, modules)]
+    parts["interpreter"] = [python, os.path.realpath(shutil.which(python) or python)]
+    return {
+        name: hashlib.sha256(msgspec.json.encode(part, order="deterministic")).hexdigest()
+        for name, part in parts.items()
+    }
+
+
+def _text(path: Path) -> bytes:
+    """Return what is in a file, nothing where it cannot be read."""
+    try:
+        return files.read(path, links=True)
+    except OSError:
+        return b""
+
+
+def differences(then: Fixed, now: Fixed) -> list[str]:
+    """Return what is fixed otherwise than it was, in words; lengths and times always differ."""
+    old, new = then.contract, now.contract
+    lines = [
+        f"{what.replace('_', ' ')} {getattr(old, what)} -> {getattr(new, what)}"
+        for what in ("status", "content_type", "content_encoding", "statements", "changes")
+        if getattr(old, what) != getattr(new, what)
+    ]
+    if old.body is None or new.body is None:
+        return lines
+    if old.body.level != new.body.level:
+        lines.append(f"what is fixed: {old.body.level} -> {new.body.level}")
+    elif gone := set(old.body.holes) ^ set(new.body.holes):
+        opened, closed = gone - set(old.body.holes), gone - set(new.body.holes)
+        lines += [f"now open: {', '.join(sorted(opened))}"] if opened else []
+        lines += [f"now fixed: {', '.join(sorted(closed))}"] if closed else []
+    elif (old.body.sha256, old.body.each) != (new.body.sha256, new.body.each):
+        lines.append("another answer")
+    if old.body.location_sha256 != new.body.location_sha256:
+        lines.append("another place that it redirects to")
+    if old.body.cookies != new.body.cookies:
+        names = (", ".join(each.cookies) or "none" for each in (old.body, new.body))
+        lines.append(f"cookies {' -> '.join(names)}")
+    return lines
+
+
+def same_request(then: Asked, now: Asked) -> bool:
     """Say whether an answer that was recorded then is one to what is asked now."""
-    aside = {"share": None, "summary": "", "kind": "pages"}
-    return replace(then, **aside) == replace(now, **aside)
+    return _asked_for(then) == _asked_for(now)
+
+
+def _asked_for(asked: Asked) -> Asked:
+    """Return an endpoint without what its answers do not depend on."""
+    used = {name: asked.values[name] for name in template(asked).names if name in asked.values}
+    return replace(asked, share=None, summary="", kind="pages", values=used)
 
 
 def unrecorded(of: Project) -> list[str]:
@@ -407,3 +701,17 @@ def unrecorded(of: Project) -> list[str]:
         for endpoint in of.app.declared or ()
         if endpoint.contract.content_type is None
     ]
+
+
+def lacking(of: Project) -> str | None:
+    """Return in a line which endpoints have no recorded answer, and why; None where all have."""
+    if not (names := unrecorded(of)):
+        return None
+    fixed = recorded(of.folder).endpoints
+    changed = [
+        part
+        for part, now in of.app.basis.items()
+        if any(fixed[name].basis.get(part) != now for name in names if name in fixed)
+    ]
+    under = f" under today's {' and '.join(changed)}" if changed else ""
+    return f"no answer of {', '.join(names)} is recorded{under}; type `loadtest record`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec.structs import asdict
@@ -17,6 +18,9 @@ PLACEHOLDERS = frozenset(
     ("python", "host", "port", "fd", "workers", "threads", "workers*threads")
     + ("backlog", "keep_alive_s", "time_limit_s", "max_requests", "application", "module")
 )
+
+MADE_OF_IT: Mapping[str, None] = dict.fromkeys(("duplicate_of", "profile", "shape", "variant"))
+"""What a run adds to a profile, and no file sets."""
 
 
 def load_servers(folder: Path) -> tuple[Server, ...]:
@@ -34,7 +38,7 @@ def read_servers(folder: Path) -> tuple[tuple[Server, ...], tuple[str, ...], lis
     problems: list[str] = []
     for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         try:
-            server = toml_file.read(path, Server, name=path.stem, duplicate_of=None)
+            server = toml_file.read(path, Server, name=path.stem, **MADE_OF_IT)
             _check_lists(path, server)
             _check_placeholders(path, server)
         except UserError as error:
@@ -76,7 +80,11 @@ class Command(Record, frozen=True, kw_only=True):
 def command(
     server: Server, shape: Shape, project: Project, port: int, fd: int = -1, host: str = HOST
 ) -> Command:
-    """Return what starts a server at an address, or on the listening socket `fd`."""
+    """Return what starts a server at an address, or on the listening socket `fd`.
+
+    `shape` is that of a server that has none of its own.
+    """
+    shape = server.sized(shape)
     filled = {
         **asdict(shape),
         "python": project.python,

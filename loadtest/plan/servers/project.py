@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from loadtest.plan import interpreters
+from loadtest.plan.servers.requests import NOBODY, Data, Page, Prepared, Template, others, prepare
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Endpoint, Interface, Record
+from loadtest.records.planned import Endpoint, Interface, Mix, Record
 from loadtest.system import process
 
 FORMAT = 1
@@ -28,12 +31,27 @@ Service = Literal["postgres", "redis", "upstream"]
 
 NOWHERE: Mapping[Service, str] = {
     "postgres": "postgresql://nobody@127.0.0.1:9/nothing",
-    "redis": "redis://127.0.0.1:9/0",
+    "redis": "redis://127.0.0.1:9",
 }
 """The address of each service where there is none, for settings that want one to be imported."""
 
-PLACEHOLDERS = ("{random}", *(f"{{{service}.url}}" for service in NOWHERE))
-"""In what an app is told: a secret of this run, and the address of a service."""
+PLACEHOLDERS = (
+    *("{random}", "{postgres.url}", "{postgresql.url}"),
+    *("{redis.url}", "{redis.host}", "{redis.port}"),
+)
+"""In what an app is told: a secret of this run, and the address of a service, whole or in parts.
+
+PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
+"""
+
+SECRETS = re.compile("SECRET|KEY|TOKEN|PASS|SALT|AUTH|COOKIE|CREDENTIAL|DSN")
+"""In the name of a variable or a header whose value is nobody else's to read."""
+
+PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
+"""In an address."""
+
+A_SECRET = 8
+"""Letters, at least, of one among other words."""
 
 
 class _Version(msgspec.Struct):
@@ -53,6 +71,21 @@ PREPARED_WITHIN_S = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A project with something changed: each server is measured under it as well."""
+
+    summary: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What it is told in place of what the project is, with placeholders, see `PLACEHOLDERS`."""
+    without: tuple[str, ...] = ()
+    """Middleware that it leaves out."""
+    requires: tuple[str, ...] = ()
+    """Distributions that its interpreter must have."""
+    unsupported: Mapping[Interface, str] = field(default_factory=dict)
+    """Why it cannot be measured under the servers of an interface."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class App:
     """What the engine knows of an app under test, beside what that says of its endpoints itself."""
 
@@ -60,6 +93,8 @@ class App:
     """The module of Django's settings."""
     applications: Mapping[Interface, str]
     """What the servers of an interface import, as `module:callable`."""
+    generated: Mapping[Interface, str] = field(default_factory=dict)
+    """Which of these a run makes by itself, as they would be called in the project."""
     manage: tuple[str, ...] = ("manage.py",)
     """What stands between the interpreter and a management command."""
     prepare: tuple[tuple[str, ...], ...]
@@ -84,6 +119,8 @@ class App:
     hosts_variable: str = ""
     addresses: Mapping[Service, str]
     """The variable that has the address of each service that it is given."""
+    redis_has_port: bool = False
+    """It may take the address of its Redis apart, so that is no Unix socket."""
     env: Mapping[str, str] = field(default_factory=dict)
     """What else it is told, with placeholders, see `PLACEHOLDERS`."""
     path: tuple[str, ...] = (".",)
@@ -100,17 +137,27 @@ class App:
     """The file that its database begins as a copy of."""
     declared: tuple[Endpoint, ...] | None = None
     """Its endpoints; None: its command `endpoints` prints them."""
-    headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """What requests have besides, by the name of the endpoint; never in results."""
-    users: Mapping[str, str] = field(default_factory=dict)
-    """Who asks an endpoint, by its name, as `sessions` finds users."""
-    sessions: tuple[str, ...] = ()
-    """What the interpreter runs to log users in: prints a cookie in JSON for each name it gets."""
+    requests: Mapping[str, Template] = field(default_factory=dict)
+    """How endpoints are asked, by their names, where that is more than a GET of their path."""
+    requests_script: tuple[str, ...] = ()
+    """What the interpreter runs to find the data of requests; see `inside/loadtest_requests.py`."""
+    counts_variable: str | None = None
+    """For a folder where each of a server's processes counts what the project does."""
+    basis: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what its recorded answers depend on, by what a line calls it."""
     matrices: Path = MATRICES
     servers: Path | None = None
     """The folder of the server profiles; None: `servers` in its own."""
     reference: str | None = None
-    """The server that others are compared with; None: the matrix's."""
+    """The server that others are compared with: what it runs on today; None: the matrix's."""
+    reference_shape: str | None = None
+    """In which shape it does, as in `2x4`; None: not known."""
+    shapes: tuple[str, ...] = ()
+    """In which servers are measured, likewise; none: as the matrix has it."""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    """Beside the project as it is."""
+    mix: Mix | None = None
+    """How the shares of its endpoints are known; None: they are no site's."""
 
     def module(self, interface: Interface | None) -> str:
         """Return the module that servers of an interface import."""
@@ -156,8 +203,12 @@ class Project:
         """What every process of the project is told, whatever it does."""
         return self.told({})
 
-    def told(self, addresses: Mapping[str, str]) -> dict[str, str]:
-        """Return that with the addresses of its services, by variable, wherever they are told."""
+    def told(self, addresses: Mapping[str, str], variant: str | None = None) -> dict[str, str]:
+        """Return that with the addresses of its services, by variable, wherever they are told.
+
+        Under a variant, with what that changes.
+        """
+        changed = self.app.variants[variant].env if variant else {}
         by_service = {
             service: addresses[variable]
             for service, variable in self.app.addresses.items()
@@ -175,14 +226,19 @@ class Project:
                 else {}
             ),
             **addresses,
-            **{name: self._filled(name, text, by_service) for name, text in self.app.env.items()},
+            **{
+                name: self._filled(name, text, by_service)
+                for name, text in {**self.app.env, **changed}.items()
+            },
         }
 
     def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:
         """Return what a variable is set to: its text, each placeholder replaced."""
         secret = hashlib.sha256(f"{self.secret}/{name}".encode()).hexdigest()
-        urls = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
-        for placeholder, value in zip(PLACEHOLDERS, (secret, *urls), strict=True):
+        long, redis = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
+        short, at = long.replace("postgresql:", "postgres:", 1), urlsplit(redis)
+        parts = (redis, at.hostname or "", str(at.port or 6379))
+        for placeholder, value in zip(PLACEHOLDERS, (secret, short, long, *parts), strict=True):
             text = text.replace(placeholder, value)
         return text
 
@@ -198,13 +254,25 @@ class Project:
         return self.run(*self.app.manage, *arguments, env=env, timeout_s=timeout_s)
 
     def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60.0
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        timeout_s: float = 60.0,
+        given: bytes = b"",
     ) -> str:
-        """Return what the project's interpreter prints; raises CommandError likewise."""
+        """Return what the project's interpreter prints; raises CommandError likewise.
+
+        What is `given` it reads from the file that its last argument names.
+        """
         told = self.told(env or {})
-        return process.output(
-            [self.python, *arguments], env=told, cwd=self.folder, timeout_s=timeout_s
-        )
+        with process.handed(given) as (fd, path):
+            return process.output(
+                [self.python, *arguments, *([path] if given else [])],
+                env=told,
+                cwd=self.folder,
+                timeout_s=timeout_s,
+                fds=(fd,) if given else (),
+            )
 
     def prepare(self, env: Mapping[str, str]) -> str:
         """Make its tables and rows, and return what that prints; raises CommandError likewise."""
@@ -215,20 +283,57 @@ class Project:
             for command in (*commands, *self.app.scripts)
         )
 
-    def headers(self, env: Mapping[str, str]) -> dict[str, dict[str, str]]:
-        """Return what requests have besides, by the endpoint's name, its user being logged in.
+    def requests(self, env: Mapping[str, str]) -> dict[str, tuple[Prepared, ...]]:
+        """Return what is sent, by the endpoint's name, its user being logged in.
 
-        Raises CommandError where a user is not in the database.
+        Raises CommandError where a user or a value is not in the database.
         """
-        cookies: dict[str, str] = {}
-        if users := sorted(set(self.app.users.values())):
-            printed = self.run(*self.app.sessions, *users, env=env)
-            cookies = msgspec.json.decode(printed, type=dict[str, str])
-        return {
-            name: dict(headers)
-            | ({"Cookie": cookies[self.app.users[name]]} if name in self.app.users else {})
-            for name, headers in self.app.headers.items()
+        if not self.app.requests:
+            return {}
+        data = self._data(env)
+        return {name: prepare(template, data) for name, template in self.app.requests.items()}
+
+    def refused(self, env: Mapping[str, str]) -> tuple[dict[str, dict[str, Prepared]], Page | None]:
+        """Return what no right answer comes to, by the endpoint's name and by what is wrong.
+
+        With it goes the page of an error. Raises CommandError likewise.
+        """
+        data = self._data(env, others=True)
+        wrong = {name: others(template, data) for name, template in self.app.requests.items()}
+        return wrong, data.error
+
+    def _data(self, env: Mapping[str, str], *, others: bool = False) -> Data:
+        templates = self.app.requests.values()
+        asked = {
+            "users": sorted({NOBODY, *(template.user or NOBODY for template in templates)}),
+            "values": sorted({of.sources[name] for of in templates for name in of.names}),
+            "others": others,
         }
+        given = msgspec.json.encode(asked)
+        printed = self.run(*self.app.requests_script, env=env, given=given)
+        try:
+            return msgspec.json.decode(printed, type=Data)
+        except msgspec.MsgspecError as error:
+            reason = f"what the project says of its data is not understood: {error}"
+            raise process.CommandError(reason, "") from None
+
+    def confidential(
+        self, env: Mapping[str, str], requests: Mapping[str, Iterable[Prepared]]
+    ) -> Iterator[str]:
+        """Yield what of its variables and requests is nobody else's to read, by their names.
+
+        Of several words, as cookies are, each that is long enough to be a secret.
+        """
+        sent = [request for of in requests.values() for request in of]
+        named = [*self.told(env).items(), *(each for of in sent for each in of.headers.items())]
+        named += [each for of in sent for each in of.values.items()]
+        for name, text in named:
+            yield from PASSWORD.findall(text)
+            if SECRETS.search(name.upper()):
+                yield text
+                for word in re.split(r"[\s;]+", text):
+                    parts = (word, word.partition("=")[2])
+                    yield from (part for part in parts if len(part) >= A_SECRET)
 
     def upstream(self, *arguments: str) -> list[str]:
         """Return the command line of its upstream, which it has to have."""

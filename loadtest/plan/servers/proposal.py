@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from loadtest.plan.servers import own
+from loadtest.plan.servers.access_log import ARGUMENT, Traffic
 from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
+from loadtest.plan.servers.facts import site as of_site
 from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
+from loadtest.plan.servers.requests import PLACE
 from loadtest.records.errors import UserError
 
 MOST_ASKED = 200
@@ -25,6 +29,17 @@ HARMFUL = re.compile(
     r"log-?out|sign-?out|delete|remove|revert|unsubscribe|__debug__|/admin\b|close|jsi18n", re.I
 )
 """Paths that a GET should not be sent to unasked."""
+
+VARIANTS = (
+    "",
+    "# The project with something changed: each server is then measured under it as well.",
+    "# [variants.pooled]",
+    "# settings.DATABASES.default.CONN_MAX_AGE = 60",
+    '# unsupported = { asgi = "threads without end, and each would keep a connection" }',
+)
+
+COMPRESSES = re.compile(r"gzip|brotli|compress", re.I)
+"""Middleware."""
 
 UNCLEAR = re.compile(r"[<>\\?*+()\[\]|{}^$\s]")
 """Of a route: it has arguments, or is a regular expression that stands for several paths."""
@@ -107,15 +122,34 @@ def prepare(facts: Facts, has_database: bool, seed: str | None) -> Prepare:
     return Prepare(commands=tuple(commands), seed=seed)
 
 
-def request(facts: Facts) -> Request:
-    """Return what every request has: where a proxy stands in front, what that adds."""
-    return Request(headers={"X-Forwarded-Proto": "https"} if facts.proxy_header else {})
+def request(facts: Facts) -> tuple[Request, str]:
+    """Return what every request has, as a proxy in front adds it and browsers do, and why."""
+    headers: dict[str, str] = {}
+    reasons = []
+    if host := next(filter(None, map(_host, facts.hosts)), None):
+        headers["Host"] = host
+        reasons.append("the first of ALLOWED_HOSTS")
+    if facts.proxy_header:
+        name, value = facts.proxy_header
+        headers[name] = value
+        reasons.append("SECURE_PROXY_SSL_HEADER")
+    if coder := next((of.name for of in facts.middleware if COMPRESSES.search(of.name)), None):
+        headers["Accept-Encoding"] = "gzip"
+        reasons.append(f"{coder.rpartition('.')[2]}, as every browser asks for it")
+    return Request(headers=headers), "; ".join(reasons)
+
+
+def _host(allowed: str) -> str | None:
+    """Return a host of ALLOWED_HOSTS that clients may ask for; None for this machine and any."""
+    host = allowed.lstrip(".").lower()
+    known = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*", host)
+    return host if known else None
 
 
 def paths(facts: Facts) -> list[str]:
     """Return what can be asked without knowing a value: the routes that have no argument."""
     routes = ["/"] + [route.path for route in facts.routes if not route.arguments]
-    return [path for path in dict.fromkeys(routes) if _can_be_asked(path)][:MOST_ASKED]
+    return [path for path in dict.fromkeys(routes) if _can_be_asked(path, path)][:MOST_ASKED]
 
 
 def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
@@ -123,22 +157,29 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
     by_shape: dict[str, str] = {}
     for answer in probed:
         for link in answer.links:
-            if link not in asked and _can_be_asked(link.partition("?")[0]):
-                by_shape.setdefault(re.sub(r"\d+|[0-9a-f-]{32,36}", "0", link), link)
+            path = link.partition("?")[0]
+            if link not in asked and _can_be_asked(link, path) and not PLACE.search(link):
+                by_shape.setdefault(ARGUMENT.sub("0", link), link)
     return list(by_shape.values())[:MOST_ASKED]
 
 
-def _can_be_asked(path: str) -> bool:
-    return not HARMFUL.search(path) and not UNCLEAR.search(path)
+def _can_be_asked(link: str, path: str) -> bool:
+    known = not HARMFUL.search(path) and not UNCLEAR.search(path)
+    return known and re.fullmatch(own.LOCATION, link) is not None
 
 
 def endpoints(
-    facts: Facts, probed: Sequence[Probed], user: str | None, users: Collection[str] = ()
+    facts: Facts,
+    probed: Sequence[Probed],
+    user: str | None,
+    users: Collection[str] = (),
+    traffic: Traffic | None = None,
 ) -> tuple[list[tuple[Asked, str]], list[Left]]:
     """Return the endpoints that are proposed, each with the reason, and what is left out.
 
-    `users` are the paths that were asked as the user. Chosen are those that a server can matter
-    for: the quickest, the one with most statements, the longest and the slowest; then others.
+    `users` are the paths that were asked as the user. Chosen are those that are asked for most;
+    where nobody knows, those that a server can matter for: the quickest, the one with most
+    statements, the longest and the slowest; then others.
     """
     left = [_left(answer, why) for answer in probed if (why := _unfit(answer))]
     fit = [answer for answer in probed if _unfit(answer) is None]
@@ -148,17 +189,20 @@ def endpoints(
         if first is not answer:
             left.append(_left(answer, f"the route of {_public(first.path)}"))
     others = list(by_route.values())
+    shares = traffic.shares({each.path: each.route for each in others}) if traffic else {}
+    most = [each for each in others if shares.get(each.path)]
+    most.sort(key=lambda each: -shares[each.path])
     chosen: dict[str, tuple[Probed, str]] = {}
     for reason, best in (
-        ("the quickest", min(others, key=lambda each: each.again_ms, default=None)),
-        ("most statements", max(others, key=lambda each: each.statements, default=None)),
-        ("the longest answer", max(others, key=lambda each: each.bytes, default=None)),
-        ("the slowest", max(others, key=lambda each: each.again_ms, default=None)),
-        *(("", each) for each in others),
+        *(("", each) for each in most),
+        *(() if most else _telling(others)),
     ):
         if best is not None and best.path not in chosen and len(chosen) < MOST_PROPOSED:
             chosen[best.path] = best, reason
-    left += [_left(each, "one of many") for each in others if each.path not in chosen]
+    for each in others:
+        if each.path not in chosen:
+            unasked = most and each not in most
+            left.append(_left(each, "not in the access log" if unasked else "one of many"))
     asynchronous = {route.path for route in facts.routes if route.asynchronous}
     names: list[str] = []
     proposed = []
@@ -170,9 +214,19 @@ def endpoints(
             as_=user if answer.path in users else None,
             style="async" if answer.path in asynchronous else "sync",
             kind="pages" if "html" in answer.type else "api" if "json" in answer.type else "files",
+            share=round(shares.get(answer.path, 0.0), 4) or None,
         )
         proposed.append((asked, _about(answer, reason)))
     return proposed, left
+
+
+def _telling(probed: Sequence[Probed]) -> Iterator[tuple[str, Probed | None]]:
+    """Yield the answers that a server can matter for, with the reason, then all others."""
+    yield "the quickest", min(probed, key=lambda each: each.again_ms, default=None)
+    yield "most statements", max(probed, key=lambda each: each.statements, default=None)
+    yield "the longest answer", max(probed, key=lambda each: each.bytes, default=None)
+    yield "the slowest", max(probed, key=lambda each: each.again_ms, default=None)
+    yield from (("", each) for each in probed)
 
 
 def _left(answer: Probed, why: str) -> Left:
@@ -189,7 +243,7 @@ def _unfit(answer: Probed) -> str | None:
     if answer.mail:
         return "it sends mail"
     if answer.outbound:
-        return "it calls another machine"
+        return f"it calls {', '.join(answer.outbound)}, which is no service of the run"
     if answer.error or answer.status >= 500:
         return f"status {answer.status}: {answer.error or 'it says no more'}"
     if 300 <= answer.status < 400:
@@ -224,22 +278,26 @@ def notes(facts: Facts) -> Iterator[str]:
     """Yield what a person should know of a project before its servers are compared."""
     if facts.debug:
         yield (
-            "DEBUG is true in these settings. A run sets it to false, but what the settings did"
-            " with it is done: name those of production with --settings."
+            "DEBUG is true in these settings, under which nothing is measured: tell its variable"
+            " under [env], or name the settings that you deploy."
         )
-    waits = [middleware.name for middleware in facts.middleware if not middleware.asynchronous]
-    views = sum(route.asynchronous for route in facts.routes)
-    if not views:
+    site = of_site(facts)
+    if not site.asynchronous:
         yield (
             "No view is async, so an ASGI server can only run this project in threads"
-            + (f"; and {waits[0]} cannot be awaited." if waits else ".")
+            + (f"; and {site.blocks} cannot be awaited." if site.blocks else ".")
         )
     for alias, of in facts.databases.items():
-        if of.conn_max_age == 0 and not of.pool and "sqlite" not in of.engine:
+        if of.reconnects:
             yield (
                 f"The database {alias!r} gets a new connection for each request (CONN_MAX_AGE 0, no"
                 " pool), which may cost more than any server saves."
             )
+    if site.driver == "python":
+        yield (
+            "psycopg runs in pure Python here; with `pip install 'psycopg[binary]'`, or `[c]`, the"
+            " same queries take less CPU time."
+        )
     if len(facts.databases) > 1:
         yield "All databases of the settings are one and the same in a run."
     if any("memcache" in backend.lower() for backend in facts.caches.values()):
@@ -260,10 +318,11 @@ def text(proposal: Proposal) -> str:
         " touched.",
         "# docs/own-project.md of loadtest explains each line.",
         "format = 1",
+        '# shapes = ["2x1", "2x4", "4x1"]  # workers x threads: each server in each of these',
         "",
         "[project]",
     ]
-    for key in ("python", "settings", "wsgi", "asgi", "path", "reference"):
+    for key in ("python", "settings", "wsgi", "asgi", "path", "reference", "reference_shape"):
         value = getattr(file.project, key)
         line("project", key, value, value not in (None, (".",)))
     lines += ["", "[env]  # all that the app is told; nothing of your shell gets through"]
@@ -281,6 +340,7 @@ def text(proposal: Proposal) -> str:
         line("request", "headers", file.request.headers)
     if proposal.notes:
         lines += ["", *(f"# {_comment(note)}" for note in proposal.notes)]
+    lines += VARIANTS
     for asked in file.endpoint:
         about = proposal.endpoints.get(asked.name)
         lines += ["", "[[endpoint]]" + (f"  # {_comment(about)}" if about else "")]
@@ -289,6 +349,9 @@ def text(proposal: Proposal) -> str:
         line("endpoint", "as", asked.as_, asked.as_ is not None)
         line("endpoint", "style", asked.style, asked.style != "sync")
         line("endpoint", "kind", asked.kind)
+        line("endpoint", "share", asked.share, asked.share is not None)
+        if not any(each.share for each in file.endpoint) and asked is file.endpoint[0]:
+            lines.append("# share = 0.5  # of your traffic; without any, all have the same")
     if not file.endpoint:
         lines += [
             "",

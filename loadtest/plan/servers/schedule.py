@@ -62,9 +62,10 @@ def one_round(
         if cell.skip is None and (cell.planned_in(round_) if wanted is None else cell.id in wanted)
     ]
     by_endpoint = {at: [cell for cell in cells if cell.at == at] for at in endpoints}
+    groups = list(_groups([of for of in by_endpoint.values() if of], plan))
     batches: list[Batch] = []
     for at, servers in enumerate(_side_by_side(names, plan)):
-        for group in _groups([of for of in by_endpoint.values() if of], alone=plan.at_once == 1):
+        for group in groups:
             sweeps: list[Sweep] = []
             for of in group:
                 here = [cell for cell in of if cell.server in servers]
@@ -109,23 +110,38 @@ def _side_by_side(names: Sequence[str], plan: Plan) -> Iterator[tuple[str, ...]]
         yield (*shared, *others[at : at + step])
 
 
-def _groups(endpoints: Sequence[list[Cell]], *, alone: bool) -> Iterator[list[list[Cell]]]:
+def _groups(endpoints: Sequence[list[Cell]], plan: Plan) -> Iterator[list[list[Cell]]]:
     """Yield the endpoints that share the servers' processes.
 
-    What can poison the next comes last, or has processes of its own. PostgreSQL has the count of
-    its scans seconds after the last of them, or when the server is gone: its endpoints are spread
-    among the others, or stand `alone` where servers share one database.
+    What can poison the next comes last; where several can, they share processes with those that
+    they don't poison, and have some of their own for the others. PostgreSQL has the count of its
+    scans seconds after the last of them, or when the server is gone: its endpoints are spread among
+    the others, or stand alone where servers share one database.
     """
-    poison = [of for of in endpoints if of[0].endpoint.isolated]
-    counted = [of for of in endpoints if of not in poison and of[0].endpoint.contract.postgres]
-    others = [of for of in endpoints if of not in poison and of not in counted]
-    if alone:
-        shared, apart = others, counted + poison
+    servers = {server.name: server for server in plan.servers}
+
+    def poisons(cell: Cell) -> bool:
+        load, contract = cell.load, cell.endpoint.contract
+        at_once = servers[cell.server].capacity(plan.shape, load.connections, contract)
+        # What waits and need not queue is answered within its delay, and nothing is left of it.
+        return not contract.delay_s or at_once < load.connections
+
+    isolated = [of for of in endpoints if of[0].endpoint.isolated]
+    # At the end of processes that there are anyway: first those that poison every server.
+    isolated.sort(key=lambda of: not all(map(poisons, of)))
+    counted = [of for of in endpoints if of not in isolated and of[0].endpoint.contract.postgres]
+    others = [of for of in endpoints if of not in isolated and of not in counted]
+    if plan.at_once == 1:
+        groups = [others, *([of] for of in counted)]
     else:
-        shared, apart = _spread(counted, others) + poison[:1], poison[1:]
-    if shared:
-        yield shared
-    yield from ([of] for of in apart)
+        shared = _spread(counted, others)
+        with_them = isolated[: bool(shared)]
+        groups, isolated = [shared + with_them], isolated[len(with_them) :]
+    if isolated:
+        last, *rest = isolated
+        groups.append([*([cell for cell in of if not poisons(cell)] for of in rest), last])
+        groups += [[[cell for cell in of if poisons(cell)]] for of in rest]
+    yield from ([of for of in group if of] for group in groups)
 
 
 def _spread(few: Sequence[list[Cell]], many: Sequence[list[Cell]]) -> list[list[Cell]]:

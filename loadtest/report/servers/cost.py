@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from loadtest.judge.rows import Versus
 from loadtest.judge.servers.decision import Between, Cost, Decision, Place
 from loadtest.report.columns import versus_text
 from loadtest.report.servers.sentences.phrases import title
@@ -28,11 +29,22 @@ def table(decision: Decision) -> Table[Place]:
 def narrow_table(decision: Decision) -> Table[Place]:
     """Return the same for 80 columns."""
     columns = _columns(decision)
-    return Table(columns, _places(decision)).filled(columns[0]).titled(NARROW)
+    times = {"times": f"x {base(decision.cost)} (95 %)"}
+    return Table(columns, _places(decision)).filled(columns[0]).titled(NARROW | times)
 
 
-NARROW = {"times": "x cheapest (95 %)", "held": "held", "memory": "memory"}
+NARROW = {"held": "held", "memory": "memory"}
 """Titles of columns where there is little room."""
+
+
+def base(cost: Cost | None, article: str = "") -> str:
+    """Return whose cost the others' are times of: `today's`, or `cheapest`."""
+    return "today's" if cost and cost.today else f"{article}cheapest"
+
+
+def versus(place: Place, cost: Cost) -> Versus | None:
+    """Return a cost against that of the base; None for the base itself, and without a cost."""
+    return place.versus_today if cost.today else place.versus
 
 
 def _places(decision: Decision) -> tuple[Place, ...]:
@@ -43,10 +55,16 @@ def _columns(decision: Decision) -> tuple[Column[Place], ...]:
     holds = decision.waiting.holds if decision.waiting else ()
     held = {each.server: each.measured if each.free else each.configured for each in holds}
     launched = any(place.memory_launched_bytes for place in _places(decision))
+    cost = decision.cost
+
+    def times(place: Place) -> str:
+        over = versus(place, cost) if cost else None
+        return versus_text(over) if over else "1" if place.cores else UNKNOWN
+
     return (
         name("server", "server", lambda place: place.server),
         number("cores", lambda place: place.cores, significant),
-        _text("times", "times the cheapest (95 %)", _times),
+        _text("times", f"times {base(cost, 'the ')} (95 %)", times),
         number("requests/s", lambda place: place.goodput, significant, "rate"),
         number("held at once", lambda place: held.get(place.server), "{:,}".format, "held"),
         # An old run did not look when a server was just launched.
@@ -63,12 +81,6 @@ def _ends(place: Place) -> str:
     if not place.cheapest or not place.dearest or len(place.cells) == 1:
         return UNKNOWN
     return f"{significant(place.cheapest.cores)} to {significant(place.dearest.cores)}"
-
-
-def _times(place: Place) -> str:
-    if place.versus is None:
-        return "1" if place.cores else UNKNOWN
-    return versus_text(place.versus)
 
 
 def _memory(place: Place) -> int | None:
@@ -189,7 +201,7 @@ def _groups(costs: Sequence[Cost], kinds: Collection[str]) -> Groups:
             all_ = (
                 f"all {len(each.endpoints)} endpoints that count" if several else "all that counts"
             )
-            text = f"{all_}, {with_}"
+            text = "your traffic" if each.mix else f"{all_}, {with_}"
             groups[""].append(Choice(f"all-{each.style}", text, each))
         elif each.over in kinds and (key := f"{each.over}-{each.style}-workload") not in {
             choice.key for choice in groups["A workload"]

@@ -121,8 +121,9 @@ def _endpoint(ranking: Ranking, report: Report, at: Places) -> Section:
         without=without,
     )
     blocks: list[Block] = [about, *([f"Note: {endpoint.note}"] if endpoint.note else []), shown]
-    sentences = [pooled(endpoint, report.run.plan.shape), unanswered(ranking), not_held(ranking)]
-    blocks += filter(None, [*sentences, without_rank(ranking)])
+    pools = dict.fromkeys(pooled(endpoint, shape) for shape in report.run.plan.shapes)
+    sentences = [*pools, unanswered(ranking), not_held(ranking), without_rank(ranking)]
+    blocks += filter(None, sentences)
     if steps := charts.against_rate(ranking):
         blocks.append(Charts([steps]))
     if any(row.steps for row in ranking.rows):

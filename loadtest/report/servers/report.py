@@ -35,7 +35,6 @@ class Report:
         run = self.run
         setting = Setting(
             counts=self.summary.counts,
-            shape=run.plan.shape,
             again=_without(run.command, "--seed"),
             more="" if run.source else self._more(),
             imported=run.source is not None,

@@ -6,18 +6,21 @@ import contextlib
 import hashlib
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import brotli
 import pytest
 from builders import endpoint
 
-from loadtest.bench.servers.answer_check import verify
+from loadtest.bench.servers.answer_check import Watch, verify
+from loadtest.plan.servers import answers
+from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError
-from loadtest.records.planned import Endpoint
+from loadtest.records.planned import Body, Endpoint
 from loadtest.records.text import message
 
 BODY = b'[{"name":"name","value":1}]'
@@ -34,6 +37,10 @@ class Handler(BaseHTTPRequestHandler):
 
     Sums of powers of two, which floats hold exactly.
     """
+    sent: ClassVar[list[str]] = []
+    """What was posted."""
+    slow_s = 0.0
+    """Before it answers what was posted."""
     over = threading.Event()
     """Set at the end of a test in which an answer never came."""
     together = threading.Barrier(1)
@@ -57,6 +64,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         getattr(self, self.path.strip("/"))()
+
+    def do_POST(self) -> None:
+        """Answer with what was sent."""
+        self.takes(1 / 64)
+        time.sleep(Handler.slow_s)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        Handler.sent.append(body.decode())
+        self.answer(body, 201, Location="/made/17/", Set_Cookie="made=1; Path=/")
 
     def takes(self, seconds: float) -> None:
         with Handler.lock:
@@ -217,6 +232,81 @@ def test_a_delay_that_is_kept(ask: Ask) -> None:
     assert ask("waits", delay_s=0.25) == 1
 
 
+def posting(*bodies: str) -> list[Prepared]:
+    return [Prepared("/posted", "POST", {"X-Of": "it"}, body.encode()) for body in bodies]
+
+
+def recorded(**changes: Any) -> Endpoint:
+    """Return an endpoint of whose answers each is another one: `1`, `2` and `3`."""
+    digests = tuple(hashlib.sha256(body.encode()).hexdigest()[:16] for body in "123")
+    fields = {"level": "exact", "each": digests, "cookies": ("made",), **changes}
+    fields = {"location_sha256": answers.place("/made/1/"), **fields}
+    return endpoint("it", path="/posted", status=201, body_bytes=1, body=Body(**fields))
+
+
+@pytest.mark.parametrize(("concurrency", "stage", "number"), [(1, "verify", 3), (4, "verify", 4)])
+def test_each_request_of_an_endpoint_is_sent_before_a_load(
+    port: int, concurrency: int, stage: Any, number: int
+) -> None:
+    Handler.sent.clear()
+    checked = verify(
+        "127.0.0.1", port, recorded(), concurrency=concurrency, seconds=0.0, stage=stage,
+        requests=posting("1", "2", "3"),
+    )  # fmt: skip
+    assert {*Handler.sent} == {"1", "2", "3"}
+    assert checked.answers == len(Handler.sent) >= number
+    assert checked.wire_spread_bytes == 0
+
+
+def test_after_a_load_one_request_is_enough(port: int) -> None:
+    checked = verify(
+        "127.0.0.1", port, recorded(), concurrency=1, seconds=0.0, stage="verify-after",
+        requests=posting("1", "2", "3"),
+    )  # fmt: skip
+    assert checked.answers == 1
+
+
+@pytest.mark.parametrize(
+    ("bodies", "contract", "reason"),
+    [
+        (("1", "3"), {}, "another body of the same length"),
+        (("1", "2", "3", "4"), {}, "3 values were recorded, and this is another one"),
+        (("1",), {"cookies": ("other",)}, "it does not set the cookie other"),
+        (("1",), {"location_sha256": answers.place("/login/")}, "it redirects to another place"),
+    ],
+)
+def test_an_answer_to_another_request(
+    port: int, bodies: tuple[str, ...], contract: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(CellError, match=reason):
+        verify(
+            "127.0.0.1", port, recorded(**contract), concurrency=1, seconds=0.0, stage="verify",
+            requests=posting(*bodies),
+        )  # fmt: skip
+
+
+def test_right_answers_that_differ_in_their_size(port: int) -> None:
+    of = endpoint("it", path="/posted", status=201, body_bytes=1, body=Body(level="length"))
+    checked = verify(
+        "127.0.0.1", port, of, concurrency=1, seconds=0.0, stage="verify",
+        requests=posting("1", "123456"),
+    )  # fmt: skip
+    # Its header has a length as well, of a digit in both.
+    assert checked.wire_spread_bytes == 5
+
+
+def test_a_second_client_sends_one_request_after_the_other(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.WATCH_EVERY_S", 0.001)
+    Handler.sent.clear()
+    watch = Watch("127.0.0.1", port, recorded(), 60.0, posting("1", "2", "3"))
+    while len(Handler.sent) < 7:
+        time.sleep(0.001)
+    assert watch.stop().broken is None
+    assert Handler.sent[:7] == ["1", "2", "3", "1", "2", "3", "1"]
+
+
 @pytest.mark.parametrize(
     ("fault", "contract", "expected"),
     [
@@ -262,6 +352,26 @@ def test_nobody_there(ask: Ask) -> None:
         verify(
             "127.0.0.1", 9, declared("healthy"), concurrency=2, seconds=60.0, stage="verify-after"
         )
+
+
+@pytest.mark.parametrize(
+    ("stage", "patient"), [("verify", True), ("verify-after", False)]
+)
+def test_the_first_answers_of_a_project_are_waited_for(
+    port: int, monkeypatch: pytest.MonkeyPatch, stage: Any, patient: bool
+) -> None:
+    """Eight at once make images for longer than any answer after them takes."""
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.PATIENCE_S", 0.01)
+    Handler.slow_s = 0.5
+    try:
+        verify("127.0.0.1", port, recorded(), concurrency=1, seconds=0.0, stage=stage,
+               requests=posting("1"))  # fmt: skip
+        assert patient
+    except CellError as error:
+        assert not patient
+        assert "timed out" in error.reason
+    finally:
+        Handler.slow_s = 0.0
 
 
 def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,9 @@ def test_wrk_is_asked_for_the_rate(
         name: str,
         placement: Placement | None,
         seed: int,
-        headers: Mapping[str, str],
+        requests: Sequence[bytes],
     ) -> None:
-        argv.extend(wrk.argv(load, url, delay_s, seed, headers))
+        argv.extend(wrk.argv(load, url, delay_s, seed))
         raise StartedError
 
     monkeypatch.setattr(loaded_server, "Generator", start)

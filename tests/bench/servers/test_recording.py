@@ -14,10 +14,13 @@ import pytest
 from loadtest.bench.servers import recording
 from loadtest.bench.servers.answer_check import Got, broken
 from loadtest.bench.servers.recording import Heard, fix, unsafe
+from loadtest.bench.servers.service_counters import Counts
 from loadtest.plan.servers.facts import Probed
 from loadtest.plan.servers.own import Answer, Asked
 from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import LoadtestError
+from loadtest.records.planned import Contract
 
 HOME = Asked(name="home", path="/")
 
@@ -29,12 +32,14 @@ def got(body: str | bytes = "<h1>Shop</h1>", **changes: Any) -> Got:
 
 
 def heard(*answers: Got, **others: Got) -> Heard:
-    return Heard(asked=answers, others={name.replace("_", " "): of for name, of in others.items()})
+    """Return what an endpoint with one request answered."""
+    wrong = {name.replace("_", " "): of for name, of in others.items()}
+    return Heard(asked=(answers,), others=wrong)
 
 
 def test_a_contract_is_what_all_servers_and_times_have_in_common() -> None:
     first = heard(got("<p>Tea, seen 2 minutes ago</p>"), got("<p>Tea, seen 2 minutes ago</p>"))
-    fixed = fix(HOME, [first, heard(got("<p>Tea, seen 3 minutes ago</p>"))])
+    fixed = fix(HOME, [first, heard(got("<p>Tea, seen 3 minutes ago</p>"))]).fixed
     assert fixed.contract.body is not None
     assert fixed.contract.body.level == "text"
     assert broken(got("<p>Tea, seen 9 minutes ago</p>"), fixed.contract) is None
@@ -47,9 +52,58 @@ def test_what_a_contract_cannot_refuse_is_told() -> None:
         a_page_that_is_not_there=got("<p>no</p>"),
         nobody_logged_in=got("<h1>Log in</h1>"),
     )  # fmt: skip
-    assert fix(HOME, [answers]).accepts == ("a page that is not there",)
+    assert fix(HOME, [answers]).fixed.accepts == ("a page that is not there",)
     words = Asked(name="home", path="/", answer=Answer(lacks=("no",)))
-    assert fix(words, [answers]).accepts == ()
+    assert fix(words, [answers]).fixed.accepts == ()
+    assert fix(words, [answers]).fixed.refuses == ("a page that is not there", "nobody logged in")
+
+
+def test_words_are_proposed_until_it_refuses_all() -> None:
+    answers = heard(
+        got("<p>Alices orders</p>"), got("<p>Alices last orders</p>"),
+        another_user=got("<p>Bobby has orders</p>"),
+        nobody_logged_in=got("<p>Log in, for orders</p>"),
+    )  # fmt: skip
+    fixing = fix(HOME, [answers])
+    assert fixing.fixed.accepts == ("another user", "nobody logged in")
+    assert fixing.words == {"has": ("Alices",)}
+    told = Asked(name="home", path="/", answer=Answer(has=fixing.words["has"]))
+    assert fix(told, [answers]).fixed.accepts == ()
+    same = heard(got("<p>orders</p>"), another_user=got("<p>orders</p>"))
+    assert fix(HOME, [same]) == recording.Fixing(fix(HOME, [same]).fixed, {})
+    assert fix(HOME, [same]).fixed.accepts == ("another user",)
+
+
+def test_each_value_has_an_answer_of_its_own() -> None:
+    tea, cake = got("<h1>Tea</h1>"), got("<h1>Green cake</h1>")
+    each = Heard(asked=((tea, tea), (cake,)), others={})
+    fixed = fix(HOME, [each, each]).fixed
+    assert broken(cake, fixed.contract, 1) is None
+    assert broken(cake, fixed.contract, 0) is not None
+    assert fixed.accepts == ()
+    alike = Heard(asked=((tea,), (tea,)), others={})
+    of_value = Asked(name="home", path="/{of}/", values={"of": "1..2"})
+    assert fix(of_value, [alike]).fixed.accepts == ("the answer to another value",)
+    assert fix(HOME, [alike]).fixed.accepts == ()  # the same question, of another session
+
+
+def test_a_redirection_is_told_from_that_to_a_login() -> None:
+    asked = Asked(name="order", path="/", method="POST", answer=Answer(status=302))
+    made = [got("", status=302, location=f"/orders/{number}/") for number in (7, 8)]
+    login = got("", status=302, location="/login/?next=/")
+    assert fix(asked, [heard(*made, nobody_logged_in=login)]).fixed.accepts == ()
+
+
+def test_the_work_is_the_least_that_an_answer_took() -> None:
+    """The first answers of a process take more, and one server may have counted them."""
+    both = [
+        Heard(asked=((got(),),), others={}, statements=5, changes=1, cost_s=0.03),
+        Heard(asked=((got(),),), others={}, statements=4, changes=1, cost_s=0.02),
+    ]
+    fixed = fix(HOME, both).fixed
+    assert (fixed.contract.statements, fixed.contract.changes, fixed.cost_s) == (4, 1, 0.02)
+    unknown = fix(HOME, [heard(got())]).fixed
+    assert (unknown.contract.statements, unknown.contract.changes) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +130,7 @@ def test_what_has_no_contract(answers: list[Got], line: str) -> None:
 
 def test_words_that_an_answer_lacks() -> None:
     asked = Asked(name="home", path="/", answer=Answer(has=("Orders",)))
-    with pytest.raises(LoadtestError, match="'Orders' is not in the body"):
+    with pytest.raises(LoadtestError, match="word 1 of `has` is not in the body"):
         fix(asked, [heard(got())])
 
 
@@ -85,7 +139,7 @@ def test_a_body_is_compared_without_its_encoding() -> None:
     answers = [
         got(gzip.compress(b"<h1>Shop</h1>", level), content_encoding="gzip") for level in (1, 9)
     ]
-    fixed = fix(HOME, [heard(*answers)])
+    fixed = fix(HOME, [heard(*answers)]).fixed
     assert fixed.contract.body is not None
     assert fixed.contract.body.level == "exact"
     assert fixed.contract.body_bytes == len("<h1>Shop</h1>")
@@ -93,7 +147,7 @@ def test_a_body_is_compared_without_its_encoding() -> None:
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_nothing_of_an_answer_is_quoted(status: int) -> None:
-    fixed = fix(HOME, [heard(got("<p>alice</p>"))])
+    fixed = fix(HOME, [heard(got("<p>alice</p>"))]).fixed
     difference = broken(got("<p>bob@example.org</p>", status=status), fixed.contract)
     assert difference is not None
     assert "bob" not in difference
@@ -114,7 +168,11 @@ def test_nothing_of_an_answer_is_quoted(status: int) -> None:
             "status 500 instead of 200: LookupError: no",
         ),
         ({"mail": 1}, True, "it sends mail; leave it out"),
-        ({"outbound": ("203.0.113.1:80",)}, True, "it calls 203.0.113.1:80; leave it out"),
+        (
+            {"outbound": ("203.0.113.1:80",), "status": 500, "error": "OSError at a.py:1"},
+            True,
+            "it calls 203.0.113.1:80; leave it out, or name what is for it under [allow] connect",
+        ),
         (
             {"writes": ("INSERT visit",)},
             False,
@@ -136,10 +194,72 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
     @contextmanager
     def bench(project: Project, shape: Any) -> Iterator[Any]:
         told.append(project.secret)
-        services = SimpleNamespace(env={})
+        services = SimpleNamespace(env={}, requests={})
         yield SimpleNamespace(services=services, launch=lambda server, name: running)
 
     monkeypatch.setattr(recording, "bench", bench)
+    monkeypatch.setattr(Project, "refused", lambda project, env: ({}, None))
+    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: ())
     servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
     recording.hear(Project(Path(), "python"), [], servers, 0.0, lambda line: None)
     assert len({*told}) == 2
+
+
+class Site:
+    """A server that answers each path with its number of requests, and counts statements."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.stopped = False
+
+    def serving(self, requests: dict[str, tuple[Prepared, ...]]) -> Any:
+        def read(contract: Contract) -> Counts:
+            return Counts(statements=3 * len(self.seen) + 1, changes=len(self.seen))
+
+        return SimpleNamespace(
+            requests=requests,
+            counters=lambda: SimpleNamespace(read=read),
+            stop=lambda: setattr(self, "stopped", True),
+        )
+
+
+def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an endpoint has written would be in the answers of the next."""
+    launched: list[Site] = []
+    requests = {
+        "order": (Prepared("/order/", "POST"),),
+        "home": tuple(Prepared(f"/{at}") for at in range(12)),
+    }
+
+    @contextmanager
+    def bench(project: Project, shape: Any) -> Iterator[Any]:
+        def launch(server: Any, name: str) -> Any:
+            launched.append(Site())
+            return launched[-1].serving(requests)
+
+        services = SimpleNamespace(env={}, requests=requests)
+        yield SimpleNamespace(services=services, launch=launch)
+
+    def ask(running: Any, path: str, request: Prepared) -> Got:
+        launched[-1].seen.append(request.path)
+        return got(request.path)
+
+    monkeypatch.setattr(recording, "bench", bench)
+    monkeypatch.setattr(recording, "_ask", ask)
+    wrong = {"home": {"a page that is not there": Prepared("/nothing/")}, "order": {}}
+    monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
+    right = (Probed(path="/", status=200),)
+    monkeypatch.setattr(
+        recording.facts, "probe", lambda project, questions, env: right * len(questions)
+    )
+    order = Asked(name="order", path="/order/", method="POST", writes=True)
+    servers: Any = [SimpleNamespace(name="uvicorn")]
+    heard = recording.hear(Project(Path(), "python"), [order, HOME], servers, 0.0, print)
+    assert not heard.failed
+    assert ["/order/" in site.seen for site in launched] == [False, True]
+    assert all(site.stopped for site in launched)
+    (home,) = heard.heard["home"]
+    assert [len({each.body for each in of}) for of in home.asked] == [1] * 12
+    assert sum(map(len, home.asked)) == 12 + recording.AT_ONCE + 12
+    assert (home.statements, home.changes) == (3, 1)
+    assert list(home.others) == ["a page that is not there"]

@@ -20,6 +20,7 @@ import psutil
 import psycopg
 import pytest
 import valkey as valkey_client
+from builders import contract
 from census import Census, until
 from paths import ROOT
 from psycopg.conninfo import conninfo_to_dict
@@ -27,7 +28,12 @@ from psycopg.conninfo import conninfo_to_dict
 from loadtest.bench.load import ceiling
 from loadtest.bench.servers import consent
 from loadtest.bench.servers.service_counters import Counters
-from loadtest.bench.servers.services import Services, postgres_binaries, postgres_user
+from loadtest.bench.servers.services import (
+    Services,
+    obstacles,
+    postgres_binaries,
+    postgres_user,
+)
 from loadtest.bench.servers.services import services as start_services
 from loadtest.plan.servers.project import DEMO, Project, Service
 from loadtest.records.errors import UserError
@@ -84,7 +90,38 @@ def test_they_listen_where_nobody_else_does(services: Services) -> None:
             assert not listeners, (name, listeners)
 
 
+def test_a_valkey_with_a_port_takes_no_orders(tmp_path: Path, census: Census) -> None:
+    """Any program of this machine can reach it: it neither ends nor writes a file for one."""
+    app = dataclasses.replace(
+        DEMO, addresses={"redis": "REDIS_URL"}, prepare=(), upstream=None, redis_has_port=True
+    )
+    with start_services(Project(tmp_path, sys.executable, app), tmp_path, Shape()) as running:
+        address = running.env["REDIS_URL"]
+        assert address.startswith("redis://127.0.0.1:")
+        connections = running.processes["valkey"].tree()[0].net_connections("tcp")
+        listeners = [c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN]
+        assert listeners == ["127.0.0.1"]
+        with valkey_client.Valkey.from_url(f"{address}/0") as client:
+            assert client.set("a", "b")
+            assert client.flushdb()
+            for order in ("SHUTDOWN", "SAVE", "CONFIG SET dir /tmp", "REPLICAOF 192.0.2.1 6379"):
+                with pytest.raises(valkey_client.exceptions.NoPermissionError):
+                    client.execute_command(*order.split())
+        assert Counters(app, running.env).read(contract(redis=1)).redis == 2
+    assert census.names() == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+def test_a_user_without_a_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that was started with `--user`: initdb would end half-way."""
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    told = [line for line in obstacles(1, DEMO.addresses) if "54321" in line]
+    assert len(told) == 1
+    assert obstacles(1, {"redis": "REDIS_URL"}) == []
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1/app")
+    assert obstacles(1, DEMO.addresses) == []
+
+
 def test_root_steps_down_for_postgres(services: Services) -> None:
     assert {process.username() for process in services.processes["postgres"].tree()} == {"nobody"}
 

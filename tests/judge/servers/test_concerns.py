@@ -51,7 +51,7 @@ from loadtest.judge.concern import weigh
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import NO_ANSWER, TOO_EARLY, Evidence
 from loadtest.judge.servers.metrics import LATE_US
-from loadtest.records.measured import During, Histogram, Host, Outcome, Verified
+from loadtest.records.measured import During, Histogram, Host, Outcome, Verified, Work
 from loadtest.records.planned import Shape
 from loadtest.stats.series import chance
 
@@ -67,6 +67,18 @@ def answering(answers: int) -> Facts:
     facts = rated(sent())
     counts = {"answers": answers, "received_bytes": answers * 200}
     return replace(facts, loaded=facts.loaded | counts)
+
+
+def differing(wire_bytes: int, by: int) -> Facts:
+    """Return a cell whose right answers differ in their size."""
+    verified = Verified(before=8, after=1, wire_bytes=wire_bytes, wire_spread_bytes=by)
+    return with_each(verified=verified)
+
+
+def noted(**counts: int) -> Facts:
+    """Return a cell of whose answers each takes four statements, of which one changes a row."""
+    work = Work(answers=10_000, **counts)
+    return replace(HEALTHY, recorded=(4, 1), each={"work": work})
 
 
 CASES: list[tuple[str, str | None, Facts]] = [
@@ -105,11 +117,21 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("no-samples", "suspect", replace(HEALTHY, duration_s=1.0, rates=(9.0,))),
     # 500 answers have no p99, and none is shown.
     ("no-samples", None, replace(HEALTHY, duration_s=1.0, rates=(500.0,))),
+    # 18,000 answers in all: 18 are one in a thousand.
+    ("errors", None, with_each(work=Work(answers=6_000, exceptions=6))),
+    ("errors", "suspect", with_each(work=Work(answers=6_000, exceptions=7))),
+    ("few-waves", None, Facts(cost_s=0.03, connections=16, rates=(53.4,) * 3)),
+    ("few-waves", "suspect", Facts(cost_s=0.03, connections=16, rates=(53.0,) * 3)),
+    ("few-waves", None, Facts(cost_s=0.03, connections=4, rates=(23.0,) * 3)),
+    ("few-waves", "suspect", Facts(cost_s=0.03, connections=4, rates=(22.0,) * 3)),
+    ("few-waves", None, replace(rated(sent()), cost_s=0.03)),
     ("contract", None, with_each(during=During(checked=0, broken=None))),
     ("contract", "invalid", with_each(during=During(checked=9, broken="another body"))),
     ("contract", None, with_each(during=During(checked=9, broken="no answer: timed out"))),
     ("contract", None, with_each(verified=Verified(before=8, after=1, wire_bytes=219))),
     ("contract", "invalid", with_each(verified=Verified(before=8, after=1, wire_bytes=230))),
+    ("contract", None, differing(wire_bytes=230, by=10)),
+    ("contract", "invalid", differing(wire_bytes=230, by=9)),
     ("contract", None, with_each(verified=Verified(before=8, after=1, wire_bytes=181))),
     ("contract", "invalid", with_each(verified=Verified(before=8, after=1, wire_bytes=170))),
     # The end of the load finds each connection with most of an answer.
@@ -169,6 +191,9 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("work-not-done", "invalid", worked(**FULL | {"postgres": 19_799})),
     ("work-not-done", "invalid", worked(**FULL | {"redis": 9_899})),
     ("work-not-done", "invalid", worked(**FULL | {"upstream": 0})),
+    ("work-not-done", None, noted(statements=32_000, changes=8_000)),
+    ("work-not-done", "invalid", noted(statements=31_999, changes=8_000)),
+    ("work-not-done", "invalid", noted(statements=32_000, changes=7_999)),
     ("generator-limited", None, with_each(usage=usage(generator_s=2.69))),
     ("generator-limited", "suspect", with_each(usage=usage(generator_s=2.71))),
     ("generator-limited", None, replace(HEALTHY, rates=(47_900.0,) * 3)),
@@ -441,6 +466,7 @@ KNOWN_FROM_COUNTS = {
     "no-samples",
     "faster-than-possible",
     "connection-limited",
+    "few-waves",
     "unstable",
     "rate-not-held",
     "scripted",

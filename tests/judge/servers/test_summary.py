@@ -9,6 +9,7 @@ from sample_run import LOAD, SKIPPED, histograms, loaded, outcome, sample
 from loadtest.judge.rows import NOT_REACHED
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.judge.servers.turns import merged
 from loadtest.records.measured import Ceiling, Histogram, Outcome, Usage, Work
 from loadtest.records.planned import Shape
 
@@ -28,6 +29,15 @@ def test_counts_and_load_share(summary: Summary) -> None:
     assert (counts.measured, counts.failed, counts.skipped) == (10, 1, 1)
     assert counts.measured_with_failed_rounds == 1
     assert summary.load_share == pytest.approx(21 * 4 / 160)
+
+
+def test_each_load_of_a_turn_that_was_repeated_is_load() -> None:
+    run, _, segments = sample()
+    disturbed = outcome(run.plan.cells[0], 1, 6_000)
+    again = msgspec.structs.replace(disturbed, repeat=1, warmup_s=0.0)
+    both = [disturbed, again]
+    summary = summarise(run, merged(both), histograms, segments, recorded=both)
+    assert summary.load_share == pytest.approx((1 + 3 + 3) / 160)
 
 
 def test_ranked_by_cost_or_what_waits_by_goodput_then_failed_then_skipped(

@@ -7,7 +7,7 @@ from builders import loaded, outcome, usage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.servers.turns import merged, repeats
+from loadtest.judge.servers.turns import merged
 from loadtest.measure.loop import finished
 from loadtest.records.measured import Afterwards, Host, Left, Outcome, Verified, Work
 
@@ -89,7 +89,6 @@ def test_of_a_turn_that_was_repeated_the_undisturbed_one_counts() -> None:
     # All disturbed: the least.
     (least,) = merged([turn(0, 100, 1.0), turn(0, 200, 0.5, 1), turn(0, 300, 0.8, 2)])
     assert least.repeat == 1
-    assert len(repeats(tried)) == 1
 
 
 def test_a_round_with_a_failed_turn_has_failed() -> None:

@@ -1,13 +1,18 @@
-"""The command that a run says it was begun with."""
+"""The command that a run says it was begun with, and those of its servers."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import plan
 
-from loadtest.measure.servers.new_run import OPTIONS, command_of
-from loadtest.records.planned import Choice, Goal
+from loadtest.measure.servers.new_run import OPTIONS, _argv, command_of
+from loadtest.plan.servers import own
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.profile import load_servers
+from loadtest.records.planned import Choice, Goal, Server
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,16 @@ def test_loads_at_a_rate_are_typed_as_they_were(choice: dict[str, Any], expected
 
 def test_every_choice_is_typed() -> None:
     assert OPTIONS.keys() | {"matrix"} == set(Choice.__struct_fields__)
+
+
+@pytest.mark.parametrize("server", load_servers(own.SERVERS), ids=lambda server: server.name)
+def test_a_report_prints_what_can_be_deployed(server: Server) -> None:
+    """Nothing of it is of a run: neither its configuration nor the modules that it makes."""
+    where = own.Where(python="python", settings="config.settings.live", wsgi="shop.wsgi:app")
+    file = own.File(format=1, project=where, database=own.Database(kind="none"))
+    offered = Inventory(own.project(Path("/shop"), file), (server,), (), {})
+    (argv,) = _argv(offered, plan([server])).values()
+    assert argv[0] == "python"
+    application = {"wsgi": "shop.wsgi:app", "asgi": "config.asgi:application"}
+    assert application[server.interface or ""] in argv
+    assert not any("loadtest" in word for word in argv)

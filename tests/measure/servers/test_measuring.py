@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +16,12 @@ from hypothesis import strategies as st
 
 from loadtest.judge.servers.summary import summarise_stored
 from loadtest.judge.servers.turns import merged
-from loadtest.measure.servers import measuring
+from loadtest.measure.servers import fleet, measuring
 from loadtest.measure.servers.session import ServerTrials
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.schedule import Batch
-from loadtest.records.measured import Launch, Outcome
-from loadtest.records.planned import Cell, Plan
+from loadtest.records.measured import Afterwards, Launch, Outcome
+from loadtest.records.planned import SETTLED_S, Cell, Plan
 from loadtest.records.run_folder import SERVERS, Writer, create, read
 from loadtest.report.formats import formats_in, write_each
 from loadtest.report.servers import formats, report
@@ -148,6 +150,30 @@ def test_what_can_poison_the_next_has_a_server_of_its_own(tmp_path: Path) -> Non
         "load alpha.slow-sync.r0",
         "stop alpha",
     ]
+
+
+def test_what_waits_on_shared_processes_is_waited_for_and_looked_back_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    clock = SimpleNamespace(time=lambda: 0.0, monotonic=lambda: 0.0, sleep=slept.append)
+    monkeypatch.setattr(measuring, "time", clock)
+    monkeypatch.setattr(fleet, "time", clock)
+    of = plan(
+        [server("free"), server("few", in_flight="workers")],
+        [endpoint(f"slow_{n}", isolated=True, delay_s=1.0) for n in range(2)],
+        at_once=2,
+        observe_release=True,
+    )
+    bench = FakeBench(tmp_path)
+    looked = Counter(fact.cell for fact in facts_of(of, bench) if isinstance(fact, Afterwards))
+    # What is queued at few would last: it is launched anew. What free has let in is over in 1.5 s.
+    assert Counter(event for event in bench.events if event.startswith("launch")) == {
+        "launch free": 1,
+        "launch few": 2,
+    }
+    assert looked == {cell.id: 1 for cell in of.cells}
+    assert Counter(filter(None, slept)) == {SETTLED_S: 4, 1.5: 1}
 
 
 def test_what_waits_is_neither_asked_again_nor_repeated(tmp_path: Path) -> None:

@@ -23,7 +23,23 @@ def test_the_shop() -> None:
     assert detect.value(SHOP, "SHOP_CURRENCY") == Found("EUR", ".env.example")
     assert detect.value(SHOP, "SHOP_SECRET_KEY").value == "{random}"
     assert detect.value(SHOP, "SHOP_COLOUR").value == ""
-    assert detect.value(SHOP, "DATABASE_URL").value == "{postgres.url}"
+    assert detect.value(SHOP, "SHOP_DATABASE_URL").value == "{postgres.url}"
+    assert detect.value(SHOP, "SHOP_REDIS_URL").value == "{redis.url}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "{postgres.url}"),
+        ("DATABASE_URL=postgres://me@db/shop\n", "{postgres.url}"),
+        ('DATABASE_URL="postgresql://me@db/shop"\n', "{postgresql.url}"),
+    ],
+)
+def test_an_address_is_told_as_the_project_spells_it(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / ".env.example").write_text(text)
+    assert detect.value(tmp_path, "DATABASE_URL").value == told
 
 
 @pytest.mark.parametrize(
@@ -45,6 +61,49 @@ def test_the_server_of_today(tmp_path: Path, name: str, text: str, profile: str 
     (tmp_path / name).write_text(text)
     today = detect.server(tmp_path)
     assert (today and today[0].value) == profile
+
+
+@pytest.mark.parametrize(
+    ("files", "profile", "shape"),
+    [
+        ({"Procfile": "web: gunicorn shop.wsgi -w 3 --threads=2\n"}, "gunicorn-gthread", "3x2"),
+        # Where nothing says how many workers there is one.
+        ({"Procfile": "web: gunicorn shop.wsgi --threads 4\n"}, "gunicorn-gthread", "1x4"),
+        ({"Procfile": "web: gunicorn shop.wsgi --threads 1 -w 2\n"}, "gunicorn-sync", "2x1"),
+        ({"Dockerfile": "ENV WEB_CONCURRENCY=5\nCMD gunicorn a.wsgi\n"}, "gunicorn-sync", "5x4"),
+        ({"Procfile": "web: gunicorn a.wsgi --workers ${WORKERS:-3}\n"}, "gunicorn-sync", "3x4"),
+        ({"Procfile": "web: gunicorn a.wsgi --workers $WORKERS\n"}, "gunicorn-sync", None),
+        ({"Dockerfile": 'CMD ["granian", "--interface", "wsgi", \\\n  "--workers", "4",'
+          ' "--blocking-threads", "8", "a.wsgi"]\n'}, "granian-wsgi", "4x8"),
+        ({"compose.yml": "    command: uvicorn a.asgi:application --workers 2\n"},
+         "uvicorn", "2x4"),
+        ({"compose.yaml": "    command:\n      - gunicorn\n      - --workers\n      - '6'\n      -"
+          " a.wsgi\n    ports:\n      - 80\n"}, "gunicorn-sync", "6x4"),
+        ({"deploy/shop.service": "[Unit]\nDescription=gunicorn of the shop\nAfter=gunicorn.socket"
+          "\n[Service]\nExecStart=/srv/venv/bin/gunicorn \\\n  --workers 3 shop.wsgi\n"},
+         "gunicorn-sync", "3x4"),
+        ({"gunicorn.conf.py": "workers = 4\nthreads = 2\n"}, "gunicorn-gthread", "4x2"),
+        ({"gunicorn.conf.py": "workers = cpu_count() * 2 + 1\nthreads = 2\n"},
+         "gunicorn-gthread", None),
+        ({"Procfile": "web: gunicorn -c conf/g.py a.wsgi\n",
+          "conf/g.py": 'worker_class = "gevent"\nworkers = int(os.getenv("N", "6"))  # six\n'},
+         "gunicorn-gevent", "6x4"),
+        ({"Dockerfile": "CMD gunicorn -c /app/g.py a.wsgi\n", "g.py": "workers = 2\n"},
+         "gunicorn-sync", "2x4"),
+        ({"uwsgi.ini": "[uwsgi]\nprocesses = 4\nthreads = 2\n"}, "uwsgi", "4x2"),
+        ({"Procfile": "web: uwsgi --ini w.ini\n", "w.ini": "workers = 3\n"}, "uwsgi", "3x4"),
+        ({"Procfile": "web: daphne -p 8000 a.asgi:application\n"}, "daphne", "1x4"),
+    ],
+)  # fmt: skip
+def test_with_how_many_workers_and_threads_it_runs_today(
+    tmp_path: Path, files: dict[str, str], profile: str, shape: str | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    today = detect.server(tmp_path)
+    assert today is not None
+    assert (today.profile.value, today.shape) == (profile, shape)
 
 
 @pytest.mark.parametrize(

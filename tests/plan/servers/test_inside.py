@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import contract
 
-from loadtest.plan.servers import own
+from loadtest.bench.servers.service_counters import Counters
+from loadtest.plan.servers import facts, own
+from loadtest.plan.servers.project import DEMO
+from loadtest.system.process import CommandError
 
 SHOW = """
 import json, loadtest_settings
@@ -52,6 +59,30 @@ def database(folder: Path, options: str, address: str = ADDRESS) -> dict[str, An
     )
     at: dict[str, Any] = settings(folder, base, LOADTEST_DATABASE=address)["DATABASES"]["default"]
     return at
+
+
+def test_a_variant_changes_what_it_names_alone(tmp_path: Path) -> None:
+    base = (
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db',"
+        " 'CONN_MAX_AGE': 0, 'OPTIONS': {'pool': False, 'prepare_threshold': 3}}}\n"
+        "MIDDLEWARE = ['a.First', 'a.Slow', 'a.Last']\nPAGES = 10\nOTHER = 1\n"
+    )
+    changed = {"CONN_MAX_AGE": 60, "OPTIONS": {"pool": {"max_size": 4}}, "HOST": "db.example.org"}
+    varied = {
+        "settings": {"DATABASES": {"default": changed}, "PAGES": 20, "NEW": [1]},
+        "without": ["a.Slow"],
+    }
+    told = {"LOADTEST_DATABASE": ADDRESS, "LOADTEST_VARIED": json.dumps(varied)}
+    shown = settings(tmp_path, base, **told)
+    at = shown["DATABASES"]["default"]
+    assert (at["CONN_MAX_AGE"], at["OPTIONS"]) == (
+        60,
+        {"pool": {"max_size": 4}, "prepare_threshold": 3},
+    )
+    assert shown["MIDDLEWARE"] == ["a.First", "a.Last"]
+    assert (shown["PAGES"], shown["NEW"], shown["OTHER"]) == (20, [1], 1)
+    # It leads nowhere else.
+    assert (at["HOST"], at["NAME"]) == ("127.0.0.1", "mine")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +163,7 @@ STORAGES = {
 }
 LOGGING = {"version": 1, "handlers": {
     "file": {"class": "logging.FileHandler", "filename": "/shop/logs/shop.log"},
-    "console": {"class": "logging.StreamHandler"},
+    "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "level": "INFO"},
 }}
 """
     told = settings(tmp_path, base, LOADTEST_FILES="/run/files")
@@ -149,7 +180,11 @@ LOGGING = {"version": 1, "handlers": {
     }
     handlers = told["LOGGING"]["handlers"]
     assert handlers["file"]["filename"] == "/run/files/shop.log"
-    assert handlers["console"] == {"class": "logging.StreamHandler"}
+    assert handlers["console"] == {
+        "class": "logging.FileHandler",
+        "filename": "/run/files/console.log",
+        "level": "INFO",
+    }
     nowhere = settings(tmp_path, base)["LOGGING"]["handlers"]
     assert nowhere["file"] == {"class": "logging.NullHandler"}
 
@@ -168,19 +203,131 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"
     assert told["CHANNEL_LAYERS"] == {"default": layer}
 
 
-def test_no_connection_leaves_this_machine(tmp_path: Path) -> None:
-    script = """
+ASK = """
+import asyncio, os, socket, sys
+from django.conf import settings
+settings.DEBUG
+kind, *where = sys.argv[1].rsplit(":", 1)
+address = (kind, int(where[0])) if where else kind
+family = socket.AF_INET if where else socket.AF_UNIX
+with socket.socket(family) as link:
+    try:
+        link.connect(address)
+        print("reached")
+    except OSError as error:
+        print("refused" if "no service of the run" in str(error) else error)
+with socket.socket(family) as link:
+    print("refused" if link.connect_ex(address) else "reached")
+async def ask():
+    opened = asyncio.open_connection(*address) if where else asyncio.open_unix_connection(address)
+    try:
+        _, writer = await opened
+        writer.close()
+        print("reached")
+    except ConnectionRefusedError:
+        print("refused")
+asyncio.run(ask())
+"""
+"""Connects in several ways to the address that it is told."""
+
+
+def ask(folder: Path, at: str, **told: str) -> set[str]:
+    """Return what becomes of connections to an address, under the settings of ours."""
+    script = f"import sys; sys.argv[1:] = [{at!r}]\n{ASK}"
+    return set(run(folder, "", script, **told).split())
+
+
+@pytest.mark.parametrize(
+    ("told", "becomes"),
+    [
+        ({}, "refused"),
+        ({"LOADTEST_ALLOW": "localhost:1 127.0.0.1:2"}, "refused"),
+        ({"LOADTEST_ALLOW": "127.0.0.1:{port}"}, "reached"),
+        ({"LOADTEST_ALLOW": "/a localhost:{port}"}, "reached"),
+        ({"LOADTEST_ALLOW": "203.0.113.1:{port}"}, "refused"),
+        ({"LOADTEST_REDIS": "redis://127.0.0.1:{port}"}, "reached"),
+        ({"LOADTEST_REDIS": "redis://127.0.0.1"}, "refused"),
+        ({"LOADTEST_DATABASE": "postgresql://shop@127.0.0.1:{port}/mine"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql:///mine?host=127.0.0.1&port={port}"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql://127.0.0.1:{port}/mine?port=1"}, "refused"),
+    ],
+)
+def test_a_service_of_the_developer_s_own_is_not_reached(
+    tmp_path: Path, told: dict[str, str], becomes: str
+) -> None:
+    """Its Redis, its queue: what connects to it would write there, under a load."""
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        theirs.setblocking(False)
+        port = theirs.getsockname()[1]
+        filled = {name: text.format(port=port) for name, text in told.items()}
+        assert ask(tmp_path, f"127.0.0.1:{port}", **filled) == {becomes}
+        if becomes == "refused":
+            with pytest.raises(BlockingIOError):
+                theirs.accept()
+
+
+@pytest.mark.parametrize(
+    ("told", "becomes"),
+    [
+        ({}, "refused"),
+        ({"LOADTEST_ALLOW": "{path}"}, "reached"),
+        ({"LOADTEST_REDIS": "unix://{path}?db=1"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql://shop@/mine?host={folder}"}, "reached"),
+        ({"LOADTEST_DATABASE": "postgresql://shop@/mine?host=/elsewhere"}, "refused"),
+    ],
+)
+def test_nor_at_a_unix_socket(tmp_path: Path, told: dict[str, str], becomes: str) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="lt-", dir="/tmp") as folder,
+        socket.socket(socket.AF_UNIX) as theirs,
+    ):
+        path = f"{folder}/redis.sock"
+        theirs.bind(path)
+        theirs.listen()
+        filled = {name: text.format(path=path, folder=folder) for name, text in told.items()}
+        assert ask(tmp_path, path, **filled) == {becomes}
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "127.example.org", "localhost.example.org"])
+def test_no_connection_leaves_this_machine(tmp_path: Path, host: str) -> None:
+    script = f"""
 import socket
 from django.conf import settings
 settings.DEBUG
-for host in ("203.0.113.1", "127.0.0.1", "127.example.org", "localhost.example.org"):
-    with socket.socket() as link:
+for call in ("connect", "sendto"):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         try:
-            link.connect((host, 9))
+            getattr(link, call)(*([b"x"] if call == "sendto" else []), ("{host}", 9))
         except OSError as error:
-            print("loadtest" in str(error))
+            print("no service of the run" in str(error))
 """
-    assert run(tmp_path, "", script).split() == ["True", "False", "True", "True"]
+    assert run(tmp_path, "", script, LOADTEST_ALLOW="localhost:9").split() == ["True", "True"]
+
+
+def test_where_a_project_was_not_let_connect_is_noted(tmp_path: Path) -> None:
+    script = f"""
+import sys; sys.argv[1:] = ["127.0.0.1:9"]
+{ASK}
+import loadtest_outbound
+print(loadtest_outbound.refused)
+"""
+    printed = run(tmp_path, "", script, LOADTEST_FILES=str(tmp_path))
+    assert "['127.0.0.1:9']" in printed
+    assert (tmp_path / "refused").read_text() == "127.0.0.1:9\n"
+
+
+def test_processes_of_one_program_reach_each_other(tmp_path: Path) -> None:
+    script = """
+import threading
+from multiprocessing.connection import Client, Listener
+from django.conf import settings
+settings.DEBUG
+listener = Listener(family="AF_UNIX")
+threading.Thread(target=listener.accept).start()
+Client(listener.address).close()
+print("reached")
+"""
+    assert run(tmp_path, "", script) == "reached\n"
 
 
 def test_of_an_error_nothing_is_told_but_its_type_and_place(tmp_path: Path) -> None:
@@ -232,6 +379,165 @@ print(loadtest_settings._is_ours(connection))
     base = "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}"
     printed = run(tmp_path, base, script, LOADTEST_DATABASE=ADDRESS)
     assert printed == f"{host == '127.0.0.1'}\n"
+
+
+COUNTING = """
+import os, threading
+import django
+django.setup()
+from django.core.signals import got_request_exception
+from django.db import connection
+
+def work():
+    with connection.cursor() as cursor:
+        for number in range(50):
+            cursor.execute(" insert into t values (1)")
+            cursor.execute("SELECT 1")
+    connection.close()
+
+with connection.cursor() as cursor:
+    cursor.execute("CREATE TABLE t (a int)")
+connection.close()
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+if os.fork() == 0:
+    got_request_exception.send(None)
+    os._exit(0)  # as one that is killed: what it counted is told
+os.wait()
+"""
+
+
+def test_the_processes_of_a_server_count_what_they_do(tmp_path: Path) -> None:
+    """Each by itself, whichever thread it was and however it ended."""
+    counts = tmp_path / "counts"
+    counts.mkdir()
+    base = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'theirs',"
+    base += " 'OPTIONS': {'timeout': 60}}}"
+    database = str(tmp_path / "ours")
+    run(tmp_path, base, COUNTING, LOADTEST_SQLITE=database, LOADTEST_COUNTS=str(counts))
+    assert len(list(counts.iterdir())) == 2
+    app = dataclasses.replace(DEMO, counts_variable="COUNTS")
+    counters = Counters(app, {"COUNTS": str(counts)})
+    counted = counters.read(contract())
+    assert (counted.exceptions, counted.statements, counted.changes) == (1, 401, 200)
+    (counts / "3").write_bytes(b"half a line")
+    assert counters.read(contract()) == counted
+
+
+def test_nobody_counts_where_no_folder_is_named() -> None:
+    counted = Counters(DEMO, {}).read(contract())
+    assert (counted.exceptions, counted.statements, counted.changes) == (None, None, None)
+
+
+FILL = """
+import django
+django.setup()
+from django.core.management import call_command
+from django.contrib.auth import get_user_model
+call_command("migrate", verbosity=0)
+for name in ("alice", "bob"):
+    get_user_model().objects.create_user(name)
+"""
+
+SITE = """
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "theirs"}}
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+ROOT_URLCONF = "urls"
+ALLOWED_HOSTS = ["shop.example.org"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+"""
+
+URLS = """
+from django.http import HttpResponse
+from django.urls import path
+urlpatterns = [path("who/", lambda request: HttpResponse(f"{request.user}"))]
+"""
+
+
+@pytest.mark.parametrize("in_session", [False, True])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Host": "shop.example.org", "X-Forwarded-Proto": "https"}]
+)
+@pytest.mark.parametrize("user", ["alice", None])
+def test_a_request_that_writes_is_let_through(
+    tmp_path: Path, in_session: bool, headers: dict[str, str], user: str | None
+) -> None:
+    """By Django's own protection against forged requests, however its settings have it."""
+    base = f"{SITE}\nCSRF_USE_SESSIONS = {in_session}\n"
+    database = str(tmp_path / "ours")
+    (tmp_path / "urls.py").write_text(URLS)
+    run(tmp_path, base, FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        request=own.Request(headers=headers),
+        values={"n": "SELECT username FROM auth_user ORDER BY id DESC", "id": "auth.User.pk"},
+        endpoint=(
+            own.Asked(name="who", path="/who/?{n}&{id}", method="POST", writes=True, as_=user),
+        ),
+    )
+    project = own.project(tmp_path, file)
+    env = {"LOADTEST_SQLITE": database}
+    requests = project.requests(env)["who"]
+    assert [each.path for each in requests] == ["/who/?bob&1", "/who/?alice&2"]
+    assert len({each.headers.get("Cookie") for each in requests}) == 1
+    (answer,) = facts.probe(project, [requests], env)
+    assert (answer.status, answer.error) == (200, None)
+    forged = dataclasses.replace(requests[0], headers={**requests[0].headers, "X-Csrftoken": "x"})
+    (answer,) = facts.probe(project, [[forged]], env)
+    assert answer.status == 403
+    wrong, error_page = project.refused(env)
+    assert ("another user" in wrong["who"]) == (user is not None)
+    assert error_page is not None
+    assert error_page.status == 500
+
+
+def test_a_session_that_each_request_writes_to_is_one_of_several(tmp_path: Path) -> None:
+    database = str(tmp_path / "ours")
+    run(tmp_path, f"{SITE}\nSESSION_SAVE_EVERY_REQUEST = True\n", FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        endpoint=(own.Asked(name="who", path="/who/", as_="alice"),),
+    )
+    requests = own.project(tmp_path, file).requests({"LOADTEST_SQLITE": database})["who"]
+    assert len({each.headers["Cookie"] for each in requests}) == len(requests) == 20
+
+
+@pytest.mark.parametrize(
+    ("values", "user", "line"),
+    [
+        ({"n": "SELECT id FROM nowhere"}, None, "[values]: SELECT id FROM nowhere: OperationalE"),
+        ({"n": "auth.Nobody.pk"}, None, "[values]: auth.Nobody.pk: LookupError"),
+        ({"n": "auth.Group.pk"}, None, "[values]: auth.Group.pk: there is none in the prepared"),
+        ({"n": "1..3"}, "carol", "no user has the username 'carol' in the prepared database"),
+    ],
+)
+def test_what_is_not_in_the_data(
+    tmp_path: Path, values: dict[str, str], user: str | None, line: str
+) -> None:
+    database = str(tmp_path / "ours")
+    run(tmp_path, SITE, FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        values=values,
+        endpoint=(own.Asked(name="who", path="/who/?{n}", as_=user),),
+    )
+    with pytest.raises(CommandError) as raised:
+        own.project(tmp_path, file).requests({"LOADTEST_SQLITE": database})
+    assert line in (raised.value.detail or "").splitlines()[-1]
 
 
 def test_a_process_that_serves_says_under_which_settings(tmp_path: Path) -> None:

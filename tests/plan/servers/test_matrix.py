@@ -220,6 +220,31 @@ def test_loads(name: str, delay_s: float, choice: Choice, expected: Load) -> Non
     assert matrix.fit(endpoint(name, delay_s=delay_s), rules, choice) == expected
 
 
+@pytest.mark.parametrize(
+    ("cost_s", "workers", "connections", "duration_s"),
+    [
+        (None, 1, 16, 3),
+        (0.001, 1, 16, 3),
+        (0.02, 1, 16, 6),  # 1.5 x 200 x 0.02
+        (0.02, 1, 64, 20),  # 1.5 x 10 x 64 x 0.02 = 19.2
+        (0.02, 2, 64, 10),
+        (0.02, 1_000, 64, 5),  # as many as there are processors
+        (1.0, 1, 16, 30),
+    ],
+)
+def test_a_load_lasts_for_many_answers(
+    monkeypatch: pytest.MonkeyPatch,
+    cost_s: float | None,
+    workers: int,
+    connections: int,
+    duration_s: int,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    costly, rules = endpoint("json", cost_s=cost_s), (LoadRule(connections=connections),)
+    assert matrix.fit(costly, rules, Choice(), workers).duration_s == duration_s
+    assert matrix.fit(costly, rules, Choice(duration_s=1), workers).duration_s == 1
+
+
 optional = st.none() | st.integers(1, 60)
 rules = st.builds(
     LoadRule,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from builders import contract
 from hypothesis import given
 from hypothesis import strategies as st
 from paths import ROOT
@@ -16,7 +18,8 @@ from loadtest.plan.servers.facts import Facts, Probed, Route
 from loadtest.plan.servers.own import Asked, File, Where
 from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Choice
+from loadtest.records.measured import Site
+from loadtest.records.planned import Body, Choice
 
 LEAST = """
 format = 1
@@ -45,23 +48,54 @@ def test_the_least_file(tmp_path: Path) -> None:
     assert told["PYTHONPATH"].split(":") == [str(own.INSIDE), str(tmp_path)]
 
 
+ENDPOINT = "[[endpoint]]\nname = 'a'\npath = '/{}'\n"
+GET = ENDPOINT.format("")
+POST = f"{GET}method = 'POST'\nwrites = true\n"
+OF_VALUE = ENDPOINT.format("{x}/")
+
+
 @pytest.mark.parametrize(
     ("more", "line"),
     [
         ("[database2]", "unknown key 'database2'; did you mean database?"),
         ("[[endpoint]]\nname = 'a'", "[endpoint[0]]: 'path' is missing: a path in quotes that"),
         ("[[endpoint]]\nname = 'a'\npath = 'x'", "endpoint[0].path must be a path in quotes that"
-         " begins with a slash, as in \"/products/?page=2\", not \"x\""),
+         " begins with a slash, percent-encoded as in \"/caf%C3%A9/?page=2\", not \"x\""),
+        ('[variants."a/b"]', 'the key "a/b" must be a name of at most 100 characters without slash'),
+        (f'[variants.{"x" * 150}]', "must be a name of at most 100 characters without slash"),
+        ("[[endpoint]]\nname = 'a'\npath = '/{x}'\nvalues = { x = '20..1' }", "'20..1' of x has no"
+         " number in it; name the smaller one first"),
+        # Nothing else can be asked for over HTTP.
+        *((f"[[endpoint]]\nname = 'a'\npath = '/{text}'", f"not \"/{text}\"")
+          for text in ("café", "a b", "a#b")),
         ("[[endpoint]]\nname = 'a'\npath = '/'\nshares = 1", "unknown key 'shares'"),
         ("[[endpoint]]\nname = 'a'\npath = '/'\n" * 2, "2 endpoints are called 'a'; rename 1"),
         ("[env]\nX = '{postgres.uri}'", "unknown placeholder '{postgres.uri}'; did you mean"
          " {postgres.url}"),
         ("[env]\nPYTHONPATH = '/'", "'PYTHONPATH' is not for a project to be told; leave it out"),
+        ("[[endpoint]]\nname = 'a'\npath = '/'\nshare = 1\n[[endpoint]]\nname = 'b'\npath = '/'",
+         "no share is left for b; give each a part of 1"),
+        ("[variants.2x4]", "[variants]: '2x4' is no name for one; begin with a letter"),
+        ("[variants.again]", "[variants]: 'again' is no name for one"),
+        ("[variants.a]\nenv = { X = 'a' }\n[variants.b]\nenv = { X = 1 }",
+         "variants.b.env.X must be a text in quotes, not 1"),
+        ("[variants.a]\nwith = ['x']", "[variants.a]: unknown key 'with'; did you mean without?"),
+        ("[variants.a.settings]\ndebug = true", "'debug' is no setting; they are in capitals"),
+        ("[variants.a]\nenv = { PYTHONPATH = '/' }", "[variants.a] env: 'PYTHONPATH' is not for"),
         ("[env]\nX = 1", "env.X must be a text in quotes, not 1"),
         ("[request]\nheaders = { Cookie = 'a' }", "the header Cookie is not set here; a login is"
          " `as`"),
         ("[request]\nheaders = { X = 'é' }", "X must be of ASCII letters, digits and signs"),
         ("[prepare]\ncommands = ['migrate \"']", "No closing quotation"),
+        (f"{GET}method = 'POST'", "endpoint a: POST may write; add writes = true"),
+        (f"{GET}method = 'HEAD'", "endpoint[0].method must be one of "),
+        (f"{GET}json = {{}}", "endpoint a: a GET has no body; add its method"),
+        (f"{POST}json = {{}}\nform = {{}}", "endpoint a: a body is json or form"),
+        (f"{POST}json = {{ at = 2026-01-02 }}", "endpoint a: JSON has no dates; put those of json"),
+        (f"{POST}json = 'x'", "endpoint[0].json must be a table of keys, not \"x\""),
+        (OF_VALUE, "endpoint a: {x} stands for a value; say under [values]"),
+        (f"[values]\nxy = '1..2'\n{OF_VALUE}", "endpoint a: unknown value 'x'; did you mean xy?"),
+        ("[values]\nx = 'Product'", "values.x must be the field of a model, as in"),
         ("[prepare]\ncommands = ['migrate --settings=shop.settings']", "under other settings"),
     ],
 )  # fmt: skip
@@ -78,12 +112,14 @@ def test_a_copy_is_of_sqlite(tmp_path: Path) -> None:
 
 
 def test_another_project_is_never_measured_as_the_demo(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
+        own.project_at(tmp_path)
     (tmp_path / "manage.py").write_text("")
-    with pytest.raises(UserError, match="`loadtest init` writes one"):
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
     (tmp_path / "myproject").mkdir()
     (tmp_path / "myproject" / "settings.py").write_text("")
-    with pytest.raises(UserError, match="`loadtest init` writes one"):
+    with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
     assert own.project_at(ROOT).app is DEMO
 
@@ -105,15 +141,70 @@ def test_compiled_modules_are_kept_where_git_looks_away(tmp_path: Path) -> None:
 
 def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     text = LEAST.replace("sqlite", "postgres") + (
-        "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\nPLAIN = 'a{b'\n"
+        "[env]\nKEY = '{random}'\nOTHER = '{random}'\nURL = '{postgres.url}?x=1'\n"
+        "LONG = '{postgresql.url}'\nPLAIN = 'a{b'\n"
     )
     project = own.project_at(written(tmp_path, text))
     nowhere, told = project.told({}), project.told({"LOADTEST_DATABASE": "postgresql://here/it"})
     assert "127.0.0.1:9" in nowhere["URL"]
-    assert told["URL"] == "postgresql://here/it?x=1"
+    assert told["URL"] == "postgres://here/it?x=1"
+    assert told["LONG"] == "postgresql://here/it"
     assert told["PLAIN"] == "a{b"
     assert len({told["KEY"], told["OTHER"], told["LOADTEST_SECRET"]}) == 3
     assert told["KEY"] == nowhere["KEY"]
+
+
+def test_a_variant_is_told_what_it_changes(tmp_path: Path) -> None:
+    text = LEAST + (
+        "[env]\nAGE = '0'\nKEY = '{random}'\n[variants.pooled]\nenv = { AGE = '60', URL = "
+        "'{postgres.url}' }\nsettings.DATABASES.default.CONN_MAX_AGE = 60\nwithout = ['a.Slow']\n"
+    )
+    project = own.project_at(written(tmp_path, text))
+    plain, varied = project.told({}), project.told({}, "pooled")
+    assert (plain["AGE"], varied["AGE"]) == ("0", "60")
+    assert "127.0.0.1:9" in varied["URL"]
+    assert plain["KEY"] == varied["KEY"]
+    assert "LOADTEST_VARIED" not in plain
+    assert json.loads(varied["LOADTEST_VARIED"]) == {
+        "settings": {"DATABASES": {"default": {"CONN_MAX_AGE": 60}}},
+        "without": ["a.Slow"],
+    }
+    middleware = facts.Middleware(name="a.Slower", asynchronous=True)
+    known = Facts(stage="end", middleware=(middleware,))
+    (line,) = facts.unvaried(project, known)
+    assert line == "[variants.pooled]: unknown middleware 'a.Slow'; did you mean a.Slower?"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Site(asynchronous=False)),
+        ({"conn_max_age": 0}, Site(reconnects=True, asynchronous=False)),
+        ({"conn_max_age": 0, "pool": True}, Site(asynchronous=False)),
+        ({"conn_max_age": 0, "engine": "django.db.backends.sqlite3"}, Site(asynchronous=False)),
+        ({"driver": "python"}, Site(driver="python", asynchronous=False)),
+    ],
+)
+def test_what_may_matter_more_than_the_server(changes: dict[str, Any], expected: Site) -> None:
+    plain: dict[str, Any] = {
+        "engine": "django.db.backends.postgresql",
+        "file": None,
+        "conn_max_age": 60,
+        "pool": False,
+        "atomic_requests": False,
+    }
+    known = Facts(stage="end", databases={"default": facts.Database(**plain | changes)})
+    assert facts.site(known) == expected
+
+
+def test_what_can_be_awaited_is_known() -> None:
+    slow, quick = (
+        facts.Middleware(name=name, asynchronous=name == "quick") for name in ("slow", "quick")
+    )
+    known = Facts(
+        stage="end", middleware=(quick, slow), routes=(route("/", asynchronous=True),)
+    )
+    assert facts.site(known) == Site(blocks="slow")
 
 
 def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
@@ -121,7 +212,8 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     folder = written(tmp_path, LEAST + endpoint)
     (asked,) = own.read(folder).endpoint
     contract = msgspec.structs.replace(own.expected(asked), content_type="text/html")
-    fixed = own.Fixed(asked=asked, contract=contract)
+    basis = own.basis(folder, own.read(folder), str(folder / ".venv/bin/python"))
+    fixed = own.Fixed(asked=asked, contract=contract, basis=basis)
     own.write_recorded(folder, own.Recorded(format=1, endpoints={"home": fixed}))
     assert own.unrecorded(own.project_at(folder)) == []
     written(tmp_path, LEAST + endpoint + "share = 0.5\n")
@@ -129,6 +221,98 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     written(tmp_path, LEAST + endpoint.replace("'/'", "'/other/'"))
     assert own.unrecorded(own.project_at(folder)) == ["home"]
     assert (folder / ".loadtest" / ".gitignore").read_text() == "*\n"
+
+
+def test_what_is_said_of_every_request_is_a_part_of_each(tmp_path: Path) -> None:
+    text = f"{LEAST}[request]\nheaders = {{ A = '1', B = '1' }}\n[values]\nx = '1..2'\n"
+    folder = written(tmp_path, f"{text}{POST}headers = {{ B = '2' }}\nvalues = {{ y = '3..4' }}\n")
+    (asked,) = own.endpoints(own.read(folder))
+    assert asked.headers == {"A": "1", "B": "2"}
+    assert asked.values == {"x": "1..2", "y": "3..4"}
+    assert own.template(asked).sources == asked.values
+
+
+def test_another_header_of_every_request_is_another_question(tmp_path: Path) -> None:
+    text = f"{LEAST}[request]\nheaders = {{ A = '1' }}\n{POST}json = {{ a = 1 }}\n"
+    folder = written(tmp_path, text)
+    (asked,) = own.endpoints(own.read(folder))
+    contract = msgspec.structs.replace(own.expected(asked), content_type="text/html")
+    basis = own.basis(folder, own.read(folder), str(folder / ".venv/bin/python"))
+    fixed = own.Fixed(asked=asked, contract=contract, cost_s=0.02, basis=basis)
+    own.write_recorded(folder, own.Recorded(format=1, endpoints={"a": fixed}))
+    project = own.project_at(folder)
+    assert own.unrecorded(project) == []
+    (endpoint,) = project.endpoints()
+    # What it writes is in no other's way: it has processes and a copy of the database to itself.
+    assert (endpoint.isolated, endpoint.cost_s, endpoint.summary) == (True, 0.02, "POST /")
+    written(folder, text.replace("[request]", "[values]\nz = '1..2'\n[request]"))
+    assert own.unrecorded(own.project_at(folder)) == []  # of no use for this one
+    written(folder, text.replace("A = '1'", "A = '2'"))
+    assert own.unrecorded(own.project_at(folder)) == ["a"]
+
+
+def body(**changes: Any) -> Body:
+    return Body(**{"level": "text", "sha256": "0" * 64, **changes})
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "lines"),
+    [
+        ({}, {"body_bytes": 9}, []),
+        ({}, {"body": body(least_bytes=5)}, []),
+        ({}, {"status": 201}, ["status 200 -> 201"]),
+        ({}, {"statements": 5}, ["statements 4 -> 5"]),
+        ({}, {"body": body(sha256="1" * 64)}, ["another answer"]),
+        ({}, {"body": body(level="tags")}, ["what is fixed: text -> tags"]),
+        (
+            {"body": body(holes=("dates", "5"))},
+            {"body": body(holes=("dates", "nonces"))},
+            ["now open: nonces", "now fixed: 5"],
+        ),
+        ({}, {"body": body(location_sha256="1" * 64)}, ["another place that it redirects to"]),
+        ({}, {"body": body(cookies=("a",))}, ["cookies none -> a"]),
+    ],
+)
+def test_what_a_new_recording_changes(
+    then: dict[str, Any], now: dict[str, Any], lines: list[str]
+) -> None:
+    asked = Asked(name="a", path="/")
+    old, new = (
+        own.Fixed(asked=asked, contract=contract(**{"body": body(), "statements": 4, **changes}))
+        for changes in (then, now)
+    )
+    assert own.differences(old, new) == lines
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "project").mkdir()
+    folder = written(tmp_path / "project", LEAST)
+    (folder / own.FOLDER).symlink_to(elsewhere)
+    with pytest.raises(UserError, match="it is a link"):
+        own.project_at(folder)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"format": 1, "endpoints": {"\xff": {}}}',
+        b'{"format": 1, "endpoints": ' + b'{"a":' * 5_000,
+        b'{"format": 2, "endpoints": {}}',
+        b"[]",
+        b"",
+    ],
+    ids=lambda data: str(data[:40]),
+)
+def test_what_was_not_recorded_by_us_is_refused_in_a_line(tmp_path: Path, data: bytes) -> None:
+    """It comes with the project, whoever made that."""
+    folder = written(tmp_path, LEAST)
+    (folder / own.FOLDER).mkdir()
+    (folder / own.FOLDER / own.RECORDED).write_bytes(data)
+    with pytest.raises(UserError, match="remove it, and type `loadtest record`"):
+        own.project_at(folder)
 
 
 def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
@@ -140,6 +324,22 @@ def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
     offered = inventory.Inventory(project, servers, project.endpoints(), versions)
     plan = inventory.make_plan(offered, Choice(matrix="quick"))
     assert plan.reference == "waitress"
+
+
+def test_a_server_says_that_its_application_was_made(tmp_path: Path) -> None:
+    app = own.project_at(written(tmp_path, LEAST)).app
+    server = next(each for each in profile.load_servers(own.SERVERS) if each.name == "uvicorn")
+    (limit,) = set(inventory._limited(server, app).limits) - set(server.limits)
+    assert limit.endswith("takes a module of the project, such as shop.asgi.")
+    (tmp_path / own.FILE).write_text(LEAST.replace("[database]", 'asgi = "a.b:c"\n[database]'))
+    assert inventory._limited(server, own.project_at(tmp_path).app) == server
+
+
+def test_what_a_project_lacks_is_installed_beside_it(tmp_path: Path) -> None:
+    project = own.project_at(written(tmp_path, LEAST))
+    servers = profile.load_servers(own.SERVERS)
+    missing = inventory.Inventory(project, servers, (), {}).missing
+    assert missing["uvicorn"] == "not installed: uvicorn uvloop httptools; `loadtest env uvicorn`"
 
 
 WORDS = st.text(max_size=30).filter(lambda text: text.isprintable())
@@ -155,7 +355,13 @@ def test_what_is_proposed_is_read_as_it_was_meant(
 ) -> None:
     file = File(
         format=1,
-        project=Where(python="python", settings="a.b", path=(".", "src")),
+        project=Where(
+            python="python",
+            settings="a.b",
+            path=(".", "src"),
+            reference="gunicorn-gthread",
+            reference_shape="3x2",
+        ),
         env={name: text for name, text in env.items() if name not in own.RESERVED},
         database=own.Database(kind="sqlite", copy="db.sqlite3", redis=True),
         prepare=own.Prepare(commands=("migrate", 'load "x"'), seed="seed.py"),
@@ -199,11 +405,15 @@ def test_which_paths_are_asked() -> None:
             route(r"/old/(\d+)/", arguments=("?",)),
             route("/admin/"),
             route("/either/?"),
+            route("/caf\u00e9/"),
         ),
     )
     assert proposal.paths(known) == ["/", "/products/"]
     first = Probed(path="/", status=200, links=("/p/1/", "/p/2/", "/p/delete/", "/x/?page=2"))
     assert proposal.linked([first], ["/"]) == ["/p/1/", "/x/?page=2"]
+    # What could not be asked for over HTTP as it stands.
+    first = Probed(path="/", status=200, links=("/caf\u00e9/", "/x/?q=\u00e9", "/x/?q=\\"))
+    assert proposal.linked([first], ["/"]) == []
 
 
 def test_what_is_proposed_and_what_is_left_out() -> None:
@@ -229,10 +439,34 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         "/again/": "the route of /api/",
         "/hit/": "a GET that writes: INSERT hits; it needs writes = true",
         "/mail/": "it sends mail",
-        "/out/": "it calls another machine",
+        "/out/": "it calls 203.0.113.1:80, which is no service of the run",
         "/broken/": "status 500: LookupError at a.py:1",
         "/me/": "status 302, to /in/",
     }
+
+
+def middleware(name: str) -> facts.Middleware:
+    return facts.Middleware(name=name, asynchronous=False)
+
+
+@pytest.mark.parametrize(
+    ("known", "headers", "why"),
+    [
+        ({}, {}, ""),
+        ({"hosts": ("*", "localhost", "127.0.0.1", "[::1]")}, {}, ""),
+        ({"hosts": ("*", ".Shop.example.org")}, {"Host": "shop.example.org"},
+         "the first of ALLOWED_HOSTS"),
+        ({"proxy_header": ("X-Forwarded-Ssl", "on")}, {"X-Forwarded-Ssl": "on"},
+         "SECURE_PROXY_SSL_HEADER"),
+        ({"middleware": (middleware("django.middleware.gzip.GZipMiddleware"),)},
+         {"Accept-Encoding": "gzip"}, "GZipMiddleware, as every browser asks for it"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_front_of_a_project(
+    known: dict[str, Any], headers: dict[str, str], why: str
+) -> None:
+    request, reason = proposal.request(Facts(stage="end", **known))
+    assert (request.headers, reason) == (headers, why)
 
 
 @pytest.mark.parametrize(
@@ -254,3 +488,10 @@ def test_what_stands_in_the_way(known: Facts, line: str) -> None:
 def test_a_project_that_can_be_measured_has_no_problem() -> None:
     known = Facts(stage="end", django="6.0", settings_file="/p/shop/s.py")
     assert facts.problems(own.project(Path("/p"), NO_DATABASE), known) == []
+
+
+def test_the_file_that_the_page_shows_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "own-project.md").read_text(encoding="utf-8")
+    _, text = page.split("```toml\n", 1)
+    file = own.read(written(tmp_path, text.partition("```")[0]))
+    assert [asked.method for asked in file.endpoint] == ["GET", "POST"]

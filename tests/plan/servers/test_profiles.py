@@ -117,8 +117,15 @@ def test_workers_are_replaced_only_where_the_shape_says_so(server: Server) -> No
 
 def test_no_gunicorn_takes_what_stands_in_the_folder_of_a_project() -> None:
     """A gunicorn.conf.py there may set the app's environment, and so its database."""
-    given = {server.name for server in SERVERS if "gunicorn" in server.argv}
-    assert given == {server.name for server in SERVERS if "python:loadtest_gunicorn" in server.argv}
+    given = {"GUNICORN_CMD_ARGS": "--config python:loadtest_gunicorn"}
+    for server in SERVERS:
+        assert server.env == (given if "gunicorn" in server.argv else {}), server.name
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=by_name)
+def test_what_a_report_prints_can_be_deployed(server: Server) -> None:
+    """Nothing of ours stands in a command line: it is in the environment of a run."""
+    assert not any("loadtest" in word for word in (*server.argv, *server.recycled))
 
 
 def test_what_an_older_gunicorn_does_not_know_is_no_flag() -> None:

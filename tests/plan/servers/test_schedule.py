@@ -1,4 +1,4 @@
-"""From a plan to an order: shuffled by the seed, the poisonous alone, nothing lost."""
+"""From a plan to an order: shuffled by the seed, the poisonous last, nothing lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from small_matrix import RULES, ids
 from loadtest.plan.servers import matrix, schedule
 from loadtest.plan.servers.matrix import Matrix
 from loadtest.plan.servers.schedule import Batch
-from loadtest.records.planned import Choice, Endpoint, Plan, Server
+from loadtest.records.planned import Cell, Choice, Endpoint, Plan, Server
 
 names = st.text("abc-_0", min_size=1, max_size=6)
 some_servers = st.lists(
@@ -21,6 +21,7 @@ some_servers = st.lists(
         server,
         names,
         unsupported=st.sampled_from([{}, {"async": "Cannot."}]),
+        in_flight=st.sampled_from(["workers", "connections"]),
     ),
     min_size=1,
     max_size=5,
@@ -32,6 +33,7 @@ some_endpoints = st.lists(
         names,
         st.sampled_from(["sync", "async", "control"]),
         isolated=st.booleans(),
+        delay_s=st.sampled_from([0.0, 1.0]),
     ),
     min_size=1,
     max_size=6,
@@ -64,7 +66,11 @@ def test_two_cells_never_share_an_id(servers: list[Server], endpoints: list[Endp
 def test_every_cell_that_can_run_has_its_turns_in_each_round(of: Plan) -> None:
     times = Counter((cell, round_) for cell, round_, _ in order(of))
     assert times == {
-        (cell.id, at): of.turns for cell in of.cells if cell.skip is None for at in range(of.rounds)
+        # What waits has several waves in one.
+        (cell.id, at): 1 if cell.endpoint.contract.delay_s else of.turns
+        for cell in of.cells
+        if cell.skip is None
+        for at in range(of.rounds)
     }
     assert len(set(order(of))) == len(order(of))
 
@@ -88,14 +94,25 @@ def test_no_more_servers_are_up_than_can_be(of: Plan) -> None:
         assert {cell.server for cell in cells} == set(batch.servers)
 
 
+def poisons(of: Plan, cell: Cell) -> bool:
+    """Say whether a server is left with a queue that lasts: two workers, eight connections."""
+    (at_once,) = {each.in_flight for each in of.servers if each.name == cell.server}
+    waits = cell.endpoint.contract.delay_s > 0
+    return cell.endpoint.isolated and (not waits or at_once == "workers")
+
+
 @given(plans)
 def test_what_poisons_comes_last_on_its_processes(of: Plan) -> None:
     for batch in schedule.batches(of):
         isolated = [sweep.cells[0].endpoint.isolated for sweep in batch.sweeps]
-        endpoints = [sweep.cells[0].endpoint.id for sweep in batch.sweeps]
         assert isolated == sorted(isolated)
-        assert len({id_ for id_, alone in zip(endpoints, isolated, strict=True) if alone}) <= 1
-        assert not any(isolated) or of.at_once > 1 or len(set(endpoints)) == 1
+        for name in batch.servers:
+            cells = [
+                cell for sweep in batch.sweeps for cell in sweep.cells if cell.server == name
+            ]
+            poisoned = [poisons(of, cell) for cell in cells]
+            assert poisoned == sorted(poisoned)
+            assert len({cell.id for cell in cells if poisons(of, cell)}) <= 1
 
 
 @given(plans)
@@ -135,6 +152,25 @@ def test_groups_that_are_up_one_after_the_other_share_the_reference() -> None:
     assert all("a" in batch.servers for batch in batches)
     turns = Counter(cell.partition(".")[0] for cell, _, _ in order(of))
     assert turns == {"a": 4} | dict.fromkeys("bcdefg", 2)
+
+
+def test_a_launch_serves_all_that_poisons_nothing() -> None:
+    of = plan(
+        [server("free"), server("few", in_flight="workers")],
+        [
+            endpoint("json"),
+            endpoint("blocking", isolated=True),
+            *(endpoint(f"slow_{n}", isolated=True, delay_s=1.0) for n in range(3)),
+        ],
+        at_once=2,
+    )
+    batches = schedule.batches(of)
+    assert [sorted(batch.servers) for batch in batches] == [["few", "free"]] * 2 + [["few"]] * 2
+    first, second, *_ = ([sweep.cells[0].endpoint.name for sweep in b.sweeps] for b in batches)
+    assert first == ["json", "blocking"]
+    assert len(second) == 3
+    alone = schedule.batches(plan(of.servers[:1], [cell.endpoint for cell in of.cells[:5]]))
+    assert [len(batch.sweeps) for batch in alone] == [1, 4]
 
 
 def test_endpoints_that_postgres_counts_are_spread() -> None:

@@ -39,6 +39,20 @@ def test_a_row_for_each_server_the_cheapest_first() -> None:
     assert [row[0] for row in shown.texts()] == list(QUIET)
 
 
+def test_what_a_site_runs_on_today_is_what_the_others_are_times_of() -> None:
+    of = cost(QUIET, ["granian-wsgi"], today="uwsgi", mix="told")
+    places = [
+        msgspec.structs.replace(each, versus_today=None if each.server == "uwsgi" else each.versus)
+        for each in of.places
+    ]
+    places[0] = msgspec.structs.replace(places[0], versus_today=decisions.versus(0.81))
+    site = quiet(cost=msgspec.structs.replace(of, places=tuple(places)))
+    titles = [column.title for column in table(site).columns]
+    assert titles[3] == "times today's (95 %)"
+    assert [row[3] for row in table(site).texts()[:2]] == ["0.81x (0.74 to 0.89)", "1"]
+    assert "x today's (95 %)" in [column.title for column in narrow_table(site).columns]
+
+
 def test_what_no_server_has_is_no_column() -> None:
     of = cost(QUIET, ["uwsgi"])
     old = tuple(msgspec.structs.replace(each, memory_launched_bytes=None) for each in of.places)

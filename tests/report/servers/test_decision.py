@@ -23,16 +23,17 @@ from decisions import (
     searched,
     stepped,
     sureness,
+    versus,
 )
+from msgspec.structs import replace
 from paths import GOLD
 
-from loadtest.judge.servers.decision import Decision, LeftOut, Waiting
-from loadtest.records.planned import Shape
+from loadtest.judge.servers.decision import Cost, Decision, LeftOut, Own, Waiting
+from loadtest.records.measured import Site
 from loadtest.report.servers.sentences.decision import Setting, about, paragraphs, picked
 
 SETTING = Setting(
     counts=counts(),
-    shape=Shape(),
     again="loadtest run quick",
     more="loadtest run quick --budget 15m",
 )
@@ -84,6 +85,36 @@ STEPS = quiet(
     ),
     sure=sureness(rounds=1, tries=36),
 )
+TODAY = "gunicorn-gthread"
+
+
+def against_today(**changes: Any) -> Cost:
+    """Return a quiet cost that is a site's, against what it runs on today."""
+    of = cost(QUIET, ["granian-wsgi"], mix="told", today=TODAY)
+    places = tuple(
+        msgspec.structs.replace(
+            each,
+            versus_today=None
+            if each.server == TODAY
+            else versus(
+                QUIET[each.server] / QUIET[TODAY],
+                finding="lower" if QUIET[each.server] < 0.6 else "inconclusive",
+            ),
+        )
+        for each in of.places
+    )
+    return msgspec.structs.replace(of, places=places, **changes)
+
+
+SITE = quiet(
+    ["granian-wsgi"],
+    cost=against_today(),
+    waiting=None,
+    async_views=(),
+    own=Own(server=TODAY, endpoint="ping-sync", share=0.9699),
+    site=Site(reconnects=True, driver="python", asynchronous=False, blocks="shop.Slow"),
+)
+LITTLE = Own(server=TODAY, endpoint="ping-sync", share=0.6)
 UNKNOWN: dict[str, Any] = {
     "cost": None,
     "chosen": "nothing",
@@ -91,9 +122,7 @@ UNKNOWN: dict[str, Any] = {
     "gap": None,
     "async_views": (),
 }
-IMPORTED = Setting(
-    counts(measured=103, valid=10, suspect=8, invalid=85), Shape(known=False), "", "", imported=True
-)
+IMPORTED = Setting(counts(measured=103, valid=10, suspect=8, invalid=85), "", "", imported=True)
 
 
 def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[str, Any]:
@@ -117,11 +146,63 @@ def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[st
         (noisy(**UNKNOWN, at_rates=RATES.at_rates), "at_rates sure"),
         (SEARCH, "searched sure"),
         (STEPS, "deploy stepped waiting sure"),
+        (replace(SITE, site=None, within=()), "lever deploy change sure"),
+        (replace(SITE, own=None, site=Site(), within=()), "deploy change sure"),
+        (replace(SITE, own=LITTLE, site=Site(driver="c"), within=()), "deploy change sure"),
+        (replace(SITE, own=LITTLE, site=Site(driver="python"), within=()),
+         "lever deploy change sure"),
+        (replace(SITE, own=None, site=Site(asynchronous=False), within=()),
+         "deploy change threads sure"),
     ],
 )
 def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> None:
     assert [said.macro for said in picked(decision, SETTING)] == macros.split()
     assert len(macros.split()) <= 5
+
+
+def test_what_matters_more_than_the_server_is_said_first() -> None:
+    lever, _, change, threads, *_ = paragraphs(SITE, SETTING)
+    # At least so much: it is not rounded up.
+    assert lever.lead == (
+        "The server is not the lever: at least 96 % of the CPU time is your project's own."
+    )
+    assert "takes 33.2x as much as one to `ping-sync`, the cheapest endpoint" in lever.text
+    assert "`CONN_MAX_AGE` is 0" in lever.text
+    assert "psycopg runs in pure Python" in lever.text
+    assert change.lead == (
+        "`granian-wsgi` needs 0.64 (0.58 to 0.70) of what you run today (`gunicorn-gthread`)."
+    )
+    assert "likewise `uwsgi` 0.79 (0.72 to 0.87)." in change.text
+    assert "`shop.Slow` cannot be awaited" in threads.text
+    lever, *_ = paragraphs(replace(SITE, own=LITTLE), SETTING)
+    assert lever.lead == (
+        "May matter more than the server: a new database connection for each request and psycopg"
+        " in pure Python."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "lead", "text"),
+    [
+        ({"sure": sureness(busy=400)}, "The machine was busy: nothing is shown", "0.64"),
+        ({"cost": cost({"uwsgi": 2, TODAY: 1}, [TODAY], today=TODAY)}, "", ""),
+    ],
+)
+def test_nothing_is_said_against_today_that_was_not_shown(
+    changes: dict[str, Any], lead: str, text: str
+) -> None:
+    said = [each for each in paragraphs(replace(SITE, **changes), SETTING) if "today" in each.lead]
+    assert [each.lead.startswith(lead) for each in said] == [True] * bool(lead)
+    assert all(text in each.text for each in said)
+
+
+def test_a_mix_says_how_its_shares_are_known() -> None:
+    text = about(against_today())
+    assert "the mean over 3 endpoints by their shares of your traffic; today's: `gun" in text
+    assert "`def` views" not in text
+    assert "taken to be equal, as loadtest.toml says none;" in about(against_today(mix="equal"))
+    assert "those without one divide what is left;" in about(against_today(mix="rest"))
+    assert paragraphs(SITE, SETTING)[1].lead == "Run it on `granian-wsgi` (WSGI) for your traffic."
 
 
 @pytest.mark.parametrize(
@@ -374,7 +455,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     ),
     "A server that was running": (
         noisy(**UNKNOWN),
-        Setting(counts(), Shape(), "", SETTING.more, running=True),
+        Setting(counts(), "", SETTING.more, running=True),
     ),
     "One endpoint of a noisy run": (noisy(cost=ONE_ENDPOINT), SETTING),
     "One endpoint": (
@@ -404,7 +485,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     "Steps": (STEPS, SETTING),
     "No number at all": (
         noisy(**UNKNOWN),
-        Setting(counts(measured=0, failed=20, valid=0, suspect=0, invalid=3), Shape(), "", ""),
+        Setting(counts(measured=0, failed=20, valid=0, suspect=0, invalid=3), "", ""),
     ),
 }
 

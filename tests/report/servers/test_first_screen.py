@@ -92,6 +92,32 @@ def test_a_link_shows_what_was_chosen(browser: Browser, quiet: Path) -> None:
         assert seen.page.url.endswith("#answer?e=json_query-sync")
 
 
+@pytest.mark.parametrize(
+    "anchor",
+    [
+        "#%",
+        "#%E0%A4%A?show=%",
+        "#__proto__?i=__proto__&e=constructor&r=NaN&of=toString",
+        "#endpoints?verdict=%5Bx&interface=%22%5D&rows=,&text=%3Cscript%3E&show=__proto__",
+        "#answer?i=%22%3E%3Cimg src=x%3E",
+        "#" + "?" * 1_000 + "&" * 1_000,
+        "#" + "x" * 50_000,
+    ],
+    ids=lambda anchor: anchor[:20],
+)
+def test_an_address_of_anybody_chooses_nothing_that_there_is_not(
+    browser: Browser, quiet: Path, anchor: str
+) -> None:
+    with visit(browser, quiet) as seen:
+        plain = rows(seen.page, "cores", "times", "doubt")
+    with visit(browser, quiet, anchor) as seen:
+        assert rows(seen.page, "cores", "times", "doubt") == plain
+        seen.page.get_by_label("I run").select_option("uwsgi")
+        assert seen.page.locator("thead .base").text_content() == "uwsgi"
+        seen.page.get_by_role("button", name="Clear").click()
+        assert (seen.complaints, seen.requests) == ([], [])
+
+
 def test_with_databases_there_is_no_interval(browser: Browser, quiet: Path) -> None:
     with visit(browser, quiet, "#answer?of=databases") as seen:
         assert rows(seen.page, "cores", "times")[:2] == [

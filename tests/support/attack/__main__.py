@@ -22,13 +22,19 @@ INPUTS = 20_000
 KILLS = 100
 """Of each command."""
 
-PARTS = ("readers", "arguments", "kills", "environments")
+OF_USER = 20
+"""Of each command, by somebody who is not root."""
+
+PARTS = ("readers", "arguments", "kills", "environments", "user")
 
 SHOWN = 5
 """Failures of each attack."""
 
-AT_ONCE = 400
+AT_ONCE = 4_000
 """Inputs, before the clock is looked at again."""
+
+BESIDE = 3
+"""Commands for each processor: for most of their time they wait."""
 
 
 class Attack(NamedTuple):
@@ -63,7 +69,7 @@ def main(
     number: int | None,
     jobs: int,
 ) -> None:
-    """Attack the tool: readers, arguments, kills, environments, or all of it.
+    """Attack the tool: readers, arguments, kills, environments, as another user, or all of it.
 
     The whole can be run in pieces, one after the other or beside each other: with the same --seed a
     try of some number is always the same, and each piece says where the next one begins.
@@ -122,21 +128,46 @@ def _attacks(parts: Sequence[str], seed: int, jobs: int) -> Iterator[Attack]:
             return arguments.attack(seed, part, jobs)
 
         yield Attack("arguments", INPUTS, AT_ONCE, typed)
-    for command in processes.COMMANDS if "kills" in parts else ():
+    if "kills" in parts:
+        yield from _kills(KILLS, seed, jobs)
+    if "environments" in parts:
+        yield from _environments(seed, jobs)
+    if "user" in parts:
+        match processes.ordinary():
+            case str(why):
+                click.echo(f"user: skipped: {why}")
+            case user:
+                yield from _kills(OF_USER, seed, jobs, user)
+                yield from _environments(seed, jobs, user)
+
+
+def _kills(
+    count: int, seed: int, jobs: int, user: processes.User | None = None
+) -> Iterator[Attack]:
+    for command in processes.COMMANDS:
 
         def killed(part: Sequence[int], command: processes.Command = command) -> Tally:
-            return processes.attack(command, seed, part)
+            return processes.attack(command, seed, part, BESIDE * jobs, user)
 
-        yield Attack(f"kill {command.name}", KILLS, 1, killed)
-    if "environments" in parts:
-        for group, known in environments.by_command().items():
+        yield Attack(f"{_as(user)}kill {command.name}", count, 4 * BESIDE * jobs, killed)
 
-            def lived(
-                part: Sequence[int], known: Sequence[environments.Environment] = known
-            ) -> Tally:
-                return environments.attack([known[at] for at in part if at < len(known)])
 
-            yield Attack(f"environments {group}", len(known), 1, lived)
+def _environments(seed: int, jobs: int, user: processes.User | None = None) -> Iterator[Attack]:
+    for group, known in environments.groups(seed).items():
+
+        def lived(
+            part: Sequence[int],
+            group: str = group,
+            known: Sequence[environments.Environment] = known,
+        ) -> Tally:
+            there = [at for at in part if at < len(known)]
+            return environments.attack(group, known, seed, there, BESIDE * jobs, user)
+
+        yield Attack(f"{_as(user)}environments {group}", len(known), 4 * BESIDE * jobs, lived)
+
+
+def _as(user: processes.User | None) -> str:
+    return "user " if user else ""
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from attack.tally import Tally
 REFUSED = {
     "run": ("--rounds", "0"),
     "clients": ("--rounds", "0"),
-    **dict.fromkeys(("init", "record", "check"), ("--project", "nowhere")),
+    **dict.fromkeys(("init", "env", "record", "check"), ("--project", "nowhere")),
     "serve": ("--port", "0"),
     "services": ("--allow-redis", "127.0.0.1/0"),
 }

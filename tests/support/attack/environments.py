@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
-from attack import processes
+from attack import isolated, processes
 from attack.processes import PATIENCE_S, Process
 from attack.tally import Tally, broken
 
@@ -216,33 +217,73 @@ def environments() -> Iterator[Environment]:
     yield Environment("run resumed beside itself", RUN, meanwhile=_resume_beside, statuses=(0,))
 
 
-def by_command() -> dict[str, list[Environment]]:
-    """Return all of them by the command that they are of."""
+MIXED = 100
+
+ENDED = (0, 1, 2, 141, -13)
+"""How a command may end where several things are wrong at once."""
+
+
+def mixed(chance: Random) -> Environment:
+    """Return a command in several of these environments at once."""
+    alone = {
+        each.name.partition(" ")[2]: each for each in environments() if each.meanwhile is None
+    }
+    of = [alone[name] for name in chance.sample(sorted(alone), chance.choice((2, 2, 3)))]
+    command = chance.choice((REPORT, PLAN, LIST, HELP, RUN, RUN))
+
+    def prepare() -> None:
+        for each in of:
+            if each.prepare:
+                each.prepare()
+
+    return Environment(
+        f"{command[0]} " + " + ".join(each.name.partition(" ")[2] for each in of),
+        command,
+        {name: value for each in of for name, value in each.env.items()},
+        next((each.below for each in of if each.below), ""),
+        prepare if any(each.prepare for each in of) else None,
+        next((each.stdout for each in of if each.stdout), None),
+        statuses=ENDED,
+    )
+
+
+def groups(seed: int) -> dict[str, list[Environment]]:
+    """Return all of them by the command that they are of, and mixtures of them."""
     commands: dict[str, list[Environment]] = {}
     for each in environments():
         commands.setdefault(each.arguments[0], []).append(each)
-    return commands
+    chances = (Random(f"{seed} mixed {number}") for number in range(MIXED))
+    return commands | {"mixed": list(map(mixed, chances))}
 
 
-def attack(chosen: Sequence[Environment]) -> Tally:
-    """Try environments."""
-    tally = Tally("environments")
-    with tempfile.TemporaryDirectory(prefix="attack-") as name:
-        for number, environment in enumerate(chosen):
-            folder = Path(name) / str(number)
-            filled = processes.files(folder)
+def attack(
+    name: str,
+    chosen: Sequence[Environment],
+    seed: int,
+    numbers: Sequence[int],
+    jobs: int = 1,
+    user: processes.User | None = None,
+) -> Tally:
+    """Try those environments of a group that have these numbers, `jobs` beside each other.
+
+    `seed` is of the mixed ones.
+    """
+
+    def check(number: int) -> str | None:
+        processes.become(user)
+        with tempfile.TemporaryDirectory(prefix="attack-") as folder:
+            filled = processes.files(Path(folder) / "files")
             Path(filled["matrix"]).write_text(TINY)
-            tally.tried += 1
-            if why := tried(environment, filled):
-                command = environment.arguments[0]
-                same = [each.name for each in by_command()[command]]
-                again = (
-                    f"environments --only 'environments {command}'"
-                    f" --number {same.index(environment.name)}: {environment.name}"
-                )
-                tally.failed.append((again, why))
-            shutil.rmtree(folder, ignore_errors=True)
-    return tally
+            return tried(chosen[number], filled)
+
+    faults = isolated.faults(check, numbers, jobs, limited=False)
+    part = "user" if user else "environments"
+    again = f"{part} --only 'environments {name}' --seed {seed} --number"
+    return Tally(
+        f"environments {name}",
+        len(numbers),
+        [(f"{again} {number}: {chosen[number].name}", why) for number, why in faults],
+    )
 
 
 def tried(environment: Environment, filled: Mapping[str, str]) -> str | None:

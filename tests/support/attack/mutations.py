@@ -33,6 +33,8 @@ TOML_ONLY = (
     '"""\na\n"""', "{ async = 1 }", "[[]]", "{}" * 2, "",
 )  # fmt: skip
 
+QUOTED = tuple(json.dumps(text) for text in TEXTS)
+
 Mutate = Callable[[Random, bytes], bytes]
 
 
@@ -84,8 +86,7 @@ def _changed(chance: Random, document: Any, odd: list[str]) -> Any:
     way = chance.randrange(10)
     if way < 6:
         holder[key] = f"{MARK} {len(odd)}"
-        texts = [json.dumps(text) for text in TEXTS]
-        odd.append(chance.choice((*texts, *NUMBERS, *NUMBERS, *JSON_ONLY)))
+        odd.append(chance.choice((*QUOTED, *NUMBERS, *NUMBERS, *JSON_ONLY)))
     elif way == 6:
         del holder[key]
     elif way == 7 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
@@ -170,8 +171,7 @@ def in_toml(chance: Random, data: bytes) -> bytes:
         at = chance.choice(keys)
         way = chance.randrange(10)
         if way < 6:
-            texts = [json.dumps(text) for text in TEXTS]
-            value = chance.choice((*texts, *NUMBERS, *NUMBERS, *TOML_ONLY))
+            value = chance.choice((*QUOTED, *NUMBERS, *NUMBERS, *TOML_ONLY))
             lines[at] = f"{lines[at].partition('=')[0]}= {value}"
         elif way == 6:
             lines.insert(at, chance.choice(lines))
@@ -187,7 +187,7 @@ def in_toml(chance: Random, data: bytes) -> bytes:
 
 def in_text(chance: Random, data: bytes) -> bytes:
     """Change lines, words and numbers of a text."""
-    lines = data.decode().splitlines()
+    lines = data.decode("utf-8", "surrogateescape").splitlines()
     for _ in range(chance.choice((1, 2, 5, 20))):
         at = chance.randrange(len(lines))
         way = chance.randrange(6)
@@ -199,5 +199,5 @@ def in_text(chance: Random, data: bytes) -> bytes:
             word = chance.randrange(len(words))
             words[word] = chance.choice((*TEXTS, *NUMBERS))
             lines[at] = " ".join(words)
-    changed = "\n".join(lines).encode("utf-8", "surrogatepass")
+    changed = "\n".join(lines).encode("utf-8", "surrogateescape")
     return in_bytes(chance, changed) if chance.random() < 0.2 else changed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -22,10 +23,11 @@ from types import MappingProxyType
 
 import psutil
 from census import Census
-from paths import ENGINE, ROOT
+from paths import ENGINE, ROOT, TESTS
 
-from attack import seeds
+from attack import isolated, seeds
 from attack.tally import Tally, broken, unkind
+from loadtest.plan.servers import own
 
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
 
@@ -59,13 +61,33 @@ warmup_s = 0.1
 """
 
 
+SHOP = f"""
+format = 1
+[project]
+python = "{sys.executable}"
+settings = "shop.settings"
+wsgi = "shop.wsgi:application"
+[env]
+SHOP_CURRENCY = "EUR"
+SHOP_SECRET_KEY = "{{random}}"
+DEBUG = "False"
+[database]
+kind = "sqlite"
+redis = true
+[[endpoint]]
+name = "products-json"
+path = "/products.json"
+"""
+"""The file of `tests/projects/shop`."""
+
+
 @dataclass(frozen=True)
 class Command:
     """A command to end early."""
 
     name: str
     arguments: tuple[str, ...]
-    """`{out}`, `{matrix}`, `{servers}` and `{clients}` are filled in."""
+    """`{out}`, `{matrix}`, `{servers}`, `{clients}` and `{shop}` are filled in."""
     most_s: float
     """The latest moment."""
     resumed_by: tuple[str, ...] = ()
@@ -81,6 +103,8 @@ COMMANDS = (
         10.0,
         ("clients", "--resume", "{run}"),
     ),
+    Command("init", ("init", "--project", "{new}", "--python", sys.executable), 12.0),
+    Command("record", ("record", "--project", "{shop}", "--later", "0"), 20.0),
     Command("services", ("services",), 7.0),
     Command("serve", ("serve", "gunicorn-sync"), 8.0),
     Command("clients-serve", ("clients", "--serve"), 2.0),
@@ -96,6 +120,49 @@ COMMANDS = (
 
 OURS = f'File "{ENGINE}/'
 """In a traceback: a line of ours, as against the interpreter's own start, which nobody can mend."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who is not root."""
+
+    uid: int
+    gid: int
+
+
+NOBODY = "nobody"
+"""Whom every system has."""
+
+
+def ordinary() -> User | str:
+    """Return a user as whom commands can be run as well, or why there is none."""
+    if os.geteuid():
+        return "not root: what else is tried is an ordinary user's already"
+    entry = pwd.getpwnam(NOBODY)
+    user = User(entry.pw_uid, entry.pw_gid)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "loadtest", "list", "servers"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+            user=user.uid,
+            group=user.gid,
+            extra_groups=[],
+            capture_output=True,
+        )
+    except OSError as error:
+        return f"{NOBODY} cannot start {sys.executable}: {error.strerror}"
+    last = run.stderr.decode("utf-8", "replace").splitlines()[-1:]
+    return f"{NOBODY} cannot use this clone: {last}" if run.returncode else user
+
+
+def become(user: User | None) -> None:
+    """Be a user from here on, for good: in a child."""
+    if user:
+        os.setgroups([])
+        os.setgid(user.gid)
+        os.setuid(user.uid)
+        os.environ["HOME"] = "/nonexistent"
 
 
 class Process:
@@ -117,6 +184,7 @@ class Process:
             (self.tmp / below).mkdir()
         self.census = Census(self.tmp)
         self.held: set[str] = set()
+        self.pids: set[str] = set()
         given = {**os.environ, **dict.fromkeys(ADDRESSES), "TMPDIR": str(self.tmp / below), **env}
         self.running = subprocess.Popen(
             [sys.executable, "-m", "loadtest", *arguments],
@@ -168,8 +236,9 @@ class Process:
                 chance.choice(wardens).kill()
 
     def _remember(self) -> None:
-        """Note the shared memory that its processes hold now."""
+        """Note its processes, and the shared memory that they hold now."""
         for process in self.census.alive():
+            self.pids.add(str(process.pid))
             with contextlib.suppress(OSError, psutil.Error):
                 maps = Path(f"/proc/{process.pid}/maps").read_text()
                 self.held |= set(re.findall(r"/dev/shm/\S+", maps))
@@ -183,6 +252,7 @@ class Process:
         while time.monotonic() < deadline:
             names, files = self.census.names(), self.census.leftovers()
             memory = [name for name in self.held if os.path.exists(name)]
+            memory += [f"segment {id_}" for id_, pid in segments().items() if pid in self.pids]
             if not (names or files or memory):
                 return None
             time.sleep(0.1)
@@ -196,25 +266,43 @@ class Process:
         shutil.rmtree(self.tmp, ignore_errors=True)
 
 
-def attack(command: Command, seed: int, numbers: Sequence[int]) -> Tally:
-    """End a command at least so often, each time at a moment and in a way of its own."""
-    tally = Tally(f"kill {command.name}")
-    with tempfile.TemporaryDirectory(prefix="attack-") as name:
-        for number in numbers:
-            if tally.tried >= len(numbers):
-                break
-            folder = Path(name) / str(number)
-            filled = files(folder)
-            chance = Random(f"{seed} {command.name} {number}")
-            again = f"kills --only {command.name} --seed {seed} --number {number}"
+def segments() -> dict[str, str]:
+    """Return the ids of the System V segments of this machine, each with the process it is of."""
+    path = Path("/proc/sysvipc/shm")
+    lines = path.read_text(encoding="ascii").splitlines()[1:] if path.exists() else ()
+    return {(fields := line.split())[1]: fields[4] for line in lines}
+
+
+def attack(
+    command: Command, seed: int, numbers: Sequence[int], jobs: int = 1, user: User | None = None
+) -> Tally:
+    """End a command, by each number at a moment and in a way of its own, `jobs` beside each other.
+
+    Each has its own folders, and what is left is told by them.
+    """
+
+    def check(number: int) -> str | None:
+        become(user)
+        chance = Random(f"{seed} {command.name} {number}")
+        with tempfile.TemporaryDirectory(prefix="attack-") as name:
+            filled = files(Path(name) / "files")
             if command.resumed_by:
-                kills, wrong = _chain(command, filled, chance)
+                wrong = _chain(command, filled, chance)
             else:
-                kills, wrong = 1, [_killed(command.arguments, filled, chance, command)]
-            tally.tried += kills
-            tally.failed += [(again, why) for why in wrong if why]
-            shutil.rmtree(folder, ignore_errors=True)
-    return tally
+                wrong = [_killed(command.arguments, filled, chance, command)]
+        return "; ".join(filter(None, wrong)) or None
+
+    faults = isolated.faults(check, numbers, jobs, limited=False)
+    kills = sum(_kills(command, Random(f"{seed} {command.name} {number}")) for number in numbers)
+    again = f"kills --only 'kill {command.name}' --seed {seed} --number"
+    again = f"user {again.partition(' ')[2]}" if user else again
+    return Tally(
+        f"kill {command.name}", kills, [(f"{again} {number}", why) for number, why in faults]
+    )
+
+
+def _kills(command: Command, chance: Random) -> int:
+    return chance.choice((1, 2, 3)) if command.resumed_by else 1
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -225,7 +313,12 @@ def files(folder: Path) -> dict[str, str]:
     report.write_bytes(seeds.wrk_report())
     servers = seeds.servers_folder(folder, "servers")
     shutil.copytree(servers, servers.parent / "other")
+    for name in ("new", "shop"):
+        shutil.copytree(TESTS / "projects" / "shop", folder / name)
+    (folder / "shop" / own.FILE).write_text(SHOP)
     return {
+        "new": str(folder / "new"),
+        "shop": str(folder / "shop"),
         "out": str(folder / "out"),
         "matrix": str(matrix),
         "report": str(report),
@@ -271,21 +364,18 @@ def _said(process: Process, way: Sequence[tuple[str, float]], ended_before: bool
     return unkind(err.splitlines())
 
 
-def _chain(
-    command: Command, filled: dict[str, str], chance: Random
-) -> tuple[int, list[str | None]]:
+def _chain(command: Command, filled: dict[str, str], chance: Random) -> list[str | None]:
     """Begin a run and go on with it, ended again and again, then to its end; what was wrong."""
     wrong: list[str | None] = []
     out = Path(filled["out"])
-    kills, before = 0, Counter[str]()
-    for _ in range(chance.choice((1, 2, 3))):
+    before = Counter[str]()
+    for _ in range(_kills(command, chance)):
         runs = sorted(
             path.parent for path in out.glob("*/*.json") if path.stem in ("run", "clients")
         )
         arguments = command.resumed_by if runs else command.arguments
         filled["run"] = str(runs[0]) if runs else ""
         wrong.append(_killed(arguments, filled, chance, command))
-        kills += 1
         now = Counter(_measured(out))
         wrong += [f"lost after a kill: {key}" for key in before - now]
         before = now
@@ -305,7 +395,7 @@ def _chain(
     after = Counter(_measured(out))
     wrong += [f"lost: {key}" for key in before - after]
     wrong += [f"measured {count} times: {key}" for key, count in after.items() if count > 1]
-    return kills, wrong
+    return wrong
 
 
 def _measured(out: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from itertools import pairwise
@@ -44,10 +45,10 @@ LONGEST_NAME = 255
 
 def nonsense(value: Any, name: str = "") -> str | None:
     """Return the first thing in a record that cannot be, None where all of it can."""
-    return next(_nonsense(value, name), None)
+    return next(_nonsense(value, name, set()), None)
 
 
-def _nonsense(value: Any, name: str) -> Iterator[str]:
+def _nonsense(value: Any, name: str, looked_at: set[int]) -> Iterator[str]:
     if isinstance(value, bool) or value is None:
         return
     if isinstance(value, int | float):
@@ -60,10 +61,12 @@ def _nonsense(value: Any, name: str) -> Iterator[str]:
         if name in RUN and "\0" in value:
             yield f"{name}: a NUL"
     elif isinstance(value, msgspec.Struct):
-        if isinstance(value, Left):  # growth, which may be below zero
+        # Growth may be below zero; and a plan has an endpoint at each of its servers.
+        if isinstance(value, Left) or id(value) in looked_at:
             return
+        looked_at.add(id(value))
         for field in value.__struct_fields__:
-            yield from _nonsense(getattr(value, field), field)
+            yield from _nonsense(getattr(value, field), field, looked_at)
         for field in AT_LEAST_1.get(type(value), ()):
             if getattr(value, field) < 1:
                 yield f"{field} = {getattr(value, field)}"
@@ -73,11 +76,11 @@ def _nonsense(value: Any, name: str) -> Iterator[str]:
             yield f"{value.status_errors} of {value.answers} answers are errors"
     elif isinstance(value, dict):
         for key, each in value.items():
-            yield from _nonsense(key, name)
-            yield from _nonsense(each, name)
+            yield from _nonsense(key, name, looked_at)
+            yield from _nonsense(each, name, looked_at)
     elif isinstance(value, tuple | list):
         for each in value:
-            yield from _nonsense(each, name)
+            yield from _nonsense(each, name, looked_at)
 
 
 def _number(value: float, name: str) -> Iterator[str]:
@@ -96,8 +99,8 @@ def _histogram(value: Histogram) -> Iterator[str]:
 
 def endless(value: Any) -> bool:
     """Say whether a figure in a record is not finite."""
-    if isinstance(value, msgspec.Struct):
-        return any(endless(getattr(value, field)) for field in value.__struct_fields__)
-    if isinstance(value, dict | list | tuple):
-        return any(map(endless, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, float) and not math.isfinite(value)
+    try:
+        json.dumps(msgspec.to_builtins(value), allow_nan=False)
+    except ValueError:
+        return True
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import builders
@@ -9,6 +10,7 @@ import client_facts
 import msgspec
 from paths import DATA
 
+from loadtest.plan.servers import answers, own
 from loadtest.records import run_folder
 from loadtest.records.measured import (
     Afterwards,
@@ -22,10 +24,11 @@ from loadtest.records.measured import (
     Outcome,
     Segment,
     Sent,
+    Site,
     Verified,
     Work,
 )
-from loadtest.records.planned import Cell, Goal
+from loadtest.records.planned import Cell, Goal, Shape
 from loadtest.records.run_folder import ClientsRun, Writer
 
 ROUNDS = 3
@@ -36,26 +39,42 @@ VALUES_US = (100, 137, 174, 211, 248, 285)
 COUNTS = (300, 250, 200, 150, 80, 20)
 
 
-def servers_folder(parent: Path, name: str) -> Path:
-    """Write a small run of servers in which every kind of fact stands; return its folder."""
+def servers_folder(parent: Path, name: str, *, site: bool = False) -> Path:
+    """Write a small run of servers in which every kind of fact stands; return its folder.
+
+    It is of somebody's `site`, or of this repository's app.
+    """
+    share = {"share": 0.25} if site else {}
     servers = [
         builders.server("alpha"),
         builders.server("beta", interface="asgi", unsupported={"async": "no event loop"}),
         builders.server("alpha-again", duplicate_of="alpha"),
     ]
-    endpoints = [builders.endpoint("json"), builders.endpoint("wait", kind="waiting", delay_s=0.5)]
+    endpoints = [
+        builders.endpoint("json", **share),
+        builders.endpoint("wait", kind="waiting", delay_s=0.5, **share),
+    ]
     plan = builders.plan(servers, endpoints, rounds=ROUNDS, reference="alpha", precision=0.05)
     cells = tuple(
         Cell(server=server.name, endpoint=endpoint, load=load)
         for endpoint, load in (
             (endpoints[0], RATED),
-            (builders.endpoint("search"), SEARCHED),
-            (builders.endpoint("steps"), STEPPED),
+            (builders.endpoint("search", **share), SEARCHED),
+            (builders.endpoint("steps", **share), STEPPED),
         )
         for server in servers
     )
     plan = msgspec.structs.replace(plan, cells=(*plan.cells, *cells))
-    run = builders.run(plan, format=run_folder.FORMAT, argv={"alpha": ("alpha", "8000")})
+    if site:
+        varied = msgspec.structs.replace(
+            servers[1], profile="beta", shape=Shape(workers=4, threads=1), variant="pooled"
+        )
+        plan = msgspec.structs.replace(
+            plan, mix="told", today="beta", servers=(servers[0], varied, servers[2])
+        )
+    said = Site(driver="python", blocks="a middleware") if site else None
+    argv = {"alpha": ("alpha", "8000")}
+    run = builders.run(plan, format=run_folder.FORMAT, argv=argv, site=said)
     folder = run_folder.create(parent / name, run)
     writer = Writer(folder)
     writer.append(Begun(started_at=1_795_984_641.7))
@@ -157,6 +176,12 @@ def wrk_report() -> bytes:
     return "\n".join(text.splitlines()[:120]).encode()
 
 
+def reports() -> list[bytes]:
+    """Return reports of others, of every tool whose text is read."""
+    field = [path.read_bytes() for path in sorted((DATA / "field").iterdir())]
+    return [wrk_report(), *field]
+
+
 def wrk_line() -> bytes:
     """Return what `wrk.lua` prints."""
     late = Histogram(values_us=(0, 1_000), counts=(995, 5))
@@ -166,3 +191,90 @@ def wrk_line() -> bytes:
         del fields[unsaid]
     first = {"duration_us": fields.pop("duration_us")}
     return msgspec.json.encode(first | fields | {"values_us": VALUES_US, "counts": COUNTS})
+
+
+OWN = """
+format = 1
+shapes = ["2x1", "2x4"]
+[project]
+python = ".venv/bin/python"
+settings = "shop.settings"
+wsgi = "shop.wsgi:application"
+path = [".", "src"]
+reference = "gunicorn-gthread"
+reference_shape = "2x4"
+[env]
+CURRENCY = "EUR"
+KEY = "{random}"
+URL = "{postgres.url}"
+[database]
+kind = "postgres"
+redis = true
+[prepare]
+commands = ["migrate --noinput"]
+seed = "seed.py"
+[request]
+headers = { X-Forwarded-Proto = "https" }
+[allow]
+connect = ["localhost:9200"]
+[values]
+number = "1..20"
+[variants.pooled]
+summary = "Kept connections."
+env = { CURRENCY = "USD" }
+settings = { CACHE_SECONDS = 60, DATABASES = { default = { CONN_MAX_AGE = 60 } } }
+without = ["shop.middleware.Slow"]
+requires = ["psycopg-pool"]
+unsupported = { asgi = "threads without end" }
+[[endpoint]]
+name = "home"
+path = "/?page=2"
+as = "alice"
+style = "sync"
+kind = "pages"
+summary = "The first page."
+share = 0.2
+writes = false
+headers = { Accept-Language = "de" }
+[endpoint.answer]
+status = 200
+has = ["Your orders"]
+lacks = ["Log in"]
+[[endpoint]]
+name = "prices"
+path = "/prices/{number}.json"
+[[endpoint]]
+name = "order"
+path = "/orders/"
+method = "POST"
+writes = true
+json = { of = "{key}", count = 2 }
+values = { key = "shop.Product.pk" }
+"""
+"""The file of a project of somebody's own, with all that it may hold."""
+
+PAGES = (b'{"id": 1, "token": "abc", "of": [1, 2]}', b'{"id": 1, "token": "def", "of": [2, 1]}')
+"""Two answers of the same endpoint."""
+
+
+def recorded() -> bytes:
+    """Return what was recorded of that project's endpoints, each by another level."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / own.FILE).write_text(OWN)
+        file = own.read(Path(name))
+    bodies = (
+        answers.strictest(PAGES, "application/json"),
+        answers.strictest([b"a word and 1", b"a word and 2"], "text/plain"),
+        answers.strictest([b"<p>1 minute ago</p>", b"<p>2 minutes ago</p>"], "text/html"),
+    )
+    fixed = {
+        asked.name: own.Fixed(
+            asked=asked,
+            contract=msgspec.structs.replace(
+                own.expected(asked), content_type="application/json", body=body
+            ),
+            accepts=("the answer to somebody who is not logged in",),
+        )
+        for asked, body in zip(file.endpoint, bodies, strict=True)
+    }
+    return msgspec.json.encode(own.Recorded(format=1, endpoints=fixed))

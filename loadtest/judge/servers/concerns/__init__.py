@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadtest.judge.servers.concerns.answers import (
     CONTRACT,
     ERRORS,
+    FEW_WAVES,
     LOST_ROUNDS,
     NO_SAMPLES,
     WORK_NOT_DONE,
@@ -29,6 +30,7 @@ from loadtest.judge.servers.concerns.surroundings import LEFT_BEHIND, NOISY_HOST
 CONCERNS = (
     ERRORS,
     NO_SAMPLES,
+    FEW_WAVES,
     CONTRACT,
     FASTER_THAN_POSSIBLE,
     LITTLES_LAW,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate
 from loadtest.judge.servers.concerns.evidence import (
     ERROR_STATUS,
     NO_ANSWER,
@@ -11,7 +11,7 @@ from loadtest.judge.servers.concerns.evidence import (
     Evidence,
 )
 from loadtest.judge.servers.metrics import wrong
-from loadtest.records.measured import Loaded, Outcome
+from loadtest.records.measured import Loaded, Outcome, Verified
 from loadtest.stats.latency import SAMPLES_NEEDED
 
 ERRORS_SUSPECT = 0.001
@@ -30,6 +30,12 @@ WIRE_BYTES = 16
 WORK_MISSING = 0.01
 """Counters are read a moment before and after; the answers in flight then are within this."""
 
+RECORDED_MISSING = 0.2
+"""Of work that nobody declared: what was recorded is of a few answers."""
+
+FEWEST_WAVES, FEWEST_ANSWERS = 10, 200
+"""Of each load, and of all of them together."""
+
 
 def _errors(cell: Evidence) -> Found:
     for outcome in cell.failed:
@@ -41,14 +47,24 @@ def _errors(cell: Evidence) -> Found:
     if not cell.loads:
         return UNCHECKED
     share, of, what = wrong(cell.loads, cell.cell.load.connections)
+    raised = sum((each.work and each.work.exceptions) or 0 for each in cell.measured)
     if share <= ERRORS_SUSPECT:
-        return NOTHING
+        # As of clients that left: nobody but the project sees these.
+        if not cell.answers or raised <= ERRORS_SUSPECT * cell.answers:
+            return NOTHING
+        seen = sum(loaded.errors for loaded in cell.loads)
+        return Found(
+            "suspect",
+            f"{raised:,} exceptions in the project's views in {of:,} {what}, of which {seen:,} went"
+            " wrong for the client",
+        )
     kinds = {
         "of status 4xx or 5xx": sum(loaded.status_errors for loaded in cell.loads),
         "connecting": sum(loaded.connect_errors for loaded in cell.loads),
         "reading": sum(loaded.read_errors for loaded in cell.loads),
         "writing": sum(loaded.write_errors for loaded in cell.loads),
         "too slow for the generator": sum(loaded.timeouts for loaded in cell.loads),
+        "exceptions in the project's views": raised,
     }
     named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
     return Found(
@@ -88,8 +104,7 @@ def _contract(cell: Evidence) -> Found:
         known = known or verified is not None or (during is not None and during.checked > 0)
         # What was under way at the end of each load has come in part.
         under_way = cell.cell.load.connections * len(outcome.loads)
-        size = verified.wire_bytes if verified else None
-        if loaded and size and (unlike := _wrong_size(loaded, size, under_way)):
+        if loaded and verified and (unlike := _wrong_size(loaded, verified, under_way)):
             return Found("invalid", unlike)
     return NOTHING if known else UNCHECKED
 
@@ -99,8 +114,10 @@ def _wrong_answer(reason: str) -> bool:
     return not (TOO_EARLY in reason or NO_ANSWER in reason or ERROR_STATUS.search(reason))
 
 
-def _wrong_size(loaded: Loaded, wire_bytes: int, under_way: int) -> str | None:
-    slack = wire_bytes * WIRE_SHARE + WIRE_BYTES
+def _wrong_size(loaded: Loaded, verified: Verified, under_way: int) -> str | None:
+    if not (wire_bytes := verified.wire_bytes):
+        return None
+    slack = wire_bytes * WIRE_SHARE + WIRE_BYTES + verified.wire_spread_bytes
     # What is under way, or broke off, has come in part and is no answer.
     partial = under_way + loaded.read_errors
     right = loaded.answers - loaded.status_errors
@@ -119,15 +136,23 @@ def _wrong_size(loaded: Loaded, wire_bytes: int, under_way: int) -> str | None:
 
 def _work_not_done(cell: Evidence) -> Found:
     contract = cell.cell.endpoint.contract
+    views = "the project's database layer"
+    # It was recorded of the project as it is: a variant may do with less.
+    as_it_is = cell.server.variant is None
+    statements = contract.statements if as_it_is else None
+    changes = contract.changes if as_it_is else None
     needs = {
-        "postgres": ("PostgreSQL", contract.postgres),
-        "redis": ("Valkey", contract.redis),
-        "upstream": ("the upstream", contract.upstream),
+        "postgres": ("PostgreSQL", contract.postgres, WORK_MISSING),
+        "redis": ("Valkey", contract.redis, WORK_MISSING),
+        "upstream": ("the upstream", contract.upstream, WORK_MISSING),
+        "statements": (views, statements, RECORDED_MISSING),
+        "changes": (f"{views}, of those that change rows,", changes, RECORDED_MISSING),
     }
-    if all(each == 0 for _, each in needs.values()):
+    declared = (contract.postgres, contract.redis, contract.upstream)
+    if all(each == 0 for each in declared) and not (statements or changes):
         return NOTHING
     known = False
-    for field, (name, each) in needs.items():
+    for field, (name, each, missing) in needs.items():
         counted = [
             (count, outcome.work.answers)
             for outcome in cell.measured
@@ -138,11 +163,27 @@ def _work_not_done(cell: Evidence) -> Found:
         known = True
         seen = sum(count for count, _ in counted)
         needed = each * sum(answers for _, answers in counted)
-        if seen < needed * (1 - WORK_MISSING):
+        if seen < needed * (1 - missing):
             return Found(
                 "invalid", f"{name} saw {seen:,} operations, the responses need {needed:,}"
             )
     return NOTHING if known else UNCHECKED
+
+
+def _few_waves(cell: Evidence) -> Found:
+    load = cell.cell.load
+    if not cell.loads:
+        return UNCHECKED
+    # A load at a rate has connections to spare.
+    if cell.cell.endpoint.cost_s is None or load.rate is not None or load.explores:
+        return NOTHING
+    waves = cell.answers / load.connections / len(cell.loads)
+    if waves >= FEWEST_WAVES and cell.answers >= FEWEST_ANSWERS:
+        return NOTHING
+    return Found(
+        "suspect",
+        f"{rate(waves)} responses for each connection in a load, {cell.answers:,} in all",
+    )
 
 
 def _lost_rounds(cell: Evidence) -> Found:
@@ -198,6 +239,14 @@ WORK_NOT_DONE = Concern(
     " `--endpoint`.",
     find=_work_not_done,
     invalidates=True,
+)
+
+FEW_WAVES = Concern(
+    name="few-waves",
+    means="The load was short for what a response costs: what was under way at its end is a good"
+    " part of the work, and counts in CPU time and not among the responses.",
+    advice="A longer load (`--duration`), or fewer `--connections`.",
+    find=_few_waves,
 )
 
 LOST_ROUNDS = Concern(

@@ -41,7 +41,7 @@ def _delayed_ack(cell: Evidence) -> Found:
     known = [(o, o.host) for o in cell.measured if o.host and o.load_s and "server" in o.usage]
     if not known or not cell.services_sampled:
         return UNCHECKED
-    busy = max(_busy(outcome, host, cell.plan.shape.workers) for outcome, host in known)
+    busy = max(_busy(outcome, host, cell.shape.workers) for outcome, host in known)
     if busy >= BUSY or any(_throttled(outcome, host) for outcome, host in known):
         return none
     return Found(

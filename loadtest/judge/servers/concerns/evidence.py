@@ -14,7 +14,7 @@ from functools import cached_property
 
 from loadtest.judge.servers.metrics import Figures, Histograms, Latencies, figures, latencies, waves
 from loadtest.records.measured import DISTURBED, Ceiling, Histogram, Loaded, Outcome
-from loadtest.records.planned import Cell, Plan, Server
+from loadtest.records.planned import Cell, Plan, Server, Shape
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Evidence:
     def load_s(self) -> float:
         """How long all of `loads` took together."""
         return sum(loaded.duration_us for loaded in self.loads) / 1e6
+
+    @property
+    def shape(self) -> Shape:
+        """How much of the machine the server gets."""
+        return self.server.sized(self.plan.shape)
 
     @property
     def capacity(self) -> int:

@@ -84,9 +84,9 @@ LEAST_CPU_S = 0.5
 
 
 def _uneven_workers(cell: Evidence) -> Found:
-    workers = cell.plan.shape.workers
+    workers = cell.shape.workers
     # Of workers that were replaced each did a part, whoever was left out.
-    if workers < 2 or not cell.plan.shape.known or cell.plan.shape.max_requests:
+    if workers < 2 or not cell.shape.known or cell.shape.max_requests:
         return NOTHING if workers < 2 else UNCHECKED
     each_s = [
         sorted(outcome.usage["server"].each_cpu_s, reverse=True)[:workers]

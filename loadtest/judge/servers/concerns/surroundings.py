@@ -21,7 +21,7 @@ BUFFER_BYTES = 128_000
 
 
 def _shape_differs(cell: Evidence) -> Found:
-    shape, server = cell.plan.shape, cell.server
+    shape, server = cell.shape, cell.server
     usages = [o.usage["server"] for o in cell.measured if "server" in o.usage]
     if not shape.known:
         return UNCHECKED
@@ -93,7 +93,7 @@ def _left_behind(cell: Evidence) -> Found:
     # Pools keep a connection to each service for each request that there was at once.
     services = sum(bool(each) for each in (contract.postgres, contract.redis, contract.upstream))
     for left, usage in held:
-        if held_on := _held(left, usage, load.connections, services, cell.plan.shape.threads):
+        if held_on := _held(left, usage, load.connections, services, cell.shape.threads):
             return Found("suspect", f"2 s after the load it held {held_on} more than before")
     return NOTHING
 

@@ -57,8 +57,13 @@ _HEADING = re.compile(r" {0,3}(?:>\s*)*(#{1,6})\s+(.*)")
 
 _TAG = re.compile(r"\s*<(h[1-6]|summary)[^>]*>(.*?)</\1>\s*", re.IGNORECASE)
 
-_ALONE = re.compile(r"\s*(?:\*\*([^*]+)\*\*:?|__([^_]+)__:?|[=*-]{3,}\s*(\S[^=]*?)\s*[=*-]{3,})\s*")
-"""A line that stands for a heading: bold, or between signs."""
+_BOLD = re.compile(r"\*\*([^*]+)\*\*:?|__([^_]+)__:?")
+
+_SIGNS = "=*-"
+"""Between three or more of them on either side a line stands for a heading."""
+
+MOST_LABEL = 200
+"""Characters of what stands above a block: names and what tells it apart are in the first."""
 
 _UNDERLINE = re.compile(r"(=+|-{3,})\s*")
 
@@ -133,9 +138,16 @@ class _Context:
         """The last in the code that is open."""
         self.near: Command | None = None
         """Of a load generator, in this section."""
-        self.commands: list[Command] = []
+        self.commands: dict[tuple[str, str | None], Command] = {}
+        """The last of each tool and URL, and of each tool."""
         self.server: Label | None = None
         self.servers: dict[str, Label] = {}
+
+    def know(self, command: Command) -> None:
+        """Keep a command of a load generator."""
+        self.near = self.commands[command.tool, None] = command
+        if command.url and command.connections and command.threads:
+            self.commands[command.tool, command.url] = command
 
     def enter(self, label: Label) -> None:
         """Begin a section."""
@@ -169,12 +181,7 @@ class _Context:
         # wrk2's binary may be called wrk.
         if self.near and self.near.tool in (tool.NAME, tool.NAME.removesuffix("2")):
             return self.near
-        for command in reversed(self.commands):
-            if command.tool == tool.NAME and (
-                url is None or (command.url == url and command.connections and command.threads)
-            ):
-                return command
-        return None
+        return self.commands.get((tool.NAME, url))
 
     def block(self, line: int, text: str, reading: Text, file: str) -> Block:
         """Return a block that stands here."""
@@ -227,8 +234,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
                 stray.append(start)
                 words = bares[start][:LONGEST].strip().rstrip(":").strip()
                 if words and start not in fences.listings and not line.lstrip().startswith("|"):
-                    label = Label(level=WORDS, text=words, line=start + 1)
-                    context.say(label, start in fences.inside)
+                    context.say(_label(WORDS, words, start), start in fences.inside)
             continue
         at = end
         own = [START.fullmatch(each) for each in bares[start:end]]
@@ -297,8 +303,7 @@ def _said(line: str, at: int, context: _Context) -> bool:
     if len(line) > LONGEST:
         return False
     if command := command_of(line, at + 1):
-        context.near = command
-        context.commands.append(command)
+        context.know(command)
     if named := server_of(line):
         context.server = Label(level=WORDS, text=named, line=at + 1)
         context.servers.setdefault(named, context.server)
@@ -314,23 +319,40 @@ def _heading(lines: Sequence[str], at: int, fences: _Fences) -> Label | None:
         # In code, a single one begins a comment.
         if at in fences.inside and len(heading[1]) == 1:
             return None
-        return Label(level=len(heading[1]), text=_title(heading[2]), line=at + 1)
+        return _label(len(heading[1]), _title(heading[2]), at)
     if tag := _TAG.fullmatch(line):
         level = int(tag[1][1]) if tag[1][1].isdigit() else ALONE
-        return Label(level=level, text=_title(tag[2]), line=at + 1)
+        return _label(level, _title(tag[2]), at)
     if _setext(lines, at, fences):
         level = 1 if lines[at + 1][0] == "=" else 2
-        return Label(level=level, text=line.strip(), line=at + 1)
-    if alone := _ALONE.fullmatch(line):
-        return Label(level=ALONE, text=next(filter(None, alone.groups())), line=at + 1)
+        return _label(level, line.strip(), at)
+    if alone := _alone(line):
+        return _label(ALONE, alone, at)
     return None
+
+
+def _label(level: int, text: str, at: int) -> Label:
+    return Label(level=level, text=text[:MOST_LABEL], line=at + 1)
+
+
+def _alone(line: str) -> str:
+    """Return what a line says that stands for a heading, bold or between signs; empty if none."""
+    text = line.strip()
+    if bold := _BOLD.fullmatch(text):
+        return bold[1] or bold[2]
+    inner = text.lstrip(_SIGNS)
+    before, inner = len(text) - len(inner), inner.rstrip(_SIGNS)
+    behind = len(text) - before - len(inner)
+    if not inner.strip():  # a rule, which parts what it stands between
+        return text[:1] if before > 6 else ""
+    return inner.strip() if min(before, behind) >= 3 and "=" not in inner else ""
 
 
 def _setext(lines: Sequence[str], at: int, fences: _Fences) -> int:
     """Return 1 where the next line makes a heading of a line, else 0."""
     following = lines[at + 1] if at + 1 < len(lines) else ""
     plain = at not in fences.inside and lines[at].strip() and not lines[at].startswith(("|", "#"))
-    return int(bool(plain and _UNDERLINE.fullmatch(following) and not _ALONE.fullmatch(lines[at])))
+    return int(bool(plain and _UNDERLINE.fullmatch(following) and not _alone(lines[at])))
 
 
 def _title(text: str) -> str:

@@ -13,7 +13,7 @@ WRK_TIMEOUT_S = 2.0
 """wrk's own `--timeout`: it drops the latency of a slower answer, and counts the answer."""
 
 _GENERATOR = re.compile(
-    r"(?:^|[\s/;&|`'\"($#>%:\u276f)])(wrk2?|ab|hey|oha|bombardier)(?:[-_.]\w+)*\s+"
+    r"(?:^|[\s/;&|`'\"($#>%:\u276f)])(wrk2?|ab|hey|oha|bombardier)(?:[-_.][\w.-]*\w)?\s+"
     r"(?=['\"]?(?:-\w|--\w|https?://|\w\S*:\d))(.*)"
 )
 
@@ -64,9 +64,11 @@ SERVERS = (
 """Words that name a server, or the workers of one."""
 
 _SERVER = re.compile(
-    r"(?:^|[\s`$#>/(])(gunicorn|uvicorn|hypercorn|granian|daphne|uwsgi|waitress)(?:-serve)?\s+"
-    r"(?=[^`]*(?:(?<=\s)--?\w|[\w.]+:\w))([^`]*)"
+    r"(?:^|[\s$#>/(])(gunicorn|uvicorn|hypercorn|granian|daphne|uwsgi|waitress)(?:-serve)?\s+(.*)"
 )
+
+_OPERAND = re.compile(r"(?<=\s)--?\w|[\w.]:\w")
+"""An option, or a module with its callable, somewhere behind it: else it is prose."""
 
 _WORKERS = re.compile(r"(?:^|\s)(?:-k\s*|--worker-class[=\s]\s*)(\S+)")
 
@@ -150,7 +152,9 @@ def server_of(line: str) -> str | None:
     header = _HEADER.fullmatch(line)
     if header and header[1] in SERVERS:
         return header[1]
-    shown = _SERVER.search(line)
+    named = ((part, _SERVER.search(part)) for part in line.split("`"))
+    commands = (of for part, of in named if of and _OPERAND.search(part, of.start(2)))
+    shown = next(commands, None)
     if shown is None:
         return None
     workers = _WORKERS.search(shown[2])

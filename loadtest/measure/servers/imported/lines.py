@@ -15,8 +15,8 @@ _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _BEFORE = re.compile(r"(?:[\s>#*|;`+-]|//|<[^<>]*>)+")
 """What quotes, comments, lists, tables and HTML put before a line."""
 
-_AFTER = re.compile(r"(?:[\s|`\\]|\*/|<[^<>]*>)+$|\s+# .*$")
-"""Likewise behind it, a comment among them."""
+_AFTER = " \t\r\f\v|`\\"
+"""Likewise behind it, with the end of a comment in C, and tags."""
 
 
 LONGEST = 1_000
@@ -39,7 +39,26 @@ def bare(line: str) -> str:
         return line
     start = _BEFORE.match(line)
     line = line[start.end() :] if start else line
-    return _AFTER.sub("", line) if line[-1:] in "|`\\>/ \t" or " # " in line else line
+    return line[: min(_end(line), _comment(line))]
+
+
+def _comment(line: str) -> int:
+    """Return where a comment begins behind a line, its blanks included; its end without one."""
+    at = line.find(" # ")
+    return len(line) if at < 0 else len(line[:at].rstrip())
+
+
+def _end(line: str) -> int:
+    """Return where a line ends, without what was put behind it."""
+    while True:
+        rest = line.rstrip(_AFTER)
+        if rest.endswith("*/"):
+            rest = rest[:-2]
+        elif rest.endswith(">") and "<" in rest and ">" not in rest[rest.rindex("<") : -1]:
+            rest = rest[: rest.rindex("<")]
+        if len(rest) == len(line):
+            return len(rest)
+        line = rest
 
 
 def _decoded(data: bytes) -> str:

@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from functools import lru_cache
+from itertools import chain, combinations, count
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from loadtest.measure.servers.imported.blocks import ABOVE, ALONE, FILE, Block, Label, Note
 from loadtest.measure.servers.imported.commands import SERVERS, server_of
 from loadtest.measure.servers.imported.text import Typed
-from loadtest.records.planned import (
-    Contract,
-    Endpoint,
-    Interface,
-    Load,
-    Record,
-    Server,
-    Style,
-    at,
-)
+from loadtest.records.planned import Contract, Endpoint, Interface, Load, Record, Server, Style
 
 FRAMEWORKS = (
     *("django", "flask", "fastapi", "starlette", "sanic", "bottle", "pyramid", "aiohttp", "quart"),
@@ -329,19 +323,33 @@ def _names_in(text: str) -> str:
     return "-".join(_known(text, SERVERS) or _known(text, FRAMEWORKS))
 
 
+_JOINING = {"and", "or", "vs", "versus", "&"}
+
+_ASIDE = 2
+"""Words that may stand between a name and what joins it to another."""
+
+
 def _several(text: str) -> tuple[str, str] | None:
     """Return two servers, or frameworks, that a text names as two, and not as one on the other."""
-    plain = _plain(text).casefold()
+    words = re.findall(r"\w+|&", _plain(text).casefold())
     for names in (SERVERS, FRAMEWORKS):
-        word = "|".join(names)
-        two = re.search(
-            rf"\b({word})\b(?:\W+\w+){{0,2}}?\W+(?:and|or|vs|versus|&)"
-            rf"\W+(?:\w+\W+){{0,2}}?({word})\b",
-            plain,
+        named = [at for at, word in enumerate(words) if word in names]
+        joined = (
+            (words[first], words[second])
+            for first, second in combinations(named, 2)
+            if _join(words[first + 1 : second])
         )
-        if two and not ("gunicorn" in two.groups() and {*two.groups()} & _WORKER_KINDS):
-            return two[1], two[2]
+        two = next(joined, None)
+        if two and not ("gunicorn" in two and {*two} & _WORKER_KINDS):
+            return two
     return None
+
+
+def _join(between: Sequence[str]) -> bool:
+    return any(
+        word in _JOINING and at <= _ASIDE and len(between) - at <= _ASIDE + 1
+        for at, word in enumerate(between)
+    )
 
 
 def _short(label: Label) -> str:
@@ -367,6 +375,7 @@ def _interfaces(text: str) -> tuple[Interface, ...]:
     return tuple(interface for interface in get_args(Interface) if interface in words)
 
 
+@lru_cache(10_000)
 def _plain(text: str) -> str:
     """Return the words of a heading without Markdown's signs: links, bold, code."""
     return re.sub(r"[*`]|\]\([^)]*\)|(?<!\w)_|_(?!\w)|[\[\]]", " ", text)
@@ -377,10 +386,13 @@ def servers_of(places: Sequence[Placed], notes: list[Note]) -> dict[tuple[str, s
 
     The word WSGI or ASGI is a part of its name where it alone tells two servers apart.
     """
-    first = {server_key(each): each for each in reversed(places)}
+    first: dict[tuple[str, str], Placed] = {}
+    for each in places:
+        first.setdefault(server_key(each), each)
     shorts = Counter(each.server for each in first.values())
     servers: dict[tuple[str, str], Server] = {}
-    for each in sorted(first.values(), key=places.index):
+    taken: set[str] = set()
+    for each in first.values():
         interfaces = each.interfaces
         if len(interfaces) != 1:
             why = "nothing says WSGI or ASGI: the interface is unknown"
@@ -389,8 +401,10 @@ def servers_of(places: Sequence[Placed], notes: list[Note]) -> dict[tuple[str, s
         name = each.server
         if interfaces and shorts[each.server] > 1:
             name += f"-{interfaces[0]}"
+        name = free(name, taken)
+        taken.add(name)
         servers[server_key(each)] = Server(
-            name=free(name, {server.name for server in servers.values()}),
+            name=name,
             summary=each.summary,
             interface=interfaces[0] if len(interfaces) == 1 else None,
             requires=(),
@@ -481,9 +495,11 @@ def endpoints_of(places: Sequence[Placed], typed: Typed) -> dict[Target, Endpoin
             roots.setdefault(each.target, each.root)
     unsaid: dict[str, Any] = dict.fromkeys(Contract.__struct_fields__) | {"pooled": False}
     endpoints: dict[Target, Endpoint] = {}
+    taken: set[str] = set()
+    alike: set[Target] = set()
     for target, counted in titles.items():
         base = typed.endpoint or _base_name(target, roots.get(target, ""))
-        name = _endpoint_name(target, slug(base) or "root", endpoints)
+        name = _endpoint_name(target, slug(base) or "root", taken, alike)
         delay = re.fullmatch(r"gateway_(\d{1,6}(?:\.\d{1,6})?)s", base, re.ASCII)
         title = counted.most_common(1)[0][0] if counted else name
         delay_s = float(delay[1]) if delay else 0.0
@@ -506,27 +522,34 @@ def endpoints_of(places: Sequence[Placed], typed: Typed) -> dict[Target, Endpoin
     return endpoints
 
 
-def _endpoint_name(target: Target, base: str, before: Mapping[Target, Endpoint]) -> str:
-    """Return a name that no endpoint before has: with the tool, what is its own, and the load."""
+def _endpoint_name(target: Target, base: str, taken: set[str], alike: set[Target]) -> str:
+    """Return a name that no endpoint before has: with the tool, what is its own, and the load.
+
+    `taken` are theirs, with style and rate, and `alike` their targets without their loads.
+    """
     load = target.load
     script = (load.script or "").rpartition("/")[2].partition(".")[0]
     by = script if load.tool in (None, "wrk2") else load.tool or ""
     # Words that tell apart often begin with the endpoint's own.
     variant = (slug(words).removeprefix(f"{base}-") for words in target.variant)
     own = slug(" ".join(filter(None, (base, by, *variant))), _ENDPOINT_BYTES)
-    same = [
-        each for each in before if (each.path, each.style) == (target.path, target.style)
-        and (each.variant, each.load.tool, each.load.script)
-        == (target.variant, load.tool, load.script)
-    ]  # fmt: skip
+    apart = msgspec.structs.replace(
+        target,
+        load=Load(connections=1, duration_s=1, warmup_s=0, tool=load.tool, script=load.script),
+    )
     by_load = f"{own}-c{load.connections}"
-    wanted = (by_load, f"{by_load}-{load.duration_s:g}s") if same else (own,)
-    names = chain(wanted, (f"{wanted[-1]}-{number}" for number in count(2)))
-    taken = {at(endpoint, each.load) for each, endpoint in before.items()}
+    wanted = (by_load, f"{by_load}-{load.duration_s:g}s") if apart in alike else (own,)
+    alike.add(apart)
+    names = chain((own,) if load.rate else (), wanted, _numbered(wanted[-1]))
+    # Another rate is told apart by it.
     rate = f"@{load.rate:g}" if load.rate else ""
-    if rate and f"{own}-{target.style}{rate}" not in taken:
-        return own  # another rate is told apart by it
-    return next(name for name in names if f"{name}-{target.style}{rate}" not in taken)
+    name = next(name for name in names if f"{name}-{target.style}{rate}" not in taken)
+    taken.add(f"{name}-{target.style}{rate}")
+    return name
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return (f"{name}-{number}" for number in count(2))
 
 
 def _base_name(target: Target, heading: str) -> str:
@@ -552,5 +575,4 @@ def slug(text: str, most_bytes: int = _NAME_BYTES) -> str:
 
 def free(wanted: str, taken: set[str]) -> str:
     """Return a name that is not taken, numbered where it is."""
-    names = chain((wanted,), (f"{wanted}-{number}" for number in count(2)))
-    return next(name for name in names if name not in taken)
+    return next(name for name in chain((wanted,), _numbered(wanted)) if name not in taken)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,7 +29,7 @@ from loadtest.measure.servers.imported.names import (
     slug,
 )
 from loadtest.measure.servers.imported.text import Typed
-from loadtest.records import files, run_folder
+from loadtest.records import agreement, files, run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Machine, Outcome, Run, Source
 from loadtest.records.planned import Cell, Plan, Record, Server, Shape
@@ -40,8 +40,8 @@ from loadtest.records.values import MOST_ROUNDS
 MOST_NOTES = 200
 """Of a run; of more there is a count."""
 
-MOST_BYTES = 64 * 2**20
-"""Of a report."""
+MOST_BYTES = 8 * 2**20
+"""Of a report, each line of which is an object in memory: one of so many blocks has half of it."""
 
 STDIN = Path("-")
 
@@ -151,7 +151,7 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
     kept = _kept(notes, [*data])
     names = [Path(file).name for file in data]
     return Imported(
-        run=Run(
+        run=_fitting(
             format=run_folder.FORMAT,
             created_at=created_at,
             command=shlex.join(["loadtest", "import", *data, *_options(typed)]),
@@ -177,6 +177,17 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
         notes=kept,
         left_out=unread + len(blocks) - len(rows.outcomes),
     )
+
+
+def _fitting(**facts: Any) -> Run:
+    """Return a run; raises UserError for one that could not be read back, of too many servers."""
+    try:
+        run = msgspec.convert(msgspec.to_builtins(Run(**facts)), Run)
+        agreement.of_servers(run)
+    except ValueError as error:
+        file = facts["source"].file
+        raise UserError(f"{file}: cannot be one run ({error}); import a part") from None
+    return run
 
 
 class _Rows(NamedTuple):

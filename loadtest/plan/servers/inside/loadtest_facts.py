@@ -68,8 +68,17 @@ def of_settings(base: Any, settings: Any) -> dict[str, Any]:
         "hosts": [str(host)[:MOST_TEXT] for host in getattr(base, "ALLOWED_HOSTS", ())],
         "login_url": text(settings.LOGIN_URL) or "",
         "ssl_redirect": bool(getattr(base, "SECURE_SSL_REDIRECT", False)),
-        "proxy_header": bool(getattr(base, "SECURE_PROXY_SSL_HEADER", None)),
+        "proxy_header": proxy_header(getattr(base, "SECURE_PROXY_SSL_HEADER", None)),
     }
+
+
+def proxy_header(of: Any) -> list[str] | None:
+    """Return the header, as a proxy writes it, that says that a client came over HTTPS."""
+    if not of:
+        return None
+    name = str(of[0])
+    plain_name = name[len("HTTP_") :] if name.startswith("HTTP_") else name
+    return [plain_name.replace("_", "-").title()[:MOST_TEXT], str(of[1])[:MOST_TEXT]]
 
 
 def of_database(of: dict[str, Any]) -> dict[str, Any]:
@@ -82,8 +91,17 @@ def of_database(of: dict[str, Any]) -> dict[str, Any]:
         "file": str(of.get("NAME", "")) if "sqlite" in engine else None,
         "conn_max_age": age if isinstance(age, int) else None,
         "pool": bool(options.get("pool")),
+        "driver": driver() if "postg" in engine or "psql" in engine else None,
         "atomic_requests": bool(of.get("ATOMIC_REQUESTS", False)),
     }
+
+
+def driver() -> str | None:
+    """Return in what psycopg is implemented, which Django takes wherever it is installed."""
+    try:
+        return text(importlib.import_module("psycopg").pq.__impl__)
+    except ImportError:
+        return None
 
 
 def of_middleware(settings: Any) -> Iterator[dict[str, Any]]:

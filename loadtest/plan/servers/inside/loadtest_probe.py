@@ -1,8 +1,9 @@
-"""Prints in JSON what answers take: `loadtest_probe.py QUESTIONS [USER]`.
+"""Prints in JSON what answers take: `loadtest_probe.py FILE`.
 
-QUESTIONS is a JSON list of pairs, each a path and the headers that a request to it has. They are
-asked in this process on the database of the run, each in a transaction that is rolled back. No mail
-leaves, and no connection beyond this machine.
+The file has a JSON object: the name of a `user`, or null, and `questions`, each a list of a request
+or two. They are asked in this process on the database of the run, each question twice, in a
+transaction that is rolled back. No mail leaves, and no connection but to what the run has, or was
+told of.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ errors: list[str] = []
 
 
 def probe(
-    client: Any, path: str, headers: dict[str, str], user: Any, backend: str
+    client: Any, requests: list[dict[str, Any]], user: Any, backend: str
 ) -> dict[str, Any]:
-    """Ask a path twice and return what that took."""
+    """Ask twice, with both requests or with the only one, and return what that took."""
     from django.core import mail
 
     client.cookies.clear()
@@ -39,14 +40,13 @@ def probe(
     bodies = []
     facts: dict[str, Any] = {}
     written: set[str] = set()
-    sent = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     with rolled_back() as connection:
         if user is not None:
             client.force_login(user, backend)
-        for turn in ("first", "again"):
+        for turn, request in (("first", requests[0]), ("again", requests[-1])):
             with counted(connection) as statements:
                 began = time.perf_counter()
-                answer = client.get(path, **sent)
+                answer = send(client, request)
                 body = answer.getvalue() if answer.streaming else answer.content
                 took_ms = (time.perf_counter() - began) * 1e3
             bodies.append(body)
@@ -56,7 +56,7 @@ def probe(
     return {
         **facts,
         "writes": sorted(written),
-        "path": path,
+        "path": requests[0]["path"],
         "status": answer.status_code,
         "type": answer.get("Content-Type", "").split(";")[0][:MOST_TEXT],
         "location": (answer.get("Location") or "")[:MOST_TEXT],
@@ -68,6 +68,19 @@ def probe(
         "error": errors[0] if errors else None,
         "links": links(body) if "html" in answer.get("Content-Type", "") else [],
     }
+
+
+def send(client: Any, request: dict[str, Any]) -> Any:
+    """Send a request as it stands, with the headers that it would have over a wire."""
+    headers = {name.upper().replace("-", "_"): text for name, text in request["headers"].items()}
+    kind = headers.pop("CONTENT_TYPE", "")
+    return client.generic(
+        request["method"],
+        request["path"],
+        request["body"],
+        kind,
+        **{f"HTTP_{name}": text for name, text in headers.items()},
+    )
 
 
 def route_of(answer: Any) -> str:
@@ -145,18 +158,23 @@ def main() -> None:
 
     got_request_exception.connect(on_error)
     setup_test_environment(debug=False)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        asked = json.load(file)
     user = None
-    if sys.argv[2:]:
+    if asked["user"] is not None:
         model = get_user_model()
-        user = model._default_manager.filter(**{model.USERNAME_FIELD: sys.argv[2]}).first()
-    client = Client(raise_request_exception=False, HTTP_HOST="127.0.0.1")
+        user = model._default_manager.filter(**{model.USERNAME_FIELD: asked["user"]}).first()
+    client = Client(
+        enforce_csrf_checks=True, raise_request_exception=False, HTTP_HOST="127.0.0.1"
+    )
     rows = []
     backend = settings.AUTHENTICATION_BACKENDS[0]
-    for path, headers in json.loads(sys.argv[1]):
+    for requests in asked["questions"]:
         try:
-            rows.append(probe(client, path, headers, user, backend))
+            rows.append(probe(client, requests, user, backend))
         except Exception as error:  # whatever a view does
-            rows.append({"path": path, "status": 500, "error": summary(error)})
+            row = {"path": requests[0]["path"], "status": 500, "error": summary(error)}
+            rows.append(row)
     with open(result, "wb") as out:
         out.write(json.dumps({"probed": rows, "user": user is not None}).encode())
         out.flush()

@@ -6,6 +6,8 @@ What a run does not give leads nowhere, so that no process of a run reaches a da
 from __future__ import annotations
 
 import importlib
+import json
+import logging
 import os
 import sys
 from typing import Any
@@ -20,6 +22,21 @@ _failure = importlib.import_module("loadtest_failure")
 
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
+
+
+def _with(value: Any, changed: Any) -> Any:
+    """Return a setting with what a variant changes in it, key by key."""
+    if isinstance(value, dict) and isinstance(changed, dict):
+        return {**value, **{key: _with(value.get(key), new) for key, new in changed.items()}}
+    return changed
+
+
+# First, so that no variant leads out of the run.
+_varied = json.loads(os.environ.get("LOADTEST_VARIED", "{}"))
+for _name, _changed in _varied.get("settings", {}).items():
+    globals()[_name] = _with(globals().get(_name), _changed)
+if _varied.get("without"):
+    MIDDLEWARE = [name for name in globals()["MIDDLEWARE"] if name not in _varied["without"]]
 
 # What an address leaves open libpq takes from these, and PGHOSTADDR leads elsewhere than it does;
 # a `.env` may have set them. Its own have no underscore.
@@ -105,12 +122,22 @@ def _storage(alias: str, of: dict[str, Any]) -> dict[str, Any]:
 
 
 def _handler(of: dict[str, Any]) -> dict[str, Any]:
-    """Return a handler of logs whose file, where it has one, is the run's."""
+    """Return a handler of logs that writes to a file of the run's, if to any.
+
+    What it has written to the console would stand in the server's log, which results quote.
+    """
+    if of.get("class") == "logging.StreamHandler":
+        kept = {key: value for key, value in of.items() if key not in ("stream", "strm")}
+        of = {**kept, "class": "logging.FileHandler", "filename": "console.log"}
     if "filename" not in of:
         return of
     if _files == os.devnull:
         return {"class": "logging.NullHandler"}
     return {**of, "filename": os.path.join(_files, os.path.basename(str(of["filename"])))}
+
+
+# Nor is anything quoted of what has no handler, or whose handler cannot reach its service.
+logging.lastResort, logging.raiseExceptions = None, False
 
 
 DEBUG = False
@@ -221,3 +248,6 @@ def _serve(**facts: Any) -> None:
 
 if "LOADTEST_SERVED" in os.environ:
     request_started.connect(_serve, weak=False, dispatch_uid="loadtest")
+
+if "LOADTEST_COUNTS" in os.environ:
+    importlib.import_module("loadtest_counts").begin()

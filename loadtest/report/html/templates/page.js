@@ -35,7 +35,8 @@
       const [place, chosen] = location.hash.slice(1).split("?");
       // A plain link to a place leaves what was chosen as it is.
       if (chosen !== undefined) address.chosen = new URLSearchParams(chosen);
-      return decodeURIComponent(place);
+      // Anybody may have written it: what is no encoding is a place that there isn't.
+      try { return decodeURIComponent(place); } catch { return place; }
     },
     write(changes, place = address.read()) {
       for (const [key, value] of Object.entries(changes)) {

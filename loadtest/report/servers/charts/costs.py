@@ -6,12 +6,13 @@ from loadtest.judge.servers.decision import Cost, Place
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart, Mark, Rows, Strip, chart, interfaces, look_of
 from loadtest.report.charts.scale import logarithmic
+from loadtest.report.servers.cost import base, versus
 
 
 def cost(over: Cost) -> Chart | None:
     """Return the chart; None where no server has a cost."""
     rows = [
-        Strip(place.server, [_mark(place)], name=place.server, note=_note(place))
+        Strip(place.server, [_mark(place)], name=place.server, note=_note(place, over))
         for place in over.places
         if place.cores
     ]
@@ -20,7 +21,7 @@ def cost(over: Cost) -> Chart | None:
     marks = [row.marks[0] for row in rows]
     ends = [end for mark in marks for end in (mark.value, mark.low, mark.high) if end]
     panel = Rows(
-        "CPU cores for 1,000 requests/s, and times the cheapest (95 %)",
+        f"CPU cores for 1,000 requests/s, and times {base(over, 'the ')} (95 %)",
         "fewer is better",
         logarithmic(ends, (), lambda cores: f"{cores:g}"),
         rows,
@@ -48,7 +49,7 @@ def _mark(place: Place) -> Mark:
     )
 
 
-def _note(place: Place) -> str:
-    versus = place.versus
-    times = units.ratio_interval(versus.ratio, versus.low, versus.high) if versus else "1x"
+def _note(place: Place, over: Cost) -> str:
+    by = versus(place, over)
+    times = units.ratio_interval(by.ratio, by.low, by.high) if by else "1x"
     return f"{units.significant(place.cores or 0.0)} · {times}"

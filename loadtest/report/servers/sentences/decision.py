@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -43,6 +44,9 @@ WHY_LIMITED = {
     "generator": "the load generator was late",
 }
 
+MOSTLY = 0.9
+"""Of what a site's requests take: where so much is its own, the server is no lever."""
+
 DOUBTFUL = 2
 """Servers whose doubts are counted by name."""
 
@@ -52,7 +56,6 @@ class Setting:
     """What sentences need beside the decision."""
 
     counts: Counts
-    shape: Shape
     again: str
     """The command that made the run."""
     more: str
@@ -118,6 +121,8 @@ def about(cost: Cost) -> str:
         "endpoints": len(cost.endpoints),
         "rate": cost.rate,
         "style": cost.style,
+        "mix": cost.mix,
+        "today": cost.today,
         **left_out,
     }
     return _words()("about", facts).text
@@ -141,14 +146,70 @@ def picked(decision: Decision, setting: Setting) -> list[Said]:
     if cost is None:
         return [*_at_rates(decision), *stepped, _sure(decision, setting)]
     return [
+        *_lever(decision, cost),
         *_choice(decision, cost),
+        *_change(decision, cost),
+        *_threads(decision, cost),
         *_at_rates(decision),
         *stepped,
-        *_waits(decision, cost, setting.shape),
+        *_waits(decision, cost),
         *(_within(decision, cost) if chosen in ("server", "group") and not rated else ()),
         *(_async_views(decision) if chosen != "interface" and not rated else ()),
         _sure(decision, setting),
     ]
+
+
+def _lever(decision: Decision, cost: Cost) -> Iterator[Said]:
+    """Yield what may matter more than the server, where anything is known to."""
+    own, site = decision.own, decision.site
+    if own and own.share < MOSTLY:
+        own = None
+    facts = {
+        "reconnects": bool(site and site.reconnects),
+        "pure": bool(site and site.driver == "python"),
+    }
+    if own or any(facts.values()):
+        yield Said(
+            "lever",
+            {
+                "own": own,
+                # At least so much: never rounded up.
+                "percent": math.floor(100 * own.share) if own else 0,
+                **facts,
+            },
+            _cells(place for place in cost.places if own and place.server == own.server),
+        )
+
+
+def _threads(decision: Decision, cost: Cost) -> Iterator[Said]:
+    """Yield how a site that cannot be awaited runs under the ASGI servers of its run."""
+    site = decision.site
+    asgi = [place for place in cost.places if place.interface == "asgi" and place.cores is not None]
+    if site and not site.asynchronous and asgi:
+        yield Said("threads", {"blocks": site.blocks}, _cells(asgi))
+
+
+def _change(decision: Decision, cost: Cost) -> Iterator[Said]:
+    """Yield what another server would bring against what the site runs on today."""
+    others = [place for place in cost.places if place.versus_today]
+    if not cost.today or not others:
+        return
+    less = [place for place in others if place.versus_today and place.versus_today.ratio < 1]
+    shown = [
+        place for place in less if place.versus_today and place.versus_today.finding == "lower"
+    ]
+    busy = decision.sure.busy_machine
+    yield Said(
+        "change",
+        {
+            "today": cost.today,
+            "busy": busy,
+            "shown": [] if busy else shown[:NEAR],
+            "more": 0 if busy else len(shown[NEAR:]),
+            "open": less[:NEAR] if busy or not shown else [],
+        },
+        _cells([*(shown or less), *(place for place in cost.places if place.server == cost.today)]),
+    )
 
 
 def _without_cost(decision: Decision, setting: Setting) -> Iterator[Said]:
@@ -169,7 +230,7 @@ def _without_cost(decision: Decision, setting: Setting) -> Iterator[Said]:
             "cells": cells,
         },
     )
-    yield from _waits(decision, None, setting.shape)
+    yield from _waits(decision, None)
     yield _sure(decision, setting)
 
 
@@ -183,6 +244,7 @@ def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
             {
                 "server": only.server,
                 "style": cost.style,
+                "mix": cost.mix,
                 "least": [only.cores],
                 "range": (only.cheapest, only.dearest) if len(cost.endpoints) > 1 else None,
             },
@@ -209,10 +271,16 @@ def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
     )
     if gap:
         ends = [gap.low, gap.high]
-        facts = {"cheaper": gap.cheaper.upper(), "dearer": gap.dearer.upper(), "style": cost.style}
         yield Said(
             "safe",
-            {**facts, "ratios": [gap.least, gap.most], "ends": [] if None in ends else ends},
+            {
+                "cheaper": gap.cheaper.upper(),
+                "dearer": gap.dearer.upper(),
+                "style": cost.style,
+                "mix": cost.mix,
+                "ratios": [gap.least, gap.most],
+                "ends": [] if None in ends else ends,
+            },
             cells,
         )
     likely = next((place for place in ranked if place.server == decision.likely), None)
@@ -238,7 +306,7 @@ def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str
     at = [
         each
         for each in decision.costs
-        if each.style == cost.style
+        if (cost.mix or each.style == cost.style)
         and each.endpoints in {(id_,) for id_ in cost.endpoints}
         # A workload of one endpoint is no endpoint more.
         and each.endpoints[0].removesuffix(f"-{each.style}") == each.over
@@ -250,6 +318,7 @@ def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str
         "first": [place.server for place in first],
         "interface": interface.upper() if interface else None,
         "style": cost.style,
+        "mix": cost.mix,
         "unless_waiting": bool(best) and not {each.server for each in best} & set(cost.first),
         "endpoints": len(cost.endpoints),
         "rate": cost.rate,
@@ -361,6 +430,7 @@ def _at_rates(decision: Decision) -> Iterator[Said]:
         "at_rates",
         {
             "rates": list(map(_at_rate, decision.at_rates)),
+            "mix": decision.at_rates[0].mix,
             "endpoints": max(len(at.endpoints) for at in decision.at_rates),
             "generator": [place.generator_cpu_us for place in places if place.generator_cpu_us],
         },
@@ -396,25 +466,26 @@ def _at_rate(at: AtRate) -> dict[str, Any]:
     }
 
 
-def _waits(decision: Decision, cost: Cost | None, shape: Shape) -> Iterator[Said]:
+def _waits(decision: Decision, cost: Cost | None) -> Iterator[Said]:
     waiting = decision.waiting
     if waiting is None or not waiting.holds:
-        if cost and decision.chosen != "alone":
+        if cost and decision.chosen != "alone" and not cost.mix:
             yield Said("nothing_waits", {})
         return
     best = _best(waiting)
-    by_limit: dict[int, list[Holds]] = {}
+    by_limit: dict[tuple[int, str], list[Holds]] = {}
     for each in waiting.holds:
         if not each.free:
-            by_limit.setdefault(each.configured or 0, []).append(each)
+            limit = each.configured or 0
+            by_limit.setdefault((limit, _how(limit, each.shape)), []).append(each)
     limited = []
-    for limit, of in sorted(by_limit.items(), reverse=True):
+    for (limit, how), of in sorted(by_limit.items(), reverse=True):
         limited.append(
             {
                 "group": _group(of, waiting.holds),
                 "single": len(of) == 1,
                 "limit": limit,
-                "how": _how(limit, shape),
+                "how": how,
             }
         )
     yield Said(

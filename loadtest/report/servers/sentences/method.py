@@ -76,7 +76,8 @@ def bounds(run: Run, rankings: Sequence[Ranking]) -> tuple[str, ...]:
     alone = [
         server.name
         for server in run.plan.servers
-        if server.expected_processes(shape) == 1 < shape.workers and not server.duplicate_of
+        if server.expected_processes(shape) == 1 < server.sized(shape).workers
+        and not server.duplicate_of
     ]
     lasted_s = [ranking.load.duration_s for ranking in rankings]
     lasted_s += [

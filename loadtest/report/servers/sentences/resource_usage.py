@@ -18,8 +18,8 @@ def used(plan: Plan, summary: Summary, server: str) -> Iterator[tuple[str, str]]
 
     Nothing where nothing was measured or the shape is not known.
     """
-    shape = plan.shape
     profile = next((each for each in plan.servers if each.name == server), None)
+    shape = profile.sized(plan.shape) if profile else plan.shape
     # A cell whose rate means nothing shows what a server used all the same.
     seen = [row.figures for _, row in rows_of(summary.rankings, server) if row.figures]
     if not shape.known or not seen:

@@ -1,7 +1,7 @@
 """All routes."""
 
 from catalogue import views
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 urlpatterns = [
     path("", views.home),
@@ -16,5 +16,6 @@ urlpatterns = [
     path("code/", views.code),
     path("broken/", views.broken),
     path("slow/", views.slow),
+    path("api/", include("catalogue.api")),
     re_path(r"^old/(?P<slug>[a-z]+)/$", views.home),
 ]

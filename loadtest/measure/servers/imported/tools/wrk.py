@@ -108,7 +108,8 @@ def end(lines: Sequence[str], start: int, stop: int, command: Command | None = N
         if _PATTERNS["transfer"].fullmatch(lines[at]):
             return at + 1
         counted = counted or _PATTERNS["requests"].fullmatch(lines[at]) is not None
-        if counted and not lines[at].strip():
+        # Of several blank lines the first tells.
+        if counted and not lines[at].strip() and lines[at - 1].strip():
             following = next((line for line in lines[at:stop] if line.strip()), "")
             if not is_wrk(following):
                 return at

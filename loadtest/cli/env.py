@@ -1,0 +1,43 @@
+"""`loadtest env`: the servers that a project lacks, in an environment over its own."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+
+from loadtest.cli.options import located, project_options
+from loadtest.cli.output import say
+from loadtest.records.errors import UserError, unknown
+
+
+@click.command("env")
+@click.argument("names", metavar="[SERVER]...", nargs=-1)
+@project_options
+def env_command(names: tuple[str, ...], folder: Path, python: str | None) -> int:
+    """Install servers in an environment over the project's packages.
+
+    It lies in .loadtest/env and runs the project from then on; the project's own environment stays
+    as it is, and each of its packages keeps its version. SERVER is a name of `loadtest list`, or a
+    pattern such as 'granian-*'; without one, it takes those of the matrix quick. It needs a package
+    index.
+
+    Example: loadtest env granian-wsgi uvicorn
+    """
+    from loadtest.plan.servers import matrix, overlay, own, profile
+
+    folder = folder.resolve()
+    file = own.read(folder)
+    servers = {server.name: server for server in profile.load_servers(own.SERVERS)}
+    today = [file.project.reference] if file.project.reference else []
+    globs = names or (*matrix.load_matrix("quick", own.app(file).matrices).servers, *today)
+    if wrong := [glob for glob in globs if not any(fnmatchcase(name, glob) for name in servers)]:
+        raise UserError(*(unknown("server", glob, servers) for glob in wrong))
+    chosen = [name for name in servers if any(fnmatchcase(name, glob) for glob in globs)]
+    packages = {package for name in chosen for package in servers[name].requires}
+    own.ignore(folder / own.FOLDER)
+    given = located(python) or own.interpreter(folder, file)
+    overlay.install(folder / own.FOLDER / own.OVERLAY, given, packages, say)
+    say(f"{', '.join(chosen)}: ready to be measured")
+    return 0

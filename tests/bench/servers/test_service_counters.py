@@ -1,0 +1,32 @@
+"""What services say of themselves, which may be somebody else's."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.bench.servers.service_counters import Counters
+from loadtest.plan.servers.project import DEMO
+from loadtest.system import listening
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b'{"requests": 7}', 7),
+        (b'{"requests": "x"}', None),
+        (b'{"requests": 1e999}', None),
+        (b'{"requests": null}', None),
+        (b'{"others": 1}', None),
+        (b"[]", None),
+        (b'"\xff"', None),
+        (b"[" * 100_000, None),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_whatever_an_upstream_says_is_a_count_or_nothing(
+    body: bytes, count: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = listening.Response(status=200, server=None, body=body)
+    monkeypatch.setattr(listening, "get", lambda *_: answer)
+    counters = Counters(DEMO, {"UPSTREAM_URL": "http://127.0.0.1:9"})
+    assert counters._upstream("http://127.0.0.1:9") == count

@@ -1,0 +1,133 @@
+"""Somebody's own project in several shapes, under a variant, by its traffic, against today's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Type
+from paths import TESTS
+
+from loadtest.records import run_folder
+
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
+
+FILE = f"""
+format = 1
+shapes = ["1x1", "1x2"]
+
+[project]
+python = "{sys.executable}"
+settings = "shop.settings"
+wsgi = "shop.wsgi:application"
+reference = "gunicorn-gthread"
+reference_shape = "2x2"
+
+[env]
+SHOP_CURRENCY = "EUR"
+SHOP_SECRET_KEY = "{{random}}"
+DEBUG = "False"
+
+[database]
+kind = "sqlite"
+
+[prepare]
+commands = ["migrate --noinput", "collectstatic --noinput"]
+seed = "seed.py"
+
+[variants.bare]
+without = ["shop.settings.plain_middleware"]
+settings.SESSION_COOKIE_AGE = 60
+unsupported = {{ asgi = "not tried" }}
+
+[[endpoint]]
+name = "home"
+path = "/"
+share = 0.9
+[[endpoint]]
+name = "slow"
+path = "/slow/"
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(TESTS / "projects" / "shop", folder, ignore=ignored)
+    (folder / "loadtest.toml").write_text(FILE)
+    return folder
+
+
+def test_shapes_variants_shares_and_what_runs_today(type_: Type, shop: Path) -> None:
+    done = type_("record", "--project", shop, "--later", "0")
+    assert done.status == 0, done.out + done.err
+    results = shop / "results"
+    done = type_(
+        "run", "--project", shop, "--server", "gunicorn-gthread", "--server", "uvicorn",
+        "--rounds", "1", "--duration", "1", "--out", results,
+    )  # fmt: skip
+    assert done.status in (0, 1), done.out + done.err  # a busy machine may put a number in doubt
+    (folder,) = (path for path in results.iterdir() if path.is_dir())
+    stored = run_folder.read(folder, run_folder.SERVERS)
+    plan, rows = stored.run.plan, {each.name: each for each in stored.run.plan.servers}
+    assert set(rows) == {
+        "gunicorn-gthread-1x1", "gunicorn-gthread-1x1-bare", "gunicorn-gthread-1x2",
+        "gunicorn-gthread-1x2-bare", "gunicorn-gthread-2x2", "gunicorn-gthread-2x2-again",
+        "uvicorn-1", "uvicorn-1-bare",
+    }  # fmt: skip
+    assert (plan.today, plan.reference, plan.mix) == (*("gunicorn-gthread-2x2",) * 2, "rest")
+    status = {(each.cell.partition(".")[0], each.status) for each in stored.outcomes}
+    assert {name for name, of in status if of == "skipped"} == {"uvicorn-1-bare"}
+    assert {of for _, of in status} == {"measured", "skipped"}
+    for name, words in {"1x2-bare": ("1", "2"), "2x2": ("2", "2")}.items():
+        argv = stored.run.argv[f"gunicorn-gthread-{name}"]
+        given = tuple(argv[argv.index(option) + 1] for option in ("--workers", "--threads"))
+        assert given == words
+    assert stored.run.site is not None
+    assert (stored.run.site.asynchronous, stored.run.site.reconnects) == (False, False)
+    assert stored.run.site.blocks == "shop.settings.plain_middleware"
+    # What is told to a variant is in no result.
+    assert "SESSION_COOKIE_AGE" not in (folder / "run.json").read_text()
+    report = (folder / "report.md").read_text()
+    assert "times today's" in report
+    assert "by their shares of your traffic" in report
+    decision = json.loads((folder / "summary.json").read_text())["decision"]
+    assert decision["cost"]["today"] == "gunicorn-gthread-2x2"
+    assert decision["cost"]["endpoints"] == ["home-sync", "slow-sync"]
+
+    done = type_("run", "--project", shop, "--resume", folder)
+    assert done.status in (0, 1), done.err
+    with (shop / "loadtest.toml").open("a") as file:
+        file.write("[variants.other]\n")
+    broken = (shop / "loadtest.toml").read_text().replace("[variants.bare]", "[variants.gone]")
+    (shop / "loadtest.toml").write_text(broken)
+    done = type_("run", "--project", shop, "--resume", folder)
+    assert done.status == 2
+    assert "server gunicorn-gthread-1x1-bare is declared differently now" in done.err
+
+
+def test_a_server_is_checked_under_each_variant(type_: Type, shop: Path) -> None:
+    assert type_("record", "--project", shop, "--later", "0").status == 0
+    path = shop / "loadtest.toml"
+    # Without sessions nobody is logged in, and without a token there is no form.
+    changed = '["django.contrib.sessions.middleware.SessionMiddleware"]'
+    path.write_text(path.read_text().replace('["shop.settings.plain_middleware"]', changed))
+    done = type_("check", "--project", shop)
+    assert done.status == 1
+    rows = {line.split()[1]: line for line in done.out.splitlines() if line.strip()}
+    assert rows["gunicorn-gthread-1x1"].startswith("ok")
+    assert rows["gunicorn-gthread-1x1-bare"].startswith("NO")
+    assert "uvicorn-1-bare" not in rows
+
+
+def test_a_variant_names_middleware_that_is_there(type_: Type, shop: Path) -> None:
+    assert type_("record", "--project", shop, "--later", "0").status == 0
+    path = shop / "loadtest.toml"
+    path.write_text(path.read_text().replace("plain_middleware", "plain_middlewear"))
+    done = type_("plan", "--project", shop)
+    assert done.status == 2
+    assert "[variants.bare]: unknown middleware 'shop.settings.plain_middlewear'" in done.err
