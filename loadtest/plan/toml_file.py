@@ -93,9 +93,12 @@ def _explain(
             return f"{where}: {named[1]!r} is missing: {_wanted(_field(kind, named[1]))}"
         return unknown("key", named[1], fields, where=where)
     if "`key` in" in message and isinstance(kind, inspect.DictType):
-        assert isinstance(kind.key_type, inspect.LiteralType)
-        known = list(map(str, kind.key_type.values))
-        return unknown("key", next(key for key in value if key not in known), known, where=where)
+        if isinstance(kind.key_type, inspect.LiteralType):
+            known = list(map(str, kind.key_type.values))
+            wrong = next(key for key in value if key not in known)
+            return unknown("key", wrong, known, where=where)
+        wrong = next((key for key in value if not _fits(key, kind.key_type)), next(iter(value)))
+        return f"{where}: the key {_shown(wrong)} must be {_wanted(kind.key_type)}"
     return f"{path}: {at} must be {_wanted(kind)}, not {_shown(value)}"
 
 
@@ -127,8 +130,10 @@ def _fits(value: object, kind: inspect.Type) -> bool:
         return True
     # Texts, as in all other tables that people write here.
     of = kind.type if isinstance(kind, inspect.Metadata) else kind
-    pattern = getattr(of, "pattern", None) or ""
-    return isinstance(value, str) and re.search(pattern, value) is not None
+    if not isinstance(value, str) or not isinstance(of, inspect.StrType):
+        return isinstance(value, str)
+    long = of.max_length is not None and len(value) > of.max_length
+    return not long and re.search(of.pattern or "", value) is not None
 
 
 def _field(kind: inspect.StructType, name: str) -> inspect.Type:

@@ -44,19 +44,22 @@ BEGINNING = 16
 
 SPACE = rb"(?:\s|\xc2\xa0|&nbsp;)+"
 
-SPAN = rb"\d+(?:\.\d+)?" + SPACE + rb"(?:s|ms|(?:second|minute|hour|day|week|month|year)s?)\b"
+UNIT = rb"(?:s|ms|(?:second|minute|hour|day|week|month|year)s?)\b"
+
+SPAN = rb"\d{1,9}(?:\.\d{1,9})?" + SPACE + UNIT
 
 CLOCK = rb"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
 
 NAMED = {
     "CSRF tokens": (
-        rb"(?i)(csrf[\w-]*[\"']?\s*(?:(?:value|content)\s*=|[:=])\s*[\"']?)[a-z0-9]{32,64}"
+        rb"(?i)(csrf[\w-]{0,40}[\"']?\s{0,9}(?:(?:value|content)\s{0,9}=|[:=])\s{0,9}[\"']?)"
+        rb"[a-z0-9]{32,64}"
     ),
     "nonces": rb"(?i)(\bnonce(?:\s*=\s*[\"']?|-))[\w+/=-]{8,200}",
     "UUIDs": rb"()\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
     "signatures": rb"()\b[\w.+/=-]{2,200}:[\w-]{6}:[\w-]{27,43}\b",
     "dates": rb"()\b\d{4}-\d\d-\d\d(?:[T ]" + CLOCK + rb")?|()\b" + CLOCK + rb"\b",
-    "times ago": rb"()" + SPAN + rb"(?:,?" + SPACE + SPAN + rb")*",
+    "times ago": rb"()\b" + SPAN + rb"(?:,?" + SPACE + SPAN + rb")*",
 }
 """What differs by its nature and is known by its looks, with what stands before it and is kept."""
 
@@ -168,7 +171,13 @@ def misplaced(of: Body, location: str | None, cookies: Collection[str]) -> str |
 
 def place(location: str | None) -> str | None:
     """Return the digest of the path that an answer redirects to, without ids; None without one."""
-    return None if location is None else _digest(IDS.sub("0", urlsplit(location).path).encode())
+    if location is None:
+        return None
+    try:
+        path = urlsplit(location).path
+    except ValueError:  # where a server says what is no address
+        path = location
+    return _digest(IDS.sub("0", path).encode())
 
 
 def words(right: Sequence[bytes], wrong: bytes) -> tuple[tuple[str, ...], bool]:
@@ -186,7 +195,7 @@ def words(right: Sequence[bytes], wrong: bytes) -> tuple[tuple[str, ...], bool]:
 
 def _words(body: bytes) -> set[str]:
     """Return the words that a reader sees of an answer."""
-    text = re.sub(rb"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", b" ", body)
+    text = re.sub(rb"(?is)<(script|style)\b.*?</\1\s*>|<[^<>]*>", b" ", body)
     return set(WORD.findall(text.decode("utf-8", "replace")))
 
 

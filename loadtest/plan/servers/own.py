@@ -376,6 +376,10 @@ def _unfit(asked: Asked) -> Iterator[str]:
         yield f"{where}: a body is json or form; leave one of them out"
     if msgspec.json.decode(msgspec.json.encode(asked.json)) != asked.json:
         yield f"{where}: JSON has no dates; put those of json in quotes"
+    for name, source in asked.values.items():
+        first, dots, last = source.partition("..")
+        if dots and first.isdigit() and last.isdigit() and int(first) > int(last):
+            yield f"{where}: {source!r} of {name} has no number in it; name the smaller one first"
     for name in template(asked).names:
         if not asked.values:
             yield f"{where}: {{{name}}} stands for a value; say under [values] where it comes from"

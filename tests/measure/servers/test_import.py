@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import msgspec
 import pytest
 from wrk_reports import CREATED_AT, REPORT, block, imported, loads, under
 
@@ -319,21 +318,6 @@ def test_what_tells_the_blocks_of_one_server_apart_holds_for_the_others() -> Non
         ("one.json-warm-sync", 0),
         ("two.json-warm-sync", 0),
     ]
-
-
-def test_no_password_of_a_command_tells_two_loads_apart() -> None:
-    """A name, and the note about it, are published."""
-    headers = ("Authorization: Bearer s3cret", "Authorization: Bearer t0ken", "Accept: text/html")
-    text = under(*(block(f"$ wrk -t2 -c100 -H '{header}' URL\n") for header in headers))
-    converted = imported(text)
-    assert [outcome.cell for outcome in converted.outcomes] == [
-        "one.json-h-authorization-sync",
-        "one.json-h-authorization-2-sync",
-        "one.json-h-accept-text-html-sync",
-    ]
-    told = msgspec.json.encode(converted.run) + "".join(map(str, converted.notes)).encode()
-    assert b"s3cret" not in told
-    assert b"t0ken" not in told
 
 
 def test_a_server_is_what_its_command_names_where_no_heading_does() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -31,6 +32,22 @@ def test_what_is_asked_for_is_counted_by_what_paths_have_in_common(tmp_path: Pat
         "/products/123/?page=2": 0.4,
         "/products/": 0.0,
     }
+
+
+def test_whoever_asks_a_site_writes_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path that is no URL, one without end, and more of them than fit into memory."""
+    monkeypatch.setattr(access_log, "MOST_PATHS", 3)
+    paths = ["//[x", "/" + "a" * 100_000, "//evil.example/x", "/a", "/b", "/a", "/\x1b]0;x"]
+    lines = [f'- - "GET {path} HTTP/1.1" 200 1\n' for path in paths]
+    (tmp_path / "access.log").write_text("".join(lines))
+    traffic = access_log.read(tmp_path / "access.log")
+    assert dict(traffic.counts) == {"//[x": 1, "//evil.example/x": 1, "/a": 2}
+    assert traffic.total == len(paths) - 1
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UserError, match="cannot be read: it is no regular file"):
+        access_log.read(tmp_path / "fifo")
 
 
 def test_a_request_is_of_one_route() -> None:

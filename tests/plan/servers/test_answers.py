@@ -257,3 +257,16 @@ def test_a_hole_that_is_no_place_is_none() -> None:
     contract = strictest(bodies, TEXT)
     other = msgspec.structs.replace(contract, holes=("x", "-1", "\u0663", *contract.holes))
     assert [problem(other, body) for body in bodies] == [None, None]
+
+
+@pytest.mark.parametrize("part", [b"0", b"5 ", b"csrf", b"nonce", b"a:", b"<", b"1.", b"&nbsp;"])
+def test_an_answer_of_one_thing_without_end_is_recorded(part: bytes) -> None:
+    """What a pattern tries anew from each place would take hours here, and not a moment."""
+    bodies = [part * 100_000 + end for end in (b" x 1", b" x 2")]
+    contract = strictest(bodies, HTML)
+    assert [problem(contract, body) for body in bodies] == [None, None]
+
+
+def test_a_place_that_is_no_address_is_one_all_the_same() -> None:
+    assert place("http://[x") == place("http://[x") != place("http://[y")
+    assert place(None) is None

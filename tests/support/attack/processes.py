@@ -70,6 +70,7 @@ wsgi = "shop.wsgi:application"
 [env]
 SHOP_CURRENCY = "EUR"
 SHOP_SECRET_KEY = "{{random}}"
+DEBUG = "False"
 [database]
 kind = "sqlite"
 redis = true

@@ -9,9 +9,9 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -247,7 +247,7 @@ def _in_folder(kind: str, file: str) -> Callable[[Path, bytes, Seen], Iterable[A
             raise FoundError("a figure that is not finite")
         if seen.renders(summary):
             _command("report", str(run))
-            if kind == "servers":
+            if kind != "clients":
                 _command("report", "--history", str(folder))
             _check_pages(folder)
             shutil.rmtree(run)
@@ -266,12 +266,18 @@ def _facts(stored: Stored[Any, Any, Any]) -> list[Any]:
     ]
 
 
+FOLDERS: Mapping[str, Callable[[Path, str], Path]] = {
+    "servers": seeds.servers_folder,
+    "site": partial(seeds.servers_folder, site=True),
+    "clients": seeds.clients_folder,
+}
+
+
 def _run(folder: Path, kind: str) -> Path:
     """Return a run's folder, as it was written but for the one file that inputs are."""
     fresh, run = folder / f"{kind}-fresh", folder / kind
     if not fresh.exists():
-        make = seeds.servers_folder if kind == "servers" else seeds.clients_folder
-        make(folder / "made", kind).rename(fresh)
+        FOLDERS[kind](folder / "made", kind).rename(fresh)
     if not run.exists():
         shutil.copytree(fresh, run)
     return run
@@ -358,6 +364,18 @@ READERS = (
         _fresh("servers", "outcomes.jsonl"),
         mutations.in_json_lines,
         _in_folder("servers", "outcomes.jsonl"),
+    ),
+    Reader(
+        "site.json",
+        _fresh("site", "run.json"),
+        mutations.in_json,
+        _in_folder("site", "run.json"),
+    ),
+    Reader(
+        "site-outcomes",
+        _fresh("site", "outcomes.jsonl"),
+        mutations.in_json_lines,
+        _in_folder("site", "outcomes.jsonl"),
     ),
     Reader(
         "histogram",

@@ -24,10 +24,11 @@ from loadtest.records.measured import (
     Outcome,
     Segment,
     Sent,
+    Site,
     Verified,
     Work,
 )
-from loadtest.records.planned import Cell, Goal
+from loadtest.records.planned import Cell, Goal, Shape
 from loadtest.records.run_folder import ClientsRun, Writer
 
 ROUNDS = 3
@@ -38,26 +39,42 @@ VALUES_US = (100, 137, 174, 211, 248, 285)
 COUNTS = (300, 250, 200, 150, 80, 20)
 
 
-def servers_folder(parent: Path, name: str) -> Path:
-    """Write a small run of servers in which every kind of fact stands; return its folder."""
+def servers_folder(parent: Path, name: str, *, site: bool = False) -> Path:
+    """Write a small run of servers in which every kind of fact stands; return its folder.
+
+    It is of somebody's `site`, or of this repository's app.
+    """
+    share = {"share": 0.25} if site else {}
     servers = [
         builders.server("alpha"),
         builders.server("beta", interface="asgi", unsupported={"async": "no event loop"}),
         builders.server("alpha-again", duplicate_of="alpha"),
     ]
-    endpoints = [builders.endpoint("json"), builders.endpoint("wait", kind="waiting", delay_s=0.5)]
+    endpoints = [
+        builders.endpoint("json", **share),
+        builders.endpoint("wait", kind="waiting", delay_s=0.5, **share),
+    ]
     plan = builders.plan(servers, endpoints, rounds=ROUNDS, reference="alpha", precision=0.05)
     cells = tuple(
         Cell(server=server.name, endpoint=endpoint, load=load)
         for endpoint, load in (
             (endpoints[0], RATED),
-            (builders.endpoint("search"), SEARCHED),
-            (builders.endpoint("steps"), STEPPED),
+            (builders.endpoint("search", **share), SEARCHED),
+            (builders.endpoint("steps", **share), STEPPED),
         )
         for server in servers
     )
     plan = msgspec.structs.replace(plan, cells=(*plan.cells, *cells))
-    run = builders.run(plan, format=run_folder.FORMAT, argv={"alpha": ("alpha", "8000")})
+    if site:
+        varied = msgspec.structs.replace(
+            servers[1], profile="beta", shape=Shape(workers=4, threads=1), variant="pooled"
+        )
+        plan = msgspec.structs.replace(
+            plan, mix="told", today="beta", servers=(servers[0], varied, servers[2])
+        )
+    said = Site(driver="python", blocks="a middleware") if site else None
+    argv = {"alpha": ("alpha", "8000")}
+    run = builders.run(plan, format=run_folder.FORMAT, argv=argv, site=said)
     folder = run_folder.create(parent / name, run)
     writer = Writer(folder)
     writer.append(Begun(started_at=1_795_984_641.7))
@@ -178,12 +195,14 @@ def wrk_line() -> bytes:
 
 OWN = """
 format = 1
+shapes = ["2x1", "2x4"]
 [project]
 python = ".venv/bin/python"
 settings = "shop.settings"
 wsgi = "shop.wsgi:application"
 path = [".", "src"]
 reference = "gunicorn-gthread"
+reference_shape = "2x4"
 [env]
 CURRENCY = "EUR"
 KEY = "{random}"
@@ -196,6 +215,17 @@ commands = ["migrate --noinput"]
 seed = "seed.py"
 [request]
 headers = { X-Forwarded-Proto = "https" }
+[allow]
+connect = ["localhost:9200"]
+[values]
+number = "1..20"
+[variants.pooled]
+summary = "Kept connections."
+env = { CURRENCY = "USD" }
+settings = { CACHE_SECONDS = 60, DATABASES = { default = { CONN_MAX_AGE = 60 } } }
+without = ["shop.middleware.Slow"]
+requires = ["psycopg-pool"]
+unsupported = { asgi = "threads without end" }
 [[endpoint]]
 name = "home"
 path = "/?page=2"
@@ -212,7 +242,14 @@ has = ["Your orders"]
 lacks = ["Log in"]
 [[endpoint]]
 name = "prices"
-path = "/prices.json"
+path = "/prices/{number}.json"
+[[endpoint]]
+name = "order"
+path = "/orders/"
+method = "POST"
+writes = true
+json = { of = "{key}", count = 2 }
+values = { key = "shop.Product.pk" }
 """
 """The file of a project of somebody's own, with all that it may hold."""
 
@@ -228,6 +265,7 @@ def recorded() -> bytes:
     bodies = (
         answers.strictest(PAGES, "application/json"),
         answers.strictest([b"a word and 1", b"a word and 2"], "text/plain"),
+        answers.strictest([b"<p>1 minute ago</p>", b"<p>2 minutes ago</p>"], "text/html"),
     )
     fixed = {
         asked.name: own.Fixed(

@@ -55,8 +55,7 @@ def told_apart(places: Sequence[Placed], notes: list[Note]) -> list[Placed]:
 def _apart(alike: list[Placed]) -> Iterator[tuple[list[Placed], tuple[str, ...]]]:
     """Yield the parts of some blocks between which nothing differs, each with what is its own."""
     parts: list[tuple[list[Placed], tuple[str, ...]]] = [(alike, ())]
-    by_options = _by(_options, _without_secrets)
-    for split in (_by_words, _by(_host), _by(_threads), by_options, _by_size):
+    for split in (_by_words, _by(_host), _by(_threads), _by(_options), _by_size):
         parts = [
             (part, (*variant, *own)) for blocks, variant in parts for part, own in split(blocks)
         ]
@@ -64,18 +63,14 @@ def _apart(alike: list[Placed]) -> Iterator[tuple[list[Placed], tuple[str, ...]]
 
 
 def _by(
-    value: Callable[[Placed], str], shown: Callable[[str], str] = str
+    value: Callable[[Placed], str],
 ) -> Callable[[list[Placed]], Iterator[tuple[list[Placed], tuple[str, ...]]]]:
     def split(blocks: list[Placed]) -> Iterator[tuple[list[Placed], tuple[str, ...]]]:
         parts: dict[str, list[Placed]] = {}
         for each in blocks:
             parts.setdefault(value(each), []).append(each)
-        names = Counter[str]()
         for text, part in parts.items():
-            name = shown(text)
-            names[name] += 1
-            name += f" {names[name]}" if names[name] > 1 else ""
-            yield part, (name,) if len(parts) > 1 and text else ()
+            yield part, (text,) if len(parts) > 1 and text else ()
 
     return split
 
@@ -89,24 +84,7 @@ def _threads(place: Placed) -> str:
 
 
 def _options(place: Placed) -> str:
-    return "\n".join(place.block.reading.options)
-
-
-_PUBLIC = {"accept", "accept-encoding", "accept-language", "connection", "content-type", "host"}
-"""Headers whose values may stand in a report; others may be a token or a cookie."""
-
-
-def _without_secrets(options: str) -> str:
-    """Return the options of a command without what may be a password, or somebody's data."""
-    public = []
-    for option in options.split("\n"):
-        letter, _, value = option.partition(" ")
-        name = value.partition(":")[0].strip()
-        if letter == "-H":
-            public.append(option if name.casefold() in _PUBLIC else f"{letter} {name}")
-        else:
-            public.append(option if letter in ("-m", "-T") else letter)
-    return " ".join(public)
+    return " ".join(place.block.reading.options)
 
 
 def _by_words(blocks: list[Placed]) -> Iterator[tuple[list[Placed], tuple[str, ...]]]:

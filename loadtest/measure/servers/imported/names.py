@@ -188,7 +188,7 @@ def _placed(
                 script=text.script,
             ),
         ),
-        host=url.netloc.rpartition("@")[2],  # without a password
+        host=url.netloc,
         title=titles[-1].text if titles else None,
         root=named[-1].text if named else None,
         words=words,

@@ -102,7 +102,7 @@ def header(name: str) -> str:
 def values(source: str) -> list[Any]:
     """Return the values of a source; exits with a line where there are none."""
     if numbers := re.fullmatch(r"(\d{1,9})\.\.(\d{1,9})", source):
-        return list(range(int(numbers[1]), int(numbers[2]) + 1))[:MOST_VALUES]
+        return list(range(int(numbers[1]), int(numbers[2]) + 1)[:MOST_VALUES])
     try:
         rows = selected(source) if source[:7].upper() == "SELECT " else of_field(source)
     except Exception as error:  # whatever a database, or a model, has against it
