@@ -109,6 +109,8 @@ class Facts(Record, frozen=True, kw_only=True):
     middleware: tuple[Middleware, ...] = ()
     routes: Annotated[tuple[Route, ...], Meta(max_length=5_000)] = ()
     all_routes: Count = 0
+    wrapped: tuple[Text, ...] = ()
+    """Its applications that are not Django's own."""
     forced: bool = False
     """An application's module names its settings whatever it is told."""
 

@@ -287,6 +287,11 @@ def notes(facts: Facts) -> Iterator[str]:
             "No view is async, so an ASGI server can only run this project in threads"
             + (f"; and {site.blocks} cannot be awaited." if site.blocks else ".")
         )
+    if len(facts.wrapped) == 1:
+        yield (
+            f"{facts.wrapped[0]} is more than Django's own application, and that of the other"
+            " interface is not: WSGI and ASGI servers run different programs here."
+        )
     for alias, of in facts.databases.items():
         if of.reconnects:
             yield (

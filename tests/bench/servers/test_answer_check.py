@@ -68,9 +68,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer with what was sent."""
         self.takes(1 / 64)
-        time.sleep(Handler.slow_s)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         Handler.sent.append(body.decode())
+        time.sleep(Handler.slow_s)
         self.answer(body, 201, Location="/made/17/", Set_Cookie="made=1; Path=/")
 
     def takes(self, seconds: float) -> None:

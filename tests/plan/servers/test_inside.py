@@ -501,6 +501,26 @@ def test_a_request_that_writes_is_let_through(
     assert error_page.status == 500
 
 
+def test_an_application_that_is_more_than_django_s_own(tmp_path: Path) -> None:
+    """As with a monitor or static files in front: another program than that of ASGI."""
+    (tmp_path / "base.py").write_text(SITE)
+    (tmp_path / "urls.py").write_text(URLS)
+    (tmp_path / "shop_wsgi.py").write_text(
+        "from django.core.wsgi import get_wsgi_application\n"
+        "plain = get_wsgi_application()\n"
+        "def watched(environ, start_response): return plain(environ, start_response)\n"
+    )
+    for name, wrapped in (("plain", ()), ("watched", ("shop_wsgi:watched",))):
+        file = own.File(
+            format=1,
+            project=own.Where(
+                python=sys.executable, settings="base", wsgi=f"shop_wsgi:{name}", asgi="generated"
+            ),
+            database=own.Database(kind="none"),
+        )
+        assert facts.look(own.project(tmp_path, file)).wrapped == wrapped
+
+
 def test_a_session_that_each_request_writes_to_is_one_of_several(tmp_path: Path) -> None:
     database = str(tmp_path / "ours")
     run(tmp_path, f"{SITE}\nSESSION_SAVE_EVERY_REQUEST = True\n", FILL, LOADTEST_SQLITE=database)

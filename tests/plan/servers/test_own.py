@@ -495,3 +495,10 @@ def test_the_file_that_the_page_shows_is_one(tmp_path: Path) -> None:
     _, text = page.split("```toml\n", 1)
     file = own.read(written(tmp_path, text.partition("```")[0]))
     assert [asked.method for asked in file.endpoint] == ["GET", "POST"]
+
+
+def test_what_a_person_should_know_of_two_applications() -> None:
+    lines = list(proposal.notes(Facts(stage="end", wrapped=("shop.wsgi:application",))))
+    assert any("WSGI and ASGI servers run different programs here" in line for line in lines)
+    both = Facts(stage="end", wrapped=("shop.wsgi:application", "shop.asgi:application"))
+    assert not any("different programs" in line for line in proposal.notes(both))

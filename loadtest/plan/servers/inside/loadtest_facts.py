@@ -40,11 +40,16 @@ def facts(applications: list[str]) -> Iterator[dict[str, Any]]:
     routes = list(of_routes())
     yield {"routes": routes[:MOST_ROUTES], "all_routes": len(routes)}
     yield {"stage": "application"}
-    for application in filter(None, applications):
-        module, _, name = application.partition(":")
-        getattr(importlib.import_module(module), name)
+    yield {"wrapped": [each for each in applications if each and is_wrapped(each)]}
     # An application that sets it by force would be served with the project's own databases.
     yield {"forced": os.environ["DJANGO_SETTINGS_MODULE"] != "loadtest_settings", "stage": "end"}
+
+
+def is_wrapped(application: str) -> bool:
+    """Say whether a module's application is another than Django's own; raises what it raises."""
+    module, _, name = application.partition(":")
+    of = type(getattr(importlib.import_module(module), name))
+    return not of.__module__.startswith("django.")
 
 
 def of_settings(base: Any, settings: Any) -> dict[str, Any]:
