@@ -338,6 +338,11 @@ class Plan(Record, frozen=True, kw_only=True):
     """Time for measuring, after which no further round begins; None: no limit."""
     cells: Annotated[tuple[Cell, ...], Meta(max_length=MOST_CELLS)]
 
+    @property
+    def explores(self) -> bool:
+        """Whether rates are searched or stepped through."""
+        return any(cell.load.explores for cell in self.cells)
+
 
 class Choice(Record, frozen=True, kw_only=True):
     """What was asked for on the command line; None leaves it to the matrix."""

@@ -94,6 +94,15 @@ def test_the_histogram_of_a_try_is_read_once() -> None:
     assert sorted(machine.read) == sorted(filter(None, tried))
 
 
+@pytest.mark.parametrize("steps", [(), (0.1, 0.5, 0.8)])
+def test_a_report_reads_the_histogram_of_a_try_once(steps: tuple[float, ...]) -> None:
+    machine = Machine({"alpha": 800.0, "beta": 90.0}, steps=steps)
+    outcomes = machine.search()
+    machine.read.clear()
+    summarise(run(machine.plan), outcomes, machine.histogram)
+    assert len(machine.read) == len(set(machine.read)) > 0
+
+
 @pytest.mark.parametrize(
     ("late_us", "late_share", "why"),
     [
