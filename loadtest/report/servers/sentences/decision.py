@@ -25,6 +25,7 @@ from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
 from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
+from loadtest.report.servers.rate_tables import reached
 from loadtest.report.servers.sentences.phrases import goal
 from loadtest.report.units import latency, share
 from loadtest.stats.search import LEAST_RATE
@@ -312,7 +313,7 @@ def _searched(decision: Decision, at: Searched) -> Said:
             "goal": goal(at.goal),
             "busy": decision.sure.busy_machine,
             "first": [place.server for place in reach if place.rank == 1],
-            "reach": reach[:NEAR],
+            "reach": [(place, reached(place.search)) for place in reach[:NEAR]],
             "more": [place.search.low for place in reach[NEAR:]],
             "unable": unable,
             "missed": [
