@@ -102,6 +102,11 @@ class Change(Record, frozen=True, kw_only=True):
     """The difference below which none is called one, as a share: the threshold, or the noise."""
     answer: Answer
 
+    @property
+    def ratio(self) -> float:
+        """How many times as much it has become."""
+        return self.new / self.base
+
 
 class Lost(Record, frozen=True, kw_only=True):
     """A cell that has a number, or holds its rate, in one run only."""
