@@ -18,8 +18,9 @@ from loadtest.judge.servers.decision import (
     Stepped,
 )
 from loadtest.judge.servers.within import Search
+from loadtest.report.columns import RANK
 from loadtest.report.servers.sentences.phrases import goal
-from loadtest.report.table import Column, Table, name, number
+from loadtest.report.table import Column, Table, name, number, prose, words
 from loadtest.report.units import UNKNOWN, asked, latency, plural, share, significant
 
 NARROW = {"cpu_us": "CPU/req", "reach": "requests/s", "capacity": "closed loop"}
@@ -79,38 +80,27 @@ def at_rate(at: AtRate) -> Table[ServerAtRate]:
         number("p99", lambda place: place.p99_us, latency),
         number("p99.9", lambda place: place.p99_9_us, latency),
         number("wrk's CPU", lambda place: place.generator_cpu_us, latency, "generator_cpu_us"),
-        Column("kept", "rate kept", lambda place: None, kept),
-        Column(
-            "doubt",
-            "in doubt",
-            lambda place: None,
-            lambda place: f"{place.suspect} of {len(place.cells)}",
-        ),
+        words("rate kept", kept, "kept"),
+        words("in doubt", lambda place: f"{place.suspect} of {len(place.cells)}", "doubt"),
     )
     return Table(columns, at.places).filled(*columns[:5])
+
+
+def _search(place: Reaches) -> Search:
+    return place.search
 
 
 def within(searched: Searched) -> Table[Reaches]:
     """Return the highest rate of each server within the goal, the one that takes most first."""
     columns: tuple[Column[Reaches], ...] = (
-        Column(
-            "rank",
-            "rank",
-            lambda place: place.rank,
-            lambda place: f"{place.rank}{'=' * place.tied}" if place.rank else UNKNOWN,
-        ),
+        RANK,
         name("server", "server", lambda place: place.server),
-        Column(
-            "reach",
-            "highest rate, requests/s",
-            lambda place: place.search.low,
-            lambda place: reached(place.search),
-        ),
+        REACHED.of(_search),
         number("cores", lambda place: place.cores, significant, "busy_cores"),
         number("p90", lambda place: place.p90_us, latency),
         number("p99", lambda place: place.p99_us, latency),
-        Column("limit", "limited by", lambda place: None, lambda place: limited_by(place.search)),
-        number("tries", lambda place: place.search.tries, "{:,}".format),
+        LIMIT.of(_search),
+        TRIES.of(_search),
     )
     return Table(columns, searched.places).filled(*columns[:3])
 
@@ -136,6 +126,15 @@ def limited_by(search: Search) -> str:
     return "unfinished" if search.unfinished else UNKNOWN
 
 
+REACHED: Column[Search] = Column(
+    "reach", "highest rate, requests/s", lambda search: search.low, reached
+)
+
+LIMIT: Column[Search] = Column("limit", "limited by", limited_by, limited_by, "prose")
+
+TRIES: Column[Search] = number("tries", lambda search: search.tries, "{:,}".format)
+
+
 def kept_up(stepped: Stepped) -> Table[KeptUp]:
     """Return with which of its steps each server keeps up, the one with most first."""
     columns: tuple[Column[KeptUp], ...] = (
@@ -143,7 +142,7 @@ def kept_up(stepped: Stepped) -> Table[KeptUp]:
         number("closed loop, requests/s", lambda place: place.capacity, significant, "capacity"),
         number("keeps up with", lambda place: place.rate, significant, "rate"),
         number("not with", lambda place: place.missed, significant, "missed"),
-        Column("why", "limited by", lambda place: place.why, lambda place: place.why or UNKNOWN),
+        prose("why", "limited by", lambda place: place.why),
         number("cores", lambda place: place.cores, significant, "busy_cores"),
         number("p99", lambda place: place.p99_us, latency, "p99"),
     )
