@@ -11,7 +11,7 @@ from loadtest.records.clients import Measure
 from loadtest.report import columns
 from loadtest.report.columns import RANK, ROUNDS, VERDICT, Subject
 from loadtest.report.table import Column, Table, name, number, words
-from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
+from loadtest.report.units import latency, ratio, significant, size
 
 MEASURES: dict[Measure, str] = {"cold": "Cold: whole processes", "warm": "Warm: calls alone"}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import By, Ranking, Row, state
+from loadtest.judge.servers.rows import By, Ranking, state
 from loadtest.judge.servers.summary import Summary
 from loadtest.report.page import Line, Matrix, Seen, Square
 from loadtest.report.servers.columns import cores
