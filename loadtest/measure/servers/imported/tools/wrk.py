@@ -146,7 +146,6 @@ def read(
     duration_us = total.amount("duration", TIME_US)
     received = total.amount("bytes", BYTES)
     check_duration(total.at, duration_us.value)
-    per_s = None
     duration = round(duration_us.value)
     if line := kinds.get("per_s"):
         per_s = line.amount("per_s", METRIC)
@@ -177,7 +176,6 @@ def read(
         timeout_s = None
     return Text(
         **load,
-        requests_per_s=per_s.value if per_s is not None else None,
         script=command.script if command else None,
         options=command.options if command else (),
         loaded=Loaded(
