@@ -11,16 +11,14 @@ from typing import Any, NamedTuple
 from loadtest.judge.servers.decision import (
     AtRate,
     Decision,
-    KeptUp,
     Reaches,
     Searched,
     ServerAtRate,
-    Stepped,
 )
 from loadtest.judge.servers.within import Search
 from loadtest.report.columns import RANK
 from loadtest.report.servers.sentences.phrases import goal
-from loadtest.report.table import Column, Table, name, number, prose, words
+from loadtest.report.table import Column, Table, name, number, words
 from loadtest.report.units import UNKNOWN, asked, latency, plural, share, significant
 
 NARROW = {"cpu_us": "CPU/req", "reach": "requests/s", "capacity": "closed loop"}
@@ -45,6 +43,7 @@ def tables(decision: Decision) -> Iterator[Titled]:
         worst = ", and of all else the worst of them" if several else ""
         yield Titled(f"{at.rate:g}", f"At {asked(at.rate)} requests/s{of}{worst}", at_rate(at))
     for searched in decision.searched:
+        assert searched.goal
         title = f"`{searched.endpoint}`: the highest rate with {goal(searched.goal)}"
         yield Titled("", title, within(searched))
     for stepped in decision.stepped:
@@ -135,14 +134,14 @@ LIMIT: Column[Search] = Column("limit", "limited by", limited_by, limited_by, "p
 TRIES: Column[Search] = number("tries", lambda search: search.tries, "{:,}".format)
 
 
-def kept_up(stepped: Stepped) -> Table[KeptUp]:
+def kept_up(stepped: Searched) -> Table[Reaches]:
     """Return with which of its steps each server keeps up, the one with most first."""
-    columns: tuple[Column[KeptUp], ...] = (
+    columns: tuple[Column[Reaches], ...] = (
         name("server", "server", lambda place: place.server),
         number("closed loop, requests/s", lambda place: place.capacity, significant, "capacity"),
-        number("keeps up with", lambda place: place.rate, significant, "rate"),
-        number("not with", lambda place: place.missed, significant, "missed"),
-        prose("why", "limited by", lambda place: place.why),
+        number("keeps up with", lambda place: place.search.low, significant, "rate"),
+        number("not with", lambda place: place.search.high, significant, "missed"),
+        LIMIT.of(_search),
         number("cores", lambda place: place.cores, significant, "busy_cores"),
         number("p99", lambda place: place.p99_us, latency, "p99"),
     )

@@ -286,8 +286,9 @@ def test_a_server_keeps_up_until_the_first_step_that_it_does_not() -> None:
     summary = summarise(run(machine.plan), machine.search(), machine.histogram)
     (stepped,) = summary.decision.stepped
     assert [
-        (place.server, place.capacity, place.rate, place.missed, place.why)
+        (place.server, place.capacity, of.low, of.high, of.why)
         for place in stepped.places
+        for of in [place.search]
     ] == [
         ("alpha", 1_600.0, 640.0, 960.0, "connections"),
         ("beta", 180.0, 72.0, 108.0, "connections"),

@@ -17,7 +17,6 @@ from loadtest.judge.servers.decision import (
     Place,
     Searched,
     ServerAtRate,
-    Stepped,
     Sureness,
     Waiting,
 )
@@ -299,6 +298,7 @@ def _takers(sure: Sureness) -> str:
 
 def _searched(decision: Decision, at: Searched) -> Said:
     """Return who takes most within the goal at an endpoint."""
+    assert at.goal
     reach = [place for place in at.places if place.rank]
     limited: dict[str, list[str]] = {}
     for place in reach:
@@ -334,9 +334,10 @@ def _is_unable(search: Search) -> bool:
     return search.low is None and search.most <= LEAST_RATE
 
 
-def _stepped(at: Stepped) -> Said:
+def _stepped(at: Searched) -> Said:
     """Return with which rates the servers keep up at an endpoint."""
-    known = [place for place in at.places if place.rate is not None]
+    known = [place for place in at.places if place.search.low is not None]
+    unknown = [place for place in at.places if place.search.why == "generator"]
     return Said(
         "stepped",
         {
@@ -346,9 +347,9 @@ def _stepped(at: Stepped) -> Said:
             "unable": [
                 place.server
                 for place in at.places
-                if place.rate is None and place.why != "generator"
+                if place not in known and place not in unknown
             ],
-            "unknown": [place.server for place in at.places if place.why == "generator"],
+            "unknown": [place.server for place in unknown],
         },
         tuple(place.cell for place in at.places),
     )
