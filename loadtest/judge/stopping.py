@@ -55,7 +55,7 @@ def ended_by(
     left_open: Collection[object],
     segments: Sequence[Segment] = (),
 ) -> EndedBy | None:
-    """Return why a run has fewer rounds, or tries, than it might; None: it has all, or nobody knows.
+    """Return why a run has fewer rounds, or tries, than it might; None: all, or nobody knows.
 
     `more`: something that was planned, or would narrow a search, was not tried; `left_open` is what
     another round would measure. Without `segments` the run has just come to its own end.

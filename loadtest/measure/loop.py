@@ -95,6 +95,11 @@ class Trials(ABC, Generic[Trial, Outcome]):
     ) -> list[Trial]:
         """Return the trials of a round that are not done, in order: what is wanted, or planned."""
 
+    def has_untried(self, outcomes: Sequence[Outcome]) -> bool:
+        """Say whether something of the plan was not even tried."""
+        tried = {self.key(outcome) for outcome in outcomes}
+        return any(self.of_round(at, tried, None, 1) for at in range(self.plan.rounds))
+
     def tries(self, round_: int, done: Done, known: Sequence[Outcome]) -> list[Trial] | None:
         """Return the trials of a round of a search that are not done; None ends it."""
         return None
@@ -251,10 +256,8 @@ def _ended(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> str |
 
 def _ended_by(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> EndedBy | None:
     """Return why no more is measured; None where the run has all."""
-    tried = {trials.key(outcome) for outcome in outcomes}
-    planned = (trials.of_round(at, tried, None, 1) for at in range(trials.plan.rounds))
     next_round = 1 + max((outcome.round for outcome in outcomes), default=-1)
-    more = any(planned) or trials.tries(next_round, tried, outcomes) is not None
+    more = trials.has_untried(outcomes) or trials.tries(next_round, (), outcomes) is not None
     return ended_by(trials.plan, outcomes, more=more, left_open=trials.still_open(outcomes))
 
 

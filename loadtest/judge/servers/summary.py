@@ -140,7 +140,8 @@ def summarise(
         ended=ended_by(
             plan,
             outcomes,
-            more=_has_more(plan, outcomes) or unfinished(plan, tried, searches),
+            more=plan.has_untried({(of.cell, of.round) for of in outcomes})
+            or unfinished(plan, tried, searches),
             left_open=left_open,
             segments=segments,
         ),
@@ -312,16 +313,6 @@ def _by_reach(plan: Plan, of: Ranking, searches: Mapping[str, Search]) -> Rankin
     low = {cell: search.low or 0.0 for cell, search in own.items()}
     order = sorted(rows, key=lambda row: (row.rank or len(rows) + 1, -low.get(row.cell, 0.0)))
     return msgspec.structs.replace(of, unranked=None, rows=tuple(order))
-
-
-def _has_more(plan: Plan, outcomes: Sequence[Outcome]) -> bool:
-    """Say whether something that was planned was not measured."""
-    tried = {(outcome.cell, outcome.round) for outcome in outcomes}
-    return any(
-        cell.skip is None and cell.planned_in(round_) and (cell.id, round_) not in tried
-        for cell in plan.cells
-        for round_ in range(plan.rounds)
-    )
 
 
 def _versus(

@@ -32,7 +32,8 @@ _SECRETS = tuple(
             # Of curl, ab and hey: a user with a password, and cookies.
             r"""\s(?:-[uaAPU]|--user|--auth|--proxy-user)[\s=]?['"]?"""
             r"""(?P<secret>(?!\d+:\d)[^\s:'"]+:(?!//)[^\s'"]+)""",
-            r"""\s(?:-[Cb]|--cookie)[\s=]?['"]?(?P<secret>(?<=['"])[^'"]+=[^'"]*|[^\s'"]+=[^\s'"]*)""",
+            r"""\s(?:-[Cb]|--cookie)[\s=]?['"]?"""
+            r"""(?P<secret>(?<=['"])[^'"]+=[^'"]*|[^\s'"]+=[^\s'"]*)""",
         ),
     )
 )
@@ -42,7 +43,7 @@ _MAYBE = re.compile(r"(?i)auth|cookie|key|token|secret|passw|session|credential|
 
 
 class Hidden:
-    """Puts a number in the place of each secret, the same for the same: loads still differ by it."""
+    """Puts a number in the place of each secret, by which loads still differ."""
 
     def __init__(self) -> None:
         """Know of none."""
