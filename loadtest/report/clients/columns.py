@@ -68,12 +68,14 @@ RELATIVE: Column[Standing] = Column(
     "ratio", "relative (95 %)", lambda row: row.versus.ratio if row.versus else None, relative
 )
 
-MEAN: Column[Standing] = Column(
+_MEAN: Column[ColdFigures] = Column(
     "mean_s",
     "mean ± σ",  # noqa: RUF001
     lambda cold: cold.mean_s,
     mean,
-).of(lambda row: row.cold if row.reportable else None)
+)
+
+MEAN: Column[Standing] = _MEAN.of(lambda row: row.cold if row.reportable else None)
 
 MEDIAN = _cold("median_s", "time")
 

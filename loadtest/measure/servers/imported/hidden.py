@@ -17,24 +17,22 @@ _HEADER = (
 )
 
 _SECRETS = tuple(
-    map(
-        re.compile,
-        (
-            rf"(?i)'\s*{_NAME}\s*:\s*(?P<secret>[^']+)",
-            rf'(?i)"\s*{_NAME}\s*:\s*(?P<secret>(?:\\.|[^"\\])+)',
-            # In JSON, in settings, in a query or a form.
-            rf"""(?i)\b{_NAME}['"]?\s*[:=]\s*(?P<quote>['"])(?P<secret>.+?)(?P=quote)""",
-            rf"""(?i)\b{_NAME}=(?P<secret>[^\s&;"'`]+)""",
-            # A header without quotes: one word of a command, or a line of its own.
-            rf"(?i)(?<![\w'\"-]){_HEADER}:\s*(?P<secret>(?<=:)(?:\\.|[^\s\\])+|(?<=\s)\S.*)",
-            r"(?i)\bbearer\s+(?P<secret>[\w.~+/=-]{8,})",
-            r"://(?P<secret>[^\s/@]+)@",
-            # Of curl, ab and hey: a user with a password, and cookies.
-            r"""\s(?:-[uaAPU]|--user|--auth|--proxy-user)[\s=]?['"]?"""
-            r"""(?P<secret>(?!\d+:\d)[^\s:'"]+:(?!//)[^\s'"]+)""",
-            r"""\s(?:-[Cb]|--cookie)[\s=]?['"]?"""
-            r"""(?P<secret>(?<=['"])[^'"]+=[^'"]*|[^\s'"]+=[^\s'"]*)""",
-        ),
+    re.compile(pattern)
+    for pattern in (
+        rf"(?i)'\s*{_NAME}\s*:\s*(?P<secret>[^']+)",
+        rf'(?i)"\s*{_NAME}\s*:\s*(?P<secret>(?:\\.|[^"\\])+)',
+        # In JSON, in settings, in a query or a form.
+        rf"""(?i)\b{_NAME}['"]?\s*[:=]\s*(?P<quote>['"])(?P<secret>.+?)(?P=quote)""",
+        rf"""(?i)\b{_NAME}=(?P<secret>[^\s&;"'`]+)""",
+        # A header without quotes: one word of a command, or a line of its own.
+        rf"(?i)(?<![\w'\"-]){_HEADER}:\s*(?P<secret>(?<=:)(?:\\.|[^\s\\])+|(?<=\s)\S.*)",
+        r"(?i)\bbearer\s+(?P<secret>[\w.~+/=-]{8,})",
+        r"://(?P<secret>[^\s/@]+)@",
+        # Of curl, ab and hey: a user with a password, and cookies.
+        r"""\s(?:-[uaAPU]|--user|--auth|--proxy-user)[\s=]?['"]?"""
+        r"""(?P<secret>(?!\d+:\d)[^\s:'"]+:(?!//)[^\s'"]+)""",
+        r"""\s(?:-[Cb]|--cookie)[\s=]?['"]?"""
+        r"""(?P<secret>(?<=['"])[^'"]+=[^'"]*|[^\s'"]+=[^\s'"]*)""",
     )
 )
 
