@@ -35,7 +35,7 @@ from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
 from loadtest.records.planned import Cell, Load, Plan
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
-from loadtest.stats.noise_floor import Floor, Floors, Twin, Twins, p99_floors, workload
+from loadtest.stats.noise_floor import Floor, Floors, Twin, Twins, floors_of, workload
 from loadtest.stats.pairs import judged, turned
 from loadtest.stats.ratios import Rates
 from loadtest.stats.series import has_number
@@ -118,7 +118,7 @@ def summarise(
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))
     twins = tuple(_with_p99(measured.twins, plan, outcomes, histograms))
-    slow = p99_floors(twins)
+    slow = floors_of("p99_us", twins)
     rankings = tuple(_ranking(measured, table, rows, slow) for table in judged_tables)
     rankings = tuple(_by_reach(plan, ranking, searches) for ranking in rankings)
     rows |= {row.cell: row for ranking in rankings for row in ranking.rows}
