@@ -147,7 +147,8 @@ def test_the_arms_of_each_endpoint() -> None:
     assert json.first.cell == "alpha.json-sync"
     assert json.second.goodput == (1100, 1100)
     assert json.second.server_cpu_us == pytest.approx((510, 510))
-    goodput, cpu = (floors_of(of, [json, rows]) for of in ("goodput", "server_cpu_us"))
+    goodput = floors_of("goodput", [json, rows])
+    cpu = floors_of("server_cpu_us", [json, rows])
     assert goodput.pooled is not None
     assert cpu.pooled is not None
     assert goodput.pooled > 0.1 > cpu.pooled > 0.02
