@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +41,8 @@ WHY_LIMITED = {
     "connections": "its connections ran out",
     "generator": "the load generator was late",
 }
+
+FILL = wording(Path(__file__).with_suffix(".jinja"))
 
 DOUBTFUL = 2
 """Servers whose doubts are counted by name."""
@@ -85,8 +86,7 @@ class Group(NamedTuple):
 
 def paragraphs(decision: Decision, setting: Setting) -> list[Paragraph]:
     """Return what a reader of a minute reads, at most five paragraphs, the decision first."""
-    fill = _words()
-    return [fill(*said) for said in picked(decision, setting)]
+    return [FILL(*said) for said in picked(decision, setting)]
 
 
 def overhead(shares: Sequence[Share]) -> Paragraph | None:
@@ -105,7 +105,7 @@ def overhead(shares: Sequence[Share]) -> Paragraph | None:
         return None
     held = [each.server for each in shown if each.at_least]
     cells = tuple(cell for each in shown for cell in each.cells)
-    return _words()("overhead", {"parts": parts, "bare": bare, "at_least": held}, cells)
+    return FILL("overhead", {"parts": parts, "bare": bare, "at_least": held}, cells)
 
 
 def about(cost: Cost) -> str:
@@ -120,12 +120,7 @@ def about(cost: Cost) -> str:
         "style": cost.style,
         **left_out,
     }
-    return _words()("about", facts).text
-
-
-@cache
-def _words() -> Callable[..., Paragraph]:
-    return wording(Path(__file__).with_suffix(".jinja"))
+    return FILL("about", facts).text
 
 
 def picked(decision: Decision, setting: Setting) -> list[Said]:
