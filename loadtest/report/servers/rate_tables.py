@@ -17,7 +17,7 @@ from loadtest.judge.servers.decision import (
 )
 from loadtest.judge.servers.within import Search
 from loadtest.report.columns import RANK
-from loadtest.report.servers.sentences.phrases import goal
+from loadtest.report.servers.sentences.phrases import goal, reached
 from loadtest.report.table import Column, Table, name, number, words
 from loadtest.report.units import UNKNOWN, asked, latency, plural, share, significant
 
@@ -102,16 +102,6 @@ def within(searched: Searched) -> Table[Reaches]:
         TRIES.of(_search),
     )
     return Table(columns, searched.places).filled(*columns[:3])
-
-
-def reached(search: Search) -> str:
-    """Return between which rates the highest within a goal lies: `3,060 to 3,140`."""
-    if search.low is None:
-        missed = search.high and search.high == search.most
-        return f"below {significant(search.most)}" if missed else UNKNOWN
-    return f"{significant(search.low)} " + (
-        f"to {significant(search.high)}" if search.high == search.most else "or more"
-    )
 
 
 def limited_by(search: Search) -> str:

@@ -23,8 +23,7 @@ from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
 from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
-from loadtest.report.servers.rate_tables import reached
-from loadtest.report.servers.sentences.phrases import goal
+from loadtest.report.servers.sentences.phrases import goal, reached
 from loadtest.report.units import latency, share
 from loadtest.stats.search import LEAST_RATE
 
