@@ -36,7 +36,7 @@ def percentile(rho: float, share: float = 0.99) -> float:
 
 def load_within(longest: float, share: float = 0.99) -> float:
     """Return the highest `rho` at which a share of the requests are in the system no longer."""
-    return float(brentq(lambda rho: percentile(rho, share) - longest, 1 - share, BUSIEST))
+    return float(brentq(lambda rho: waits_within(rho, longest - 1) - share, 1 - share, BUSIEST))
 
 
 def waits_within(rho: float, at: float) -> float:

@@ -117,7 +117,7 @@ def _named(endpoints: Collection[str]) -> str:
 
 def lasts(plan: Plan) -> str:
     """Return in a sentence or two how long a plan takes, and when it ends earlier."""
-    if any(cell.load.explores for cell in plan.cells):
+    if plan.explores:
         return f"{_explores(plan)}. The same order again: --seed {plan.seed}."
     turns = list(schedule.turns(schedule.batches(plan)))
     minutes = sum(turn.planned_s for turn in turns) / 60
@@ -194,5 +194,5 @@ def _rates(plan: Plan) -> Iterator[str]:
             for (connections, duration_s), endpoints in sorted(loads.items())
         ]
         yield f"{rate:,.10g} requests/s: {'; '.join(each)}"
-    if any(cell.load.explores for cell in plan.cells):
+    if plan.explores:
         yield f"Each rate has the connections that it needs, {MOST_TRIED:,} at most."

@@ -106,7 +106,6 @@ def run_command(
     stored = run_folder.read(run_at, run_folder.SERVERS)
     if not stored.outcomes:
         say(lasts(run.plan))
-    exploring = any(cell.load.explores for cell in run.plan.cells)
     explored = within.Exploring(run.plan, stored.histogram)
 
     def bracketed(outcomes: Sequence[Outcome]) -> Mapping[str, str]:
@@ -116,7 +115,7 @@ def run_command(
         session.ServerTrials, run.plan, next_loads=explored.next_loads, bracketed=bracketed
     )
     bench = session.bench(run_at, run, project)
-    experiment = search if exploring else rounds
+    experiment = search if run.plan.explores else rounds
     return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json, experiment)
 
 

@@ -76,9 +76,3 @@ def last(outcomes: Iterable[O], key: Callable[[O], K]) -> dict[K, dict[int, O]]:
     for outcome in outcomes:
         last.setdefault(key(outcome), {})[outcome.round] = outcome
     return last
-
-
-def rounds_begun(outcomes: Iterable[measured.Outcome | clients.Outcome]) -> int:
-    """Return how many rounds were begun."""
-    begun = (outcome.round for outcome in outcomes if outcome.status != "skipped")
-    return 1 + max(begun, default=-1)

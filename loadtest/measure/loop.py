@@ -13,13 +13,12 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-from loadtest.judge.stopping import interim_looks
+from loadtest.judge.stopping import EndedBy, ended_by, most_rounds
 from loadtest.records import clients, measured
 from loadtest.records.errors import LoadtestError
 from loadtest.records.measured import Begun, Segment
 from loadtest.records.planned import Record
 from loadtest.records.run_folder import Outcome, Stored, Writer, kept
-from loadtest.records.values import MOST_ROUNDS
 
 Key = tuple[Any, int]
 """What is measured, and in which round; rounds count from 0."""
@@ -82,11 +81,6 @@ class Trials(ABC, Generic[Trial, Outcome]):
         """How often each is measured in a round."""
         return 1
 
-    @property
-    def most_rounds(self) -> int:
-        """As many while something is open: the ranks allow for so many looks, and no more."""
-        return min(MOST_ROUNDS, int(self.plan.rounds) + interim_looks(self.plan) - 1)
-
     @abstractmethod
     def key(self, outcome: Outcome) -> Key:
         """Return what an outcome is of."""
@@ -100,6 +94,11 @@ class Trials(ABC, Generic[Trial, Outcome]):
         self, round_: int, done: Done, wanted: Collection[Any] | None, turns: int
     ) -> list[Trial]:
         """Return the trials of a round that are not done, in order: what is wanted, or planned."""
+
+    def has_untried(self, outcomes: Sequence[Outcome]) -> bool:
+        """Say whether something of the plan was not even tried."""
+        tried = {self.key(outcome) for outcome in outcomes}
+        return any(self.of_round(at, tried, None, 1) for at in range(self.plan.rounds))
 
     def tries(self, round_: int, done: Done, known: Sequence[Outcome]) -> list[Trial] | None:
         """Return the trials of a round of a search that are not done; None ends it."""
@@ -233,23 +232,33 @@ def _standing(
         text += f", and {further} more"
     if goes_on:
         return f"{text}; {f'{lacking} to go' if lacking else 'more follow, as the answer is open'}"
-    next_round = 1 + max((outcome.round for outcome in known), default=-1)
-    if lacking or trials.tries(next_round, done, known) is not None:
+    if lacking or _ended_by(trials, known) == "budget":
         return f"{text}; no more fit into the budget of the run"
     return f"{text}; nothing is left to measure"
 
 
+WHY_ENDED: dict[EndedBy, str] = {
+    "decided": "the answer is no longer open",
+    "failed": "what is still open failed in the next one",
+    "budget": "no more fit into the budget",
+}
+
+
 def _ended(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> str | None:
-    """Return why a run ends before it has had as many rounds as it may have; None if it has."""
+    """Return why a run ends before it has had all rounds or tries that it may; None if it has."""
     count = 1 + max((each.round for each in outcomes if each.status == "measured"), default=-1)
-    if not 0 < count < trials.most_rounds:
+    if not count or (why := _ended_by(trials, outcomes)) is None:
         return None
-    text = f"ended after {count} of at most {trials.most_rounds} rounds"
-    if not trials.still_open(outcomes):
-        return f"{text}: the answer is no longer open"
-    if any(each.round >= count and each.status == "failed" for each in outcomes):
-        return f"{text}: what is still open failed in the next one"
-    return None if trials.plan.budget_s is None else f"{text}: no more fit into the budget"
+    most = most_rounds(trials.plan)
+    after = f" after {count} of at most {most} rounds" if count < most else ""
+    return f"ended{after}: {WHY_ENDED[why]}"
+
+
+def _ended_by(trials: Trials[Trial, Outcome], outcomes: Sequence[Outcome]) -> EndedBy | None:
+    """Return why no more is measured; None where the run has all."""
+    next_round = 1 + max((outcome.round for outcome in outcomes), default=-1)
+    more = trials.has_untried(outcomes) or trials.tries(next_round, (), outcomes) is not None
+    return ended_by(trials.plan, outcomes, more=more, left_open=trials.still_open(outcomes))
 
 
 def ends(plan: Any, after_s: float) -> bool:

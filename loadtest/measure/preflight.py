@@ -29,17 +29,18 @@ class Check(Record, frozen=True, kw_only=True):
     """Nothing can be measured without it."""
 
 
+def needed(name: str, problem: str | None, well: str, ill: str) -> Check:
+    """Return how something is that nothing can be measured without: `well` without a problem."""
+    if problem is None:
+        return Check(name=name, state=well)
+    return Check(name=name, state=ill, advice=problem, fatal=True)
+
+
 def tool() -> Check:
     """Look for wrk."""
     path = shutil.which(wrk.TOOL)
-    if path is None:
-        return Check(
-            name="wrk",
-            state="not found",
-            advice=f"wrk is missing; {wrk.INSTALL}",
-            fatal=True,
-        )
-    return Check(name="wrk", state=f"{wrk_version()} at {path}")
+    missing = f"wrk is missing; {wrk.INSTALL}" if path is None else None
+    return needed("wrk", missing, f"{wrk_version()} at {path}" if path else "", "not found")
 
 
 def wrk_version() -> str:
@@ -54,28 +55,20 @@ def files(connections: int, option: str) -> Check:
 
     `option` is what to ask for fewer with.
     """
-    advice = machine.raise_file_limit(connections, option)
-    return Check(
-        name="open files",
-        state=f"enough for {connections:,} connections" if advice is None else "too few",
-        advice=advice,
-        fatal=advice is not None,
-    )
+    problem = machine.raise_file_limit(connections, option)
+    return needed("open files", problem, f"enough for {connections:,} connections", "too few")
 
 
 def ports(connections: int, option: str) -> Check:
     """Look whether there are local ports to open the load's connections from; see `files`."""
-    most = outgoing.most()
-    short = most is not None and most < connections
-    return Check(
-        name="ports to connect from",
-        state="too few" if short else f"enough for {connections:,} connections",
-        advice=f"{connections:,} connections need a local port each and only {most:,} are"
-        f" available; widen net.ipv4.ip_local_port_range (`sysctl`) or ask for fewer with {option}"
-        if short
-        else None,
-        fatal=short,
-    )
+    most, problem = outgoing.most(), None
+    if most is not None and most < connections:
+        problem = (
+            f"{connections:,} connections need a local port each and only {most:,} are available;"
+            f" widen net.ipv4.ip_local_port_range (`sysctl`) or ask for fewer with {option}"
+        )
+    enough = f"enough for {connections:,} connections"
+    return needed("ports to connect from", problem, enough, "too few")
 
 
 def rates() -> Check:
@@ -92,22 +85,15 @@ def rates() -> Check:
 def folder(parent: Path) -> Check:
     """Look whether a run can be written below a folder."""
     problem = next(check_writable(parent), None)
-    return Check(
-        name="results folder",
-        state=f"{parent} can be written" if problem is None else "cannot be written",
-        advice=problem,
-        fatal=problem is not None,
-    )
+    return needed("results folder", problem, f"{parent} can be written", "cannot be written")
 
 
 def port() -> Check:
     """Look for a free port."""
     try:
-        return Check(name="port", state=f"{listening.free_port()} is free")
+        return needed("port", None, f"{listening.free_port()} is free", "")
     except CellError as error:
-        return Check(
-            name="port", state="none", advice=f"{error.reason}; end what listens there", fatal=True
-        )
+        return needed("port", f"{error.reason}; end what listens there", "", "none")
 
 
 def backlog(shape_backlog: int) -> Check:

@@ -317,6 +317,11 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
         return (self,)
 
     @property
+    def tried_rate(self) -> float | None:
+        """Requests a second that a search or a step tried; None of any other load."""
+        return self.tried.rate if self.tried else None
+
+    @property
     def disturbance(self) -> float:
         """The share of the machine that others took meanwhile; 0 up to `DISTURBED`."""
         taken = sum(self.host.taken().values()) if self.host else 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 import msgspec
@@ -417,6 +418,19 @@ class Plan(Record, frozen=True, kw_only=True):
     def shapes(self) -> tuple[Shape, ...]:
         """Those that its servers have, each once."""
         return tuple(dict.fromkeys(server.sized(self.shape) for server in self.servers))
+
+    @property
+    def explores(self) -> bool:
+        """Whether rates are searched or stepped through."""
+        return any(cell.load.explores for cell in self.cells)
+
+    def has_untried(self, tried: Collection[tuple[str, int]]) -> bool:
+        """Say whether a cell was not tried in a round that it is planned in, by id and round."""
+        return any(
+            cell.skip is None and cell.planned_in(round_) and (cell.id, round_) not in tried
+            for cell in self.cells
+            for round_ in range(self.rounds)
+        )
 
 
 class Choice(Record, frozen=True, kw_only=True):

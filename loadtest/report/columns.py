@@ -10,8 +10,6 @@ from loadtest.judge.rows import Row, Versus
 from loadtest.report.table import SUSPECT, Column, Value, prose
 from loadtest.report.units import UNKNOWN, ratio_interval
 
-F = TypeVar("F")
-
 R = TypeVar("R", bound=Row)
 
 K = TypeVar("K")
@@ -35,7 +33,7 @@ class Subject(Generic[K, R]):
     """Whose rows stand apart from those of others with the same reason; empty for nobody's."""
 
 
-RANK: Column[Row] = Column(
+RANK: Column[Any] = Column(
     "rank",
     "rank",
     lambda row: row.rank,
@@ -90,24 +88,6 @@ def versus(of: Callable[[R], Versus | None], prefix: str = "") -> tuple[Column[R
         column("ratio_low", "low"),
         column("ratio_high", "high"),
         column("finding", "finding"),
-    )
-
-
-def figure(
-    of: Callable[[R], F | None],
-    key: str,
-    title: str,
-    value: Callable[[F], Value],
-    text: Callable[[Any], str],
-) -> Column[R]:
-    """Return a column of a figure; `of` gives None for rows that may not show any."""
-
-    def known(row: R) -> Value:
-        figures = of(row)
-        return None if figures is None else value(figures)
-
-    return Column(
-        key, title, known, lambda row: UNKNOWN if known(row) is None else text(known(row))
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from loadtest.report.charts.chart import Chart
 from loadtest.report.sentences import Facts
@@ -64,19 +64,29 @@ class Shown:
     """Rows that have no figures; Markdown lists them among the failed alone."""
 
 
+class Seen(NamedTuple):
+    """One field of a matrix in one of its views."""
+
+    text: str
+    """A number, or why there is none."""
+    beside: str = ""
+    """The figure as a multiple of the best one's, as in `0.42x`; empty without a number."""
+    shade: int | None = None
+    """From 0, far from the best, to 5, as good as the best; None without a number."""
+    best: bool = False
+    """The best valid one, or not separated from it."""
+
+
 @dataclass(frozen=True)
 class Square:
-    """One field of a matrix: a text in each of its views, or one for all of them."""
+    """One field of a matrix."""
 
     state: str
     """What it is worth, or why it has no number; a class of the page."""
     row: str
     """Where its row stands on the page; empty without one."""
-    texts: Sequence[tuple[str, str, int | None]]
-    """A number, how it compares with the best, and its shade from 0 to 5, the best; None without
-    a number."""
-    best: Sequence[bool] = ()
-    """In each view: the best, or not separated from it."""
+    views: Sequence[Seen]
+    """Where none has a number, the first stands for all."""
 
 
 Line = tuple[str, str, Sequence[Square]]

@@ -43,15 +43,18 @@ class Column(Generic[Item_contra]):
     hint: Callable[[Item_contra], str | None] = lambda item: None
     """More about a cell, for those who point at it."""
 
-    def of(self, item: Callable[[Other], Item_contra]) -> Column[Other]:
-        """Return the column for what holds such an item."""
-        return Column(
-            self.key,
-            self.title,
-            lambda other: self.value(item(other)),
-            lambda other: self.text(item(other)),
-            self.style,
-        )
+    def of(self, item: Callable[[Other], Item_contra | None]) -> Column[Other]:
+        """Return the column for what holds such an item, or lacks one."""
+
+        def value(other: Other) -> Value:
+            held = item(other)
+            return None if held is None else self.value(held)
+
+        def text(other: Other) -> str:
+            held = item(other)
+            return UNKNOWN if held is None else self.text(held)
+
+        return Column(self.key, self.title, value, text, self.style)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,11 @@ def number(
         return UNKNOWN if figure is None else text(figure)
 
     return Column(key or title, title, value, known)
+
+
+def words(title: str, text: Callable[[Item], str], key: str | None = None) -> Column[Item]:
+    """Return a column that says something to people alone; the key is the title."""
+    return Column(key or title, title, lambda item: None, text)
 
 
 def sheet(tables: Sequence[Table[Any]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -119,23 +119,14 @@ def twins(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) -> 
                 )
 
 
-def goodput_floors(arms: Sequence[Twins]) -> Floors:
-    """Return the floors of differences in goodput."""
-    return floors(by_kind((at.kind, at.first.goodput, at.second.goodput) for at in arms))
+Figure = Literal["goodput", "server_cpu_us", "p99_us"]
+"""Of a `Twin`."""
 
 
-def cpu_floors(arms: Sequence[Twins]) -> Floors:
-    """Return the floors of differences in the server's CPU time for an answer."""
-    return floors(
-        by_kind((at.kind, at.first.server_cpu_us, at.second.server_cpu_us) for at in arms)
-    )
-
-
-def p99_floors(arms: Sequence[Twins]) -> Floors:
-    """Return the floors of differences in p99, at rates that were held."""
-    return floors(
-        by_kind((at.kind, at.first.p99_us, at.second.p99_us) for at in arms if at.first.p99_us)
-    )
+def floors_of(figure: Figure, arms: Sequence[Twins]) -> Floors:
+    """Return the floors of differences in a figure; p99 is of loads at a rate alone."""
+    pairs = ((at.kind, getattr(at.first, figure), getattr(at.second, figure)) for at in arms)
+    return floors(by_kind(pair for pair in pairs if pair[1]))
 
 
 def by_kind(pairs: Iterator[tuple[str, Rates, Rates]]) -> dict[str, Pairs]:

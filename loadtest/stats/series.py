@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from scipy.special import chdtri
+
 from loadtest.records import clients
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Load, Plan
@@ -76,8 +78,6 @@ SPREAD = 0.10
 def chance(rounds: int) -> float:
     """Return how many times too high a standard deviation of so many rounds may come out.
 
-    The root of chi-square's 95 % point over its degrees of freedom, by the approximation of
-    Wilson and Hilferty (PNAS 17, 1931): within 2 % of the exact value from two rounds on.
+    The root of chi-square's 95 % point over its degrees of freedom.
     """
-    freedom = rounds - 1
-    return math.sqrt((1 - 2 / (9 * freedom) + 1.6449 * math.sqrt(2 / (9 * freedom))) ** 3)
+    return math.sqrt(float(chdtri(rounds - 1, 0.05)) / (rounds - 1))

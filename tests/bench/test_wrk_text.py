@@ -77,7 +77,6 @@ def test_what_wrk_prints_comes_back(run: dict[str, Any]) -> None:
     assert close(text.loaded.received_bytes, run["bytes"])
     assert close(text.loaded.duration_us, run["duration_us"])
     rate = run["requests"] / run["duration_us"] * 1e6
-    assert text.requests_per_s == round(rate, 2)
     # The duration is the one that gives the printed rate, which has the more digits.
     if rate >= 1:
         assert (
@@ -132,8 +131,7 @@ def test_a_lost_line_is_missed_or_says_nothing_of_its_own(
     assume(lost not in ("Socket", "Non-2xx"))
     spare = ("Thread", "Req/Sec", "Requests/sec:", "Transfer/sec:", "50%", "75%", "90%", "99%")
     if lost in spare or was == "  Latency Distribution":
-        text = parse(lines)
-        assert (text.requests_per_s is None) == (lost == "Requests/sec:")
+        parse(lines)
     else:
         with pytest.raises(TextError):
             parse(lines)

@@ -160,6 +160,8 @@ def test_the_tries_of_a_search_are_counted(open_: bool, goes_on: bool, then: str
     [
         (2, (), None, "ended after 2 of at most 4 rounds: the answer is no longer open"),
         (3, ("alpha",), 9.0, "ended after 3 of at most 4 rounds: no more fit into the budget"),
+        # Not even those that were planned.
+        (1, (), 9.0, "ended after 1 of at most 4 rounds: no more fit into the budget"),
         (3, ("alpha",), None, None),  # what fails every time is not measured for ever
         (4, ("alpha",), 9.0, None),
         (0, ("alpha",), 9.0, None),
@@ -171,6 +173,14 @@ def test_a_run_that_ends_early_says_why(
     of = plan(rounds=2, most_rounds=4, budget_s=budget_s)
     outcomes = [outcome(cell.id, at) for at in range(rounds) for cell in of.cells]
     assert loop._ended(ServerTrials(of, lambda outcomes: open_), outcomes) == why
+
+
+def test_a_search_that_its_budget_ends_says_so() -> None:
+    of = plan(budget_s=9.0)
+    (cell,) = of.cells
+    trials = ServerTrials(of, lambda outcomes: (), lambda outcomes: {cell.id: cell.load})
+    outcomes = [outcome(cell.id, at) for at in range(of.rounds + 2)]
+    assert loop._ended(trials, outcomes) == "ended: no more fit into the budget"
 
 
 def test_what_failed_in_a_further_round_is_no_spent_budget() -> None:

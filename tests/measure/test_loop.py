@@ -15,6 +15,7 @@ import pytest
 from builders import endpoint, plan, run, server
 from fakes import FakeBench
 
+from loadtest.judge.stopping import most_rounds
 from loadtest.measure import loop
 from loadtest.measure.experiments.rounds import rounds
 from loadtest.measure.loop import Key, Shown, Watcher
@@ -158,8 +159,7 @@ def test_the_first_round_is_made_however_long_it_takes(measure: Callable[..., An
 
 
 def test_no_round_is_begun_that_could_not_be_read_back() -> None:
-    endless = plan(rounds=MOST_ROUNDS, precision=0.03)
-    assert ServerTrials(endless, lambda outcomes: ()).most_rounds == MOST_ROUNDS
+    assert most_rounds(plan(rounds=MOST_ROUNDS, precision=0.03)) == MOST_ROUNDS
 
 
 def moved(folder: Path) -> None:

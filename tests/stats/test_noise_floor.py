@@ -10,7 +10,7 @@ import pytest
 from duplicate_arms import OUTCOMES, PLAN
 from simulated import CV, KINDS, noise, rates
 
-from loadtest.stats.noise_floor import MOST, cpu_floors, floors, goodput_floors, twins
+from loadtest.stats.noise_floor import MOST, floors, floors_of, twins
 
 SPREADS = (0.25, 0.5, 1.0, 2.0, 3.0)
 """Kinds of work whose noise differs by a factor of 12, in `CV`."""
@@ -147,7 +147,8 @@ def test_the_arms_of_each_endpoint() -> None:
     assert json.first.cell == "alpha.json-sync"
     assert json.second.goodput == (1100, 1100)
     assert json.second.server_cpu_us == pytest.approx((510, 510))
-    goodput, cpu = goodput_floors([json, rows]), cpu_floors([json, rows])
+    goodput = floors_of("goodput", [json, rows])
+    cpu = floors_of("server_cpu_us", [json, rows])
     assert goodput.pooled is not None
     assert cpu.pooled is not None
     assert goodput.pooled > 0.1 > cpu.pooled > 0.02

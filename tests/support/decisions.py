@@ -15,12 +15,10 @@ from loadtest.judge.servers.decision import (
     Decision,
     Gap,
     Holds,
-    KeptUp,
     Place,
     Reaches,
     Searched,
     ServerAtRate,
-    Stepped,
     Sureness,
     Waiting,
 )
@@ -277,20 +275,20 @@ def searched(
 
 def stepped(
     *servers: tuple[str, float | None, float | None, Any], endpoint: str = "json-sync"
-) -> Stepped:
+) -> Searched:
     """Return servers with the last step that each kept, the next one, and what was short there."""
-    return Stepped(
+    return Searched(
         endpoint=endpoint,
+        goal=None,
         places=tuple(
-            KeptUp(
+            Reaches(
                 server=server,
                 interface=interface(server),
+                rank=None,
+                search=Search(low=rate, high=missed, why=why, tries=9),
                 capacity=1_000.0,
-                rate=rate,
                 cores=rate and 0.8,
                 p99_us=12_000,
-                missed=missed,
-                why=why,
                 cell=f"{server}.{endpoint}",
             )
             for server, rate, missed, why in servers

@@ -15,7 +15,7 @@ from loadtest.judge.clients.rows import Ranking, Round, Standing
 from loadtest.judge.clients.stopping import Key, Table, open_rows, tables
 from loadtest.judge.concern import Explained, is_invalid, weigh
 from loadtest.judge.rows import Ended, ended, make_row
-from loadtest.judge.stopping import usable
+from loadtest.judge.stopping import rounds_begun, usable
 from loadtest.records.clients import MEASURES, Ceiling, Measure, Outcome, Plan, Row, Run
 
 FORMAT = 4
@@ -63,7 +63,7 @@ def summarise(run: Run, outcomes: Sequence[Outcome], ceilings: Sequence[Ceiling]
         format=FORMAT,
         preset=plan.preset,
         title=plan.title,
-        rounds=summary.rounds_begun(outcomes),
+        rounds=rounds_begun(outcomes),
         counts=summary.counted([row for ranking in rankings for row in ranking.rows]),
         rankings=tuple(rankings),
         contrasts=tuple(pairs),

@@ -22,11 +22,11 @@ from loadtest.judge.servers.metrics import Figures, figures, latencies, p99_of_r
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.judge.servers.turns import merged
-from loadtest.judge.servers.within import Search, copies_apart, settled
+from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import last
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Interface, Load, Plan, Record
+from loadtest.records.planned import Cell, Interface, Load, Record
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
 from loadtest.stats.noise_floor import Floor, by_kind, floors, workload
@@ -101,6 +101,11 @@ class Change(Record, frozen=True, kw_only=True):
     margin: float
     """The difference below which none is called one, as a share: the threshold, or the noise."""
     answer: Answer
+
+    @property
+    def ratio(self) -> float:
+        """How many times as much it has become."""
+        return self.new / self.base
 
 
 class Lost(Record, frozen=True, kw_only=True):
@@ -440,13 +445,12 @@ class _Pair:
 class _Side:
     """A run as far as it is compared."""
 
-    plan: Plan
     summary: Summary
     cells: Mapping[str, Cell]
     rows: Mapping[str, Row]
     """By cell."""
     searches: Mapping[str, Search]
-    """By cell, those of duplicates too."""
+    """Likewise."""
     measured: Mapping[str, Mapping[int, _Measured]]
     """By cell, those of duplicates too, and round; only what is a number."""
     rounds: int
@@ -471,7 +475,8 @@ class _Side:
 
     def copies_apart(self, at: str) -> float | None:
         """Return how many times as much one copy of a server took at an endpoint as the other."""
-        return copies_apart(self.plan, at, self.searches)
+        searched = self.summary.decision.searched
+        return next((each.apart for each in searched if each.endpoint == at), None)
 
     def reported(self, pair: _Pair, rates: Rates) -> float:
         """Return a figure as the run's report has it; drift-corrected CPU time of the `rates`."""
@@ -596,8 +601,11 @@ def _read(stored: ServersRun, rounds: int) -> _Side:
     plan = stored.run.plan
     summary = summarise_stored(stored)
     servers = {server.name: server for server in plan.servers}
-    kept, searches = settled(plan, merged(stored.outcomes, stored.afterwards), stored.histogram)
-    outcomes = last(kept, lambda outcome: outcome.cell)
+    rows = {row.cell: row for ranking in summary.rankings for row in ranking.rows}
+    loads = merged(stored.outcomes, stored.afterwards)
+    # Of steps the closed loop: the others are at rates of their own.
+    planned = [outcome for outcome in loads if not outcome.tried_rate]
+    outcomes = last(planned, lambda outcome: outcome.cell)
 
     def measured(cell: Cell, outcome: Outcome) -> _Measured:
         in_all = latencies(cell, [outcome], stored.histogram)
@@ -607,11 +615,10 @@ def _read(stored: ServersRun, rounds: int) -> _Side:
         return _Measured(outcome, shown, p99_us)
 
     return _Side(
-        plan=plan,
         summary=summary,
         cells={cell.id: cell for cell in plan.cells},
-        rows={row.cell: row for ranking in summary.rankings for row in ranking.rows},
-        searches=searches,
+        rows=rows,
+        searches={cell: row.search for cell, row in rows.items() if row.search},
         measured={
             cell.id: {
                 number: measured(cell, outcome)
@@ -619,7 +626,7 @@ def _read(stored: ServersRun, rounds: int) -> _Side:
                 if has_number(outcome)
             }
             for cell in plan.cells
-            if cell.id not in searches
+            if not cell.load.within
         },
         rounds=rounds,
     )

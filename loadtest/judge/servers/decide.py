@@ -23,20 +23,18 @@ from loadtest.judge.servers.decision import (
     Decision,
     Gap,
     Holds,
-    KeptUp,
     Own,
     Place,
     Reaches,
     Searched,
     ServerAtRate,
-    Stepped,
     Sureness,
     Waiting,
 )
 from loadtest.judge.servers.metrics import Figures
 from loadtest.judge.servers.rows import LATE, Row
 from loadtest.judge.servers.tables import Measured, Table, at_main_rate, by_rate, main_style
-from loadtest.judge.servers.within import copies_apart, keeps_up
+from loadtest.judge.servers.within import Search, copies_apart, keeps_up
 from loadtest.records.measured import Launch, Run
 from loadtest.records.planned import Interface, Plan, Style
 from loadtest.stats.pairs import judged
@@ -94,6 +92,7 @@ def decide(
     gap = _gap(overall) if overall else None
     chosen = _chosen(overall, gap, sure) if overall else "nothing"
     named = chosen in ("server", "alone")
+    reached = list(_searched(run.plan, tables, rows))
     return Decision(
         cost=overall,
         chosen=chosen,
@@ -103,9 +102,9 @@ def decide(
         waiting=_waiting(run.plan, tables, rows),
         within=tuple(_within(overall, sure)) if overall else (),
         async_views=tuple(_async_views(measured, main, rows)),
-        at_rates=tuple(_at_rates(run.plan, tables, rows)),
-        searched=tuple(_searched(run.plan, tables, rows)),
-        stepped=tuple(_stepped(tables, rows)),
+        at_rates=tuple(_at_rates(tables, rows)),
+        searched=tuple(of for of in reached if of.goal),
+        stepped=tuple(of for of in reached if not of.goal),
         own=_own(overall, run.plan) if overall else None,
         site=run.site,
         sure=sure,
@@ -132,60 +131,46 @@ def _own(cost: Cost, plan: Plan) -> Own | None:
 
 
 def _searched(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Searched]:
-    """Yield the servers at each endpoint by how much they take within the goal."""
+    """Yield the servers at each endpoint by how much they take."""
     searches = {cell: row.search for cell, row in rows.items() if row.search}
     for table in tables:
-        if table.load.within is None:
-            continue
-        places = [
-            Reaches(
-                server=row.server,
-                interface=row.interface,
-                rank=row.rank,
-                tied=row.tied,
-                search=row.search,
-                cores=row.reportable.cores if row.reportable else None,
-                p90_us=row.reportable.p90_us if row.reportable else None,
-                p99_us=row.reportable.p99_us if row.reportable else None,
-                cell=cell.id,
+        if table.load.explores:
+            reached = [row for cell in table.cells if (row := rows[cell.id]).search or row.steps]
+            places = sorted(
+                map(_reaches, reached),
+                key=lambda of: (of.rank or len(rows), -(of.search.low or 0.0)),
             )
-            for cell in table.cells
-            if (row := rows[cell.id]).search
-        ]
-        yield Searched(
-            endpoint=table.at,
-            goal=table.load.within,
-            apart=copies_apart(plan, table.at, searches),
-            places=tuple(
-                sorted(places, key=lambda of: (of.rank or len(rows), -(of.search.low or 0.0)))
-            ),
+            yield Searched(
+                endpoint=table.at,
+                goal=table.load.within,
+                apart=copies_apart(plan, table.at, searches),
+                places=tuple(places),
+            )
+
+
+def _reaches(row: Row) -> Reaches:
+    figures, search = row.reportable, row.search
+    capacity = None
+    if search is None:
+        last, first = keeps_up(row.steps)
+        search = Search(
+            low=last.rate if last else None,
+            high=first.rate if first else None,
+            why=first.why if first else None,
+            tries=sum(step.tries for step in row.steps),
         )
-
-
-def _stepped(tables: Sequence[Table], rows: Mapping[str, Row]) -> Iterator[Stepped]:
-    """Yield how far the servers at each endpoint keep up."""
-    for table in tables:
-        if not table.load.steps or table.load.within:
-            continue
-        stepped = [row for cell in table.cells if (row := rows[cell.id]).steps]
-        places = map(_kept_up, stepped)
-        yield Stepped(
-            endpoint=table.at,
-            places=tuple(sorted(places, key=lambda place: -(place.rate or 0.0))),
-        )
-
-
-def _kept_up(row: Row) -> KeptUp:
-    last, first = keeps_up(row.steps)
-    return KeptUp(
+        capacity = figures.goodput if figures else None
+        figures = last.figures if last else None
+    return Reaches(
         server=row.server,
         interface=row.interface,
-        capacity=row.reportable.goodput if row.reportable else None,
-        rate=last.rate if last else None,
-        cores=last.figures.cores if last else None,
-        p99_us=last.figures.p99_us if last else None,
-        missed=first.rate if first else None,
-        why=first.why if first else None,
+        rank=row.rank if row.search else None,
+        tied=row.tied and row.search is not None,
+        search=search,
+        capacity=capacity,
+        cores=figures.cores if figures else None,
+        p90_us=figures.p90_us if figures else None,
+        p99_us=figures.p99_us if figures else None,
         cell=row.cell,
     )
 

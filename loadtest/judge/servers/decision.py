@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from loadtest.judge.rows import Versus
-from loadtest.judge.servers.within import Search, Why
+from loadtest.judge.servers.within import Search
 from loadtest.records.measured import Site
 from loadtest.records.planned import Goal, Interface, Mix, Record, Shape, Style
 from loadtest.stats.significance import Finding
@@ -220,14 +220,18 @@ class AtRate(Record, frozen=True, kw_only=True):
 
 
 class Reaches(Record, frozen=True, kw_only=True):
-    """How much a server takes within the goal, at one endpoint."""
+    """How much a server takes at one endpoint: within a goal, or as far as it keeps up."""
 
     server: str
     interface: Interface | None
     rank: int | None
+    """Within a goal; None of steps."""
     tied: bool = False
     """Shares its rank: the intervals overlap."""
     search: Search
+    """Of steps: the highest below which it kept all, and the next."""
+    capacity: float | None = None
+    """Requests a second of the closed loop, of which the steps are shares; None of a search."""
     cores: float | None
     """Processors that it kept busy at `search.low`."""
     p90_us: int | None = None
@@ -238,46 +242,17 @@ class Reaches(Record, frozen=True, kw_only=True):
 
 
 class Searched(Record, frozen=True, kw_only=True):
-    """All servers at one endpoint, by the highest rate that keeps the goal."""
-
-    endpoint: str
-    goal: Goal
-    apart: float | None = None
-    """How many times as much one copy of a server took as the other: no smaller difference counts;
-    None without a duplicate."""
-    places: tuple[Reaches, ...]
-
-
-class KeptUp(Record, frozen=True, kw_only=True):
-    """Up to which of its steps a server keeps up, at one endpoint."""
-
-    server: str
-    """Its name."""
-    interface: Interface | None
-    """WSGI or ASGI; None where nobody said."""
-    capacity: float | None
-    """Requests a second of the closed loop, of which the steps are shares."""
-    rate: float | None
-    """Requests a second: the highest step below which it kept all; None: not even the lowest."""
-    cores: float | None
-    """Processors that it kept busy at that rate."""
-    p99_us: int | None
-    """At that rate."""
-    missed: float | None
-    """The next step, with which it did not keep up; None: it kept all."""
-    why: Why | None
-    """What was short there; with `generator` nothing is known of the server from there on."""
-    cell: str
-    """Its id."""
-
-
-class Stepped(Record, frozen=True, kw_only=True):
-    """All servers at one endpoint, loaded at one rate after another."""
+    """All servers at one endpoint, by the highest rate that they take."""
 
     endpoint: str
     """With its style."""
-    places: tuple[KeptUp, ...]
-    """Who keeps up with most first."""
+    goal: Goal | None
+    """None of steps: who keeps up."""
+    apart: float | None = None
+    """How many times as much one copy of a server took as the other: no smaller difference counts;
+    None without a duplicate, and of steps."""
+    places: tuple[Reaches, ...]
+    """Who takes most first."""
 
 
 class Own(Record, frozen=True, kw_only=True):
@@ -341,7 +316,8 @@ class Decision(Record, frozen=True, kw_only=True):
     async_views: tuple[AsyncViews, ...]
     at_rates: tuple[AtRate, ...] = ()
     searched: tuple[Searched, ...] = ()
-    stepped: tuple[Stepped, ...] = ()
+    """Within a goal, for each endpoint."""
+    stepped: tuple[Searched, ...] = ()
     """For each endpoint; empty where nothing was loaded in steps."""
     own: Own | None = None
     """None where that is not known, and where one server takes a tenth less than another."""

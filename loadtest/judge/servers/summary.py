@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 import msgspec
 
@@ -30,11 +30,12 @@ from loadtest.judge.servers.within import (
     steps,
     unfinished,
 )
+from loadtest.judge.stopping import EndedBy, ended_by, rounds_begun
 from loadtest.records.measured import Ceiling, Launch, Outcome, Run, Segment
 from loadtest.records.planned import Cell, Load, Plan
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats.latency import curve
-from loadtest.stats.noise_floor import Floor, Floors, Twin, Twins, p99_floors, workload
+from loadtest.stats.noise_floor import Floor, Floors, Twin, Twins, floors_of, workload
 from loadtest.stats.pairs import judged, turned
 from loadtest.stats.ratios import Rates
 from loadtest.stats.series import has_number
@@ -53,12 +54,6 @@ of the answer, whose shares stand by themselves; what ranks an endpoint's server
 nobody has a rank (`unranked`); gone from latency curves: what wrk added; 8: what ended the run,
 steps and searches, floors of p99, and the mean of `at_rates.cores` is geometric."""
 
-NEARLY = 0.95
-"""Of a budget: a round that would not fit is not begun."""
-
-
-EndedBy = Literal["decided", "budget", "interrupted"]
-
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
     """All that the reports show; `summary.json` as it stands."""
@@ -76,7 +71,8 @@ class Summary(summary.Summary, frozen=True, kw_only=True):
     """The reference server and its duplicate at each endpoint that has both, neither invalid."""
     ended: EndedBy | None = None
     """Why the run has fewer rounds, or tries, than it might have: what it asks was decided, its
-    budget was spent, or it was interrupted. None where it has them all, or nobody knows."""
+    budget was spent, what was still open failed in a whole round, or it was interrupted. None where
+    it has them all, or nobody knows."""
     left_open: tuple[str, ...]
     """Cells that would get another round, were there time: for the asked precision, or because
     their server's place by cost is open."""
@@ -103,6 +99,9 @@ def summarise(
     `recorded` are all loads, with those that others had disturbed; none: the outcomes are all.
     """
     plan = run.plan
+    if plan.explores:
+        # Each try tells where its search lies, what its rate shows, and perhaps the row's figures.
+        histograms = cache(histograms)
     # Of a turn that was repeated one load counts, and there was load in all of them.
     loads = recorded or outcomes
     # Of a search, the tries at its rate are what is judged.
@@ -119,12 +118,12 @@ def summarise(
     measured = tables.measured(plan, outcomes, invalid)
     judged_tables = tuple(tables.tables(measured))
     twins = tuple(_with_p99(measured.twins, plan, outcomes, histograms))
-    slow = p99_floors(twins)
+    slow = floors_of("p99_us", twins)
     rankings = tuple(_ranking(measured, table, rows, slow) for table in judged_tables)
     rankings = tuple(_by_reach(plan, ranking, searches) for ranking in rankings)
     rows |= {row.cell: row for ranking in rankings for row in ranking.rows}
     left_open = stopping.left_open(measured, judged_tables)
-    rounds = summary.rounds_begun(outcomes)
+    rounds = rounds_begun(outcomes)
     loaded_s = sum(outcome.warmup_s + outcome.load_s for outcome in loads)
     loaded_s += sum(ceiling.load_s for ceiling in ceilings)
     wall_s = sum(segment.wall_s for segment in segments)
@@ -138,12 +137,13 @@ def summarise(
         noise_floor=measured.floors.pooled,
         cpu_noise_floor=measured.cpu_floors.pooled,
         twins=twins,
-        ended=_ended(
+        ended=ended_by(
             plan,
-            rounds,
-            _has_more(plan, outcomes) or unfinished(plan, tried, searches),
-            left_open,
-            segments,
+            outcomes,
+            more=plan.has_untried({(of.cell, of.round) for of in outcomes})
+            or unfinished(plan, tried, searches),
+            left_open=left_open,
+            segments=segments,
         ),
         left_open=tuple(sorted(left_open)),
         decision=decide(
@@ -313,37 +313,6 @@ def _by_reach(plan: Plan, of: Ranking, searches: Mapping[str, Search]) -> Rankin
     low = {cell: search.low or 0.0 for cell, search in own.items()}
     order = sorted(rows, key=lambda row: (row.rank or len(rows) + 1, -low.get(row.cell, 0.0)))
     return msgspec.structs.replace(of, unranked=None, rows=tuple(order))
-
-
-def _has_more(plan: Plan, outcomes: Sequence[Outcome]) -> bool:
-    """Say whether something that was planned was not measured."""
-    tried = {(outcome.cell, outcome.round) for outcome in outcomes}
-    return any(
-        cell.skip is None and cell.planned_in(round_) and (cell.id, round_) not in tried
-        for cell in plan.cells
-        for round_ in range(plan.rounds)
-    )
-
-
-def _ended(
-    plan: Plan, rounds: int, more: bool, left_open: Collection[str], segments: Sequence[Segment]
-) -> EndedBy | None:
-    explores = any(cell.load.explores for cell in plan.cells)
-    further = plan.precision is not None or rounds < (plan.most_rounds or 0)
-    further = further and not explores
-    if not more and not further:
-        return None
-    if not more and not left_open:
-        return "decided"
-    last = segments[-1] if segments else None
-    if last and last.interrupted:
-        return "interrupted"
-    if plan.budget_s is None:
-        return None
-    spent_s = sum(segment.wall_s for segment in segments)
-    # Of an older run nobody noted whether it was interrupted; its time tells.
-    told = last is None or last.interrupted is not None
-    return "budget" if told or spent_s > NEARLY * plan.budget_s else None
 
 
 def _versus(

@@ -10,15 +10,7 @@ from loadtest.judge.servers.rows import By
 from loadtest.judge.stopping import interim_looks, usable
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Endpoint, Load, Plan, Style, at
-from loadtest.stats.noise_floor import (
-    Floor,
-    Floors,
-    Twins,
-    cpu_floors,
-    goodput_floors,
-    twins,
-    workload,
-)
+from loadtest.stats.noise_floor import Floor, Floors, Twins, floors_of, twins, workload
 from loadtest.stats.pairs import Pairs, all_pairs
 from loadtest.stats.ratios import Rates
 from loadtest.stats.search import NARROW
@@ -80,8 +72,8 @@ def measured(plan: Plan, outcomes: Sequence[Outcome], invalid: Collection[str]) 
         goodput=usable(goodputs(outcomes), invalid),
         cpu_us=usable(cpu_times(outcomes), invalid),
         twins=arms,
-        floors=goodput_floors(arms),
-        cpu_floors=cpu_floors(arms),
+        floors=floors_of("goodput", arms),
+        cpu_floors=floors_of("server_cpu_us", arms),
     )
 
 

@@ -189,7 +189,7 @@ def _search(
 
 
 def _step(cell: Cell, outcomes: Sequence[Outcome], capacity: float) -> float | None:
-    tried = sum(bool(outcome.tried and outcome.tried.rate) for outcome in outcomes)
+    tried = sum(outcome.tried_rate is not None for outcome in outcomes)
     if tried >= len(cell.load.steps):
         return None
     return max(LEAST_RATE, min(MOST_RATE, capacity * cell.load.steps[tried]))
@@ -209,8 +209,8 @@ def _capacity(outcomes: Iterable[Outcome]) -> float | None:
 def _tried(cell: Cell, outcomes: Iterable[Outcome], missed: Missed) -> Iterator[_Tried]:
     assert cell.load.within
     for outcome in outcomes:
-        if outcome.tried and outcome.tried.rate and outcome.loaded and outcome.loaded.sent:
-            yield _Tried(outcome, outcome.tried.rate, missed(cell, cell.load.within, outcome))
+        if outcome.tried_rate and outcome.loaded and outcome.loaded.sent:
+            yield _Tried(outcome, outcome.tried_rate, missed(cell, cell.load.within, outcome))
 
 
 def _tries(tried: Iterable[_Tried]) -> list[Try]:
@@ -265,7 +265,7 @@ def settled(
     left = [
         outcome
         for outcome in outcomes
-        if outcome.cell not in searched and not (outcome.tried and outcome.tried.rate)
+        if outcome.cell not in searched and not outcome.tried_rate
     ]
     searches: dict[str, Search] = {}
     missed = partial(_missed, histograms=histograms)
@@ -351,9 +351,8 @@ def steps(
     """
     by_rate: dict[float, list[Outcome]] = {}
     for outcome in outcomes:
-        tried = outcome.tried
-        if tried and tried.rate and has_number(outcome):
-            by_rate.setdefault(tried.rate, []).append(outcome)
+        if outcome.tried_rate and has_number(outcome):
+            by_rate.setdefault(outcome.tried_rate, []).append(outcome)
     each = []
     for rate, same in sorted(by_rate.items()):
         at = msgspec.structs.replace(cell, load=same[0].tried)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+from loadtest.judge.stopping import most_rounds
 from loadtest.measure.loop import Done, Trial, Trials, ends, show
 from loadtest.records.run_folder import Outcome
 
@@ -36,7 +37,7 @@ def rounds(
                 return todo, needs_s
         return [], 0.0
 
-    for round_ in range(trials.most_rounds):
+    for round_ in range(most_rounds(plan)):
         beyond = round_ >= plan.rounds
         wanted = trials.still_open(outcomes) if beyond else None
         if beyond and not wanted:

@@ -22,13 +22,11 @@ from loadtest.system import process
 def named_services(app: App, allowed: Mapping[Service, str] | None) -> list[Check]:
     """Look whether the services that the environment names can be used; `allowed` as of `named`."""
     return [
-        Check(
-            name=service.variable,
-            state=f"{service.service} {service.version or 'answers, without its version'}"
-            if service.problem is None
-            else "cannot be used",
-            advice=service.problem,
-            fatal=service.problem is not None,
+        preflight.needed(
+            service.variable,
+            service.problem,
+            f"{service.service} {service.version or 'answers, without its version'}",
+            "cannot be used",
         )
         for service in external_services.named(os.environ, app, allowed)
     ]

@@ -63,6 +63,10 @@ class ServerTrials(Trials[Batch, Outcome]):
             self.plan, round_, wanted, lambda cell, at, turn: ((cell.id, turn), at) in done, turns
         )
 
+    def has_untried(self, outcomes: Sequence[Outcome]) -> bool:
+        """Say whether a cell was not tried in one of its rounds, in whichever turns."""
+        return self.plan.has_untried({(outcome.cell, outcome.round) for outcome in outcomes})
+
     def tries(self, round_: int, done: Done, known: Sequence[Outcome]) -> list[Batch] | None:
         """Return the batches of a round of a search, each cell under its next load."""
         loads = self.next_loads(known)

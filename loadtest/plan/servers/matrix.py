@@ -189,9 +189,27 @@ def expand(
         for endpoint in endpoints
         if _at(matrix.endpoints, endpoint) and _named(matrix.styles, endpoint.style)
     ]
-    duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
     # All have the same load, so that it is one for the least of them.
     fewest = min(((each.shape or matrix.shape).workers for each in taking_part), default=1)
+    sent = {
+        endpoint.id: tuple(loads(endpoint, matrix.loads, choice, fewest)) for endpoint in offered
+    }
+    explored = [id_ for id_, each in sent.items() if any(load.explores for load in each)]
+    if explored and len(explored) < len(sent):
+        raise UserError(
+            f"loads of matrix {matrix.name}: a run with `steps` has them at all endpoints, and here"
+            f" they are at {', '.join(explored)}; choose these with --endpoint"
+        )
+    if explored and (choice.rounds is not None or choice.precision is not None):
+        raise UserError(
+            "--rounds and --precision are of loads that are measured several times, and here each"
+            " is at another rate; leave them out"
+        )
+    if explored:
+        # The closed loops are the only round that is planned; each further one is at other rates.
+        budget_s = choice.budget_s if choice.within else matrix.budget_s
+        matrix = replace(matrix, rounds=1, most_rounds=None, turns=1, budget_s=budget_s)
+    duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
     cells = tuple(
         Cell(
             server=server.name,
@@ -203,7 +221,7 @@ def expand(
         for server in (*taking_part, *duplicates)
         for endpoint in offered
         if server.duplicate_of is None or endpoint in duplicated
-        for load in loads(endpoint, matrix.loads, choice, fewest)
+        for load in sent[endpoint.id]
     )
     if not cells:
         raise UserError(
@@ -214,21 +232,6 @@ def expand(
         replace(cell, skip=cell.skip or _unreachable(cell.endpoint, cell.load.within))
         for cell in cells
     )
-    explored = [cell for cell in cells if cell.load.explores]
-    if explored and len(explored) < len(cells):
-        at = ", ".join(dict.fromkeys(cell.endpoint.id for cell in explored))
-        raise UserError(
-            f"loads of matrix {matrix.name}: a run with `steps` has them at all endpoints, and here"
-            f" they are at {at}; choose these with --endpoint"
-        )
-    if explored and (choice.rounds is not None or choice.precision is not None):
-        raise UserError(
-            "--rounds and --precision are of loads that are measured several times, and here each"
-            " is at another rate; leave them out"
-        )
-    if explored:
-        # The closed loops are the only round that is planned; each further one is at other rates.
-        matrix = replace(matrix, rounds=1, most_rounds=None, turns=1)
     counted = Counter(cell.id for cell in cells)
     if twice := [f"two cells are called {id_}; rename one" for id_ in counted if counted[id_] > 1]:
         raise UserError(*twice)
@@ -341,9 +344,6 @@ def _narrowed(matrix: Matrix, choice: Choice) -> Matrix:
     if choice.rounds is not None or choice.precision is not None:
         # Who says how often, or how precisely, gets that, however long it takes.
         given = {"most_rounds": None, "budget_s": None} | given
-    if choice.within:
-        # The first round drives each server as fast as it can; each further one is a try.
-        given |= {"rounds": 1, "most_rounds": None, "turns": 1, "budget_s": choice.budget_s}
     if choice.rounds is not None and choice.rounds > matrix.rounds:
         given["loads"] = tuple(replace(rule, rounds=None) for rule in matrix.loads)
     return replace(matrix, shape=shapes(matrix, choice)[0], **given)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import attrgetter
 
-from loadtest.judge.clients.metrics import ColdFigures
+from loadtest.judge.clients.metrics import ColdFigures, WarmFigures
 from loadtest.judge.clients.rows import Ranking, Standing
 from loadtest.records.clients import Measure
 from loadtest.report import columns
-from loadtest.report.columns import RANK, ROUNDS, VERDICT, Subject, figure
-from loadtest.report.table import Column, Table, name
-from loadtest.report.units import UNKNOWN, latency, ratio, significant, size
+from loadtest.report.columns import RANK, ROUNDS, VERDICT, Subject
+from loadtest.report.table import Column, Table, name, number, words
+from loadtest.report.units import latency, ratio, significant, size
 
 MEASURES: dict[Measure, str] = {"cold": "Cold: whole processes", "warm": "Warm: calls alone"}
 
@@ -22,13 +22,13 @@ def seconds(value: float) -> str:
 
 
 def _cold(key: str, title: str, text: Callable[[float], str] = seconds) -> Column[Standing]:
-    of = attrgetter(key)
-    return figure(lambda row: row.cold if row.reportable else None, key, title, of, text)
+    shown: Column[ColdFigures] = number(title, attrgetter(key), text, key)
+    return shown.of(lambda row: row.cold if row.reportable else None)
 
 
 def _warm(key: str, title: str, text: Callable[[float], str]) -> Column[Standing]:
-    of = attrgetter(key)
-    return figure(lambda row: row.warm if row.reportable else None, key, title, of, text)
+    shown: Column[WarmFigures] = number(title, attrgetter(key), text, key)
+    return shown.of(lambda row: row.warm if row.reportable else None)
 
 
 def mean(cold: ColdFigures) -> str:
@@ -68,12 +68,14 @@ RELATIVE: Column[Standing] = Column(
     "ratio", "relative (95 %)", lambda row: row.versus.ratio if row.versus else None, relative
 )
 
-MEAN: Column[Standing] = Column(
+_MEAN: Column[ColdFigures] = Column(
     "mean_s",
     "mean ± σ",  # noqa: RUF001
-    lambda row: row.cold.mean_s if row.cold and row.reportable else None,
-    lambda row: mean(row.cold) if row.cold and row.reportable else UNKNOWN,
+    lambda cold: cold.mean_s,
+    mean,
 )
+
+MEAN: Column[Standing] = _MEAN.of(lambda row: row.cold if row.reportable else None)
 
 MEDIAN = _cold("median_s", "time")
 
@@ -131,7 +133,5 @@ def phases(ranking: Ranking) -> Table[Standing] | None:
 def narrow(ranking: Ranking) -> Table[Standing]:
     """Return what a terminal has room for."""
     time, *own = (MEDIAN, *PHASES[1:4:2]) if ranking.measure == "cold" else (CALL, P99, CPU)
-    shown: Column[Standing] = Column(
-        "time", time.title, lambda row: None, lambda row: marked(time.text(row), row)
-    )
+    shown: Column[Standing] = words(time.title, lambda row: marked(time.text(row), row), "time")
     return Table((RANK, ROW, shown, RELATIVE, *own), ranking.rows).filled(RANK, RELATIVE)

@@ -122,7 +122,7 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
 def _turned(matrix: Matrix, lines: Sequence[Line]) -> Table[int]:
     def column(line: Line) -> Column[int]:
         name, _, squares = line
-        return number(name, lambda at: at, lambda at: squares[at].texts[0][0])
+        return number(name, lambda at: at, lambda at: squares[at].views[0].text)
 
     server: Column[int] = name_column("server", "server", lambda at: matrix.columns[at][0])
     return Table((server, *map(column, lines)), range(len(matrix.columns)))

@@ -9,7 +9,7 @@ from loadtest.judge.servers.rows import Ranking, Row, state
 from loadtest.report import columns
 from loadtest.report.columns import Subject
 from loadtest.report.servers.grouping import spread
-from loadtest.report.table import Column, Value, name
+from loadtest.report.table import Column, name, number
 from loadtest.report.units import UNKNOWN, latency, share, significant
 
 
@@ -21,13 +21,10 @@ def marked(row: Row) -> str:
 
 
 def figure(
-    key: str,
-    title: str,
-    value: Callable[[Figures], Value],
-    text: Callable[[float], str],
+    key: str, title: str, value: Callable[[Figures], float | None], text: Callable[[float], str]
 ) -> Column[Row]:
     """Return a column of a figure; rows that were not measured, or are invalid, have none."""
-    return columns.figure(lambda row: row.reportable, key, title, value, text)
+    return number(title, value, text, key).of(lambda row: row.reportable)
 
 
 def cores(figures: Figures | None) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -24,7 +24,7 @@ from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.page import BOTH, Block, Bullets, Charts, Page, Section, Shown, View
 from loadtest.report.sentences import between, macros
-from loadtest.report.servers.charts import Effect, forest
+from loadtest.report.servers.charts import forest
 from loadtest.report.table import Column, Table, name, number, prose
 from loadtest.stats.noise_floor import MOST
 
@@ -195,30 +195,16 @@ def _listing(heading: str, id_: str, changes: Sequence[Change]) -> Section:
 def charts(compared: Comparisons) -> Iterator[tuple[Figure, Chart]]:
     """Yield the chart of each figure that both runs have."""
     for figure, better in BETTER.items():
-        effects = [
-            Effect(
-                server=change.server,
-                interface=change.interface,
-                endpoint=change.endpoint,
-                ratio=_ratio(change),
-                low=change.comparison.low,
-                high=change.comparison.high,
-                margin=change.margin,
-                answer=change.answer,
-                base=_figure(change, change.base),
-                new=_figure(change, change.new),
-            )
-            for change in compared.changes
-            if change.figure == figure
-        ]
-        if chart := forest(figure, f"Change of {TITLES[figure]}", better, effects):
+        changes = [change for change in compared.changes if change.figure == figure]
+        title = f"Change of {TITLES[figure]}"
+        if chart := forest(figure, title, better, changes, _text(figure)):
             yield figure, chart
 
 
 def _median_change(changes: Sequence[Change], fewest: int = 1) -> str:
     ratios: dict[Figure, list[float]] = {}
     for change in changes:
-        ratios.setdefault(change.figure, []).append(_ratio(change))
+        ratios.setdefault(change.figure, []).append(change.ratio)
     medians = ((figure, median(each)) for figure, each in ratios.items() if len(each) >= fewest)
     return ", ".join(f"{TITLES[figure]} {units.ratio(ratio)}" for figure, ratio in medians)
 
@@ -262,7 +248,7 @@ def _of(changes: Sequence[Change], *answers: Answer) -> list[Change]:
     """Return the changes with these answers, by figure, the largest first."""
 
     def order(change: Change) -> tuple[int, int, float]:
-        distance = abs(math.log(_ratio(change)))
+        distance = abs(math.log(change.ratio))
         return answers.index(change.answer), list(BETTER).index(change.figure), -distance
 
     return sorted((change for change in changes if change.answer in answers), key=order)
@@ -274,10 +260,10 @@ def _changes(label: str, changes: Sequence[Change]) -> Shown:
         prose("answer", "", lambda change: change.answer),
         name("cell", "cell" if changes[0].cell else "server", lambda it: it.cell or it.server),
         prose("figure", "figure", _title),
-        Column("ratio", "new / base (95 %)", _ratio, _interval),
+        Column("ratio", "new / base (95 %)", lambda change: change.ratio, _interval),
         Column("margin", "counts as noise", lambda change: change.margin, _noise),
-        Column("base", "base", lambda change: change.base, lambda it: _figure(it, it.base)),
-        Column("new", "new", lambda change: change.new, lambda it: _figure(it, it.new)),
+        Column("base", "base", lambda change: change.base, lambda it: _text(it.figure)(it.base)),
+        Column("new", "new", lambda change: change.new, lambda it: _text(it.figure)(it.new)),
     )
     return Shown(Table(columns, changes).filled(), label)
 
@@ -288,17 +274,12 @@ def _title(change: Change) -> str | None:
     return ", ".join(parts + ["drift-corrected"] * change.drift_corrected) or None
 
 
-def _figure(change: Change, value: float) -> str:
-    timed = change.figure in ("server_cpu_us", "p99_us")
-    return units.latency(value) if timed else units.significant(value)
-
-
-def _ratio(change: Change) -> float:
-    return change.new / change.base
+def _text(figure: Figure) -> Callable[[float], str]:
+    return units.latency if figure in ("server_cpu_us", "p99_us") else units.significant
 
 
 def _interval(change: Change) -> str:
-    return units.ratio_interval(_ratio(change), change.comparison.low, change.comparison.high)
+    return units.ratio_interval(change.ratio, change.comparison.low, change.comparison.high)
 
 
 def _noise(change: Change) -> str:

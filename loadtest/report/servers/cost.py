@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from loadtest.judge.rows import Versus
 from loadtest.judge.servers.decision import Between, Cost, Decision, Place
 from loadtest.report.columns import versus_text
 from loadtest.report.servers.sentences.phrases import title
-from loadtest.report.table import Column, Table, name, number
+from loadtest.report.table import Column, Table, name, number, words
 from loadtest.report.units import UNKNOWN, asked, significant, size
 
 MARGIN = 1.1
@@ -22,7 +22,7 @@ MARGIN = 1.1
 def table(decision: Decision) -> Table[Place]:
     """Return a row for each server, the cheapest first."""
     server, cores, *others = _columns(decision)
-    ends = _text("ends", "cheapest to dearest endpoint", _ends)
+    ends = words("cheapest to dearest endpoint", _ends, "ends")
     return Table((server, cores, ends, *others), _places(decision)).filled(server)
 
 
@@ -64,17 +64,13 @@ def _columns(decision: Decision) -> tuple[Column[Place], ...]:
     return (
         name("server", "server", lambda place: place.server),
         number("cores", lambda place: place.cores, significant),
-        _text("times", f"times {base(cost, 'the ')} (95 %)", times),
+        words(f"times {base(cost, 'the ')} (95 %)", times, "times"),
         number("requests/s", lambda place: place.goodput, significant, "rate"),
         number("held at once", lambda place: held.get(place.server), "{:,}".format, "held"),
         # An old run did not look when a server was just launched.
         number(f"memory, {'just launched' if launched else 'at most'}", _memory, size, "memory"),
-        _text("doubt", "in doubt", doubts),
+        words("in doubt", doubts, "doubt"),
     )
-
-
-def _text(key: str, title: str, text: Callable[[Place], str]) -> Column[Place]:
-    return Column(key, title, lambda place: None, text)
 
 
 def _ends(place: Place) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadtest.judge.servers.metrics import Figures
-from loadtest.judge.servers.rows import By, Ranking, Row, state
+from loadtest.judge.servers.rows import By, Ranking, state
 from loadtest.judge.servers.summary import Summary
-from loadtest.report.page import Matrix
-from loadtest.report.page import Square as Field
+from loadtest.report.page import Line, Matrix, Seen, Square
 from loadtest.report.servers.columns import cores
 from loadtest.report.servers.grouping import by_kind
 from loadtest.report.servers.sentences.phrases import title
@@ -76,29 +75,6 @@ LEGEND = (
 """What the squares look like, and what that means."""
 
 
-@dataclass(frozen=True)
-class Square:
-    """One server at one endpoint."""
-
-    row: Row | None
-    text: str
-    beside: str = ""
-    """The figure as a multiple of the best one's, as in `0.42x`; empty without a number."""
-    shade: int | None = None
-    """From 0, far from the best, to 5, as good as the best; None without a number."""
-    best: bool = False
-    """The best valid one, or not separated from it."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One endpoint."""
-
-    ranking: Ranking
-    squares: tuple[Square, ...]
-    """In the order of the matrix's servers."""
-
-
 def columns(summary: Summary) -> list[tuple[str, str]]:
     """Return the servers with their interface: WSGI, then ASGI; the cheapest first in each."""
     rows = (row for ranking in summary.rankings for row in ranking.rows)
@@ -114,12 +90,13 @@ def columns(summary: Summary) -> list[tuple[str, str]]:
     return sorted(interfaces.items(), key=place)
 
 
-def lines(rankings: Sequence[Ranking], servers: Sequence[str], metric: Metric) -> list[Line]:
-    """Return a line for each ranking; the styles of an endpoint are set against the same best."""
+def lines(
+    rankings: Sequence[Ranking], servers: Sequence[str], metric: Metric
+) -> list[dict[str, Seen]]:
+    """Return by server what each ranking shows; styles of an endpoint have the same best."""
     bests = _bests(rankings, metric)
     return [
-        Line(ranking, tuple(_squares(ranking, servers, metric, bests.get(_compared(ranking)))))
-        for ranking in rankings
+        dict(_seen(each, servers, metric, bests.get(_compared(each)))) for each in rankings
     ]
 
 
@@ -140,9 +117,9 @@ def _bests(rankings: Sequence[Ranking], metric: Metric) -> Mapping[tuple[str, fl
     return {same: best(values[True] or values[False]) for same, values in known.items()}
 
 
-def _squares(
+def _seen(
     ranking: Ranking, servers: Sequence[str], metric: Metric, best: float | None
-) -> Iterator[Square]:
+) -> Iterator[tuple[str, Seen]]:
     rows = {row.server: row for row in ranking.rows}
     values = {
         server: metric.value(row.reportable) if row.reportable else None
@@ -153,16 +130,18 @@ def _squares(
         row, value = rows.get(server), values.get(server)
         if row is None or not value or not best:
             unknown = row is None or row.reportable
-            yield Square(row, UNKNOWN if unknown else state(row))
+            yield server, Seen(UNKNOWN if unknown else state(row))
             continue
         share = value / best if metric.better == "more" else best / value
         tied = leads and metric.by == ranking.by and row.rank == 1
-        yield Square(
-            row=row,
-            text=metric.text(value) + SUSPECT * (row.verdict == "suspect"),
-            beside=ratio(value / best),
-            shade=sum(share * step >= 1 for step in STEPS),
-            best=value == best or tied,
+        yield (
+            server,
+            Seen(
+                text=metric.text(value) + SUSPECT * (row.verdict == "suspect"),
+                beside=ratio(value / best),
+                shade=sum(share * step >= 1 for step in STEPS),
+                best=value == best or tied,
+            ),
         )
 
 
@@ -171,11 +150,17 @@ def matrix(summary: Summary, at: Mapping[str, Mapping[str, str]]) -> Matrix:
     servers = columns(summary)
     names = [name for name, _ in servers]
 
-    def group(rankings: Sequence[Ranking]) -> Iterator[tuple[str, str, list[Field]]]:
-        for same in zip(*(lines(rankings, names, metric) for metric in METRICS), strict=True):
-            id_ = same[0].ranking.at
-            squares = zip(*(line.squares for line in same), strict=True)
-            yield id_, at["endpoint"][id_], [_field(seen, at) for seen in squares]
+    def group(rankings: Sequence[Ranking]) -> Iterator[Line]:
+        for ranking, *views in zip(
+            rankings, *(lines(rankings, names, metric) for metric in METRICS), strict=True
+        ):
+            rows = {row.server: row for row in ranking.rows}
+            squares = []
+            for name in names:
+                row = rows.get(name)
+                place = at["cell"][row.cell] if row else ""
+                squares.append(Square(state(row), place, [view[name] for view in views]))
+            yield ranking.at, at["endpoint"][ranking.at], squares
 
     kinds = by_kind(summary.rankings)
     return Matrix(
@@ -183,15 +168,4 @@ def matrix(summary: Summary, at: Mapping[str, Mapping[str, str]]) -> Matrix:
         columns=servers,
         groups=[(title(kind), list(group(rankings))) for kind, rankings in kinds.items()],
         legend=LEGEND,
-    )
-
-
-def _field(seen: Sequence[Square], at: Mapping[str, Mapping[str, str]]) -> Field:
-    """Return one square in all views."""
-    row = seen[0].row
-    return Field(
-        state=state(row),
-        row=at["cell"][row.cell] if row else "",
-        texts=[(each.text, each.beside, each.shade) for each in seen],
-        best=[each.best for each in seen],
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from loadtest.judge.servers.summary import Summary
-from loadtest.report.table import Column, Table, name
+from loadtest.report.table import Column, Table, name, words
 from loadtest.report.units import UNKNOWN, share, significant
 from loadtest.stats.noise_floor import Twins
 
@@ -15,29 +15,25 @@ Rates = Sequence[float | None]
 def twins(summary: Summary) -> Table[Twins]:
     """Return both copies at each endpoint: each round of both, and the floor that follows."""
     rankings = {ranking.at: ranking for ranking in summary.rankings}
-
-    def column(title: str, text: Callable[[Twins], str]) -> Column[Twins]:
-        return Column(title, title, lambda pair: None, text)
-
-    at_rate = (
-        column("p99 differs by", lambda pair: _between(pair.first.p99_us, pair.second.p99_us)),
-        column("p99 noise floor", lambda pair: _share(rankings[pair.endpoint].p99_noise_floor)),
+    at_rate: tuple[Column[Twins], ...] = (
+        words("p99 differs by", lambda pair: _between(pair.first.p99_us, pair.second.p99_us)),
+        words("p99 noise floor", lambda pair: _share(rankings[pair.endpoint].p99_noise_floor)),
     )
     return Table(
         (
             name("endpoint", "endpoint", lambda pair: pair.endpoint),
-            column("first copy, requests/s", lambda pair: _rates(pair.first.goodput)),
-            column("second copy", lambda pair: _rates(pair.second.goodput)),
-            column(
+            words("first copy, requests/s", lambda pair: _rates(pair.first.goodput)),
+            words("second copy", lambda pair: _rates(pair.second.goodput)),
+            words(
                 "each round differs by",
                 lambda pair: _between(pair.first.goodput, pair.second.goodput),
             ),
-            column("noise floor", lambda pair: _share(rankings[pair.endpoint].noise_floor)),
-            column(
+            words("noise floor", lambda pair: _share(rankings[pair.endpoint].noise_floor)),
+            words(
                 "CPU per request differs by",
                 lambda pair: _between(pair.first.server_cpu_us, pair.second.server_cpu_us),
             ),
-            column("CPU noise floor", lambda pair: _share(rankings[pair.endpoint].cpu_noise_floor)),
+            words("CPU noise floor", lambda pair: _share(rankings[pair.endpoint].cpu_noise_floor)),
             *(at_rate if any(pair.first.p99_us for pair in summary.twins) else ()),
         ),
         summary.twins,

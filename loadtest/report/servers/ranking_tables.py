@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from loadtest.judge.rows import Versus
 from loadtest.judge.servers.rows import Ranking, Row
-from loadtest.judge.servers.within import Step
+from loadtest.judge.servers.within import Search, Step
 from loadtest.report.columns import RANK, ROUNDS, VERDICT, versus_text
 from loadtest.report.servers.columns import (
     ANSWERED,
@@ -25,9 +25,9 @@ from loadtest.report.servers.columns import (
     SERVER,
     SPREAD,
 )
-from loadtest.report.servers.rate_tables import limited_by, reached
-from loadtest.report.table import Column, Table, Value, name, number
-from loadtest.report.units import UNKNOWN, latency, significant
+from loadtest.report.servers.rate_tables import LIMIT, REACHED, TRIES
+from loadtest.report.table import Column, Table, Value, name, number, words
+from loadtest.report.units import latency, significant
 
 
 def _of_ceiling(row: Row) -> str:
@@ -65,29 +65,18 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
     return Table((RANK, SERVER, *shown, *tried, VERDICT), rows).filled(RANK, SERVER, RATE, ANSWERED)
 
 
-LIMIT: Column[Row] = Column(
-    "limit",
-    "limited by",
-    lambda row: limited_by(row.search) if row.search else None,
-    lambda row: limited_by(row.search) if row.search else UNKNOWN,
-    "prose",
-)
+def _search(row: Row) -> Search | None:
+    return row.search
 
-TRIES: Column[Row] = number(
-    "tries", lambda row: row.search.tries if row.search else None, "{:,}".format
-)
 
 REACH: tuple[Column[Row], ...] = (
     RANK,
     SERVER,
-    Column(
-        "reach",
-        "highest rate within the goal",
-        lambda row: row.search.low if row.search else None,
-        lambda row: reached(row.search) if row.search else UNKNOWN,
-    ),
+    REACHED.of(_search),
     *(BUSY, COST, P50, P90, P99, ERRORS),
-    *(LIMIT, TRIES, VERDICT),
+    LIMIT.of(_search),
+    TRIES.of(_search),
+    VERDICT,
 )
 """Of a search: its figures are those at the highest rate that kept the goal."""
 
@@ -103,30 +92,22 @@ def stepped(ranking: Ranking) -> Table[Stepped]:
     """Return what each server showed at each of its rates."""
     steps = [Stepped(row, step) for row in ranking.rows for step in row.steps]
 
-    def shown(
-        key: str, title: str, value: Callable[[Step], float | None], text: Callable[[float], str]
-    ) -> Column[Stepped]:
-        def words(of: Stepped) -> str:
-            known = value(of.step)
-            return UNKNOWN if known is None else text(known)
-
-        return Column(key, title, lambda of: value(of.step), words)
-
+    at_rate: tuple[Column[Step], ...] = (
+        number("asked for", lambda step: step.rate, significant, "rate"),
+        number("sent", lambda step: step.figures.offered, significant, "offered"),
+        number("answered", lambda step: step.figures.goodput, significant),
+        number("cores busy", lambda step: step.figures.cores, significant, "busy_cores"),
+        number("CPU per request", lambda step: step.figures.server_cpu_us, latency),
+        number("p50", lambda step: step.figures.p50_us, latency),
+        number("p90", lambda step: step.figures.p90_us, latency),
+        number("p99", lambda step: step.figures.p99_us, latency),
+        number("tries", lambda step: step.tries, "{:,}".format),
+    )
     columns: tuple[Column[Stepped], ...] = (
         name("server", "server", lambda of: of.row.server),
-        shown("rate", "asked for", lambda step: step.rate, significant),
-        shown("offered", "sent", lambda step: step.figures.offered, significant),
-        shown("answered", "answered", lambda step: step.figures.goodput, significant),
-        shown("busy_cores", "cores busy", lambda step: step.figures.cores, significant),
-        shown("server_cpu_us", "CPU per request", lambda step: step.figures.server_cpu_us, latency),
-        shown("p50_us", "p50", lambda step: step.figures.p50_us, latency),
-        shown("p90_us", "p90", lambda step: step.figures.p90_us, latency),
-        shown("p99_us", "p99", lambda step: step.figures.p99_us, latency),
-        shown("tries", "tries", lambda step: step.tries, "{:,.0f}".format),
-        Column(
-            "kept",
+        *(column.of(lambda of: of.step) for column in at_rate),
+        words(
             "goal kept" if ranking.load.within else "kept",
-            lambda of: of.step.why is None,
             lambda of: f"no ({of.step.why})" if of.step.why else "yes",
         ),
     )

@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 from loadtest.judge.servers.decision import (
     AtRate,
     Decision,
-    KeptUp,
     Reaches,
     Searched,
     ServerAtRate,
-    Stepped,
 )
 from loadtest.judge.servers.within import Search
-from loadtest.report.servers.sentences.phrases import goal
-from loadtest.report.table import Column, Table, name, number
+from loadtest.report.columns import RANK
+from loadtest.report.servers.sentences.phrases import goal, reached
+from loadtest.report.table import Column, Table, name, number, words
 from loadtest.report.units import UNKNOWN, asked, latency, plural, share, significant
 
 NARROW = {"cpu_us": "CPU/req", "reach": "requests/s", "capacity": "closed loop"}
@@ -44,6 +43,7 @@ def tables(decision: Decision) -> Iterator[Titled]:
         worst = ", and of all else the worst of them" if several else ""
         yield Titled(f"{at.rate:g}", f"At {asked(at.rate)} requests/s{of}{worst}", at_rate(at))
     for searched in decision.searched:
+        assert searched.goal
         title = f"`{searched.endpoint}`: the highest rate with {goal(searched.goal)}"
         yield Titled("", title, within(searched))
     for stepped in decision.stepped:
@@ -79,50 +79,29 @@ def at_rate(at: AtRate) -> Table[ServerAtRate]:
         number("p99", lambda place: place.p99_us, latency),
         number("p99.9", lambda place: place.p99_9_us, latency),
         number("wrk's CPU", lambda place: place.generator_cpu_us, latency, "generator_cpu_us"),
-        Column("kept", "rate kept", lambda place: None, kept),
-        Column(
-            "doubt",
-            "in doubt",
-            lambda place: None,
-            lambda place: f"{place.suspect} of {len(place.cells)}",
-        ),
+        words("rate kept", kept, "kept"),
+        words("in doubt", lambda place: f"{place.suspect} of {len(place.cells)}", "doubt"),
     )
     return Table(columns, at.places).filled(*columns[:5])
+
+
+def _search(place: Reaches) -> Search:
+    return place.search
 
 
 def within(searched: Searched) -> Table[Reaches]:
     """Return the highest rate of each server within the goal, the one that takes most first."""
     columns: tuple[Column[Reaches], ...] = (
-        Column(
-            "rank",
-            "rank",
-            lambda place: place.rank,
-            lambda place: f"{place.rank}{'=' * place.tied}" if place.rank else UNKNOWN,
-        ),
+        RANK,
         name("server", "server", lambda place: place.server),
-        Column(
-            "reach",
-            "highest rate, requests/s",
-            lambda place: place.search.low,
-            lambda place: reached(place.search),
-        ),
+        REACHED.of(_search),
         number("cores", lambda place: place.cores, significant, "busy_cores"),
         number("p90", lambda place: place.p90_us, latency),
         number("p99", lambda place: place.p99_us, latency),
-        Column("limit", "limited by", lambda place: None, lambda place: limited_by(place.search)),
-        number("tries", lambda place: place.search.tries, "{:,}".format),
+        LIMIT.of(_search),
+        TRIES.of(_search),
     )
     return Table(columns, searched.places).filled(*columns[:3])
-
-
-def reached(search: Search) -> str:
-    """Return between which rates the highest within a goal lies: `3,060 to 3,140`."""
-    if search.low is None:
-        missed = search.high and search.high == search.most
-        return f"below {significant(search.most)}" if missed else UNKNOWN
-    return f"{significant(search.low)} " + (
-        f"to {significant(search.high)}" if search.high == search.most else "or more"
-    )
 
 
 def limited_by(search: Search) -> str:
@@ -136,14 +115,23 @@ def limited_by(search: Search) -> str:
     return "unfinished" if search.unfinished else UNKNOWN
 
 
-def kept_up(stepped: Stepped) -> Table[KeptUp]:
+REACHED: Column[Search] = Column(
+    "reach", "highest rate, requests/s", lambda search: search.low, reached
+)
+
+LIMIT: Column[Search] = Column("limit", "limited by", limited_by, limited_by, "prose")
+
+TRIES: Column[Search] = number("tries", lambda search: search.tries, "{:,}".format)
+
+
+def kept_up(stepped: Searched) -> Table[Reaches]:
     """Return with which of its steps each server keeps up, the one with most first."""
-    columns: tuple[Column[KeptUp], ...] = (
+    columns: tuple[Column[Reaches], ...] = (
         name("server", "server", lambda place: place.server),
         number("closed loop, requests/s", lambda place: place.capacity, significant, "capacity"),
-        number("keeps up with", lambda place: place.rate, significant, "rate"),
-        number("not with", lambda place: place.missed, significant, "missed"),
-        Column("why", "limited by", lambda place: place.why, lambda place: place.why or UNKNOWN),
+        number("keeps up with", lambda place: place.search.low, significant, "rate"),
+        number("not with", lambda place: place.search.high, significant, "missed"),
+        LIMIT.of(_search),
         number("cores", lambda place: place.cores, significant, "busy_cores"),
         number("p99", lambda place: place.p99_us, latency, "p99"),
     )

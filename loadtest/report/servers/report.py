@@ -56,6 +56,8 @@ class Report:
                 return "the order by cost is decided"
             case "budget":
                 return f"its budget of {(plan.budget_s or 0) / 60:.3g} min was spent"
+            case "failed":
+                return "what was still open failed"
             case "interrupted":
                 return "it was interrupted"
         return ""
@@ -68,7 +70,7 @@ class Report:
         plan = self.run.plan
         if self.folder and any(row.reason == NOT_REACHED for _, row in self.rows):
             return f"loadtest run --resume {shlex.quote(self.folder)}"
-        if any(cell.load.explores for cell in plan.cells):
+        if plan.explores:
             return ""
         command = _without(self.run.command, "--seed", "--budget", "--rounds")
         if plan.budget_s is None:

@@ -568,7 +568,7 @@ def test_a_check_is_a_function_of_the_evidence_alone() -> None:
     [(2, 1.960), (3, 1.731), (5, 1.540), (10, 1.371), (30, 1.212)],
 )
 def test_the_allowance_for_few_rounds(rounds: int, exact: float) -> None:
-    assert chance(rounds) == pytest.approx(exact, rel=0.02)
+    assert chance(rounds) == pytest.approx(exact, rel=0.001)
 
 
 def test_the_allowance_keeps_its_promise() -> None:

@@ -100,6 +100,22 @@ def test_why_a_run_has_fewer_rounds_than_it_might(
     assert summarise(run(of), facts, unread, segments).ended == expected
 
 
+def test_what_failed_in_a_further_round_is_no_spent_budget() -> None:
+    servers = [server("alpha"), server("beta")]
+    of = plan(servers, ENDPOINTS[:1], rounds=3, most_rounds=5, budget_s=300)
+    facts = [
+        measured(f"{name}.json-sync", number, 100, 500 * factor)
+        for name, factors in (("alpha", CALM), ("beta", WILD))
+        for number, factor in enumerate(factors)
+    ]
+    facts += [
+        outcome(cell.id, len(WILD), status="failed", stage="load", reason="it ended")
+        for cell in of.cells
+    ]
+    segments = [Segment(started_at=0, wall_s=100, interrupted=False)]
+    assert summarise(run(of), facts, unread, segments).ended == "failed"
+
+
 def test_who_took_the_time_of_a_busy_machine_is_known() -> None:
     stolen = msgspec.structs.replace(QUIET, steal_cpu_s=1.0)
     for host, by_host in ((BUSY, False), (stolen, True)):

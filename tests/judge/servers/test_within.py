@@ -94,6 +94,15 @@ def test_the_histogram_of_a_try_is_read_once() -> None:
     assert sorted(machine.read) == sorted(filter(None, tried))
 
 
+@pytest.mark.parametrize("steps", [(), (0.1, 0.5, 0.8)])
+def test_a_report_reads_the_histogram_of_a_try_once(steps: tuple[float, ...]) -> None:
+    machine = Machine({"alpha": 800.0, "beta": 90.0}, steps=steps)
+    outcomes = machine.search()
+    machine.read.clear()
+    summarise(run(machine.plan), outcomes, machine.histogram)
+    assert len(machine.read) == len(set(machine.read)) > 0
+
+
 @pytest.mark.parametrize(
     ("late_us", "late_share", "why"),
     [
@@ -277,8 +286,9 @@ def test_a_server_keeps_up_until_the_first_step_that_it_does_not() -> None:
     summary = summarise(run(machine.plan), machine.search(), machine.histogram)
     (stepped,) = summary.decision.stepped
     assert [
-        (place.server, place.capacity, place.rate, place.missed, place.why)
+        (place.server, place.capacity, of.low, of.high, of.why)
         for place in stepped.places
+        for of in [place.search]
     ] == [
         ("alpha", 1_600.0, 640.0, 960.0, "connections"),
         ("beta", 180.0, 72.0, 108.0, "connections"),

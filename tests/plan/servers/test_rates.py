@@ -73,8 +73,10 @@ def test_steps_are_at_all_endpoints() -> None:
 
 def test_steps_have_one_planned_round() -> None:
     """A matrix of several never had them, and its report said that the budget was spent."""
-    of = expand(loads=(*RULES, LoadRule(steps=(0.5, 1.0))), most_rounds=8, turns=2)
+    rule = LoadRule(steps=(0.5, 1.0), rounds=2)
+    of = expand(loads=(*RULES, rule), rounds=3, most_rounds=8, turns=2)
     assert (of.rounds, of.most_rounds, of.turns) == (1, None, 1)
+    assert all(cell.rounds is None for cell in of.cells)
 
 
 def test_what_waits_needs_connections_for_its_delay_as_well() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -11,11 +11,14 @@ from gold import check
 from sample_run import histograms, sample
 
 from loadtest.judge.concern import Verdict
+from loadtest.judge.servers.compare import Change
 from loadtest.judge.servers.summary import Summary, summarise
 from loadtest.report.charts.chart import Chart, Lines, svg
 from loadtest.report.servers import charts
-from loadtest.report.servers.charts import Course, Effect
+from loadtest.report.servers.charts import Course
 from loadtest.report.servers.grouping import by_kind
+from loadtest.report.units import significant
+from loadtest.stats.ratios import Comparison
 
 
 @pytest.fixture(scope="module")
@@ -115,31 +118,51 @@ def test_a_doubtful_median_is_neither_named_nor_lit_up(summary: Summary) -> None
     assert first.server in drawn.description
 
 
-def effect(ratio: float, spread: float | None = 0.02, **changes: Any) -> Effect:
+def change(ratio: float, spread: float | None = 0.02, **changes: Any) -> Change:
     fields: dict[str, Any] = {
+        "cell": "alpha.json-sync",
         "server": "alpha",
         "interface": "wsgi",
         "endpoint": "json-sync",
-        "ratio": ratio,
-        "low": None if spread is None else ratio * (1 - spread),
-        "high": None if spread is None else ratio * (1 + spread),
+        "endpoints": 1,
+        "rate": None,
+        "figure": "goodput",
+        "base": 1_000.0,
+        "new": 1_000.0 * ratio,
+        "drift_corrected": False,
+        "comparison": Comparison(
+            ratio=ratio,
+            low=None if spread is None else ratio * (1 - spread),
+            high=None if spread is None else ratio * (1 + spread),
+            p=None,
+            rounds=3,
+            method=None,
+            estimate=None,
+        ),
+        "adjusted_p": None,
+        "noise": None,
         "margin": 0.05,
         "answer": "same",
-        "base": "1,000",
-        "new": "900",
     }
-    return Effect(**fields | changes)
+    return Change(**fields | changes)
+
+
+def wide(of: Change, high: float) -> Change:
+    comparison = msgspec.structs.replace(of.comparison, high=high)
+    return msgspec.structs.replace(of, comparison=comparison)
+
+
+def forest(better: Literal["higher", "lower"], changes: Sequence[Change]) -> Chart | None:
+    return charts.forest("x", "X", better, changes, significant)
 
 
 def test_how_a_chart_of_changes_looks() -> None:
-    chart = charts.forest(
-        "x",
-        "X",
+    chart = forest(
         "higher",
         [
-            effect(0.8, answer="worse"),
-            effect(1.1, high=90.0, server="beta", interface="asgi"),
-            effect(1.0, None, answer="cannot tell", endpoint="json-async"),
+            change(0.8, answer="worse"),
+            wide(change(1.1, server="beta", interface="asgi"), 90.0),
+            change(1.0, None, answer="cannot tell", endpoint="json-async"),
         ],
     )
     assert chart
@@ -149,22 +172,22 @@ def test_how_a_chart_of_changes_looks() -> None:
 
 
 def test_a_chart_of_changes_has_room_for_all_of_them_and_for_the_margin() -> None:
-    chart = charts.forest("x", "X", "lower", [effect(1.0), effect(3.0, None, answer="worse")])
+    chart = forest("lower", [change(1.0), change(3.0, None, answer="worse")])
     assert chart
     assert chart.panels[0].scale.high > 3
     assert "to the left is better" in chart.description
-    noisy = charts.forest("x", "X", "lower", [effect(1.0, margin=0.4)])
+    noisy = forest("lower", [change(1.0, margin=0.4)])
     assert noisy
     assert noisy.panels[0].scale.high > 1.4
-    assert charts.forest("x", "X", "lower", []) is None
+    assert forest("lower", []) is None
 
 
 def test_many_cells_share_the_row_of_their_endpoint() -> None:
-    effects = [
-        effect(1 + at / 100, server=f"s{at // 2}", endpoint=("json-sync", "json-async")[at % 2])
+    changes = [
+        change(1 + at / 100, server=f"s{at // 2}", endpoint=("json-sync", "json-async")[at % 2])
         for at in range(50)
     ]
-    few, many = (charts.forest("x", "X", "lower", of) for of in (effects[:2], effects))
+    few, many = (forest("lower", of) for of in (changes[:2], changes))
     assert few
     assert many
     assert few.panels[0].height == many.panels[0].height == 40

@@ -18,6 +18,7 @@ from loadtest.judge.servers.compare import APART, Change, Comparisons, compare
 from loadtest.judge.servers.history import Between, Line, Made, history
 from loadtest.judge.servers.metrics import LATE_US
 from loadtest.judge.servers.summary import summarise_stored
+from loadtest.records import run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Outcome, Sent
 from loadtest.records.planned import Cell, Goal, Load
@@ -293,6 +294,22 @@ def test_the_highest_rate_within_the_goal(tmp_path: Path, factor: float, answer:
     assert ("at a fixed `--rate` shows smaller changes" in text(comparison)) == (
         answer == "cannot tell"
     )
+
+
+def test_each_try_of_two_searches_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [searched(tmp_path / name, alpha=500.0, beta=400.0) for name in ("a", "bb")]
+    paths: list[Path] = []
+    bytes_of = run_folder.files.read
+
+    def noted(path: Path) -> bytes:
+        paths.append(path)
+        return bytes_of(path)
+
+    monkeypatch.setattr(run_folder.files, "read", noted)
+    compare(*runs)
+    assert len(paths) == len(set(paths)) > 0
 
 
 def test_where_the_generator_ends_a_search_nobody_knows_how_far_the_server_goes(

@@ -11,7 +11,8 @@ from sample_run import histograms, sample
 from loadtest.judge.concern import Raised, Verdict
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.judge.servers.summary import Summary, summarise
-from loadtest.report.servers.heatmap import COST, GOODPUT, METRICS, Metric, Square, lines, matrix
+from loadtest.report.page import Seen
+from loadtest.report.servers.heatmap import COST, GOODPUT, METRICS, Metric, lines, matrix
 from loadtest.report.servers.page import places
 
 
@@ -37,9 +38,10 @@ def changed(row: Row, verdict: Verdict = "valid", rank: int | None = None, **fig
     )
 
 
-def squares(rankings: Sequence[Ranking], metric: Metric) -> list[dict[str, Square]]:
-    names = sorted({row.server for ranking in rankings for row in ranking.rows})
-    return [dict(zip(names, line.squares, strict=True)) for line in lines(rankings, names, metric)]
+def squares(rankings: Sequence[Ranking], metric: Metric) -> list[dict[str, Seen]]:
+    return lines(
+        rankings, sorted({row.server for ranking in rankings for row in ranking.rows}), metric
+    )
 
 
 def test_a_number_with_doubts_is_never_the_best_of_its_line(summary: Summary) -> None:
@@ -87,7 +89,7 @@ def test_sync_and_async_views_of_an_endpoint_have_one_best(summary: Summary) -> 
     ]
     upper, lower = squares(of, GOODPUT)
     assert {square.shade for square in upper.values()} == {5}
-    assert {square.shade for square in lower.values() if square.row} == {0}
+    assert {lower[row.server].shade for row in of[1].rows} == {0}
     assert not any(square.best for square in lower.values())
 
 
@@ -120,5 +122,6 @@ def test_each_square_leads_to_its_row_and_each_look_is_explained(summary: Summar
     assert fields
     assert all(field.row.startswith("cell-") for field in fields if field.state != "absent")
     looks = {word for look, _ in shown.legend for word in look.split()}
-    shades = {f"s{shade}" for field in fields for *_, shade in field.texts if shade is not None}
+    seen = [view for field in fields for view in field.views]
+    shades = {f"s{view.shade}" for view in seen if view.shade is not None}
     assert shades | {"best", "suspect", "invalid", "skipped"} <= looks

@@ -144,7 +144,7 @@ def test_what_is_compared_in_the_matrix_has_the_same_rate() -> None:
     """All that 50/s can be is far from the best of 400/s."""
     summary = at_rates(None, 50, 400).summary
     for line in lines(summary.rankings, [LONG, "alpha"], GOODPUT):
-        assert line.squares[1].shade == 5
+        assert line["alpha"].shade == 5
 
 
 def test_a_search_is_a_ranking_with_ties_and_says_tries() -> None:

@@ -17,7 +17,12 @@ from loadtest.measure.servers.imported.names import Placed, Target, server_key
 ALIKE = 0.10
 """Of the bytes of a response: the same one may have another date or token in it."""
 
-Parts = list[list[Placed]]
+TOLD_BY: tuple[Callable[[Placed], str], ...] = (
+    lambda place: place.host,
+    lambda place: f"{place.block.reading.threads} threads" if place.block.reading.threads else "",
+    lambda place: " ".join(place.block.reading.options),
+)
+"""Of where it went, by how many threads, and what else the command said."""
 
 
 def told_apart(places: Sequence[Placed], notes: list[Note]) -> list[Placed]:
@@ -55,7 +60,7 @@ def told_apart(places: Sequence[Placed], notes: list[Note]) -> list[Placed]:
 def _apart(alike: list[Placed]) -> Iterator[tuple[list[Placed], tuple[str, ...]]]:
     """Yield the parts of some blocks between which nothing differs, each with what is its own."""
     parts: list[tuple[list[Placed], tuple[str, ...]]] = [(alike, ())]
-    for split in (_by_words, _by(_host), _by(_threads), _by(_options), _by_size):
+    for split in (_by_words, *map(_by, TOLD_BY), _by_size):
         parts = [
             (part, (*variant, *own)) for blocks, variant in parts for part, own in split(blocks)
         ]
@@ -73,18 +78,6 @@ def _by(
             yield part, (text,) if len(parts) > 1 and text else ()
 
     return split
-
-
-def _host(place: Placed) -> str:
-    return place.host
-
-
-def _threads(place: Placed) -> str:
-    return f"{place.block.reading.threads} threads" if place.block.reading.threads else ""
-
-
-def _options(place: Placed) -> str:
-    return " ".join(place.block.reading.options)
 
 
 def _by_words(blocks: list[Placed]) -> Iterator[tuple[list[Placed], tuple[str, ...]]]:

@@ -219,8 +219,9 @@ def _server(
     if command and set(names) <= set(command.text.split("-")):
         return command.text, label if names else None, ""
     if label:
-        words = f"the words of line {label.line}; type --server if not"
-        return _label_name(label), label, words if label.level >= ABOVE else ""
+        words = "words" if label.level >= ABOVE else "heading"
+        guess = f"the {words} of line {label.line}; type --server if not"
+        return _label_name(label), label, "" if names and label.level < ABOVE else guess
     if level is not None and (label := next((e for e in block.labels if e.level == level), None)):
         return _label_name(label), label, f"the heading of line {label.line}; type --server if not"
     if software := slug(block.reading.software.partition("/")[0]):

@@ -18,6 +18,7 @@ import msgspec
 
 from loadtest.measure.servers.imported.apart import told_apart
 from loadtest.measure.servers.imported.blocks import Block, Note, find
+from loadtest.measure.servers.imported.hidden import Hidden
 from loadtest.measure.servers.imported.lines import lines_of
 from loadtest.measure.servers.imported.names import (
     Placed,
@@ -132,9 +133,9 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
     typed = typed or Typed()
     notes: list[Note] = []
     blocks: list[Block] = []
-    unread = 0
+    unread, hidden = 0, Hidden()
     for file, content in data.items():
-        text = find(lines_of(content), file, typed)
+        text = find([*hidden.lines(lines_of(content))], file, typed)
         blocks += text.blocks
         unread += text.unread
         notes += (msgspec.structs.replace(note, file=file) for note in text.notes)

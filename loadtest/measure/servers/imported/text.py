@@ -62,8 +62,6 @@ class Text(Record, frozen=True, kw_only=True):
     """Requests a second, where they were sent as scheduled."""
     options: tuple[str, ...] = ()
     """Of the command: what else was sent."""
-    requests_per_s: float | None = None
-    """As printed."""
     software: str = ""
     """The server, as its responses say it."""
     loaded: Loaded | None

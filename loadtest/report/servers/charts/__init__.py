@@ -7,9 +7,9 @@ the number, is left out.
 
 from __future__ import annotations
 
-from loadtest.report.servers.charts.changes import Course, Effect, forest, timeline
+from loadtest.report.servers.charts.changes import Course, forest, timeline
 from loadtest.report.servers.charts.costs import cost
 from loadtest.report.servers.charts.rankings import kind, latency
 from loadtest.report.servers.charts.steps import against_rate
 
-__all__ = ["Course", "Effect", "against_rate", "cost", "forest", "kind", "latency", "timeline"]
+__all__ = ["Course", "against_rate", "cost", "forest", "kind", "latency", "timeline"]

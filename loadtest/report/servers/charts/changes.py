@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.judge.servers.compare import Answer
+from loadtest.judge.servers.compare import Answer, Change
 from loadtest.records.planned import Interface
 from loadtest.report import units
 from loadtest.report.charts.chart import (
@@ -42,25 +42,6 @@ MOST_DATES = 5
 
 
 @dataclass(frozen=True)
-class Effect:
-    """One figure of one cell: what it became."""
-
-    server: str
-    interface: Interface | None
-    endpoint: str
-    ratio: float
-    low: float | None
-    """Lower end of its 95 % interval; None where there were too few rounds for one."""
-    high: float | None
-    margin: float
-    """The difference below which it counts as noise, as a share."""
-    answer: Answer
-    base: str
-    new: str
-    """The figure in either run, for people."""
-
-
-@dataclass(frozen=True)
 class Course:
     """One server through all runs."""
 
@@ -75,25 +56,29 @@ class Course:
 
 
 def forest(
-    name: str, title: str, better: Literal["higher", "lower"], effects: Sequence[Effect]
+    name: str,
+    title: str,
+    better: Literal["higher", "lower"],
+    changes: Sequence[Change],
+    text: Callable[[float], str],
 ) -> Chart | None:
     """Return the chart of one figure; None where no cell has it in both runs."""
-    if not effects:
+    if not changes:
         return None
-    each = len(effects) <= MOST_ROWS
-    single = each and len({effect.endpoint for effect in effects}) == 1
-    rows: dict[str, list[Effect]] = {}
-    for effect in effects:
-        parts = [effect.endpoint] * (not single) + [effect.server] * each
-        rows.setdefault(" ".join(parts), []).append(effect)
+    each = len(changes) <= MOST_ROWS
+    single = each and len({change.endpoint for change in changes}) == 1
+    rows: dict[str, list[Change]] = {}
+    for change in changes:
+        parts = [change.endpoint] * (not single) + [change.server] * each
+        rows.setdefault(" ".join(parts), []).append(change)
     scale = logarithmic(
-        [ratio for effect in effects for ratio in (effect.ratio, 1 + effect.margin)],
-        [end for effect in effects for end in (effect.low, effect.high)],
+        [ratio for change in changes for ratio in (change.ratio, 1 + change.margin)],
+        [end for of in changes for end in (of.comparison.low, of.comparison.high)],
         lambda ratio: f"{ratio:g}x",
         around=1.0,
     )
     side = "right" if better == "higher" else "left"
-    counts = ((sum(effect.answer == answer for effect in effects), answer) for answer in SHAPES)
+    counts = ((sum(change.answer == answer for change in changes), answer) for answer in SHAPES)
     panel = Rows(
         "",
         f"new against base; better to the {side}",
@@ -101,11 +86,11 @@ def forest(
         [
             Strip(
                 label,
-                [_mark(effect, interval=each) for effect in of],
+                [_mark(change, text, interval=each) for change in of],
                 band=(1 / (1 + margin), 1 + margin),
             )
             for label, of in rows.items()
-            if (margin := max(effect.margin for effect in of))
+            if (margin := max(change.margin for change in of))
         ],
         reference=1.0,
     )
@@ -119,11 +104,11 @@ def forest(
             "Differences within the grey band count as noise.",
         ],
         [panel],
-        _legend(effects, {effect.answer for effect in effects}),
+        _legend(changes, {change.answer for change in changes}),
     )
 
 
-def _legend(of: Sequence[Effect | Course], answers: Collection[Answer | None]) -> list[Key]:
+def _legend(of: Sequence[Change | Course], answers: Collection[Answer | None]) -> list[Key]:
     keys = [
         Key(answer, shape=shape, hollow=answer == "cannot tell")
         for answer, shape in SHAPES.items()
@@ -132,20 +117,21 @@ def _legend(of: Sequence[Effect | Course], answers: Collection[Answer | None]) -
     return interfaces(look_of(each.interface) for each in of) + keys
 
 
-def _mark(effect: Effect, *, interval: bool) -> Mark:
-    changed = effect.answer in ("worse", "better")
+def _mark(change: Change, text: Callable[[float], str], *, interval: bool) -> Mark:
+    changed = change.answer in ("worse", "better")
     shown = interval or changed
+    low, high = change.comparison.low, change.comparison.high
     return Mark(
-        effect.ratio,
-        look_of(effect.interface) + " minor" * (not changed),
-        SHAPES[effect.answer],
-        hollow=effect.answer == "cannot tell",
-        low=effect.low if shown else None,
-        high=effect.high if shown else None,
-        name=effect.server,
-        tip=f"{effect.server} at {effect.endpoint}: {effect.answer}\n"
-        f"{units.ratio_interval(effect.ratio, effect.low, effect.high)}\n"
-        f"{effect.base} → {effect.new}",
+        change.ratio,
+        look_of(change.interface) + " minor" * (not changed),
+        SHAPES[change.answer],
+        hollow=change.answer == "cannot tell",
+        low=low if shown else None,
+        high=high if shown else None,
+        name=change.server,
+        tip=f"{change.server} at {change.endpoint}: {change.answer}\n"
+        f"{units.ratio_interval(change.ratio, low, high)}\n"
+        f"{text(change.base)} → {text(change.new)}",
     )
 
 

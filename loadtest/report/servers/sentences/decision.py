@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +17,6 @@ from loadtest.judge.servers.decision import (
     Place,
     Searched,
     ServerAtRate,
-    Stepped,
     Sureness,
     Waiting,
 )
@@ -26,7 +24,7 @@ from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
 from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
-from loadtest.report.servers.sentences.phrases import goal
+from loadtest.report.servers.sentences.phrases import goal, reached
 from loadtest.report.units import latency, share
 from loadtest.stats.search import LEAST_RATE
 
@@ -46,6 +44,7 @@ WHY_LIMITED = {
 
 MOSTLY = 0.9
 """Of what a site's requests take: where so much is its own, the server is no lever."""
+FILL = wording(Path(__file__).with_suffix(".jinja"))
 
 DOUBTFUL = 2
 """Servers whose doubts are counted by name."""
@@ -88,8 +87,7 @@ class Group(NamedTuple):
 
 def paragraphs(decision: Decision, setting: Setting) -> list[Paragraph]:
     """Return what a reader of a minute reads, at most five paragraphs, the decision first."""
-    fill = _words()
-    return [fill(*said) for said in picked(decision, setting)]
+    return [FILL(*said) for said in picked(decision, setting)]
 
 
 def overhead(shares: Sequence[Share]) -> Paragraph | None:
@@ -108,7 +106,7 @@ def overhead(shares: Sequence[Share]) -> Paragraph | None:
         return None
     held = [each.server for each in shown if each.at_least]
     cells = tuple(cell for each in shown for cell in each.cells)
-    return _words()("overhead", {"parts": parts, "bare": bare, "at_least": held}, cells)
+    return FILL("overhead", {"parts": parts, "bare": bare, "at_least": held}, cells)
 
 
 def about(cost: Cost) -> str:
@@ -125,12 +123,7 @@ def about(cost: Cost) -> str:
         "today": cost.today,
         **left_out,
     }
-    return _words()("about", facts).text
-
-
-@cache
-def _words() -> Callable[..., Paragraph]:
-    return wording(Path(__file__).with_suffix(".jinja"))
+    return FILL("about", facts).text
 
 
 def picked(decision: Decision, setting: Setting) -> list[Said]:
@@ -367,6 +360,7 @@ def _takers(sure: Sureness) -> str:
 
 def _searched(decision: Decision, at: Searched) -> Said:
     """Return who takes most within the goal at an endpoint."""
+    assert at.goal
     reach = [place for place in at.places if place.rank]
     limited: dict[str, list[str]] = {}
     for place in reach:
@@ -381,7 +375,7 @@ def _searched(decision: Decision, at: Searched) -> Said:
             "goal": goal(at.goal),
             "busy": decision.sure.busy_machine,
             "first": [place.server for place in reach if place.rank == 1],
-            "reach": reach[:NEAR],
+            "reach": [(place, reached(place.search)) for place in reach[:NEAR]],
             "more": [place.search.low for place in reach[NEAR:]],
             "unable": unable,
             "missed": [
@@ -402,9 +396,10 @@ def _is_unable(search: Search) -> bool:
     return search.low is None and search.most <= LEAST_RATE
 
 
-def _stepped(at: Stepped) -> Said:
+def _stepped(at: Searched) -> Said:
     """Return with which rates the servers keep up at an endpoint."""
-    known = [place for place in at.places if place.rate is not None]
+    known = [place for place in at.places if place.search.low is not None]
+    unknown = [place for place in at.places if place.search.why == "generator"]
     return Said(
         "stepped",
         {
@@ -414,9 +409,9 @@ def _stepped(at: Stepped) -> Said:
             "unable": [
                 place.server
                 for place in at.places
-                if place.rate is None and place.why != "generator"
+                if place not in known and place not in unknown
             ],
-            "unknown": [place.server for place in at.places if place.why == "generator"],
+            "unknown": [place.server for place in unknown],
         },
         tuple(place.cell for place in at.places),
     )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from loadtest.judge.servers.rows import By, Ranking
 from loadtest.judge.servers.summary import Summary
 from loadtest.records.measured import Engine, Run
 from loadtest.records.planned import Endpoint, Shape
-from loadtest.report.sentences import Facts, machine, macros, says, states, versions
+from loadtest.report import sentences
+from loadtest.report.sentences import Facts, machine, versions
 from loadtest.report.servers.grouping import by_load
 from loadtest.report.servers.sentences.phrases import goal, workload
 from loadtest.stats.noise_floor import MOST
@@ -19,23 +19,22 @@ from loadtest.stats.noise_floor import MOST
 PARTS = {"SERVER": "server", "DATABASES": "databases and upstream, each"}
 """What the settings of `.env` are about."""
 
+MACROS = sentences.macros(Path(__file__).with_suffix(".jinja"))
+
+says, states = partial(sentences.says, MACROS), partial(sentences.states, MACROS)
+"""What a macro says, as sentences or as facts."""
+
 TOO_NOISY = 0.5
 """A noise floor, as a share, with which hardly any servers can be separated."""
 
 
-@cache
-def _macros() -> Any:
-    return macros(Path(__file__).with_suffix(".jinja"))
-
-
 def facts(run: Run, summary: Summary) -> Facts:
     """Return what a run was made of, in the order of interest."""
-    loads = states(_macros(), "loads", by_load(summary.rankings), run.source is not None, goal)
+    loads = states("loads", by_load(summary.rankings), run.source is not None, goal)
     if run.source:
-        return [*states(_macros(), "imported", run), *loads]
+        return [*states("imported", run), *loads]
     some = any(cell.rounds for cell in run.plan.cells)
     setup = states(
-        _macros(),
         "measured",
         run,
         summary.rounds,
@@ -53,7 +52,7 @@ def launched(run: Run) -> tuple[str, ...]:
     if run.source:
         return ()
     limits = _limits(run, run.engine) if run.engine else []
-    return says(_macros(), "launched", run, limits)
+    return says("launched", run, limits)
 
 
 def _limits(run: Run, engine: Engine) -> list[str]:
@@ -84,19 +83,19 @@ def bounds(run: Run, rankings: Sequence[Ranking]) -> tuple[str, ...]:
         step.duration_s for ranking in rankings for row in ranking.rows for step in row.steps
     ]
     longest = max(lasted_s, default=None)
-    return says(_macros(), "bounds", run, alone, longest)
+    return says("bounds", run, alone, longest)
 
 
 def reading(reference: str | None, shown: Collection[str]) -> Facts:
     """Return what the columns mean; `shown` are the keys of those that any table has."""
-    return states(_macros(), "reading", shown, reference)
+    return states("reading", shown, reference)
 
 
 def noise(summary: Summary) -> str:
     """Return what a difference has to exceed to count."""
     if searched := summary.decision.searched:
         apart = max((each.apart or 0.0 for each in searched), default=0.0)
-        return says(_macros(), "reach", apart)[0]
+        return says("reach", apart)[0]
     by: dict[By, list[float]] = {}
     for each in summary.rankings:
         if each.floor is not None:
@@ -105,7 +104,6 @@ def noise(summary: Summary) -> str:
     kinds = dict.fromkeys(each.endpoint.kind for each in summary.rankings if each.noise_borrowed)
     unsure = bool(summary.twins) and (not floors or max(floors) >= MOST)
     (text,) = says(
-        _macros(),
         "noise",
         summary.rounds == 1 and summary.counts.measured > 0,
         unsure,
@@ -123,11 +121,11 @@ def pooled(endpoint: Endpoint, shape: Shape) -> str:
     contract = endpoint.contract
     if not contract.pooled or not contract.delay_s or not shape.known:
         return ""
-    return says(_macros(), "pooled", shape, contract.delay_s)[0]
+    return says("pooled", shape, contract.delay_s)[0]
 
 
 def without_rank(ranking: Ranking) -> str:
     """Return why some servers with a number have no rank; empty where all have one, or none."""
     if ranking.unranked or all(row.rank for row in ranking.rows if row.reportable):
         return ""
-    return says(_macros(), "without_rank")[0]
+    return says("without_rank")[0]

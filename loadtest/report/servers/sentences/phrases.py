@@ -1,10 +1,19 @@
-"""How a workload, a load and a goal are called."""
+"""How a workload, a load, a goal and what it allows are called."""
 
 from __future__ import annotations
 
+from loadtest.judge.servers.within import Search
 from loadtest.records.planned import Goal, Load
 from loadtest.report.sentences import capital, listed
-from loadtest.report.units import asked, latency, plural, seconds, share
+from loadtest.report.units import (
+    UNKNOWN,
+    asked,
+    latency,
+    plural,
+    seconds,
+    share,
+    significant,
+)
 
 WORKLOADS = {
     "cpu": "CPU-bound JSON",
@@ -51,3 +60,13 @@ def goal(of: Goal) -> str:
     if not parts or of.error_share != Goal().error_share:
         parts.append(f"errors in no more than {share(of.error_share)}")
     return listed(parts)
+
+
+def reached(search: Search) -> str:
+    """Return between which rates the highest within a goal lies: `3,060 to 3,140`."""
+    if search.low is None:
+        missed = search.high and search.high == search.most
+        return f"below {significant(search.most)}" if missed else UNKNOWN
+    return f"{significant(search.low)} " + (
+        f"to {significant(search.high)}" if search.high == search.most else "or more"
+    )

@@ -58,7 +58,7 @@ _PATTERNS = {kind: re.compile(rf"\s*{pattern}\s*", re.ASCII) for kind, pattern i
 START = _PATTERNS["start"]
 """The first line of wrk's text."""
 
-_FAILURE = re.compile(r"unable to (?:connect to|resolve) (?P<host>\S+):(?P<port>\w+) .+", re.ASCII)
+FAILURE = re.compile(r"unable to (?:connect to|resolve) (?P<host>\S+):(?P<port>\w+) .+", re.ASCII)
 """All that it prints where it cannot begin."""
 
 _ORDER = {kind: number for number, kind in enumerate(_LINES)}
@@ -97,7 +97,7 @@ def end(lines: Sequence[str], start: int, stop: int, command: Command | None = N
     paragraph of anything else.
     """
     del command
-    if _FAILURE.fullmatch(lines[start]):
+    if FAILURE.fullmatch(lines[start]):
         return start + 1
     if not is_wrk(lines[start]):
         return None
@@ -126,8 +126,8 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
     The duration is the middle of what the printed one and the printed rate leave open, the bytes
     are good to three or four digits; there is no latency where wrk had no sample.
     """
-    if failure := _FAILURE.fullmatch(lines[0]):
-        return _failed(failure, command)
+    if failure := FAILURE.fullmatch(lines[0]):
+        return failed(failure, command)
     return read(by_kind(lines), command, typed or Typed())
 
 
@@ -147,7 +147,6 @@ def read(
     duration_us = total.amount("duration", TIME_US)
     received = total.amount("bytes", BYTES)
     check_duration(total.at, duration_us.value)
-    per_s = None
     duration = round(duration_us.value)
     if line := kinds.get("per_s"):
         per_s = line.amount("per_s", METRIC)
@@ -178,7 +177,6 @@ def read(
         timeout_s = None
     return Text(
         **load,
-        requests_per_s=per_s.value if per_s is not None else None,
         script=command.script if command else None,
         options=command.options if command else (),
         loaded=Loaded(
@@ -251,7 +249,7 @@ def _fits(
     )
 
 
-def _failed(failure: re.Match[str], command: Command | None) -> Text:
+def failed(failure: re.Match[str], command: Command | None) -> Text:
     """Return a run that never began; raises TextError where nothing tells which it was."""
     if command is None or not command.url:
         raise TextError(0, f"no command above says what was to be loaded: {failure[0][:60]!r}")

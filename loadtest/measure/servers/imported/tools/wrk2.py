@@ -44,7 +44,7 @@ def end(lines: Sequence[str], start: int, stop: int, command: Command | None = N
     """Return where its text ends; None where it is not wrk2's: see `wrk.end`."""
     own = _is_own(lines[start])
     ends = stop if own else wrk.end(lines, start, stop)
-    if ends is None or ends == start + 1:
+    if ends is None or (ends == start + 1 and not wrk.FAILURE.fullmatch(lines[start])):
         return None
     if own:
         ends = next((at for at in range(start, stop) if wrk.START.fullmatch(lines[at])), stop)
@@ -60,6 +60,8 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
         raise TextError(0, "wrk2 was given a rate that the text does not show; type --rate N")
     if not 0 < rate <= MOST_RATE:
         raise TextError(0, f"a rate of {rate:g} requests/s, where {MOST_RATE:,} are the most")
+    if failure := wrk.FAILURE.fullmatch(lines[0]):
+        return msgspec.structs.replace(wrk.failed(failure, command), tool=NAME, rate=rate)
     no_maximum = any(map(_HEAD_99.fullmatch, lines))
     kept = [_HEAD_99.sub(r"\1Max\2", line) for line in lines]
     text = wrk.read(
