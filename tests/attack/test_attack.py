@@ -73,9 +73,7 @@ def test_what_takes_its_time_has_a_child_of_its_own(tmp_path: Path) -> None:
     assert len({why for _, why in failed}) == 6
 
 
-def test_what_is_interrupted_clears_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_interrupted_clears_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = tmp_path / "mark"
 
     def check(number: int) -> str | None:

@@ -263,9 +263,7 @@ def settled(
     """
     searched = {cell.id: cell for cell in plan.cells if cell.load.within}
     left = [
-        outcome
-        for outcome in outcomes
-        if outcome.cell not in searched and not outcome.tried_rate
+        outcome for outcome in outcomes if outcome.cell not in searched and not outcome.tried_rate
     ]
     searches: dict[str, Search] = {}
     missed = partial(_missed, histograms=histograms)

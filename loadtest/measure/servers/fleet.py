@@ -113,9 +113,7 @@ class Fleet:
         for cell in cells:
             if endpoint.contract.postgres and (up := self.up.get(cell.server)):
                 counters = up.running.counters()
-                work = Work(
-                    answers=0, redis=0, upstream=0, statements=0, changes=0, exceptions=0
-                )
+                work = Work(answers=0, redis=0, upstream=0, statements=0, changes=0, exceptions=0)
                 self._counting[cell.id] = _Counted(cell, counters, counters.scans(), work)
 
     def counted(self, cell: Cell, work: Work) -> None:

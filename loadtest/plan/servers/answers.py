@@ -74,9 +74,7 @@ MOST_WORDS = 3
 """That are proposed for an answer that a contract does not refuse."""
 
 
-def strictest(
-    bodies: Sequence[bytes], content_type: str | None, of: Sequence[int] = ()
-) -> Body:
+def strictest(bodies: Sequence[bytes], content_type: str | None, of: Sequence[int] = ()) -> Body:
     """Return the strictest contract that all bodies keep; there has to be one at least.
 
     `of` says of each which of an endpoint's requests it answers; by default there is one.
@@ -223,9 +221,7 @@ def _with_length(of: Body, bodies: Sequence[bytes]) -> Body:
     """Return a contract with the lengths of the bodies, and some more either way if they differ."""
     least, most = min(map(len, bodies)), max(map(len, bodies))
     margin = 0 if of.level == "exact" else max(64, round(LENGTH_MARGIN * most))
-    return msgspec.structs.replace(
-        of, least_bytes=max(0, least - margin), most_bytes=most + margin
-    )
+    return msgspec.structs.replace(of, least_bytes=max(0, least - margin), most_bytes=most + margin)
 
 
 def _open_texts(recorded: _Recorded) -> Iterator[tuple[str, ...]]:

@@ -175,9 +175,7 @@ def expand(
         raise UserError("--shape says workers and threads; leave out --workers and --threads")
     matrix = _narrowed(matrix, choice)
     taking_part = [
-        server
-        for server in servers
-        if any(_named(matrix.servers, name) for name in _names(server))
+        server for server in servers if any(_named(matrix.servers, name) for name in _names(server))
     ]
     if choice.precision is not None and len(taking_part) < 2:
         raise UserError(
@@ -412,9 +410,7 @@ def _unreachable(endpoint: Endpoint, goal: Goal | None) -> str | None:
     return f"it waits for {delay_s:g} s by itself, and no rate keeps {' '.join(goal.typed)}"
 
 
-def fit(
-    endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice, workers: int = 1
-) -> Load:
+def fit(endpoint: Endpoint, rules: Sequence[LoadRule], choice: Choice, workers: int = 1) -> Load:
     """Return the load for an endpoint: the rules that name it, the choice, and its own delay.
 
     What an answer costs, several `workers` do at once, as far as there are processors.

@@ -620,9 +620,7 @@ def recorded(folder: Path) -> Recorded:
         ) from None
 
 
-def _still_so(
-    file: File, fixed: Mapping[str, Fixed], now: Mapping[str, str]
-) -> dict[str, Fixed]:
+def _still_so(file: File, fixed: Mapping[str, Fixed], now: Mapping[str, str]) -> dict[str, Fixed]:
     """Return what was recorded for the endpoints as they stand now, on the basis of now."""
     return {
         asked.name: fixed[asked.name]

@@ -95,9 +95,7 @@ def lines(
 ) -> list[dict[str, Seen]]:
     """Return by server what each ranking shows; styles of an endpoint have the same best."""
     bests = _bests(rankings, metric)
-    return [
-        dict(_seen(each, servers, metric, bests.get(_compared(each)))) for each in rankings
-    ]
+    return [dict(_seen(each, servers, metric, bests.get(_compared(each)))) for each in rankings]
 
 
 def _compared(ranking: Ranking) -> tuple[str, float | None]:

@@ -354,9 +354,7 @@ def test_nobody_there(ask: Ask) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("stage", "patient"), [("verify", True), ("verify-after", False)]
-)
+@pytest.mark.parametrize(("stage", "patient"), [("verify", True), ("verify-after", False)])
 def test_the_first_answers_of_a_project_are_waited_for(
     port: int, monkeypatch: pytest.MonkeyPatch, stage: Any, patient: bool
 ) -> None:

@@ -165,9 +165,11 @@ ROWS = [b"<h1>Tea</h1>", b"<h1>Green cake</h1>"]
 
 @pytest.mark.parametrize("content_type", [HTML, JSON, TEXT])
 def test_each_value_has_an_answer_of_its_own(content_type: str) -> None:
-    rows = encoded({"name": "Tea", "at": 1}, {"name": "Cake", "at": 1}) if (
-        content_type == JSON
-    ) else ROWS
+    rows = (
+        encoded({"name": "Tea", "at": 1}, {"name": "Cake", "at": 1})
+        if (content_type == JSON)
+        else ROWS
+    )
     contract = strictest([*rows, *rows], content_type, [0, 1, 0, 1])
     assert contract.sha256 is None
     assert len(contract.each) == 2

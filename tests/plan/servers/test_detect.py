@@ -35,9 +35,7 @@ def test_the_shop() -> None:
         ('DATABASE_URL="postgresql://me@db/shop"\n', "{postgresql.url}"),
     ],
 )
-def test_an_address_is_told_as_the_project_spells_it(
-    tmp_path: Path, text: str, told: str
-) -> None:
+def test_an_address_is_told_as_the_project_spells_it(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / ".env.example").write_text(text)
     assert detect.value(tmp_path, "DATABASE_URL").value == told
 

@@ -72,9 +72,7 @@ def test_each_server_is_measured_under_each_variant() -> None:
 def test_a_variant_says_what_it_needs_and_where_it_cannot_be() -> None:
     made = {
         each.name: each
-        for each in lineup.lineup(
-            SERVERS, [Sizes()], app(variants={"pooled": POOLED}), Choice()
-        )
+        for each in lineup.lineup(SERVERS, [Sizes()], app(variants={"pooled": POOLED}), Choice())
     }
     assert made["sync-pooled"].requires == ("sync", "pooler")
     assert made["sync-pooled"].unsupported == {}
@@ -176,9 +174,7 @@ def test_too_many_servers_to_compare_are_refused() -> None:
 def test_endpoints_without_a_share_divide_what_is_left(
     told: tuple[float | None, ...], mix: str, shares: list[float]
 ) -> None:
-    asked = tuple(
-        own.Asked(name=f"e{at}", path="/", share=share) for at, share in enumerate(told)
-    )
+    asked = tuple(own.Asked(name=f"e{at}", path="/", share=share) for at, share in enumerate(told))
     of = planned(endpoint=asked)
     assert of.mix == mix
     by_name = {cell.endpoint.name: cell.endpoint.share for cell in of.cells}

@@ -201,9 +201,7 @@ def test_what_can_be_awaited_is_known() -> None:
     slow, quick = (
         facts.Middleware(name=name, asynchronous=name == "quick") for name in ("slow", "quick")
     )
-    known = Facts(
-        stage="end", middleware=(quick, slow), routes=(route("/", asynchronous=True),)
-    )
+    known = Facts(stage="end", middleware=(quick, slow), routes=(route("/", asynchronous=True),))
     assert facts.site(known) == Site(blocks="slow")
 
 

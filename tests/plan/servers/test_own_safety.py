@@ -93,9 +93,7 @@ def test_what_a_project_is_told_of_its_redis(tmp_path: Path, name: str, value: s
         ("if DEBUG == 'YES':\n    pass", []),
     ],
 )
-def test_of_which_variable_settings_make_debug(
-    tmp_path: Path, line: str, names: list[str]
-) -> None:
+def test_of_which_variable_settings_make_debug(tmp_path: Path, line: str, names: list[str]) -> None:
     (tmp_path / "base.py").write_text(f"import os\n{line}\n")
     (tmp_path / "production.py").write_text("from .base import *\n")
     assert list(detect.debug_variables(tmp_path / "production.py")) == names
@@ -124,7 +122,9 @@ def test_settings_of_development_are_refused(
     assert facts.refusals(project, Facts(**known)) == []
 
 
-FULL = LEAST.replace('"sqlite"', '"sqlite"\nredis = true') + """
+FULL = (
+    LEAST.replace('"sqlite"', '"sqlite"\nredis = true')
+    + """
 [env]
 CURRENCY = "EUR"
 [prepare]
@@ -138,6 +138,7 @@ path = "/"
 name = "new"
 path = "/new/"
 """
+)
 
 
 @pytest.mark.parametrize(

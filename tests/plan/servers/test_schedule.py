@@ -107,9 +107,7 @@ def test_what_poisons_comes_last_on_its_processes(of: Plan) -> None:
         isolated = [sweep.cells[0].endpoint.isolated for sweep in batch.sweeps]
         assert isolated == sorted(isolated)
         for name in batch.servers:
-            cells = [
-                cell for sweep in batch.sweeps for cell in sweep.cells if cell.server == name
-            ]
+            cells = [cell for sweep in batch.sweeps for cell in sweep.cells if cell.server == name]
             poisoned = [poisons(of, cell) for cell in cells]
             assert poisoned == sorted(poisoned)
             assert len({cell.id for cell in cells if poisons(of, cell)}) <= 1

@@ -149,10 +149,14 @@ def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[st
         (replace(SITE, site=None, within=()), "lever deploy change sure"),
         (replace(SITE, own=None, site=Site(), within=()), "deploy change sure"),
         (replace(SITE, own=LITTLE, site=Site(driver="c"), within=()), "deploy change sure"),
-        (replace(SITE, own=LITTLE, site=Site(driver="python"), within=()),
-         "lever deploy change sure"),
-        (replace(SITE, own=None, site=Site(asynchronous=False), within=()),
-         "deploy change threads sure"),
+        (
+            replace(SITE, own=LITTLE, site=Site(driver="python"), within=()),
+            "lever deploy change sure",
+        ),
+        (
+            replace(SITE, own=None, site=Site(asynchronous=False), within=()),
+            "deploy change threads sure",
+        ),
     ],
 )
 def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> None:

@@ -225,9 +225,7 @@ ENDED = (0, 1, 2, 141, -13)
 
 def mixed(chance: Random) -> Environment:
     """Return a command in several of these environments at once."""
-    alone = {
-        each.name.partition(" ")[2]: each for each in environments() if each.meanwhile is None
-    }
+    alone = {each.name.partition(" ")[2]: each for each in environments() if each.meanwhile is None}
     of = [alone[name] for name in chance.sample(sorted(alone), chance.choice((2, 2, 3)))]
     command = chance.choice((REPORT, PLAN, LIST, HELP, RUN, RUN))
 

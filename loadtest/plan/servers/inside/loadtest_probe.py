@@ -28,9 +28,7 @@ summary = importlib.import_module("loadtest_failure").summary
 errors: list[str] = []
 
 
-def probe(
-    client: Any, requests: list[dict[str, Any]], user: Any, backend: str
-) -> dict[str, Any]:
+def probe(client: Any, requests: list[dict[str, Any]], user: Any, backend: str) -> dict[str, Any]:
     """Ask twice, with both requests or with the only one, and return what that took."""
     from django.core import mail
 
@@ -164,9 +162,7 @@ def main() -> None:
     if asked["user"] is not None:
         model = get_user_model()
         user = model._default_manager.filter(**{model.USERNAME_FIELD: asked["user"]}).first()
-    client = Client(
-        enforce_csrf_checks=True, raise_request_exception=False, HTTP_HOST="127.0.0.1"
-    )
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False, HTTP_HOST="127.0.0.1")
     rows = []
     backend = settings.AUTHENTICATION_BACKENDS[0]
     for requests in asked["questions"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -407,9 +407,7 @@ def _stepped(at: Searched) -> Said:
             "places": known[:NEAR],
             "more": len(known[NEAR:]),
             "unable": [
-                place.server
-                for place in at.places
-                if place not in known and place not in unknown
+                place.server for place in at.places if place not in known and place not in unknown
             ],
             "unknown": [place.server for place in unknown],
         },
