@@ -102,7 +102,7 @@ def decide(
         waiting=_waiting(run.plan, tables, rows),
         within=tuple(_within(overall, sure)) if overall else (),
         async_views=tuple(_async_views(measured, main, rows)),
-        at_rates=tuple(_at_rates(tables, rows)),
+        at_rates=tuple(_at_rates(run.plan, tables, rows)),
         searched=tuple(of for of in reached if of.goal),
         stepped=tuple(of for of in reached if not of.goal),
         own=_own(overall, run.plan) if overall else None,
