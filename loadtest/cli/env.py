@@ -20,8 +20,8 @@ def env_command(names: tuple[str, ...], folder: Path, python: str | None) -> int
 
     It lies in .loadtest/env and runs the project from then on; the project's own environment stays
     as it is, and each of its packages keeps its version. SERVER is a name of `loadtest list`, or a
-    pattern such as 'granian-*'; without one, it takes those of the matrix quick. It needs a package
-    index.
+    pattern such as 'granian-*'; without one, it takes those of the matrix quick. What variants
+    require is installed too. It needs a package index.
 
     Example: loadtest env granian-wsgi uvicorn
     """
@@ -31,11 +31,13 @@ def env_command(names: tuple[str, ...], folder: Path, python: str | None) -> int
     file = own.read(folder)
     servers = {server.name: server for server in profile.load_servers(own.SERVERS)}
     today = [file.project.reference] if file.project.reference else []
-    globs = names or (*matrix.load_matrix("quick", own.app(file).matrices).servers, *today)
+    app = own.app(file)
+    globs = names or (*matrix.load_matrix("quick", app.matrices).servers, *today)
     if wrong := [glob for glob in globs if not any(fnmatchcase(name, glob) for name in servers)]:
         raise UserError(*(unknown("server", glob, servers) for glob in wrong))
     chosen = [name for name in servers if any(fnmatchcase(name, glob) for glob in globs)]
-    packages = {package for name in chosen for package in servers[name].requires}
+    needing = (*(servers[name] for name in chosen), *app.variants.values())
+    packages = {package for each in needing for package in each.requires}
     own.ignore(folder / own.FOLDER)
     given = located(python) or own.interpreter(folder, file)
     overlay.install(folder / own.FOLDER / own.OVERLAY, given, packages, say)

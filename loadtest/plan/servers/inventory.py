@@ -52,19 +52,15 @@ class Inventory:
 
     def lacking(self, servers: Iterable[Server]) -> dict[str, str]:
         """Return likewise for servers that are made of these."""
-        absent = {
-            server.name: " ".join(name for name in server.requires if not self.versions.get(name))
-            for server in servers
-        }
-        # The environment of somebody's own project is its owner's, and stays as it is.
-        how = "`pip install {names}` (or `make setup`)"
-        if self.project.app.declared is not None:
-            how = "`loadtest env {server}`"
-        return {
-            server: f"not installed: {names}; {how.format(names=names, server=server)}"
-            for server, names in absent.items()
-            if names
-        }
+        why: dict[str, str] = {}
+        for server in servers:
+            if names := " ".join(name for name in server.requires if not self.versions.get(name)):
+                # The environment of somebody's own project is its owner's, and stays as it is.
+                how = f"`loadtest env {server.profile or server.name}`"
+                if self.project.app.declared is None:
+                    how = f"`pip install {names}` (or `make setup`)"
+                why[server.name] = f"not installed: {names}; {how}"
+        return why
 
 
 def take_inventory(project: Project) -> Inventory:

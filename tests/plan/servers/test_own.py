@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paths import ROOT
 
-from loadtest.plan.servers import facts, inventory, own, profile, proposal
+from loadtest.plan.servers import facts, inventory, lineup, own, profile, proposal
 from loadtest.plan.servers.facts import Facts, Probed, Route
 from loadtest.plan.servers.own import Asked, File, Where
 from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Site
-from loadtest.records.planned import Body, Choice
+from loadtest.records.planned import Body, Choice, Shape
 
 LEAST = """
 format = 1
@@ -336,8 +336,11 @@ def test_a_server_says_that_its_application_was_made(tmp_path: Path) -> None:
 def test_what_a_project_lacks_is_installed_beside_it(tmp_path: Path) -> None:
     project = own.project_at(written(tmp_path, LEAST))
     servers = profile.load_servers(own.SERVERS)
-    missing = inventory.Inventory(project, servers, (), {}).missing
-    assert missing["uvicorn"] == "not installed: uvicorn uvloop httptools; `loadtest env uvicorn`"
+    offered = inventory.Inventory(project, servers, (), {})
+    line = "not installed: uvicorn uvloop httptools; `loadtest env uvicorn`"
+    assert offered.missing["uvicorn"] == line
+    shaped = lineup.lineup(servers, [Shape(), Shape(workers=8)], project.app, Choice())
+    assert offered.lacking(shaped)["uvicorn-8"] == line
 
 
 WORDS = st.text(max_size=30).filter(lambda text: text.isprintable())
