@@ -118,7 +118,8 @@ def record_command(
     ]
     _show(rows, as_json)
     refused = bool(changed) and not (yes or _agreed(len(changed)))
-    others = by_name.keys() - {asked.name for asked in chosen} | (changed.keys() if refused else ())
+    others = by_name.keys() - {asked.name for asked in chosen}
+    others |= {*changed} if refused else set()
     kept = {name: each for name, each in before.items() if name in others}
     own.write_recorded(project.folder, own.Recorded(format=1, endpoints=fixed | kept))
     if refused:

@@ -130,10 +130,10 @@ def test_blank_lines_of_a_report_take_no_time() -> None:
 
 
 def test_a_report_of_more_servers_than_a_run_has_is_refused() -> None:
-    begin, _, block = seeds.wrk_report().partition(b"Running")
+    _, _, block = seeds.wrk_report().partition(b"Running")
     block = b"Running" + block.partition(b"Running")[0].rpartition(b"Transfer/sec")[0]
     blocks = (b"## server%d gunicorn%d\n\n%s\n\n" % (at, at, block) for at in range(200))
-    with pytest.raises(UserError, match="cannot be one run .* import a part"):
+    with pytest.raises(UserError, match=r"cannot be one run .* import a part"):
         report.convert(b"".join(blocks), "x.md", "2026-01-02T03:04:05+00:00")
 
 

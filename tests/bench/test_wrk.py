@@ -16,9 +16,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
+from census import until
 from paths import DATA
 
 from loadtest.bench.load import wrk
@@ -138,8 +141,8 @@ def test_whole_requests_are_sent_in_turn(
         printed = generator.finish()
     assert printed.loaded.errors == 0
     assert set(seen) == set(requests)
-    for one, next_one in zip(seen, seen[1:], strict=False):
-        assert len(requests) == 1 or one != next_one
+    for request, following in pairwise(seen):
+        assert len(requests) == 1 or request != following
 
 
 @needs_wrk

@@ -26,7 +26,7 @@ from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import last
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Outcome
-from loadtest.records.planned import Cell, Interface, Load, Record
+from loadtest.records.planned import Cell, Interface, Load, Plan, Record
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
 from loadtest.stats.noise_floor import Floor, by_kind, floors, workload
@@ -445,6 +445,7 @@ class _Pair:
 class _Side:
     """A run as far as it is compared."""
 
+    plan: Plan
     summary: Summary
     cells: Mapping[str, Cell]
     rows: Mapping[str, Row]
@@ -615,6 +616,7 @@ def _read(stored: ServersRun, rounds: int) -> _Side:
         return _Measured(outcome, shown, p99_us)
 
     return _Side(
+        plan=plan,
         summary=summary,
         cells={cell.id: cell for cell in plan.cells},
         rows=rows,

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from loadtest.records.measured import Machine, Run
-from loadtest.records.planned import Endpoint, Load, Record, Server, Shape
+from loadtest.records.planned import Endpoint, Load, Record, Shape
 
 CONDITIONS = ("cpu", "processors", "governor")
 """Of the machine; the others are named."""
@@ -109,15 +109,15 @@ def _software(base: Run, new: Run) -> Iterator[Difference]:
     others = {server.name: server for server in new.plan.servers}
     shared = [server for server in base.plan.servers if server.name in others]
     for server in shared:
-        shapes = (base.plan.shape, new.plan.shape)
-        if server.shape or others[server.name].shape:
-            own = map(Server.sized, (server, others[server.name]), shapes)
-            yield from _differing(f"shape of {server.name}", *own)
+        other = others[server.name]
+        if server.shape or other.shape:
+            shapes = server.sized(base.plan.shape), other.sized(new.plan.shape)
+            yield from _differing(f"shape of {server.name}", *shapes)
         # As started; where that is not recorded, as written.
         argv = base.argv.get(server.name, server.argv)
-        second = new.argv.get(server.name, others[server.name].argv)
+        second = new.argv.get(server.name, other.argv)
         yield from _differing(f"argv of {server.name}", shlex.join(argv), shlex.join(second), False)
-        yield from _items(f"{server.name}: ", server.env, others[server.name].env)
+        yield from _items(f"{server.name}: ", server.env, other.env)
     yield from _differing(
         "source",
         base.source.file if base.source else "measured by loadtest",

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import mul
 from statistics import median, median_low
 from typing import NamedTuple
 
@@ -229,7 +228,7 @@ def mean(values: Sequence[float], shares: Shares = None) -> float:
     """Return the geometric mean of what is above 0, or the arithmetic mean by shares."""
     if shares is None:
         return math.exp(sum(map(math.log, values)) / len(values))
-    return sum(map(mul, values, shares)) / sum(shares)
+    return sum(value * share for value, share in zip(values, shares, strict=True)) / sum(shares)
 
 
 def mean_of(cells: Sequence[Rates], shares: Shares = None) -> Rates:

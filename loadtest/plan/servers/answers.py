@@ -144,9 +144,9 @@ def problem(of: Body, body: bytes, at: int = 0) -> str | None:
             return f"word {number} of `lacks` is in the body"
     if of.each and at >= len(of.each):
         return f"{len(of.each)} values were recorded, and this is another one; `loadtest record`"
-    wanted = of.each[at] if of.each else of.sha256
+    digest = of.each[at] if of.each else of.sha256
     fixed = _fixed(of.level, of.holes, body) or ""
-    if wanted is None or wanted in (fixed, fixed[:BEGINNING]):
+    if digest is None or digest in (fixed, fixed[:BEGINNING]):
         return None
     return {
         "exact": "another body of the same length",

@@ -166,5 +166,6 @@ def _at_once(inventory: Inventory, plan: Plan) -> int:
 
 def distributions(servers: Iterable[Server], app: App) -> set[str]:
     """Return whose versions a run with these servers records."""
-    needing = (*servers, *app.variants.values())
-    return {name for each in needing for name in each.requires} | set(app.distributions)
+    needed = [each.requires for each in servers]
+    needed += [each.requires for each in app.variants.values()]
+    return {name for requires in needed for name in requires} | set(app.distributions)

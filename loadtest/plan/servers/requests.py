@@ -138,7 +138,7 @@ def prepare(template: Template, data: Data) -> tuple[Prepared, ...]:
             sessions[at % len(sessions)],
             data.csrf,
         )
-        for at in range(max(map(len, (sessions, *values.values()))))
+        for at in range(max([len(sessions), *map(len, values.values())]))
     )
 
 

@@ -92,6 +92,9 @@ def stepped(ranking: Ranking) -> Table[Stepped]:
     """Return what each server showed at each of its rates."""
     steps = [Stepped(row, step) for row in ranking.rows for step in row.steps]
 
+    def step(of: Stepped) -> Step:
+        return of.step
+
     at_rate: tuple[Column[Step], ...] = (
         number("asked for", lambda step: step.rate, significant, "rate"),
         number("sent", lambda step: step.figures.offered, significant, "offered"),
@@ -105,7 +108,7 @@ def stepped(ranking: Ranking) -> Table[Stepped]:
     )
     columns: tuple[Column[Stepped], ...] = (
         name("server", "server", lambda of: of.row.server),
-        *(column.of(lambda of: of.step) for column in at_rate),
+        *(column.of(step) for column in at_rate),
         words(
             "goal kept" if ranking.load.within else "kept",
             lambda of: f"no ({of.step.why})" if of.step.why else "yes",

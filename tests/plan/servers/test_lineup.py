@@ -65,7 +65,7 @@ def test_each_server_is_measured_under_each_variant() -> None:
     assert names(["2x1", "2x4"], only, variants=variants)[:4] == [
         "gthread-2x1", "gthread-2x1-pooled", "gthread-2x4", "gthread-2x4-pooled",
     ]  # fmt: skip
-    with pytest.raises(UserError, match="unknown variant 'pool'; .*pooled"):
+    with pytest.raises(UserError, match=r"unknown variant 'pool'; .*pooled"):
         names(["2x4"], Choice(variants=("pool",)), variants=variants)
 
 
