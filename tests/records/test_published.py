@@ -98,6 +98,7 @@ def test_what_is_confidential_is_known_by_its_name(tmp_path: Path) -> None:
         project=own.Where(python="python", settings="s"),
         database=own.Database(kind="none"),
         env=told,
+        variants={"paid": own.Varied(env={"PAYMENT_KEY": "of-the-variant"})},
     )
     project = own.project(tmp_path, file)
     headers = {"Cookie": "sessionid=lettersanddigits; b=c", "Accept-Encoding": "gzip"}
@@ -105,5 +106,5 @@ def test_what_is_confidential_is_known_by_its_name(tmp_path: Path) -> None:
     request = Prepared("/in-a-path/17171717/", headers=headers, values=values)
     secrets = set(project.confidential({}, {"home": [request]}))
     assert {project.secret, told["PAYMENT_KEY"], "pass-word", told["SENTRY_DSN"]} <= secrets
-    assert {headers["Cookie"], "lettersanddigits", "in-a-path"} <= secrets
+    assert {headers["Cookie"], "lettersanddigits", "in-a-path", "of-the-variant"} <= secrets
     assert not {"EUR", "gzip", "c", "17171717", str(tmp_path)} & secrets

@@ -325,8 +325,9 @@ class Project:
         Of several words, as cookies are, each that is long enough to be a secret.
         """
         sent = [request for of in requests.values() for request in of]
-        named = [*self.told(env).items(), *(each for of in sent for each in of.headers.items())]
-        named += [each for of in sent for each in of.values.items()]
+        told = [self.told(env, variant) for variant in (None, *self.app.variants)]
+        texts = [*told, *(of.headers for of in sent), *(of.values for of in sent)]
+        named = [each for of in texts for each in of.items()]
         for name, text in named:
             yield from PASSWORD.findall(text)
             if SECRETS.search(name.upper()):
