@@ -250,7 +250,7 @@ def debug_variables(settings: Path) -> Iterator[str]:
                 yield match["name"]
 
 
-SECRETS = re.compile(r"SECRET|KEY|TOKEN|PASSWORD|SALT")
+SECRETS = re.compile(r"SECRET|(?<!VAL)KEY|TOKEN|PASSWORD|SALT")
 
 
 def missing(kind: str, text: str) -> str | None:
