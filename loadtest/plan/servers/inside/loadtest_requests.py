@@ -144,11 +144,13 @@ def another(names: list[str]) -> str | None:
 
 def error_page() -> dict[str, Any] | None:
     """Return what the project answers where a view fails; None where it cannot even do that."""
+    from django.conf import settings
     from django.test import RequestFactory
     from django.urls import get_resolver
 
     try:
         request = RequestFactory(HTTP_HOST="localhost").get("/")
+        request.session = importlib.import_module(settings.SESSION_ENGINE).SessionStore()
         page = get_resolver().resolve_error_handler(500)(request)
         page = page.render() if hasattr(page, "render") else page
         kind = page.get("Content-Type", "").split(";")[0]
