@@ -89,7 +89,7 @@ class Cost(Record, frozen=True, kw_only=True):
     over: str
     """`all`, or the workload, or the name of the one endpoint."""
     style: Style
-    """Of the first endpoint, where `mix` is not None."""
+    """Of the views, `sync` or `async`; where `mix` is not None, those of the first endpoint."""
     mix: Mix | None = None
     """Of a site, whose requests these are, by their shares: the cost is the arithmetic mean of
     them, and this is how the shares are known. None: the geometric mean over the endpoints, of one
