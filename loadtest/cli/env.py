@@ -36,8 +36,8 @@ def env_command(names: tuple[str, ...], folder: Path, python: str | None) -> int
     if wrong := [glob for glob in globs if not any(fnmatchcase(name, glob) for name in servers)]:
         raise UserError(*(unknown("server", glob, servers) for glob in wrong))
     chosen = [name for name in servers if any(fnmatchcase(name, glob) for glob in globs)]
-    needing = (*(servers[name] for name in chosen), *app.variants.values())
-    packages = {package for each in needing for package in each.requires}
+    packages = {package for name in chosen for package in servers[name].requires}
+    packages |= {package for variant in app.variants.values() for package in variant.requires}
     own.ignore(folder / own.FOLDER)
     given = located(python) or own.interpreter(folder, file)
     overlay.install(folder / own.FOLDER / own.OVERLAY, given, packages, say)

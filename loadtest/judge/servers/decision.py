@@ -225,11 +225,12 @@ class Reaches(Record, frozen=True, kw_only=True):
     server: str
     interface: Interface | None
     rank: int | None
-    """Within a goal; None of steps."""
+    """From 1; None where no rate kept the goal, and of steps."""
     tied: bool = False
     """Shares its rank: the intervals overlap."""
     search: Search
-    """Of steps: the highest below which it kept all, and the next."""
+    """Between which rates the highest lies; of steps, the highest below which it kept all, and the
+    next."""
     capacity: float | None = None
     """Requests a second of the closed loop, of which the steps are shares; None of a search."""
     cores: float | None
@@ -247,12 +248,12 @@ class Searched(Record, frozen=True, kw_only=True):
     endpoint: str
     """With its style."""
     goal: Goal | None
-    """None of steps: who keeps up."""
+    """What was to be kept; None of steps: who keeps up."""
     apart: float | None = None
     """How many times as much one copy of a server took as the other: no smaller difference counts;
     None without a duplicate, and of steps."""
     places: tuple[Reaches, ...]
-    """Who takes most first."""
+    """The server that takes the most first."""
 
 
 class Own(Record, frozen=True, kw_only=True):
@@ -316,7 +317,7 @@ class Decision(Record, frozen=True, kw_only=True):
     async_views: tuple[AsyncViews, ...]
     at_rates: tuple[AtRate, ...] = ()
     searched: tuple[Searched, ...] = ()
-    """Within a goal, for each endpoint."""
+    """Within a goal, for each endpoint; empty without a search."""
     stepped: tuple[Searched, ...] = ()
     """For each endpoint; empty where nothing was loaded in steps."""
     own: Own | None = None

@@ -166,6 +166,6 @@ def _at_once(inventory: Inventory, plan: Plan) -> int:
 
 def distributions(servers: Iterable[Server], app: App) -> set[str]:
     """Return whose versions a run with these servers records."""
-    needed = [each.requires for each in servers]
-    needed += [each.requires for each in app.variants.values()]
-    return {name for requires in needed for name in requires} | set(app.distributions)
+    needed = {name for server in servers for name in server.requires}
+    needed |= {name for variant in app.variants.values() for name in variant.requires}
+    return needed | set(app.distributions)
