@@ -179,9 +179,10 @@ def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
     for name, naming in CONFIGURED.items():
         if re.search(rf"\b{name}\b", words):
             named = re.search(naming, words)
-            file = Path(named["file"] if named else CONFIGURED_BY_ITSELF[name])
-            # In an image it has another folder.
-            said += _configured(_text(folder / file) or _text(folder / file.name))
+            parts = (named["file"] if named else CONFIGURED_BY_ITSELF[name]).strip("/").split("/")
+            # In an image the project has another folder.
+            texts = (_text(folder.joinpath(*parts[at:])) for at in range(len(parts)))
+            said += _configured(next(filter(None, texts), ""))
     profile = next((known for sign, known in PROFILES if re.search(sign, said)), None)
     if profile is None:
         return None

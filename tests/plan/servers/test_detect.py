@@ -90,6 +90,8 @@ def test_the_server_of_today(tmp_path: Path, name: str, text: str, profile: str 
          "gunicorn-sync", "2x4"),
         ({"uwsgi.ini": "[uwsgi]\nprocesses = 4\nthreads = 2\n"}, "uwsgi", "4x2"),
         ({"Procfile": "web: uwsgi --ini w.ini\n", "w.ini": "workers = 3\n"}, "uwsgi", "3x4"),
+        ({"Dockerfile": 'CMD ["uwsgi", "/opt/shop/docker/u.ini"]\n',
+          "docker/u.ini": "processes = 4\nthreads = 1\n"}, "uwsgi", "4x1"),
         ({"Procfile": "web: daphne -p 8000 a.asgi:application\n"}, "daphne", "1x4"),
     ],
 )  # fmt: skip
