@@ -25,7 +25,7 @@ def test_nothing_that_failed_is_quoted(
 
     monkeypatch.setattr(services, "services", start)
     notes: list[str] = []
-    init._asked(Project(Path(), "python"), Facts(stage="end"), None, notes)
+    init._asked(Project(Path(), "python"), Facts(stage="end"), None, notes, None)
     assert notes == ["Nothing could be asked: python ended with status 1"]
     assert "hunter2" in capsys.readouterr().err
 
