@@ -28,15 +28,18 @@ from loadtest.records.measured import (
     Verified,
     Work,
 )
-from loadtest.records.planned import Cell, Goal, Shape
+from loadtest.records.planned import Cell, Goal, Load, Shape
 from loadtest.records.run_folder import ClientsRun, Writer
 
 ROUNDS = 3
+SENT_S = 0.9
+"""Of a load at a rate of a second, from its first slot on."""
 RATED = msgspec.structs.replace(builders.LOAD, rate=200.0, connections=100)
 SEARCHED = msgspec.structs.replace(builders.LOAD, within=Goal(p99_us=100_000))
 STEPPED = msgspec.structs.replace(builders.LOAD, steps=(0.5, 0.9))
-VALUES_US = (100, 137, 174, 211, 248, 285)
-COUNTS = (300, 250, 200, 150, 80, 20)
+LATENCIES = ((0.91, 0.3), (0.96, 0.25), (1.02, 0.2), (1.07, 0.15), (1.18, 0.08), (1.5, 0.02))
+"""Times the mean one, each with the share of the answers that took so long."""
+CPU_S = {"alpha": 0.50, "beta": 0.62, "alpha-again": 0.51}
 
 
 def servers_folder(parent: Path, name: str, *, site: bool = False) -> Path:
@@ -86,10 +89,12 @@ def servers_folder(parent: Path, name: str, *, site: bool = False) -> Path:
                 continue
             stem = f"raw/{cell.id}.r{round_}"
             (folder / f"{stem}.txt").write_text("Requests/sec: 1000.00\n")
-            counts = tuple(count + at + round_ for count in COUNTS)
-            histogram = Histogram(values_us=VALUES_US, counts=counts)
+            load = cell.load
+            if load.explores and round_:  # after a closed loop
+                load = msgspec.structs.replace(load, rate=400.0 + 100 * round_)
+            histogram = _latencies(cell.endpoint.contract.delay_s, load, at + round_)
             (folder / f"{stem}.json").write_bytes(msgspec.json.encode(histogram))
-            writer.append(_outcome(cell, round_, stem, sum(counts)))
+            writer.append(_outcome(cell, load, round_, stem, sum(histogram.counts)))
         writer.append(
             Launch(
                 server="alpha",
@@ -113,12 +118,26 @@ def _failed(cell: str, round_: int) -> Outcome:
     )
 
 
-def _outcome(cell: Cell, round_: int, stem: str, answers: int) -> Outcome:
-    load = cell.load
-    if load.explores and round_:  # after a closed loop
-        load = msgspec.structs.replace(load, rate=400.0 + 100 * round_)
+def _latencies(delay_s: float, load: Load, noise: int) -> Histogram:
+    """Return latencies as a load of a second or so has them: what they say agrees."""
+    if load.rate:
+        answers, mean_us = round(SENT_S * load.rate), 2_000.0
+    elif delay_s:
+        answers, mean_us = round(load.connections * load.duration_s / delay_s), 1e6 * delay_s
+        return Histogram(values_us=(round(1.01 * mean_us),), counts=(answers,))
+    else:
+        answers = 1_000 + noise
+        mean_us = 1e6 * load.connections * load.duration_s / answers
+    counts = [int(share * answers) for _, share in LATENCIES]
+    counts[0] += answers - sum(counts)
+    return Histogram(
+        values_us=tuple(round(factor * mean_us) for factor, _ in LATENCIES), counts=tuple(counts)
+    )
+
+
+def _outcome(cell: Cell, load: Load, round_: int, stem: str, answers: int) -> Outcome:
     late = Histogram(values_us=(0, 1_000), counts=(answers - 5, 5))
-    sent = Sent(window_us=900_000, requests=answers, missed=1, late=late)
+    sent = Sent(window_us=round(1e6 * SENT_S), requests=answers, missed=1, late=late)
     return builders.outcome(
         cell.id,
         round_,
@@ -132,7 +151,7 @@ def _outcome(cell: Cell, round_: int, stem: str, answers: int) -> Outcome:
         histogram=f"{stem}.json",
         verified=Verified(before=8, after=1, wire_bytes=300),
         usage={
-            "server": builders.usage(0.5 + 0.01 * round_, each_cpu_s=(0.3, 0.2)),
+            "server": builders.usage(CPU_S[cell.server] + 0.01 * round_, each_cpu_s=(0.3, 0.2)),
             "generator": builders.usage(0.1, processes=1),
         },
         during=During(checked=5, broken=None),
@@ -147,7 +166,7 @@ def _outcome(cell: Cell, round_: int, stem: str, answers: int) -> Outcome:
         ),
         loaded=builders.loaded(
             answers,
-            received_bytes=100 * answers,
+            received_bytes=300 * answers,
             timeout_s=7.0,
             windows=10,
             silent_windows=0,
@@ -190,7 +209,8 @@ def wrk_line() -> bytes:
     for unsaid in ("generator", "timeout_s", "text_latency"):
         del fields[unsaid]
     first = {"duration_us": fields.pop("duration_us")}
-    return msgspec.json.encode(first | fields | {"values_us": VALUES_US, "counts": COUNTS})
+    latencies = msgspec.structs.asdict(_latencies(0.0, builders.LOAD, 0))
+    return msgspec.json.encode(first | fields | latencies)
 
 
 OWN = """
