@@ -14,6 +14,7 @@ from attack.sanity import endless
 from command_line import Type
 
 from loadtest.cli import kinds
+from loadtest.judge.servers.compare import compare
 from loadtest.records import run_folder
 from loadtest.records.run_folder import OUTCOMES
 from loadtest.report.formats import formats_in
@@ -130,7 +131,7 @@ def test_numbers_that_may_be_are_judged(name: str, type_: Type, tmp_path: Path) 
 def test_latencies_that_may_be_are_judged(values: tuple[int, ...], tmp_path: Path) -> None:
     folder = seeds.servers_folder(tmp_path, "odd")
     for path in (folder / "raw").glob("*.json"):
-        counts = [900 // len(values)] * len(values)
+        counts = [sum(json.loads(path.read_text())["counts"]) // len(values)] * len(values)
         path.write_text(json.dumps({"values_us": values, "counts": counts}))
     check(folder)
 
@@ -145,3 +146,13 @@ def test_a_ratio_is_a_number(compare: Callable[..., Any]) -> None:
     comparison = compare((1e-30, 1e30), (1e30, 1e-30))
     assert all(map(math.isfinite, (comparison.ratio, comparison.low, comparison.high)))
     assert comparison.low < comparison.ratio < comparison.high
+
+
+def test_a_run_of_searches_and_of_closed_loops_is_compared(tmp_path: Path) -> None:
+    """No command plans both in one; a folder of others may have them."""
+    base, new = (
+        run_folder.read(seeds.servers_folder(tmp_path, name), run_folder.SERVERS)
+        for name in ("base", "new")
+    )
+    compared = compare(base, new)
+    assert {change.figure for change in compared.changes} >= {"cost", "goodput", "reaches"}

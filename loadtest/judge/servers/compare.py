@@ -525,7 +525,9 @@ class _Side:
         of_cells: CellFigure = "server_cpu_us" if figure == "cost" else figure
         # Any speed will do for a ratio.
         usual_us = 1.0 if drift_corrected else None
-        twins = [of for of in self.summary.twins if not over or of.endpoint in over]
+        # Not those of a search, whose tries are at rates of their own.
+        known = [of for of in self.summary.twins if of.first.cell in self.measured]
+        twins = [of for of in known if not over or of.endpoint in over]
         arms = [
             (
                 of.kind,
