@@ -487,6 +487,11 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
         SETTING,
     ),
     "Steps": (STEPS, SETTING),
+    "A site": (SITE, SETTING),
+    "A site whose server is the lever, on a busy machine": (
+        replace(SITE, own=None, site=Site(), sure=sureness(busy=400)),
+        SETTING,
+    ),
     "No number at all": (
         noisy(**UNKNOWN),
         Setting(counts(measured=0, failed=20, valid=0, suspect=0, invalid=3), "", ""),
