@@ -150,12 +150,14 @@ def main() -> None:
     from django.core.signals import got_request_exception
     from django.test import Client
     from django.test.utils import setup_test_environment
+    from django.urls import get_resolver
 
     def on_error(**facts: Any) -> None:
         errors.append(summary(sys.exc_info()[1]))
 
     got_request_exception.connect(on_error)
     setup_test_environment(debug=False)
+    get_resolver().url_patterns  # noqa: B018 - what views do as they are imported is no answer's
     with open(sys.argv[1], encoding="utf-8") as file:
         asked = json.load(file)
     user = None
