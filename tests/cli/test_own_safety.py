@@ -99,14 +99,14 @@ def test_a_developer_s_own_redis_is_not_reached(
 
 def test_results_have_nothing_of_a_page_and_no_secret(type_: Type, shop: Path) -> None:
     """Though the project prints and logs what it should not."""
-    said = (
+    lines = (
         '    print(request.headers["Authorization"], dict(request.COOKIES), file=sys.stderr)\n'
         '    logging.getLogger("shop").warning("Thing 7 to %s", request.user)\n'
     )
     views = shop / "catalogue" / "views.py"
     changed(views, "import socket\n", "import logging\nimport socket\nimport sys\n")
     at = '    return HttpResponse(f"<h1>Hello'
-    changed(views, at, f"{said}{at}")
+    changed(views, at, f"{lines}{at}")
     done = type_("record", "--project", shop, "--later", "0")
     assert done.status == 0, done.out + done.err
     results = shop / "results"

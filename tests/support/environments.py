@@ -31,10 +31,10 @@ def uv(*words: str | Path) -> str:
         pytest.skip("no uv here: `make dev`")
     install = runpy.run_path(str(ROOT / "scripts" / "install.py"))
     listing = [sys.executable, "-m", "pip", "config", "list"]
-    said = subprocess.run(listing, capture_output=True, text=True, check=False).stdout
+    listed = subprocess.run(listing, capture_output=True, text=True, check=False).stdout
     pythons = Path.home().glob(".pyenv/versions/*/bin")
     path = os.pathsep.join([os.environ["PATH"], *map(str, pythons)])
-    env = install["environment"](install["settings"](said), os.environ) | {"PATH": path}
+    env = install["environment"](install["settings"](listed), os.environ) | {"PATH": path}
     done = subprocess.run(
         [UV, *words], env=env, capture_output=True, text=True, check=False, cwd=Path.home()
     )

@@ -175,18 +175,18 @@ def server(folder: Path) -> Today | None:
 
 def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
     """Return what a command line starts, `text` being all of its file; None where it is none."""
-    said = words
+    command = words
     for name, naming in CONFIGURED.items():
         if re.search(rf"\b{name}\b", words):
             named = re.search(naming, words)
             parts = (named["file"] if named else CONFIGURED_BY_ITSELF[name]).strip("/").split("/")
             # In an image the project has another folder.
             texts = (_text(folder.joinpath(*parts[at:])) for at in range(len(parts)))
-            said += _configured(next(filter(None, texts), ""))
-    profile = next((known for sign, known in PROFILES if re.search(sign, said)), None)
+            command += _configured(next(filter(None, texts), ""))
+    profile = next((known for sign, known in PROFILES if re.search(sign, command)), None)
     if profile is None:
         return None
-    workers, threads = (_number(said, option) for option in OPTIONS.values())
+    workers, threads = (_number(command, option) for option in OPTIONS.values())
     # Of most servers one, unless this variable says more.
     default = re.search(r"WEB_CONCURRENCY\W{1,4}(\d+)", text)
     usual = int(default[1]) if default else 1

@@ -89,9 +89,9 @@ def test_each_value_has_an_answer_of_its_own() -> None:
 
 def test_a_redirection_is_told_from_that_to_a_login() -> None:
     asked = Asked(name="order", path="/", method="POST", answer=Answer(status=302))
-    made = [got("", status=302, location=f"/orders/{number}/") for number in (7, 8)]
+    redirects = [got("", status=302, location=f"/orders/{number}/") for number in (7, 8)]
     login = got("", status=302, location="/login/?next=/")
-    assert fix(asked, [heard(*made, nobody_logged_in=login)]).fixed.accepts == ()
+    assert fix(asked, [heard(*redirects, nobody_logged_in=login)]).fixed.accepts == ()
 
 
 def test_the_work_is_the_least_that_an_answer_took() -> None:

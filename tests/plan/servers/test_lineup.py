@@ -70,15 +70,15 @@ def test_each_server_is_measured_under_each_variant() -> None:
 
 
 def test_a_variant_says_what_it_needs_and_where_it_cannot_be() -> None:
-    made = {
+    servers = {
         each.name: each
         for each in lineup.lineup(SERVERS, [Sizes()], app(variants={"pooled": POOLED}), Choice())
     }
-    assert made["sync-pooled"].requires == ("sync", "pooler")
-    assert made["sync-pooled"].unsupported == {}
-    assert made["uvicorn-pooled"].unsupported["sync"] == "threads without end"
-    assert (made["sync-pooled"].profile, made["sync-pooled"].variant) == ("sync", "pooled")
-    assert made["sync"] == PROCESSES
+    assert servers["sync-pooled"].requires == ("sync", "pooler")
+    assert servers["sync-pooled"].unsupported == {}
+    assert servers["uvicorn-pooled"].unsupported["sync"] == "threads without end"
+    assert (servers["sync-pooled"].profile, servers["sync-pooled"].variant) == ("sync", "pooled")
+    assert servers["sync"] == PROCESSES
 
 
 @pytest.mark.parametrize(
@@ -142,10 +142,10 @@ def test_a_project_is_measured_as_it_runs_today() -> None:
 
 def test_a_choice_of_shapes_and_variants_narrows_what_the_file_has() -> None:
     variants = {"pooled": Varied(env={"AGE": "60"})}
-    one = planned(Choice(shapes=("4x4",)), shapes=("2x1", "2x4"), variants=variants)
-    assert one.shape.typed == "4x4"
-    assert {each.shape for each in one.servers} == {None}
-    assert {each.variant for each in one.servers} == {None, "pooled"}
+    typed = planned(Choice(shapes=("4x4",)), shapes=("2x1", "2x4"), variants=variants)
+    assert typed.shape.typed == "4x4"
+    assert {each.shape for each in typed.servers} == {None}
+    assert {each.variant for each in typed.servers} == {None, "pooled"}
     workers = planned(Choice(workers=5), shapes=("2x1", "2x4"))
     assert workers.shape.typed == "5x4"
     bare = planned(Choice(variants=("as-deployed",)), variants=variants)
@@ -210,14 +210,14 @@ def test_a_matrix_may_have_several_shapes(tmp_path: Path) -> None:
 def test_a_server_is_what_its_profile_and_its_variant_say() -> None:
     of = app(variants={"pooled": POOLED}, reference="gthread")
     shapes = [lineup.sized(Sizes(), typed) for typed in ("2x1", "2x4")]
-    made = lineup.lineup(SERVERS, shapes, of, Choice())
+    servers = lineup.lineup(SERVERS, shapes, of, Choice())
     profiles = {each.name: each for each in SERVERS}
 
     def declared(server: Server, app_: App = of) -> bool:
         return resume._declared(server, profiles, app_, recycles=False)
 
-    assert all(map(declared, made))
-    pooled = next(each for each in made if each.variant)
+    assert all(map(declared, servers))
+    pooled = next(each for each in servers if each.variant)
     assert not declared(pooled, app())
     assert not declared(msgspec.structs.replace(pooled, argv=("rm",)))
-    assert not declared(msgspec.structs.replace(made[0], variant="other"))
+    assert not declared(msgspec.structs.replace(servers[0], variant="other"))

@@ -195,9 +195,9 @@ def test_what_matters_more_than_the_server_is_said_first() -> None:
 def test_nothing_is_said_against_today_that_was_not_shown(
     changes: dict[str, Any], lead: str, text: str
 ) -> None:
-    said = [each for each in paragraphs(replace(SITE, **changes), SETTING) if "today" in each.lead]
-    assert [each.lead.startswith(lead) for each in said] == [True] * bool(lead)
-    assert all(text in each.text for each in said)
+    told = [each for each in paragraphs(replace(SITE, **changes), SETTING) if "today" in each.lead]
+    assert [each.lead.startswith(lead) for each in told] == [True] * bool(lead)
+    assert all(text in each.text for each in told)
 
 
 def test_a_mix_says_how_its_shares_are_known() -> None:

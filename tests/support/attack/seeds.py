@@ -75,9 +75,9 @@ def servers_folder(parent: Path, name: str, *, site: bool = False) -> Path:
         plan = msgspec.structs.replace(
             plan, mix="told", today="beta", servers=(servers[0], varied, servers[2])
         )
-    said = Site(driver="python", blocks="a middleware") if site else None
+    of_site = Site(driver="python", blocks="a middleware") if site else None
     argv = {"alpha": ("alpha", "8000")}
-    run = builders.run(plan, format=run_folder.FORMAT, argv=argv, site=said)
+    run = builders.run(plan, format=run_folder.FORMAT, argv=argv, site=of_site)
     folder = run_folder.create(parent / name, run)
     writer = Writer(folder)
     writer.append(Begun(started_at=1_795_984_641.7))

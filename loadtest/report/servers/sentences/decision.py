@@ -87,7 +87,7 @@ class Group(NamedTuple):
 
 def paragraphs(decision: Decision, setting: Setting) -> list[Paragraph]:
     """Return what a reader of a minute reads, at most five paragraphs, the decision first."""
-    return [FILL(*said) for said in picked(decision, setting)]
+    return [FILL(*sentence) for sentence in picked(decision, setting)]
 
 
 def overhead(shares: Sequence[Share]) -> Paragraph | None:

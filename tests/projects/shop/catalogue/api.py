@@ -47,10 +47,10 @@ def reserve(request, owner, number):
 @login_required
 def order(request, number):
     """Take a form, and redirect to the page of what it made; a forged request is refused."""
-    made = Order.objects.create(
+    order = Order.objects.create(
         product_id=number, count=request.POST["count"], owner=request.user.username
     )
-    return redirect(f"/api/orders/{made.pk}/")
+    return redirect(f"/api/orders/{order.pk}/")
 
 
 urlpatterns = [
