@@ -11,6 +11,7 @@ import pytest
 from command_line import Type
 from paths import TESTS
 
+from loadtest.plan.servers import own
 from loadtest.records import run_folder
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
@@ -110,18 +111,27 @@ def test_shapes_variants_shares_and_what_runs_today(type_: Type, shop: Path) -> 
     assert "server gunicorn-gthread-1x1-bare is declared differently now" in done.err
 
 
-def test_a_server_is_checked_under_each_variant(type_: Type, shop: Path) -> None:
+def test_a_server_is_checked_under_each_variant(
+    type_: Type, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = tmp_path / "servers"
+    few.mkdir()
+    for name in ("gunicorn-gthread", "uvicorn"):
+        shutil.copy(own.SERVERS / f"{name}.toml", few)
+    monkeypatch.setattr(own, "SERVERS", few)
     assert type_("record", "--project", shop, "--later", "0").status == 0
     path = shop / "loadtest.toml"
     # Without sessions nobody is logged in, and without a token there is no form.
     changed = '["django.contrib.sessions.middleware.SessionMiddleware"]'
     path.write_text(path.read_text().replace('["shop.settings.plain_middleware"]', changed))
-    done = type_("check", "--project", shop)
+    done = type_("check", "--project", shop, "--json")
     assert done.status == 1
-    rows = {line.split()[1]: line for line in done.out.splitlines() if line.strip()}
-    assert rows["gunicorn-gthread-1x1"].startswith("ok")
-    assert rows["gunicorn-gthread-1x1-bare"].startswith("NO")
-    assert "uvicorn-1-bare" not in rows
+    assert {row["name"]: row["result"] for row in json.loads(done.out)} == {
+        "gunicorn-gthread-1x1": "ok",
+        "gunicorn-gthread-1x1-bare": "NO",
+        "gunicorn-gthread-2x2": "ok",
+        "uvicorn-1": "ok",
+    }
 
 
 def test_a_variant_names_middleware_that_is_there(type_: Type, shop: Path) -> None:
