@@ -17,6 +17,7 @@ from loadtest.records.errors import UserError, unknown
 from loadtest.records.measured import Site
 from loadtest.records.planned import Record
 from loadtest.records.values import Count
+from loadtest.system import process
 from loadtest.system.process import CommandError
 
 WITHIN_S = 120.0
@@ -144,8 +145,12 @@ class _Probes(Record, frozen=True, kw_only=True):
 def look(project: Project) -> Facts:
     """Ask a project what it is; no database is reached. Raises UserError where nothing answers."""
     apps = [project.app.application("wsgi"), project.app.application("asgi")]
+    script = str(own.INSIDE / "loadtest_facts.py")
     try:
-        printed = project.run(str(own.INSIDE / "loadtest_facts.py"), *apps, timeout_s=WITHIN_S)
+        # Some storages look into a folder of files as they are imported.
+        with process.folder("loadtest-look-") as home:
+            env = {own.FILES: str(home.path)}
+            printed = project.run(script, *apps, env=env, timeout_s=WITHIN_S)
         facts = msgspec.json.decode(printed, type=Facts)
     except CommandError as error:
         last = error.detail.splitlines()[-1] if error.detail else error.reason
