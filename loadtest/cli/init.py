@@ -14,6 +14,7 @@ from loadtest.cli.options import Location, located
 from loadtest.cli.output import say
 from loadtest.records import files
 from loadtest.records.errors import UserError
+from loadtest.records.text import printable
 
 if TYPE_CHECKING:
     from loadtest.plan.servers.access_log import Traffic
@@ -83,8 +84,8 @@ MOST_TRIES = 30
     "log",
     type=Location(),
     metavar="FILE",
-    help="Access log of nginx, Apache, Gunicorn or Uvicorn: what it has most of is proposed, each"
-    " with its share of the traffic. Default: none.",
+    help="Access log of nginx, Apache, Gunicorn or Uvicorn: the pages asked for most are proposed,"
+    " each with its share of the traffic. Default: none.",
 )
 @click.option(
     "--ask/--no-ask",
@@ -123,12 +124,15 @@ def init_command(
     text = proposal.text(proposed)
     path = folder / own.FILE
     if path.exists() and not force:
-        there = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            there = files.read(path, links=True).decode("utf-8", "replace")
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror}; remove it") from None
         name = own.FILE
         difference = unified_diff(
             there.splitlines(), text.splitlines(), name, f"{name} as proposed", lineterm=""
         )
-        click.echo("\n".join(difference))
+        click.echo(printable("\n".join(difference)))
         raise UserError(f"{path} is there already; type --force to write over it")
     try:
         files.write(path, text.encode())

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 LATER_S = 65.0
 
 NOT_REACHED = (
-    "the project was not let connect there, as that is no service of the run; a stand-in on this"
-    " machine is named under [allow] connect of loadtest.toml"
+    "the project was not allowed to connect there: it is no service of the run; name a stand-in on"
+    " this machine under [allow] connect of loadtest.toml"
 )
 
 

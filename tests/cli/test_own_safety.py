@@ -94,7 +94,7 @@ def test_a_developer_s_own_redis_is_not_reached(
     done = type_("check", "--project", shop)
     assert done.status == 0, done.out
     assert place in done.out
-    assert "not let connect there" in done.out
+    assert "not allowed to connect there" in done.out
 
 
 def test_results_have_nothing_of_a_page_and_no_secret(type_: Type, shop: Path) -> None:

@@ -92,6 +92,8 @@ def test_what_is_confidential_is_known_by_its_name(tmp_path: Path) -> None:
         "PAYMENT_KEY": "letters-and-digits",
         "STORE": "https://shop:pass-word@store.example.org/",
         "SENTRY_DSN": "https://abc@sentry.example.org/1",
+        "SESSION_COOKIE_SECURE": "True",
+        "VALKEY_HOST": "127.0.0.1",
     }
     file = own.File(
         format=1,
@@ -107,4 +109,4 @@ def test_what_is_confidential_is_known_by_its_name(tmp_path: Path) -> None:
     secrets = set(project.confidential({}, {"home": [request]}))
     assert {project.secret, told["PAYMENT_KEY"], "pass-word", told["SENTRY_DSN"]} <= secrets
     assert {headers["Cookie"], "lettersanddigits", "in-a-path", "of-the-variant"} <= secrets
-    assert not {"EUR", "gzip", "c", "17171717", str(tmp_path)} & secrets
+    assert not {"EUR", "gzip", "c", "17171717", "True", "127.0.0.1", str(tmp_path)} & secrets

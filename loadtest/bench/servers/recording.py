@@ -158,7 +158,7 @@ def unsafe(asked: Asked, answer: Probed) -> str | None:
     """
     if answer.outbound:  # which may be why it failed
         where = ", ".join(answer.outbound)
-        return f"it calls {where}; leave it out, or name what is for it under [allow] connect"
+        return f"it calls {where}; leave it out, or name a stand-in under [allow] connect"
     if wrong := wrong_status(asked, answer.status):
         return wrong + (f": {answer.error}" if answer.error else "")
     if answer.mail:

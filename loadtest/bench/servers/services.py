@@ -87,6 +87,8 @@ class Services:
     """What goes with each of them."""
     _filled: ExitStack | None = None
     """What the database goes with that was prepared to the end."""
+    _given: ExitStack = field(default_factory=ExitStack)
+    """In its place for a database of others: nothing of that ends with the run."""
     _databases: str | None = None
     """The address of each database of our PostgreSQL, by its name."""
     _copies: dict[str, str] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class Services:
         # A script of a project's own may not be for running twice on one database: one that is
         # filled is left so, and one that was filled in part is made anew.
         kept = "files" if app.sqlite_variable else "postgres"
-        filled = bool(app.scripts) and kept in self._owned and self._filled is self._owned[kept]
+        filled = bool(app.scripts) and self._filled is self._owned.get(kept, self._given)
         if app.scripts and not filled:
             self._end(kept)
         starts: dict[Service, tuple[str, Callable[[ExitStack], str]]] = {
@@ -135,7 +137,7 @@ class Services:
         try:
             if not filled:
                 self.project.prepare(self.env)
-                self._filled = self._owned.get(kept)
+                self._filled = self._owned.get(kept, self._given)
             self.requests = self.project.requests(self.env)
             conceal(self.project.confidential(self.env, self.requests))
         except CommandError as error:
@@ -246,7 +248,7 @@ class Services:
             self.env[app.sqlite_variable] = str(seeded)
 
     def refused(self) -> list[str]:
-        """Return where the project was not let connect to so far, each place once."""
+        """Return where the project was not allowed to connect so far, each place once."""
         noted = Path(self.env.get(self.project.app.files_variable or "", os.devnull), REFUSED)
         try:
             return list(dict.fromkeys(files.read(noted).decode("utf-8", "replace").splitlines()))

@@ -439,6 +439,8 @@ class _Pair:
     drift_corrected: bool
     base: Rates
     new: Rates
+    shares: Shares = None
+    """Of the base run's traffic, of each cell: what both runs' costs are weighed by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -486,7 +488,7 @@ class _Side:
         reported = [self.rows[cell].reportable for cell in pair.cells]
         if pair.figure == "cost":
             costs_us = [of.server_cpu_us or 0.0 for of in reported if of]
-            return mean(costs_us, self.shares(pair.cells)) / CORES
+            return mean(costs_us, pair.shares) / CORES
         return float(getattr(reported[0], pair.figure))
 
     def rates(self, cell: str, figure: CellFigure, usual_us: float | None) -> Rates:
@@ -591,10 +593,11 @@ def _costs_at(before: _Side, after: _Side, base: Cost, new: Cost, correctable: b
             tuple(cell for pair in pairs for cell in pair.cells),
             "cost",
             correctable,
-            mean_of([pair.base for pair in pairs], before.shares(cells)),
-            mean_of([pair.new for pair in pairs], before.shares(cells)),
+            mean_of([pair.base for pair in pairs], shares),
+            mean_of([pair.new for pair in pairs], shares),
+            shares,
         )
-        for pairs, cells in zip(costs, both, strict=True)
+        for pairs, shares in zip(costs, map(before.shares, both), strict=True)
         if pairs
     ]
 

@@ -272,11 +272,13 @@ def _pool(
     floor: Floor | None,
     left_out: Sequence[LeftOut] = (),
 ) -> Pool | None:
-    cells = _counting({table.at: table.priced for table in tables if table.priced})
+    by_at = {table.at: table.endpoint for table in tables}
+    priced = {table.at: table.priced for table in tables if table.priced}
+    weighed = shares(of.plan, [by_at[at] for at in priced]) or [1.0] * len(priced)
+    cells = _counting(priced, dict(zip(priced, weighed, strict=True)))
     if not cells:
         return None
     endpoints = next(iter(cells.values()))
-    by_at = {table.at: table.endpoint for table in tables}
     weights = shares(of.plan, [by_at[at] for at in endpoints])
     cost_us = {
         server: mean([usual_us(of.cpu_us[cell]) for cell in own.values()], weights)
@@ -311,10 +313,19 @@ def _pool(
     )
 
 
-def _counting(priced: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """Return the cells of each server that is ranked, by endpoint; all have the same endpoints."""
-    numbers = Counter(server for cells in priced.values() for server in cells)
-    ranked = {server for server, count in numbers.items() if count >= FEWEST * len(priced)}
+def _counting(
+    priced: Mapping[str, Mapping[str, str]], weights: Mapping[str, float]
+) -> dict[str, dict[str, str]]:
+    """Return the cells of each server that is ranked, by endpoint; all have the same endpoints.
+
+    An endpoint counts as much as its weight: who lacks most of a site's traffic is not ranked, and
+    takes no endpoint from the others.
+    """
+    numbers = Counter[str]()
+    for at, cells in priced.items():
+        numbers.update(dict.fromkeys(cells, weights[at]))
+    least = FEWEST * sum(weights.values())
+    ranked = {server for server, weight in numbers.items() if weight >= least}
     # Where no endpoint has all of these, whoever has the most endpoints says which.
     for at_least in (ranked, {server for server, _ in numbers.most_common(1)}):
         endpoints = [endpoint for endpoint, cells in priced.items() if at_least <= cells.keys()]
@@ -331,9 +342,10 @@ def floor_of_means(arms: Iterable[tuple[Rates, Rates]], shares: Shares = None) -
     """Return the floor of the mean over endpoints, from the two arms of each that has them."""
     both = list(arms)
     known = [at for at, arm in enumerate(both) if all(map(any, arm))]
-    if not known:
-        return None
     weights = [shares[at] for at in known] if shares else None
+    # The noise of what hardly anybody asks for is not that of the mean request.
+    if not known or (shares and weights and sum(weights) < FEWEST * sum(shares)):
+        return None
     first, second = (mean_of([both[at][copy] for at in known], weights) for copy in (0, 1))
     return floors({"all": [(first, second)]}).of("all")
 

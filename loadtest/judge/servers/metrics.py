@@ -69,7 +69,8 @@ class Figures(Record, frozen=True, kw_only=True):
     """Of the latencies as measured, rounds merged; None with too few samples, and where fewer
     responses came than there were connections: most requests were never answered.
 
-    At a rate they count from the schedule: what was sent late makes them longer, as far as it can.
+    At a rate they count from the schedule: how late each was sent is added, as if that had nothing
+    to do with how long it took.
     In a report of others, where wrk's text has them and nothing was back-filled: the median round.
     """
     p90_us: int | None

@@ -164,6 +164,7 @@ def summarise(
 
 def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) -> frozenset[str]:
     """Return the cells that `summarise` calls left open, judging no more than that takes."""
+    outcomes, _ = settled(run.plan, outcomes, histograms)
     facts = _facts(run, outcomes, histograms, ())
     invalid = {
         cell

@@ -30,7 +30,7 @@ SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
 LONGER = 1.5
-"""Times the delay of an endpoint, an answer takes among hundreds that wait."""
+"""Times the delay of its endpoint is the most that an answer takes among hundreds that wait."""
 
 REPEATS = 2
 """Of a turn that others disturbed, at most."""

@@ -143,7 +143,8 @@ def problem(of: Body, body: bytes, at: int = 0) -> str | None:
         if word.encode() in body:
             return f"word {number} of `lacks` is in the body"
     if of.each and at >= len(of.each):
-        return f"{len(of.each)} values were recorded, and this is another one; `loadtest record`"
+        number = len(of.each)
+        return f"{number} values were recorded, and this is another one; type `loadtest record`"
     digest = of.each[at] if of.each else of.sha256
     fixed = _fixed(of.level, of.holes, body) or ""
     if digest is None or digest in (fixed, fixed[:BEGINNING]):

@@ -79,7 +79,7 @@ class Route(Record, frozen=True, kw_only=True):
     view: Text
     arguments: tuple[Text, ...]
     methods: tuple[Text, ...]
-    """None where nobody knows."""
+    """Empty where nobody knows."""
     asynchronous: bool
 
 

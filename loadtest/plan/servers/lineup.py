@@ -25,8 +25,8 @@ def lineup(
     """Return each server in each of the shapes and under each variant that was chosen.
 
     What has no threads is no other server with more of them. Names say what tells them apart: with
-    one shape and no variant, they are those of the profiles. Raises UserError for a variant that
-    there is not.
+    one shape and no variant, they are those of the profiles. Raises UserError for an unknown
+    variant.
     """
     variants = _chosen(app.variants, choice.variants)
     today = _today(shapes, app)

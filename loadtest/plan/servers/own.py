@@ -296,7 +296,7 @@ def mistakes(file: File) -> Iterator[str]:
         yield "[project]: reference_shape goes with reference; leave it out, or name the server"
     for name in file.variants:
         if not re.fullmatch(r"[A-Za-z][\w-]{0,39}", name) or name in UNVARIED:
-            yield f"[variants]: {name!r} is no name for one; begin with a letter, as in pooled"
+            yield f"[variants]: {name!r} is no name for a variant; begin with a letter, as pooled"
     if file.database.copy is not None and file.database.kind != "sqlite":
         yield '[database]: copy goes with kind = "sqlite"; leave it out'
     told = {"[env]": file.env}
@@ -585,9 +585,12 @@ def interpreter(folder: Path, file: File) -> str:
 
 
 def ignore(folder: Path) -> None:
-    """Have git ignore all in a folder, made where it isn't there; raises UserError."""
-    if folder.is_symlink():
-        raise UserError(f"{folder}: it is a link, and nothing is written through it; remove it")
+    """Have git ignore all in a folder, made where it isn't there; raises UserError.
+
+    Nor may anything in it be a link: an environment that is made anew is emptied first.
+    """
+    if link := next((path for path in (folder, *folder.glob("*")) if path.is_symlink()), None):
+        raise UserError(f"{link}: it is a link, and nothing is written through it; remove it")
     if (folder / ".gitignore").exists():
         return
     try:

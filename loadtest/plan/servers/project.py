@@ -44,7 +44,7 @@ PLACEHOLDERS = (
 PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
 """
 
-SECRETS = re.compile("SECRET|KEY|TOKEN|PASS|SALT|AUTH|COOKIE|CREDENTIAL|DSN")
+SECRETS = re.compile("SECRET|(?<!VAL)KEY|TOKEN|PASS|SALT|AUTH|COOKIE|CREDENTIAL|DSN")
 """In the name of a variable or a header whose value is nobody else's to read."""
 
 PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
@@ -52,6 +52,9 @@ PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 
 A_SECRET = 8
 """Letters, at least, of one among other words."""
+
+NO_SECRETS = ("true", "false", "none")
+"""What a variable as SESSION_COOKIE_SECURE is set to."""
 
 
 class _Version(msgspec.Struct):
@@ -330,7 +333,7 @@ class Project:
         named = [each for of in texts for each in of.items()]
         for name, text in named:
             yield from PASSWORD.findall(text)
-            if SECRETS.search(name.upper()):
+            if SECRETS.search(name.upper()) and text.lower() not in NO_SECRETS:
                 yield text
                 for word in re.split(r"[\s;]+", text):
                     parts = (word, word.partition("=")[2])

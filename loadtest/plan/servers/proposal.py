@@ -17,6 +17,7 @@ from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
 from loadtest.plan.servers.facts import site as of_site
 from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
+from loadtest.plan.servers.project import SECRETS
 from loadtest.plan.servers.requests import PLACE
 from loadtest.records.errors import UserError
 
@@ -24,6 +25,9 @@ MOST_ASKED = 200
 """Routes, and as many links of their pages."""
 
 MOST_PROPOSED = 6
+
+LEAST_SHARE = 0.0001
+"""That is written: an endpoint without one would get all that the others leave."""
 
 HARMFUL = re.compile(
     r"log-?out|sign-?out|delete|remove|revert|unsubscribe|__debug__|/admin\b|close|jsi18n", re.I
@@ -157,8 +161,10 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
     by_shape: dict[str, str] = {}
     for answer in probed:
         for link in answer.links:
-            path = link.partition("?")[0]
-            if link not in asked and _can_be_asked(link, path) and not PLACE.search(link):
+            path, _, query = link.partition("?")
+            if SECRETS.search(query.upper()) or PLACE.search(link):
+                continue  # the file is committed
+            if link not in asked and _can_be_asked(link, path):
                 by_shape.setdefault(ARGUMENT.sub("0", link), link)
     return list(by_shape.values())[:MOST_ASKED]
 
@@ -214,7 +220,7 @@ def endpoints(
             as_=user if answer.path in users else None,
             style="async" if answer.path in asynchronous else "sync",
             kind="pages" if "html" in answer.type else "api" if "json" in answer.type else "files",
-            share=round(shares.get(answer.path, 0.0), 4) or None,
+            share=max(LEAST_SHARE, round(share, 4)) if (share := shares.get(answer.path)) else None,
         )
         proposed.append((asked, _about(answer, reason)))
     return proposed, left

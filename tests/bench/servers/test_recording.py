@@ -171,7 +171,7 @@ def test_nothing_of_an_answer_is_quoted(status: int) -> None:
         (
             {"outbound": ("203.0.113.1:80",), "status": 500, "error": "OSError at a.py:1"},
             True,
-            "it calls 203.0.113.1:80; leave it out, or name what is for it under [allow] connect",
+            "it calls 203.0.113.1:80; leave it out, or name a stand-in under [allow] connect",
         ),
         (
             {"writes": ("INSERT visit",)},

@@ -26,7 +26,7 @@ from paths import ROOT
 from psycopg.conninfo import conninfo_to_dict
 
 from loadtest.bench.load import ceiling
-from loadtest.bench.servers import consent
+from loadtest.bench.servers import consent, external_services
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.bench.servers.services import (
     Services,
@@ -162,6 +162,27 @@ def test_a_database_that_was_filled_in_part_is_made_anew(
     finally:
         running.stop()
     assert len(seeded) == len({*seeded}) == 2
+
+
+def test_a_database_of_others_is_filled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another service had to be started again as well."""
+    address = "postgresql://me@127.0.0.1/app"
+    monkeypatch.setenv("LOADTEST_DATABASE", address)
+    app = dataclasses.replace(
+        DEMO, addresses={"postgres": "LOADTEST_DATABASE"}, scripts=(("seed.py",),)
+    )
+    seeded: list[str] = []
+    monkeypatch.setattr(
+        Project, "prepare", lambda self, env: seeded.append(env["LOADTEST_DATABASE"])
+    )
+    monkeypatch.setattr(external_services, "named", lambda *of: [])
+    running = Services(Project(tmp_path, sys.executable, app), tmp_path, Shape())
+    for _ in range(2):
+        running.start()
+    running.stop()
+    assert seeded == [address]
 
 
 def test_each_server_gets_a_fresh_copy_of_the_database(services: Services) -> None:

@@ -80,6 +80,22 @@ def test_all_that_a_site_is_asked_for_counts() -> None:
     assert of.left_out == ()
 
 
+def test_who_lacks_most_of_the_traffic_takes_no_endpoint_from_the_others() -> None:
+    """By number each had half of the endpoints, and that of 90 % was left out for all."""
+    of = plan(
+        [server("alpha"), server("beta")], [PING, PAGE], rounds=3, mix="told", reference="alpha"
+    )
+    cells = [("alpha.ping-sync", 100), ("alpha.page-async", 900), ("beta.page-async", 500)]
+    facts = [
+        measured(cell, number, 100, us * factor)
+        for cell, us in cells
+        for number, factor in enumerate(CALM)
+    ]
+    costs = cost_of(summarise(run(of), facts, unread).decision)
+    assert costs.endpoints == ("ping-sync", "page-async")
+    assert [place.server for place in costs.places if place.cores] == ["alpha"]
+
+
 def test_without_shares_of_a_site_it_is_as_it_was() -> None:
     of = cost_of(decided({"alpha": (100, 2_000)}, mix=None))
     assert of.endpoints == ("ping-sync",)

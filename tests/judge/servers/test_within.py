@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from searched import Machine
 
 from loadtest.judge.servers.metrics import LATE_US
-from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.summary import still_open, summarise
 from loadtest.judge.servers.within import (
     LONGEST_TRY_S,
     REQUESTS,
@@ -74,6 +74,25 @@ def test_a_search_has_an_end(machine: Machine, check: Callable[[object], bool]) 
     assert Exploring(machine.plan, machine.histogram).next_loads(outcomes) == {}
     _, searches = settled(machine.plan, outcomes, machine.histogram)
     assert check(searches["alpha.json-sync"])
+
+
+def test_what_is_open_of_a_search_is_read_as_its_tries_were_sent() -> None:
+    """Back-fill is undone by the connections of a load, of which a try has its own."""
+    machine = Machine({"alpha": 800.0})
+    outcomes = machine.search()
+
+    def histogram(name: str) -> Histogram:
+        of = next(each for each in outcomes if each.histogram == name)
+        assert of.loaded
+        if not of.loaded.sent:
+            return machine.histogram(name)
+        apart_us = of.loaded.duration_us // (of.loaded.answers // 64)
+        counts = (1, of.loaded.answers - 1)
+        return Histogram(values_us=(100_000, 100_000 + apart_us), counts=counts)
+
+    of_run = run(machine.plan)
+    left_open = summarise(of_run, outcomes, histogram).left_open
+    assert still_open(of_run, outcomes, histogram) == set(left_open)
 
 
 def test_a_server_that_fails_is_not_tried_for_ever() -> None:

@@ -78,3 +78,11 @@ def test_what_is_asked_for_most_is_proposed_first() -> None:
         ("/", 0.09),
     ]
     assert left == [proposal.Left("/quick/", "not in the access log")]
+
+
+def test_a_page_that_is_hardly_asked_for_keeps_a_share() -> None:
+    """Without one it would get all that the others leave."""
+    traffic = access_log.Traffic(Counter({"/": 3}), 1_000_000)
+    probed = [Probed(path="/", status=200, type="text/html")]
+    ((asked, _),), _ = proposal.endpoints(Facts(stage="end"), probed, None, traffic=traffic)
+    assert asked.share == proposal.LEAST_SHARE

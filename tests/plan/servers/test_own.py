@@ -75,8 +75,8 @@ OF_VALUE = ENDPOINT.format("{x}/")
         ("[env]\nPYTHONPATH = '/'", "'PYTHONPATH' is not for a project to be told; leave it out"),
         ("[[endpoint]]\nname = 'a'\npath = '/'\nshare = 1\n[[endpoint]]\nname = 'b'\npath = '/'",
          "no share is left for b; give each a part of 1"),
-        ("[variants.2x4]", "[variants]: '2x4' is no name for one; begin with a letter"),
-        ("[variants.again]", "[variants]: 'again' is no name for one"),
+        ("[variants.2x4]", "[variants]: '2x4' is no name for a variant; begin with a letter"),
+        ("[variants.again]", "[variants]: 'again' is no name for a variant"),
         ("[variants.a]\nenv = { X = 'a' }\n[variants.b]\nenv = { X = 1 }",
          "variants.b.env.X must be a text in quotes, not 1"),
         ("[variants.a]\nwith = ['x']", "[variants.a]: unknown key 'with'; did you mean without?"),
@@ -282,12 +282,16 @@ def test_what_a_new_recording_changes(
     assert own.differences(old, new) == lines
 
 
-def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", own.OVERLAY, "pycache"])
+def test_nothing_is_written_through_a_link(name: str, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / "project").mkdir()
     folder = written(tmp_path / "project", LEAST)
-    (folder / own.FOLDER).symlink_to(elsewhere)
+    if name:
+        (folder / own.FOLDER).mkdir()
+        (folder / own.FOLDER / ".gitignore").write_text("*\n")
+    (folder / own.FOLDER / name).symlink_to(elsewhere)
     with pytest.raises(UserError, match="it is a link"):
         own.project_at(folder)
     assert list(elsewhere.iterdir()) == []
@@ -412,6 +416,8 @@ def test_which_paths_are_asked() -> None:
     assert proposal.paths(known) == ["/", "/products/"]
     first = Probed(path="/", status=200, links=("/p/1/", "/p/2/", "/p/delete/", "/x/?page=2"))
     assert proposal.linked([first], ["/"]) == ["/p/1/", "/x/?page=2"]
+    first = Probed(path="/", status=200, links=("/feed/?token=abc", "/{x}/", "/y/"))
+    assert proposal.linked([first], ["/"]) == ["/y/"]
     # What could not be asked for over HTTP as it stands.
     first = Probed(path="/", status=200, links=("/caf\u00e9/", "/x/?q=\u00e9", "/x/?q=\\"))
     assert proposal.linked([first], ["/"]) == []

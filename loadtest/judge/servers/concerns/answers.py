@@ -55,8 +55,8 @@ def _errors(cell: Evidence) -> Found:
         seen = sum(loaded.errors for loaded in cell.loads)
         return Found(
             "suspect",
-            f"{raised:,} exceptions in the project's views in {of:,} {what}, of which {seen:,} went"
-            " wrong for the client",
+            f"{raised:,} exceptions in the project's views in {cell.answers:,} responses; for the"
+            f" client {seen:,} requests went wrong",
         )
     kinds = {
         "of status 4xx or 5xx": sum(loaded.status_errors for loaded in cell.loads),
@@ -146,7 +146,7 @@ def _work_not_done(cell: Evidence) -> Found:
         "redis": ("Valkey", contract.redis, WORK_MISSING),
         "upstream": ("the upstream", contract.upstream, WORK_MISSING),
         "statements": (views, statements, RECORDED_MISSING),
-        "changes": (f"{views}, of those that change rows,", changes, RECORDED_MISSING),
+        "changes": (views, changes, RECORDED_MISSING),
     }
     declared = (contract.postgres, contract.redis, contract.upstream)
     if all(each == 0 for each in declared) and not (statements or changes):
@@ -164,9 +164,8 @@ def _work_not_done(cell: Evidence) -> Found:
         seen = sum(count for count, _ in counted)
         needed = each * sum(answers for _, answers in counted)
         if seen < needed * (1 - missing):
-            return Found(
-                "invalid", f"{name} saw {seen:,} operations, the responses need {needed:,}"
-            )
+            work = "statements that change rows" if field == "changes" else "operations"
+            return Found("invalid", f"{name} saw {seen:,} {work}, the responses need {needed:,}")
     return NOTHING if known else UNCHECKED
 
 

@@ -44,6 +44,7 @@ WHY_LIMITED = {
 
 MOSTLY = 0.9
 """Of what a site's requests take: where so much is its own, the server is no lever."""
+
 FILL = wording(Path(__file__).with_suffix(".jinja"))
 
 DOUBTFUL = 2
