@@ -115,16 +115,22 @@ def _own(cost: Cost, plan: Plan) -> Own | None:
     """Return how much of a site's CPU time no server takes; None where that is not known.
 
     All that a server does, and Django beneath a view, is in what the cheapest endpoint takes. That
-    says something of other servers where the work beyond it is the same under all of them, so that
-    none of them takes much less.
+    says something of other servers where the work beyond it is the same under all of them: where
+    each was shown not to take much less, whatever noise did.
     """
     plain = {server.name for server in plan.servers if server.variant is None}
     places = {place.server: place for place in _priced(cost) if place.server in plain}
     if not cost.mix or len(cost.endpoints) < 2 or not places:
         return None
     base = places.get(cost.today or "") or [*places.values()][-1]
-    saved = [each.ratio for each in cost.pairs if each.server == base.server and each.over in plain]
-    if base.cheapest is None or not base.cores or max(saved, default=1.0) > 1 + MUCH:
+    saved = [
+        each.high if each.server == base.server else each.low and 1 / each.low
+        for each in cost.pairs
+        if base.server in (each.server, each.over) and {each.server, each.over} <= plain
+    ]
+    if not saved or any(times is None or times > 1 + MUCH for times in saved):
+        return None
+    if base.cheapest is None or not base.cores:
         return None
     share = 1 - base.cheapest.cores / base.cores
     return Own(server=base.server, endpoint=base.cheapest.endpoint, share=share)

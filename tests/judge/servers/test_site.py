@@ -135,8 +135,13 @@ def test_ties_and_intervals_are_those_of_the_mean_request() -> None:
         ({"today": (10, 10_000), "other": (10, 9_900)}, {}, 1 - 10 / 1_009),
         # Another server saves more than a tenth: then it does take part of the work beyond.
         ({"today": (10, 10_000), "other": (10, 6_000)}, {}, None),
-        # Not so a variant of the project: that is no other server.
-        ({"today": (10, 10_000), "other": (10, 6_000)}, {"varied": "other"}, 1 - 10 / 1_009),
+        # A variant of the project is no other server, and without one nothing is shown.
+        ({"today": (10, 10_000), "other": (10, 6_000)}, {"varied": "other"}, None),
+        (
+            {"today": (10, 10_000), "pooled": (10, 6_000), "other": (10, 10_000)},
+            {"varied": "pooled"},
+            1 - 10 / 1_009,
+        ),
         # One that takes more is no reason to change.
         ({"today": (10, 10_000), "other": (10, 16_000)}, {}, 1 - 10 / 1_009),
         # Where nobody knows what runs today, it is the dearest that none saves much against.
