@@ -20,7 +20,7 @@ from benchmarks.open_loop import at_rate, latencies, null_server
 from benchmarks.open_loop import load as start
 from loadtest.bench.load import wrk
 from loadtest.bench.load.generator import Printed
-from loadtest.judge.servers.metrics import PAUSE_S, SPARE, short_of, unanswered
+from loadtest.judge.servers.metrics import HELD, short_of, unanswered
 from loadtest.records.planned import Arrivals, Load
 
 pytestmark = pytest.mark.real
@@ -179,9 +179,9 @@ def test_connections_that_no_thread_serves_are_seen(tmp_path: Path) -> None:
         printed = start(port, tmp_path, "keeping", at_rate(100.0, 3, 30)).finish()
     assert printed.loaded.sent
     lost = unanswered([printed.loaded], latencies(printed, 30, tmp_path), 0.0)
-    # Beside the 28 nothing is short: two connections are enough for the rate.
-    assert 28 - 100 * PAUSE_S - SPARE <= lost.requests <= 28
-    assert short_of([printed.loaded.sent]) is None
+    assert printed.loaded.sent.requests - printed.loaded.answers >= 28
+    # But for what may be under way.
+    assert lost.share > HELD
 
 
 @needs_wrk
