@@ -108,6 +108,9 @@ class Change(Record, frozen=True, kw_only=True):
         return self.new / self.base
 
 
+WhyLost = Literal["failed", "not held", "not known", "skipped", "unplanned"]
+
+
 class Lost(Record, frozen=True, kw_only=True):
     """A cell that has a number, or holds its rate, in one run only."""
 
@@ -117,9 +120,10 @@ class Lost(Record, frozen=True, kw_only=True):
     """With its style."""
     run: Literal["base", "new"]
     """The run that has none."""
-    why: Literal["failed", "not held", "skipped", "unplanned"]
+    why: WhyLost
     """`failed`: it was measured there and failed or came out invalid. `not held`: the server did
-    not answer as fast as requests were to come."""
+    not answer as fast as requests were to come. `not known`: its search was cut short, or
+    the generator was late, before it had a rate."""
     reason: str
 
     @property
@@ -392,6 +396,16 @@ def _answer(figure: Figure, by_round: Finding, shown: Finding) -> Answer:
     return "better" if shown == BETTER[figure] else "worse"
 
 
+def _is_open(search: Search, other: Search | None) -> bool:
+    """Say whether a search without a rate leaves open if there is one as high as the other's.
+
+    It was the generator that missed, or a higher rate, and lower ones were not tried.
+    """
+    reached = other.low if other and other.low else 0.0
+    cut = search.unfinished and (search.high is None or search.high > reached)
+    return search.low is None and (search.why == "generator" or cut)
+
+
 def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterator[Lost]:
     """Yield the cells with a number in the one run that have none in the other, which is `run`.
 
@@ -401,7 +415,7 @@ def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterato
         other = lacking.rows.get(cell)
         if not row.reportable:
             continue
-        why: Literal["failed", "not held", "skipped", "unplanned"] = "unplanned"
+        why: WhyLost = "unplanned"
         reason = "not in its plan"
         if other and other.reportable:
             if row.why_short or not other.why_short:
@@ -409,6 +423,8 @@ def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterato
             why, reason = "not held", other.why_short
         elif other:
             why = "skipped" if other.status == "skipped" else "failed"
+            if other.search and _is_open(other.search, row.search):
+                why = "not known"
             reason = other.why_invalid or other.reason or "no number"
         yield Lost(
             cell=cell,
