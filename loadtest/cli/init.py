@@ -197,7 +197,7 @@ def _propose(
     project = own.project(folder, file)
     endpoints: list[tuple[Asked, str]] = []
     left: list[Left] = []
-    notes = list(proposal.notes(facts))
+    notes = [*proposal.filled_by_nothing(database, prepare, commands), *proposal.notes(facts)]
     if ask:
         endpoints, left = _asked(project, facts, user, notes, traffic)
     return proposal.Proposal(

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.bench.servers import services
 from loadtest.cli import init
-from loadtest.plan.servers import facts, own
+from loadtest.plan.servers import facts, own, proposal
 from loadtest.plan.servers.facts import Facts, Failure
 from loadtest.plan.servers.project import Project
 from loadtest.system.process import CommandError
@@ -43,3 +43,23 @@ def test_no_message_of_an_application_is_a_reason(monkeypatch: pytest.MonkeyPatc
     file = own.File(format=1, project=where, database=own.Database(kind="none"))
     _, _, reasons = init._with_applications(Path(), file)
     assert reasons["project.wsgi"] == "not shop.wsgi:application: KeyError at shop/wsgi.py:3"
+
+
+@pytest.mark.parametrize(
+    ("database", "seed", "commands", "empty"),
+    [
+        (own.Database(kind="postgres"), None, (), True),
+        (own.Database(kind="sqlite"), None, (), True),
+        (own.Database(kind="sqlite", copy="db.sqlite3"), None, (), False),
+        (own.Database(kind="postgres"), "seed.py", (), False),
+        (own.Database(kind="postgres"), None, ("load_initial_data",), False),
+        (own.Database(kind="none"), None, (), False),
+    ],
+)
+def test_a_database_that_nothing_fills_is_told(
+    database: own.Database, seed: str | None, commands: tuple[str, ...], empty: bool
+) -> None:
+    """Its pages are short and cheap, and nothing else would say so."""
+    prepare = proposal.prepare(Facts(stage="end"), database.kind != "none", seed)
+    told = list(proposal.filled_by_nothing(database, prepare, commands))
+    assert ["Nothing fills the database" in note for note in told] == [True] * empty

@@ -280,6 +280,18 @@ def _name(path: str, taken: Collection[str]) -> str:
     return unique
 
 
+def filled_by_nothing(
+    database: Database, prepare: Prepare, typed: Collection[str]
+) -> Iterator[str]:
+    """Yield what to know of a database that nothing fills; `typed` are the project's commands."""
+    if database.kind != "none" and not (database.copy or prepare.seed or typed):
+        yield (
+            "Nothing fills the database of a run: pages are those of a site without rows, and cost"
+            " less than yours. Name a script that fills it (loadtest init --seed FILE), or a"
+            " command of the project (--prepare)."
+        )
+
+
 def notes(facts: Facts) -> Iterator[str]:
     """Yield what a person should know of a project before its servers are compared."""
     if facts.debug:
