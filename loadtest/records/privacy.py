@@ -15,6 +15,13 @@ from loadtest.records import files
 MOST_LINE_BYTES = 2**20
 """Of a log at a time: one that came with a folder may be a single line without end."""
 
+_KEYS = "SECRET|(?<!VAL)KEY|TOKEN|PASSWORD|SALT"
+
+KEY_NAME = re.compile(_KEYS, re.IGNORECASE)
+"""In the name of a variable that may have any value, as long as nobody else knows it."""
+
+SECRET_NAME = re.compile(f"{_KEYS}|PASS|AUTH|COOKIE|CREDENTIAL|DSN", re.IGNORECASE)
+"""In the name of a variable, a header or a query whose value is nobody else's to read."""
 
 SHORTEST = 4
 """Letters of a secret, or of a name, that is looked for: a shorter one is a word like any other."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from loadtest.records import files
 from loadtest.records.planned import Sizes
+from loadtest.records.privacy import KEY_NAME
 from loadtest.system import process
 from loadtest.system.process import CommandError
 
@@ -251,9 +252,6 @@ def debug_variables(settings: Path) -> Iterator[str]:
                 yield match["name"]
 
 
-SECRETS = re.compile(r"SECRET|(?<!VAL)KEY|TOKEN|PASSWORD|SALT")
-
-
 def missing(kind: str, text: str) -> str | None:
     """Return the variable that settings ask for, by what they raised; None where it says none."""
     if kind not in ("KeyError", "ImproperlyConfigured", "UndefinedValueError", "ValueError"):
@@ -272,7 +270,7 @@ def value(folder: Path, name: str) -> Found:
     """Return what to tell a project for a variable; a secret is never taken from a file."""
     if re.fullmatch(r"(REDIS|VALKEY)_PASSWORD", name):
         return Found("", "the Redis of the run has none")
-    if SECRETS.search(name):
+    if KEY_NAME.search(name):
         return Found("{random}", "a secret: a new one for each run")
     given = Found("", "the settings ask for it, and no file says what it is")
     for example in EXAMPLES:

@@ -21,6 +21,7 @@ from loadtest.plan import interpreters
 from loadtest.plan.servers.requests import NOBODY, Data, Page, Prepared, Template, others, prepare
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Endpoint, Interface, Mix, Record
+from loadtest.records.privacy import SECRET_NAME
 from loadtest.system import process
 
 FORMAT = 1
@@ -43,9 +44,6 @@ PLACEHOLDERS = (
 
 PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
 """
-
-SECRETS = re.compile("SECRET|(?<!VAL)KEY|TOKEN|PASS|SALT|AUTH|COOKIE|CREDENTIAL|DSN")
-"""In the name of a variable or a header whose value is nobody else's to read."""
 
 PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 """In an address."""
@@ -333,7 +331,7 @@ class Project:
         named = [each for of in texts for each in of.items()]
         for name, text in named:
             yield from PASSWORD.findall(text)
-            if SECRETS.search(name.upper()) and text.lower() not in NO_SECRETS:
+            if SECRET_NAME.search(name) and text.lower() not in NO_SECRETS:
                 yield text
                 for word in re.split(r"[\s;]+", text):
                     parts = (word, word.partition("=")[2])

@@ -17,9 +17,9 @@ from loadtest.plan.servers.detect import Found
 from loadtest.plan.servers.facts import Facts, Probed
 from loadtest.plan.servers.facts import site as of_site
 from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
-from loadtest.plan.servers.project import SECRETS
 from loadtest.plan.servers.requests import PLACE
 from loadtest.records.errors import UserError
+from loadtest.records.privacy import SECRET_NAME
 
 MOST_ASKED = 200
 """Routes, and as many links of their pages."""
@@ -162,7 +162,7 @@ def linked(probed: Sequence[Probed], asked: Collection[str]) -> list[str]:
     for answer in probed:
         for link in answer.links:
             path, _, query = link.partition("?")
-            if SECRETS.search(query.upper()) or PLACE.search(link):
+            if SECRET_NAME.search(query) or PLACE.search(link):
                 continue  # the file is committed
             if link not in asked and _can_be_asked(link, path):
                 by_shape.setdefault(ARGUMENT.sub("0", link), link)

@@ -16,6 +16,7 @@ import msgspec
 
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Record
+from loadtest.records.privacy import SECRET_NAME
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -24,8 +25,6 @@ HOST = "localhost"
 
 PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
 """What stands for a value."""
-
-KEY_HEADERS = re.compile(r"auth|key|token|secret", re.IGNORECASE)
 
 CSRF_NAME = re.compile(r"csrf", re.IGNORECASE)
 
@@ -81,7 +80,7 @@ class Template:
         return [
             name
             for name, text in self.headers.items()
-            if not CSRF_NAME.search(name) and (KEY_HEADERS.search(name) or PLACE.search(text))
+            if not CSRF_NAME.search(name) and (SECRET_NAME.search(name) or PLACE.search(text))
         ]
 
 

@@ -151,6 +151,7 @@ def test_what_a_contract_has_to_refuse() -> None:
         ("Authorization", True),
         ("X-Api-Key", True),
         ("X-Auth-Token", True),
+        ("X-Credential", True),
         ("X-CSRFToken", False),
         ("Accept", False),
     ],
