@@ -86,7 +86,7 @@ class Claims(NamedTuple):
     """By the test alone."""
 
 
-Found = Mapping[tuple[str, str | None, bool, int], Claims | None]
+Shares = Mapping[tuple[str, str | None, bool, int], Claims | None]
 """By figure, arm (None: an identical one), whether identical arms are exchanged, and rounds."""
 
 
@@ -108,7 +108,7 @@ def tables(rounds: Rounds, resamples: int, seed: int = 1) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def curve(rounds: Rounds, shares: Found, of: str) -> str:
+def curve(rounds: Rounds, shares: Shares, of: str) -> str:
     """Return how often the tool, by all its rules, calls each addition a difference."""
     lines = [
         f"Found in so many of {of}, by rounds:",
@@ -167,7 +167,7 @@ def _ratio(pair: Comparison) -> str:
     )
 
 
-def power(rounds: Rounds, figure: Figure, shares: Found, of: str) -> str:
+def power(rounds: Rounds, figure: Figure, shares: Shares, of: str) -> str:
     """Return how often each addition is found."""
     lines = [
         f"Found by {figure.name}, as a share of {of} (by the test alone):",
@@ -183,7 +183,7 @@ def power(rounds: Rounds, figure: Figure, shares: Found, of: str) -> str:
     return "\n".join(lines)
 
 
-def false_alarms(shares: Found, of: str) -> str:
+def false_alarms(shares: Shares, of: str) -> str:
     """Return how often a difference is claimed between arms that are identical."""
     lines = [
         f"Claimed between identical servers, as a share of {of} (by the test"

@@ -18,7 +18,7 @@ from loadtest.records.text import printable
 
 if TYPE_CHECKING:
     from loadtest.plan.servers.access_log import Traffic
-    from loadtest.plan.servers.detect import Found
+    from loadtest.plan.servers.detect import Guess
     from loadtest.plan.servers.facts import Facts, Probed
     from loadtest.plan.servers.own import Asked, File
     from loadtest.plan.servers.project import Project
@@ -211,7 +211,7 @@ def _propose(
 
 def _reached(
     folder: Path, python: str | None, settings: str | None, typed: dict[str, str]
-) -> tuple[Found, Found, dict[str, Found], Facts]:
+) -> tuple[Guess, Guess, dict[str, Guess], Facts]:
     """Return the first interpreter and settings that are this project's, and what they are told.
 
     Raises UserError with what failed of each.
@@ -220,7 +220,7 @@ def _reached(
 
     modules = list(detect.settings(folder))
     if settings:
-        modules = [detect.Found(settings, "--settings")]
+        modules = [detect.Guess(settings, "--settings")]
     if not modules:
         raise UserError(
             f"{folder}: no file there names a settings module; name the project's folder with"
@@ -228,7 +228,7 @@ def _reached(
         )
     pythons = list(detect.interpreters(folder, os.environ))
     if python:
-        pythons = [detect.Found(str(located(python)), "--python")]
+        pythons = [detect.Guess(str(located(python)), "--python")]
     if not pythons:
         raise UserError(
             f"{folder}: no environment of the project is there (.venv, venv, $VIRTUAL_ENV);"
@@ -237,7 +237,7 @@ def _reached(
     failures: list[str] = []
     for interpreter in pythons:
         for module in modules:
-            given = {name: detect.Found(value, "--env") for name, value in typed.items()}
+            given = {name: detect.Guess(value, "--env") for name, value in typed.items()}
             env, facts, failed = _told(folder, interpreter.value, module.value, given)
             if not failed:
                 assert facts is not None
@@ -249,8 +249,8 @@ def _reached(
 
 
 def _told(
-    folder: Path, python: str, settings: str, given: dict[str, Found]
-) -> tuple[dict[str, Found], Facts | None, list[str]]:
+    folder: Path, python: str, settings: str, given: dict[str, Guess]
+) -> tuple[dict[str, Guess], Facts | None, list[str]]:
     """Return what settings have to be told until they can be imported, and what is in the way."""
     from loadtest.plan.servers import detect, facts, own
 
@@ -278,15 +278,15 @@ def _told(
 
 
 def _without_debug(
-    folder: Path, python: str, settings: str, env: dict[str, Found], facts: Facts
-) -> tuple[dict[str, Found], Facts]:
+    folder: Path, python: str, settings: str, env: dict[str, Guess], facts: Facts
+) -> tuple[dict[str, Guess], Facts]:
     """Return what settings have to be told to be those of production, as far as they listen."""
     from loadtest.plan.servers import detect
 
     read = [*detect.debug_variables(Path(facts.settings_file)), "DEBUG", "DJANGO_DEBUG"]
     for name in dict.fromkeys(read[:MOST_NAMES]):
         for value in FALSE if name not in env else ():
-            asked = {**env, name: detect.Found(value, "the settings read it; true without it")}
+            asked = {**env, name: detect.Guess(value, "the settings read it; true without it")}
             told, looked, failed = _told(folder, python, settings, asked)
             if looked is not None and not failed and not looked.debug:
                 return told, looked

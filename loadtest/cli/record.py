@@ -86,7 +86,8 @@ def record_command(
     if wrong := [name for name in names if name not in by_name]:
         raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
     chosen = [asked for name, asked in by_name.items() if not names or name in names]
-    recorded = recording.hear(project, chosen, _two(servers, project.app.reference), later_s, say)
+    asked_under = _two(servers, project.app.reference)
+    recorded = recording.ask_all(project, chosen, asked_under, later_s, say)
     before = own.recorded(project.folder).endpoints
     fixed: dict[str, Fixed] = {}
     changed: dict[str, list[str]] = {}
@@ -95,7 +96,7 @@ def record_command(
         try:
             if reason := recorded.failed.get(asked.name):
                 raise LoadtestError(reason)
-            fixing = recording.fix(asked, recorded.heard[asked.name])
+            fixing = recording.fix(asked, recorded.replies[asked.name])
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
             continue

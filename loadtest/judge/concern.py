@@ -24,7 +24,7 @@ CLOCK_S = 0.005
 
 
 @dataclass(frozen=True)
-class Found:
+class Check:
     """What a check came to: a concern with its facts, nothing (`valid`), or not checked (None)."""
 
     verdict: Verdict | None
@@ -32,9 +32,9 @@ class Found:
     """In one line, with the numbers that made it one."""
 
 
-NOTHING = Found("valid")
+NOTHING = Check("valid")
 
-UNCHECKED = Found(None)
+UNCHECKED = Check(None)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Concern(Generic[Facts]):
     means: str
     advice: str
     """Names the next command or setting."""
-    find: Callable[[Facts], Found]
+    find: Callable[[Facts], Check]
     invalidates: bool = False
     """It may find what makes the number none; the others only ever cast doubt on it."""
 

@@ -199,7 +199,7 @@ class Watch:
                 return
 
 
-class Got(Record, frozen=True, kw_only=True):
+class Response(Record, frozen=True, kw_only=True):
     """A whole answer."""
 
     status: int
@@ -242,7 +242,7 @@ class Got(Record, frozen=True, kw_only=True):
 
 def get(
     connection: http.client.HTTPConnection, request: Prepared, most_bytes: int = MOST_BYTES
-) -> Got:
+) -> Response:
     """Send a request and return the whole answer; raises OSError or HTTPException."""
     connection.request(
         request.method, request.path, body=request.body or None, headers=dict(request.headers)
@@ -250,7 +250,7 @@ def get(
     response = connection.getresponse()
     body = body_of(response, most_bytes)
     head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
-    return Got(
+    return Response(
         status=response.status,
         content_type=response.headers.get_content_type(),
         content_encoding=response.headers.get("Content-Encoding"),
@@ -290,7 +290,7 @@ def check(
     return response.size
 
 
-def broken(response: Got, contract: Contract, at: int = 0) -> str | None:
+def broken(response: Response, contract: Contract, at: int = 0) -> str | None:
     """Return the first difference of an answer from a contract in words, None without one.
 
     It answers the request `at` that number of the endpoint's.

@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
-from loadtest.bench.servers.answer_check import FIRST_PATIENCE_S, MOST_BYTES, Got, broken, get
+from loadtest.bench.servers.answer_check import FIRST_PATIENCE_S, MOST_BYTES, Response, broken, get
 from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
@@ -46,12 +46,12 @@ MOST_PROPOSED = 5
 """Words for one endpoint."""
 
 
-class Heard(Record, frozen=True, kw_only=True):
+class Replies(Record, frozen=True, kw_only=True):
     """What an endpoint answered under one server, and what it answered to other questions."""
 
-    asked: tuple[tuple[Got, ...], ...]
+    asked: tuple[tuple[Response, ...], ...]
     """By request, in their order."""
-    others: dict[str, Got]
+    others: dict[str, Response]
     """By what differed: an answer that a contract has to refuse."""
     statements: int | None = None
     """That each answer takes, in whole numbers and once all is warm; None: nobody counted."""
@@ -73,7 +73,7 @@ class Fixing:
 class Recording:
     """What endpoints answered, by their names."""
 
-    heard: dict[str, list[Heard]]
+    replies: dict[str, list[Replies]]
     probed: dict[str, Probed]
     """What each took in the project's own process."""
     failed: dict[str, str]
@@ -90,7 +90,7 @@ def bench(project: Project, shape: Shape) -> Iterator[LocalBench]:
         yield LocalBench(running, shape, folder)
 
 
-def hear(
+def ask_all(
     project: Project,
     endpoints: Sequence[Asked],
     servers: Sequence[Server],
@@ -130,8 +130,8 @@ def hear(
                     for asked in todo:
                         try:
                             wrong = refused[asked.name]
-                            heard = _hear(running, asked, wrong, error_page)
-                            recording.heard[asked.name].append(heard)
+                            replies = _replies(running, asked, wrong, error_page)
+                            recording.replies[asked.name].append(replies)
                         except CellError as error:
                             recording.failed[asked.name] = error.reason
                 finally:
@@ -176,15 +176,15 @@ def wrong_status(asked: Asked, status: int) -> str | None:
     return f"status {status} instead of {asked.answer.status}{hint}"
 
 
-def _hear(
+def _replies(
     running: LoadedServer, asked: Asked, wrong: Mapping[str, Prepared], error_page: Page | None
-) -> Heard:
+) -> Replies:
     requests = running.requests[asked.name]
-    heard: list[list[Got]] = [[] for _ in requests]
+    replies: list[list[Response]] = [[] for _ in requests]
 
     def ask(turn: int) -> float:
         at, sent_s = turn % len(requests), time.monotonic()
-        heard[at].append(_ask(running, asked.path, requests[at]))
+        replies[at].append(_ask(running, asked.path, requests[at]))
         return time.monotonic() - sent_s
 
     turns = iter(range(3 * len(requests) + IN_TURN + AT_ONCE + COUNTED))
@@ -203,9 +203,9 @@ def _hear(
 
     others = {what: _ask(running, asked.path, request) for what, request in wrong.items()}
     if error_page is not None:
-        others["the page of an error"] = _got(error_page)
-    return Heard(
-        asked=tuple(map(tuple, heard)),
+        others["the page of an error"] = _response(error_page)
+    return Replies(
+        asked=tuple(map(tuple, replies)),
         others=others,
         statements=each("statements"),
         changes=each("changes"),
@@ -213,7 +213,7 @@ def _hear(
     )
 
 
-def _ask(running: LoadedServer, path: str, request: Prepared) -> Got:
+def _ask(running: LoadedServer, path: str, request: Prepared) -> Response:
     """Return the answer to a request; raises CellError, which names the `path` as the file does."""
     connection = http.client.HTTPConnection(running.host, running.port, timeout=FIRST_PATIENCE_S)
     with contextlib.closing(connection):
@@ -224,10 +224,10 @@ def _ask(running: LoadedServer, path: str, request: Prepared) -> Got:
             raise CellError("verify", f"{path}: no answer: {why}", running.tail()) from None
 
 
-def _got(page: Page) -> Got:
+def _response(page: Page) -> Response:
     """Return a page as if a server had answered with it."""
     body = page.body.encode("latin-1")
-    return Got(
+    return Response(
         status=page.status,
         content_type=page.type,
         content_encoding=None,
@@ -236,21 +236,26 @@ def _got(page: Page) -> Got:
     )
 
 
-def fix(asked: Asked, heard: Sequence[Heard]) -> Fixing:
+def fix(asked: Asked, replies: Sequence[Replies]) -> Fixing:
     """Return the contract that all answers of an endpoint keep; raises LoadtestError if none."""
-    by_request = [(at, got) for each in heard for at, of in enumerate(each.asked) for got in of]
-    answered = [got for _, got in by_request]
-    for got in answered:
-        if wrong := wrong_status(asked, got.status):
+    by_request = [
+        (at, response)
+        for each in replies
+        for at, of in enumerate(each.asked)
+        for response in of
+    ]
+    answered = [response for _, response in by_request]
+    for response in answered:
+        if wrong := wrong_status(asked, response.status):
             raise LoadtestError(wrong)
     for what in ("content_type", "content_encoding"):
-        if len(values := {str(getattr(got, what)) for got in answered}) > 1:
+        if len(values := {str(getattr(response, what)) for response in answered}) > 1:
             raise LoadtestError(f"its {what.replace('_', ' ')} varies: {', '.join(sorted(values))}")
     try:
-        bodies = [got.decoded(MOST_BYTES) for got in answered]
+        bodies = [response.decoded(MOST_BYTES) for response in answered]
     except ValueError as error:
         raise LoadtestError(str(error)) from None
-    places = {answers.place(got.location) for got in answered}
+    places = {answers.place(response.location) for response in answered}
     contract = replace(
         expected(asked),
         content_type=answered[0].content_type,
@@ -261,25 +266,25 @@ def fix(asked: Asked, heard: Sequence[Heard]) -> Fixing:
             has=asked.answer.has,
             lacks=asked.answer.lacks,
             location_sha256=places.pop() if len(places) == 1 else None,
-            cookies=tuple(sorted(set.intersection(*(set(got.cookies) for got in answered)))),
+            cookies=tuple(sorted(set.intersection(*(set(each.cookies) for each in answered)))),
         ),
-        statements=_least(each.statements for each in heard),
-        changes=_least(each.changes for each in heard),
+        statements=_least(each.statements for each in replies),
+        changes=_least(each.changes for each in replies),
     )
-    for at, got in by_request:
-        if difference := broken(got, contract, at):
+    for at, response in by_request:
+        if difference := broken(response, contract, at):
             raise LoadtestError(difference)
-    others = [item for each in heard for item in each.others.items()]
+    others = [item for each in replies for item in each.others.items()]
     if template(asked).names:
-        others += [("the answer to another value", got) for at, got in by_request if at]
-    accepted = {what: got for what, got in others if broken(got, contract) is None}
+        others += [("the answer to another value", response) for at, response in by_request if at]
+    accepted = {what: response for what, response in others if broken(response, contract) is None}
     return Fixing(
         Fixed(
             asked=asked,
             contract=contract,
             accepts=tuple(sorted(accepted)),
             refuses=tuple(sorted({what for what, _ in others} - accepted.keys())),
-            cost_s=_least(each.cost_s for each in heard),
+            cost_s=_least(each.cost_s for each in replies),
         ),
         _proposed(bodies, list(accepted.values())),
     )
@@ -290,13 +295,13 @@ def _least(values: Iterable[Number | None]) -> Number | None:
     return min((value for value in values if value is not None), default=None)
 
 
-def _proposed(right: Sequence[bytes], accepted: Sequence[Got]) -> dict[str, tuple[str, ...]]:
+def _proposed(right: Sequence[bytes], accepted: Sequence[Response]) -> dict[str, tuple[str, ...]]:
     """Return words that tell right answers from those that are accepted, if there are some."""
-    told: dict[str, list[str]] = {"has": [], "lacks": []}
-    for got in accepted:
-        words, has = answers.words(right, got.decoded(MOST_BYTES))
-        told["has" if has else "lacks"] += words[:1]
-    return {key: tuple(dict.fromkeys(of))[:MOST_PROPOSED] for key, of in told.items() if of}
+    telling: dict[str, list[str]] = {"has": [], "lacks": []}
+    for response in accepted:
+        words, has = answers.words(right, response.decoded(MOST_BYTES))
+        telling["has" if has else "lacks"] += words[:1]
+    return {key: tuple(dict.fromkeys(of))[:MOST_PROPOSED] for key, of in telling.items() if of}
 
 
 def check(

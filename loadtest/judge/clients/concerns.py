@@ -14,8 +14,8 @@ from loadtest.judge.concern import (
     NOTHING,
     RANK,
     UNCHECKED,
+    Check,
     Concern,
-    Found,
     percent,
     rate,
 )
@@ -80,7 +80,7 @@ def _counted(outcomes: Iterable[Outcome]) -> list[tuple[Outcome, Seen]]:
     return [(outcome, outcome.seen) for outcome in outcomes if outcome.seen]
 
 
-def errors(row: Evidence) -> Found:
+def errors(row: Evidence) -> Check:
     """Look for calls that got no right answer."""
     calls = sum(outcome.calls for outcome in row.tried)
     if not calls:
@@ -95,20 +95,20 @@ def errors(row: Evidence) -> Found:
     if unnamed := wrong - kinds.total():
         kinds["without a right response"] += unnamed
     named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(4))
-    return Found(
+    return Check(
         "invalid" if wrong / calls > ERRORS_INVALID else "suspect",
         f"{percent(wrong / calls)} of {calls:,} calls went wrong: {named}",
     )
 
 
-def answers_missing(row: Evidence) -> Found:
+def answers_missing(row: Evidence) -> Check:
     """Look for answers that the client claims and the server never gave."""
     if not (counted := _counted(row.tried)):
         return UNCHECKED
     for outcome, seen in counted:
         claimed = outcome.answers + outcome.warmup_calls
         if seen.requests < claimed:
-            return Found(
+            return Check(
                 "invalid",
                 f"the client says {claimed:,} responses, the server saw {seen.requests:,} requests"
                 f" (round {outcome.round + 1})",
@@ -116,7 +116,7 @@ def answers_missing(row: Evidence) -> Found:
     return NOTHING
 
 
-def hidden_retries(row: Evidence) -> Found:
+def hidden_retries(row: Evidence) -> Check:
     """Look for requests beyond the calls: sent again by the client, which says nothing of it."""
     if not (counted := _counted(row.measured)):
         return UNCHECKED
@@ -127,13 +127,13 @@ def hidden_retries(row: Evidence) -> Found:
     )
     if not more:
         return NOTHING
-    return Found(
+    return Check(
         "invalid" if more / calls > ERRORS_INVALID else "suspect",
         f"the server saw {more:,} requests more than the {calls:,} calls that were made",
     )
 
 
-def not_reused(row: Evidence) -> Found:
+def not_reused(row: Evidence) -> Check:
     """Compare the connections that the server saw with what the row says about reuse."""
     if not (counted := _counted(outcome for outcome in row.tried if outcome.calls)):
         return UNCHECKED
@@ -147,40 +147,40 @@ def not_reused(row: Evidence) -> Found:
     return max(checked, key=lambda found: RANK[found.verdict or "valid"])
 
 
-def _too_many(batch: int, connections: int, calls: int) -> Found:
+def _too_many(batch: int, connections: int, calls: int) -> Check:
     allowed = batch + max(SPARE_CONNECTIONS, round(batch * SPARE_SHARE))
     if connections <= allowed:
         # With as many in flight as there are calls, each may have its own: nothing shows reuse.
         return NOTHING if connections <= OTHERWISE * calls else UNCHECKED
-    return Found(
+    return Check(
         "invalid" if connections > OTHERWISE * calls else "suspect",
         f"{connections:,} connections for {calls:,} calls, where {batch:,} at a time and kept need"
         f" no more than {batch:,}",
     )
 
 
-def _too_few(connections: int, calls: int) -> Found:
+def _too_few(connections: int, calls: int) -> Check:
     if connections >= calls * (1 - NOT_EACH):
         return NOTHING
-    return Found(
+    return Check(
         "invalid" if connections < OTHERWISE * calls else "suspect",
         f"{connections:,} connections for {calls:,} calls, each of which is to open its own",
     )
 
 
-def other_protocol(row: Evidence) -> Found:
+def other_protocol(row: Evidence) -> Check:
     """Compare the version of HTTP that was spoken with the one declared."""
     spoken = {outcome.http for outcome in row.measured if outcome.http}
     if not spoken:
         return UNCHECKED
     if others := sorted(spoken - {row.row.answer.http}):
-        return Found(
+        return Check(
             "invalid", f"HTTP/{', '.join(others)} was spoken, HTTP/{row.row.answer.http} declared"
         )
     return NOTHING
 
 
-def faster_than_possible(row: Evidence) -> Found:
+def faster_than_possible(row: Evidence) -> Check:
     """Look for a rate above what the server's delay allows."""
     delay_s = row.row.answer.delay_s
     if not delay_s:
@@ -189,7 +189,7 @@ def faster_than_possible(row: Evidence) -> Found:
         return UNCHECKED
     most = row.row.batch / max(delay_s - CLOCK_S, delay_s * (1 - TOO_FAST), 1e-9)
     if row.rates[-1] > most * (1 + TOO_FAST):
-        return Found(
+        return Check(
             "invalid",
             f"{rate(row.rates[-1])} requests/s, where {row.row.batch:,} at a time and {delay_s:g} s"
             f" each allow {rate(row.row.batch / delay_s)}",
@@ -197,7 +197,7 @@ def faster_than_possible(row: Evidence) -> Found:
     return NOTHING
 
 
-def upstream_limited(row: Evidence) -> Found:
+def upstream_limited(row: Evidence) -> Check:
     """Compare the rate with the upstream's ceiling."""
     if row.ceiling is None or not row.rates:
         return UNCHECKED
@@ -209,10 +209,10 @@ def upstream_limited(row: Evidence) -> Found:
         f"that the upstream gives {row.ceiling.connections:,} fast connections{late}"
         f" ({row.ceiling.tool})"
     )
-    return Found("suspect", f"{rate(ours)}/s is {percent(ours / most)} of the {rate(most)}/s {why}")
+    return Check("suspect", f"{rate(ours)}/s is {percent(ours / most)} of the {rate(most)}/s {why}")
 
 
-def unstable(row: Evidence) -> Found:
+def unstable(row: Evidence) -> Check:
     """Compare the spread of the rounds with what few rounds show by chance, as for servers."""
     times = [seconds for outcome in row.measured if (seconds := time_s(outcome))]
     varied = spread(times)
@@ -221,14 +221,14 @@ def unstable(row: Evidence) -> Found:
     if varied <= SPREAD * chance(len(times)):
         return NOTHING
     slowest = max(times) / min(times)
-    return Found(
+    return Check(
         "suspect",
         f"the {len(times)} rounds vary by {percent(varied)} (standard deviation); the slowest took"
         f" {slowest:.2f} times the fastest",
     )
 
 
-def noisy_host(row: Evidence) -> Found:
+def noisy_host(row: Evidence) -> Check:
     """Look for what others used of the machine."""
     known = [
         (outcome.other_cpu_s, window_s)
@@ -240,7 +240,7 @@ def noisy_host(row: Evidence) -> Found:
     share = sum(cpu_s for cpu_s, _ in known) / (row.processors * sum(s for _, s in known))
     if share <= DISTURBED:
         return NOTHING
-    return Found("suspect", f"others used {percent(share)} of the machine meanwhile")
+    return Check("suspect", f"others used {percent(share)} of the machine meanwhile")
 
 
 def _window_s(outcome: Outcome) -> float:
@@ -249,14 +249,14 @@ def _window_s(outcome: Outcome) -> float:
     return sum(part or 0.0 for part in msgspec.structs.astuple(outcome.phases))
 
 
-def lost_rounds(row: Evidence) -> Found:
+def lost_rounds(row: Evidence) -> Check:
     """Count the rounds that have no number."""
     if not row.measured:
         return UNCHECKED
     if not row.failed:
         return NOTHING
     reason = row.failed[0].reason or "no usable result"
-    return Found(
+    return Check(
         "suspect", f"{len(row.failed)} of {len(row.tried)} rounds have no number: {reason}"
     )
 

@@ -23,14 +23,14 @@ MOST_BYTES = 1_000_000
 """Of a file of the project that is read."""
 
 
-class Found(NamedTuple):
+class Guess(NamedTuple):
     """Something that may be so, and which file or place says it."""
 
     value: str
     why: str
 
 
-def interpreters(folder: Path, env: Mapping[str, str]) -> Iterator[Found]:
+def interpreters(folder: Path, env: Mapping[str, str]) -> Iterator[Guess]:
     """Yield the interpreters that a project may have, the likeliest first.
 
     The one that runs loadtest is the last, for who has both in one environment.
@@ -57,7 +57,7 @@ def interpreters(folder: Path, env: Mapping[str, str]) -> Iterator[Found]:
         python = os.path.join(place, "bin", "python")
         if place and os.path.realpath(place) not in seen and os.access(python, os.X_OK):
             seen.add(os.path.realpath(place))
-            yield Found(python, why)
+            yield Guess(python, why)
 
 
 SETS = re.compile(
@@ -71,14 +71,14 @@ SAY_SETTINGS = (
 """Files that name the settings, those that say how it is deployed first."""
 
 
-def settings(folder: Path) -> Iterator[Found]:
+def settings(folder: Path) -> Iterator[Guess]:
     """Yield the settings modules that the project's files name, the deployed ones first."""
     seen: set[str] = set()
     for name in SAY_SETTINGS:
         for match in SETS.finditer(_text(folder / name)):
             if match["module"] not in seen:
                 seen.add(match["module"])
-                yield Found(match["module"], name)
+                yield Guess(match["module"], name)
 
 
 PROFILES = (
@@ -137,7 +137,7 @@ ALONE = ("daphne", "waitress")
 class Today(NamedTuple):
     """What starts a project today."""
 
-    profile: Found
+    profile: Guess
     """The nearest there is."""
     line: str
     """That says so."""
@@ -194,7 +194,7 @@ def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
     if profile in ALONE:
         workers = 1
     return Today(
-        Found(profile, where),
+        Guess(profile, where),
         words[:200],
         usual if workers == UNSAID else workers,
         None if threads == UNSAID else threads,
@@ -266,22 +266,22 @@ EXAMPLES = (
 )
 
 
-def value(folder: Path, name: str) -> Found:
+def value(folder: Path, name: str) -> Guess:
     """Return what to tell a project for a variable; a secret is never taken from a file."""
     if re.fullmatch(r"(REDIS|VALKEY)_PASSWORD", name):
-        return Found("", "the Redis of the run has none")
+        return Guess("", "the Redis of the run has none")
     if KEY_NAME.search(name):
-        return Found("{random}", "a secret: a new one for each run")
-    given = Found("", "the settings ask for it, and no file says what it is")
+        return Guess("{random}", "a secret: a new one for each run")
+    given = Guess("", "the settings ask for it, and no file says what it is")
     for example in EXAMPLES:
         if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(folder / example), re.M):
-            given = Found(match[1].strip().strip("\"'"), example)
+            given = Guess(match[1].strip().strip("\"'"), example)
             break
     if re.fullmatch(r"(\w+_)?(DATABASE|DB|POSTGRES|POSTGRESQL)_URL", name):
         long = given.value.startswith("postgresql:")
-        return Found("{postgresql.url}" if long else "{postgres.url}", "the database of the run")
+        return Guess("{postgresql.url}" if long else "{postgres.url}", "the database of the run")
     if part := re.fullmatch(r"(?:\w+_)?(?:REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name):
-        return Found(f"{{redis.{part[1].lower()}}}", "the Redis of the run")
+        return Guess(f"{{redis.{part[1].lower()}}}", "the Redis of the run")
     return given
 
 

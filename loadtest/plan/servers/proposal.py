@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from loadtest.plan.servers import own
 from loadtest.plan.servers.access_log import ARGUMENT, Traffic
-from loadtest.plan.servers.detect import Found
+from loadtest.plan.servers.detect import Guess
 from loadtest.plan.servers.facts import Facts, Probed
 from loadtest.plan.servers.facts import site as of_site
 from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, Where
@@ -409,6 +409,6 @@ def _comment(words: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in words)[:300]
 
 
-def because(found: Found, facts: Facts) -> str:
+def because(found: Guess, facts: Facts) -> str:
     """Return the reason for an interpreter."""
     return f"{found.why}; Python {facts.python}, Django {facts.django}"

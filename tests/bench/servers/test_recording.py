@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from loadtest.bench.servers import recording
-from loadtest.bench.servers.answer_check import Got, broken
-from loadtest.bench.servers.recording import Heard, fix, unsafe
+from loadtest.bench.servers.answer_check import Response, broken
+from loadtest.bench.servers.recording import Replies, fix, unsafe
 from loadtest.bench.servers.service_counters import Counts
 from loadtest.plan.servers.facts import Probed
 from loadtest.plan.servers.own import Answer, Asked
@@ -25,32 +25,32 @@ from loadtest.records.planned import Contract
 HOME = Asked(name="home", path="/")
 
 
-def got(body: str | bytes = "<h1>Shop</h1>", **changes: Any) -> Got:
+def response(body: str | bytes = "<h1>Shop</h1>", **changes: Any) -> Response:
     fields = {"status": 200, "content_type": "text/html", "content_encoding": None, "size": 100}
     encoded = body if isinstance(body, bytes) else body.encode()
-    return Got(**{**fields, "body": encoded, **changes})
+    return Response(**{**fields, "body": encoded, **changes})
 
 
-def heard(*answers: Got, **others: Got) -> Heard:
+def replies(*answers: Response, **others: Response) -> Replies:
     """Return what an endpoint with one request answered."""
     wrong = {name.replace("_", " "): of for name, of in others.items()}
-    return Heard(asked=(answers,), others=wrong)
+    return Replies(asked=(answers,), others=wrong)
 
 
 def test_a_contract_is_what_all_servers_and_times_have_in_common() -> None:
-    first = heard(got("<p>Tea, seen 2 minutes ago</p>"), got("<p>Tea, seen 2 minutes ago</p>"))
-    fixed = fix(HOME, [first, heard(got("<p>Tea, seen 3 minutes ago</p>"))]).fixed
+    first = replies(*[response("<p>Tea, seen 2 minutes ago</p>")] * 2)
+    fixed = fix(HOME, [first, replies(response("<p>Tea, seen 3 minutes ago</p>"))]).fixed
     assert fixed.contract.body is not None
     assert fixed.contract.body.level == "text"
-    assert broken(got("<p>Tea, seen 9 minutes ago</p>"), fixed.contract) is None
-    assert broken(got("<p>Cake, seen 9 minutes ago</p>"), fixed.contract) is not None
+    assert broken(response("<p>Tea, seen 9 minutes ago</p>"), fixed.contract) is None
+    assert broken(response("<p>Cake, seen 9 minutes ago</p>"), fixed.contract) is not None
 
 
 def test_what_a_contract_cannot_refuse_is_told() -> None:
-    answers = heard(
-        got("<p>a</p>"), got("<p>b c</p>"),
-        a_page_that_is_not_there=got("<p>no</p>"),
-        nobody_logged_in=got("<h1>Log in</h1>"),
+    answers = replies(
+        response("<p>a</p>"), response("<p>b c</p>"),
+        a_page_that_is_not_there=response("<p>no</p>"),
+        nobody_logged_in=response("<h1>Log in</h1>"),
     )  # fmt: skip
     assert fix(HOME, [answers]).fixed.accepts == ("a page that is not there",)
     words = Asked(name="home", path="/", answer=Answer(lacks=("no",)))
@@ -59,29 +59,29 @@ def test_what_a_contract_cannot_refuse_is_told() -> None:
 
 
 def test_words_are_proposed_until_it_refuses_all() -> None:
-    answers = heard(
-        got("<p>Alices orders</p>"), got("<p>Alices last orders</p>"),
-        another_user=got("<p>Bobby has orders</p>"),
-        nobody_logged_in=got("<p>Log in, for orders</p>"),
+    answers = replies(
+        response("<p>Alices orders</p>"), response("<p>Alices last orders</p>"),
+        another_user=response("<p>Bobby has orders</p>"),
+        nobody_logged_in=response("<p>Log in, for orders</p>"),
     )  # fmt: skip
     fixing = fix(HOME, [answers])
     assert fixing.fixed.accepts == ("another user", "nobody logged in")
     assert fixing.words == {"has": ("Alices",)}
     told = Asked(name="home", path="/", answer=Answer(has=fixing.words["has"]))
     assert fix(told, [answers]).fixed.accepts == ()
-    same = heard(got("<p>orders</p>"), another_user=got("<p>orders</p>"))
+    same = replies(response("<p>orders</p>"), another_user=response("<p>orders</p>"))
     assert fix(HOME, [same]) == recording.Fixing(fix(HOME, [same]).fixed, {})
     assert fix(HOME, [same]).fixed.accepts == ("another user",)
 
 
 def test_each_value_has_an_answer_of_its_own() -> None:
-    tea, cake = got("<h1>Tea</h1>"), got("<h1>Green cake</h1>")
-    each = Heard(asked=((tea, tea), (cake,)), others={})
+    tea, cake = response("<h1>Tea</h1>"), response("<h1>Green cake</h1>")
+    each = Replies(asked=((tea, tea), (cake,)), others={})
     fixed = fix(HOME, [each, each]).fixed
     assert broken(cake, fixed.contract, 1) is None
     assert broken(cake, fixed.contract, 0) is not None
     assert fixed.accepts == ()
-    alike = Heard(asked=((tea,), (tea,)), others={})
+    alike = Replies(asked=((tea,), (tea,)), others={})
     of_value = Asked(name="home", path="/{of}/", values={"of": "1..2"})
     assert fix(of_value, [alike]).fixed.accepts == ("the answer to another value",)
     assert fix(HOME, [alike]).fixed.accepts == ()  # the same question, of another session
@@ -89,57 +89,61 @@ def test_each_value_has_an_answer_of_its_own() -> None:
 
 def test_a_redirection_is_told_from_that_to_a_login() -> None:
     asked = Asked(name="order", path="/", method="POST", answer=Answer(status=302))
-    redirects = [got("", status=302, location=f"/orders/{number}/") for number in (7, 8)]
-    login = got("", status=302, location="/login/?next=/")
-    assert fix(asked, [heard(*redirects, nobody_logged_in=login)]).fixed.accepts == ()
+    redirects = [response("", status=302, location=f"/orders/{number}/") for number in (7, 8)]
+    login = response("", status=302, location="/login/?next=/")
+    assert fix(asked, [replies(*redirects, nobody_logged_in=login)]).fixed.accepts == ()
 
 
 def test_the_work_is_the_least_that_an_answer_took() -> None:
     """The first answers of a process take more, and one server may have counted them."""
     both = [
-        Heard(asked=((got(),),), others={}, statements=5, changes=1, cost_s=0.03),
-        Heard(asked=((got(),),), others={}, statements=4, changes=1, cost_s=0.02),
+        Replies(asked=((response(),),), others={}, statements=5, changes=1, cost_s=0.03),
+        Replies(asked=((response(),),), others={}, statements=4, changes=1, cost_s=0.02),
     ]
     fixed = fix(HOME, both).fixed
     assert (fixed.contract.statements, fixed.contract.changes, fixed.cost_s) == (4, 1, 0.02)
-    unknown = fix(HOME, [heard(got())]).fixed
+    unknown = fix(HOME, [replies(response())]).fixed
     assert (unknown.contract.statements, unknown.contract.changes) == (None, None)
 
 
 @pytest.mark.parametrize(
     ("answers", "line"),
     [
-        ([got(), got(status=302)], "status 302 instead of 200; who may see it is `as`"),
-        ([got(), got(status=429)], "status 429 instead of 200"),
-        ([got(), got(content_type="text/plain")], "its content type varies: text/html, text/plain"),
+        ([response(), response(status=302)], "status 302 instead of 200; who may see it is `as`"),
+        ([response(), response(status=429)], "status 429 instead of 200"),
         (
-            [got(), got(content_encoding="gzip", body=gzip.compress(b"x"))],
+            [response(), response(content_type="text/plain")],
+            "its content type varies: text/html, text/plain",
+        ),
+        (
+            [response(), response(content_encoding="gzip", body=gzip.compress(b"x"))],
             "its content encoding varies: None, gzip",
         ),
         (
-            [got(content_encoding="gzip")] * 2,
+            [response(content_encoding="gzip")] * 2,
             "the body is not gzip, whatever its Content-Encoding says",
         ),
     ],
 )
-def test_what_has_no_contract(answers: list[Got], line: str) -> None:
+def test_what_has_no_contract(answers: list[Response], line: str) -> None:
     with pytest.raises(LoadtestError) as raised:
-        fix(HOME, [heard(*answers)])
+        fix(HOME, [replies(*answers)])
     assert str(raised.value) == line
 
 
 def test_words_that_an_answer_lacks() -> None:
     asked = Asked(name="home", path="/", answer=Answer(has=("Orders",)))
     with pytest.raises(LoadtestError, match="word 1 of `has` is not in the body"):
-        fix(asked, [heard(got())])
+        fix(asked, [replies(response())])
 
 
 def test_a_body_is_compared_without_its_encoding() -> None:
-    """Its size is random on purpose, against those who guess secrets by it."""
+        response(gzip.compress(b"<h1>Shop</h1>", level), content_encoding="gzip")
+        for level in (1, 9)
     answers = [
-        got(gzip.compress(b"<h1>Shop</h1>", level), content_encoding="gzip") for level in (1, 9)
+        response(gzip.compress(b"<h1>Shop</h1>", level), content_encoding="gzip") for level in (1, 9)
     ]
-    fixed = fix(HOME, [heard(*answers)]).fixed
+    fixed = fix(HOME, [replies(*answers)]).fixed
     assert fixed.contract.body is not None
     assert fixed.contract.body.level == "exact"
     assert fixed.contract.body_bytes == len("<h1>Shop</h1>")
@@ -147,8 +151,8 @@ def test_a_body_is_compared_without_its_encoding() -> None:
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_nothing_of_an_answer_is_quoted(status: int) -> None:
-    fixed = fix(HOME, [heard(got("<p>alice</p>"))]).fixed
-    difference = broken(got("<p>bob@example.org</p>", status=status), fixed.contract)
+    fixed = fix(HOME, [replies(response("<p>alice</p>"))]).fixed
+    difference = broken(response("<p>bob@example.org</p>", status=status), fixed.contract)
     assert difference is not None
     assert "bob" not in difference
 
@@ -201,7 +205,7 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
     monkeypatch.setattr(Project, "refused", lambda project, env: ({}, None))
     monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: ())
     servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
-    recording.hear(Project(Path(), "python"), [], servers, 0.0, lambda line: None)
+    recording.ask_all(Project(Path(), "python"), [], servers, 0.0, lambda line: None)
     assert len({*told}) == 2
 
 
@@ -240,9 +244,9 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
         services = SimpleNamespace(env={}, requests=requests)
         yield SimpleNamespace(services=services, launch=launch)
 
-    def ask(running: Any, path: str, request: Prepared) -> Got:
+    def ask(running: Any, path: str, request: Prepared) -> Response:
         launched[-1].seen.append(request.path)
-        return got(request.path)
+        return response(request.path)
 
     monkeypatch.setattr(recording, "bench", bench)
     monkeypatch.setattr(recording, "_ask", ask)
@@ -254,11 +258,11 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
     )
     order = Asked(name="order", path="/order/", method="POST", writes=True)
     servers: Any = [SimpleNamespace(name="uvicorn")]
-    heard = recording.hear(Project(Path(), "python"), [order, HOME], servers, 0.0, print)
-    assert not heard.failed
+    recorded = recording.ask_all(Project(Path(), "python"), [order, HOME], servers, 0.0, print)
+    assert not recorded.failed
     assert ["/order/" in site.seen for site in launched] == [False, True]
     assert all(site.stopped for site in launched)
-    (home,) = heard.heard["home"]
+    (home,) = recorded.replies["home"]
     assert [len({each.body for each in of}) for of in home.asked] == [1] * 12
     assert sum(map(len, home.asked)) == 12 + recording.AT_ONCE + 12
     assert (home.statements, home.changes) == (3, 1)

@@ -10,17 +10,17 @@ import pytest
 from paths import TESTS
 
 from loadtest.plan.servers import detect
-from loadtest.plan.servers.detect import Found
+from loadtest.plan.servers.detect import Guess
 
 SHOP = TESTS / "projects" / "shop"
 
 
 def test_the_shop() -> None:
-    assert list(detect.settings(SHOP)) == [Found("shop.settings", "manage.py")]
+    assert list(detect.settings(SHOP)) == [Guess("shop.settings", "manage.py")]
     today = detect.server(SHOP)
     assert today is not None
-    assert today[0] == Found("gunicorn-gthread", "Procfile")
-    assert detect.value(SHOP, "SHOP_CURRENCY") == Found("EUR", ".env.example")
+    assert today[0] == Guess("gunicorn-gthread", "Procfile")
+    assert detect.value(SHOP, "SHOP_CURRENCY") == Guess("EUR", ".env.example")
     assert detect.value(SHOP, "SHOP_SECRET_KEY").value == "{random}"
     assert detect.value(SHOP, "SHOP_COLOUR").value == ""
     assert detect.value(SHOP, "SHOP_DATABASE_URL").value == "{postgres.url}"
@@ -157,14 +157,14 @@ def test_interpreters_of_a_project(tmp_path: Path) -> None:
     broken.mkdir(parents=True)
     (broken / "python").write_text("no program")
     likely = list(detect.interpreters(tmp_path, {"VIRTUAL_ENV": str(tmp_path / "venv")}))
-    own = Found(os.path.join(sys.prefix, "bin", "python"), "the one that runs loadtest")
+    own = Guess(os.path.join(sys.prefix, "bin", "python"), "the one that runs loadtest")
     assert likely == [
-        Found(str(tmp_path / "venv/bin/python"), "$VIRTUAL_ENV"),
-        Found(str(tmp_path / ".venv/bin/python"), ".venv in the project's folder"),
+        Guess(str(tmp_path / "venv/bin/python"), "$VIRTUAL_ENV"),
+        Guess(str(tmp_path / ".venv/bin/python"), ".venv in the project's folder"),
         own,
     ]
     assert list(detect.interpreters(tmp_path / "inner", {})) == [
-        Found(str(tmp_path / ".venv/bin/python"), ".venv beside the project's folder"),
-        Found(str(tmp_path / "venv/bin/python"), "venv beside the project's folder"),
+        Guess(str(tmp_path / ".venv/bin/python"), ".venv beside the project's folder"),
+        Guess(str(tmp_path / "venv/bin/python"), "venv beside the project's folder"),
         own,
     ]

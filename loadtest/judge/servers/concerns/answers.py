@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent, rate
 from loadtest.judge.servers.concerns.evidence import (
     ERROR_STATUS,
     NO_ANSWER,
@@ -37,13 +37,13 @@ FEWEST_WAVES, FEWEST_ANSWERS = 10, 200
 """Of each load, and of all of them together."""
 
 
-def _errors(cell: Evidence) -> Found:
+def _errors(cell: Evidence) -> Check:
     for outcome in cell.failed:
         # A check of a few answers that meets an error has met more than a few in a hundred.
         if outcome.stage in VERIFICATIONS and (
             ERROR_STATUS.search(outcome.reason or "") or _broke_off(cell, outcome)
         ):
-            return Found("invalid", f"in the check at {outcome.stage}: {outcome.reason}")
+            return Check("invalid", f"in the check at {outcome.stage}: {outcome.reason}")
     if not cell.loads:
         return UNCHECKED
     share, of, what = wrong(cell.loads, cell.cell.load.connections)
@@ -53,7 +53,7 @@ def _errors(cell: Evidence) -> Found:
         if not cell.answers or raised <= ERRORS_SUSPECT * cell.answers:
             return NOTHING
         seen = sum(loaded.errors for loaded in cell.loads)
-        return Found(
+        return Check(
             "suspect",
             f"{raised:,} exceptions in the project's views in {cell.answers:,} responses; for the"
             f" client {seen:,} requests went wrong",
@@ -67,7 +67,7 @@ def _errors(cell: Evidence) -> Found:
         "exceptions in the project's views": raised,
     }
     named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
-    return Found(
+    return Check(
         "invalid" if share > ERRORS_INVALID else "suspect",
         f"{percent(share)} of {of:,} {what} went wrong: {named}",
     )
@@ -78,19 +78,19 @@ def _broke_off(cell: Evidence, outcome: Outcome) -> bool:
     return (outcome.reason or "").startswith(f"{cell.cell.endpoint.path}: {NO_ANSWER}")
 
 
-def _no_samples(cell: Evidence) -> Found:
+def _no_samples(cell: Evidence) -> Check:
     if not cell.loads:
         return UNCHECKED
     if not cell.answers:
-        return Found("invalid", f"not one request was answered in {cell.load_s:.3g} s of load")
+        return Check("invalid", f"not one request was answered in {cell.load_s:.3g} s of load")
     least = SAMPLES_NEEDED[50]
     if cell.answers < least:
         # A percentile that lacks samples is not shown; below this not even a median is.
-        return Found("suspect", f"{cell.answers} responses in all: no percentile can be shown")
+        return Check("suspect", f"{cell.answers} responses in all: no percentile can be shown")
     return NOTHING
 
 
-def _contract(cell: Evidence) -> Found:
+def _contract(cell: Evidence) -> Check:
     known = False
     for outcome in (*cell.failed, *cell.measured):
         during, loaded, verified = outcome.during, outcome.loaded, outcome.verified
@@ -98,14 +98,14 @@ def _contract(cell: Evidence) -> Found:
             known = True
             when = "before" if outcome.stage == "verify" else "after"
             if _wrong_answer(reason := outcome.reason or "a wrong answer"):
-                return Found("invalid", f"{when} the load: {reason}")
+                return Check("invalid", f"{when} the load: {reason}")
         if during and during.broken and _wrong_answer(during.broken):
-            return Found("invalid", f"during the load: {during.broken}")
+            return Check("invalid", f"during the load: {during.broken}")
         known = known or verified is not None or (during is not None and during.checked > 0)
         # What was under way at the end of each load has come in part.
         under_way = cell.cell.load.connections * len(outcome.loads)
         if loaded and verified and (unlike := _wrong_size(loaded, verified, under_way)):
-            return Found("invalid", unlike)
+            return Check("invalid", unlike)
     return NOTHING if known else UNCHECKED
 
 
@@ -134,7 +134,7 @@ def _wrong_size(loaded: Loaded, verified: Verified, under_way: int) -> str | Non
     return f"a response had {mean:,.0f} bytes on average, the verified one {wire_bytes:,}"
 
 
-def _work_not_done(cell: Evidence) -> Found:
+def _work_not_done(cell: Evidence) -> Check:
     contract = cell.cell.endpoint.contract
     views = "the project's database layer"
     # It was recorded of the project as it is: a variant may do with less.
@@ -165,11 +165,11 @@ def _work_not_done(cell: Evidence) -> Found:
         needed = each * sum(answers for _, answers in counted)
         if seen < needed * (1 - missing):
             work = "statements that change rows" if field == "changes" else "operations"
-            return Found("invalid", f"{name} saw {seen:,} {work}, the responses need {needed:,}")
+            return Check("invalid", f"{name} saw {seen:,} {work}, the responses need {needed:,}")
     return NOTHING if known else UNCHECKED
 
 
-def _few_waves(cell: Evidence) -> Found:
+def _few_waves(cell: Evidence) -> Check:
     load = cell.cell.load
     if not cell.loads:
         return UNCHECKED
@@ -179,13 +179,13 @@ def _few_waves(cell: Evidence) -> Found:
     waves = cell.answers / load.connections / len(cell.loads)
     if waves >= FEWEST_WAVES and cell.answers >= FEWEST_ANSWERS:
         return NOTHING
-    return Found(
+    return Check(
         "suspect",
         f"{rate(waves)} responses for each connection in a load, {cell.answers:,} in all",
     )
 
 
-def _lost_rounds(cell: Evidence) -> Found:
+def _lost_rounds(cell: Evidence) -> Check:
     if not cell.measured:
         return UNCHECKED
     # A wrong answer is a concern of its own.
@@ -199,7 +199,7 @@ def _lost_rounds(cell: Evidence) -> Found:
         return NOTHING
     tried = len(cell.measured) + len(cell.failed)
     reason = lost[0].reason or "no usable result"
-    return Found("suspect", f"{len(lost)} of {tried} rounds have no number: {reason}")
+    return Check("suspect", f"{len(lost)} of {tried} rounds have no number: {reason}")
 
 
 ERRORS = Concern(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate, took
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent, rate, took
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.metrics import (
     HELD,
@@ -21,7 +21,7 @@ from loadtest.records.measured import Sent
 from loadtest.stats.latency import mean, percentile
 
 
-def _rate_not_held(cell: Evidence) -> Found:
+def _rate_not_held(cell: Evidence) -> Check:
     short = _short(
         cell,
         "connections",
@@ -30,7 +30,7 @@ def _rate_not_held(cell: Evidence) -> Found:
     return _fell_behind(cell) if short == NOTHING else short
 
 
-def _fell_behind(cell: Evidence) -> Found:
+def _fell_behind(cell: Evidence) -> Check:
     """Find a queue that grew to the end of the load, and would have grown on."""
     raw = cell.latencies
     if raw is None or not _requests(cell):
@@ -39,7 +39,7 @@ def _fell_behind(cell: Evidence) -> Found:
     lost = behind(cell.loads, raw, least_s)
     if lost.share <= HELD or unanswered(cell.loads, raw, least_s).share > HELD:
         return NOTHING
-    return Found(
+    return Check(
         "suspect",
         f"at the end {lost.requests:,} of {_requests(cell):,} requests waited beside those that a"
         f" mean latency of {took(round(mean(raw) or 0))} leaves under way: more came than were"
@@ -51,11 +51,11 @@ def _requests(cell: Evidence) -> int:
     return sum(loaded.sent.requests for loaded in cell.loads if loaded.sent)
 
 
-def _generator_late(cell: Evidence) -> Found:
+def _generator_late(cell: Evidence) -> Check:
     return _short(cell, "generator", ", though connections were free")
 
 
-def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) -> Found:
+def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) -> Check:
     if cell.cell.load.rate is None:
         return NOTHING
     sent = [loaded.sent for loaded in cell.loads if loaded.sent]
@@ -63,17 +63,17 @@ def _short(cell: Evidence, of: Literal["connections", "generator"], why: str) ->
         return _not_counted(cell) if of == "connections" else UNCHECKED
     if short_of(sent) != of:
         return NOTHING
-    return Found("suspect", f"{_how_late(sent)}{why}; {_kept(cell, sent)}")
+    return Check("suspect", f"{_how_late(sent)}{why}; {_kept(cell, sent)}")
 
 
-def _not_counted(cell: Evidence) -> Found:
+def _not_counted(cell: Evidence) -> Check:
     """Judge a load of others by its answers: how late each request was sent, nobody knows."""
     asked = cell.cell.load.rate or 0.0
     if not cell.load_s:
         return UNCHECKED
     if (unsent(cell.loads, asked) or 0.0) <= HELD:
         return NOTHING
-    return Found(
+    return Check(
         "suspect",
         f"{rate(cell.answers / cell.load_s)} of {rate(asked)} requests/s were answered",
     )
@@ -93,7 +93,7 @@ def _kept(cell: Evidence, sent: Sequence[Sent]) -> str:
     return f"{rate(requests / seconds)} of {rate(cell.cell.load.rate or 0.0)} requests/s were sent"
 
 
-def _starved_connections(cell: Evidence) -> Found:
+def _starved_connections(cell: Evidence) -> Check:
     if cell.cell.load.rate is None:
         return NOTHING
     raw = cell.latencies
@@ -104,7 +104,7 @@ def _starved_connections(cell: Evidence) -> Found:
         return NOTHING
     connections = cell.cell.load.connections
     few = f", {cell.capacity:,} of which it serves at once," if cell.capacity < connections else ""
-    return Found(
+    return Check(
         "suspect",
         f"{lost.requests:,} of {_requests(cell):,} requests on {connections:,} connections{few} got"
         f" no response; half of the others took no longer than {took(percentile(raw, 50) or 0)}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.records.measured import Host, Outcome
 from loadtest.stats.latency import SAMPLES_NEEDED, count
@@ -19,7 +19,7 @@ BUSY = 0.75
 uWSGI was at 0.41 to 0.73; in 1,500 measurements all with a queue as long were at 0.79 or more."""
 
 
-def _delayed_ack(cell: Evidence) -> Found:
+def _delayed_ack(cell: Evidence) -> Check:
     answers = count(cell.latencies) if cell.latencies else 0
     if not cell.latencies or answers < SAMPLES_NEEDED[50]:
         return UNCHECKED
@@ -44,7 +44,7 @@ def _delayed_ack(cell: Evidence) -> Found:
     busy = max(_busy(outcome, host, cell.shape.workers) for outcome, host in known)
     if busy >= BUSY or any(_throttled(outcome, host) for outcome, host in known):
         return none
-    return Found(
+    return Check(
         "suspect",
         f"{percent(late / answers)} of the responses took {least / 1e3:g} to {most / 1e3:g} ms, and"
         f" nothing was busy for more than {percent(busy)} of the time",

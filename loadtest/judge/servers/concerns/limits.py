@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loadtest.judge.concern import CLOCK_S, NOTHING, UNCHECKED, Concern, Found, percent, rate
+from loadtest.judge.concern import CLOCK_S, NOTHING, UNCHECKED, Check, Concern, percent, rate
 from loadtest.judge.servers.concerns.evidence import TOO_EARLY, Evidence
 from loadtest.records.measured import Ceiling
 from loadtest.stats.latency import mean
@@ -24,7 +24,7 @@ NULL_SERVER_SHARE = 0.80
 """Above it a null server is hardly faster: the generator sets the rate."""
 
 
-def _faster_than_possible(cell: Evidence) -> Found:
+def _faster_than_possible(cell: Evidence) -> Check:
     delay_s = cell.cell.endpoint.contract.delay_s
     if not delay_s:
         return NOTHING
@@ -32,16 +32,16 @@ def _faster_than_possible(cell: Evidence) -> Found:
     reasons = [outcome.reason for outcome in outcomes]
     reasons += [outcome.during.broken for outcome in outcomes if outcome.during]
     if early := next((text for text in reasons if text and TOO_EARLY in text), None):
-        return Found("invalid", early)
+        return Check("invalid", early)
     if not cell.loads:
         return UNCHECKED
     return _too_many(cell, delay_s) or _too_early(cell, delay_s) or NOTHING
 
 
-def _too_many(cell: Evidence, delay_s: float) -> Found | None:
+def _too_many(cell: Evidence, delay_s: float) -> Check | None:
     most = cell.capacity * cell.waves(delay_s)
     if cell.right_answers > most * (1 + TOO_FAST):
-        return Found(
+        return Check(
             "invalid",
             f"{cell.right_answers:,} responses, where {cell.capacity:,} at a time and {delay_s:g} s"
             f" each allow {most:,} in {cell.load_s:.3g} s",
@@ -49,7 +49,7 @@ def _too_many(cell: Evidence, delay_s: float) -> Found | None:
     return None
 
 
-def _too_early(cell: Evidence, delay_s: float) -> Found | None:
+def _too_early(cell: Evidence, delay_s: float) -> Check | None:
     if cell.latencies is None:
         return None
     least_us = (delay_s * (1 - TOO_FAST) - CLOCK_S) * 1e6
@@ -63,13 +63,13 @@ def _too_early(cell: Evidence, delay_s: float) -> Found | None:
     if times <= cell.answers - cell.right_answers:
         return None
     first_s = early[0][0] / 1e6
-    return Found(
+    return Check(
         "invalid",
         f"{times:,} responses came before the declared {delay_s:g} s, one after {first_s:.3g} s",
     )
 
 
-def _connection_limited(cell: Evidence) -> Found:
+def _connection_limited(cell: Evidence) -> Check:
     delay_s, connections = cell.cell.endpoint.contract.delay_s, cell.cell.load.connections
     if not delay_s or cell.cell.load.rate is not None:
         return NOTHING
@@ -83,7 +83,7 @@ def _connection_limited(cell: Evidence) -> Found:
     if share > 1 + TOO_FAST:
         return NOTHING  # No ceiling holds it: the answers are of something else.
     if share >= 1 - AT_CEILING:
-        return Found(
+        return Check(
             "suspect",
             f"goodput {goodput}/s is {percent(share)} of {connections:,} connections / {delay_s:g}"
             f" s in loads of {cell.load_s / len(cell.loads):.3g} s",
@@ -97,7 +97,7 @@ def _connection_limited(cell: Evidence) -> Found:
         and cell.right_answers >= whole
         and delay_s * 1e6 >= took_us * (1 - AT_CEILING)
     ):
-        return Found(
+        return Check(
             "suspect",
             f"a response takes {took_us / 1e6:.3g} s on average, {delay_s:g} s of it declared:"
             f" goodput {goodput}/s is {rate(cell.right_answers / connections / len(cell.loads))}"
@@ -107,15 +107,15 @@ def _connection_limited(cell: Evidence) -> Found:
     return NOTHING
 
 
-def _generator_limited(cell: Evidence) -> Found:
+def _generator_limited(cell: Evidence) -> Check:
     busy = cell.generator_busy
     if busy is not None and busy >= GENERATOR_BUSY:
-        return Found("suspect", f"the generator used {percent(busy)} of its processor")
+        return Check("suspect", f"the generator used {percent(busy)} of its processor")
     if cell.cell.load.rate is not None:
         return NOTHING  # It sends what it was told to: whether in time is another concern.
     most = _null_server(cell)
     if most and cell.figures and cell.figures.goodput > NULL_SERVER_SHARE * most.goodput:
-        return Found(
+        return Check(
             "suspect",
             f"goodput {rate(cell.figures.goodput)}/s is"
             f" {percent(cell.figures.goodput / most.goodput)} of the {rate(most.goodput)}/s that a"

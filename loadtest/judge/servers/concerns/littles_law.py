@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, rate, took
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, rate, took
 from loadtest.judge.servers.concerns.evidence import SILENT, Evidence
 from loadtest.records.measured import Histogram
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile
@@ -17,7 +17,7 @@ STARVED = 0.05
 are those of a few connections. Servers that take turns show 0.2 to 1.4, one that does not 0.03."""
 
 
-def _littles_law(cell: Evidence) -> Found:
+def _littles_law(cell: Evidence) -> Check:
     """Compare the requests in flight with the connections, which a closed loop keeps busy.
 
     A connection's time is made of its completed requests, of the one in flight at the end, and of
@@ -55,9 +55,9 @@ def _littles_law(cell: Evidence) -> Found:
         f" {connections:,} connections"
     )
     if in_flight > 1 + IN_FLIGHT_OFF:
-        return Found("suspect", facts)
+        return Check("suspect", facts)
     if starved := _starved(cell, histogram):
-        return Found("suspect", starved)
+        return Check("suspect", starved)
     if in_flight >= 1 - IN_FLIGHT_OFF:
         return NOTHING
     one_load_us = load_us / len(loads)
@@ -67,7 +67,7 @@ def _littles_law(cell: Evidence) -> Found:
     if cell.generator_busy is None or unfinished > IN_FLIGHT_OFF:
         return UNCHECKED
     least = 1 - IN_FLIGHT_OFF - unfinished - cell.generator_busy
-    return NOTHING if in_flight >= least else Found("suspect", facts)
+    return NOTHING if in_flight >= least else Check("suspect", facts)
 
 
 def _starved(cell: Evidence, histogram: Histogram) -> str | None:

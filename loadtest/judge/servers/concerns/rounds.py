@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from statistics import stdev
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent, rate, took
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent, rate, took
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.records.measured import Outcome
 from loadtest.stats.series import SPREAD, chance
@@ -19,7 +19,7 @@ FEWEST_EXPLAINED = 3
 """Rounds."""
 
 
-def _unstable(cell: Evidence) -> Found:
+def _unstable(cell: Evidence) -> Check:
     """Compare the spread of the rounds with `SPREAD`, allowing for what few rounds show by chance.
 
     The standard deviation of n rounds scatters as chi-square with n - 1 degrees of freedom does:
@@ -34,7 +34,7 @@ def _unstable(cell: Evidence) -> Found:
     spread = stdev(map(math.log, rates))
     if spread <= SPREAD * chance(len(rates)):
         return NOTHING
-    return Found(
+    return Check(
         "suspect",
         f"{percent(spread)} over {len(rates)} rounds, {rate(min(rates))} to {rate(max(rates))}/s"
         f"{_because(rounds, rates, spread)}",
@@ -83,7 +83,7 @@ LEAST_CPU_S = 0.5
 """Of all workers in a round: of less, the shares are those of the clock's ticks."""
 
 
-def _uneven_workers(cell: Evidence) -> Found:
+def _uneven_workers(cell: Evidence) -> Check:
     workers = cell.shape.workers
     # Of workers that were replaced each did a part, whoever was left out.
     if workers < 2 or not cell.shape.known or cell.shape.max_requests:
@@ -103,7 +103,7 @@ def _uneven_workers(cell: Evidence) -> Found:
         return UNCHECKED
     if max(shares) * workers >= UNEVEN:
         return NOTHING
-    return Found(
+    return Check(
         "suspect",
         f"in each of {len(shares)} rounds, the least busy of {workers} workers did no more than"
         f" {percent(max(shares))} of their work",

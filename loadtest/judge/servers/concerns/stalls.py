@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent
 from loadtest.judge.servers.concerns.evidence import SILENT, Evidence
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile
 
@@ -14,7 +14,7 @@ half of the answers are about as fast as the average.
 """
 
 
-def _stalls(cell: Evidence) -> Found:
+def _stalls(cell: Evidence) -> Check:
     if cell.cell.load.rate is not None:
         return NOTHING  # Connections are idle between their slots.
     silent = cell.silent if cell.measured else None
@@ -28,7 +28,7 @@ def _stalls(cell: Evidence) -> Found:
     median_s = (percentile(cell.latencies, 50) or 0) / 1e6
     if median_s * BURST >= cell.turn_s:
         return NOTHING
-    return Found(
+    return Check(
         "suspect",
         f"no response came at all during {percent(silent)} of the load; half of the responses took"
         f" {median_s * 1e3:.3g} ms at the most, and a connection got one every"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Concern, Found, percent
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.records.measured import Left, Usage
 from loadtest.records.planned import SETTLED_S
@@ -20,7 +20,7 @@ BUFFER_BYTES = 128_000
 """For each connection, likewise."""
 
 
-def _shape_differs(cell: Evidence) -> Found:
+def _shape_differs(cell: Evidence) -> Check:
     shape, server = cell.shape, cell.server
     usages = [o.usage["server"] for o in cell.measured if "server" in o.usage]
     if not shape.known:
@@ -33,15 +33,15 @@ def _shape_differs(cell: Evidence) -> Found:
         most = max(usage.processes for usage in usages)
         # A single worker may run in the first process, without a parent or helpers.
         if fewest < (expected if shape.workers > 1 else 1):
-            return Found("invalid", f"{fewest} server processes were seen, {expected} are declared")
+            return Check("invalid", f"{fewest} server processes were seen, {expected} are declared")
         if most > expected:
-            return Found("suspect", f"{most} server processes were seen, {expected} are declared")
+            return Check("suspect", f"{most} server processes were seen, {expected} are declared")
     if server.in_flight == "workers * threads" and usages:
         known = True
         # A pool starts its threads as they are needed, and in some rounds one worker gets it all.
         at_once, threads = cell.capacity, max(usage.threads for usage in usages)
         if threads < at_once:
-            return Found(
+            return Check(
                 "invalid", f"{threads} server threads were seen, {at_once} are to work at once"
             )
     sessions = [
@@ -53,7 +53,7 @@ def _shape_differs(cell: Evidence) -> Found:
         known = True
         allowed = shape.workers * shape.database_pool
         if max(sessions) > allowed:
-            return Found(
+            return Check(
                 "suspect",
                 f"{max(sessions)} database connections were open, {allowed} are declared"
                 f" ({shape.workers} workers x {shape.database_pool})",
@@ -61,7 +61,7 @@ def _shape_differs(cell: Evidence) -> Found:
     return NOTHING if known else UNCHECKED
 
 
-def _noisy_host(cell: Evidence) -> Found:
+def _noisy_host(cell: Evidence) -> Check:
     shares = cell.taken
     if shares is None:
         return UNCHECKED
@@ -72,14 +72,14 @@ def _noisy_host(cell: Evidence) -> Found:
     named = ", ".join(f"{name} {percent(share)}" for name, share in shares.items() if share > 0)
     busy_s = sum(host.busy_cpu_s for host in hosts)
     busy = percent(busy_s / sum(host.window_s * host.processors for host in hosts))
-    return Found(
+    return Check(
         "suspect",
         f"{percent(sum(shares.values()))} of the machine went elsewhere: {named};"
         f" {busy} of it was busy",
     )
 
 
-def _left_behind(cell: Evidence) -> Found:
+def _left_behind(cell: Evidence) -> Check:
     contract, load = cell.cell.endpoint.contract, cell.cell.load
     held = [
         (outcome.left, outcome.usage["server"])
@@ -94,7 +94,7 @@ def _left_behind(cell: Evidence) -> Found:
     services = sum(bool(each) for each in (contract.postgres, contract.redis, contract.upstream))
     for left, usage in held:
         if held_on := _held(left, usage, load.connections, services, cell.shape.threads):
-            return Found("suspect", f"2 s after the load it held {held_on} more than before")
+            return Check("suspect", f"2 s after the load it held {held_on} more than before")
     return NOTHING
 
 

@@ -118,7 +118,7 @@ class Block(Record, frozen=True, kw_only=True):
     file: str = ""
 
 
-class Found(Record, frozen=True, kw_only=True):
+class Contents(Record, frozen=True, kw_only=True):
     """What there is in a report."""
 
     blocks: tuple[Block, ...]
@@ -197,7 +197,7 @@ class _Context:
         )
 
 
-def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Found:
+def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Contents:
     """Return the blocks of a report in their order, and what cannot be read."""
     typed = typed or Typed()
     bares = [bare(line) for line in lines]
@@ -253,7 +253,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Fo
             blocks.append(context.block(start + 1, text, reading, file))
         context.forget()
     notes += _strays(lines, stray)
-    return Found(blocks=tuple(blocks), unread=unread, notes=tuple(notes))
+    return Contents(blocks=tuple(blocks), unread=unread, notes=tuple(notes))
 
 
 def _is_comment(line: str) -> bool:
