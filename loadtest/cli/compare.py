@@ -75,7 +75,7 @@ def compare_command(
         click.echo(markdown.document(shown, level=3), nl=False)
     if compared.regressed:
         return 1
-    return 0 if compared.told else CANNOT_TELL
+    return 0 if compared.conclusive else CANNOT_TELL
 
 
 def _read(run: Path) -> ServersRun:

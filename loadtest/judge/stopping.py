@@ -74,8 +74,8 @@ def ended_by(
         return None
     spent_s = sum(segment.wall_s for segment in segments)
     # Of an older run nobody noted whether it was interrupted; its time tells.
-    told = last is None or last.interrupted is not None
-    return "budget" if told or spent_s > NEARLY * plan.budget_s else None
+    noted = last is None or last.interrupted is not None
+    return "budget" if noted or spent_s > NEARLY * plan.budget_s else None
 
 
 def usable(rates: Mapping[str, Rates], invalid: Collection[str]) -> dict[str, Rates]:

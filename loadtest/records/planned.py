@@ -370,8 +370,8 @@ class Cell(Record, frozen=True, kw_only=True):
         return at(self.endpoint, self.load)
 
 
-Mix = Literal["told", "rest", "equal"]
-"""Of the shares of endpoints: all were told; those that were not divide the rest; none was."""
+Mix = Literal["stated", "rest", "equal"]
+"""Of the shares of endpoints: all were stated; those that were not divide the rest; none was."""
 
 
 class Plan(Record, frozen=True, kw_only=True):

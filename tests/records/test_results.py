@@ -178,6 +178,18 @@ def test_what_older_outcomes_say_besides_is_passed_over(
     assert [bool(stored.outcomes), bool(stored.notes)] == [known, not known]
 
 
+@pytest.mark.parametrize(("version", "word"), [(3, "told"), (FORMAT, "stated")])
+def test_the_shares_of_a_site_that_were_told_are_stated(
+    tmp_path: Path, version: int, word: str
+) -> None:
+    of = plan(endpoints=[endpoint(share=1.0)], mix="stated")
+    folder = create(tmp_path, run(of, format=version))
+    file = folder / SERVERS.file
+    file.write_text(file.read_text().replace('"mix": "stated"', f'"mix": "{word}"'))
+    assert word in file.read_text()
+    assert read(folder, SERVERS).run.plan == of
+
+
 def test_a_run_without_outcomes_is_one(folder: Path) -> None:
     (folder / OUTCOMES).unlink(missing_ok=True)
     assert read(folder, SERVERS).outcomes == ()
@@ -190,7 +202,7 @@ def test_a_newer_format_is_refused_kindly(folder: Path) -> None:
     data = msgspec.json.decode((folder / SERVERS.file).read_bytes())
     data |= {"format": FORMAT + 1, "new": "things"}
     (folder / SERVERS.file).write_bytes(msgspec.json.encode(data))
-    with pytest.raises(UserError, match=r"newer loadtest \(format 4, .*; update loadtest") as error:
+    with pytest.raises(UserError, match=r"newer loadtest \(format 5, .*; update loadtest") as error:
         read(folder, SERVERS)
     assert len(error.value.lines) == 1
 

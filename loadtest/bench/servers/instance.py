@@ -54,7 +54,7 @@ def launch(
         running = process.start(
             server.name,
             started_by.argv,
-            env={**project.told(env, server.variant), **started_by.env}
+            env={**project.environment(env, server.variant), **started_by.env}
             | ({variable: str(served)} if variable else {}),
             cwd=project.folder,
             log=log,

@@ -164,7 +164,7 @@ class Comparisons(Record, frozen=True, kw_only=True):
         return worse or any(lost.regressed for lost in self.lost)
 
     @property
-    def told(self) -> bool:
+    def conclusive(self) -> bool:
         """Whether most of what decides could be judged.
 
         The servers' costs decide, for they can be told best: fifty single figures of which one or

@@ -41,7 +41,7 @@ from loadtest.stats.ratios import Rates
 from loadtest.stats.series import has_number
 from loadtest.stats.significance import LEAST_CPU_MARGIN, LEAST_MARGIN
 
-FORMAT = 8
+FORMAT = 9
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
@@ -52,7 +52,9 @@ the table which its ranks are of (ratios) or its endpoint's styles are (`over_ot
 7: the decision, by what 1,000 requests/s cost, and how many requests that wait were held, in place
 of the answer, whose shares stand by themselves; what ranks an endpoint's servers (`by`), and why
 nobody has a rank (`unranked`); gone from latency curves: what wrk added; 8: what ended the run,
-steps and searches, floors of p99, and the mean of `at_rates.cores` is geometric."""
+steps and searches, floors of p99, and the mean of `at_rates.cores` is geometric; 9: of a site, the
+shares of its endpoints, what it runs on today and what of it may matter more than its server;
+shapes and variants; what keeps up with which step (`stepped`) is as what is searched for."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):
@@ -212,7 +214,7 @@ def _row(
 ) -> Row:
     cell, figures = evidence.cell, evidence.figures
     note = cell.endpoint.note
-    told = figures is not None and figures.p50_us is not None
+    timed = figures is not None and figures.p50_us is not None
     return make_row(
         Row,
         came,
@@ -223,7 +225,7 @@ def _row(
         interface=evidence.server.interface,
         versus_cpu=None,
         figures=figures,
-        curve=curve(evidence.pooled.raw, evidence.pooled.late) if told else None,
+        curve=curve(evidence.pooled.raw, evidence.pooled.late) if timed else None,
         search=search,
         steps=(
             steps(evidence.plan, cell, evidence.server, loads, evidence.histograms)

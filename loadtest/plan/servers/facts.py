@@ -204,16 +204,16 @@ def refusals(project: Project, facts: Facts) -> list[str]:
 
 def _in_debug(project: Project, facts: Facts) -> str:
     """Return that settings are those of development, and what to write for others."""
-    file, told = project.folder / own.FILE, project.app.env
+    file, env = project.folder / own.FILE, project.app.env
     names = detect.debug_variables(Path(facts.settings_file))
-    untold = next((name for name in names if told.get(name) != "False"), None)
+    unset = next((name for name in names if env.get(name) != "False"), None)
     write = (
-        f'{untold} = "False" under [env]'
-        if untold
+        f'{unset} = "False" under [env]'
+        if unset
         else 'the settings that you deploy, as in settings = "shop.settings.production"'
     )
     return (
-        f"DEBUG is true in {told[own.BASE]}, whose numbers would be of no deployed site; write"
+        f"DEBUG is true in {env[own.BASE]}, whose numbers would be of no deployed site; write"
         f" {write} in {file}"
     )
 

@@ -299,9 +299,9 @@ def mistakes(file: File) -> Iterator[str]:
             yield f"[variants]: {name!r} is no name for a variant; begin with a letter, as pooled"
     if file.database.copy is not None and file.database.kind != "sqlite":
         yield '[database]: copy goes with kind = "sqlite"; leave it out'
-    told = {"[env]": file.env}
-    told |= {f"[variants.{name}] env": of.env for name, of in file.variants.items()}
-    for where, env in told.items():
+    environments = {"[env]": file.env}
+    environments |= {f"[variants.{name}] env": of.env for name, of in file.variants.items()}
+    for where, env in environments.items():
         for name in (name for text in env.values() for name in re.findall(r"\{[a-z.]+\}", text)):
             if name not in PLACEHOLDERS:
                 yield unknown("placeholder", name, PLACEHOLDERS, where=where)
@@ -488,11 +488,11 @@ def _shares(file: File) -> tuple[Mix, list[float]]:
 
     Those of which the file says none divide what is left, each the same.
     """
-    told = [asked.share for asked in file.endpoint]
-    without = told.count(None)
-    mix: Mix = "told" if not without else "equal" if without == len(told) else "rest"
-    rest = max(0.0, 1 - sum(share or 0.0 for share in told)) / max(1, without)
-    return mix, [share or rest for share in told]
+    shares = [asked.share for asked in file.endpoint]
+    without = shares.count(None)
+    mix: Mix = "stated" if not without else "equal" if without == len(shares) else "rest"
+    rest = max(0.0, 1 - sum(share or 0.0 for share in shares)) / max(1, without)
+    return mix, [share or rest for share in shares]
 
 
 def _variant(of: Varied) -> Variant:

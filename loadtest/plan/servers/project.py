@@ -202,9 +202,11 @@ class Project:
     @property
     def env(self) -> dict[str, str]:
         """What every process of the project is told, whatever it does."""
-        return self.told({})
+        return self.environment({})
 
-    def told(self, addresses: Mapping[str, str], variant: str | None = None) -> dict[str, str]:
+    def environment(
+        self, addresses: Mapping[str, str], variant: str | None = None
+    ) -> dict[str, str]:
         """Return that with the addresses of its services, by variable, wherever they are told.
 
         Under a variant, with what that changes.
@@ -265,11 +267,11 @@ class Project:
 
         What is `given` it reads from the file that its last argument names.
         """
-        told = self.told(env or {})
+        environment = self.environment(env or {})
         with process.handed(given) as (fd, path):
             return process.output(
                 [self.python, *arguments, *([path] if given else [])],
-                env=told,
+                env=environment,
                 cwd=self.folder,
                 timeout_s=timeout_s,
                 fds=(fd,) if given else (),
@@ -326,8 +328,8 @@ class Project:
         Of several words, as cookies are, each that is long enough to be a secret.
         """
         sent = [request for of in requests.values() for request in of]
-        told = [self.told(env, variant) for variant in (None, *self.app.variants)]
-        texts = [*told, *(of.headers for of in sent), *(of.values for of in sent)]
+        environments = [self.environment(env, variant) for variant in (None, *self.app.variants)]
+        texts = [*environments, *(of.headers for of in sent), *(of.values for of in sent)]
         named = [each for of in texts for each in of.items()]
         for name, text in named:
             yield from PASSWORD.findall(text)

@@ -125,7 +125,7 @@ def _verdict(compared: Comparisons) -> dict[str, Any]:
     lost = Counter(each.why for each in compared.lost if each.regressed)
     return {
         "regressed": compared.regressed,
-        "told": compared.told,
+        "conclusive": compared.conclusive,
         "forced": any(each.forbids for each in compared.differences),
         "failed": lost["failed"],
         "not_held": lost["not held"],
@@ -154,7 +154,12 @@ def _lead(compared: Comparisons) -> Iterator[str]:
     cells = compared.of_cells
     if open_ := len(_of(cells, "cannot tell")):
         searched = all(change.figure == "reaches" for change in cells)
-        facts = {"told": compared.told, "open": open_, "figures": len(cells), "searched": searched}
+        facts = {
+            "conclusive": compared.conclusive,
+            "open": open_,
+            "figures": len(cells),
+            "searched": searched,
+        }
         yield say("open", **facts)
     timed = {change.cell for change in cells if change.rate and change.figure == "server_cpu_us"}
     slow = {change.cell for change in cells if change.figure == "p99_us"}

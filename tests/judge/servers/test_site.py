@@ -42,7 +42,7 @@ def decided(
     servers = [server(name, variant="pooled" if name == varied else None) for name in costs]
     first = servers[0].name
     servers.append(server("copy", duplicate_of=first))
-    fields = {"mix": "told", "today": first, "reference": first} | changes
+    fields = {"mix": "stated", "today": first, "reference": first} | changes
     of = plan(servers, endpoints, rounds=3, **fields)
     facts = [
         measured(f"{name}.{at.id}", number, 100, us * factor * (1 + 0.01 * (number - place)))
@@ -67,7 +67,7 @@ def test_a_mix_costs_what_its_mean_request_does() -> None:
     costs = {"alpha": (100, 2_000), "beta": (200, 600)}
     by_share = cost_of(decided(costs))
     assert cores(by_share) == pytest.approx({"beta": 0.24, "alpha": 0.29}, rel=0.02)
-    assert by_share.mix == "told"
+    assert by_share.mix == "stated"
     often = [msgspec.structs.replace(PING, share=0.99), msgspec.structs.replace(PAGE, share=0.01)]
     assert next(iter(cores(cost_of(decided(costs, often))))) == "alpha"
 
@@ -83,7 +83,7 @@ def test_all_that_a_site_is_asked_for_counts() -> None:
 def test_who_lacks_most_of_the_traffic_takes_no_endpoint_from_the_others() -> None:
     """By number each had half of the endpoints, and that of 90 % was left out for all."""
     of = plan(
-        [server("alpha"), server("beta")], [PING, PAGE], rounds=3, mix="told", reference="alpha"
+        [server("alpha"), server("beta")], [PING, PAGE], rounds=3, mix="stated", reference="alpha"
     )
     cells = [("alpha.ping-sync", 100), ("alpha.page-async", 900), ("beta.page-async", 500)]
     facts = [

@@ -166,7 +166,7 @@ def test_too_many_servers_to_compare_are_refused() -> None:
 @pytest.mark.parametrize(
     ("told", "mix", "shares"),
     [
-        ((0.5, 0.5), "told", [0.5, 0.5]),
+        ((0.5, 0.5), "stated", [0.5, 0.5]),
         ((None, None), "equal", [0.5, 0.5]),
         ((0.9, None, None), "rest", [0.9, 0.05, 0.05]),
     ],

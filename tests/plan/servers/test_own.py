@@ -42,7 +42,7 @@ def test_the_least_file(tmp_path: Path) -> None:
     assert project.app.application("wsgi") == "loadtest_wsgi:application"
     assert project.app.addresses == {}
     assert project.endpoints() == ()
-    told = project.told({})
+    told = project.environment({})
     assert told["DJANGO_SETTINGS_MODULE"] == "loadtest_settings"
     assert told["LOADTEST_SETTINGS"] == "shop.settings"
     assert told["PYTHONPATH"].split(":") == [str(own.INSIDE), str(tmp_path)]
@@ -145,7 +145,8 @@ def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
         "LONG = '{postgresql.url}'\nPLAIN = 'a{b'\n"
     )
     project = own.project_at(written(tmp_path, text))
-    nowhere, told = project.told({}), project.told({"LOADTEST_DATABASE": "postgresql://here/it"})
+    nowhere = project.environment({})
+    told = project.environment({"LOADTEST_DATABASE": "postgresql://here/it"})
     assert "127.0.0.1:9" in nowhere["URL"]
     assert told["URL"] == "postgres://here/it?x=1"
     assert told["LONG"] == "postgresql://here/it"
@@ -160,7 +161,7 @@ def test_a_variant_is_told_what_it_changes(tmp_path: Path) -> None:
         "'{postgres.url}' }\nsettings.DATABASES.default.CONN_MAX_AGE = 60\nwithout = ['a.Slow']\n"
     )
     project = own.project_at(written(tmp_path, text))
-    plain, varied = project.told({}), project.told({}, "pooled")
+    plain, varied = project.environment({}), project.environment({}, "pooled")
     assert (plain["AGE"], varied["AGE"]) == ("0", "60")
     assert "127.0.0.1:9" in varied["URL"]
     assert plain["KEY"] == varied["KEY"]

@@ -63,7 +63,7 @@ def test_a_redis_is_told_whole_or_in_parts(
 ) -> None:
     env = '[env]\nPARTS = "{redis.url}/0 {redis.host} {redis.port}"\n'
     project = own.project_at(written(tmp_path, LEAST + "redis = true\n" + env))
-    assert project.told(address)["PARTS"] == parts
+    assert project.environment(address)["PARTS"] == parts
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_nothing_changed(base: ServersRun, tmp_path: Path) -> None:
     assert [cost.server for cost in comparison.costs] == ["alpha", "beta"]
     assert not answers(comparison)
     assert not comparison.regressed
-    assert comparison.told
+    assert comparison.conclusive
     assert page_of(comparison).title == "No server costs more"
     assert comparison.differences == ()
     assert comparison.lost == ()
@@ -172,7 +172,7 @@ def test_one_round_tells_nothing_and_no_margin_is_made_up(tmp_path: Path) -> Non
     assert {each.answer for each in comparison.changes} == {"cannot tell"}
     assert {(each.noise, each.margin) for each in comparison.changes} == {(None, 0.05)}
     assert not comparison.regressed
-    assert not comparison.told
+    assert not comparison.conclusive
     page = render(comparison)
     assert page.startswith("### These runs cannot tell\n")
     assert "no regression" not in page.lower()
@@ -193,7 +193,7 @@ def test_most_servers_must_have_been_shown_to_cost_no_more(
     unsteady = stored(tmp_path / "branch", cpu={f"beta.{of.id}": wild for of in (JSON, QUERY)})
     comparison = compare(base, unsteady)
     assert [cost.answer for cost in comparison.costs] == ["same", "cannot tell"]
-    assert (comparison.regressed, comparison.told) == (False, False)
+    assert (comparison.regressed, comparison.conclusive) == (False, False)
 
 
 def test_a_server_that_costs_more_is_the_headline(base: ServersRun, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_row_for_each_server_the_cheapest_first() -> None:
 
 
 def test_what_a_site_runs_on_today_is_what_the_others_are_times_of() -> None:
-    of = cost(QUIET, ["granian-wsgi"], today="uwsgi", mix="told")
+    of = cost(QUIET, ["granian-wsgi"], today="uwsgi", mix="stated")
     places = [
         msgspec.structs.replace(each, versus_today=None if each.server == "uwsgi" else each.versus)
         for each in of.places

@@ -90,7 +90,7 @@ TODAY = "gunicorn-gthread"
 
 def against_today(**changes: Any) -> Cost:
     """Return a quiet cost that is a site's, against what it runs on today."""
-    of = cost(QUIET, ["granian-wsgi"], mix="told", today=TODAY)
+    of = cost(QUIET, ["granian-wsgi"], mix="stated", today=TODAY)
     places = tuple(
         msgspec.structs.replace(
             each,

@@ -206,8 +206,8 @@ def _recorded(folder: Path, data: bytes, seen: Seen) -> Iterable[Any]:
 def _own_project(folder: Path) -> Iterable[Any]:
     """Yield what becomes of a project of somebody's own, but for what its interpreter would do."""
     project = own.project_at(folder)
-    told = project.told({"LOADTEST_DATABASE": "postgresql://nobody@/x"})
-    if "\0" in "".join(told.values()):
+    environment = project.environment({"LOADTEST_DATABASE": "postgresql://nobody@/x"})
+    if "\0" in "".join(environment.values()):
         raise FoundError("a variable with a NUL")
     for endpoint in project.endpoints():
         yield endpoint

@@ -73,7 +73,7 @@ def servers_folder(parent: Path, name: str, *, site: bool = False) -> Path:
             servers[1], profile="beta", shape=Shape(workers=4, threads=1), variant="pooled"
         )
         plan = msgspec.structs.replace(
-            plan, mix="told", today="beta", servers=(servers[0], varied, servers[2])
+            plan, mix="stated", today="beta", servers=(servers[0], varied, servers[2])
         )
     of_site = Site(driver="python", blocks="a middleware") if site else None
     argv = {"alpha": ("alpha", "8000")}

@@ -168,17 +168,17 @@ def main() -> None:
     import django
 
     django.setup()
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "csrf": csrf(),
         "cookies": {name: cookies(name) for name in asked["users"]},
         "values": {source: values(source) for source in asked["values"]},
     }
     if asked["others"]:
         names = [name for name in asked["users"] if name]
-        told["another"] = another(names) if names else None
-        told["error"] = error_page()
+        data["another"] = another(names) if names else None
+        data["error"] = error_page()
     with open(result, "wb") as out:
-        out.write(json.dumps(told).encode())
+        out.write(json.dumps(data).encode())
         out.flush()
     os._exit(0)  # whatever threads a project has started
 
