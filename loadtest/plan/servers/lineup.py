@@ -73,7 +73,9 @@ def reference(of: Sequence[Server], shape: Sizes, app: App) -> Server | None:
     known = [
         server
         for server in of
-        if app.reference in (server.name, server.profile) and server.variant is None
+        if app.reference
+        and app.reference in (server.name, server.profile)
+        and server.variant is None
     ]
     if not app.reference_shape:
         return next(iter(known), None)

@@ -99,6 +99,12 @@ def test_what_runs_today_is_told_from_its_other_shapes(
     assert (today and today.name) == expected
 
 
+def test_nobody_says_what_runs_today() -> None:
+    """Profiles have no second name, which is no reason to take the first of them for it."""
+    servers = lineup.lineup(SERVERS, [Sizes()], app(), Choice())
+    assert lineup.reference(servers, Sizes(), app()) is None
+
+
 # From a project's file to a plan ------------------------------------------------------------------
 
 ASKED = (own.Asked(name="home", path="/", share=0.9), own.Asked(name="list", path="/list/"))
