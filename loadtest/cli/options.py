@@ -526,8 +526,9 @@ matrix_options: Callable[[F], F] = all_of(
         "variants",
         metavar="NAME",
         multiple=True,
-        help="Measure only this variant of a project of yours, as loadtest.toml declares them;"
-        " repeat it for several. as-deployed is the project as it is. Default: all.",
+        help="Measure only this variant of a project of yours, as loadtest.toml declares them, and"
+        " what it runs on today; repeat it for several. as-deployed is the project as it is."
+        " Default: all.",
     ),
     precision_option,
     budget_option(

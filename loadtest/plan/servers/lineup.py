@@ -24,9 +24,9 @@ def lineup(
 ) -> tuple[Server, ...]:
     """Return each server in each of the shapes and under each variant that was chosen.
 
-    What has no threads is no other server with more of them. Names say what tells them apart: with
-    one shape and no variant, they are those of the profiles. Raises UserError for an unknown
-    variant.
+    What has no threads is no other server with more of them. What a project runs on today is among
+    them whatever was chosen, as the base of all ratios. Names say what tells them apart: with one
+    shape and no variant, they are those of the profiles. Raises UserError for an unknown variant.
     """
     variants = _chosen(app.variants, choice.variants)
     today = _today(shapes, app)
@@ -37,8 +37,11 @@ def lineup(
         only_today = {
             _label(server, shape): shape for shape in today if server.name == app.reference
         }
-        for label, shape in sorted((only_today | own).items(), key=lambda item: _order(item[1])):
-            for variant in variants if label in own else [None]:
+        rows = sorted((only_today | own).items(), key=lambda item: _order(item[1]))
+        base = next(iter(only_today), rows[0][0]) if server.name == app.reference else None
+        for label, shape in rows:
+            chosen = variants if label in own else []
+            for variant in dict.fromkeys([*([None] if label == base else []), *chosen]):
                 name = "-".join(filter(None, [server.name, label if several else "", variant]))
                 varied = made(server, shape if several else None, variant, app)
                 all_.append(replace(varied, name=name))

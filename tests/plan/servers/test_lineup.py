@@ -156,6 +156,11 @@ def test_a_choice_of_shapes_and_variants_narrows_what_the_file_has() -> None:
     assert workers.shape.typed == "5x4"
     bare = planned(Choice(variants=("as-deployed",)), variants=variants)
     assert {each.variant for each in bare.servers} == {None}
+    # The base of all ratios stays.
+    pooled = planned(Choice(variants=("pooled",)), shapes=("2x1", "2x4"), variants=variants)
+    plain = [each.name for each in pooled.servers if not each.variant]
+    assert plain == ["gunicorn-gthread-2x1", "gunicorn-gthread-2x1-again"]
+    assert pooled.today == pooled.reference == plain[0]
     by_row = planned(Choice(servers=("granian-wsgi-2x1",)), shapes=("2x1", "2x4"))
     assert {each.profile for each in by_row.servers} == {"granian-wsgi"}
     with pytest.raises(UserError, match="leave out --workers and --threads"):
