@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,15 +70,46 @@ SAY_SETTINGS = (
 )
 """Files that name the settings, those that say how it is deployed first."""
 
+ARE_SETTINGS = ("settings.py", "settings/*.py", "*/settings.py", "*/settings/*.py")
+"""Where settings lie that no file may name: a server is then told of them by its environment."""
+
+IS_SETTINGS = re.compile(r"^(?:INSTALLED_APPS\s*[+=]|from\s+\S+\s+import\s+\*)", re.M)
+"""By what is in them."""
+
+DEPLOYED = re.compile(r"(?:^|[._])(?:prod|production|live|deploy|deployed)$")
+
+UNDEPLOYED = re.compile(r"(?:^|[._])(?:dev|devel|development|local|debug|ci|tests?)(?:\.|$)")
+"""By their names."""
+
 
 def settings(folder: Path) -> Iterator[Guess]:
-    """Yield the settings modules that the project's files name, the deployed ones first."""
+    """Yield the settings modules that the project may have, the deployed ones first.
+
+    Of those that no file names only the deployed ones, if any is named.
+    """
+    named = [
+        Guess(match["module"], name)
+        for name in SAY_SETTINGS
+        for match in SETS.finditer(_text(folder / name))
+    ]
+    there = list(_settings_there(folder))
+    likely = [each for each in named if not UNDEPLOYED.search(each.value)]
+    likely += [each for each in there if DEPLOYED.search(each.value)]
+    likely += named or sorted(there, key=lambda each: bool(UNDEPLOYED.search(each.value)))
     seen: set[str] = set()
-    for name in SAY_SETTINGS:
-        for match in SETS.finditer(_text(folder / name)):
-            if match["module"] not in seen:
-                seen.add(match["module"])
-                yield Guess(match["module"], name)
+    for each in likely:
+        if each.value not in seen:
+            seen.add(each.value)
+            yield each
+
+
+def _settings_there(folder: Path) -> Iterator[Guess]:
+    """Yield the modules that look like settings, by their places and what is in them."""
+    for path in sorted(path for pattern in ARE_SETTINGS for path in folder.glob(pattern)):
+        where = path.relative_to(folder)
+        parts = where.with_suffix("").parts
+        if all(part.isidentifier() for part in parts) and IS_SETTINGS.search(_text(path)):
+            yield Guess(".".join(parts).removesuffix(".__init__"), str(where))
 
 
 PROFILES = (
@@ -111,6 +142,8 @@ SAY_SERVER = (
 
 UNITS = ("*.service", "*/*.service")
 """Of systemd."""
+
+SCRIPT = re.compile(r"[\w./-]+\.sh\b")
 
 CONFIGURED = {
     "gunicorn": r"gunicorn\b.*?(?:-c|--config)[ =](?:file:)?(?P<file>[\w./-]+)",
@@ -158,7 +191,7 @@ class Today(NamedTuple):
 def server(folder: Path) -> Today | None:
     """Return what starts the project today, as the first file that says it has it."""
     units = sorted(path for pattern in UNITS for path in folder.glob(pattern))
-    for path in (*(folder / name for name in SAY_SERVER), *units):
+    for path in _with_scripts(folder, (*(folder / name for name in SAY_SERVER), *units)):
         text = _text(path).replace("\\\n", " ")
         if path.suffix in (".yml", ".yaml"):
             text = re.sub(r"\n *- ", " ", text)  # a command may be a list, a word a line
@@ -174,15 +207,29 @@ def server(folder: Path) -> Today | None:
     return _today(folder, "gunicorn", "", conf) if _text(folder / conf) else None
 
 
+def _with_scripts(folder: Path, paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield files, each before the scripts of the project that it names."""
+    for path in paths:
+        yield path
+        for script in SCRIPT.findall(_text(path)):
+            yield from _there(folder, script)
+
+
+def _there(folder: Path, named: str) -> Iterator[Path]:
+    """Yield the files that may be meant: in an image the project has another folder."""
+    parts = named.strip("/").split("/")
+    places = (folder.joinpath(*parts[at:]) for at in range(len(parts)))
+    yield from (path for path in places if path.is_file())
+
+
 def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
     """Return what a command line starts, `text` being all of its file; None where it is none."""
     command = words
     for name, naming in CONFIGURED.items():
         if re.search(rf"\b{name}\b", words):
             named = re.search(naming, words)
-            parts = (named["file"] if named else CONFIGURED_BY_ITSELF[name]).strip("/").split("/")
-            # In an image the project has another folder.
-            texts = (_text(folder.joinpath(*parts[at:])) for at in range(len(parts)))
+            file = named["file"] if named else CONFIGURED_BY_ITSELF[name]
+            texts = map(_text, _there(folder, file))
             command += _configured(next(filter(None, texts), ""))
     profile = next((known for sign, known in PROFILES if re.search(sign, command)), None)
     if profile is None:

@@ -93,6 +93,10 @@ def test_the_server_of_today(tmp_path: Path, name: str, text: str, profile: str 
         ({"Dockerfile": 'CMD ["uwsgi", "/opt/shop/docker/u.ini"]\n',
           "docker/u.ini": "processes = 4\nthreads = 1\n"}, "uwsgi", "4x1"),
         ({"Procfile": "web: daphne -p 8000 a.asgi:application\n"}, "daphne", "1x4"),
+        ({"Procfile": "web: bash Procfile.sh", "Procfile.sh": "gunicorn a.wsgi -w 2 --threads 3\n",
+          "Dockerfile": "CMD daphne a.asgi\n"}, "gunicorn-gthread", "2x3"),
+        ({"Dockerfile": 'ENTRYPOINT ["/app/bin/up.sh"]\n', "bin/up.sh": "exec granian a.asgi\n"},
+         "granian-asgi", "1x4"),
     ],
 )  # fmt: skip
 def test_with_how_many_workers_and_threads_it_runs_today(
@@ -127,6 +131,41 @@ def test_deployed_settings_come_before_those_of_development(tmp_path: Path) -> N
     (tmp_path / "Dockerfile").write_text("ENV DJANGO_SETTINGS_MODULE=a.production\n")
     named = [each.value for each in detect.settings(tmp_path)]
     assert named == ["a.production", "a.development"]
+
+
+APPS = "INSTALLED_APPS = []\n"
+
+ALL_OF_IT = "from .base import *\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "modules"),
+    [
+        # Nothing names any: those that are there, but for a name that no import has.
+        ({"a/settings/base.py": APPS, "a/settings/development.py": ALL_OF_IT,
+          "a/settings/production.example.py": ALL_OF_IT, "a/settings/clever-cloud.py": ALL_OF_IT,
+          "a/settings/__init__.py": "", "manage.py": ""},
+         ["a.settings.base", "a.settings.development"]),
+        ({"settings.py": APPS, "tests/settings.py": APPS, "b/settings.py": "PAGES = 3\n"},
+         ["settings", "tests.settings"]),
+        ({"a/settings/__init__.py": APPS, ".venv/settings.py": APPS}, ["a.settings"]),
+        # A deployed one comes before what manage.py names for development.
+        ({"a/settings/base.py": APPS, "a/settings/production.py": ALL_OF_IT,
+          "a/settings/dev.py": ALL_OF_IT,
+          "manage.py": 'setdefault("DJANGO_SETTINGS_MODULE", "a.settings.dev")'},
+         ["a.settings.production", "a.settings.dev"]),
+        ({"a/settings.py": APPS, "a/settings/prod.py": ALL_OF_IT,
+          "Dockerfile": "ENV DJANGO_SETTINGS_MODULE=a.settings\n"},
+         ["a.settings", "a.settings.prod"]),
+    ],
+)  # fmt: skip
+def test_settings_that_no_file_names(
+    tmp_path: Path, files: dict[str, str], modules: list[str]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert [each.value for each in detect.settings(tmp_path)] == modules
 
 
 @pytest.mark.parametrize(
