@@ -125,10 +125,11 @@ class Probed(Record, frozen=True, kw_only=True):
     location: str = ""
     route: str = ""
     bytes: Count = 0
-    same: bool = True
-    """The second body was the first again."""
     statements: Count = 0
+    """Of a later request, as `writes` are."""
     writes: tuple[str, ...] = ()
+    writes_once: tuple[str, ...] = ()
+    """By an earlier one alone: what it made, as a small picture, is there from then on."""
     mail: Count = 0
     outbound: tuple[str, ...] = ()
     error: str | None = None
@@ -257,8 +258,8 @@ def probe(
 ) -> tuple[Probed, ...]:
     """Ask in the project's own process, on a database of ours; raises CommandError.
 
-    Each question is asked twice: with the first two of its requests, or with its only one. `env`
-    has the addresses of the services. A `user` is logged in for all of them.
+    Of each question the first two requests are asked, and the last of these once more. `env` has
+    the addresses of the services. A `user` is logged in for all of them.
     """
     asked = {"user": user, "questions": [[_sent(each) for each in of[:2]] for of in questions]}
     script, given = str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(asked)

@@ -89,9 +89,9 @@ def _application(folder: Path, settings: str, kind: str, given: str | None) -> s
         module, _, name = given.rpartition(".")
         return f"{module}:{name}"
     parts = settings.split(".")[:-1]
-    for depth in range(len(parts), 0, -1):
+    for depth in range(len(parts), -1, -1):
         if folder.joinpath(*parts[:depth], f"{kind}.py").exists():
-            return f"{'.'.join(parts[:depth])}.{kind}:application"
+            return f"{'.'.join([*parts[:depth], kind])}:application"
     return "generated"
 
 
@@ -267,6 +267,7 @@ def _about(answer: Probed, reason: str) -> str:
         f"{answer.statements} statements",
         f"{answer.bytes:,} bytes",
         f"{answer.again_ms:.0f} ms in the probe ({answer.first_ms:.0f} at first)",
+        *([f"at first also {', '.join(answer.writes_once)}"] if answer.writes_once else []),
     ]
     return ", ".join(words)
 

@@ -18,6 +18,7 @@ from builders import contract
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers import facts, own
 from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.requests import Prepared
 from loadtest.system.process import CommandError
 
 SHOW = """
@@ -499,6 +500,76 @@ def test_a_request_that_writes_is_let_through(
     assert ("another user" in wrong["who"]) == (user is not None)
     assert error_page is not None
     assert error_page.status == 500
+
+
+VISITED = """
+from django.contrib.auth.models import Group
+from django.http import HttpResponse
+from django.urls import path
+
+def made(request, n=0):
+    Group.objects.get_or_create(name=f"picture {n}")
+    return HttpResponse("made")
+
+def seen(request):
+    request.session.setdefault("seen", 1)
+    return HttpResponse(f"{request.user}")
+
+def hit(request):
+    Group.objects.create(name=f"{Group.objects.count()}")
+    return HttpResponse("hit")
+
+urlpatterns = [path("made/<int:n>/", made), path("seen/", seen), path("hit/", hit)]
+"""
+
+
+def test_what_is_written_at_the_first_visit_alone(tmp_path: Path) -> None:
+    """A small picture, or a date in the session that a run has made, says nothing of a load."""
+    database = str(tmp_path / "ours")
+    (tmp_path / "urls.py").write_text(VISITED)
+    run(tmp_path, SITE, FILL, LOADTEST_SQLITE=database)
+    where = own.Where(python=sys.executable, settings="base")
+    file = own.File(format=1, project=where, database=own.Database(kind="sqlite"))
+    project, env = own.project(tmp_path, file), {"LOADTEST_SQLITE": database}
+    questions = [[Prepared(path)] for path in ("/made/1/", "/seen/", "/hit/")]
+    questions.append([Prepared("/made/1/"), Prepared("/made/2/")])
+    made, nobody, hit, values = facts.probe(project, questions, env)
+    assert (made.writes, made.writes_once) == ((), ("INSERT auth_group",))
+    assert (values.writes, values.writes_once) == ((), ("INSERT auth_group",))
+    assert (hit.writes, hit.writes_once) == (("INSERT auth_group",), ())
+    # Whoever sends no cookie gets a session in each answer.
+    assert nobody.writes == ("INSERT django_session",)
+    (alice,) = facts.probe(project, [questions[1]], env, "alice")
+    assert (alice.writes, alice.writes_once) == ((), ("UPDATE django_session",))
+
+
+REFUSES = """
+from django.contrib.auth.backends import BaseBackend
+
+class Refuses(BaseBackend):
+    pass
+"""
+
+
+def test_a_login_is_by_a_backend_that_finds_its_user(tmp_path: Path) -> None:
+    """As django-axes has one, which stands in front and only refuses."""
+    database = str(tmp_path / "ours")
+    (tmp_path / "urls.py").write_text(URLS)
+    (tmp_path / "refuses.py").write_text(REFUSES)
+    known = "django.contrib.auth.backends.ModelBackend"
+    base = f"{SITE}\nAUTHENTICATION_BACKENDS = ['refuses.Refuses', '{known}']\n"
+    run(tmp_path, base, FILL, LOADTEST_SQLITE=database)
+    file = own.File(
+        format=1,
+        project=own.Where(python=sys.executable, settings="base"),
+        database=own.Database(kind="sqlite"),
+        endpoint=(own.Asked(name="who", path="/who/", as_="alice"),),
+    )
+    project, env = own.project(tmp_path, file), {"LOADTEST_SQLITE": database}
+    questions = [project.requests(env)["who"], [Prepared("/who/")]]
+    by_cookie, _ = facts.probe(project, questions, env)
+    by_name = facts.probe(project, questions, env, "alice")[1]
+    assert by_cookie.bytes == by_name.bytes == len("alice")
 
 
 def test_an_application_that_is_more_than_django_s_own(tmp_path: Path) -> None:

@@ -401,6 +401,16 @@ def route(path: str, **changes: Any) -> Route:
     return Route(**{"path": path, **rest, **changes})
 
 
+@pytest.mark.parametrize(
+    ("settings", "module"), [("settings", "wsgi"), ("shop.settings.base", "shop.wsgi")]
+)
+def test_an_application_beside_the_settings(tmp_path: Path, settings: str, module: str) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / f"{module.replace('.', '/')}.py").touch()
+    where = proposal.where(tmp_path, "python", settings, Facts(stage="end"))
+    assert (where.wsgi, where.asgi) == (f"{module}:application", "generated")
+
+
 def test_which_paths_are_asked() -> None:
     known = Facts(
         stage="end",

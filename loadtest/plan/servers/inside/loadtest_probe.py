@@ -1,9 +1,9 @@
 """Prints in JSON what answers take: `loadtest_probe.py FILE`.
 
 The file has a JSON object: the name of a `user`, or null, and `questions`, each a list of a request
-or two. They are asked in this process on the database of the run, each question twice, in a
-transaction that is rolled back. No mail leaves, and no connection but to what the run has, or was
-told of.
+or two. They are asked in this process on the database of the run, the last of each question once
+more, in a transaction that is rolled back. No mail leaves, and no connection but to what the run
+has, or was told of.
 """
 
 from __future__ import annotations
@@ -25,42 +25,42 @@ outbound: list[str] = importlib.import_module("loadtest_outbound").refused
 
 summary = importlib.import_module("loadtest_failure").summary
 
+session = importlib.import_module("loadtest_requests").session
+
 errors: list[str] = []
 
 
-def probe(client: Any, requests: list[dict[str, Any]], user: Any, backend: str) -> dict[str, Any]:
-    """Ask twice, with both requests or with the only one, and return what that took."""
+def probe(client: Any, requests: list[dict[str, Any]], user: Any) -> dict[str, Any]:
+    """Ask each request, and the last once more, as load does; return what that took."""
     from django.core import mail
 
-    client.cookies.clear()
     del outbound[:], errors[:]
     mails = len(mail.outbox)
-    bodies = []
-    facts: dict[str, Any] = {}
-    written: set[str] = set()
+    took_ms = []
+    written: list[set[str]] = []
     with rolled_back() as connection:
-        if user is not None:
-            client.force_login(user, backend)
-        for turn, request in (("first", requests[0]), ("again", requests[-1])):
+        cookie = "" if user is None else session(user)
+        for request in (*requests, requests[-1]):
+            client.cookies.clear()  # load keeps none that an answer sets
+            client.cookies.load(cookie)
             with counted(connection) as statements:
                 began = time.perf_counter()
                 answer = send(client, request)
                 body = answer.getvalue() if answer.streaming else answer.content
-                took_ms = (time.perf_counter() - began) * 1e3
-            bodies.append(body)
-            facts[f"{turn}_ms"] = round(took_ms, 2)
-            facts["statements"] = len(statements)
-            written.update(map(table, filter(writes, statements)))
+                took_ms.append((time.perf_counter() - began) * 1e3)
+            written.append(set(map(table, filter(writes, statements))))
     return {
-        **facts,
-        "writes": sorted(written),
+        "first_ms": round(took_ms[0], 2),
+        "again_ms": round(took_ms[-1], 2),
+        "statements": len(statements),
+        "writes": sorted(written[-1]),
+        "writes_once": sorted(set().union(*written) - written[-1]),
         "path": requests[0]["path"],
         "status": answer.status_code,
         "type": answer.get("Content-Type", "").split(";")[0][:MOST_TEXT],
         "location": (answer.get("Location") or "")[:MOST_TEXT],
         "route": route_of(answer),
         "bytes": len(body),
-        "same": bodies[0] == bodies[1],
         "mail": len(mail.outbox) - mails,
         "outbound": sorted(set(outbound))[:5],
         "error": errors[0] if errors else None,
@@ -145,7 +145,6 @@ def main() -> None:
     import django
 
     django.setup()
-    from django.conf import settings
     from django.contrib.auth import get_user_model
     from django.core.signals import got_request_exception
     from django.test import Client
@@ -166,10 +165,9 @@ def main() -> None:
         user = model._default_manager.filter(**{model.USERNAME_FIELD: asked["user"]}).first()
     client = Client(enforce_csrf_checks=True, raise_request_exception=False, HTTP_HOST="127.0.0.1")
     rows = []
-    backend = settings.AUTHENTICATION_BACKENDS[0]
     for requests in asked["questions"]:
         try:
-            rows.append(probe(client, requests, user, backend))
+            rows.append(probe(client, requests, user))
         except Exception as error:  # whatever a view does
             row = {"path": requests[0]["path"], "status": 500, "error": summary(error)}
             rows.append(row)

@@ -74,10 +74,19 @@ def session(user: Any) -> str:
         from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
         of[SESSION_KEY] = user._meta.pk.value_to_string(user)
-        of[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        of[BACKEND_SESSION_KEY] = backend(user)
         of[HASH_SESSION_KEY] = user.get_session_auth_hash()
     of.save()
     return f"{settings.SESSION_COOKIE_NAME}={of.session_key}"
+
+
+def backend(user: Any) -> str:
+    """Return the first backend that finds a user by their key: some do no more than refuse one."""
+    from django.conf import settings
+    from django.contrib.auth import load_backend
+
+    paths = settings.AUTHENTICATION_BACKENDS
+    return next((path for path in paths if load_backend(path).get_user(user.pk)), paths[0])
 
 
 def csrf() -> dict[str, Any]:
