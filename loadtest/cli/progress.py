@@ -16,6 +16,7 @@ from loadtest.measure import loop
 from loadtest.measure.loop import Shown
 from loadtest.records import clients, measured
 from loadtest.records.text import message
+from loadtest.report.units import roughly
 
 GAP = "  "
 
@@ -106,10 +107,10 @@ class Watcher(loop.Watcher):
             share = min(0.99, self._completed / self._total) if self._total else 0.0
             parts.append(Part(0, f"{share:4.0%}"))
             if self._ends_s is not None:
-                parts.append(Part(1, f"{_roughly(max(0.0, self._ends_s - now_s))} left"))
+                parts.append(Part(1, f"{roughly(max(0.0, self._ends_s - now_s))} left"))
             round_ += f"/{self._rounds}"
         else:
-            parts.append(Part(0, f"{self._count} done in {_roughly(now_s - self._began_s)}"))
+            parts.append(Part(0, f"{self._count} done in {roughly(now_s - self._began_s)}"))
         if trial.so_far:
             parts.append(Part(2, trial.so_far))
         elif self._rounds and (cheapest := self._cheapest()):
@@ -161,7 +162,3 @@ class Watcher(loop.Watcher):
                 highlight=False,
                 soft_wrap=True,
             )
-
-
-def _roughly(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from loadtest.cli.options import Seconds, json_option, project_of, project_options
 from loadtest.cli.output import print_json, print_rows, say
 from loadtest.records.errors import CellError, LoadtestError, UserError, unknown
+from loadtest.records.text import plural
 
 if TYPE_CHECKING:
     from loadtest.plan.servers.own import Fixed
@@ -103,7 +104,7 @@ def record_command(
         fixed[asked.name] = new = replace(fixing.fixed, basis=dict(project.app.basis))
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
-        words = [_fixed(body), f"{statements} statements"]
+        words = [_fixed(body), plural(statements, "statement")]
         words += [f"it refuses {', '.join(new.refuses)}"] if new.refuses else []
         words += [f"it cannot be told from {what}" for what in new.accepts]
         words += _proposed(fixing.words) if new.accepts else []
@@ -133,7 +134,7 @@ def _agreed(number: int) -> bool:
     """Ask whoever sits at a terminal; elsewhere nobody agrees."""
     if not sys.stdin.isatty():
         return False
-    return click.confirm(f"Write over what was recorded of {number} endpoints?", err=True)
+    return click.confirm(f"Write over what was recorded of {plural(number, 'endpoint')}?", err=True)
 
 
 def _proposed(words: Mapping[str, Sequence[str]]) -> list[str]:
@@ -162,7 +163,7 @@ def _open(holes: Sequence[str]) -> str:
     """Return in words what is left open of a text."""
     places = sum(hole.isdecimal() for hole in holes)
     named = [hole for hole in holes if not hole.isdecimal()]
-    return ", ".join([*named, *([f"{places} words"] if places else [])])
+    return ", ".join([*named, *([plural(places, "word")] if places else [])])
 
 
 def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
@@ -212,7 +213,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
                 checked = {"": error.reason}
             problems = [f"{name} {why}".strip() for name, why in checked.items() if why]
             wrong += bool(problems)
-            state = "; ".join(problems) or f"{len(checked)} endpoints answer as recorded"
+            state = "; ".join(problems) or f"as recorded, at {plural(len(checked), 'endpoint')}"
             rows.append(Row("NO" if problems else "ok", server.name, state))
         rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
     _show(rows, as_json)

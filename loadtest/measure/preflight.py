@@ -11,6 +11,7 @@ from loadtest.records.errors import CellError
 from loadtest.records.measured import DISTURBED
 from loadtest.records.planned import STALL_S, Record
 from loadtest.records.run_folder import check_writable
+from loadtest.records.text import plural
 from loadtest.records.values import MOST_CONNECTIONS, MOST_RATE
 from loadtest.system import listening, machine, process
 from loadtest.system import local_ports as outgoing
@@ -125,32 +126,37 @@ def local_ports() -> Check:
 
 
 MOST_IDS = 3
+"""Processes of one name that are told by their ids, the busiest first."""
 
 
 def _ids(ids: Sequence[int]) -> str:
-    """Return in brackets which processes they are, so that a person can end them."""
+    """Return in brackets which processes they are, so that a person can look at them and end them.
+
+    The host of a virtual machine has none.
+    """
     if not ids:
         return ""
     more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
-    word = "process" if len(ids) == 1 else "processes"
-    return f" [{word} {' '.join(map(str, ids[:MOST_IDS]))}{more}]"
+    word = "process ID" if len(ids) == 1 else "process IDs"
+    return f" ({word} {', '.join(map(str, ids[:MOST_IDS]))}{more})"
 
 
 def others() -> Check:
     """Look how busy the machine is with other things; takes half a second."""
     busy = machine.busy(OTHERS_WATCHED_S)
-    state = f"others use {busy.used:.1f} of {busy.processors} processors"
+    state = f"others use {busy.used:.1f} of {plural(busy.processors, 'processor')}"
     least = DISTURBED * busy.processors
     if busy.used <= least:
         return Check(name="other load", state=state)
-    named = [
-        f"{name} {used:.1f}{_ids(busy.ids[name])}"
-        for name, used in busy.by.items()
-        if used > least / 2
-    ]
-    state += f" ({', '.join(named)})" if named else ""
+    named = {name: used for name, used in busy.by.items() if used > least / 2}
+    if named:
+        each = (f"{name} {used:.1f}{_ids(busy.ids[name])}" for name, used in named.items())
+        state += f": {', '.join(each)}"
+    ends = "end them (`kill ID`), or wait until they are done"
+    if named and not any(busy.ids[name] for name in named):
+        ends = "wait until it has time for this machine, or measure on another"
     return Check(
         name="other load",
         state=state,
-        advice=f"{state}: end what runs beside it, or a run can separate fewer servers",
+        advice=f"{state}; {ends}: beside them a run can separate fewer servers",
     )

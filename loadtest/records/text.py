@@ -1,4 +1,4 @@
-"""Text that came from a file, a server or a log, made safe to show."""
+"""Text that came from a file, a server or a log, made safe to show, and counts in words."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def message(text: str, most: int = MOST) -> str:
     line = printable(re.sub(r"[\t\n]", " ", text))
     half = (most - len(CUT)) // 2
     return line if len(line) <= most else line[:half] + CUT + line[-half:]
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 cell`, `2 cells`, `2,000 connections`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -209,7 +209,7 @@ def chapter(caveats: Caveats[Any, Any], own: Sequence[Block] = ()) -> Section:
     blocks.append(Section("Failed and skipped", list(_lost(caveats.losses)) or [nothing]))
     if caveats.blanks:
         unchecked = [
-            f"`{blank.concern}` in {blank.rows} of {blank.of} {noun}s: {blank.means}"
+            f"`{blank.concern}` in {blank.rows} of {plural(blank.of, noun)}: {blank.means}"
             for blank in caveats.blanks
         ]
         blocks.append(

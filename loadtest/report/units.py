@@ -7,6 +7,7 @@ from textwrap import fill
 from typing import Any
 
 from loadtest.records.text import message, printable
+from loadtest.records.text import plural as plural
 
 UNKNOWN = "-"
 
@@ -41,6 +42,16 @@ def latency(us: float | None) -> str:
 def seconds(s: float) -> str:
     """Return seconds as `3 s` or `0.5 s`."""
     return f"{s:,g} s"
+
+
+def duration(s: float) -> str:
+    """Return a time as it was asked for: `20 s`, `1.5 min`, `90 min`."""
+    return seconds(s) if s < 60 else f"{s / 60:,.4g} min"
+
+
+def roughly(s: float) -> str:
+    """Return about how long something takes: `45 s`, `8 min`."""
+    return f"{s / 60:.0f} min" if s >= 90 else f"{s:.0f} s"
 
 
 def size(count: float | None) -> str:
@@ -120,11 +131,6 @@ class Unlike:
         self._numbers[name] = number
         self._given.add(given)
         return given
-
-
-def plural(count: int, noun: str) -> str:
-    """Return `1 cell`, `2 cells`, `2,000 connections`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def signs(value: Any) -> Any:

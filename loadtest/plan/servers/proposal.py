@@ -20,6 +20,7 @@ from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, W
 from loadtest.plan.servers.requests import PLACE
 from loadtest.records.errors import UserError
 from loadtest.records.privacy import SECRET_NAME
+from loadtest.records.text import plural
 
 MOST_ASKED = 200
 """Routes, and as many links of their pages."""
@@ -264,8 +265,8 @@ def _unfit(answer: Probed) -> str | None:
 def _about(answer: Probed, reason: str) -> str:
     words = [
         *([reason] if reason else []),
-        f"{answer.statements} statements",
-        f"{answer.bytes:,} bytes",
+        plural(answer.statements, "statement"),
+        plural(answer.bytes, "byte"),
         f"{answer.again_ms:.0f} ms in the probe ({answer.first_ms:.0f} at first)",
         *([f"at first also {', '.join(answer.writes_once)}"] if answer.writes_once else []),
     ]

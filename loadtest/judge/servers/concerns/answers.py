@@ -12,6 +12,7 @@ from loadtest.judge.servers.concerns.evidence import (
 )
 from loadtest.judge.servers.metrics import wrong
 from loadtest.records.measured import Loaded, Outcome, Verified
+from loadtest.records.text import plural
 from loadtest.stats.latency import SAMPLES_NEEDED
 
 ERRORS_SUSPECT = 0.001
@@ -55,8 +56,8 @@ def _errors(cell: Evidence) -> Check:
         seen = sum(loaded.errors for loaded in cell.loads)
         return Check(
             "suspect",
-            f"{raised:,} exceptions in the project's views in {cell.answers:,} responses; for the"
-            f" client {seen:,} requests went wrong",
+            f"{plural(raised, 'exception')} in the project's views in {cell.answers:,} responses;"
+            f" the client saw {plural(seen, 'error')}",
         )
     kinds = {
         "of status 4xx or 5xx": sum(loaded.status_errors for loaded in cell.loads),

@@ -9,6 +9,7 @@ import numpy as np
 from loadtest.judge.concern import CLOCK_S, NOTHING, UNCHECKED, Check, Concern, percent, rate
 from loadtest.judge.servers.concerns.evidence import TOO_EARLY, Evidence
 from loadtest.records.measured import Ceiling
+from loadtest.records.text import plural
 from loadtest.stats.latency import mean
 
 TOO_FAST = 0.01
@@ -85,8 +86,8 @@ def _connection_limited(cell: Evidence) -> Check:
     if share >= 1 - AT_CEILING:
         return Check(
             "suspect",
-            f"goodput {goodput}/s is {percent(share)} of {connections:,} connections / {delay_s:g}"
-            f" s in loads of {cell.load_s / len(cell.loads):.3g} s",
+            f"goodput {goodput}/s is {percent(share)} of {plural(connections, 'connection')} /"
+            f" {delay_s:g} s in loads of {cell.load_s / len(cell.loads):.3g} s",
         )
     # A load that ends just before its last wave is back shows one wave less than it had room for.
     took_us = mean(cell.latencies) if cell.latencies else None
@@ -101,7 +102,7 @@ def _connection_limited(cell: Evidence) -> Check:
             "suspect",
             f"a response takes {took_us / 1e6:.3g} s on average, {delay_s:g} s of it declared:"
             f" goodput {goodput}/s is {rate(cell.right_answers / connections / len(cell.loads))}"
-            f" waves of {connections:,} connections in a load of"
+            f" waves of {plural(connections, 'connection')} in a load of"
             f" {cell.load_s / len(cell.loads):.3g} s",
         )
     return NOTHING

@@ -7,6 +7,7 @@ import numpy as np
 from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, rate, took
 from loadtest.judge.servers.concerns.evidence import SILENT, Evidence
 from loadtest.records.measured import Histogram
+from loadtest.records.text import plural
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile
 
 IN_FLIGHT_OFF = 0.10
@@ -52,7 +53,7 @@ def _littles_law(cell: Evidence) -> Check:
     in_flight = total_us / (load_us * connections)
     facts = (
         f"goodput x mean latency gives {rate(in_flight * connections)} requests in flight, on"
-        f" {connections:,} connections"
+        f" {plural(connections, 'connection')}"
     )
     if in_flight > 1 + IN_FLIGHT_OFF:
         return Check("suspect", facts)

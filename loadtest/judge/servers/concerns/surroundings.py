@@ -6,6 +6,7 @@ from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent
 from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.records.measured import Left, Usage
 from loadtest.records.planned import SETTLED_S
+from loadtest.records.text import plural
 
 SPARE_SOCKETS = 8
 """In each process: event loops and pools open theirs at the first request that needs them."""
@@ -101,9 +102,9 @@ def _left_behind(cell: Evidence) -> Check:
 def _held(left: Left, usage: Usage, connections: int, services: int, threads: int) -> str | None:
     sockets = SPARE_SOCKETS * usage.processes + services * connections
     if left.connections is not None and left.connections > sockets:
-        return f"{left.connections:,} sockets"
+        return plural(left.connections, "socket")
     if left.threads > (SPARE_THREADS + threads) * usage.processes:
-        return f"{left.threads:,} threads"
+        return plural(left.threads, "thread")
     if left.memory_bytes > SPARE_BYTES * usage.processes + BUFFER_BYTES * connections:
         return f"{left.memory_bytes / 1e6:,.0f} MB"
     return None
