@@ -10,6 +10,7 @@ called, and what measures, judges or draws is imported by the function that need
 from __future__ import annotations
 
 import copy
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -58,13 +59,31 @@ def _run(words: Sequence[str]) -> Any:
         return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
+    except click.NoSuchOption as error:
+        say(_misplaced(error, words) or _complaint(error))
     except click.ClickException as error:
-        # click's own lines name the option; its usage block would hide them.
-        at = error.ctx if isinstance(error, click.UsageError) else None
-        message = error.format_message().rstrip(".")
-        see = f"`{at.command_path if at else program()} --help`"
-        say(f"{message} See {see}" if message.endswith("?") else f"{message}; {see}")
+        say(_complaint(error))
     return 2
+
+
+def _complaint(error: click.ClickException) -> str:
+    """Return what is wrong, and where the help for it is."""
+    # click's own lines name the option; its usage block would hide them.
+    at = error.ctx if isinstance(error, click.UsageError) else None
+    message = error.format_message().rstrip(".")
+    see = f"`{at.command_path if at else program()} --help`"
+    return f"{message} See {see}" if message.endswith("?") else f"{message}; {see}"
+
+
+def _misplaced(error: click.NoSuchOption, words: Sequence[str]) -> str | None:
+    """Return what to type in place of an option that stands before its command, if one does."""
+    command = next((word for word in words if word in COMMANDS), None)
+    if command is None or (error.ctx and error.ctx.parent):
+        return None
+    rest = list(words)
+    rest.remove(command)
+    again = shlex.join(["loadtest", command, *rest])
+    return f"{error.option_name} stands before its command; type `{again}`"
 
 
 Command = TypeVar("Command", bound=click.Command)

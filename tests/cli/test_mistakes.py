@@ -79,6 +79,12 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
             " longer --duration",
         ),
         (["run", "--conections", "3"], "No such option '--conections'"),
+        (
+            ["--project", "x y", "run", "quick"],
+            "--project stands before its command; type `loadtest run --project 'x y' quick`",
+        ),
+        (["-v", "plan"], "-v stands before its command; type `loadtest plan -v`"),
+        (["--conections", "3"], "No such option '--conections'; `loadtest --help`"),
         (["run", "--duration", "1.5"], "'1.5' is not a whole number, as in --duration 3"),
         (["run", "--precision", "3"], "3 is no share between 0 and 1; did you mean 3%?"),
         (["compare", "results", "results/"], "/results; name another run as NEW, or make one"),
