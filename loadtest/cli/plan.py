@@ -22,7 +22,7 @@ from loadtest.plan.servers.schedule import Batch
 from loadtest.records.planned import Cell, Choice, Plan
 from loadtest.records.text import printable
 from loadtest.records.values import MOST_RATE, MOST_TRIED
-from loadtest.report.units import paragraph, plural
+from loadtest.report.units import duration, paragraph, plural, roughly, seconds, share
 
 NAMED = 4
 """As many endpoints are named where cells are skipped; of more there is only the count."""
@@ -120,16 +120,21 @@ def lasts(plan: Plan) -> str:
     if plan.explores:
         return f"{_explores(plan)}. The same order again: --seed {plan.seed}."
     turns = list(schedule.turns(schedule.batches(plan)))
-    minutes = sum(turn.planned_s for turn in turns) / 60
-    budget = "" if plan.budget_s is None else f"{plan.budget_s / 60:.3g} min"
-    text = (
-        f"{plural(len(turns), 'load')} in {plural(plan.rounds, 'round')}, about {minutes:.0f} min"
-    )
+    all_s = sum(turn.planned_s for turn in turns)
+    first_s = sum(turn.planned_s for turn in turns if not turn.round)
+    text = f"{plural(len(turns), 'load')} in {plural(plan.rounds, 'round')}, about {roughly(all_s)}"
     if plan.precision is not None:
-        text += f", then further rounds until each ratio is known to {plan.precision:.1%}"
-        text += f", for {budget} at most" if budget else " (no limit: see --budget)"
-    elif budget:
-        text += f"; {budget} of measuring at most, and less once the order by cost is decided"
+        text += f", then further rounds until each ratio is known to {share(plan.precision)}"
+        text += " (no limit: see --budget)" if plan.budget_s is None else ""
+    if plan.budget_s is not None:
+        budget = duration(plan.budget_s)
+        if first_s > plan.budget_s:
+            text += f". The first round alone takes about {roughly(first_s)}, longer than the"
+            text += f" budget of {budget}: it is measured whole, and no other"
+        else:
+            fit = all_s <= plan.budget_s
+            text += f"; {budget} of measuring at most" if fit else f"; as many as fit into {budget}"
+            text += ", and less once the order by cost is decided" if not plan.precision else ""
     return f"{text}. The same order again: --seed {plan.seed}."
 
 
@@ -165,9 +170,9 @@ def _explores(plan: Plan) -> str:
         text += f" {usual} at a rate for each"
     usually_s = each_s(None) + usual * each_s(USUAL_RATE)
     most_s = each_s(None) + most * each_s(LEAST_RATE)
-    text += f": about {usually_s / 60:.0f} min, {most_s / 60:.0f} min at most"
+    text += f": about {roughly(usually_s)}, {roughly(most_s)} at most"
     if plan.budget_s is not None and plan.budget_s < most_s:
-        text += f"; no further load begins after {plan.budget_s / 60:.3g} min (see --budget)"
+        text += f"; no further load begins after {duration(plan.budget_s)} (see --budget)"
     return text
 
 
@@ -189,7 +194,7 @@ def _rates(plan: Plan) -> Iterator[str]:
             needs.setdefault(cell.load.rate, {}).setdefault(load, {})[cell.endpoint.id] = None
     for rate, loads in sorted(needs.items()):
         each = [
-            f"{plural(connections, 'connection')}, {duration_s:g} s a load"
+            f"{plural(connections, 'connection')}, {seconds(duration_s)} a load"
             + (f" ({_named(endpoints)})" if len(loads) > 1 else "")
             for (connections, duration_s), endpoints in sorted(loads.items())
         ]

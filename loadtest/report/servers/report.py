@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from loadtest.report.sentences import Paragraph
 from loadtest.report.servers.columns import SUBJECT
 from loadtest.report.servers.sentences.decision import Setting, overhead, paragraphs
 from loadtest.report.servers.sentences.method import noise
+from loadtest.report.units import duration
 
 LONGER = 3
 """Times as long a run may tell more."""
@@ -28,6 +30,8 @@ class Report:
     run: Run
     folder: str = ""
     """The name of the run's folder."""
+    spent_s: float = 0.0
+    """What measuring took; 0 where nobody knows."""
 
     @property
     def paragraphs(self) -> list[Paragraph]:
@@ -35,7 +39,7 @@ class Report:
         run = self.run
         setting = Setting(
             counts=self.summary.counts,
-            again=_without(run.command, "--seed"),
+            again=self._again(),
             more="" if run.source else self._more(),
             imported=run.source is not None,
             running=run.launcher == "running",
@@ -55,12 +59,24 @@ class Report:
                     return "all ratios are known as well as was asked for"
                 return "the order by cost is decided"
             case "budget":
-                return f"its budget of {(plan.budget_s or 0) / 60:.3g} min was spent"
+                return f"its budget of {duration(plan.budget_s or 0)} was spent"
             case "failed":
                 return "what was still open failed"
             case "interrupted":
                 return "it was interrupted"
         return ""
+
+    def _again(self) -> str:
+        """Return what makes such a run anew: where a second round did not fit, in more time."""
+        plan, command = self.run.plan, _without(self.run.command, "--seed")
+        if plan.budget_s is None or plan.explores or self.summary.rounds > 1:
+            return command
+        return self._with_budget(command)
+
+    def _with_budget(self, command: str) -> str:
+        """Return a command with a budget in which several times as many rounds fit."""
+        longer_s = LONGER * max(self.run.plan.budget_s or 0.0, self.spent_s)
+        return f"{_without(command, '--budget')} --budget {math.ceil(longer_s / 60)}m"
 
     def _more(self) -> str:
         """Return what measures more: the rest of the run, or another that is longer.
@@ -72,10 +88,10 @@ class Report:
             return f"loadtest run --resume {shlex.quote(self.folder)}"
         if plan.explores:
             return ""
-        command = _without(self.run.command, "--seed", "--budget", "--rounds")
+        command = _without(self.run.command, "--seed", "--rounds")
         if plan.budget_s is None:
             return f"{command} --rounds {LONGER * plan.rounds}"
-        return f"{command} --budget {LONGER * plan.budget_s / 60:g}m"
+        return self._with_budget(command)
 
     @property
     def overhead(self) -> Paragraph | None:
@@ -96,7 +112,8 @@ class Report:
 
 def make(stored: ServersRun) -> Report:
     """Return all that a renderer may use of a run."""
-    return Report(summarise_stored(stored), stored.run, stored.folder.name)
+    spent_s = sum(segment.wall_s for segment in stored.segments)
+    return Report(summarise_stored(stored), stored.run, stored.folder.name, spent_s)
 
 
 def _without(command: str, *options: str) -> str:

@@ -71,6 +71,23 @@ def test_what_measures_more_is_the_rest_of_the_run_or_a_longer_one() -> None:
     assert "`loadtest run --resume 2025-01-01-quick`" in more(len(outcomes) - 8)
 
 
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_budget_that_had_no_second_round_is_not_typed_again(busy: bool) -> None:
+    """`Type loadtest run quick --budget 60s` measured one round once more."""
+    run, outcomes, segments = sample()
+    of = msgspec.structs.replace(
+        run,
+        command="loadtest run quick --budget 20s --seed 7",
+        plan=msgspec.structs.replace(run.plan, budget_s=20.0),
+    )
+    first = [outcome for outcome in outcomes if outcome.round == 0]
+    summary = summarise(of, first, histograms, segments)
+    sure = decisions.sureness(rounds=1, busy=400 if busy else 0)
+    decision = decisions.noisy(chosen="nothing", gap=None, likely=None, sure=sure)
+    given = Report(msgspec.structs.replace(summary, decision=decision), of, spent_s=70.0)
+    assert "Type `loadtest run quick --budget 4m`." in given.paragraphs[-1].text
+
+
 def test_80_columns_have_room_for_a_row_of_each_server(report: Report) -> None:
     costs = {"hypercorn-asyncio": 3.01, **decisions.QUIET}
     decision = decisions.quiet(cost=decisions.cost(costs, ["granian-wsgi"]))
