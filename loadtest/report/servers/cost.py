@@ -29,7 +29,7 @@ def table(decision: Decision) -> Table[Place]:
 def narrow_table(decision: Decision) -> Table[Place]:
     """Return the same for 80 columns."""
     columns = _columns(decision)
-    times = {"times": f"x {base(decision.cost)} (95 %)"}
+    times = {"times": f"x {base(decision.cost)}{in_brackets(decision.cost)}"}
     return Table(columns, _places(decision)).filled(columns[0]).titled(NARROW | times)
 
 
@@ -45,6 +45,16 @@ def base(cost: Cost | None, article: str = "") -> str:
 def versus(place: Place, cost: Cost) -> Versus | None:
     """Return a cost against that of the base; None for the base itself, and without a cost."""
     return place.versus_today if cost.today else place.versus
+
+
+def intervals(cost: Cost) -> bool:
+    """Say whether the ratios to the base have intervals: those of one round have none."""
+    return any(over.low is not None for place in cost.places if (over := versus(place, cost)))
+
+
+def in_brackets(cost: Cost | None) -> str:
+    """Return what a head says of the brackets below it."""
+    return " (95 %)" if cost and intervals(cost) else ""
 
 
 def _places(decision: Decision) -> tuple[Place, ...]:
@@ -64,7 +74,7 @@ def _columns(decision: Decision) -> tuple[Column[Place], ...]:
     return (
         name("server", "server", lambda place: place.server),
         number("cores", lambda place: place.cores, significant),
-        words(f"times {base(cost, 'the ')} (95 %)", times, "times"),
+        words(f"times {base(cost, 'the ')}{in_brackets(cost)}", times, "times"),
         number("requests/s", lambda place: place.goodput, significant, "rate"),
         number("held at once", lambda place: held.get(place.server), "{:,}".format, "held"),
         # An old run did not look when a server was just launched.
@@ -127,6 +137,11 @@ class Figure:
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)))
         ticks = (float(f"{mantissa}e{decade}") for decade in decades for mantissa in (1, 2, 5))
         return [tick for tick in ticks if self.low <= tick <= self.high]
+
+    @property
+    def intervals(self) -> bool:
+        """Whether the ratios have any."""
+        return intervals(self.cost)
 
     @property
     def parted(self) -> str | None:

@@ -14,7 +14,7 @@ from loadtest.records.run_folder import ServersRun
 from loadtest.report.caveats import Caveats
 from loadtest.report.sentences import Paragraph
 from loadtest.report.servers.columns import SUBJECT
-from loadtest.report.servers.sentences.decision import Setting, overhead, paragraphs
+from loadtest.report.servers.sentences.decision import Setting, further, overhead, paragraphs
 from loadtest.report.servers.sentences.method import noise
 from loadtest.report.units import duration
 
@@ -36,8 +36,17 @@ class Report:
     @property
     def paragraphs(self) -> list[Paragraph]:
         """What a reader of a minute reads, the decision first."""
+        return paragraphs(self.summary.decision, self._setting)
+
+    @property
+    def further(self) -> list[Paragraph]:
+        """What else there is to say, below the tables."""
+        return further(self.summary.decision, self._setting)
+
+    @property
+    def _setting(self) -> Setting:
         run = self.run
-        setting = Setting(
+        return Setting(
             counts=self.summary.counts,
             again=self._again(),
             more="" if run.source else self._more(),
@@ -47,7 +56,6 @@ class Report:
             most_rounds=run.plan.most_rounds or run.plan.rounds if not run.plan.precision else 0,
             ended=self._ended,
         )
-        return paragraphs(self.summary.decision, setting)
 
     @property
     def _ended(self) -> str:

@@ -39,6 +39,9 @@ def show(report: Report, console: Console, spell: Callable[[str], str] = str) ->
         to.table(each.table, fitting=True)
     if rated:
         to.say(f"`{UNKNOWN}`: not known, as a rate was not held or got too few responses.")
+    for paragraph in report.further:
+        to.say()
+        to.say(f"{paragraph.lead} {paragraph.text}".replace("`", ""))
     to.caveats(report.caveats, f"; load during {share(loaded)} of the time" if loaded else "")
 
 

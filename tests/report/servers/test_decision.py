@@ -30,7 +30,16 @@ from paths import GOLD
 
 from loadtest.judge.servers.decision import Cost, Decision, LeftOut, Own, Waiting
 from loadtest.records.measured import Site
-from loadtest.report.servers.sentences.decision import Setting, about, paragraphs, picked
+from loadtest.report.servers.cost import narrow_table
+from loadtest.report.servers.sentences.decision import (
+    IMPORTANT,
+    MOST,
+    Setting,
+    about,
+    further,
+    paragraphs,
+    picked,
+)
 
 SETTING = Setting(
     counts=counts(),
@@ -130,12 +139,23 @@ def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[st
     return said.facts
 
 
+FULL = noisy(
+    cost=msgspec.structs.replace(against_today(), first=()),
+    own=Own(server=TODAY, endpoint="ping-sync", share=0.9699),
+    site=Site(asynchronous=False),
+    at_rates=RATES.at_rates,
+    waiting=LIMITED,
+    sure=sureness(busy=0),
+)
+"""A site of which all is to be said that can be: seven paragraphs."""
+
+
 @pytest.mark.parametrize(
     ("decision", "macros"),
     [
-        (quiet(), "deploy waiting within async_views sure"),
-        (quiet(["granian-wsgi"]), "deploy waiting within async_views sure"),
-        (quiet(waiting=None), "deploy nothing_waits within async_views sure"),
+        (quiet(), "deploy waiting staying async_views sure"),
+        (quiet(["granian-wsgi"]), "deploy waiting staying async_views sure"),
+        (quiet(waiting=None), "deploy nothing_waits staying async_views sure"),
         (quiet(within=(), async_views=()), "deploy waiting sure"),
         (noisy(), "undecided safe probable nothing_waits sure"),
         (noisy(likely=None), "undecided safe nothing_waits sure"),
@@ -146,38 +166,53 @@ def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[st
         (noisy(**UNKNOWN, at_rates=RATES.at_rates), "at_rates sure"),
         (SEARCH, "searched sure"),
         (STEPS, "deploy stepped waiting sure"),
-        (replace(SITE, site=None, within=()), "lever deploy change sure"),
-        (replace(SITE, own=None, site=Site(), within=()), "deploy change sure"),
-        (replace(SITE, own=LITTLE, site=Site(driver="c"), within=()), "deploy change sure"),
+        (replace(SITE, site=None, within=()), "lever deploy sure"),
+        (replace(SITE, own=None, site=Site(), within=()), "deploy sure"),
+        (replace(SITE, own=LITTLE, site=Site(driver="c"), within=()), "deploy sure"),
         (
             replace(SITE, own=LITTLE, site=Site(driver="python"), within=()),
-            "lever deploy change sure",
+            "lever deploy sure",
         ),
         (
             replace(SITE, own=None, site=Site(asynchronous=False), within=()),
-            "deploy change threads sure",
+            "deploy staying sure",
         ),
+        (SITE, "lever deploy staying sure"),
     ],
 )
 def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> None:
     assert [said.macro for said in picked(decision, SETTING)] == macros.split()
-    assert len(macros.split()) <= 5
+    assert len(macros.split()) <= MOST
+
+
+def test_five_paragraphs_decide_and_the_rest_is_below_the_tables() -> None:
+    """The answer about a site had eight."""
+    macros = [said.macro for said in picked(FULL, SETTING)]
+    assert macros == "lever undecided safe probable at_rates waiting staying sure".split()
+    assert set(macros) <= set(IMPORTANT)
+    leads = [each.lead for each in paragraphs(FULL, SETTING)]
+    assert len(leads) == MOST
+    assert [lead.partition(" ")[0] for lead in leads] == ["The", "This", "Safe,", "At", "Next:"]
+    below = [each.lead for each in further(FULL, SETTING)]
+    assert [lead.partition(" ")[0] for lead in below] == ["Likely,", "If", "Under"]
+    assert further(quiet(), SETTING) == []
 
 
 def test_what_matters_more_than_the_server_is_said_first() -> None:
-    lever, _, change, threads, *_ = paragraphs(SITE, SETTING)
+    lever, deploy, staying, *_ = paragraphs(SITE, SETTING)
     # At least so much: it is not rounded up.
     assert lever.lead == (
         "The server is not the lever: at least 96 % of the CPU time is your project's own."
     )
-    assert "takes 33.2x as much as one to `ping-sync`, the cheapest endpoint" in lever.text
+    assert "takes 33.2x as much as one to `ping-sync`, your cheapest endpoint" in lever.text
     assert "`CONN_MAX_AGE` is 0" in lever.text
     assert "psycopg runs in pure Python" in lever.text
-    assert change.lead == (
-        "`granian-wsgi` needs 0.64 (0.58 to 0.70) of what you run today (`gunicorn-gthread`)."
+    assert deploy.lead == (
+        "Run it on `granian-wsgi` (WSGI) for your traffic: it takes 0.64 (95 % interval 0.58 to"
+        " 0.70) of the CPU time of what you run today (`gunicorn-gthread`)."
     )
-    assert "likewise `uwsgi` 0.79 (0.72 to 0.87)." in change.text
-    assert "`shop.Slow` cannot be awaited" in threads.text
+    assert deploy.text.startswith("`uwsgi` takes 0.79 (0.72 to 0.87) of it. Cheapest over your mix")
+    assert "`shop.Slow` cannot be awaited" in staying.text
     lever, *_ = paragraphs(replace(SITE, own=LITTLE), SETTING)
     assert lever.lead == (
         "May matter more than the server: a new database connection for each request and psycopg"
@@ -186,18 +221,60 @@ def test_what_matters_more_than_the_server_is_said_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "lead", "text"),
+    ("changes", "text"),
     [
-        ({"sure": sureness(busy=400)}, "The machine was busy: nothing is shown", "0.64"),
-        ({"cost": cost({"uwsgi": 2, TODAY: 1}, [TODAY], today=TODAY)}, "", ""),
+        (
+            {"sure": sureness(busy=400)},
+            "Nothing was shown to take less CPU time than what you run today (`gunicorn-gthread`)."
+            " By the medians alone, of its CPU time `granian-wsgi` takes 0.64 (0.58 to 0.70),",
+        ),
+        (
+            {"chosen": "group", "cost": against_today(first=("granian-wsgi", "uwsgi"))},
+            "Of the CPU time of what you run today (`gunicorn-gthread`) `granian-wsgi` takes 0.64"
+            " (0.58 to 0.70) and `uwsgi` 0.79 (0.72 to 0.87).",
+        ),
     ],
 )
 def test_nothing_is_said_against_today_that_was_not_shown(
-    changes: dict[str, Any], lead: str, text: str
+    changes: dict[str, Any], text: str
 ) -> None:
-    told = [each for each in paragraphs(replace(SITE, **changes), SETTING) if "today" in each.lead]
-    assert [each.lead.startswith(lead) for each in told] == [True] * bool(lead)
-    assert all(text in each.text for each in told)
+    _, deploy, *_ = paragraphs(replace(SITE, **changes), SETTING)
+    assert "today" not in deploy.lead
+    assert text in deploy.text
+
+
+def test_who_runs_one_of_the_cheapest_is_told_to_stay() -> None:
+    first = ("granian-wsgi", TODAY)
+    stays = replace(SITE, chosen="group", cost=against_today(first=first), own=None, site=None)
+    deploy = paragraphs(stays, SETTING)[0]
+    assert deploy.lead == (
+        "Stay on what you run today (`gunicorn-gthread`): nothing was shown to cost less for your"
+        " traffic."
+    )
+    assert "(`granian-wsgi` and `gunicorn-gthread`), which this run cannot separate" in deploy.text
+
+
+def test_one_round_promises_no_interval() -> None:
+    """Brackets were explained that no number had."""
+    places = tuple(
+        replace(each, versus=each.versus and replace(each.versus, low=None, high=None))
+        for each in cost(NOISY).places
+    )
+    pairs = tuple(replace(each, low=None, high=None) for each in cost(NOISY).pairs)
+    once = cost(NOISY, noise_floor=None, places=places, pairs=pairs)
+    decision = replace(ONE_ROUND, cost=once, likely="granian-wsgi")
+    said = [*paragraphs(decision, SETTING), *further(decision, SETTING)]
+    text = " ".join(f"{each.lead} {each.text}" for each in said)
+    assert "One round shows roughly what each server costs" in text
+    for promised in ("95 %", "interval"):
+        assert promised not in text + about(once)
+        assert promised in about(cost(NOISY))
+    assert not any("95 %" in column.title for column in narrow_table(decision).columns)
+
+
+def test_ties_are_explained_where_an_interval_seems_to_deny_one() -> None:
+    assert "tied although their interval just misses 1" in about(cost(QUIET, ["uwsgi", *QUIET]))
+    assert "tied" not in about(cost(QUIET))
 
 
 def test_a_mix_says_how_its_shares_are_known() -> None:
@@ -206,7 +283,6 @@ def test_a_mix_says_how_its_shares_are_known() -> None:
     assert "`def` views" not in text
     assert "taken to be equal, as loadtest.toml says none;" in about(against_today(mix="equal"))
     assert "those without one divide what is left;" in about(against_today(mix="rest"))
-    assert paragraphs(SITE, SETTING)[1].lead == "Run it on `granian-wsgi` (WSGI) for your traffic."
 
 
 @pytest.mark.parametrize(
@@ -488,6 +564,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
     ),
     "Steps": (STEPS, SETTING),
     "A site": (SITE, SETTING),
+    "A site of which there is more to say than five paragraphs": (FULL, SETTING),
     "A site whose server is the lever, on a busy machine": (
         replace(SITE, own=None, site=Site(), sure=sureness(busy=400)),
         SETTING,
@@ -503,7 +580,9 @@ def test_the_wording() -> None:
     text = ""
     for title, (decision, setting) in PAGES.items():
         text += f"# {title}\n\n"
-        for paragraph in paragraphs(decision, setting):
+        below = further(decision, setting)
+        for paragraph in (*paragraphs(decision, setting), *below):
+            text += "Below the tables: " if paragraph in below else ""
             assert paragraph.lead.endswith((".", "?"))
             assert "  " not in paragraph.text
             assert paragraph.text.endswith(".") or not paragraph.text

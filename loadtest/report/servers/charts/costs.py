@@ -6,7 +6,7 @@ from loadtest.judge.servers.decision import Cost, Place
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart, Mark, Rows, Strip, chart, interfaces, look_of
 from loadtest.report.charts.scale import logarithmic
-from loadtest.report.servers.cost import base, versus
+from loadtest.report.servers.cost import base, in_brackets, versus
 
 
 def cost(over: Cost) -> Chart | None:
@@ -21,7 +21,7 @@ def cost(over: Cost) -> Chart | None:
     marks = [row.marks[0] for row in rows]
     ends = [end for mark in marks for end in (mark.value, mark.low, mark.high) if end]
     panel = Rows(
-        f"CPU cores for 1,000 requests/s, and times {base(over, 'the ')} (95 %)",
+        f"CPU cores for 1,000 requests/s, and times {base(over, 'the ')}{in_brackets(over)}",
         "fewer is better",
         logarithmic(ends, (), lambda cores: f"{cores:g}"),
         rows,

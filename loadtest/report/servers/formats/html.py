@@ -22,6 +22,7 @@ def render(report: Report) -> str:
         "run.jinja",
         ("cost",),
         paragraphs=report.paragraphs,
+        further=report.further,
         figure=figure(decision, kinds),
         tables=[
             (each, Shown(each.table, each.title.replace("`", ""), lambda item: {}))

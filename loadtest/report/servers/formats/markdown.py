@@ -41,6 +41,8 @@ def _answer(report: Report, places: Mapping[str, str]) -> Iterator[str]:
     for each in tables(decision):
         yield f"**{ticked(each.title)}**"
         yield table(each.table)
+    for paragraph in report.further:
+        yield _linked(paragraph, report, places)
     if report.overhead:
         yield _linked(report.overhead, report, places)
 

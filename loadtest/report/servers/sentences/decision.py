@@ -24,8 +24,9 @@ from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
 from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
+from loadtest.report.servers.cost import intervals
 from loadtest.report.servers.sentences.phrases import goal, reached
-from loadtest.report.units import latency, share
+from loadtest.report.units import latency, plural, share
 from loadtest.stats.search import LEAST_RATE
 
 NEAR = 4
@@ -46,6 +47,15 @@ MOSTLY = 0.9
 """Of what a site's requests take: where so much is its own, the server is no lever."""
 
 FILL = wording(Path(__file__).with_suffix(".jinja"))
+
+MOST = 5
+"""Paragraphs that a reader of a minute reads; what else there is to say stands below the tables."""
+
+IMPORTANT = (
+    "deploy undecided alone no_number no_cost searched at_rates sure lever safe stepped waiting"
+    " probable nothing_waits staying async_views"
+).split()
+"""The macros, what decides most first."""
 
 DOUBTFUL = 2
 """Servers whose doubts are counted by name."""
@@ -88,7 +98,19 @@ class Group(NamedTuple):
 
 def paragraphs(decision: Decision, setting: Setting) -> list[Paragraph]:
     """Return what a reader of a minute reads, at most five paragraphs, the decision first."""
-    return [FILL(*sentence) for sentence in picked(decision, setting)]
+    return [FILL(*said) for said, at_top in _weighed(decision, setting) if at_top]
+
+
+def further(decision: Decision, setting: Setting) -> list[Paragraph]:
+    """Return what else there is to say."""
+    return [FILL(*said) for said, at_top in _weighed(decision, setting) if not at_top]
+
+
+def _weighed(decision: Decision, setting: Setting) -> list[tuple[Said, bool]]:
+    """Return all that is said, in order, and whether it is among what decides most."""
+    said = picked(decision, setting)
+    by_weight = sorted(range(len(said)), key=lambda at: IMPORTANT.index(said[at].macro))
+    return [(each, at in by_weight[:MOST]) for at, each in enumerate(said)]
 
 
 def overhead(shares: Sequence[Share]) -> Paragraph | None:
@@ -122,6 +144,11 @@ def about(cost: Cost) -> str:
         "style": cost.style,
         "mix": cost.mix,
         "today": cost.today,
+        "intervals": intervals(cost),
+        "by_chance": any(
+            pair.finding == "inconclusive" and pair.low is not None and pair.low > 1
+            for pair in cost.pairs
+        ),
         **left_out,
     }
     return FILL("about", facts).text
@@ -142,12 +169,10 @@ def picked(decision: Decision, setting: Setting) -> list[Said]:
     return [
         *_lever(decision, cost),
         *_choice(decision, cost),
-        *_change(decision, cost),
-        *_threads(decision, cost),
         *_at_rates(decision),
         *stepped,
         *_waits(decision, cost),
-        *(_within(decision, cost) if chosen in ("server", "group") and not rated else ()),
+        *_staying(decision, cost, other=chosen in ("server", "group") and not rated),
         *(_async_views(decision) if chosen != "interface" and not rated else ()),
         _sure(decision, setting),
     ]
@@ -175,35 +200,24 @@ def _lever(decision: Decision, cost: Cost) -> Iterator[Said]:
         )
 
 
-def _threads(decision: Decision, cost: Cost) -> Iterator[Said]:
-    """Yield how a site that cannot be awaited runs under the ASGI servers of its run."""
-    site = decision.site
-    asgi = [place for place in cost.places if place.interface == "asgi" and place.cores is not None]
-    if site and not site.asynchronous and asgi:
-        yield Said("threads", {"blocks": site.blocks}, _cells(asgi))
-
-
-def _change(decision: Decision, cost: Cost) -> Iterator[Said]:
-    """Yield what another server would bring against what the site runs on today."""
-    others = [place for place in cost.places if place.versus_today]
+def _today(decision: Decision, cost: Cost) -> dict[str, Any] | None:
+    """Return what others would bring against what the site runs on today; None without that."""
+    others = [(place, place.versus_today) for place in cost.places if place.versus_today]
     if not cost.today or not others:
-        return
-    less = [place for place in others if place.versus_today and place.versus_today.ratio < 1]
-    shown = [
-        place for place in less if place.versus_today and place.versus_today.finding == "lower"
-    ]
-    busy = decision.sure.busy_machine
-    yield Said(
-        "change",
-        {
-            "today": cost.today,
-            "busy": busy,
-            "shown": [] if busy else shown[:NEAR],
-            "more": 0 if busy else len(shown[NEAR:]),
-            "open": less[:NEAR] if busy or not shown else [],
-        },
-        _cells([*(shown or less), *(place for place in cost.places if place.server == cost.today)]),
-    )
+        return None
+    less = [(place, versus) for place, versus in others if versus.ratio < 1]
+    # A busy machine shows nothing, and of the cheapest none was shown to cost less than another.
+    stays = cost.today in cost.first
+    known = not stays and not decision.sure.busy_machine
+    shown = [place for place, versus in less if known and versus.finding == "lower"]
+    gain = shown[0] if shown and decision.chosen == "server" else None
+    return {
+        "server": cost.today,
+        "stays": stays,
+        "gain": gain,
+        "shown": [place for place in shown[:NEAR] if place is not gain],
+        "open": [] if shown else [place for place, _ in less[:NEAR]],
+    }
 
 
 def _without_cost(decision: Decision, setting: Setting) -> Iterator[Said]:
@@ -260,6 +274,7 @@ def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
             "rounds": decision.sure.rounds,
             "floor": cost.noise_floor,
             "range": None if gap or decision.likely else (ranked[0], ranked[-1]),
+            "today": _today(decision, cost),
         },
         cells,
     )
@@ -321,6 +336,7 @@ def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str
         "likely": None if alone else decision.likely,
         "tied_at": sum(server in each.first for each in at) if alone else 0,
         "alone_at": [each.over for each in at if each.first == (server,)],
+        "today": _today(decision, cost),
     }
 
 
@@ -504,9 +520,8 @@ def _best(waiting: Waiting) -> list[Holds]:
 def _how(limit: int, shape: Shape) -> str:
     if not shape.known or limit not in (shape.workers, shape.workers * shape.threads):
         return ""
-    return f"{shape.workers} workers" + (
-        f" x {shape.threads} threads" if limit > shape.workers else ""
-    )
+    threads = f" x {plural(shape.threads, 'thread')}" if limit > shape.workers else ""
+    return plural(shape.workers, "worker") + threads
 
 
 def _group(of: Sequence[Holds], all_: Sequence[Holds]) -> Group:
@@ -521,10 +536,13 @@ def _group(of: Sequence[Holds], all_: Sequence[Holds]) -> Group:
     return Group(names, [interface.upper() for interface in whole])
 
 
-def _within(decision: Decision, cost: Cost) -> Iterator[Said]:
-    """Yield who is cheapest of the interface that was not chosen."""
+def _staying(decision: Decision, cost: Cost, *, other: bool) -> Iterator[Said]:
+    """Yield who is cheapest of the interface that was not chosen, and how ASGI runs a site."""
+    asgi = [place for place in cost.places if place.interface == "asgi" and place.cores is not None]
+    site = decision.site
+    threads = {"blocks": site.blocks} if site and not site.asynchronous and asgi else None
     chosen = {place.interface for place in cost.places if place.server in cost.first}
-    for interface, first in decision.within:
+    for interface, first in decision.within if other else ():
         theirs = [
             place
             for place in cost.places
@@ -532,15 +550,20 @@ def _within(decision: Decision, cost: Cost) -> Iterator[Said]:
         ]
         if interface not in chosen and theirs:
             yield Said(
-                "within",
+                "staying",
                 {
                     "interface": interface.upper(),
                     "first": first,
                     "all": len(first) == len(theirs),
                     "least": [place.cores for place in theirs],
+                    "threads": threads,
                 },
                 _cells(theirs),
             )
+            return
+    if threads:
+        alone = dict.fromkeys(("interface", "first", "all", "least"))
+        yield Said("staying", {**alone, "threads": threads}, _cells(asgi))
 
 
 def _async_views(decision: Decision) -> Iterator[Said]:
