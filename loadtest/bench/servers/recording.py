@@ -114,7 +114,8 @@ def ask_all(
         with bench(anew, Shape()) as local:
             if not recording.probed:
                 requests = local.services.requests
-                recording.probed.update(_probed(anew, endpoints, requests, local.services.env))
+                env = local.services.env_for("the probe")
+                recording.probed.update(_probed(anew, endpoints, requests, env))
                 for asked in endpoints:
                     if reason := unsafe(asked, recording.probed[asked.name]):
                         recording.failed[asked.name] = reason

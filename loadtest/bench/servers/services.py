@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
-from loadtest.plan.servers.project import Project, Service
+from loadtest.plan.servers.project import MEDIA, Project, Service
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records import files
 from loadtest.records.errors import CellError, LoadtestError, UserError
@@ -258,9 +258,11 @@ class Services:
     def env_for(self, server: str) -> dict[str, str]:
         """Return what a server is told: a fresh copy of the seeded database is its own.
 
-        In a database that we did not make nothing is created, and all servers share it.
+        So are the files that go with its rows: where another server has made one already, Django
+        gives it another name. In a database that we did not make nothing is created, and all
+        servers share it.
         """
-        return self._with_database(server) | self._with_counts()
+        return self._with_database(server) | self._with_counts() | self._with_media(server)
 
     def _with_counts(self) -> dict[str, str]:
         """Return a new folder for what the processes of a server count, where they can."""
@@ -269,6 +271,18 @@ class Services:
             return {}
         folder = self.env[app.files_variable]
         return {app.counts_variable: tempfile.mkdtemp(prefix="counts-", dir=folder)}
+
+    def _with_media(self, server: str) -> dict[str, str]:
+        """Return a folder with a fresh copy of the files that were seeded, if any were."""
+        app = self.project.app
+        if not app.media_variable or not app.files_variable:
+            return {}
+        seeded = Path(self.env[app.files_variable], MEDIA)
+        copy = seeded.with_name(f"{MEDIA}-{server}")
+        shutil.rmtree(copy, ignore_errors=True)
+        if seeded.is_dir():
+            shutil.copytree(seeded, copy)
+        return {app.media_variable: str(copy)}
 
     def _with_database(self, server: str) -> dict[str, str]:
         if variable := self.project.app.sqlite_variable:

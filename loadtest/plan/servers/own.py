@@ -399,6 +399,8 @@ SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
 SERVED, COUNTS = "LOADTEST_SERVED", "LOADTEST_COUNTS"
 
+SERVER_MEDIA, PREPARES = "LOADTEST_MEDIA", "LOADTEST_PREPARES"
+
 ALLOW = "LOADTEST_ALLOW"
 """Where else it may connect to; read by `inside/loadtest_outbound.py`."""
 
@@ -411,6 +413,7 @@ NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
 RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, VARIED, BASE, ALLOW} | {
+    *(SERVER_MEDIA, PREPARES),
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 }
 
@@ -457,6 +460,8 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
         path=(str(INSIDE), *file.project.path),
         bytecode=f"{FOLDER}/pycache",
         files_variable=FILES,
+        media_variable=SERVER_MEDIA,
+        prepares_variable=PREPARES,
         served_variable=SERVED,
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,

@@ -67,6 +67,9 @@ class _Declared(Record, frozen=True, kw_only=True):
 MATRICES = Path(__file__).parent / "matrices"
 """Those of the app of this repository."""
 
+MEDIA = "media"
+"""The folder of files that go with rows."""
+
 PREPARED_WITHIN_S = 900.0
 """For each command that makes tables or rows: real projects have hundreds of migrations."""
 
@@ -130,6 +133,10 @@ class App:
     """The folder for compiled modules, as seen from its own; None: beside them."""
     files_variable: str | None = None
     """For a folder of the run that it may write to."""
+    media_variable: str | None = None
+    """For a server's own copy of what is under `MEDIA` there, the files that go with its rows."""
+    prepares_variable: str | None = None
+    """Set where tables and rows are made, and nowhere else."""
     served_variable: str | None = None
     """For the file where a server's process writes, at its first request, its settings' module."""
     sqlite_variable: str | None = None
@@ -281,6 +288,8 @@ class Project:
         """Make its tables and rows, and return what that prints; raises CommandError likewise."""
         within_s = PREPARED_WITHIN_S
         commands = [(*self.app.manage, *command) for command in self.app.prepare]
+        if variable := self.app.prepares_variable:
+            env = {**env, variable: "1"}
         return "".join(
             self.run(*command, env=env, timeout_s=within_s)
             for command in (*commands, *self.app.scripts)

@@ -121,7 +121,9 @@ def database(folder: Path, facts: Facts) -> Database:
 def prepare(facts: Facts, has_database: bool, seed: str | None) -> Prepare:
     """Return what makes tables, rows and static files."""
     static = "manifest" in facts.static_storage.lower() or facts.compressed
-    commands = ["migrate --noinput"] if has_database else []
+    cached = has_database and any(of.endswith(".DatabaseCache") for of in facts.caches.values())
+    commands = ["createcachetable"] if cached else []  # a migration may ask the cache
+    commands += ["migrate --noinput"] if has_database else []
     commands += ["collectstatic --noinput"] if static else []
     commands += ["compress"] if facts.compressed else []
     return Prepare(commands=tuple(commands), seed=seed)

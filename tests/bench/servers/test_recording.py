@@ -198,7 +198,7 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
     @contextmanager
     def bench(project: Project, shape: Any) -> Iterator[Any]:
         told.append(project.secret)
-        services = SimpleNamespace(env={}, requests={})
+        services = SimpleNamespace(env={}, env_for=lambda name: {}, requests={})
         yield SimpleNamespace(services=services, launch=lambda server, name: running)
 
     monkeypatch.setattr(recording, "bench", bench)
@@ -241,7 +241,7 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
             launched.append(Site())
             return launched[-1].serving(requests)
 
-        services = SimpleNamespace(env={}, requests=requests)
+        services = SimpleNamespace(env={}, env_for=lambda name: {}, requests=requests)
         yield SimpleNamespace(services=services, launch=launch)
 
     def ask(running: Any, path: str, request: Prepared) -> Response:

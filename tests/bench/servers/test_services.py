@@ -195,6 +195,20 @@ def test_each_server_gets_a_fresh_copy_of_the_database(services: Services) -> No
         assert rows_at(services.env_for("uwsgi")["DATABASE_URL"]) == 30
 
 
+def test_each_server_gets_the_files_of_the_database(tmp_path: Path) -> None:
+    """What another has made under a name would give its own another one."""
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "bread.jpg").touch()
+    app = dataclasses.replace(DEMO, files_variable="FILES", media_variable="MEDIA")
+    running = Services(Project(tmp_path, sys.executable, app), tmp_path, Shape())
+    running.env["FILES"] = str(tmp_path)
+    first, second = (Path(running.env_for(name)["MEDIA"]) for name in ("uwsgi", "granian-wsgi"))
+    (first / "bread.small.jpg").touch()
+    assert {path.name for path in second.iterdir()} == {"bread.jpg"}
+    again = Path(running.env_for("uwsgi")["MEDIA"])
+    assert {path.name for path in again.iterdir()} == {"bread.jpg"}
+
+
 def test_libpq_s_own_variables_lead_nowhere_else(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ LOGGING = {"version": 1, "handlers": {
 """
     told = settings(tmp_path, base, LOADTEST_FILES="/run/files")
     assert told["MEDIA_ROOT"] == "/run/files/media"
+    assert settings(tmp_path, base, LOADTEST_MEDIA="/run/copy")["MEDIA_ROOT"] == "/run/copy"
     assert told["STORAGES"] == {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -188,6 +189,50 @@ LOGGING = {"version": 1, "handlers": {
     }
     nowhere = settings(tmp_path, base)["LOGGING"]["handlers"]
     assert nowhere["file"] == {"class": "logging.NullHandler"}
+
+
+def test_what_was_built_into_the_static_root_is_collected(tmp_path: Path) -> None:
+    """As by Node, and committed there; what an app has is taken from the app."""
+    theirs, files = tmp_path / "static", tmp_path / "files"
+    app = tmp_path / "shop" / "static"
+    for folder in (theirs, files, app):
+        folder.mkdir(parents=True)
+    for path, text in (
+        (theirs / "built.css", "built"),
+        (theirs / "built.0123456789ab.css", "built"),
+        (theirs / "shop.css", "old"),
+        (app / "shop.css", "new"),
+    ):
+        path.write_text(text)
+    (tmp_path / "shop" / "__init__.py").touch()
+    paths = {"built.css": "built.0123456789ab.css", "shop.css": "s.1.css", "gone.css": "g.1.css"}
+    (theirs / "staticfiles.json").write_text(json.dumps({"paths": paths, "version": "1.1"}))
+    kind = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    base = (
+        "INSTALLED_APPS = ['django.contrib.staticfiles', 'shop']\nSTATIC_URL = '/static/'\n"
+        f"STATIC_ROOT = {str(theirs)!r}\nSTORAGES = {{'staticfiles': {{'BACKEND': '{kind}'}}}}\n"
+    )
+    before = sorted(theirs.iterdir())
+    collect = (
+        "import django; django.setup(); from django.core.management import call_command\n"
+        "call_command('collectstatic', interactive=False, verbosity=0)\n"
+        "from django.templatetags.static import static; print(static('built.css'))"
+    )
+    shown = run(tmp_path, base, collect, LOADTEST_FILES=str(files))
+    assert shown.startswith("/static/built.")
+    collected = files / "static"
+    assert (collected / "built.css").read_text() == "built"
+    assert (collected / "shop.css").read_text() == "new"
+    assert not (collected / "built.0123456789ab.css").exists()
+    assert sorted(theirs.iterdir()) == before
+
+
+def test_chance_makes_the_same_rows_in_each_database(tmp_path: Path) -> None:
+    """Their names stand in the paths that are asked."""
+    script = "import random, loadtest_settings; print(random.random())"
+    drawn = {run(tmp_path, "", script, LOADTEST_PREPARES="1") for _ in range(2)}
+    assert len(drawn) == 1
+    assert run(tmp_path, "", script) not in drawn
 
 
 def test_no_task_is_run_or_handed_on(tmp_path: Path) -> None:

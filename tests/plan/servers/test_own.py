@@ -411,6 +411,14 @@ def test_an_application_beside_the_settings(tmp_path: Path, settings: str, modul
     assert (where.wsgi, where.asgi) == (f"{module}:application", "generated")
 
 
+def test_a_cache_in_the_database_has_its_table() -> None:
+    caches = {"default": "django.core.cache.backends.db.DatabaseCache"}
+    prepare = proposal.prepare(Facts(stage="end", caches=caches), True, None)
+    assert prepare.commands == ("createcachetable", "migrate --noinput")
+    prepare = proposal.prepare(Facts(stage="end", caches=caches), False, None)
+    assert prepare.commands == ()
+
+
 def test_which_paths_are_asked() -> None:
     known = Facts(
         stage="end",

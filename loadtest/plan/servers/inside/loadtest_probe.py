@@ -54,7 +54,7 @@ def probe(client: Any, requests: list[dict[str, Any]], user: Any) -> dict[str, A
         "again_ms": round(took_ms[-1], 2),
         "statements": len(statements),
         "writes": sorted(written[-1]),
-        "writes_once": sorted(set().union(*written) - written[-1]),
+        "writes_once": sorted({each for of in written for each in of} - written[-1]),
         "path": requests[0]["path"],
         "status": answer.status_code,
         "type": answer.get("Content-Type", "").split(";")[0][:MOST_TEXT],

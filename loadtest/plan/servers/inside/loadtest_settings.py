@@ -6,13 +6,16 @@ What a run does not give leads nowhere, so that no process of a run reaches a da
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import logging
 import os
+import random
 import sys
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_started
 from django.db.backends.signals import connection_created
@@ -42,6 +45,12 @@ if _varied.get("without"):
 # a `.env` may have set them. Its own have no underscore.
 for _name in [name for name in os.environ if name.startswith("PG") and "_" not in name]:
     del os.environ[_name]
+
+if "LOADTEST_PREPARES" in os.environ:
+    # Rows that chance makes are the same in each database, as far as they are Python's or Faker's.
+    random.seed(0)
+    if importlib.util.find_spec("faker"):
+        importlib.import_module("faker").Faker.seed(0)
 
 _ELSEWHERE = {
     *("host", "hostaddr", "port", "database", "dbname", "user", "username", "password"),
@@ -148,8 +157,13 @@ SECURE_SSL_REDIRECT = False
 DATABASES = {alias: _database(of) for alias, of in _given("DATABASES").items()}
 CACHES = {alias: _cache(of) for alias, of in _given("CACHES").items()} or {"default": _LOCAL}
 
+# What is in theirs alone, as it was built there, is collected into the run's.
+LOADTEST_COLLECTED = str(_given("STATIC_ROOT") or "")
+if os.path.isfile(os.path.join(LOADTEST_COLLECTED, "staticfiles.json")):
+    _finders = _given("STATICFILES_FINDERS") or global_settings.STATICFILES_FINDERS
+    STATICFILES_FINDERS = [*_finders, "loadtest_static.Collected"]
 STATIC_ROOT = os.path.join(_files, "static")
-MEDIA_ROOT = os.path.join(_files, "media")
+MEDIA_ROOT = os.environ.get("LOADTEST_MEDIA", os.path.join(_files, "media"))
 SESSION_FILE_PATH = _files
 if _given("COMPRESS_ROOT"):
     COMPRESS_ROOT = STATIC_ROOT
