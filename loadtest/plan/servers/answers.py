@@ -27,8 +27,6 @@ MOST_OPEN = 0.5
 LENGTH_MARGIN = 0.02
 """Of the length of what differs in length, beyond what was recorded."""
 
-LONGEST_EXCERPT = 80
-
 DEEPEST = 100
 """Of a JSON value."""
 

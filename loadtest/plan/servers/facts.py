@@ -56,7 +56,6 @@ class Database(Record, frozen=True, kw_only=True):
     pool: bool
     driver: Text | None = None
     """Of PostgreSQL's `psycopg`: `c`, `binary` or `python`; None of others, and of older ones."""
-    atomic_requests: bool
 
     @property
     def reconnects(self) -> bool:
@@ -75,11 +74,7 @@ class Route(Record, frozen=True, kw_only=True):
     """One route."""
 
     path: Text
-    name: Text | None
-    view: Text
     arguments: tuple[Text, ...]
-    methods: tuple[Text, ...]
-    """Empty where nobody knows."""
     asynchronous: bool
 
 
@@ -95,21 +90,16 @@ class Facts(Record, frozen=True, kw_only=True):
     debug: bool = False
     wsgi: Text | None = None
     asgi: Text | None = None
-    urls: Text | None = None
     databases: dict[str, Database] = msgspec.field(default_factory=dict)
     caches: dict[str, Text] = msgspec.field(default_factory=dict)
     static_storage: Text = ""
     compressed: bool = False
     """Pages need what django-compressor makes beforehand."""
     hosts: tuple[Text, ...] = ()
-    login_url: Text = ""
-    ssl_redirect: bool = False
     proxy_header: tuple[Text, Text] | None = None
     """With its value, what a proxy in front says by it: that a client came over HTTPS."""
-    apps: tuple[Text, ...] = ()
     middleware: tuple[Middleware, ...] = ()
     routes: Annotated[tuple[Route, ...], Meta(max_length=5_000)] = ()
-    all_routes: Count = 0
     wrapped: tuple[Text, ...] = ()
     """Its applications that are not Django's own."""
     forced: bool = False

@@ -192,7 +192,6 @@ def test_what_may_matter_more_than_the_server(changes: dict[str, Any], expected:
         "file": None,
         "conn_max_age": 60,
         "pool": False,
-        "atomic_requests": False,
     }
     known = Facts(stage="end", databases={"default": facts.Database(**plain | changes)})
     assert facts.site(known) == expected
@@ -397,8 +396,7 @@ NO_DATABASE = File(
 
 
 def route(path: str, **changes: Any) -> Route:
-    rest = {"name": None, "view": "v", "arguments": (), "methods": (), "asynchronous": False}
-    return Route(**{"path": path, **rest, **changes})
+    return Route(**{"path": path, "arguments": (), "asynchronous": False, **changes})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import json
 import os
 import platform
@@ -32,13 +33,12 @@ def facts(applications: list[str]) -> Iterator[dict[str, Any]]:
     from django.conf import settings
 
     settings.DEBUG  # noqa: B018 - reads them all
-    yield of_settings(base, settings)
+    yield of_settings(base)
     yield {"stage": "setup"}
     django.setup()
-    yield {"apps": sorted(settings.INSTALLED_APPS), "middleware": list(of_middleware(settings))}
+    yield {"middleware": list(of_middleware(settings))}
     yield {"stage": "routes"}
-    routes = list(of_routes())
-    yield {"routes": routes[:MOST_ROUTES], "all_routes": len(routes)}
+    yield {"routes": list(itertools.islice(of_routes(), MOST_ROUTES))}
     yield {"stage": "application"}
     yield {"wrapped": [each for each in applications if each and is_wrapped(each)]}
     # An application that sets it by force would be served with the project's own databases.
@@ -52,7 +52,7 @@ def is_wrapped(application: str) -> bool:
     return not of.__module__.startswith("django.")
 
 
-def of_settings(base: Any, settings: Any) -> dict[str, Any]:
+def of_settings(base: Any) -> dict[str, Any]:
     """Return what the project's own settings say, but for names, addresses and secrets."""
     databases = getattr(base, "DATABASES", None) or {}
     caches = getattr(base, "CACHES", None) or {}
@@ -65,14 +65,11 @@ def of_settings(base: Any, settings: Any) -> dict[str, Any]:
         "debug": bool(getattr(base, "DEBUG", False)),
         "wsgi": text(getattr(base, "WSGI_APPLICATION", None)),
         "asgi": text(getattr(base, "ASGI_APPLICATION", None)),
-        "urls": text(getattr(base, "ROOT_URLCONF", None)),
         "databases": {str(alias): of_database(of) for alias, of in databases.items()},
         "caches": {str(alias): text(of.get("BACKEND")) or "" for alias, of in caches.items()},
         "static_storage": text(static) or "",
         "compressed": bool(getattr(base, "COMPRESS_OFFLINE", False)),
         "hosts": [str(host)[:MOST_TEXT] for host in getattr(base, "ALLOWED_HOSTS", ())],
-        "login_url": text(settings.LOGIN_URL) or "",
-        "ssl_redirect": bool(getattr(base, "SECURE_SSL_REDIRECT", False)),
         "proxy_header": proxy_header(getattr(base, "SECURE_PROXY_SSL_HEADER", None)),
     }
 
@@ -97,7 +94,6 @@ def of_database(of: dict[str, Any]) -> dict[str, Any]:
         "conn_max_age": age if isinstance(age, int) else None,
         "pool": bool(options.get("pool")),
         "driver": driver() if "postg" in engine or "psql" in engine else None,
-        "atomic_requests": bool(of.get("ATOMIC_REQUESTS", False)),
     }
 
 
@@ -121,34 +117,23 @@ def of_routes() -> Iterator[dict[str, Any]]:
     """Yield each route of the project, with what stands in the place of its arguments."""
     from django.urls import get_resolver
 
-    return walk(get_resolver().url_patterns, "/", "", [])
+    return walk(get_resolver().url_patterns, "/", [])
 
 
-def walk(patterns: Any, prefix: str, namespace: str, above: list[str]) -> Iterator[dict[str, Any]]:
+def walk(patterns: Any, prefix: str, above: list[str]) -> Iterator[dict[str, Any]]:
     """Yield the routes below a prefix."""
     for pattern in patterns:
         of = pattern.pattern
         route = prefix + plain(str(of), of)
         names = [*above, *names_of(of)]
         if hasattr(pattern, "url_patterns"):
-            inner = namespace + (f"{pattern.namespace}:" if pattern.namespace else "")
-            yield from walk(pattern.url_patterns, route, inner, names)
+            yield from walk(pattern.url_patterns, route, names)
             continue
         view = pattern.callback
         of_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
-        of_module = getattr(of_class or view, "__module__", "")
-        of_name = getattr(of_class or view, "__qualname__", type(view).__name__)
-        methods = getattr(view, "actions", None) or [
-            method
-            for method in ("get", "post", "put", "patch", "delete")
-            if of_class is not None and hasattr(of_class, method)
-        ]
         yield {
             "path": route[:MOST_TEXT],
-            "name": (namespace + pattern.name) if pattern.name else None,
-            "view": f"{of_module}.{of_name}"[:MOST_TEXT],
             "arguments": names,
-            "methods": sorted(methods),
             "asynchronous": inspect.iscoroutinefunction(view)
             or getattr(of_class, "view_is_async", False) is True,
         }
