@@ -204,6 +204,10 @@ class Body(Record, frozen=True, kw_only=True):
         )
 
 
+MOST_OVERHEAD = 1.5
+"""Times its declared delay; an answer that takes longer stood in a queue."""
+
+
 class Contract(Record, frozen=True, kw_only=True):
     """What an answer has to be, and what it takes to make one; None where nobody has said."""
 
@@ -225,6 +229,11 @@ class Contract(Record, frozen=True, kw_only=True):
     """Of these, those that insert, update or delete."""
     pooled: bool = False
     """The delay is the database's: each request holds a connection of its worker's pool for it."""
+
+    @property
+    def longest_s(self) -> float:
+        """The most that an answer takes which stood in no queue; 0 of one that does not wait."""
+        return MOST_OVERHEAD * self.delay_s
 
 
 class Endpoint(Record, frozen=True, kw_only=True):

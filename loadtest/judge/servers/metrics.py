@@ -25,10 +25,6 @@ Histograms = Callable[[str], Histogram]
 """Reads an `Outcome.histogram`, a path inside the run's folder."""
 
 
-MOST_OVERHEAD = 1.5
-"""Times the declared delay; an answer that takes longer stood in a queue."""
-
-
 LATE_US = 10_000
 """wrk sleeps for whole milliseconds, and on a busy machine it is woken some more of them later."""
 
@@ -134,8 +130,8 @@ def figures(
     # At a rate, connections are idle between their slots.
     withheld = late_share is None and most_unanswered(turns, connections)
     withheld |= late_share is not None and late_share > HELD
-    delay_s = cell.endpoint.contract.delay_s
-    withheld |= behind(turns, latencies.raw, delay_s * MOST_OVERHEAD).share > HELD
+    contract = cell.endpoint.contract
+    withheld |= behind(turns, latencies.raw, contract.longest_s).share > HELD
 
     def latency(p: Literal[50, 90, 99], *, backfilled: bool = False) -> int | None:
         # The few that were first in the queue tell nothing of those that are still in it.
@@ -169,11 +165,11 @@ def figures(
     return Figures(
         goodput=goodput,
         ceiling=(
-            server.capacity(plan.shape, connections, cell.endpoint.contract) / delay_s
-            if delay_s
+            server.capacity(plan.shape, connections, contract) / contract.delay_s
+            if contract.delay_s
             else None
         ),
-        held=_held(turns, cell, latency(50)) if delay_s and late_share is None else None,
+        held=_held(turns, cell, latency(50)) if contract.delay_s and late_share is None else None,
         p50_us=latency(50),
         p90_us=latency(90),
         p99_us=latency(99),
@@ -374,15 +370,15 @@ def _held(loads: Sequence[Loaded], cell: Cell, p50_us: int | None) -> float | No
     one of four seconds has room for three waves of a second, not for four. Where requests stand in
     a queue, some of an earlier wave are answered as well, and it has room for four.
     """
-    delay_s, connections = cell.endpoint.contract.delay_s, cell.load.connections
+    contract, connections = cell.endpoint.contract, cell.load.connections
     typical_s = (p50_us or 0) / 1e6
     lasted_s = [loaded.duration_us / 1e6 for loaded in loads]
-    if delay_s <= typical_s <= delay_s * MOST_OVERHEAD:
+    if contract.delay_s <= typical_s <= contract.longest_s:
         times = sum(
             int((min(each_s, cell.load.duration_s) - CLOCK_S) / typical_s) for each_s in lasted_s
         )
     else:
-        times = sum(int(each_s / delay_s) for each_s in lasted_s)
+        times = sum(int(each_s / contract.delay_s) for each_s in lasted_s)
     right = sum(loaded.answers - loaded.status_errors for loaded in loads)
     return min(right / times, connections) if times > 0 else None
 

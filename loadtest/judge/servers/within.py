@@ -13,7 +13,6 @@ import msgspec
 
 from loadtest.judge.servers.metrics import (
     HELD,
-    MOST_OVERHEAD,
     Figures,
     Histograms,
     behind,
@@ -232,7 +231,7 @@ def _missed(cell: Cell, goal: Goal, outcome: Outcome, histograms: Histograms) ->
     of = latencies(msgspec.structs.replace(cell, load=tried), [outcome], histograms)
     turns = [turn.loaded for turn in outcome.loads if turn.loaded]
     # As of any load at a rate, whatever the goal allows: of such a row nothing is shown.
-    if behind(turns, of.raw, cell.endpoint.contract.delay_s * MOST_OVERHEAD).share > HELD:
+    if behind(turns, of.raw, cell.endpoint.contract.longest_s).share > HELD:
         return "server"
     if _exceeds(goal, of.raw, ON_TIME):
         return "server"

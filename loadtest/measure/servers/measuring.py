@@ -29,9 +29,6 @@ FOR_EACH_WORKER = 4
 SLOW_CONCURRENCY = 4
 """For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
-LONGER = 1.5
-"""Times the delay of its endpoint is the most that an answer takes among hundreds that wait."""
-
 REPEATS = 2
 """Of a turn that others disturbed, at most."""
 
@@ -192,7 +189,7 @@ class _Measuring:
         checked = 0
         if up.cell is not None and up.cell != cell:
             # What its last load left under way is answered first.
-            over = up.ended + LONGER * up.cell.endpoint.contract.delay_s
+            over = up.ended + up.cell.endpoint.contract.longest_s
             time.sleep(max(0.0, over - time.monotonic()))
         try:
             began = time.monotonic()

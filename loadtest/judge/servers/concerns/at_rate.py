@@ -10,11 +10,9 @@ from loadtest.judge.servers.concerns.evidence import Evidence
 from loadtest.judge.servers.metrics import (
     HELD,
     LATE_US,
-    MOST_OVERHEAD,
     behind,
     late,
     short_of,
-    unanswered,
     unsent,
 )
 from loadtest.records.measured import Sent
@@ -32,12 +30,11 @@ def _rate_not_held(cell: Evidence) -> Check:
 
 def _fell_behind(cell: Evidence) -> Check:
     """Find a queue that grew to the end of the load, and would have grown on."""
-    raw = cell.latencies
-    if raw is None or not _requests(cell):
+    raw, unanswered = cell.latencies, cell.unanswered
+    if raw is None or unanswered is None or unanswered.share > HELD:
         return NOTHING
-    least_s = cell.cell.endpoint.contract.delay_s * MOST_OVERHEAD
-    lost = behind(cell.loads, raw, least_s)
-    if lost.share <= HELD or unanswered(cell.loads, raw, least_s).share > HELD:
+    lost = behind(cell.loads, raw, cell.cell.endpoint.contract.longest_s)
+    if lost.share <= HELD:
         return NOTHING
     return Check(
         "suspect",
@@ -96,10 +93,9 @@ def _kept(cell: Evidence, sent: Sequence[Sent]) -> str:
 def _starved_connections(cell: Evidence) -> Check:
     if cell.cell.load.rate is None:
         return NOTHING
-    raw = cell.latencies
-    if raw is None or not any(loaded.sent for loaded in cell.loads):
+    raw, lost = cell.latencies, cell.unanswered
+    if raw is None or lost is None:
         return UNCHECKED
-    lost = unanswered(cell.loads, raw, cell.cell.endpoint.contract.delay_s * MOST_OVERHEAD)
     if lost.share <= HELD:
         return NOTHING
     connections = cell.cell.load.connections

@@ -12,7 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from loadtest.judge.servers.metrics import Figures, Histograms, Latencies, figures, latencies, waves
+from loadtest.judge.servers.metrics import (
+    Figures,
+    Histograms,
+    Latencies,
+    Unanswered,
+    figures,
+    latencies,
+    unanswered,
+    waves,
+)
 from loadtest.records.measured import DISTURBED, Ceiling, Histogram, Loaded, Outcome
 from loadtest.records.planned import Cell, Plan, Server, Shape
 
@@ -56,6 +65,13 @@ class Evidence:
         """What was counted in each load of the measured rounds, or else of the failed ones."""
         outcomes = self.measured or self.failed
         return tuple(each.loaded for outcome in outcomes for each in outcome.loads if each.loaded)
+
+    @cached_property
+    def unanswered(self) -> Unanswered | None:
+        """Requests at a rate that got no response; None where nobody noted what was sent."""
+        if self.latencies is None or not any(loaded.sent for loaded in self.loads):
+            return None
+        return unanswered(self.loads, self.latencies, self.cell.endpoint.contract.longest_s)
 
     @property
     def answers(self) -> int:
