@@ -13,6 +13,8 @@ from wrk_reports import CREATED_AT, REPORT, block, imported, loads, under
 from loadtest.judge.servers.metrics import Figures, figures, latencies
 from loadtest.judge.servers.summary import summarise
 from loadtest.measure.servers.imported import report
+from loadtest.measure.servers.imported.hidden import Hidden
+from loadtest.measure.servers.imported.lines import LONGEST
 from loadtest.measure.servers.imported.names import slug
 from loadtest.measure.servers.imported.report import Imported
 from loadtest.records.measured import Histogram
@@ -316,6 +318,15 @@ def test_no_secret_of_a_report_is_in_its_run(words: str) -> None:
     # Who asks as somebody else is answered something else.
     rounds = Counter(outcome.cell for outcome in converted.outcomes)
     assert sorted(rounds.values()) == ([3] if "http://me:" in words else [1, 2])
+
+
+@pytest.mark.parametrize("before", [0, 700, 980, 990, 5_000])
+@pytest.mark.parametrize("words", ["API_TOKEN={} ", 'password = "{} s3cr3t" ', "http://me:{}@host "])
+def test_nor_is_one_in_a_line_that_is_longer_than_any_command(words: str, before: int) -> None:
+    line = "x " * (before // 2) + words.format("s3cr3t" * 30) + "y " * 1_000
+    (shown,) = Hidden().lines([line])
+    assert "s3cr3t" not in shown
+    assert len(shown) > LONGEST
 
 
 def test_the_url_tells_what_was_loaded_whatever_the_heading_says() -> None:

@@ -22,7 +22,7 @@ _SECRETS = tuple(
         rf"(?i)'\s*{_NAME}\s*:\s*(?P<secret>[^']+)",
         rf'(?i)"\s*{_NAME}\s*:\s*(?P<secret>(?:\\.|[^"\\])+)',
         # In JSON, in settings, in a query or a form.
-        rf"""(?i)\b{_NAME}['"]?\s*[:=]\s*(?P<quote>['"])(?P<secret>.+?)(?P=quote)""",
+        rf"""(?i)\b{_NAME}['"]?\s*[:=]\s*(?P<quote>['"])(?P<secret>.+?)(?:(?P=quote)|$)""",
         rf"""(?i)\b{_NAME}=(?P<secret>[^\s&;"'`]+)""",
         # A header without quotes: one word of a command, or a line of its own.
         rf"(?i)(?<![\w'\"-]){_HEADER}:\s*(?P<secret>(?<=:)(?:\\.|[^\s\\])+|(?<=\s)\S.*)",
@@ -48,12 +48,17 @@ class Hidden:
         self._numbers: dict[str, int] = {}
 
     def lines(self, lines: Sequence[str]) -> Iterator[str]:
-        """Yield lines without secrets; of what is longer than any command, the beginning."""
+        """Yield lines without secrets; of what is longer than any command, the first words.
+
+        It is filled up with dots, and stays too long for one.
+        """
         for line in lines:
-            head = line[:LONGEST]
-            for secret in _SECRETS if _MAYBE.search(head) else ():
-                head = secret.sub(self._number, head)
-            yield head + line[LONGEST:]
+            is_whole = len(line) <= LONGEST
+            # A part of a secret would not be known for one.
+            text = line if is_whole else line[:LONGEST].rpartition(" ")[0]
+            for secret in _SECRETS if _MAYBE.search(text) else ():
+                text = secret.sub(self._number, text)
+            yield text if is_whole else f"{text} ".ljust(LONGEST + 1, ".")
 
     def _number(self, match: re.Match[str]) -> str:
         secret = match["secret"]
