@@ -19,8 +19,8 @@ NEARLY = 0.95
 """Of a budget: a round that would not fit is not begun."""
 
 EndedBy = Literal["decided", "budget", "failed", "interrupted"]
-"""What it asks was decided, its budget was spent, what was still open failed in a whole round, or
-it was interrupted."""
+"""What it asks was decided, its budget was spent, every load of its last round failed, or it was
+interrupted."""
 
 
 def interim_looks(plan: planned.Plan | clients.Plan) -> int:
@@ -57,6 +57,7 @@ def ended_by(
 ) -> EndedBy | None:
     """Return why a run has fewer rounds, or tries, than it might; None: all, or nobody knows.
 
+    `outcomes` are those of every turn: a round failed where none of its loads was measured.
     `more`: something that was planned, or would narrow a search, was not tried; `left_open` is what
     another round would measure. Without `segments` the run has just come to its own end.
     """

@@ -141,7 +141,7 @@ def summarise(
         twins=twins,
         ended=ended_by(
             plan,
-            outcomes,
+            loads,
             more=plan.has_untried({(of.cell, of.round) for of in outcomes})
             or unfinished(plan, tried, searches),
             left_open=left_open,

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from loadtest.judge.servers.decision import Decision
 from loadtest.judge.servers.summary import summarise
+from loadtest.judge.servers.turns import merged
+from loadtest.judge.stopping import ended_by
 from loadtest.records.measured import Histogram, Host, Launch, Segment
 from loadtest.records.planned import Endpoint
 
@@ -100,7 +102,9 @@ def test_why_a_run_has_fewer_rounds_than_it_might(
     assert summarise(run(of), facts, unread, segments).ended == expected
 
 
-def test_what_failed_in_a_further_round_is_no_spent_budget() -> None:
+@pytest.mark.parametrize(("turns", "expected"), [(1, "failed"), (2, "budget")])
+def test_what_failed_in_a_further_round_is_no_spent_budget(turns: int, expected: str) -> None:
+    """As whoever measured it says: with a load that did not fail, it would have gone on."""
     servers = [server("alpha"), server("beta")]
     of = plan(servers, ENDPOINTS[:1], rounds=3, most_rounds=5, budget_s=300)
     facts = [
@@ -108,12 +112,14 @@ def test_what_failed_in_a_further_round_is_no_spent_budget() -> None:
         for name, factors in (("alpha", CALM), ("beta", WILD))
         for number, factor in enumerate(factors)
     ]
-    facts += [
-        outcome(cell.id, len(WILD), status="failed", stage="load", reason="it ended")
-        for cell in of.cells
-    ]
+    for cell in of.cells:
+        facts += [measured(cell.id, len(WILD), 100, 500) for _ in range(turns - 1)]
+        failed = outcome(cell.id, len(WILD), status="failed", stage="load", reason="it ended")
+        facts.append(msgspec.structs.replace(failed, turn=turns - 1))
     segments = [Segment(started_at=0, wall_s=100, interrupted=False)]
-    assert summarise(run(of), facts, unread, segments).ended == "failed"
+    summary = summarise(run(of), merged(facts), unread, segments, recorded=facts)
+    assert summary.ended == expected
+    assert ended_by(of, facts, more=False, left_open=summary.left_open) == expected
 
 
 def test_who_took_the_time_of_a_busy_machine_is_known() -> None:
