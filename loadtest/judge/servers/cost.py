@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, median_low
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from loadtest.judge.ranking import UNRANKED, Rank, ranks
 from loadtest.judge.rows import Versus
@@ -35,6 +35,7 @@ DOMINATED = 10.0
 FEWEST = 0.5
 """Of the endpoints: who has a number at fewer is not ranked, and costs the others none of them."""
 
+Known = TypeVar("Known")
 
 Shares = Sequence[float] | None
 """Of a site's traffic, of each endpoint; None: of endpoints that are no site's."""
@@ -275,7 +276,7 @@ def _pool(
     by_at = {table.at: table.endpoint for table in tables}
     priced = {table.at: table.priced for table in tables if table.priced}
     weighed = shares(of.plan, [by_at[at] for at in priced]) or [1.0] * len(priced)
-    cells = _counting(priced, dict(zip(priced, weighed, strict=True)))
+    cells = with_the_same(priced, dict(zip(priced, weighed, strict=True)))
     if not cells:
         return None
     endpoints = next(iter(cells.values()))
@@ -313,27 +314,27 @@ def _pool(
     )
 
 
-def _counting(
-    priced: Mapping[str, Mapping[str, str]], weights: Mapping[str, float]
-) -> dict[str, dict[str, str]]:
-    """Return the cells of each server that is ranked, by endpoint; all have the same endpoints.
+def with_the_same(
+    known: Mapping[str, Mapping[str, Known]], weights: Mapping[str, float]
+) -> dict[str, dict[str, Known]]:
+    """Return what is known of each server that can be compared, by the same endpoints of all.
 
-    An endpoint counts as much as its weight: who lacks most of a site's traffic is not ranked, and
-    takes no endpoint from the others.
+    `known` is by endpoint and server. An endpoint counts as much as its weight: who lacks most of a
+    site's traffic is not ranked, and takes no endpoint from the others.
     """
     numbers = Counter[str]()
-    for at, cells in priced.items():
-        numbers.update(dict.fromkeys(cells, weights[at]))
+    for at, of in known.items():
+        numbers.update(dict.fromkeys(of, weights[at]))
     least = FEWEST * sum(weights.values())
     ranked = {server for server, weight in numbers.items() if weight >= least}
     # Where no endpoint has all of these, whoever has the most endpoints says which.
     for at_least in (ranked, {server for server, _ in numbers.most_common(1)}):
-        endpoints = [endpoint for endpoint, cells in priced.items() if at_least <= cells.keys()]
+        endpoints = [endpoint for endpoint, of in known.items() if at_least <= of.keys()]
         if endpoints:
             return {
-                server: {endpoint: priced[endpoint][server] for endpoint in endpoints}
+                server: {endpoint: known[endpoint][server] for endpoint in endpoints}
                 for server in numbers
-                if all(server in priced[endpoint] for endpoint in endpoints)
+                if all(server in known[endpoint] for endpoint in endpoints)
             }
     return {}
 

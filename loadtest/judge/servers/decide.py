@@ -8,12 +8,15 @@ from typing import get_args
 
 from loadtest.judge.servers.cost import (
     Pool,
+    Shares,
     by_choice,
     cost,
     first_group,
     mean,
     memory_of,
     over_all,
+    shares,
+    with_the_same,
 )
 from loadtest.judge.servers.decision import (
     AsyncViews,
@@ -195,38 +198,42 @@ def _at_rates(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> I
         tried: dict[str, dict[str, Row]] = {}
         for row, at in ((rows[cell.id], table.at) for table in same for cell in table.cells):
             if row.status != "skipped":
-                tried.setdefault(row.server, {})[at] = row
-        share_of = {table.at: table.endpoint.share or 0.0 for table in same} if plan.mix else None
+                tried.setdefault(at, {})[row.server] = row
         if asked is None or not tried:
             continue
+        endpoints = {table.at: table.endpoint for table in same}
+        weights = shares(plan, [endpoints[at] for at in tried]) or [1.0] * len(tried)
+        compared = with_the_same(tried, dict(zip(tried, weights, strict=True)))
+        counting = [endpoints[at] for at in next(iter(compared.values()), ())]
+        places = [
+            _keeps(
+                [of[server] for of in tried.values() if server in of],
+                [*compared.get(server, {}).values()],
+                shares(plan, counting),
+            )
+            for server in dict.fromkeys(server for of in tried.values() for server in of)
+        ]
+        places.sort(key=lambda of: (len(of.short), of.cores is None, of.cores or 0.0))
         yield AtRate(
             rate=asked,
             mix=plan.mix,
-            endpoints=tuple(table.endpoint.id for table in same),
-            places=tuple(
-                sorted(
-                    (_keeps(server, of, share_of) for server, of in tried.items()),
-                    key=lambda of: (len(of.short), of.cores is None, of.cores or 0.0),
-                )
-            ),
+            endpoints=tuple(endpoint.id for endpoint in counting),
+            places=tuple(places),
         )
 
 
-def _keeps(
-    server: str, by_endpoint: Mapping[str, Row], share_of: Mapping[str, float] | None
-) -> ServerAtRate:
-    rows = [*by_endpoint.values()]
-    figures = [row.reportable for row in rows if row.reportable]
-    shares = [share_of[at] for at in by_endpoint] if share_of else None
+def _keeps(rows: Sequence[Row], compared: Sequence[Row], weights: Shares) -> ServerAtRate:
+    """Return what the rows of a server say; its figures are of those that all have alike."""
+    figures = [row.reportable for row in compared if row.reportable]
 
     def each(value: Callable[[Figures], float | None]) -> list[float]:
         """Return a figure of every endpoint; nothing where one has none."""
         known = [us for of in figures if (us := value(of)) is not None]
-        return known if len(known) == len(rows) else []
+        return known if len(known) == len(compared) else []
 
     def average(value: Callable[[Figures], float | None]) -> float | None:
         values = each(value)
-        return mean(values, shares) if values and all(values) else None
+        return mean(values, weights) if values and all(values) else None
 
     def slowest(value: Callable[[Figures], int | None]) -> int | None:
         return max(map(round, each(value)), default=None)
@@ -235,7 +242,7 @@ def _keeps(
         return tuple(row.cell.partition(".")[2] for row in rows if which(row))
 
     return ServerAtRate(
-        server=server,
+        server=rows[0].server,
         interface=rows[0].interface,
         cores=average(lambda of: of.cores),
         cpu_us=average(lambda of: of.server_cpu_us),

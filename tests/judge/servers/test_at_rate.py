@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from at_rates import measured, planned
-from builders import loaded, outcome, run
+from at_rates import cell, histogram, measured, planned
+from builders import endpoint, loaded, outcome, plan, run, server
 from facts import Facts, evidence, raised, rated, sent
 from msgspec.structs import replace as replace_struct
 
@@ -16,6 +16,7 @@ from loadtest.judge.servers.metrics import HELD, LATE_US, behind, unanswered
 from loadtest.judge.servers.summary import summarise
 from loadtest.judge.servers.turns import merged
 from loadtest.records.measured import Histogram, Sent
+from loadtest.records.planned import Cell
 
 
 def test_a_rate_that_was_not_held_has_no_latencies() -> None:
@@ -97,6 +98,38 @@ def test_a_server_that_leaves_connections_unserved_has_no_latencies() -> None:
         "252 of 1,200 requests on 100 connections, 8 of which it serves at once, got no response;"
         " half of the others took no longer than 5.00 ms"
     )
+
+
+def test_servers_are_compared_at_the_endpoints_that_they_share() -> None:
+    """The mean over both of `alpha` is what `beta` takes at the cheap one, which is all it has."""
+    load = cell("alpha", 50).load
+    takes_us = {("alpha", "json"): 1_000, ("alpha", "rows"): 4_000, ("beta", "json"): 2_000}
+    cells = [
+        Cell(
+            server=name,
+            endpoint=endpoint(at),
+            load=load,
+            skip=None if (name, at) in takes_us else "it has none",
+        )
+        for at in ("json", "rows")
+        for name in ("alpha", "beta")
+    ]
+    of = plan([server("alpha"), server("beta")], rounds=3, cells=tuple(cells))
+    outcomes = [
+        replace_struct(
+            measured(each.server, 50, number, takes_us[each.server, each.endpoint.name]),
+            cell=each.id,
+        )
+        for each in cells
+        if not each.skip
+        for number in range(3)
+    ]
+    (at,) = summarise(run(of), outcomes, histogram).decision.at_rates
+    assert at.endpoints == ("json-sync",)
+    assert [(place.server, place.cores) for place in at.places] == [
+        ("alpha", pytest.approx(0.05)),
+        ("beta", pytest.approx(0.1)),
+    ]
 
 
 def test_latencies_count_from_the_schedule() -> None:
