@@ -89,6 +89,7 @@ def record_command(
     chosen = [asked for name, asked in by_name.items() if not names or name in names]
     asked_under = _two(servers, project.app.reference)
     recorded = recording.ask_all(project, chosen, asked_under, later_s, say)
+    made = recorded.written_once([asked for asked in chosen if not asked.writes])
     before = own.recorded(project.folder).endpoints
     fixed: dict[str, Fixed] = {}
     changed: dict[str, list[str]] = {}
@@ -101,7 +102,9 @@ def record_command(
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
             continue
-        fixed[asked.name] = new = replace(fixing.fixed, basis=dict(project.app.basis))
+        fixed[asked.name] = new = replace(
+            fixing.fixed, basis=dict(project.app.basis), writes_once=asked.name in made
+        )
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
         words = [_fixed(body), plural(statements, "statement")]

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
+from loadtest.plan.servers import facts
 from loadtest.plan.servers.project import MEDIA, Project, Service
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records import files
@@ -140,6 +141,7 @@ class Services:
                 self._filled = self._owned.get(kept, self._given)
             self.requests = self.project.requests(self.env)
             conceal(self.project.confidential(self.env, self.requests))
+            self.visit(app.visited)
         except CommandError as error:
             stored = {variables.get("postgres", ""), variables.get("redis", "")}
             given = sorted(stored & os.environ.keys())
@@ -246,6 +248,15 @@ class Services:
             if app.sqlite_copy:
                 sqlite_copy.copy(self.project.folder / app.sqlite_copy, seeded)
             self.env[app.sqlite_variable] = str(seeded)
+
+    def visit(self, names: Sequence[str]) -> None:
+        """Visit endpoints, so that no server makes what the first visit of one makes.
+
+        Raises CommandError where the project cannot be asked.
+        """
+        if names:
+            requests = [self.requests[name] for name in names]
+            facts.probe(self.project, requests, self.env, keep=True)
 
     def refused(self) -> list[str]:
         """Return where the project was not allowed to connect so far, each place once."""

@@ -245,13 +245,16 @@ def probe(
     questions: Sequence[Sequence[Prepared]],
     env: Mapping[str, str],
     user: str | None = None,
+    keep: bool = False,
 ) -> tuple[Probed, ...]:
     """Ask in the project's own process, on a database of ours; raises CommandError.
 
     Of each question the first two requests are asked, and the last of these once more. `env` has
-    the addresses of the services. A `user` is logged in for all of them.
+    the addresses of the services. A `user` is logged in for all of them. What they write is undone,
+    or is to `keep`.
     """
-    asked = {"user": user, "questions": [[_sent(each) for each in of[:2]] for of in questions]}
+    sent = [[_sent(each) for each in of[:2]] for of in questions]
+    asked = {"user": user, "keep": keep, "questions": sent}
     script, given = str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(asked)
     printed = project.run(script, env=env, timeout_s=WITHIN_S, given=given)
     try:

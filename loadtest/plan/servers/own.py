@@ -259,6 +259,8 @@ class Fixed(Record, frozen=True, kw_only=True):
     """What it was tried on and tells from one, likewise."""
     cost_s: Seconds | None = None
     """How long an answer took while nothing else was asked."""
+    writes_once: bool = False
+    """At its first visit; see `App.visited`."""
     basis: dict[str, str] = field(default_factory=dict)
     """What it was recorded on, see `basis`: on another one it says nothing."""
 
@@ -471,6 +473,7 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
         ),
         requests={asked.name: template(asked) for asked in asked_for},
         requests_script=(str(INSIDE / "loadtest_requests.py"),),
+        visited=tuple(asked.name for asked in asked_for if _writes_once(known.get(asked.name))),
         counts_variable=COUNTS,
         matrices=MATRICES / "own",
         servers=SERVERS,
@@ -480,6 +483,10 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
         variants={name: _variant(of) for name, of in file.variants.items()},
         mix=mix,
     )
+
+
+def _writes_once(fixed: Fixed | None) -> bool:
+    return fixed is not None and fixed.writes_once
 
 
 def _usual(settings: str, interface: Interface) -> str:

@@ -149,6 +149,8 @@ class App:
     """How endpoints are asked, by their names, where that is more than a GET of their path."""
     requests_script: tuple[str, ...] = ()
     """What the interpreter runs to find the data of requests; see `inside/loadtest_requests.py`."""
+    visited: tuple[str, ...] = ()
+    """Endpoints that write at their first visit alone, which is made once for all servers."""
     counts_variable: str | None = None
     """For a folder where each of a server's processes counts what the project does."""
     basis: Mapping[str, str] = field(default_factory=dict)

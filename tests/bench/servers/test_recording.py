@@ -198,7 +198,9 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
     @contextmanager
     def bench(project: Project, shape: Any) -> Iterator[Any]:
         told.append(project.secret)
-        services = SimpleNamespace(env={}, env_for=lambda name: {}, requests={})
+        services = SimpleNamespace(
+            env={}, env_for=lambda name: {}, visit=lambda names: None, requests={}
+        )
         yield SimpleNamespace(services=services, launch=lambda server, name: running)
 
     monkeypatch.setattr(recording, "bench", bench)
@@ -230,6 +232,7 @@ class Site:
 def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an endpoint has written would be in the answers of the next."""
     launched: list[Site] = []
+    visited: list[list[str]] = []
     requests = {
         "order": (Prepared("/order/", "POST"),),
         "home": tuple(Prepared(f"/{at}") for at in range(12)),
@@ -241,7 +244,9 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
             launched.append(Site())
             return launched[-1].serving(requests)
 
-        services = SimpleNamespace(env={}, env_for=lambda name: {}, requests=requests)
+        services = SimpleNamespace(
+            env={}, env_for=lambda name: {}, visit=visited.append, requests=requests
+        )
         yield SimpleNamespace(services=services, launch=launch)
 
     def ask(running: Any, path: str, request: Prepared) -> Response:
@@ -252,7 +257,7 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
     monkeypatch.setattr(recording, "_ask", ask)
     wrong = {"home": {"a page that is not there": Prepared("/nothing/")}, "order": {}}
     monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
-    right = (Probed(path="/", status=200),)
+    right = (Probed(path="/", status=200, writes_once=("INSERT picture",)),)
     monkeypatch.setattr(
         recording.facts, "probe", lambda project, questions, env: right * len(questions)
     )
@@ -260,6 +265,8 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
     servers: Any = [SimpleNamespace(name="uvicorn")]
     recorded = recording.ask_all(Project(Path(), "python"), [order, HOME], servers, 0.0, print)
     assert not recorded.failed
+    # What its first visit makes is made before, and that of what writes is its own.
+    assert visited == [["home"]]
     assert ["/order/" in site.seen for site in launched] == [False, True]
     assert all(site.stopped for site in launched)
     (home,) = recorded.replies["home"]

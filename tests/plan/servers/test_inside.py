@@ -586,6 +586,10 @@ def test_what_is_written_at_the_first_visit_alone(tmp_path: Path) -> None:
     assert nobody.writes == ("INSERT django_session",)
     (alice,) = facts.probe(project, [questions[1]], env, "alice")
     assert (alice.writes, alice.writes_once) == ((), ("UPDATE django_session",))
+    # Nothing of this is there, until a visit is to be kept.
+    for keep, once in ((True, ("INSERT auth_group",)), (False, ())):
+        (made,) = facts.probe(project, [questions[0]], env, keep=keep)
+        assert made.writes_once == once
 
 
 REFUSES = """

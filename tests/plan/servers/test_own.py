@@ -211,13 +211,15 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     (asked,) = own.read(folder).endpoint
     contract = msgspec.structs.replace(own.expected(asked), content_type="text/html")
     basis = own.basis(folder, own.read(folder), str(folder / ".venv/bin/python"))
-    fixed = own.Fixed(asked=asked, contract=contract, basis=basis)
+    fixed = own.Fixed(asked=asked, contract=contract, basis=basis, writes_once=True)
     own.write_recorded(folder, own.Recorded(format=1, endpoints={"home": fixed}))
     assert own.unrecorded(own.project_at(folder)) == []
+    assert own.project_at(folder).app.visited == ("home",)
     written(tmp_path, LEAST + endpoint + "share = 0.5\n")
     assert own.unrecorded(own.project_at(folder)) == []
     written(tmp_path, LEAST + endpoint.replace("'/'", "'/other/'"))
     assert own.unrecorded(own.project_at(folder)) == ["home"]
+    assert own.project_at(folder).app.visited == ()
     assert (folder / ".loadtest" / ".gitignore").read_text() == "*\n"
 
 

@@ -2,8 +2,8 @@
 
 The file has a JSON object: the name of a `user`, or null, and `questions`, each a list of a request
 or two. They are asked in this process on the database of the run, the last of each question once
-more, in a transaction that is rolled back. No mail leaves, and no connection but to what the run
-has, or was told of.
+more, in a transaction that is rolled back unless `keep` is true. No mail leaves, and no connection
+but to what the run has, or was told of.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ session = importlib.import_module("loadtest_requests").session
 errors: list[str] = []
 
 
-def probe(client: Any, requests: list[dict[str, Any]], user: Any) -> dict[str, Any]:
+def probe(client: Any, requests: list[dict[str, Any]], user: Any, keep: bool) -> dict[str, Any]:
     """Ask each request, and the last once more, as load does; return what that took."""
     from django.core import mail
 
@@ -37,7 +37,7 @@ def probe(client: Any, requests: list[dict[str, Any]], user: Any) -> dict[str, A
     mails = len(mail.outbox)
     took_ms = []
     written: list[set[str]] = []
-    with rolled_back() as connection:
+    with transaction(keep) as connection:
         cookie = "" if user is None else session(user)
         for request in (*requests, requests[-1]):
             client.cookies.clear()  # load keeps none that an answer sets
@@ -95,8 +95,8 @@ def links(body: bytes) -> list[str]:
 
 
 @contextlib.contextmanager
-def rolled_back() -> Iterator[Any]:
-    """Give the first database, what is written to it being undone; None without one."""
+def transaction(keep: bool) -> Iterator[Any]:
+    """Give the first database, and undo what is written unless it is to be kept; None without."""
     from django.db import connections, transaction
 
     alias = next(iter(connections), None)
@@ -105,7 +105,7 @@ def rolled_back() -> Iterator[Any]:
         return
     with transaction.atomic(alias):
         yield connections[alias]
-        transaction.set_rollback(True, alias)
+        transaction.set_rollback(not keep, alias)
 
 
 @contextlib.contextmanager
@@ -164,7 +164,7 @@ def all_probed() -> dict[str, Any]:
     rows = []
     for requests in asked["questions"]:
         try:
-            rows.append(probe(client, requests, user))
+            rows.append(probe(client, requests, user, asked["keep"]))
         except Exception as error:  # whatever a view does
             row = {"path": requests[0]["path"], "status": 500, "error": summary(error)}
             rows.append(row)
