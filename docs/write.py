@@ -65,7 +65,7 @@ def kept_run(folder: str) -> str:
     figure = f"results/{folder}/{chart.name}.svg"
     return "\n\n".join(
         [
-            f"**{ticked(decision.lead)}** {ticked(decision.text)}",
+            f"**{ticked(decision.lead)}**",
             f"![CPU cores for 1,000 requests/s on each server]({figure})",
             f"**{ticked(sure.lead)}** {ticked(sure.text)}"
             f" [The whole report](results/{folder}/report.md).",
