@@ -55,7 +55,8 @@ def test_it_has_all_that_lies_beside_the_code(wheel: Path) -> None:
     }
     profiles = {f"loadtest/plan/servers/profiles/{path.name}" for path in ROOT.glob("servers/*")}
     docs = {f"loadtest/{path.relative_to(ROOT)}" for path in ROOT.glob("docs/schemas/*")}
-    assert names == code | profiles | docs | {"loadtest/docs/own-project.md"}
+    docs |= {f"loadtest/docs/{page}.md" for page in ("own-project", "loadtest-toml")}
+    assert names == code | profiles | docs
 
 
 def test_outside_of_a_project_it_says_what_to_type(loadtest: Path, tmp_path: Path) -> None:

@@ -343,7 +343,7 @@ def text(proposal: Proposal) -> str:
     lines += [
         "# Written by `loadtest init`. Read it, edit it, commit it; nothing else of the project was"
         " touched.",
-        "# docs/own-project.md of loadtest explains each line.",
+        "# docs/loadtest-toml.md of loadtest explains each line.",
         "format = 1",
         '# shapes = ["2x1", "2x4", "4x1"]  # workers x threads: each server in each of these',
         "",

@@ -517,7 +517,7 @@ def test_a_project_that_can_be_measured_has_no_problem() -> None:
 
 
 def test_the_file_that_the_page_shows_is_one(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "own-project.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "loadtest-toml.md").read_text(encoding="utf-8")
     _, text = page.split("```toml\n", 1)
     file = own.read(written(tmp_path, text.partition("```")[0]))
     assert [asked.method for asked in file.endpoint] == ["GET", "POST"]
