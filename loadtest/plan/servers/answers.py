@@ -48,6 +48,16 @@ SPAN = rb"\d{1,9}(?:\.\d{1,9})?" + SPACE + UNIT
 
 CLOCK = rb"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
 
+HALF_DAY = rb"\d{1,2}(?::\d\d)?" + SPACE + rb"[ap]\.m\."
+
+MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
+
+WRITTEN = (
+    rb"(?:" + MONTH + SPACE + rb"\d{1,2},|\d{1,2}" + SPACE + MONTH + rb",?)" + SPACE + rb"\d{4}"
+    rb"(?:," + SPACE + rb"(?:" + HALF_DAY + rb"|noon|midnight))?"
+)
+"""A date as Django writes it in English where nobody names a format."""
+
 NAMED = {
     "CSRF tokens": (
         rb"(?i)(csrf[\w-]{0,40}[\"']?\s{0,9}(?:(?:value|content)\s{0,9}=|[:=])\s{0,9}[\"']?)"
@@ -56,7 +66,10 @@ NAMED = {
     "nonces": rb"(?i)(\bnonce(?:\s*=\s*[\"']?|-))[\w+/=-]{8,200}",
     "UUIDs": rb"()\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
     "signatures": rb"()\b[\w.+/=-]{2,200}:[\w-]{6}:[\w-]{27,43}\b",
-    "dates": rb"()\b\d{4}-\d\d-\d\d(?:[T ]" + CLOCK + rb")?|()\b" + CLOCK + rb"\b",
+    "dates": (
+        rb"()\b(?:\d{4}-\d\d-\d\d(?:[T ]" + CLOCK + rb")?|" + WRITTEN + rb"|" + HALF_DAY + rb"|"
+        + CLOCK + rb"\b)"
+    ),
     "times ago": rb"()\b" + SPAN + rb"(?:,?" + SPACE + SPAN + rb")*",
 }
 """What differs by its nature and is known by its looks, with what stands before it and is kept."""

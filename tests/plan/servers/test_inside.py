@@ -162,6 +162,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "storages.backends.s3.S3ManifestStaticStorage",
         "OPTIONS": {"bucket_name": "shop"}},
 }
+HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "whoosh", "PATH": "/shop/index"}}
 LOGGING = {"version": 1, "handlers": {
     "file": {"class": "logging.FileHandler", "filename": "/shop/logs/shop.log"},
     "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "level": "INFO"},
@@ -180,6 +181,7 @@ LOGGING = {"version": 1, "handlers": {
             "OPTIONS": {},
         },
     }
+    assert told["HAYSTACK_CONNECTIONS"]["default"]["PATH"] == "/run/files/search-default"
     handlers = told["LOGGING"]["handlers"]
     assert handlers["file"]["filename"] == "/run/files/shop.log"
     assert handlers["console"] == {

@@ -37,7 +37,7 @@ def probe(client: Any, requests: list[dict[str, Any]], user: Any, keep: bool) ->
     mails = len(mail.outbox)
     took_ms = []
     written: list[set[str]] = []
-    with transaction(keep) as connection:
+    with on_database(keep) as connection:
         cookie = "" if user is None else session(user)
         for request in (*requests, requests[-1]):
             client.cookies.clear()  # load keeps none that an answer sets
@@ -95,7 +95,7 @@ def links(body: bytes) -> list[str]:
 
 
 @contextlib.contextmanager
-def transaction(keep: bool) -> Iterator[Any]:
+def on_database(keep: bool) -> Iterator[Any]:
     """Give the first database, and undo what is written unless it is to be kept; None without."""
     from django.db import connections, transaction
 
@@ -105,7 +105,8 @@ def transaction(keep: bool) -> Iterator[Any]:
         return
     with transaction.atomic(alias):
         yield connections[alias]
-        transaction.set_rollback(not keep, alias)
+        if not keep:
+            transaction.set_rollback(True, alias)
 
 
 @contextlib.contextmanager

@@ -167,6 +167,11 @@ MEDIA_ROOT = os.environ.get("LOADTEST_MEDIA", os.path.join(_files, "media"))
 SESSION_FILE_PATH = _files
 if _given("COMPRESS_ROOT"):
     COMPRESS_ROOT = STATIC_ROOT
+if _given("HAYSTACK_CONNECTIONS"):
+    HAYSTACK_CONNECTIONS = {
+        alias: {**of, "PATH": os.path.join(_files, f"search-{alias}")} if "PATH" in of else of
+        for alias, of in _given("HAYSTACK_CONNECTIONS").items()
+    }
 if _given("STORAGES"):
     STORAGES = {alias: _storage(alias, of) for alias, of in _given("STORAGES").items()}
 for _name in ("DEFAULT_FILE_STORAGE", "STATICFILES_STORAGE"):  # before Django 5.1
