@@ -4,9 +4,9 @@ from __future__ import annotations
 
 COMMANDS = {
     "init": ("init", "Look at a Django project of yours and write its loadtest.toml."),
-    "env": ("env", "Install servers in an environment over the project's packages."),
-    "record": ("record", "Fix what the endpoints of loadtest.toml answer."),
-    "check": ("record", "Bring every server up once and compare answers; load nothing."),
+    "env": ("env", "Install servers beside a project's packages, in an environment of their own."),
+    "record": ("record", "Record what the endpoints of loadtest.toml answer."),
+    "check": ("record", "Start every server once and compare its answers; put no load on it."),
     "doctor": ("doctor", "Check this machine for everything that would spoil a run."),
     "list": ("list_", "List the servers, endpoints or matrices to choose from."),
     "plan": ("plan", "Show what `run` would measure and how long it would take; start nothing."),
@@ -15,7 +15,7 @@ COMMANDS = {
     "compare": ("compare", "Compare two runs of servers: what each costs, then cell by cell."),
     "import": (
         "import_",
-        "Read what a load generator printed for somebody else, and judge it as a run.",
+        "Judge what a load generator printed for somebody else, as if it were a run.",
     ),
     "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
     "serve": ("serve", "Start one server as in a run; Ctrl-C ends it."),

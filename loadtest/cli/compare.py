@@ -26,7 +26,7 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
 @click.option(
     "--force",
     is_flag=True,
-    help="Compare although the runs were made under different conditions: on another machine,"
+    help="Compare even if the runs were made under different conditions: on another machine,"
     " under another load, with other versions.",
 )
 @click.option(
@@ -42,10 +42,10 @@ def compare_command(
 ) -> int:
     """Compare two runs of servers: what each costs, then cell by cell.
 
-    BASE and NEW are the folders of two runs. Prints Markdown. At a rate the same rates are
-    compared, of searches the highest rates within the same goal. Exit status: 0 if nothing got
-    worse and most servers were shown to cost no more, 1 if something got worse, failed or no longer
-    keeps its rate, 3 if these runs cannot tell.
+    BASE and NEW are the folders of two runs. It prints Markdown. Runs at a rate are compared at the
+    rates that both have, searches by the highest rates within the same goal. Exit status: 0 if
+    nothing got worse and most servers were shown to cost no more; 1 if something got worse, failed
+    or no longer keeps its rate; 3 if these runs cannot tell.
 
     Example: loadtest compare results/main results/branch --html changes.html
     """

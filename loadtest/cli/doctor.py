@@ -18,7 +18,7 @@ from loadtest.plan.servers import inventory
 def doctor_command(folder: Path, python: str | None, out: Path, as_json: bool) -> int:
     """Check this machine for everything that would spoil a run.
 
-    Exit status 1 if it finds something; each such line then says what to do about it.
+    Lines that begin with NO say what to do. Exit status 1 if there are any.
 
     Example: loadtest doctor
     """

@@ -16,12 +16,13 @@ from loadtest.records.errors import UserError, unknown
 @click.argument("names", metavar="[SERVER]...", nargs=-1)
 @project_options
 def env_command(names: tuple[str, ...], folder: Path, python: str | None) -> int:
-    """Install servers in an environment over the project's packages.
+    """Install servers beside a project's packages, in an environment of their own.
 
-    It lies in .loadtest/env and runs the project from then on; the project's own environment stays
-    as it is, and each of its packages keeps its version. SERVER is a name of `loadtest list`, or a
-    pattern such as 'granian-*'; without one, it takes those of the matrix quick. What variants
-    require is installed too. It needs a package index.
+    The environment is .loadtest/env, and the project runs in it from then on. The project's own
+    environment stays as it is, and each of its packages keeps its version. SERVER is a name from
+    `loadtest list`, or a pattern such as 'granian-*'; without one, the servers of the matrix quick
+    are installed, and the one that the project runs on today. Packages that variants require are
+    installed too. This needs a package index.
 
     Example: loadtest env granian-wsgi uvicorn
     """

@@ -35,49 +35,54 @@ class Word(click.ParamType[str]):
 @click.option(
     "--server",
     type=Word(),
-    help="Server that all of it is of. Default: what headings, commands and the file's name say.",
+    help="Server that was loaded. Default: what headings, commands and the file's name say.",
 )
 @click.option(
     "--style",
     type=click.Choice(["sync", "async"]),
-    help="Style of the views. Default: what URLs and headings say, else unknown.",
+    help="Style of the views. Default: what URLs and headings say, otherwise unknown.",
 )
 @click.option(
     "--endpoint",
     type=Word(),
-    help="Endpoint that all of it is of. Default: what URLs and headings say.",
+    help="Endpoint that was loaded. Default: what URLs and headings say.",
 )
 @click.option(
     "--delay",
     "delay_s",
     type=Time(),
-    help="Time that the endpoint waits by itself, as in 1s. Default: what a name like gateway_3s"
-    " says, else none.",
+    help="How long the endpoint waits before it answers, such as 1s. Default: what a name like"
+    " gateway_3s says, otherwise not at all.",
 )
 @click.option(
     "--connections",
     type=Whole("--connections 64", 1, MOST_CONNECTIONS),
-    help="Connections of a load whose text and command do not say.",
+    help="Connections of the load, where neither its output nor its command says.",
 )
-@click.option("--rate", type=Rate(), help="Rate that wrk2 was given, where no command shows it.")
+@click.option(
+    "--rate",
+    type=Rate(),
+    help="Rate that wrk2 was given, in requests/s, where no command shows it.",
+)
 @click.option(
     "--rounds",
     is_flag=True,
-    help="Take what has one server, URL and load as rounds, whatever words stand above it.",
+    help="Take outputs with the same server, URL and load as rounds of one measurement, whatever the"
+    " headings above them say.",
 )
 @out_option
 @json_option
 def import_command(files: Sequence[Path], out: Path, as_json: bool, **typed: Any) -> int:
-    """Read what a load generator printed for somebody else, and judge it as a run.
+    """Judge what a load generator printed for somebody else, as if it were a run.
 
     \b
-    FILE is a report or a log with the text of wrk, wrk2, ab, hey, oha or
+    FILE is a report or a log with the output of wrk, wrk2, ab, hey, oha or
     bombardier, in any layout; - is standard input; several make one run.
     Server, endpoint and style are what headings, commands, URLs and the
     file's name say; what is guessed is listed, and can be typed instead.
 
-    Exit status 1 if a part of such a text could not be read, or could not connect; each is listed
-    with its line. 2 if nothing could.
+    Exit status 1 if a part of it could not be read, or is of a server that could not be reached;
+    each such part is listed with its line. 2 if nothing could be read.
 
     Example: loadtest import django_workers.md --out results/
     """

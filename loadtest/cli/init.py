@@ -40,7 +40,7 @@ MOST_TRIES = 30
     "folder",
     type=Location("directory"),
     default=Path(),
-    help="Folder of the Django project. Default: the one you are in.",
+    help="Folder of the Django project. Default: the current folder.",
 )
 @click.option(
     "--python",
@@ -58,7 +58,8 @@ MOST_TRIES = 30
     "variables",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Tell the app this; repeat it for several. Default: what its settings ask for, as far as"
+    help="Set this environment variable for the app; repeat it for several. Default: what its"
+    " settings need, as far as"
     " the project's files say it.",
 )
 @click.option(
@@ -90,9 +91,9 @@ MOST_TRIES = 30
 @click.option(
     "--ask/--no-ask",
     default=True,
-    help="Make a database and ask the project's pages once, to propose endpoints. Default: on.",
+    help="Make a database and request the project's pages once, to propose endpoints. Default: on.",
 )
-@click.option("--force", is_flag=True, help="Write over a loadtest.toml that is there.")
+@click.option("--force", is_flag=True, help="Overwrite a loadtest.toml that is there.")
 def init_command(
     folder: Path,
     python: str | None,
@@ -107,8 +108,9 @@ def init_command(
 ) -> int:
     """Look at a Django project of yours and write its loadtest.toml.
 
-    The reason stands beside each line. The project's code, environment and databases stay as they
-    are. Without --force it writes over nothing, and shows what it would change.
+    A comment beside each line says the reason for it. The project's code, environment and databases
+    stay as they are. A loadtest.toml that is there is overwritten only with --force; without it,
+    what would change is shown.
 
     Example: loadtest init --settings shop.settings.production
     """
@@ -328,7 +330,7 @@ def _asked(
     from loadtest.records.planned import Shape
     from loadtest.system import process
 
-    say("making a database and asking the project's pages once")
+    say("making a database and requesting the project's pages once")
     try:
         with (
             process.folder("loadtest-init-") as logs,

@@ -284,7 +284,7 @@ def budget_option(default: str) -> Callable[[F], F]:
         "budget_s",
         type=Time(),
         help="Most time to spend on measuring, such as 90s, 20m or 2h. The first round is always"
-        " measured; a further one begins only if it should end in time."
+        " measured, however long it takes; another begins only if it should end in time."
         f" Default: {default}.",
     )
 
@@ -498,7 +498,7 @@ matrix_options: Callable[[F], F] = all_of(
         multiple=True,
         callback=_goal,
         help="Search for the highest rate at which each server meets a goal, such as p99=300ms or"
-        " p90=50ms; repeat it to combine goals. errors=1% allows that share of errors, in place of"
+        " p90=50ms; repeat it to combine goals. errors=1% allows that share of errors instead of"
         " 0.1%. This takes minutes for each server. Default: no search.",
     ),
     click.option(
@@ -518,7 +518,7 @@ matrix_options: Callable[[F], F] = all_of(
         type=ShapeOf(),
         metavar="WORKERSxTHREADS",
         multiple=True,
-        help="Measure each server with so many workers and threads, such as 2x4; repeat it to"
+        help="Measure each server with this many workers and threads, such as 2x4; repeat it to"
         " compare several. Default: those of loadtest.toml, or one shape (see --workers).",
     ),
     click.option(
@@ -526,9 +526,8 @@ matrix_options: Callable[[F], F] = all_of(
         "variants",
         metavar="NAME",
         multiple=True,
-        help="Measure only this variant of a project of yours, as loadtest.toml declares them, and"
-        " what it runs on today; repeat it for several. as-deployed is the project as it is."
-        " Default: all.",
+        help="Measure only this variant of loadtest.toml, and what runs today; repeat it for"
+        " several. as-deployed is the project without a change. Default: all.",
     ),
     precision_option,
     budget_option(

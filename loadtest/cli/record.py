@@ -50,13 +50,14 @@ def _show(rows: Sequence[Row], as_json: bool) -> None:
     "later_s",
     type=Seconds("--later 65", 0, 3_600),
     default=LATER_S,
-    help="Seconds after which each endpoint is asked again, so that times in pages have changed."
+    help="Seconds to wait before each endpoint is requested again, so that times shown in its pages"
+    " have changed."
     f" Default: {LATER_S:.0f}.",
 )
 @click.option(
     "--yes",
     is_flag=True,
-    help="Write over what was recorded otherwise. Default: ask in a terminal, else keep it.",
+    help="Overwrite earlier records that differ. Default: ask in a terminal, otherwise keep them.",
 )
 @project_options
 @json_option
@@ -68,12 +69,12 @@ def record_command(
     python: str | None,
     as_json: bool,
 ) -> int:
-    """Fix what the endpoints of loadtest.toml answer.
+    """Record what the endpoints of loadtest.toml answer.
 
-    Each is asked under two servers, with a database made anew for each; what all answers have in
-    common is its contract, kept in .loadtest/. What it cannot tell from a right answer is printed,
-    and what differs from the contract that is there. Exit status 1 if one of them cannot be
-    measured, or was kept as it was.
+    Each is requested under two servers, with a database made anew for each. What all its answers
+    have in common is kept in .loadtest/, and a run holds the servers to it. It also prints which
+    wrong answers could not be told from the right one, and what differs from an earlier record.
+    Exit status 1 if an endpoint cannot be measured, or its earlier record was kept.
 
     Example: loadtest record
     """
@@ -183,10 +184,10 @@ def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
 @project_options
 @json_option
 def check_command(folder: Path, python: str | None, as_json: bool) -> int:
-    """Bring every server up once and compare answers; load nothing.
+    """Start every server once and compare its answers; put no load on it.
 
-    Each endpoint is asked alone, then eight times at once, under each variant of the project. Exit
-    status 1 if a server does not come up, or an answer is not what was recorded.
+    Each endpoint is requested alone, then eight times at once, under each variant of the project.
+    Exit status 1 if a server does not start, or an answer is not what was recorded.
 
     Example: loadtest check
     """

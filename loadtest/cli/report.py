@@ -26,7 +26,7 @@ from loadtest.records.run_folder import newest
 def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bool) -> int:
     """Write a run's reports again; no server is needed.
 
-    RUN is the folder of a run of servers or of HTTP clients; the default is the newest run below
+    RUN is the folder of a run of servers or of HTTP clients. Default: the newest run in the folder
     --out. Exit status 1 if something failed, is invalid or was not measured at all.
 
     Example: loadtest report results/2026-11-20T10-00-00-quick

@@ -41,7 +41,7 @@ from loadtest.records.planned import Choice
     "--launcher",
     type=click.Choice(get_args(Launcher)),
     help="How servers are started: local (as processes on this machine), compose (in Docker"
-    " containers) or running (not at all, as one is up already). Default: local.",
+    " containers) or running (not at all: the one that is already up is measured). Default: local.",
 )
 @project_options
 @consent_options
@@ -68,8 +68,9 @@ def run_command(
       seed       the load of the report this project grew out of
       FILE.toml  a matrix of your own
 
-    `loadtest plan` shows what a matrix would measure. With --resume, --endpoint adds endpoints to
-    the run.
+    In a project with loadtest.toml, quick measures its endpoints in ten minutes at most, and
+    standard in 90. `loadtest plan` shows what a matrix would measure. With --resume, --endpoint
+    adds endpoints to the run.
 
     Example: loadtest run quick --server 'granian-*' --rounds 5
     """

@@ -60,7 +60,7 @@ def serve_command(
 ) -> int:
     """Start one server as in a run; Ctrl-C ends it.
 
-    PostgreSQL, Valkey and the upstream are started with it. SERVER is one of `loadtest list`.
+    PostgreSQL, Valkey and the upstream are started with it. SERVER is a name from `loadtest list`.
 
     Example: loadtest serve granian-wsgi --port 8000
     """
