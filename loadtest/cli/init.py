@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from loadtest.cli.options import Location, located
+from loadtest.cli.options import Location, Seconds, located
 from loadtest.cli.output import say
 from loadtest.records import files
 from loadtest.records.errors import UserError
@@ -29,6 +32,9 @@ FALSE = ("False", "0", "")
 
 MOST_NAMES = 5
 """Of variables that may be for DEBUG; each try takes a second."""
+
+PATIENCE_S = 300.0
+"""For all pages of a project together."""
 
 MOST_TRIES = 30
 """Variables that settings ask for, one after the other."""
@@ -93,6 +99,14 @@ MOST_TRIES = 30
     default=True,
     help="Make a database and request the project's pages once, to propose endpoints. Default: on.",
 )
+@click.option(
+    "--patience",
+    "patience_s",
+    type=Seconds(f"--patience {PATIENCE_S:.0f}", 1, 86_400),
+    default=PATIENCE_S,
+    help="Seconds for requesting them all; what was answered by then is proposed."
+    f" Default: {PATIENCE_S:.0f}.",
+)
 @click.option("--force", is_flag=True, help="Overwrite a loadtest.toml that is there.")
 def init_command(
     folder: Path,
@@ -104,6 +118,7 @@ def init_command(
     user: str | None,
     log: Path | None,
     ask: bool,
+    patience_s: float,
     force: bool,
 ) -> int:
     """Look at a Django project of yours and write its loadtest.toml.
@@ -120,7 +135,8 @@ def init_command(
     own.ignore(folder / own.FOLDER)
     traffic = access_log.read(log) if log else None
     told = _variables(variables)
-    proposed = _propose(folder, python, settings, told, commands, seed, user, ask, traffic)
+    within_s = patience_s if ask else 0.0
+    proposed = _propose(folder, python, settings, told, commands, seed, user, within_s, traffic)
     if problems := list(own.mistakes(proposed.file)):
         raise UserError(*problems)
     text = proposal.text(proposed)
@@ -159,7 +175,7 @@ def _propose(
     commands: tuple[str, ...],
     seed: str | None,
     user: str | None,
-    ask: bool,
+    within_s: float,
     traffic: Traffic | None,
 ) -> Proposal:
     from loadtest.plan.servers import detect, own, proposal
@@ -200,8 +216,8 @@ def _propose(
     endpoints: list[tuple[Asked, str]] = []
     left: list[Left] = []
     notes = [*proposal.filled_by_nothing(database, prepare, commands), *proposal.notes(facts)]
-    if ask:
-        endpoints, left = _asked(project, facts, user, notes, traffic)
+    if within_s:
+        endpoints, left = _asked(project, facts, user, notes, traffic, within_s)
     return proposal.Proposal(
         file=replace(file, endpoint=tuple(asked for asked, _ in endpoints)),
         reasons={key: why for key, why in reasons.items() if why},
@@ -321,7 +337,12 @@ def _with_applications(folder: Path, file: File) -> tuple[File, Facts, dict[str,
 
 
 def _asked(
-    project: Project, facts: Facts, user: str | None, notes: list[str], traffic: Traffic | None
+    project: Project,
+    facts: Facts,
+    user: str | None,
+    notes: list[str],
+    traffic: Traffic | None,
+    within_s: float = PATIENCE_S,
 ) -> tuple[list[tuple[Asked, str]], list[Left]]:
     """Return the endpoints to propose and what is left out, after asking what can be asked."""
     from loadtest.bench.servers.services import services
@@ -331,52 +352,74 @@ def _asked(
     from loadtest.system import process
 
     say("making a database and requesting the project's pages once")
+    pages = _Pages(project, facts)
     try:
         with (
             process.folder("loadtest-init-") as logs,
             services(project, logs.path, Shape()) as running,
         ):
-            probed, as_user = _probed(project, facts, user, running.env)
+            pages.ask_all(user, running.env, within_s)
     except LoadtestError as error:
         # Its output may quote the database: that is for the terminal, not for the file.
         last = error.detail.splitlines()[-1:] if error.detail else []
-        say(f"nothing could be asked: {error} {' '.join(last)}")
-        notes.append(f"Nothing could be asked: {error}")
-        return [], []
-    endpoints, left = proposal.endpoints(facts, probed, user, as_user, traffic)
-    if traffic:
+        what = "not all pages" if pages.probed else "nothing"
+        say(f"{what} could be asked: {error} {' '.join(last)}")
+        notes.append(f"{what.capitalize()} could be asked: {error}")
+    endpoints, left = proposal.endpoints(facts, pages.probed, user, pages.as_user, traffic)
+    if pages.untried:
+        late, note = proposal.untried(pages.untried, within_s)
+        left += late
+        notes.append(note)
+        say(note)
+    if traffic and pages.probed:
         known = sum(asked.share or 0.0 for asked, _ in endpoints)
         notes.append(f"These endpoints are {known:.0%} of the requests of the access log.")
     return endpoints, left
 
 
-def _probed(
-    project: Project, facts: Facts, user: str | None, env: dict[str, str]
-) -> tuple[list[Probed], set[str]]:
-    """Return what paths answer, and which of them were asked as the user."""
-    from loadtest.plan.servers import facts as asking
-    from loadtest.plan.servers import proposal
-    from loadtest.plan.servers.requests import Prepared
+@dataclass
+class _Pages:
+    """What the pages of a project answered, as far as they were asked."""
 
-    asked: list[str] = []
-    probed: list[Probed] = []
-    as_user: set[str] = set()
-    # Links are read in the pages, which must not be compressed.
-    headers = dict(proposal.request(facts)[0].headers)
-    headers.pop("Accept-Encoding", None)
-    todo = proposal.paths(facts)
-    for _ in range(2):  # the routes, then what their pages link to
-        questions = [[Prepared(path, headers=headers)] for path in todo]
-        answers = list(asking.probe(project, questions, env))
-        closed = [each.path for each in answers if each.status in (301, 302, 401, 403)]
-        if user and closed:
-            questions = [[Prepared(path, headers=headers)] for path in closed]
-            seen = {each.path: each for each in asking.probe(project, questions, env, user)}
-            as_user |= {path for path, each in seen.items() if each.status == 200}
-            answers = [seen.get(each.path, each) for each in answers]
-        asked += todo
-        probed += answers
-        todo = proposal.linked(answers, asked)
-        if not todo:
-            break
-    return probed, as_user
+    project: Project
+    facts: Facts
+    probed: list[Probed] = field(default_factory=list)
+    as_user: set[str] = field(default_factory=set)
+    """Paths of these that were asked as the user."""
+    untried: list[str] = field(default_factory=list)
+    """Paths for which no time was left."""
+
+    def ask_all(self, user: str | None, env: Mapping[str, str], within_s: float) -> None:
+        """Ask the routes, then one path of each that their pages link to; raises LoadtestError."""
+        from loadtest.plan.servers import facts as asking
+        from loadtest.plan.servers import proposal
+        from loadtest.plan.servers.requests import Prepared
+
+        # Links are read in the pages, which must not be compressed.
+        headers = dict(proposal.request(self.facts)[0].headers)
+        headers.pop("Accept-Encoding", None)
+        known: dict[str, str] = {}
+        deadline = time.monotonic() + within_s
+
+        def ask(paths: Sequence[str], user: str | None = None) -> list[Probed]:
+            questions = [[Prepared(path, headers=headers)] for path in paths]
+            left_s = deadline - time.monotonic()
+            answers = asking.probe(self.project, questions, env, user, known, left_s)
+            known.update({each.route: each.path for each in answers if each.fit and each.route})
+            return answers
+
+        todo, asked = proposal.paths(self.facts), list[str]()
+        for _ in range(2):
+            answers = ask(todo)
+            self.untried += todo[len(answers) :]
+            asked += todo
+            at = len(self.probed)
+            self.probed += answers
+            closed = [each.path for each in answers if each.status in (301, 302, 401, 403)]
+            if user and closed:
+                seen = {each.path: each for each in ask(closed, user)}
+                self.as_user |= {path for path, each in seen.items() if each.status == 200}
+                self.probed[at:] = [seen.get(each.path, each) for each in answers]
+            todo = proposal.linked(self.probed[at:], asked)
+            if not todo:
+                break

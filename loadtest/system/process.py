@@ -58,6 +58,11 @@ class CommandError(LoadtestError):
 
     detail: str
 
+    def __init__(self, reason: str, detail: str, printed: str = "") -> None:
+        """Take with the reason and the detail what it had printed for its caller by then."""
+        super().__init__(reason, detail)
+        self.printed = printed
+
 
 @dataclass(frozen=True)
 class Process:
@@ -332,17 +337,18 @@ def output(
         options = ["--grace=1", *(f"--fd={fd}" for fd in fds)]
         warden = _warden([*options, "--", *argv], out, errors, env, cwd, fds)
         command = Process(name=argv[0], warden=warden, log=Path(os.devnull), grace_s=1.0)
-        with running(command):
-            try:
+        try:
+            with running(command):
                 ended = command.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                raise CommandError(f"{argv[0]} did not end within {timeout_s:.0f} s", "") from None
+        except subprocess.TimeoutExpired:
+            reason = f"{argv[0]} did not end within {timeout_s:.0f} s"
+            raise CommandError(reason, "", _text(out)) from None
         if ended == status:
             return _text(out)
-        printed = _text(errors).strip()
+        complaint, printed = _text(errors).strip(), _text(out)
     if ended == CANNOT_START:
-        raise CommandError(printed, "")
-    raise CommandError(str(command.ended()), printed)
+        raise CommandError(complaint, "")
+    raise CommandError(str(command.ended()), complaint, printed)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from loadtest.bench.servers import services
 from loadtest.cli import init
 from loadtest.plan.servers import facts, own, proposal
-from loadtest.plan.servers.facts import Facts, Failure
+from loadtest.plan.servers.facts import Facts, Failure, Probed
 from loadtest.plan.servers.project import Project
 from loadtest.system.process import CommandError
 
@@ -63,3 +66,39 @@ def test_a_database_that_nothing_fills_is_told(
     prepare = proposal.prepare(Facts(stage="end"), database.kind != "none", seed)
     told = list(proposal.filled_by_nothing(database, prepare, commands))
     assert ["Nothing fills the database" in note for note in told] == [True] * empty
+
+
+def test_what_was_answered_is_proposed_though_the_time_is_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And though nobody is called as the user who was typed."""
+
+    @contextmanager
+    def start(*arguments: Any) -> Iterator[Any]:
+        yield SimpleNamespace(env={})
+
+    def probe(
+        project: Project, questions: Any, env: Any, user: str | None, known: Any, within_s: float
+    ) -> list[Probed]:
+        if user:
+            raise CommandError(f"no user {user!r} is in the prepared database", "")
+        paths = [of[0].path for of in questions]
+        status = {"/": 200, "/in/": 302}
+        return [Probed(path=path, status=status[path]) for path in paths if path in status]
+
+    monkeypatch.setattr(services, "services", start)
+    monkeypatch.setattr(facts, "probe", probe)
+    routes = tuple(
+        facts.Route(path=path, arguments=(), asynchronous=False) for path in ("/in/", "/far/")
+    )
+    notes: list[str] = []
+    looked = Facts(stage="end", routes=routes)
+    endpoints, left = init._asked(Project(Path(), "python"), looked, "bob", notes, None, 50)
+    assert [asked.path for asked, _ in endpoints] == ["/"]
+    assert proposal.Left("/far/", "not asked, as 50 s were over") in left
+    assert notes == [
+        "Not all pages could be asked: no user 'bob' is in the prepared database",
+        "Not asked, as 50 s were over: /far/; type `loadtest init --force --patience 200` to ask"
+        " longer, or write an [[endpoint]] for those that matter",
+    ]
+    assert "--patience 200" in capsys.readouterr().err

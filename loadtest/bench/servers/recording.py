@@ -134,17 +134,21 @@ def ask_all(
                 todo = [asked for asked in group if asked.name not in recording.failed]
                 if not todo:
                     continue
-                running = local.launch(server, server.name)
+                running: LoadedServer | None = None
                 try:
                     for asked in todo:
+                        running = running or local.launch(server, server.name)
                         try:
                             wrong = refused[asked.name]
                             replies = _replies(running, asked, wrong, error_page)
                             recording.replies[asked.name].append(replies)
                         except CellError as error:
                             recording.failed[asked.name] = error.reason
+                            running.stop()  # it may be dead, or stuck
+                            running = None
                 finally:
-                    running.stop()
+                    if running is not None:
+                        running.stop()
             first_asked = first_asked or time.monotonic()
     return recording
 
@@ -156,8 +160,10 @@ def _probed(
     env: Mapping[str, str],
 ) -> dict[str, Probed]:
     """Return what each endpoint takes in the project's own process, by name."""
-    answered = facts.probe(project, [requests[asked.name] for asked in endpoints], env)
-    return {asked.name: answer for asked, answer in zip(endpoints, answered, strict=True)}
+    answers = facts.probe(project, [requests[asked.name] for asked in endpoints], env)
+    late = Probed(path="", error=f"those before it took {facts.WITHIN_S:.0f} s; record it alone")
+    whole = [*answers, *[late] * (len(endpoints) - len(answers))]
+    return {asked.name: answer for asked, answer in zip(endpoints, whole, strict=True)}
 
 
 def unsafe(asked: Asked, answer: Probed) -> str | None:
@@ -165,6 +171,8 @@ def unsafe(asked: Asked, answer: Probed) -> str | None:
 
     Of one that answered otherwise than it is to, nobody knows what it does when it is loaded.
     """
+    if not answer.status:
+        return answer.error
     if answer.outbound:  # which may be why it failed
         where = ", ".join(answer.outbound)
         return f"it calls {where}; leave it out, or name a stand-in under [allow] connect"

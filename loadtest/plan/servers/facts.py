@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,9 @@ from loadtest.system import process
 from loadtest.system.process import CommandError
 
 WITHIN_S = 600.0
+
+NO_ANSWER = "no answer: it took longer than 60 s, or ended the process that asked"
+"""Of a question; see `LONGEST_S` in `inside/loadtest_probe.py`."""
 
 OLDEST = (3, 2)
 """Of Django."""
@@ -110,7 +114,10 @@ class Probed(Record, frozen=True, kw_only=True):
     """What one path answered in the project's own process."""
 
     path: str
-    status: int
+    status: int = 0
+    """0: it was not asked, as `like` says, or there was no answer, as `error` does."""
+    like: str = ""
+    """The path that was asked in its place, of the same route."""
     type: str = ""
     location: str = ""
     route: str = ""
@@ -126,10 +133,13 @@ class Probed(Record, frozen=True, kw_only=True):
     first_ms: float = 0.0
     again_ms: float = 0.0
     links: tuple[str, ...] = ()
+    fit: bool = False
+    """It can be loaded as it is."""
 
 
-class _Probes(Record, frozen=True, kw_only=True):
-    probed: tuple[Probed, ...]
+class _Begun(Record, frozen=True, kw_only=True):
+    """The first line of `inside/loadtest_probe.py`."""
+
     user: bool
 
 
@@ -245,25 +255,54 @@ def probe(
     questions: Sequence[Sequence[Prepared]],
     env: Mapping[str, str],
     user: str | None = None,
+    known: Mapping[str, str] | None = None,
+    within_s: float = WITHIN_S,
     keep: bool = False,
-) -> tuple[Probed, ...]:
-    """Ask in the project's own process, on a database of ours; raises CommandError.
+) -> list[Probed]:
+    """Ask in the project's own process, on a database of ours.
 
     Of each question the first two requests are asked, and the last of these once more. `env` has
     the addresses of the services. A `user` is logged in for all of them. What they write is undone,
-    or is to `keep`.
+    or is to `keep`. Where `known` is given, by route a path that answered, one path of each route
+    is enough. When `within_s` are over, the answers that came are returned, in the order of the
+    questions. Raises CommandError where none can be asked.
     """
-    sent = [[_sent(each) for each in of[:2]] for of in questions]
-    asked = {"user": user, "keep": keep, "questions": sent}
-    script, given = str(own.INSIDE / "loadtest_probe.py"), msgspec.json.encode(asked)
-    printed = project.run(script, env=env, timeout_s=WITHIN_S, given=given)
+    deadline = time.monotonic() + within_s
+    script, answers = str(own.INSIDE / "loadtest_probe.py"), list[Probed]()
+    while len(answers) < len(questions) and (left_s := deadline - time.monotonic()) > 0:
+        rest = [[_sent(each) for each in of[:2]] for of in questions[len(answers) :]]
+        if known is not None:
+            known = {**{each.route: each.path for each in answers if each.fit}, **known}
+        asked = {"user": user, "keep": keep, "known": known, "questions": rest}
+        given = msgspec.json.encode(asked)
+        failure: CommandError | None = None
+        try:
+            printed = project.run(script, env=env, timeout_s=left_s, given=given)
+        except CommandError as error:
+            printed, failure = error.printed, error
+        begun, rows = _printed(printed)
+        if failure is not None and begun is None:
+            if not answers:
+                raise failure
+            break
+        if user and begun is not None and not begun.user:
+            raise CommandError(f"no user {user!r} is in the prepared database", "")
+        answers += rows
+        if failure is None:
+            break
+        if len(answers) < len(questions) and time.monotonic() < deadline:
+            answers.append(Probed(path=questions[len(answers)][0].path, error=NO_ANSWER))
+    return answers
+
+
+def _printed(text: str) -> tuple[_Begun | None, list[Probed]]:
+    """Return what a probe printed, as far as its lines are whole; raises CommandError."""
+    first, *lines = text.split("\n")[:-1] or [""]
     try:
-        probes = msgspec.json.decode(printed, type=_Probes)
+        begun = msgspec.json.decode(first, type=_Begun) if first else None
+        return begun, [msgspec.json.decode(line, type=Probed) for line in lines]
     except msgspec.MsgspecError as error:
         raise CommandError(f"what the project answers is not understood: {error}", "") from None
-    if user and not probes.user:
-        raise CommandError(f"no user {user!r} is in the prepared database", "")
-    return probes.probed
 
 
 def _sent(request: Prepared) -> dict[str, object]:

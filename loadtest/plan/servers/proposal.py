@@ -27,6 +27,9 @@ MOST_ASKED = 200
 
 MOST_PROPOSED = 6
 
+MOST_NAMED = 3
+"""Paths in a line."""
+
 LEAST_SHARE = 0.0001
 """That is written: an endpoint without one would get all that the others leave."""
 
@@ -238,6 +241,19 @@ def _telling(probed: Sequence[Probed]) -> Iterator[tuple[str, Probed | None]]:
     yield from (("", each) for each in probed)
 
 
+def untried(paths: Sequence[str], within_s: float) -> tuple[list[Left], str]:
+    """Return paths for which no time was left, and what to type."""
+    why = f"not asked, as {within_s:.0f} s were over"
+    left = [Left(_public(path), why) for path in paths]
+    named = ", ".join(each.path for each in left[:MOST_NAMED])
+    more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+    text = (
+        f"{why.capitalize()}: {named}{more}; type `loadtest init --force --patience"
+        f" {4 * within_s:.0f}` to ask longer, or write an [[endpoint]] for those that matter"
+    )
+    return left, text
+
+
 def _left(answer: Probed, why: str) -> Left:
     return Left(_public(answer.path), why)
 
@@ -249,6 +265,10 @@ def _public(location: str) -> str:
 
 def _unfit(answer: Probed) -> str | None:
     """Return why a path is not proposed, None where it can be."""
+    if answer.like:
+        return f"the route of {_public(answer.like)}"
+    if not answer.status:
+        return answer.error or "no answer"
     if answer.mail:
         return "it sends mail"
     if answer.outbound:

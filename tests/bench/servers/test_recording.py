@@ -19,7 +19,7 @@ from loadtest.plan.servers.facts import Probed
 from loadtest.plan.servers.own import Answer, Asked
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.requests import Prepared
-from loadtest.records.errors import LoadtestError
+from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.planned import Contract
 
 HOME = Asked(name="home", path="/")
@@ -171,6 +171,7 @@ def test_nothing_of_an_answer_is_quoted(status: int) -> None:
             True,
             "status 500 instead of 200: LookupError: no",
         ),
+        ({"status": 0, "error": "no answer"}, True, "no answer"),
         ({"mail": 1}, True, "it sends mail; leave it out"),
         (
             {"outbound": ("203.0.113.1:80",), "status": 500, "error": "OSError at a.py:1"},
@@ -274,3 +275,42 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
     assert sum(map(len, home.asked)) == 12 + recording.AT_ONCE + 12
     assert (home.statements, home.changes) == (3, 1)
     assert list(home.others) == ["a page that is not there"]
+
+
+def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    launched: list[Site] = []
+    requests = {name: (Prepared(f"/{name}/"),) for name in ("stuck", "home", "late")}
+
+    @contextmanager
+    def bench(project: Project, shape: Any) -> Iterator[Any]:
+        def launch(server: Any, name: str) -> Any:
+            launched.append(Site())
+            return launched[-1].serving(requests)
+
+        services = SimpleNamespace(
+            env={}, env_for=lambda name: {}, visit=lambda names: None, requests=requests
+        )
+        yield SimpleNamespace(services=services, launch=launch)
+
+    def ask(running: Any, path: str, request: Prepared) -> Response:
+        if path == "/stuck/":
+            raise CellError("verify", f"{path}: no answer: timed out")
+        return response(request.path)
+
+    monkeypatch.setattr(recording, "bench", bench)
+    monkeypatch.setattr(recording, "_ask", ask)
+    wrong: dict[str, Any] = {name: {} for name in requests}
+    monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
+    right = [Probed(path="/", status=200)] * 2
+    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: right)
+    endpoints = [Asked(name=name, path=f"/{name}/") for name in requests]
+    servers: Any = [SimpleNamespace(name="uvicorn")]
+    recorded = recording.ask_all(Project(Path(), "python"), endpoints, servers, 0.0, print)
+    assert [site.stopped for site in launched] == [True, True]
+    assert len(recorded.replies["home"]) == 1
+    assert recorded.failed == {
+        "stuck": "/stuck/: no answer: timed out",
+        "late": "those before it took 600 s; record it alone",
+    }

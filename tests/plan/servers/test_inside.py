@@ -17,7 +17,8 @@ from builders import contract
 
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers import facts, own
-from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.inside import loadtest_counts
+from loadtest.plan.servers.project import DEMO, Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.system.process import CommandError
 
@@ -475,6 +476,37 @@ def test_the_processes_of_a_server_count_what_they_do(tmp_path: Path) -> None:
     assert counters.read(contract()) == counted
 
 
+@pytest.mark.parametrize(
+    ("sql", "change"),
+    [
+        (" insert into t values (1)", "INSERT t"),
+        ('INSERT INTO "shop_visit" ("a") VALUES (%s)', "INSERT shop_visit"),
+        ("INSERT OR REPLACE INTO t VALUES (1)", "INSERT t"),
+        ('UPDATE "a"."b" SET x = 1', "UPDATE a.b"),
+        ("/* by */ -- whom\nDELETE FROM ONLY t", "DELETE t"),
+        ("WITH a AS (INSERT INTO b VALUES (1) RETURNING id) SELECT * FROM a", "INSERT b"),
+        ("WITH a AS (SELECT 1) UPDATE b AS c SET x = 1", "UPDATE b"),
+        ("WITH a AS (SELECT 1) DELETE FROM b USING a", "DELETE b"),
+        ("MERGE INTO t USING s ON true WHEN MATCHED THEN DELETE", "MERGE t"),
+        ("REPLACE INTO t VALUES (1)", "REPLACE t"),
+        ("TRUNCATE TABLE t", "TRUNCATE t"),
+        ("COPY t (a) FROM STDIN", "COPY t"),
+        ("CALL tidy(1)", "CALL tidy"),
+        ("DO $$ BEGIN END $$", "DO"),
+        ("SELECT 1", None),
+        ("(SELECT 1) UNION (SELECT 2)", None),
+        ("SELECT * FROM t FOR UPDATE", None),
+        ("WITH a AS (SELECT 1 FROM b FOR NO KEY UPDATE OF b) SELECT * FROM a", None),
+        ("WITH a AS (SELECT 'INSERT INTO b' AS t) SELECT * FROM a", None),
+        ("COPY (SELECT a FROM stdin_of) TO STDOUT", None),
+        ("SAVEPOINT a", None),
+        ("", None),
+    ],
+)
+def test_what_a_statement_changes(sql: str, change: str | None) -> None:
+    assert loadtest_counts.change(sql) == change
+
+
 def test_nobody_counts_where_no_folder_is_named() -> None:
     counted = Counters(DEMO, {}).read(contract())
     assert (counted.exceptions, counted.statements, counted.changes) == (None, None, None)
@@ -592,6 +624,76 @@ def test_what_is_written_at_the_first_visit_alone(tmp_path: Path) -> None:
     for keep, once in ((True, ("INSERT auth_group",)), (False, ())):
         (made,) = facts.probe(project, [questions[0]], env, keep=keep)
         assert made.writes_once == once
+
+
+SEVERAL = """
+import os
+from django.contrib.auth.models import Group
+from django.db import connection, connections
+from django.http import HttpResponse, HttpResponseNotFound
+from django.urls import path
+
+def other(request):
+    Group.objects.using("copy").create(name="other")
+    return HttpResponse(f"{request.user}")
+
+def common(request):
+    with connection.cursor() as cursor:
+        cursor.execute("WITH a AS (SELECT 'x' AS n) INSERT INTO auth_group (name) SELECT n FROM a")
+    return HttpResponse("common")
+
+def ends(request):
+    os._exit(3)
+
+def refuses(request):
+    refuses.asked = getattr(refuses, "asked", 0) + 1
+    return HttpResponseNotFound("x" * refuses.asked)
+
+def page(request, n):
+    return HttpResponse(f"{n}")
+
+urlpatterns = [
+    path("other/", other), path("common/", common), path("ends/", ends), path("refuses/", refuses),
+    path("page/<int:n>/", page),
+]
+"""
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> tuple[Project, dict[str, str]]:
+    """Give a project with a second name of its database, and one that nothing stands for."""
+    database = str(tmp_path / "ours")
+    (tmp_path / "urls.py").write_text(SEVERAL)
+    base = f"{SITE}\nDATABASES['copy'] = dict(DATABASES['default'])\nDATABASES['warehouse'] = "
+    base += "{'ENGINE': 'django.db.backends.postgresql', 'NAME': 'theirs'}\n"
+    run(tmp_path, base, FILL, LOADTEST_SQLITE=database)
+    where = own.Where(python=sys.executable, settings="base")
+    file = own.File(format=1, project=where, database=own.Database(kind="sqlite"))
+    return own.project(tmp_path, file), {"LOADTEST_SQLITE": database}
+
+
+def test_what_is_written_by_any_name_of_a_database(several: tuple[Project, dict[str, str]]) -> None:
+    project, env = several
+    questions = [[Prepared(path)] for path in ("/other/", "/common/", "/refuses/")]
+    other, common, refused = facts.probe(project, questions, env, "alice")
+    assert other.writes == common.writes == ("INSERT auth_group",)
+    assert (other.bytes, other.error) == (len("alice"), None)  # whose session the copy has as well
+    assert (refused.status, refused.bytes) == (404, 1)  # what is not there is asked once
+    assert [each.fit for each in (other, common, refused)] == [False] * 3
+
+
+def test_one_path_of_a_route_is_enough_and_one_that_ends_the_process_is_left_out(
+    several: tuple[Project, dict[str, str]],
+) -> None:
+    project, env = several
+    paths = ("/page/1/", "/ends/", "/page/2/?a=b", "/nowhere/", "/page/3/")
+    questions = [[Prepared(path)] for path in paths]
+    answers = facts.probe(project, questions, env, known={})
+    assert [each.path for each in answers] == list(paths)
+    assert [each.status for each in answers] == [200, 0, 0, 404, 0]
+    assert [each.like for each in answers] == ["", "", "/page/1/", "", "/page/1/"]
+    assert answers[1].error == facts.NO_ANSWER
+    assert [each.status for each in facts.probe(project, questions[2:], env)] == [200, 404, 200]
 
 
 REFUSES = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
+from loadtest.system.process import CommandError
 
 LEAST = """
 format = 1
@@ -41,13 +43,43 @@ def test_no_command_line_has_the_headers_of_a_request(
         assert "hunter2" not in str(words)
         assert options["env"] == {"A": "1"}
         handed.append(given)
-        return '{"probed": [], "user": true}'
+        return '{"user": true}\n'
 
     monkeypatch.setattr(Project, "run", run)
     project = own.project_at(written(tmp_path))
     request = Prepared("/", headers={"Authorization": "hunter2"})
     facts.probe(project, [[request]], {"A": "1"}, "alice")
     assert b"hunter2" in handed[0]
+
+
+def test_what_came_by_the_time_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that hangs, or ends, has told what it knew; the rest is asked in another."""
+    now_s, turns = [0.0], [(5.0, 2), (5.0, 0), (90.0, 1)]
+    paths = [f"/{at}/" for at in range(6)]
+
+    def run(project: Project, *words: str, given: bytes, **options: Any) -> str:
+        left = [question[0]["path"] for question in json.loads(given)["questions"]]
+        took_s, number = turns.pop(0)
+        now_s[0] += took_s
+        rows = "".join(f'{{"path": "{path}", "status": 200}}\n' for path in left[:number])
+        raise CommandError("it hangs", "", f'{{"user": false}}\n{rows}{{"path": "/to')
+
+    monkeypatch.setattr(Project, "run", run)
+    monkeypatch.setattr(facts, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    project = own.project_at(written(tmp_path))
+    answers = facts.probe(project, [[Prepared(path)] for path in paths], {}, within_s=60)
+    assert [each.path for each in answers] == paths[:5]
+    assert [each.status for each in answers] == [200, 200, 0, 0, 200]
+    assert answers[3].error == facts.NO_ANSWER
+
+
+def test_what_does_not_begin_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(project: Project, *words: str, **options: Any) -> str:
+        raise CommandError("python exited with status 1", "ImportError")
+
+    monkeypatch.setattr(Project, "run", run)
+    with pytest.raises(CommandError, match="status 1"):
+        facts.probe(own.project_at(written(tmp_path)), [[Prepared("/")]], {})
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
-"""Prints in JSON what answers take: `loadtest_probe.py FILE`.
+"""Prints in JSON what answers take, a line for each question: `loadtest_probe.py FILE`.
 
 The file has a JSON object: the name of a `user`, or null, and `questions`, each a list of a request
 or two. They are asked in this process on the database of the run, the last of each question once
-more, in a transaction that is rolled back unless `keep` is true. No mail leaves, and no connection
-but to what the run has, or was told of.
+more, in transactions that are rolled back unless `keep` is true. No mail leaves, and no connection
+but to what the run has, or was told of. `known`, where it is no null, has by route the path that
+was asked: of one route no other is. Before all answers a line says whether there is such a user. A
+question that takes too long ends the process.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import json
 import re
@@ -16,38 +19,54 @@ import sys
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 MOST_TEXT = 300
+
+LONGEST_S = 60.0
+"""For a question."""
 
 outbound: list[str] = importlib.import_module("loadtest_outbound").refused
 """Where the project wanted to connect to: settings of ours refuse it."""
 
 summary = importlib.import_module("loadtest_failure").summary
 
+counts = importlib.import_module("loadtest_counts")
+
 session = importlib.import_module("loadtest_requests").session
 
 errors: list[str] = []
 
 
-def probe(client: Any, requests: list[dict[str, Any]], user: Any, keep: bool) -> dict[str, Any]:
-    """Ask each request, and the last once more, as load does; return what that took."""
+def probe(
+    client: Any, requests: list[dict[str, Any]], user: Any, databases: list[Any], keep: bool
+) -> dict[str, Any]:
+    """Ask each request, and the last once more, as load does; return what that took.
+
+    What is refused, or not there, is not asked again.
+    """
     from django.core import mail
 
     del outbound[:], errors[:]
     mails = len(mail.outbox)
     took_ms = []
     written: list[set[str]] = []
-    with on_database(keep) as connection:
+    with transactions(databases, keep):
         cookie = "" if user is None else session(user)
         for request in (*requests, requests[-1]):
             client.cookies.clear()  # load keeps none that an answer sets
             client.cookies.load(cookie)
-            with counted(connection) as statements:
+            with noted(databases) as statements:
                 began = time.perf_counter()
                 answer = send(client, request)
                 body = answer.getvalue() if answer.streaming else answer.content
                 took_ms.append((time.perf_counter() - began) * 1e3)
-            written.append(set(map(table, filter(writes, statements))))
+            changes = filter(None, map(counts.change, statements))
+            written.append({text[:MOST_TEXT] for text in changes})
+            if answer.status_code >= 400:
+                break
+    mailed, called = len(mail.outbox) - mails, sorted(set(outbound))[:5]
+    harmless = not (written[-1] or mailed or called or errors)
     return {
         "first_ms": round(took_ms[0], 2),
         "again_ms": round(took_ms[-1], 2),
@@ -60,10 +79,11 @@ def probe(client: Any, requests: list[dict[str, Any]], user: Any, keep: bool) ->
         "location": (answer.get("Location") or "")[:MOST_TEXT],
         "route": route_of(answer),
         "bytes": len(body),
-        "mail": len(mail.outbox) - mails,
-        "outbound": sorted(set(outbound))[:5],
+        "mail": mailed,
+        "outbound": called,
         "error": errors[0] if errors else None,
         "links": links(body) if "html" in answer.get("Content-Type", "") else [],
+        "fit": answer.status_code == 200 and harmless,
     }
 
 
@@ -94,52 +114,70 @@ def links(body: bytes) -> list[str]:
     return list(dict.fromkeys(path.decode("utf-8", "replace")[:MOST_TEXT] for path in paths))[:100]
 
 
+def route_to(path: str) -> str:
+    """Return the route that a path will come by, nothing where none is known."""
+    from django.urls import resolve
+
+    try:
+        return str(resolve(unquote(urlsplit(path).path)).route)[:MOST_TEXT]
+    except Exception:  # there is none, or it is another in the language of the path
+        return ""
+
+
+def connect() -> list[Any]:
+    """Return a connection to each database that can be reached.
+
+    Aliases of the same one share it: nothing is committed, so none would see what another wrote.
+    """
+    from django.db import connections
+
+    by_place: dict[tuple[str, ...], Any] = {}
+    for alias in connections:
+        try:
+            own = connections[alias]
+            named = (str(own.settings_dict.get(name, "")) for name in ("HOST", "PORT", "NAME"))
+            place = (own.vendor, *named)
+            if place not in by_place:
+                own.ensure_connection()
+                by_place[place] = own
+        except Exception:  # nothing of the run stands for it
+            continue
+        connections[alias] = by_place[place]
+    return [*by_place.values()]
+
+
 @contextlib.contextmanager
-def on_database(keep: bool) -> Iterator[Any]:
-    """Give the first database, and undo what is written unless it is to be kept; None without."""
-    from django.db import connections, transaction
+def transactions(databases: list[Any], keep: bool) -> Iterator[None]:
+    """Undo what is written in the block, unless it is to be kept."""
+    from django.db import transaction
 
-    alias = next(iter(connections), None)
-    if alias is None or connections[alias].vendor == "unknown":
-        yield None
-        return
-    with transaction.atomic(alias):
-        yield connections[alias]
-        if not keep:
-            transaction.set_rollback(True, alias)
+    with contextlib.ExitStack() as stack:
+        for database in databases:
+            stack.enter_context(transaction.atomic(database.alias))
+            if not keep:
+                stack.callback(transaction.set_rollback, True, database.alias)
+        yield
 
 
 @contextlib.contextmanager
-def counted(connection: Any) -> Iterator[list[str]]:
-    """Give a list that has the block's statements when it ends."""
-    from django.test.utils import CaptureQueriesContext
-
+def noted(databases: list[Any]) -> Iterator[list[str]]:
+    """Give a list that gets the block's statements."""
     statements: list[str] = []
-    if connection is None:
+
+    def note(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        text = counts.as_text(sql, context)
+        if "SAVEPOINT" not in text:
+            statements.append(text)
+        return execute(sql, params, many, context)
+
+    with contextlib.ExitStack() as stack:
+        for database in databases:
+            stack.enter_context(database.execute_wrapper(note))
         yield statements
-        return
-    with CaptureQueriesContext(connection) as captured:
-        yield statements
-    statements += [
-        query["sql"] for query in captured.captured_queries if "SAVEPOINT" not in query["sql"]
-    ]
 
 
-def writes(statement: str) -> bool:
-    """Say whether a statement changes rows."""
-    return statement.lstrip().split(" ", 1)[0].upper() in ("INSERT", "UPDATE", "DELETE")
-
-
-def table(statement: str) -> str:
-    """Return what a statement does to which table."""
-    words = statement.replace('"', "").replace("`", "").split()
-    verb = words[0].upper()
-    at = 1 if verb == "UPDATE" else 2
-    return f"{verb} {words[at] if len(words) > at else ''}"[:MOST_TEXT]
-
-
-def all_probed() -> dict[str, Any]:
-    """Return what is known of each path, in order."""
+def all_probed() -> Iterator[dict[str, Any]]:
+    """Yield whether there is such a user, then what is known of each path, in order."""
     import django
 
     django.setup()
@@ -162,15 +200,23 @@ def all_probed() -> dict[str, Any]:
         model = get_user_model()
         user = model._default_manager.filter(**{model.USERNAME_FIELD: asked["user"]}).first()
     client = Client(enforce_csrf_checks=True, raise_request_exception=False, HTTP_HOST="127.0.0.1")
-    rows = []
+    databases, known = connect(), asked["known"]
+    yield {"user": user is not None}
     for requests in asked["questions"]:
+        path = requests[0]["path"]
+        if known and (like := known.get(route_to(path) or None)):  # "" is that of any other
+            yield {"path": path, "like": like}
+            continue
+        faulthandler.dump_traceback_later(LONGEST_S, exit=True, file=2)
         try:
-            rows.append(probe(client, requests, user, asked["keep"]))
+            row = probe(client, requests, user, databases, asked["keep"])
         except Exception as error:  # whatever a view does
-            row = {"path": requests[0]["path"], "status": 500, "error": summary(error)}
-            rows.append(row)
-    return {"probed": rows, "user": user is not None}
+            row = {"path": path, "status": 500, "error": summary(error)}
+        faulthandler.cancel_dump_traceback_later()
+        yield row
+        if known is not None and row.get("fit"):
+            known.setdefault(row["route"], path)
 
 
 if __name__ == "__main__":
-    importlib.import_module("loadtest_result").write(all_probed)
+    importlib.import_module("loadtest_result").write_each(all_probed)
