@@ -83,7 +83,7 @@ def broken(request):
 
 def slow(request):
     """Take 30 ms of computing, as real views do."""
-    began = time.process_time()
-    while time.process_time() - began < 0.03:
+    began = time.thread_time()
+    while time.thread_time() - began < 0.03:
         pass
     return HttpResponse("Done")
