@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
+import own_shop
 import pytest
 from browser import chromium
 from census import Census
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser
 
 from loadtest.bench.servers.services import Services
 from loadtest.bench.servers.services import services as start_services
+from loadtest.plan.servers import own
 from loadtest.plan.servers.project import Project
 from loadtest.records.planned import Endpoint, Shape
 
@@ -121,6 +123,28 @@ def type_(
     monkeypatch.setattr(Project, "endpoints", endpoints)
 
     return typing(monkeypatch, capfd)
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a project whose answers are recorded, once for all tests that copy it."""
+    return own_shop.recorded(tmp_path_factory.mktemp("recorded") / "shop")
+
+
+@pytest.fixture
+def shop(recorded: Path, tmp_path: Path) -> Path:
+    """Give a copy of it that a test may change."""
+    return Path(shutil.copytree(recorded, tmp_path / "shop"))
+
+
+@pytest.fixture
+def two_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a WSGI and an ASGI server alone, where none would be another case."""
+    folder = tmp_path / "servers"
+    folder.mkdir()
+    for name in ("gunicorn-gthread", "uvicorn"):
+        shutil.copy(own.SERVERS / f"{name}.toml", folder)
+    monkeypatch.setattr(own, "SERVERS", folder)
 
 
 @pytest.fixture

@@ -6,37 +6,35 @@ The project is a copy of `tests/projects/shop`, which has the surprises of real 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from command_line import Done, Type
-from paths import TESTS
+from own_shop import HEAD, RECORD, changed, copied, short_run
 
 from loadtest.plan.servers import own
-from loadtest.records import run_folder
 from loadtest.records.planned import Body
+from loadtest.records.run_folder import ServersRun
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
 GENERATED = {".loadtest", "loadtest.toml", "results"}
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """Give a project whose owner has a database of their own, with one product in it."""
-    folder = tmp_path / "shop"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(TESTS / "projects" / "shop", folder, ignore=ignored)
-    told = {"SHOP_CURRENCY": "EUR", "SHOP_SECRET_KEY": "x", "PATH": os.environ["PATH"]}
-    told["PYTHONDONTWRITEBYTECODE"] = "1"
+def theirs(folder: Path) -> Path:
+    """Return a project whose owner has a database of their own, with one product in it."""
+    copied(folder)
+    env = {"SHOP_CURRENCY": "EUR", "SHOP_SECRET_KEY": "x", "PATH": os.environ["PATH"]}
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
     make = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-    subprocess.run(make, cwd=folder, env=told, check=True, capture_output=True)
+    subprocess.run(make, cwd=folder, env=env, check=True, capture_output=True)
     with sqlite3.connect(folder / "db.sqlite3") as mine:
         mine.execute("INSERT INTO catalogue_product (name, seen) VALUES ('Mine', '2026-01-01')")
     author = ["-c", "user.name=Alice", "-c", "user.email=alice@example.org"]
@@ -67,179 +65,6 @@ def without(shop: Path, *names: str) -> None:
     head, *blocks = re.split(r"(?=\n\[\[endpoint\]\])", path.read_text())
     kept = [block for block in blocks if not any(f'name = "{name}"' in block for name in names)]
     path.write_text(head + "".join(kept))
-
-
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_from_nothing_to_a_report(
-    type_: Type, shop: Path, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = contents(shop)
-    told = ["--env", "SHOP_DATABASE_URL={postgres.url}"] if database == "postgres" else []
-    # A variable of the shell is not for a project to see.
-    monkeypatch.setenv("SHOP_CURRENCY", "GBP")
-    done = init(type_, shop, "--prepare", "check --deploy", *told)
-    assert done.status == 0, done.err
-    file = own.read(shop)
-    assert file.project.reference == "gunicorn-gthread"
-    assert (file.project.wsgi, file.project.asgi) == ("shop.wsgi:application", "generated")
-    assert file.env["SHOP_CURRENCY"] == "EUR"
-    assert file.env["SHOP_SECRET_KEY"] == "{random}"
-    assert file.env["DEBUG"] == "False"
-    assert file.database.kind == database
-    assert file.database.redis
-    assert file.database.copy == ("db.sqlite3" if database == "sqlite" else None)
-    assert "collectstatic --noinput" in file.prepare.commands
-    assert file.prepare.commands[-1] == "check --deploy"
-    asked = {each.path: each for each in file.endpoint}
-    assert asked["/account/"].as_ == "alice"
-    assert asked["/"].as_ is None
-    left = (shop / "loadtest.toml").read_text().partition("# Left out:")[2]
-    for path, why in {
-        "/visit/": "a GET that writes: INSERT catalogue_visit",
-        "/invite/": "it sends mail",
-        "/rates/": "it calls 203.0.113.1:80, which is no service of the run",
-        "/broken/": "status 500: LookupError at catalogue/views.py:81",
-    }.items():
-        assert f"# GET {path}: {why}" in left
-    assert "/logout/" not in asked
-    without(shop, "code", "account" if database == "sqlite" else "")
-
-    done = type_("record", "--project", shop, "--later", "0")
-    assert done.status == 0, done.out + done.err
-    fixed = own.recorded(shop).endpoints
-    assert fixed["home"].contract.body is not None
-    assert fixed["home"].contract.body.level == "text"
-    products = fixed["products-json"].contract.body
-    assert products is not None
-    assert (products.level, products.holes) == ("json", ("$.at",))
-    assert all(not each.accepts for each in fixed.values())
-
-    results = shop / "results"
-    done = type_(
-        "run", "--project", shop, "--server", "gunicorn-sync", "--server", "gunicorn-gthread",
-        "--endpoint", "home", "--endpoint", "products-json", "--endpoint", "slow",
-        "--rounds", "1", "--duration", "1", "--out", results,
-    )  # fmt: skip
-    assert done.status in (0, 1), done.out + done.err  # a busy machine may put a number in doubt
-    (folder,) = (path for path in results.iterdir() if path.is_dir())
-    assert (results / ".gitignore").read_text() == "*\n"
-    stored = run_folder.read(folder, run_folder.SERVERS)
-    assert {outcome.status for outcome in stored.outcomes} == {"measured"}
-    assert stored.run.plan.reference == "gunicorn-gthread"
-    names = {cell.endpoint.name for cell in stored.run.plan.cells}
-    assert names == {"home", "products-json", "slow"}
-    text = (folder / "report.md").read_text()
-    assert re.search(r"python -m gunicorn .* shop\.wsgi:application", text)
-    told = [shop / "loadtest.toml", shop / ".loadtest" / "answers.json", *folder.rglob("*")]
-    for path in filter(Path.is_file, told):
-        assert not re.search(rb"hunter2|never-take-this", path.read_bytes()), path
-    assert contents(shop) == before
-    shown = subprocess.run(
-        ["git", "status", "--short", "--untracked-files=all"],
-        cwd=shop,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert shown == "?? loadtest.toml\n"
-
-
-def test_every_server_is_brought_up_once(type_: Type, shop: Path) -> None:
-    assert init(type_, shop).status == 0
-    without(shop, "code")
-    assert type_("record", "--project", shop, "--later", "0").status == 0
-    done = type_("check", "--project", shop)
-    assert done.status == 0, done.out
-    assert "gunicorn-sync" in done.out
-    # What is answered otherwise than it was recorded is told, under each server.
-    views = shop / "catalogue" / "views.py"
-    views.write_text(views.read_text().replace('"<h1>Shop</h1>', '"<h1>Shut</h1>'))
-    done = type_("check", "--project", shop)
-    assert done.status == 1
-    assert "home" in done.out
-
-
-def test_what_is_used_up_is_no_endpoint(type_: Type, shop: Path) -> None:
-    assert init(type_, shop).status == 0
-    path = shop / "loadtest.toml"
-    head = re.split(r"\n\[\[endpoint\]\]", path.read_text())[0]
-    path.write_text(f'{head}\n[[endpoint]]\nname = "code"\npath = "/code/"\n')
-    done = type_("record", "--project", shop, "--later", "0")
-    assert done.status == 1
-    assert "status 429 instead of 200" in done.out
-    done = type_("run", "--project", shop)
-    assert done.status == 2
-    assert done.lines == ["loadtest: no answer of code is recorded; type `loadtest record`"]
-
-
-def test_a_cache_that_is_silent_when_it_is_dead(type_: Type, shop: Path) -> None:
-    """Answers would be right, and each would ask the database."""
-    assert init(type_, shop, "--no-ask").status == 0
-    with (shop / "loadtest.toml").open("a") as file:
-        file.write('\n[[endpoint]]\nname = "product"\npath = "/products/1/"\n')
-    done = type_("record", "--project", shop, "--later", "0")
-    assert done.status == 0, done.out + done.err
-    assert "0 statements" in done.out
-
-
-def test_a_command_that_is_none_is_one_line(type_: Type, shop: Path) -> None:
-    done = init(type_, shop, "--prepare", 'loaddata "shop.json')
-    assert done.status == 2
-    assert done.lines == ["loadtest: [prepare]: 'loaddata \"shop.json': No closing quotation"]
-
-
-def test_a_file_is_not_written_over(type_: Type, shop: Path) -> None:
-    (shop / "loadtest.toml").write_text("mine")
-    done = init(type_, shop, "--no-ask")
-    assert done.status == 2
-    assert "-mine" in done.out
-    assert "type --force to write over it" in done.err
-    assert (shop / "loadtest.toml").read_text() == "mine"
-
-
-def test_an_application_that_sets_its_settings_by_force(type_: Type, shop: Path) -> None:
-    """It would run on the project's own databases."""
-    wsgi = shop / "shop" / "wsgi.py"
-    forced = 'os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"\n'
-    wsgi.write_text(wsgi.read_text().replace("application =", f"{forced}application ="))
-    done = init(type_, shop)
-    assert done.status == 0, done.err
-    assert own.read(shop).project.wsgi == "generated"
-    assert "not shop.wsgi:application: it sets DJANGO_SETTINGS_MODULE by force" in done.out
-    path = shop / "loadtest.toml"
-    path.write_text(path.read_text().replace('"generated"', '"shop.wsgi:application"', 1))
-    for command in ("record", "run"):
-        done = type_(command, "--project", shop)
-        assert done.status == 2
-        assert "sets DJANGO_SETTINGS_MODULE by force" in done.err
-
-
-def test_a_server_that_comes_to_run_under_other_settings(type_: Type, shop: Path) -> None:
-    """Nobody sees it in the module: it puts back what it has set."""
-    assert init(type_, shop, "--no-ask").status == 0
-    with (shop / "loadtest.toml").open("a") as file:
-        file.write('\n[[endpoint]]\nname = "home"\npath = "/"\n')
-    wsgi = shop / "shop" / "wsgi.py"
-    name = 'os.environ["DJANGO_SETTINGS_MODULE"]'
-    text = wsgi.read_text().replace("application =", f'{name} = "shop.settings"\napplication =')
-    wsgi.write_text(f'{text}\n{name} = "loadtest_settings"\n')
-    before = contents(shop)
-    done = type_("record", "--project", shop, "--later", "0")
-    assert done.status != 0
-    assert "its application does not run under loadtest_settings" in done.err
-    assert contents(shop) == before
-
-
-def test_no_database_of_the_project_is_reached(type_: Type, shop: Path) -> None:
-    """Facts are asked where no database is, and what a run prepares is its own."""
-    database = shop / "db.sqlite3"
-    database.chmod(0o444)
-    before = database.read_bytes()
-    done = init(type_, shop)
-    assert done.status == 0, done.err
-    assert database.read_bytes() == before
-    assert not list(shop.glob("db.sqlite3-*"))
-    assert own.read(shop).database.copy == "db.sqlite3"
 
 
 SENT_NAMES = ("stock", "reserve", "order")
@@ -276,37 +101,53 @@ status = 302
 """
 
 
-def texts(folder: Path) -> str:
-    """Return all that stands in the files of a folder."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return "\n".join(path.read_text(errors="replace") for path in files)
-
-
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_bodies_keys_and_values(type_: Type, shop: Path, database: str) -> None:
-    before = contents(shop)
-    told = ["--env", "SHOP_DATABASE_URL={postgres.url}"] if database == "postgres" else []
-    assert init(type_, shop, "--no-ask", *told).status == 0
-    assert own.read(shop).request.headers == {
+def check_proposed(shop: Path, database: str) -> None:
+    """Fail unless the file has what is known of the shop."""
+    file = own.read(shop)
+    assert file.project.reference == "gunicorn-gthread"
+    assert (file.project.wsgi, file.project.asgi) == ("shop.wsgi:application", "generated")
+    assert file.env["SHOP_CURRENCY"] == "EUR"
+    assert file.env["SHOP_SECRET_KEY"] == "{random}"
+    assert file.env["DEBUG"] == "False"
+    assert file.database.kind == database
+    assert file.database.redis
+    assert file.database.copy == ("db.sqlite3" if database == "sqlite" else None)
+    assert "collectstatic --noinput" in file.prepare.commands
+    assert file.prepare.commands[-1] == "check --deploy"
+    assert file.request.headers == {
         "Host": "shop.example.org",
         "X-Forwarded-Proto": "https",
         "Accept-Encoding": "gzip",
     }
-    with (shop / "loadtest.toml").open("a") as file:
-        file.write(SENT)
-    done = type_("record", "--project", shop, "--later", "0")
-    assert done.status == 0, done.out + done.err
+    asked = {each.path: each for each in file.endpoint}
+    assert asked["/account/"].as_ == "alice"
+    assert asked["/"].as_ is None
+    left = (shop / "loadtest.toml").read_text().partition("# Left out:")[2]
+    for path, why in {
+        "/visit/": "a GET that writes: INSERT catalogue_visit",
+        "/invite/": "it sends mail",
+        "/rates/": "it calls 203.0.113.1:80, which is no service of the run",
+        "/broken/": "status 500: LookupError at catalogue/views.py:81",
+    }.items():
+        assert f"# GET {path}: {why}" in left
+    assert "/logout/" not in asked
+
+
+def check_recorded(shop: Path, printed: str) -> None:
+    """Fail unless each answer is fixed as far as it is the same every time."""
     fixed = own.recorded(shop).endpoints
-    bodies = {name: each.contract.body for name, each in fixed.items()}
-    assert all(body is not None for body in bodies.values())
-    stock, reserve, order = (bodies[name] or Body(level="length") for name in SENT_NAMES)
+    bodies = {name: each.contract.body or Body(level="length") for name, each in fixed.items()}
+    assert bodies["home"].level == "text"
+    products = bodies["products-json"]
+    assert (products.level, products.holes) == ("json", ("$.at",))
+    stock, reserve, order = (bodies[name] for name in SENT_NAMES)
     assert (stock.level, stock.holes, len(stock.each)) == ("json", ("$.at",), 5)
     assert (reserve.level, reserve.holes, len(reserve.each)) == ("json", ("$.id",), 5)
     assert order.location_sha256 is not None
-    assert fixed["stock"].accepts == fixed["reserve"].accepts == ()
+    assert all(name == "order" or not each.accepts for name, each in fixed.items())
     # What bob may do as well, and what has no body that says for which product it is.
     assert fixed["order"].accepts == ("another user", "the answer to another value")
-    assert "it cannot be told from another user" in done.out
+    assert "it cannot be told from another user" in printed
     assert fixed["stock"].refuses == (
         "a page that is not there",
         "a wrong key",
@@ -318,50 +159,160 @@ def test_bodies_keys_and_values(type_: Type, shop: Path, database: str) -> None:
     assert [fixed[name].contract.changes for name in SENT_NAMES] == [0, 1, 1]
     assert all((fixed[name].contract.statements or 0) >= 2 for name in SENT_NAMES)
 
-    results = shop / "results"
-    done = type_(
-        "run", "--project", shop, "--server", "gunicorn-sync", "--server", "uvicorn",
-        "--rounds", "1", "--duration", "1", "--out", results,
-    )  # fmt: skip
-    assert done.status in (0, 1), done.out + done.err  # a busy machine may put a number in doubt
-    (folder,) = (path for path in results.iterdir() if path.is_dir())
-    stored = run_folder.read(folder, run_folder.SERVERS)
+
+def check_measured(stored: ServersRun, database: str) -> None:
+    """Fail unless each load has what it made the project and its database do."""
     assert {outcome.status for outcome in stored.outcomes} == {"measured"}
+    assert stored.run.plan.reference == "gunicorn-gthread"
+    names = {cell.endpoint.name for cell in stored.run.plan.cells}
+    assert names == {"home", "products-json", *SENT_NAMES}
     for outcome in stored.outcomes:
+        endpoint = outcome.cell.partition(".")[2].rpartition("-")[0]
+        if endpoint not in SENT_NAMES:
+            continue
         assert outcome.work is not None
         assert outcome.work.statements is not None
         assert outcome.work.changes is not None
         assert outcome.work.statements >= 2 * outcome.work.answers
-        assert "stock" in outcome.cell or outcome.work.changes >= outcome.work.answers
+        assert endpoint == "stock" or outcome.work.changes >= outcome.work.answers
         if database == "postgres":  # of SQLite, one at a time writes, and some wait too long
             assert outcome.loaded is not None
             assert (outcome.loaded.errors, outcome.work.exceptions) == (0, 0)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_from_nothing_to_a_report(
+    type_: Type, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = theirs(tmp_path / "shop")
+    before = contents(shop)
+    variable = ["--env", "SHOP_DATABASE_URL={postgres.url}"] if database == "postgres" else []
+    # A variable of the shell is not for a project to see.
+    monkeypatch.setenv("SHOP_CURRENCY", "GBP")
+    done = init(type_, shop, "--prepare", "check --deploy", *variable)
+    assert done.status == 0, done.err
+    check_proposed(shop, database)
+
+    without(shop, "code", "slow")
+    with (shop / "loadtest.toml").open("a") as file:
+        file.write(SENT)
+    done = type_(*RECORD, shop)
+    assert done.status == 0, done.out + done.err
+    check_recorded(shop, done.out)
+
+    chosen = [("--endpoint", name) for name in ("home", "products-json", *SENT_NAMES)]
+    chosen += [("--server", name) for name in ("gunicorn-gthread", "uvicorn")]
+    stored = short_run(type_, shop, *chain(*chosen))
+    check_measured(stored, database)
+    assert (shop / "results" / ".gitignore").read_text() == "*\n"
+    text = (stored.folder / "report.md").read_text()
+    assert re.search(r"python -m gunicorn .* shop\.wsgi:application", text)
+
+    answers = (shop / ".loadtest" / "answers.json").read_bytes()
+    kept = answers + b"".join(map(Path.read_bytes, filter(Path.is_file, stored.folder.rglob("*"))))
+    for secret in (b"key-of-", b"sessionid=", b"csrftoken="):
+        assert secret not in kept
+    for secret in (b"hunter2", b"never-take-this"):
+        assert secret not in kept + (shop / "loadtest.toml").read_bytes()
     assert contents(shop) == before
-    kept = texts(results) + (shop / ".loadtest" / "answers.json").read_text()
-    assert not [secret for secret in ("key-of-", "sessionid=", "csrftoken=") if secret in kept]
+    status = ["git", "status", "--short", "--untracked-files=all"]
+    shown = subprocess.run(status, cwd=shop, capture_output=True, text=True, check=True).stdout
+    assert shown == "?? loadtest.toml\n"
+
+
+def test_every_server_is_brought_up_once(type_: Type, shop: Path) -> None:
+    done = type_("check", "--project", shop)
+    assert done.status == 0, done.out
+    assert all(path.stem in done.out for path in own.SERVERS.glob("*.toml"))
+
+
+@pytest.mark.usefixtures("two_servers")
+def test_what_is_answered_otherwise_is_told_under_each_server(type_: Type, shop: Path) -> None:
+    changed(shop / "catalogue" / "views.py", '"<h1>Shop</h1>', '"<h1>Shut</h1>')
+    done = type_("check", "--project", shop, "--json")
+    assert done.status == 1
+    rows = {row["name"]: row for row in json.loads(done.out)}
+    assert rows.keys() == {"gunicorn-gthread", "uvicorn"}
+    assert all(row["state"].startswith("home ") for row in rows.values())
+
+
+def test_what_is_used_up_is_no_endpoint(type_: Type, tmp_path: Path) -> None:
+    shop = copied(tmp_path / "shop", f'{HEAD}[[endpoint]]\nname = "code"\npath = "/code/"\n')
+    done = type_(*RECORD, shop)
+    assert done.status == 1
+    assert "status 429 instead of 200" in done.out
+    done = type_("run", "--project", shop)
+    assert done.status == 2
+    assert done.lines == ["loadtest: no answer of code is recorded; type `loadtest record`"]
+
+
+def test_a_cache_that_is_silent_when_it_is_dead(type_: Type, tmp_path: Path) -> None:
+    """Answers would be right, and each would ask the database."""
+    endpoint = '[[endpoint]]\nname = "product"\npath = "/products/1/"\n'
+    done = type_(*RECORD, copied(tmp_path / "shop", HEAD + endpoint))
+    assert done.status == 0, done.out + done.err
+    assert "0 statements" in done.out
+
+
+def test_a_command_that_is_none_is_one_line(type_: Type, tmp_path: Path) -> None:
+    done = init(type_, copied(tmp_path / "shop"), "--prepare", 'loaddata "shop.json')
+    assert done.status == 2
+    assert done.lines == ["loadtest: [prepare]: 'loaddata \"shop.json': No closing quotation"]
+
+
+def test_a_file_is_not_written_over(type_: Type, tmp_path: Path) -> None:
+    shop = copied(tmp_path / "shop", "mine")
+    done = init(type_, shop, "--no-ask")
+    assert done.status == 2
+    assert "-mine" in done.out
+    assert "type --force to write over it" in done.err
+    assert (shop / "loadtest.toml").read_text() == "mine"
+
+
+def test_an_application_that_sets_its_settings_by_force(type_: Type, tmp_path: Path) -> None:
+    """It would run on the project's own databases."""
+    shop = copied(tmp_path / "shop")
+    forced = 'os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"\n'
+    changed(shop / "shop" / "wsgi.py", "application =", f"{forced}application =")
+    done = init(type_, shop, "--no-ask")
+    assert done.status == 0, done.err
+    assert own.read(shop).project.wsgi == "generated"
+    assert "not shop.wsgi:application: it sets DJANGO_SETTINGS_MODULE by force" in done.out
+    changed(shop / "loadtest.toml", '"generated"', '"shop.wsgi:application"')
+    for command in ("record", "run"):
+        done = type_(command, "--project", shop)
+        assert done.status == 2
+        assert "sets DJANGO_SETTINGS_MODULE by force" in done.err
+
+
+def test_a_server_that_comes_to_run_under_other_settings(type_: Type, tmp_path: Path) -> None:
+    """Nobody sees it in the module: it puts back what it has set."""
+    endpoint = '[[endpoint]]\nname = "home"\npath = "/"\n'
+    shop = copied(tmp_path / "shop", HEAD + endpoint)
+    wsgi = shop / "shop" / "wsgi.py"
+    name = 'os.environ["DJANGO_SETTINGS_MODULE"]'
+    changed(wsgi, "application =", f'{name} = "shop.settings"\napplication =')
+    wsgi.write_text(f'{wsgi.read_text()}\n{name} = "loadtest_settings"\n')
+    before = contents(shop)
+    done = type_(*RECORD, shop)
+    assert done.status != 0
+    assert "its application does not run under loadtest_settings" in done.err
+    assert contents(shop) == before
 
 
 def test_what_was_recorded_is_not_written_over(type_: Type, shop: Path) -> None:
-    assert init(type_, shop, "--no-ask").status == 0
-    with (shop / "loadtest.toml").open("a") as file:
-        file.write('\n[[endpoint]]\nname = "home"\npath = "/"\n')
-    record = ("record", "--project", shop, "--later", "0")
-    assert type_(*record).status == 0
-    first = own.recorded(shop)
-    again = type_(*record)
-    assert (again.status, again.err.count("kept")) == (0, 0), again.out
-    views = shop / "catalogue" / "views.py"
-    views.write_text(views.read_text().replace('"<h1>Shop</h1>', '"<h1>Shut</h1>'))
-    done = type_(*record)
+    def home() -> Body:
+        body = own.recorded(shop).endpoints["home"].contract.body
+        assert body is not None
+        return body
+
+    first = home()
+    changed(shop / "catalogue" / "views.py", '"<h1>Shop</h1>', '"<h1>Shut</h1>')
+    done = type_(*RECORD, shop, "home", "products")
     assert done.status == 1
     assert "recorded otherwise before: another answer" in done.out
     assert "home: kept as recorded before; `loadtest record --yes` writes it over" in done.err
-    kept = own.recorded(shop).endpoints["home"].contract.body
-    recorded = first.endpoints["home"].contract.body
-    assert kept is not None
-    assert recorded is not None
-    assert kept.sha256 == recorded.sha256
-    assert type_(*record, "--yes").status == 0
-    changed = own.recorded(shop).endpoints["home"].contract.body
-    assert changed is not None
-    assert changed.sha256 != kept.sha256
+    assert done.err.count("kept") == 1  # and nothing of what is as it was
+    assert home().sha256 == first.sha256
+    assert type_(*RECORD, shop, "home", "--yes").status == 0
+    assert home().sha256 != first.sha256

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from command_line import Type
-from paths import TESTS
+from own_shop import HEAD, short_run
 
 from loadtest.plan.servers import own
-from loadtest.records import run_folder
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
-FILE = f"""
-format = 1
+REFERENCE = 'reference = "gunicorn-gthread"'
+TODAY = f'{REFERENCE}\nreference_shape = "2x2"'
+
+SHAPES = f"""
 shapes = ["1x1", "1x2"]
-
-[project]
-python = "{sys.executable}"
-settings = "shop.settings"
-wsgi = "shop.wsgi:application"
-reference = "gunicorn-gthread"
-reference_shape = "2x2"
-
-[env]
-SHOP_CURRENCY = "EUR"
-SHOP_SECRET_KEY = "{{random}}"
-DEBUG = "False"
-
-[database]
-kind = "sqlite"
-
-[prepare]
-commands = ["migrate --noinput", "collectstatic --noinput"]
-seed = "seed.py"
-
+{HEAD.replace(REFERENCE, TODAY)}
 [variants.bare]
 without = ["shop.settings.plain_middleware"]
 settings.SESSION_COOKIE_AGE = 60
@@ -48,32 +28,23 @@ unsupported = {{ asgi = "not tried" }}
 name = "home"
 path = "/"
 share = 0.9
+[endpoint.answer]
+has = ["Thing 7"]
 [[endpoint]]
 name = "slow"
 path = "/slow/"
 """
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    folder = tmp_path / "shop"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(TESTS / "projects" / "shop", folder, ignore=ignored)
-    (folder / "loadtest.toml").write_text(FILE)
-    return folder
+@pytest.fixture(autouse=True)
+def _declared(shop: Path) -> None:
+    """Declare shapes, variants and shares, under which the same is answered."""
+    (shop / own.FILE).write_text(SHAPES)
 
 
 def test_shapes_variants_shares_and_what_runs_today(type_: Type, shop: Path) -> None:
-    done = type_("record", "--project", shop, "--later", "0")
-    assert done.status == 0, done.out + done.err
-    results = shop / "results"
-    done = type_(
-        "run", "--project", shop, "--server", "gunicorn-gthread", "--server", "uvicorn",
-        "--rounds", "1", "--duration", "1", "--out", results,
-    )  # fmt: skip
-    assert done.status in (0, 1), done.out + done.err  # a busy machine may put a number in doubt
-    (folder,) = (path for path in results.iterdir() if path.is_dir())
-    stored = run_folder.read(folder, run_folder.SERVERS)
+    stored = short_run(type_, shop, "--server", "gunicorn-gthread", "--server", "uvicorn")
+    folder = stored.folder
     plan, rows = stored.run.plan, {each.name: each for each in stored.run.plan.servers}
     assert set(rows) == {
         "gunicorn-gthread-1x1", "gunicorn-gthread-1x1-bare", "gunicorn-gthread-1x2",
@@ -111,15 +82,8 @@ def test_shapes_variants_shares_and_what_runs_today(type_: Type, shop: Path) -> 
     assert "server gunicorn-gthread-1x1-bare is declared differently now" in done.err
 
 
-def test_a_server_is_checked_under_each_variant(
-    type_: Type, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = tmp_path / "servers"
-    few.mkdir()
-    for name in ("gunicorn-gthread", "uvicorn"):
-        shutil.copy(own.SERVERS / f"{name}.toml", few)
-    monkeypatch.setattr(own, "SERVERS", few)
-    assert type_("record", "--project", shop, "--later", "0").status == 0
+@pytest.mark.usefixtures("two_servers")
+def test_a_server_is_checked_under_each_variant(type_: Type, shop: Path) -> None:
     path = shop / "loadtest.toml"
     # Without sessions nobody is logged in, and without a token there is no form.
     changed = '["django.contrib.sessions.middleware.SessionMiddleware"]'
@@ -135,7 +99,6 @@ def test_a_server_is_checked_under_each_variant(
 
 
 def test_a_variant_names_middleware_that_is_there(type_: Type, shop: Path) -> None:
-    assert type_("record", "--project", shop, "--later", "0").status == 0
     path = shop / "loadtest.toml"
     path.write_text(path.read_text().replace("plain_middleware", "plain_middlewear"))
     done = type_("plan", "--project", shop)
