@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,7 +12,8 @@ from typing import Any
 import environments
 import msgspec
 import pytest
-from paths import ENGINE, ROOT, TESTS
+from own_shop import copied
+from paths import ENGINE, ROOT
 
 from loadtest.records.planned import Plan
 
@@ -73,17 +73,14 @@ def test_outside_of_a_project_it_says_what_to_type(loadtest: Path, tmp_path: Pat
 
 
 def test_a_project_is_looked_at_and_planned(loadtest: Path, tmp_path: Path) -> None:
-    shop = tmp_path / "shop"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(TESTS / "projects" / "shop", shop, ignore=ignored)
+    shop = copied(tmp_path / "shop")
     done = typed(
-        loadtest, shop, "init", "--python", sys.executable, "--seed", "seed.py", "--user", "alice"
+        loadtest, shop, "init", "--python", sys.executable, "--seed", "seed.py", "--no-ask"
     )
     assert done.returncode == 0, done.stderr
     assert str(ROOT) not in done.stdout.replace(sys.executable, "")
     file = shop / "loadtest.toml"
-    head = file.read_text().partition("\n[[endpoint]]")[0]
-    file.write_text(f'{head}\n[[endpoint]]\nname = "home"\npath = "/"\n')
+    file.write_text(f'{file.read_text()}\n[[endpoint]]\nname = "home"\npath = "/"\n')
     done = typed(loadtest, shop, "record", "--later", "0")
     assert done.returncode == 0, done.stdout + done.stderr
     done = typed(loadtest, shop, "plan", "--json")

@@ -9,9 +9,9 @@ from pathlib import Path
 import environments
 import pytest
 from command_line import Type
+from own_shop import RECORD, short_run
 
 from loadtest.plan.servers import own
-from loadtest.records import run_folder
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
@@ -23,24 +23,22 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "pro
 """
 
 
-@pytest.mark.parametrize(("python", "database"), [("3.11", "sqlite"), ("3.13", "postgres")])
-def test_a_site_of_wagtail(type_: Type, tmp_path: Path, python: str, database: str) -> None:
+def test_a_site_of_wagtail(type_: Type, tmp_path: Path) -> None:
+    """With another Python than ours, and PostgreSQL; SQLite and our own are the shop's."""
     site = tmp_path / "site"
-    packages = ["wagtail", *(["psycopg[binary]"] if database == "postgres" else [])]
-    environment = tmp_path / "venv"
-    theirs = environments.environment(environment, *packages, python=environments.found(python))
+    environment, python = tmp_path / "venv", environments.found("3.13")
+    theirs = environments.environment(environment, "wagtail", "psycopg[binary]", python=python)
     start = [environment / "bin" / "wagtail", "start", "mysite", site]
     site.mkdir()
     subprocess.run(start, check=True, capture_output=True)
-    if database == "postgres":
-        (site / "mysite" / "settings" / "local.py").write_text(POSTGRES)
+    (site / "mysite" / "settings" / "local.py").write_text(POSTGRES)
 
     # Its environment is found beside it, and has no server.
     settings = "mysite.settings.production"
     done = type_("init", "--project", site, "--settings", settings)
     assert done.status == 0, done.err
     file = own.read(site)
-    assert (own.interpreter(site, file), file.database.kind) == (str(theirs), database)
+    assert (own.interpreter(site, file), file.database.kind) == (str(theirs), "postgres")
     assert {"/", "/search/"} <= {asked.path for asked in file.endpoint}
     assert not any("/admin" in asked.path for asked in file.endpoint)
     done = type_("record", "--project", site)
@@ -49,20 +47,13 @@ def test_a_site_of_wagtail(type_: Type, tmp_path: Path, python: str, database: s
     assert done.status == 0, done.err
     assert not any(environment.glob("lib/python*/site-packages/gunicorn*"))
 
-    done = type_("record", "--project", site, "--later", "0")
+    done = type_(*RECORD, site)
     assert done.status == 0, done.out + done.err
     assert all(not fixed.accepts for fixed in own.recorded(site).endpoints.values())
-    results = site / "results"
-    done = type_(
-        "run", "--project", site, "--server", "gunicorn-sync", "--server", "uvicorn",
-        "--rounds", "1", "--duration", "1", "--out", results,
-    )  # fmt: skip
-    assert done.status in (0, 1), done.out + done.err  # a busy machine may put a number in doubt
-    (folder,) = (path for path in results.iterdir() if path.is_dir())
-    stored = run_folder.read(folder, run_folder.SERVERS)
+    stored = short_run(type_, site, "--server", "gunicorn-sync", "--server", "uvicorn")
     assert {outcome.status for outcome in stored.outcomes} == {"measured"}
     assert stored.run.machine.python == f"CPython {environments.version(theirs)}"
-    text = (folder / "report.md").read_text()
+    text = (stored.folder / "report.md").read_text()
     assert re.search(r"python -m gunicorn .* mysite\.wsgi:application", text)
     assert re.search(r"python -m uvicorn .* mysite\.asgi:application", text)
     assert "to deploy it takes a module of the project, such as mysite.asgi." in text

@@ -172,7 +172,7 @@ def chosen(declared: dict[str, Endpoint], *endpoints: str, rounds: int = 1) -> P
         Cell(
             server="uvicorn",
             endpoint=declared[f"{name}-sync"],
-            load=Load(connections=4, duration_s=3, warmup_s=0.1),
+            load=Load(connections=4, duration_s=2, warmup_s=0.1),
         )
         for name in endpoints
     )
