@@ -67,8 +67,8 @@ class Word(click.ParamType[str]):
 @click.option(
     "--rounds",
     is_flag=True,
-    help="Take outputs with the same server, URL and load as rounds of one measurement, whatever the"
-    " headings above them say.",
+    help="Take outputs with the same server, URL and load as rounds of one measurement, whatever"
+    " the headings above them say.",
 )
 @out_option
 @json_option

@@ -451,7 +451,7 @@ def test_at_a_rate_all_are_said_by_the_same_percentile() -> None:
     ("high", "why", "lead", "text"),
     [
         (1.0, "server", "no server keeps that", "`uwsgi` cannot keep it at any rate."),
-        (700.0, "server", "not known", "and lower ones were not."),
+        (700.0, "server", "not known", "; lower rates were not tried."),
         (1.0, "generator", "not known", "did not keep it at any rate that was tried"),
         (None, None, "not known", "Of `uwsgi` no rate was tried."),
     ],

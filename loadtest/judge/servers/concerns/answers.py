@@ -216,7 +216,7 @@ ERRORS = Concern(
 NO_SAMPLES = Concern(
     name="no-samples",
     means="Too little was answered for the number that stands there.",
-    advice="A longer load (`--duration`) or more `--rounds`; where nothing was answered, ask the"
+    advice="A longer load (`--duration`) or more `--rounds`; where nothing was answered, try the"
     " server by hand: `loadtest serve SERVER`.",
     find=_no_samples,
     invalidates=True,
@@ -233,8 +233,8 @@ CONTRACT = Concern(
 
 WORK_NOT_DONE = Concern(
     name="work-not-done",
-    means="The services behind the app did less than the responses need: something between answers"
-    " from memory.",
+    means="The services behind the app did less than the responses need: something in between"
+    " answers from memory.",
     advice="Look for a cache in the view, its middleware or the server, and measure again with"
     " `--endpoint`.",
     find=_work_not_done,
@@ -243,15 +243,15 @@ WORK_NOT_DONE = Concern(
 
 FEW_WAVES = Concern(
     name="few-waves",
-    means="The load was short for what a response costs: what was under way at its end is a good"
-    " part of the work, and counts in CPU time and not among the responses.",
+    means="The load was short for what a response costs: a good part of the work was still under"
+    " way at its end, and counts in the CPU time but not among the responses.",
     advice="A longer load (`--duration`), or fewer `--connections`.",
     find=_few_waves,
 )
 
 LOST_ROUNDS = Concern(
     name="lost-rounds",
-    means="The number is of the rounds that went well; the server did not come through the others.",
+    means="The number is of the rounds that went well; in the others the server failed.",
     advice="Read the reason and the log of the failed round, then `loadtest run --resume`.",
     find=_lost_rounds,
 )

@@ -109,10 +109,10 @@ def _starved_connections(cell: Evidence) -> Check:
 
 RATE_NOT_HELD = Concern(
     name="rate-not-held",
-    means="The server did not answer as fast as requests were to come: more and more of them"
-    " waited, to the end or until no connection was free to send one. Its latencies would be those"
-    " of another load, or grow with its length, and are not shown.",
-    advice="Ask for a lower `--rate`; or, if it stood still only for a while, give the load more"
+    means="The server did not answer as fast as the requests came in: more and more of them waited,"
+    " to the end or until no connection was free to send one. Its latencies would be those of"
+    " another load, or grow with its length, and are not shown.",
+    advice="Choose a lower `--rate`; or, if it stood still only for a while, give the load more"
     " `--connections`.",
     find=_rate_not_held,
 )
@@ -120,8 +120,8 @@ RATE_NOT_HELD = Concern(
 GENERATOR_LATE = Concern(
     name="generator-late",
     means="The load generator did not get the processor time that its schedule needs: the latencies"
-    " would be made of what the requests waited for it, and are not shown.",
-    advice="Ask for a lower `--rate` or fewer `--connections`; give the generator processors of its"
+    " would be mostly what requests waited for it, and are not shown.",
+    advice="Choose a lower `--rate` or fewer `--connections`; give the generator processors of its"
     " own, or run on a machine with nothing else to do.",
     find=_generator_late,
 )

@@ -114,8 +114,8 @@ SHAPE_DIFFERS = Concern(
     name="shape-differs",
     means="The server did not run with the processes, threads or database connections that the"
     " table says, so it is compared on unequal footing.",
-    advice="Look at its command line, in `report.md` and `run.json`; then correct `argv` or"
-    " `processes_seen` in its `servers/*.toml`.",
+    advice="Look at its command line, which is in `report.md` and `run.json`; then correct `argv`"
+    " or `processes_seen` in its `servers/*.toml`.",
     find=_shape_differs,
     invalidates=True,
 )
@@ -125,7 +125,7 @@ NOISY_HOST = Concern(
     means="Something other than server, services and generator used the machine meanwhile: other"
     " programs, or (`steal`, `throttling`) the host that this machine is a part of.",
     advice="End what else runs (`top` names it) and measure again with `--server`. What the host"
-    " took is no program's of this machine: measure at another time, or on a machine of your own.",
+    " took, no program here can give back: measure at another time, or on a machine of your own.",
     find=_noisy_host,
 )
 
@@ -133,7 +133,7 @@ LEFT_BEHIND = Concern(
     name="left-behind",
     means="The server did not let go of what it took for the load: what is measured next on it is"
     " disturbed, and under steady traffic it may grow without end.",
-    advice="Load it for longer (`--duration`) and see whether it grows on; look for threads,"
+    advice="Load it for longer (`--duration`) and see whether it goes on growing; look for threads,"
     " connections or caches that nobody closes.",
     find=_left_behind,
 )
