@@ -39,6 +39,12 @@ PATIENCE_S = 300.0
 MOST_TRIES = 30
 """Variables that settings ask for, one after the other."""
 
+DRIVERS = {
+    **dict.fromkeys(("psycopg", "psycopg2", "psycopg2-binary"), "{postgres"),
+    **dict.fromkeys(("redis", "valkey"), "{redis"),
+}
+"""What connects to the services of a run, and how their addresses begin."""
+
 
 @click.command("init")
 @click.option(
@@ -259,8 +265,10 @@ def _reached(
             env, facts, failed = _told(folder, interpreter.value, module.value, given)
             if not failed:
                 assert facts is not None
+                at = (folder, interpreter.value, module.value)
+                env, facts = _with_services(*at, env, facts)
                 if facts.debug:
-                    env, facts = _without_debug(folder, interpreter.value, module.value, env, facts)
+                    env, facts = _without_debug(*at, env, facts)
                 return interpreter, module, env, facts
             failures += failed
     raise UserError(*dict.fromkeys(failures))
@@ -293,6 +301,31 @@ def _told(
         # A module for WSGI or ASGI may be missing, which is no matter yet.
         return env, looked, facts.problems(project, looked)
     return env, None, [f"{settings}: asks for more than {MOST_TRIES} variables; tell them by --env"]
+
+
+def _with_services(
+    folder: Path, python: str, settings: str, env: dict[str, Guess], facts: Facts
+) -> tuple[dict[str, Guess], Facts]:
+    """Return what settings are told of services where they are deployed, with those facts.
+
+    Of those alone whose driver is installed: a developer may have others.
+    """
+    from loadtest.plan import interpreters
+    from loadtest.plan.servers import detect
+
+    given = dict(detect.addresses(folder, Path(facts.settings_file)))
+    installed = interpreters.look(python, DRIVERS).versions if given else {}
+    kinds = {DRIVERS[name] for name in installed}
+    more = {
+        name: address
+        for name, address in given.items()
+        if name not in env and any(kind in address.value for kind in kinds)
+    }
+    if more:
+        told, looked, failed = _told(folder, python, settings, {**env, **more})
+        if looked is not None and not failed:
+            return told, looked
+    return env, facts
 
 
 def _without_debug(

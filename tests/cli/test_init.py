@@ -12,6 +12,7 @@ import pytest
 
 from loadtest.bench.servers import services
 from loadtest.cli import init
+from loadtest.plan import interpreters
 from loadtest.plan.servers import facts, own, proposal
 from loadtest.plan.servers.facts import Facts, Failure, Probed
 from loadtest.plan.servers.project import Project
@@ -46,6 +47,23 @@ def test_no_message_of_an_application_is_a_reason(monkeypatch: pytest.MonkeyPatc
     file = own.File(format=1, project=where, database=own.Database(kind="none"))
     _, _, reasons = init._with_applications(Path(), file)
     assert reasons["project.wsgi"] == "not shop.wsgi:application: KeyError at shop/wsgi.py:3"
+
+
+def test_a_service_that_is_deployed_is_told_where_its_driver_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "compose.yml").write_text("DATABASE_URL: postgres://db\nREDIS_URL: redis://r\n")
+    (tmp_path / "settings.py").write_text('env("DATABASE_URL")\nenv("REDIS_URL")\n')
+    known = Facts(stage="end", settings_file=str(tmp_path / "settings.py"))
+    looked = Facts(stage="end", django="6.0")
+    has = SimpleNamespace(versions={"psycopg2-binary": "2.9"})
+    monkeypatch.setattr(interpreters, "look", lambda python, names: has)
+    monkeypatch.setattr(init, "_told", lambda folder, python, settings, env: (env, looked, []))
+    told, facts_of_it = init._with_services(tmp_path, "python", "settings", {}, known)
+    assert {name: each.value for name, each in told.items()} == {"DATABASE_URL": "{postgres.url}"}
+    assert facts_of_it is looked
+    monkeypatch.setattr(init, "_told", lambda folder, python, settings, env: (env, None, ["x"]))
+    assert init._with_services(tmp_path, "python", "settings", {}, known) == ({}, known)
 
 
 @pytest.mark.parametrize(

@@ -324,12 +324,46 @@ def value(folder: Path, name: str) -> Guess:
         if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(folder / example), re.M):
             given = Guess(match[1].strip().strip("\"'"), example)
             break
+    return Guess(address, "the run's own") if (address := _address(name, given.value)) else given
+
+
+def _address(name: str, example: str) -> str | None:
+    """Return what stands for the address of a service, by its variable; None for any other."""
     if re.fullmatch(r"(\w+_)?(DATABASE|DB|POSTGRES|POSTGRESQL)_URL", name):
-        long = given.value.startswith("postgresql:")
-        return Guess("{postgresql.url}" if long else "{postgres.url}", "the database of the run")
-    if part := re.fullmatch(r"(?:\w+_)?(?:REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name):
-        return Guess(f"{{redis.{part[1].lower()}}}", "the Redis of the run")
-    return given
+        return "{postgresql.url}" if example.startswith("postgresql:") else "{postgres.url}"
+    part = re.fullmatch(r"(?:\w+_)?(?:REDIS|VALKEY|CACHE)_(URL|HOST|PORT)", name)
+    return f"{{redis.{part[1].lower()}}}" if part else None
+
+
+SAY_SERVICES = (
+    *("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml"),
+    *("Dockerfile", "docker/Dockerfile", "app.json", "fly.toml", "render.yaml"),
+)
+
+GIVES = re.compile(
+    r"""\b(?P<name>[A-Z][A-Z0-9_]*)["']?\s*[:=]\s*["']?(?:(?P<scheme>[a-z0-9+]+):)?"""
+)
+
+SCHEMES = (None, "postgres", "postgresql", "redis", "rediss", "valkey")
+"""Of addresses that a service of the run has; None: a name that the deployment fills in."""
+
+READS_DATABASE_URL = re.compile(r"dj_database_url|\benv\.db\(")
+"""Without its name."""
+
+
+def addresses(folder: Path, settings: Path) -> Iterator[tuple[str, Guess]]:
+    """Yield the variables by which a deployment says of services that the settings can do without.
+
+    Unless they are told, these take what a developer has in their place.
+    """
+    text = "\n".join(map(_text, (settings, *settings.parent.glob("*.py"))))
+    for file in SAY_SERVICES:
+        for match in GIVES.finditer(_text(folder / file)):
+            name, scheme = match["name"], match["scheme"]
+            address = _address(name, f"{scheme}:") if scheme in SCHEMES else None
+            implied = name == "DATABASE_URL" and READS_DATABASE_URL.search(text)
+            if address and (implied or re.search(rf"[\"']{name}[\"']", text)):
+                yield name, Guess(address, file)
 
 
 def _text(path: Path) -> str:

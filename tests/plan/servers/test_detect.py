@@ -133,6 +133,34 @@ def test_deployed_settings_come_before_those_of_development(tmp_path: Path) -> N
     assert named == ["a.production", "a.development"]
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "read", "told"),
+    [
+        ("compose.yml", "  DATABASE_URL: postgres://me:pw@db/shop\n  REDIS_URL: redis://redis\n",
+         'os.environ.get("REDIS_URL")\nif "DATABASE_URL" in os.environ: ...',
+         {"DATABASE_URL": "{postgres.url}", "REDIS_URL": "{redis.url}"}),
+        ("docker-compose.yml", "  - DATABASE_URL=postgresql://me@db/shop\n",
+         "dj_database_url.config()", {"DATABASE_URL": "{postgresql.url}"}),
+        ("Dockerfile", "RUN SHOP_DB_URL=$URL CACHE_HOST=there python a.py\n",
+         "env.db('SHOP_DB_URL')\nenv('CACHE_HOST')",
+         {"SHOP_DB_URL": "{postgres.url}", "CACHE_HOST": "{redis.host}"}),
+        # What the settings do not read, of a kind that no run has, or of a developer's own.
+        ("compose.yml", "  DATABASE_URL: postgres://db/shop\n", "DATABASES = {}", {}),
+        ("compose.yml", "  DATABASE_URL: mysql://db/shop\n", 'env("DATABASE_URL")', {}),
+        (".env", "DATABASE_URL=postgres://db/shop\n", 'env("DATABASE_URL")', {}),
+    ],
+)  # fmt: skip
+def test_a_deployment_says_of_services_that_settings_can_do_without(
+    tmp_path: Path, file: str, text: str, read: str, told: dict[str, str]
+) -> None:
+    (tmp_path / file).write_text(text)
+    (tmp_path / "base.py").write_text(read)
+    named = detect.addresses(tmp_path, tmp_path / "production.py")
+    assert {name: (each.value, each.why) for name, each in named} == {
+        name: (address, file) for name, address in told.items()
+    }
+
+
 APPS = "INSTALLED_APPS = []\n"
 
 ALL_OF_IT = "from .base import *\n"
