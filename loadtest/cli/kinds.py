@@ -120,7 +120,7 @@ def measure(
                     publish(folder / "logs")
     except KeyboardInterrupt:
         kept = (
-            "; what was measured is kept"
+            "; what was measured is kept; to go on"
             if _is_measured(kind, folder)
             else " before anything was measured; to begin again"
         )

@@ -299,7 +299,7 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path) -> None:
         _, err = run.communicate(timeout=60)
     assert run.returncode == 130
     (folder,) = out.iterdir()
-    assert "interrupted; what was measured is kept: " in err
+    assert "interrupted; what was measured is kept; to go on: " in err
     assert f" -m loadtest clients --resume {folder}" in err
     stored = run_folder.read(folder, run_folder.CLIENTS)
     assert stored.outcomes

@@ -92,6 +92,28 @@ def test_a_plan_says_how_long_a_search_may_take(type_: Type) -> None:
     assert "min at most; no further load begins after 1 min (see --budget). The same" in limited
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            ["--budget", "5s"],
+            r"\d+ s\. The first round alone takes about \d+ s, longer than the budget of 5 s: it is"
+            r" measured whole, and no other\. The same",
+        ),
+        (["--budget", "15s"], r"\d+ s; as many as fit into 15 s, and less once the order"),
+        (["--budget", "2m"], r"\d+ s; 2 min of measuring at most, and less once the"),
+        (["--budget", "2m", "--precision", "3%"], r"known to 3 %; 2 min of measuring at most\."),
+        (["--precision", "3%"], r"ratio is known to 3 % \(no limit: see --budget\)\."),
+    ],
+)
+def test_a_plan_says_what_a_budget_leaves_of_it(
+    type_: Type, options: list[str], says: str
+) -> None:
+    """With a budget of one minute it said that the run takes eight."""
+    done = type_("plan", "quick", *CHOSEN, "--endpoint", "json-sync", *options)
+    assert re.search(says, " ".join(done.out.split()))
+
+
 def test_a_plan_says_how_long_steps_take(type_: Type) -> None:
     text = " ".join(type_("plan", "rates", *CHOSEN, "--endpoint", "json-sync").out.split())
     assert "3 loads as fast as each server can be driven, then 9 at a rate for each: about" in text

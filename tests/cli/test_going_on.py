@@ -90,7 +90,7 @@ def test_an_interrupted_run_says_what_is_there_and_how_to_go_on(
 ) -> None:
     assert measure(folder, {"*.cache-sync.r1": "interrupt"})[0] == 130
     assert said(capsys) == [
-        f"interrupted; what was measured is kept: loadtest run --resume {folder}"
+        f"interrupted; what was measured is kept; to go on: loadtest run --resume {folder}"
     ]
     there = len(read(folder, SERVERS).outcomes)
     assert 0 < there < LOADS

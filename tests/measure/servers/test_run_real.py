@@ -119,7 +119,7 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     assert census.names() == [], moments  # not soon, but when the engine has ended
     assert census.leftovers() == before, moments
     assert status == 130, engine.said()
-    assert "interrupted; what was measured is kept: " in engine.said()
+    assert "interrupted; what was measured is kept; to go on: " in engine.said()
     assert f"loadtest run --resume {folder}" in engine.said()
     assert "Traceback" not in engine.said()
     second = outcomes(folder)
