@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -542,19 +543,33 @@ urlpatterns = [path("who/", lambda request: HttpResponse(f"{request.user}"))]
 """
 
 
-@pytest.mark.parametrize("in_session", [False, True])
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a database with the tables of the site and two users, for tests to copy."""
+    folder = tmp_path_factory.mktemp("filled")
+    run(folder, SITE, FILL, LOADTEST_SQLITE=str(folder / "filled"))
+    return folder / "filled"
+
+
+def site(folder: Path, base: str, filled: Path) -> str:
+    """Make a project with such settings and a copy of that database; return where it lies."""
+    (folder / "base.py").write_text(base)
+    return str(shutil.copy(filled, folder / "ours"))
+
+
+PROXY = {"Host": "shop.example.org", "X-Forwarded-Proto": "https"}
+
+
 @pytest.mark.parametrize(
-    "headers", [{}, {"Host": "shop.example.org", "X-Forwarded-Proto": "https"}]
+    ("in_session", "headers", "user"),
+    [(False, {}, "alice"), (False, PROXY, None), (True, {}, None), (True, PROXY, "alice")],
 )
-@pytest.mark.parametrize("user", ["alice", None])
 def test_a_request_that_writes_is_let_through(
-    tmp_path: Path, in_session: bool, headers: dict[str, str], user: str | None
+    tmp_path: Path, filled: Path, in_session: bool, headers: dict[str, str], user: str | None
 ) -> None:
     """By Django's own protection against forged requests, however its settings have it."""
-    base = f"{SITE}\nCSRF_USE_SESSIONS = {in_session}\n"
-    database = str(tmp_path / "ours")
+    database = site(tmp_path, f"{SITE}\nCSRF_USE_SESSIONS = {in_session}\n", filled)
     (tmp_path / "urls.py").write_text(URLS)
-    run(tmp_path, base, FILL, LOADTEST_SQLITE=database)
     file = own.File(
         format=1,
         project=own.Where(python=sys.executable, settings="base"),
@@ -602,11 +617,10 @@ urlpatterns = [path("made/<int:n>/", made), path("seen/", seen), path("hit/", hi
 """
 
 
-def test_what_is_written_at_the_first_visit_alone(tmp_path: Path) -> None:
+def test_what_is_written_at_the_first_visit_alone(tmp_path: Path, filled: Path) -> None:
     """A small picture, or a date in the session that a run has made, says nothing of a load."""
-    database = str(tmp_path / "ours")
+    database = site(tmp_path, SITE, filled)
     (tmp_path / "urls.py").write_text(VISITED)
-    run(tmp_path, SITE, FILL, LOADTEST_SQLITE=database)
     where = own.Where(python=sys.executable, settings="base")
     file = own.File(format=1, project=where, database=own.Database(kind="sqlite"))
     project, env = own.project(tmp_path, file), {"LOADTEST_SQLITE": database}
@@ -660,13 +674,12 @@ urlpatterns = [
 
 
 @pytest.fixture
-def several(tmp_path: Path) -> tuple[Project, dict[str, str]]:
+def several(tmp_path: Path, filled: Path) -> tuple[Project, dict[str, str]]:
     """Give a project with a second name of its database, and one that nothing stands for."""
-    database = str(tmp_path / "ours")
     (tmp_path / "urls.py").write_text(SEVERAL)
     base = f"{SITE}\nDATABASES['copy'] = dict(DATABASES['default'])\nDATABASES['warehouse'] = "
     base += "{'ENGINE': 'django.db.backends.postgresql', 'NAME': 'theirs'}\n"
-    run(tmp_path, base, FILL, LOADTEST_SQLITE=database)
+    database = site(tmp_path, base, filled)
     where = own.Where(python=sys.executable, settings="base")
     file = own.File(format=1, project=where, database=own.Database(kind="sqlite"))
     return own.project(tmp_path, file), {"LOADTEST_SQLITE": database}
@@ -704,14 +717,13 @@ class Refuses(BaseBackend):
 """
 
 
-def test_a_login_is_by_a_backend_that_finds_its_user(tmp_path: Path) -> None:
+def test_a_login_is_by_a_backend_that_finds_its_user(tmp_path: Path, filled: Path) -> None:
     """As django-axes has one, which stands in front and only refuses."""
-    database = str(tmp_path / "ours")
     (tmp_path / "urls.py").write_text(URLS)
     (tmp_path / "refuses.py").write_text(REFUSES)
     known = "django.contrib.auth.backends.ModelBackend"
     base = f"{SITE}\nAUTHENTICATION_BACKENDS = ['refuses.Refuses', '{known}']\n"
-    run(tmp_path, base, FILL, LOADTEST_SQLITE=database)
+    database = site(tmp_path, base, filled)
     file = own.File(
         format=1,
         project=own.Where(python=sys.executable, settings="base"),
@@ -745,9 +757,10 @@ def test_an_application_that_is_more_than_django_s_own(tmp_path: Path) -> None:
         assert facts.look(own.project(tmp_path, file)).wrapped == wrapped
 
 
-def test_a_session_that_each_request_writes_to_is_one_of_several(tmp_path: Path) -> None:
-    database = str(tmp_path / "ours")
-    run(tmp_path, f"{SITE}\nSESSION_SAVE_EVERY_REQUEST = True\n", FILL, LOADTEST_SQLITE=database)
+def test_a_session_that_each_request_writes_to_is_one_of_several(
+    tmp_path: Path, filled: Path
+) -> None:
+    database = site(tmp_path, f"{SITE}\nSESSION_SAVE_EVERY_REQUEST = True\n", filled)
     file = own.File(
         format=1,
         project=own.Where(python=sys.executable, settings="base"),
@@ -768,10 +781,9 @@ def test_a_session_that_each_request_writes_to_is_one_of_several(tmp_path: Path)
     ],
 )
 def test_what_is_not_in_the_data(
-    tmp_path: Path, values: dict[str, str], user: str | None, line: str
+    tmp_path: Path, filled: Path, values: dict[str, str], user: str | None, line: str
 ) -> None:
-    database = str(tmp_path / "ours")
-    run(tmp_path, SITE, FILL, LOADTEST_SQLITE=database)
+    database = site(tmp_path, SITE, filled)
     file = own.File(
         format=1,
         project=own.Where(python=sys.executable, settings="base"),
