@@ -27,7 +27,7 @@ from loadtest.records.measured import Histogram
 
 SEED = 14
 
-INPUTS = 120
+INPUTS = 50
 """Of each reader."""
 
 JOBS = 2
