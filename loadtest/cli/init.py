@@ -221,7 +221,8 @@ def _propose(
     project = own.project(folder, file)
     endpoints: list[tuple[Asked, str]] = []
     left: list[Left] = []
-    notes = [*proposal.filled_by_nothing(database, prepare, commands), *proposal.notes(facts)]
+    empty = proposal.filled_by_nothing(database, prepare, commands, detect.fillers(folder))
+    notes = [*empty, *proposal.notes(facts)]
     if within_s:
         endpoints, left = _asked(project, facts, user, notes, traffic, within_s)
     return proposal.Proposal(

@@ -366,6 +366,28 @@ def addresses(folder: Path, settings: Path) -> Iterator[tuple[str, Guess]]:
                 yield name, Guess(address, file)
 
 
+FILLS = re.compile(r"seed|fake|demo|sample|populate|initial|test_?data|fixture")
+
+FILLERS = {
+    "{}": [f"{above}management/commands/*.py" for above in ("", "*/", "*/*/")],
+    "loaddata {}": [f"{above}fixtures/*.json" for above in ("", "*/", "*/*/")],
+}
+"""Where commands and rows lie, by what is typed for one."""
+
+MOST_FILLERS = 6
+
+
+def fillers(folder: Path) -> list[str]:
+    """Return what may fill the project's database, by its name, as a command of Django's."""
+    likely = (
+        typed.format(path.stem)
+        for typed, patterns in FILLERS.items()
+        for path in sorted(path for pattern in patterns for path in folder.glob(pattern))
+        if FILLS.search(path.stem) or typed != "{}"
+    )
+    return list(dict.fromkeys(likely))[:MOST_FILLERS]
+
+
 def _text(path: Path) -> str:
     """Return what is in a file, nothing where it cannot be read."""
     try:

@@ -305,14 +305,18 @@ def _name(path: str, taken: Collection[str]) -> str:
 
 
 def filled_by_nothing(
-    database: Database, prepare: Prepare, typed: Collection[str]
+    database: Database, prepare: Prepare, typed: Collection[str], fillers: Sequence[str]
 ) -> Iterator[str]:
-    """Yield what to know of a database that nothing fills; `typed` are the project's commands."""
+    """Yield what to know of a database that nothing fills.
+
+    `typed` are the project's commands, `fillers` those that look as if they could.
+    """
     if database.kind != "none" and not (database.copy or prepare.seed or typed):
         yield (
             "Nothing fills the database of a run: pages are those of a site without rows, and cost"
             " less than yours. Name a script that fills it (loadtest init --seed FILE), or a"
             " command of the project (--prepare)."
+            + (f" By their names these may do: {', '.join(fillers)}." if fillers else "")
         )
 
 

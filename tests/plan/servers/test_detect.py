@@ -161,6 +161,19 @@ def test_a_deployment_says_of_services_that_settings_can_do_without(
     }
 
 
+def test_what_may_fill_a_database(tmp_path: Path) -> None:
+    for name in (
+        "shop/management/commands/load_initial_data.py",
+        "shop/management/commands/sendmails.py",
+        "shop/books/management/commands/fake.py",
+        "shop/fixtures/books.json",
+        "shop/fixtures/readme.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert detect.fillers(tmp_path) == ["fake", "load_initial_data", "loaddata books"]
+
+
 APPS = "INSTALLED_APPS = []\n"
 
 ALL_OF_IT = "from .base import *\n"
