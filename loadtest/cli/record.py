@@ -16,7 +16,7 @@ from loadtest.records.errors import CellError, LoadtestError, UserError, unknown
 from loadtest.records.text import plural
 
 if TYPE_CHECKING:
-    from loadtest.plan.servers.own import Fixed
+    from loadtest.plan.servers.own import Failed, Fixed
     from loadtest.plan.servers.project import Project
     from loadtest.records.planned import Body, Server
 
@@ -91,8 +91,10 @@ def record_command(
     asked_under = _two(servers, project.app.reference)
     recorded = recording.ask_all(project, chosen, asked_under, later_s, say)
     made = recorded.written_once([asked for asked in chosen if not asked.writes])
-    before = own.recorded(project.folder).endpoints
+    stored, basis = own.recorded(project.folder), dict(project.app.basis)
+    before = stored.endpoints
     fixed: dict[str, Fixed] = {}
+    failed: dict[str, Failed] = {}
     changed: dict[str, list[str]] = {}
     rows: list[Row] = []
     for asked in chosen:
@@ -102,10 +104,10 @@ def record_command(
             fixing = recording.fix(asked, recorded.replies[asked.name])
         except LoadtestError as error:
             rows.append(Row("NO", asked.name, str(error)))
+            failed[asked.name] = own.Failed(asked=asked, basis=basis, reason=str(error))
             continue
-        fixed[asked.name] = new = replace(
-            fixing.fixed, basis=dict(project.app.basis), writes_once=asked.name in made
-        )
+        new = replace(fixing.fixed, basis=basis, writes_once=asked.name in made)
+        fixed[asked.name] = new
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
         words = [_fixed(body), plural(statements, "statement")]
@@ -127,7 +129,9 @@ def record_command(
     others = by_name.keys() - {asked.name for asked in chosen}
     others |= {*changed} if refused else set()
     kept = {name: each for name, each in before.items() if name in others}
-    own.write_recorded(project.folder, own.Recorded(format=1, endpoints=fixed | kept))
+    failed |= {name: each for name, each in stored.failed.items() if name in others - kept.keys()}
+    now = own.Recorded(format=1, endpoints=fixed | kept, failed=failed)
+    own.write_recorded(project.folder, now)
     if refused:
         named = ", ".join(changed)
         say(f"{named}: kept as recorded before; `loadtest record --yes` writes it over")
@@ -203,12 +207,17 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     missing |= inventory.Inventory(project, servers, (), versions).missing
     endpoints = project.endpoints()
     if lacking := own.lacking(project):
-        raise UserError(lacking)
-    rows = [Row("-", name, why) for name, why in missing.items()]
+        raise UserError(*lacking)
+    rows = [Row("-", name, why) for name, why in (own.left_out(project) | missing).items()]
     wrong = 0
     with recording.bench(project, shape) as local:
         for server in servers:
-            able = [each for each in endpoints if each.style not in server.unsupported]
+            able = [
+                each
+                for each in endpoints
+                if each.style not in server.unsupported
+                and server.interface not in each.unsupported
+            ]
             if server.name in missing or not able:
                 continue
             try:

@@ -105,6 +105,8 @@ def run_command(
         if check.advice:
             say(check.advice)
     stored = run_folder.read(run_at, run_folder.SERVERS)
+    for name, why in own.left_out(project).items():
+        say(f"{name}: {why}")
     if not stored.outcomes:
         say(lasts(run.plan))
     explored = within.Exploring(run.plan, stored.histogram)

@@ -237,13 +237,28 @@ def test_what_is_answered_otherwise_is_told_under_each_server(type_: Type, shop:
 
 
 def test_what_is_used_up_is_no_endpoint(type_: Type, tmp_path: Path) -> None:
-    shop = copied(tmp_path / "shop", f'{HEAD}[[endpoint]]\nname = "code"\npath = "/code/"\n')
+    code, home = (
+        f'[[endpoint]]\nname = "{name}"\npath = "{at}"\n'
+        for name, at in {"code": "/code/", "home": "/"}.items()
+    )
+    shop = copied(tmp_path / "shop", HEAD + code + home)
     done = type_(*RECORD, shop)
     assert done.status == 1
     assert "status 429 instead of 200" in done.out
+    # The others are measured without it.
+    why = "its answer could not be recorded: status 429 instead of 200"
+    done = type_("plan", "--project", shop)
+    assert done.status == 0, done.err
+    assert why in " ".join(done.out.split())
+    assert "`loadtest record code`" in done.out
+    stored = short_run(type_, shop, "--server", "gunicorn-sync")
+    status = {each.cell.partition(".")[2]: each.status for each in stored.outcomes}
+    assert status == {"code-sync": "skipped", "home-sync": "measured"}
+    assert why in (stored.folder / "report.md").read_text()
+    changed(shop / own.FILE, home, "")
     done = type_("run", "--project", shop)
     assert done.status == 2
-    assert done.lines == ["loadtest: no answer of code is recorded; type `loadtest record`"]
+    assert done.lines[0].startswith(f"loadtest: code: {why}; type ")
 
 
 def test_a_cache_that_is_silent_when_it_is_dead(type_: Type, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def standing(project: Project) -> tuple[list[str], Site | None]:
     if refusals := facts.refusals(project, known):
         return refusals, None
     if lacking := own.lacking(project):
-        return [lacking], None
+        return lacking, None
     return [], facts.site(known)
 
 

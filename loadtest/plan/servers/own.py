@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, field
@@ -39,6 +39,7 @@ from loadtest.plan.servers.requests import Method, Template
 from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Contract, Endpoint, Interface, Mix, Record, Style
+from loadtest.records.text import message
 from loadtest.records.values import END, Name, Seconds, ShapeText, Word
 
 FILE = "loadtest.toml"
@@ -265,11 +266,21 @@ class Fixed(Record, frozen=True, kw_only=True):
     """What it was recorded on, see `basis`: on another one it says nothing."""
 
 
+class Failed(Record, frozen=True, kw_only=True):
+    """That one endpoint could not be recorded: the others can be measured without it."""
+
+    asked: Asked
+    basis: dict[str, str]
+    """As of `Fixed`."""
+    reason: str
+
+
 class Recorded(Record, frozen=True, kw_only=True):
     """The contracts of a project, by endpoint."""
 
     format: Literal[1]
     endpoints: dict[str, Fixed]
+    failed: dict[str, Failed] = field(default_factory=dict)
 
 
 def read(folder: Path) -> File:
@@ -420,14 +431,14 @@ RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, VARIED, 
 }
 
 
-def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
+def app(file: File, recorded: Mapping[str, Fixed | Failed] | None = None) -> App:
     """Return what the engine has to know of a project; unrecorded endpoints cannot be loaded."""
     services: list[Service] = ["postgres"] if file.database.kind == "postgres" else []
     services += ["redis"] if file.database.redis else []
     applications: dict[Interface, str] = {"wsgi": file.project.wsgi, "asgi": file.project.asgi}
     work = {"postgres": None if "postgres" in services else 0}
     work |= {"redis": None if "redis" in services else 0, "upstream": 0}
-    known = fixed or {}
+    known = recorded or {}
     asked_for = endpoints(file)
     pages = (asked.path for asked in asked_for if not template(asked).names)
     seed = file.prepare.seed
@@ -485,8 +496,8 @@ def app(file: File, fixed: Mapping[str, Fixed] | None = None) -> App:
     )
 
 
-def _writes_once(fixed: Fixed | None) -> bool:
-    return fixed is not None and fixed.writes_once
+def _writes_once(known: Fixed | Failed | None) -> bool:
+    return isinstance(known, Fixed) and known.writes_once
 
 
 def _usual(settings: str, interface: Interface) -> str:
@@ -520,9 +531,17 @@ def _variant(of: Varied) -> Variant:
 
 
 def _endpoint(
-    asked: Asked, fixed: Fixed | None, work: Mapping[str, int | None], share: float
+    asked: Asked, known: Fixed | Failed | None, work: Mapping[str, int | None], share: float
 ) -> Endpoint:
+    fixed = known if isinstance(known, Fixed) else None
     contract = fixed.contract if fixed else expected(asked)
+    unsupported: dict[Interface, str] = {}
+    if isinstance(known, Failed):
+        why = message(
+            f"its answer could not be recorded: {known.reason}; type `loadtest record {asked.name}`"
+            f" to try again, or take it out of {FILE}"
+        )
+        unsupported = dict.fromkeys(get_args(Interface), why)
     return Endpoint(
         name=asked.name,
         style=asked.style,
@@ -532,7 +551,7 @@ def _endpoint(
         summary=asked.summary or f"{asked.method} {asked.path}",
         isolated=asked.writes,
         note=None,
-        unsupported={},
+        unsupported=unsupported,
         share=share,
         cost_s=fixed.cost_s if fixed else None,
         contract=replace(contract, **work),
@@ -568,7 +587,8 @@ def project_at(
         return Project(folder, python or sys.executable, allowed=allowed or {})
     file = read(folder)
     ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
-    return project(folder, file, python, allowed, recorded(folder).endpoints)
+    known = recorded(folder)
+    return project(folder, file, python, allowed, {**known.failed, **known.endpoints})
 
 
 def project(
@@ -576,16 +596,16 @@ def project(
     file: File,
     python: str | None = None,
     allowed: Mapping[Service, str] | None = None,
-    fixed: Mapping[str, Fixed] | None = None,
+    recorded: Mapping[str, Fixed | Failed] | None = None,
 ) -> Project:
-    """Return the project of a file, with what of the answers `fixed` before still holds.
+    """Return the project of a file, with what of what was `recorded` before still holds.
 
     It is run in the environment of servers where there is one.
     """
     given = python or interpreter(folder, file)
     ours = overlay.interpreter(folder / FOLDER / OVERLAY, given)
     now = basis(folder, file, given)
-    of_app = app(file, _still_so(file, fixed or {}, now))
+    of_app = app(file, _still_so(file, recorded or {}, now))
     return Project(folder, ours or given, dataclasses.replace(of_app, basis=now), allowed or {})
 
 
@@ -635,14 +655,16 @@ def recorded(folder: Path) -> Recorded:
         ) from None
 
 
-def _still_so(file: File, fixed: Mapping[str, Fixed], now: Mapping[str, str]) -> dict[str, Fixed]:
+def _still_so(
+    file: File, recorded: Mapping[str, Fixed | Failed], now: Mapping[str, str]
+) -> dict[str, Fixed | Failed]:
     """Return what was recorded for the endpoints as they stand now, on the basis of now."""
     return {
-        asked.name: fixed[asked.name]
+        asked.name: recorded[asked.name]
         for asked in endpoints(file)
-        if asked.name in fixed
-        and fixed[asked.name].basis == now
-        and same_request(fixed[asked.name].asked, asked)
+        if asked.name in recorded
+        and recorded[asked.name].basis == now
+        and same_request(recorded[asked.name].asked, asked)
     }
 
 
@@ -708,18 +730,26 @@ def _asked_for(asked: Asked) -> Asked:
 
 
 def unrecorded(of: Project) -> list[str]:
-    """Return the names of endpoints without a recorded answer, which cannot be measured."""
+    """Return the names of endpoints that nobody has tried to record as they stand now."""
     return [
         endpoint.name
         for endpoint in of.app.declared or ()
-        if endpoint.contract.content_type is None
+        if endpoint.contract.content_type is None and not endpoint.unsupported
     ]
 
 
-def lacking(of: Project) -> str | None:
-    """Return in a line which endpoints have no recorded answer, and why; None where all have."""
+def left_out(of: Project) -> dict[str, str]:
+    """Return the endpoints that could not be recorded, by name with why and what to type."""
+    declared = of.app.declared or ()
+    return {each.name: why for each in declared for why in {*each.unsupported.values()}}
+
+
+def lacking(of: Project) -> list[str]:
+    """Return what of endpoints has to be recorded before any can be measured, a line each."""
     if not (names := unrecorded(of)):
-        return None
+        without = left_out(of)
+        every = len(without) == len(of.app.declared or ())
+        return [f"{name}: {why}" for name, why in without.items()] if every else []
     fixed = recorded(of.folder).endpoints
     changed = [
         part
@@ -727,4 +757,4 @@ def lacking(of: Project) -> str | None:
         if any(fixed[name].basis.get(part) != now for name in names if name in fixed)
     ]
     under = f" under today's {' and '.join(changed)}" if changed else ""
-    return f"no answer of {', '.join(names)} is recorded{under}; type `loadtest record`"
+    return [f"no answer of {', '.join(names)} is recorded{under}; type `loadtest record`"]

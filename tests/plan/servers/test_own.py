@@ -223,6 +223,42 @@ def test_an_answer_to_another_question_is_no_contract(tmp_path: Path) -> None:
     assert (folder / ".loadtest" / ".gitignore").read_text() == "*\n"
 
 
+def test_an_endpoint_that_could_not_be_recorded_is_left_out(tmp_path: Path) -> None:
+    """And the others are measured: one that nobody has tried is to be recorded first."""
+    text = "".join(ENDPOINT.replace("'a'", f"'{name}'").format(name) for name in ("home", "code"))
+    folder = written(tmp_path, LEAST + text)
+    file = own.read(folder)
+    home, code = file.endpoint
+    basis = own.basis(folder, file, str(folder / ".venv/bin/python"))
+    contract = msgspec.structs.replace(own.expected(home), content_type="text/html")
+    fixed = {"home": own.Fixed(asked=home, contract=contract, basis=basis)}
+    failed = {"code": own.Failed(asked=code, basis=basis, reason="status 429 instead of 200")}
+    own.write_recorded(folder, own.Recorded(format=1, endpoints=fixed, failed=failed))
+    project = own.project_at(folder)
+    why = (
+        "its answer could not be recorded: status 429 instead of 200; type `loadtest record code`"
+        " to try again, or take it out of loadtest.toml"
+    )
+    assert (own.lacking(project), own.left_out(project)) == ([], {"code": why})
+    servers = tuple(profile.load_servers(project.servers))
+    versions = dict.fromkeys(inventory.distributions(servers, project.app), "1")
+    offered = inventory.Inventory(project, servers, project.endpoints(), versions)
+    plan = inventory.make_plan(offered, Choice())
+    skips = {(cell.endpoint.name, cell.skip) for cell in plan.cells}
+    assert skips == {("home", None), ("code", why)}
+    # All of them, and nothing is left to measure.
+    own.write_recorded(folder, own.Recorded(format=1, endpoints={}, failed=failed))
+    assert own.lacking(own.project_at(folder)) == [
+        "no answer of home is recorded; type `loadtest record`"
+    ]
+    written(tmp_path, LEAST + ENDPOINT.replace("'a'", "'code'").format("code"))
+    assert own.lacking(own.project_at(folder)) == [f"code: {why}"]
+    # It is another question now.
+    written(tmp_path, LEAST + ENDPOINT.replace("'a'", "'code'").format("else"))
+    assert own.left_out(own.project_at(folder)) == {}
+    assert own.unrecorded(own.project_at(folder)) == ["code"]
+
+
 def test_what_is_said_of_every_request_is_a_part_of_each(tmp_path: Path) -> None:
     text = f"{LEAST}[request]\nheaders = {{ A = '1', B = '1' }}\n[values]\nx = '1..2'\n"
     folder = written(tmp_path, f"{text}{POST}headers = {{ B = '2' }}\nvalues = {{ y = '3..4' }}\n")
