@@ -316,8 +316,9 @@ def filled_by_nothing(
             "Nothing fills the database of a run: pages are those of a site without rows, and cost"
             " less than yours. Name a script that fills it (loadtest init --seed FILE), or a"
             " command of the project (--prepare)."
-            + (f" By their names these may do: {', '.join(fillers)}." if fillers else "")
         )
+        if fillers:
+            yield f"By their names these commands may fill it: {', '.join(fillers)}."
 
 
 def notes(facts: Facts) -> Iterator[str]:
