@@ -46,6 +46,15 @@ VARIANTS = (
     '# unsupported = { asgi = "threads without end, and each would keep a connection" }',
 )
 
+FURTHER = (
+    "",
+    "# What an endpoint can have as well:",
+    "# share = 0.5      # of your traffic; without any, all have the same",
+    '# as = "alice"     # who is logged in, by username',
+    "# writes = true    # it may write, in a copy of the database",
+    '# method = "POST"  # with json = { count = 2 }, or form; headers = { Accept-Language = "de" }',
+)
+
 COMPRESSES = re.compile(r"gzip|brotli|compress", re.I)
 """Middleware."""
 
@@ -368,7 +377,7 @@ def text(proposal: Proposal) -> str:
     lines += [
         "# Written by `loadtest init`. Read it, edit it, commit it; nothing else of the project was"
         " touched.",
-        "# docs/loadtest-toml.md of loadtest explains each line.",
+        "# docs/loadtest-toml.md, which comes with loadtest, explains each line.",
         "format = 1",
         '# shapes = ["2x1", "2x4", "4x1"]  # workers x threads: each server in each of these',
         "",
@@ -377,14 +386,14 @@ def text(proposal: Proposal) -> str:
     for key in ("python", "settings", "wsgi", "asgi", "path", "reference", "reference_shape"):
         value = getattr(file.project, key)
         line("project", key, value, value not in (None, (".",)))
-    lines += ["", "[env]  # all that the app is told; nothing of your shell gets through"]
+    lines += ["", "[env]  # the variables that the app gets; of your shell's, PATH, HOME and the like"]
     for name, value in file.env.items():
         line("env", name, value)
     lines += ["", "[database]  # made for a run, and gone after it"]
     line("database", "kind", file.database.kind)
     line("database", "copy", file.database.copy, file.database.copy is not None)
     line("database", "redis", file.database.redis, file.database.redis)
-    lines += ["", "[prepare]  # once a run, in that database alone"]
+    lines += ["", "[prepare]  # fills that database once a run: commands of manage.py, a seed script"]
     line("prepare", "commands", file.prepare.commands)
     line("prepare", "seed", file.prepare.seed, file.prepare.seed is not None)
     if file.request.headers:
@@ -402,8 +411,6 @@ def text(proposal: Proposal) -> str:
         line("endpoint", "style", asked.style, asked.style != "sync")
         line("endpoint", "kind", asked.kind)
         line("endpoint", "share", asked.share, asked.share is not None)
-        if not any(each.share for each in file.endpoint) and asked is file.endpoint[0]:
-            lines.append("# share = 0.5  # of your traffic; without any, all have the same")
     if not file.endpoint:
         lines += [
             "",
@@ -412,6 +419,7 @@ def text(proposal: Proposal) -> str:
             '# name = "home"',
             '# path = "/"',
         ]
+    lines += FURTHER
     if proposal.left:
         lines += ["", "# Left out:"]
         lines += [f"# GET {_comment(left.path)}: {_comment(left.why)}" for left in proposal.left]
