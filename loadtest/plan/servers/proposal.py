@@ -386,14 +386,14 @@ def text(proposal: Proposal) -> str:
     for key in ("python", "settings", "wsgi", "asgi", "path", "reference", "reference_shape"):
         value = getattr(file.project, key)
         line("project", key, value, value not in (None, (".",)))
-    lines += ["", "[env]  # the variables that the app gets; of your shell's, PATH, HOME and the like"]
+    lines += ["", "[env]  # the variables that the app gets; of your shell's, only PATH and the like"]
     for name, value in file.env.items():
         line("env", name, value)
     lines += ["", "[database]  # made for a run, and gone after it"]
     line("database", "kind", file.database.kind)
     line("database", "copy", file.database.copy, file.database.copy is not None)
     line("database", "redis", file.database.redis, file.database.redis)
-    lines += ["", "[prepare]  # fills that database once a run: commands of manage.py, a seed script"]
+    lines += ["", "[prepare]  # fills that database once a run: manage.py commands, a seed script"]
     line("prepare", "commands", file.prepare.commands)
     line("prepare", "seed", file.prepare.seed, file.prepare.seed is not None)
     if file.request.headers:
