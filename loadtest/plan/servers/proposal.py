@@ -386,7 +386,7 @@ def text(proposal: Proposal) -> str:
     for key in ("python", "settings", "wsgi", "asgi", "path", "reference", "reference_shape"):
         value = getattr(file.project, key)
         line("project", key, value, value not in (None, (".",)))
-    lines += ["", "[env]  # the variables that the app gets; of your shell's, only PATH and the like"]
+    lines += ["", "[env]  # what the app's environment has; of your shell's only PATH and the like"]
     for name, value in file.env.items():
         line("env", name, value)
     lines += ["", "[database]  # made for a run, and gone after it"]
