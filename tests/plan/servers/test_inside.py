@@ -165,10 +165,7 @@ STORAGES = {
         "OPTIONS": {"bucket_name": "shop"}},
 }
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "whoosh", "PATH": "/shop/index"}}
-LOGGING = {"version": 1, "handlers": {
-    "file": {"class": "logging.FileHandler", "filename": "/shop/logs/shop.log"},
-    "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "level": "INFO"},
-}}
+EMAIL_FILE_PATH = "/shop/mail"
 """
     told = settings(tmp_path, base, LOADTEST_FILES="/run/files")
     assert told["MEDIA_ROOT"] == "/run/files/media"
@@ -184,15 +181,80 @@ LOGGING = {"version": 1, "handlers": {
         },
     }
     assert told["HAYSTACK_CONNECTIONS"]["default"]["PATH"] == "/run/files/search-default"
-    handlers = told["LOGGING"]["handlers"]
-    assert handlers["file"]["filename"] == "/run/files/shop.log"
-    assert handlers["console"] == {
-        "class": "logging.FileHandler",
-        "filename": "/run/files/console.log",
-        "level": "INFO",
-    }
-    nowhere = settings(tmp_path, base)["LOGGING"]["handlers"]
-    assert nowhere["file"] == {"class": "logging.NullHandler"}
+    assert told["EMAIL_FILE_PATH"] == "/run/files/mail"
+
+
+LOGS = """
+import logging, logging.config, logging.handlers, os
+from pathlib import Path
+
+class Mine(logging.handlers.TimedRotatingFileHandler):
+    def __init__(self):
+        super().__init__(Path("logs") / "mine.log", when="S", encoding="utf-8")
+
+class Mail(logging.handlers.SMTPHandler):
+    pass
+
+HANDLERS = {
+    "file": {"class": "logging.FileHandler", "filename": "logs/shop.log"},
+    "rotating": {"class": "logging.handlers.RotatingFileHandler", "filename": "logs/turns.log",
+                 "maxBytes": 20, "backupCount": 2},
+    "watched": {"class": "logging.handlers.WatchedFileHandler", "filename": "logs/watched.log"},
+    "mine": {"()": Mine},
+    "console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
+    "admins": {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR",
+               "email_backend": "django.core.mail.backends.console.EmailBackend"},
+    "mail": {"()": Mail, "mailhost": "127.0.0.1", "fromaddr": "a@b", "toaddrs": ["a@b"],
+             "subject": "x"},
+    "syslog": {"class": "logging.handlers.SysLogHandler", "address": ("127.0.0.1", 9),
+               "socktype": 1},
+    "http": {"class": "logging.handlers.HTTPHandler", "host": "127.0.0.1:9", "url": "/"},
+    "socket": {"class": "logging.handlers.SocketHandler", "host": "127.0.0.1", "port": 9},
+    "datagram": {"class": "logging.handlers.DatagramHandler", "host": "127.0.0.1", "port": 9},
+}
+LOGGING = {"version": 1, "disable_existing_loggers": False, "handlers": HANDLERS,
+           "root": {"handlers": list(HANDLERS), "level": "INFO"}}
+ADMINS = [("Alice", "alice@example.org")]
+"""
+
+AT_ONCE = """
+LOGGING_CONFIG = None
+logging.config.dictConfig({**LOGGING, "handlers": {
+    name: of for name, of in HANDLERS.items() if name not in ("console", "admins")
+}, "root": {"handlers": [name for name in HANDLERS if name not in ("console", "admins")]}})
+"""
+
+WRITE = """
+import django, logging
+django.setup()
+for number in range(9):
+    logging.getLogger("shop").error("hunter%s", number)
+logging.shutdown()
+import loadtest_outbound
+print(loadtest_outbound.refused)
+"""
+
+
+@pytest.mark.parametrize("by_itself", [False, True])
+@pytest.mark.parametrize("given", [True, False])
+def test_no_log_is_written_beside_the_code_or_sent(
+    tmp_path: Path, by_itself: bool, given: bool
+) -> None:
+    """By whichever handler, and also where settings set logging up as they are imported."""
+    shop, files = tmp_path / "shop", tmp_path / "files"
+    (shop / "logs").mkdir(parents=True)
+    files.mkdir()
+    base = LOGS + AT_ONCE * by_itself
+    env = {"LOADTEST_FILES": str(files)} if given else {}
+    assert run(shop, base, WRITE, **env) == "[]\n"
+    assert list((shop / "logs").iterdir()) == []
+    assert {path.name for path in shop.iterdir()} <= {"base.py", "logs", "__pycache__"}
+    names = {"shop.log", "turns.log", "turns.log.1", "turns.log.2", "watched.log", "mine.log"}
+    names |= set() if by_itself else {"console.log"}
+    written = {path.name for path in files.iterdir()}
+    assert written - {name for name in written if name.startswith("mine.log.")} == (
+        names if given else set()
+    )
 
 
 def test_what_was_built_into_the_static_root_is_collected(tmp_path: Path) -> None:

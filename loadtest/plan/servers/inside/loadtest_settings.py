@@ -21,6 +21,7 @@ from django.core.signals import got_request_exception, request_started
 from django.db.backends.signals import connection_created
 
 importlib.import_module("loadtest_outbound").refuse()
+importlib.import_module("loadtest_logs").keep(os.environ.get("LOADTEST_FILES"))
 _failure = importlib.import_module("loadtest_failure")
 
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
@@ -131,18 +132,15 @@ def _storage(alias: str, of: dict[str, Any]) -> dict[str, Any]:
 
 
 def _handler(of: dict[str, Any]) -> dict[str, Any]:
-    """Return a handler of logs that writes to a file of the run's, if to any.
+    """Return a handler of logs with a file in the place of the console, and no mail of its own.
 
-    What it has written to the console would stand in the server's log, which results quote.
+    What is written to the console would stand in the server's log, which results quote.
     """
-    if of.get("class") == "logging.StreamHandler":
-        kept = {key: value for key, value in of.items() if key not in ("stream", "strm")}
-        of = {**kept, "class": "logging.FileHandler", "filename": "console.log"}
-    if "filename" not in of:
-        return of
-    if _files == os.devnull:
-        return {"class": "logging.NullHandler"}
-    return {**of, "filename": os.path.join(_files, os.path.basename(str(of["filename"])))}
+    kept = {key: value for key, value in of.items() if key != "email_backend"}
+    if of.get("class") != "logging.StreamHandler":
+        return kept
+    kept = {key: value for key, value in kept.items() if key not in ("stream", "strm")}
+    return {**kept, "class": "logging.FileHandler", "filename": "console.log"}
 
 
 # Nor is anything quoted of what has no handler, or whose handler cannot reach its service.
@@ -188,6 +186,8 @@ if "MAILERS" in globals():  # Django 6.1 takes one of the two
 else:
     EMAIL_BACKEND = _NO_MAIL
     EMAIL_HOST, EMAIL_PORT = "127.0.0.1", 9  # for code that names a backend by itself
+    if _given("EMAIL_FILE_PATH"):
+        EMAIL_FILE_PATH = os.path.join(_files, "mail")
 
 # No task is run or handed on, and no message.
 if _given("TASKS"):
