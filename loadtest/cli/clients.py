@@ -18,9 +18,7 @@ import click
 import msgspec
 
 from loadtest.cli.options import (
-    Seconds,
     Titled,
-    Whole,
     all_of,
     budget_option,
     json_option,
@@ -31,7 +29,9 @@ from loadtest.cli.options import (
     resume_option,
     resumed,
     rounds_option,
+    seconds,
     seed_option,
+    whole,
 )
 from loadtest.cli.output import say
 from loadtest.plan.clients import PERMISSION
@@ -65,19 +65,19 @@ row_options = all_of(
         "--count",
         "--requests",
         "requests",
-        type=Whole("--count 1000", 1, MOST_REQUESTS),
+        type=whole("--count 1000", 1, MOST_REQUESTS),
         help="Timed requests in each measurement. Default: 500.",
     ),
     _each(
         "-b",
         "--batch",
-        type=Whole("--batch 10", 1, MOST_AT_ONCE),
+        type=whole("--batch 10", 1, MOST_AT_ONCE),
         help="Requests in flight at once. Default: 10, and 1 for `sequential`.",
     ),
     _each(
         "-c",
         "--chunk",
-        type=Whole("--chunk 100", 1, MOST_REQUESTS),
+        type=whole("--chunk 100", 1, MOST_REQUESTS),
         help="Requests that start together; the next ones start when all of these are done."
         " Default: all.",
     ),
@@ -89,7 +89,7 @@ row_options = all_of(
     _each(
         "--size",
         "body_bytes",
-        type=Whole("--size 1024", 0, MOST_BYTES),
+        type=whole("--size 1024", 0, MOST_BYTES),
         metavar="BYTES",
         help="Length of each response body, in bytes. Default: 1024.",
     ),
@@ -132,14 +132,14 @@ row_options = all_of(
 @rounds_option("the preset's, 8 to 10; 5 for rows of your own", least=1)
 @click.option(
     "--warmup",
-    type=Whole("--warmup 50", 0, MOST_REQUESTS),
+    type=whole("--warmup 50", 0, MOST_REQUESTS),
     help="Untimed requests before each warm measurement."
     " Default: the preset's, 20 to 100; 50 for rows of your own.",
 )
 @click.option(
     "--timeout",
     "timeout_s",
-    type=Seconds("--timeout 10", 0.1, 600),
+    type=seconds("--timeout 10", 0.1, 600),
     metavar="SECONDS",
     help="Seconds until a request counts as failed, from 0.1 to 600. Default: 10.",
 )
@@ -186,7 +186,7 @@ row_options = all_of(
 )
 @click.option(
     "--port",
-    type=Whole("--port 8090", 1, 65_000),
+    type=whole("--port 8090", 1, 65_000),
     help="First TCP port of --serve, which takes one for each kind of response."
     f" Default: {FIRST_PORT}.",
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import Location, Share, json_option
+from loadtest.cli.options import json_option, location, share
 from loadtest.cli.output import CANNOT_TELL, print_json, say
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
@@ -14,11 +14,11 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
 
 
 @click.command("compare")
-@click.argument("base", type=Location())
-@click.argument("new", type=Location())
+@click.argument("base", type=location())
+@click.argument("new", type=location())
 @click.option(
     "--threshold",
-    type=Share(zero=True),
+    type=share(zero=True),
     default="5%",
     help="Smallest change that counts, as a share; anything smaller counts as the same."
     " Default: 5%.",
@@ -33,7 +33,7 @@ from loadtest.records.run_folder import CLIENTS, SERVERS, ServersRun
     "--html",
     "page",
     metavar="FILE",
-    type=Location("file"),
+    type=location("file"),
     help="Also write the comparison to this file, as a page for a browser.",
 )
 @json_option

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from loadtest.cli.options import Location, Rate, Time, Whole, json_option, out_option
+from loadtest.cli.options import RATE, TIME, Value, json_option, location, out_option, whole
 from loadtest.cli.output import say
 from loadtest.records.errors import UserError
 from loadtest.records.values import MOST_CONNECTIONS
@@ -17,24 +17,22 @@ from loadtest.records.values import MOST_CONNECTIONS
 MOST_WORD = 60
 
 
-class Word(click.ParamType[str]):
-    """A name that files can be called by."""
+def _word(typed: str) -> str:
+    text = typed.strip()
+    if not any(map(str.isalnum, text)) or len(text) > MOST_WORD or not text.isprintable():
+        raise ValueError(f"{text[:40]!r}: a name of at most {MOST_WORD} characters")
+    return text
 
-    name = "name"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name."""
-        text = str(value).strip()
-        if not any(map(str.isalnum, text)) or len(text) > MOST_WORD or not text.isprintable():
-            self.fail(f"{text[:40]!r}: a name of at most {MOST_WORD} characters", param, ctx)
-        return text
+WORD = Value("name", _word)
+"""That files can be called by."""
 
 
 @click.command("import")
-@click.argument("files", metavar="FILE...", type=Location(), nargs=-1)
+@click.argument("files", metavar="FILE...", type=location(), nargs=-1)
 @click.option(
     "--server",
-    type=Word(),
+    type=WORD,
     help="Server that was loaded. Default: what headings, commands and the file's name say.",
 )
 @click.option(
@@ -44,24 +42,24 @@ class Word(click.ParamType[str]):
 )
 @click.option(
     "--endpoint",
-    type=Word(),
+    type=WORD,
     help="Endpoint that was loaded. Default: what URLs and headings say.",
 )
 @click.option(
     "--delay",
     "delay_s",
-    type=Time(),
+    type=TIME,
     help="How long the endpoint waits before it answers, such as 1s. Default: what a name like"
     " gateway_3s says, otherwise not at all.",
 )
 @click.option(
     "--connections",
-    type=Whole("--connections 64", 1, MOST_CONNECTIONS),
+    type=whole("--connections 64", 1, MOST_CONNECTIONS),
     help="Connections of the load, where neither its output nor its command says.",
 )
 @click.option(
     "--rate",
-    type=Rate(),
+    type=RATE,
     help="Rate that wrk2 was given, in requests/s, where no command shows it.",
 )
 @click.option(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from loadtest.cli.options import Location, Seconds, located
+from loadtest.cli.options import located, location, seconds
 from loadtest.cli.output import say
 from loadtest.records import files
 from loadtest.records.errors import UserError
@@ -50,7 +50,7 @@ DRIVERS = {
 @click.option(
     "--project",
     "folder",
-    type=Location("directory"),
+    type=location("directory"),
     default=Path(),
     help="Folder of the Django project. Default: the current folder.",
 )
@@ -95,7 +95,7 @@ DRIVERS = {
 @click.option(
     "--from-log",
     "log",
-    type=Location(),
+    type=location(),
     metavar="FILE",
     help="Access log of nginx, Apache, Gunicorn or Uvicorn: the pages asked for most are proposed,"
     " each with its share of the traffic. Default: none.",
@@ -108,7 +108,7 @@ DRIVERS = {
 @click.option(
     "--patience",
     "patience_s",
-    type=Seconds(f"--patience {PATIENCE_S:.0f}", 1, 86_400),
+    type=seconds(f"--patience {PATIENCE_S:.0f}", 1, 86_400),
     default=PATIENCE_S,
     help="Seconds for requesting them all; what was answered by then is proposed."
     f" Default: {PATIENCE_S:.0f}.",

@@ -21,68 +21,73 @@ if TYPE_CHECKING:
     from loadtest.plan.servers.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 # What may be typed for an option ------------------------------------------------------------------
 
 
-class Whole(click.ParamType[int]):
-    """A whole number, within limits where there are some."""
+class Value(click.ParamType[T]):
+    """What is typed for an option, as a function takes it."""
 
-    name = "number"
+    def __init__(self, name: str, take: Callable[[str], T]) -> None:
+        """Take what a help calls it, and the function, which raises ValueError with a line."""
+        self.name, self._take = name, take
 
-    def __init__(self, example: str, least: int | None = None, most: int | None = None) -> None:
-        """Take what is right, as in `--rounds 3`, for the line about a mistake."""
-        self._example, self._least, self._most = example, least, most
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number."""
-        like = f"as in {self._example}"
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """Return what the function makes of it."""
         try:
-            number = int(value)
+            return self._take(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def whole(example: str, least: int | None = None, most: int | None = None) -> Value[int]:
+    """Return a whole number within limits, where there are some, as in `--rounds 3`."""
+
+    def take(text: str) -> int:
+        like = f"as in {example}"
+        try:
+            number = int(text)
         except ValueError:
-            self.fail(f"{value!r} is not a whole number, {like}", param, ctx)
-        if self._least is not None and number < self._least:
-            self.fail(f"{number}: at least {self._least}, {like}", param, ctx)
-        if self._most is not None and number > self._most:
-            self.fail(f"{number}: at most {self._most}, {like}", param, ctx)
+            raise ValueError(f"{text!r} is not a whole number, {like}") from None
+        if least is not None and number < least:
+            raise ValueError(f"{number}: at least {least}, {like}")
+        if most is not None and number > most:
+            raise ValueError(f"{number}: at most {most}, {like}")
         return number
 
-
-class Rate(click.ParamType[float]):
-    """Requests a second."""
-
-    name = "requests/s"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number."""
-        try:
-            rate = float(value)
-        except ValueError:
-            rate = math.nan
-        if not 0 < rate <= MOST_RATE:
-            self.fail(
-                f"{value!r}: requests/s, above 0 and at most {MOST_RATE:,}, as in --rate 200",
-                param,
-                ctx,
-            )
-        return rate
+    return Value("number", take)
 
 
-class ShapeOf(click.ParamType[str]):
-    """Workers and threads: `2x4`."""
+def _float(text: str) -> float:
+    """Return a number; one that is within no limits where the text is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
-    name = "shape"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return them as they were typed."""
-        try:
-            return msgspec.convert(value, ShapeText)
-        except msgspec.ValidationError:
-            self.fail(f"{value!r}: workers x threads, as in --shape 2x4", param, ctx)
+def _rate(text: str) -> float:
+    rate = _float(text)
+    if not 0 < rate <= MOST_RATE:
+        raise ValueError(
+            f"{text!r}: requests/s, above 0 and at most {MOST_RATE:,}, as in --rate 200"
+        )
+    return rate
 
+
+RATE = Value("requests/s", _rate)
+
+
+def _shape(text: str) -> str:
+    try:
+        return msgspec.convert(text, ShapeText)
+    except msgspec.ValidationError:
+        raise ValueError(f"{text!r}: workers x threads, as in --shape 2x4") from None
+
+
+SHAPE = Value("shape", _shape)
 
 UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
 
@@ -94,125 +99,86 @@ KEEPS = re.compile(
 )
 
 
-class GoalPart(click.ParamType[tuple[str, float]]):
-    """One part of a goal: `p99=300ms`, `p90=50ms`, `errors=0.1%`."""
-
-    name = "goal"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, float]:
-        """Return a field of `Goal` and its value."""
-        kept = KEEPS.fullmatch(str(value))
-        of_errors = kept is not None and kept["what"] == "errors"
-        if kept is None or of_errors != (kept["unit"] == "%"):
-            self.fail(
-                f"{value!r}: p90 or p99 with a time, or errors with a share, each with its unit, as"
-                " in --within p99=300ms, and beside it --within errors=0.1%",
-                param,
-                ctx,
-            )
-        number = float(kept["number"])
-        if of_errors:
-            field, value, most = "error_share", number / 100, 0.99
-        else:
-            field, value, most = (
-                f"{kept['what']}_us",
-                round(number * UNITS_US[kept["unit"]]),
-                MOST_GOAL_US,
-            )
-        if value > most or (value < 1 and not of_errors):
-            self.fail(f"{kept[0]}: a time from 1us to 60s, or errors of at most 99%", param, ctx)
-        return field, value
+def _goal_part(text: str) -> tuple[str, float]:
+    """Return a field of `Goal` and its value: of `p99=300ms`, `p90=50ms`, `errors=0.1%`."""
+    kept = KEEPS.fullmatch(text)
+    of_errors = kept is not None and kept["what"] == "errors"
+    if kept is None or of_errors != (kept["unit"] == "%"):
+        raise ValueError(
+            f"{text!r}: p90 or p99 with a time, or errors with a share, each with its unit, as in"
+            " --within p99=300ms, and beside it --within errors=0.1%"
+        )
+    number = float(kept["number"])
+    if of_errors and number / 100 <= 0.99:
+        return "error_share", number / 100
+    us = 0 if of_errors else round(number * UNITS_US[kept["unit"]])
+    if not 1 <= us <= MOST_GOAL_US:
+        raise ValueError(f"{kept[0]}: a time from 1us to 60s, or errors of at most 99%")
+    return f"{kept['what']}_us", us
 
 
-class Share(click.ParamType[float]):
-    """A share such as 3% or 0.03, below 1; 0 only with `zero`."""
-
-    name = "share"
-
-    def __init__(self, *, zero: bool = False) -> None:
-        """Take 0 as well, if told to."""
-        self._zero = zero
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the share as a number, 0.03 for 3 %."""
-        text = str(value).strip()
-        try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            share = -1.0
-        if 1 <= share < 100 and not text.endswith("%"):
-            self.fail(f"{text} is no share between 0 and 1; did you mean {text}%?", param, ctx)
-        if not 0 <= share < 1 or (share == 0 and not self._zero):
-            self.fail(f"{value!r} is no share between 0 and 1; write it as in 3%", param, ctx)
-        return share
+GOAL_PART = Value("goal", _goal_part)
 
 
-class Time(click.ParamType[float]):
-    """A time such as 90s, 20m or 2h, above 0 and no longer than a run may take."""
+def share(*, zero: bool = False) -> Value[float]:
+    """Return a share such as 3% or 0.03, as a number below 1; 0 only with `zero`."""
 
-    name = "time"
+    def take(text: str) -> float:
+        bare = text.strip()
+        number = _float(bare.removesuffix("%")) / (100 if bare.endswith("%") else 1)
+        if 1 <= number < 100 and not bare.endswith("%"):
+            raise ValueError(f"{bare} is no share between 0 and 1; did you mean {bare}%?")
+        if not 0 <= number < 1 or (number == 0 and not zero):
+            raise ValueError(f"{text!r} is no share between 0 and 1; write it as in 3%")
+        return number
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the time in seconds."""
-        text = str(value).strip()
-        unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
-        try:
-            seconds = float(text[:-1]) * unit
-        except ValueError:
-            seconds = 0.0
-        if not seconds > 0:  # as of what is no number
-            self.fail(f"{value!r} is no time; write it as in 90s, 20m or 2h", param, ctx)
-        if seconds > MOST_BUDGET_S:
-            self.fail(f"{text}: at most {MOST_BUDGET_S / 3600:.0f}h, as in 20m or 2h", param, ctx)
-        return seconds
+    return Value("share", take)
 
 
-class Seconds(click.ParamType[float]):
-    """A number of seconds within limits, which the help says in words."""
-
-    name = "seconds"
-
-    def __init__(self, example: str, least: float, most: float) -> None:
-        """Take what is right, as in `--timeout 10`, for the line about a mistake."""
-        self._example, self._least, self._most = example, least, most
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the seconds."""
-        limits = f"from {self._least:g} to {self._most:g} seconds"
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = -1.0
-        if not self._least <= seconds <= self._most:
-            self.fail(f"{value}: {limits}, as in {self._example}", param, ctx)
-        return seconds
+def _time(text: str) -> float:
+    """Return a time such as 90s, 20m or 2h in seconds: no longer than a run may take."""
+    bare = text.strip()
+    seconds = _float(bare[:-1]) * {"s": 1, "m": 60, "h": 3600}.get(bare[-1:], 0)
+    if not seconds > 0:  # as of what is no number
+        raise ValueError(f"{text!r} is no time; write it as in 90s, 20m or 2h")
+    if seconds > MOST_BUDGET_S:
+        raise ValueError(f"{bare}: at most {MOST_BUDGET_S / 3600:.0f}h, as in 20m or 2h")
+    return seconds
 
 
-class Location(click.ParamType[Path]):
-    """A path that a file system can have; whether anything is there, whoever uses it looks."""
+TIME = Value("time", _time)
 
-    LONGEST, LONGEST_PART = 4_095, 255
-    """In bytes, as on Linux and macOS."""
 
-    def __init__(self, name: str = "path") -> None:
-        """Take what a help calls it."""
-        self.name = name
+def seconds(example: str, least: float, most: float) -> Value[float]:
+    """Return a number of seconds within limits, which the help says in words."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path."""
-        path = os.fsencode(value)
-        if len(path) > self.LONGEST or max(map(len, path.split(b"/"))) > self.LONGEST_PART:
-            self.fail(f"{value[:60]!r}... is longer than a path can be; shorten it", param, ctx)
-        # A run's own words for typing it again have `~` in quotes.
-        return Path(os.path.expanduser(value))
+    def take(text: str) -> float:
+        number = _float(text)
+        if not least <= number <= most:
+            raise ValueError(f"{text}: from {least:g} to {most:g} seconds, as in {example}")
+        return number
+
+    return Value("seconds", take)
+
+
+LONGEST_PATH, LONGEST_PART = 4_095, 255
+"""In bytes, as on Linux and macOS."""
+
+
+def _path(text: str) -> Path:
+    path = os.fsencode(text)
+    if len(path) > LONGEST_PATH or max(map(len, path.split(b"/"))) > LONGEST_PART:
+        raise ValueError(f"{text[:60]!r}... is longer than a path can be; shorten it")
+    # A run's own words for typing it again have `~` in quotes.
+    return Path(os.path.expanduser(text))
+
+
+def location(name: str = "path") -> Value[Path]:
+    """Return a path that a file system can have; whether anything is there, whoever uses it looks.
+
+    `name` is what a help calls it.
+    """
+    return Value(name, _path)
 
 
 # How a help lists them ----------------------------------------------------------------------------
@@ -256,7 +222,7 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
     """Return the option; `least` is of those that do not check it together with all else."""
     return click.option(
         "--rounds",
-        type=Whole("--rounds 3", least, None if least is None else MOST_ROUNDS),
+        type=whole("--rounds 3", least, None if least is None else MOST_ROUNDS),
         help="How often each measurement is repeated; more rounds show smaller differences."
         f" Default: {default}.",
     )
@@ -264,14 +230,14 @@ def rounds_option(default: str, least: int | None = None) -> Callable[[F], F]:
 
 seed_option = click.option(
     "--seed",
-    type=Whole("--seed 7", 0, MOST_SEED),
+    type=whole("--seed 7", 0, MOST_SEED),
     help="Seed of the shuffled order of the measurements: the same seed, the same order."
     " Default: a new one for each run, which the report names.",
 )
 
 precision_option = click.option(
     "--precision",
-    type=Share(),
+    type=share(),
     help="Measure further rounds until each ratio is known to within this share, such as 3%."
     " Default: off.",
 )
@@ -282,7 +248,7 @@ def budget_option(default: str) -> Callable[[F], F]:
     return click.option(
         "--budget",
         "budget_s",
-        type=Time(),
+        type=TIME,
         help="Most time to spend on measuring, such as 90s, 20m or 2h. The first round is always"
         " measured, however long it takes; another begins only if it should end in time."
         f" Default: {default}.",
@@ -291,7 +257,7 @@ def budget_option(default: str) -> Callable[[F], F]:
 
 resume_option = click.option(
     "--resume",
-    type=Location(),
+    type=location(),
     metavar="RUN",
     help="Continue the run in this folder: measure what is missing or has failed, with the plan,"
     " load and seed it was begun with.",
@@ -303,7 +269,7 @@ json_option = click.option(
 
 out_option = click.option(
     "--out",
-    type=Location("directory"),
+    type=location("directory"),
     default=Path("results"),
     help="Folder in which each run gets a folder of its own. Default: results.",
 )
@@ -367,7 +333,7 @@ project_options: Callable[[F], F] = all_of(
     click.option(
         "--project",
         "folder",
-        type=Location("directory"),
+        type=location("directory"),
         default=Path(),
         help="Folder of the Django project, with loadtest.toml (see `loadtest init`)."
         " Default: the current folder.",
@@ -464,21 +430,21 @@ matrix_options: Callable[[F], F] = all_of(
     click.option(
         "--duration",
         "duration_s",
-        type=Whole("--duration 3"),
+        type=whole("--duration 3"),
         metavar="SECONDS",
         help="How long each load lasts, in seconds; endpoints that wait are loaded for longer."
         " Default: the matrix's, 2 s in quick and standard.",
     ),
     click.option(
         "--connections",
-        type=Whole("--connections 64"),
+        type=whole("--connections 64"),
         help="Connections that each load keeps open at once."
         " Default: the matrix's, 64 in quick and standard; for endpoints that wait, 100 and 500.",
     ),
     click.option(
         "--rate",
         "rates",
-        type=Rate(),
+        type=RATE,
         metavar="NUMBER",
         multiple=True,
         help="Send this many requests per second, on schedule, however fast the responses come;"
@@ -493,7 +459,7 @@ matrix_options: Callable[[F], F] = all_of(
     ),
     click.option(
         "--within",
-        type=GoalPart(),
+        type=GOAL_PART,
         metavar="GOAL",
         multiple=True,
         callback=_goal,
@@ -503,19 +469,19 @@ matrix_options: Callable[[F], F] = all_of(
     ),
     click.option(
         "--workers",
-        type=Whole("--workers 2"),
+        type=whole("--workers 2"),
         help="Worker processes per server. Default: the matrix's, 2 in quick and standard.",
     ),
     click.option(
         "--threads",
-        type=Whole("--threads 4"),
+        type=whole("--threads 4"),
         help="Threads per worker, for servers that have threads."
         " Default: the matrix's, 4 in quick and standard.",
     ),
     click.option(
         "--shape",
         "shapes",
-        type=ShapeOf(),
+        type=SHAPE,
         metavar="WORKERSxTHREADS",
         multiple=True,
         help="Measure each server with this many workers and threads, such as 2x4; repeat it to"

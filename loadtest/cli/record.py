@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 from msgspec.structs import replace
 
-from loadtest.cli.options import Seconds, json_option, project_of, project_options
+from loadtest.cli.options import json_option, project_of, project_options, seconds
 from loadtest.cli.output import print_json, print_rows, say
 from loadtest.records.errors import CellError, LoadtestError, UserError, unknown
 from loadtest.records.text import plural
@@ -48,7 +48,7 @@ def _show(rows: Sequence[Row], as_json: bool) -> None:
 @click.option(
     "--later",
     "later_s",
-    type=Seconds("--later 65", 0, 3_600),
+    type=seconds("--later 65", 0, 3_600),
     default=LATER_S,
     help="Seconds to wait before each endpoint is requested again, so that times shown in its pages"
     " have changed."

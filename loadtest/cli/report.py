@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import Location, json_option, out_option
+from loadtest.cli.options import json_option, location, out_option
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import newest
 
 
 @click.command("report")
-@click.argument("run", type=Location(), required=False)
+@click.argument("run", type=location(), required=False)
 @click.option(
     "--history",
     "parent",
     metavar="FOLDER",
-    type=Location(),
+    type=location(),
     help="Write one page about all server runs below this folder, the oldest first, instead of one"
     " run's reports.",
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import Whole, consent_options, project_of, project_options
+from loadtest.cli.options import consent_options, project_of, project_options, whole
 from loadtest.cli.output import say
 from loadtest.plan.servers import inventory
 from loadtest.records.errors import UserError, unknown
@@ -29,20 +29,20 @@ POLL_S = 0.2
 @click.argument("name", metavar="SERVER")
 @click.option(
     "--port",
-    type=Whole("--port 8000", 1, 65_535),
+    type=whole("--port 8000", 1, 65_535),
     default=listening.FIRST_PORT,
     help="TCP port to listen on, or the next free one if it is taken."
     f" Default: {listening.FIRST_PORT}.",
 )
 @click.option(
     "--workers",
-    type=Whole("--workers 2", 1, MOST_WORKERS),
+    type=whole("--workers 2", 1, MOST_WORKERS),
     default=Shape().workers,
     help=f"Worker processes. Default: {Shape().workers}.",
 )
 @click.option(
     "--threads",
-    type=Whole("--threads 4", 1, MOST_THREADS),
+    type=whole("--threads 4", 1, MOST_THREADS),
     default=Shape().threads,
     help=f"Threads per worker, if the server has threads. Default: {Shape().threads}.",
 )

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.cli.clients import clients_command
 from loadtest.cli.compare import compare_command
-from loadtest.cli.options import TITLES, Location, Share, Time, Titled, Whole
+from loadtest.cli.options import TIME, TITLES, Titled, location, share, whole
 from loadtest.cli.plan import plan_command
 from loadtest.cli.run import run_command
 from loadtest.judge.servers.compare import THRESHOLD
@@ -21,16 +21,16 @@ from loadtest.records.clients import MODES
 
 @pytest.mark.parametrize(("typed", "expected"), [("5%", 0.05), ("0.05", 0.05), (" 0 % ", 0)])
 def test_a_share(typed: str, expected: float) -> None:
-    assert Share(zero=True).convert(typed, None, None) == expected
+    assert share(zero=True).convert(typed, None, None) == expected
 
 
 def test_a_share_of_more_than_everything_is_taken_for_a_percentage() -> None:
     with pytest.raises(click.BadParameter, match=r"did you mean 3\.5%\?"):
-        Share().convert("3.5", None, None)
+        share().convert("3.5", None, None)
 
 
 def test_a_whole_number() -> None:
-    number = Whole("--rounds 3", 1, 1000)
+    number = whole("--rounds 3", 1, 1000)
     assert number.convert("12", None, None) == 12
     for typed, line in {
         "3.5": "'3.5' is not a whole number, as in --rounds 3",
@@ -127,18 +127,18 @@ def test_the_help_of_clients_names_all_that_may_be_typed() -> None:
 
 def test_compare_takes_the_threshold_of_the_judge() -> None:
     (default,) = (param.default for param in compare_command.params if param.name == "threshold")
-    assert Share().convert(default, None, None) == THRESHOLD
+    assert share().convert(default, None, None) == THRESHOLD
 
 
 @pytest.mark.parametrize("typed", ["0", "100%", "-1%", "much", ""])
 def test_no_share(typed: str) -> None:
     with pytest.raises(click.BadParameter, match="is no share between 0 and 1"):
-        Share().convert(typed, None, None)
+        share().convert(typed, None, None)
 
 
 @pytest.mark.parametrize(("typed", "expected"), [("90s", 90), ("20m", 1200), (" 2h ", 7200)])
 def test_a_time(typed: str, expected: float) -> None:
-    assert Time().convert(typed, None, None) == expected
+    assert TIME.convert(typed, None, None) == expected
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_a_time(typed: str, expected: float) -> None:
 )
 def test_no_time(typed: str, line: str) -> None:
     with pytest.raises(click.BadParameter, match=re.escape(line)):
-        Time().convert(typed, None, None)
+        TIME.convert(typed, None, None)
 
 
 def test_a_path() -> None:
     long = "/".join(["a" * 255] * 15)
     for typed in (long, "results", "", "\u00e9" * 127):
-        assert Location().convert(typed, None, None) == Path(typed)
+        assert location().convert(typed, None, None) == Path(typed)
     for typed in (f"{long}/{long}", "a" * 256, "\u00e9" * 128):
         with pytest.raises(click.BadParameter, match="is longer than a path can be; shorten it"):
-            Location().convert(typed, None, None)
+            location().convert(typed, None, None)
