@@ -121,6 +121,8 @@ class Probed(Record, frozen=True, kw_only=True):
     type: str = ""
     location: str = ""
     route: str = ""
+    template: str = ""
+    """The first of Django's that made it."""
     bytes: Count = 0
     statements: Count = 0
     """Of a later request, as `writes` are."""

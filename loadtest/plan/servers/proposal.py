@@ -204,9 +204,9 @@ def endpoints(
     """
     left = [_left(answer, why) for answer in probed if (why := _unfit(answer))]
     fit = [answer for answer in probed if _unfit(answer) is None]
-    by_route: dict[str, Probed] = {}
+    by_route: dict[tuple[str, str], Probed] = {}
     for answer in fit:
-        first = by_route.setdefault(answer.route or answer.path, answer)
+        first = by_route.setdefault((answer.route or answer.path, answer.template), answer)
         if first is not answer:
             left.append(_left(answer, f"the route of {_public(first.path)}"))
     others = list(by_route.values())

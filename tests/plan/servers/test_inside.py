@@ -707,7 +707,8 @@ import os
 from django.contrib.auth.models import Group
 from django.db import connection, connections
 from django.http import HttpResponse, HttpResponseNotFound
-from django.urls import path
+from django.template import Context, Engine
+from django.urls import path, re_path
 
 def other(request):
     Group.objects.using("copy").create(name="other")
@@ -728,9 +729,14 @@ def refuses(request):
 def page(request, n):
     return HttpResponse(f"{n}")
 
+def pages(request, name):
+    template = Engine().from_string("page")
+    template.name = f"{name[:4]}.html"
+    return HttpResponse(template.render(Context()))
+
 urlpatterns = [
     path("other/", other), path("common/", common), path("ends/", ends), path("refuses/", refuses),
-    path("page/<int:n>/", page),
+    path("page/<int:n>/", page), re_path(r"^cms/((?:[\\w-]+/)*)$", pages),
 ]
 """
 
@@ -769,6 +775,18 @@ def test_one_path_of_a_route_is_enough_and_one_that_ends_the_process_is_left_out
     assert [each.like for each in answers] == ["", "", "/page/1/", "", "/page/1/"]
     assert answers[1].error == facts.NO_ANSWER
     assert [each.status for each in facts.probe(project, questions[2:], env)] == [200, 404, 200]
+
+
+def test_of_a_route_to_all_pages_several_are_asked(
+    several: tuple[Project, dict[str, str]],
+) -> None:
+    """A CMS has one view for them, and a template for each kind."""
+    project, env = several
+    paths = [f"/cms/{'tea' if number % 2 else 'cake'}-{number}/more/" for number in range(30)]
+    answers = facts.probe(project, [[Prepared(path)] for path in paths], env, known={})
+    assert {each.template for each in answers if each.status} == {"tea-.html", "cake.html"}
+    assert sum(each.status == 200 for each in answers) == 21
+    assert answers[-1].like == paths[0]
 
 
 REFUSES = """

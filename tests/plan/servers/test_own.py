@@ -485,6 +485,7 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         Probed(path="/slow/", status=200, type="text/html", again_ms=60, route="b"),
         Probed(path="/api/", status=200, type="application/json", again_ms=5, route="c"),
         Probed(path="/again/", status=200, again_ms=5, route="c"),
+        Probed(path="/list/", status=200, again_ms=5, route="c", template="list.html"),
         Probed(path="/hit/", status=200, writes=("INSERT hits",), route="d"),
         Probed(path="/mail/", status=200, mail=1, route="e"),
         Probed(path="/out/", status=200, outbound=("203.0.113.1:80",), route="f"),
@@ -496,6 +497,7 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         ("home", "sync", "pages", None),
         ("slow", "async", "pages", None),
         ("api", "sync", "api", "alice"),
+        ("list", "sync", "files", None),  # of a CMS, one of each template
     ]
     assert dict(left) == {
         "/again/": "the route of /api/",

@@ -4,8 +4,9 @@ The file has a JSON object: the name of a `user`, or null, and `questions`, each
 or two. They are asked in this process on the database of the run, the last of each question once
 more, in transactions that are rolled back unless `keep` is true. No mail leaves, and no connection
 but to what the run has, or was told of. `known`, where it is no null, has by route the path that
-was asked: of one route no other is. Before all answers a line says whether there is such a user. A
-question that takes too long ends the process.
+was asked: of one route no other is, but for some of one that leads to all pages of a site. Before
+all answers a line says whether there is such a user. A question that takes too long ends the
+process.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,6 +27,15 @@ MOST_TEXT = 300
 
 LONGEST_S = 60.0
 """For a question."""
+
+DEEP = re.compile(r"<path:|\((?:\?:)?[^()]*/")
+"""A route that leads to paths of any depth, as to the pages of a CMS: they have several views."""
+
+NEGATED = re.compile(r"\[\^[^\]]*\]")
+"""Signs that a part of a route may not have, as a slash."""
+
+MOST_DEEP = 20
+"""Of one such route."""
 
 outbound: list[str] = importlib.import_module("loadtest_outbound").refused
 """Where the project wanted to connect to: settings of ours refuse it."""
@@ -78,6 +89,7 @@ def probe(
         "type": answer.get("Content-Type", "").split(";")[0][:MOST_TEXT],
         "location": (answer.get("Location") or "")[:MOST_TEXT],
         "route": route_of(answer),
+        "template": template_of(answer),
         "bytes": len(body),
         "mail": mailed,
         "outbound": called,
@@ -117,6 +129,11 @@ def route_of(answer: Any) -> str:
         return str(answer.resolver_match.route)[:MOST_TEXT]
     except Exception:  # it is looked for when it is asked for
         return ""
+
+
+def template_of(answer: Any) -> str:
+    """Return the name of the first of Django's templates that made an answer, nothing without."""
+    return next((str(each.name)[:MOST_TEXT] for each in getattr(answer, "templates", ())), "")
 
 
 def links(body: bytes) -> list[str]:
@@ -212,12 +229,16 @@ def all_probed() -> Iterator[dict[str, Any]]:
         user = model._default_manager.filter(**{model.USERNAME_FIELD: asked["user"]}).first()
     client = Client(enforce_csrf_checks=True, raise_request_exception=False, HTTP_HOST="127.0.0.1")
     databases, known = connect(), asked["known"]
+    deep: Counter[str] = Counter()
     yield {"user": user is not None}
     for requests in asked["questions"]:
         path = requests[0]["path"]
-        if known and (like := known.get(route_to(path) or None)):  # "" is that of any other
-            yield {"path": path, "like": like}
-            continue
+        route = route_to(path) if known else ""
+        deep[route] += bool(DEEP.search(NEGATED.sub("", route)))
+        if known and (like := known.get(route or None)):  # "" is that of any other
+            if not 0 < deep[route] <= MOST_DEEP:
+                yield {"path": path, "like": like}
+                continue
         faulthandler.dump_traceback_later(LONGEST_S, exit=True, file=2)
         try:
             row = probe(client, requests, user, databases, asked["keep"])
