@@ -330,6 +330,7 @@ _ASIDE = 2
 """Words that may stand between a name and what joins it to another."""
 
 
+@lru_cache(10_000)
 def _several(text: str) -> tuple[str, str] | None:
     """Return two servers, or frameworks, that a text names as two, and not as one on the other."""
     words = re.findall(r"\w+|&", _plain(text).casefold())

@@ -42,7 +42,10 @@ MOST_NOTES = 200
 """Of a run; of more there is a count."""
 
 MOST_BYTES = 8 * 2**20
-"""Of a report, each line of which is an object in memory: one of so many blocks has half of it."""
+"""Of a report: one of so many blocks has half of it."""
+
+MOST_LINES = 200_000
+"""Of a report, each of which is looked at in a dozen ways, and is an object in memory."""
 
 STDIN = Path("-")
 
@@ -135,7 +138,13 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
     blocks: list[Block] = []
     unread, hidden = 0, Hidden()
     for file, content in data.items():
-        text = find([*hidden.lines(lines_of(content))], file, typed)
+        lines = lines_of(content)
+        if len(lines) > MOST_LINES:
+            raise UserError(
+                f"{file}: {len(lines):,} lines, and {MOST_LINES:,} are read at most; import the"
+                " part with results"
+            )
+        text = find([*hidden.lines(lines)], file, typed)
         blocks += text.blocks
         unread += text.unread
         notes += (msgspec.structs.replace(note, file=file) for note in text.notes)

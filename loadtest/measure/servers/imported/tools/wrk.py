@@ -110,7 +110,7 @@ def end(lines: Sequence[str], start: int, stop: int, command: Command | None = N
         counted = counted or _PATTERNS["requests"].fullmatch(lines[at]) is not None
         # Of several blank lines the first tells.
         if counted and not lines[at].strip() and lines[at - 1].strip():
-            following = next((line for line in lines[at:stop] if line.strip()), "")
+            following = next((lines[n] for n in range(at, stop) if lines[n].strip()), "")
             if not is_wrk(following):
                 return at
     return stop
