@@ -30,6 +30,13 @@ UNSEEN = re.compile(f"[{UNSAFE}]")
 
 MOST_DEPTH = 8
 
+MOST_BYTES = 2**20
+
+DOTTED = re.compile(
+    r"""(?m)(?:^|[{,])[ \t]*\[{0,2}[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){50}"""
+)
+"""A key of so many parts that no table has them: to read it takes the square of their number."""
+
 
 def read(path: Path, kind: type[T], **given: object) -> T:
     """Return the record of type `kind` in a TOML file; `given` are keys the file must not set.
@@ -37,7 +44,10 @@ def read(path: Path, kind: type[T], **given: object) -> T:
     Raises UserError naming file and line or key.
     """
     try:
-        data = tomllib.loads(files.read(path, links=True).decode())
+        text = files.read(path, MOST_BYTES, links=True).decode()
+        if DOTTED.search(text):
+            raise RecursionError
+        data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
     except (RecursionError, ValueError):

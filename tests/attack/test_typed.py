@@ -129,6 +129,30 @@ def test_blank_lines_of_a_report_take_no_time() -> None:
     assert read.outcomes
 
 
+def test_lines_between_blank_ones_take_no_time() -> None:
+    """After each, all that came behind it was copied to find the next."""
+    head = seeds.wrk_report().split(b"Transfer/sec", 1)[0]
+    read = report.convert(head + b"\n  50%    1.00ms\n" * 90_000, "x.md", "2026-01-02T03:04:05Z")
+    assert read.left_out == 1
+
+
+def test_a_report_of_more_lines_than_are_read_is_refused() -> None:
+    data = seeds.wrk_report() + b"a\n\n" * report.MOST_LINES
+    with pytest.raises(UserError, match=r"x\.md: \d+,\d+ lines, and 200,000 are read at most"):
+        report.convert(data, "x.md", "2026-01-02T03:04:05+00:00")
+
+
+@pytest.mark.parametrize(
+    "key", ["a.{}b = 1", "[loads]\na.{}b = 1", "x = {{ a.{}b = 1 }}", "[a.{}b]"]
+)
+def test_a_key_of_more_parts_than_any_has_is_refused(key: str, tmp_path: Path) -> None:
+    """To read it takes the square of their number."""
+    for part in ("a.", '"a" . ', "'a'."):
+        (tmp_path / "mine.toml").write_text(key.format(part * 100_000))
+        with pytest.raises(UserError, match="not valid TOML: nested too deeply"):
+            matrix.load_matrix(str(tmp_path / "mine.toml"))
+
+
 def test_a_report_of_more_servers_than_a_run_has_is_refused() -> None:
     _, _, block = seeds.wrk_report().partition(b"Running")
     block = b"Running" + block.partition(b"Running")[0].rpartition(b"Transfer/sec")[0]
