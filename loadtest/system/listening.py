@@ -7,7 +7,7 @@ import http.client
 import os
 import socket
 import time
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterator
 from typing import Protocol
 
 import psutil
@@ -70,7 +70,7 @@ def get(host: str, port: int | None, path: str, timeout_s: float) -> Response:
         return Response(
             status=answer.status,
             server=answer.headers.get("Server"),
-            body=answer.read(MOST_BODY_BYTES),
+            body=b"".join(_parts(answer, MOST_BODY_BYTES, timeout_s)),
         )
 
 
@@ -78,14 +78,35 @@ class LongBodyError(http.client.HTTPException):
     """A body is longer than it may be."""
 
 
-def body_of(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
-    """Return a whole body of at most so many bytes; raises OSError or HTTPException."""
-    body = response.read(most_bytes)
+def body_of(response: http.client.HTTPResponse, most_bytes: int, within_s: float) -> bytes:
+    """Return a whole body of at most so many bytes; raises OSError or HTTPException.
+
+    Also where it goes on for longer than `within_s`, however often something of it comes.
+    """
+    body = b"".join(_parts(response, most_bytes, within_s))
     if response.read(1):
         raise LongBodyError(f"a body of over {most_bytes:,} bytes")
     if response.length:
         raise http.client.IncompleteRead(body, response.length)
     return body
+
+
+def _parts(
+    response: http.client.HTTPResponse, most_bytes: int, within_s: float
+) -> Iterator[bytes]:
+    """Yield a body as it comes; a socket's own timeout is of each part of it alone."""
+    deadline = time.monotonic() + within_s
+    while response.length != 0 and most_bytes > 0:
+        if response.length is None:
+            part = response.read1(most_bytes)
+        else:  # `read1` does not count that down
+            part = response.read(min(len(response.peek()), most_bytes))
+        if not part:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"a body that goes on for over {within_s:g} s")
+        most_bytes -= len(part)
+        yield part
 
 
 class Awaited(Protocol):

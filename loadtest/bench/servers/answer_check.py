@@ -26,7 +26,8 @@ PATIENCE_S = 10.0
 
 FIRST_PATIENCE_S = 120.0
 """Likewise, for the first answers of somebody's project: of one visit they take seconds, and of
-several at once, which compile templates or make images, longer than anything after them."""
+several at once, which compile templates or make images, longer than anything after them. No body
+takes longer than that to come."""
 
 MOST_BEYOND_BYTES = 65_536
 """Of a body, beyond what the contract says: an error page has room, and one without end is none."""
@@ -248,7 +249,7 @@ def get(
         request.method, request.path, body=request.body or None, headers=dict(request.headers)
     )
     response = connection.getresponse()
-    body = body_of(response, most_bytes)
+    body = body_of(response, most_bytes, FIRST_PATIENCE_S)
     head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
     return Response(
         status=response.status,

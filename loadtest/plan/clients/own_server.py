@@ -26,6 +26,9 @@ LOOKS = 3
 
 TIMEOUT_S = 10.0
 
+BODY_WITHIN_S = 60.0
+"""A longer one is a stream, which may have no end."""
+
 MOST_BODY_BYTES = 100_000_000
 """As of our own upstream's, `records.clients.Answer`."""
 
@@ -162,7 +165,7 @@ def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", path)
             response = connection.getresponse()
-            return response.status, body_of(response, MOST_BODY_BYTES)
+            return response.status, body_of(response, MOST_BODY_BYTES, BODY_WITHIN_S)
         except LongBodyError as error:
             raise UserError(f"--url {shown(url)}: {error}; name one that is shorter") from None
         except (OSError, http.client.HTTPException) as error:

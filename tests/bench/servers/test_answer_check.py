@@ -140,6 +140,16 @@ class Handler(BaseHTTPRequestHandler):
             while True:
                 self.wfile.write(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
 
+    def trickle(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"1\r\nx\r\n")
+                time.sleep(0.01)
+
     def bomb(self) -> None:
         self.answer(brotli.compress(b"x" * 10_000_000), Content_Encoding="br")
 
@@ -338,6 +348,13 @@ def test_a_broken_contract(ask: Ask, fault: str, contract: dict[str, Any], expec
     assert expected in caught.value.reason
     assert caught.value.reason == message(caught.value.reason)
     assert "at once" not in caught.value.reason
+
+
+def test_a_body_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
+    """Each part of it comes in time, as of events that a page waits for."""
+    monkeypatch.setattr("loadtest.bench.servers.answer_check.FIRST_PATIENCE_S", 0.0)
+    with pytest.raises(CellError, match="no answer: a body that goes on for over 0 s"):
+        ask("trickle")
 
 
 def test_what_fails_under_concurrency_alone(ask: Ask) -> None:
