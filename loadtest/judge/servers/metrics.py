@@ -28,6 +28,10 @@ Histograms = Callable[[str], Histogram]
 LATE_US = 10_000
 """wrk sleeps for whole milliseconds, and on a busy machine it is woken some more of them later."""
 
+FINE = 100
+"""Milliseconds by which requests were late that are told apart, and groups of those beyond: with
+each of them latencies are added up, and a folder of others may hold hundreds of thousands."""
+
 HELD = 0.01
 """Of the requests: more that were sent late, or never answered, and a p99 may be of them."""
 
@@ -208,13 +212,24 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
     try:
         return Latencies(
             *pooled(stored, cell.load.connections),
-            late=late if count(late) else ON_TIME,
+            late=_coarse(late) if count(late) else ON_TIME,
             rounds=len(stored),
         )
     except ValueError as error:
         raise UserError(
             f"raw/{cell.id}.*.json: {error}; remove them and the cell is shown without latencies"
         ) from None
+
+
+def _coarse(late: Histogram) -> Histogram:
+    """Return how late requests were sent, the latest in groups; each counts as its last."""
+    bins = len(late.values_us)
+    starts = [*range(min(bins, FINE)), *range(FINE, bins, max(1, bins // FINE))]
+    ends = [*starts[1:], bins]
+    return Histogram(
+        values_us=tuple(late.values_us[end - 1] for end in ends),
+        counts=tuple(sum(late.counts[start:end]) for start, end in zip(starts, ends, strict=True)),
+    )
 
 
 def late(sent: Sequence[Sent], after_us: int = LATE_US) -> float:
