@@ -94,6 +94,8 @@ def reach_ranks(searches: Mapping[str, Search], apart: float | None = None) -> d
 def copies_apart(plan: Plan, at: str, searches: Mapping[str, Search]) -> float | None:
     """Return how many times as much one copy of a server took as the other; None without two."""
     for server in plan.servers:
+        if server.duplicate_of is None:
+            continue
         copies = [searches.get(f"{name}.{at}") for name in (server.name, server.duplicate_of)]
         rates = [search.low for search in copies if search and search.low]
         if len(rates) == len(copies):

@@ -255,6 +255,16 @@ def test_a_search_says_how_far_apart_two_copies_of_a_server_came_out() -> None:
     }
 
 
+def test_a_server_may_be_called_none() -> None:
+    """It is no copy of one that has none."""
+    searches = {
+        f"{name}.json-sync": Search(low=low, high=low * 1.05, why="server", tries=5)
+        for name, low in (("alpha", 800.0), ("None", 90.0))
+    }
+    of = Machine({"alpha": 800.0, "None": 90.0}).plan
+    assert copies_apart(of, "json-sync", searches) is None
+
+
 def test_tries_on_a_busy_machine_are_counted_and_no_server_is_ahead() -> None:
     quiet, busy = (Machine({"alpha": 800.0, "beta": 90.0}, others=share) for share in (0.0, 0.2))
     for machine, disturbed in ((quiet, False), (busy, True)):
