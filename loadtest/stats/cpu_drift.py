@@ -33,7 +33,8 @@ def alike(base: Collection[Outcome], new: Collection[Outcome]) -> bool:
         [[value for o in side if (value := figure(o)) is not None] for side in (base, new)]
         for figure in (_generator_us, _bytes)
     )
-    if not all(len(each) == len(side) > 0 for each, side in zip(costs, (base, new), strict=True)):
+    known = all(len(each) == len(side) > 0 for each, side in zip(costs, (base, new), strict=True))
+    if not known or not all(sizes):
         return False
     (cost, new_cost), (size, new_size) = (map(median, each) for each in (costs, sizes))
     return 1 / DRIFT <= new_cost / cost <= DRIFT and abs(new_size / size - 1) <= SAME_BYTES

@@ -50,6 +50,7 @@ def test_what_was_not_measured_is_not_evened() -> None:
     assert drift_corrected_us(measured(0, 30), 30) is None
     assert not alike([lacking], [measured(300, 30)])
     assert not alike([], [measured(300, 30)])
+    assert not alike([measured(300, 30, size=0)], [measured(300, 30)])
 
 
 @pytest.mark.parametrize(
