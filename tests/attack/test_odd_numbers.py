@@ -11,13 +11,19 @@ from typing import Any
 import pytest
 from attack import seeds
 from attack.sanity import endless
+from builders import LOAD, endpoint, loaded, outcome, plan, run, usage
 from command_line import Type
+from msgspec.structs import replace
 
 from loadtest.cli import kinds
 from loadtest.judge.servers.compare import compare
+from loadtest.judge.servers.metrics import FINE, latencies
 from loadtest.records import run_folder
-from loadtest.records.run_folder import OUTCOMES
+from loadtest.records.measured import Histogram, Sent
+from loadtest.records.planned import Cell
+from loadtest.records.run_folder import OUTCOMES, Writer
 from loadtest.report.formats import formats_in
+from loadtest.stats.latency import curve
 from loadtest.stats.ratios import paired, unpaired
 
 Change = Callable[[dict[str, Any], int], None]
@@ -146,6 +152,42 @@ def test_a_ratio_is_a_number(compare: Callable[..., Any]) -> None:
     comparison = compare((1e-30, 1e30), (1e30, 1e-30))
     assert all(map(math.isfinite, (comparison.ratio, comparison.low, comparison.high)))
     assert comparison.low < comparison.ratio < comparison.high
+
+
+def test_how_late_in_any_number_of_steps_takes_no_time() -> None:
+    """Each is added to each latency, of which a folder of others may hold hundreds of thousands."""
+    steps = 200_000
+    late = Histogram(values_us=tuple(range(0, steps * 1_000, 1_000)), counts=(1,) * steps)
+    sent = Sent(window_us=10**9, requests=steps, missed=0, late=late)
+    cell = Cell(server="alpha", endpoint=endpoint(), load=replace(LOAD, rate=200.0))
+    of = outcome(cell.id, histogram="raw/x.json", loaded=loaded(steps, 1_000.0, sent=sent))
+    seen = Histogram(values_us=(1_000, 2_000), counts=(steps // 2, steps // 2))
+    pooled = latencies(cell, [of], lambda name: seen)
+    assert sum(pooled.late.counts) == steps
+    assert pooled.late.values_us[:FINE] == late.values_us[:FINE]
+    assert pooled.late.values_us[-1] == late.values_us[-1]
+    assert len(pooled.late.values_us) <= 3 * FINE
+    assert curve(pooled.raw, pooled.late)
+
+
+def test_a_cost_that_no_round_has_is_compared_with_nothing(tmp_path: Path) -> None:
+    """Each endpoint was measured in a round of its own: none has half of them."""
+    endpoints = [endpoint(name) for name in ("one", "two", "three")]
+    runs = []
+    for name in ("base", "new"):
+        folder = run_folder.create(tmp_path / name, run(plan(endpoints=endpoints, rounds=3)))
+        writer = Writer(folder)
+        for number, each in enumerate(endpoints):
+            used = {"server": usage(0.5), "generator": usage(0.1)}
+            load = loaded(1_000, received_bytes=300_000)
+            writer.append(
+                outcome(f"alpha.{each.id}", number, loaded=load, load_s=1.0, usage=used)
+            )
+        writer.close()
+        runs.append(run_folder.read(folder, run_folder.SERVERS))
+    compared = compare(*runs)
+    assert compared.changes
+    assert compared.costs == ()
 
 
 def test_a_run_of_searches_and_of_closed_loops_is_compared(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from loadtest.judge.servers.conditions import Difference, differences
-from loadtest.judge.servers.cost import CORES, Shares, floor_of_means, mean, mean_of, shares
+from loadtest.judge.servers.cost import ALL, CORES, Shares, floor_of_means, mean, mean_of, shares
 from loadtest.judge.servers.decision import Cost
 from loadtest.judge.servers.metrics import Figures, figures, latencies, p99_of_round
 from loadtest.judge.servers.rows import Row
@@ -60,9 +60,6 @@ BETTER: dict[Figure, Literal["higher", "lower"]] = {
 """What is compared, by which way is better; the sharpest first."""
 
 OF_CELLS: tuple[CellFigure, ...] = ("server_cpu_us", "goodput", "p99_us")
-
-ALL = "all"
-"""In place of an endpoint, of a cost."""
 
 APART = NARROW**2 - 1
 """A share that two searches of the same server may differ by: each leaves a bracket open."""
@@ -604,7 +601,7 @@ def _costs_at(before: _Side, after: _Side, base: Cost, new: Cost, correctable: b
     if not all(pair.drift_corrected == correctable for pairs in costs for pair in pairs):
         # All or none: a mean of both would be of neither.
         return _costs_at(before, after, base, new, correctable=False)
-    return [
+    means = [
         _Pair(
             tuple(cell for pair in pairs for cell in pair.cells),
             "cost",
@@ -616,6 +613,8 @@ def _costs_at(before: _Side, after: _Side, base: Cost, new: Cost, correctable: b
         for pairs, shares in zip(costs, map(before.shares, both), strict=True)
         if pairs
     ]
+    # Where no round has most of the endpoints, as each was measured in another, there is no cost.
+    return [each for each in means if any(each.base) and any(each.new)]
 
 
 def _read(stored: ServersRun, rounds: int) -> _Side:

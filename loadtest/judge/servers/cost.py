@@ -32,6 +32,9 @@ CORES = 1_000
 DOMINATED = 10.0
 """Times the cost of the median endpoint: beyond it the work itself is measured, not the server."""
 
+ALL = "all"
+"""In place of an endpoint, of a cost over all of them."""
+
 FEWEST = 0.5
 """Of the endpoints: who has a number at fewer is not ranked, and costs the others none of them."""
 
@@ -98,7 +101,7 @@ def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | No
     """
     if of.plan.mix:
         whole = _candidates(tables, None)
-        return _pool(of, "all", whole, _floor(of, whole)) if whole else None
+        return _pool(of, ALL, whole, _floor(of, whole)) if whole else None
     waiting = [
         table.at
         for table in tables
@@ -117,7 +120,7 @@ def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | No
         *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),
         *(LeftOut(endpoint=endpoint, why="dominated") for endpoint in dominated),
     ]
-    return _pool(of, "all", counting, _floor(of, counting), left_out) if counting else None
+    return _pool(of, ALL, counting, _floor(of, counting), left_out) if counting else None
 
 
 def _floor(of: Measured, tables: Sequence[Table]) -> Floor | None:
@@ -143,7 +146,8 @@ def by_choice(of: Measured, tables: Collection[Table], style: Style) -> Iterator
     for kind, of_kind in kinds.items():
         choices = [(table.endpoint.name, [table]) for table in of_kind]
         choices += [(kind, of_kind)] if len(of_kind) > 1 else []
-        for over, chosen in choices:
+        # What is called like all of them would be taken for that.
+        for over, chosen in (choice for choice in choices if choice[0] != ALL):
             floor = of.cpu_floors.of(workload(chosen[0].endpoint, chosen[0].load))
             if pool := _pool(of, over, chosen, floor):
                 yield pool

@@ -214,9 +214,9 @@ def _groups(costs: Sequence[Cost], kinds: Collection[str]) -> Groups:
             )
             text = "your traffic" if each.mix else f"{all_}, {with_}"
             groups[""].append(Choice(f"all-{each.style}", text, each))
-        elif each.over in kinds and (key := f"{each.over}-{each.style}-workload") not in {
-            choice.key for choice in groups["A workload"]
-        }:
+        elif each.over in kinds and len(each.endpoints) + len(each.left_out) > 1:
+            # An endpoint may be called like a workload.
+            key = f"{each.over}-{each.style}-workload"
             groups["A workload"].append(Choice(key, f"{title(each.over)}, {with_}", each))
         else:
             groups["One endpoint"].append(

@@ -96,6 +96,13 @@ def test_who_lacks_most_of_the_traffic_takes_no_endpoint_from_the_others() -> No
     assert [place.server for place in costs.places if place.cores] == ["alpha"]
 
 
+def test_an_endpoint_that_is_called_like_all_of_them_is_not_taken_for_that() -> None:
+    every = endpoint("all", share=0.5)
+    decision = decided({"alpha": (100, 2_000)}, [endpoint("ping", share=0.5), every])
+    assert [each.over for each in decision.costs].count("all") == 0
+    assert cost_of(decision).endpoints == ("ping-sync", "all-sync")
+
+
 def test_without_shares_of_a_site_it_is_as_it_was() -> None:
     of = cost_of(decided({"alpha": (100, 2_000)}, mix=None))
     assert of.endpoints == ("ping-sync",)

@@ -123,9 +123,9 @@ def test_a_reader_can_choose_a_workload_an_endpoint_and_the_other_style() -> Non
     given = drawn(
         costs=(
             *of.costs,
-            decisions.at_endpoint("database", QUIET, []),
+            cost(QUIET, [], over="database"),
             # An endpoint may be called as a workload is.
-            decisions.at_endpoint("template", QUIET, []),
+            cost(QUIET, [], over="template"),
             msgspec.structs.replace(of.cost, style="async"),
         )
     )
@@ -143,8 +143,8 @@ def test_a_reader_can_choose_a_workload_an_endpoint_and_the_other_style() -> Non
         (
             "A workload",
             [
-                ("template-sync-workload", "Template, def views"),
                 ("database-sync-workload", "Database, def views"),
+                ("template-sync-workload", "Template, def views"),
             ],
         ),
         (
