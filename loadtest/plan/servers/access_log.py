@@ -57,7 +57,11 @@ def _pattern(path: str, route: str) -> str:
     """Return the paths that a route leads from; of one that is a regular expression, this alone."""
     if not CONVERTER.search(route) or re.search(r"[\\^$(]", route):
         return re.escape(alike(path))
-    return re.escape("/") + ANY.join(map(re.escape, CONVERTER.split(route)))
+    first, *others, last = map(re.escape, CONVERTER.split(route))
+    # The first place where an argument may end will do, as the next one takes all that is left: to
+    # try the others as well would take hours for a path that somebody made for it.
+    ends = "".join(f"(?>{ANY}?{part})" for part in others)
+    return re.escape("/") + first + ends + ANY + last
 
 
 def alike(path: str) -> str:

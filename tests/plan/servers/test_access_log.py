@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadtest.plan.servers import access_log, proposal
 from loadtest.plan.servers.facts import Facts, Probed
@@ -55,6 +58,24 @@ def test_a_request_is_of_one_route() -> None:
     traffic = access_log.Traffic(Counter(counts), 100)
     routes = {"/red/": "<slug:name>/", "/about/": "about/", "/old/": "^old/(\\d+)/$"}
     assert traffic.shares(routes) == {"/about/": 0.1, "/red/": 0.4, "/old/": 0.0}
+
+
+PARTS = st.lists(st.sampled_from(["", "-", "/", "a", "a/", "-/", ".a"]), min_size=2, max_size=4)
+
+
+@given(PARTS, st.text("a-/.", max_size=9))
+def test_a_path_is_of_a_route_wherever_its_arguments_may_end(parts: list[str], path: str) -> None:
+    route = "<x>".join(parts)
+    anywhere = re.escape("/") + access_log.ANY.join(map(re.escape, parts))
+    shares = access_log.Traffic(Counter({f"/{path}": 1}), 1).shares({"/page/": route})
+    assert shares == {"/page/": float(bool(re.fullmatch(anywhere, f"/{path}")))}
+
+
+def test_a_path_that_somebody_made_takes_no_time() -> None:
+    """Whoever asks a site for it: each way to part it among the arguments was tried."""
+    route = "<a>-<b>-<c>-<d>-<e>/"
+    counts = Counter({"/" + "-" * access_log.MOST_PATH_BYTES: 1})
+    assert access_log.Traffic(counts, 1).shares({"/page/": route}) == {"/page/": 0.0}
 
 
 @pytest.mark.parametrize("text", ["", "INFO started\n", "\x1f\x8b\x08"])
