@@ -143,7 +143,10 @@ SAY_SERVER = (
 UNITS = ("*.service", "*/*.service")
 """Of systemd."""
 
-SCRIPT = re.compile(r"[\w./-]+\.sh\b")
+MOST_COMMAND = 1_000
+"""Characters of a line that is looked at: a longer one is no command, and takes hours."""
+
+SCRIPT = re.compile(r"(?<![\w./-])[\w./-]{1,200}\.sh\b")
 
 CONFIGURED = {
     "gunicorn": r"gunicorn\b.*?(?:-c|--config)[ =](?:file:)?(?P<file>[\w./-]+)",
@@ -196,7 +199,7 @@ def server(folder: Path) -> Today | None:
         if path.suffix in (".yml", ".yaml"):
             text = re.sub(r"\n *- ", " ", text)  # a command may be a list, a word a line
         for line in STARTS.findall(text):
-            words = " ".join(re.sub(r"[\[\]\",']", " ", line).split())
+            words = " ".join(re.sub(r"[\[\]\",']", " ", line).split())[:MOST_COMMAND]
             if re.search(r"^#|\binstall\b|==|requirements", words):
                 continue
             if path.suffix == ".service" and not words.startswith("ExecStart="):
@@ -236,7 +239,7 @@ def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
         return None
     workers, threads = (_number(command, option) for option in OPTIONS.values())
     # Of most servers one, unless this variable says more.
-    default = re.search(r"WEB_CONCURRENCY\W{1,4}(\d+)", text)
+    default = re.search(r"WEB_CONCURRENCY\W{1,4}(\d{1,4})", text)
     usual = int(default[1]) if default else 1
     if profile in ALONE:
         workers = 1
@@ -256,7 +259,7 @@ def _number(words: str, option: str) -> int | None:
     given = re.search(rf"{option}(?:\$\{{\w+:-)?(?P<number>\d+|\S+)", words)
     if given is None:
         return UNSAID
-    return int(given["number"]) if given["number"].isdigit() else None
+    return int(given["number"]) if re.fullmatch(r"\d{1,4}", given["number"]) else None
 
 
 def _configured(text: str) -> str:
@@ -269,7 +272,7 @@ def _configured(text: str) -> str:
         ("worker_class", "--worker-class"),
     ):
         if match := re.search(rf"^{key}\s*=\s*(?P<value>[^#\n]+)", text, re.M):
-            value = match["value"].strip().strip("\"'")
+            value = match["value"][:MOST_COMMAND].strip().strip("\"'")
             default = re.search(r"(?:environ\.get|getenv)\([^,]+,\s*[\"']?(\d+)", value)
             plain = re.fullmatch(r"[\w.]+", value)
             words += f" {option} {default[1] if default else value if plain else '?'}"

@@ -126,6 +126,27 @@ def test_settings_are_named(tmp_path: Path, name: str, text: str, module: str | 
     assert [each.value for each in detect.settings(tmp_path)] == ([module] if module else [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "web: gunicorn shop.wsgi" + " gunicorn" * 90_000,
+        "web: uwsgi " + "a" * 900_000,
+        "web: gunicorn shop.wsgi -w " + "9" * 5_000,
+        "web: gunicorn shop.wsgi -w \u00b2",
+        f"WEB_CONCURRENCY={'9' * 5_000}\nweb: gunicorn shop.wsgi",
+        "a" * 900_000 + "\nweb: gunicorn shop.wsgi",
+        "a/" * 400_000 + "x.sh\nweb: gunicorn shop.wsgi",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_a_line_without_end_says_what_it_begins_with(tmp_path: Path, text: str) -> None:
+    (tmp_path / "Procfile").write_text(text)
+    (tmp_path / "gunicorn.conf.py").write_text(f"workers = {'getenv(' * 100_000}")
+    today = detect.server(tmp_path)
+    assert today
+    assert today.profile.value in ("gunicorn-sync", "uwsgi")
+
+
 def test_deployed_settings_come_before_those_of_development(tmp_path: Path) -> None:
     (tmp_path / "manage.py").write_text('setdefault("DJANGO_SETTINGS_MODULE", "a.development")')
     (tmp_path / "Dockerfile").write_text("ENV DJANGO_SETTINGS_MODULE=a.production\n")
