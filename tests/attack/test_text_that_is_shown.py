@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from loadtest.measure.resume import refuse
+from loadtest.plan.servers import proposal
 from loadtest.records.errors import UserError
 from loadtest.records.run_folder import Writer, create
 from loadtest.records.text import MOST, UNSAFE, message, printable
@@ -166,6 +168,13 @@ def test_a_command_that_is_too_long_is_not_shown_in_part() -> None:
     )
     with pytest.raises(UserError, match="it differs; begin another: loadtest run quick"):
         refuse(["it differs"], "loadtest run quick")
+
+
+@given(anything.filter(lambda text: not re.search("[\ud800-\udfff]", text)))
+def test_a_file_that_is_proposed_is_shown_as_it_is_written(text: str) -> None:
+    written = proposal.toml(text)
+    assert safe(written)
+    assert tomllib.loads(f"x = {written}") == {"x": text}
 
 
 def test_a_log_of_a_server_is_shown_as_text(type_: Type, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from loadtest.plan.servers.own import Asked, Database, File, Prepare, Request, W
 from loadtest.plan.servers.requests import PLACE
 from loadtest.records.errors import UserError
 from loadtest.records.privacy import SECRET_NAME
-from loadtest.records.text import plural
+from loadtest.records.text import plural, printable
 
 MOST_ASKED = 200
 """Routes, and as many links of their pages."""
@@ -432,7 +432,7 @@ def toml(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return printable(json.dumps(value, ensure_ascii=False))
         case dict():
             return "{ " + ", ".join(f"{toml(key)} = {toml(of)}" for key, of in value.items()) + " }"
         case list() | tuple():
