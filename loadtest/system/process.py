@@ -8,6 +8,7 @@ without a command keeps each temporary folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import secrets
@@ -281,6 +282,13 @@ def _warden(
     except BlockingIOError:
         raise UserError(
             "no further process can be started; end some, or allow more with `ulimit -u unlimited`"
+        ) from None
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise UserError(
+            "a command, or what it is told, is longer than this system allows; shorten [env],"
+            " `path` or settings in loadtest.toml"
         ) from None
 
 

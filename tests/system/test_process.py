@@ -276,6 +276,11 @@ def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
     assert "Permission denied" in running.tail()
 
 
+def test_what_is_longer_than_a_process_may_be_told_is_said() -> None:
+    with pytest.raises(UserError, match="is longer than this system allows; shorten"):
+        process.output(["true"], env={"A": "x" * 3_000_000}, cwd=Path("/"))
+
+
 def test_many_on_one_socket_all_answer_and_all_go(census: Census, tmp_path: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
