@@ -17,9 +17,13 @@ from loadtest.records.run_folder import SERVERS, ServersRun, read, runs_below, w
 from loadtest.records.text import printable
 from loadtest.report.formats import write_each
 from loadtest.report.servers.history import files, headline
+from loadtest.report.units import plural
 
 FOLDER = "history"
 """Its name, beside the runs."""
+
+MOST_RUNS = 200
+"""Each is read and compared with the one before, which takes a moment or two."""
 
 
 def report_history(parent: Path, as_json: bool) -> int:
@@ -59,7 +63,10 @@ def write_history(runs: History, parent: Path) -> list[Path]:
 
 
 def _judged(parent: Path) -> Iterator[tuple[ServersRun, summary.Summary]]:
-    for folder in runs_below(parent, SERVERS):
+    folders = runs_below(parent, SERVERS)
+    if (older := len(folders) - MOST_RUNS) > 0:
+        say(f"left out: {plural(older, 'older run')}; a history has the newest {MOST_RUNS}")
+    for folder in folders[-MOST_RUNS:]:
         try:
             stored = read(folder, SERVERS)
             yield stored, summary.summarise_stored(stored)
