@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from loadtest.records import clients, measured
-from loadtest.records.planned import Cell, Plan
+from loadtest.records.planned import Cell, Endpoint, Load, Plan
 from loadtest.records.values import (
     MOST_BODIES_BYTES,
     MOST_LOADS,
     MOST_NAME_BYTES,
     MOST_PAIRS,
     MOST_TRY_ROUNDS,
+    WHOLE,
 )
 
 OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
@@ -42,10 +45,12 @@ def of_servers(run: measured.Run) -> Contradicts:
             *_duplicates({of.name: of.duplicate_of for of in plan.servers}),
             *_strangers("reference", [plan.reference], servers),
             *_strangers("today", [plan.today], servers),
+            *_otherwise(plan),
+            *_shares(plan),
             *(
-                f"{cell.id} has no share of the site's requests"
+                f"{cell.id} is searched, and at one rate or by another tool"
                 for cell in plan.cells
-                if plan.mix and cell.endpoint.share is None
+                if cell.load.explores and (cell.load.rate or cell.load.tool)
             ),
             *(f"a name of over {MOST_NAME_BYTES} bytes: {id_}" for id_ in cells if _long(id_)),
             *_too_many_pairs(Counter(cell.at for cell in plan.cells).values()),
@@ -115,8 +120,9 @@ def of_clients(run: clients.Run) -> Contradicts:
 
 
 def _load(outcome: measured.Outcome, cell: Cell) -> str | None:
-    loaded, load = outcome.loaded, outcome.tried or cell.load
-    if bool(outcome.tried) != cell.load.explores and outcome.status == "measured":
+    loaded, tried, load = outcome.loaded, outcome.tried, outcome.tried or cell.load
+    untried = cell.load.explores and outcome.status == "measured"
+    if untried if tried is None else not _is_try(tried, cell.load):
         return "of a search that the plan does not have, or of no load of its search"
     if cell.load.explores and outcome.round > MOST_TRY_ROUNDS:
         return "of more tries than a search has"
@@ -136,6 +142,28 @@ def _load(outcome: measured.Outcome, cell: Cell) -> str | None:
     if (loaded.silent_windows or 0) > (loaded.windows or 0):
         return "more silent windows than windows"
     return None
+
+
+def _is_try(tried: Load, load: Load) -> bool:
+    """Say whether a load is one of a search: of that all is the same but what follows a rate."""
+    same = replace(tried, rate=None, connections=load.connections, duration_s=load.duration_s)
+    return load.explores and same == load
+
+
+def _otherwise(plan: Plan) -> Iterator[str]:
+    """Yield what is declared in two ways: servers are compared at an endpoint, which is one."""
+    at: dict[str, Endpoint] = {}
+    for cell in plan.cells:
+        if at.setdefault(cell.at, cell.endpoint) != cell.endpoint:
+            yield f"{cell.at} is declared in two ways"
+
+
+def _shares(plan: Plan) -> Iterator[str]:
+    """Yield what is wrong with the shares of a site's requests, which are parts of 1."""
+    shares = {cell.endpoint.id: cell.endpoint.share for cell in plan.cells if plan.mix}
+    yield from (f"{id_} has no share of the site's requests" for id_ in shares if not shares[id_])
+    if (total := sum(share or 0.0 for share in shares.values())) > WHOLE:
+        yield f"the shares of its endpoints come to {total:.4g}; they are parts of 1"
 
 
 def _refuse(problems: Iterable[str]) -> None:

@@ -22,7 +22,8 @@ from loadtest.records.values import (
     AtLeastOne,
     Connections,
     Count,
-    Glob,
+    Distribution,
+    Globs,
     LimitS,
     Name,
     Reason,
@@ -66,7 +67,7 @@ class Server(Record, frozen=True, kw_only=True):
     summary: str
     interface: Interface | None
     """None in a report of others that doesn't say."""
-    requires: tuple[str, ...]
+    requires: tuple[Distribution, ...]
     """Distributions that the app's interpreter must have, the server's own first."""
     argv: tuple[Word, ...]
     """With placeholders: `{python}`, `{host}`, `{port}`, `{workers}`, `{threads}`, ..."""
@@ -447,22 +448,22 @@ class Choice(Record, frozen=True, kw_only=True):
 
     matrix: str = "quick"
     """As it was typed: a name, or the path of a file."""
-    servers: tuple[str, ...] = ()
-    endpoints: tuple[str, ...] = ()
-    styles: tuple[str, ...] = ()
+    servers: Globs = ()
+    endpoints: Globs = ()
+    styles: Globs = ()
     rounds: Rounds | None = None
     duration_s: AtLeastOne | None = None
     connections: Connections | None = None
-    rates: tuple[AskedRate, ...] = ()
+    rates: Annotated[tuple[AskedRate, ...], Meta(max_length=MOST_STEPS)] = ()
     """Requests a second, each a load of its own; none: closed loops, or what the matrix has."""
     arrivals: Arrivals | None = None
     within: Goal | None = None
     """Search the highest rate that keeps it."""
     workers: Workers | None = None
     threads: Threads | None = None
-    shapes: tuple[ShapeText, ...] = ()
+    shapes: Annotated[tuple[ShapeText, ...], Meta(max_length=MOST_SERVERS)] = ()
     """Each server in each of these; none: in one, as `workers` and `threads` have it."""
-    variants: tuple[Glob, ...] = ()
+    variants: Globs = ()
     """Of a project; none: all that it has."""
     seed: Seed | None = None
     pin: bool | None = None

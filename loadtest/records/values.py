@@ -103,6 +103,19 @@ Glob = Annotated[
     ),
 ]
 
+Globs = Annotated[tuple[Glob, ...], Meta(max_length=MOST_ROWS)]
+"""Each is looked for among all names."""
+
+Distribution = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=rf"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?{END}",
+        extra={"wanted": 'the name of a distribution in quotes, as in "psycopg-c"'},
+    ),
+]
+"""As an installer is asked for it, which takes other words for options, addresses or paths."""
+
 RawFile = Annotated[str, Meta(max_length=250, pattern=rf"^raw/[^/\t\n{UNSAFE}]+{END}")]
 """A file in the folder `raw` of a run's folder."""
 
@@ -159,6 +172,9 @@ Step = Annotated[float, Meta(gt=0, le=10)]
 Micros = Annotated[float, Meta(ge=0, le=1e14)]
 
 Share = Annotated[float, Meta(gt=0, lt=1)]
+
+WHOLE = 1.001
+"""Of the shares of a site's requests, which are rounded: no more than this is all."""
 
 Pinned = Annotated[tuple[Count, ...], Meta(max_length=4_096)]
 """Numbers of processors, which are typed to what keeps a process on them."""

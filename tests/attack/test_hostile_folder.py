@@ -172,6 +172,19 @@ def test_a_history_is_not_written_through_a_link(type_: Type, tmp_path: Path) ->
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
+def test_a_history_is_of_the_newest_runs(
+    type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of somebody else may have any number of them."""
+    monkeypatch.setattr("loadtest.cli.history.MOST_RUNS", 2)
+    for _ in range(3):
+        folder = create(tmp_path / "runs", run())
+        append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+    done = type_("report", "--history", tmp_path / "runs", "--json")
+    assert "left out: 1 older run; a history has the newest 2" in done.err
+    assert len(json.loads(done.out)["runs"]) == 2
+
+
 def test_latencies_that_no_load_leaves_are_refused(type_: Type, folder: Path) -> None:
     """Of fewer answers in a bin than were added to it for those above it."""
     (folder / "raw" / "x.json").write_text('{"values_us":[100000,183333],"counts":[1,5]}')
@@ -293,6 +306,7 @@ def sent(**changes: int) -> Sent:
 
 RATED = msgspec.structs.replace(LOAD, rate=100.0)
 SEARCHED = msgspec.structs.replace(LOAD, within=Goal(p99_us=1_000))
+OTHERS = msgspec.structs.replace(SEARCHED, rate=5.0, tool="hey")
 
 
 @pytest.mark.parametrize(
@@ -303,6 +317,8 @@ SEARCHED = msgspec.structs.replace(LOAD, within=Goal(p99_us=1_000))
         (LOAD, {"loaded": loaded(10), "tried": SEARCHED}, "of a search that the plan does not"),
         (SEARCHED, {"loaded": loaded(10)}, "of no load of its search"),
         (SEARCHED, {"tried": SEARCHED, "round": 101}, "of more tries than a search has"),
+        # Nobody counts what another tool sends.
+        (SEARCHED, {"loaded": loaded(10), "tried": OTHERS}, "of no load of its search"),
         (RATED, {"loaded": loaded(10, sent=sent(requests=101))}, "than its schedule has slots"),
         (RATED, {"loaded": loaded(10, sent=sent(window_us=1_000_001))}, "goes on beyond its load"),
     ],
@@ -317,6 +333,33 @@ def test_an_outcome_that_its_plan_cannot_have_is_left_out(
     assert stored.outcomes == ()
     (note,) = stored.notes
     assert why in note
+
+
+@pytest.mark.parametrize(
+    ("cells", "mix", "why"),
+    [
+        ([(endpoint(), OTHERS)], None, "is searched, and at one rate or by another tool"),
+        (
+            [(endpoint(name, share=0.9), LOAD) for name in ("a", "b")],
+            "stated",
+            "the shares of its endpoints come to 1.8; they are parts of 1",
+        ),
+        ([(endpoint(), LOAD)], "stated", "json-sync has no share of the site's requests"),
+        (
+            [(endpoint(delay_s=delay_s), LOAD) for delay_s in (0.0, 1.0)],
+            None,
+            "json-sync is declared in two ways",
+        ),
+    ],
+)
+def test_a_plan_that_contradicts_itself_is_refused(
+    cells: list[tuple[Any, Load]], mix: Any, why: str, tmp_path: Path
+) -> None:
+    servers = [server(name) for name in ("alpha", "beta")]
+    pairs = zip(("alpha", "beta"), cells, strict=False)
+    of = tuple(Cell(server=name, endpoint=each, load=load) for name, (each, load) in pairs)
+    with pytest.raises(UserError, match=why):
+        create(tmp_path, run(plan(servers, cells=of, mix=mix)))
 
 
 def test_slots_that_were_never_sent_are_no_contradiction(tmp_path: Path) -> None:

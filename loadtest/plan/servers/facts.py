@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -182,7 +183,8 @@ def problems(project: Project, facts: Facts) -> list[str]:
         case "setup" | "routes" | "application":
             return [f"the project cannot be set up: {failed}; `{python} manage.py check` says more"]
     lines = []
-    if tuple(map(int, facts.django.split(".")[:2])) < OLDEST:
+    # As in `6.0rc1`, of which there is no version to be told.
+    if tuple(map(int, re.findall(r"\d+", facts.django)[:2])) < OLDEST:
         lines.append(f"Django {facts.django}: loadtest needs 3.2 or newer")
     if not _belongs(project, facts):
         lines.append(

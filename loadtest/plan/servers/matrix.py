@@ -43,6 +43,7 @@ from loadtest.records.values import (
     MOST_NAME_BYTES,
     MOST_PAIRS,
     MOST_ROUNDS,
+    MOST_ROWS,
     MOST_SERVERS,
     MOST_STEPS,
     MOST_THREADS,
@@ -51,7 +52,7 @@ from loadtest.records.values import (
     MOST_WORKERS,
     AskedRate,
     Connections,
-    Glob,
+    Globs,
     Name,
     Rounds,
     ShapeText,
@@ -74,12 +75,12 @@ REQUESTS = 400
 class LoadRule(Record, frozen=True, kw_only=True):
     """What a load is made of before it is fitted to an endpoint; None keeps what stood before."""
 
-    endpoints: tuple[Glob, ...] = ("*",)
+    endpoints: Globs = ("*",)
     connections: Connections | None = None
     duration_s: Annotated[int, Meta(ge=1, le=MOST_LOAD_S)] | None = None
     """wrk takes whole seconds."""
     warmup_s: Annotated[float, Meta(ge=0, le=MOST_LOAD_S)] | None = None
-    rate: AskedRate | tuple[AskedRate, ...] | None = None
+    rate: AskedRate | Annotated[tuple[AskedRate, ...], Meta(max_length=MOST_STEPS)] | None = None
     """Requests a second, sent as scheduled whatever the answers do; several are a load each. None
     of all the rules: a closed loop."""
     arrivals: Arrivals | None = None
@@ -101,8 +102,8 @@ class Duplicate(Record, frozen=True, kw_only=True):
 
     server: str = "gunicorn-gthread"
     """The reference; the first chosen server where this one is not among the chosen."""
-    endpoints: tuple[Glob, ...] = ("*",)
-    styles: tuple[Glob, ...] = ("*",)
+    endpoints: Globs = ("*",)
+    styles: Globs = ("*",)
 
 
 class Matrix(Record, frozen=True, kw_only=True):
@@ -117,17 +118,17 @@ class Matrix(Record, frozen=True, kw_only=True):
     """Time for measuring, after which no further round begins; None: no limit."""
     turns: Annotated[int, Meta(ge=1, le=MOST_TURNS)] = 1
     """Loads of each cell in a round, in turn with those of the other servers."""
-    servers: tuple[Glob, ...] = ("*",)
-    endpoints: tuple[Glob, ...] = ("*",)
-    styles: tuple[Glob, ...] = ("*",)
+    servers: Globs = ("*",)
+    endpoints: Globs = ("*",)
+    styles: Globs = ("*",)
     shape: Sizes = Sizes()
-    shapes: tuple[ShapeText, ...] = ()
+    shapes: Annotated[tuple[ShapeText, ...], Meta(max_length=MOST_SERVERS)] = ()
     """Workers x threads, as in `2x4`: each server in each of these; none: in `shape` alone."""
     observe_release: bool = True
     """In the first round, wait 2 s after the last load of each server process, to see what it lets
     go of."""
     duplicate: Duplicate = Duplicate()
-    loads: tuple[LoadRule, ...]
+    loads: Annotated[tuple[LoadRule, ...], Meta(max_length=MOST_ROWS)]
     """Later rules override earlier ones for the endpoints they name."""
 
 
@@ -207,6 +208,9 @@ def expand(
         # The closed loops are the only round that is planned; each further one is at other rates.
         budget_s = choice.budget_s if choice.within else matrix.budget_s
         matrix = replace(matrix, rounds=1, most_rounds=None, turns=1, budget_s=budget_s)
+    # Each cell is at least one load, or skipped: so many are not even made.
+    if (number := len(taking_part) * sum(map(len, sent.values()))) > MOST_LOADS:
+        raise _too_many_loads(number)
     duplicates, duplicated = _duplicate(taking_part, matrix, missing, offered)
     cells = tuple(
         Cell(
@@ -254,10 +258,7 @@ def expand(
     most_rounds = max(matrix.rounds, matrix.most_rounds or 0)
     number = matrix.turns * sum(min(most_rounds, cell.rounds or most_rounds) for cell in cells)
     if number > MOST_LOADS:
-        raise UserError(
-            f"this would be {number:,} loads, and a run has {MOST_LOADS:,} at most; choose fewer"
-            " --rounds, or fewer servers and endpoints"
-        )
+        raise _too_many_loads(number)
     return Plan(
         matrix=matrix.name,
         seed=random.SystemRandom().randrange(2**31) if choice.seed is None else choice.seed,
@@ -271,6 +272,13 @@ def expand(
         precision=choice.precision,
         budget_s=matrix.budget_s,
         cells=cells,
+    )
+
+
+def _too_many_loads(number: int) -> UserError:
+    return UserError(
+        f"this would be {number:,} loads, and a run has {MOST_LOADS:,} at most; choose fewer"
+        " --rounds, or fewer servers and endpoints"
     )
 
 

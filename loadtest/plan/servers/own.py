@@ -40,7 +40,7 @@ from loadtest.records import files
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Contract, Endpoint, Interface, Mix, Record, Style
 from loadtest.records.text import message
-from loadtest.records.values import END, Name, Seconds, ShapeText, Word
+from loadtest.records.values import END, WHOLE, Distribution, Name, Seconds, ShapeText, Word
 
 FILE = "loadtest.toml"
 
@@ -67,7 +67,7 @@ REFUSED_HEADERS = {"connection", "content-length", "cookie", "transfer-encoding"
 
 MOST_ENDPOINTS = 200
 
-MOST_SHAPES = 10
+MOST_SHAPES, MOST_VARIANTS = 10, 20
 
 Module = Annotated[
     str,
@@ -179,12 +179,18 @@ class Allow(Record, frozen=True, kw_only=True):
     connect: Annotated[tuple[Here, ...], Meta(max_length=100)] = ()
 
 
+Words = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...], Meta(max_length=100)
+]
+"""As many as `Body` may have."""
+
+
 class Answer(Record, frozen=True, kw_only=True):
     """What a person says of an answer, beside what is recorded."""
 
     status: Annotated[int, Meta(ge=200, le=399)] = 200
-    has: tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...] = ()
-    lacks: tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...] = ()
+    has: Words = ()
+    lacks: Words = ()
 
 
 class Asked(Record, frozen=True, kw_only=True, rename={"as_": "as"}):
@@ -222,7 +228,7 @@ class Varied(Record, frozen=True, kw_only=True):
     """In place of what the settings say; of a table, only the keys that are named."""
     without: tuple[Word, ...] = ()
     """Middleware that is left out."""
-    requires: tuple[Word, ...] = ()
+    requires: tuple[Distribution, ...] = ()
     """Distributions without which it is skipped."""
     unsupported: dict[Interface, str] = field(default_factory=dict)
     """Why it is not measured under the servers of an interface."""
@@ -307,6 +313,8 @@ def mistakes(file: File) -> Iterator[str]:
         yield f"no share is left for {', '.join(without)}; give each a part of 1"
     if file.project.reference_shape and not file.project.reference:
         yield "[project]: reference_shape goes with reference; leave it out, or name the server"
+    if (number := len(file.variants)) > MOST_VARIANTS:
+        yield f"[variants]: {number:,}, each under every server, and {MOST_VARIANTS} are the most"
     for name in file.variants:
         if not re.fullmatch(r"[A-Za-z][\w-]{0,39}", name) or name in UNVARIED:
             yield f"[variants]: {name!r} is no name for a variant; begin with a letter, as pooled"
@@ -399,9 +407,6 @@ def _unfit(asked: Asked) -> Iterator[str]:
         elif name not in asked.values:
             yield unknown("value", name, asked.values, where)
 
-
-WHOLE = 1.001
-"""Of shares, which are rounded: no more than this is all."""
 
 UNVARIED = {AS_DEPLOYED, "again"}
 """What a variant is not called: the project as it is, and the second copy of a server."""

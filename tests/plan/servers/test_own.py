@@ -80,6 +80,10 @@ OF_VALUE = ENDPOINT.format("{x}/")
         ("[variants.a]\nenv = { X = 'a' }\n[variants.b]\nenv = { X = 1 }",
          "variants.b.env.X must be a text in quotes, not 1"),
         ("[variants.a]\nwith = ['x']", "[variants.a]: unknown key 'with'; did you mean without?"),
+        ("".join(f"[variants.a{n}]\n" for n in range(21)), "[variants]: 21, each under every"),
+        # An installer would take it for an option.
+        ("[variants.a]\nrequires = ['--index-url=http://x']", "variants.a.requires[0] must be the"
+         " name of a distribution in quotes, as in \"psycopg-c\", not \"--index"),
         ("[variants.a.settings]\ndebug = true", "'debug' is no setting; they are in capitals"),
         ("[variants.a]\nenv = { PYTHONPATH = '/' }", "[variants.a] env: 'PYTHONPATH' is not for"),
         ("[env]\nX = 1", "env.X must be a text in quotes, not 1"),
@@ -89,6 +93,8 @@ OF_VALUE = ENDPOINT.format("{x}/")
         ("[prepare]\ncommands = ['migrate \"']", "No closing quotation"),
         (f"{GET}method = 'POST'", "endpoint a: POST may write; add writes = true"),
         (f"{GET}method = 'HEAD'", "endpoint[0].method must be one of "),
+        (f"{GET}[endpoint.answer]\nhas = {['x'] * 101}",
+         "endpoint[0].answer.has must be a list in brackets, each a text in quotes, 100 at most"),
         (f"{GET}json = {{}}", "endpoint a: a GET has no body; add its method"),
         (f"{POST}json = {{}}\nform = {{}}", "endpoint a: a body is json or form"),
         (f"{POST}json = {{ at = 2026-01-02 }}", "endpoint a: JSON has no dates; put those of json"),
@@ -549,8 +555,9 @@ def test_what_stands_in_the_way(known: Facts, line: str) -> None:
     assert any(line in problem for problem in problems)
 
 
-def test_a_project_that_can_be_measured_has_no_problem() -> None:
-    known = Facts(stage="end", django="6.0", settings_file="/p/shop/s.py")
+@pytest.mark.parametrize("django", ["6.0", "6.0rc1", "6.1a1", "5.2.dev20260101"])
+def test_a_project_that_can_be_measured_has_no_problem(django: str) -> None:
+    known = Facts(stage="end", django=django, settings_file="/p/shop/s.py")
     assert facts.problems(own.project(Path("/p"), NO_DATABASE), known) == []
 
 
