@@ -292,7 +292,7 @@ class Services:
         copy = seeded.with_name(f"{MEDIA}-{server}")
         shutil.rmtree(copy, ignore_errors=True)
         if seeded.is_dir():
-            shutil.copytree(seeded, copy)
+            shutil.copytree(seeded, copy, symlinks=True)
         return {app.media_variable: str(copy)}
 
     def _with_database(self, server: str) -> dict[str, str]:

@@ -198,7 +198,7 @@ def test_each_server_gets_a_fresh_copy_of_the_database(services: Services) -> No
 def test_each_server_gets_the_files_of_the_database(tmp_path: Path) -> None:
     """What another has made under a name would give its own another one."""
     (tmp_path / "media").mkdir()
-    (tmp_path / "media" / "bread.jpg").touch()
+    (tmp_path / "media" / "bread.jpg").symlink_to("not-there")
     app = dataclasses.replace(DEMO, files_variable="FILES", media_variable="MEDIA")
     running = Services(Project(tmp_path, sys.executable, app), tmp_path, Shape())
     running.env["FILES"] = str(tmp_path)
