@@ -168,9 +168,24 @@ def init_command(
 
 
 def _variables(typed: tuple[str, ...]) -> dict[str, str]:
+    """Return what was typed, a secret as a variable of the shell: the file is committed.
+
+    It is one of this process from then on. Raises UserError for what is no variable.
+    """
+    from loadtest.plan.servers import own
+    from loadtest.plan.servers.project import is_secret
+
     if broken := [text for text in typed if "=" not in text]:
         raise UserError(*(f"--env {text}: write NAME=VALUE" for text in broken))
-    return {name: value for name, _, value in (text.partition("=") for text in typed)}
+    variables = {name: value for name, _, value in (text.partition("=") for text in typed)}
+    for name, value in variables.items():
+        if is_secret(name, value):
+            os.environ[name], variables[name] = value, f"{{env.{name}}}"
+            say(
+                f"{name} is a secret and is not written into {own.FILE}, which takes it from your"
+                f" shell; type `export {name}=...` before `loadtest record`"
+            )
+    return variables
 
 
 def _propose(

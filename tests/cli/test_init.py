@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,3 +123,15 @@ def test_what_was_answered_is_proposed_though_the_time_is_over(
         " longer, or write an [[endpoint]] for those that matter",
     ]
     assert "--patience 200" in capsys.readouterr().err
+
+
+def test_a_secret_that_is_typed_is_in_no_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PAYMENT_KEY", "another")
+    variables = init._variables(("PAYMENT_KEY=hunter2", "SHOP_CURRENCY=EUR"))
+    assert variables == {"PAYMENT_KEY": "{env.PAYMENT_KEY}", "SHOP_CURRENCY": "EUR"}
+    assert os.environ["PAYMENT_KEY"] == "hunter2"
+    shown = capsys.readouterr().err
+    assert "type `export PAYMENT_KEY=...` before" in shown
+    assert "hunter2" not in shown

@@ -140,6 +140,12 @@ SAY_SERVER = (
     *("bin/start", "docker/start", "scripts/start.sh", "fly.toml", "render.yaml", "uwsgi.ini"),
 )
 
+SHOWN = re.compile(
+    r"\b(?:gunicorn|granian|uvicorn|daphne|hypercorn|uwsgi|waitress-serve)\b|(?<!\S)(?:--workers|-w"
+    r"|--processes|--threads|--blocking-threads|--worker-class|-k|--interface)[ =][\w.${}:-]+"
+)
+"""What of a command line is quoted: what was read. The rest may have a secret."""
+
 UNITS = ("*.service", "*/*.service")
 """Of systemd."""
 
@@ -176,7 +182,7 @@ class Today(NamedTuple):
     profile: Guess
     """The nearest there is."""
     line: str
-    """That says so."""
+    """What says so."""
     workers: int | None
     """None: a file computes them, or leaves them to the machine that it runs on."""
     threads: int | None
@@ -245,7 +251,7 @@ def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
         workers = 1
     return Today(
         Guess(profile, where),
-        words[:200],
+        " ".join(dict.fromkeys(SHOWN.findall(words)))[:200],
         usual if workers == UNSAID else workers,
         None if threads == UNSAID else threads,
     )

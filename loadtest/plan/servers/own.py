@@ -30,6 +30,7 @@ from loadtest.plan.servers.project import (
     DEMO,
     MATRICES,
     PLACEHOLDERS,
+    SHELL,
     App,
     Project,
     Service,
@@ -324,8 +325,8 @@ def mistakes(file: File) -> Iterator[str]:
     environments |= {f"[variants.{name}] env": of.env for name, of in file.variants.items()}
     for where, env in environments.items():
         for name in (name for text in env.values() for name in re.findall(r"\{[a-z.]+\}", text)):
-            if name not in PLACEHOLDERS:
-                yield unknown("placeholder", name, PLACEHOLDERS, where=where)
+            if name not in PLACEHOLDERS and not SHELL.fullmatch(name):
+                yield unknown("placeholder", name, [*PLACEHOLDERS, "{env.NAME}"], where=where)
         for name in env:
             if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in RESERVED:
                 yield f"{where}: {name!r} is not for a project to be told; leave it out"
@@ -605,12 +606,16 @@ def project(
 ) -> Project:
     """Return the project of a file, with what of what was `recorded` before still holds.
 
-    It is run in the environment of servers where there is one.
+    It is run in the environment of servers where there is one. Raises UserError where the file
+    hands on a variable of the shell that is not set.
     """
     given = python or interpreter(folder, file)
     ours = overlay.interpreter(folder / FOLDER / OVERLAY, given)
     now = basis(folder, file, given)
     of_app = app(file, _still_so(file, recorded or {}, now))
+    if unset := sorted(of_app.from_shell - os.environ.keys()):
+        lines = (f"{name} is taken from your shell; type `export {name}=...`" for name in unset)
+        raise UserError(*(f"{folder / FILE}: {line}" for line in lines))
     return Project(folder, ours or given, dataclasses.replace(of_app, basis=now), allowed or {})
 
 

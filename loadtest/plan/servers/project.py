@@ -21,7 +21,7 @@ from loadtest.plan import interpreters
 from loadtest.plan.servers.requests import NOBODY, Data, Page, Prepared, Template, others, prepare
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Endpoint, Interface, Mix, Record
-from loadtest.records.privacy import SECRET_NAME
+from loadtest.records.privacy import KEY_NAME, SECRET_NAME
 from loadtest.system import process
 
 FORMAT = 1
@@ -45,14 +45,28 @@ PLACEHOLDERS = (
 PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
 """
 
+SHELL = re.compile(r"\{env\.([A-Za-z_]\w*)\}")
+"""Likewise: a variable of the shell that loadtest is typed in, for a secret that is in no file."""
+
 PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 """In an address."""
+
+TOKEN = re.compile(r"https?://[^/@\s]+@")
+"""Likewise, of the web."""
 
 A_SECRET = 8
 """Letters, at least, of one among other words."""
 
 NO_SECRETS = ("true", "false", "none")
 """What a variable as SESSION_COOKIE_SECURE is set to."""
+
+
+def is_secret(name: str, text: str) -> bool:
+    """Say whether what a variable is set to is nobody else's to read, so far as that shows."""
+    if PASSWORD.search(text) or TOKEN.search(text):
+        return True
+    plain = not text or text.lower() in NO_SECRETS or re.fullmatch(r"\{[\w.]+\}", text)
+    return not plain and bool((KEY_NAME if text.isdecimal() else SECRET_NAME).search(name))
 
 
 class _Version(msgspec.Struct):
@@ -169,6 +183,12 @@ class App:
     mix: Mix | None = None
     """How the shares of its endpoints are known; None: they are no site's."""
 
+    @property
+    def from_shell(self) -> set[str]:
+        """The variables of the shell that are in what it is told."""
+        texts = [text for of in (self, *self.variants.values()) for text in of.env.values()]
+        return {name for text in texts for name in SHELL.findall(text)}
+
     def module(self, interface: Interface | None) -> str:
         """Return the module that servers of an interface import."""
         return self.application(interface).partition(":")[0]
@@ -252,7 +272,7 @@ class Project:
         parts = (redis, at.hostname or "", str(at.port or 6379))
         for placeholder, value in zip(PLACEHOLDERS, (secret, short, long, *parts), strict=True):
             text = text.replace(placeholder, value)
-        return text
+        return SHELL.sub(lambda at: os.environ.get(at[1], ""), text)
 
     @property
     def servers(self) -> Path:
@@ -342,6 +362,7 @@ class Project:
         environments = [self.environment(env, variant) for variant in (None, *self.app.variants)]
         texts = [*environments, *(of.headers for of in sent), *(of.values for of in sent)]
         named = [each for of in texts for each in of.items()]
+        yield from (os.environ.get(name, "") for name in self.app.from_shell)
         for name, text in named:
             yield from PASSWORD.findall(text)
             if SECRET_NAME.search(name) and text.lower() not in NO_SECRETS:

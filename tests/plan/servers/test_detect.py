@@ -40,6 +40,17 @@ def test_an_address_is_told_as_the_project_spells_it(tmp_path: Path, text: str, 
     assert detect.value(tmp_path, "DATABASE_URL").value == told
 
 
+def test_nothing_of_what_starts_it_is_quoted_but_what_was_read(tmp_path: Path) -> None:
+    """The file that quotes it is committed."""
+    (tmp_path / "Procfile").write_text(
+        "web: PAYMENT=hunter2 /srv/bin/gunicorn -c gunicorn.conf.py -w ${WORKERS:-3} --threads=2"
+        " -e URL=postgres://me:hunter2@db/shop -k gthread shop.wsgi --statsd-host hunter2:1\n"
+    )
+    today = detect.server(tmp_path)
+    assert today is not None
+    assert today.line == "gunicorn -w ${WORKERS:-3} --threads=2 -k gthread"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "profile"),
     [

@@ -16,7 +16,7 @@ from paths import ROOT
 from loadtest.plan.servers import facts, inventory, lineup, own, profile, proposal
 from loadtest.plan.servers.facts import Facts, Probed, Route
 from loadtest.plan.servers.own import Asked, File, Where
-from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.project import DEMO, is_secret
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Site
 from loadtest.records.planned import Body, Choice, Shape
@@ -159,6 +159,44 @@ def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     assert told["PLAIN"] == "a{b"
     assert len({told["KEY"], told["OTHER"], told["LOADTEST_SECRET"]}) == 3
     assert told["KEY"] == nowhere["KEY"]
+
+
+def test_a_secret_is_taken_from_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{LEAST}[env]\nURL = 'https://{{env.SHOP_KEY}}@pay.example.org'\n"
+    folder = written(tmp_path, f"{text}[variants.other]\nenv = {{ X = '{{env.other}}' }}\n")
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    monkeypatch.setenv("other", "letters")
+    with pytest.raises(UserError, match=r"from your shell; type `export SHOP_KEY=\.\.\.`"):
+        own.project_at(folder)
+    monkeypatch.setenv("SHOP_KEY", "{random}2")
+    project = own.project_at(folder)
+    assert project.environment({})["URL"] == "https://{random}2@pay.example.org"
+    assert project.environment({}, "other")["X"] == "letters"
+    # Whatever its name, nobody else is to read it.
+    assert {"{random}2", "letters"} <= set(project.confidential({}, {}))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "secret"),
+    [
+        ("PAYMENT_KEY", "abc", True),
+        ("SHOP_PASS", "abc", True),
+        ("DB_PASSWORD", "12345", True),
+        ("SENTRY", "https://abc@example.org/1", True),
+        ("DATABASE_URL", "postgres://me:abc@localhost/shop", True),
+        ("DATABASE_URL", "postgres://me@localhost/shop", False),
+        ("SECRET_KEY", "{random}", False),
+        ("PAYMENT_KEY", "{env.PAYMENT_KEY}", False),
+        ("PAYMENT_KEY", "", False),
+        ("SESSION_COOKIE_SECURE", "True", False),
+        ("SESSION_COOKIE_AGE", "1209600", False),
+        ("SHOP_CURRENCY", "EUR", False),
+    ],
+)
+def test_what_is_a_secret(name: str, text: str, secret: bool) -> None:
+    assert is_secret(name, text) == secret
 
 
 def test_a_variant_is_told_what_it_changes(tmp_path: Path) -> None:
