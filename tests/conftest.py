@@ -6,7 +6,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -105,22 +106,37 @@ def census(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Census]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def installed(project: Project) -> Callable[[frozenset[str]], dict[str, str | None]]:
+    """Give what tells the versions of distributions, asking for the same ones once."""
+    return cache(project.versions)
+
+
 @pytest.fixture
 def type_(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     declared: dict[str, Endpoint],
+    installed: Callable[[frozenset[str]], dict[str, str | None]],
 ) -> Type:
-    """Give a function that runs the command line in this process, which saves its start."""
+    """Give a function that runs the command line in this process, which saves its start.
+
+    The interpreter of this repository's app is asked once for all tests, any other each time.
+    """
     monkeypatch.chdir(ROOT)
-    ask = Project.endpoints
+    ask, look = Project.endpoints, Project.versions
+
+    def ours(project: Project) -> bool:
+        return (project.folder, project.python) == (ROOT, sys.executable)
 
     def endpoints(project: Project) -> tuple[Endpoint, ...]:
-        """Ask this repository's app once for all tests, and any other each time."""
-        ours = (project.folder, project.python) == (ROOT, sys.executable)
-        return tuple(declared.values()) if ours else ask(project)
+        return tuple(declared.values()) if ours(project) else ask(project)
+
+    def versions(project: Project, names: Iterable[str]) -> dict[str, str | None]:
+        return dict(installed(frozenset(names))) if ours(project) else look(project, names)
 
     monkeypatch.setattr(Project, "endpoints", endpoints)
+    monkeypatch.setattr(Project, "versions", versions)
 
     return typing(monkeypatch, capfd)
 
