@@ -235,10 +235,10 @@ def all_probed() -> Iterator[dict[str, Any]]:
         path = requests[0]["path"]
         route = route_to(path) if known else ""
         deep[route] += bool(DEEP.search(NEGATED.sub("", route)))
-        if known and (like := known.get(route or None)):  # "" is that of any other
-            if not 0 < deep[route] <= MOST_DEEP:
-                yield {"path": path, "like": like}
-                continue
+        like = known.get(route or None) if known else None  # "" is that of any other
+        if like and not 0 < deep[route] <= MOST_DEEP:
+            yield {"path": path, "like": like}
+            continue
         faulthandler.dump_traceback_later(LONGEST_S, exit=True, file=2)
         try:
             row = probe(client, requests, user, databases, asked["keep"])
