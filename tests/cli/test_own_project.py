@@ -198,7 +198,7 @@ def test_from_nothing_to_a_report(
         file.write(SENT)
     done = type_(*RECORD, shop)
     assert done.status == 0, done.out + done.err
-    check_recorded(shop, done.out)
+    check_recorded(shop, done.words)
 
     chosen = [("--endpoint", name) for name in ("home", "products-json", *SENT_NAMES)]
     chosen += [("--server", name) for name in ("gunicorn-gthread", "uvicorn")]
@@ -244,12 +244,12 @@ def test_what_is_used_up_is_no_endpoint(type_: Type, tmp_path: Path) -> None:
     shop = copied(tmp_path / "shop", HEAD + code + home)
     done = type_(*RECORD, shop)
     assert done.status == 1
-    assert "status 429 instead of 200" in done.out
+    assert "status 429 instead of 200" in done.words
     # The others are measured without it.
     why = "its answer could not be recorded: status 429 instead of 200"
     done = type_("plan", "--project", shop)
     assert done.status == 0, done.err
-    assert f"{why}; type `loadtest record code`" in " ".join(done.out.split())
+    assert f"{why}; type `loadtest record code`" in done.words
     stored = short_run(type_, shop, "--server", "gunicorn-sync")
     status = {each.cell.partition(".")[2]: each.status for each in stored.outcomes}
     assert status == {"code-sync": "skipped", "home-sync": "measured"}
@@ -265,7 +265,7 @@ def test_a_cache_that_is_silent_when_it_is_dead(type_: Type, tmp_path: Path) -> 
     endpoint = '[[endpoint]]\nname = "product"\npath = "/products/1/"\n'
     done = type_(*RECORD, copied(tmp_path / "shop", HEAD + endpoint))
     assert done.status == 0, done.out + done.err
-    assert "0 statements" in done.out
+    assert "0 statements" in done.words
 
 
 def test_a_command_that_is_none_is_one_line(type_: Type, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_what_was_recorded_is_not_written_over(type_: Type, shop: Path) -> None:
     changed(shop / "catalogue" / "views.py", '"<h1>Shop</h1>', '"<h1>Shut</h1>')
     done = type_(*RECORD, shop, "home", "products")
     assert done.status == 1
-    assert "recorded otherwise before: another answer" in done.out
+    assert "recorded otherwise before: another answer" in done.words
     assert "home: kept as recorded before; `loadtest record --yes` writes it over" in done.err
     assert done.err.count("kept") == 1  # and nothing of what is as it was
     assert home().sha256 == first.sha256

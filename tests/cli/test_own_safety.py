@@ -40,12 +40,12 @@ def test_a_developer_s_own_redis_is_not_reached(
     (shop / own.FILE).write_text(FILE + rates)
     done = type_(*RECORD, shop, "rates")
     assert done.status == 1, done.err
-    assert f"it calls {place}; leave it out, or name" in done.out
+    assert f"it calls {place}; leave it out, or name" in done.words
     changed(shop / own.FILE, rates, "")
     done = type_("check", "--project", shop)
     assert done.status == 0, done.out
-    assert place in done.out
-    assert "not allowed to connect there" in done.out
+    assert place in done.words
+    assert "not allowed to connect there" in done.words
 
 
 def test_results_have_nothing_of_a_page_and_no_secret(type_: Type, shop: Path) -> None:

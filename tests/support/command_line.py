@@ -22,6 +22,11 @@ class Done(msgspec.Struct):
         assert "Traceback" not in self.err
         return self.err.splitlines()
 
+    @property
+    def words(self) -> str:
+        """What was printed, wherever a table breaks its lines."""
+        return " ".join(self.out.split())
+
 
 Type = Callable[..., Done]
 
