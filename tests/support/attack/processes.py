@@ -21,13 +21,13 @@ from pathlib import Path
 from random import Random
 from types import MappingProxyType
 
+import own_shop
 import psutil
 from census import Census
-from paths import ENGINE, ROOT, TESTS
+from paths import ENGINE, ROOT
 
 from attack import isolated, seeds
 from attack.tally import Tally, broken, unkind
-from loadtest.plan.servers import own
 
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
 
@@ -59,26 +59,6 @@ connections = 8
 duration_s = 1
 warmup_s = 0.1
 """
-
-
-SHOP = f"""
-format = 1
-[project]
-python = "{sys.executable}"
-settings = "shop.settings"
-wsgi = "shop.wsgi:application"
-[env]
-SHOP_CURRENCY = "EUR"
-SHOP_SECRET_KEY = "{{random}}"
-DEBUG = "False"
-[database]
-kind = "sqlite"
-redis = true
-[[endpoint]]
-name = "products-json"
-path = "/products.json"
-"""
-"""The file of `tests/projects/shop`."""
 
 
 @dataclass(frozen=True)
@@ -313,12 +293,10 @@ def files(folder: Path) -> dict[str, str]:
     report.write_bytes(seeds.wrk_report())
     servers = seeds.servers_folder(folder, "servers")
     shutil.copytree(servers, servers.parent / "other")
-    for name in ("new", "shop"):
-        shutil.copytree(TESTS / "projects" / "shop", folder / name)
-    (folder / "shop" / own.FILE).write_text(SHOP)
+    endpoint = '[[endpoint]]\nname = "products-json"\npath = "/products.json"\n'
     return {
-        "new": str(folder / "new"),
-        "shop": str(folder / "shop"),
+        "new": str(own_shop.copied(folder / "new")),
+        "shop": str(own_shop.copied(folder / "shop", own_shop.HEAD + endpoint)),
         "out": str(folder / "out"),
         "matrix": str(matrix),
         "report": str(report),
