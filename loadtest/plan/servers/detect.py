@@ -88,9 +88,9 @@ def settings(folder: Path) -> Iterator[Guess]:
     Of those that no file names only the deployed ones, if any is named.
     """
     named = [
-        Guess(match["module"], name)
-        for name in SAY_SETTINGS
-        for match in SETS.finditer(_text(folder / name))
+        Guess(match["module"], os.path.relpath(path, folder))
+        for path in _named(folder, SAY_SETTINGS)
+        for match in SETS.finditer(_text(path))
     ]
     there = list(_settings_there(folder))
     likely = [each for each in named if not UNDEPLOYED.search(each.value)]
@@ -199,8 +199,8 @@ class Today(NamedTuple):
 
 def server(folder: Path) -> Today | None:
     """Return what starts the project today, as the first file that says it has it."""
-    units = sorted(path for pattern in UNITS for path in folder.glob(pattern))
-    for path in _with_scripts(folder, (*(folder / name for name in SAY_SERVER), *units)):
+    units = (path for place in _places(folder) for of in UNITS for path in sorted(place.glob(of)))
+    for path in _with_scripts(folder, [*_named(folder, SAY_SERVER), *units]):
         text = _text(path).replace("\\\n", " ")
         if path.suffix in (".yml", ".yaml"):
             text = re.sub(r"\n *- ", " ", text)  # a command may be a list, a word a line
@@ -210,10 +210,22 @@ def server(folder: Path) -> Today | None:
                 continue
             if path.suffix == ".service" and not words.startswith("ExecStart="):
                 continue
-            if today := _today(folder, words, text, str(path.relative_to(folder))):
+            if today := _today(folder, words, text, os.path.relpath(path, folder)):
                 return today
     conf = CONFIGURED_BY_ITSELF["gunicorn"]
-    return _today(folder, "gunicorn", "", conf) if _text(folder / conf) else None
+    return _today(folder, "gunicorn", "", conf) if any(_there(folder, conf)) else None
+
+
+def _places(folder: Path) -> list[Path]:
+    """Return where a project's files lie: in its folder, and in a repository just around it."""
+    around = folder.parent
+    inner = (around / ".git").exists() and not (folder / ".git").exists()
+    return [folder, around] if inner else [folder]
+
+
+def _named(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of these names, whether they are there or not."""
+    yield from (place / name for name in names for place in _places(folder))
 
 
 def _with_scripts(folder: Path, paths: Iterable[Path]) -> Iterator[Path]:
@@ -227,8 +239,8 @@ def _with_scripts(folder: Path, paths: Iterable[Path]) -> Iterator[Path]:
 def _there(folder: Path, named: str) -> Iterator[Path]:
     """Yield the files that may be meant: in an image the project has another folder."""
     parts = named.strip("/").split("/")
-    places = (folder.joinpath(*parts[at:]) for at in range(len(parts)))
-    yield from (path for path in places if path.is_file())
+    ends = ("/".join(parts[at:]) for at in range(len(parts)))
+    yield from (path for path in _named(folder, ends) if path.is_file())
 
 
 def _today(folder: Path, words: str, text: str, where: str) -> Today | None:
@@ -329,9 +341,9 @@ def value(folder: Path, name: str) -> Guess:
     if KEY_NAME.search(name):
         return Guess("{random}", "a secret: a new one for each run")
     given = Guess("", "the settings ask for it, and no file says what it is")
-    for example in EXAMPLES:
-        if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(folder / example), re.M):
-            given = Guess(match[1].strip().strip("\"'"), example)
+    for example in _named(folder, EXAMPLES):
+        if match := re.search(rf"^(?:export )?{name}=(.*)$", _text(example), re.M):
+            given = Guess(match[1].strip().strip("\"'"), os.path.relpath(example, folder))
             break
     return Guess(address, "the run's own") if (address := _address(name, given.value)) else given
 
@@ -366,13 +378,13 @@ def addresses(folder: Path, settings: Path) -> Iterator[tuple[str, Guess]]:
     Unless they are told, these take what a developer has in their place.
     """
     text = "\n".join(map(_text, (settings, *settings.parent.glob("*.py"))))
-    for file in SAY_SERVICES:
-        for match in GIVES.finditer(_text(folder / file)):
+    for file in _named(folder, SAY_SERVICES):
+        for match in GIVES.finditer(_text(file)):
             name, scheme = match["name"], match["scheme"]
             address = _address(name, f"{scheme}:") if scheme in SCHEMES else None
             implied = name == "DATABASE_URL" and READS_DATABASE_URL.search(text)
             if address and (implied or re.search(rf"[\"']{name}[\"']", text)):
-                yield name, Guess(address, file)
+                yield name, Guess(address, os.path.relpath(file, folder))
 
 
 FILLS = re.compile(r"seed|fake|demo|sample|populate|initial|test_?data|fixture")

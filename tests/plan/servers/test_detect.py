@@ -121,6 +121,26 @@ def test_with_how_many_workers_and_threads_it_runs_today(
     assert (today.profile.value, today.shape) == (profile, shape)
 
 
+def test_a_repository_around_a_project_says_how_it_is_deployed(tmp_path: Path) -> None:
+    """Where that has a folder of its own in it."""
+    folder = tmp_path / "sandbox"
+    folder.mkdir()
+    (tmp_path / "Dockerfile").write_text(
+        "ENV DJANGO_SETTINGS_MODULE=settings_deployed\nCMD uwsgi --ini /app/sandbox/w.ini\n"
+    )
+    (folder / "w.ini").write_text("processes = 3\n")
+    (folder / "manage.py").write_text('setdefault("DJANGO_SETTINGS_MODULE", "settings")')
+    assert detect.server(folder) is None
+    (tmp_path / ".git").mkdir()
+    today = detect.server(folder)
+    assert today is not None
+    assert (today.profile, today.shape) == (Guess("uwsgi", "../Dockerfile"), "3x4")
+    assert list(detect.settings(folder)) == [
+        Guess("settings_deployed", "../Dockerfile"),
+        Guess("settings", "manage.py"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "module"),
     [
