@@ -258,6 +258,13 @@ def _reached(
     """
     from loadtest.plan.servers import detect
 
+    inner = [] if (folder / "manage.py").exists() else sorted(folder.glob("*/manage.py"))
+    if inner and not settings:
+        places = " or ".join(f"`--project {path.parent.name}`" for path in inner)
+        raise UserError(
+            f"{folder}: manage.py is not there but in a folder of it; type {places}, or name the"
+            " settings with --settings"
+        )
     modules = list(detect.settings(folder))
     if settings:
         modules = [detect.Guess(settings, "--settings")]

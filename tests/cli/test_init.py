@@ -17,6 +17,7 @@ from loadtest.plan import interpreters
 from loadtest.plan.servers import facts, own, proposal
 from loadtest.plan.servers.facts import Facts, Failure, Probed
 from loadtest.plan.servers.project import Project
+from loadtest.records.errors import UserError
 from loadtest.system.process import CommandError
 
 
@@ -48,6 +49,13 @@ def test_no_message_of_an_application_is_a_reason(monkeypatch: pytest.MonkeyPatc
     file = own.File(format=1, project=where, database=own.Database(kind="none"))
     _, _, reasons = init._with_applications(Path(), file)
     assert reasons["project.wsgi"] == "not shop.wsgi:application: KeyError at shop/wsgi.py:3"
+
+
+def test_a_project_in_a_folder_of_this_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sandbox").mkdir()
+    (tmp_path / "sandbox" / "manage.py").touch()
+    with pytest.raises(UserError, match=r"in a folder of it; type `--project sandbox`, or"):
+        init._reached(tmp_path, None, None, {})
 
 
 def test_a_service_that_is_deployed_is_told_where_its_driver_is_installed(
