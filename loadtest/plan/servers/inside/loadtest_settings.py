@@ -157,7 +157,7 @@ CACHES = {alias: _cache(of) for alias, of in _given("CACHES").items()} or {"defa
 
 # What is in theirs alone, as it was built there, is collected into the run's.
 LOADTEST_COLLECTED = str(_given("STATIC_ROOT") or "")
-if os.path.isfile(os.path.join(LOADTEST_COLLECTED, "staticfiles.json")):
+if LOADTEST_COLLECTED and os.path.isfile(f"{LOADTEST_COLLECTED}/staticfiles.json"):
     _finders = _given("STATICFILES_FINDERS") or global_settings.STATICFILES_FINDERS
     STATICFILES_FINDERS = [*_finders, "loadtest_static.Collected"]
 STATIC_ROOT = os.path.join(_files, "static")
