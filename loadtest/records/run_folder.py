@@ -543,12 +543,15 @@ def newest(parent: Path) -> Path:
 def runs_below(parent: Path, *kinds: Kind[Any, Any, Any]) -> list[Path]:
     """Return the folders of the runs of these kinds below a folder, the newest last.
 
-    One whose name is no text in UTF-8 is left out: no report could name it.
+    One whose name is no text in UTF-8 is left out: no report could name it. So is a link, which
+    leads to one that lies elsewhere.
     """
     try:
-        names = sorted(name for name in os.listdir(parent) if not re.search(UNENCODED, name))
+        with os.scandir(parent) as entries:
+            there = [entry.name for entry in entries if not entry.is_symlink()]
     except OSError:
         return []
+    names = sorted(name for name in there if not re.search(UNENCODED, name))
     files_ = [parent / name / kind.file for name in names for kind in kinds]
     written = [path for path in files_ if os.path.lexists(path)]
     return [path.parent for path in sorted(written, key=lambda path: path.lstat().st_mtime)]

@@ -172,6 +172,16 @@ def test_a_history_is_not_written_through_a_link(type_: Type, tmp_path: Path) ->
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
+def test_a_run_that_a_link_leads_to_is_not_below_a_folder(tmp_path: Path) -> None:
+    """It lies elsewhere, and nobody named it."""
+    theirs = create(tmp_path / "elsewhere", run())
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "a").symlink_to(theirs)
+    assert run_folder.runs_below(tmp_path / "runs", SERVERS) == []
+    ours = create(tmp_path / "runs", run())
+    assert run_folder.newest(tmp_path / "runs") == ours
+
+
 def test_a_history_is_of_the_newest_runs(
     type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
