@@ -177,7 +177,9 @@ def changed(history: History) -> dict[str, list[Changed]]:
     by_run: dict[str, list[Changed]] = {}
     for at in range(len(history.steps), 0, -1):
         if not history.steps[at - 1].refused:
-            lost = {(each.server, each.endpoint): each for each in _lost(history.steps[at - 1])}
+            lost: dict[str, list[Lost]] = {}
+            for each in _lost(history.steps[at - 1]):
+                lost.setdefault(each.server, []).append(each)
             changes = [change for line in history.lines for change in _of_step(line, at, lost)]
             if changes:
                 changes.sort(key=lambda change: WORST.index(change.answer))
@@ -190,11 +192,13 @@ def _lost(step: Step) -> list[Lost]:
     return [lost for lost in step.lost if lost.regressed]
 
 
-def _of_step(line: Line, at: int, lost: Mapping[tuple[str, str], Lost]) -> Iterator[Changed]:
+def _of_step(line: Line, at: int, lost: Mapping[str, Sequence[Lost]]) -> Iterator[Changed]:
     before, after = line.points[at - 1], line.points[at]
-    # A line of a search has its goal after its endpoint.
-    if gone := lost.get((line.server, line.endpoint.partition(" ")[0])):
-        yield Changed(line, "goodput", before, after, "lost", gone.reason)
+    for each in lost.get(line.server, ()):
+        # A line of a search has its goal after its endpoint.
+        if f"{line.endpoint} ".startswith(f"{each.endpoint} "):
+            yield Changed(line, "goodput", before, after, "lost", each.reason)
+            break
     figures: tuple[tuple[Figure, Answer | None], ...] = (
         ("goodput", after.answer),
         ("cpu", after.cpu_answer),

@@ -93,6 +93,10 @@ def test_a_cell_that_lost_its_number_says_why(tmp_path: Path) -> None:
     text = files(history)["history.md"]
     assert "| failed |" in text
     assert "it exited" in text
+    # An endpoint may be called so, and a goal stands behind that of a search.
+    renamed = re.sub(r'"json-sync(?=[" ])', '"my json-sync', msgspec.json.encode(history).decode())
+    (lost, *_) = changed(msgspec.json.decode(renamed, type=History))["bb"]
+    assert lost.line.endpoint == "my json-sync"
 
 
 def test_the_headline_names_versions_and_what_got_worse(three: History) -> None:
