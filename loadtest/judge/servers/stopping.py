@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from loadtest.judge.servers.cost import over_all
 from loadtest.judge.servers.tables import Measured, Table, at_main_rate, main_style
 from loadtest.judge.stopping import open_names
+from loadtest.records.planned import Plan
 
 
 def left_open(measured: Measured, tables: Sequence[Table]) -> frozenset[str]:
@@ -29,25 +30,29 @@ def left_open(measured: Measured, tables: Sequence[Table]) -> frozenset[str]:
 
 
 def _imprecise(measured: Measured, tables: Sequence[Table], precision: float) -> Iterator[str]:
-    plan = measured.plan
+    plan, beside = measured.plan, _beside(measured.plan)
     for table in tables:
         reference = next((c.id for c in table.cells if c.server == plan.reference), None)
         if names := open_names(table.pairs, table.pairs.rates, reference, precision):
             yield from names
-            yield from _measured_with(measured, table.at)
+            yield from beside.get(table.at, ())
 
 
 def _undecided(measured: Measured, tables: Sequence[Table]) -> Iterator[str]:
     main = at_main_rate(tables)
-    pool = over_all(measured, main, main_style(main))
+    pool, beside = over_all(measured, main, main_style(main)), _beside(measured.plan)
     for server in pool.pairs.undecided if pool else ():
         assert pool
         for endpoint, cell in pool.cells[server].items():
             yield cell
-            yield from _measured_with(measured, endpoint)
+            yield from beside.get(endpoint, ())
 
 
-def _measured_with(measured: Measured, endpoint: str) -> Iterator[str]:
-    plan = measured.plan
+def _beside(plan: Plan) -> dict[str, list[str]]:
+    """Return by endpoint the cells that are measured with each of the others."""
     servers = {server.name for server in plan.servers if server.duplicate_of} | {plan.reference}
-    yield from (c.id for c in plan.cells if c.at == endpoint and c.server in servers)
+    cells: dict[str, list[str]] = {}
+    for cell in plan.cells:
+        if cell.server in servers:
+            cells.setdefault(cell.at, []).append(cell.id)
+    return cells

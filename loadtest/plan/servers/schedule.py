@@ -61,7 +61,9 @@ def one_round(
         for cell in plan.cells
         if cell.skip is None and (cell.planned_in(round_) if wanted is None else cell.id in wanted)
     ]
-    by_endpoint = {at: [cell for cell in cells if cell.at == at] for at in endpoints}
+    by_endpoint: dict[str, list[Cell]] = {at: [] for at in endpoints}
+    for cell in cells:
+        by_endpoint[cell.at].append(cell)
     groups = list(_groups([of for of in by_endpoint.values() if of], plan))
     batches: list[Batch] = []
     for at, servers in enumerate(_side_by_side(names, plan)):
@@ -129,8 +131,9 @@ def _groups(endpoints: Sequence[list[Cell]], plan: Plan) -> Iterator[list[list[C
     isolated = [of for of in endpoints if of[0].endpoint.isolated]
     # At the end of processes that there are anyway: first those that poison every server.
     isolated.sort(key=lambda of: not all(map(poisons, of)))
-    counted = [of for of in endpoints if of not in isolated and of[0].endpoint.contract.postgres]
-    others = [of for of in endpoints if of not in isolated and of not in counted]
+    shared_by = [of for of in endpoints if not of[0].endpoint.isolated]
+    counted = [of for of in shared_by if of[0].endpoint.contract.postgres]
+    others = [of for of in shared_by if not of[0].endpoint.contract.postgres]
     if plan.at_once == 1:
         groups = [others, *([of] for of in counted)]
     else:

@@ -18,8 +18,8 @@ def by_kind(rankings: Sequence[Ranking]) -> dict[str, list[Ranking]]:
     for ranking in rankings:
         kinds.setdefault(ranking.endpoint.kind, []).append(ranking)
     for group in kinds.values():
-        names = list(dict.fromkeys(ranking.endpoint.name for ranking in group))
-        group.sort(key=lambda each: (names.index(each.endpoint.name), each.load.rate or 0.0))
+        place = {name: at for at, name in reversed([*enumerate(of.endpoint.name for of in group)])}
+        group.sort(key=lambda each: (place[each.endpoint.name], each.load.rate or 0.0))
     return kinds
 
 
