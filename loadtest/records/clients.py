@@ -15,6 +15,7 @@ from loadtest.records.measured import Histogram, Machine
 from loadtest.records.planned import Record, Status
 from loadtest.records.values import (
     MOST_ROWS,
+    MOST_VERSIONS,
     AtLeastOne,
     Count,
     Detail,
@@ -283,7 +284,7 @@ class Interpreter(Record, frozen=True, kw_only=True):
     """As in `3.13.1`."""
     implementation: str
     """As in `CPython`."""
-    versions: dict[str, str]
+    versions: Annotated[dict[str, str], Meta(max_length=MOST_VERSIONS)]
     """Of each distribution that the clients require, by its normalised name."""
 
 
@@ -296,6 +297,6 @@ class Run(Record, frozen=True, kw_only=True):
     """What to type to run it again, but for its seed."""
     plan: Plan
     machine: Machine
-    interpreters: dict[str, Interpreter]
+    interpreters: Annotated[dict[str, Interpreter], Meta(max_length=MOST_VERSIONS)]
     upstream: str | None
     """The server software that answered, as in `nginx 1.31.0`; None with `--url`."""

@@ -13,6 +13,8 @@ from msgspec import Meta
 
 from loadtest.records.planned import Choice, Load, Plan, Record, Stage, Status
 from loadtest.records.values import (
+    MOST_NOTES,
+    MOST_VERSIONS,
     AtLeastOne,
     Change,
     Count,
@@ -402,7 +404,7 @@ class Machine(Record, frozen=True, kw_only=True):
     memory_bytes: Count | None
     python: str | None
     """The app's interpreter."""
-    versions: dict[str, str]
+    versions: Annotated[dict[str, str], Meta(max_length=MOST_VERSIONS)]
     """Of the tools and of each distribution that the app and its servers need."""
     open_files: Annotated[int, Meta(ge=-1, le=2**63 - 1)] | None
     """That a process may have; -1: as many as there can be."""
@@ -417,7 +419,7 @@ class Source(Record, frozen=True, kw_only=True):
     """Its name; of several, all of them."""
     sha256: str
     """SHA-256 of its content, in hexadecimal; of several, of one after the other."""
-    notes: tuple[str, ...] = ()
+    notes: Annotated[tuple[str, ...], Meta(max_length=MOST_NOTES)] = ()
     """What could not be read, and what had to be assumed, a line each with its line number."""
 
 

@@ -85,6 +85,12 @@ Word = Annotated[str, Meta(pattern=r"^[^\x00]*$", extra={"wanted": "a text in qu
 MOST_REASON, MOST_DETAIL = 10_000, 100_000
 """Characters."""
 
+MOST_NOTES = 1_000
+"""Lines, of what was assumed of a report of others."""
+
+MOST_VERSIONS = 1_000
+"""Of tools and distributions, or of the Pythons that have them."""
+
 Reason = Annotated[str, Meta(max_length=MOST_REASON)]
 """In one line."""
 

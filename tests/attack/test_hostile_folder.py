@@ -265,6 +265,8 @@ def test_a_label_that_nobody_can_print_is_refused(field: str, name: str, tmp_pat
         (("command",), "loadtest run quick --project /tmp/theirs"),
         (("command",), "loadtest run quick --allow-database=127.0.0.1/app"),
         (("plan", "cells", 0, "load", "steps"), [0.5] * 51),
+        (("source",), {"file": "x", "sha256": "0", "notes": [""] * 1_001}),
+        (("machine", "versions"), {f"v{n}": "1" for n in range(1_001)}),
         (("placement",), {"generator": [0] * 5_000, "services": [], "server": []}),
     ],
 )

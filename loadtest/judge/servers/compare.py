@@ -44,6 +44,9 @@ highest rate within a goal."""
 
 THRESHOLD = 0.05
 
+MOST_NAMED = 100
+"""Conditions that forbid a comparison; of more there is a count."""
+
 Answer = Literal["better", "worse", "same", "cannot tell"]
 
 CellFigure = Literal["server_cpu_us", "goodput", "p99_us"]
@@ -187,7 +190,9 @@ def compare(
     forbids = [f"{d.key}: {d.base} in BASE, {d.new} in NEW" for d in differ if d.forbids]
     if forbids and not force:
         raise UserError(
-            "the two runs were not made under the same conditions; --force compares them", *forbids
+            "the two runs were not made under the same conditions; --force compares them",
+            *forbids[:MOST_NAMED],
+            *([f"and {len(forbids) - MOST_NAMED:,} more"] if len(forbids) > MOST_NAMED else []),
         )
     rounds = 1 + max((of.round for run in (base, new) for of in run.outcomes), default=-1)
     before, after = (_read(run, rounds) for run in (base, new))

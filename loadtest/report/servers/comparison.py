@@ -52,6 +52,12 @@ ORDER: tuple[Answer, ...] = ("worse", "better", "same", "cannot tell")
 FEWEST_TOGETHER = 3
 """Cells for which it makes sense to say how all of them moved."""
 
+MOST_DIFFERENCES = 500
+"""That are listed: nobody reads more, and a folder of others may have any number."""
+
+MOST_KEYS = 50
+"""Of conditions that forbid a comparison, in a sentence."""
+
 SHOWN_OPEN = 12
 """Rows of what got worse or better; more are folded."""
 
@@ -70,11 +76,13 @@ def page(compared: Comparisons) -> Page:
     """Return the page; Markdown shows it without its charts."""
     cells = compared.of_cells
     changed = _of(cells, "worse", "better")
+    number = len(compared.differences)
     differences = _texts(
         "What differs between the runs",
-        compared.differences,
+        compared.differences[:MOST_DIFFERENCES],
         *(("key", "what"), ("base", "base"), ("new", "new")),
     )
+    more = [f"And {number - MOST_DIFFERENCES:,} more."] if number > MOST_DIFFERENCES else []
     elsewhere = [Bullets(lines)] if (lines := list(_elsewhere(compared.lost, cells))) else []
     drawn = dict(charts(compared))
     cost = drawn.pop("cost", None)
@@ -95,9 +103,9 @@ def page(compared: Comparisons) -> Page:
         Section("Cells in one run only", elsewhere, "lost"),
         Section(
             "Environment",
-            [differences if compared.differences else "Nothing that the runs recorded differs."],
+            [differences if number else "Nothing that the runs recorded differs.", *more],
             id="environment",
-            gist=f"{units.plural(len(compared.differences), 'difference')} between the two",
+            gist=f"{units.plural(number, 'difference')} between the two",
             folded=BOTH,
         ),
         Section("Method", [_method(compared)], "method", folded=BOTH),
@@ -150,7 +158,8 @@ def _lead(compared: Comparisons) -> Iterator[str]:
     if compared.same_rounds:
         yield say("one_run")
     if forbidding := [each.key for each in compared.differences if each.forbids]:
-        yield say("conditions", keys=forbidding)
+        few, more = forbidding[:MOST_KEYS], len(forbidding) - MOST_KEYS
+        yield say("conditions", keys=[*few, *([f"{more:,} more"] if more > 0 else [])])
     cells = compared.of_cells
     if open_ := len(_of(cells, "cannot tell")):
         searched = all(change.figure == "reaches" for change in cells)
