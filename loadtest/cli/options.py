@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Arrivals, Goal
+from loadtest.records.privacy import conceal_place
 from loadtest.records.values import MOST_BUDGET_S, MOST_RATE, MOST_ROUNDS, MOST_SEED, ShapeText
 
 if TYPE_CHECKING:
@@ -377,7 +378,9 @@ def project_of(
 
     typed: dict[Service, str | None] = {"postgres": postgres, "redis": redis}
     allowed = {service: place for service, place in typed.items() if place is not None}
-    return own.project_at(folder.resolve(), located(python), allowed)
+    project = own.project_at(folder.resolve(), located(python), allowed)
+    conceal_place(project.folder)
+    return project
 
 
 def located(python: str | None) -> str | None:

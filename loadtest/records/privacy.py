@@ -28,15 +28,28 @@ SHORTEST = 4
 
 _concealed: set[str] = set()
 
+_folders: dict[str, None] = {}
+"""Of projects."""
+
 
 def conceal(secrets: Iterable[str]) -> None:
     """Leave secrets out of all that is published by this process from now on."""
     _concealed.update(secret for secret in secrets if len(secret) >= SHORTEST)
 
 
+def conceal_place(folder: Path) -> None:
+    """Have a project's folder be `.` in all that programs say, wherever it lies, from now on."""
+    _folders.update(dict.fromkeys((os.path.abspath(folder), os.path.realpath(folder))))
+
+
 def public(text: str) -> str:
     """Return a text with the present folder as `.`, the home folder as `~`, without secrets."""
     return _without(_concealing(text), _places())
+
+
+def public_log(text: str) -> str:
+    """Return what a program said likewise, without the machine's name and a project's place."""
+    return _without(_concealing(text), _names())
 
 
 def public_path(path: str) -> str:
@@ -46,15 +59,13 @@ def public_path(path: str) -> str:
 
 
 def publish(logs: Path) -> None:
-    """Rewrite a folder's logs likewise, without the machine's name; nothing may write to them.
+    """Rewrite a folder's logs likewise; nothing may write to them.
 
     Raises OSError.
     """
     if logs.is_symlink():
         return  # to logs of somebody else's
-    name = socket.gethostname()
-    known = len(name) < SHORTEST or name == "localhost"
-    names = [*_places(), *([] if known else [(name, "host")])]
+    names = [*_names()]
     for log in sorted(logs.glob("*.log")):
         if log.is_symlink() or not log.is_file():
             continue
@@ -74,6 +85,14 @@ def _without(text: str, names: Iterable[tuple[str, str]]) -> str:
     for name, instead in names:
         text = re.sub(_whole(re.escape(name)), instead, text)
     return text
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    yield from _places()
+    yield from ((folder, ".") for folder in _folders if len(folder) > 1)
+    name = socket.gethostname()
+    if len(name) >= SHORTEST and name != "localhost":
+        yield name, "host"
 
 
 def _places() -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ from loadtest.records.agreement import Contradicts
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Afterwards, Begun, Histogram, Launch, Loaded, Segment
 from loadtest.records.planned import Record
-from loadtest.records.privacy import public
+from loadtest.records.privacy import public_log
 from loadtest.records.text import message
 from loadtest.records.values import MOST_DETAIL, MOST_LOADS, MOST_REASON
 
@@ -292,7 +292,7 @@ class Writer:
         if isinstance(record, measured.Outcome | clients.Outcome):
             # What a program said of its failure names files, wherever they lie, and may go on.
             reason, detail = (
-                text and public(text)[:most]
+                text and public_log(text)[:most]
                 for text, most in ((record.reason, MOST_REASON), (record.detail, MOST_DETAIL))
             )
             record = msgspec.structs.replace(record, reason=reason, detail=detail)

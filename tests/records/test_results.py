@@ -23,7 +23,7 @@ from paths import ROOT
 
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Begun, Loaded, Outcome, Segment, Usage, Verified
-from loadtest.records.privacy import public_path, publish
+from loadtest.records.privacy import conceal_place, public_path, publish
 from loadtest.records.run_folder import (
     FORMAT,
     OUTCOMES,
@@ -408,6 +408,20 @@ def test_what_failed_does_not_say_where_things_lie(
         ("quick", "quick"),
     ):
         assert public_path(path) == expected
+
+
+def test_what_failed_names_neither_the_machine_nor_where_a_project_lies(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uWSGI begins its log with the one, and a traceback has the other in each line."""
+    monkeypatch.setattr("socket.gethostname", lambda: "pc-of-alice")
+    monkeypatch.setattr("loadtest.records.privacy._folders", {})
+    conceal_place(tmp_path / "shop")
+    log = f'nodename: pc-of-alice\nFile "{tmp_path}/shop/views.py", {tmp_path}/shop2'
+    write(folder, outcome(status="failed", reason="at pc-of-alice:80", detail=log))
+    (stored,) = read(folder, SERVERS).outcomes
+    assert stored.reason == "at host:80"
+    assert stored.detail == f'nodename: host\nFile "./views.py", {tmp_path}/shop2'
 
 
 def test_logs_do_not_name_the_machine(
