@@ -101,9 +101,8 @@ def says(macros: Any, macro: str, *facts: Any) -> tuple[str, ...]:
 
 def states(macros: Any, macro: str, *facts: Any) -> Facts:
     """Return the facts of a macro, each with what it is about before its first colon."""
-    return [
-        (what, text) for what, _, text in (it.partition(": ") for it in says(macros, macro, *facts))
-    ]
+    parts = (line.partition(": ") for line in says(macros, macro, *facts))
+    return [(what, text) for what, _, text in parts]
 
 
 def code(name: str) -> str:

@@ -188,7 +188,11 @@ def _lead(of: Ranking, table: Table, rows: Sequence[Standing], kind: Kind | None
 
 def _widest(of: Iterable[tuple[Ranking, Table]]) -> tuple[Ranking, Table] | None:
     """Return the table with the most clients: one load for all of them."""
-    return max(of, key=lambda it: len({row.row.client for row in it[0].reportable}), default=None)
+
+    def clients(pair: tuple[Ranking, Table]) -> int:
+        return len({row.row.client for row in pair[0].reportable})
+
+    return max(of, key=clients, default=None)
 
 
 def _views(deciding: Sequence[tuple[Ranking, Table]]) -> tuple[Lead, ...]:
@@ -197,7 +201,7 @@ def _views(deciding: Sequence[tuple[Ranking, Table]]) -> tuple[Lead, ...]:
     def of_kind(of: Ranking, kind: Kind) -> list[Standing]:
         return [row for row in of.reportable if row.row.kind == kind]
 
-    widest = _widest(it for it in deciding if all(of_kind(it[0], kind) for kind in KINDS))
+    widest = _widest(pair for pair in deciding if all(of_kind(pair[0], kind) for kind in KINDS))
     if widest is None:
         return ()
     of_all = _lead(*widest, widest[0].reportable)
@@ -218,7 +222,7 @@ def _cpu(
     invalid: Collection[Key],
 ) -> Lead | None:
     """Compare the processor time of a call, between clients that are kept."""
-    widest = _widest(it for it in deciding if it[0].measure == "warm")
+    widest = _widest(pair for pair in deciding if pair[0].measure == "warm")
     if widest is None:
         return None
     of = widest[0]
@@ -226,7 +230,7 @@ def _cpu(
     if len({row.row.client for row in kept}) < 2:
         return None
     cpu = tables(plan, outcomes, invalid, cpu_s)
-    same = next(it for it in cpu if (it.group, it.measure) == (of.group, of.measure))
+    same = next(each for each in cpu if (each.group, each.measure) == (of.group, of.measure))
     lead = _lead(of, same, kept)
     # A clock may be too coarse for what some calls take.
     return lead if len(lead.rows) > 1 else None
@@ -253,7 +257,8 @@ def _start(
     imports = sorted(((name, median(all_)) for name, all_ in seconds.items()), key=itemgetter(1))
     by_row = by_round(outcomes, "cold", lambda outcome: outcome.phases.import_s)
     at = {row.row.client: by_row[row.name] for row, _ in reversed(cold)}
-    even = (_break_even(imports[0][0], at, *it) for it in deciding if it[0].measure == "warm")
+    warm = (pair for pair in deciding if pair[0].measure == "warm")
+    even = (_break_even(imports[0][0], at, *pair) for pair in warm)
     return Start(
         rows=tuple(row.name for row, _ in cold),
         interpreter_s=median(figures.start_s or 0.0 for _, figures in cold),

@@ -166,7 +166,7 @@ def _floors(summary: Summary) -> list[tuple[Measure, str]]:
     return [
         (measure, span)
         for measure in MEASURES
-        if (span := sentences.between((it for of, it in known if of == measure), apart))
+        if (span := sentences.between((floor for of, floor in known if of == measure), apart))
     ]
 
 

@@ -142,7 +142,7 @@ def not_held(ranking: Ranking) -> Bullets | None:
         f"No latencies for `{row.server}`: {facts}."
         for row in ranking.rows
         if row.reportable
-        and (facts := "; ".join(it.facts for it in row.concerns if it.concern in (*SHORT, LATE)))
+        and (facts := "; ".join(of.facts for of in row.concerns if of.concern in (*SHORT, LATE)))
     ]
     return Bullets(texts) if texts else None
 
