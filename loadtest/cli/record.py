@@ -215,8 +215,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
             able = [
                 each
                 for each in endpoints
-                if each.style not in server.unsupported
-                and server.interface not in each.unsupported
+                if each.style not in server.unsupported and server.interface not in each.unsupported
             ]
             if server.name in missing or not able:
                 continue

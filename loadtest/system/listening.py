@@ -91,9 +91,7 @@ def body_of(response: http.client.HTTPResponse, most_bytes: int, within_s: float
     return body
 
 
-def _parts(
-    response: http.client.HTTPResponse, most_bytes: int, within_s: float
-) -> Iterator[bytes]:
+def _parts(response: http.client.HTTPResponse, most_bytes: int, within_s: float) -> Iterator[bytes]:
     """Yield a body as it comes; a socket's own timeout is of each part of it alone."""
     deadline = time.monotonic() + within_s
     while response.length != 0 and most_bytes > 0:

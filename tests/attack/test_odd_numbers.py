@@ -180,9 +180,7 @@ def test_a_cost_that_no_round_has_is_compared_with_nothing(tmp_path: Path) -> No
         for number, each in enumerate(endpoints):
             used = {"server": usage(0.5), "generator": usage(0.1)}
             load = loaded(1_000, received_bytes=300_000)
-            writer.append(
-                outcome(f"alpha.{each.id}", number, loaded=load, load_s=1.0, usage=used)
-            )
+            writer.append(outcome(f"alpha.{each.id}", number, loaded=load, load_s=1.0, usage=used))
         writer.close()
         runs.append(run_folder.read(folder, run_folder.SERVERS))
     compared = compare(*runs)

@@ -106,9 +106,7 @@ def test_a_plan_says_how_long_a_search_may_take(type_: Type) -> None:
         (["--precision", "3%"], r"ratio is known to 3 % \(no limit: see --budget\)\."),
     ],
 )
-def test_a_plan_says_what_a_budget_leaves_of_it(
-    type_: Type, options: list[str], says: str
-) -> None:
+def test_a_plan_says_what_a_budget_leaves_of_it(type_: Type, options: list[str], says: str) -> None:
     """With a budget of one minute it said that the run takes eight."""
     done = type_("plan", "quick", *CHOSEN, "--endpoint", "json-sync", *options)
     assert re.search(says, " ".join(done.out.split()))

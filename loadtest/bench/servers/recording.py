@@ -256,10 +256,7 @@ def _response(page: Page) -> Response:
 def fix(asked: Asked, replies: Sequence[Replies]) -> Fixing:
     """Return the contract that all answers of an endpoint keep; raises LoadtestError if none."""
     by_request = [
-        (at, response)
-        for each in replies
-        for at, of in enumerate(each.asked)
-        for response in of
+        (at, response) for each in replies for at, of in enumerate(each.asked) for response in of
     ]
     answered = [response for _, response in by_request]
     for response in answered:

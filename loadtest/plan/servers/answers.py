@@ -67,8 +67,15 @@ NAMED = {
     "UUIDs": rb"()\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
     "signatures": rb"()\b[\w.+/=-]{2,200}:[\w-]{6}:[\w-]{27,43}\b",
     "dates": (
-        rb"()\b(?:\d{4}-\d\d-\d\d(?:[T ]" + CLOCK + rb")?|" + WRITTEN + rb"|" + HALF_DAY + rb"|"
-        + CLOCK + rb"\b)"
+        rb"()\b(?:\d{4}-\d\d-\d\d(?:[T ]"
+        + CLOCK
+        + rb")?|"
+        + WRITTEN
+        + rb"|"
+        + HALF_DAY
+        + rb"|"
+        + CLOCK
+        + rb"\b)"
     ),
     "times ago": rb"()\b" + SPAN + rb"(?:,?" + SPACE + SPAN + rb")*",
 }

@@ -321,7 +321,9 @@ def test_no_secret_of_a_report_is_in_its_run(words: str) -> None:
 
 
 @pytest.mark.parametrize("before", [0, 700, 980, 990, 5_000])
-@pytest.mark.parametrize("words", ["API_TOKEN={} ", 'password = "{} s3cr3t" ', "http://me:{}@host "])
+@pytest.mark.parametrize(
+    "words", ["API_TOKEN={} ", 'password = "{} s3cr3t" ', "http://me:{}@host "]
+)
 def test_nor_is_one_in_a_line_that_is_longer_than_any_command(words: str, before: int) -> None:
     line = "x " * (before // 2) + words.format("s3cr3t" * 30) + "y " * 1_000
     (shown,) = Hidden().lines([line])

@@ -161,9 +161,7 @@ def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     assert told["KEY"] == nowhere["KEY"]
 
 
-def test_a_secret_is_taken_from_the_shell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_is_taken_from_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"{LEAST}[env]\nURL = 'https://{{env.SHOP_KEY}}@pay.example.org'\n"
     folder = written(tmp_path, f"{text}[variants.other]\nenv = {{ X = '{{env.other}}' }}\n")
     monkeypatch.delenv("SHOP_KEY", raising=False)

@@ -188,7 +188,16 @@ def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> N
 def test_five_paragraphs_decide_and_the_rest_is_below_the_tables() -> None:
     """The answer about a site had eight."""
     macros = [said.macro for said in picked(FULL, SETTING)]
-    assert macros == "lever undecided safe probable at_rates waiting staying sure".split()
+    assert macros == [
+        "lever",
+        "undecided",
+        "safe",
+        "probable",
+        "at_rates",
+        "waiting",
+        "staying",
+        "sure",
+    ]
     assert set(macros) <= set(IMPORTANT)
     leads = [each.lead for each in paragraphs(FULL, SETTING)]
     assert len(leads) == MOST

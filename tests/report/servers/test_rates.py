@@ -249,9 +249,7 @@ def test_after_steps_no_command_is_named_that_is_refused() -> None:
 def test_the_generators_own_time_is_said_beside_the_servers() -> None:
     given = at_rates(50)
     (said,) = (it for it in given.paragraphs if it.lead == "At 50 requests/s.")
-    assert said.text.endswith(
-        "The load generator took another 50.0 us of CPU time per request."
-    )
+    assert said.text.endswith("The load generator took another 50.0 us of CPU time per request.")
     assert "wrk's CPU" in written(given)["report.md"]
 
 

@@ -36,9 +36,7 @@ IN_WITH = re.compile(
 NO_SQL = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.S)
 """Literals and comments."""
 
-TABLE = re.compile(
-    r"\s+(?:(?:OR\s+\w+|IGNORE|INTO|FROM|ONLY|TABLE)\s+)*([\w.\"`\[\]]+)", re.I
-)
+TABLE = re.compile(r"\s+(?:(?:OR\s+\w+|IGNORE|INTO|FROM|ONLY|TABLE)\s+)*([\w.\"`\[\]]+)", re.I)
 
 _lock = threading.Lock()
 _owner = 0
