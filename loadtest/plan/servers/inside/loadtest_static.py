@@ -1,4 +1,4 @@
-"""Static files that lie in a project's own STATIC_ROOT alone: built there, and perhaps committed."""
+"""Static files that lie in a project's own STATIC_ROOT alone: built there, perhaps committed."""
 
 from __future__ import annotations
 
