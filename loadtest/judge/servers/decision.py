@@ -113,6 +113,15 @@ class Cost(Record, frozen=True, kw_only=True):
     another, and everyone else was shown to cost more than one of them. Who is alone in it is
     separated from everyone; it is empty where it would be all."""
 
+    def over_base(self, place: Place) -> Versus | None:
+        """Return a cost against today's, or the first; None for that, and without a cost."""
+        return place.versus_today if self.today else place.versus
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether the ratios to the base have intervals: those of one round have none."""
+        return any(over.low is not None for over in map(self.over_base, self.places) if over)
+
 
 class Gap(Record, frozen=True, kw_only=True):
     """Two interfaces, every server of one separated from every server of the other by cost."""

@@ -186,7 +186,8 @@ class App:
     @property
     def from_shell(self) -> set[str]:
         """The variables of the shell that are in what it is told."""
-        texts = [text for of in (self, *self.variants.values()) for text in of.env.values()]
+        environments = (self.env, *(of.env for of in self.variants.values()))
+        texts = [text for env in environments for text in env.values()]
         return {name for text in texts for name in SHELL.findall(text)}
 
     def module(self, interface: Interface | None) -> str:

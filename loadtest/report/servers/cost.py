@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from loadtest.judge.rows import Versus
 from loadtest.judge.servers.decision import Between, Cost, Decision, Place
 from loadtest.report.columns import versus_text
 from loadtest.report.servers.sentences.phrases import title
@@ -42,19 +41,9 @@ def base(cost: Cost | None, article: str = "") -> str:
     return "today's" if cost and cost.today else f"{article}cheapest"
 
 
-def versus(place: Place, cost: Cost) -> Versus | None:
-    """Return a cost against that of the base; None for the base itself, and without a cost."""
-    return place.versus_today if cost.today else place.versus
-
-
-def intervals(cost: Cost) -> bool:
-    """Say whether the ratios to the base have intervals: those of one round have none."""
-    return any(over.low is not None for place in cost.places if (over := versus(place, cost)))
-
-
 def in_brackets(cost: Cost | None) -> str:
     """Return what a head says of the brackets below it."""
-    return " (95 %)" if cost and intervals(cost) else ""
+    return " (95 %)" if cost and cost.has_intervals else ""
 
 
 def _places(decision: Decision) -> tuple[Place, ...]:
@@ -68,7 +57,7 @@ def _columns(decision: Decision) -> tuple[Column[Place], ...]:
     cost = decision.cost
 
     def times(place: Place) -> str:
-        over = versus(place, cost) if cost else None
+        over = cost.over_base(place) if cost else None
         return versus_text(over) if over else "1" if place.cores else UNKNOWN
 
     return (
@@ -141,7 +130,7 @@ class Figure:
     @property
     def intervals(self) -> bool:
         """Whether the ratios have any."""
-        return intervals(self.cost)
+        return self.cost.has_intervals
 
     @property
     def parted(self) -> str | None:

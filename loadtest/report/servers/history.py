@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.judge.servers.compare import ALL, Answer, Lost
+from loadtest.judge.servers.compare import Answer, Lost
+from loadtest.judge.servers.cost import ALL
 from loadtest.judge.servers.history import History, Line, Point, Step
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart

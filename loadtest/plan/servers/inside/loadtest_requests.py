@@ -85,7 +85,7 @@ def backend(user: Any) -> str:
     from django.contrib.auth import load_backend
 
     paths = settings.AUTHENTICATION_BACKENDS
-    return next((path for path in paths if load_backend(path).get_user(user.pk)), paths[0])
+    return str(next((path for path in paths if load_backend(path).get_user(user.pk)), paths[0]))
 
 
 def csrf() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from loadtest.judge.servers.decision import Cost, Place
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart, Mark, Rows, Strip, chart, interfaces, look_of
 from loadtest.report.charts.scale import logarithmic
-from loadtest.report.servers.cost import base, in_brackets, versus
+from loadtest.report.servers.cost import base, in_brackets
 
 
 def cost(over: Cost) -> Chart | None:
@@ -50,6 +50,6 @@ def _mark(place: Place) -> Mark:
 
 
 def _note(place: Place, over: Cost) -> str:
-    by = versus(place, over)
+    by = over.over_base(place)
     times = units.ratio_interval(by.ratio, by.low, by.high) if by else "1x"
     return f"{units.significant(place.cores or 0.0)} · {times}"

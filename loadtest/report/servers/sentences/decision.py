@@ -24,7 +24,6 @@ from loadtest.judge.servers.within import Search
 from loadtest.judge.summary import Counts
 from loadtest.records.planned import Interface, Shape
 from loadtest.report.sentences import Paragraph, between, wording
-from loadtest.report.servers.cost import intervals
 from loadtest.report.servers.sentences.phrases import goal, reached
 from loadtest.report.units import latency, plural, share
 from loadtest.stats.search import LEAST_RATE
@@ -158,7 +157,7 @@ def about(cost: Cost) -> str:
         "style": cost.style,
         "mix": cost.mix,
         "today": cost.today,
-        "intervals": intervals(cost),
+        "intervals": cost.has_intervals,
         "by_chance": any(
             pair.finding == "inconclusive" and pair.low is not None and pair.low > 1
             for pair in cost.pairs
