@@ -25,6 +25,11 @@ WITHIN_S = 3
 LEFT_WITHIN_S = 3.0
 """For sessions that are just ending, as those of the commands that came before."""
 
+LARGEST_BYTES = 1_000_000_000
+"""Of a database that is written: what is larger was filled by its users, and not for tests."""
+
+SIZE = "SELECT pg_database_size(current_database())"
+
 REPLICATES = """
 SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_replication)
 OR EXISTS (SELECT FROM pg_replication_slots)
@@ -156,6 +161,11 @@ def _postgres(url: str, at: Place, written: bool) -> str | None:
 
         if written:
             _refuse_shared(at, bool(number(REPLICATES)), lambda: number(SESSIONS))
+            if (size := number(SIZE)) > LARGEST_BYTES:
+                raise UserError(
+                    f"{at.typed} has {size / 1e6:,.0f} MB and none of more than"
+                    f" {LARGEST_BYTES / 1e6:,.0f} MB is written; name a smaller one"
+                )
         return connection.info.parameter_status("server_version")
 
 

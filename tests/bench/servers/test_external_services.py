@@ -344,6 +344,20 @@ def test_what_others_use_is_refused_even_then(
             )
 
 
+def test_what_is_large_is_refused_even_then(
+    theirs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody fills a database for tests with so much."""
+    env = {"DATABASE_URL": theirs["DATABASE_URL"]}
+    assert external_services.LARGEST_BYTES == 1_000_000_000
+    monkeypatch.setattr(external_services, "LARGEST_BYTES", 5_000_000)
+    line = re.sub(r"has \d+ MB", "has N MB", problem(env))
+    assert line == (
+        f"DATABASE_URL: {agreed(theirs)['postgres']} has N MB and none of more than 5 MB is"
+        " written; name a smaller one, or unset it for a private one"
+    )
+
+
 def test_who_is_just_leaving_is_no_other(
     theirs: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
