@@ -142,6 +142,15 @@ class Sizes(Record, frozen=True, kw_only=True):
     """Responses after which a worker is replaced, as production does against leaks; None: never.
     Servers that cannot do that are skipped."""
 
+    def sessions(self, pooled: bool) -> int:
+        """Return how many connections to a database a server may keep: its pools', or its threads'.
+
+        Of one whose threads are made as they are needed, as under ASGI, nobody knows; it has those
+        of a pool.
+        """
+        each = self.database_pool if pooled else max(self.threads, self.database_pool)
+        return self.workers * each
+
 
 class Shape(Sizes, frozen=True, kw_only=True):
     """How much of the machine each server gets."""
@@ -423,6 +432,10 @@ class Plan(Record, frozen=True, kw_only=True):
         """The workers of the server that has most of them."""
         sized = (server.sized(self.shape) for server in self.servers)
         return max((shape.workers for shape in sized), default=self.shape.workers)
+
+    def largest(self, pooled: bool) -> Shape:
+        """Return the shape with most sessions, see `Sizes.sessions`."""
+        return max(self.shapes, key=lambda shape: shape.sessions(pooled), default=self.shape)
 
     @property
     def shapes(self) -> tuple[Shape, ...]:

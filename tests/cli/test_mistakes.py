@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import builders
 import pytest
 from command_line import Type
 
+from loadtest.bench.servers import services
 from loadtest.measure import preflight
 from loadtest.measure.servers import preflight as servers_preflight
-from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.lineup import sized
+from loadtest.plan.servers.project import DEMO, App
+from loadtest.records.planned import Sizes
 from loadtest.system import machine
 
 pytestmark = pytest.mark.usefixtures("no_addresses")
@@ -255,6 +261,39 @@ def test_a_service_whose_program_is_missing(
     variable = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}[name]
     monkeypatch.setenv(variable, "somewhere")
     assert line not in {check.advice for check in servers_preflight.private_services(DEMO, None)}
+
+
+OWN = dataclasses.replace(DEMO, pool_variable=None)
+
+
+@pytest.mark.parametrize(
+    ("app", "typed", "at_once", "needed"),
+    [
+        (DEMO, ("2x4",), 1, 100),
+        (DEMO, ("2x4", "4x4"), 3, 3 * 4 * 16 + 20),
+        (DEMO, ("4x64",), 3, 3 * 4 * 16 + 20),
+        (OWN, ("4x4",), 3, 3 * 4 * 16 + 20),  # as many as a pool, where nobody counts threads
+        (OWN, ("2x64", "4x4"), 3, 3 * 2 * 64 + 20),
+    ],
+)
+def test_a_shape_whose_connections_do_not_fit(
+    monkeypatch: pytest.MonkeyPatch, app: App, typed: tuple[str, ...], at_once: int, needed: int
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    servers = [builders.server(text, shape=sized(Sizes(), text)) for text in typed]
+    plan = builders.plan(servers, at_once=at_once)
+    largest = plan.largest(bool(app.pool_variable))
+    assert services.sessions(app, largest, at_once) == needed
+    for room, fits in ((needed, True), (needed - 1, False)):
+        memory = SimpleNamespace(total=room * servers_preflight.SESSION_BYTES)
+        monkeypatch.setattr("psutil.virtual_memory", lambda memory=memory: memory)
+        checks = servers_preflight.sessions(plan, app)
+        assert [check.fatal for check in checks] == ([] if fits else [True])
+    assert f"may keep {needed:,} connections" in (checks[0].advice or "")
+    assert f"room for {needed - 1:,} here" in (checks[0].advice or "")
+    # One that others have started takes what it takes.
+    monkeypatch.setenv("DATABASE_URL", "somewhere")
+    assert servers_preflight.sessions(plan, app) == []
 
 
 def test_wrk_missing_and_a_folder_that_cannot_be_written(

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
 from loadtest.plan.servers import facts
-from loadtest.plan.servers.project import MEDIA, Project, Service
+from loadtest.plan.servers.project import MEDIA, App, Project, Service
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records import files
 from loadtest.records.errors import CellError, LoadtestError, UserError
@@ -46,7 +46,13 @@ REFUSED = "refused"
 UP_WITHIN_S = 20.0
 
 SPARE_CONNECTIONS = 20
-"""Of PostgreSQL, beyond the servers' pools: for seeding and for counting."""
+"""Of PostgreSQL, beyond those of servers: for seeding and for counting."""
+
+FEWEST_CONNECTIONS = 100
+"""As PostgreSQL has without being told."""
+
+MOST_CONNECTIONS = 262_143
+"""More it cannot have."""
 
 HOMES = {"postgres": "loadtest-postgres-", "valkey": "loadtest-valkey-"}
 """What the folders of those with a socket begin with."""
@@ -214,14 +220,13 @@ class Services:
             user=user,
             home=home,
         )
-        connections = self.at_once * self.shape.workers * self.shape.database_pool
-        connections += SPARE_CONNECTIONS
+        connections = sessions(self.project.app, self.shape, self.at_once)
         running = process.start(
             "PostgreSQL",
             [str(binaries / "postgres"), "-D", str(data), "-k", str(home.path)]
             # On its Unix socket alone: nothing of ours takes its usual port from another.
             + ["-c", "listen_addresses=", "-c", "fsync=off"]
-            + ["-c", f"max_connections={max(100, connections)}"]
+            + ["-c", f"max_connections={connections}"]
             # An error quotes rows, and results have the log.
             + ["-c", "log_min_messages=log", "-c", "log_min_error_statement=panic"],
             log=log,
@@ -374,6 +379,12 @@ def services(
         yield running
     finally:
         running.stop()
+
+
+def sessions(app: App, largest: Shape, at_once: int) -> int:
+    """Return how many connections PostgreSQL has to take, servers `at_once` being of that shape."""
+    needed = at_once * largest.sessions(bool(app.pool_variable)) + SPARE_CONNECTIONS
+    return max(FEWEST_CONNECTIONS, needed)
 
 
 def obstacles(servers: int, variables: Mapping[Service, str]) -> list[str]:

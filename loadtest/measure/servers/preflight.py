@@ -61,6 +61,30 @@ def memory(plan: Plan) -> list[Check]:
     return [Check(name="memory", state="too little", advice=advice, fatal=True)]
 
 
+SESSION_BYTES = 2_000_000
+"""Of a session of PostgreSQL that has answered a query: likewise."""
+
+
+def sessions(plan: Plan, app: App) -> list[Check]:
+    """Look whether a private PostgreSQL can take all connections that the servers may keep."""
+    variable = app.addresses.get("postgres")
+    if variable is None or variable in os.environ:
+        return []
+    largest = plan.largest(bool(app.pool_variable))
+    needed = services.sessions(app, largest, plan.at_once)
+    room = psutil.virtual_memory().total // SESSION_BYTES
+    most = min(services.MOST_CONNECTIONS, room)
+    if needed <= most:
+        return []
+    advice = (
+        f"{plan.at_once} servers at the same time, of {largest.workers:,} workers with"
+        f" {largest.threads:,} threads each, may keep {needed:,} connections to PostgreSQL, and it"
+        f" has room for {most:,} here; ask for fewer --threads or --workers, or for a smaller"
+        " --shape"
+    )
+    return [Check(name="database connections", state="too many", advice=advice, fatal=True)]
+
+
 def postgres_version() -> str:
     """Return the version of the private PostgreSQL."""
     postgres = str(services.postgres_binaries() / "postgres")
@@ -101,5 +125,5 @@ def checks(
         # A container has its own; and where all of it is up already, nothing is written.
         *([] if launcher == "compose" else named_services(app, written)),
         *(private_services(app, plan) if launcher == "local" else []),
-        *(memory(plan) if plan and launcher == "local" else []),
+        *((*memory(plan), *sessions(plan, app)) if plan and launcher == "local" else []),
     ]
