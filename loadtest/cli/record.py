@@ -28,6 +28,12 @@ NOT_REACHED = (
 )
 
 
+WRITTEN = (
+    "it changed while servers were checked: the project names its path by itself; name one outside"
+    " of its folder under [env], or have git ignore it"
+)
+
+
 class Row(NamedTuple):
     """What became of an endpoint, or a server."""
 
@@ -191,13 +197,15 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     """Start every server once and compare its answers; put no load on it.
 
     Each endpoint is requested alone, then eight times at once, under each variant of the project.
-    Exit status 1 if a server does not start, or an answer is not what was recorded.
+    Exit status 1 if a server does not start, an answer is not what was recorded, or a
+    file of the project changes.
 
     Example: loadtest check
     """
     from loadtest.bench.servers import recording
     from loadtest.plan.servers import inventory, lineup, own
     from loadtest.records.planned import Choice, Shape
+    from loadtest.system import git
 
     project = _own(folder, python)
     missing, installed = _ready(project)
@@ -210,6 +218,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
         raise UserError(*lacking)
     rows = [Row("-", name, why) for name, why in (own.left_out(project) | missing).items()]
     wrong = 0
+    before = git.changed(project.folder)
     with recording.bench(project, shape) as local:
         for server in servers:
             able = [
@@ -228,8 +237,10 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
             state = "; ".join(problems) or f"as recorded, at {plural(len(checked), 'endpoint')}"
             rows.append(Row("NO" if problems else "ok", server.name, state))
         rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
+    written = sorted(git.changed(project.folder) - before)
+    rows += [Row("NO", path, WRITTEN) for path in written]
     _show(rows, as_json)
-    return int(wrong > 0)
+    return int(wrong > 0 or bool(written))
 
 
 def _own(folder: Path, python: str | None) -> Project:

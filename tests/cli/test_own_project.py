@@ -19,6 +19,7 @@ import pytest
 from command_line import Done, Type
 from own_shop import HEAD, RECORD, changed, copied, short_run
 
+from loadtest.cli import record
 from loadtest.plan.servers import own
 from loadtest.records.planned import Body
 from loadtest.records.run_folder import ServersRun
@@ -228,12 +229,17 @@ def test_every_server_is_brought_up_once(type_: Type, shop: Path) -> None:
 
 @pytest.mark.usefixtures("two_servers")
 def test_what_is_answered_otherwise_is_told_under_each_server(type_: Type, shop: Path) -> None:
-    changed(shop / "catalogue" / "views.py", '"<h1>Shop</h1>', '"<h1>Shut</h1>')
+    """And which file of the project it wrote: where it names a path, nobody moves that."""
+    subprocess.run(["git", "init", "--quiet"], cwd=shop, check=True)
+    views = shop / "catalogue" / "views.py"
+    changed(views, '"<h1>Shop</h1>', '"<h1>Shut</h1>')
+    changed(views, "    token = f'<input", "    open('visits.txt', 'a').close()\n    token = f'<input")
     done = type_("check", "--project", shop, "--json")
     assert done.status == 1
-    rows = {row["name"]: row for row in json.loads(done.out)}
+    rows = {row["name"]: row["state"] for row in json.loads(done.out)}
+    assert rows.pop("visits.txt") == record.WRITTEN
     assert rows.keys() == {"gunicorn-gthread", "uvicorn"}
-    assert all(row["state"].startswith("home ") for row in rows.values())
+    assert all(state.startswith("home ") for state in rows.values())
 
 
 def test_what_is_used_up_is_no_endpoint(type_: Type, tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ class Fleet:
     servers: dict[str, Server]
     bench: Bench
     record: Record
+    launched: dict[str, CellError | None] = field(default_factory=dict)
+    """Of all batches of a run, by server: None where it was up, or why it has never been."""
     up: dict[str, Up] = field(default_factory=dict)
     _last: Cell | None = None
     """Of the endpoint that is being measured."""
@@ -84,7 +86,7 @@ class Fleet:
         def start(cell: Cell) -> None:
             # Why it failed is said when it fails again.
             with contextlib.suppress(CellError):
-                self._launch(cell)
+                self.of(cell)
 
         # All at once would make each of them so slow that it seems not to come up.
         _at_once(start, firsts.values(), LAUNCHES_AT_ONCE)
@@ -92,11 +94,17 @@ class Fleet:
     def _launch(self, cell: Cell) -> None:
         server = self.servers[cell.server]
         running = self.bench.launch(server, f"{cell.id}.r{self.batch.round}")
+        self.launched[server.name] = None
         self.up[server.name] = Up(running, running.memory_bytes())
 
     def of(self, cell: Cell) -> Up:
-        """Return the server of a cell, up; raises CellError where it cannot be launched."""
+        """Return the server of a cell, up; raises CellError where it cannot be launched.
+
+        What was never up in a run is not tried for each of its cells.
+        """
         if cell.server not in self.up:
+            if failure := self.launched.get(cell.server):
+                raise failure
             self._launch(cell)
         return self.up[cell.server]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from builders import endpoint, plan, run, server
 from fakes import MEMORY_BYTES, FakeBench, measured
@@ -95,7 +96,6 @@ def test_an_outcome_is_recorded_before_the_next_cell_begins(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("fault", "stage", "reason", "detail"),
     [
-        ("launch", "launch", "exited with status 3 before it answered", "end of its log"),
         ("verify", "verify", "status 500 instead of 200", "end of the log of alpha"),
         ("load", "load", "unable to connect", "end of the log of alpha"),
         ("silent", "load", "not one request was answered", "end of the log of alpha"),
@@ -127,17 +127,39 @@ def test_after_a_failure_a_fresh_server_takes_over(tmp_path: Path, fault: str) -
     assert lifes == [f"launch {name}", f"stop {name}"] * 2
 
 
-def test_a_server_that_never_comes_up_is_tried_for_each_cell(tmp_path: Path) -> None:
+def test_a_server_that_never_comes_up_is_not_tried_for_each_cell(tmp_path: Path) -> None:
+    """Beside the others, which makes it slow, and then alone; after that all say why."""
     bench = FakeBench(tmp_path, {"alpha.*": "launch"})
-    outcomes = by_cell(measure(TWO, bench))
+    outcomes = by_cell(measure(msgspec.structs.replace(TWO, rounds=2), bench))
     assert {name: outcome.status for name, outcome in outcomes.items()} == {
-        "alpha.json-sync.r0": "failed",
-        "alpha.json_query-sync.r0": "failed",
-        "beta.json-sync.r0": "measured",
-        "beta.json_query-sync.r0": "measured",
+        f"{server}.{name}-sync.r{round_}": status
+        for server, status in (("alpha", "failed"), ("beta", "measured"))
+        for name in ("json", "json_query")
+        for round_ in (0, 1)
     }
+    failed = [outcome for outcome in outcomes.values() if outcome.status == "failed"]
+    why = ("launch", "alpha exited with status 3 before it answered", "the end of its log")
+    assert {(each.stage, each.reason, each.detail) for each in failed} == {why}
+    assert {each.launch_s for each in failed} == {None}
+    assert bench.events.count("launch alpha") == 2
     assert "stop alpha" not in bench.events
-    assert outcomes["alpha.json-sync.r0"].launch_s is None
+
+
+def test_a_server_that_was_up_is_tried_again(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path, {"alpha.*.r1": "launch"})
+    outcomes = by_cell(measure(msgspec.structs.replace(TWO, rounds=3), bench))
+    failed = {name for name, outcome in outcomes.items() if outcome.status == "failed"}
+    assert failed == {"alpha.json-sync.r1", "alpha.json_query-sync.r1"}
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_launch_that_failed_with_its_services_is_tried_again(tmp_path: Path, died: bool) -> None:
+    bench = FakeBench(tmp_path, {"alpha.*.r0": "launch"}, died="PostgreSQL" if died else None)
+    outcomes = by_cell(measure(plan([server("alpha")], [JSON], rounds=2), bench))
+    stages = {"alpha.json-sync.r0": "services", "alpha.json-sync.r1": None}
+    if not died:
+        stages = dict.fromkeys(stages, "launch")
+    assert {name: outcome.stage for name, outcome in outcomes.items()} == stages
 
 
 def test_what_can_poison_the_next_has_a_server_of_its_own(tmp_path: Path) -> None:
