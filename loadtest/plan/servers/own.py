@@ -741,17 +741,21 @@ def _asked_for(asked: Asked) -> Asked:
 
 def unrecorded(of: Project) -> list[str]:
     """Return the names of endpoints that nobody has tried to record as they stand now."""
+    without = left_out(of)
     return [
         endpoint.name
         for endpoint in of.app.declared or ()
-        if endpoint.contract.content_type is None and not endpoint.unsupported
+        if endpoint.contract.content_type is None and endpoint.name not in without
     ]
 
 
 def left_out(of: Project) -> dict[str, str]:
     """Return the endpoints that could not be recorded, by name with why and what to type."""
-    declared = of.app.declared or ()
-    return {each.name: why for each in declared for why in {*each.unsupported.values()}}
+    return {
+        endpoint.name: next(iter(endpoint.unsupported.values()))
+        for endpoint in of.app.declared or ()
+        if endpoint.contract.content_type is None and endpoint.unsupported
+    }
 
 
 def lacking(of: Project) -> list[str]:

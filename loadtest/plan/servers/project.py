@@ -63,10 +63,11 @@ NO_SECRETS = ("true", "false", "none")
 
 def is_secret(name: str, text: str) -> bool:
     """Say whether what a variable is set to is nobody else's to read, so far as that shows."""
+    text = re.sub(r"\{[\w.]+\}", "", text)  # a placeholder tells nothing
     if PASSWORD.search(text) or TOKEN.search(text):
         return True
-    plain = not text or text.lower() in NO_SECRETS or re.fullmatch(r"\{[\w.]+\}", text)
-    return not plain and bool((KEY_NAME if text.isdecimal() else SECRET_NAME).search(name))
+    named = KEY_NAME if text.isdecimal() else SECRET_NAME
+    return bool(text) and text.lower() not in NO_SECRETS and named.search(name) is not None
 
 
 class _Version(msgspec.Struct):

@@ -185,6 +185,7 @@ def test_a_secret_is_taken_from_the_shell(tmp_path: Path, monkeypatch: pytest.Mo
         ("SENTRY", "https://abc@example.org/1", True),
         ("DATABASE_URL", "postgres://me:abc@localhost/shop", True),
         ("DATABASE_URL", "postgres://me@localhost/shop", False),
+        ("DATABASE_URL", "postgres://me:{random}@localhost/shop", False),
         ("SECRET_KEY", "{random}", False),
         ("PAYMENT_KEY", "{env.PAYMENT_KEY}", False),
         ("PAYMENT_KEY", "", False),
