@@ -233,7 +233,9 @@ def test_what_is_answered_otherwise_is_told_under_each_server(type_: Type, shop:
     subprocess.run(["git", "init", "--quiet"], cwd=shop, check=True)
     views = shop / "catalogue" / "views.py"
     changed(views, '"<h1>Shop</h1>', '"<h1>Shut</h1>')
-    changed(views, "    token = f'<input", "    open('visits.txt', 'a').close()\n    token = f'<input")
+    changed(
+        views, "    token = f'<input", "    open('visits.txt', 'a').close()\n    token = f'<input"
+    )
     done = type_("check", "--project", shop, "--json")
     assert done.status == 1
     rows = {row["name"]: row["state"] for row in json.loads(done.out)}

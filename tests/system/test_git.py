@@ -17,4 +17,3 @@ def test_what_has_changed_in_a_folder(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert git.changed(tmp_path) == {".gitignore", "shop/a.py", "b"}
     assert git.changed(tmp_path / "shop") == {"shop/a.py"}
-    assert git.changed(tmp_path / "gone") == frozenset()

@@ -136,9 +136,7 @@ class ServerBench:
         def watch(cell: Cell, round_: int, turn: int) -> None:
             began(((cell.id, turn), round_))
 
-        measuring.run(
-            self.of.plan, todo, self.bench, record, watch, self.repair, self.launched
-        )
+        measuring.run(self.of.plan, todo, self.bench, record, watch, self.repair, self.launched)
 
 
 @contextmanager
