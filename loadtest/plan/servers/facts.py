@@ -175,6 +175,11 @@ def problems(project: Project, facts: Facts) -> list[str]:
             return [
                 f"{python} has no Django: {failed}; name the project's interpreter with --python"
             ]
+        case "settings" if facts.failure and facts.failure.kind == "ModuleNotFoundError":
+            return [
+                f"the settings cannot be imported: {failed}; install the project's packages for"
+                f" {python}, or name the interpreter that has them with --python"
+            ]
         case "settings":
             return [
                 f"the settings cannot be imported: {failed}; tell them under [env] of {file} what"
