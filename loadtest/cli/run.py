@@ -62,7 +62,7 @@ def run_command(
     \b
     MATRIX says what to measure, and under which load:
       quick      six servers at six endpoints, in five minutes (the default)
-      standard   every server at every endpoint: about 75 minutes, 90 at most
+      standard   every server at every endpoint: about 80 minutes, 90 at most
       rates      each server at 10 to 120 % of what it can do, in ten minutes
       recycling  workers replaced after 2,000 responses, in ten minutes
       seed       the load of the report this project grew out of

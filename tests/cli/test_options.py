@@ -85,7 +85,7 @@ def test_the_help_of_run_names_every_matrix() -> None:
     for path in MATRICES.glob("*.toml"):
         assert re.search(rf"^ +{path.stem}  ", str(run_command.help), re.MULTILINE), path.stem
     assert load_matrix("standard").budget_s == 90 * 60
-    assert "about 75 minutes, 90 at most" in str(run_command.help)
+    assert "about 80 minutes, 90 at most" in str(run_command.help)
 
 
 def test_the_help_of_run_says_what_the_matrices_have() -> None:
