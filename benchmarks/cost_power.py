@@ -4,8 +4,9 @@
 
 Experiments are drawn from the rounds of the runs that are named: what each server cost at each
 endpoint in a round, over what it usually cost there in its run. A round is drawn as a whole, with
-replacement, so that what its servers and endpoints share stays shared; whose noise goes to which
-server of the experiment is shuffled. The experiments are judged as a run is, look by look.
+replacement, so that what its servers and endpoints share stays shared. Each server of an experiment
+has the noise of one server of the runs throughout, as some are noisier than others; of which, is
+drawn. The experiments are judged as a run is, look by look.
 """
 
 from __future__ import annotations
@@ -75,10 +76,10 @@ def claims(
     costs: list[list[list[float | None]]] = [
         [[] for _ in range(pool[0].shape[1])] for _ in range(len(truth) + 1)
     ]
+    servers = rng.permutation(len(pool[0]))[: len(costs)]
     looks = []
     for round_ in range(1, most_rounds + 1):
         noise = pool[int(rng.integers(len(pool)))]
-        servers = rng.permutation(len(noise))[: len(costs)]
         for at, cells in enumerate(costs):
             times = truth[at] if at < len(truth) else truth[0]
             for cell, off in zip(cells, noise[servers[at]], strict=True):
