@@ -60,7 +60,8 @@ MOST_BODIES_BYTES = 1_000_000_000
 MOST_PAIRS = 80_000
 """Of what stands in one table, of all tables: each is compared, which takes seconds for so many."""
 
-MOST_CELLS = 20_000
+MOST_CELLS = 6_000
+"""Of a plan: a report has a row for each."""
 
 MOST_NAME_BYTES = 200
 """Of a name that files are called by: their ends have to fit behind it."""

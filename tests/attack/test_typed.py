@@ -124,7 +124,7 @@ def test_no_line_of_a_report_takes_long(line: str) -> None:
 
 def test_blank_lines_of_a_report_take_no_time() -> None:
     *lines, last = seeds.wrk_report().split(b"Transfer/sec", 1)
-    data = lines[0] + b"\n" * 200_000 + b"Transfer/sec" + last
+    data = lines[0] + b"\n" * 190_000 + b"Transfer/sec" + last
     read = report.convert(data, "x.md", "2026-01-02T03:04:05+00:00")
     assert read.outcomes
 
