@@ -82,8 +82,8 @@ OF_VALUE = ENDPOINT.format("{x}/")
         ("[variants.a]\nwith = ['x']", "[variants.a]: unknown key 'with'; did you mean without?"),
         ("".join(f"[variants.a{n}]\n" for n in range(21)), "[variants]: 21, each under every"),
         # An installer would take it for an option.
-        ("[variants.a]\nrequires = ['--index-url=http://x']", "variants.a.requires[0] must be the"
-         " name of a distribution in quotes, as in \"psycopg-c\", not \"--index"),
+        ("[variants.a]\nrequires = ['--find-links=http://x']", "variants.a.requires[0] must be the"
+         " name of a distribution in quotes, as in \"psycopg-c\", not \"--find"),
         ("[variants.a.settings]\ndebug = true", "'debug' is no setting; they are in capitals"),
         ("[variants.a]\nenv = { PYTHONPATH = '/' }", "[variants.a] env: 'PYTHONPATH' is not for"),
         ("[env]\nX = 1", "env.X must be a text in quotes, not 1"),
