@@ -418,7 +418,7 @@ SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
 
 SERVED, COUNTS = "LOADTEST_SERVED", "LOADTEST_COUNTS"
 
-SERVER_MEDIA, PREPARES = "LOADTEST_MEDIA", "LOADTEST_PREPARES"
+SERVER_MEDIA = "LOADTEST_MEDIA"
 
 ALLOW = "LOADTEST_ALLOW"
 """Where else it may connect to; read by `inside/loadtest_outbound.py`."""
@@ -432,7 +432,7 @@ NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
 RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, VARIED, BASE, ALLOW} | {
-    *(SERVER_MEDIA, PREPARES),
+    SERVER_MEDIA,
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX"),
 }
 
@@ -461,7 +461,7 @@ def app(file: File, recorded: Mapping[str, Fixed | Failed] | None = None) -> App
             for interface, given in applications.items()
             if given == "generated"
         },
-        manage=("-m", "django"),
+        manage=(str(INSIDE / "loadtest_manage.py"),),
         prepare=tuple(tuple(shlex.split(command)) for command in file.prepare.commands),
         scripts=((str(INSIDE / "loadtest_seed.py"), seed),) if seed else (),
         distributions=DISTRIBUTIONS,
@@ -480,7 +480,6 @@ def app(file: File, recorded: Mapping[str, Fixed | Failed] | None = None) -> App
         bytecode=f"{FOLDER}/pycache",
         files_variable=FILES,
         media_variable=SERVER_MEDIA,
-        prepares_variable=PREPARES,
         served_variable=SERVED,
         sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
         sqlite_copy=file.database.copy,

@@ -150,8 +150,6 @@ class App:
     """For a folder of the run that it may write to."""
     media_variable: str | None = None
     """For a server's own copy of what is under `MEDIA` there, the files that go with its rows."""
-    prepares_variable: str | None = None
-    """Set where tables and rows are made, and nowhere else."""
     served_variable: str | None = None
     """For the file where a server's process writes, at its first request, its settings' module."""
     sqlite_variable: str | None = None
@@ -312,8 +310,6 @@ class Project:
         """Make its tables and rows, and return what that prints; raises CommandError likewise."""
         within_s = PREPARED_WITHIN_S
         commands = [(*self.app.manage, *command) for command in self.app.prepare]
-        if variable := self.app.prepares_variable:
-            env = {**env, variable: "1"}
         return "".join(
             self.run(*command, env=env, timeout_s=within_s)
             for command in (*commands, *self.app.scripts)

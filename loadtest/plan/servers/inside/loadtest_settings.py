@@ -6,11 +6,9 @@ What a run does not give leads nowhere, so that no process of a run reaches a da
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import logging
 import os
-import random
 import sys
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -46,12 +44,6 @@ if _varied.get("without"):
 # a `.env` may have set them. Its own have no underscore.
 for _name in [name for name in os.environ if name.startswith("PG") and "_" not in name]:
     del os.environ[_name]
-
-if "LOADTEST_PREPARES" in os.environ:
-    # Rows that chance makes are the same in each database, as far as they are Python's or Faker's.
-    random.seed(0)
-    if importlib.util.find_spec("faker"):
-        importlib.import_module("faker").Faker.seed(0)
 
 _ELSEWHERE = {
     *("host", "hostaddr", "port", "database", "dbname", "user", "username", "password"),
