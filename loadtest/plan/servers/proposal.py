@@ -213,10 +213,11 @@ def endpoints(
     shares = traffic.shares({each.path: each.route for each in others}) if traffic else {}
     most = [each for each in others if shares.get(each.path)]
     most.sort(key=lambda each: -shares[each.path])
+    leads_to = {each.path: _public(each.location) for each in probed if each.location}
     chosen: dict[str, tuple[Probed, str]] = {}
     for reason, best in (
         *(("", each) for each in most),
-        *(() if most else _telling(others)),
+        *(() if most else _telling(others, leads_to.get("/", "/"))),
     ):
         if best is not None and best.path not in chosen and len(chosen) < MOST_PROPOSED:
             chosen[best.path] = best, reason
@@ -241,8 +242,9 @@ def endpoints(
     return proposed, left
 
 
-def _telling(probed: Sequence[Probed]) -> Iterator[tuple[str, Probed | None]]:
+def _telling(probed: Sequence[Probed], home: str) -> Iterator[tuple[str, Probed | None]]:
     """Yield the answers that a server can matter for, with the reason, then all others."""
+    yield "where / leads", next((each for each in probed if each.path == home != "/"), None)
     yield "the quickest", min(probed, key=lambda each: each.again_ms, default=None)
     yield "most statements", max(probed, key=lambda each: each.statements, default=None)
     yield "the longest answer", max(probed, key=lambda each: each.bytes, default=None)

@@ -552,6 +552,18 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
     }
 
 
+def test_the_page_that_a_site_leads_to_is_proposed() -> None:
+    probed = [
+        Probed(path="/", status=302, location="/board/?next=/"),
+        Probed(path="/quick/", status=200, again_ms=1, route="a"),
+        Probed(path="/board/", status=200, again_ms=2, route="b"),
+        Probed(path="/slow/", status=200, again_ms=3, route="c"),
+    ]
+    proposed, _ = proposal.endpoints(Facts(stage="end"), probed, None)
+    assert proposed[0][0].path == "/board/"
+    assert proposed[0][1].startswith("where / leads, ")
+
+
 def middleware(name: str) -> facts.Middleware:
     return facts.Middleware(name=name, asynchronous=False)
 
