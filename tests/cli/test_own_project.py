@@ -301,6 +301,8 @@ def test_an_application_that_sets_its_settings_by_force(type_: Type, tmp_path: P
     assert own.read(shop).project.wsgi == "generated"
     assert "not shop.wsgi:application: it sets DJANGO_SETTINGS_MODULE by force" in done.out
     changed(shop / "loadtest.toml", '"generated"', '"shop.wsgi:application"')
+    with (shop / "loadtest.toml").open("a") as file:
+        file.write('[[endpoint]]\nname = "home"\npath = "/"\n')
     for command in ("record", "run"):
         done = type_(command, "--project", shop)
         assert done.status == 2
