@@ -37,6 +37,8 @@ from loadtest.records.values import (
 
 Launcher = Literal["local", "compose", "running"]
 
+Network = Literal["own", "machine"]
+
 
 class Histogram(Record, frozen=True, kw_only=True):
     """Latencies: `counts[i]` answers took `values_us[i]` microseconds, ascending."""
@@ -490,5 +492,8 @@ class Run(Record, frozen=True, kw_only=True):
     somebody else before the run."""
     engine: Engine | None = None
     """None: no container that this tool knows of."""
+    network: Network | None = None
+    """Where `local` servers, services and generator met: on a network of their own, from which
+    nothing else can be reached, or on the machine's. None: not noted, as in older runs."""
     site: Site | None = None
     """None: the app is this repository's, or not known."""

@@ -38,9 +38,10 @@ FORMAT = 4
 """Of both kinds of run. 1: the first; a ceiling without `connections` is of 64. 2: `again` of a
 server or row is `duplicate_of`, `settle` of a plan is `observe_release`; a run of servers has what
 was chosen on its command line, a run of HTTP clients has its segments. 3: turns of a round, each
-with its outcome; the work that is told later and the memory of a launch have lines of their own. 4:
-loads at a rate, with searches and steps; of a project of one's own, what its contracts hold,
-shapes, variants, the shares of its endpoints and its site; a `mix` that was `told` is `stated`."""
+with its outcome; the work that is told later and the memory of a launch have lines of their own.
+4: loads at a rate, with searches and steps; of a project of one's own, what its contracts hold,
+shapes, variants, the shares of its endpoints and its site; on which network a run was; a `mix` that
+was `told` is `stated`."""
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
 DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -526,6 +527,14 @@ def test_a_run_of_the_project_s_own_servers_goes_on(offered: Inventory, tmp_path
     check_resumable(of, offered, tmp_path)
 
 
+def test_a_run_goes_on_where_nothing_else_is_reached(offered: Inventory, tmp_path: Path) -> None:
+    """Its report says of all of it that nothing else could be."""
+    of = msgspec.structs.replace(begun(offered), network="own")
+    check_resumable(of, dataclasses.replace(offered, network="own"), tmp_path)
+    with pytest.raises(UserError, match="two things: network own then, machine now; begin another"):
+        check_resumable(of, dataclasses.replace(offered, network="machine"), tmp_path)
+
+
 @pytest.mark.parametrize("at", [0, 1])
 @pytest.mark.parametrize(
     "changes",
@@ -600,7 +609,7 @@ def test_an_engine_that_a_folder_names_is_not_asked(
         memory_bytes=2**30,
     )
     folder = create(tmp_path, msgspec.structs.replace(begun(offered), engine=engine))
-    _, of = command._go_on(offered, folder, (), None)
+    _, of = command._go_on(offered, folder, read(folder, SERVERS).run, (), None)
     assert of.engine is None
 
 

@@ -53,6 +53,7 @@ def _machine(base: Machine, new: Machine) -> Iterator[Difference]:
 def _launched(base: Run, new: Run) -> Iterator[Difference]:
     """Yield who started the servers, which people compare, and where, which forbids it."""
     yield from _differing("launcher", base.launcher, new.launcher, forbids=False)
+    yield from _differing("network", base.network, new.network, forbids=False)
     yield from _differing(
         "machine of the servers", _elsewhere(base), _elsewhere(new), absent="the generator's"
     )

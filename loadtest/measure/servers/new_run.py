@@ -84,6 +84,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         placement=placed,
         launcher=offered.launcher,
         engine=offered.engine,
+        network=offered.network,
         site=offered.site,
     )
 

@@ -87,6 +87,8 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
             for key in ("name", "version", "processors")
             if getattr(run.engine, key) != getattr(offered.engine, key)
         ]
+    if run.network not in (None, offered.network):
+        differ.append(f"network {run.network} then, {offered.network} now")
     if run.placement is not None and not cpu_pinning.is_possible(run.placement):
         differ.append("it was pinned to processors that are not here")
     declared = {endpoint.id: endpoint for endpoint in offered.endpoints}

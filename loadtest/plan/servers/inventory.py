@@ -13,7 +13,7 @@ from loadtest.plan.servers import facts, lineup, matrix, own, profile
 from loadtest.plan.servers.matrix import Matrix
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Engine, Launcher, Site
+from loadtest.records.measured import Engine, Launcher, Network, Site
 from loadtest.records.planned import Choice, Endpoint, Plan, Server
 
 PROCESS_BYTES = 100_000_000
@@ -42,6 +42,8 @@ class Inventory:
     launcher: Launcher = "local"
     engine: Engine | None = None
     """Of `compose`; the versions are then its image's."""
+    network: Network | None = None
+    """That it was taken on, where its servers are started on it as well."""
     site: Site | None = None
     """What is known of somebody's own project."""
 

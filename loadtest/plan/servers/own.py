@@ -471,6 +471,7 @@ def app(file: File, recorded: Mapping[str, Fixed | Failed] | None = None) -> App
         secret_variable=SECRET,
         addresses={service: ADDRESSES[service] for service in services},
         redis_has_port=True,
+        connects=tuple(place for place in file.allow.connect if not place.startswith("/")),
         env={
             BASE: file.project.settings,
             ALLOW: " ".join(file.allow.connect),

@@ -140,6 +140,8 @@ class App:
     """The variable that has the address of each service that it is given."""
     redis_has_port: bool = False
     """It may take the address of its Redis apart, so that is no Unix socket."""
+    connects: tuple[str, ...] = ()
+    """What it may reach on this machine beside its services and Unix sockets: hosts with ports."""
     env: Mapping[str, str] = field(default_factory=dict)
     """What else it is told, with placeholders, see `PLACEHOLDERS`."""
     path: tuple[str, ...] = (".",)
@@ -273,6 +275,13 @@ class Project:
         for placeholder, value in zip(PLACEHOLDERS, (secret, short, long, *parts), strict=True):
             text = text.replace(placeholder, value)
         return SHELL.sub(lambda at: os.environ.get(at[1], ""), text)
+
+    def outside(self, env: Mapping[str, str]) -> list[str]:
+        """Return what its processes have to reach that a run does not start, in words.
+
+        The addresses in `env` are of services of others.
+        """
+        return [name for name in self.app.addresses.values() if name in env] + [*self.app.connects]
 
     @property
     def servers(self) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from builders import endpoint
 
 from loadtest.judge.servers import conditions
-from loadtest.records.measured import Engine, Placement, Source
+from loadtest.records.measured import Engine, Placement, Site, Source
 from loadtest.records.planned import Shape
 from loadtest.report.servers.sentences.method import launched, pooled
 
@@ -38,6 +38,18 @@ def test_a_local_run_says_what_shared_the_processors() -> None:
         "Servers, services and load generator ran as processes here, each with processors of its"
         " own: the servers on 2, 3, services on 1, generator on 0.",
     )
+
+
+def test_a_local_run_says_what_it_could_reach() -> None:
+    """Of the app of this repository there is nothing to say: it calls nobody."""
+    (alone,) = launched(builders.run(network="own", site=Site()))
+    assert alone.endswith(
+        "ran as processes here, on a network of their own from which nothing else can be reached,"
+        " sharing all processors."
+    )
+    *_, held = launched(builders.run(network="machine", site=Site()))
+    assert held.startswith("They were on this machine's network: Python's own sockets were held")
+    assert launched(builders.run(network="machine")) == launched(builders.run())
 
 
 def test_nothing_is_known_of_a_report_of_others() -> None:

@@ -1,8 +1,9 @@
 """Lets a project connect to the services of its run, and to nothing else.
 
 Not on this machine either, where its developer's own database or queue may be. What connects
-without Python's sockets, such as a driver in C, is not seen. An audit hook would see no more of
-those, and would be called so often that it stood in the CPU time of each server.
+without Python's sockets, such as a driver in C, is not seen: for that a run has a network of its
+own where it can, which has no words for what it stops. An audit hook would see no more of those,
+and would be called so often that it stood in the CPU time of each server.
 """
 
 from __future__ import annotations
