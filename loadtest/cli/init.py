@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
+from loadtest.cli.network import enter
 from loadtest.cli.options import located, location, seconds
 from loadtest.cli.output import say
 from loadtest.records import files
@@ -137,6 +138,9 @@ def init_command(
     """
     from loadtest.plan.servers import access_log, own, proposal
 
+    network, state = enter()
+    if network == "machine":
+        say(f"network: {state}")
     folder = folder.resolve()
     own.ignore(folder / own.FOLDER)
     traffic = access_log.read(log) if log else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 from msgspec.structs import replace
 
+from loadtest.cli.network import enter
 from loadtest.cli.options import json_option, project_of, project_options, seconds
 from loadtest.cli.output import print_json, print_rows, say
 from loadtest.records.errors import CellError, LoadtestError, UserError, unknown
@@ -88,6 +90,9 @@ def record_command(
     from loadtest.plan.servers import own
 
     project = _own(folder, python)
+    network, state = enter(project.outside(os.environ))
+    if network == "machine":
+        say(f"network: {state}")
     _, servers = _ready(project)
     file = own.read(project.folder)
     by_name = {asked.name: asked for asked in own.endpoints(file)}
@@ -208,6 +213,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     from loadtest.system import git
 
     project = _own(folder, python)
+    network, state = enter(project.outside(os.environ))
     missing, installed = _ready(project)
     shape = next((lineup.sized(Shape(), typed) for typed in project.app.shapes), Shape())
     servers = lineup.lineup(installed, [shape], project.app, Choice())
@@ -216,7 +222,8 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     endpoints = project.endpoints()
     if lacking := own.lacking(project):
         raise UserError(*lacking)
-    rows = [Row("-", name, why) for name, why in (own.left_out(project) | missing).items()]
+    rows = [Row("ok" if network == "own" else "-", "network", state)]
+    rows += [Row("-", name, why) for name, why in (own.left_out(project) | missing).items()]
     wrong = 0
     before = git.changed(project.folder)
     with recording.bench(project, shape) as local:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, get_args
 import click
 import msgspec
 
+from loadtest.cli.network import enter
 from loadtest.cli.options import (
     Titled,
     consent_options,
@@ -27,9 +30,10 @@ from loadtest.cli.output import say
 from loadtest.cli.plan import lasts
 from loadtest.plan.servers import inventory, own
 from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.project import Project
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
-from loadtest.records.measured import Launcher, Outcome, Run
+from loadtest.records.measured import Launcher, Network, Outcome, Run
 from loadtest.records.planned import Choice
 
 
@@ -74,7 +78,18 @@ def run_command(
 
     Example: loadtest run quick --server 'granian-*' --rounds 5
     """
-    from loadtest.bench.servers import consent
+    project = project_of(folder, python, postgres, redis)
+    further = options["endpoints"]
+    matrix = options["matrix"] if further and is_typed("matrix") else None
+    begun = None if resume is None else _begun(project, resumed(resume, out), matrix)
+    launcher = begun[1].launcher if begun else launcher or "local"
+    network: Network | None = None
+    if launcher == "local":
+        network, state = enter(project.outside(os.environ))
+        if network == "machine" and project.app.declared is not None:
+            say(f"network: {state}")
+
+    # What judges starts threads as it is imported, and these would stay on the other network.
     from loadtest.cli import kinds
     from loadtest.judge.servers import within
     from loadtest.measure.experiments.rounds import rounds
@@ -82,24 +97,11 @@ def run_command(
     from loadtest.measure.preflight import others
     from loadtest.measure.servers import preflight, session
 
-    project = project_of(folder, python, postgres, redis)
-    if resume is not None and project.folder.is_relative_to(resumed(resume, out).resolve()):
-        raise UserError(
-            f"{project.folder} lies in the folder of the run, and nothing of that is run; type this"
-            " in your project's folder, or name that with --project"
-        )
-    offered = inventory.take_inventory(project)
-    if resume is None:
-        run_at, run = _begin(offered, launcher or "local", out, Choice(**options))
+    offered = dataclasses.replace(inventory.take_inventory(project), network=network)
+    if begun is None:
+        run_at, run = _begin(offered, launcher, out, Choice(**options))
     else:
-        further = options["endpoints"]
-        matrix = options["matrix"] if further and is_typed("matrix") else None
-        refuse_beside_resume(
-            *("--endpoint", "--project", "--python"),
-            *consent.OPTIONS.values(),
-            *([matrix] if matrix else []),
-        )
-        run_at, run = _go_on(offered, resumed(resume, out), further, matrix)
+        run_at, run = _go_on(offered, *begun, further, matrix)
     looked = preflight.checks(run.plan, out, run.launcher, project.allowed, project.app)
     for check in (*looked, others()):
         if check.advice:
@@ -163,12 +165,28 @@ def _launched_by(
     return attached.take_inventory(offered)
 
 
+def _begun(project: Project, folder: Path, matrix: str | None) -> tuple[Path, Run]:
+    """Return the run to go on with; raises UserError for what goes with none, or is no run."""
+    from loadtest.bench.servers import consent
+
+    if project.folder.is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{project.folder} lies in the folder of the run, and nothing of that is run; type this"
+            " in your project's folder, or name that with --project"
+        )
+    refuse_beside_resume(
+        *("--endpoint", "--project", "--python"),
+        *consent.OPTIONS.values(),
+        *([matrix] if matrix else []),
+    )
+    return folder, run_folder.read(folder, run_folder.SERVERS).run
+
+
 def _go_on(
-    offered: Inventory, folder: Path, further: tuple[str, ...], matrix: str | None
+    offered: Inventory, folder: Path, run: Run, further: tuple[str, ...], matrix: str | None
 ) -> tuple[Path, Run]:
     from loadtest.measure.servers import resume
 
-    run = run_folder.read(folder, run_folder.SERVERS).run
     offered, _ = _launched_by(run.launcher, offered, folder.parent)
     resume.check_resumable(run, offered, folder.parent)
     if further:

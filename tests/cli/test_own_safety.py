@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import own_network
 import pytest
 from command_line import Type
 from own_shop import FILE, RECORD, changed, short_run
+from paths import ROOT
 
 from loadtest.plan.servers import own
 
@@ -44,8 +48,36 @@ def test_a_developer_s_own_redis_is_not_reached(
     changed(shop / own.FILE, rates, "")
     done = type_("check", "--project", shop)
     assert done.status == 0, done.out
+    assert "ok network one of its own: nothing but" in done.words
     assert place in done.words
     assert "not allowed to connect there" in done.words
+
+
+C_CLIENT = """
+import ctypes
+import struct
+address = struct.pack("=H", 2) + struct.pack("!H4s8x", {}, bytes([127, 0, 0, 1]))
+library = ctypes.CDLL(None)
+library.connect(library.socket(2, 1, 0), address, len(address))
+"""
+
+
+def test_nor_is_it_by_a_driver_in_c(shop: Path, theirs: socket.socket) -> None:
+    """It goes through none of Python's sockets: the system stops it."""
+    own_network.needed()
+    settings = shop / "shop" / "settings.py"
+    settings.write_text(settings.read_text() + C_CLIENT.format(theirs.getsockname()[1]))
+    (shop / own.FILE).unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest", "init", "--project", shop, "--python", sys.executable],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "network:" not in done.stderr
+    assert 'path = "/products.json"' in done.stdout  # it has a database and a Redis all the same
 
 
 def test_results_have_nothing_of_a_page_and_no_secret(type_: Type, shop: Path) -> None:

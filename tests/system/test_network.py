@@ -101,7 +101,7 @@ def test_nothing_but_what_it_starts_is_reached(user: int, tmp_path: Path) -> Non
     assert met["elsewhere"] == errno.ENETUNREACH
     assert met["ours"] == 0
     assert met["abstract"] == errno.ECONNREFUSED
-    # In reach, as docs/own-project.md has it: whether it may is a matter of the file.
+    # In reach, as docs/loadtest-toml.md has it: whether it may is a matter of the file.
     assert met["path"] in (0, errno.EACCES)
     assert "Connection refused" in met["libpq"][0]
     assert "Network is unreachable" in met["libpq"][1]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import own_network
 import psutil
 import pytest
 from builders import plan
@@ -103,6 +104,7 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
     census.empty()
     (folder,) = out.iterdir()
     assert read(folder, SERVERS).notes == (), moments
+    assert read(folder, SERVERS).run.network == ("machine" if own_network.refused() else "own")
     first = outcomes(folder)
     if first:  # what was being made as it started may be left in the system's folder for that
         until(lambda: census.leftovers() == [], f"the end of the services' folders; {moments}")

@@ -57,8 +57,9 @@ def typed(*arguments: str) -> tuple[int, str, str]:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "argv", ["loadtest", *arguments]),
-        # A process that tries many keeps its own signals, and streams that can be read.
+        # A process that tries many keeps its own signals and network, and streams to be read.
         mock.patch("signal.signal"),
+        mock.patch("loadtest.system.network.enter", return_value=None),
         mock.patch("loadtest.cli.streams.prepare"),
     ):
         try:
