@@ -114,8 +114,8 @@ def test_who_has_to_reach_what_is_on_the_machine_stays(
         monkeypatch.setenv(variable, "redis://127.0.0.1:6379/0")
     done = type_("record", "--project", shop)
     assert asked == [None] * (not outside)
-    said = f"network: this machine's, for {' '.join(outside)}: only Python's own sockets are held"
-    assert (said in done.err) == bool(outside)
+    line = f"network: this machine's, for {' '.join(outside)}: only Python's own sockets are held"
+    assert (line in done.err) == bool(outside)
 
 
 def test_the_app_of_this_repository(monkeypatch: pytest.MonkeyPatch, no_addresses: None) -> None:
