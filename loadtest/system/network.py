@@ -104,7 +104,7 @@ def _call(name: str, *arguments: int | bytes) -> None:
 
 
 def _write(name: str, text: str) -> None:
-    Path("/proc/self", name).write_text(text, encoding="ascii")
+    Path("/proc/self", name).write_text(text, encoding="utf-8")
 
 
 def _settings() -> dict[Path, str]:
@@ -112,7 +112,7 @@ def _settings() -> dict[Path, str]:
     texts: dict[Path, str] = {}
     for path in (path for pattern in KEPT for path in SETTINGS.glob(pattern)):
         with contextlib.suppress(OSError):
-            texts[path] = path.read_text(encoding="ascii")
+            texts[path] = path.read_text(encoding="utf-8")
     return texts
 
 
@@ -120,5 +120,5 @@ def _keep(settings: Mapping[Path, str]) -> None:
     """Set the network of this process alike, where its system lets it."""
     for path, text in settings.items():
         with contextlib.suppress(OSError):
-            if path.read_text(encoding="ascii") != text:
-                path.write_text(text, encoding="ascii")
+            if path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")

@@ -35,7 +35,9 @@ def libpq(host, port):
     except psycopg.OperationalError as error:
         return str(error)
 
-libpq("127.0.0.1", 1)  # whatever this imports may be closed to another user
+# Whatever these import may be closed to another user.
+libpq("127.0.0.1", 1)
+socket.getaddrinfo("127.0.0.1", 1)
 if user:
     os.setgroups([])
     os.setresgid(user, user, user)
@@ -172,4 +174,3 @@ def test_settings_of_the_machine_are_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert network._settings() == {
         path: text for path, text in kept.items() if path.name != "tcp_low_latency"
     }
-
