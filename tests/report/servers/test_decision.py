@@ -282,7 +282,7 @@ def test_one_round_promises_no_interval() -> None:
 
 
 def test_ties_are_explained_where_an_interval_seems_to_deny_one() -> None:
-    assert "tied although their interval just misses 1" in about(cost(QUIET, ["uwsgi", *QUIET]))
+    assert "tied even if their interval does not contain 1" in about(cost(QUIET, ["uwsgi", *QUIET]))
     assert "tied" not in about(cost(QUIET))
 
 
