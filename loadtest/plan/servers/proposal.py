@@ -363,7 +363,7 @@ def notes(facts: Facts) -> Iterator[str]:
         )
     if len(facts.databases) > 1:
         yield "All databases of the settings are one and the same in a run."
-    if any("memcache" in backend.lower() for backend in facts.caches.values()):
+    if any("memcached" in backend.lower() for backend in facts.caches.values()):
         yield "Memcached is replaced by a cache in each process."
 
 

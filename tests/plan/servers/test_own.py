@@ -620,6 +620,14 @@ def test_the_file_that_the_page_shows_is_one(tmp_path: Path) -> None:
     assert [asked.method for asked in file.endpoint] == ["GET", "POST"]
 
 
+@pytest.mark.parametrize(
+    ("backend", "replaced"), [("memcached.PyMemcacheCache", True), ("locmem.LocMemCache", False)]
+)
+def test_a_cache_that_is_replaced_is_named(backend: str, replaced: bool) -> None:
+    known = Facts(stage="end", caches={"default": f"django.core.cache.backends.{backend}"})
+    assert any("Memcached" in line for line in proposal.notes(known)) == replaced
+
+
 def test_what_a_person_should_know_of_two_applications() -> None:
     lines = list(proposal.notes(Facts(stage="end", wrapped=("shop.wsgi:application",))))
     assert any("WSGI and ASGI servers run different programs here" in line for line in lines)
