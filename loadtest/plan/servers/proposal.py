@@ -213,11 +213,10 @@ def endpoints(
     shares = traffic.shares({each.path: each.route for each in others}) if traffic else {}
     most = [each for each in others if shares.get(each.path)]
     most.sort(key=lambda each: -shares[each.path])
-    leads_to = {each.path: _public(each.location) for each in probed if each.location}
     chosen: dict[str, tuple[Probed, str]] = {}
     for reason, best in (
         *(("", each) for each in most),
-        *(() if most else _telling(others, leads_to.get("/", "/"))),
+        *(() if most else _telling(others, _home(probed))),
     ):
         if best is not None and best.path not in chosen and len(chosen) < MOST_PROPOSED:
             chosen[best.path] = best, reason
@@ -239,7 +238,17 @@ def endpoints(
             share=max(LEAST_SHARE, round(share, 4)) if (share := shares.get(answer.path)) else None,
         )
         proposed.append((asked, _about(answer, reason)))
-    return proposed, left
+    # Without their queries some paths are the same.
+    return proposed, [each for each in left if each.why != f"the route of {each.path}"]
+
+
+def _home(probed: Sequence[Probed]) -> str:
+    """Return the path that / redirects to in the end, / where it does not."""
+    leads_to = {each.path: _public(each.location) for each in probed if each.location}
+    home = "/"
+    while home in leads_to:
+        home = leads_to.pop(home)
+    return home
 
 
 def _telling(probed: Sequence[Probed], home: str) -> Iterator[tuple[str, Probed | None]]:

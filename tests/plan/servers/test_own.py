@@ -528,6 +528,7 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         Probed(path="/slow/", status=200, type="text/html", again_ms=60, route="b"),
         Probed(path="/api/", status=200, type="application/json", again_ms=5, route="c"),
         Probed(path="/again/", status=200, again_ms=5, route="c"),
+        Probed(path="/api/?page=2", status=200, again_ms=5, route="c"),
         Probed(path="/list/", status=200, again_ms=5, route="c", template="list.html"),
         Probed(path="/hit/", status=200, writes=("INSERT hits",), route="d"),
         Probed(path="/mail/", status=200, mail=1, route="e"),
@@ -554,7 +555,8 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
 
 def test_the_page_that_a_site_leads_to_is_proposed() -> None:
     probed = [
-        Probed(path="/", status=302, location="/board/?next=/"),
+        Probed(path="/", status=302, location="/en/"),
+        Probed(path="/en/", status=302, location="/board/?next=/"),
         Probed(path="/quick/", status=200, again_ms=1, route="a"),
         Probed(path="/board/", status=200, again_ms=2, route="b"),
         Probed(path="/slow/", status=200, again_ms=3, route="c"),
