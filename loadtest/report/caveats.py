@@ -230,12 +230,18 @@ LONG = 12
 """Cases of a concern from which on Markdown folds their table."""
 
 
+MOST_DETAILS = 50
+"""Losses of which the end of a log is shown: a folder's logs may have 100 kB each."""
+
+
 def _lost(losses: Sequence[Loss]) -> Iterator[Block]:
     if losses:
         yield Listed([(loss.at, f"{loss.reason} ({'; '.join(loss.rows)})") for loss in losses])
-    for loss in losses:
-        if loss.detail:
-            yield Section(f"{capital(loss.at)}: {loss.reason}", [Code(loss.detail)], folded=BOTH)
+    detailed = [loss for loss in losses if loss.detail]
+    for loss in detailed[:MOST_DETAILS]:
+        yield Section(f"{capital(loss.at)}: {loss.reason}", [Code(loss.detail or "")], folded=BOTH)
+    if (more := len(detailed) - MOST_DETAILS) > 0:
+        yield f"The run's folder has the ends of {plural(more, 'more log')}."
 
 
 def _raised(caveats: Caveats[Any, Any], doubt: Doubt[Any]) -> Section:

@@ -53,7 +53,10 @@ class Seen:
     def is_new(self, *records: Any) -> bool:
         """Say whether these records, together, have not come before."""
         # Not JSON, which has no word for what is not finite.
-        data = msgspec.msgpack.encode([(type(each).__name__, each) for each in records])
+        try:
+            data = msgspec.msgpack.encode([(type(each).__name__, each) for each in records])
+        except OverflowError:  # a number of more than 64 bits, as JSON may have
+            data = repr(records).encode(errors="surrogatepass")
         digest = hashlib.blake2b(data, digest_size=16).digest()
         new = digest not in self._records
         self._records.add(digest)
