@@ -23,7 +23,8 @@ FIRST_PORT = 8000
 PORTS = 1000
 """That many are tried."""
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 60.0
+"""Somebody's project may take long to be imported, by several servers at once."""
 
 OWNED_WITHIN_S = 2.0
 

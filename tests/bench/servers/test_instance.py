@@ -89,7 +89,7 @@ def test_one_that_never_listens(
 ) -> None:
     over_once("thinking about it")
     with (
-        pytest.raises(CellError, match=r"it did not answer within 20 s: .*refused") as caught,
+        pytest.raises(CellError, match=r"it did not answer within 60 s: .*refused") as caught,
         launched(bad("never_listens"), tmp_path),
     ):
         pass
