@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 LEVEL = 0.95
 
-MOST_BORROWED = 2.0
+MOST_BORROWED = 10.0
 """Degrees of freedom that a comparison may borrow from the rest of its table."""
 
 RESAMPLES = 9_999
