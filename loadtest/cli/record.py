@@ -31,8 +31,8 @@ NOT_REACHED = (
 
 
 WRITTEN = (
-    "it changed while servers were checked: the project names its path by itself; name one outside"
-    " of its folder under [env], or have git ignore it"
+    "it changed while servers were checked: where nobody else did that, the project names its path by"
+    " itself; name one outside of its folder under [env], or have git ignore it"
 )
 
 
@@ -244,7 +244,8 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
             state = "; ".join(problems) or f"as recorded, at {plural(len(checked), 'endpoint')}"
             rows.append(Row("NO" if problems else "ok", server.name, state))
         rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
-    written = sorted(git.changed(project.folder) - before)
+    after = git.changed(project.folder)
+    written = [] if before is None or after is None else sorted(after - before)
     rows += [Row("NO", path, WRITTEN) for path in written]
     _show(rows, as_json)
     return int(wrong > 0 or bool(written))

@@ -10,7 +10,7 @@ from loadtest.system.process import CommandError
 STATUS = ("git", "--no-optional-locks", "status", "--porcelain", "--untracked-files=all", "--", ".")
 
 
-def changed(folder: Path) -> frozenset[str]:
+def changed(folder: Path) -> frozenset[str] | None:
     """Return the files of a folder that are not as they were committed.
 
     None where git is not there, or knows nothing of the folder.
@@ -18,5 +18,5 @@ def changed(folder: Path) -> frozenset[str]:
     try:
         lines = process.output(STATUS, env={}, cwd=folder).splitlines()
     except CommandError:
-        return frozenset()
+        return None
     return frozenset(line[3:] for line in lines)  # after two letters that say how
