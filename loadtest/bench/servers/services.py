@@ -296,8 +296,11 @@ class Services:
         seeded = Path(self.env[app.files_variable], MEDIA)
         copy = seeded.with_name(f"{MEDIA}-{server}")
         shutil.rmtree(copy, ignore_errors=True)
-        if seeded.is_dir():
-            shutil.copytree(seeded, copy, symlinks=True)
+        try:
+            if seeded.is_dir():
+                shutil.copytree(seeded, copy, symlinks=True)
+        except OSError as error:  # as of what is no file, or a full disk
+            raise CellError("launch", f"no copy of the project's media: {error}") from None
         return {app.media_variable: str(copy)}
 
     def _with_database(self, server: str) -> dict[str, str]:
