@@ -31,8 +31,8 @@ NOT_REACHED = (
 
 
 WRITTEN = (
-    "it changed while servers were checked: where nobody else did that, the project names its path by"
-    " itself; name one outside of its folder under [env], or have git ignore it"
+    "it changed while servers were checked: where nobody else did that, the project names its path"
+    " by itself; name one outside of its folder under [env], or have git ignore it"
 )
 
 
