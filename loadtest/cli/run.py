@@ -84,7 +84,9 @@ def run_command(
     begun = None if resume is None else _begun(project, resumed(resume, out), matrix)
     launcher = begun[1].launcher if begun else launcher or "local"
     network: Network | None = None
-    if launcher == "local":
+    if launcher == "local" and begun and begun[1].network != "own":
+        network = "machine"  # as all of its rounds
+    elif launcher == "local":
         network, state = enter(project.outside(os.environ))
         if network == "machine" and project.app.declared is not None:
             say(f"network: {state}")

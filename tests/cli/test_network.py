@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import endpoint, plan, run, server
 from command_line import Type
 from paths import ROOT
 
 from loadtest.cli.network import enter
 from loadtest.plan.servers.project import Project
+from loadtest.records.measured import Network
+from loadtest.records.run_folder import create
 
 PROJECT = """
 format = 1
@@ -87,6 +90,16 @@ def test_who_moves(
     words: list[str], moves: bool, type_: Type, shop: Path, asked: list[None]
 ) -> None:
     assert type_(*words, "--project", shop).status == 2  # its interpreter is not there
+    assert asked == [None] * moves
+
+
+@pytest.mark.parametrize(("network", "moves"), [("own", True), ("machine", False), (None, False)])
+def test_a_run_goes_on_on_the_network_of_its_rounds(
+    network: Network | None, moves: bool, type_: Type, shop: Path, asked: list[None], tmp_path: Path
+) -> None:
+    begun = run(plan([server("alpha")], [endpoint("json")]), network=network)
+    folder = create(tmp_path / "results", begun)
+    assert type_("run", "--resume", folder, "--project", shop).status == 2  # as above
     assert asked == [None] * moves
 
 
