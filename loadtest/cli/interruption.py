@@ -38,8 +38,9 @@ def over() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-MOST_DEFERRED = 50
-"""Times: what has not ended by then may never do so, as a write that nobody reads."""
+MOST_DEFERRED_IMPORT, MOST_DEFERRED_WRITE = 3_000, 50
+"""Times: an import ends, if after many seconds on a busy machine; a write that nobody reads may
+never do so."""
 
 _deferred = 0
 
@@ -56,21 +57,23 @@ def say_so() -> int:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     # An import would lose it or make another error of it; what is written would be written twice.
     global _deferred
-    if _is_amid(frame) and _deferred < MOST_DEFERRED:
+    if _deferred < _most_deferred(frame):
         _deferred += 1
         signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         return
     raise KeyboardInterrupt
 
 
-def _is_amid(frame: FrameType | None) -> bool:
-    """Say whether something goes on that has to end first."""
+def _most_deferred(frame: FrameType | None) -> int:
+    """Return how often to wait for what has to end first; 0 where nothing has to."""
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith("<frozen importlib") or file == STREAMS:
-            return True
+        if file.startswith("<frozen importlib"):
+            return MOST_DEFERRED_IMPORT
+        if file == STREAMS:
+            return MOST_DEFERRED_WRITE
         frame = frame.f_back
-    return False
+    return 0
 
 
 def _lost(unraisable: sys.UnraisableHookArgs) -> None:
