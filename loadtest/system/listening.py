@@ -96,14 +96,14 @@ def _parts(response: http.client.HTTPResponse, most_bytes: int, within_s: float)
     """Yield a body as it comes; a socket's own timeout is of each part of it alone."""
     deadline = time.monotonic() + within_s
     while response.length != 0 and most_bytes > 0:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"a body that goes on for over {within_s:g} s")
         if response.length is None:
             part = response.read1(most_bytes)
         else:  # `read1` does not count that down
             part = response.read(min(len(response.peek()), most_bytes))
         if not part:
             return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"a body that goes on for over {within_s:g} s")
         most_bytes -= len(part)
         yield part
 
