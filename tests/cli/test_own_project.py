@@ -239,6 +239,7 @@ def test_what_is_answered_otherwise_is_told_under_each_server(type_: Type, shop:
     done = type_("check", "--project", shop, "--json")
     assert done.status == 1
     rows = {row["name"]: row["state"] for row in json.loads(done.out)}
+    assert rows.pop("network")
     assert rows.pop("visits.txt") == record.WRITTEN
     assert rows.keys() == {"gunicorn-gthread", "uvicorn"}
     assert all(state.startswith("home ") for state in rows.values())
