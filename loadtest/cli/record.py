@@ -101,7 +101,7 @@ def record_command(
     chosen = [asked for name, asked in by_name.items() if not names or name in names]
     asked_under = _two(servers, project.app.reference)
     recorded = recording.ask_all(project, chosen, asked_under, later_s, say)
-    made = recorded.written_once([asked for asked in chosen if not asked.writes])
+    first_visits = recorded.written_once([asked for asked in chosen if not asked.writes])
     stored, basis = own.recorded(project.folder), dict(project.app.basis)
     before = stored.endpoints
     fixed: dict[str, Fixed] = {}
@@ -117,7 +117,7 @@ def record_command(
             rows.append(Row("NO", asked.name, str(error)))
             failed[asked.name] = own.Failed(asked=asked, basis=basis, reason=str(error))
             continue
-        new = replace(fixing.fixed, basis=basis, writes_once=asked.name in made)
+        new = replace(fixing.fixed, basis=basis, writes_once=asked.name in first_visits)
         fixed[asked.name] = new
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None

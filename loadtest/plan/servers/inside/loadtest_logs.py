@@ -23,14 +23,14 @@ def keep(folder: str | None) -> None:
 
     Whatever sets them up, and whenever: many a project does so as its settings are imported.
     """
-    opened, made = logging.FileHandler.__init__, logging.handlers.SysLogHandler.__init__
+    open_file, open_syslog = logging.FileHandler.__init__, logging.handlers.SysLogHandler.__init__
 
     def in_folder(self: Any, filename: Any, *arguments: Any, **options: Any) -> None:
         path = os.path.join(folder, os.path.basename(os.fspath(filename))) if folder else os.devnull
-        opened(self, path, *arguments, **options)
+        open_file(self, path, *arguments, **options)
 
     def unconnected(self: Any, *arguments: Any, **options: Any) -> None:
-        made(self, ("127.0.0.1", 9))  # by datagrams, of which none is sent
+        open_syslog(self, ("127.0.0.1", 9))  # by datagrams, of which none is sent
 
     instead: list[tuple[type, str, Any]] = [
         (logging.FileHandler, "__init__", in_folder),

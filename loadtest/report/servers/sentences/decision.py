@@ -111,19 +111,19 @@ class Group(NamedTuple):
 
 def paragraphs(decision: Decision, setting: Setting) -> list[Paragraph]:
     """Return what a reader of a minute reads, at most five paragraphs, the decision first."""
-    return [FILL(*said) for said, at_top in _weighed(decision, setting) if at_top]
+    return [FILL(*sentence) for sentence, at_top in _weighed(decision, setting) if at_top]
 
 
 def further(decision: Decision, setting: Setting) -> list[Paragraph]:
     """Return what else there is to say."""
-    return [FILL(*said) for said, at_top in _weighed(decision, setting) if not at_top]
+    return [FILL(*sentence) for sentence, at_top in _weighed(decision, setting) if not at_top]
 
 
 def _weighed(decision: Decision, setting: Setting) -> list[tuple[Said, bool]]:
     """Return all that is said, in order, and whether it is among what decides most."""
-    said = picked(decision, setting)
-    by_weight = sorted(range(len(said)), key=lambda at: IMPORTANT.index(said[at].macro))
-    return [(each, at in by_weight[:MOST]) for at, each in enumerate(said)]
+    sentences = picked(decision, setting)
+    by_weight = sorted(range(len(sentences)), key=lambda at: IMPORTANT.index(sentences[at].macro))
+    return [(each, at in by_weight[:MOST]) for at, each in enumerate(sentences)]
 
 
 def overhead(shares: Sequence[Share]) -> Paragraph | None:
