@@ -131,24 +131,21 @@ class Handler(BaseHTTPRequestHandler):
     def far_too_long(self) -> None:
         self.answer(BODY * 10_000)
 
-    def endless(self) -> None:
+    def go_on(self, chunk: bytes, pause_s: float) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         with contextlib.suppress(OSError):
             while True:
-                self.wfile.write(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                time.sleep(pause_s)
+
+    def endless(self) -> None:
+        self.go_on(b"x" * 65_536, 0.0)
 
     def trickle(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            while True:
-                self.wfile.write(b"1\r\nx\r\n")
-                time.sleep(0.01)
+        self.go_on(b"x", 0.01)
 
     def bomb(self) -> None:
         self.answer(brotli.compress(b"x" * 10_000_000), Content_Encoding="br")

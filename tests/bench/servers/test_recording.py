@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -230,6 +230,25 @@ class Site:
         )
 
 
+def launching(
+    launched: list[Site],
+    requests: dict[str, tuple[Prepared, ...]],
+    visit: Callable[[list[str]], None],
+) -> Callable[[Project, Any], AbstractContextManager[Any]]:
+    """Return a bench that notes what it launches, and what is visited before."""
+
+    @contextmanager
+    def bench(project: Project, shape: Any) -> Iterator[Any]:
+        def launch(server: Any, name: str) -> Any:
+            launched.append(Site())
+            return launched[-1].serving(requests)
+
+        services = SimpleNamespace(env={}, env_for=lambda name: {}, visit=visit, requests=requests)
+        yield SimpleNamespace(services=services, launch=launch)
+
+    return bench
+
+
 def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an endpoint has written would be in the answers of the next."""
     launched: list[Site] = []
@@ -239,22 +258,11 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
         "home": tuple(Prepared(f"/{at}") for at in range(12)),
     }
 
-    @contextmanager
-    def bench(project: Project, shape: Any) -> Iterator[Any]:
-        def launch(server: Any, name: str) -> Any:
-            launched.append(Site())
-            return launched[-1].serving(requests)
-
-        services = SimpleNamespace(
-            env={}, env_for=lambda name: {}, visit=visited.append, requests=requests
-        )
-        yield SimpleNamespace(services=services, launch=launch)
-
     def ask(running: Any, path: str, request: Prepared) -> Response:
         launched[-1].seen.append(request.path)
         return response(request.path)
 
-    monkeypatch.setattr(recording, "bench", bench)
+    monkeypatch.setattr(recording, "bench", launching(launched, requests, visited.append))
     monkeypatch.setattr(recording, "_ask", ask)
     wrong = {"home": {"a page that is not there": Prepared("/nothing/")}, "order": {}}
     monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
@@ -283,23 +291,12 @@ def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
     launched: list[Site] = []
     requests = {name: (Prepared(f"/{name}/"),) for name in ("stuck", "home", "late")}
 
-    @contextmanager
-    def bench(project: Project, shape: Any) -> Iterator[Any]:
-        def launch(server: Any, name: str) -> Any:
-            launched.append(Site())
-            return launched[-1].serving(requests)
-
-        services = SimpleNamespace(
-            env={}, env_for=lambda name: {}, visit=lambda names: None, requests=requests
-        )
-        yield SimpleNamespace(services=services, launch=launch)
-
     def ask(running: Any, path: str, request: Prepared) -> Response:
         if path == "/stuck/":
             raise CellError("verify", f"{path}: no answer: timed out")
         return response(request.path)
 
-    monkeypatch.setattr(recording, "bench", bench)
+    monkeypatch.setattr(recording, "bench", launching(launched, requests, lambda names: None))
     monkeypatch.setattr(recording, "_ask", ask)
     wrong: dict[str, Any] = {name: {} for name in requests}
     monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
