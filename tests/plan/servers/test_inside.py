@@ -689,8 +689,8 @@ def test_what_is_written_at_the_first_visit_alone(tmp_path: Path, filled: Path) 
     project, env = own.project(tmp_path, file), {"LOADTEST_SQLITE": database}
     questions = [[Prepared(path)] for path in ("/made/1/", "/seen/", "/hit/")]
     questions.append([Prepared("/made/1/"), Prepared("/made/2/")])
-    made, nobody, hit, values = facts.probe(project, questions, env)
-    assert (made.writes, made.writes_once) == ((), ("INSERT auth_group",))
+    creating, nobody, hit, values = facts.probe(project, questions, env)
+    assert (creating.writes, creating.writes_once) == ((), ("INSERT auth_group",))
     assert (values.writes, values.writes_once) == ((), ("INSERT auth_group",))
     assert (hit.writes, hit.writes_once) == (("INSERT auth_group",), ())
     # Whoever sends no cookie gets a session in each answer; that of a login is the run's own.
@@ -699,8 +699,8 @@ def test_what_is_written_at_the_first_visit_alone(tmp_path: Path, filled: Path) 
     assert (alice.writes, alice.writes_once) == ((), ())
     # Nothing of this is there, until a visit is to be kept.
     for keep, once in ((True, ("INSERT auth_group",)), (False, ())):
-        (made,) = facts.probe(project, [questions[0]], env, keep=keep)
-        assert made.writes_once == once
+        (creating,) = facts.probe(project, [questions[0]], env, keep=keep)
+        assert creating.writes_once == once
 
 
 SEVERAL = """

@@ -135,8 +135,8 @@ IMPORTED = Setting(counts(measured=103, valid=10, suspect=8, invalid=85), "", ""
 
 
 def facts(decision: Decision, macro: str, setting: Setting = SETTING) -> dict[str, Any]:
-    (said,) = (said for said in picked(decision, setting) if said.macro == macro)
-    return said.facts
+    (sentence,) = (each for each in picked(decision, setting) if each.macro == macro)
+    return sentence.facts
 
 
 FULL = noisy(
@@ -280,8 +280,8 @@ def test_one_round_promises_no_interval() -> None:
     pairs = tuple(replace(each, low=None, high=None) for each in cost(NOISY).pairs)
     once = cost(NOISY, noise_floor=None, places=places, pairs=pairs)
     decision = replace(ONE_ROUND, cost=once, likely="granian-wsgi")
-    said = [*paragraphs(decision, SETTING), *further(decision, SETTING)]
-    text = " ".join(f"{each.lead} {each.text}" for each in said)
+    shown = [*paragraphs(decision, SETTING), *further(decision, SETTING)]
+    text = " ".join(f"{each.lead} {each.text}" for each in shown)
     assert "One round shows roughly what each server costs" in text
     for promised in ("95 %", "interval"):
         assert promised not in text + about(once)
