@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 
 from loadtest.records.planned import Record
 
@@ -48,6 +50,19 @@ class Concern(Generic[Facts]):
     find: Callable[[Facts], Check]
     invalidates: bool = False
     """It may find what makes the number none; the others only ever cast doubt on it."""
+
+
+def wording(file: Path) -> Callable[..., Concern[Any]]:
+    """Return what makes a concern of its name and its check: the file says what each means."""
+    words = tomllib.loads(file.read_text(encoding="utf-8"))
+
+    def concern(
+        name: str, find: Callable[[Any], Check], *, invalidates: bool = False
+    ) -> Concern[Any]:
+        means, advice = (" ".join(words[name][key].split()) for key in ("means", "advice"))
+        return Concern(name, means, advice, find, invalidates)
+
+    return concern
 
 
 class Raised(Record, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -18,6 +19,7 @@ from loadtest.judge.concern import (
     Concern,
     percent,
     rate,
+    wording,
 )
 from loadtest.records.clients import Ceiling, Measure, Outcome, Row, Seen
 from loadtest.records.measured import DISTURBED
@@ -261,80 +263,18 @@ def lost_rounds(row: Evidence) -> Check:
     )
 
 
+_concern = wording(Path(__file__).with_suffix(".toml"))
+
 CONCERNS: Sequence[Concern[Evidence]] = (
-    Concern(
-        name="errors",
-        means="Some calls got no right response: another status, length or content, or none at all."
-        " They are in no rate, but a client that gives up early has less to do.",
-        advice="Read what went wrong beside it; a lower `--batch`, or `ulimit -n` for more open"
-        " files, and measure again.",
-        find=errors,
-        invalidates=True,
-    ),
-    Concern(
-        name="answers-missing",
-        means="The server saw fewer requests than the client says were answered, so the client's"
-        " own account is wrong.",
-        advice="Look for a cache in the client, or for a result that is reported without a call.",
-        find=answers_missing,
-        invalidates=True,
-    ),
-    Concern(
-        name="hidden-retries",
-        means="The server saw more requests than there were calls: some were sent again unseen, and"
-        " a call's time is not that of one response.",
-        advice="Look at the client's retries, and at why the first try failed: a connection that"
-        " the server had closed, a limit, a timeout.",
-        find=hidden_retries,
-        invalidates=True,
-    ),
-    Concern(
-        name="not-reused",
-        means="The connections that the server saw do not fit what the row says about reuse, so its"
-        " label is not what was measured.",
-        advice="Look at the client's pool: its size must be at least `--batch`, and the whole body"
-        " must be read before a connection can be used again.",
-        find=not_reused,
-        invalidates=True,
-    ),
-    Concern(
-        name="other-protocol",
-        means="Client and server spoke another version of HTTP than the row says.",
-        advice="HTTP/2 needs TLS, and a client that has it: see `loadtest clients --help`.",
-        find=other_protocol,
-        invalidates=True,
-    ),
-    Concern(
-        name="faster-than-possible",
-        means="Responses came sooner than the server's delay allows: they were not waited for.",
-        advice="Look whether the client reads the whole body and whether its result is looked at.",
-        find=faster_than_possible,
-        invalidates=True,
-    ),
-    Concern(
-        name="upstream-limited",
-        means="The server sets the pace, not the client: a faster client could not show it here.",
-        advice="Compare the CPU time a call instead, which has no ceiling; or a higher `--batch`"
-        " where the server's delay is the limit.",
-        find=upstream_limited,
-    ),
-    Concern(
-        name="unstable",
-        means="The rounds differ so much that their middle says little.",
-        advice="More `--rounds`, more `--requests`, and nothing else on the machine.",
-        find=unstable,
-    ),
-    Concern(
-        name="noisy-host",
-        means="Something other than client and server used the machine meanwhile.",
-        advice="End what else runs (`top` names it), and measure again.",
-        find=noisy_host,
-    ),
-    Concern(
-        name="lost-rounds",
-        means="The number is of the rounds that went well; the others have none.",
-        advice="Read the reason of the failed round, put it right, and measure again.",
-        find=lost_rounds,
-    ),
+    _concern("errors", errors, invalidates=True),
+    _concern("answers-missing", answers_missing, invalidates=True),
+    _concern("hidden-retries", hidden_retries, invalidates=True),
+    _concern("not-reused", not_reused, invalidates=True),
+    _concern("other-protocol", other_protocol, invalidates=True),
+    _concern("faster-than-possible", faster_than_possible, invalidates=True),
+    _concern("upstream-limited", upstream_limited),
+    _concern("unstable", unstable),
+    _concern("noisy-host", noisy_host),
+    _concern("lost-rounds", lost_rounds),
 )
 """The closed list; each member is looked for in every row."""

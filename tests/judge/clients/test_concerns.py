@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 from client_facts import ceiling, cold, failed, row, warm
 
+from loadtest.judge.clients import concerns
 from loadtest.judge.clients.concerns import CONCERNS, Evidence
 from loadtest.judge.concern import weigh
 from loadtest.records.clients import Answer, Outcome, Row, Seen
@@ -167,6 +170,11 @@ def test_a_fault_is_caught_for_what_it_is_and_for_nothing_else(fault: str) -> No
 def test_every_concern_is_tried() -> None:
     tried = {name for _, expected in faults().values() for name in expected}
     assert tried == {concern.name for concern in CONCERNS}
+
+
+def test_the_words_are_those_of_the_concerns() -> None:
+    words = Path(concerns.__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    assert [*tomllib.loads(words)] == [concern.name for concern in CONCERNS]
 
 
 @pytest.mark.parametrize(("connections", "severity"), [(10, None), (12, None), (13, "suspect")])

@@ -9,8 +9,10 @@ from __future__ import annotations
 import inspect
 import math
 import random
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from statistics import stdev
 from typing import Any
 
@@ -48,6 +50,7 @@ from hypothesis import strategies as st
 
 from loadtest.bench.servers import answer_check
 from loadtest.judge.concern import weigh
+from loadtest.judge.servers import concerns
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.evidence import NO_ANSWER, TOO_EARLY, Evidence
 from loadtest.judge.servers.metrics import LATE_US
@@ -532,6 +535,11 @@ def test_a_healthy_cell_raises_nothing(
         needs=needs,
     )
     assert raised(evidence(facts)) == {}
+
+
+def test_the_words_are_those_of_the_concerns() -> None:
+    words = Path(concerns.__file__).with_name("concerns.toml").read_text(encoding="utf-8")
+    assert [*tomllib.loads(words)] == [concern.name for concern in CONCERNS]
 
 
 def test_every_member_is_explained() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent, rate
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, rate
 from loadtest.judge.servers.concerns.evidence import (
     ERROR_STATUS,
     NO_ANSWER,
     TOO_EARLY,
     VERIFICATIONS,
     Evidence,
+    concern,
 )
 from loadtest.judge.servers.metrics import wrong
 from loadtest.records.measured import Loaded, Outcome, Verified
@@ -203,55 +204,9 @@ def _lost_rounds(cell: Evidence) -> Check:
     return Check("suspect", f"{len(lost)} of {tried} rounds have no number: {reason}")
 
 
-ERRORS = Concern(
-    name="errors",
-    means="Some requests did not get a right response. They are not in the goodput, but a server"
-    " that turns requests away has less to do for the others.",
-    advice="Read the server's log in `logs/` of the run; then fewer `--connections`, or a larger"
-    " `backlog`, `database_pool` or `time_limit_s` in the matrix's [shape].",
-    find=_errors,
-    invalidates=True,
-)
-
-NO_SAMPLES = Concern(
-    name="no-samples",
-    means="Too little was answered for the number that stands there.",
-    advice="A longer load (`--duration`) or more `--rounds`; where nothing was answered, try the"
-    " server by hand: `loadtest serve SERVER`.",
-    find=_no_samples,
-    invalidates=True,
-)
-
-CONTRACT = Concern(
-    name="contract",
-    means="Responses were not what the endpoint declares, so the rate is of something else.",
-    advice="Compare a response with the declaration: `loadtest serve SERVER`, then `curl -i` the"
-    " path; where the view is right, correct its contract.",
-    find=_contract,
-    invalidates=True,
-)
-
-WORK_NOT_DONE = Concern(
-    name="work-not-done",
-    means="The services behind the app did less than the responses need: something in between"
-    " answers from memory.",
-    advice="Look for a cache in the view, its middleware or the server, and measure again with"
-    " `--endpoint`.",
-    find=_work_not_done,
-    invalidates=True,
-)
-
-FEW_WAVES = Concern(
-    name="few-waves",
-    means="The load was short for what a response costs: a good part of the work was still under"
-    " way at its end, and counts in the CPU time but not among the responses.",
-    advice="A longer load (`--duration`), or fewer `--connections`.",
-    find=_few_waves,
-)
-
-LOST_ROUNDS = Concern(
-    name="lost-rounds",
-    means="The number is of the rounds that went well; in the others the server failed.",
-    advice="Read the reason and the log of the failed round, then `loadtest run --resume`.",
-    find=_lost_rounds,
-)
+ERRORS = concern("errors", _errors, invalidates=True)
+NO_SAMPLES = concern("no-samples", _no_samples, invalidates=True)
+CONTRACT = concern("contract", _contract, invalidates=True)
+WORK_NOT_DONE = concern("work-not-done", _work_not_done, invalidates=True)
+FEW_WAVES = concern("few-waves", _few_waves)
+LOST_ROUNDS = concern("lost-rounds", _lost_rounds)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent, rate, took
-from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, rate, took
+from loadtest.judge.servers.concerns.evidence import Evidence, concern
 from loadtest.judge.servers.metrics import (
     HELD,
     LATE_US,
@@ -107,35 +107,9 @@ def _starved_connections(cell: Evidence) -> Check:
     )
 
 
-RATE_NOT_HELD = Concern(
-    name="rate-not-held",
-    means="The server did not answer as fast as the requests came in: more and more of them waited,"
-    " to the end or until no connection was free to send one. Its latencies would be those of"
-    " another load, or grow with its length, and are not shown.",
-    advice="Choose a lower `--rate`; or, if it stood still only for a while, give the load more"
-    " `--connections`.",
-    find=_rate_not_held,
-)
-
-GENERATOR_LATE = Concern(
-    name="generator-late",
-    means="The load generator did not get the processor time that its schedule needs: the latencies"
-    " would be mostly what requests waited for it, and are not shown.",
-    advice="Choose a lower `--rate` or fewer `--connections`; give the generator processors of its"
-    " own, or run on a machine with nothing else to do.",
-    find=_generator_late,
-)
-
-STARVED_CONNECTIONS = Concern(
-    name="starved-connections",
-    means="Requests on some connections got no response while others were answered: each worker or"
-    " thread serves the connections that it has taken, idle as they are, and the rest wait. Its"
-    " latencies would be those of the lucky ones, and are not shown.",
-    advice="Let it close idle connections sooner (a shorter keep-alive), give it more threads, or"
-    " put a proxy in front that keeps few connections open; then compare with fewer"
-    " `--connections`.",
-    find=_starved_connections,
-)
+RATE_NOT_HELD = concern("rate-not-held", _rate_not_held)
+GENERATOR_LATE = concern("generator-late", _generator_late)
+STARVED_CONNECTIONS = concern("starved-connections", _starved_connections)
 
 
 def is_short(cell: Evidence) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent
-from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent
+from loadtest.judge.servers.concerns.evidence import Evidence, concern
 from loadtest.records.measured import Host, Outcome
 from loadtest.stats.latency import SAMPLES_NEEDED, count
 
@@ -68,13 +68,4 @@ def _throttled(outcome: Outcome, host: Host) -> bool:
     return bool(host.throttled_s or any(usage.throttled_s for usage in outcome.usage.values()))
 
 
-DELAYED_ACK = Concern(
-    name="delayed-ack",
-    means="Most responses came as late as Linux's timer for a delayed acknowledgement, 40 ms, while"
-    " all that ran had time to spare. Most likely the server sends a response in pieces, and"
-    " Nagle's algorithm holds the last one back; or the view waits for so long, and its contract"
-    " does not say so.",
-    advice="Turn Nagle's algorithm off (`TCP_NODELAY`) on the server's sockets, or let it send a"
-    " response in one piece, with a larger buffer; where the view waits, declare its `delay_s`.",
-    find=_delayed_ack,
-)
+DELAYED_ACK = concern("delayed-ack", _delayed_ack)

@@ -11,7 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
+from loadtest.judge.concern import wording
 from loadtest.judge.servers.metrics import (
     Figures,
     Histograms,
@@ -179,6 +181,8 @@ class Evidence:
         """Return how often one connection can be answered in all of `loads`."""
         return waves(self.loads, delay_s)
 
+
+concern = wording(Path(__file__).with_name("concerns.toml"))
 
 GENERATOR_PROCESSORS = 1
 """wrk runs with one thread."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loadtest.judge.concern import CLOCK_S, NOTHING, UNCHECKED, Check, Concern, percent, rate
-from loadtest.judge.servers.concerns.evidence import TOO_EARLY, Evidence
+from loadtest.judge.concern import CLOCK_S, NOTHING, UNCHECKED, Check, percent, rate
+from loadtest.judge.servers.concerns.evidence import TOO_EARLY, Evidence, concern
 from loadtest.records.measured import Ceiling
 from loadtest.records.text import plural
 from loadtest.stats.latency import mean
@@ -158,28 +158,6 @@ def _interpolated(ceilings: Sequence[Ceiling], size: float) -> Ceiling:
     )
 
 
-FASTER_THAN_POSSIBLE = Concern(
-    name="faster-than-possible",
-    means="Responses came sooner than the endpoint's declared delay allows: another view answered,"
-    " or it did not wait.",
-    advice="Time one response: `loadtest serve SERVER`, then `curl -w '%{time_total}'` the path;"
-    " check which view its URL is routed to.",
-    find=_faster_than_possible,
-    invalidates=True,
-)
-
-CONNECTION_LIMITED = Concern(
-    name="connection-limited",
-    means="The row shows how many connections the load had, not what the server can do.",
-    advice="More `--connections`, until the rate no longer follows; compare CPU and memory here,"
-    " not rates.",
-    find=_connection_limited,
-)
-
-GENERATOR_LIMITED = Concern(
-    name="generator-limited",
-    means="The load generator was at its own limit: the server may be faster than this.",
-    advice="Take it as a lower bound; run on a machine with more processors, or give the server"
-    " fewer `--workers`.",
-    find=_generator_limited,
-)
+FASTER_THAN_POSSIBLE = concern("faster-than-possible", _faster_than_possible, invalidates=True)
+CONNECTION_LIMITED = concern("connection-limited", _connection_limited)
+GENERATOR_LIMITED = concern("generator-limited", _generator_limited)

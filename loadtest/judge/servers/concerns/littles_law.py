@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, rate, took
-from loadtest.judge.servers.concerns.evidence import SILENT, Evidence
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, rate, took
+from loadtest.judge.servers.concerns.evidence import SILENT, Evidence, concern
 from loadtest.records.measured import Histogram
 from loadtest.records.text import plural
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile
@@ -87,11 +87,4 @@ def _starved(cell: Evidence, histogram: Histogram) -> str | None:
     )
 
 
-LITTLES_LAW = Concern(
-    name="littles-law",
-    means="Rate and latencies do not fit each other: connections were idle, unanswered, starved by"
-    " others (a few are served again and again), or kept waiting by the generator.",
-    advice="Its p50 describes none of the clients; compare with a `--connections` of half as many;"
-    " give the generator processors of its own (another machine, or fewer `--workers`).",
-    find=_littles_law,
-)
+LITTLES_LAW = concern("littles-law", _littles_law)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import stdev
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent, rate, took
-from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, rate, took
+from loadtest.judge.servers.concerns.evidence import Evidence, concern
 from loadtest.records.measured import Outcome
 from loadtest.stats.series import SPREAD, chance
 
@@ -110,21 +110,5 @@ def _uneven_workers(cell: Evidence) -> Check:
     )
 
 
-UNEVEN_WORKERS = Concern(
-    name="uneven-workers",
-    means="One worker was left idle in every round while others did its work: the server did not"
-    " share out its connections, and the number is that of fewer workers.",
-    advice="Let the kernel share connections out (`SO_REUSEPORT`, as gunicorn's `--reuse-port`), or"
-    " compare with more `--connections`, of which each worker is likelier to get some.",
-    find=_uneven_workers,
-)
-
-UNSTABLE = Concern(
-    name="unstable",
-    means="The rounds differ so much (standard deviation) that their median says little. Where CPU"
-    " time per request varied as well, the machine's speed changed, not its load; where the busiest"
-    " process did, the server shares out its connections differently at each launch.",
-    advice="Add `--rounds` if connections were shared out unevenly; otherwise use a longer"
-    " `--duration` on an idle machine.",
-    find=_unstable,
-)
+UNEVEN_WORKERS = concern("uneven-workers", _uneven_workers)
+UNSTABLE = concern("unstable", _unstable)

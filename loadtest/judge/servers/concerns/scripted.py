@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, Check, Concern
-from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.concern import NOTHING, Check
+from loadtest.judge.servers.concerns.evidence import Evidence, concern
 
 PIPELINE = "pipelin"
 """In the name of a script that sends several requests at once."""
@@ -19,12 +19,4 @@ def _scripted(cell: Evidence) -> Check:
     return Check("suspect", f"wrk's script {script} made the load {load}; what it sent is {what}")
 
 
-SCRIPTED = Concern(
-    name="scripted",
-    means="A script made the load of this report: it may have sent several requests at once on a"
-    " connection, other requests than the URL's, or none at times. It is compared with no load that"
-    " was made otherwise.",
-    advice="Read the script; where it pipelines, no browser and no proxy sends such requests:"
-    " measure again without it.",
-    find=_scripted,
-)
+SCRIPTED = concern("scripted", _scripted)

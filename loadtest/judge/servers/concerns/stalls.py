@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent
-from loadtest.judge.servers.concerns.evidence import SILENT, Evidence
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent
+from loadtest.judge.servers.concerns.evidence import SILENT, Evidence, concern
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile
 
 BURST = 4
@@ -36,11 +36,4 @@ def _stalls(cell: Evidence) -> Check:
     )
 
 
-STALLS = Concern(
-    name="stalls",
-    means="The server stood still again and again and served nobody meanwhile; its rate is an"
-    " average of work and standstill, and its median hides it.",
-    advice="Look for what stops all workers at once: a lock, a pause for garbage, a full pool, a"
-    " blocking call on the event loop. `raw/*.txt` has the longest latencies.",
-    find=_stalls,
-)
+STALLS = concern("stalls", _stalls)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, Concern, percent
-from loadtest.judge.servers.concerns.evidence import Evidence
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent
+from loadtest.judge.servers.concerns.evidence import Evidence, concern
 from loadtest.records.measured import Left, Usage
 from loadtest.records.planned import SETTLED_S
 from loadtest.records.text import plural
@@ -110,30 +110,6 @@ def _held(left: Left, usage: Usage, connections: int, services: int, threads: in
     return None
 
 
-SHAPE_DIFFERS = Concern(
-    name="shape-differs",
-    means="The server did not run with the processes, threads or database connections that the"
-    " table says, so it is compared on unequal footing.",
-    advice="Look at its command line, which is in `report.md` and `run.json`; then correct `argv`"
-    " or `processes_seen` in its `servers/*.toml`.",
-    find=_shape_differs,
-    invalidates=True,
-)
-
-NOISY_HOST = Concern(
-    name="noisy-host",
-    means="Something other than server, services and generator used the machine meanwhile: other"
-    " programs, or (`steal`, `throttling`) the host that this machine is a part of.",
-    advice="End what else runs (`top` names it) and measure again with `--server`. What the host"
-    " took, no program here can give back: measure at another time, or on a machine of your own.",
-    find=_noisy_host,
-)
-
-LEFT_BEHIND = Concern(
-    name="left-behind",
-    means="The server did not let go of what it took for the load: what is measured next on it is"
-    " disturbed, and under steady traffic it may grow without end.",
-    advice="Load it for longer (`--duration`) and see whether it goes on growing; look for threads,"
-    " connections or caches that nobody closes.",
-    find=_left_behind,
-)
+SHAPE_DIFFERS = concern("shape-differs", _shape_differs, invalidates=True)
+NOISY_HOST = concern("noisy-host", _noisy_host)
+LEFT_BEHIND = concern("left-behind", _left_behind)
