@@ -22,7 +22,7 @@ def chapter(
         gist = plural(len(notes), "line")
         blocks.append(Section(title, lines, gist=gist, folded=("html",)))
     terms: list[Block] = [
-        Listed(list(TERMS)),
+        Listed(TERMS),
         f"The same in `{PATH}` of this project.",
     ]
     blocks.append(Section("How to read the figures", [Listed(reading)], folded=BOTH))
