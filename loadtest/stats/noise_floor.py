@@ -11,7 +11,7 @@ import numpy as np
 
 from loadtest.records.measured import Outcome
 from loadtest.records.planned import Endpoint, Load, Plan, Record
-from loadtest.stats.ratios import LEAST_SPREAD, Rates, quantile, usual_variance
+from loadtest.stats.ratios import ALIKE, LEAST_SPREAD, Rates, quantile, shared_noise
 from loadtest.stats.series import cpu_times, goodputs, groups
 
 Pairs = Sequence[tuple[Rates, Rates]]
@@ -155,9 +155,10 @@ def floors(kinds: Mapping[str, Pairs]) -> Floors:
     noisy = [of for of in known.values() if of.variance > LEAST_SPREAD**2]
     borrowed = 0.0
     if len(noisy) >= 3:
-        borrowed, _ = usual_variance(
+        borrowed, _ = shared_noise(
             np.array([float(of.rounds) for of in noisy]), np.array([of.variance for of in noisy])
         )
+        borrowed = min(ALIKE.most, borrowed)
 
     def drawn(own: _Squares) -> Floor:
         freedom = own.rounds + borrowed

@@ -9,7 +9,7 @@ from itertools import combinations
 from statistics import median
 from typing import NamedTuple
 
-from loadtest.stats.ratios import Comparison, Rates, moderated, paired
+from loadtest.stats.ratios import ALIKE, Comparison, Prior, Rates, moderated, paired
 from loadtest.stats.significance import LEAST_MARGIN, ByRounds, Finding, adjust, finding
 
 TURNED: Mapping[Finding, Finding] = {"higher": "lower", "lower": "higher"}
@@ -124,16 +124,18 @@ def judged(
     floor: float | ByRounds | None,
     interim_looks: int = 1,
     near: float = LEAST_MARGIN,
+    prior: Prior = ALIKE,
 ) -> Pairs:
     """Compare the first of each pair with its second, all of them as one table.
 
     `rates` are by round. P values are adjusted by Holm for all pairs; no difference is one that
     is below the noise `floor`, a share, of each pair by the rounds that it shares, nor below
-    `near`, the least that matters.
+    `near`, the least that matters. Their noise is drawn towards the table's by the `prior`.
     """
     # Of so many names, all differences follow from those to one of them.
     names = {name for pair in pairs for name in pair}
-    table = moderated([paired(rates[over], rates[name]) for name, over in pairs], len(names) - 1)
+    compared = [paired(rates[over], rates[name]) for name, over in pairs]
+    table = moderated(compared, len(names) - 1, prior)
     adjusted = adjust([comparison.p for comparison in table])
 
     def verdict(comparison: Comparison, p: float | None) -> Judged:
@@ -153,6 +155,7 @@ def all_pairs(
     floor: float | ByRounds | None,
     interim_looks: int = 1,
     order: Sequence[str] | None = None,
+    prior: Prior = ALIKE,
 ) -> Pairs:
     """Compare all with each other, the first in `order` first: else the one of the higher median.
 
@@ -160,7 +163,7 @@ def all_pairs(
     """
     names = ordered(rates) if order is None else order
     rates = {name: rates[name] for name in names}
-    return judged(list(combinations(names, 2)), rates, floor, interim_looks)
+    return judged(list(combinations(names, 2)), rates, floor, interim_looks, prior=prior)
 
 
 def against(rates: Mapping[str, Rates], base: str | None) -> dict[str, Comparison]:

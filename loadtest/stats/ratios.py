@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,8 +23,22 @@ Floats = NDArray[np.float64]
 
 LEVEL = 0.95
 
-MOST_BORROWED = 10.0
-"""Degrees of freedom that a comparison may borrow from the rest of its table."""
+
+class Prior(NamedTuple):
+    """What the noise of one table's comparisons is drawn towards, see `moderated`."""
+
+    most: float
+    """Degrees of freedom that a comparison may borrow from the rest of its table."""
+    towards: Literal["usual", "mean"]
+    """The variance that is usual in the table, or the mean of all, which is above it."""
+
+
+ALIKE = Prior(10.0, "usual")
+"""Where all are about equally noisy."""
+
+UNLIKE = Prior(6.0, "mean")
+"""Where each has a noise of its own, as servers have in what they cost: the usual is too little for
+the noisy ones, and equals would be told apart more often than `LEVEL` says."""
 
 RESAMPLES = 9_999
 
@@ -152,22 +166,25 @@ def _both_logs(base: Rates, new: Rates) -> list[Floats]:
 
 
 def moderated(
-    table: Sequence[Comparison], independent: float | None = None
+    table: Sequence[Comparison], independent: float | None = None, prior: Prior = ALIKE
 ) -> tuple[Comparison, ...]:
-    """Return the comparisons of one table, each noise estimate drawn towards what is usual there.
+    """Return the comparisons of one table, each noise estimate drawn towards that of all of them.
 
     Empirical Bayes: Smyth (2004), "Linear models and empirical Bayes methods", section 6.2. Three
     rounds say little about their own noise, but the table says what noise is like on this machine;
     a cell that is steady by chance no longer looks certain, and the others need fewer rounds. What
-    may be borrowed is capped at `MOST_BORROWED`, because Smyth's variances are better behaved than
-    a benchmark's. Bootstrapped intervals stay as they are; with fewer than 3 comparisons all do.
+    may be borrowed is capped by the `prior`, because Smyth's variances are better behaved than a
+    benchmark's. Bootstrapped intervals stay as they are; with fewer than 3 comparisons all do.
     So many of the comparisons are `independent`, or all: the 15 pairs of 6 are of 5 differences.
     """
     known = [c.estimate for c in table if c.estimate and c.estimate.spread > LEAST_SPREAD]
     if len(known) < 3:
         return tuple(table)
     freedom = np.array([estimate.freedom for estimate in known])
-    borrowed, usual = usual_variance(freedom, np.array([estimate.spread**2 for estimate in known]))
+    variance = np.array([estimate.spread**2 for estimate in known])
+    borrowed, usual = shared_noise(freedom, variance)
+    borrowed = min(prior.most, borrowed)
+    target = usual if prior.towards == "usual" else float(np.average(variance, weights=freedom))
     all_rounds = float(freedom.mean()) * min(len(known), independent or len(known))
 
     def drawn(comparison: Comparison) -> Comparison:
@@ -175,7 +192,7 @@ def moderated(
             return comparison
         own = comparison.estimate
         total = own.freedom + borrowed
-        spread = math.sqrt((borrowed * usual + own.freedom * own.spread**2) / total)
+        spread = math.sqrt((borrowed * target + own.freedom * own.spread**2) / total)
         # Even a noise that all share is known no better than from all their rounds together.
         estimate = msgspec.structs.replace(
             own, spread=spread, freedom=max(own.freedom, min(total, all_rounds))
@@ -188,20 +205,19 @@ def moderated(
     return tuple(map(drawn, table))
 
 
-def usual_variance(freedom: Floats, variance: Floats) -> tuple[float, float]:
+def shared_noise(freedom: Floats, variance: Floats) -> tuple[float, float]:
     """Return how many degrees of freedom a variance may borrow from the others, and what is usual.
 
     Smyth (2004), section 6.2: a scaled F distribution fitted to the logs of the variances, of which
-    there are at least 3.
+    there are at least 3. Where they differ by no more than chance, all may be borrowed: infinity.
     """
     logs = np.log(variance) - special.digamma(freedom / 2) + np.log(freedom / 2)
     excess = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2).mean())
     usual = math.exp(float(logs.mean()))
     if excess <= 0:
-        return MOST_BORROWED, usual
+        return math.inf, usual
     borrowed = 2 * _trigamma_inverse(excess)
-    usual *= math.exp(float(special.digamma(borrowed / 2)) - math.log(borrowed / 2))
-    return min(MOST_BORROWED, borrowed), usual
+    return borrowed, usual * math.exp(float(special.digamma(borrowed / 2)) - math.log(borrowed / 2))
 
 
 def half_width(comparison: Comparison) -> float | None:

@@ -12,7 +12,7 @@ from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Endpoint, Load, Plan, Style, at
 from loadtest.stats.noise_floor import Floor, Floors, Twins, floors_of, twins, workload
 from loadtest.stats.pairs import Pairs, all_pairs
-from loadtest.stats.ratios import Rates
+from loadtest.stats.ratios import UNLIKE, Rates
 from loadtest.stats.search import NARROW
 from loadtest.stats.series import cpu_times, goodputs, groups
 from loadtest.stats.significance import LEAST_MARGIN, ByRounds
@@ -134,7 +134,8 @@ def cost_pairs(
         return usual_us(costs[name]), [us or 0.0 for us in costs[name]]
 
     margin = at_least(LEAST_MARGIN, floor)
-    return all_pairs(rates, margin, interim_looks, order or sorted(costs, key=place))
+    order = order or sorted(costs, key=place)
+    return all_pairs(rates, margin, interim_looks, order, UNLIKE)
 
 
 def at_least(share: float, floor: Floor | None) -> ByRounds:
