@@ -79,8 +79,9 @@ def record_command(
 ) -> int:
     """Record what the endpoints of loadtest.toml answer.
 
-    Each is requested under two servers, with a database made anew for each. What all its answers
-    have in common is kept in .loadtest/, and a run holds the servers to it. It also prints which
+    Each is requested under two servers, with a database made anew for each; where one of them does
+    not start, twice under the other. What all its answers have in common is kept in .loadtest/, and
+    a run holds the servers to it. It also prints which
     wrong answers could not be told from the right one, and what differs from an earlier record.
     Exit status 1 if an endpoint cannot be measured, or its earlier record was kept.
 

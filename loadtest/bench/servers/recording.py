@@ -105,14 +105,21 @@ def ask_all(
     """Return what each endpoint answers.
 
     It is asked under each server, with a database made anew for each, the second `later_s` after
-    the first. Raises LoadtestError where nothing can be asked.
+    the first; in the place of one that does not come up, under another of them once more. Raises
+    LoadtestError where nothing can be asked.
     """
     recording = Recording({asked.name: [] for asked in endpoints}, {}, {})
     first_asked: float | None = None
+    down: dict[str, CellError] = {}
+    times = 0
     readers = [asked for asked in endpoints if not asked.writes]
     # What one writes would be in the answers of the next, and in a run it is not.
     groups = [readers, *([asked] for asked in endpoints if asked.writes)]
-    for server in servers:
+    for server in (*servers, *servers):
+        if times == len(servers):
+            break
+        if server.name in down:
+            continue
         say(f"asking under {server.name}, with a new database")
         # And with new secrets, as each run has them: what is signed is no part of a contract. What
         # was known of first visits is to be found out again.
@@ -130,26 +137,36 @@ def ask_all(
             refused, error_page = anew.refused(local.services.env)
             if first_asked is not None:
                 time.sleep(max(0.0, first_asked + later_s - time.monotonic()))
+            running: LoadedServer | None
+            try:
+                running = local.launch(server, server.name)
+            except CellError as error:
+                down[server.name] = error
+                last = (error.detail or "").splitlines()[-1:]
+                say(": ".join([f"{error.reason}; going on without it", *last]))
+                continue
             for group in groups:
                 todo = [asked for asked in group if asked.name not in recording.failed]
-                if not todo:
-                    continue
-                running: LoadedServer | None = None
                 try:
                     for asked in todo:
-                        running = running or local.launch(server, server.name)
                         try:
+                            running = running or local.launch(server, server.name)
                             wrong = refused[asked.name]
                             replies = _replies(running, asked, wrong, error_page)
                             recording.replies[asked.name].append(replies)
                         except CellError as error:
                             recording.failed[asked.name] = error.reason
-                            running.stop()  # it may be dead, or stuck
+                            if running is not None:
+                                running.stop()  # it may be dead, or stuck
                             running = None
                 finally:
                     if running is not None:
                         running.stop()
+                    running = None
             first_asked = first_asked or time.monotonic()
+            times += 1
+    if not times:
+        raise next(iter(down.values()))
     return recording
 
 

@@ -285,6 +285,49 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
     assert list(home.others) == ["a page that is not there"]
 
 
+@pytest.mark.parametrize(
+    ("down", "asked"),
+    [
+        ({"uvicorn"}, ["uvicorn", "waitress", "waitress"]),
+        ({"waitress"}, ["uvicorn", "waitress", "uvicorn"]),
+        ({"uvicorn", "waitress"}, ["uvicorn", "waitress"]),
+    ],
+)
+def test_a_server_that_does_not_come_up_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, down: set[str], asked: list[str]
+) -> None:
+    tried: list[str] = []
+    said: list[str] = []
+    running = SimpleNamespace(stop=lambda: None)
+
+    def launch(server: Any, name: str) -> Any:
+        tried.append(name)
+        if name in down:
+            raise CellError("launch", f"{name} exited with status 1", "Traceback\nImportError: x")
+        return running
+
+    @contextmanager
+    def bench(project: Project, shape: Any) -> Iterator[Any]:
+        services = SimpleNamespace(
+            env={}, env_for=lambda name: {}, visit=lambda names: None, requests={}
+        )
+        yield SimpleNamespace(services=services, launch=launch)
+
+    monkeypatch.setattr(recording, "bench", bench)
+    monkeypatch.setattr(Project, "refused", lambda project, env: ({}, None))
+    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: ())
+    servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
+    project = Project(Path(), "python")
+    if len(down) == 2:
+        with pytest.raises(CellError, match="uvicorn exited"):
+            recording.ask_all(project, [], servers, 0.0, said.append)
+    else:
+        recording.ask_all(project, [], servers, 0.0, said.append)
+    assert tried == asked
+    for name in down:
+        assert f"{name} exited with status 1; going on without it: ImportError: x" in said
+
+
 def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
