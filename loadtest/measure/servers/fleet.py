@@ -70,8 +70,8 @@ class Fleet:
     servers: dict[str, Server]
     bench: Bench
     record: Record
-    launched: dict[str, CellError | None] = field(default_factory=dict)
-    """Of all batches of a run, by server: None where it was up, or why it has never been."""
+    launched: dict[tuple[int, str], CellError | None] = field(default_factory=dict)
+    """Of all batches, by round and server: None where it was up, or why it has never been."""
     up: dict[str, Up] = field(default_factory=dict)
     _last: Cell | None = None
     """Of the endpoint that is being measured."""
@@ -94,16 +94,16 @@ class Fleet:
     def _launch(self, cell: Cell) -> None:
         server = self.servers[cell.server]
         running = self.bench.launch(server, f"{cell.id}.r{self.batch.round}")
-        self.launched[server.name] = None
+        self.launched[self.batch.round, server.name] = None
         self.up[server.name] = Up(running, running.memory_bytes())
 
     def of(self, cell: Cell) -> Up:
         """Return the server of a cell, up; raises CellError where it cannot be launched.
 
-        What was never up in a run is not tried for each of its cells.
+        What was never up in a round is not tried for each of its cells, but in the next one.
         """
         if cell.server not in self.up:
-            if failure := self.launched.get(cell.server):
+            if failure := self.launched.get((self.batch.round, cell.server)):
                 raise failure
             self._launch(cell)
         return self.up[cell.server]

@@ -49,16 +49,15 @@ def run(
     record: Record,
     watch: Watch,
     repair: Repair | None = None,
-    launched: dict[str, CellError | None] | None = None,
 ) -> None:
     """Measure batch after batch; a load that fails is recorded and the rest goes on.
 
-    `repair` and `launched`, see `Fleet`, are those of all batches of a run, where these are some of
-    them.
+    Those of a round come together. `repair` is that of all batches of a run, where these are some
+    of them.
     """
     servers = {server.name: server for server in plan.servers}
     repair = repair or Repair()
-    launched = {} if launched is None else launched
+    launched: dict[tuple[int, str], CellError | None] = {}
     for batch in todo:
         fleet = Fleet(batch, servers, bench, record, launched)
         measuring = _Measuring(plan.shape, plan.seed, fleet, repair, watch)
@@ -158,7 +157,7 @@ class _Measuring:
             # It may be dead, or stuck.
             fleet.drop(cell.server)
             if failure.stage == "launch":
-                fleet.launched.setdefault(cell.server, failure)
+                fleet.launched.setdefault((round_, cell.server), failure)
         if failure is not None:
             if died is not None:
                 failure = CellError("services", f"{died.reason} ({failure.reason})", died.detail)

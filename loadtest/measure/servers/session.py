@@ -23,7 +23,6 @@ from loadtest.measure.servers import measuring
 from loadtest.plan.servers import schedule
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
-from loadtest.records.errors import CellError
 from loadtest.records.measured import Ceiling, Outcome, Run
 from loadtest.records.planned import Cell, Load, Plan
 
@@ -120,8 +119,6 @@ class ServerBench:
     folder: Path
     bench: Bench
     repair: measuring.Repair = field(default_factory=measuring.Repair)
-    launched: dict[str, CellError | None] = field(default_factory=dict)
-    """See `Fleet`."""
 
     def ceilings(self, known: Sequence[Ceiling]) -> Iterator[Ceiling]:
         """Yield what the generator reaches; raises LoadtestError where that cannot be measured."""
@@ -136,7 +133,7 @@ class ServerBench:
         def watch(cell: Cell, round_: int, turn: int) -> None:
             began(((cell.id, turn), round_))
 
-        measuring.run(self.of.plan, todo, self.bench, record, watch, self.repair, self.launched)
+        measuring.run(self.of.plan, todo, self.bench, record, watch, self.repair)
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def test_after_a_failure_a_fresh_server_takes_over(tmp_path: Path, fault: str) -
 
 
 def test_a_server_that_never_comes_up_is_not_tried_for_each_cell(tmp_path: Path) -> None:
-    """Beside the others, which makes it slow, and then alone; after that all say why."""
+    """Beside the others, which makes it slow, and then alone; after that all of a round say why."""
     bench = FakeBench(tmp_path, {"alpha.*": "launch"})
     outcomes = by_cell(measure(msgspec.structs.replace(TWO, rounds=2), bench))
     assert {name: outcome.status for name, outcome in outcomes.items()} == {
@@ -141,7 +141,7 @@ def test_a_server_that_never_comes_up_is_not_tried_for_each_cell(tmp_path: Path)
     why = ("launch", "alpha exited with status 3 before it answered", "the end of its log")
     assert {(each.stage, each.reason, each.detail) for each in failed} == {why}
     assert {each.launch_s for each in failed} == {None}
-    assert bench.events.count("launch alpha") == 2
+    assert bench.events.count("launch alpha") == 4
     assert "stop alpha" not in bench.events
 
 
@@ -153,13 +153,18 @@ def test_a_server_that_was_up_is_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("died", [True, False])
-def test_a_launch_that_failed_with_its_services_is_tried_again(tmp_path: Path, died: bool) -> None:
+def test_a_launch_that_failed_is_tried_again_in_the_next_round(tmp_path: Path, died: bool) -> None:
     bench = FakeBench(tmp_path, {"alpha.*.r0": "launch"}, died="PostgreSQL" if died else None)
     outcomes = by_cell(measure(plan([server("alpha")], [JSON], rounds=2), bench))
-    stages = {"alpha.json-sync.r0": "services", "alpha.json-sync.r1": None}
-    if not died:
-        stages = dict.fromkeys(stages, "launch")
+    first = "services" if died else "launch"
+    stages = {"alpha.json-sync.r0": first, "alpha.json-sync.r1": None}
     assert {name: outcome.stage for name, outcome in outcomes.items()} == stages
+
+
+def test_a_launch_that_failed_with_its_services_is_tried_again_at_once(tmp_path: Path) -> None:
+    bench = FakeBench(tmp_path, {"alpha.json-*": "launch"}, died="PostgreSQL")
+    outcomes = by_cell(measure(plan([server("alpha")], [JSON, QUERY]), bench))
+    assert {outcome.stage for outcome in outcomes.values()} == {"services", None}
 
 
 def test_what_can_poison_the_next_has_a_server_of_its_own(tmp_path: Path) -> None:
