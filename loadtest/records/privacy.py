@@ -17,10 +17,18 @@ MOST_LINE_BYTES = 2**20
 
 _KEYS = "SECRET|(?<!VAL)KEY|TOKEN|PASSWORD|SALT"
 
-KEY_NAME = re.compile(_KEYS, re.IGNORECASE)
+_ABOUT = (
+    r"(?!\w*_(MODEL|BACKENDS?|CLASS|HASHERS|VALIDATORS|NAME|PREFIX|DOMAIN|PATH|AGE|TIMEOUT"
+    r"|LIFETIME|TTL|LENGTH|ALGORITHM|SECURE|HTTPONLY|SAMESITE)(?!\w))"
+)
+"""What comes after such a word where a variable says how secrets are dealt with, and has none."""
+
+KEY_NAME = re.compile(f"({_KEYS}){_ABOUT}", re.IGNORECASE)
 """In the name of a variable that may have any value, as long as nobody else knows it."""
 
-SECRET_NAME = re.compile(f"{_KEYS}|PASS|AUTH|COOKIE|CREDENTIAL|DSN", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    f"({_KEYS}|PASS|AUTH(?!OR(?!I))|COOKIE|CREDENTIAL|DSN){_ABOUT}", re.IGNORECASE
+)
 """In the name of a variable, a header or a query whose value is nobody else's to read."""
 
 SHORTEST = 4
@@ -81,18 +89,19 @@ def _concealing(text: str) -> str:
     return text
 
 
-def _without(text: str, names: Iterable[tuple[str, str]]) -> str:
-    for name, instead in names:
-        text = re.sub(_whole(re.escape(name)), instead, text)
+def _without(text: str, patterns: Iterable[tuple[str, str]]) -> str:
+    for pattern, instead in patterns:
+        text = re.sub(_whole(pattern), instead, text)
     return text
 
 
 def _names() -> Iterator[tuple[str, str]]:
     yield from _places()
-    yield from ((folder, ".") for folder in _folders if len(folder) > 1)
-    name = socket.gethostname()
-    if len(name) >= SHORTEST and name != "localhost":
-        yield name, "host"
+    yield from ((re.escape(folder), ".") for folder in _folders if len(folder) > 1)
+    whole = socket.gethostname()
+    for name in (whole, whole.partition(".")[0]):
+        if len(name) >= SHORTEST and name != "localhost":
+            yield rf"{re.escape(name)}(\.[\w-]+)*", "host"  # with its domain
 
 
 def _places() -> Iterator[tuple[str, str]]:
@@ -101,7 +110,7 @@ def _places() -> Iterator[tuple[str, str]]:
         with contextlib.suppress(OSError):  # of a present folder that is gone
             for path in {os.path.abspath(place), os.path.realpath(place)}:
                 if len(path) > 1:  # in the root lies everything
-                    yield path, instead
+                    yield re.escape(path), instead
 
 
 def _whole(pattern: str) -> str:

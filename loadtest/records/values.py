@@ -118,7 +118,10 @@ Distribution = Annotated[
     Meta(
         max_length=100,
         pattern=rf"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?{END}",
-        extra={"wanted": 'the name of a distribution in quotes, as in "psycopg-c"'},
+        extra={
+            "wanted": "the name of a distribution in quotes, not its extras but what they install:"
+            ' "psycopg-c" in place of "psycopg[c]"'
+        },
     ),
 ]
 """As an installer is asked for it, which takes other words for options, addresses or paths."""

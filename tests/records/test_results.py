@@ -414,14 +414,14 @@ def test_what_failed_names_neither_the_machine_nor_where_a_project_lies(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """uWSGI begins its log with the one, and a traceback has the other in each line."""
-    monkeypatch.setattr("socket.gethostname", lambda: "pc-of-alice")
+    monkeypatch.setattr("socket.gethostname", lambda: "pc-of-alice.example.org")
     monkeypatch.setattr("loadtest.records.privacy._folders", {})
     conceal_place(tmp_path / "shop")
-    log = f'nodename: pc-of-alice\nFile "{tmp_path}/shop/views.py", {tmp_path}/shop2'
-    write(folder, outcome(status="failed", reason="at pc-of-alice:80", detail=log))
+    log = f'nodename: pc-of-alice.example.org.\nFile "{tmp_path}/shop/views.py", {tmp_path}/shop2'
+    write(folder, outcome(status="failed", reason="at pc-of-alice.lan:80.", detail=log))
     (stored,) = read(folder, SERVERS).outcomes
-    assert stored.reason == "at host:80"
-    assert stored.detail == f'nodename: host\nFile "./views.py", {tmp_path}/shop2'
+    assert stored.reason == "at host:80."
+    assert stored.detail == f'nodename: host.\nFile "./views.py", {tmp_path}/shop2'
 
 
 def test_logs_do_not_name_the_machine(

@@ -83,7 +83,8 @@ OF_VALUE = ENDPOINT.format("{x}/")
         ("".join(f"[variants.a{n}]\n" for n in range(21)), "[variants]: 21, each under every"),
         # An installer would take it for an option.
         ("[variants.a]\nrequires = ['--find-links=http://x']", "variants.a.requires[0] must be the"
-         " name of a distribution in quotes, as in \"psycopg-c\", not \"--find"),
+         " name of a distribution in quotes, not its extras"),
+        ("[variants.a]\nrequires = ['psycopg[c]']", '"psycopg-c" in place of "psycopg[c]"'),
         ("[variants.a.settings]\ndebug = true", "'debug' is no setting; they are in capitals"),
         ("[variants.a]\nenv = { PYTHONPATH = '/' }", "[variants.a] env: 'PYTHONPATH' is not for"),
         ("[env]\nX = 1", "env.X must be a text in quotes, not 1"),
@@ -192,6 +193,15 @@ def test_a_secret_is_taken_from_the_shell(tmp_path: Path, monkeypatch: pytest.Mo
         ("SESSION_COOKIE_SECURE", "True", False),
         ("SESSION_COOKIE_AGE", "1209600", False),
         ("SHOP_CURRENCY", "EUR", False),
+        ("AUTH_USER_MODEL", "accounts.User", False),
+        ("PASSWORD_RESET_TIMEOUT", "3600", False),
+        ("SESSION_COOKIE_NAME", "shop", False),
+        ("AUTHOR", "alice", False),
+        ("BASIC_AUTH", "me:abc", True),
+        ("AUTHORIZATION", "abc", True),
+        ("API_KEY_PREFIX", "abc", False),
+        ("API_KEY_NAMESAKE", "abc", True),
+        ("TOKEN_MODEL_KEY", "abc", True),
     ],
 )
 def test_what_is_a_secret(name: str, text: str, secret: bool) -> None:
