@@ -64,6 +64,8 @@ def write_history(runs: History, parent: Path) -> list[Path]:
 
 def _judged(parent: Path) -> Iterator[tuple[ServersRun, summary.Summary]]:
     folders = runs_below(parent, SERVERS)
+    for link in runs_below(parent, SERVERS, links=True):
+        say(f"left out: {link}: it is a link; move the run that it leads to here")
     if (older := len(folders) - MOST_RUNS) > 0:
         say(f"left out: {plural(older, 'older run')}; a history has the newest {MOST_RUNS}")
     for folder in folders[-MOST_RUNS:]:

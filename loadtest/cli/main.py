@@ -80,6 +80,9 @@ def _misplaced(error: click.NoSuchOption, words: Sequence[str]) -> str | None:
     command = next((word for word in words if word in COMMANDS), None)
     if command is None or (error.ctx and error.ctx.parent):
         return None
+    options = Deferred(command).load().params
+    if not any(error.option_name in option.opts for option in options):
+        return None
     rest = list(words)
     rest.remove(command)
     again = shlex.join(["loadtest", command, *rest])

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from loadtest.cli.options import json_option, location, out_option
+from loadtest.cli.output import say
 from loadtest.records.errors import UserError
-from loadtest.records.run_folder import newest
+from loadtest.records.run_folder import KINDS, newest, runs_below
 
 
 @click.command("report")
@@ -39,5 +40,8 @@ def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bo
         return report_history(parent, as_json)
     from loadtest.cli import kinds
 
-    folder = run if run is not None else newest(out)
-    return kinds.write_reports(kinds.of_folder(folder), folder, as_json)
+    if run is None:
+        for link in runs_below(out, *KINDS, links=True):
+            say(f"left out: {link}: it is a link; name it to read the run that it leads to")
+        run = newest(out)
+    return kinds.write_reports(kinds.of_folder(run), run, as_json)

@@ -541,15 +541,15 @@ def newest(parent: Path) -> Path:
     return runs[-1]
 
 
-def runs_below(parent: Path, *kinds: Kind[Any, Any, Any]) -> list[Path]:
+def runs_below(parent: Path, *kinds: Kind[Any, Any, Any], links: bool = False) -> list[Path]:
     """Return the folders of the runs of these kinds below a folder, the newest last.
 
-    One whose name is no text in UTF-8 is left out: no report could name it. So is a link, which
-    leads to one that lies elsewhere.
+    One whose name is no text in UTF-8 is left out: no report could name it. So are `links`, which
+    lead to runs that lie elsewhere, unless it is these that are asked for.
     """
     try:
         with os.scandir(parent) as entries:
-            there = [entry.name for entry in entries if not entry.is_symlink()]
+            there = [entry.name for entry in entries if entry.is_symlink() == links]
     except OSError:
         return []
     names = sorted(name for name in there if not re.search(UNENCODED, name))

@@ -173,7 +173,7 @@ def test_a_history_is_not_written_through_a_link(type_: Type, tmp_path: Path) ->
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
-def test_a_run_that_a_link_leads_to_is_not_below_a_folder(tmp_path: Path) -> None:
+def test_a_run_that_a_link_leads_to_is_not_below_a_folder(type_: Type, tmp_path: Path) -> None:
     """It lies elsewhere, and nobody named it."""
     theirs = create(tmp_path / "elsewhere", run())
     (tmp_path / "runs").mkdir()
@@ -181,6 +181,9 @@ def test_a_run_that_a_link_leads_to_is_not_below_a_folder(tmp_path: Path) -> Non
     assert run_folder.runs_below(tmp_path / "runs", SERVERS) == []
     ours = create(tmp_path / "runs", run())
     assert run_folder.newest(tmp_path / "runs") == ours
+    for words in (["report", "--out"], ["report", "--history"]):
+        done = type_(*words, tmp_path / "runs")
+        assert f"left out: {tmp_path}/runs/a: it is a link" in done.err
 
 
 def test_a_history_is_of_the_newest_runs(

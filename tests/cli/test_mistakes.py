@@ -90,6 +90,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
             "--project stands before its command; type `loadtest run --project 'x y' quick`",
         ),
         (["-v", "plan"], "-v stands before its command; type `loadtest plan -v`"),
+        (["--bogus", "plan"], "No such option '--bogus'; `loadtest --help`"),
         (["--conections", "3"], "No such option '--conections'; `loadtest --help`"),
         (["run", "--duration", "1.5"], "'1.5' is not a whole number, as in --duration 3"),
         (["run", "--precision", "3"], "3 is no share between 0 and 1; did you mean 3%?"),
