@@ -76,6 +76,8 @@ def main(
     """
     # What it has started ends with it, as at Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What it starts is to be ended by it, also where `nohup` has this process ignore it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     seed = secrets.randbelow(2**31) if seed is None else seed
     click.echo(f"seed {seed}")
     failed = 0
