@@ -6,7 +6,7 @@ never 0 or -1.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -211,17 +211,13 @@ class Work(Record, frozen=True, kw_only=True):
         def total(first: int | None, second: int | None) -> int | None:
             return None if first is None or second is None else first + second
 
+        totals: dict[str, Any] = {
+            name: total(getattr(self, name), getattr(other, name))
+            for name in Work.__struct_fields__
+        }
         both = (self.database_connections, other.database_connections)
-        return Work(
-            answers=self.answers + other.answers,
-            postgres=total(self.postgres, other.postgres),
-            redis=total(self.redis, other.redis),
-            upstream=total(self.upstream, other.upstream),
-            statements=total(self.statements, other.statements),
-            changes=total(self.changes, other.changes),
-            exceptions=total(self.exceptions, other.exceptions),
-            database_connections=max((each for each in both if each is not None), default=None),
-        )
+        totals["database_connections"] = max((of for of in both if of is not None), default=None)
+        return Work(**totals)
 
 
 class Host(Record, frozen=True, kw_only=True):

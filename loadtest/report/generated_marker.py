@@ -9,14 +9,10 @@ MARK = "<!-- loadtest "
 
 def signed(text: str) -> str:
     """Return an XML document with our signature behind it, as a comment."""
-    return text + _signature(text)
+    return f"{text}{MARK}{hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
 
 
 def is_ours(text: str) -> bool:
     """Say whether a file is as `signed` left it."""
     body, mark, _ = text.rpartition(MARK)
     return bool(mark) and text == signed(body)
-
-
-def _signature(text: str) -> str:
-    return f"{MARK}{hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +42,14 @@ class Docker:
 
     def compose(self, *argv: str, timeout_s: float | None = None) -> str:
         """Return what `docker compose` prints for this project; raises CommandError likewise."""
-        return self.docker(*self._compose(), *argv, timeout_s=timeout_s)
+        # All of it named: nothing that COMPOSE_FILE or COMPOSE_PROJECT_NAME say changes whose
+        # containers are meant.
+        return self.docker(
+            *("compose", "--project-name", self.project),
+            *("--project-directory", str(self.folder), "--file", str(self.folder / FILE)),
+            *("--progress", "quiet", *argv),
+            timeout_s=timeout_s,
+        )
 
     def logs(self, container: str, path: Path) -> None:
         """Write what a container has printed to a file, in place of what is there."""
@@ -53,15 +60,6 @@ class Docker:
             log=path,
             timeout_s=BRIEF_S,
             env=self.environment(),
-        )
-
-    def _compose(self) -> Sequence[str]:
-        # All of it named: nothing that COMPOSE_FILE or COMPOSE_PROJECT_NAME say changes whose
-        # containers are meant.
-        return (
-            *("compose", "--project-name", self.project),
-            *("--project-directory", str(self.folder), "--file", str(self.folder / FILE)),
-            *("--progress", "quiet"),
         )
 
     def environment(self) -> dict[str, str]:

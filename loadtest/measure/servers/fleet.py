@@ -197,15 +197,8 @@ def grown(before: Counts, after: Counts, answers: int, sessions: int | None) -> 
         first, last = getattr(before, name), getattr(after, name)
         return None if first is None or last is None else last - first
 
-    return Work(
-        answers=answers,
-        redis=growth("redis"),
-        upstream=growth("upstream"),
-        statements=growth("statements"),
-        changes=growth("changes"),
-        exceptions=growth("exceptions"),
-        database_connections=sessions,
-    )
+    grown = {name: growth(name) for name in Counts.__struct_fields__}
+    return Work(answers=answers, database_connections=sessions, **grown)
 
 
 def _at_once(do: Callable[[T], object], items: Collection[T], most: int | None = None) -> None:

@@ -312,12 +312,10 @@ READS_DEBUG = re.compile(
 
 def debug_variables(settings: Path) -> Iterator[str]:
     """Yield the variables that settings make DEBUG of, those of the file itself first."""
-    seen: set[str] = set()
-    for path in (settings, *sorted(settings.parent.glob("*.py"))):
-        for match in READS_DEBUG.finditer(_text(path)):
-            if match["name"] not in seen:
-                seen.add(match["name"])
-                yield match["name"]
+    texts = map(_text, (settings, *sorted(settings.parent.glob("*.py"))))
+    yield from dict.fromkeys(
+        match["name"] for text in texts for match in READS_DEBUG.finditer(text)
+    )
 
 
 def missing(kind: str, text: str) -> str | None:

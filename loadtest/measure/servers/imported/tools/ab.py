@@ -47,7 +47,6 @@ _PERCENTILE = re.compile(rf"{_N}%\s+{_N}(?:\s.*)?", re.ASCII)
 
 def end(lines: Sequence[str], start: int, stop: int, command: Command | None = None) -> int | None:
     """Return where its text ends; None where it is not ab's."""
-    del command
     starts = _STARTS.fullmatch(lines[start].strip())
     return last_of(lines, start, stop, _OWN) if starts else None
 

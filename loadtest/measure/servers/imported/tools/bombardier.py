@@ -42,7 +42,6 @@ _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9}(?:\.\d+)?)s)?
 
 def end(lines: Sequence[str], start: int, stop: int, command: Command | None = None) -> int | None:
     """Return where its text ends; None where it is not bombardier's."""
-    del command
     starts = _start(lines, start)
     return last_of(lines, start + starts[0] - 1, stop, _OWN) if starts else None
 
@@ -61,7 +60,6 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
 
     How long a load of so many requests took is as near as its average rate is to that of all.
     """
-    del typed
     stripped = [line.strip() for line in lines]
     starts = _start(stripped, 0)
     assert starts

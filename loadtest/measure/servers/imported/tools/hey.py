@@ -43,7 +43,6 @@ _COUNTED = re.compile(r"\[(\d{1,12})\]\s+(.*)", re.ASCII)
 
 def end(lines: Sequence[str], start: int, stop: int, command: Command | None = None) -> int | None:
     """Return where its text ends; None where it is not hey's."""
-    del command
     if lines[start].strip() != "Summary:":
         return None
     return last_of(lines, start, stop, OWN)

@@ -96,7 +96,6 @@ def end(lines: Sequence[str], start: int, stop: int, command: Command | None = N
     It ends after its last line, before another begins, or, where the last is missing, before a
     paragraph of anything else.
     """
-    del command
     if FAILURE.fullmatch(lines[start]):
         return start + 1
     if not is_wrk(lines[start]):
