@@ -41,9 +41,7 @@ WORD = Value("name", _word)
     help="Style of the views. Default: what URLs and headings say, otherwise unknown.",
 )
 @click.option(
-    "--endpoint",
-    type=WORD,
-    help="Endpoint that was loaded. Default: what URLs and headings say.",
+    "--endpoint", type=WORD, help="Endpoint that was loaded. Default: what URLs and headings say."
 )
 @click.option(
     "--delay",
@@ -58,9 +56,7 @@ WORD = Value("name", _word)
     help="Connections of the load, where neither its output nor its command says.",
 )
 @click.option(
-    "--rate",
-    type=RATE,
-    help="Rate that wrk2 was given, in requests/s, where no command shows it.",
+    "--rate", type=RATE, help="Rate that wrk2 was given, in requests/s, where no command shows it."
 )
 @click.option(
     "--rounds",

@@ -360,8 +360,7 @@ def _allow(service: str, what: str, place: str) -> Callable[[F], F]:
 
 
 consent_options: Callable[[F], F] = all_of(
-    _allow("postgres", "database", "HOST/NAME"),
-    _allow("redis", "redis", "HOST/DB"),
+    _allow("postgres", "database", "HOST/NAME"), _allow("redis", "redis", "HOST/DB")
 )
 """Of every command that fills the services: what was not made for it is not written unasked."""
 

@@ -9,13 +9,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from loadtest.cli.options import (
-    Titled,
-    json_option,
-    matrix_options,
-    project_of,
-    project_options,
-)
+from loadtest.cli.options import Titled, json_option, matrix_options, project_of, project_options
 from loadtest.cli.output import print_json, tables
 from loadtest.plan.servers import inventory, schedule
 from loadtest.plan.servers.schedule import Batch

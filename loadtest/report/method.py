@@ -21,10 +21,7 @@ def chapter(
         lines = [Bullets([capital(note) for note in notes])]
         gist = plural(len(notes), "line")
         blocks.append(Section(title, lines, gist=gist, folded=("html",)))
-    terms: list[Block] = [
-        Listed(TERMS),
-        f"The same in `{PATH}` of this project.",
-    ]
+    terms: list[Block] = [Listed(TERMS), f"The same in `{PATH}` of this project."]
     blocks.append(Section("How to read the figures", [Listed(reading)], folded=BOTH))
     blocks.append(Section("The words used here (glossary)", terms, id="glossary", folded=BOTH))
     return Section("Method and machine", blocks, id="method")

@@ -262,11 +262,7 @@ def _response(page: Page) -> Response:
     """Return a page as if a server had answered with it."""
     body = page.body.encode("latin-1")
     return Response(
-        status=page.status,
-        content_type=page.type,
-        content_encoding=None,
-        body=body,
-        size=len(body),
+        status=page.status, content_type=page.type, content_encoding=None, body=body, size=len(body)
     )
 
 

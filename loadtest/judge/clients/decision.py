@@ -237,9 +237,7 @@ def _cpu(
 
 
 def _start(
-    known: Sequence[Ranking],
-    outcomes: Sequence[Outcome],
-    deciding: Sequence[tuple[Ranking, Table]],
+    known: Sequence[Ranking], outcomes: Sequence[Outcome], deciding: Sequence[tuple[Ranking, Table]]
 ) -> Start | None:
     """Return what a process pays before its first call; None where nothing was measured cold."""
     cold = [

@@ -173,9 +173,7 @@ def cpu_s(outcome: Outcome) -> float | None:
 
 
 def by_round(
-    outcomes: Sequence[Outcome],
-    measure: Measure,
-    of: Callable[[Outcome], float | None] = time_s,
+    outcomes: Sequence[Outcome], measure: Measure, of: Callable[[Outcome], float | None] = time_s
 ) -> dict[str, Rates]:
     """Return a time of each row by round, see `series.by_round`."""
     return series.by_round(

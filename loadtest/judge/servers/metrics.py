@@ -10,15 +10,7 @@ from loadtest.judge.concern import CLOCK_S
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Histogram, Loaded, Outcome, Sent, Usage
 from loadtest.records.planned import Cell, Plan, Record, Server
-from loadtest.stats.latency import (
-    ON_TIME,
-    SAMPLES_NEEDED,
-    count,
-    mean,
-    merge,
-    percentile,
-    pooled,
-)
+from loadtest.stats.latency import ON_TIME, SAMPLES_NEEDED, count, mean, merge, percentile, pooled
 from loadtest.stats.latency import backfilled as was_backfilled
 
 Histograms = Callable[[str], Histogram]

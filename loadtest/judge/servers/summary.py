@@ -207,10 +207,7 @@ def _sent(cell: Cell, measured: Sequence[Outcome]) -> Load:
 
 
 def _row(
-    came: Ended[Outcome, Round],
-    evidence: Evidence,
-    search: Search | None,
-    loads: Sequence[Outcome],
+    came: Ended[Outcome, Round], evidence: Evidence, search: Search | None, loads: Sequence[Outcome]
 ) -> Row:
     cell, figures = evidence.cell, evidence.figures
     note = cell.endpoint.note
@@ -267,9 +264,7 @@ def _ranking(of: Measured, table: Table, rows: Mapping[str, Row], slow: Floors) 
     if table.by == "cost":
         versus = _versus(goodput, reference, floor, of.interim_looks)
         versus_cpu = ranking.versus(
-            cpu_us,
-            reference,
-            lambda name, over: turned(table.pairs.finding(name, over)),
+            cpu_us, reference, lambda name, over: turned(table.pairs.finding(name, over))
         )
     else:
         versus = ranking.versus(goodput, reference, table.pairs.finding)

@@ -10,15 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from loadtest.records.measured import (
-    Afterwards,
-    During,
-    Host,
-    Loaded,
-    Outcome,
-    Usage,
-    Verified,
-)
+from loadtest.records.measured import Afterwards, During, Host, Loaded, Outcome, Usage, Verified
 from loadtest.records.planned import Record
 from loadtest.stats.latency import merge
 

@@ -162,11 +162,7 @@ class _Measuring:
             if died is not None:
                 failure = CellError("services", f"{died.reason} ({failure.reason})", died.detail)
             self.failed.add(cell.id)
-            facts |= {
-                "stage": failure.stage,
-                "reason": failure.reason,
-                "detail": failure.detail,
-            }
+            facts |= {"stage": failure.stage, "reason": failure.reason, "detail": failure.detail}
             facts.pop("work", None)
         return Outcome(
             cell=cell.id,

@@ -18,13 +18,7 @@ from loadtest.stats.ratios import paired
 WAYS = {"asyncio": "wsgi", "threads": "asgi", "one by one": "other"}
 """How calls are driven, each with the class of its marks."""
 
-PARTS = {
-    "start-up": "other",
-    "import": "asgi",
-    "set-up": "yellow",
-    "work": "wsgi",
-    "end": "violet",
-}
+PARTS = {"start-up": "other", "import": "asgi", "set-up": "yellow", "work": "wsgi", "end": "violet"}
 """Of a process's time, one after the other."""
 
 

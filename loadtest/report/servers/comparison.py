@@ -11,15 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from loadtest.judge.servers.compare import (
-    APART,
-    BETTER,
-    Answer,
-    Change,
-    Comparisons,
-    Figure,
-    Lost,
-)
+from loadtest.judge.servers.compare import APART, BETTER, Answer, Change, Comparisons, Figure, Lost
 from loadtest.report import units
 from loadtest.report.charts.chart import Chart
 from loadtest.report.page import BOTH, Block, Bullets, Charts, Page, Section, Shown, View

@@ -8,13 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from loadtest.judge.servers.decision import (
-    AtRate,
-    Decision,
-    Reaches,
-    Searched,
-    ServerAtRate,
-)
+from loadtest.judge.servers.decision import AtRate, Decision, Reaches, Searched, ServerAtRate
 from loadtest.judge.servers.within import Search
 from loadtest.report.columns import RANK
 from loadtest.report.servers.sentences.phrases import goal, reached

@@ -182,8 +182,7 @@ def _few_waves(cell: Evidence) -> Check:
     if waves >= FEWEST_WAVES and cell.answers >= FEWEST_ANSWERS:
         return NOTHING
     return Check(
-        "suspect",
-        f"{rate(waves)} responses for each connection in a load, {cell.answers:,} in all",
+        "suspect", f"{rate(waves)} responses for each connection in a load, {cell.answers:,} in all"
     )
 
 

@@ -7,14 +7,7 @@ from typing import Literal
 
 from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, rate, took
 from loadtest.judge.servers.concerns.evidence import Evidence, concern
-from loadtest.judge.servers.metrics import (
-    HELD,
-    LATE_US,
-    behind,
-    late,
-    short_of,
-    unsent,
-)
+from loadtest.judge.servers.metrics import HELD, LATE_US, behind, late, short_of, unsent
 from loadtest.records.measured import Sent
 from loadtest.stats.latency import mean, percentile
 
@@ -71,8 +64,7 @@ def _not_counted(cell: Evidence) -> Check:
     if (unsent(cell.loads, asked) or 0.0) <= HELD:
         return NOTHING
     return Check(
-        "suspect",
-        f"{rate(cell.answers / cell.load_s)} of {rate(asked)} requests/s were answered",
+        "suspect", f"{rate(cell.answers / cell.load_s)} of {rate(asked)} requests/s were answered"
     )
 
 

@@ -26,12 +26,7 @@ from loadtest.report.charts.chart import (
 )
 from loadtest.report.charts.scale import BEYOND, Scale, logarithmic
 
-SHAPES: dict[Answer, Shape] = {
-    "worse": "down",
-    "better": "up",
-    "same": "dot",
-    "cannot tell": "dot",
-}
+SHAPES: dict[Answer, Shape] = {"worse": "down", "better": "up", "same": "dot", "cannot tell": "dot"}
 """How a figure changed, as a shape; what nobody can tell is hollow as well."""
 
 MOST_ROWS = 40

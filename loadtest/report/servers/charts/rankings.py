@@ -150,9 +150,7 @@ def latency(ranking: Ranking) -> Chart | None:
     nines = max(x for _, points in curves for x, _ in points)
     across = Scale(0.0, nines * BEYOND, list(enumerate(NINES[: int(nines) + 1])), linear=True)
     upright = logarithmic(
-        [us for _, points in curves for _, us in points],
-        (),
-        lambda us: tick(units.latency(us)),
+        [us for _, points in curves for _, us in points], (), lambda us: tick(units.latency(us))
     )
     lines = [
         Line(row.server, look_of(row.interface), points, tip=row.server) for row, points in curves

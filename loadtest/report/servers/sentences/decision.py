@@ -37,10 +37,7 @@ MANY = 0.5
 SEARCHED = 4
 """Endpoints of a search, or of steps, that have a paragraph; all have a table."""
 
-WHY_LIMITED = {
-    "connections": "its connections ran out",
-    "generator": "the load generator was late",
-}
+WHY_LIMITED = {"connections": "its connections ran out", "generator": "the load generator was late"}
 
 MOSTLY = 0.9
 """Of what a site's requests take: where so much is its own, the server is no lever."""
@@ -504,12 +501,7 @@ def _waits(decision: Decision, cost: Cost | None) -> Iterator[Said]:
     limited = []
     for (limit, how), of in sorted(by_limit.items(), reverse=True):
         limited.append(
-            {
-                "group": _group(of, waiting.holds),
-                "single": len(of) == 1,
-                "limit": limit,
-                "how": how,
-            }
+            {"group": _group(of, waiting.holds), "single": len(of) == 1, "limit": limit, "how": how}
         )
     yield Said(
         "waiting",

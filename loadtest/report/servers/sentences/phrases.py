@@ -5,15 +5,7 @@ from __future__ import annotations
 from loadtest.judge.servers.within import Search
 from loadtest.records.planned import Goal, Load
 from loadtest.report.sentences import capital, listed
-from loadtest.report.units import (
-    UNKNOWN,
-    asked,
-    latency,
-    plural,
-    seconds,
-    share,
-    significant,
-)
+from loadtest.report.units import UNKNOWN, asked, latency, plural, seconds, share, significant
 
 WORKLOADS = {
     "cpu": "CPU-bound JSON",
