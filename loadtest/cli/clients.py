@@ -47,11 +47,8 @@ if TYPE_CHECKING:
     from loadtest.plan.clients.typed_rows import Typed
 
 MOST_REQUESTS = 1_000_000
-
 MOST_AT_ONCE = 10_000
-
 MOST_BYTES = 100_000_000
-
 DELAYS_MS = ("0", "1", "10", "100")
 
 FIRST_PORT = 8090

@@ -15,7 +15,6 @@ Facts = TypeVar("Facts")
 """What a concern is looked for in: the wing's `Evidence`."""
 
 Severity = Literal["suspect", "invalid"]
-
 Verdict = Literal["valid", "suspect", "invalid"]
 
 RANK: dict[Verdict, int] = {"valid": 0, "suspect": 1, "invalid": 2}
@@ -35,7 +34,6 @@ class Check:
 
 
 NOTHING = Check("valid")
-
 UNCHECKED = Check(None)
 
 

@@ -21,15 +21,10 @@ from loadtest.records.errors import UserError, unknown
 from loadtest.records.text import UNSAFE
 
 T = TypeVar("T", bound=msgspec.Struct)
-
 AT = re.compile(r" - at (?:`key` in )?`\$\.?(?P<at>[^`]*)`$")
-
 STEP = re.compile(r"[^.\[\]]+|\[\d+\]|\[\.\.\.\]")
-
 UNSEEN = re.compile(f"[{UNSAFE}]")
-
 MOST_DEPTH = 8
-
 MOST_BYTES = 2**20
 
 DOTTED = re.compile(

@@ -60,20 +60,15 @@ async-taskgroup   tasks made by a loop inside an `asyncio.TaskGroup`, chunk afte
 """
 
 Http = Literal["1.1", "2"]
-
 Kind = Literal["sync", "async"]
 
 Stage = Literal["start", "import", "set-up", "warm-up", "work", "result"]
 """Where a row failed: `result` where the child's own account is missing or damaged."""
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-
 MODES: tuple[Mode, ...] = get_args(Mode)
-
 REUSES: tuple[Reuse, ...] = get_args(Reuse)
-
 THREADS: tuple[Mode, ...] = ("threads-recreate", "threads-reuse", "threads-map")
-
 TASKS: tuple[Mode, ...] = ("async-for", "async-map", "async-taskgroup")
 
 BUSY = 8

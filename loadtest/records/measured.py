@@ -36,7 +36,6 @@ from loadtest.records.values import (
 )
 
 Launcher = Literal["local", "compose", "running"]
-
 Network = Literal["own", "machine"]
 
 

@@ -44,7 +44,6 @@ Style = Literal["sync", "async", "control", "unknown"]
 """Unknown: in a report of others that doesn't say."""
 
 Status = Literal["measured", "failed", "skipped"]
-
 Stage = Literal["services", "launch", "verify", "load", "verify-after"]
 
 SUM = r"^(workers|\d{1,4})( \+ (workers|\d{1,4})){0,9}$"

@@ -25,9 +25,7 @@ MOST_LOADS = 50_000
 """Of a whole run, each of a second or more: a day or two."""
 
 MOST_BUDGET_S = 30 * 86_400.0
-
 MOST_LOAD_S = 3_600
-
 MOST_WAVES = 1_000
 
 MOST_RATE = 100_000
@@ -142,9 +140,7 @@ AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
 """What a person chooses how many there are of."""
 
 Connections = Annotated[int, Meta(ge=1, le=MOST_CONNECTIONS)]
-
 Workers = Annotated[int, Meta(ge=1, le=MOST_WORKERS)]
-
 Threads = Annotated[int, Meta(ge=1, le=MOST_THREADS)]
 
 ShapeText = Annotated[
@@ -180,7 +176,6 @@ Step = Annotated[float, Meta(gt=0, le=10)]
 """Times what a server can do."""
 
 Micros = Annotated[float, Meta(ge=0, le=1e14)]
-
 Share = Annotated[float, Meta(gt=0, lt=1)]
 
 WHOLE = 1.001
@@ -190,5 +185,4 @@ Pinned = Annotated[tuple[Count, ...], Meta(max_length=4_096)]
 """Numbers of processors, which are typed to what keeps a process on them."""
 
 Processors = Annotated[int, Meta(ge=1, le=100_000)]
-
 Seed = Annotated[int, Meta(ge=-(2**63), le=MOST_SEED)]

@@ -13,13 +13,9 @@ from loadtest.records.text import printable
 from loadtest.report.units import UNKNOWN
 
 Item = TypeVar("Item")
-
 Item_contra = TypeVar("Item_contra", contravariant=True)
-
 Other = TypeVar("Other")
-
 Number = TypeVar("Number", int, float)
-
 Value = str | int | float | None
 
 FORMULA = r"(?:^|(?<=[;\t\r\n]))(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"

@@ -13,7 +13,6 @@ from loadtest.system.docker import Docker
 from loadtest.system.process import CommandError
 
 ROOT = Path("/sys/fs/cgroup")
-
 V2 = ("cpu.stat", "cgroup.procs")
 
 V1 = ("cpuacct/cpuacct.usage", "cpu/cpu.stat", "memory/cgroup.procs")

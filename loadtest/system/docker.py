@@ -12,7 +12,6 @@ from loadtest.system import process
 from loadtest.system.process import CommandError
 
 FILE = "docker-compose.yml"
-
 SETTINGS = ".env"
 
 ASIDE = ("BUILD_NETWORK", "CA_FILE", "NO_HEALTH_CHECK", "PIP_FILE")

@@ -17,7 +17,6 @@ from loadtest.records.planned import Record
 from loadtest.system.process import Process
 
 HOST = "127.0.0.1"
-
 FIRST_PORT = 8000
 
 PORTS = 1000

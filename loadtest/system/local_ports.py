@@ -14,9 +14,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 SETTINGS = Path("/proc/sys/net/ipv4")
-
 CONNECTIONS = Path("/proc/net/tcp")
-
 COUNTERS = Path("/proc/net/snmp")
 
 ENDED = "06"

@@ -211,7 +211,6 @@ def start(
 
 
 _FRESH_S = 0.01
-
 _looked: tuple[float, dict[int, list[int]]] = (-math.inf, {})
 
 

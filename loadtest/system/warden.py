@@ -32,9 +32,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 POLL_S = 0.02
-
 KILL_WAIT_S = 5.0
-
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36

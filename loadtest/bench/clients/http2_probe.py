@@ -12,11 +12,8 @@ from urllib.parse import urlsplit
 from loadtest.records.errors import CellError
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
 DATA, HEADERS, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 4, 6, 7, 8
-
 ACK = END_STREAM = 0x1
-
 END_HEADERS = 0x4
 
 STATUS_200 = 0x88

@@ -15,9 +15,7 @@ from loadtest.records.measured import Histogram
 from loadtest.system.process import Timed
 
 HERE = Path(__file__).parent / "worker"
-
 WORKER = HERE / "main.py"
-
 DRIVING = {"sync": HERE / "threads.py", "async": HERE / "tasks.py"}
 
 

@@ -21,7 +21,6 @@ from loadtest.records.planned import Contract, Record
 from loadtest.system import listening
 
 TIMEOUT_S = 5
-
 END_WITHIN_S = 1.0
 
 NOT_WORK = ("hello", "client", "auth", "select", "info", "ping", "command", "config")

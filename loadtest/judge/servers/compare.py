@@ -48,9 +48,7 @@ MOST_NAMED = 100
 """Conditions that forbid a comparison; of more there is a count."""
 
 Answer = Literal["better", "worse", "same", "cannot tell"]
-
 CellFigure = Literal["server_cpu_us", "goodput", "p99_us"]
-
 Figure = Literal["cost", "reaches", CellFigure]
 
 BETTER: dict[Figure, Literal["higher", "lower"]] = {

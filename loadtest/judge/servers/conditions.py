@@ -17,7 +17,6 @@ CONDITIONS = ("cpu", "processors", "governor")
 """Of the machine; the others are named."""
 
 UNKNOWN = "unknown"
-
 ABSENT = "none"
 
 

@@ -21,7 +21,6 @@ COUNTS = (
 """Of `Loaded`, which add up."""
 
 Number = TypeVar("Number", int, float)
-
 R = TypeVar("R", bound=Record)
 
 

@@ -21,7 +21,6 @@ from loadtest.records.planned import SETTLED_S, Cell, Server
 from loadtest.system.sampling import Holding, left
 
 Record = Callable[[Outcome | Afterwards | Launch], None]
-
 T = TypeVar("T")
 
 LAUNCHES_AT_ONCE = 2 + (os.cpu_count() or 1)

@@ -21,11 +21,8 @@ from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Record
 
 PRESETS = Path(__file__).parent / "presets"
-
 DEFAULT = "default"
-
 Count = Annotated[int, Meta(ge=1)]
-
 LABEL = "{client}"
 
 OF_ROW = ("client", "reuse", "mode", "requests", "batch", "chunk")

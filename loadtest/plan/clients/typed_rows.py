@@ -15,9 +15,7 @@ from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Record
 
 CHOICE = "choice"
-
 REQUESTS = 500
-
 BATCH = 10
 
 FOR_MODE: Mapping[str, str] = {"threads": "requests", "async": "aiohttp"}

@@ -34,22 +34,16 @@ WORDS = re.compile(rb"[\w\x80-\xff+/=.:%-]+|[^\w\x80-\xff+/=.:%-]+")
 """A text in words and what stands between them; a token, a date or a path is one word."""
 
 TAG = re.compile(rb"<(/?[a-zA-Z][a-zA-Z0-9-]*)")
-
 HOLE = b"\x00"
 
 BEGINNING = 16
 """Of a digest, in `Body.each`."""
 
 SPACE = rb"(?:\s|\xc2\xa0|&nbsp;)+"
-
 UNIT = rb"(?:s|ms|(?:second|minute|hour|day|week|month|year)s?)\b"
-
 SPAN = rb"\d{1,9}(?:\.\d{1,9})?" + SPACE + UNIT
-
 CLOCK = rb"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
-
 HALF_DAY = rb"\d{1,2}(?::\d\d)?" + SPACE + rb"[ap]\.m\."
-
 MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 
 WRITTEN = (

@@ -76,7 +76,6 @@ _MEAN: Column[ColdFigures] = Column(
 )
 
 MEAN: Column[Standing] = _MEAN.of(lambda row: row.cold if row.reportable else None)
-
 MEDIAN = _cold("median_s", "time")
 
 TIMES = (
@@ -98,9 +97,7 @@ PHASES = (
 )
 
 CALL = _warm("call_us", "time per call", latency)
-
 P99 = _warm("p99_us", "p99", latency)
-
 CPU = _warm("cpu_us", "CPU per call", latency)
 
 CALLS = (

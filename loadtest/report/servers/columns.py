@@ -51,19 +51,12 @@ GOODPUT: Column[Row] = Column(
 )
 
 P50 = figure("p50_us", "p50", lambda f: f.p50_us, latency)
-
 P90 = figure("p90_us", "p90", lambda f: f.p90_us, latency)
-
 P99 = figure("p99_us", "p99", lambda f: f.p99_us, latency)
-
 P99_9 = figure("p99_9_us", "p99.9", lambda f: f.p99_9_us, latency)
-
 BUSY = figure("busy_cores", "cores busy", lambda f: f.cores, significant)
-
 SENT = figure("offered", "sent", lambda f: f.offered, significant)
-
 ANSWERED: Column[Row] = Column("answered", "answered", GOODPUT.value, GOODPUT.text)
-
 GENERATOR = figure("generator_cpu_us", "wrk's CPU", lambda f: f.generator_cpu_us, latency)
 
 COST: Column[Row] = Column(

@@ -21,13 +21,9 @@ from loadtest.report.servers.comparison import ORDER, say
 from loadtest.report.table import SUSPECT, Column, Table, name, number, prose
 
 Figure = Literal["cpu", "goodput"]
-
 Outcome = Answer | Literal["lost"]
-
 WORST: tuple[Outcome, ...] = ("lost", "worse", "better")
-
 TITLES: dict[Figure, str] = {"cpu": "CPU per request", "goodput": "requests/s"}
-
 AXES: dict[Figure, str] = {"goodput": "requests/s", "cpu": "CPU time per request (µs)"}
 
 ALWAYS = ("Django", "python")

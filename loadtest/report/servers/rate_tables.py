@@ -114,7 +114,6 @@ REACHED: Column[Search] = Column(
 )
 
 LIMIT: Column[Search] = Column("limit", "limited by", limited_by, limited_by, "prose")
-
 TRIES: Column[Search] = number("tries", lambda search: search.tries, "{:,}".format)
 
 

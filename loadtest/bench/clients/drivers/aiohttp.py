@@ -8,13 +8,9 @@ from functools import cache
 import aiohttp
 
 TITLE = "aiohttp"
-
 REQUIRES = ("aiohttp",)
-
 KIND = "async"
-
 HTTP = ("1.1",)
-
 LOCK = "clients"
 
 AT_ONCE = 100

@@ -7,13 +7,9 @@ import ssl
 import httpx
 
 TITLE = "httpx (async)"
-
 REQUIRES = ("httpx", "httpcore", "h2")
-
 KIND = "async"
-
 HTTP = ("1.1", "2")
-
 LOCK = "clients"
 
 KEPT = 20

@@ -7,13 +7,9 @@ import ssl
 import httpx
 
 TITLE = "httpx (sync)"
-
 REQUIRES = ("httpx", "httpcore", "h2")
-
 KIND = "sync"
-
 HTTP = ("1.1", "2")
-
 LOCK = "clients"
 
 KEPT = 20

@@ -10,15 +10,10 @@ import niquests
 from niquests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 
 TITLE = "niquests"
-
 REQUIRES = ("niquests", "urllib3-future")
-
 KIND = "sync"
-
 HTTP = ("1.1", "2")
-
 LOCK = "niquests"
-
 timeout_s = 0.0
 
 

@@ -6,15 +6,10 @@ import requests
 from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
 
 TITLE = "requests"
-
 REQUIRES = ("requests", "urllib3")
-
 KIND = "sync"
-
 HTTP = ("1.1",)
-
 LOCK = "clients"
-
 timeout_s = 0.0
 
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import urllib3
 
 TITLE = "urllib3"
-
 REQUIRES = ("urllib3",)
-
 KIND = "sync"
-
 HTTP = ("1.1",)
-
 LOCK = "clients"
 
 

@@ -54,9 +54,7 @@ _MAYBE = re.compile(
 """In every line that a tool's text may begin with: most lines of a report have none of it."""
 
 _HEADING = re.compile(r" {0,3}(?:>\s*)*(#{1,6})\s+(.*)")
-
 _TAG = re.compile(r"\s*<(h[1-6]|summary)[^>]*>(.*?)</\1>\s*", re.IGNORECASE)
-
 _BOLD = re.compile(r"\*\*([^*]+)\*\*:?|__([^_]+)__:?")
 
 _SIGNS = "=*-"
@@ -66,7 +64,6 @@ MOST_LABEL = 200
 """Characters of what stands above a block: names and what tells it apart are in the first."""
 
 _UNDERLINE = re.compile(r"(=+|-{3,})\s*")
-
 _FENCE = re.compile(r"\s*(?:[>*-]\s+)*(`{3,}|~{3,})(.*)")
 
 FILE, ALONE, ABOVE, WORDS = 0, 7, 8, 9

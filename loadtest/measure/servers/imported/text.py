@@ -11,9 +11,7 @@ from loadtest.records.planned import Record
 from loadtest.records.values import MOST_CONNECTIONS
 
 TIME_US = {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
-
 BYTES = {"B": 1, **{f"{unit}B": 1024 ** (n + 1) for n, unit in enumerate("KMGTP")}}
-
 METRIC = {"": 1, **{unit: 1000 ** (n + 1) for n, unit in enumerate("kMGTP")}}
 
 LEAST_US, MOST_US = 100_000, 10**13

@@ -15,7 +15,6 @@ import threading
 from typing import Any
 
 NAMES = ("exceptions", "statements", "changes")
-
 NUMBER = struct.Struct("<Q")
 
 FIRST = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(\w+)", re.S)
@@ -37,7 +36,6 @@ NO_SQL = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.S)
 """Literals and comments."""
 
 TABLE = re.compile(r"\s+(?:(?:OR\s+\w+|IGNORE|INTO|FROM|ONLY|TABLE)\s+)*([\w.\"`\[\]]+)", re.I)
-
 _lock = threading.Lock()
 _owner = 0
 _numbers: Any = None

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from typing import Any
 
 MOST_ROUTES = 5_000
-
 MOST_TEXT = 500
 
 

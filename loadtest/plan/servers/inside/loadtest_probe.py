@@ -41,11 +41,8 @@ outbound: list[str] = importlib.import_module("loadtest_outbound").refused
 """Where the project wanted to connect to: settings of ours refuse it."""
 
 summary = importlib.import_module("loadtest_failure").summary
-
 counts = importlib.import_module("loadtest_counts")
-
 session = importlib.import_module("loadtest_requests").session
-
 errors: list[str] = []
 
 

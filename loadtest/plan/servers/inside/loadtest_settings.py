@@ -21,7 +21,6 @@ from django.db.backends.signals import connection_created
 importlib.import_module("loadtest_outbound").refuse()
 importlib.import_module("loadtest_logs").keep(os.environ.get("LOADTEST_FILES"))
 _failure = importlib.import_module("loadtest_failure")
-
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
 

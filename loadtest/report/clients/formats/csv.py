@@ -10,7 +10,6 @@ from loadtest.report.columns import plain
 from loadtest.report.table import Column, Table, sheet
 
 FILE = "summary.csv"
-
 VERSUS: tuple[Column[Standing], ...] = common.versus(lambda row: row.versus)
 
 

@@ -28,7 +28,6 @@ from loadtest.stats.latency import Curve
 from loadtest.stats.ratios import paired
 
 STYLES: dict[str, Shape] = {"sync": "dot", "async": "diamond", "control": "dot", "unknown": "dot"}
-
 ROUNDS = "Lines are 95 % intervals over rounds; ranks follow from the differences within rounds."
 
 NINES = ("0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %")

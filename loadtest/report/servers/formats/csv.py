@@ -9,9 +9,7 @@ from loadtest.report.servers.report import Report
 from loadtest.report.table import Column, Table, Value, sheet
 
 FILE = "summary.csv"
-
 VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus)
-
 CPU_VERSUS: tuple[Column[Row], ...] = common.versus(lambda row: row.versus_cpu, "cpu_")
 
 FIGURES = (

@@ -37,11 +37,8 @@ _OWN = re.compile(
 )
 
 _N = r"(\d{1,12})"
-
 _FAILED = re.compile(rf"\(Connect: {_N}, Receive: {_N}, Length: {_N}, Exceptions: {_N}\)", re.ASCII)
-
 _TOTAL = re.compile(rf"Total:\s+{_N}\s+{_N}\s+(\d{{1,12}}(?:\.\d+)?)\s+{_N}\s+{_N}", re.ASCII)
-
 _PERCENTILE = re.compile(rf"{_N}%\s+{_N}(?:\s.*)?", re.ASCII)
 
 

@@ -32,11 +32,8 @@ _OWN = re.compile(
 )
 
 _ROW = r"\s+(\S+)\s+(\S+)\s+(\S+)"
-
 _CODES = re.compile(", ".join(rf"{of}xx - (\d{{1,12}})" for of in range(1, 6)), re.ASCII)
-
 _PERCENTILE = re.compile(r"(\d+)%\s+(\S+)")
-
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9}(?:\.\d+)?)s)?", re.ASCII)
 
 

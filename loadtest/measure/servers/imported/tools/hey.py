@@ -33,11 +33,8 @@ OWN = re.compile(
 """Of hey and of oha, which prints the like."""
 
 _TIMES_US = {"secs": 10**6, "sec": 10**6, "s": 10**6, "ms": 10**3, "us": 1, "µs": 1}
-
 _BYTES = {"": 1, "bytes": 1, "B": 1, **{f"{u}iB": 1024 ** (n + 1) for n, u in enumerate("KMGT")}}
-
 _PERCENTILE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%+ in (\d{1,9}(?:\.\d{1,9})?) ?(\w+)", re.ASCII)
-
 _COUNTED = re.compile(r"\[(\d{1,12})\]\s+(.*)", re.ASCII)
 
 

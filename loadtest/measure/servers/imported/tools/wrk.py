@@ -32,7 +32,6 @@ CONNECTIONS, THREADS, DURATION_S = 10, 2, 10.0
 """Where a command does not say."""
 
 _SPREAD = r"(?P<mean>\S+)\s+(?P<stdev>\S+)\s+(?P<max>\S+)\s+(?P<within>-?nan|\d+\.\d\d)%"
-
 _COUNT = r"\d{1,15}"
 
 _LINES = {
@@ -62,9 +61,7 @@ FAILURE = re.compile(r"unable to (?:connect to|resolve) (?P<host>\S+):(?P<port>\
 """All that it prints where it cannot begin."""
 
 _ORDER = {kind: number for number, kind in enumerate(_LINES)}
-
 _ERRORS = ("connect_errors", "read_errors", "write_errors", "status_errors", "timeouts")
-
 _NEEDED = {"latency": "the latency", "requests": "the requests"}
 
 

@@ -20,9 +20,7 @@ from loadtest.records.measured import Histogram
 from loadtest.records.values import MOST_RATE
 
 NAME = "wrk2"
-
 _NUMBER = r"\d{1,12}\.\d+"
-
 _PERCENTILE = re.compile(rf"\s*({_NUMBER})%\s+(\S+)\s*", re.ASCII)
 
 _BIN = re.compile(rf"\s*({_NUMBER})\s+({_NUMBER})\s+(\d{{1,15}})\s+(?:inf|{_NUMBER})\s*", re.ASCII)
