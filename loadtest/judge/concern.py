@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,25 +107,9 @@ def is_invalid(concerns: Sequence[Concern[Facts]], facts: Facts) -> bool:
     )
 
 
-def rate(value: float) -> str:
-    """Return a number with three significant digits, for `facts`: `12,300`, `6.23`."""
-    if value == 0:
-        return "0"
-    places = 2 - math.floor(math.log10(abs(value)))
-    return f"{round(value, places):,.{max(0, places)}f}"
-
-
 def percent(share: float) -> str:
     """Return a share in percent, for `facts`: `0.12 %`, `99.2 %`, `250 %`."""
     return f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.3g} %"
-
-
-def took(us: float) -> str:
-    """Return a time with three significant digits, for `facts`: `850 us`, `1.23 ms`, `4.06 s`."""
-    for unit, of_us in (("s", 1e6), ("ms", 1e3)):
-        if us >= 0.9995 * of_us:
-            return f"{rate(us / of_us)} {unit}"
-    return f"{rate(us)} us"
 
 
 class Explained(Record, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Text that came from a file, a server or a log, made safe to show, and counts in words."""
+"""Text that came from a file, a server or a log, made safe to show; counts and times in words."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ MOST = 800
 """Characters of a message; what is beyond is cut out of its middle."""
 
 CUT = " ... "
+
+UNKNOWN = "-"
 
 
 def printable(text: str) -> str:
@@ -38,3 +40,22 @@ def message(text: str, most: int = MOST) -> str:
 def plural(count: int, noun: str) -> str:
     """Return `1 cell`, `2 cells`, `2,000 connections`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def significant(value: float) -> str:
+    """Return `value` with three significant digits and thousands separators: `12,300`, `6.23`."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{float(mantissa + 'e' + exponent):,.{max(0, 2 - int(exponent))}f}"
+
+
+def latency(us: float | None) -> str:
+    """Return microseconds as `850 us`, `1.23 ms` or `1.02 s`."""
+    if us is None:
+        return UNKNOWN
+    if us < 999.5:
+        return f"{significant(us)} us"
+    if us < 999_500:
+        return f"{significant(us / 1e3)} ms"
+    return f"{significant(us / 1e6)} s"

@@ -1,4 +1,4 @@
-"""Numbers as people read them; the only place where a unit is changed."""
+"""Numbers as people read them; here and in `records/text.py` units are changed, nowhere else."""
 
 from __future__ import annotations
 
@@ -6,37 +6,19 @@ import re
 from textwrap import fill
 from typing import Any
 
+from loadtest.records.text import UNKNOWN as UNKNOWN
+from loadtest.records.text import latency as latency
 from loadtest.records.text import message, printable
 from loadtest.records.text import plural as plural
-
-UNKNOWN = "-"
+from loadtest.records.text import significant as significant
 
 MOST_OF_PARAGRAPH = 10_000
 """Characters."""
 
 
-def significant(value: float) -> str:
-    """Return `value` with three significant digits and thousands separators: `12,300`, `6.23`."""
-    if value == 0:
-        return "0"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{float(mantissa + 'e' + exponent):,.{max(0, 2 - int(exponent))}f}"
-
-
 def asked(rate: float) -> str:
     """Return a rate as it was asked for, whatever its digits: `1,500`, `0.5`."""
     return f"{rate:,.10g}"
-
-
-def latency(us: float | None) -> str:
-    """Return microseconds as `850 us`, `1.23 ms` or `1.02 s`."""
-    if us is None:
-        return UNKNOWN
-    if us < 999.5:
-        return f"{significant(us)} us"
-    if us < 999_500:
-        return f"{significant(us / 1e3)} ms"
-    return f"{significant(us / 1e6)} s"
 
 
 def seconds(s: float) -> str:

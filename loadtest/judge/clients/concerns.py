@@ -18,11 +18,11 @@ from loadtest.judge.concern import (
     Check,
     Concern,
     percent,
-    rate,
     wording,
 )
 from loadtest.records.clients import Ceiling, Measure, Outcome, Row, Seen
 from loadtest.records.measured import DISTURBED
+from loadtest.records.text import significant
 from loadtest.stats.series import SPREAD, chance
 
 ERRORS_INVALID = 0.05
@@ -193,8 +193,8 @@ def faster_than_possible(row: Evidence) -> Check:
     if row.rates[-1] > most * (1 + TOO_FAST):
         return Check(
             "invalid",
-            f"{rate(row.rates[-1])} requests/s, where {row.row.batch:,} at a time and {delay_s:g} s"
-            f" each allow {rate(row.row.batch / delay_s)}",
+            f"{significant(row.rates[-1])} requests/s, where {row.row.batch:,} at a time and"
+            f" {delay_s:g} s each allow {significant(row.row.batch / delay_s)}",
         )
     return NOTHING
 
@@ -207,11 +207,11 @@ def upstream_limited(row: Evidence) -> Check:
     if ours < AT_CEILING * most:
         return NOTHING
     late = f", each after {row.row.answer.delay_s:g} s" if row.row.answer.delay_s else ""
-    why = (
-        f"that the upstream gives {row.ceiling.connections:,} fast connections{late}"
-        f" ({row.ceiling.tool})"
+    return Check(
+        "suspect",
+        f"{significant(ours)}/s is {percent(ours / most)} of the {significant(most)}/s that the"
+        f" upstream gives {row.ceiling.connections:,} fast connections{late} ({row.ceiling.tool})",
     )
-    return Check("suspect", f"{rate(ours)}/s is {percent(ours / most)} of the {rate(most)}/s {why}")
 
 
 def unstable(row: Evidence) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, rate
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent
 from loadtest.judge.servers.concerns.evidence import (
     ERROR_STATUS,
     NO_ANSWER,
@@ -13,7 +13,7 @@ from loadtest.judge.servers.concerns.evidence import (
 )
 from loadtest.judge.servers.metrics import wrong
 from loadtest.records.measured import Loaded, Outcome, Verified
-from loadtest.records.text import plural
+from loadtest.records.text import plural, significant
 from loadtest.stats.latency import SAMPLES_NEEDED
 
 ERRORS_SUSPECT = 0.001
@@ -182,7 +182,8 @@ def _few_waves(cell: Evidence) -> Check:
     if waves >= FEWEST_WAVES and cell.answers >= FEWEST_ANSWERS:
         return NOTHING
     return Check(
-        "suspect", f"{rate(waves)} responses for each connection in a load, {cell.answers:,} in all"
+        "suspect",
+        f"{significant(waves)} responses for each connection in a load, {cell.answers:,} in all",
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, rate, took
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent
 from loadtest.judge.servers.concerns.evidence import Evidence, concern
 from loadtest.judge.servers.metrics import HELD, LATE_US, behind, late, short_of, unsent
 from loadtest.records.measured import Sent
+from loadtest.records.text import latency, significant
 from loadtest.stats.latency import mean, percentile
 
 
@@ -32,7 +33,7 @@ def _fell_behind(cell: Evidence) -> Check:
     return Check(
         "suspect",
         f"at the end {lost.requests:,} of {_requests(cell):,} requests waited beside those that a"
-        f" mean latency of {took(round(mean(raw) or 0))} leaves under way: more came than were"
+        f" mean latency of {latency(round(mean(raw) or 0))} leaves under way: more came than were"
         " answered",
     )
 
@@ -64,22 +65,24 @@ def _not_counted(cell: Evidence) -> Check:
     if (unsent(cell.loads, asked) or 0.0) <= HELD:
         return NOTHING
     return Check(
-        "suspect", f"{rate(cell.answers / cell.load_s)} of {rate(asked)} requests/s were answered"
+        "suspect",
+        f"{significant(cell.answers / cell.load_s)} of {significant(asked)} requests/s were"
+        " answered",
     )
 
 
 def _how_late(sent: Sequence[Sent]) -> str:
     latest_us = max(max(each.late.values_us, default=0) for each in sent)
     return (
-        f"{percent(late(sent))} of the requests were not sent within {took(LATE_US)} of their time,"
-        f" the latest {took(latest_us)} after it"
+        f"{percent(late(sent))} of the requests were not sent within {latency(LATE_US)} of their"
+        f" time, the latest {latency(latest_us)} after it"
     )
 
 
 def _kept(cell: Evidence, sent: Sequence[Sent]) -> str:
-    requests = sum(each.requests for each in sent)
-    seconds = sum(each.window_us for each in sent) / 1e6
-    return f"{rate(requests / seconds)} of {rate(cell.cell.load.rate or 0.0)} requests/s were sent"
+    came = sum(each.requests for each in sent) / (sum(each.window_us for each in sent) / 1e6)
+    asked = cell.cell.load.rate or 0.0
+    return f"{significant(came)} of {significant(asked)} requests/s were sent"
 
 
 def _starved_connections(cell: Evidence) -> Check:
@@ -95,7 +98,7 @@ def _starved_connections(cell: Evidence) -> Check:
     return Check(
         "suspect",
         f"{lost.requests:,} of {_requests(cell):,} requests on {connections:,} connections{few} got"
-        f" no response; half of the others took no longer than {took(percentile(raw, 50) or 0)}",
+        f" no response; half of the others took no longer than {latency(percentile(raw, 50) or 0)}",
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loadtest.judge.concern import CLOCK_S, NOTHING, UNCHECKED, Check, percent, rate
+from loadtest.judge.concern import CLOCK_S, NOTHING, UNCHECKED, Check, percent
 from loadtest.judge.servers.concerns.evidence import TOO_EARLY, Evidence, concern
 from loadtest.records.measured import Ceiling
-from loadtest.records.text import plural
+from loadtest.records.text import plural, significant
 from loadtest.stats.latency import mean
 
 TOO_FAST = 0.01
@@ -80,7 +80,7 @@ def _connection_limited(cell: Evidence) -> Check:
     if cell.capacity < connections or not waves:
         return NOTHING  # Its workers or threads are the limit, which is what was to be measured.
     share = cell.right_answers / (connections * waves)
-    goodput = rate(cell.right_answers / cell.load_s)
+    goodput = significant(cell.right_answers / cell.load_s)
     if share > 1 + TOO_FAST:
         return NOTHING  # No ceiling holds it: the answers are of something else.
     if share >= 1 - AT_CEILING:
@@ -101,8 +101,9 @@ def _connection_limited(cell: Evidence) -> Check:
         return Check(
             "suspect",
             f"a response takes {took_us / 1e6:.3g} s on average, {delay_s:g} s of it declared:"
-            f" goodput {goodput}/s is {rate(cell.right_answers / connections / len(cell.loads))}"
-            f" waves of {plural(connections, 'connection')} in a load of"
+            f" goodput {goodput}/s is"
+            f" {significant(cell.right_answers / connections / len(cell.loads))} waves of"
+            f" {plural(connections, 'connection')} in a load of"
             f" {cell.load_s / len(cell.loads):.3g} s",
         )
     return NOTHING
@@ -118,10 +119,10 @@ def _generator_limited(cell: Evidence) -> Check:
     if most and cell.figures and cell.figures.goodput > NULL_SERVER_SHARE * most.goodput:
         return Check(
             "suspect",
-            f"goodput {rate(cell.figures.goodput)}/s is"
-            f" {percent(cell.figures.goodput / most.goodput)} of the {rate(most.goodput)}/s that a"
-            f" server which does nothing shows on {most.connections:,} connections, where a"
-            f" response takes {rate(most.generator_cpu_us)} us of the generator's CPU time",
+            f"goodput {significant(cell.figures.goodput)}/s is"
+            f" {percent(cell.figures.goodput / most.goodput)} of the {significant(most.goodput)}/s"
+            f" that a server which does nothing shows on {most.connections:,} connections, where a"
+            f" response takes {significant(most.generator_cpu_us)} us of the generator's CPU time",
         )
     # An endpoint that waits needs no ceiling: its delay keeps the rate below, or else it is busy.
     waits = cell.cell.endpoint.contract.delay_s > 0

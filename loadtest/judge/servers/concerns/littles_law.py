@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, rate, took
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check
 from loadtest.judge.servers.concerns.evidence import SILENT, Evidence, concern
 from loadtest.records.measured import Histogram
-from loadtest.records.text import plural
+from loadtest.records.text import latency, plural, significant
 from loadtest.stats.latency import SAMPLES_NEEDED, count, percentile
 
 IN_FLIGHT_OFF = 0.10
@@ -52,8 +52,8 @@ def _littles_law(cell: Evidence) -> Check:
         return UNCHECKED
     in_flight = total_us / (load_us * connections)
     facts = (
-        f"goodput x mean latency gives {rate(in_flight * connections)} requests in flight, on"
-        f" {plural(connections, 'connection')}"
+        f"goodput x mean latency gives {significant(in_flight * connections)} requests in flight,"
+        f" on {plural(connections, 'connection')}"
     )
     if in_flight > 1 + IN_FLIGHT_OFF:
         return Check("suspect", facts)
@@ -82,8 +82,8 @@ def _starved(cell: Evidence, histogram: Histogram) -> str | None:
     if median_s >= STARVED * cell.turn_s:
         return None
     return (
-        f"half of the responses within {took(median_s * 1e6)}, though each of"
-        f" {cell.cell.load.connections:,} connections gets one every {took(cell.turn_s * 1e6)}"
+        f"half of the responses within {latency(median_s * 1e6)}, though each of"
+        f" {cell.cell.load.connections:,} connections gets one every {latency(cell.turn_s * 1e6)}"
     )
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from statistics import stdev
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, rate, took
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent
 from loadtest.judge.servers.concerns.evidence import Evidence, concern
 from loadtest.records.measured import Outcome
+from loadtest.records.text import latency, significant
 from loadtest.stats.series import SPREAD, chance
 
 EXPLAINED = 0.5
@@ -36,8 +37,8 @@ def _unstable(cell: Evidence) -> Check:
         return NOTHING
     return Check(
         "suspect",
-        f"{percent(spread)} over {len(rates)} rounds, {rate(min(rates))} to {rate(max(rates))}/s"
-        f"{_because(rounds, rates, spread)}",
+        f"{percent(spread)} over {len(rates)} rounds, {significant(min(rates))} to"
+        f" {significant(max(rates))}/s{_because(rounds, rates, spread)}",
     )
 
 
@@ -62,7 +63,7 @@ def _because(rounds: Sequence[Outcome], rates: Sequence[float], spread: float) -
         low, high = _range(shares)
         return f"; the busiest process did {percent(low)} to {percent(high)} of the work"
     low, high = _range(costs_us)
-    return f"; CPU {took(low)} to {took(high)} per request"
+    return f"; CPU {latency(low)} to {latency(high)} per request"
 
 
 def _busiest(outcome: Outcome) -> float | None:
