@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import jinja2
+
 from loadtest.plan.servers import own
 from loadtest.plan.servers.access_log import ARGUMENT, Traffic
 from loadtest.plan.servers.detect import Guess
@@ -37,23 +39,6 @@ HARMFUL = re.compile(
     r"log-?out|sign-?out|delete|remove|revert|unsubscribe|__debug__|/admin\b|close|jsi18n", re.I
 )
 """Paths that a GET should not be sent to unasked."""
-
-VARIANTS = (
-    "",
-    "# The project with something changed: each server is then measured under it as well.",
-    "# [variants.pooled]",
-    "# settings.DATABASES.default.CONN_MAX_AGE = 60",
-    '# unsupported = { asgi = "threads without end, and each would keep a connection" }',
-)
-
-FURTHER = (
-    "",
-    "# What an endpoint can have as well:",
-    "# share = 0.5      # of your traffic; without any, all have the same",
-    '# as = "alice"     # who is logged in, by username',
-    "# writes = true    # it may write, in a copy of the database",
-    '# method = "POST"  # with json = { count = 2 }, or form; headers = { Accept-Language = "de" }',
-)
 
 COMPRESSES = re.compile(r"gzip|brotli|compress", re.I)
 """Middleware."""
@@ -378,63 +363,23 @@ def notes(facts: Facts) -> Iterator[str]:
 
 def text(proposal: Proposal) -> str:
     """Return a proposal as the file that a person reads."""
-    file, lines = proposal.file, []
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["comment"] = _comment
 
-    def line(table: str, key: str, value: object, shown: bool = True) -> None:
-        if shown:
-            reason = proposal.reasons.get(f"{table}.{key}")
-            lines.append(f"{key} = {toml(value)}" + (f"  # {_comment(reason)}" if reason else ""))
+    def behind(reason: str | None) -> str:
+        return f"  # {_comment(reason)}" if reason else ""
 
-    lines += [
-        "# Written by `loadtest init`. Read it, edit it, commit it; nothing else of the project was"
-        " touched.",
-        "# docs/loadtest-toml.md, which comes with loadtest, explains each line.",
-        "format = 1",
-        '# shapes = ["2x1", "2x4", "4x1"]  # workers x threads: each server in each of these',
-        "",
-        "[project]",
-    ]
-    for key in ("python", "settings", "wsgi", "asgi", "path", "reference", "reference_shape"):
-        value = getattr(file.project, key)
-        line("project", key, value, value not in (None, (".",)))
-    lines += ["", "[env]  # what the app's environment has; of your shell's only PATH and the like"]
-    for name, value in file.env.items():
-        line("env", name, value)
-    lines += ["", "[database]  # made for a run, and gone after it"]
-    line("database", "kind", file.database.kind)
-    line("database", "copy", file.database.copy, file.database.copy is not None)
-    line("database", "redis", file.database.redis, file.database.redis)
-    lines += ["", "[prepare]  # fills that database once a run: manage.py commands, a seed script"]
-    line("prepare", "commands", file.prepare.commands)
-    line("prepare", "seed", file.prepare.seed, file.prepare.seed is not None)
-    if file.request.headers:
-        lines += ["", "[request]"]
-        line("request", "headers", file.request.headers)
-    if proposal.notes:
-        lines += ["", *(f"# {_comment(note)}" for note in proposal.notes)]
-    lines += VARIANTS
-    for asked in file.endpoint:
-        about = proposal.endpoints.get(asked.name)
-        lines += ["", "[[endpoint]]" + (f"  # {_comment(about)}" if about else "")]
-        line("endpoint", "name", asked.name)
-        line("endpoint", "path", asked.path)
-        line("endpoint", "as", asked.as_, asked.as_ is not None)
-        line("endpoint", "style", asked.style, asked.style != "sync")
-        line("endpoint", "kind", asked.kind)
-        line("endpoint", "share", asked.share, asked.share is not None)
-    if not file.endpoint:
-        lines += [
-            "",
-            "# No endpoint could be proposed. Write one or more:",
-            "# [[endpoint]]",
-            '# name = "home"',
-            '# path = "/"',
-        ]
-    lines += FURTHER
-    if proposal.left:
-        lines += ["", "# Left out:"]
-        lines += [f"# GET {_comment(left.path)}: {_comment(left.why)}" for left in proposal.left]
-    return "\n".join(lines) + "\n"
+    def line(table: str, key: str, value: object) -> str:
+        return f"{key} = {toml(value)}{behind(proposal.reasons.get(f'{table}.{key}'))}"
+
+    return environment.get_template("proposal.jinja").render(
+        vars(proposal), line=line, behind=behind
+    )
 
 
 def toml(value: object) -> str:
