@@ -22,6 +22,9 @@ FIRST_PORT = 8000
 PORTS = 1000
 """That many are tried."""
 
+APART = 37
+"""Ports between where two engines begin that were started one after the other: each has several."""
+
 READY_WITHIN_S = 60.0
 """Somebody's project may take long to be imported, by several servers at once."""
 
@@ -38,7 +41,7 @@ def free_port(preferred: int | None = None, taken: Collection[int] = ()) -> int:
     one in between; and two engines that look at the same moment begin at different ones.
     """
     if preferred is None:
-        preferred = FIRST_PORT + os.getpid() % PORTS
+        preferred = FIRST_PORT + os.getpid() * APART % PORTS
     beyond = min(preferred + PORTS, 65_536)
     for port in range(preferred, beyond):
         if port in taken:
