@@ -16,6 +16,7 @@ from census import until
 from client_bench import answers, closed_port, resets, serving, stalls
 from command_line import Type, typing
 
+from loadtest.plan.clients import environments
 from loadtest.records import run_folder
 from loadtest.records.run_folder import OUTCOMES
 
@@ -62,7 +63,7 @@ def test_a_server_of_ones_own(type_: Type, tmp_path: Path) -> None:
 def test_a_client_that_is_missing_is_skipped_and_the_rest_goes_on(
     type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where no environment was made
+    monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path)  # where none was made
     done = type_("clients", "niquests", "urllib3", "--count", "5", "--batch", "1", "--rounds", "1",
                  "--measure", "cold", "--out", tmp_path / "out")  # fmt: skip
     assert done.status == 0, done.err
@@ -259,7 +260,7 @@ def test_the_newest_report_is_of_servers_or_of_clients(type_: Type, tmp_path: Pa
 def test_a_mistake_is_one_line(
     type_: Type, arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where no environment was made
+    monkeypatch.setattr(environments, "ENVIRONMENTS", tmp_path)  # where none was made
     typed = [word.replace("{closed}", str(closed_port())) for word in arguments]
     done = type_("clients", *typed)
     assert done.status == 2

@@ -66,7 +66,9 @@ def places(
     groups = {lock: [client for client in needed if client.lock == lock] for lock in locks}
     by_python: dict[str, Place] = {
         python: {
-            lock: find(python, group, own=not pythons, make=make, say=say)
+            lock: find(
+                python, group, own=not pythons, make=make, say=say, environments=ENVIRONMENTS
+            )
             for lock, group in groups.items()
         }
         for python in pythons or (sys.executable,)
@@ -113,7 +115,7 @@ def find(
     own: bool,
     make: bool,
     say: Callable[[str], None],
-    environments: Path = ENVIRONMENTS,
+    environments: Path,
     locks: Path = FOLDER,
 ) -> Environment:
     """Return where clients of one lock file can run under a Python.

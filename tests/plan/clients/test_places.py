@@ -172,10 +172,7 @@ def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
         return [label for label, _ in labelled]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            environments.find, "__kwdefaults__",
-            {**environments.find.__kwdefaults__, "environments": tmp_path / "environments"},
-        )  # fmt: skip
+        patch.setattr(environments, "ENVIRONMENTS", tmp_path / "environments")
         assert called(names[0]) == [""]
         assert called(names[0], names[0]) == [""]
         assert called(names[0], names[2]) == ["Python 3.12.1", "Python 3.13.0"]
