@@ -21,6 +21,7 @@ from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Choice, Endpoint
 from loadtest.system import docker
+from loadtest.system.docker import Docker
 from loadtest.system.process import CommandError
 
 pytestmark = pytest.mark.real
@@ -171,7 +172,12 @@ def test_an_engine_that_never_answers(
     docker_says: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker_says(info=("hangs", ""))
-    monkeypatch.setattr(docker, "BRIEF_S", 0.5)
+    ask = Docker.docker
+
+    def soon(self: Docker, *argv: str, timeout_s: float | None = None) -> str:
+        return ask(self, *argv, timeout_s=0.5 if argv[0] == "info" else timeout_s)
+
+    monkeypatch.setattr(Docker, "docker", soon)
     with pytest.raises(UserError, match=r"does not answer; start it again, or set DOCKER_HOST$"):
         engine.take_inventory(bearings(), Path("results"), lambda text: None)
 
