@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-PATIENCE_S = 60.0
+PATIENCE_S = 600.0
+"""For what comes when it comes: to end a test that would hang, whatever else is at work."""
 
 
 def until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
