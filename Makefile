@@ -53,9 +53,9 @@ report: setup ## Write the newest run's reports again (ARGS=results/RUN for anot
 doctor: setup ## Check this machine for what would spoil a run
 	@$(LOADTEST) doctor
 
-test: ## Run the tests, two files at a time (ARGS='-k warden' for some)
+test: ## Run the tests, three files at a time (ARGS='-k warden' for some)
 	@PYTHON=$(PYTHON) scripts/setup dev chromium
-	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: dev ## Run the tests that take a minute, two at a time: no real servers, browser or simulation
 	@.venv/bin/python -m pytest -n 2 -m 'not real and not browser and not docker and not slow' $(ARGS)

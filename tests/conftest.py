@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -45,12 +45,21 @@ MARKS = {"browser": "browser", "services": "real", "addresses": "real"}
 """What a fixture makes of the tests that ask for it, beside the marks that they give themselves."""
 
 
+LONG = {"real", "browser", "slow"}
+"""Marks of what takes seconds."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark what starts services or a browser."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts services or a browser; files that take long come first.
+
+    Short ones at the end let several processes end at about the same time.
+    """
     for item in items:
         for fixture in MARKS.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKS[fixture])
+    long = {item.path for item in items if LONG & {mark.name for mark in item.iter_markers()}}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session")
