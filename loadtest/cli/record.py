@@ -91,7 +91,7 @@ def record_command(
     from loadtest.plan.servers import own
 
     project = _own(folder, python)
-    network, state = enter(project.outside(os.environ))
+    network, state = enter(project.outside(os.environ), project.app.connects)
     if network == "machine":
         say(f"network: {state}")
     _, servers = _ready(project)
@@ -214,7 +214,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     from loadtest.system import git
 
     project = _own(folder, python)
-    network, state = enter(project.outside(os.environ))
+    network, state = enter(project.outside(os.environ), project.app.connects)
     missing, installed = _ready(project)
     shape = next((lineup.sized(Shape(), typed) for typed in project.app.shapes), Shape())
     servers = lineup.lineup(installed, [shape], project.app, Choice())

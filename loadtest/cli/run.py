@@ -87,7 +87,7 @@ def run_command(
     if launcher == "local" and begun and begun[1].network != "own":
         network = "machine"  # as all of its rounds
     elif launcher == "local":
-        network, state = enter(project.outside(os.environ))
+        network, state = enter(project.outside(os.environ), project.app.connects)
         if network == "machine" and project.app.declared is not None:
             say(f"network: {state}")
 

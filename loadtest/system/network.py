@@ -15,8 +15,10 @@ import platform
 import socket
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from loadtest.system.relay import Relay
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 """As unshare(2) has them."""
@@ -38,9 +40,14 @@ UNKNOWN = 255
 """In the place of an error that has no number."""
 
 
-def enter() -> str | None:
+_relays: list[Relay] = []
+"""Each ends when it is let go of."""
+
+
+def enter(beside: Sequence[str] = ()) -> str | None:
     """Leave the machine's network for one of our own, for good, with all that is started later.
 
+    What listens on the machine `beside` what is started, as at `localhost:9200`, stays in reach.
     Comes before threads: a thread stays where it was, and an ordinary user's command with some is
     refused. Return None, or in words why there is none to be had: then nothing has changed.
     """
@@ -48,10 +55,14 @@ def enter() -> str | None:
         return f"{platform.system()} has none"
     if refused := _tried():
         return os.strerror(refused)
+    relay = Relay(beside) if beside else None
     try:
-        _move()
+        _move(relay)
     except OSError as error:
+        if relay:
+            relay.close()
         return error.strerror or str(error)
+    _relays.extend([relay] if relay else [])
     return None
 
 
@@ -75,7 +86,7 @@ def _tried() -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _move() -> None:
+def _move(relay: Relay | None = None) -> None:
     """Move this process; raises OSError."""
     user, group = os.geteuid(), os.getegid()
     kept = _settings()
@@ -90,6 +101,8 @@ def _move() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP))
     _keep(kept)
+    if relay:
+        relay.listen()  # while it has the right to any port
     if user != 0:
         # What is started has none; nor does this process need any more of them.
         _call("capset", struct.pack("Ii", CAPABILITIES_3, 0), bytes(24))

@@ -35,7 +35,7 @@ MOVES = """
 import os, sys
 from loadtest.system import network
 
-def enter():
+def enter(beside):
     print(len(os.listdir("/proc/self/task")), flush=True)
     os._exit(0)
 
@@ -69,7 +69,7 @@ def test_a_command_moves_before_it_has_threads(shop: Path, command: str) -> None
 def asked(type_: Type, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Give a list that has an entry for each network that a command asked for."""
     entered: list[None] = []
-    monkeypatch.setattr("loadtest.system.network.enter", lambda: entered.append(None))
+    monkeypatch.setattr("loadtest.system.network.enter", lambda beside: entered.append(None))
     return entered
 
 
@@ -108,7 +108,7 @@ def test_a_run_goes_on_on_the_network_of_its_rounds(
     [
         (None, "", []),
         (None, '[allow]\nconnect = ["/run/x.sock"]', []),
-        (None, '[allow]\nconnect = ["/run/x.sock", "localhost:9200"]', ["localhost:9200"]),
+        (None, '[allow]\nconnect = ["/run/x.sock", "localhost:9200"]', []),
         ("LOADTEST_REDIS", "", ["LOADTEST_REDIS"]),
         ("DATABASE_URL", "", []),  # of no project but this repository's app
     ],
@@ -150,11 +150,11 @@ def test_the_app_of_this_repository(monkeypatch: pytest.MonkeyPatch, no_addresse
             " own sockets are held to the services",
         ),
         (
-            ["localhost:9200", "LOADTEST_REDIS"],
+            ["LOADTEST_REDIS"],
             None,
             "machine",
-            "this machine's, for localhost:9200, LOADTEST_REDIS: only Python's own sockets are held"
-            " to the services",
+            "this machine's, for LOADTEST_REDIS: only Python's own sockets are held to the"
+            " services",
         ),
     ],
 )
@@ -165,5 +165,13 @@ def test_it_is_said_which_it_is(
     state: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("loadtest.system.network.enter", lambda: refused)
+    monkeypatch.setattr("loadtest.system.network.enter", lambda beside: refused)
     assert enter(outside) == (which, state)
+
+
+def test_what_is_reached_beside_the_services_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+    monkeypatch.setattr("loadtest.system.network.enter", given.append)
+    state = enter([], ["localhost:9200"])[1]
+    assert state.endswith("nothing but the services of the run and localhost:9200 can be reached")
+    assert given == [["localhost:9200"]]

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import own_network
 import pytest
 from paths import ROOT
 
@@ -112,6 +113,50 @@ def test_nothing_but_what_it_starts_is_reached(user: int, tmp_path: Path) -> Non
     assert met["changed"] == []
 
 
+BESIDE = """
+import json, os, socket, sys
+from loadtest.system import network
+
+port, other = map(int, sys.argv[1:3])
+assert network.enter([f"localhost:{port}"]) is None
+with socket.create_connection(("127.0.0.1", port), 20) as connection:
+    connection.sendall(b"asked")
+    connection.shutdown(socket.SHUT_WR)
+    answer = connection.makefile("rb").read()
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as counting:
+    counting.sendto(b"counted", ("127.0.0.1", port))
+with socket.socket() as strange:
+    status = strange.connect_ex(("127.0.0.1", other))
+print(json.dumps({"answer": answer.decode(), "other": status}))
+"""
+
+
+@pytest.mark.real
+def test_what_it_may_reach_beside_that_stays_in_reach() -> None:
+    own_network.needed()
+    with contextlib.ExitStack() as stack:
+        theirs, other = (
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)
+        )
+        place = theirs.getsockname()
+        theirs.settimeout(60)
+        counts = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        counts.bind(place)
+        argv = [sys.executable, "-c", BESIDE, *(str(of.getsockname()[1]) for of in (theirs, other))]
+        started = stack.enter_context(
+            subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        )
+        connection = stack.enter_context(theirs.accept()[0])
+        asked = connection.makefile("rb").read()
+        connection.sendall(b"answered")
+        connection.close()
+        assert started.stdout is not None
+        met: dict[str, Any] = json.loads(started.stdout.read())  # to the end of its relay as well
+        counts.settimeout(20)
+        assert (asked, met["answer"], counts.recv(100)) == (b"asked", "answered", b"counted")
+    assert met["other"] == errno.ECONNREFUSED
+
+
 def test_another_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("platform.system", lambda: "Darwin")
@@ -132,7 +177,7 @@ def test_a_system_that_refuses_leaves_the_command_where_it_is(
 ) -> None:
     moved = []
 
-    def move() -> None:
+    def move(relay: Any = None) -> None:
         moved.append(os.getpid())
         raise error
 
@@ -145,7 +190,7 @@ def test_a_system_that_refuses_leaves_the_command_where_it_is(
 def test_threads_are_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the system has it for who is not root: the child that tried had one alone."""
 
-    def move() -> None:
+    def move(relay: Any = None) -> None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
     monkeypatch.setattr(sys, "platform", "linux")

@@ -277,11 +277,8 @@ class Project:
         return SHELL.sub(lambda at: os.environ.get(at[1], ""), text)
 
     def outside(self, env: Mapping[str, str]) -> list[str]:
-        """Return what its processes have to reach that a run does not start, in words.
-
-        The addresses in `env` are of services of others.
-        """
-        return [name for name in self.app.addresses.values() if name in env] + [*self.app.connects]
+        """Return the variables in `env` that have the address of a service of others."""
+        return [name for name in self.app.addresses.values() if name in env]
 
     @property
     def servers(self) -> Path:
