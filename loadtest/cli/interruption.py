@@ -68,7 +68,8 @@ def _most_deferred(frame: FrameType | None) -> int:
     """Return how often to wait for what has to end first; 0 where nothing has to."""
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith("<frozen importlib"):
+        # What comes while `over` is at work comes again when nothing listens any more.
+        if file.startswith("<frozen importlib") or frame.f_code is over.__code__:
             return MOST_DEFERRED_IMPORT
         if file == STREAMS:
             return MOST_DEFERRED_WRITE

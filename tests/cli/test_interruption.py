@@ -143,6 +143,28 @@ def test_at_the_very_end_the_answer_is_kept() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+WHILE_IT_STOPS_LISTENING = """
+import os, signal
+from loadtest.cli import interruption
+
+interruption.take()
+set_handler = signal.signal
+
+def interrupted_there(number, handler):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return set_handler(number, handler)
+
+signal.signal = interrupted_there
+interruption.over()
+print("ends")
+"""
+
+
+def test_nothing_comes_through_while_it_stops_listening() -> None:
+    done = python(WHILE_IT_STOPS_LISTENING)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ends\n", "")
+
+
 def test_the_command_begins_where_interruptions_are_taken() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"loadtest": "loadtest.__main__:main"}
