@@ -26,7 +26,7 @@ from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
 from loadtest.plan.servers import answers, facts
 from loadtest.plan.servers.facts import Probed
-from loadtest.plan.servers.own import Asked, Fixed, expected, template
+from loadtest.plan.servers.own import EARLIER, Asked, Fixed, expected, template
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.requests import Page, Prepared
 from loadtest.records.errors import CellError, LoadtestError
@@ -41,6 +41,11 @@ IN_TURN = 2
 
 COUNTED = 4
 """Answers at least for which the project's work is counted, and which are timed."""
+
+EARLIER_S = 3_600
+"""The clock of the second database, and of who answers from it: rows that depend on the hour are
+made otherwise then, as they will be in a run. Not later, or a database would not show yet what has
+just been made."""
 
 MOST_PROPOSED = 5
 """Words for one endpoint."""
@@ -105,8 +110,8 @@ def ask_all(
     """Return what each endpoint answers.
 
     It is asked under each server, with a database made anew for each, the second `later_s` after
-    the first; in the place of one that does not come up, under another of them once more. Raises
-    LoadtestError where nothing can be asked.
+    the first and by another clock, see `EARLIER_S`; in the place of one that does not come up,
+    under another of them once more. Raises LoadtestError where nothing can be asked.
     """
     recording = Recording({asked.name: [] for asked in endpoints}, {}, {})
     first_asked: float | None = None
@@ -123,7 +128,8 @@ def ask_all(
         say(f"asking under {server.name}, with a new database")
         # And with new secrets, as each run has them: what is signed is no part of a contract. What
         # was known of first visits is to be found out again.
-        app = dataclasses.replace(project.app, visited=())
+        env = {**project.app.env, EARLIER: str(EARLIER_S * times)}
+        app = dataclasses.replace(project.app, visited=(), env=env)
         anew = dataclasses.replace(project, app=app, secret=secrets.token_urlsafe(32))
         with bench(anew, Shape()) as local:
             if not recording.probed:

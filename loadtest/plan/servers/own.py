@@ -425,6 +425,9 @@ ALLOW = "LOADTEST_ALLOW"
 
 VARIED = "LOADTEST_VARIED"
 
+EARLIER = "LOADTEST_EARLIER_S"
+"""By how much Django's clock is slow, in seconds."""
+
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
@@ -432,7 +435,7 @@ NOT_THERE = "/.well-known/loadtest"
 """What a new server is asked for until it answers: no view, which may be slow, or send mail."""
 
 RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, VARIED, BASE, ALLOW} | {
-    SERVER_MEDIA,
+    *(SERVER_MEDIA, EARLIER),
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX"),
 }
 

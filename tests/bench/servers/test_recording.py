@@ -194,11 +194,13 @@ def test_what_is_not_to_be_loaded(probed: dict[str, Any], writes: bool, reason: 
 def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a run are others again: what is signed with them would never be right."""
     told: list[str] = []
+    earlier: list[str] = []
     running = SimpleNamespace(stop=lambda: None)
 
     @contextmanager
     def bench(project: Project, shape: Any) -> Iterator[Any]:
         told.append(project.secret)
+        earlier.append(project.env["LOADTEST_EARLIER_S"])
         services = SimpleNamespace(
             env={}, env_for=lambda name: {}, visit=lambda names: None, requests={}
         )
@@ -210,6 +212,7 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
     servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
     recording.ask_all(Project(Path(), "python"), [], servers, 0.0, lambda line: None)
     assert len({*told}) == 2
+    assert earlier == ["0", "3600"]  # what a page shows of the hour is no part of a contract
 
 
 class Site:

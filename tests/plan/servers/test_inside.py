@@ -302,6 +302,13 @@ def test_chance_makes_the_same_rows_in_each_database(tmp_path: Path) -> None:
     assert len({run(tmp_path, "", script) for _ in range(2)}) == 1
 
 
+def test_rows_are_made_by_the_clock_that_is_told(tmp_path: Path) -> None:
+    base = "from django.utils.timezone import now; AT = now().timestamp()"
+    told = {"LOADTEST_EARLIER_S": "3600"}
+    at = [settings(tmp_path, base, **more)["AT"] for more in ({}, told)]
+    assert 0 < at[0] - at[1] < 3600
+
+
 def test_no_task_is_run_or_handed_on(tmp_path: Path) -> None:
     base = """
 CELERY_BROKER_URL = CELERY_RESULT_BACKEND = "redis://there"

@@ -5,6 +5,7 @@ What a run does not give leads nowhere, so that no process of a run reaches a da
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import json
 import logging
@@ -17,10 +18,17 @@ from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception, request_started
 from django.db.backends.signals import connection_created
+from django.utils import timezone
 
 importlib.import_module("loadtest_outbound").refuse()
 importlib.import_module("loadtest_logs").keep(os.environ.get("LOADTEST_FILES"))
 _failure = importlib.import_module("loadtest_failure")
+
+# Before any module takes it by its name.
+if "LOADTEST_EARLIER_S" in os.environ:
+    _now, _earlier_s = timezone.now, float(os.environ["LOADTEST_EARLIER_S"])
+    timezone.now = lambda: _now() - datetime.timedelta(seconds=_earlier_s)
+
 _base = importlib.import_module(os.environ["LOADTEST_SETTINGS"])
 globals().update({name: getattr(_base, name) for name in dir(_base) if name.isupper()})
 
