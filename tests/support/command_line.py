@@ -34,7 +34,7 @@ Type = Callable[..., Done]
 def typing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Type:
     """Return a function that runs the command line in this process, which stays as it is."""
     monkeypatch.setattr("signal.signal", lambda *arguments: None)
-    monkeypatch.setattr("loadtest.system.network.enter", lambda: None)
+    monkeypatch.setattr("loadtest.system.network.enter", lambda beside: None)
 
     def type_(*arguments: str | Path) -> Done:
         for name in ("stdout", "stderr", "unraisablehook"):
