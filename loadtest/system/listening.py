@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
+import math
 import os
 import socket
 import time
 from collections.abc import Collection, Container, Iterator
-from typing import Protocol
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, Protocol, cast
 
 import psutil
 
@@ -69,24 +73,58 @@ def get(host: str, port: int | None, path: str, timeout_s: float) -> Response:
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     with contextlib.closing(connection):
         connection.request("GET", path, headers={"Connection": "close"})
-        answer = connection.getresponse()
+        answer = answer_of(connection, timeout_s)
         return Response(
             status=answer.status,
             server=answer.headers.get("Server"),
-            body=b"".join(_parts(answer, MOST_BODY_BYTES, timeout_s)),
+            body=b"".join(_parts(answer, MOST_BODY_BYTES)),
         )
+
+
+def answer_of(connection: http.client.HTTPConnection, within_s: float) -> http.client.HTTPResponse:
+    """Return the answer to what was asked on a connection; raises OSError or HTTPException.
+
+    Also its body will, where any part of it comes later than `within_s` behind the first byte.
+    """
+    connection.response_class = partial(_response, within_s)  # type: ignore[assignment]
+    return connection.getresponse()
+
+
+def _response(within_s: float, sock: socket.socket, **of: Any) -> http.client.HTTPResponse:
+    in_time = SimpleNamespace(makefile=lambda _: io.BufferedReader(_InTime(sock, within_s)))
+    return http.client.HTTPResponse(cast("socket.socket", in_time), **of)
+
+
+class _InTime(io.RawIOBase):
+    """What comes on a socket: its own timeout is of each part of it alone."""
+
+    def __init__(self, sock: socket.socket, within_s: float) -> None:
+        self._raw = sock.makefile("rb", buffering=0)
+        self._within_s = within_s
+        self._deadline = math.inf
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError(f"an answer that goes on for over {self._within_s:g} s")
+        count = self._raw.readinto(buffer)
+        self._deadline = min(self._deadline, time.monotonic() + self._within_s)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class LongBodyError(http.client.HTTPException):
     """A body is longer than it may be."""
 
 
-def body_of(response: http.client.HTTPResponse, most_bytes: int, within_s: float) -> bytes:
-    """Return a whole body of at most so many bytes; raises OSError or HTTPException.
-
-    Also where it goes on for longer than `within_s`, however often something of it comes.
-    """
-    body = b"".join(_parts(response, most_bytes, within_s))
+def body_of(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
+    """Return a whole body of at most so many bytes; raises OSError or HTTPException."""
+    body = b"".join(_parts(response, most_bytes))
     if response.read(1):
         raise LongBodyError(f"a body of over {most_bytes:,} bytes")
     if response.length:
@@ -94,12 +132,9 @@ def body_of(response: http.client.HTTPResponse, most_bytes: int, within_s: float
     return body
 
 
-def _parts(response: http.client.HTTPResponse, most_bytes: int, within_s: float) -> Iterator[bytes]:
-    """Yield a body as it comes; a socket's own timeout is of each part of it alone."""
-    deadline = time.monotonic() + within_s
+def _parts(response: http.client.HTTPResponse, most_bytes: int) -> Iterator[bytes]:
+    """Yield a body as it comes."""
     while response.length != 0 and most_bytes > 0:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"a body that goes on for over {within_s:g} s")
         if response.length is None:
             part = response.read1(most_bytes)
         else:  # `read1` does not count that down

@@ -19,7 +19,7 @@ from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During
 from loadtest.records.planned import Contract, Endpoint, Record, Stage
-from loadtest.system.listening import LongBodyError, body_of
+from loadtest.system.listening import LongBodyError, answer_of, body_of
 
 PATIENCE_S = 10.0
 """How much longer than its declared delay an answer may take."""
@@ -248,8 +248,8 @@ def get(
     connection.request(
         request.method, request.path, body=request.body or None, headers=dict(request.headers)
     )
-    response = connection.getresponse()
-    body = body_of(response, most_bytes, FIRST_PATIENCE_S)
+    response = answer_of(connection, FIRST_PATIENCE_S)
+    body = body_of(response, most_bytes)
     head = sum(len(name) + len(value) + len(": \r\n") for name, value in response.getheaders())
     return Response(
         status=response.status,

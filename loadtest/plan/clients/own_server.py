@@ -19,14 +19,14 @@ from loadtest.plan.clients import PERMISSION
 from loadtest.plan.clients.presets import Preset, Table
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Record
-from loadtest.system.listening import LongBodyError, body_of
+from loadtest.system.listening import LongBodyError, answer_of, body_of
 
 LOOKS = 3
 """So often it is asked beforehand, to see whether its answer stays the same."""
 
 TIMEOUT_S = 10.0
 
-BODY_WITHIN_S = 60.0
+ANSWER_WITHIN_S = 60.0
 """A longer one is a stream, which may have no end."""
 
 MOST_BODY_BYTES = 100_000_000
@@ -164,8 +164,8 @@ def _ask(url: str, parts: SplitResult, ca: str | None) -> tuple[int, bytes]:
         try:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, body_of(response, MOST_BODY_BYTES, BODY_WITHIN_S)
+            response = answer_of(connection, ANSWER_WITHIN_S)
+            return response.status, body_of(response, MOST_BODY_BYTES)
         except LongBodyError as error:
             raise UserError(f"--url {shown(url)}: {error}; name one that is shorter") from None
         except (OSError, http.client.HTTPException) as error:

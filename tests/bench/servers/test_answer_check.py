@@ -147,6 +147,22 @@ class Handler(BaseHTTPRequestHandler):
     def trickle(self) -> None:
         self.go_on(b"x", 0.01)
 
+    def drip(self, parts: bytes, repeated: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.wfile.write(parts)
+            while True:
+                self.wfile.write(repeated)
+                time.sleep(0.01)
+
+    def continues(self) -> None:
+        self.drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def long_head(self) -> None:
+        self.drip(b"HTTP/1.1 200 OK\r\nX: ", b"x")
+
+    def trailers(self) -> None:
+        self.drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n")
+
     def bomb(self) -> None:
         self.answer(brotli.compress(b"x" * 10_000_000), Content_Encoding="br")
 
@@ -347,11 +363,14 @@ def test_a_broken_contract(ask: Ask, fault: str, contract: dict[str, Any], expec
     assert "at once" not in caught.value.reason
 
 
-def test_a_body_that_goes_on_for_ever(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
+@pytest.mark.parametrize("fault", ["trickle", "continues", "long_head", "trailers"])
+def test_an_answer_that_goes_on_for_ever(
+    fault: str, monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
     """Each part of it comes in time, as of events that a page waits for."""
     monkeypatch.setattr("loadtest.bench.servers.answer_check.FIRST_PATIENCE_S", 0.0)
-    with pytest.raises(CellError, match="no answer: a body that goes on for over 0 s"):
-        ask("trickle")
+    with pytest.raises(CellError, match="no answer: an answer that goes on for over 0 s"):
+        ask(fault)
 
 
 def test_what_fails_under_concurrency_alone(ask: Ask) -> None:
