@@ -229,10 +229,11 @@ def _make(folder: Path, python: str, lock: Path, say: Callable[[str], None]) -> 
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.with_suffix(".log")
     env = index_variables()  # the lock file's hashes make sure
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    # Isolated: else a `venv.py` or `pip.py` of the folder where somebody types it would be run.
+    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "--disable-pip-version-check"]
     install = [*pip, "install", "--quiet", "--require-hashes", "--no-deps", "-r", str(lock)]
     try:
-        for argv in ([python, "-m", "venv", "--clear", str(folder)], install):
+        for argv in ([python, "-I", "-m", "venv", "--clear", str(folder)], install):
             process.run(
                 Path(argv[0]).name, argv, log=log, timeout_s=MAKE_WITHIN_S, env=env, undo=[folder]
             )

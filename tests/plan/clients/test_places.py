@@ -189,8 +189,12 @@ def test_pythons_have_names_that_tell_them_apart(tmp_path: Path) -> None:
 
 @pytest.mark.real
 def test_an_environment_that_cannot_be_made(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And nothing of the folder where somebody types that is run, which may be anybody's."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("venv", "pip"):
+        (tmp_path / f"{name}.py").write_text("open('run', 'w')\n")
     (tmp_path / "clients.lock").write_text("no-such-thing @ file:///nowhere\n")
     with pytest.raises(UserError, match=r"could not be made: .*; all of it is in") as error:
         environments.find(
@@ -204,6 +208,7 @@ def test_an_environment_that_cannot_be_made(
         )
     assert len(error.value.lines) == 1
     assert not list((tmp_path / "environments").glob("*/"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
