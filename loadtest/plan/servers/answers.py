@@ -30,6 +30,9 @@ LENGTH_MARGIN = 0.02
 DEEPEST = 100
 """Of a JSON value."""
 
+LONGEST_PATH = 1_000
+"""In a JSON value, in characters."""
+
 WORDS = re.compile(rb"[\w\x80-\xff+/=.:%-]+|[^\w\x80-\xff+/=.:%-]+")
 """A text in words and what stands between them; a token, a date or a path is one word."""
 
@@ -59,7 +62,8 @@ NAMED = {
     ),
     "nonces": rb"(?i)(\bnonce(?:\s*=\s*[\"']?|-))[\w+/=-]{8,200}",
     "UUIDs": rb"()\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
-    "signatures": rb"()\b[\w.+/=-]{2,200}:[\w-]{6}:[\w-]{27,43}\b",
+    # From the first sign of a word on: to try each of them takes minutes for a long one.
+    "signatures": rb"((?<![\w.+/=-])[.+/=-]*+)\b[\w.+/=-]{2,}+:[\w-]{6}:[\w-]{27,43}\b",
     "dates": (
         rb"()\b(?:\d{4}-\d\d-\d\d(?:[T ]"
         + CLOCK
@@ -206,7 +210,8 @@ def words(right: Sequence[bytes], wrong: bytes) -> tuple[tuple[str, ...], bool]:
 
 def _words(body: bytes) -> set[str]:
     """Return the words that a reader sees of an answer."""
-    text = re.sub(rb"(?is)<(script|style)\b.*?</\1\s*>|<[^<>]*>", b" ", body)
+    # What does not end goes on to the last letter, as in a browser.
+    text = re.sub(rb"(?is)<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^<>]*>", b" ", body)
     return set(WORD.findall(text.decode("utf-8", "replace")))
 
 
@@ -295,6 +300,12 @@ def _open_paths(values: Sequence[Any], recorded: _Recorded) -> tuple[str, ...] |
     return tuple(holes) if len(holes) <= min(MOST_HOLES, MOST_OPEN * len(paths)) else None
 
 
+def _below(path: str, step: str) -> str:
+    """Return the path of what is within; of a long one the digest, as each leaf has its own."""
+    whole = path + step
+    return whole if len(whole) <= LONGEST_PATH else _digest(whole.encode())
+
+
 def _values(value: Any) -> dict[str, list[str]]:
     """Return all values by path, those of a list together and without their order."""
     by_path: dict[str, list[str]] = {}
@@ -307,10 +318,11 @@ def _leaves(value: Any, path: str = "$") -> Iterator[tuple[str, Any]]:
     match value:
         case dict() if value:
             for key, inner in value.items():
-                yield from _leaves(inner, f"{path}.{key}")
+                yield from _leaves(inner, _below(path, f".{key}"))
         case list() if value:
+            each = _below(path, "[*]")
             for inner in value:
-                yield from _leaves(inner, f"{path}[*]")
+                yield from _leaves(inner, each)
         case _:
             yield path, value
 
@@ -320,12 +332,13 @@ def _canonical(value: Any, holes: frozenset[str], path: str = "$") -> bytes:
     match value:
         case dict() if value:
             pairs = sorted(
-                json.dumps(key).encode() + b":" + _canonical(inner, holes, f"{path}.{key}")
+                json.dumps(key).encode() + b":" + _canonical(inner, holes, _below(path, f".{key}"))
                 for key, inner in value.items()
             )
             return b"{" + b",".join(pairs) + b"}"
         case list() if value:
-            inner = sorted(_canonical(each, holes, f"{path}[*]") for each in value)
+            below = _below(path, "[*]")
+            inner = sorted(_canonical(each, holes, below) for each in value)
             return b"[" + b",".join(inner) + b"]"
         case _:
             return HOLE if path in holes else json.dumps(value).encode()
@@ -341,11 +354,12 @@ def _shapes(value: Any, path: str = "$") -> Iterator[str]:
         case dict():
             yield f"{path}{{}}"
             for key, inner in value.items():
-                yield from _shapes(inner, f"{path}.{key}")
+                yield from _shapes(inner, _below(path, f".{key}"))
         case list():
             yield f"{path}[{len(value)}]"
+            each = _below(path, "[*]")
             for inner in value:
-                yield from _shapes(inner, f"{path}[*]")
+                yield from _shapes(inner, each)
         case int() | float() if not isinstance(value, bool):
             yield f"{path}:number"
         case _:

@@ -232,7 +232,7 @@ def _with_scripts(folder: Path, paths: Iterable[Path]) -> Iterator[Path]:
     """Yield files, each before the scripts of the project that it names."""
     for path in paths:
         yield path
-        for script in SCRIPT.findall(_text(path)):
+        for script in dict.fromkeys(SCRIPT.findall(_text(path))):
             yield from _there(folder, script)
 
 
@@ -376,12 +376,13 @@ def addresses(folder: Path, settings: Path) -> Iterator[tuple[str, Guess]]:
     Unless they are told, these take what a developer has in their place.
     """
     text = "\n".join(map(_text, (settings, *settings.parent.glob("*.py"))))
+    read = {*re.findall(r"(?<=[\"'])[A-Z][A-Z0-9_]*(?=[\"'])", text)}
+    read |= {"DATABASE_URL"} if READS_DATABASE_URL.search(text) else set()
     for file in _named(folder, SAY_SERVICES):
         for match in GIVES.finditer(_text(file)):
             name, scheme = match["name"], match["scheme"]
             address = _address(name, f"{scheme}:") if scheme in SCHEMES else None
-            implied = name == "DATABASE_URL" and READS_DATABASE_URL.search(text)
-            if address and (implied or re.search(rf"[\"']{name}[\"']", text)):
+            if address and name in read:
                 yield name, Guess(address, os.path.relpath(file, folder))
 
 

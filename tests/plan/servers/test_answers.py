@@ -276,3 +276,18 @@ def test_an_answer_of_one_thing_without_end_is_recorded(part: bytes) -> None:
 def test_a_place_that_is_no_address_is_one_all_the_same() -> None:
     assert place("http://[x") == place("http://[x") != place("http://[y")
     assert place(None) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"<script " * 60_000, "text/html"),
+        (b"a." * 300_000, "text/plain"),
+        (json.dumps({"k" * 1_000_000: [1] * 100_000}).encode(), "application/json"),
+    ],
+)
+def test_an_answer_without_end_is_recorded(body: bytes, content_type: str) -> None:
+    """What looks at all of it anew from each place would take minutes here, and not a moment."""
+    of = strictest([body, body + b" "], content_type)
+    assert problem(of, body) is None
+    words([body], b"another")

@@ -300,3 +300,16 @@ def test_interpreters_of_a_project(tmp_path: Path) -> None:
         Guess(str(tmp_path / "venv/bin/python"), "venv beside the project's folder"),
         own,
     ]
+
+
+def test_files_without_end_are_looked_at(tmp_path: Path) -> None:
+    """Once, and not for each name that another one has, which would take minutes here."""
+    (tmp_path / "start.sh").write_text("x\n" * 450_000)
+    (tmp_path / "Procfile").write_text("start.sh\n" * 30_000 + "web: gunicorn shop.wsgi\n")
+    assert detect.server(tmp_path)
+    settings = tmp_path / "settings.py"
+    settings.write_text("x = 1\n" * 150_000 + "X = environ['LAST_DB_URL']\n")
+    named = "".join(f"  A{number}_DB_URL: x\n" for number in range(30_000))
+    (tmp_path / "docker-compose.yml").write_text(f"{named}  LAST_DB_URL: x\n")
+    (given,) = dict(detect.addresses(tmp_path, settings)).items()
+    assert given == ("LAST_DB_URL", Guess("{postgres.url}", "docker-compose.yml"))
