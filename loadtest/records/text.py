@@ -24,6 +24,8 @@ def printable(text: str) -> str:
 
     As JSON spells it, `\u001b`: of JSON it changes the look, and not the meaning.
     """
+    if text.isprintable():  # as nearly all is, of which a report has a million
+        return text
     return re.sub(f"[{UNSAFE}]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

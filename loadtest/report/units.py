@@ -119,5 +119,8 @@ def signs(value: Any) -> Any:
     """Return printable text with a page's signs for microseconds and times: others are ASCII."""
     if not isinstance(value, str):
         return value
-    value = re.sub(r"(?<=\d) us\b", " µs", printable(value))
+    value = printable(value)
+    if "x" not in value and " us" not in value:
+        return value
+    value = re.sub(r"(?<=\d) us\b", " µs", value)
     return re.sub(r"(?<![\w.,])(\d[\d.,]*)x(?!\w)|(?<= )x(?= \d)", "\\1\u00d7", value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from loadtest.judge.servers.rows import LATE, SHORT, Ranking, Row, State, state
 from loadtest.judge.servers.summary import Summary
@@ -44,6 +45,7 @@ NAMED = 3
 """Servers that an endpoint's heading names; of more, the rest is counted."""
 
 
+@lru_cache(maxsize=1)  # each format that has it asks for it
 def page(report: Report) -> Page:
     """Return the page without its answer."""
     run, summary = report.run, report.summary

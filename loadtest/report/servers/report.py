@@ -22,7 +22,7 @@ LONGER = 3
 """Times as long a run may tell more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """All that a format may use."""
 
