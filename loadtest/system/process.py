@@ -127,11 +127,16 @@ class Process:
         assert self.warden.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.warden.stdin.close()
-        try:
-            self.warden.wait(self.grace_s + STOP_SPARE_S)
-        except subprocess.TimeoutExpired:
-            self.warden.terminate()
-            self.warden.wait(STOP_SPARE_S)
+        for wait_s, end in (
+            (self.grace_s + STOP_SPARE_S, self.warden.terminate),
+            (STOP_SPARE_S, self.warden.kill),  # its second process sees to the rest
+        ):
+            try:
+                self.warden.wait(wait_s)
+                return
+            except subprocess.TimeoutExpired:
+                end()
+        self.warden.wait()
 
 
 @dataclass(frozen=True)

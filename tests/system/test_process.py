@@ -49,6 +49,21 @@ def started(
         running.stop()
 
 
+def test_a_warden_that_does_not_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is given no processor for as long: who stops it goes on all the same."""
+    monkeypatch.setattr(process, "STOP_SPARE_S", 0.1)
+    with subprocess.Popen(bad("ignores_term"), stdin=-1, stdout=-1) as deaf:
+        assert deaf.stdout is not None
+        assert b"ready" in deaf.stdout.readline()
+        try:
+            Process("it", deaf, tmp_path / "log", grace_s=0.0).stop()
+            assert deaf.returncode == -signal.SIGKILL
+        finally:
+            deaf.kill()
+
+
 BEHAVIOURS = [
     bad("never_listens"),
     bad("ignores_term"),
