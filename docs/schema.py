@@ -154,6 +154,7 @@ def docstrings(record: type) -> dict[str, str]:
     return strings
 
 
+@cache
 def texts() -> dict[str, str]:
     """Return what each schema file holds, by its name."""
     return {

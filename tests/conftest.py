@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import signal
 import sys
@@ -152,8 +154,17 @@ def type_(
 
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a project whose answers are recorded, once for all tests that copy it."""
-    return own_shop.recorded(tmp_path_factory.mktemp("recorded") / "shop")
+    """Give a project whose answers are recorded, once for all tests that copy it.
+
+    Where several processes run them, the first that needs it makes it for all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with open(base / "recorded.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (base / "recorded").exists():
+            own_shop.recorded(Path(tempfile.mkdtemp(dir=base)) / "shop").rename(base / "recorded")
+    return base / "recorded"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -161,12 +162,11 @@ def check_recorded(shop: Path, printed: str) -> None:
     assert all((fixed[name].contract.statements or 0) >= 2 for name in SENT_NAMES)
 
 
-def check_measured(stored: ServersRun, database: str) -> None:
+def check_measured(stored: ServersRun, database: str, chosen: Sequence[str]) -> None:
     """Fail unless each load has what it made the project and its database do."""
     assert {outcome.status for outcome in stored.outcomes} == {"measured"}
     assert stored.run.plan.reference == "gunicorn-gthread"
-    names = {cell.endpoint.name for cell in stored.run.plan.cells}
-    assert names == {"home", "products-json", *SENT_NAMES}
+    assert {cell.endpoint.name for cell in stored.run.plan.cells} == set(chosen)
     for outcome in stored.outcomes:
         endpoint = outcome.cell.partition(".")[2].rpartition("-")[0]
         if endpoint not in SENT_NAMES:
@@ -201,10 +201,12 @@ def test_from_nothing_to_a_report(
     assert done.status == 0, done.out + done.err
     check_recorded(shop, done.words)
 
-    chosen = [("--endpoint", name) for name in ("home", "products-json", *SENT_NAMES)]
-    chosen += [("--server", name) for name in ("gunicorn-gthread", "uvicorn")]
-    stored = short_run(type_, shop, *chain(*chosen))
-    check_measured(stored, database)
+    # What only reads is loaded with one database: nothing is checked of it beyond its answers.
+    chosen = [*(["home", "products-json"] if database == "sqlite" else []), *SENT_NAMES]
+    words = [("--endpoint", name) for name in chosen]
+    words += [("--server", name) for name in ("gunicorn-gthread", "uvicorn")]
+    stored = short_run(type_, shop, *chain(*words))
+    check_measured(stored, database, chosen)
     assert (shop / "results" / ".gitignore").read_text() == "*\n"
     text = (stored.folder / "report.md").read_text()
     assert re.search(r"python -m gunicorn .* shop\.wsgi:application", text)
