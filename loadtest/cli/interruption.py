@@ -17,6 +17,8 @@ AGAIN_S = 0.02
 
 STREAMS = os.path.join(os.path.dirname(__file__), "streams.py")
 
+TEMPORARY = os.path.join(os.path.dirname(os.__file__), "tempfile.py")
+
 
 def take() -> None:
     """Make a KeyboardInterrupt of Ctrl-C, a polite end from outside and the end of a terminal.
@@ -38,7 +40,7 @@ def over() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-MOST_DEFERRED_IMPORT, MOST_DEFERRED_WRITE = 3_000, 50
+MOST_DEFERRED, MOST_DEFERRED_WRITE = 3_000, 50
 """Times: an import ends, if after many seconds on a busy machine; a write that nobody reads may
 never do so."""
 
@@ -55,7 +57,8 @@ def say_so() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    # An import would lose it or make another error of it; what is written would be written twice.
+    # An import would lose it or make another error of it; what is written would be written twice;
+    # of a temporary file that is just made nobody knows the name yet.
     global _deferred
     if _deferred < _most_deferred(frame):
         _deferred += 1
@@ -69,8 +72,12 @@ def _most_deferred(frame: FrameType | None) -> int:
     while frame is not None:
         file = frame.f_code.co_filename
         # What comes while `over` is at work comes again when nothing listens any more.
-        if file.startswith("<frozen importlib") or frame.f_code is over.__code__:
-            return MOST_DEFERRED_IMPORT
+        if (
+            file == TEMPORARY
+            or file.startswith("<frozen importlib")
+            or frame.f_code is over.__code__
+        ):
+            return MOST_DEFERRED
         if file == STREAMS:
             return MOST_DEFERRED_WRITE
         frame = frame.f_back

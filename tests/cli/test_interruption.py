@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,34 @@ def test_what_is_written_meanwhile_is_written_once() -> None:
         "a line\n",
         "loadtest: interrupted\n",
     )
+
+
+AS_A_FILE_IS_MADE = """
+import os, signal, tempfile
+from loadtest.cli import interruption
+
+interruption.take()
+make = os.open
+
+def interrupted_there(*of):
+    descriptor = make(*of)
+    os.kill(os.getpid(), signal.SIGHUP)
+    return descriptor
+
+os.open = interrupted_there
+try:
+    tempfile.gettempdir()
+    signal.pause()
+except KeyboardInterrupt:
+    print("ends")
+"""
+
+
+def test_no_temporary_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python makes one, and removes it, to see whether a folder can have any."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert python(AS_A_FILE_IS_MADE).stdout == "ends\n"
+    assert not [*tmp_path.iterdir()]
 
 
 HUNG_UP = """
