@@ -75,7 +75,7 @@ def arms(profile: Server, base_cpu_us: float) -> tuple[Server, ...]:
     )
 
 
-def calibrate(found: Inventory, profile: Server, endpoint: Endpoint, load: Load) -> float:
+def calibrate(offered: Inventory, profile: Server, endpoint: Endpoint, load: Load) -> float:
     """Return the CPU microseconds of the server's processes for an answer."""
     calibrated = arm(profile, "calibration", 0.0)
     cell = Cell(server=calibrated.name, endpoint=endpoint, load=load)
@@ -84,7 +84,7 @@ def calibrate(found: Inventory, profile: Server, endpoint: Endpoint, load: Load)
         folder = Path(name)
         (folder / "raw").mkdir()
         (folder / "logs").mkdir()
-        with running_services(found.project, folder / "logs", Shape()) as services:
+        with running_services(offered.project, folder / "logs", Shape()) as services:
             bench = LocalBench(services, Shape(), folder, None)
             for number in range(CALIBRATIONS):
                 running = bench.launch(calibrated, f"{cell.id}.r{number}")
@@ -210,10 +210,10 @@ def main(
     _show(read(source), resamples)
 
 
-def _show(found: Rounds, resamples: int) -> None:
-    if not resample.complete(found, found.goodput):
+def _show(measured: Rounds, resamples: int) -> None:
+    if not resample.complete(measured, measured.goodput):
         raise click.ClickException("no round has a number for every arm; its logs say why")
-    click.echo(resample.tables(found, resamples))
+    click.echo(resample.tables(measured, resamples))
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -80,15 +80,15 @@ def schema(file: File) -> Schema:
     schema_ = msgspec.json.schema(file.holds)
     classes = {record.__name__: record for record in records(file.holds)}
     for name, definition in schema_["$defs"].items():
-        definition["description"] = _said(definition["description"])
+        definition["description"] = _on_one_line(definition["description"])
         explained = meanings(classes[name])
         for field, described in definition["properties"].items():
             if field in explained:
-                described["description"] = _said(explained[field])
+                described["description"] = _on_one_line(explained[field])
     return {"$schema": DIALECT, "title": file.title, **schema_}
 
 
-def _said(text: str) -> str:
+def _on_one_line(text: str) -> str:
     """Return Python's words on one line, as a reader of JSON knows them."""
     return re.sub(r"\bNone\b", "null", " ".join(text.split()))
 
@@ -100,18 +100,18 @@ def records(holds: Any) -> list[type]:
     return list(known)
 
 
-def _gather(found: Any, known: dict[type, None]) -> None:
-    if isinstance(found, msgspec.inspect.StructType) and found.cls not in known:
-        known[found.cls] = None  # first: a record may hold others of its own kind
-        for field in found.fields:
+def _gather(info: Any, known: dict[type, None]) -> None:
+    if isinstance(info, msgspec.inspect.StructType) and info.cls not in known:
+        known[info.cls] = None  # first: a record may hold others of its own kind
+        for field in info.fields:
             _gather(field.type, known)
-    elif isinstance(found, msgspec.inspect.UnionType):
-        for each in found.types:
+    elif isinstance(info, msgspec.inspect.UnionType):
+        for each in info.types:
             _gather(each, known)
-    elif isinstance(found, msgspec.inspect.VarTupleType):
-        _gather(found.item_type, known)
-    elif isinstance(found, msgspec.inspect.DictType):
-        _gather(found.value_type, known)
+    elif isinstance(info, msgspec.inspect.VarTupleType):
+        _gather(info.item_type, known)
+    elif isinstance(info, msgspec.inspect.DictType):
+        _gather(info.value_type, known)
 
 
 def meanings(record: type) -> dict[str, str]:

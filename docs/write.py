@@ -42,10 +42,10 @@ def pages() -> dict[Path, str]:
 
 def fill(text: str) -> str:
     """Return a page with its generated parts made anew."""
-    return PART.sub(lambda part: f"{part[1]}\n{_made(part['name']).strip()}\n\n{part[3]}", text)
+    return PART.sub(lambda part: f"{part[1]}\n{_part(part['name']).strip()}\n\n{part[3]}", text)
 
 
-def _made(name: str) -> str:
+def _part(name: str) -> str:
     if kept := KEPT.fullmatch(name):
         return kept_run(kept["folder"])
     return PARTS[name]()

@@ -49,11 +49,11 @@ def ranks(pairs: Pairs, shown: Mapping[str, Versus]) -> dict[str, Rank]:
     return {name: Rank(rank, shared[rank] > 1) for name, rank in ranks.items()}
 
 
-def _meet(one: Versus | None, other: Versus | None) -> bool:
+def _meet(own: Versus | None, other: Versus | None) -> bool:
     """Say whether two intervals overlap; unknown ones may."""
-    if one is None or other is None or None in (one.low, one.high, other.low, other.high):
+    if own is None or other is None or None in (own.low, own.high, other.low, other.high):
         return True
-    return one.low <= other.high and other.low <= one.high  # type: ignore[operator]
+    return own.low <= other.high and other.low <= own.high  # type: ignore[operator]
 
 
 def placed(

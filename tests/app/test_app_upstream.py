@@ -45,11 +45,11 @@ def port() -> Iterator[int]:
 def connect(port: int) -> Iterator[Callable[[], socket.socket]]:
     opened: list[socket.socket] = []
 
-    def one() -> socket.socket:
+    def connection() -> socket.socket:
         opened.append(socket.create_connection(("127.0.0.1", port), timeout=60))
         return opened[-1]
 
-    yield one
+    yield connection
     for each in opened:
         each.close()
 

@@ -65,7 +65,7 @@ def measure(folder: Path, faults: Mapping[str, Fault] | None = None) -> tuple[in
     return status, bool(entered)
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def notices(capsys: pytest.CaptureFixture[str]) -> list[str]:
     lines = capsys.readouterr().err.splitlines()
     return [line.removeprefix("loadtest: ") for line in lines if line.startswith("loadtest: ")]
 
@@ -74,14 +74,14 @@ def test_a_new_run_says_nothing_of_what_is_there(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert measure(folder) == (0, True)
-    assert said(capsys) == []
+    assert notices(capsys) == []
 
 
 def test_a_finished_run_starts_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     measure(folder)
     before = read(folder, SERVERS)
     assert measure(folder) == (0, False)
-    assert said(capsys) == ["8 of 8 loads are there already; nothing is left to measure"]
+    assert notices(capsys) == ["8 of 8 loads are there already; nothing is left to measure"]
     assert read(folder, SERVERS) == before
 
 
@@ -89,19 +89,19 @@ def test_an_interrupted_run_says_what_is_there_and_how_to_go_on(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert measure(folder, {"*.cache-sync.r1": "interrupt"})[0] == 130
-    assert said(capsys) == [
+    assert notices(capsys) == [
         f"interrupted; what was measured is kept; to go on: loadtest run --resume {folder}"
     ]
     there = len(read(folder, SERVERS).outcomes)
     assert 0 < there < LOADS
     assert measure(folder) == (0, True)
-    assert said(capsys) == [f"{there} of 8 loads are there already; {LOADS - there} to go"]
+    assert notices(capsys) == [f"{there} of 8 loads are there already; {LOADS - there} to go"]
 
 
 def test_what_failed_is_to_be_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     measure(folder, {"alpha.json-sync.r0": "silent"})
     assert measure(folder) == (0, True)
-    assert said(capsys) == ["7 of 8 loads are there already; 1 to go"]
+    assert notices(capsys) == ["7 of 8 loads are there already; 1 to go"]
 
 
 @pytest.mark.parametrize("fault", ["services", "*"])
@@ -109,7 +109,7 @@ def test_an_interruption_before_the_first_number_keeps_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:
     assert measure(folder, {fault: "interrupt"})[0] == 130
-    assert said(capsys) == [
+    assert notices(capsys) == [
         f"interrupted before anything was measured; to begin again: loadtest run --resume {folder}"
     ]
     assert measure(folder) == (0, True)

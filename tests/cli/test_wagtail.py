@@ -26,7 +26,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "pro
 def test_a_site_of_wagtail(type_: Type, tmp_path: Path) -> None:
     """With another Python than ours, and PostgreSQL; SQLite and our own are the shop's."""
     site = tmp_path / "site"
-    environment, python = tmp_path / "venv", environments.found("3.13")
+    environment, python = tmp_path / "venv", environments.python_of("3.13")
     theirs = environments.environment(environment, "wagtail", "psycopg[binary]", python=python)
     start = [environment / "bin" / "wagtail", "start", "mysite", site]
     site.mkdir()

@@ -53,7 +53,7 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
     assert all(
         outcome.cell.startswith("gunicorn-sync") and "local ports ran short" in str(outcome.reason)
         for outcome in failed
-    ), run.said()
+    ), run.output()
     assert len(failed) < sum(outcome.status == "measured" for outcome in stored.outcomes) / 5
     assert "0.0.0.0" in " ".join(stored.run.argv["uvicorn"])
     assert stored.run.launcher == "compose"
@@ -75,7 +75,7 @@ def test_the_quick_matrix(tmp_path: Path) -> None:
     # What a busy machine gives rise to is no fault of the launcher's, nor that gunicorn-gevent
     # lets connections starve.
     busy = {"noisy-host", "unstable", "generator-limited", "no-samples"}
-    assert doubts <= busy | {"littles-law"}, run.said()
+    assert doubts <= busy | {"littles-law"}, run.output()
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -155,12 +155,12 @@ def test_an_engine_that_stays_away_costs_the_cells_to_come(
     assert len(measured) >= 2
     assert len(measured) + len(failed) == CELLS
     assert all("Docker" in str(outcome.reason) for outcome in failed), failed
-    assert "Docker could not remove the containers of this run: " in run.said()
+    assert "Docker could not remove the containers of this run: " in run.output()
     begin_engine()
     docker("start", nothing_left)
     assert held() - before, "there is nothing to sweep"
     second = Run(tmp_path / "again", "--resume", run.folder())
-    assert second.wait() == 0, second.said()
+    assert second.wait() == 0, second.output()
     last = {outcome.cell: outcome.status for outcome in run.outcomes()}
     assert list(last.values()) == ["measured"] * CELLS
 
@@ -180,9 +180,9 @@ def test_a_port_that_is_taken(tmp_path: Path, small: Path) -> None:
             until(is_taken, "the other's start")
             run = Run(tmp_path / "out", small)
             assert run.wait() == 2
-            assert run.said().count("\n") == 1
-            assert "port 8000 of 127.0.0.1 cannot be published" in run.said()
-            assert "PORT=8001" in run.said()
+            assert run.output().count("\n") == 1
+            assert "port 8000 of 127.0.0.1 cannot be published" in run.output()
+            assert "PORT=8001" in run.output()
         finally:
             other.kill()
 
@@ -194,7 +194,7 @@ def test_an_image_that_cannot_be_had(
     monkeypatch.setenv("POSTGRES_IMAGE", "127.0.0.1:9/none:1")
     run = Run(tmp_path / "out", small)
     assert run.wait() == 2
-    last = run.said().splitlines()[-1]
+    last = run.output().splitlines()[-1]
     assert last.startswith("loadtest: the image 127.0.0.1:9/none:1 cannot be used: ")
     assert "POSTGRES_IMAGE in .env names another" in last
 
@@ -206,8 +206,8 @@ def test_an_image_that_cannot_be_built(
     monkeypatch.setenv("BASE_IMAGE", "127.0.0.1:9/none:1")
     run = Run(tmp_path / "out", small)
     assert run.wait() == 2
-    assert "loadtest: the image cannot be built: " in run.said()
-    assert "`docker compose build upstream` shows all of it" in run.said()
+    assert "loadtest: the image cannot be built: " in run.output()
+    assert "`docker compose build upstream` shows all of it" in run.output()
 
 
 @pytest.mark.usefixtures("nothing_left")

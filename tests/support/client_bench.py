@@ -106,10 +106,10 @@ def serving(talk: Talk) -> Iterator[int]:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
-                    threading.Thread(target=one, args=(connection, number), daemon=True).start()
+                    threading.Thread(target=serve, args=(connection, number), daemon=True).start()
                     number += 1
 
-        def one(connection: socket.socket, number: int) -> None:
+        def serve(connection: socket.socket, number: int) -> None:
             with connection, contextlib.suppress(OSError):
                 talk(connection, number)
 

@@ -44,7 +44,7 @@ def uv(*words: str | Path) -> str:
     return done.stdout.strip()
 
 
-def found(version: str) -> str:
+def python_of(version: str) -> str:
     """Return the path of a Python of a version; skips the test where uv finds none."""
     try:
         return uv("python", "find", "--no-project", version)

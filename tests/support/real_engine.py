@@ -68,7 +68,7 @@ class Run:
                 stderr=subprocess.STDOUT,
             )
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def folder(self) -> Path:
@@ -86,7 +86,7 @@ class Run:
             f"{count} outcomes",
             PATIENCE_S,
         )
-        assert self.process.poll() is None, self.said()
+        assert self.process.poll() is None, self.output()
 
     def wait(self) -> int:
         return self.process.wait(PATIENCE_S)

@@ -146,7 +146,7 @@ def not_reused(row: Evidence) -> Check:
         else _too_few(seen.connections, outcome.calls + outcome.warmup_calls)
         for outcome, seen in counted
     ]
-    return max(checked, key=lambda found: RANK[found.verdict or "valid"])
+    return max(checked, key=lambda check: RANK[check.verdict or "valid"])
 
 
 def _too_many(batch: int, connections: int, calls: int) -> Check:

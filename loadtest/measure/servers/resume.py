@@ -146,7 +146,7 @@ def _declared(server: Server, profiles: Mapping[str, Server], app: App, recycles
     profile = profiles.get(server.profile or server.duplicate_of or server.name)
     if profile is None or not {server.variant} <= {None, *app.variants}:
         return False
-    declared = lineup.made(profile, server.shape, server.variant, app)
+    declared = lineup.varied(profile, server.shape, server.variant, app)
     keys = ("name", "summary", "duplicate_of", *(() if recycles else ("recycled",)))
     own = {key: getattr(server, key) for key in keys}
     return msgspec.structs.replace(declared, **own) == server

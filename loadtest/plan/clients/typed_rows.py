@@ -63,7 +63,7 @@ def chosen(typed: Typed, clients: Mapping[str, Client]) -> Preset:
     if not typed.words and not dimensions:
         named = [DEFAULT]
     if not named:
-        return _with(_made(typed, clients), typed)
+        return _with(_preset(typed, clients), typed)
     if len(typed.words) > 1:
         raise UserError(f"{named[0]} is a preset, which stands alone; leave out the other words")
     if dimensions:
@@ -86,7 +86,7 @@ def _with(preset: Preset, typed: Typed) -> Preset:
     return replace(preset, **{key: value for key, value in given.items() if value is not None})
 
 
-def _made(typed: Typed, clients: Mapping[str, Client]) -> Preset:
+def _preset(typed: Typed, clients: Mapping[str, Client]) -> Preset:
     names, modes = _sorted(typed.words, clients)
     if not names:
         families = dict.fromkeys(mode.partition("-")[0] for mode in modes if "-" in mode)

@@ -43,12 +43,12 @@ def lineup(
             chosen = variants if label in own else []
             for variant in dict.fromkeys([*([None] if label == base else []), *chosen]):
                 name = "-".join(filter(None, [server.name, label if several else "", variant]))
-                varied = made(server, shape if several else None, variant, app)
-                all_.append(replace(varied, name=name))
+                each = varied(server, shape if several else None, variant, app)
+                all_.append(replace(each, name=name))
     return tuple(all_)
 
 
-def made(server: Server, shape: Shape | None, variant: str | None, app: App) -> Server:
+def varied(server: Server, shape: Shape | None, variant: str | None, app: App) -> Server:
     """Return a server in a shape of its own and under a variant, its name as it was.
 
     Raises KeyError where the project has no such variant.

@@ -402,6 +402,6 @@ def _comment(words: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in words)[:300]
 
 
-def because(found: Guess, facts: Facts) -> str:
+def because(guess: Guess, facts: Facts) -> str:
     """Return the reason for an interpreter."""
-    return f"{found.why}; Python {facts.python}, Django {facts.django}"
+    return f"{guess.why}; Python {facts.python}, Django {facts.django}"

@@ -106,7 +106,7 @@ def _parts(ranking: Ranking, rows: Sequence[Standing]) -> Chart:
                 "mean of the rounds",
                 from_zero(longest, lambda us: tick(units.latency(us)) if us else "0"),
                 [
-                    Strip(row.row.label, bars, name=row.row.label, tip=_said(row.row.label, bars))
+                    Strip(row.row.label, bars, name=row.row.label, tip=_text(row.row.label, bars))
                     for row, bars in shown
                 ],
             )
@@ -125,7 +125,7 @@ def _bars(row: Standing) -> Iterator[Mark]:
             at += (seconds or 0.0) * 1e6
 
 
-def _said(label: str, bars: Sequence[Mark]) -> str:
+def _text(label: str, bars: Sequence[Mark]) -> str:
     parts = [
         f"{part}: {units.latency(bar.value - (bar.low or 0.0))}"
         for part, bar in zip(PARTS, bars, strict=True)

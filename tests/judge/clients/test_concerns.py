@@ -29,7 +29,7 @@ def evidence(of: Row, measured: list[Outcome], **changes: Any) -> Evidence:
     return Evidence(**fields | changes)
 
 
-def found(facts: Evidence) -> dict[str, str]:
+def raised(facts: Evidence) -> dict[str, str]:
     return {concern.concern: concern.severity for concern in weigh(CONCERNS, facts).concerns}
 
 
@@ -164,7 +164,7 @@ def faults() -> dict[str, tuple[Evidence, dict[str, str]]]:
 @pytest.mark.parametrize("fault", faults())
 def test_a_fault_is_caught_for_what_it_is_and_for_nothing_else(fault: str) -> None:
     facts, expected = faults()[fault]
-    assert found(facts) == expected
+    assert raised(facts) == expected
 
 
 def test_every_concern_is_tried() -> None:
@@ -181,7 +181,7 @@ def test_the_words_are_those_of_the_concerns() -> None:
 def test_a_connection_may_have_to_be_opened_anew(connections: int, severity: str | None) -> None:
     of = row()
     seen = Seen(connections=connections, requests=1_100)
-    assert found(evidence(of, warms(of, seen=seen))).get("not-reused") == severity
+    assert raised(evidence(of, warms(of, seen=seen))).get("not-reused") == severity
 
 
 def test_as_many_connections_as_calls_show_no_reuse() -> None:
@@ -199,11 +199,11 @@ def test_as_many_connections_as_calls_show_no_reuse() -> None:
 def test_the_ceiling_is_near_from_80_percent_on(share: float, severity: str | None) -> None:
     of = row()
     rows = warms(of, call_us=1e6 / (30_000 * (share + 1e-9)))
-    assert found(evidence(of, rows)).get("upstream-limited") == severity
+    assert raised(evidence(of, rows)).get("upstream-limited") == severity
 
 
 @pytest.mark.parametrize(("wrong", "severity"), [(1, "suspect"), (50, "suspect"), (51, "invalid")])
 def test_any_error_counts(wrong: int, severity: str) -> None:
     of = row()
     lost = failed(of, 0, errors={"ReadTimeout": wrong}, answers=of.requests - wrong)
-    assert found(evidence(of, [], failed=(lost,)))["errors"] == severity
+    assert raised(evidence(of, [], failed=(lost,)))["errors"] == severity

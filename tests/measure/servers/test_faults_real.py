@@ -143,11 +143,11 @@ def only(row: Row, *expected: str) -> bool:
     """Say whether no other concerns were raised; skip where others were, but on a busy machine."""
     concerns = raised(row) - ENVIRONMENT
     if concerns > set(expected) and "noisy-host" in raised(row):
-        pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
+        pytest.skip(f"this machine is busy: {words(row, 'noisy-host')}")
     return concerns == set(expected)
 
 
-def said(row: Row, concern: str) -> str:
+def words(row: Row, concern: str) -> str:
     return next(known.facts for known in row.concerns if known.concern == concern)
 
 
@@ -157,7 +157,7 @@ def undisturbed(concern: str, measured: Callable[[], Row]) -> Row:
         row = measured()
         if "noisy-host" not in raised(row) or concern in raised(row):
             return row
-    pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
+    pytest.skip(f"this machine is busy: {words(row, 'noisy-host')}")
 
 
 # A healthy server --------------------------------------------------------------------------------
@@ -188,10 +188,10 @@ def test_a_healthy_server_is_not_caught(concern: str, healthy: dict[str, Row]) -
     row = healthy[which.get(concern, "page")]
     assert row.status == "measured", row
     if concern in row.unchecked and "noisy-host" in raised(row):
-        pytest.skip(f"this machine is busy: {said(row, 'noisy-host')}")
+        pytest.skip(f"this machine is busy: {words(row, 'noisy-host')}")
     assert concern not in row.unchecked  # it has been looked for
     if concern in raised(row) and ("noisy-host" in raised(row) or concern == "unstable"):
-        pytest.skip(f"this machine is busy: {said(row, concern)}")
+        pytest.skip(f"this machine is busy: {words(row, concern)}")
     assert concern not in raised(row), row.concerns
 
 
@@ -209,7 +209,7 @@ def test_500_to_all(measure: Measure) -> None:
     assert (row.status, row.stage, row.figures) == ("failed", "verify", None)
     assert row.verdict == "invalid"
     assert only(row, "errors"), row.concerns
-    assert "status 500 instead of 200" in said(row, "errors")
+    assert "status 500 instead of 200" in words(row, "errors")
 
 
 def test_500_to_all_under_load(measure: Measure) -> None:
@@ -223,21 +223,21 @@ def test_500_to_one_in_a_hundred(measure: Measure) -> None:
     row = measure(uvicorn("error_for_one_in_a_hundred"))
     assert row.verdict == "suspect"
     assert only(row, "errors"), row.concerns
-    assert "status 4xx or 5xx" in said(row, "errors")
+    assert "status 4xx or 5xx" in words(row, "errors")
 
 
 def test_connections_that_break_after_a_while(measure: Measure) -> None:
     row = measure(uvicorn("breaks_off"), duration_s=2)
     assert row.verdict != "valid"
     assert only(row, "errors"), row.concerns
-    assert "reading" in said(row, "errors")
+    assert "reading" in words(row, "errors")
 
 
 def test_a_time_limit_below_what_the_page_takes(measure: Measure) -> None:
     row = measure(uvicorn("gives_up"), page("/second"))
     assert (row.status, row.stage, row.figures) == ("failed", "verify", None)
     assert only(row, "errors"), row.concerns
-    assert "no answer" in said(row, "errors")
+    assert "no answer" in words(row, "errors")
 
 
 def test_no_answer_to_the_generator(measure: Measure) -> None:
@@ -251,14 +251,14 @@ def test_another_body_under_load(measure: Measure) -> None:
     row = measure(uvicorn("other_body_under_load"), duration_s=2)
     assert row.verdict == "invalid"
     assert only(row, "contract"), row.concerns
-    assert said(row, "contract").startswith("during the load: another body of the same length")
+    assert words(row, "contract").startswith("during the load: another body of the same length")
 
 
 def test_another_size_that_no_second_client_meets(measure: Measure) -> None:
     row = measure(uvicorn("other_size_for_the_generator"))
     assert row.verdict == "invalid"
     assert only(row, "contract"), row.concerns
-    assert "bytes on average" in said(row, "contract")
+    assert "bytes on average" in words(row, "contract")
 
 
 def test_redirects_under_load(measure: Measure) -> None:
@@ -266,14 +266,14 @@ def test_redirects_under_load(measure: Measure) -> None:
     row = measure(uvicorn("moved_under_load"), duration_s=2)
     assert row.verdict == "invalid"
     assert only(row, "contract"), row.concerns
-    assert said(row, "contract").startswith("during the load: status 302 instead of 200")
+    assert words(row, "contract").startswith("during the load: status 302 instead of 200")
 
 
 def test_redirects_that_no_second_client_meets(measure: Measure) -> None:
     row = measure(uvicorn("moved_for_the_generator"))
     assert row.verdict == "invalid"
     assert only(row, "contract"), row.concerns
-    assert "bytes on average" in said(row, "contract")
+    assert "bytes on average" in words(row, "contract")
 
 
 def test_answers_from_a_cache(measure: Measure) -> None:
@@ -299,7 +299,7 @@ def test_answers_from_a_cache_beside_a_server_that_does_the_work(
     assert len([o for o in stored.outcomes if o.launch_s is not None]) == 2
     rows = {r.cell: r for ranking in summarise_stored(stored).rankings for r in ranking.rows}
     assert "work-not-done" in raised(rows["from_cache.rows-sync"])
-    assert "work-not-done" not in raised(rows["none.rows-sync"]), said(
+    assert "work-not-done" not in raised(rows["none.rows-sync"]), words(
         rows["none.rows-sync"], "work-not-done"
     )
     assert {each.cell: each.work for each in stored.afterwards}.keys() == {
@@ -374,7 +374,7 @@ def test_one_process_instead_of_four(measure: Measure) -> None:
     row = measure(uvicorn(processes_seen="workers + 2"), shape=Shape(workers=4))
     assert row.verdict == "invalid"
     assert only(row, "shape-differs"), row.concerns
-    assert said(row, "shape-differs").startswith("1 server processes were seen")
+    assert words(row, "shape-differs").startswith("1 server processes were seen")
 
 
 def test_fewer_threads_than_declared(measure: Measure) -> None:
@@ -382,14 +382,14 @@ def test_fewer_threads_than_declared(measure: Measure) -> None:
     row = measure(uvicorn(in_flight="workers * threads"), shape=declared)
     assert row.verdict == "invalid"
     assert only(row, "shape-differs"), row.concerns
-    assert "threads were seen" in said(row, "shape-differs")
+    assert "threads were seen" in words(row, "shape-differs")
 
 
 def test_more_database_connections_than_declared(measure: Measure) -> None:
     row = measure(uvicorn("too_many_sessions"), page("/rows"))
     assert row.verdict == "suspect"
     assert only(row, "shape-differs"), row.concerns
-    assert "31 database connections" in said(row, "shape-differs")
+    assert "31 database connections" in words(row, "shape-differs")
 
 
 def test_rounds_of_different_speed(measure: Measure, tmp_path: Path) -> None:
@@ -426,4 +426,4 @@ def test_what_is_never_let_go_of(fault: str, held: str, measure: Measure) -> Non
     row = measure(uvicorn(fault), observe_release=True)
     assert row.verdict == "suspect"
     assert only(row, "left-behind"), row.concerns
-    assert f" {held} more than before" in said(row, "left-behind")
+    assert f" {held} more than before" in words(row, "left-behind")

@@ -68,11 +68,11 @@ class Engine:
     def wait(self) -> int:
         return self.process.wait(PATIENCE_S)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text()
 
     def runs(self) -> bool:
-        assert self.process.poll() is None, self.said()
+        assert self.process.poll() is None, self.output()
         return True
 
 
@@ -120,17 +120,17 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
         status = engine.wait()
     assert census.names() == [], moments  # not soon, but when the engine has ended
     assert census.leftovers() == before, moments
-    assert status == 130, engine.said()
-    assert "interrupted; what was measured is kept; to go on: " in engine.said()
-    assert f"loadtest run --resume {folder}" in engine.said()
-    assert "Traceback" not in engine.said()
+    assert status == 130, engine.output()
+    assert "interrupted; what was measured is kept; to go on: " in engine.output()
+    assert f"loadtest run --resume {folder}" in engine.output()
+    assert "Traceback" not in engine.output()
     second = outcomes(folder)
     assert second[: len(first)] == first, moments
     assert len(second) < CELLS, moments
 
     # And to its end.
     engine = Engine(tmp_path / "3.log", "--resume", folder)
-    assert engine.wait() == 0, engine.said()
+    assert engine.wait() == 0, engine.output()
     assert census.names() == []
     assert census.leftovers() == before
     stored = read(folder, SERVERS)
@@ -153,8 +153,8 @@ def test_a_run_killed_and_interrupted_at_random_moments_is_completed(
         assert outcome.usage["server"].processes >= 2
     for name in ("report.md", "summary.json", "summary.csv"):
         assert (folder / name).stat().st_size > 0
-        assert name in engine.said()
-    assert f"Report: open {folder / 'index.html'} in a browser." in engine.said()
+        assert name in engine.output()
+    assert f"Report: open {folder / 'index.html'} in a browser." in engine.output()
 
 
 def pause(seconds: float) -> None:

@@ -37,7 +37,7 @@ def points(
     return {point.question: point for point in report.make(known).advice}
 
 
-def said(by_question: dict[str, Point], question: str) -> str:
+def answer(by_question: dict[str, Point], question: str) -> str:
     return " ".join(by_question[question].says)
 
 
@@ -51,7 +51,7 @@ START = "What does it cost at the start?"
 def test_a_leader_is_named_with_what_follows() -> None:
     advice = points({row("a"): 100, row("b"): 150, row("c"): 400})
     # Alike in every round, their ratios need no interval.
-    assert said(advice, CLIENT) == (
+    assert answer(advice, CLIENT) == (
         "`a` is fastest with 100 us per call; then `b`, 1.50x; last `c`, 4.00x."
     )
     assert advice[CLIENT].separated
@@ -60,9 +60,11 @@ def test_a_leader_is_named_with_what_follows() -> None:
 
 def test_a_tie_is_called_one() -> None:
     same = points({row("a"): 100, row("b"): 100.5, row("c"): 400})
-    assert "`a` and `b` are fastest with 100 us per call, no difference that" in said(same, CLIENT)
+    assert "`a` and `b` are fastest with 100 us per call, no difference that" in answer(
+        same, CLIENT
+    )
     advice = points({row("a"): 100, row("b"): 100.5, row("c"): 4_000}, NOISY)
-    assert "`a` and `b` are fastest with 100 us per call, within noise of each other" in said(
+    assert "`a` and `b` are fastest with 100 us per call, within noise of each other" in answer(
         advice, CLIENT
     )
 
@@ -96,20 +98,20 @@ def test_an_imprecise_tie_is_no_win_for_those_it_is_not_separated_from() -> None
 )
 def test_what_the_run_cannot_tell_it_does_not_say(jitter: tuple[float, ...], words: str) -> None:
     advice = points({row("a"): 100, row("b"): 100.2}, jitter)
-    assert words in said(advice, CLIENT)
+    assert words in answer(advice, CLIENT)
     assert not advice[CLIENT].separated
 
 
 def test_a_pace_set_by_the_server_is_no_praise() -> None:
     most = ceiling(11_000.0)
     led = points({row("a"): 100, row("b"): 200}, ceilings=(most,))
-    assert "The server set the pace of the fastest" in said(led, CLIENT)
+    assert "The server set the pace of the fastest" in answer(led, CLIENT)
     tied = points({row("a"): 100, row("b"): 100.1}, ceilings=(most,))
-    assert "the server sets the pace of all" in said(tied, CLIENT)
+    assert "the server sets the pace of all" in answer(tied, CLIENT)
 
 
 def test_nothing_to_compare_is_said() -> None:
-    assert "Only `a` has a number to show" in said(points({row("a"): 100}), CLIENT)
+    assert "Only `a` has a number to show" in answer(points({row("a"): 100}), CLIENT)
     advice = report.make(stored(plan([row("a")]))).advice
     assert [point.separated for point in advice] == [False]
     assert "No row has a number" in advice[0].says[0]
@@ -131,7 +133,7 @@ def test_nothing_to_compare_is_said() -> None:
 def test_reuse(each_us: float, jitter: tuple[float, ...], words: str) -> None:
     kept, each = row("a"), row("a, each call", client="a", reuse="each-call")
     advice = points({kept: 100.0, each: each_us}, jitter)
-    assert f"Over plain HTTP, 10 at a time, {words}" in said(advice, REUSE)
+    assert f"Over plain HTTP, 10 at a time, {words}" in answer(advice, REUSE)
     assert advice[REUSE].separated == ("cannot tell" not in words)
 
 
@@ -143,13 +145,13 @@ def test_the_fastest_is_named_for_each_kind_of_view() -> None:
     assert first.startswith("`aiohttp` is fastest with 75.0 us per call; then `urllib3`, 3.07x;")
     assert second.startswith("In a sync view: `urllib3` is fastest with 230 us per call; then `req")
     rows = {row("a", **sync): 100.0, row("b", **sync): 100.1, row("c"): 400.0}
-    assert "view" not in said(points(rows, NOISY), CLIENT)
-    assert "view" not in said(points({row("a"): 100.0, row("b"): 200.0}), CLIENT)
+    assert "view" not in answer(points(rows, NOISY), CLIENT)
+    assert "view" not in answer(points({row("a"): 100.0, row("b"): 200.0}), CLIENT)
 
 
 def test_the_only_client_of_a_kind_is_not_called_the_fastest_of_it() -> None:
     rows = {row("httpx_sync", mode="threads-reuse"): 900.0, row("aiohttp"): 100.0, row("b"): 400.0}
-    advice = said(points(rows), CLIENT)
+    advice = answer(points(rows), CLIENT)
     assert advice.startswith("`aiohttp` is fastest with 100 us per call; then `b`, 4.00x;")
     assert "view" not in advice
 
@@ -215,11 +217,13 @@ def test_reuse_names_its_price_the_lowest_first_for_each_way_of_asking() -> None
 def test_threads_and_asyncio_are_told_with_their_clients() -> None:
     threads, tasks = row("requests", mode="threads-reuse"), row("aiohttp", mode="async-for")
     advice = points({threads: 400, tasks: 100})
-    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x the t" in said(advice, DRIVING)
-    assert "; 0.25x the CPU time." in said(advice, DRIVING)
-    assert "part of the gap is the client" in said(advice, DRIVING)
+    assert "`aiohttp` (asyncio) against `requests` (threads): 0.25x the t" in answer(
+        advice, DRIVING
+    )
+    assert "; 0.25x the CPU time." in answer(advice, DRIVING)
+    assert "part of the gap is the client" in answer(advice, DRIVING)
     alone = points({row("t", client="x", mode="threads-map"): 400, row("a", client="x"): 100})
-    assert "part of the gap is the client" not in said(alone, DRIVING)
+    assert "part of the gap is the client" not in answer(alone, DRIVING)
 
 
 def test_where_the_server_sets_the_pace_the_processor_time_is_left() -> None:
@@ -230,8 +234,8 @@ def test_where_the_server_sets_the_pace_the_processor_time_is_left() -> None:
         {threads: 1_010, tasks: 1_012}, ceilings=(ceiling(1_000.0, answer=late, connections=10),)
     )
     paced = "takes as long, as the server sets the pace of both; 1.00x the CPU time"
-    assert paced in said(advice, DRIVING)
-    assert "sets the pace" not in said(points({threads: 2_000, tasks: 2_004}), DRIVING)
+    assert paced in answer(advice, DRIVING)
+    assert "sets the pace" not in answer(points({threads: 2_000, tasks: 2_004}), DRIVING)
 
 
 def test_what_is_not_in_the_run_is_not_asked() -> None:
@@ -241,10 +245,10 @@ def test_what_is_not_in_the_run_is_not_asked() -> None:
 
 def test_processor_time_is_worked_out() -> None:
     advice = points({row("a"): 100, row("b"): 400})
-    assert said(advice, CPU).startswith(
+    assert answer(advice, CPU).startswith(
         "`a` is cheapest with 70.0 us of CPU time per call; then `b`, 4.00x."
     )
-    assert "is 0.7 % of a CPU core for `a`, and 2.8 % for `b`" in said(advice, CPU)
+    assert "is 0.7 % of a CPU core for `a`, and 2.8 % for `b`" in answer(advice, CPU)
 
 
 def started(imports: dict[Row, tuple[float, ...]]) -> tuple[Outcome, ...]:
@@ -274,9 +278,11 @@ def test_a_break_even_has_the_digits_that_its_interval_allows(
     quick, fast = row("quick"), row("fast")
     rounds = started({quick: (0.05, 0.05, 0.05), fast: longer})
     advice = points({quick: 300, fast: 100}, more=rounds)
-    assert "The interpreter needs 20.0 ms, then the import: `quick` 50.0 ms" in said(advice, START)
+    assert "The interpreter needs 20.0 ms, then the import: `quick` 50.0 ms" in answer(
+        advice, START
+    )
     assert len(advice[START].says) == 1 + bool(calls)
-    assert (calls or "") in said(advice, START)
+    assert (calls or "") in answer(advice, START)
 
 
 def test_every_point_rests_on_rows_of_the_run() -> None:

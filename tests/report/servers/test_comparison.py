@@ -215,10 +215,10 @@ def test_the_title_counts_what_got_worse(base: ServersRun, tmp_path: Path) -> No
         factors = {f"{server}.json-sync": each for server, each in rates.items()}
         return page_of(compare(base, stored(tmp_path / name, factors, cpu))).title
 
-    one, both = ["beta.json-sync"], [f"beta.{of.id}" for of in (JSON, QUERY)]
+    single, both = ["beta.json-sync"], [f"beta.{of.id}" for of in (JSON, QUERY)]
     assert title("n1", {}, alpha=times(0.8)) == "1 of 2 endpoints got slower"
     assert title("n2", {}, beta=[None] * 5) == "1 cell failed"
-    dearer = title("n3", dict.fromkeys(one, times(1.2)))
+    dearer = title("n3", dict.fromkeys(single, times(1.2)))
     assert dearer == "beta costs 1.10x (1.08 to 1.11) what it did"
     cheaper = title("n4", dict.fromkeys(both, times(0.8)))
     assert cheaper == "beta costs 0.80x (0.79 to 0.81) what it did"

@@ -181,13 +181,13 @@ FULL = noisy(
     ],
 )
 def test_which_sentences_are_said_of_a_run(decision: Decision, macros: str) -> None:
-    assert [said.macro for said in picked(decision, SETTING)] == macros.split()
+    assert [each.macro for each in picked(decision, SETTING)] == macros.split()
     assert len(macros.split()) <= MOST
 
 
 def test_five_paragraphs_decide_and_the_rest_is_below_the_tables() -> None:
     """The answer about a site had eight."""
-    macros = [said.macro for said in picked(FULL, SETTING)]
+    macros = [each.macro for each in picked(FULL, SETTING)]
     assert macros == [
         "lever",
         "undecided",
@@ -313,15 +313,15 @@ def test_a_mix_says_how_its_shares_are_known() -> None:
 def test_async_views_are_called_cheaper_or_dearer_where_one_was_shown(
     views: Any, lead: str
 ) -> None:
-    assert lead in [said.lead for said in paragraphs(quiet(async_views=(views,)), SETTING)]
+    assert lead in [each.lead for each in paragraphs(quiet(async_views=(views,)), SETTING)]
 
 
 def test_a_run_of_what_waits_alone_is_not_said_to_lack_cpu_times() -> None:
     timed = dataclasses.replace(SETTING, timed=True)
-    (text,) = (said.text for said in paragraphs(noisy(**UNKNOWN), timed)[:1])
+    (text,) = (each.text for each in paragraphs(noisy(**UNKNOWN), timed)[:1])
     assert text.startswith("All that was measured waits, bypasses the app, or lacks the CPU time")
     nothing = dataclasses.replace(SETTING, counts=counts(measured=0, valid=0, suspect=0, invalid=0))
-    (text,) = (said.text for said in paragraphs(noisy(**UNKNOWN), nothing)[:1])
+    (text,) = (each.text for each in paragraphs(noisy(**UNKNOWN), nothing)[:1])
     assert text == "Nothing was measured; the caveats say why."
 
 
@@ -429,7 +429,7 @@ def test_of_one_endpoint_nothing_is_said_of_most_of_them() -> None:
         noisy(cost=ONE_ENDPOINT),
         quiet(cost=cost(QUIET, ["granian-wsgi", "uwsgi"], endpoints=("json-sync",))),
     ):
-        text = " ".join(f"{said.lead} {said.text}" for said in paragraphs(decision, SETTING))
+        text = " ".join(f"{each.lead} {each.text}" for each in paragraphs(decision, SETTING))
         assert "most of the endpoints" not in text
         assert "`granian-wsgi`" in text
 

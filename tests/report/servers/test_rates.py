@@ -243,13 +243,15 @@ def test_after_steps_no_command_is_named_that_is_refused() -> None:
     """`loadtest run rates --rounds 2` was to break a tie."""
     given = report(Machine({"alpha": 800.0, "beta": 790.0}, steps=STEPS))
     assert given.paragraphs
-    assert not any("--rounds" in said.text for said in given.paragraphs)
+    assert not any("--rounds" in each.text for each in given.paragraphs)
 
 
 def test_the_generators_own_time_is_said_beside_the_servers() -> None:
     given = at_rates(50)
-    (said,) = (it for it in given.paragraphs if it.lead == "At 50 requests/s.")
-    assert said.text.endswith("The load generator took another 50.0 us of CPU time per request.")
+    (paragraph,) = (each for each in given.paragraphs if each.lead == "At 50 requests/s.")
+    assert paragraph.text.endswith(
+        "The load generator took another 50.0 us of CPU time per request."
+    )
     assert "wrk's CPU" in written(given)["report.md"]
 
 

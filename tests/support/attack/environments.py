@@ -156,7 +156,7 @@ def _resume_beside(process: Process, out: Path) -> None:
     try:
         second.running.wait(PATIENCE_S)
         if process.running.poll() is None:
-            assert second.running.returncode == 2, f"a second --resume: {second.said()[-300:]}"
+            assert second.running.returncode == 2, f"a second --resume: {second.stderr()[-300:]}"
     finally:
         second.close()
 
@@ -308,7 +308,7 @@ def tried(environment: Environment, filled: Mapping[str, str]) -> str | None:
         if left := process.left():
             return left
         assert status is not None
-        err = process.said()
+        err = process.stderr()
         if "hunter2" in err:
             return f"a password is told: {err[:300]}"
         if status not in environment.statuses:

@@ -186,7 +186,7 @@ class Process:
             for data in iter(lambda: os.read(err.fileno(), 1 << 16), b""):
                 self._err.append(data)
 
-    def said(self) -> str:
+    def stderr(self) -> str:
         """Return what it has written to stderr, which is no file: a file may be limited."""
         if self.running.poll() is not None:
             self._reader.join(5.0)
@@ -318,16 +318,18 @@ def _killed(
             process.running.wait(moment_s)
         ended_before = process.running.poll() is not None
         process.end(way, chance)
-        why = process.left() or _said(process, way, ended_before)
+        why = process.left() or _wrong_end(process, way, ended_before)
         names = "+".join(name for name, _ in way)
         return f"{names} after {moment_s:.3f} s: {why}" if why else None
     finally:
         process.close()
 
 
-def _said(process: Process, way: Sequence[tuple[str, float]], ended_before: bool) -> str | None:
+def _wrong_end(
+    process: Process, way: Sequence[tuple[str, float]], ended_before: bool
+) -> str | None:
     """Return what was wrong with the status and the last words of a command that was ended."""
-    err, status = process.said(), process.running.returncode
+    err, status = process.stderr(), process.running.returncode
     if "Traceback" in err and OURS not in err:
         return None  # of the interpreter, before it had come to us
     if "Traceback" in err:
@@ -367,7 +369,7 @@ def _chain(command: Command, filled: dict[str, str], chance: Random) -> list[str
         wrong.append(process.left())
         # A busy machine may spoil a cell; the run is complete all the same.
         if process.running.returncode not in (0, 1):
-            wrong.append(f"the last: {process.running.returncode}: {process.said()[-500:]}")
+            wrong.append(f"the last: {process.running.returncode}: {process.stderr()[-500:]}")
     finally:
         process.close()
     after = Counter(_measured(out))

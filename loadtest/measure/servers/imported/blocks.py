@@ -225,7 +225,7 @@ def find(lines: Sequence[str], file: str = "", typed: Typed | None = None) -> Co
             elif label := _heading(lines, start, fences):
                 context.enter(label)
                 at += _setext(lines, start, fences)
-            elif _said(line, start, context) or not line.strip():
+            elif _is_context(line, start, context) or not line.strip():
                 pass
             else:
                 stray.append(start)
@@ -295,7 +295,7 @@ def _named(bares: Sequence[str]) -> str | None:
     )
 
 
-def _said(line: str, at: int, context: _Context) -> bool:
+def _is_context(line: str, at: int, context: _Context) -> bool:
     """Say whether a line is a command, and keep it for the blocks below."""
     if len(line) > LONGEST:
         return False

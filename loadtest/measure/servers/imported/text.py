@@ -141,20 +141,20 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Return what it says; raises TextError where it is missing."""
-        return self._found(name)[1]
+        return self._line(name)[1]
 
     def number(self, name: str, units: dict[str, int] | None = None) -> float:
         """Return its number, of several the first; raises TextError where it is none."""
-        at, text = self._found(name)
+        at, text = self._line(name)
         words = text.split()
         wanted = " ".join(words[:2] if units and len(words) > 1 else words[:1])
         return amount(at, wanted, units or {"": 1}).value
 
     def at(self, name: str) -> int:
         """Return its line; raises TextError where it is missing."""
-        return self._found(name)[0]
+        return self._line(name)[0]
 
-    def _found(self, name: str) -> tuple[int, str]:
+    def _line(self, name: str) -> tuple[int, str]:
         if name not in self._lines:
             raise TextError(0, f"the line with `{name}:` is missing")
         return self._lines[name]

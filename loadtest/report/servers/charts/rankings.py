@@ -93,7 +93,7 @@ def _panel(endpoint: str, rankings: Sequence[Ranking], servers: Sequence[str]) -
             marks = [
                 mark for at, cell in enumerate(cells) for mark in _marks(*cell, at, len(cells))
             ]
-            tip = "\n".join([server, *(_said(*cell) for cell in cells)])
+            tip = "\n".join([server, *(_text(*cell) for cell in cells)])
             rows.append(Strip(server, marks, name=server, tip=tip))
     marks = [mark for row in rows for mark in row.marks]
     ends = [end for mark in marks for end in (mark.low, mark.high)]
@@ -127,7 +127,7 @@ def _interval(row: Row) -> tuple[float | None, float | None]:
     return interval.low, interval.high
 
 
-def _said(ranking: Ranking, row: Row) -> str:
+def _text(ranking: Ranking, row: Row) -> str:
     low, high = _interval(row)
     text = f"{ranking.endpoint.style}: {units.significant(_rate(row))} requests/s"
     if low and high:
