@@ -128,7 +128,7 @@ def test_every_format_names_the_concerns_and_hides_what_is_invalid(report: Repor
     invalid = rows["gthread", "gateway_1s", "sync"]
     assert (invalid["verdict"], invalid["concerns"]) == ("invalid", "errors")
     assert {invalid[key] for key in ("rank", "goodput", "p50_us", "goodput_round_1")} == {""}
-    page = markdown.render(report)
+    page = markdown.files(report)["report.md"]
     assert re.search(r"\n\| - \| `gthread` (\| - )+\| invalid: errors \|\n", page)
     assert "### `errors`: 2 invalid" in page
     doubts = {each.explained.concern: each for each in report.caveats.doubts}
@@ -202,7 +202,7 @@ def test_a_chart_of_what_is_gone_is_deleted_and_no_file_of_others(
 
 
 def test_text_from_outside_cannot_break_the_page(report: Report) -> None:
-    page = MarkdownIt("commonmark").enable("table").render(markdown.render(report))
+    page = MarkdownIt("commonmark").enable("table").render(markdown.files(report)["report.md"])
     assert "<b>" not in page
     # The fence that stands in a log does not end the block around it.
     assert "Traceback\n```\nOSError: [Errno 98]\n````\n| x |\n</code>" in page
@@ -222,7 +222,7 @@ def test_report_md_shows_charts_that_lie_beside_it(report: Report) -> None:
 
 
 def test_report_md_answers_first(report: Report) -> None:
-    lines = markdown.render(report).splitlines()
+    lines = markdown.files(report)["report.md"].splitlines()
     sections = [line for line in lines if line.startswith("## ")]
     assert lines[2].startswith("**Run it on `gthread` or `daphne`")
     assert sections[:5] == [
@@ -235,7 +235,7 @@ def test_report_md_answers_first(report: Report) -> None:
 
 
 def test_links_within_report_md_lead_somewhere(report: Report) -> None:
-    page = markdown.render(report)
+    page = markdown.files(report)["report.md"]
     known = set(re.findall(r'<a id="([^"]+)"></a>', page))
     headings = (re.sub(r"[`]|^#+ ", "", line) for line in page.splitlines() if line[:1] == "#")
     known |= {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings}
@@ -243,7 +243,7 @@ def test_links_within_report_md_lead_somewhere(report: Report) -> None:
 
 
 def test_what_the_generator_printed_lies_in_files_beside_the_page(report: Report) -> None:
-    page = markdown.render(report)
+    page = markdown.files(report)["report.md"]
     assert "Running " not in page
     raw = [each.raw for _, row in report.rows for each in row.rounds if each.raw]
     assert raw

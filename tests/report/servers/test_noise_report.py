@@ -93,7 +93,7 @@ def test_cpu_time_is_compared_by_a_floor_of_its_own(summary: Summary) -> None:
 
 def test_it_stands_in_the_page_and_in_the_table(summary: Summary) -> None:
     given = Report(summary, run(PLAN))
-    page = markdown.render(given)
+    page = markdown.files(given)["report.md"]
     assert "### Noise: `alpha` against itself" in page
     assert "1,100 / 1,100" in page
     row = next(csv.DictReader(io.StringIO(csv_format.render(given))))

@@ -25,11 +25,6 @@ def files(report: Report) -> dict[str, str]:
     )
 
 
-def render(report: Report) -> str:
-    """Return the page alone."""
-    return files(report)["report.md"]
-
-
 def _answer(report: Report, places: Mapping[str, str]) -> Iterator[str]:
     """Yield what was decided, and what each server costs; `places` are those of the endpoints."""
     decision = report.summary.decision

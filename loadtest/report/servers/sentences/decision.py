@@ -47,24 +47,10 @@ FILL = wording(Path(__file__).with_suffix(".jinja"))
 MOST = 5
 """Paragraphs that a reader of a minute reads; what else there is to say stands below the tables."""
 
-IMPORTANT = [
-    "deploy",
-    "undecided",
-    "alone",
-    "no_number",
-    "no_cost",
-    "searched",
-    "at_rates",
-    "sure",
-    "lever",
-    "safe",
-    "stepped",
-    "waiting",
-    "probable",
-    "nothing_waits",
-    "staying",
-    "async_views",
-]
+IMPORTANT = (
+    *("deploy", "undecided", "alone", "no_number", "no_cost", "searched", "at_rates", "sure"),
+    *("lever", "safe", "stepped", "waiting", "probable", "nothing_waits", "staying", "async_views"),
+)
 """The macros, what decides most first."""
 
 DOUBTFUL = 2
