@@ -82,7 +82,7 @@ def test_ten_rounds_find_5_percent_where_processors_drift_by_8() -> None:
             for at, (d, o) in enumerate(zip(drift, own, strict=True))
         ]
 
-    def found(by: float) -> tuple[bool, bool, float]:
+    def verdicts(by: float) -> tuple[bool, bool, float]:
         base, new = run(1.0), run(by)
         usual = speed_us(base)
         plain = [[round_.server_cpu_us for round_ in side] for side in (base, new)]
@@ -90,8 +90,8 @@ def test_ten_rounds_find_5_percent_where_processors_drift_by_8() -> None:
         separated = [finding(unpaired_t(*each), 0.02) == "higher" for each in (plain, even)]
         return separated[0], separated[1], stdev(filter(None, even[0]))
 
-    many = [found(1.05) for _ in range(200)]
+    many = [verdicts(1.05) for _ in range(200)]
     assert np.mean([by_even for _, by_even, _ in many]) >= 0.95
     assert np.mean([by_plain for by_plain, _, _ in many]) <= 0.5
-    none = [found(1.0) for _ in range(200)]
+    none = [verdicts(1.0) for _ in range(200)]
     assert np.mean([by_even for _, by_even, _ in none]) <= 0.05
