@@ -300,7 +300,7 @@ def test_a_server_that_does_not_come_up_is_done_without(
     monkeypatch: pytest.MonkeyPatch, down: set[str], asked: list[str]
 ) -> None:
     tried: list[str] = []
-    said: list[str] = []
+    notes: list[str] = []
     running = SimpleNamespace(stop=lambda: None)
 
     def launch(server: Any, name: str) -> Any:
@@ -323,12 +323,12 @@ def test_a_server_that_does_not_come_up_is_done_without(
     project = Project(Path(), "python")
     if len(down) == 2:
         with pytest.raises(CellError, match="uvicorn exited"):
-            recording.ask_all(project, [], servers, 0.0, said.append)
+            recording.ask_all(project, [], servers, 0.0, notes.append)
     else:
-        recording.ask_all(project, [], servers, 0.0, said.append)
+        recording.ask_all(project, [], servers, 0.0, notes.append)
     assert tried == asked
     for name in down:
-        assert f"{name} exited with status 1; going on without it: ImportError: x" in said
+        assert f"{name} exited with status 1; going on without it: ImportError: x" in notes
 
 
 def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
