@@ -37,7 +37,8 @@ RUN pip uninstall --yes pip
 # Compiled here, because where it runs nothing can be written.
 FROM base AS code
 COPY . .
-RUN python -m compileall -q .
+# The interpreter is where `loadtest.toml` says.
+RUN python -m compileall -q . && ln -s /venv .venv
 
 FROM base AS server
 COPY --from=server-packages /venv /venv

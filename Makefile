@@ -98,5 +98,5 @@ lock: setup ## Resolve the dependencies again; names no registry
 	    --output-file loadtest/bench/clients/drivers/$$group.lock || exit; done
 
 clean: ## Remove .venv and caches; results stay
-	rm -rf .venv .clients .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
+	rm -rf .venv .clients .loadtest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

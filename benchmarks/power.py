@@ -32,7 +32,7 @@ from loadtest.measure import loop
 from loadtest.measure.experiments.rounds import rounds as experiment
 from loadtest.measure.servers import new_run, session
 from loadtest.measure.servers.resume import check_resumable
-from loadtest.plan.servers import inventory, matrix
+from loadtest.plan.servers import inventory, matrix, own
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import Project
 from loadtest.records import run_folder
@@ -184,7 +184,7 @@ def main(
 ) -> None:
     """Measure which differences are found with how many rounds."""
     if source is None:
-        project = Project(ROOT, sys.executable)
+        project = own.project_at(ROOT, sys.executable)
         choice = Choice(rounds=count, duration_s=duration_s, connections=connections, seed=seed)
         if resume:
             check_resumable(

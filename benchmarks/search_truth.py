@@ -30,7 +30,7 @@ from loadtest.judge.servers.within import Exploring, Search, settled
 from loadtest.measure.experiments.search import search
 from loadtest.measure.servers import measuring
 from loadtest.measure.servers.session import ServerTrials
-from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.project import App
 from loadtest.records.measured import Afterwards, Histogram, Launch, Outcome
 from loadtest.records.planned import Cell, Contract, Endpoint, Goal, Load, Plan, Server, Shape
 from loadtest.system import listening, process
@@ -90,7 +90,7 @@ class QueueBench(Bench):
             port=port,
             launch_s=time.monotonic() - began,
             groups=lambda: {"server": queue.tree},
-            counters=lambda: Counters(DEMO, {}),
+            counters=lambda: Counters(App(), {}),
             folder=self.folder,
             placement=None,
         )

@@ -18,17 +18,18 @@ import pytest
 from browser import chromium
 from census import Census
 from command_line import Type, typing
+from demo import DEMO, PROJECT
 from fake_docker import FakeDocker
 from paths import ROOT
 from playwright.sync_api import Browser
 
 from loadtest.bench.servers.services import Services
 from loadtest.bench.servers.services import services as start_services
-from loadtest.plan.servers import own
+from loadtest.plan.servers import facts, own
 from loadtest.plan.servers.project import Project
 from loadtest.records.planned import Endpoint, Shape
 
-ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
+ADDRESSES = tuple(DEMO.addresses.values())
 
 # A suite that `nohup` started would hand on that HUP is ignored, and some tests send it.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -67,13 +68,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def project() -> Project:
     """Give this repository as the project under test."""
-    return Project(ROOT, sys.executable)
+    return PROJECT
 
 
 @pytest.fixture(scope="session")
 def declared(project: Project) -> dict[str, Endpoint]:
     """Give the app's endpoints by id."""
     return {endpoint.id: endpoint for endpoint in project.endpoints()}
+
+
+@cache
+def looked_at(look: Callable[[Project], facts.Facts]) -> facts.Facts:
+    return look(PROJECT)
 
 
 @pytest.fixture
@@ -135,7 +141,7 @@ def type_(
     The interpreter of this repository's app is asked once for all tests, any other each time.
     """
     monkeypatch.chdir(ROOT)
-    ask, look = Project.endpoints, Project.versions
+    ask, look, known = Project.endpoints, Project.versions, facts.look
 
     def ours(project: Project) -> bool:
         return (project.folder, project.python) == (ROOT, sys.executable)
@@ -148,6 +154,7 @@ def type_(
 
     monkeypatch.setattr(Project, "endpoints", endpoints)
     monkeypatch.setattr(Project, "versions", versions)
+    monkeypatch.setattr(facts, "look", lambda of: looked_at(known) if ours(of) else known(of))
 
     return typing(monkeypatch, capfd)
 
@@ -195,7 +202,9 @@ def docker_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
 def copy(tmp_path: Path) -> Path:
     """Give a copy of the project whose servers a test may break."""
     folder = tmp_path / "copy"
-    for name in ("myproject", "myapp", "servers"):
+    for name in ("myproject", "myapp", "servers", "matrices"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "manage.py", folder)
+    text = (ROOT / own.FILE).read_text().replace(".venv/bin/python", sys.executable)
+    (folder / own.FILE).write_text(text)
     return folder

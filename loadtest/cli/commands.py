@@ -21,7 +21,7 @@ COMMANDS = {
     "serve": ("serve", "Start one server as in a run; Ctrl-C ends it."),
     "services": (
         "serve",
-        "Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them.",
+        "Start the services of a project as in a run; Ctrl-C ends them.",
     ),
 }
 """By name: its module below `loadtest.cli`, and the sentence that its help begins with."""

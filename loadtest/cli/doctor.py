@@ -27,7 +27,7 @@ def doctor_command(folder: Path, python: str | None, out: Path, as_json: bool) -
 
     offered = inventory.take_inventory(project_of(folder, python))
     checks = [
-        *preflight.checks(None, out, app=offered.project.app),
+        *preflight.checks(None, out, offered.project.app),
         others(),
         *(Check(name="project", state="broken", advice=problem) for problem in offered.problems),
     ]

@@ -27,20 +27,21 @@ def env_command(names: tuple[str, ...], folder: Path, python: str | None) -> int
     Example: loadtest env granian-wsgi uvicorn
     """
     from loadtest.plan.servers import matrix, overlay, own, profile
+    from loadtest.plan.servers.project import FOLDER
 
     folder = folder.resolve()
     file = own.read(folder)
-    servers = {server.name: server for server in profile.load_servers(own.SERVERS)}
-    today = [file.project.reference] if file.project.reference else []
-    app = own.app(file)
+    app = own.app(file, folder=folder)
+    servers = {server.name: server for server in profile.load_servers(app.servers)}
+    today = [app.reference] if app.reference else []
     globs = names or (*matrix.load_matrix("quick", app.matrices).servers, *today)
     if wrong := [glob for glob in globs if not any(fnmatchcase(name, glob) for name in servers)]:
         raise UserError(*(unknown("server", glob, servers) for glob in wrong))
     chosen = [name for name in servers if any(fnmatchcase(name, glob) for glob in globs)]
     packages = {package for name in chosen for package in servers[name].requires}
     packages |= {package for variant in app.variants.values() for package in variant.requires}
-    own.ignore(folder / own.FOLDER)
+    own.ignore(folder / FOLDER)
     given = located(python) or own.interpreter(folder, file)
-    overlay.install(folder / own.FOLDER / own.OVERLAY, given, packages, say)
+    overlay.install(folder / FOLDER / own.OVERLAY, given, packages, say)
     say(f"{', '.join(chosen)}: ready to be measured")
     return 0

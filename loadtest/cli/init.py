@@ -137,12 +137,13 @@ def init_command(
     Example: loadtest init --settings shop.settings.production
     """
     from loadtest.plan.servers import access_log, own, proposal
+    from loadtest.plan.servers.project import FOLDER
 
     network, state = enter()
     if network == "machine":
         say(f"network: {state}")
     folder = folder.resolve()
-    own.ignore(folder / own.FOLDER)
+    own.ignore(folder / FOLDER)
     traffic = access_log.read(log) if log else None
     told = _variables(variables)
     within_s = patience_s if ask else 0.0

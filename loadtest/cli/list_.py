@@ -42,7 +42,7 @@ def list_command(what: str, folder: Path, python: str | None, as_json: bool) -> 
         records = project_of(folder, python).endpoints()
         rows = [(each.name, each.style, each.summary) for each in records]
     else:
-        records = profile.load_servers(project_of(folder, python).servers)
+        records = profile.load_servers(project_of(folder, python).app.servers)
         rows = [(each.name, each.interface or "-", each.summary) for each in records]
     if as_json:
         print_json(records)

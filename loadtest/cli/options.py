@@ -426,22 +426,19 @@ matrix_options: Callable[[F], F] = all_of(
         help="Measure only views of this style: sync, async or control (which bypasses Django);"
         " repeat it for several. Default: all three.",
     ),
-    rounds_option(
-        "as many as --budget allows, 3 or more in quick and standard; 1 for endpoints that wait"
-    ),
+    rounds_option("the matrix's, and more of them while --budget lasts"),
     click.option(
         "--duration",
         "duration_s",
         type=whole("--duration 3"),
         metavar="SECONDS",
         help="How long each load lasts, in seconds; endpoints that wait are loaded for longer."
-        " Default: the matrix's, 2 s in quick and standard.",
+        " Default: the matrix's.",
     ),
     click.option(
         "--connections",
         type=whole("--connections 64"),
-        help="Connections that each load keeps open at once."
-        " Default: the matrix's, 64 in quick and standard; for endpoints that wait, 100 and 500.",
+        help="Connections that each load keeps open at once. Default: the matrix's.",
     ),
     click.option(
         "--rate",
@@ -472,13 +469,12 @@ matrix_options: Callable[[F], F] = all_of(
     click.option(
         "--workers",
         type=whole("--workers 2"),
-        help="Worker processes per server. Default: the matrix's, 2 in quick and standard.",
+        help="Worker processes per server. Default: the matrix's.",
     ),
     click.option(
         "--threads",
         type=whole("--threads 4"),
-        help="Threads per worker, for servers that have threads."
-        " Default: the matrix's, 4 in quick and standard.",
+        help="Threads per worker, for servers that have threads. Default: the matrix's.",
     ),
     click.option(
         "--shape",
@@ -498,9 +494,7 @@ matrix_options: Callable[[F], F] = all_of(
         " several. as-deployed is the project without a change. Default: all.",
     ),
     precision_option,
-    budget_option(
-        "the matrix's, 5m in quick and 90m in standard; no limit with --rounds or --precision"
-    ),
+    budget_option("the matrix's; no limit with --rounds or --precision"),
     seed_option,
     click.option(
         "--pin/--no-pin",

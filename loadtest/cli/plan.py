@@ -32,8 +32,8 @@ def plan_command(
 ) -> int:
     """Show what `run` would measure and how long it would take; start nothing.
 
-    MATRIX is quick (the default), standard, rates, recycling, seed, or a TOML file of yours; see
-    `loadtest run --help`. Exit status 1 if everything would be skipped.
+    MATRIX is quick (the default), standard, or another of `loadtest list matrices`, or a TOML file
+    of yours; see `loadtest run --help`. Exit status 1 if everything would be skipped.
 
     Example: loadtest plan standard --server 'gunicorn-*'
     """

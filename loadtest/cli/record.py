@@ -90,7 +90,11 @@ def record_command(
     from loadtest.bench.servers import recording
     from loadtest.plan.servers import own
 
-    project = _own(folder, python)
+    project = project_of(folder, python)
+    if project.app.declares:
+        raise UserError(
+            "the endpoints of this project are declared with their answers; type `loadtest check`"
+        )
     network, state = enter(project.outside(os.environ), project.app.connects)
     if network == "machine":
         say(f"network: {state}")
@@ -209,11 +213,11 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     Example: loadtest check
     """
     from loadtest.bench.servers import recording
-    from loadtest.plan.servers import inventory, lineup, own
+    from loadtest.plan.servers import inventory, lineup, matrix, own
     from loadtest.records.planned import Choice, Shape
     from loadtest.system import git
 
-    project = _own(folder, python)
+    project = project_of(folder, python)
     network, state = enter(project.outside(os.environ), project.app.connects)
     missing, installed = _ready(project)
     shape = next((lineup.sized(Shape(), typed) for typed in project.app.shapes), Shape())
@@ -229,11 +233,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     before = git.changed(project.folder)
     with recording.bench(project, shape) as local:
         for server in servers:
-            able = [
-                each
-                for each in endpoints
-                if each.style not in server.unsupported and server.interface not in each.unsupported
-            ]
+            able = [each for each in endpoints if not matrix.unsupported(server, each, shape)]
             if server.name in missing or not able:
                 continue
             try:
@@ -252,28 +252,15 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     return int(wrong > 0 or bool(written))
 
 
-def _own(folder: Path, python: str | None) -> Project:
-    """Return a project that has a file of its own; raises UserError for any other."""
-    from loadtest.plan.servers import own
-
-    own.read(folder.resolve())  # the app of this repository has no such file
-    project = project_of(folder, python)
-    if not project.app.declared:
-        raise UserError(f"{project.folder}: no [[endpoint]] in loadtest.toml; add one")
-    return project
-
-
 def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:
     """Return which servers are not installed, and those that are.
 
     Raises UserError for what stands in the way of starting any.
     """
-    from loadtest.plan.servers import facts, inventory, profile
+    from loadtest.plan.servers import inventory, profile
 
-    known = facts.look(project)
-    if refusals := facts.refusals(project, known):
-        raise UserError(*refusals)
-    servers = profile.load_servers(project.servers)
+    inventory.standing(project)
+    servers = profile.load_servers(project.app.servers)
     versions = project.versions(inventory.distributions(servers, project.app))
     missing = inventory.Inventory(project, servers, (), versions).missing
     if not (ready := [server for server in servers if server.name not in missing]):

@@ -65,16 +65,13 @@ def run_command(
 
     \b
     MATRIX says what to measure, and under which load:
-      quick      six servers at six endpoints, in five minutes (the default)
-      standard   every server at every endpoint: about 80 minutes, 90 at most
-      rates      each server at 10 to 120 % of what it can do, in ten minutes
-      recycling  workers replaced after 2,000 responses, in ten minutes
-      seed       the load of the report this project grew out of
+      quick      a first look, in minutes (the default)
+      standard   every server at every endpoint, in an hour or two
       FILE.toml  a matrix of your own
+    or it is another one of the project.
 
-    In a project with loadtest.toml, quick measures its endpoints in ten minutes at most, and
-    standard in 90. `loadtest plan` shows what a matrix would measure. With --resume, --endpoint
-    adds endpoints to the run.
+    `loadtest list matrices` says what each has in this project, `loadtest plan` shows all that one
+    would measure and how long it takes. With --resume, --endpoint adds endpoints to the run.
 
     Example: loadtest run quick --server 'granian-*' --rounds 5
     """
@@ -88,7 +85,7 @@ def run_command(
         network = "machine"  # as all of its rounds
     elif launcher == "local":
         network, state = enter(project.outside(os.environ), project.app.connects)
-        if network == "machine" and project.app.declared is not None:
+        if network == "machine":
             say(f"network: {state}")
 
     # What judges starts threads as it is imported, and these would stay on the other network.
@@ -104,7 +101,7 @@ def run_command(
         run_at, run = _begin(offered, launcher, out, Choice(**options))
     else:
         run_at, run = _go_on(offered, *begun, further, matrix)
-    looked = preflight.checks(run.plan, out, run.launcher, project.allowed, project.app)
+    looked = preflight.checks(run.plan, out, project.app, run.launcher, project.allowed)
     for check in (*looked, others()):
         if check.advice:
             say(check.advice)
@@ -143,8 +140,8 @@ def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) ->
     offered, fixed = _launched_by(launcher, offered, out)
     run = new_run.make_run(offered, msgspec.structs.replace(choice, **fixed), out)
     folder = run_folder.create(out, run)
-    if offered.project.app.declared is not None and not there:
-        own.ignore(out)  # it is new in somebody's repository
+    if not there and out.resolve().is_relative_to(offered.project.folder):
+        own.ignore(out)  # it is new in the repository of the project
     return folder, run
 
 
@@ -157,8 +154,11 @@ def _launched_by(
 
     if offered.problems or launcher == "local":
         return offered, {}
-    if offered.project.app.declared is not None:
-        raise UserError("a project of loadtest.toml is run by --launcher local alone; leave it out")
+    if not offered.project.app.compose:
+        raise UserError(
+            f"--launcher {launcher} goes with a docker-compose.yml as loadtest's own has, which"
+            " compose = true under [project] of loadtest.toml says; leave it out"
+        )
     # Containers have services of their own, and one that is up already was filled by others.
     if idle := [consent.OPTIONS[service] for service in offered.project.allowed]:
         raise UserError(*(lone(option, "--launcher local") for option in idle))

@@ -60,7 +60,7 @@ def serve_command(
 ) -> int:
     """Start one server as in a run; Ctrl-C ends it.
 
-    PostgreSQL, Valkey and the upstream are started with it. SERVER is a name from `loadtest list`.
+    The services of the project are started with it. SERVER is a name from `loadtest list`.
 
     Example: loadtest serve granian-wsgi --port 8000
     """
@@ -93,8 +93,9 @@ def serve_command(
             log=logs.path / "server.log",
             port=free,
         )
-        page = f"http://{listening.HOST}:{free}{offered.project.app.page_path}"
-        click.echo(f"{name} answers at {page} (Ctrl-C ends it)")
+        page = next((each.path for each in offered.endpoints if "{" not in each.path), "/")
+        at = f"http://{listening.HOST}:{free}{page}"
+        click.echo(f"{name} answers at {at} (Ctrl-C ends it)")
         try:
             say(_follow(instance))
             return 1
@@ -120,7 +121,7 @@ def _follow(instance: Instance) -> str:
 def services_command(
     folder: Path, python: str | None, postgres: str | None, redis: str | None
 ) -> int:
-    """Start PostgreSQL, Valkey and the upstream as in a run; Ctrl-C ends them.
+    """Start the services of a project as in a run; Ctrl-C ends them.
 
     The database is migrated and seeded. Paste the printed lines into another terminal, so that the
     app finds the services.
@@ -134,9 +135,9 @@ def services_command(
         process.folder("loadtest-services-") as logs,
         running_services(project, logs.path, Shape()) as services,
     ):
-        for key, value in services.env.items():
+        for key, value in project.environment(services.env).items():
             # What the environment names already is its own to know.
-            if key not in os.environ:
+            if key not in os.environ and key != "PYTHONPYCACHEPREFIX":
                 click.echo(f"export {key}={shlex.quote(value)}")
         try:
             while (died := services.repair()) is None:

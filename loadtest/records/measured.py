@@ -491,4 +491,4 @@ class Run(Record, frozen=True, kw_only=True):
     """Where `local` servers, services and generator met: on a network of their own, from which
     nothing else can be reached, or on the machine's. None: not noted, as in older runs."""
     site: Site | None = None
-    """None: the app is this repository's, or not known."""
+    """None: not known."""

@@ -1,7 +1,6 @@
 """The app against a real Postgres, Valkey and upstream, called as a server would call it."""
 
 import asyncio
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,18 +8,18 @@ from typing import Any
 
 import pytest
 from app_calls import Fetch, by_asgi, by_wsgi
-from paths import ROOT
+from demo import DEMO, PROJECT
 
 
 @contextmanager
 def services(logs: Path) -> Iterator[Mapping[str, str]]:
     """Give the addresses of private services, migrated and seeded; stop them at the end."""
     from loadtest.bench.servers.services import services as start
-    from loadtest.plan.servers.project import Project
     from loadtest.records.planned import Shape
 
-    with start(Project(ROOT, sys.executable), logs, Shape()) as running:
-        yield running.env
+    with start(PROJECT, logs, Shape()) as running:
+        told = PROJECT.environment(running.env)
+        yield {**running.env, **{name: told[name] for name in DEMO.env}}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -131,9 +131,9 @@ def test_declared_operations_are_made(
         return execute(self, sql, params)
 
     def operations() -> dict[str, int]:
-        with redis.Redis.from_url(addresses["REDIS_URL"]) as client:
+        with redis.Redis.from_url(addresses["LOADTEST_REDIS"]) as client:
             commands = client.info("commandstats")
-        with urlopen(f"{addresses['UPSTREAM_URL']}/count") as count:
+        with urlopen(f"{addresses['LOADTEST_UPSTREAM']}/count") as count:
             requests = json.load(count)["requests"]
         keys = ("cmdstat_get", "cmdstat_set")
         used = sum(commands.get(key, {"calls": 0})["calls"] for key in keys)

@@ -113,7 +113,7 @@ def test_a_kept_client_keeps_its_connection(
     addresses: Mapping[str, str],
 ) -> None:
     def connections() -> int:
-        with urlopen(f"{addresses['UPSTREAM_URL']}/count") as count:
+        with urlopen(f"{addresses['LOADTEST_UPSTREAM']}/count") as count:
             return json.load(count)["connections"]
 
     fetch[interface](f"/myapp/{path}")
@@ -148,7 +148,7 @@ def test_an_answer_that_is_no_success_is_a_failure(
 ) -> None:
     from django.conf import settings
 
-    monkeypatch.setattr(settings, "UPSTREAM_URL", f"{addresses['UPSTREAM_URL']}/none")
+    monkeypatch.setattr(settings, "UPSTREAM_URL", f"{addresses['LOADTEST_UPSTREAM']}/none")
     assert by_wsgi(f"/myapp/sync/{name}").status == 500
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import demo
 import msgspec
 import pytest
 from builders import LOAD, endpoint, loaded, outcome, plan, run, server
@@ -19,7 +20,6 @@ from client_facts import plan as clients_plan
 from client_facts import run as clients_run
 from command_line import Type
 from hostile_folder import whole
-from paths import ROOT
 
 from loadtest.measure.clients import resume as clients_resume
 from loadtest.measure.servers.new_run import this_machine
@@ -27,7 +27,6 @@ from loadtest.measure.servers.resume import check_resumable
 from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.project import Project
 from loadtest.records import clients, privacy, run_folder
 from loadtest.records.clients import Answer, Interpreter
 from loadtest.records.errors import UserError
@@ -508,7 +507,7 @@ def test_a_run_of_more_lines_than_are_read_is_not_begun(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def offered() -> Inventory:
-    return inventory.take_inventory(Project(ROOT, sys.executable))
+    return inventory.take_inventory(demo.PROJECT)
 
 
 def begun(offered: Inventory) -> Run:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,7 +22,10 @@ from paths import BAD, ROOT
 from loadtest.bench.servers.services import Services
 from loadtest.cli import main
 from loadtest.cli.commands import COMMANDS
-from loadtest.plan.servers.project import Project
+from loadtest.cli.run import _launched_by
+from loadtest.plan.servers.inventory import Inventory
+from loadtest.plan.servers.project import App, Project
+from loadtest.records.errors import CellError, UserError
 from loadtest.records.measured import Begun
 from loadtest.records.planned import Plan, Shape
 from loadtest.records.run_folder import OUTCOMES, SERVERS, Writer, create
@@ -40,7 +45,7 @@ def test_a_server_without_its_package_is_skipped(type_: Type, copy: Path) -> Non
     assert done.status == 0
     skips = {cell.server: cell.skip for cell in msgspec.json.decode(done.out, type=Plan).cells}
     assert skips == {
-        "uvicorn": "not installed: no-such-dist; `pip install no-such-dist` (or `make setup`)",
+        "uvicorn": "not installed: no-such-dist; `loadtest env uvicorn`",
         "uvicorn-h11": None,
         "uvicorn-h11-again": None,  # the second arm is of one that can run
     }
@@ -281,6 +286,35 @@ def test_a_server_that_does_not_start_says_why(
         "loadtest: bad exited with status 3 before it answered",
         "cannot import name 'application'",
     ]
+
+
+def test_containers_are_for_a_project_that_has_them() -> None:
+    """A docker-compose.yml of its own would be brought up, with all that is in it."""
+    offered = Inventory(Project(Path(), "python", App()), (), (), {})
+    assert _launched_by("local", offered, Path()) == (offered, {})
+    with pytest.raises(UserError, match="compose = true under"):
+        _launched_by("compose", offered, Path())
+
+
+def test_the_services_are_printed_as_a_project_is_told(
+    type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pasted into another terminal they are found, whichever variables the settings read."""
+    died = CellError("services", "the upstream was ended by SIGKILL", "")
+
+    @contextmanager
+    def up(project: Project, logs: Path, shape: Shape) -> Iterator[Any]:
+        env = {"LOADTEST_UPSTREAM": "http://127.0.0.1:8081"}
+        yield SimpleNamespace(env=env, repair=lambda: died)
+
+    monkeypatch.setattr("loadtest.bench.servers.services.services", up)
+    done = type_("services")
+    assert (done.status, done.lines[-1]) == (1, f"loadtest: {died.reason}")
+    assert {
+        "export LOADTEST_UPSTREAM=http://127.0.0.1:8081",
+        "export UPSTREAM_URL=http://127.0.0.1:8081",
+        "export DJANGO_SETTINGS_MODULE=loadtest_settings",
+    } <= {*done.out.splitlines()}
 
 
 @pytest.mark.parametrize("name", [None, *sorted(main.cli.commands)])

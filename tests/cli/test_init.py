@@ -16,7 +16,7 @@ from loadtest.cli import init
 from loadtest.plan import interpreters
 from loadtest.plan.servers import facts, own, proposal
 from loadtest.plan.servers.facts import Facts, Failure, Probed
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
 from loadtest.system.process import CommandError
 
@@ -31,7 +31,7 @@ def test_nothing_that_failed_is_quoted(
 
     monkeypatch.setattr(services, "services", start)
     notes: list[str] = []
-    init._asked(Project(Path(), "python"), Facts(stage="end"), None, notes, None)
+    init._asked(Project(Path(), "python", App()), Facts(stage="end"), None, notes, None)
     assert notes == ["Nothing could be asked: python ended with status 1"]
     assert "hunter2" in capsys.readouterr().err
 
@@ -122,7 +122,7 @@ def test_what_was_answered_is_proposed_though_the_time_is_over(
     )
     notes: list[str] = []
     looked = Facts(stage="end", routes=routes)
-    endpoints, left = init._asked(Project(Path(), "python"), looked, "bob", notes, None, 50)
+    endpoints, left = init._asked(Project(Path(), "python", App()), looked, "bob", notes, None, 50)
     assert [asked.path for asked, _ in endpoints] == ["/"]
     assert proposal.Left("/far/", "not asked, as 50 s were over") in left
     assert notes == [

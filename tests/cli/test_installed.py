@@ -39,7 +39,7 @@ def loadtest(wheel: Path) -> Path:
 
 def typed(loadtest: Path, cwd: Path, *words: Any) -> subprocess.CompletedProcess[str]:
     """Return what a command printed that was typed in a folder."""
-    ours = {"VIRTUAL_ENV", "PYTHONPATH", "DATABASE_URL", "REDIS_URL", "UPSTREAM_URL"}
+    ours = {"VIRTUAL_ENV", "PYTHONPATH", "LOADTEST_DATABASE", "LOADTEST_REDIS", "LOADTEST_UPSTREAM"}
     env = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(
         [loadtest, *map(str, words)], cwd=cwd, env=env, capture_output=True, text=True, check=False

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import builders
 import pytest
 from command_line import Type
+from demo import DEMO
 
 from loadtest.bench.servers import services
 from loadtest.measure import preflight
 from loadtest.measure.servers import preflight as servers_preflight
 from loadtest.plan.servers.lineup import sized
-from loadtest.plan.servers.project import DEMO, App
+from loadtest.plan.servers.project import App
 from loadtest.records.planned import Sizes
 from loadtest.system import machine
 
@@ -126,7 +127,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         (["list", "--project", "tests"], "no loadtest.toml there; type `loadtest init` in the fol"),
         (
             ["plan", "--python", "/nowhere/python"],
-            "cannot start /nowhere/python: No such file or directory; install the app",
+            "cannot start /nowhere/python: No such file or directory; name the app's",
         ),
     ],
 )
@@ -142,17 +143,14 @@ def test_broken_files_are_named_all_at_once(type_: Type, copy: Path, tmp_path: P
     (copy / "servers" / "uvicorn.toml").write_text("summary = 'unfinished")
     with open(copy / "servers" / "waitress.toml", "a") as file:
         file.write('\n[unsuported]\nasync = "Why."\n')
-    (copy / "manage.py").unlink()
     done = type_("run", "quick", "--project", copy, "--out", tmp_path / "results")
     assert done.status == 2
     assert [line.partition(": ")[2].partition(":")[0] for line in done.lines] == [
         f"{copy}/servers/uvicorn.toml",
         f"{copy}/servers/waitress.toml",
-        f"{copy}",
     ]
     assert "not valid TOML" in done.lines[0]
     assert "unknown key 'unsuported'; did you mean unsupported?" in done.lines[1]
-    assert "no manage.py there" in done.lines[2]
     assert not (tmp_path / "results").exists()
 
 
@@ -189,7 +187,7 @@ def test_an_app_that_does_not_start_is_one_line(type_: Type, copy: Path) -> None
     assert done.status == 2
     (line,) = done.lines
     assert "No module named 'no_such_package'" in line
-    assert "--python" in line
+    assert "manage.py check` says more" in line
 
 
 @pytest.mark.real
@@ -259,7 +257,7 @@ def test_a_service_whose_program_is_missing(
     checks = servers_preflight.private_services(DEMO, None)
     assert (line, True) in {(check.advice, check.fatal) for check in checks}
     # Who names one of their own needs no program.
-    variable = {"PostgreSQL": "DATABASE_URL", "Valkey": "REDIS_URL"}[name]
+    variable = {"PostgreSQL": "LOADTEST_DATABASE", "Valkey": "LOADTEST_REDIS"}[name]
     monkeypatch.setenv(variable, "somewhere")
     assert line not in {check.advice for check in servers_preflight.private_services(DEMO, None)}
 
@@ -323,7 +321,7 @@ def test_the_doctor_says_what_is_missing(
     checks = {check["name"]: check for check in json.loads(done.out)}
     assert checks["wrk"]["fatal"]
     assert "apt-get install wrk" in checks["wrk"]["advice"]
-    assert "`pip install no-such-dist`" in checks["uvicorn"]["advice"]
+    assert "no-such-dist; `loadtest env uvicorn`" in checks["uvicorn"]["advice"]
     assert checks["uvicorn-h11"]["advice"] is None
     assert checks["open files"]["advice"] is None
 

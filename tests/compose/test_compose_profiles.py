@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from demo import DEMO
 from paths import ROOT
 from real_engine import docker, held
 
@@ -76,7 +77,7 @@ def wrong(name: str, port: int, declared: dict[str, Endpoint]) -> list[str]:
 def able(name: str, declared: dict[str, Endpoint], slow: bool = False) -> list[Endpoint]:
     """Return the endpoints that a server can answer, those that wait or those that don't."""
     plan = matrix.expand(
-        matrix.load_matrix("standard"),
+        matrix.load_matrix("standard", DEMO.matrices),
         profile.load_servers(ROOT / "servers"),
         tuple(declared.values()),
         Choice(servers=(name,)),

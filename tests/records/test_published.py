@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from loadtest.measure.servers import resume
 from loadtest.plan.servers import own
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import App, Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records import privacy, run_folder
 from loadtest.records.planned import Body
@@ -68,7 +68,7 @@ def test_a_run_goes_on_under_the_contract_that_it_was_begun_with(tmp_path: Path)
     assert resume._asks(then, DECLARED)
     assert resume._asks(DECLARED, DECLARED)  # as of a run that kept all of it
     assert not resume._asks(then, replace(DECLARED, contract=other))
-    offered = Inventory(Project(tmp_path, "python"), (), (DECLARED,), {})
+    offered = Inventory(Project(tmp_path, "python", App()), (), (DECLARED,), {})
     assert resume.whole(stored, offered).plan == RUN.plan
 
 

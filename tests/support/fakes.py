@@ -21,7 +21,7 @@ from loadtest.bench.load.generator import Printed
 from loadtest.bench.servers.answer_check import Checked
 from loadtest.bench.servers.loaded_server import Measurement
 from loadtest.bench.servers.service_counters import Counters
-from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.project import App
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During, Histogram, Host, Sent
 from loadtest.records.planned import Cell, Endpoint, Server, Stage
@@ -108,7 +108,7 @@ class FakeServer:
 
     def counters(self) -> Counters:
         """Return services that are not reached: none is there to count."""
-        return Counters(DEMO, {})
+        return Counters(App(), {})
 
     def memory_bytes(self) -> int:
         """Return the same at all times."""

@@ -69,7 +69,7 @@ def copied(folder: Path, file: str | None = None) -> Path:
 def recorded(folder: Path) -> Path:
     """Return a copy whose answers are recorded: what a test may copy once more, and change."""
     copied(folder, FILE)
-    services = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
+    services = set(own.ADDRESSES.values())
     env = {name: value for name, value in os.environ.items() if name not in services}
     record = [sys.executable, "-m", "loadtest", *RECORD, folder]
     done = subprocess.run(record, env=env, capture_output=True, text=True, check=False)

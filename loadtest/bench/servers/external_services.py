@@ -67,8 +67,9 @@ def named(env: Mapping[str, str], app: App, allowed: Mapping[Service, str] | Non
     `allowed` has the places that were typed in full to be written and loaded, which others must not
     use; None: they are only asked for their version.
     """
+    counter = app.upstream.counter if app.upstream else ""
     addresses = [
-        _looked_at(service, variable, env[variable], app.counter_path, allowed)
+        _looked_at(service, variable, env[variable], counter, allowed)
         for service, variable in app.addresses.items()
         if variable in env
     ]

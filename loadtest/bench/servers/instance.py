@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.plan.servers.profile import command
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import NOT_THERE, SERVED, SETTINGS, Project
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Server, Shape
 from loadtest.system import process
@@ -46,7 +46,6 @@ def launch(
     """
     started = time.monotonic()
     port = free_port() if port is None else port
-    variable = project.app.served_variable
     served = log.with_suffix(".served").absolute()
     served.unlink(missing_ok=True)
     with listening(server, port, shape.backlog) as fd:
@@ -54,8 +53,11 @@ def launch(
         running = process.start(
             server.name,
             started_by.argv,
-            env={**project.environment(env, server.variant), **started_by.env}
-            | ({variable: str(served)} if variable else {}),
+            env={
+                **project.environment(env, server.variant, server.sized(shape)),
+                **started_by.env,
+                SERVED: str(served),
+            },
             cwd=project.folder,
             log=log,
             times=started_by.times,
@@ -64,10 +66,10 @@ def launch(
             cpus=cpus,
         )
     try:
-        await_answer(running, port, project.app.probe_path, statuses=project.app.probe_status)
+        await_answer(running, port, NOT_THERE)
         check_owner(running, port)
-        if variable:
-            check_settings(served, project.app.settings)
+        if project.app.applications:
+            check_settings(served)
     except BaseException:
         running.stop()
         raise
@@ -76,16 +78,16 @@ def launch(
     return Instance(running, port, time.monotonic() - started)
 
 
-def check_settings(served: Path, module: str) -> None:
+def check_settings(served: Path) -> None:
     """Make sure that Django answered under our settings: under others it has others' data.
 
     Raises CellError where it runs under others, or has not been asked.
     """
     modules = set(served.read_text(encoding="utf-8").split()) if served.exists() else set()
-    if modules != {module}:
+    if modules != {SETTINGS}:
         raise CellError(
             "launch",
-            f"its application does not run under {module}; write"
+            f"its application does not run under {SETTINGS}; write"
             ' wsgi = "generated" and asgi = "generated" in loadtest.toml',
         )
 

@@ -16,7 +16,7 @@ import psycopg
 import valkey
 
 from loadtest.bench.servers.database import connect
-from loadtest.plan.servers.project import App, Service
+from loadtest.plan.servers.project import COUNTS, App, Service
 from loadtest.records.planned import Contract, Record
 from loadtest.system import listening
 
@@ -77,7 +77,7 @@ class Counters:
 
     def _inside(self) -> dict[str, int]:
         """Return what the server's processes have counted, nothing where they do not count."""
-        folder = self.env.get(self.app.counts_variable or "")
+        folder = self.env.get(COUNTS)
         if folder is None:
             return {}
         files = [path.read_bytes() for path in Path(folder).iterdir()]
@@ -109,9 +109,11 @@ class Counters:
         return None if address is None else ask(address)
 
     def _upstream(self, url: str) -> int | None:
+        upstream = self.app.upstream
+        assert upstream is not None
         try:
-            body = listening.get(urlsplit(url).netloc, None, self.app.counter_path, TIMEOUT_S).body
-            return int(msgspec.json.decode(body)[self.app.counter_key])
+            body = listening.get(urlsplit(url).netloc, None, upstream.counter, TIMEOUT_S).body
+            return int(msgspec.json.decode(body)[upstream.key])
         except (OSError, http.client.HTTPException):
             return None
         except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):

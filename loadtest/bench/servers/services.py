@@ -24,7 +24,16 @@ from urllib.parse import quote
 from loadtest.bench.servers import external_services, sqlite_copy
 from loadtest.bench.servers.database import connect
 from loadtest.plan.servers import facts
-from loadtest.plan.servers.project import MEDIA, App, Project, Service
+from loadtest.plan.servers.project import (
+    COUNTS,
+    FILES,
+    MEDIA,
+    SERVER_MEDIA,
+    SQLITE,
+    App,
+    Project,
+    Service,
+)
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records import files
 from loadtest.records.errors import CellError, LoadtestError, UserError
@@ -121,7 +130,7 @@ class Services:
             raise UserError(*problems)
         # A script of a project's own may not be for running twice on one database: one that is
         # filled is left so, and one that was filled in part is made anew.
-        kept = "files" if app.sqlite_variable else "postgres"
+        kept = "files" if app.sqlite else "postgres"
         filled = bool(app.scripts) and self._filled is self._owned.get(kept, self._given)
         if app.scripts and not filled:
             self._end(kept)
@@ -138,9 +147,9 @@ class Services:
                 self._end(name)  # what a start before this one came to
                 self._owned[name] = ExitStack()
                 self.env[variable] = start(self._owned[name])
-        if app.files_variable and "files" not in self._owned:
+        if "files" not in self._owned:
             self._owned["files"] = ExitStack()
-            self._give_files(self._owned["files"], app.files_variable)
+            self._give_files(self._owned["files"])
         try:
             if not filled:
                 self.project.prepare(self.env)
@@ -243,16 +252,16 @@ class Services:
         self._make(f"CREATE DATABASE {SEEDED}")
         return self._databases.format(SEEDED)
 
-    def _give_files(self, stack: ExitStack, variable: str) -> None:
+    def _give_files(self, stack: ExitStack) -> None:
         """Make the folder that the app may write to, with its SQLite database where it has one."""
         app = self.project.app
         folder = stack.enter_context(process.folder("loadtest-files-")).path
-        self.env[variable] = str(folder)
-        if app.sqlite_variable:
+        self.env[FILES] = str(folder)
+        if app.sqlite:
             seeded = folder / f"{SEEDED}.sqlite3"
             if app.sqlite_copy:
                 sqlite_copy.copy(self.project.folder / app.sqlite_copy, seeded)
-            self.env[app.sqlite_variable] = str(seeded)
+            self.env[SQLITE] = str(seeded)
 
     def visit(self, names: Sequence[str]) -> None:
         """Visit endpoints, so that no server makes what the first visit of one makes.
@@ -265,7 +274,7 @@ class Services:
 
     def refused(self) -> list[str]:
         """Return where the project was not allowed to connect so far, each place once."""
-        noted = Path(self.env.get(self.project.app.files_variable or "", os.devnull), REFUSED)
+        noted = Path(self.env.get(FILES, os.devnull), REFUSED)
         try:
             return list(dict.fromkeys(files.read(noted).decode("utf-8", "replace").splitlines()))
         except OSError:  # nothing was
@@ -278,22 +287,12 @@ class Services:
         gives it another name. In a database that we did not make nothing is created, and all
         servers share it.
         """
-        return self._with_database(server) | self._with_counts() | self._with_media(server)
-
-    def _with_counts(self) -> dict[str, str]:
-        """Return a new folder for what the processes of a server count, where they can."""
-        app = self.project.app
-        if not app.counts_variable or not app.files_variable:
-            return {}
-        folder = self.env[app.files_variable]
-        return {app.counts_variable: tempfile.mkdtemp(prefix="counts-", dir=folder)}
+        counts = tempfile.mkdtemp(prefix="counts-", dir=self.env[FILES])
+        return self._with_database(server) | self._with_media(server) | {COUNTS: counts}
 
     def _with_media(self, server: str) -> dict[str, str]:
         """Return a folder with a fresh copy of the files that were seeded, if any were."""
-        app = self.project.app
-        if not app.media_variable or not app.files_variable:
-            return {}
-        seeded = Path(self.env[app.files_variable], MEDIA)
+        seeded = Path(self.env[FILES], MEDIA)
         copy = seeded.with_name(f"{MEDIA}-{server}")
         shutil.rmtree(copy, ignore_errors=True)
         try:
@@ -301,15 +300,15 @@ class Services:
                 shutil.copytree(seeded, copy, symlinks=True)
         except OSError as error:  # as of what is no file, or a full disk
             raise CellError("launch", f"no copy of the project's media: {error}") from None
-        return {app.media_variable: str(copy)}
+        return {SERVER_MEDIA: str(copy)}
 
     def _with_database(self, server: str) -> dict[str, str]:
-        if variable := self.project.app.sqlite_variable:
-            seeded = Path(self.env[variable])
+        if self.project.app.sqlite:
+            seeded = Path(self.env[SQLITE])
             with self._lock:
                 copy = self._copies.setdefault(server, f"server_{len(self._copies)}.sqlite3")
                 sqlite_copy.copy(seeded, seeded.with_name(copy))
-            return self.env | {variable: str(seeded.with_name(copy))}
+            return self.env | {SQLITE: str(seeded.with_name(copy))}
         if self._databases is None:
             return self.env
         with self._lock:
@@ -334,7 +333,7 @@ class Services:
         place = limits.socket_place(LONGEST, postgres_user())
         home = stack.enter_context(process.folder(HOMES["valkey"], place))
         path = home.path / "valkey.sock"
-        port = _port() if self.project.app.redis_has_port else 0
+        port = 0 if self.project.app.redis_socket else _port()
         running = process.start(
             "Valkey",
             [str(get_binary_path()), "--port", str(port), "--bind", HOST, "--save", ""]
@@ -360,6 +359,7 @@ class Services:
             "the upstream",
             self.project.upstream("--port", "0"),
             log=log,
+            env=self.project.env,
             cwd=self.project.folder,
             cpus=self.cpus,
         )

@@ -65,7 +65,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
             " --workers and --threads"
         )
     project = offered.project
-    looked = checks(plan, out, offered.launcher, project.allowed, project.app)
+    looked = checks(plan, out, project.app, offered.launcher, project.allowed)
     problems += [check.advice or check.state for check in looked if check.fatal]
     if problems or plan is None:
         raise UserError(*problems)

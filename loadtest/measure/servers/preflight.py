@@ -12,7 +12,7 @@ import psutil
 from loadtest.bench.servers import external_services, services
 from loadtest.measure import preflight
 from loadtest.measure.preflight import Check
-from loadtest.plan.servers.project import DEMO, App, Service
+from loadtest.plan.servers.project import App, Service
 from loadtest.records.measured import Launcher
 from loadtest.records.planned import Load, Plan
 from loadtest.records.values import MOST_TRIED
@@ -106,9 +106,9 @@ def _connections(plan: Plan) -> tuple[int, str]:
 def checks(
     plan: Plan | None,
     out: Path,
+    app: App,
     launcher: Launcher = "local",
     allowed: Mapping[Service, str] = MappingProxyType({}),
-    app: App = DEMO,
 ) -> list[Check]:
     """Look at all that a run needs of this machine; `allowed` are the services it may write."""
     written = allowed if launcher == "local" else None

@@ -76,7 +76,7 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
     if run.source is not None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
     project = offered.project
-    looked = checks(run.plan, out, run.launcher, project.allowed, project.app)
+    looked = checks(run.plan, out, project.app, run.launcher, project.allowed)
     lacking = [check.advice or check.state for check in looked if check.fatal]
     if problems := [*offered.problems, *lacking]:
         raise UserError(*problems)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from loadtest.plan.servers import detect, own
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import FILES, INSIDE, Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.measured import Site
@@ -149,11 +149,11 @@ class _Begun(Record, frozen=True, kw_only=True):
 def look(project: Project) -> Facts:
     """Ask a project what it is; no database is reached. Raises UserError where nothing answers."""
     apps = [project.app.application("wsgi"), project.app.application("asgi")]
-    script = str(own.INSIDE / "loadtest_facts.py")
+    script = str(INSIDE / "loadtest_facts.py")
     try:
         # Some storages look into a folder of files as they are imported.
         with process.folder("loadtest-look-") as home:
-            env = {own.FILES: str(home.path)}
+            env = {FILES: str(home.path)}
             printed = project.run(script, *apps, env=env, timeout_s=WITHIN_S)
         facts = msgspec.json.decode(printed, type=Facts)
     except CommandError as error:
@@ -277,7 +277,7 @@ def probe(
     questions. Raises CommandError where none can be asked.
     """
     deadline = time.monotonic() + within_s
-    script, answers = str(own.INSIDE / "loadtest_probe.py"), list[Probed]()
+    script, answers = str(INSIDE / "loadtest_probe.py"), list[Probed]()
     while len(answers) < len(questions) and (left_s := deadline - time.monotonic()) > 0:
         rest = [[_sent(each) for each in of[:2]] for of in questions[len(answers) :]]
         if known is not None:

@@ -19,6 +19,11 @@ from loadtest.records.planned import Choice, Endpoint, Plan, Server
 PROCESS_BYTES = 100_000_000
 """Of a server's process, with Django and what a load adds: more than most take."""
 
+DISTRIBUTIONS = {
+    *("Django", "asgiref", "psycopg", "psycopg-pool", "psycopg2", "psycopg2-binary", "redis")
+}
+"""Whose versions a run records, beside those that servers and variants require."""
+
 MEMORY_SHARE = 0.6
 """Of what is available."""
 
@@ -45,7 +50,7 @@ class Inventory:
     network: Network | None = None
     """That it was taken on, where its servers are started on it as well."""
     site: Site | None = None
-    """What is known of somebody's own project."""
+    """What is known of the project."""
 
     @property
     def missing(self) -> dict[str, str]:
@@ -57,25 +62,25 @@ class Inventory:
         why: dict[str, str] = {}
         for server in servers:
             if names := " ".join(name for name in server.requires if not self.versions.get(name)):
-                # The environment of somebody's own project is its owner's, and stays as it is.
+                # The environment of a project is its owner's, and stays as it is.
                 how = f"`loadtest env {server.profile or server.name}`"
-                if self.project.app.declared is None:
-                    how = f"`pip install {names}` (or `make setup`)"
                 why[server.name] = f"not installed: {names}; {how}"
         return why
 
 
 def take_inventory(project: Project) -> Inventory:
     """Read what a project offers, as far as it can be read."""
-    endpoints: tuple[Endpoint, ...] = ()
+    endpoints = project.app.declared
     versions: dict[str, str | None] = {}
-    servers, broken, problems = profile.read_servers(project.servers)
+    site: Site | None = None
+    servers, broken, problems = profile.read_servers(project.app.servers)
     servers = tuple(_limited(server, project.app) for server in servers)
-    stands, site = standing(project)
-    problems += stands
     try:
-        endpoints = project.endpoints()
         versions = project.versions(distributions(servers, project.app))
+        site = standing(project)
+        if lacking := own.lacking(project):
+            raise UserError(*lacking)
+        endpoints = project.endpoints()
     except UserError as error:
         problems.extend(error.lines)
     return Inventory(project, servers, endpoints, versions, tuple(problems), broken, site=site)
@@ -93,25 +98,18 @@ def _limited(server: Server, app: App) -> Server:
     return replace(server, limits=(*server.limits, limit))
 
 
-def standing(project: Project) -> tuple[list[str], Site | None]:
-    """Return what stands in the way of loading a project of `loadtest.toml`, a line each.
+def standing(project: Project) -> Site:
+    """Return what of a project may matter more than its server.
 
-    And, where nothing does, what of it may matter more than its server.
+    Raises UserError with what stands in the way of starting it.
     """
-    if project.app.declared is None:
-        return [], None
-    file = project.folder / own.FILE
-    if not project.app.declared:
-        return [f"{file} has no [[endpoint]]; add one, or type `loadtest init`"], None
-    try:
-        known = facts.look(project)
-    except UserError as error:
-        return list(error.lines), None
+    if not (project.app.declared or project.app.declares):
+        file = project.folder / own.FILE
+        raise UserError(f"{file} has no [[endpoint]]; add one, or type `loadtest init`")
+    known = facts.look(project)
     if refusals := facts.refusals(project, known):
-        return refusals, None
-    if lacking := own.lacking(project):
-        return lacking, None
-    return [], facts.site(known)
+        raise UserError(*refusals)
+    return facts.site(known)
 
 
 def make_plan(inventory: Inventory, choice: Choice) -> Plan:
@@ -170,4 +168,4 @@ def distributions(servers: Iterable[Server], app: App) -> set[str]:
     """Return whose versions a run with these servers records."""
     needed = {name for server in servers for name in server.requires}
     needed |= {name for variant in app.variants.values() for name in variant.requires}
-    return needed | set(app.distributions)
+    return needed | DISTRIBUTIONS

@@ -107,7 +107,7 @@ class Duplicate(Record, frozen=True, kw_only=True):
 
 
 class Matrix(Record, frozen=True, kw_only=True):
-    """One file in `loadtest/plan/servers/matrices/`: which cells, how often, under which load."""
+    """One file of a project's matrices: which cells, how often, under which load."""
 
     name: Name
     summary: str
@@ -218,7 +218,7 @@ def expand(
             endpoint=endpoint,
             load=load,
             rounds=_most_rounds(endpoint, matrix),
-            skip=missing.get(server.name) or _unsupported(server, endpoint, matrix.shape),
+            skip=missing.get(server.name) or unsupported(server, endpoint, matrix.shape),
         )
         for server in (*taking_part, *duplicates)
         for endpoint in offered
@@ -385,7 +385,7 @@ def _duplicate(
         (server, answered)
         for server in sorted(servers, key=lambda server: rule.server not in _names(server))
         if server.name not in missing
-        and (answered := [e for e in offered if not _unsupported(server, e, matrix.shape)])
+        and (answered := [e for e in offered if not unsupported(server, e, matrix.shape)])
     ]
     if not able:
         return [], []
@@ -401,7 +401,7 @@ def _duplicate(
     return [duplicate], styled or named or answered
 
 
-def _unsupported(server: Server, endpoint: Endpoint, shape: Sizes) -> str | None:
+def unsupported(server: Server, endpoint: Endpoint, shape: Sizes) -> str | None:
     """Return why a server cannot be measured at an endpoint; None where it can."""
     if shape.max_requests and not server.recycled:
         return "it cannot replace a worker after so many responses"

@@ -1,4 +1,4 @@
-"""`loadtest.toml`: somebody's own Django project, read strictly and made an `App`.
+"""`loadtest.toml`: a Django project, read strictly and made an `App`.
 
 Nothing of the project is changed or imported: its interpreter runs it with settings of ours in
 front, see `inside/`.
@@ -13,7 +13,6 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,13 +26,24 @@ from loadtest.plan import toml_file
 from loadtest.plan.servers import overlay
 from loadtest.plan.servers.lineup import AS_DEPLOYED
 from loadtest.plan.servers.project import (
-    DEMO,
+    ADDRESSES,
+    COUNTS,
+    FILES,
+    FOLDER,
+    HOSTS,
+    INSIDE,
     MATRICES,
     PLACEHOLDERS,
+    SECRET,
+    SERVED,
+    SERVER_MEDIA,
+    SERVERS,
     SHELL,
+    SQLITE,
     App,
     Project,
     Service,
+    Upstream,
     Variant,
 )
 from loadtest.plan.servers.requests import Method, Template
@@ -45,23 +55,10 @@ from loadtest.records.values import END, WHOLE, Distribution, Name, Seconds, Sha
 
 FILE = "loadtest.toml"
 
-FOLDER = ".loadtest"
-"""Beside it, for what is generated; git ignores it."""
-
 RECORDED = "answers.json"
 
 OVERLAY = "env"
 """The environment of servers that the project's own lacks."""
-
-INSIDE = Path(__file__).with_name("inside")
-"""What runs in the project's interpreter: the standard library and its Django, nothing of ours."""
-
-_PACKED = Path(__file__).with_name("profiles")
-
-SERVERS = _PACKED if _PACKED.is_dir() else Path(__file__).parents[3] / "servers"
-"""The server profiles that come along: in a wheel beside this file, in a clone at its top."""
-
-DISTRIBUTIONS = ("Django", "asgiref", "psycopg", "psycopg2", "psycopg2-binary", "redis")
 
 REFUSED_HEADERS = {"connection", "content-length", "cookie", "transfer-encoding"}
 """Of a connection, or a secret: a login is named by `as`."""
@@ -134,6 +131,13 @@ class Where(Record, frozen=True, kw_only=True):
     """The server profile that others are compared with: what it runs on today."""
     reference_shape: ShapeText | None = None
     """The workers and threads that it has today."""
+    endpoints: Word | None = None
+    """The management command that prints its endpoints with their contracts: none is here."""
+    matrices: Word | None = None
+    servers: Word | None = None
+    """Folders in the place of the matrices and profiles that come along, as seen from the file."""
+    compose: bool = False
+    """Its `docker-compose.yml` has the servers and services that ours has."""
 
 
 class Database(Record, frozen=True, kw_only=True):
@@ -142,8 +146,8 @@ class Database(Record, frozen=True, kw_only=True):
     kind: Literal["postgres", "sqlite", "none"]
     copy: Word | None = None
     """The SQLite file that is copied; None: it begins empty."""
-    redis: bool = False
-    """A Redis of the run in the place of that of the caches."""
+    redis: bool | Literal["socket"] = False
+    """A Redis of the run in the place of that of the caches; `socket`: at a Unix socket."""
 
 
 class Prepare(Record, frozen=True, kw_only=True):
@@ -249,6 +253,7 @@ class File(Record, frozen=True, kw_only=True):
     prepare: Prepare = Prepare()
     request: Request = Request()
     allow: Allow = Allow()
+    upstream: Upstream | None = None
     values: dict[str, Source] = field(default_factory=dict)
     """Of placeholders, by their names: another one in each request."""
     variants: dict[Name, Varied] = field(default_factory=dict)
@@ -312,6 +317,8 @@ def mistakes(file: File) -> Iterator[str]:
         yield f"the shares of all endpoints come to {total:g}; they are parts of 1"
     elif total > 2 - WHOLE and (without := [of.name for of in file.endpoint if of.share is None]):
         yield f"no share is left for {', '.join(without)}; give each a part of 1"
+    if file.project.endpoints and file.endpoint:
+        yield "[project]: endpoints is for a file without [[endpoint]]; leave one of them out"
     if file.project.reference_shape and not file.project.reference:
         yield "[project]: reference_shape goes with reference; leave it out, or name the server"
     if (number := len(file.variants)) > MOST_VARIANTS:
@@ -412,14 +419,6 @@ def _unfit(asked: Asked) -> Iterator[str]:
 UNVARIED = {AS_DEPLOYED, "again"}
 """What a variant is not called: the project as it is, and the second copy of a server."""
 
-ADDRESSES: Mapping[Service, str] = {"postgres": "LOADTEST_DATABASE", "redis": "LOADTEST_REDIS"}
-
-SECRET, FILES, SQLITE = "LOADTEST_SECRET", "LOADTEST_FILES", "LOADTEST_SQLITE"
-
-SERVED, COUNTS = "LOADTEST_SERVED", "LOADTEST_COUNTS"
-
-SERVER_MEDIA = "LOADTEST_MEDIA"
-
 ALLOW = "LOADTEST_ALLOW"
 """Where else it may connect to; read by `inside/loadtest_outbound.py`."""
 
@@ -431,77 +430,65 @@ EARLIER = "LOADTEST_EARLIER_S"
 BASE = "LOADTEST_SETTINGS"
 """The variables that `inside/loadtest_settings.py` reads."""
 
-NOT_THERE = "/.well-known/loadtest"
-"""What a new server is asked for until it answers: no view, which may be slow, or send mail."""
-
-RESERVED = {*ADDRESSES.values(), SECRET, FILES, SQLITE, SERVED, COUNTS, VARIED, BASE, ALLOW} | {
-    *(SERVER_MEDIA, EARLIER),
+RESERVED = {*ADDRESSES.values(), SECRET, HOSTS, FILES, SQLITE, SERVED, COUNTS} | {
+    *(VARIED, BASE, ALLOW, SERVER_MEDIA, EARLIER),
     *("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PYTHONPYCACHEPREFIX"),
 }
 
 
-def app(file: File, recorded: Mapping[str, Fixed | Failed] | None = None) -> App:
+def app(
+    file: File, recorded: Mapping[str, Fixed | Failed] | None = None, folder: Path = Path()
+) -> App:
     """Return what the engine has to know of a project; unrecorded endpoints cannot be loaded."""
-    services: list[Service] = ["postgres"] if file.database.kind == "postgres" else []
-    services += ["redis"] if file.database.redis else []
-    applications: dict[Interface, str] = {"wsgi": file.project.wsgi, "asgi": file.project.asgi}
-    work = {"postgres": None if "postgres" in services else 0}
-    work |= {"redis": None if "redis" in services else 0, "upstream": 0}
+    has: Mapping[Service, bool] = {
+        "postgres": file.database.kind == "postgres",
+        "redis": bool(file.database.redis),
+        "upstream": file.upstream is not None,
+    }
+    addresses = {service: name for service, name in ADDRESSES.items() if has[service]}
+    where = file.project
+    applications: dict[Interface, str] = {"wsgi": where.wsgi, "asgi": where.asgi}
+    work: Mapping[str, int | None] = {name: None if there else 0 for name, there in has.items()}
     known = recorded or {}
     asked_for = endpoints(file)
-    pages = (asked.path for asked in asked_for if not template(asked).names)
     seed = file.prepare.seed
     mix, shares = _shares(file)
-    today = file.project.reference_shape
+    today = where.reference_shape
     return App(
-        settings="loadtest_settings",
         applications={
             interface: f"loadtest_{interface}:application" if given == "generated" else given
             for interface, given in applications.items()
         },
         generated={
-            interface: _usual(file.project.settings, interface)
+            interface: _usual(where.settings, interface)
             for interface, given in applications.items()
             if given == "generated"
         },
-        manage=(str(INSIDE / "loadtest_manage.py"),),
         prepare=tuple(tuple(shlex.split(command)) for command in file.prepare.commands),
         scripts=((str(INSIDE / "loadtest_seed.py"), seed),) if seed else (),
-        distributions=DISTRIBUTIONS,
-        probe_path=NOT_THERE,
-        probe_status=range(100, 600),
-        page_path=next(pages, "/"),
-        secret_variable=SECRET,
-        addresses={service: ADDRESSES[service] for service in services},
-        redis_has_port=True,
+        upstream=file.upstream,
+        addresses=addresses,
+        redis_socket=file.database.redis == "socket",
         connects=tuple(place for place in file.allow.connect if not place.startswith("/")),
-        env={
-            BASE: file.project.settings,
-            ALLOW: " ".join(file.allow.connect),
-            **file.env,
-        },
-        path=(str(INSIDE), *file.project.path),
-        bytecode=f"{FOLDER}/pycache",
-        files_variable=FILES,
-        media_variable=SERVER_MEDIA,
-        served_variable=SERVED,
-        sqlite_variable=SQLITE if file.database.kind == "sqlite" else None,
+        env={BASE: where.settings, ALLOW: " ".join(file.allow.connect), **file.env},
+        path=(str(INSIDE), *where.path),
+        sqlite=file.database.kind == "sqlite",
         sqlite_copy=file.database.copy,
         declared=tuple(
             _endpoint(asked, known.get(asked.name), work, share)
             for asked, share in zip(asked_for, shares, strict=True)
         ),
+        declares=where.endpoints,
         requests={asked.name: template(asked) for asked in asked_for},
-        requests_script=(str(INSIDE / "loadtest_requests.py"),),
         visited=tuple(asked.name for asked in asked_for if _writes_once(known.get(asked.name))),
-        counts_variable=COUNTS,
-        matrices=MATRICES / "own",
-        servers=SERVERS,
-        reference=file.project.reference,
+        matrices=folder / where.matrices if where.matrices else MATRICES,
+        servers=folder / where.servers if where.servers else SERVERS,
+        compose=where.compose,
+        reference=where.reference,
         reference_shape=today,
         shapes=file.shapes or ((today,) if today else ()),
         variants={name: _variant(of) for name, of in file.variants.items()},
-        mix=mix,
+        mix=None if where.endpoints else mix,
     )
 
 
@@ -585,17 +572,13 @@ def expected(asked: Asked) -> Contract:
 def project_at(
     folder: Path, python: str | None = None, allowed: Mapping[Service, str] | None = None
 ) -> Project:
-    """Return the project in a folder: the one of its file, or this repository's own.
+    """Return the project of the file in a folder; raises UserError where that is none.
 
-    `python` is what was typed in place of its interpreter. Raises UserError where it is neither:
-    what is measured must not be another app than the one that a person meant.
+    `python` is what was typed in place of its interpreter.
     """
-    # Many a project is called like this repository's; none has its upstream.
-    demo = folder.joinpath(*str(DEMO.upstream).split(".")).with_suffix(".py")
-    if demo.exists() and not (folder / FILE).exists():
-        return Project(folder, python or sys.executable, allowed=allowed or {})
     file = read(folder)
-    ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
+    if os.access(folder, os.W_OK):  # in a container it is not
+        ignore(folder / FOLDER)  # for all that its interpreter leaves, compiled modules first
     known = recorded(folder)
     return project(folder, file, python, allowed, {**known.failed, **known.endpoints})
 
@@ -615,7 +598,7 @@ def project(
     given = python or interpreter(folder, file)
     ours = overlay.interpreter(folder / FOLDER / OVERLAY, given)
     now = basis(folder, file, given)
-    of_app = app(file, _still_so(file, recorded or {}, now))
+    of_app = app(file, _still_so(file, recorded or {}, now), folder)
     if unset := sorted(of_app.from_shell - os.environ.keys()):
         lines = (f"{name} is taken from your shell; type `export {name}=...`" for name in unset)
         raise UserError(*(f"{folder / FILE}: {line}" for line in lines))
@@ -690,6 +673,7 @@ def basis(folder: Path, file: File, python: str) -> dict[str, str]:
     parts: dict[str, object] = {f"[{name}]": getattr(file, name) for name in tables}
     parts["seed script"] = [_text(folder / file.prepare.seed)] if file.prepare.seed else []
     parts["settings"] = [file.project.settings, *map(_text, modules)]
+    parts |= {"[upstream]": file.upstream} if file.upstream else {}
     parts["interpreter"] = [python, os.path.realpath(shutil.which(python) or python)]
     return {
         name: hashlib.sha256(msgspec.json.encode(part, order="deterministic")).hexdigest()
@@ -747,7 +731,7 @@ def unrecorded(of: Project) -> list[str]:
     without = left_out(of)
     return [
         endpoint.name
-        for endpoint in of.app.declared or ()
+        for endpoint in of.app.declared
         if endpoint.contract.content_type is None and endpoint.name not in without
     ]
 
@@ -756,7 +740,7 @@ def left_out(of: Project) -> dict[str, str]:
     """Return the endpoints that could not be recorded, by name with why and what to type."""
     return {
         endpoint.name: next(iter(endpoint.unsupported.values()))
-        for endpoint in of.app.declared or ()
+        for endpoint in of.app.declared
         if endpoint.contract.content_type is None and endpoint.unsupported
     }
 
@@ -765,7 +749,7 @@ def lacking(of: Project) -> list[str]:
     """Return what of endpoints has to be recorded before any can be measured, a line each."""
     if not (names := unrecorded(of)):
         without = left_out(of)
-        every = len(without) == len(of.app.declared or ())
+        every = len(without) == len(of.app.declared)
         return [f"{name}: {why}" for name, why in without.items()] if every else []
     fixed = recorded(of.folder).endpoints
     changed = [

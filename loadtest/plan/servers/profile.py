@@ -95,11 +95,9 @@ def command(
         "module": project.app.module(server.interface),
         "application": project.app.application(server.interface),
     }
-    variable = project.app.pool_variable
-    pool = {variable: str(shape.database_pool)} if variable else {}
     words = (*server.argv, *(server.recycled if shape.max_requests else ()))
     return Command(
         argv=tuple(text.format_map(filled) for text in words),
-        env=pool | {key: value.format_map(filled) for key, value in server.env.items()},
+        env={key: value.format_map(filled) for key, value in server.env.items()},
         times=shape.workers if server.processes == "workers" else 1,
     )

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,12 +20,13 @@ import msgspec
 from loadtest.plan import interpreters
 from loadtest.plan.servers.requests import NOBODY, Data, Page, Prepared, Template, others, prepare
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Endpoint, Interface, Mix, Record
+from loadtest.records.planned import Endpoint, Interface, Mix, Record, Shape
 from loadtest.records.privacy import KEY_NAME, SECRET_NAME
+from loadtest.records.values import Word
 from loadtest.system import process
 
 FORMAT = 1
-"""Of what `manage.py endpoints` prints. History: 1, the first."""
+"""Of what a command prints that declares endpoints. History: 1, the first."""
 
 Service = Literal["postgres", "redis", "upstream"]
 """As a contract and the counts name them."""
@@ -33,20 +34,57 @@ Service = Literal["postgres", "redis", "upstream"]
 NOWHERE: Mapping[Service, str] = {
     "postgres": "postgresql://nobody@127.0.0.1:9/nothing",
     "redis": "redis://127.0.0.1:9",
+    "upstream": "http://127.0.0.1:9",
 }
 """The address of each service where there is none, for settings that want one to be imported."""
 
 PLACEHOLDERS = (
     *("{random}", "{postgres.url}", "{postgresql.url}"),
-    *("{redis.url}", "{redis.host}", "{redis.port}"),
+    *("{redis.url}", "{redis.host}", "{redis.port}", "{upstream.url}", "{postgres.pool}"),
 )
 """In what an app is told: a secret of this run, and the address of a service, whole or in parts.
 
-PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
+PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other. The
+last is how many connections to it a worker process may have.
 """
 
 SHELL = re.compile(r"\{env\.([A-Za-z_]\w*)\}")
 """Likewise: a variable of the shell that loadtest is typed in, for a secret that is in no file."""
+
+SETTINGS = "loadtest_settings"
+"""The module of settings that each project is run under, see `inside/`."""
+
+INSIDE = Path(__file__).with_name("inside")
+"""What runs in the project's interpreter: the standard library and its Django, nothing of ours."""
+
+MANAGE = str(INSIDE / "loadtest_manage.py")
+"""What stands between the interpreter and a management command."""
+
+ADDRESSES: Mapping[Service, str] = {
+    "postgres": "LOADTEST_DATABASE",
+    "redis": "LOADTEST_REDIS",
+    "upstream": "LOADTEST_UPSTREAM",
+}
+"""The variables that they read, beside those below: the address of each service."""
+
+SECRET, HOSTS = "LOADTEST_SECRET", "LOADTEST_HOSTS"
+"""The secret key; by which other names servers are asked."""
+
+FILES, SQLITE = "LOADTEST_FILES", "LOADTEST_SQLITE"
+"""A folder of the run that a project may write to; the file of its database, if it is SQLite's."""
+
+SERVER_MEDIA, COUNTS = "LOADTEST_MEDIA", "LOADTEST_COUNTS"
+"""Of a server: its own copy of what is under `MEDIA` in that folder, which goes with its rows; a
+folder where each of its processes counts what the project does."""
+
+SERVED = "LOADTEST_SERVED"
+"""The file where a server's process writes, at its first request, its settings' module."""
+
+NOT_THERE = "/.well-known/loadtest"
+"""What a new server is asked for until it answers: no view, which may be slow, or send mail."""
+
+FOLDER = ".loadtest"
+"""Beside the file of a project, for what is generated; git ignores it."""
 
 PASSWORD = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 """In an address."""
@@ -79,8 +117,13 @@ class _Declared(Record, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...]
 
 
-MATRICES = Path(__file__).parent / "matrices"
-"""Those of the app of this repository."""
+MATRICES = Path(__file__).with_name("matrices")
+"""Those that come along."""
+
+_PACKED = Path(__file__).with_name("profiles")
+
+SERVERS = _PACKED if _PACKED.is_dir() else Path(__file__).parents[3] / "servers"
+"""The server profiles that come along: in a wheel beside this file, in a clone at its top."""
 
 MEDIA = "media"
 """The folder of files that go with rows."""
@@ -104,75 +147,59 @@ class Variant:
     """Why it cannot be measured under the servers of an interface."""
 
 
+class Upstream(Record, frozen=True, kw_only=True):
+    """A server that stands in for what a project calls over HTTP."""
+
+    module: Word
+    """Run as `python -m MODULE --host HOST --port PORT`; it prints its address."""
+    counter: Word
+    """The path where it says in JSON what it has counted."""
+    key: Word
+    """Of its requests in that."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class App:
     """What the engine knows of an app under test, beside what that says of its endpoints itself."""
 
-    settings: str
-    """The module of Django's settings."""
-    applications: Mapping[Interface, str]
+    applications: Mapping[Interface, str] = field(default_factory=dict)
     """What the servers of an interface import, as `module:callable`."""
     generated: Mapping[Interface, str] = field(default_factory=dict)
     """Which of these a run makes by itself, as they would be called in the project."""
-    manage: tuple[str, ...] = ("manage.py",)
-    """What stands between the interpreter and a management command."""
-    prepare: tuple[tuple[str, ...], ...]
+    prepare: tuple[tuple[str, ...], ...] = ()
     """The management commands that make its tables and rows; made twice changes nothing."""
     scripts: tuple[tuple[str, ...], ...] = ()
     """What the interpreter runs after these, likewise."""
-    distributions: tuple[str, ...]
-    """Whose versions a run records, beside those that servers require."""
-    probe_path: str
-    """Answered by a server that is up, whatever its services do."""
-    probe_status: Container[int] = (200,)
-    page_path: str
-    """For a person to look at."""
-    upstream: str | None = None
-    """The module of what it calls over HTTP: takes `--host` and `--port`, prints its address."""
-    counter_path: str = ""
-    """Where the upstream says in JSON what it has counted, its requests under `counter_key`."""
-    counter_key: str = ""
-    secret_variable: str
-    pool_variable: str | None = None
-    """For the most connections of a worker process to the database."""
-    hosts_variable: str = ""
-    addresses: Mapping[Service, str]
+    upstream: Upstream | None = None
+    addresses: Mapping[Service, str] = field(default_factory=dict)
     """The variable that has the address of each service that it is given."""
-    redis_has_port: bool = False
-    """It may take the address of its Redis apart, so that is no Unix socket."""
+    redis_socket: bool = False
+    """It takes its Redis at a Unix socket; others may take its address apart."""
     connects: tuple[str, ...] = ()
     """What it may reach on this machine beside its services and Unix sockets: hosts with ports."""
     env: Mapping[str, str] = field(default_factory=dict)
     """What else it is told, with placeholders, see `PLACEHOLDERS`."""
-    path: tuple[str, ...] = (".",)
+    path: tuple[str, ...] = (str(INSIDE), ".")
     """Folders that it imports from, as seen from its own."""
-    bytecode: str | None = None
-    """The folder for compiled modules, as seen from its own; None: beside them."""
-    files_variable: str | None = None
-    """For a folder of the run that it may write to."""
-    media_variable: str | None = None
-    """For a server's own copy of what is under `MEDIA` there, the files that go with its rows."""
-    served_variable: str | None = None
-    """For the file where a server's process writes, at its first request, its settings' module."""
-    sqlite_variable: str | None = None
-    """For the file of its database, where that is SQLite's."""
+    sqlite: bool = False
+    """Its database is SQLite's."""
     sqlite_copy: str | None = None
     """The file that its database begins as a copy of."""
-    declared: tuple[Endpoint, ...] | None = None
-    """Its endpoints; None: its command `endpoints` prints them."""
+    declared: tuple[Endpoint, ...] = ()
+    """Its endpoints."""
+    declares: str | None = None
+    """The management command that prints them in the place of these."""
     requests: Mapping[str, Template] = field(default_factory=dict)
     """How endpoints are asked, by their names, where that is more than a GET of their path."""
-    requests_script: tuple[str, ...] = ()
-    """What the interpreter runs to find the data of requests; see `inside/loadtest_requests.py`."""
     visited: tuple[str, ...] = ()
     """Endpoints that write at their first visit alone, which is made once for all servers."""
-    counts_variable: str | None = None
-    """For a folder where each of a server's processes counts what the project does."""
     basis: Mapping[str, str] = field(default_factory=dict)
     """Digests of what its recorded answers depend on, by what a line calls it."""
     matrices: Path = MATRICES
-    servers: Path | None = None
-    """The folder of the server profiles; None: `servers` in its own."""
+    servers: Path = SERVERS
+    """The folders of its matrices and its server profiles."""
+    compose: bool = False
+    """It can be run in containers, by its own `docker-compose.yml`."""
     reference: str | None = None
     """The server that others are compared with: what it runs on today; None: the matrix's."""
     reference_shape: str | None = None
@@ -200,32 +227,13 @@ class App:
         return self.applications.get(interface or "wsgi", "")
 
 
-DEMO = App(
-    settings="myproject.settings",
-    applications={"wsgi": "myproject.wsgi:application", "asgi": "myproject.asgi:application"},
-    prepare=(("migrate", "--verbosity=0"), ("seed",)),
-    distributions=("Django", "psycopg", "psycopg-pool", "redis", "asgiref"),
-    path=(".", "loadtest/plan/servers/inside"),
-    probe_path="/raw",
-    page_path="/myapp/sync/json",
-    upstream="myproject.upstream",
-    counter_path="/count",
-    counter_key="requests",
-    secret_variable="DJANGO_SECRET_KEY",
-    pool_variable="DATABASE_POOL_SIZE",
-    hosts_variable="ALLOWED_HOSTS",
-    addresses={"postgres": "DATABASE_URL", "redis": "REDIS_URL", "upstream": "UPSTREAM_URL"},
-)
-"""The app of this repository."""
-
-
 @dataclass(frozen=True)
 class Project:
     """A folder with a Django project, and the interpreter that has what it imports."""
 
     folder: Path
     python: str
-    app: App = DEMO
+    app: App
     allowed: Mapping[Service, str] = field(default_factory=dict)
     """Services of others that may be written, each as it was typed: a variable is no consent."""
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -236,43 +244,50 @@ class Project:
         return self.environment({})
 
     def environment(
-        self, addresses: Mapping[str, str], variant: str | None = None
+        self,
+        addresses: Mapping[str, str],
+        variant: str | None = None,
+        shape: Shape = Shape(),  # noqa: B008
     ) -> dict[str, str]:
         """Return that with the addresses of its services, by variable, wherever they are told.
 
-        Under a variant, with what that changes.
+        Under a variant, with what that changes; under a server, with what its shape says.
         """
         changed = self.app.variants[variant].env if variant else {}
+        compiled = self.folder / FOLDER
         by_service = {
             service: addresses[variable]
             for service, variable in self.app.addresses.items()
             if variable in addresses
         }
         return {
-            "DJANGO_SETTINGS_MODULE": self.app.settings,
-            self.app.secret_variable: self.secret,
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+            SECRET: self.secret,
             "PYTHONPATH": os.pathsep.join(
                 os.path.normpath(self.folder / part) for part in self.app.path
             ),
+            # Its own folders stay as they are. Where nothing can be written there is no such one.
             **(
-                {"PYTHONPYCACHEPREFIX": os.path.abspath(self.folder / self.app.bytecode)}
-                if self.app.bytecode
+                {"PYTHONPYCACHEPREFIX": os.path.abspath(compiled / "pycache")}
+                if compiled.is_dir()
                 else {}
             ),
             **addresses,
             **{
-                name: self._filled(name, text, by_service)
+                name: self._filled(name, text, by_service, shape)
                 for name, text in {**self.app.env, **changed}.items()
             },
         }
 
-    def _filled(self, name: str, text: str, addresses: Mapping[Service, str]) -> str:
+    def _filled(self, name: str, text: str, addresses: Mapping[Service, str], shape: Shape) -> str:
         """Return what a variable is set to: its text, each placeholder replaced."""
         secret = hashlib.sha256(f"{self.secret}/{name}".encode()).hexdigest()
-        long, redis = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
+        known = (addresses.get(service, nowhere) for service, nowhere in NOWHERE.items())
+        long, redis, upstream = known
         short, at = long.replace("postgresql:", "postgres:", 1), urlsplit(redis)
         parts = (redis, at.hostname or "", str(at.port or 6379))
-        for placeholder, value in zip(PLACEHOLDERS, (secret, short, long, *parts), strict=True):
+        values = (secret, short, long, *parts, upstream, str(shape.database_pool))
+        for placeholder, value in zip(PLACEHOLDERS, values, strict=True):
             text = text.replace(placeholder, value)
         return SHELL.sub(lambda at: os.environ.get(at[1], ""), text)
 
@@ -280,16 +295,11 @@ class Project:
         """Return the variables in `env` that have the address of a service of others."""
         return [name for name in self.app.addresses.values() if name in env]
 
-    @property
-    def servers(self) -> Path:
-        """The folder of its server profiles."""
-        return self.app.servers or self.folder / "servers"
-
     def manage(
         self, *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60.0
     ) -> str:
         """Return what a management command prints; raises CommandError with the end of it."""
-        return self.run(*self.app.manage, *arguments, env=env, timeout_s=timeout_s)
+        return self.run(MANAGE, *arguments, env=env, timeout_s=timeout_s)
 
     def run(
         self,
@@ -315,7 +325,7 @@ class Project:
     def prepare(self, env: Mapping[str, str]) -> str:
         """Make its tables and rows, and return what that prints; raises CommandError likewise."""
         within_s = PREPARED_WITHIN_S
-        commands = [(*self.app.manage, *command) for command in self.app.prepare]
+        commands = [(MANAGE, *command) for command in self.app.prepare]
         return "".join(
             self.run(*command, env=env, timeout_s=within_s)
             for command in (*commands, *self.app.scripts)
@@ -348,7 +358,7 @@ class Project:
             "others": others,
         }
         given = msgspec.json.encode(asked)
-        printed = self.run(*self.app.requests_script, env=env, given=given)
+        printed = self.run(str(INSIDE / "loadtest_requests.py"), env=env, given=given)
         try:
             return msgspec.json.decode(printed, type=Data)
         except msgspec.MsgspecError as error:
@@ -378,37 +388,31 @@ class Project:
     def upstream(self, *arguments: str) -> list[str]:
         """Return the command line of its upstream, which it has to have."""
         assert self.app.upstream is not None
-        return [self.python, "-m", self.app.upstream, *arguments]
+        return [self.python, "-m", self.app.upstream.module, *arguments]
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the endpoints as the app declares them; raises UserError where it can't say."""
-        if self.app.declared is not None:
+        if self.app.declares is None:
             return self.app.declared
-        if not (self.folder / "manage.py").exists():
-            raise UserError(
-                f"{self.folder}: no manage.py there; run from the project's folder,"
-                " or name it with --project"
-            )
+        command = f"`manage.py {self.app.declares}`"
         try:
-            text = self.manage("endpoints")
+            text = self.manage(*self.app.declares.split())
             version = msgspec.json.decode(text, type=_Version).format
             if version != FORMAT:
                 older = "this project" if version < FORMAT else "loadtest"
                 raise UserError(
-                    f"{self.folder}: `manage.py endpoints` speaks format {version} and loadtest"
-                    f" format {FORMAT}; update {older}"
+                    f"{self.folder}: {command} speaks format {version} and loadtest format"
+                    f" {FORMAT}; update {older}"
                 )
             return msgspec.json.decode(text, type=_Declared).endpoints
         except process.CommandError as error:
             last = error.detail.splitlines()[-1] if error.detail else error.reason
             raise UserError(
-                f"`manage.py endpoints` failed under {self.python}: {last};"
-                " install the app's packages (make setup) or name its interpreter with --python"
+                f"{command} failed under {self.python}: {last}; name the project's interpreter"
+                " with --python"
             ) from None
         except msgspec.MsgspecError as error:
-            raise UserError(
-                f"`manage.py endpoints` printed what is not understood: {error}"
-            ) from None
+            raise UserError(f"{command} printed what is not understood: {error}") from None
 
     def versions(self, distributions: Iterable[str]) -> dict[str, str | None]:
         """Return the version of each distribution that the app's interpreter has, None for others.

@@ -11,13 +11,13 @@ import sys
 from typing import Any
 
 import pytest
+from demo import DEMO
 from paths import ROOT
 
 from loadtest.bench.servers import consent
 from loadtest.bench.servers.compose import serve, stack
 from loadtest.bench.servers.services import SPARE_CONNECTIONS
 from loadtest.plan.servers import matrix
-from loadtest.plan.servers.project import DEMO
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 from loadtest.system import cpu_pinning
@@ -65,7 +65,7 @@ def test_every_setting_stands_in_env_with_the_same_default() -> None:
 
 def test_what_is_prepared_was_agreed_to() -> None:
     """The file passes the consent that a variable alone would not be."""
-    env = dict(re.findall(r"^  (\w+_URL): (\S+)$", TEXT, re.MULTILINE))
+    env = dict(re.findall(r"^  (LOADTEST_\w+): (\S+)$", TEXT, re.MULTILINE))
     (words,) = re.findall(r"command: \[--prepare, (.+)\]", TEXT)
     options = dict(re.findall(r"(--[\w-]+), ([^, ]+)", words))
     typed = {service: options.pop(option) for service, option in consent.OPTIONS.items()}
@@ -79,7 +79,7 @@ def test_what_is_prepared_was_agreed_to() -> None:
 def test_a_container_prepares_nothing_that_was_not_typed() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "loadtest.bench.servers.compose.serve", "--prepare"],
-        env=os.environ | {"DATABASE_URL": "postgresql://postgres:secret@127.0.0.1:9/theirs"},
+        env=os.environ | {"LOADTEST_DATABASE": "postgresql://postgres:secret@127.0.0.1:9/theirs"},
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -96,7 +96,8 @@ def test_the_shape_of_env_is_the_tools_own() -> None:
 
 def test_the_database_has_connections_for_the_largest_shape() -> None:
     shapes = [
-        matrix.load_matrix(path.stem).shape for path in sorted(matrix.MATRICES.glob("*.toml"))
+        matrix.load_matrix(path.stem, DEMO.matrices).shape
+        for path in sorted(DEMO.matrices.glob("*.toml"))
     ]
     most = max(shape.workers * shape.database_pool for shape in shapes)
     assert int(SETTINGS["MAX_CONNECTIONS"]) >= most + SPARE_CONNECTIONS

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo import PROJECT
 from fake_docker import CANNOT, INFO, PROFILES, FakeDocker
 from paths import ROOT
 
@@ -17,7 +18,6 @@ from loadtest.bench.servers.compose import engine
 from loadtest.measure.servers import new_run
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.profile import load_servers
-from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Choice, Endpoint
 from loadtest.system import docker
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.real
 
 
 def bearings() -> Inventory:
-    return Inventory(Project(ROOT, sys.executable), load_servers(ROOT / "servers"), (), {})
+    return Inventory(PROJECT, load_servers(ROOT / "servers"), (), {})
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -21,20 +21,21 @@ import psycopg
 import pytest
 import valkey
 from command_line import Type
+from demo import DEMO
 from paths import ROOT
 
 from loadtest.bench.servers import consent, external_services
 from loadtest.bench.servers.services import Services
 from loadtest.bench.servers.services import services as start_services
 from loadtest.measure.servers.preflight import named_services
-from loadtest.plan.servers.project import DEMO, Project, Service
+from loadtest.plan.servers.project import Project, Service
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 
 URLS = {
-    "DATABASE_URL": "postgresql://postgres:secret@127.0.0.1:{port}/postgres",
-    "REDIS_URL": "redis://127.0.0.1:{port}/0",
-    "UPSTREAM_URL": "http://127.0.0.1:{port}",
+    "LOADTEST_DATABASE": "postgresql://postgres:secret@127.0.0.1:{port}/postgres",
+    "LOADTEST_REDIS": "redis://127.0.0.1:{port}/0",
+    "LOADTEST_UPSTREAM": "http://127.0.0.1:{port}",
 }
 
 
@@ -67,8 +68,8 @@ def test_what_is_there_says_its_version(services: Services) -> None:
     named = external_services.named(services.env, DEMO, agreed(services.env))
     addresses = {address.variable: address for address in named}
     assert [named.problem for named in addresses.values()] == [None, None, None]
-    assert (addresses["DATABASE_URL"].version or "").partition(".")[0].isdigit()
-    assert (addresses["REDIS_URL"].version or "").partition(".")[0].isdigit()
+    assert (addresses["LOADTEST_DATABASE"].version or "").partition(".")[0].isdigit()
+    assert (addresses["LOADTEST_REDIS"].version or "").partition(".")[0].isdigit()
 
 
 def test_nothing_is_asked_where_nothing_is_named() -> None:
@@ -96,41 +97,41 @@ def test_a_silent_one_costs_seconds(silent: int, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     "env",
     [
-        {"DATABASE_URL": "no address"},
-        {"DATABASE_URL": "postgresql://h:x/y"},
-        {"REDIS_URL": "nowhere"},
-        {"REDIS_URL": "redis://h:x"},
-        {"UPSTREAM_URL": "ftp://127.0.0.1"},
-        {"UPSTREAM_URL": "http://127.0.0.1:x"},
+        {"LOADTEST_DATABASE": "no address"},
+        {"LOADTEST_DATABASE": "postgresql://h:x/y"},
+        {"LOADTEST_REDIS": "nowhere"},
+        {"LOADTEST_REDIS": "redis://h:x"},
+        {"LOADTEST_UPSTREAM": "ftp://127.0.0.1"},
+        {"LOADTEST_UPSTREAM": "http://127.0.0.1:x"},
         # Torn ones, of which a part is a password.
-        {"DATABASE_URL": "hunter2"},
-        {"DATABASE_URL": "postgresql://user:pa@hunter2@127.0.0.1/app"},
-        {"REDIS_URL": "redis://user:pa#hunter2@127.0.0.1"},
-        {"REDIS_URL": "redis://:hunter2@127.0.0.1:6379x/0"},
-        {"UPSTREAM_URL": "https://user:hunter2@127.0.0.1"},
-        {"DATABASE_URL": "postgresql://user:pass/hunter2@127.0.0.1/app"},
-        {"DATABASE_URL": "postgresql://user:5/hunter2@127.0.0.1"},
-        {"DATABASE_URL": "postgresql://127.0.0.1/app?password=hunter2&nonsense=hunter2"},
-        {"DATABASE_URL": "postgresql://user@127.0.0.1:hunter2/app"},
-        {"REDIS_URL": "redis://:pass:hunter2@127.0.0.1:6379:hunter2/0"},
-        {"REDIS_URL": "rodis://:hunter2@127.0.0.1:9/0"},
-        {"UPSTREAM_URL": "http://user:hunter2@127.0.0.1:9"},
+        {"LOADTEST_DATABASE": "hunter2"},
+        {"LOADTEST_DATABASE": "postgresql://user:pa@hunter2@127.0.0.1/app"},
+        {"LOADTEST_REDIS": "redis://user:pa#hunter2@127.0.0.1"},
+        {"LOADTEST_REDIS": "redis://:hunter2@127.0.0.1:6379x/0"},
+        {"LOADTEST_UPSTREAM": "https://user:hunter2@127.0.0.1"},
+        {"LOADTEST_DATABASE": "postgresql://user:pass/hunter2@127.0.0.1/app"},
+        {"LOADTEST_DATABASE": "postgresql://user:5/hunter2@127.0.0.1"},
+        {"LOADTEST_DATABASE": "postgresql://127.0.0.1/app?password=hunter2&nonsense=hunter2"},
+        {"LOADTEST_DATABASE": "postgresql://user@127.0.0.1:hunter2/app"},
+        {"LOADTEST_REDIS": "redis://:pass:hunter2@127.0.0.1:6379:hunter2/0"},
+        {"LOADTEST_REDIS": "rodis://:hunter2@127.0.0.1:9/0"},
+        {"LOADTEST_UPSTREAM": "http://user:hunter2@127.0.0.1:9"},
         # Not clear from the address alone, or not one.
-        {"DATABASE_URL": "host=127.0.0.1 dbname=app"},
-        {"DATABASE_URL": "postgresql:///app"},
-        {"DATABASE_URL": "postgresql://127.0.0.1"},
-        {"DATABASE_URL": "postgresql://127.0.0.1,db.example/app"},
-        {"DATABASE_URL": "postgresql://127.0.0.1/app?service=production"},
-        {"DATABASE_URL": "postgresql://127.0.0.1/app%0a"},
-        {"DATABASE_URL": ""},
-        {"REDIS_URL": "redis:///0?host=db.example"},
-        {"REDIS_URL": "redis://127.0.0.1/app"},
-        {"REDIS_URL": "unix:///?db=0&path=/run/theirs"},
+        {"LOADTEST_DATABASE": "host=127.0.0.1 dbname=app"},
+        {"LOADTEST_DATABASE": "postgresql:///app"},
+        {"LOADTEST_DATABASE": "postgresql://127.0.0.1"},
+        {"LOADTEST_DATABASE": "postgresql://127.0.0.1,db.example/app"},
+        {"LOADTEST_DATABASE": "postgresql://127.0.0.1/app?service=production"},
+        {"LOADTEST_DATABASE": "postgresql://127.0.0.1/app%0a"},
+        {"LOADTEST_DATABASE": ""},
+        {"LOADTEST_REDIS": "redis:///0?host=db.example"},
+        {"LOADTEST_REDIS": "redis://127.0.0.1/app"},
+        {"LOADTEST_REDIS": "unix:///?db=0&path=/run/theirs"},
         # One host to who looks it up, another to who connects.
-        {"DATABASE_URL": "postgresql://\uff11\uff12\uff17.0.0.1/app"},
-        {"REDIS_URL": "redis://\u24dbocalhost/0"},
-        {"REDIS_URL": "redis://[::1%65]/0"},
-        {"DATABASE_URL": "postgresql://127.0.0.1:5432,127.0.0.1:5433/app"},
+        {"LOADTEST_DATABASE": "postgresql://\uff11\uff12\uff17.0.0.1/app"},
+        {"LOADTEST_REDIS": "redis://\u24dbocalhost/0"},
+        {"LOADTEST_REDIS": "redis://[::1%65]/0"},
+        {"LOADTEST_DATABASE": "postgresql://127.0.0.1:5432,127.0.0.1:5433/app"},
     ],
     ids=str,
 )
@@ -138,7 +139,7 @@ def test_what_is_no_address(env: dict[str, str]) -> None:
     line = problem(env, {})
     assert line.startswith(f"{next(iter(env))}: not an address such as ")
     assert "hunter2" not in line
-    assert consent.refusals(env, DEMO, {}) == ([] if "UPSTREAM_URL" in env else [line])
+    assert consent.refusals(env, DEMO, {}) == ([] if "LOADTEST_UPSTREAM" in env else [line])
 
 
 def test_what_is_said_of_an_address_is_without_its_password() -> None:
@@ -177,25 +178,25 @@ def test_where_an_address_leads(service: Service, url: str, typed: str) -> None:
     ("env", "allowed", "line"),
     [
         (
-            {"DATABASE_URL": "postgresql://me:secret@127.0.0.1/app"},
+            {"LOADTEST_DATABASE": "postgresql://me:secret@127.0.0.1/app"},
             {},
-            "DATABASE_URL: 127.0.0.1/app was not made by loadtest, and would be written; type"
+            "LOADTEST_DATABASE: 127.0.0.1/app was not made by loadtest, and would be written; type"
             " --allow-database 127.0.0.1/app to agree, or unset the variable for a private one",
         ),
         (
             # Another name of the same is not typed in full, and might be another tomorrow.
-            {"DATABASE_URL": "postgresql://127.0.0.1:5433/app"},
+            {"LOADTEST_DATABASE": "postgresql://127.0.0.1:5433/app"},
             {"postgres": "127.0.0.1/app"},
-            "DATABASE_URL: 127.0.0.1:5433/app was not made by loadtest, and would be written; type"
-            " --allow-database 127.0.0.1:5433/app to agree, or unset the variable for a private"
-            " one",
+            "LOADTEST_DATABASE: 127.0.0.1:5433/app was not made by loadtest, and would be written;"
+            " type --allow-database 127.0.0.1:5433/app to agree, or unset the variable for a"
+            " private one",
         ),
         (
-            {"REDIS_URL": "unix:///tmp/a%20b/valkey.sock"},
+            {"LOADTEST_REDIS": "unix:///tmp/a%20b/valkey.sock"},
             {"postgres": "127.0.0.1/app"},
-            "REDIS_URL: /tmp/a b/valkey.sock/0 was not made by loadtest, and would be written; type"
-            " --allow-redis '/tmp/a b/valkey.sock/0' to agree, or unset the variable for a private"
-            " one",
+            "LOADTEST_REDIS: /tmp/a b/valkey.sock/0 was not made by loadtest, and would be written;"
+            " type --allow-redis '/tmp/a b/valkey.sock/0' to agree, or unset the variable for a"
+            " private one",
         ),
     ],
 )
@@ -210,10 +211,10 @@ def test_a_variable_is_no_consent(
 @pytest.mark.parametrize(
     "env",
     [
-        {"DATABASE_URL": "postgresql://192.0.2.1/app"},
-        {"DATABASE_URL": "postgresql://localhost/app?hostaddr=192.0.2.1"},
-        {"REDIS_URL": "redis://192.0.2.1/0"},
-        {"UPSTREAM_URL": "http://192.0.2.1:8081"},
+        {"LOADTEST_DATABASE": "postgresql://192.0.2.1/app"},
+        {"LOADTEST_DATABASE": "postgresql://localhost/app?hostaddr=192.0.2.1"},
+        {"LOADTEST_REDIS": "redis://192.0.2.1/0"},
+        {"LOADTEST_UPSTREAM": "http://192.0.2.1:8081"},
     ],
     ids=str,
 )
@@ -235,15 +236,15 @@ def test_a_name_is_here_if_all_its_addresses_are(monkeypatch: pytest.MonkeyPatch
 
 def test_consent_without_a_variable_says_nothing() -> None:
     line = problem({}, {"postgres": "127.0.0.1/app"})
-    assert line == "--allow-database goes with DATABASE_URL; add that, or leave it out"
+    assert line == "--allow-database goes with LOADTEST_DATABASE; add that, or leave it out"
 
 
 @pytest.fixture
 def theirs(services: Services) -> Iterator[dict[str, str]]:
     """Give a database of others, with a table of their own, and a Redis with a key."""
     external_services._asked.cache_clear()  # another test may have found them well
-    ours = services.env["DATABASE_URL"]
-    redis = services.env["REDIS_URL"] + "?db=5"
+    ours = services.env["LOADTEST_DATABASE"]
+    redis = services.env["LOADTEST_REDIS"] + "?db=5"
     with psycopg.connect(ours, autocommit=True) as connection:
         connection.execute("CREATE DATABASE theirs")
     url = ours.replace("/seeded?", "/theirs?")
@@ -252,7 +253,7 @@ def theirs(services: Services) -> Iterator[dict[str, str]]:
     with valkey.Valkey.from_url(redis) as client:
         client.set("theirs", "1")
     try:
-        yield {"DATABASE_URL": url, "REDIS_URL": redis}
+        yield {"LOADTEST_DATABASE": url, "LOADTEST_REDIS": redis}
     finally:
         with psycopg.connect(ours, autocommit=True) as connection:
             connection.execute("DROP DATABASE theirs WITH (FORCE)")
@@ -263,9 +264,9 @@ def theirs(services: Services) -> Iterator[dict[str, str]]:
 def holds(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Return the tables of a database, and the keys of a Redis."""
     tables = "SELECT relname FROM pg_stat_user_tables ORDER BY relname"
-    with psycopg.connect(env["DATABASE_URL"]) as connection:
+    with psycopg.connect(env["LOADTEST_DATABASE"]) as connection:
         names = [str(name) for (name,) in connection.execute(tables)]
-    with valkey.Valkey.from_url(env["REDIS_URL"]) as client:
+    with valkey.Valkey.from_url(env["LOADTEST_REDIS"]) as client:
         keys = client.keys()
     assert isinstance(keys, list)
     return names, sorted(key.decode() for key in keys)
@@ -311,7 +312,7 @@ def test_no_command_writes_it_as_a_process(theirs: dict[str, str], tmp_path: Pat
 def test_who_agrees_has_it_filled(
     theirs: dict[str, str], project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("UPSTREAM_URL", raising=False)
+    monkeypatch.delenv("LOADTEST_UPSTREAM", raising=False)
     for name, value in theirs.items():
         monkeypatch.setenv(name, value)
     typed = dataclasses.replace(project, allowed=agreed(theirs))
@@ -321,7 +322,7 @@ def test_who_agrees_has_it_filled(
         assert {"myapp_row", "orders"} <= set(tables)
         assert len(keys) == 2
         # Its own servers' sessions are no others', were they there as something is repaired.
-        with psycopg.connect(theirs["DATABASE_URL"]):
+        with psycopg.connect(theirs["LOADTEST_DATABASE"]):
             running.processes["upstream"].tree()[0].kill()
             running.processes["upstream"].wait(60)
             died = running.repair()
@@ -334,7 +335,10 @@ def test_what_others_use_is_refused_even_then(
 ) -> None:
     monkeypatch.setattr(external_services, "LEFT_WITHIN_S", 0.1)
     database, redis = ({name: url} for name, url in theirs.items())
-    with psycopg.connect(theirs["DATABASE_URL"]), valkey.Valkey.from_url(theirs["REDIS_URL"]) as by:
+    with (
+        psycopg.connect(theirs["LOADTEST_DATABASE"]),
+        valkey.Valkey.from_url(theirs["LOADTEST_REDIS"]) as by,
+    ):
         by.ping()
         for env, typed in zip((database, redis), agreed(theirs).values(), strict=True):
             # Those of before may still be leaving.
@@ -362,18 +366,17 @@ def test_who_is_just_leaving_is_no_other(
     theirs: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(external_services, "LEFT_WITHIN_S", 60)
-    sessions = [psycopg.connect(theirs["DATABASE_URL"]) for _ in range(3)]
+    sessions = [psycopg.connect(theirs["LOADTEST_DATABASE"]) for _ in range(3)]
     for session in sessions:
         session.close()  # of which the server hears in its own time
-    (address,) = external_services.named(
-        {"DATABASE_URL": theirs["DATABASE_URL"]}, DEMO, {"postgres": agreed(theirs)["postgres"]}
-    )
+    env = {"LOADTEST_DATABASE": theirs["LOADTEST_DATABASE"]}
+    (address,) = external_services.named(env, DEMO, {"postgres": agreed(theirs)["postgres"]})
     assert address.problem is None
 
 
 def test_what_has_a_replica_is_refused_even_then(theirs: dict[str, str]) -> None:
-    env = {"DATABASE_URL": theirs["DATABASE_URL"]}
-    with psycopg.connect(env["DATABASE_URL"], autocommit=True) as connection:
+    env = {"LOADTEST_DATABASE": theirs["LOADTEST_DATABASE"]}
+    with psycopg.connect(env["LOADTEST_DATABASE"], autocommit=True) as connection:
         connection.execute("SELECT pg_create_physical_replication_slot('theirs')")
         try:
             assert "theirs is a replica or has some, so others rely on it; name" in problem(env)
@@ -416,7 +419,7 @@ def standby(services: Services) -> Iterator[str]:
 
 
 def test_a_replica_is_refused_even_then(standby: str) -> None:
-    line = problem({"DATABASE_URL": standby})
+    line = problem({"LOADTEST_DATABASE": standby})
     assert "/postgres is a replica or has some, so others rely on it; name another" in line
 
 
@@ -438,7 +441,7 @@ def test_the_doctor_and_the_services_say_it(
 ) -> None:
     for name, value in services.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:9/0")
+    monkeypatch.setenv("LOADTEST_REDIS", "redis://127.0.0.1:9/0")
     good, bad, also = named_services(DEMO, agreed(os.environ))
     assert good.state.startswith("PostgreSQL ")
     assert (good.advice, also.advice) == (None, None)

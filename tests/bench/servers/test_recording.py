@@ -17,12 +17,14 @@ from loadtest.bench.servers.recording import Replies, fix, unsafe
 from loadtest.bench.servers.service_counters import Counts
 from loadtest.plan.servers.facts import Probed
 from loadtest.plan.servers.own import Answer, Asked
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import App, Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.planned import Contract
 
 HOME = Asked(name="home", path="/")
+
+PROJECT = Project(Path(), "python", App())
 
 
 def response(body: str | bytes = "<h1>Shop</h1>", **changes: Any) -> Response:
@@ -210,7 +212,7 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
     monkeypatch.setattr(Project, "refused", lambda project, env: ({}, None))
     monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: ())
     servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
-    recording.ask_all(Project(Path(), "python"), [], servers, 0.0, lambda line: None)
+    recording.ask_all(PROJECT, [], servers, 0.0, lambda line: None)
     assert len({*told}) == 2
     assert earlier == ["0", "3600"]  # what a page shows of the hour is no part of a contract
 
@@ -275,7 +277,7 @@ def test_what_writes_is_asked_alone_and_all_values_are(monkeypatch: pytest.Monke
     )
     order = Asked(name="order", path="/order/", method="POST", writes=True)
     servers: Any = [SimpleNamespace(name="uvicorn")]
-    recorded = recording.ask_all(Project(Path(), "python"), [order, HOME], servers, 0.0, print)
+    recorded = recording.ask_all(PROJECT, [order, HOME], servers, 0.0, print)
     assert not recorded.failed
     # What its first visit makes is made before, and that of what writes is its own.
     assert visited == [["home"]]
@@ -350,7 +352,7 @@ def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
     monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: right)
     endpoints = [Asked(name=name, path=f"/{name}/") for name in requests]
     servers: Any = [SimpleNamespace(name="uvicorn")]
-    recorded = recording.ask_all(Project(Path(), "python"), endpoints, servers, 0.0, print)
+    recorded = recording.ask_all(PROJECT, endpoints, servers, 0.0, print)
     assert [site.stopped for site in launched] == [True, True]
     assert len(recorded.replies["home"]) == 1
     assert recorded.failed == {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from demo import DEMO
 
 from loadtest.bench.servers.service_counters import Counters
-from loadtest.plan.servers.project import DEMO
 from loadtest.system import listening
 
 
@@ -28,5 +28,5 @@ def test_whatever_an_upstream_says_is_a_count_or_nothing(
 ) -> None:
     answer = listening.Response(status=200, server=None, body=body)
     monkeypatch.setattr(listening, "get", lambda *_: answer)
-    counters = Counters(DEMO, {"UPSTREAM_URL": "http://127.0.0.1:9"})
+    counters = Counters(DEMO, {"LOADTEST_UPSTREAM": "http://127.0.0.1:9"})
     assert counters._upstream("http://127.0.0.1:9") == count

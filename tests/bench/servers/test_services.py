@@ -22,6 +22,7 @@ import pytest
 import valkey as valkey_client
 from builders import contract
 from census import Census, until
+from demo import DEMO
 from paths import ROOT
 from psycopg.conninfo import conninfo_to_dict
 
@@ -35,7 +36,7 @@ from loadtest.bench.servers.services import (
     postgres_user,
 )
 from loadtest.bench.servers.services import services as start_services
-from loadtest.plan.servers.project import DEMO, Project, Service
+from loadtest.plan.servers.project import FILES, SERVER_MEDIA, App, Project, Service
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
 from loadtest.system import limits, listening, process
@@ -45,7 +46,7 @@ pytestmark = [pytest.mark.real, pytest.mark.usefixtures("no_addresses")]
 
 
 def rows(services: Services) -> int:
-    return rows_at(services.env["DATABASE_URL"])
+    return rows_at(services.env["LOADTEST_DATABASE"])
 
 
 def rows_at(address: str) -> int:
@@ -67,7 +68,7 @@ def agreeing(project: Project, env: Mapping[str, str]) -> Project:
 def valkey(services: Services, *words: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
-        connection.connect(services.env["REDIS_URL"].removeprefix("unix://"))
+        connection.connect(services.env["LOADTEST_REDIS"].removeprefix("unix://"))
         connection.sendall(" ".join(words).encode() + b"\r\n")
         return connection.recv(4096)
 
@@ -75,7 +76,7 @@ def valkey(services: Services, *words: str) -> bytes:
 def test_they_are_up_and_seeded(services: Services) -> None:
     assert rows(services) == 30
     assert valkey(services, "DBSIZE") == b":1\r\n"
-    with urlopen(f"{services.env['UPSTREAM_URL']}/posts", timeout=60) as answer:
+    with urlopen(f"{services.env['LOADTEST_UPSTREAM']}/posts", timeout=60) as answer:
         assert answer.status == 200
     assert set(services.processes) == {"postgres", "valkey", "upstream"}
     assert services.repair() is None
@@ -94,11 +95,9 @@ def test_they_listen_where_nobody_else_does(services: Services) -> None:
 
 def test_a_valkey_with_a_port_takes_no_orders(tmp_path: Path, census: Census) -> None:
     """Any program of this machine can reach it: it neither ends nor writes a file for one."""
-    app = dataclasses.replace(
-        DEMO, addresses={"redis": "REDIS_URL"}, prepare=(), upstream=None, redis_has_port=True
-    )
+    app = App(addresses={"redis": "LOADTEST_REDIS"})
     with start_services(Project(tmp_path, sys.executable, app), tmp_path, Shape()) as running:
-        address = running.env["REDIS_URL"]
+        address = running.env["LOADTEST_REDIS"]
         assert address.startswith("redis://127.0.0.1:")
         connections = running.processes["valkey"].tree()[0].net_connections("tcp")
         listeners = [c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN]
@@ -119,8 +118,8 @@ def test_a_user_without_a_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 54_321)
     told = [line for line in obstacles(1, DEMO.addresses) if "54321" in line]
     assert len(told) == 1
-    assert obstacles(1, {"redis": "REDIS_URL"}) == []
-    monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1/app")
+    assert obstacles(1, {"redis": "LOADTEST_REDIS"}) == []
+    monkeypatch.setenv("LOADTEST_DATABASE", "postgresql://me@127.0.0.1/app")
     assert obstacles(1, DEMO.addresses) == []
 
 
@@ -137,17 +136,11 @@ def test_a_database_that_was_filled_in_part_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And one that was filled is left: a seed script may not be for running twice on it."""
-    app = dataclasses.replace(
-        DEMO,
-        addresses={},
-        scripts=(("seed.py",),),
-        files_variable="FILES",
-        sqlite_variable="SQLITE",
-    )
+    app = App(scripts=(("seed.py",),), sqlite=True)
     seeded: list[str] = []
 
     def prepare(project: Project, env: Mapping[str, str]) -> str:
-        seeded.append(env["SQLITE"])
+        seeded.append(env["LOADTEST_SQLITE"])
         if len(seeded) == 1:
             raise CommandError("half-way", "")
         return ""
@@ -170,9 +163,7 @@ def test_a_database_of_others_is_filled_once(
     """Where another service had to be started again as well."""
     address = "postgresql://me@127.0.0.1/app"
     monkeypatch.setenv("LOADTEST_DATABASE", address)
-    app = dataclasses.replace(
-        DEMO, addresses={"postgres": "LOADTEST_DATABASE"}, scripts=(("seed.py",),)
-    )
+    app = App(addresses={"postgres": "LOADTEST_DATABASE"}, scripts=(("seed.py",),))
     seeded: list[str] = []
     monkeypatch.setattr(
         Project, "prepare", lambda self, env: seeded.append(env["LOADTEST_DATABASE"])
@@ -186,26 +177,27 @@ def test_a_database_of_others_is_filled_once(
 
 
 def test_each_server_gets_a_fresh_copy_of_the_database(services: Services) -> None:
-    uwsgi, granian = (services.env_for(name)["DATABASE_URL"] for name in ("uwsgi", "granian-wsgi"))
-    assert len({uwsgi, granian, services.env["DATABASE_URL"]}) == 3
+    names = ("uwsgi", "granian-wsgi")
+    uwsgi, granian = (services.env_for(name)["LOADTEST_DATABASE"] for name in names)
+    assert len({uwsgi, granian, services.env["LOADTEST_DATABASE"]}) == 3
     with psycopg.connect(uwsgi, autocommit=True) as connection:
         connection.execute("DELETE FROM myapp_row")
         assert (rows_at(uwsgi), rows_at(granian), rows(services)) == (0, 30, 30)
         # The next launch of a server has a new one, though the last still holds a session.
-        assert rows_at(services.env_for("uwsgi")["DATABASE_URL"]) == 30
+        assert rows_at(services.env_for("uwsgi")["LOADTEST_DATABASE"]) == 30
 
 
 def test_each_server_gets_the_files_of_the_database(tmp_path: Path) -> None:
     """What another has made under a name would give its own another one."""
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "bread.jpg").symlink_to("not-there")
-    app = dataclasses.replace(DEMO, files_variable="FILES", media_variable="MEDIA")
-    running = Services(Project(tmp_path, sys.executable, app), tmp_path, Shape())
-    running.env["FILES"] = str(tmp_path)
-    first, second = (Path(running.env_for(name)["MEDIA"]) for name in ("uwsgi", "granian-wsgi"))
+    running = Services(Project(tmp_path, sys.executable, App()), tmp_path, Shape())
+    running.env[FILES] = str(tmp_path)
+    names = ("uwsgi", "granian-wsgi")
+    first, second = (Path(running.env_for(name)[SERVER_MEDIA]) for name in names)
     (first / "bread.small.jpg").touch()
     assert {path.name for path in second.iterdir()} == {"bread.jpg"}
-    again = Path(running.env_for("uwsgi")["MEDIA"])
+    again = Path(running.env_for("uwsgi")[SERVER_MEDIA])
     assert {path.name for path in again.iterdir()} == {"bread.jpg"}
 
 
@@ -215,7 +207,7 @@ def test_libpq_s_own_variables_lead_nowhere_else(
     """What they add would make databases at PGHOSTADDR, and drop those of the same name."""
     for name, value in (("PGHOSTADDR", "192.0.2.1"), ("PGPORT", "1"), ("PGSERVICE", "theirs")):
         monkeypatch.setenv(name, value)
-    address = services.env_for("libpq")["DATABASE_URL"]
+    address = services.env_for("libpq")["LOADTEST_DATABASE"]
     assert "PGHOSTADDR" not in os.environ
     assert rows_at(address) == 30
 
@@ -224,7 +216,7 @@ def test_only_its_own_scans_are_counted_for_a_server(services: Services) -> None
     counters = {name: Counters(DEMO, services.env_for(name)) for name in ("uwsgi", "gunicorn-sync")}
     before = {name: each.scans() or 0 for name, each in counters.items()}
     for _ in range(3):
-        rows_at(counters["uwsgi"].env["DATABASE_URL"])
+        rows_at(counters["uwsgi"].env["LOADTEST_DATABASE"])
     for each in counters.values():
         each.await_sessions_end()
     assert {name: (each.scans() or 0) - before[name] for name, each in counters.items()} == {
@@ -253,12 +245,12 @@ def test_killed_they_are_repaired_and_stopped_they_are_gone(own: Services, censu
     assert died.reason == "PostgreSQL was ended by SIGKILL, the upstream was ended by SIGKILL"
     assert "ready to accept connections" in (died.detail or "")
     assert own.processes["valkey"] is kept
-    assert own.env["DATABASE_URL"] != old["DATABASE_URL"]
-    assert own.env["REDIS_URL"] == old["REDIS_URL"]
+    assert own.env["LOADTEST_DATABASE"] != old["LOADTEST_DATABASE"]
+    assert own.env["LOADTEST_REDIS"] == old["LOADTEST_REDIS"]
     assert rows(own) == 30
     assert own.repair() is None
 
-    assert len(census.leftovers()) == 2  # one folder each; the dead one's is gone
+    assert len(census.leftovers()) == 3  # one folder each, and files; the dead one's is gone
     own.stop()
     assert census.names() == []
     assert census.leftovers() == []
@@ -267,12 +259,13 @@ def test_killed_they_are_repaired_and_stopped_they_are_gone(own: Services, censu
 def test_addresses_that_are_given_are_used(
     services: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in services.env.items():
+    given = {name: services.env[name] for name in DEMO.addresses.values()}
+    for name, value in given.items():
         monkeypatch.setenv(name, value)
     with start_services(agreeing(project, services.env), tmp_path, Shape()) as others:
         assert others.processes == {}
-        assert others.env == services.env
-        assert others.env_for("uvicorn") == services.env, "nothing is created in what is not ours"
+        told = {**others.env, **others.env_for("uvicorn")}
+        assert {name: told[name] for name in given} == given, "nothing is created in others'"
         assert others.repair() is None
     assert rows(services) == 30  # and they were not stopped
 
@@ -280,18 +273,20 @@ def test_addresses_that_are_given_are_used(
 def test_a_database_that_takes_nothing(
     services: Services, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in services.env.items():
+    given = {name: services.env[name] for name in DEMO.addresses.values()}
+    for name, value in given.items():
         monkeypatch.setenv(name, value)
     readonly = "options=-c%20default_transaction_read_only%3Don"
-    empty = services.env["DATABASE_URL"].replace("/seeded?", "/template1?")
-    monkeypatch.setenv("DATABASE_URL", f"{empty}&{readonly}")
+    empty = services.env["LOADTEST_DATABASE"].replace("/seeded?", "/template1?")
+    monkeypatch.setenv("LOADTEST_DATABASE", f"{empty}&{readonly}")
     with (
         pytest.raises(UserError) as caught,
         start_services(agreeing(project, os.environ), tmp_path, Shape()),
     ):
         pass
     (line,) = caught.value.lines
-    assert line.startswith("the services named by DATABASE_URL and REDIS_URL cannot be used: ")
+    named = "LOADTEST_DATABASE and LOADTEST_REDIS"
+    assert line.startswith(f"the services named by {named} cannot be used: ")
     assert "read-only transaction" in line
 
 
@@ -433,7 +428,7 @@ def test_killed_itself_it_leaves_nothing_in_memory(own: Services, census: Census
 
 
 def home_of(services: Services) -> Path:
-    return Path(str(conninfo_to_dict(services.env["DATABASE_URL"])["host"]))
+    return Path(str(conninfo_to_dict(services.env["LOADTEST_DATABASE"])["host"]))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
@@ -469,7 +464,7 @@ def assert_private(home: Path) -> None:
 
 def test_the_sockets_are_private(services: Services) -> None:
     assert_private(home_of(services))
-    valkeys = Path(services.env["REDIS_URL"].removeprefix("unix://")).parent
+    valkeys = Path(services.env["LOADTEST_REDIS"].removeprefix("unix://")).parent
     assert stat.S_IMODE(valkeys.stat().st_mode) == 0o700
 
 
@@ -501,7 +496,7 @@ def test_any_folder_for_temporary_files_will_do(
         assert rows(running) == 30
         counters = Counters(project.app, running.env_for("uvicorn"))
         assert counters.sessions() is not None
-        with valkey_client.Valkey.from_url(running.env["REDIS_URL"]) as client:
+        with valkey_client.Valkey.from_url(running.env["LOADTEST_REDIS"]) as client:
             assert client.ping()
         with ceiling.serving({"body": b"x" * 9}, tmp_path / "nginx.log") as (_, port):
             assert listening.get(listening.HOST, port, "/body", 60).body == b"x" * 9

@@ -8,6 +8,8 @@ that break after 0.5 s.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -88,8 +90,17 @@ def reached(folder: Path) -> list[Ceiling]:
 
 
 @pytest.fixture(scope="module")
+def plain(services: Services) -> Services:
+    """Give the services, for servers without Django that say nothing of its settings."""
+    given = copy.copy(services)
+    app = dataclasses.replace(services.project.app, applications={})
+    given.project = dataclasses.replace(services.project, app=app)
+    return given
+
+
+@pytest.fixture(scope="module")
 def measure(
-    services: Services, ceilings: list[Ceiling], tmp_path_factory: pytest.TempPathFactory
+    plain: Services, ceilings: list[Ceiling], tmp_path_factory: pytest.TempPathFactory
 ) -> Measure:
     """Give what runs one server as the engine does and returns its row of the summary."""
 
@@ -119,7 +130,7 @@ def measure(
         for known in ceilings:
             writer.append(known)
         todo = schedule.batches(of)
-        bench = LocalBench(services, shape, folder, None)
+        bench = LocalBench(plain, shape, folder, None)
         # Some faults are those of a first load: a busy machine must not have it repeated.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(measuring, "REPEATS", 0)
@@ -283,7 +294,7 @@ def test_answers_from_a_cache(measure: Measure) -> None:
 
 
 def test_answers_from_a_cache_beside_a_server_that_does_the_work(
-    services: Services, tmp_path: Path
+    plain: Services, tmp_path: Path
 ) -> None:
     """Side by side each server has a database of its own, and nobody is stopped to be counted."""
     servers = [uvicorn("from_cache"), uvicorn("none")]
@@ -291,7 +302,7 @@ def test_answers_from_a_cache_beside_a_server_that_does_the_work(
     of = builders.plan(servers, pages, shape=ALONE, at_once=2, turns=2)
     folder = create(tmp_path, builders.run(of))
     writer = Writer(folder)
-    bench = LocalBench(services, ALONE, folder, None)
+    bench = LocalBench(plain, ALONE, folder, None)
     measuring.run(of, schedule.batches(of), bench, writer.append, lambda cell, at, turn: None)
     writer.close()
     stored = read(folder, SERVERS)

@@ -7,7 +7,7 @@ import pytest
 from builders import endpoint, plan, server
 
 from loadtest.measure.servers.resume import _asks, _declared, _planned
-from loadtest.plan.servers.project import DEMO
+from loadtest.plan.servers.project import App
 
 
 def test_what_an_older_run_did_not_note_is_no_difference() -> None:
@@ -41,5 +41,5 @@ def test_a_server_is_what_its_profile_says(
     now = {"alpha": msgspec.structs.replace(then, **changes)}
     again = msgspec.structs.replace(then, name="alpha-again", duplicate_of="alpha")
     for each in (then, again):
-        assert _declared(each, now, DEMO, recycles) == same
-    assert not _declared(then, {}, DEMO, recycles)
+        assert _declared(each, now, App(), recycles) == same
+    assert not _declared(then, {}, App(), recycles)

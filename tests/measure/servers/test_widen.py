@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 from builders import run
+from demo import PROJECT
 from paths import ROOT
 
 from loadtest.cli.run import run_command
@@ -16,8 +16,6 @@ from loadtest.measure.servers.new_run import OPTIONS, command_of
 from loadtest.measure.servers.resume import widened
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.matrix import MATRICES
-from loadtest.plan.servers.project import Project
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Launcher, Run
 from loadtest.records.planned import Choice
@@ -29,7 +27,7 @@ WORDS = ["standard", "--server", "gunicorn-*", "--endpoint", "json", "--duration
 
 @pytest.fixture(scope="module")
 def offered() -> Inventory:
-    return inventory.take_inventory(Project(ROOT, sys.executable))
+    return inventory.take_inventory(PROJECT)
 
 
 def chosen(words: list[str]) -> tuple[Choice, Launcher]:
@@ -111,7 +109,7 @@ def test_a_matrix_that_lies_elsewhere_is_named_again(
     """A run keeps its name alone; what it says to type has to work."""
     monkeypatch.chdir(ROOT)
     path = tmp_path / "mine.toml"
-    path.write_text((MATRICES / "quick.toml").read_text())
+    path.write_text((PROJECT.app.matrices / "quick.toml").read_text())
     narrow = begun(offered, [str(path), "--endpoint", "json"])
     assert narrow.choice
     kept = msgspec.structs.replace(narrow.choice, matrix=public_path(str(path)))

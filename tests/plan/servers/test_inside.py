@@ -19,7 +19,7 @@ from builders import contract
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers import facts, own
 from loadtest.plan.servers.inside import loadtest_counts
-from loadtest.plan.servers.project import DEMO, Project
+from loadtest.plan.servers.project import INSIDE, App, Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.system.process import CommandError
 
@@ -37,7 +37,7 @@ def run(folder: Path, base: str, script: str, **told: str) -> str:
     (folder / "base.py").write_text(base)
     env = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join([str(own.INSIDE), str(folder)]),
+        "PYTHONPATH": os.pathsep.join([str(INSIDE), str(folder)]),
         "DJANGO_SETTINGS_MODULE": "loadtest_settings",
         "LOADTEST_SETTINGS": "base",
         "LOADTEST_SECRET": "secret",
@@ -424,6 +424,26 @@ for call in ("connect", "sendto"):
     assert run(tmp_path, "", script, LOADTEST_ALLOW="localhost:9").split() == ["True", "True"]
 
 
+def test_a_service_in_a_container_is_reached_where_its_name_leads(tmp_path: Path) -> None:
+    script = """
+import socket
+socket.getaddrinfo = lambda host, port, *more: [(2, 1, 6, "", ("192.0.2.7", port))]
+from django.conf import settings
+settings.DEBUG
+import loadtest_outbound
+for at in (("192.0.2.7", 8081), ("192.0.2.7", 80), ("192.0.2.8", 8081)):
+    print(loadtest_outbound._stranger(socket.AF_INET, at))
+"""
+    printed = run(tmp_path, "", script, LOADTEST_UPSTREAM="http://upstream:8081").split()
+    assert printed == ["None", "192.0.2.7:80", "192.0.2.8:8081"]
+
+
+def test_by_which_names_else_servers_are_asked(tmp_path: Path) -> None:
+    """In a container by any: its own, and its address in the network."""
+    hosts = settings(tmp_path, "ALLOWED_HOSTS = ['a.example']", LOADTEST_HOSTS="*")["ALLOWED_HOSTS"]
+    assert hosts == ["a.example", "127.0.0.1", "localhost", "*"]
+
+
 def test_where_a_project_was_not_let_connect_is_noted(tmp_path: Path) -> None:
     script = f"""
 import sys; sys.argv[1:] = ["127.0.0.1:9"]
@@ -539,8 +559,7 @@ def test_the_processes_of_a_server_count_what_they_do(tmp_path: Path) -> None:
     database = str(tmp_path / "ours")
     run(tmp_path, base, COUNTING, LOADTEST_SQLITE=database, LOADTEST_COUNTS=str(counts))
     assert len(list(counts.iterdir())) == 2
-    app = dataclasses.replace(DEMO, counts_variable="COUNTS")
-    counters = Counters(app, {"COUNTS": str(counts)})
+    counters = Counters(App(), {"LOADTEST_COUNTS": str(counts)})
     counted = counters.read(contract())
     assert (counted.exceptions, counted.statements, counted.changes) == (1, 401, 200)
     (counts / "3").write_bytes(b"half a line")
@@ -579,7 +598,7 @@ def test_what_a_statement_changes(sql: str, change: str | None) -> None:
 
 
 def test_nobody_counts_where_no_folder_is_named() -> None:
-    counted = Counters(DEMO, {}).read(contract())
+    counted = Counters(App(), {}).read(contract())
     assert (counted.exceptions, counted.statements, counted.changes) == (None, None, None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from loadtest.measure.servers import resume
 from loadtest.plan.servers import inventory, lineup, own, profile
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.own import File, Varied
-from loadtest.plan.servers.project import DEMO, App, Project, Variant
+from loadtest.plan.servers.project import App, Project, Variant
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Choice, Plan, Server, Sizes
 
@@ -25,13 +24,9 @@ SERVERS = (THREADED, PROCESSES, ASGI)
 POOLED = Variant(requires=("pooler",), unsupported={"asgi": "threads without end"})
 
 
-def app(**changes: Any) -> App:
-    return dataclasses.replace(DEMO, **changes)
-
-
 def names(shapes: list[str], choice: Choice = Choice(), **changes: Any) -> list[str]:  # noqa: B008
     sized = [lineup.sized(Sizes(), typed) for typed in shapes]
-    return [each.name for each in lineup.lineup(SERVERS, sized, app(**changes), choice)]
+    return [each.name for each in lineup.lineup(SERVERS, sized, App(**changes), choice)]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +67,7 @@ def test_each_server_is_measured_under_each_variant() -> None:
 def test_a_variant_says_what_it_needs_and_where_it_cannot_be() -> None:
     servers = {
         each.name: each
-        for each in lineup.lineup(SERVERS, [Sizes()], app(variants={"pooled": POOLED}), Choice())
+        for each in lineup.lineup(SERVERS, [Sizes()], App(variants={"pooled": POOLED}), Choice())
     }
     assert servers["sync-pooled"].requires == ("sync", "pooler")
     assert servers["sync-pooled"].unsupported == {}
@@ -94,15 +89,15 @@ def test_what_runs_today_is_told_from_its_other_shapes(
     reference: str, shape: str | None, expected: str | None
 ) -> None:
     shapes = [lineup.sized(Sizes(), typed) for typed in ("2x1", "2x4")]
-    of = app(reference=reference, reference_shape=shape, variants={"pooled": Variant()})
+    of = App(reference=reference, reference_shape=shape, variants={"pooled": Variant()})
     today = lineup.reference(lineup.lineup(SERVERS, shapes, of, Choice()), shapes[0], of)
     assert (today and today.name) == expected
 
 
 def test_nobody_says_what_runs_today() -> None:
     """Profiles have no second name, which is no reason to take the first of them for it."""
-    servers = lineup.lineup(SERVERS, [Sizes()], app(), Choice())
-    assert lineup.reference(servers, Sizes(), app()) is None
+    servers = lineup.lineup(SERVERS, [Sizes()], App(), Choice())
+    assert lineup.reference(servers, Sizes(), App()) is None
 
 
 # From a project's file to a plan ------------------------------------------------------------------
@@ -119,7 +114,7 @@ LEAST: dict[str, Any] = {
 def planned(choice: Choice = Choice(), **changes: Any) -> Plan:  # noqa: B008
     file = File(**LEAST | changes)
     project = Project(Path("/nowhere"), "python", own.app(file))
-    servers = profile.load_servers(project.servers)
+    servers = profile.load_servers(project.app.servers)
     needed = inventory.distributions(servers, project.app)
     offered = Inventory(project, servers, project.endpoints(), dict.fromkeys(needed, "1"))
     return inventory.make_plan(offered, choice)
@@ -209,7 +204,7 @@ def test_a_matrix_may_have_several_shapes(tmp_path: Path) -> None:
     matrix = tmp_path / "mine.toml"
     matrix.write_text('summary = ""\nrounds = 1\nshapes = ["1x1", "2x2"]\n[[loads]]\n')
     versions = {name: "1" for each in SERVERS for name in each.requires}
-    offered = Inventory(Project(tmp_path, "python"), SERVERS, (endpoint(),), versions)
+    offered = Inventory(Project(tmp_path, "python", App()), SERVERS, (endpoint(),), versions)
     of = inventory.make_plan(offered, Choice(matrix=str(matrix)))
     assert (of.today, of.mix) == (None, None)
     assert [each.typed for each in of.shapes] == ["1x1", "2x2"]
@@ -219,7 +214,7 @@ def test_a_matrix_may_have_several_shapes(tmp_path: Path) -> None:
 
 
 def test_a_server_is_what_its_profile_and_its_variant_say() -> None:
-    of = app(variants={"pooled": POOLED}, reference="gthread")
+    of = App(variants={"pooled": POOLED}, reference="gthread")
     shapes = [lineup.sized(Sizes(), typed) for typed in ("2x1", "2x4")]
     servers = lineup.lineup(SERVERS, shapes, of, Choice())
     profiles = {each.name: each for each in SERVERS}
@@ -229,6 +224,6 @@ def test_a_server_is_what_its_profile_and_its_variant_say() -> None:
 
     assert all(map(declared, servers))
     pooled = next(each for each in servers if each.variant)
-    assert not declared(pooled, app())
+    assert not declared(pooled, App())
     assert not declared(msgspec.structs.replace(pooled, argv=("rm",)))
     assert not declared(msgspec.structs.replace(servers[0], variant="other"))

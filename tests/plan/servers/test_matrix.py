@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from builders import endpoint, server
+from demo import DEMO
 from hypothesis import given
 from hypothesis import strategies as st
 from small_matrix import ENDPOINTS, RULES, SERVERS, arms, expand, ids
@@ -289,9 +290,10 @@ def test_what_waits_can_be_left_out_of_later_rounds() -> None:
 
 
 def test_workers_are_replaced_only_where_a_matrix_says_so_and_a_server_can() -> None:
-    recycling = matrix.load_matrix("recycling")
+    recycling = matrix.load_matrix("recycling", DEMO.matrices)
     assert recycling.shape.max_requests
-    others = [matrix.load_matrix(name).shape.max_requests for name in ("quick", "standard", "seed")]
+    names = ("quick", "standard", "seed")
+    others = [matrix.load_matrix(name, DEMO.matrices).shape.max_requests for name in names]
     assert others == [None, None, None]
     able = server("alpha", recycled=("--max-requests", "{max_requests}"))
     of = matrix.expand(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from demo import DEMO
 
 from loadtest.plan.servers import matrix, profile
 from loadtest.records.errors import UserError
@@ -89,10 +90,12 @@ def test_a_good_server_file(tmp_path: Path) -> None:
     assert (server.name, server.processes, server.limits) == ("one", "one", ())
 
 
-@pytest.mark.parametrize("name", ["quick", "standard", "seed"])
-def test_the_shipped_matrices_load(name: str) -> None:
-    loaded = matrix.load_matrix(name)
-    assert loaded.name == name
+@pytest.mark.parametrize(
+    "path", [*matrix.MATRICES.glob("*.toml"), *DEMO.matrices.glob("*.toml")], ids=str
+)
+def test_the_shipped_matrices_load(path: Path) -> None:
+    loaded = matrix.load_matrix(path.stem, path.parent)
+    assert loaded.name == path.stem
     assert loaded.loads[0].endpoints == ("*",)
 
 

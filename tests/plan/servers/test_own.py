@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ from paths import ROOT
 from loadtest.plan.servers import facts, inventory, lineup, own, profile, proposal
 from loadtest.plan.servers.facts import Facts, Probed, Route
 from loadtest.plan.servers.own import Asked, File, Where
-from loadtest.plan.servers.project import DEMO, is_secret
+from loadtest.plan.servers.project import (
+    FOLDER,
+    INSIDE,
+    MATRICES,
+    SERVERS,
+    Project,
+    is_secret,
+)
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Site
 from loadtest.records.planned import Body, Choice, Shape
@@ -45,7 +53,7 @@ def test_the_least_file(tmp_path: Path) -> None:
     told = project.environment({})
     assert told["DJANGO_SETTINGS_MODULE"] == "loadtest_settings"
     assert told["LOADTEST_SETTINGS"] == "shop.settings"
-    assert told["PYTHONPATH"].split(":") == [str(own.INSIDE), str(tmp_path)]
+    assert told["PYTHONPATH"].split(":") == [str(INSIDE), str(tmp_path)]
 
 
 ENDPOINT = "[[endpoint]]\nname = 'a'\npath = '/{}'\n"
@@ -118,6 +126,38 @@ def test_a_copy_is_of_sqlite(tmp_path: Path) -> None:
         own.read(written(tmp_path, text))
 
 
+def test_the_demo_is_a_project_as_any_other(project: Project) -> None:
+    assert own.project_at(ROOT, sys.executable).app == project.app
+    told = project.environment({"LOADTEST_UPSTREAM": "http://127.0.0.1:8081"})
+    assert told["DJANGO_SETTINGS_MODULE"] == "loadtest_settings"
+    assert told["LOADTEST_SETTINGS"] == "myproject.settings"
+    assert (told["UPSTREAM_URL"], told["DATABASE_POOL_SIZE"]) == ("http://127.0.0.1:8081", "16")
+    sized = project.environment({}, shape=Shape(database_pool=3))
+    assert sized["DATABASE_POOL_SIZE"] == "3"
+
+
+def test_endpoints_are_declared_in_one_place(tmp_path: Path) -> None:
+    by_command = LEAST.replace("[database]", 'endpoints = "endpoints --all"\n[database]')
+    assert own.project_at(written(tmp_path, by_command)).app.declares == "endpoints --all"
+    with pytest.raises(UserError, match="endpoints is for a file without"):
+        own.read(written(tmp_path, by_command + GET))
+
+
+def test_a_project_may_bring_its_own(tmp_path: Path) -> None:
+    """Matrices, server profiles, and what stands in for what it calls."""
+    more = 'matrices = "m"\nservers = "../s"\ncompose = true\n[database]'
+    text = LEAST.replace("[database]", more) + (
+        "[upstream]\nmodule = 'shop.upstream'\ncounter = '/n'\nkey = 'asked'\n"
+    )
+    app = own.project_at(written(tmp_path, text + GET)).app
+    assert (app.matrices, app.servers, app.compose) == (tmp_path / "m", tmp_path / "../s", True)
+    assert app.addresses == {"upstream": "LOADTEST_UPSTREAM"}
+    assert app.declared[0].contract.upstream is None  # as many as it likes
+    plain = own.project_at(written(tmp_path, LEAST + GET)).app
+    assert (plain.matrices, plain.servers, plain.compose) == (MATRICES, SERVERS, False)
+    assert plain.declared[0].contract.upstream == 0
+
+
 def test_another_project_is_never_measured_as_the_demo(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
@@ -128,15 +168,6 @@ def test_another_project_is_never_measured_as_the_demo(tmp_path: Path) -> None:
     (tmp_path / "myproject" / "settings.py").write_text("")
     with pytest.raises(UserError, match="type `loadtest init` in the folder"):
         own.project_at(tmp_path)
-    assert own.project_at(ROOT).app is DEMO
-
-
-def test_no_view_is_asked_whether_a_server_is_up(tmp_path: Path) -> None:
-    """It may send mail, and nobody has looked yet."""
-    text = f"{LEAST}[[endpoint]]\nname = 'invite'\npath = '/invite/'\n"
-    app = own.project_at(written(tmp_path, text)).app
-    assert app.probe_path == own.NOT_THERE
-    assert 404 in app.probe_status
 
 
 def test_compiled_modules_are_kept_where_git_looks_away(tmp_path: Path) -> None:
@@ -293,7 +324,7 @@ def test_an_endpoint_that_could_not_be_recorded_is_left_out(tmp_path: Path) -> N
         " to try again, or take it out of loadtest.toml"
     )
     assert (own.lacking(project), own.left_out(project)) == ([], {"code": why})
-    servers = tuple(profile.load_servers(project.servers))
+    servers = tuple(profile.load_servers(project.app.servers))
     versions = dict.fromkeys(inventory.distributions(servers, project.app), "1")
     offered = inventory.Inventory(project, servers, project.endpoints(), versions)
     plan = inventory.make_plan(offered, Choice())
@@ -380,9 +411,9 @@ def test_nothing_is_written_through_a_link(name: str, tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     folder = written(tmp_path / "project", LEAST)
     if name:
-        (folder / own.FOLDER).mkdir()
-        (folder / own.FOLDER / ".gitignore").write_text("*\n")
-    (folder / own.FOLDER / name).symlink_to(elsewhere)
+        (folder / FOLDER).mkdir()
+        (folder / FOLDER / ".gitignore").write_text("*\n")
+    (folder / FOLDER / name).symlink_to(elsewhere)
     with pytest.raises(UserError, match="it is a link"):
         own.project_at(folder)
     assert list(elsewhere.iterdir()) == []
@@ -402,8 +433,8 @@ def test_nothing_is_written_through_a_link(name: str, tmp_path: Path) -> None:
 def test_what_was_not_recorded_by_us_is_refused_in_a_line(tmp_path: Path, data: bytes) -> None:
     """It comes with the project, whoever made that."""
     folder = written(tmp_path, LEAST)
-    (folder / own.FOLDER).mkdir()
-    (folder / own.FOLDER / own.RECORDED).write_bytes(data)
+    (folder / FOLDER).mkdir()
+    (folder / FOLDER / own.RECORDED).write_bytes(data)
     with pytest.raises(UserError, match="remove it, and type `loadtest record`"):
         own.project_at(folder)
 
@@ -412,7 +443,7 @@ def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
     """Whichever servers a matrix has: `quick` has no waitress."""
     text = LEAST.replace('"shop.settings"', '"shop.settings"\nreference = "waitress"')
     project = own.project_at(written(tmp_path, f"{text}[[endpoint]]\nname = 'home'\npath = '/'\n"))
-    servers = tuple(profile.load_servers(project.servers))
+    servers = tuple(profile.load_servers(project.app.servers))
     versions = dict.fromkeys((name for server in servers for name in server.requires), "1")
     offered = inventory.Inventory(project, servers, project.endpoints(), versions)
     plan = inventory.make_plan(offered, Choice(matrix="quick"))
@@ -421,7 +452,7 @@ def test_what_a_project_runs_on_today_takes_part(tmp_path: Path) -> None:
 
 def test_a_server_says_that_its_application_was_made(tmp_path: Path) -> None:
     app = own.project_at(written(tmp_path, LEAST)).app
-    server = next(each for each in profile.load_servers(own.SERVERS) if each.name == "uvicorn")
+    server = next(each for each in profile.load_servers(SERVERS) if each.name == "uvicorn")
     (limit,) = set(inventory._limited(server, app).limits) - set(server.limits)
     assert limit.endswith("takes a module of the project, such as shop.asgi.")
     (tmp_path / own.FILE).write_text(LEAST.replace("[database]", 'asgi = "a.b:c"\n[database]'))
@@ -430,7 +461,7 @@ def test_a_server_says_that_its_application_was_made(tmp_path: Path) -> None:
 
 def test_what_a_project_lacks_is_installed_beside_it(tmp_path: Path) -> None:
     project = own.project_at(written(tmp_path, LEAST))
-    servers = profile.load_servers(own.SERVERS)
+    servers = profile.load_servers(SERVERS)
     offered = inventory.Inventory(project, servers, (), {})
     line = "not installed: uvicorn uvloop httptools; `loadtest env uvicorn`"
     assert offered.missing["uvicorn"] == line

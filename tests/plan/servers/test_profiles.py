@@ -7,10 +7,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from demo import DEMO
 from paths import ROOT
 
 from loadtest.plan.servers.profile import command, load_servers
-from loadtest.plan.servers.project import DEMO, Project
+from loadtest.plan.servers.project import INSIDE, Project
 from loadtest.records.planned import Server, Shape
 
 FOLDER = ROOT / "servers"
@@ -74,7 +75,7 @@ def test_what_it_requires_is_installed(server: Server) -> None:
 
 @pytest.mark.parametrize("server", SERVERS, ids=by_name)
 def test_no_placeholder_is_left(server: Server) -> None:
-    filled = command(server, Shape(), Project(Path(), "/app/bin/python"), 8000, 7).argv
+    filled = command(server, Shape(), Project(Path(), "/app/bin/python", DEMO), 8000, 7).argv
     assert filled[0] == "/app/bin/python"
     assert not any("{" in text or "}" in text for text in filled)
     root = "/" * server.name.startswith("granian")  # which imports it from there
@@ -109,7 +110,7 @@ def test_an_async_server_takes_what_a_connection_brings() -> None:
 
 @pytest.mark.parametrize("server", SERVERS, ids=by_name)
 def test_workers_are_replaced_only_where_the_shape_says_so(server: Server) -> None:
-    project = Project(Path(), "/app/bin/python")
+    project = Project(Path(), "/app/bin/python", DEMO)
     plain = command(server, Shape(), project, 8000, 7).argv
     replacing = command(server, Shape(max_requests=2_000), project, 8000, 7).argv
     assert replacing[: len(plain)] == plain
@@ -131,7 +132,7 @@ def test_what_a_report_prints_can_be_deployed(server: Server) -> None:
 
 def test_what_an_older_gunicorn_does_not_know_is_no_flag() -> None:
     """It would not start with one; of a configuration it passes over what it does not know."""
-    given = runpy.run_path(str(ROOT / DEMO.path[-1] / "loadtest_gunicorn.py"))
+    given = runpy.run_path(str(INSIDE / "loadtest_gunicorn.py"))
     settings = {name for name in given if not name.startswith("__")}
     assert settings == {"control_socket_disable"}
     assert not any("--no-control-socket" in server.argv for server in SERVERS)

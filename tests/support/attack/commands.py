@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from unittest import mock
 
+from demo import DEMO, PROJECT
 from paths import ROOT
 
 from attack.tally import broken, unclean
+from loadtest.plan.servers import facts
 from loadtest.plan.servers.project import Project
 from loadtest.records.planned import Endpoint
 
@@ -20,17 +22,22 @@ from loadtest.records.planned import Endpoint
 @cache
 def declared() -> tuple[Endpoint, ...]:
     """Return the app's endpoints, asked once."""
-    return Project(ROOT, sys.executable).endpoints()
+    return PROJECT.endpoints()
 
 
 @cache
 def versions() -> dict[str, str | None]:
     """Return what is installed, asked once."""
     from loadtest.plan.servers import inventory, profile
-    from loadtest.plan.servers.project import DEMO
 
-    project = Project(ROOT, sys.executable)
-    return project.versions(inventory.distributions(profile.load_servers(ROOT / "servers"), DEMO))
+    servers = profile.load_servers(DEMO.servers)
+    return PROJECT.versions(inventory.distributions(servers, DEMO))
+
+
+@cache
+def looked_at() -> facts.Facts:
+    """Return what the app says of itself, asked once."""
+    return facts.look(PROJECT)
 
 
 @contextlib.contextmanager
@@ -39,10 +46,11 @@ def asked_once() -> Iterator[None]:
     with (
         mock.patch.object(Project, "endpoints", return_value=declared()),
         mock.patch.object(Project, "versions", return_value=versions()),
+        mock.patch.object(facts, "look", return_value=looked_at()),
         mock.patch.dict(os.environ, clear=False),
         contextlib.chdir(ROOT),
     ):
-        for name in ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL"):
+        for name in DEMO.addresses.values():
             os.environ.pop(name, None)
         yield
 

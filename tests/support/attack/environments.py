@@ -45,18 +45,18 @@ FOLDERS = (
 LOCALES = ("C", "POSIX", "tr_TR.UTF-8", "en_US.ISO-8859-1", "nowhere")
 
 FOREIGN = (
-    {"DATABASE_URL": "postgresql://me:hunter2@192.0.2.1/app"},
-    {"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:9/app"},
-    {"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1/"},
-    {"DATABASE_URL": "postgresql://me:hunt@er2@127.0.0.1/app"},
-    {"DATABASE_URL": "hunter2"},
-    {"DATABASE_URL": ""},
-    {"DATABASE_URL": "service=hunter2"},
-    {"REDIS_URL": "redis://:hunter2@127.0.0.1:9/0"},
-    {"REDIS_URL": "redis://:hunter2@192.0.2.1/0"},
-    {"REDIS_URL": "redis://:hunt#er2@127.0.0.1/0"},
-    {"UPSTREAM_URL": "http://me:hunter2@192.0.2.1:8081"},
-    {"UPSTREAM_URL": "http://127.0.0.1:9/hunter2"},
+    {"LOADTEST_DATABASE": "postgresql://me:hunter2@192.0.2.1/app"},
+    {"LOADTEST_DATABASE": "postgresql://me:hunter2@127.0.0.1:9/app"},
+    {"LOADTEST_DATABASE": "postgresql://me:hunter2@127.0.0.1/"},
+    {"LOADTEST_DATABASE": "postgresql://me:hunt@er2@127.0.0.1/app"},
+    {"LOADTEST_DATABASE": "hunter2"},
+    {"LOADTEST_DATABASE": ""},
+    {"LOADTEST_DATABASE": "service=hunter2"},
+    {"LOADTEST_REDIS": "redis://:hunter2@127.0.0.1:9/0"},
+    {"LOADTEST_REDIS": "redis://:hunter2@192.0.2.1/0"},
+    {"LOADTEST_REDIS": "redis://:hunt#er2@127.0.0.1/0"},
+    {"LOADTEST_UPSTREAM": "http://me:hunter2@192.0.2.1:8081"},
+    {"LOADTEST_UPSTREAM": "http://127.0.0.1:9/hunter2"},
 )
 """Services of others, none of which may be used."""
 

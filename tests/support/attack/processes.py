@@ -24,12 +24,13 @@ from types import MappingProxyType
 import own_shop
 import psutil
 from census import Census
+from demo import DEMO
 from paths import ENGINE, ROOT
 
 from attack import isolated, seeds
 from attack.tally import Tally, broken, unkind
 
-ADDRESSES = ("DATABASE_URL", "REDIS_URL", "UPSTREAM_URL")
+ADDRESSES = tuple(DEMO.addresses.values())
 
 PATIENCE_S = 120.0
 """For an end: a machine may have other things to do."""

@@ -26,7 +26,7 @@ from attack.mutations import Mutate
 from attack.sanity import endless, nonsense
 from attack.tally import Tally, unkind
 from loadtest.plan.servers import answers, own, profile
-from loadtest.plan.servers.project import Project
+from loadtest.plan.servers.project import FOLDER, App, Project
 from loadtest.records import run_folder
 from loadtest.records.errors import LoadtestError, UserError
 from loadtest.records.planned import Choice, Server, Shape
@@ -187,7 +187,7 @@ def _server(folder: Path, data: bytes, seen: Seen) -> Iterable[Any]:
     (folder / "servers" / "x.toml").write_bytes(data)
     for server in profile.load_servers(folder / "servers"):
         yield server
-        yield profile.command(server, Shape(), Project(folder, sys.executable), 8000, 3)
+        yield profile.command(server, Shape(), Project(folder, sys.executable, App()), 8000, 3)
         if not server.requires or not server.argv:
             raise FoundError("taken: a server without a package or a command")
 
@@ -200,8 +200,8 @@ def _own(folder: Path, data: bytes, seen: Seen) -> Iterable[Any]:
 
 def _recorded(folder: Path, data: bytes, seen: Seen) -> Iterable[Any]:
     (folder / own.FILE).write_text(seeds.OWN)
-    (folder / own.FOLDER).mkdir(exist_ok=True)
-    (folder / own.FOLDER / own.RECORDED).write_bytes(data)
+    (folder / FOLDER).mkdir(exist_ok=True)
+    (folder / FOLDER / own.RECORDED).write_bytes(data)
     yield own.recorded(folder)
     yield from _own_project(folder)
 

@@ -90,10 +90,10 @@ FOREVER = threading.Event()
 
 
 async def app(scope: dict[str, Any], receive: object, send: Send) -> None:
-    """Answer `/raw`, which is asked to see whether the server is up, and the pages."""
+    """Answer the pages, and what is asked to see whether the server is up."""
     headers = dict(scope["headers"])
     request = Request(scope["path"], scope["client"], b"accept-encoding" not in headers, send)
-    if request.path == "/raw":
+    if request.path not in WAIT_S:
         await request.answer()
         return
     STATE.in_flight += 1

@@ -20,7 +20,7 @@ from loadtest.bench.servers.compose import serve
 from loadtest.bench.servers.loaded_server import Bench, LoadedServer, Measurement
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.plan.servers.project import App
+from loadtest.plan.servers.project import NOT_THERE, App
 from loadtest.records.errors import CellError, UserError
 from loadtest.records.measured import Placement
 from loadtest.records.planned import Cell, Server
@@ -61,14 +61,10 @@ def _running(names: tuple[str, ...]) -> str | None:
 class _Elsewhere:
     """What is known of the server: whether it answers."""
 
-    def __init__(self, app: App) -> None:
-        """Take the path to ask for."""
-        self._path = app.probe_path
-
     def ended(self) -> str | None:
         """Return in words that it does not answer, None while it does."""
         try:
-            listening.get(HOST, serve.PORT, self._path, 5)
+            listening.get(HOST, serve.PORT, NOT_THERE, 5)
         except (OSError, http.client.HTTPException) as error:
             return f"the server does not answer: {error}"
         return None
@@ -108,7 +104,7 @@ class RunningBench(Bench):
 
     def launch(self, profile: Server, name: str) -> LoadedServer:
         """Return the server; raises CellError where it does not answer."""
-        server = _Elsewhere(self.app)
+        server = _Elsewhere()
         if reason := server.ended():
             raise CellError("launch", reason)
         return _RunningServer(

@@ -13,6 +13,7 @@ from loadtest.bench.servers.compose.container import Container
 from loadtest.bench.servers.compose.stack import Stack
 from loadtest.bench.servers.loaded_server import Bench, LoadedServer, Measurement
 from loadtest.bench.servers.service_counters import Counters
+from loadtest.plan.servers.project import NOT_THERE
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Placement, Usage
 from loadtest.records.planned import Cell, Server
@@ -105,7 +106,7 @@ class ComposeBench(Bench):
         container = self.stack.launch(profile.duplicate_of or profile.name, log)
         try:
             host, port = self.stack.where(container)
-            listening.await_answer(container, port, self.stack.app.probe_path, host)
+            listening.await_answer(container, port, NOT_THERE, host)
         except BaseException:
             container.stop()
             raise

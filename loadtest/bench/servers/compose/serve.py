@@ -20,8 +20,9 @@ import click
 import msgspec
 
 from loadtest.bench.servers import consent, instance
+from loadtest.plan.servers import own
 from loadtest.plan.servers.profile import command, load_servers
-from loadtest.plan.servers.project import Project, Service
+from loadtest.plan.servers.project import HOSTS, Project, Service
 from loadtest.records.errors import LoadtestError, UserError, unknown
 from loadtest.records.planned import Shape
 from loadtest.system import process
@@ -57,10 +58,12 @@ def main(
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    project = Project(Path.cwd(), sys.executable)
-    passed = {*project.app.addresses.values(), project.app.hosts_variable}
-    env = project.env | {key: os.environ[key] for key in passed & os.environ.keys()}
     try:
+        project = own.project(Path.cwd(), own.read(Path.cwd()), sys.executable)
+        passed = {*project.app.addresses.values(), HOSTS}
+        given = {key: os.environ[key] for key in passed & os.environ.keys()}
+        sized = shape(os.environ)
+        env = project.environment(given, shape=sized)
         if prepare:
             typed: dict[Service, str] = {"postgres": postgres or "", "redis": redis or ""}
             if refused := consent.refusals(env, project.app, typed):
@@ -70,7 +73,7 @@ def main(
             argv = project.upstream("--host", HOST, "--port", str(UPSTREAM_PORT))
             process.become(argv, env=process.environment(env))
         else:
-            _serve(name or "", shape(os.environ), project, env)
+            _serve(name or "", sized, project, env)
     except CommandError as error:
         raise SystemExit(f"loadtest: {error.reason}\n{error.detail}") from None
     except LoadtestError as error:
@@ -100,7 +103,7 @@ def variables(shape: Shape) -> dict[str, str]:
 
 
 def _serve(name: str, shape: Shape, project: Project, env: Mapping[str, str]) -> None:
-    known = {server.name: server for server in load_servers(Path("servers"))}
+    known = {server.name: server for server in load_servers(project.app.servers)}
     if name not in known:
         raise UserError(unknown("server", name, known))
     profile = known[name]

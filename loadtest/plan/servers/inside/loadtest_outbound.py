@@ -30,15 +30,19 @@ _OWN = "pymp-"
 _ports: set[int] = set()
 """Of this machine, that the run has or `[allow]` names."""
 
+_elsewhere: set[tuple[Any, ...]] = set()
+"""Addresses and ports of services that are in containers."""
+
 _paths: set[str] = set()
 """Likewise of Unix sockets, or of the folders that these are in."""
 
 
 def refuse() -> None:
     """Have every socket connect to what is named in the environment alone from now on."""
-    for name in ("LOADTEST_DATABASE", "LOADTEST_REDIS"):
+    for name in ("LOADTEST_DATABASE", "LOADTEST_REDIS", "LOADTEST_UPSTREAM"):
         if name in os.environ:
             _allow(*_place(os.environ[name]))
+            _allow_elsewhere(*_place(os.environ[name]))
     for address in os.environ.get("LOADTEST_ALLOW", "").split():
         host, _, port = address.rpartition(":")
         _allow(*((address, 0) if address.startswith("/") else (host, int(port))))
@@ -60,6 +64,13 @@ def _allow(host: str, port: int) -> None:
         _paths.add(host)
     elif is_here(host.strip("[]")):
         _ports.add(port)
+
+
+def _allow_elsewhere(host: str, port: int) -> None:
+    """Allow a service of a container, which has an address of its own; here one has a port."""
+    if host and not host.startswith("/") and not is_here(host.strip("[]")):
+        with contextlib.suppress(OSError):
+            _elsewhere.update(at[4][:2] for at in socket.getaddrinfo(host, port))
 
 
 def _guarded(call: Callable[..., Any], status: int | None) -> Callable[..., Any]:
@@ -86,7 +97,8 @@ def _stranger(family: int, address: Any) -> str | None:
     """Return an address in words where it is not named, None where it is."""
     if family in (socket.AF_INET, socket.AF_INET6):
         host, port = str(address[0]), address[1]
-        return None if is_here(host) and port in _ports else f"{host}:{port}"
+        named = (is_here(host) and port in _ports) or (host, port) in _elsewhere
+        return None if named else f"{host}:{port}"
     if family != socket.AF_UNIX:
         return None
     path = os.fsdecode(address)
