@@ -262,7 +262,7 @@ def test_a_service_whose_program_is_missing(
     assert line not in {check.advice for check in servers_preflight.private_services(DEMO, None)}
 
 
-OWN = dataclasses.replace(DEMO, pool_variable=None)
+OWN = dataclasses.replace(DEMO, env={})
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_shape_whose_connections_do_not_fit(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     servers = [builders.server(text, shape=sized(Sizes(), text)) for text in typed]
     plan = builders.plan(servers, at_once=at_once)
-    largest = plan.largest(bool(app.pool_variable))
+    largest = plan.largest(app.pooled)
     assert services.sessions(app, largest, at_once) == needed
     for room, fits in ((needed, True), (needed - 1, False)):
         memory = SimpleNamespace(total=room * servers_preflight.SESSION_BYTES)

@@ -386,7 +386,7 @@ def services(
 
 def sessions(app: App, largest: Shape, at_once: int) -> int:
     """Return how many connections PostgreSQL has to take, servers `at_once` being of that shape."""
-    needed = at_once * largest.sessions(bool(app.pool_variable)) + SPARE_CONNECTIONS
+    needed = at_once * largest.sessions(app.pooled) + SPARE_CONNECTIONS
     return max(FEWEST_CONNECTIONS, needed)
 
 

@@ -70,7 +70,7 @@ def sessions(plan: Plan, app: App) -> list[Check]:
     variable = app.addresses.get("postgres")
     if variable is None or variable in os.environ:
         return []
-    largest = plan.largest(bool(app.pool_variable))
+    largest = plan.largest(app.pooled)
     needed = services.sessions(app, largest, plan.at_once)
     room = psutil.virtual_memory().total // SESSION_BYTES
     most = min(services.MOST_CONNECTIONS, room)

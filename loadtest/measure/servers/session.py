@@ -147,6 +147,6 @@ def bench(folder: Path, run: Run, project: Project) -> Iterator[ServerBench]:
         yield ServerBench(run, folder, RunningBench(project.app, os.environ, folder, placed))
     else:
         cpus = placed.services if placed else ()
-        largest = run.plan.largest(bool(project.app.pool_variable))
+        largest = run.plan.largest(project.app.pooled)
         with running_services(project, logs, largest, cpus, run.plan.at_once) as services:
             yield ServerBench(run, folder, LocalBench(services, shape, folder, placed))

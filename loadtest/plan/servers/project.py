@@ -38,14 +38,16 @@ NOWHERE: Mapping[Service, str] = {
 }
 """The address of each service where there is none, for settings that want one to be imported."""
 
+POOL = "{postgres.pool}"
+"""In what an app is told: how many connections to it a worker process may have."""
+
 PLACEHOLDERS = (
     *("{random}", "{postgres.url}", "{postgresql.url}"),
-    *("{redis.url}", "{redis.host}", "{redis.port}", "{upstream.url}", "{postgres.pool}"),
+    *("{redis.url}", "{redis.host}", "{redis.port}", "{upstream.url}", POOL),
 )
 """In what an app is told: a secret of this run, and the address of a service, whole or in parts.
 
-PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other. The
-last is how many connections to it a worker process may have.
+PostgreSQL's in both spellings: `postgres:` is what most settings take, and some take no other.
 """
 
 SHELL = re.compile(r"\{env\.([A-Za-z_]\w*)\}")
@@ -210,6 +212,11 @@ class App:
     """Beside the project as it is."""
     mix: Mix | None = None
     """How the shares of its endpoints are known; None: they are no site's."""
+
+    @property
+    def pooled(self) -> bool:
+        """Whether it is told how many connections a worker process may have."""
+        return any(POOL in text for text in self.env.values())
 
     @property
     def from_shell(self) -> set[str]:
