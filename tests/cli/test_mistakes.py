@@ -278,7 +278,7 @@ OWN = dataclasses.replace(DEMO, env={})
 def test_a_shape_whose_connections_do_not_fit(
     monkeypatch: pytest.MonkeyPatch, app: App, typed: tuple[str, ...], at_once: int, needed: int
 ) -> None:
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("LOADTEST_DATABASE", raising=False)
     servers = [builders.server(text, shape=sized(Sizes(), text)) for text in typed]
     plan = builders.plan(servers, at_once=at_once)
     largest = plan.largest(app.pooled)
@@ -291,7 +291,7 @@ def test_a_shape_whose_connections_do_not_fit(
     assert f"may keep {needed:,} connections" in (checks[0].advice or "")
     assert f"room for {needed - 1:,} here" in (checks[0].advice or "")
     # One that others have started takes what it takes.
-    monkeypatch.setenv("DATABASE_URL", "somewhere")
+    monkeypatch.setenv("LOADTEST_DATABASE", "somewhere")
     assert servers_preflight.sessions(plan, app) == []
 
 

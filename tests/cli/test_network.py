@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from command_line import Type
 from paths import ROOT
 
 from loadtest.cli.network import enter
-from loadtest.plan.servers.project import Project
 from loadtest.records.measured import Network
 from loadtest.records.run_folder import create
 
@@ -110,7 +108,7 @@ def test_a_run_goes_on_on_the_network_of_its_rounds(
         (None, '[allow]\nconnect = ["/run/x.sock"]', []),
         (None, '[allow]\nconnect = ["/run/x.sock", "localhost:9200"]', []),
         ("LOADTEST_REDIS", "", ["LOADTEST_REDIS"]),
-        ("DATABASE_URL", "", []),  # of no project but this repository's app
+        ("DATABASE_URL", "", []),  # of whoever set it
     ],
 )
 def test_who_has_to_reach_what_is_on_the_machine_stays(
@@ -129,13 +127,6 @@ def test_who_has_to_reach_what_is_on_the_machine_stays(
     assert asked == [None] * (not outside)
     line = f"network: this machine's, for {' '.join(outside)}: only Python's own sockets are held"
     assert (line in done.err) == bool(outside)
-
-
-def test_the_app_of_this_repository(monkeypatch: pytest.MonkeyPatch, no_addresses: None) -> None:
-    project = Project(ROOT, sys.executable)
-    assert project.outside(os.environ) == []
-    monkeypatch.setenv("UPSTREAM_URL", "http://127.0.0.1:9000")
-    assert project.outside(os.environ) == ["UPSTREAM_URL"]
 
 
 @pytest.mark.parametrize(

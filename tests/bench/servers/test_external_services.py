@@ -352,12 +352,12 @@ def test_what_is_large_is_refused_even_then(
     theirs: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody fills a database for tests with so much."""
-    env = {"DATABASE_URL": theirs["DATABASE_URL"]}
+    env = {"LOADTEST_DATABASE": theirs["LOADTEST_DATABASE"]}
     assert external_services.LARGEST_BYTES == 1_000_000_000
     monkeypatch.setattr(external_services, "LARGEST_BYTES", 5_000_000)
     line = re.sub(r"has \d+ MB", "has N MB", problem(env))
     assert line == (
-        f"DATABASE_URL: {agreed(theirs)['postgres']} has N MB and none of more than 5 MB is"
+        f"LOADTEST_DATABASE: {agreed(theirs)['postgres']} has N MB and none of more than 5 MB is"
         " written; name a smaller one, or unset it for a private one"
     )
 
