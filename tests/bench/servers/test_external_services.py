@@ -287,7 +287,8 @@ def test_no_command_writes_what_others_made(
     out = ("--out", tmp_path / "results") if command[0] == "run" else ()
     done = type_(*command, *out)
     assert (done.status, done.out) == (2, "")
-    database, redis = done.lines
+    *network, database, redis = done.lines
+    assert all("LOADTEST_DATABASE, LOADTEST_REDIS" in line for line in network)
     places = agreed(theirs)
     assert f"type --allow-database {places['postgres']} to agree" in database
     assert f"type --allow-redis {places['redis']} to agree" in redis
@@ -305,7 +306,9 @@ def test_no_command_writes_it_as_a_process(theirs: dict[str, str], tmp_path: Pat
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 2), done.stderr
+    network, *refused = done.stderr.splitlines()
+    assert network.endswith("only Python's own sockets are held to the services")
+    assert (done.returncode, done.stdout, len(refused)) == (2, "", 2), done.stderr
     assert holds(theirs) == (["orders"], ["theirs"])
 
 
