@@ -123,6 +123,7 @@ def check(folder: Path) -> None:
         files(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
 def test_numbers_that_may_be_are_judged(name: str, type_: Type, tmp_path: Path) -> None:
     folder = changed(seeds.servers_folder(tmp_path, "runs"), SERVERS[name])

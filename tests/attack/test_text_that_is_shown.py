@@ -197,7 +197,7 @@ def test_a_log_of_a_server_is_shown_as_text(type_: Type, tmp_path: Path) -> None
 )
 def test_a_text_without_end_is_shown(part: str) -> None:
     """What a pattern tries anew from each place would take hours here, and not a moment."""
-    text = part * 300_000
+    text = part * 100_000
     for show in (html.outcome, signs, html.ticked, markup.ticked, markup.code, rst.escape, message):
         show(text)
     paragraph(text, 100)

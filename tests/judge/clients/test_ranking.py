@@ -82,6 +82,7 @@ def test_a_difference_below_the_noise_of_the_run_is_none() -> None:
     assert places(quiet.rankings[0]) == {"a": (1, False), "b": (2, False)}
 
 
+@pytest.mark.slow
 def test_identical_rows_are_hardly_ever_told_apart() -> None:
     """Four clients that are one and the same, in 200 runs: any rank told is a false alarm."""
     rng = np.random.default_rng(11)
