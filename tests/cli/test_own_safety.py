@@ -53,6 +53,17 @@ def test_a_developer_s_own_redis_is_not_reached(
     assert "not allowed to connect there" in done.words
 
 
+def test_a_redis_that_the_shell_names_is_not_asked_for_endpoints(
+    type_: Type, shop: Path, theirs: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pages would leave their keys in it."""
+    monkeypatch.setenv("LOADTEST_REDIS", f"redis://127.0.0.1:{theirs.getsockname()[1]}/0")
+    (shop / own.FILE).unlink()
+    done = type_("init", "--project", shop, "--python", sys.executable)
+    assert done.status == 0, done.err
+    assert "nothing could be asked: LOADTEST_REDIS" in done.err
+
+
 C_CLIENT = """
 import ctypes
 import struct
