@@ -44,7 +44,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 
 
-MARKS = {"browser": "browser", "services": "real", "addresses": "real"}
+MARKS = {
+    "browser": "browser",
+    "services": "real",
+    "addresses": "real",
+    "filled": "real",
+    "quiet": "slow",
+}
 """What a fixture makes of the tests that ask for it, beside the marks that they give themselves."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -219,11 +220,12 @@ def _read(text: str) -> Matrix:
         return toml_file.read(file, Matrix, name="mine")
 
 
-@pytest.mark.parametrize("name", ["[red]x", "[link=x]y", "[", "a[bold"])
-def test_a_name_is_no_markup(name: str, copy: Path, type_: Type) -> None:
-    (copy / "servers" / "uvicorn.toml").rename(copy / "servers" / f"{name}.toml")
+def test_a_name_is_no_markup(copy: Path, type_: Type) -> None:
+    names = ["[red]x", "[link=x]y", "[", "a[bold"]
+    for name in names:
+        shutil.copy(copy / "servers" / "uvicorn.toml", copy / "servers" / f"{name}.toml")
     mine = copy / "mine.toml"
     mine.write_text("summary = 'Mine.'\nrounds = 1\nendpoints = ['json-sync']\n[[loads]]\n")
     done = type_("plan", mine, "--project", copy)
     assert done.status == 0
-    assert f"{name} " in done.out
+    assert [name for name in names if f"{name} " not in done.out] == []

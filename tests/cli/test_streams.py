@@ -93,6 +93,7 @@ ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
 UTF8 = {"PYTHONUTF8": "1"}
 
 
+@pytest.mark.real
 def test_a_report_is_the_same_in_any_locale(failed: Path) -> None:
     (failed / "logs" / "x.log").write_text("not ASCII: \u00e9\n", encoding="utf-8")
     known = shell('"$@"', "report", str(failed), env=UTF8)

@@ -197,6 +197,7 @@ def test_the_readme_shows_the_run_that_is_kept() -> None:
     assert kept == [shown]
 
 
+@pytest.mark.slow
 def test_the_generated_parts_are_those_of_the_code() -> None:
     for path, text in load(DOCS / "write.py").pages().items():
         assert path.read_text() == text, f"{path.name}: make docs"
