@@ -195,7 +195,7 @@ def quiet(first: Sequence[str] = ("granian-wsgi", "uwsgi"), **changes: Any) -> D
     fields: dict[str, Any] = {
         "cost": cost(QUIET, first),
         "chosen": "server" if len(first) == 1 else "group",
-        "likely": None if len(first) == 1 else "granian-wsgi",
+        "likely": () if len(first) == 1 else ("granian-wsgi",),
         "gap": Gap(cheaper="wsgi", dearer="asgi", least=3.06, most=6.05, low=2.8, high=6.6),
         "costs": (
             at_endpoint("json", QUIET, ["granian-wsgi"]),
@@ -218,7 +218,7 @@ def noisy(**changes: Any) -> Decision:
     fields: dict[str, Any] = {
         "cost": cost(NOISY, spread=0.35, noise_floor=0.43),
         "chosen": "interface",
-        "likely": "granian-wsgi",
+        "likely": ("granian-wsgi",),
         "gap": Gap(cheaper="wsgi", dearer="asgi", least=3.15, most=5.46, low=2.1, high=7.5),
         "costs": (),
         "waiting": None,

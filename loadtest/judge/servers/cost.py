@@ -64,6 +64,8 @@ class Pool:
     pairs: Pairs
     """Of servers, by rates: the inverse of what they cost."""
     floor: Floor | None
+    apart: float | None
+    """See `Cost.apart`."""
 
 
 class Memory(NamedTuple):
@@ -101,7 +103,7 @@ def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | No
     """
     if of.plan.mix:
         whole = _candidates(tables, None)
-        return _pool(of, ALL, whole, _floor(of, whole)) if whole else None
+        return _pool(of, ALL, whole, floor_of_means(*_copies(of, whole))) if whole else None
     waiting = [
         table.at
         for table in tables
@@ -120,14 +122,15 @@ def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | No
         *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),
         *(LeftOut(endpoint=endpoint, why="dominated") for endpoint in dominated),
     ]
-    return _pool(of, ALL, counting, _floor(of, counting), left_out) if counting else None
+    floor = floor_of_means(*_copies(of, counting))
+    return _pool(of, ALL, counting, floor, left_out) if counting else None
 
 
-def _floor(of: Measured, tables: Sequence[Table]) -> Floor | None:
-    """Return the noise of the mean over some endpoints."""
+def _copies(of: Measured, tables: Sequence[Table]) -> tuple[list[tuple[Rates, Rates]], Shares]:
+    """Return what the two copies of a server cost at each of some endpoints, and its share."""
     endpoints = {table.at: table.endpoint for table in tables}
     twins = [each for each in of.twins if each.endpoint in endpoints]
-    return floor_of_means(
+    return (
         [(each.first.server_cpu_us, each.second.server_cpu_us) for each in twins],
         shares(of.plan, [endpoints[each.endpoint] for each in twins]),
     )
@@ -176,6 +179,7 @@ def cost(
         endpoints=tuple(of.cells[order[0]]),
         left_out=of.left_out,
         noise_floor=of.floor(rounds) if of.floor else None,
+        apart=of.apart,
         places=(
             *(
                 _place(
@@ -315,6 +319,7 @@ def _pool(
         cost_us=cost_us,
         pairs=pairs,
         floor=floor,
+        apart=_apart(*_copies(of, tables)),
     )
 
 
@@ -345,6 +350,18 @@ def with_the_same(
 
 def floor_of_means(arms: Iterable[tuple[Rates, Rates]], shares: Shares = None) -> Floor | None:
     """Return the floor of the mean over endpoints, from the two arms of each that has them."""
+    means = _means_of(arms, shares)
+    return floors({ALL: [means]}).of(ALL) if means else None
+
+
+def _apart(arms: Iterable[tuple[Rates, Rates]], shares: Shares) -> float | None:
+    """Return how many times as much one arm cost as the other, by the median round."""
+    usual = [usual_us(mean) for mean in _means_of(arms, shares) or () if any(mean)]
+    return max(usual) / min(usual) if len(usual) == 2 else None
+
+
+def _means_of(arms: Iterable[tuple[Rates, Rates]], shares: Shares) -> tuple[Rates, Rates] | None:
+    """Return the mean of each arm over endpoints, by round; None where most of them lack one."""
     both = list(arms)
     known = [at for at, arm in enumerate(both) if all(map(any, arm))]
     weights = [shares[at] for at in known] if shares else None
@@ -352,7 +369,7 @@ def floor_of_means(arms: Iterable[tuple[Rates, Rates]], shares: Shares = None) -
     if not known or (shares and weights and sum(weights) < FEWEST * sum(shares)):
         return None
     first, second = (mean_of([both[at][copy] for at in known], weights) for copy in (0, 1))
-    return floors({"all": [(first, second)]}).of("all")
+    return first, second
 
 
 def _between(of: Pool) -> Iterator[Between]:

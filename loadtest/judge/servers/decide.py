@@ -99,7 +99,7 @@ def decide(
     return Decision(
         cost=overall,
         chosen=chosen,
-        likely=_likely(overall, pool) if overall and pool and not named else None,
+        likely=_likely(overall, pool, chosen, gap) if overall and pool and not named else (),
         gap=gap,
         costs=tuple(cost(pool, rows, memory, today) for pool in others if pool),
         waiting=_waiting(run.plan, tables, rows),
@@ -279,12 +279,23 @@ def _chosen(cost: Cost, gap: Gap | None, sure: Sureness) -> Chosen:
     return "group"
 
 
-def _likely(cost: Cost, pool: Pool) -> str | None:
-    """Return the server with the lowest cost, if it is that at most of the endpoints as well."""
-    leader = cost.places[0].server
-    counting = (table for table in pool.tables if table.at in cost.endpoints)
-    cheapest = [next(iter(table.priced)) for table in counting]
-    return leader if 2 * cheapest.count(leader) > len(cheapest) else None
+def _likely(cost: Cost, pool: Pool, chosen: Chosen, gap: Gap | None) -> tuple[str, ...]:
+    """Return the cheapest server, and whoever is no further from it than two copies of a server.
+
+    Nobody where that is all that the decision leaves open, or where others were the cheapest at
+    half of the endpoints.
+    """
+    places = [
+        place
+        for place in _priced(cost)
+        if (chosen != "group" or place.server in cost.first)
+        and (chosen != "interface" or (gap and place.interface == gap.cheaper))
+    ]
+    most = (places[0].cores or 0.0) * (cost.apart or 1.0)
+    near = tuple(place.server for place in places if (place.cores or 0.0) <= most)
+    counting = [table for table in pool.tables if table.at in cost.endpoints]
+    cheapest = sum(next(iter(table.priced)) in near for table in counting)
+    return near if len(near) < len(places) and 2 * cheapest > len(counting) else ()
 
 
 def _gap(cost: Cost) -> Gap | None:

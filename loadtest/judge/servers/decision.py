@@ -104,6 +104,9 @@ class Cost(Record, frozen=True, kw_only=True):
     noise_floor: float | None
     """The difference, as a share, that two copies of one server show; None where fewer than three
     pairs of rounds were compared, or there is no duplicate."""
+    apart: float | None = None
+    """How many times as much one copy of a server cost as the other, by the median round; None
+    without a duplicate."""
     places: tuple[Place, ...]
     """The cheapest first, then those without a cost."""
     pairs: tuple[Between, ...]
@@ -311,9 +314,11 @@ class Decision(Record, frozen=True, kw_only=True):
     """What `cost` names: one server, separated from all others; its tie group; no more than that
     one interface costs less; nothing; or there is only one server. On a busy machine no single
     server is named."""
-    likely: str | None
-    """Where no single server is named, the one with the cheapest median, if it is the cheapest at
-    most of the endpoints as well; shown as likely, not as shown."""
+    likely: tuple[str, ...]
+    """Where no single server is named, the one with the cheapest median and, after it, those that
+    are no further from it than two copies of one server from each other (`Cost.apart`), if one of
+    them is the cheapest at most of the endpoints as well: shown as likely, not as shown. Empty
+    where that is all of what `chosen` leaves open."""
     gap: Gap | None
     costs: tuple[Cost, ...]
     """Of each endpoint by itself, and each workload that has more than one, for a reader who

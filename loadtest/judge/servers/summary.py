@@ -41,7 +41,7 @@ from loadtest.stats.ratios import Rates
 from loadtest.stats.series import has_number
 from loadtest.stats.significance import LEAST_CPU_MARGIN, LEAST_MARGIN
 
-FORMAT = 9
+FORMAT = 10
 """Of `summary.json`. 1: the first; 2: verdicts, concerns, shared ranks, ratios, noise floor;
 3: CPU time with the databases, memory a worker, processes, threads and sockets seen, the answer,
 latency curves, noise floors by ranking, both arms, and comparisons by CPU time; 4: which rankings
@@ -54,7 +54,8 @@ of the answer, whose shares stand by themselves; what ranks an endpoint's server
 nobody has a rank (`unranked`); gone from latency curves: what wrk added; 8: what ended the run,
 steps and searches, floors of p99, and the mean of `at_rates.cores` is geometric; 9: of a site, the
 shares of its endpoints, what it runs on today and what of it may matter more than its server;
-shapes and variants; what keeps up with which step (`stepped`) is as what is searched for."""
+shapes and variants; what keeps up with which step (`stepped`) is as what is searched for;
+10: `likely` of the decision has all servers that may be the cheapest."""
 
 
 class Summary(summary.Summary, frozen=True, kw_only=True):

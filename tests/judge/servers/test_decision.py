@@ -139,7 +139,7 @@ def test_a_server_that_is_separated_from_all_others_is_named() -> None:
     assert [place.cores for place in decision.cost.places] == pytest.approx(
         [0.5, 0.7, 0.9], rel=0.02
     )
-    assert decision.likely is None
+    assert decision.likely == ()
 
 
 def test_whom_the_noise_happened_to_spare_is_not_named() -> None:
@@ -148,14 +148,25 @@ def test_whom_the_noise_happened_to_spare_is_not_named() -> None:
     assert decision.cost
     assert decision.chosen == "group"
     assert decision.cost.first == ("wild", "steady")
-    assert decision.likely == "wild"
+    assert decision.likely == ("wild",)
+
+
+def test_whoever_is_no_further_off_than_two_copies_of_a_server_is_as_likely() -> None:
+    """A single one was called likely whose lead was smaller than that of a copy of another."""
+    costs, noise = {"slow": 560, "fast": 500, "wild": 900}, {"wild": WILD}
+    apart = decided(costs, noise | {"copy": (1.3, 1.3, 1.3)}, host=BUSY)
+    assert apart.cost
+    assert apart.cost.apart == pytest.approx(1.3, rel=0.02)
+    assert apart.likely == ("fast", "slow")
+    assert decided(costs, noise, host=BUSY).likely == ("fast",)
+    assert decided(costs, noise | {"copy": (2.0, 2.0, 2.0)}, host=BUSY).likely == ()
 
 
 def test_on_a_busy_machine_nobody_is_named_but_what_is_safe() -> None:
     costs = {"slow": 700, "fast": 500, "async": 3000}
     decision = decided(costs, asgi=["async"], host=BUSY)
     assert decision.sure.busy_machine
-    assert (decision.chosen, decision.likely) == ("interface", "fast")
+    assert (decision.chosen, decision.likely) == ("interface", ("fast",))
     assert decision.gap
     assert (decision.gap.cheaper, decision.gap.dearer) == ("wsgi", "asgi")
     assert decision.gap.least == pytest.approx(3000 / 700, rel=0.02)

@@ -70,7 +70,7 @@ def test_a_busy_run_names_no_server_but_what_is_safe(name: str, cores: float, le
     decision = busy(name).decision
     assert decision.cost
     assert decision.sure.busy_machine
-    assert (decision.chosen, decision.likely) == ("interface", "granian-wsgi")
+    assert (decision.chosen, decision.likely) == ("interface", ("granian-wsgi",))
     assert decision.gap
     assert (decision.gap.cheaper, decision.gap.dearer) == ("wsgi", "asgi")
     assert decision.gap.least == pytest.approx(least, abs=0.01)

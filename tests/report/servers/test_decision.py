@@ -47,11 +47,11 @@ SETTING = Setting(
     more="loadtest run quick --budget 15m",
 )
 ALONE = quiet(
-    ["uwsgi"], chosen="alone", likely=None, cost=cost({"uwsgi": 0.5}, ["uwsgi"]), waiting=None
+    ["uwsgi"], chosen="alone", likely=(), cost=cost({"uwsgi": 0.5}, ["uwsgi"]), waiting=None
 )
 ONE_ROUND = noisy(
     chosen="nothing",
-    likely=None,
+    likely=(),
     gap=None,
     cost=cost(NOISY, noise_floor=None),
     async_views=(async_views("wsgi", 0, 0, 20),),
@@ -127,7 +127,7 @@ LITTLE = Own(server=TODAY, endpoint="ping-sync", share=0.6)
 UNKNOWN: dict[str, Any] = {
     "cost": None,
     "chosen": "nothing",
-    "likely": None,
+    "likely": (),
     "gap": None,
     "async_views": (),
 }
@@ -158,7 +158,7 @@ FULL = noisy(
         (quiet(waiting=None), "deploy nothing_waits staying async_views sure"),
         (quiet(within=(), async_views=()), "deploy waiting sure"),
         (noisy(), "undecided safe probable nothing_waits sure"),
-        (noisy(likely=None), "undecided safe nothing_waits sure"),
+        (noisy(likely=()), "undecided safe nothing_waits sure"),
         (ONE_ROUND, "undecided nothing_waits sure"),
         (ALONE, "alone async_views sure"),
         (noisy(**UNKNOWN), "no_cost sure"),
@@ -279,7 +279,7 @@ def test_one_round_promises_no_interval() -> None:
     )
     pairs = tuple(replace(each, low=None, high=None) for each in cost(NOISY).pairs)
     once = cost(NOISY, noise_floor=None, places=places, pairs=pairs)
-    decision = replace(ONE_ROUND, cost=once, likely="granian-wsgi")
+    decision = replace(ONE_ROUND, cost=once, likely=("granian-wsgi",))
     shown = [*paragraphs(decision, SETTING), *further(decision, SETTING)]
     text = " ".join(f"{each.lead} {each.text}" for each in shown)
     assert "One round shows roughly what each server costs" in text
@@ -287,6 +287,22 @@ def test_one_round_promises_no_interval() -> None:
         assert promised not in text + about(once)
         assert promised in about(cost(NOISY))
     assert not any("95 %" in column.title for column in narrow_table(decision).columns)
+
+
+def test_those_that_noise_may_have_put_in_order_are_named_together() -> None:
+    of = cost(NOISY, noise_floor=None, apart=1.58)
+    single, both = (
+        [
+            f"{each.lead} {each.text}"
+            for each in paragraphs(replace(ONE_ROUND, cost=of, likely=likely), SETTING)
+        ]
+        for likely in (("granian-wsgi",), ("granian-wsgi", "gunicorn-sync"))
+    )
+    copies = "Two copies of one server came out 1.58x apart"
+    assert [copies in text for text in single[:2]] == [True, False]
+    assert [copies in text for text in both[:2]] == [False, True]
+    assert "`granian-wsgi` or `gunicorn-sync`. They cost the least overall" in both[1]
+    assert "`gunicorn-sync` 1." not in both[1]
 
 
 def test_ties_are_explained_where_an_interval_seems_to_deny_one() -> None:
@@ -298,7 +314,7 @@ def test_a_mix_says_how_its_shares_are_known() -> None:
     text = about(against_today())
     assert "the mean over 3 endpoints by their shares of your traffic; today's: `gun" in text
     assert "`def` views" not in text
-    assert "taken to be equal, as loadtest.toml says none;" in about(against_today(mix="equal"))
+    assert "taken to be equal, as loadtest.toml gives none;" in about(against_today(mix="equal"))
     assert "those without one divide what is left;" in about(against_today(mix="rest"))
 
 

@@ -83,7 +83,7 @@ def test_a_budget_that_had_no_second_round_is_not_typed_again(busy: bool) -> Non
     first = [outcome for outcome in outcomes if outcome.round == 0]
     summary = summarise(of, first, histograms, segments)
     sure = decisions.sureness(rounds=1, busy=400 if busy else 0)
-    decision = decisions.noisy(chosen="nothing", gap=None, likely=None, sure=sure)
+    decision = decisions.noisy(chosen="nothing", gap=None, likely=(), sure=sure)
     given = Report(msgspec.structs.replace(summary, decision=decision), of, spent_s=70.0)
     assert "Type `loadtest run quick --budget 4m`." in given.paragraphs[-1].text
 

@@ -269,6 +269,7 @@ def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
             "cells": decision.sure.cells,
             "rounds": decision.sure.rounds,
             "floor": cost.noise_floor,
+            "apart": cost.apart if len(decision.likely) < 2 else None,
             "range": None if gap or decision.likely else (ranked[0], ranked[-1]),
             "today": _today(decision, cost),
         },
@@ -288,17 +289,17 @@ def _choice(decision: Decision, cost: Cost) -> Iterator[Said]:
             },
             cells,
         )
-    likely = next((place for place in ranked if place.server == decision.likely), None)
+    likely = [place for place in ranked if place.server in decision.likely]
     if likely:
         same = [place for place in ranked if not gap or place.interface == gap.cheaper]
-        others = _others(same, [likely])
         yield Said(
             "probable",
             {
-                "server": likely.server,
-                "least": [likely.cores],
+                "servers": [*decision.likely],
+                "least": [place.cores for place in likely],
                 "endpoints": len(cost.endpoints),
-                "others": others,
+                "apart": cost.apart,
+                "others": _others(same, likely),
             },
             _cells(same),
         )
@@ -329,7 +330,7 @@ def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str
         "rate": cost.rate,
         "least": [place.cores for place in first],
         "others": _others(ranked, first),
-        "likely": None if alone else decision.likely,
+        "likely": decision.likely[0] if len(decision.likely) == 1 else None,
         "tied_at": sum(server in each.first for each in at) if alone else 0,
         "alone_at": [each.over for each in at if each.first == (server,)],
         "today": _today(decision, cost),
