@@ -55,10 +55,13 @@ def _part(name: str) -> str:
 
 
 def kept_run(folder: str) -> str:
-    """Return what a run decides, its figure, and how sure that is, in the words of its report."""
+    """Return what a run decides, its figure, and how sure that is, in the words of its report.
+
+    Of what comes next, as where requests wait, the answer alone.
+    """
     path = ROOT / "results" / folder
     kept = report.make(run_folder.read(path, run_folder.SERVERS))
-    decision, *_, sure = kept.paragraphs
+    decision, following, *_, sure = kept.paragraphs
     cost = kept.summary.decision.cost
     chart = charts.cost(cost) if cost else None
     assert chart is not None
@@ -67,6 +70,7 @@ def kept_run(folder: str) -> str:
         [
             f"**{ticked(decision.lead)}**",
             f"![CPU cores for 1,000 requests/s on each server]({figure})",
+            f"**{ticked(following.lead)}**",
             f"**{ticked(sure.lead)}** {ticked(sure.text)}"
             f" [The whole report](results/{folder}/report.md).",
         ]

@@ -312,7 +312,7 @@ def _go_on(
         raise UserError(
             f"{plan.url} answers with another length than in this run; {another(run.command)}"
         )
-    session.check(plan, folder.parent)
+    session.check(plan, folder)
     with session.answering(plan) as running:
         resume.check(run, clients, session.this_machine(running))
         bench = Bench(plan, clients, run.interpreters, running, expected)

@@ -10,6 +10,7 @@ called, and what measures, judges or draws is imported by the function that need
 from __future__ import annotations
 
 import copy
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from loadtest.cli import interruption, streams
 from loadtest.cli.commands import COMMANDS
 from loadtest.cli.output import say
 from loadtest.cli.spelling import as_typed, program
-from loadtest.records.errors import LoadtestError, UserError
+from loadtest.records.errors import LoadtestError, UserError, either
 from loadtest.records.text import printable
 
 
@@ -67,12 +68,20 @@ def _run(words: Sequence[str]) -> Any:
 
 
 def _complaint(error: click.ClickException) -> str:
-    """Return what is wrong, and where the help for it is."""
+    """Return what is wrong, and what to type: what it was taken for, an example, or the help."""
     # click's own lines name the option; its usage block would hide them.
     at = error.ctx if isinstance(error, click.UsageError) else None
+    see = f"see `{at.command_path if at else program()} --help`"
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        close = either(f"'{name}'" for name in sorted(error.possibilities))
+        return f"No such option '{error.option_name}'. Did you mean {close}? {see.capitalize()}"
     message = error.format_message().rstrip(".")
-    see = f"`{at.command_path if at else program()} --help`"
-    return f"{message} See {see}" if message.endswith("?") else f"{message}; {see}"
+    if message.endswith("?"):
+        return f"{message} {see.capitalize()}"
+    if isinstance(error, click.MissingParameter) and at:
+        example = re.search(r"Example: (.+)", at.command.help or "")
+        see = f"type it as in `{example[1]}`, or {see}" if example else see
+    return f"{message}; {see}"
 
 
 def _misplaced(error: click.NoSuchOption, words: Sequence[str]) -> str | None:

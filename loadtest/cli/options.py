@@ -350,7 +350,7 @@ project_options: Callable[[F], F] = all_of(
 
 def _allow(service: str, what: str, place: str) -> Callable[[F], F]:
     return click.option(
-        f"--allow-{what}",
+        f"--allow-{what.lower()}",
         service,
         metavar=place,
         help=f"Allow loadtest to write to the {what} that the environment names, typed here in"
@@ -360,7 +360,7 @@ def _allow(service: str, what: str, place: str) -> Callable[[F], F]:
 
 
 consent_options: Callable[[F], F] = all_of(
-    _allow("postgres", "database", "HOST/NAME"), _allow("redis", "redis", "HOST/DB")
+    _allow("postgres", "database", "HOST/NAME"), _allow("redis", "Redis", "HOST/DB")
 )
 """Of every command that fills the services: what was not made for it is not written unasked."""
 

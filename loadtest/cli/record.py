@@ -126,8 +126,8 @@ def record_command(
         fixed[asked.name] = new
         body, statements = new.contract.body, recorded.probed[asked.name].statements
         assert body is not None
-        words = [_fixed(body), plural(statements, "statement")]
-        words += [f"it refuses {', '.join(new.refuses)}"] if new.refuses else []
+        words = [f"compared: {_fixed(body)}", plural(statements, "statement")]
+        words += [f"it can be told from {', '.join(new.refuses)}"] if new.refuses else []
         words += [f"it cannot be told from {what}" for what in new.accepts]
         words += _proposed(fixing.words) if new.accepts else []
         old = before.get(asked.name)

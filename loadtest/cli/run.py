@@ -190,7 +190,7 @@ def _go_on(
     from loadtest.measure.servers import resume
 
     offered, _ = _launched_by(run.launcher, offered, folder.parent)
-    resume.check_resumable(run, offered, folder.parent)
+    resume.check_resumable(run, offered, folder)
     if further:
         run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)

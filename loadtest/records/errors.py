@@ -48,8 +48,14 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
     """Return the line for an unknown name: what is close, or what there is."""
     names = sorted(known)
     close = get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
+    hint = f"did you mean {either(close)}?" if close else f"known: {', '.join(names)}"
     return f"{where + ': ' if where else ''}unknown {kind} {name!r}; {hint}"
+
+
+def either(names: Iterable[str]) -> str:
+    """Return `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def lone(option: str, other: str) -> str:

@@ -418,6 +418,8 @@ def _no_run(folder: Path, kind: Kind[Any, Any, Any]) -> str:
     """Return what a path is that holds no run of a kind, and what to type in its place."""
     if os.path.isfile(folder):
         return "it is a file; name a run's folder"
+    if problem := _closed(folder):
+        return problem
     if (other := kind_of(folder)) is not kind and os.path.lexists(folder / other.file):
         return f"it is {other.what}; type {other.command} --resume {shlex.quote(str(folder))}"
     beside = runs_below(folder.parent, kind)
@@ -429,6 +431,13 @@ def _no_run(folder: Path, kind: Kind[Any, Any, Any]) -> str:
     else:
         hint = f"the newest beside it is {beside[-1]}" if beside else f"make one with {kind.begin}"
     return f"not {kind.what}, it has no {kind.file}; {hint}"
+
+
+def _closed(folder: Path) -> str | None:
+    """Return what to do about a folder that this user may not look into."""
+    if not os.path.isdir(folder) or os.access(folder, os.R_OK | os.X_OK):
+        return None
+    return f"cannot be read: {os.strerror(errno.EACCES)}; make it readable, or ask its owner"
 
 
 def _renamed(facts: Any) -> Any:
@@ -537,7 +546,8 @@ def newest(parent: Path) -> Path:
     """Return the newest run below a folder, of any kind; raises UserError where there is none."""
     runs = runs_below(parent, *KINDS)
     if not runs:
-        raise UserError(f"{parent}: no run there; make one with `loadtest run quick`")
+        problem = _closed(parent) or "no run there; make one with `loadtest run quick`"
+        raise UserError(f"{parent}: {problem}")
     return runs[-1]
 
 
@@ -572,7 +582,7 @@ def kept(folder: Path) -> Iterator[None]:
 
 
 def check_writable(parent: Path) -> Iterator[str]:
-    """Yield a line if no run can be written below a folder."""
+    """Yield a line if no run can be written below a folder, or none can go on in its own."""
     missing = [path for path in (parent, *parent.parents) if not path.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -581,7 +591,9 @@ def check_writable(parent: Path) -> Iterator[str]:
         for path in missing:
             path.rmdir()
     except OSError as error:
-        yield f"{parent}: cannot be written: {error.strerror}; name another folder with --out"
+        begun = os.path.lexists(parent / kind_of(parent).file)
+        mend = "make it writable, then try again" if begun else "name another folder with --out"
+        yield f"{parent}: cannot be written: {error.strerror}; {mend}"
 
 
 @contextmanager

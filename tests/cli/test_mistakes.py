@@ -33,7 +33,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
     assert done.status == 2
     assert done.lines == [
         "loadtest: unknown matrix 'quik'; did you mean quick?",
-        "loadtest: unknown server 'uvicron'; did you mean uvicorn or uvicorn-h11 or"
+        "loadtest: unknown server 'uvicron'; did you mean uvicorn, uvicorn-h11 or"
         " gunicorn-uvicorn?",
         "loadtest: unknown endpoint 'jsno'; did you mean json?",
         "loadtest: unknown style 'asinc'; did you mean async or sync?",
@@ -55,7 +55,7 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         ),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
         (["help", "rnu"], "No such command 'rnu'. Did you mean 'run'? See `loadtest --help`"),
-        (["run", "--sever", "x"], "'--sever'. (Did you mean one of: '--seed', '--server'?)"),
+        (["run", "--sever", "x"], "'--sever'. Did you mean '--seed' or '--server'? See `"),
         (["plan", "--server", "gunicorn_gevent"], "'gunicorn_gevent'; did you mean gunicorn-gev"),
         (["plan", "--server", "Uvicorn"], "unknown server 'Uvicorn'; did you mean uvicorn"),
         (["plan", "--endpoint", "json-querry"], "endpoint 'json-querry'; did you mean json_query"),
@@ -91,8 +91,8 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
             "--project stands before its command; type `loadtest run --project 'x y' quick`",
         ),
         (["-v", "plan"], "-v stands before its command; type `loadtest plan -v`"),
-        (["--bogus", "plan"], "No such option '--bogus'; `loadtest --help`"),
-        (["--conections", "3"], "No such option '--conections'; `loadtest --help`"),
+        (["--bogus", "plan"], "No such option '--bogus'; see `loadtest --help`"),
+        (["--conections", "3"], "No such option '--conections'; see `loadtest --help`"),
         (["run", "--duration", "1.5"], "'1.5' is not a whole number, as in --duration 3"),
         (["run", "--precision", "3"], "3 is no share between 0 and 1; did you mean 3%?"),
         (["compare", "results", "results/"], "/results; name another run as NEW, or make one"),
@@ -102,12 +102,12 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         ),
         (["compare", "README.md", "results"], "README.md: it is a file; name a run's folder"),
         (["compare", "one", "two", "--html"], "`loadtest compare --help`"),
-        (["compare", "one"], "Missing argument 'NEW'; `loadtest compare --help`"),
+        (["compare", "one"], "'NEW'; type it as in `loadtest compare results/main"),
         (["plan", "--rnds", "3"], "`loadtest plan --help`"),
         (["run", "--rounds", "many"], "'many' is not a whole number, as in --rounds 3"),
-        (["plan", "--server", "gunicorn"], "server 'gunicorn'; did you mean gunicorn-* or "),
+        (["plan", "--server", "gunicorn"], "server 'gunicorn'; did you mean gunicorn-*, "),
         (["serve", "uvicron"], "unknown server 'uvicron'; did you mean uvicorn"),
-        (["serve"], "Missing argument 'SERVER'"),
+        (["serve"], "'SERVER'; type it as in `loadtest serve granian-wsgi --port 8000`, or see"),
         (["list", "server"], "unknown argument 'server'; did you mean servers?"),
         (
             ["plan", "quick", "--precision", "3%", "--server", "uvicorn"],

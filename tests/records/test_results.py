@@ -222,6 +222,26 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
         read(tmp_path / "nowhere", SERVERS)
 
 
+def test_a_folder_that_may_not_be_read_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    for look in (lambda: read(tmp_path, SERVERS), lambda: newest(tmp_path)):
+        with pytest.raises(UserError, match="cannot be read: Permission denied; make it readable"):
+            look()
+
+
+def test_a_run_that_cannot_go_on_is_not_sent_to_another_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, data: bytes) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("loadtest.records.files.write", refused)
+    (line,) = check_writable(folder)
+    assert line.endswith(": cannot be written: Permission denied; make it writable, then try again")
+
+
 def test_the_newest_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run there; make one with `loadtest run quick`"):
         newest(tmp_path)

@@ -125,7 +125,7 @@ def ask_all(
             break
         if server.name in down:
             continue
-        say(f"asking under {server.name}, with a new database")
+        say(f"requesting each endpoint under {server.name}, with a new database")
         # And with new secrets, as each run has them: what is signed is no part of a contract. What
         # was known of first visits is to be found out again.
         env = {**project.app.env, EARLIER: str(EARLIER_S * times)}
@@ -142,7 +142,10 @@ def ask_all(
             local.services.visit(recording.written_once(readers))
             refused, error_page = anew.refused(local.services.env)
             if first_asked is not None:
-                time.sleep(max(0.0, first_asked + later_s - time.monotonic()))
+                wait_s = max(0.0, first_asked + later_s - time.monotonic())
+                if wait_s >= 1:
+                    say(f"waiting {wait_s:.0f} s (--later): times shown in pages change until then")
+                time.sleep(wait_s)
             running: LoadedServer | None
             try:
                 running = local.launch(server, server.name)

@@ -67,7 +67,7 @@ def widened(
     return msgspec.structs.replace(run, plan=plan, choice=choice, command=command)
 
 
-def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
+def check_resumable(run: Run, offered: Inventory, folder: Path) -> None:
     """Refuse to go on where rounds could not be paired: other software, or another machine.
 
     Names what differs, or what a run would lack. A run's folder may come from anybody: nothing of
@@ -76,7 +76,7 @@ def check_resumable(run: Run, offered: Inventory, out: Path) -> None:
     if run.source is not None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
     project = offered.project
-    looked = checks(run.plan, out, project.app, run.launcher, project.allowed)
+    looked = checks(run.plan, folder, project.app, run.launcher, project.allowed)
     lacking = [check.advice or check.state for check in looked if check.fatal]
     if problems := [*offered.problems, *lacking]:
         raise UserError(*problems)

@@ -22,8 +22,8 @@ def twins(summary: Summary) -> Table[Twins]:
     return Table(
         (
             name("endpoint", "endpoint", lambda pair: pair.endpoint),
-            words("first copy, requests/s", lambda pair: _rates(pair.first.goodput)),
-            words("second copy", lambda pair: _rates(pair.second.goodput)),
+            words("first copy, requests/s", lambda pair: _rates(pair, 0)),
+            words("second copy", lambda pair: _rates(pair, 1)),
             words(
                 "each round differs by",
                 lambda pair: _between(pair.first.goodput, pair.second.goodput),
@@ -40,15 +40,24 @@ def twins(summary: Summary) -> Table[Twins]:
     )
 
 
-def _rates(rates: Rates) -> str:
+def _rates(pair: Twins, copy: int) -> str:
+    rates = [both[copy] for both in _rounds(pair.first.goodput, pair.second.goodput)]
     return " / ".join(UNKNOWN if rate is None else significant(rate) for rate in rates)
+
+
+def _rounds(first: Rates, second: Rates) -> list[tuple[float | None, float | None]]:
+    """Return both copies by round, without those at the end that were never begun."""
+    rounds = [*zip(first, second, strict=True)]
+    while rounds and rounds[-1] == (None, None):
+        rounds.pop()
+    return rounds
 
 
 def _between(first: Rates, second: Rates) -> str:
     """Return by how much each round of the second copy is above the first: `+1.2 % / -0.4 %`."""
     return " / ".join(
         UNKNOWN if base is None or new is None else f"{(new / base - 1) * 100:+.1f} %"
-        for base, new in zip(first, second, strict=True)
+        for base, new in _rounds(first, second)
     )
 
 

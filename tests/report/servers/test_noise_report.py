@@ -48,6 +48,13 @@ def test_a_missing_round_is_a_gap() -> None:
     assert json[2:4] == ["- / 1,100", "- / +10.0 %"]
 
 
+def test_rounds_that_were_never_begun_are_none() -> None:
+    """`153 / - / -` was read as three figures of a round."""
+    begun = [outcome for outcome in OUTCOMES if outcome.round == 0]
+    (json, _) = twins(summarise(run(PLAN), begun, none)).texts()
+    assert json[1:4] == ["1,000", "1,100", "+10.0 %"]
+
+
 def test_the_floor_that_is_said_is_that_of_what_ranks(summary: Summary) -> None:
     (by_cost, *others) = summary.rankings
     assert by_cost.noise_floor == pytest.approx(0.21, abs=0.01)

@@ -86,7 +86,8 @@ def read(paths: Sequence[Path], created_at: str, typed: Typed | None = None) -> 
         if not imported.left_out:
             raise UserError(
                 f"{names}: no text of a load generator: it has no line like `Running 10s test @"
-                " URL`, nor one that ab, hey, oha or bombardier begin with"
+                " URL`, nor one that ab, hey, oha or bombardier begin with; name a file with the"
+                " output of one of them"
             )
         raise UserError(
             f"{names}: nothing in it can be imported:",

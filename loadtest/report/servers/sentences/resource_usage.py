@@ -37,10 +37,10 @@ def used(plan: Plan, summary: Summary, server: str) -> Iterator[tuple[str, str]]
         processes += f", so {expected} processes in all"
     yield "Processes", most(processes, lambda f: f.processes_peak)
     threads = f"{plural(shape.threads, 'thread')} for requests in each worker, where it has them"
-    others = ", with the server's own and those of libraries"
+    others = " in all, with the server's own and those of libraries"
     yield "Threads", most(threads, lambda f: f.threads_peak, others)
     pool = f"{plural(shape.database_pool, 'connection')} at most in each worker"
-    yield "Database connections", most(pool, lambda f: f.database_connections)
+    yield "Database connections", most(pool, lambda f: f.database_connections, " in all")
     cost = summary.decision.cost
     for place in cost.places if cost else ():
         if place.server == server and place.memory_bytes:
