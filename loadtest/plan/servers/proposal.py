@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import jinja2
 
@@ -281,7 +281,10 @@ def _unfit(answer: Probed) -> str | None:
     if answer.error or answer.status >= 500:
         return f"status {answer.status}: {answer.error or 'it says no more'}"
     if 300 <= answer.status < 400:
-        return f"status {answer.status}, to {_public(answer.location) or '/'}"
+        # As Django's own login is told where to lead to.
+        login = "next" in parse_qs(urlsplit(answer.location).query)
+        hint = "; `loadtest init --user NAME` asks as who may see it" if login else ""
+        return f"status {answer.status}, to {_public(answer.location) or '/'}{hint}"
     if answer.status != 200:
         return f"status {answer.status}"
     if answer.writes:
@@ -294,7 +297,7 @@ def _about(answer: Probed, reason: str) -> str:
         *([reason] if reason else []),
         plural(answer.statements, "statement"),
         plural(answer.bytes, "byte"),
-        f"{answer.again_ms:.0f} ms in the probe ({answer.first_ms:.0f} at first)",
+        f"{answer.again_ms:.0f} ms in the probe ({answer.first_ms:.0f} ms the first time)",
         *([f"at first also {', '.join(answer.writes_once)}"] if answer.writes_once else []),
     ]
     return ", ".join(words)

@@ -575,6 +575,7 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         Probed(path="/mail/", status=200, mail=1, route="e"),
         Probed(path="/out/", status=200, outbound=("203.0.113.1:80",), route="f"),
         Probed(path="/broken/", status=500, error="LookupError at a.py:1", route="g"),
+        Probed(path="/mine/", status=302, location="/in/?next=/mine/", route="i"),
         Probed(path="/me/?t=1", status=302, location="https://a.example.org/in/?t=2", route="h"),
     ]
     proposed, left = proposal.endpoints(known, probed, "alice", {"/api/"})
@@ -590,6 +591,7 @@ def test_what_is_proposed_and_what_is_left_out() -> None:
         "/mail/": "it sends mail",
         "/out/": "it calls 203.0.113.1:80, which is no service of the run",
         "/broken/": "status 500: LookupError at a.py:1",
+        "/mine/": "status 302, to /in/; `loadtest init --user NAME` asks as who may see it",
         "/me/": "status 302, to /in/",
     }
 
