@@ -41,6 +41,9 @@ Places = dict[str, dict[str, str]]
 
 STATES: tuple[State, ...] = ("valid", "suspect", "invalid", "failed", "skipped")
 
+DRAWN = 100
+"""Endpoints with charts: nobody looks through those of more, and each takes milliseconds."""
+
 NAMED = 3
 """Servers that an endpoint's heading names; of more, the rest is counted."""
 
@@ -103,16 +106,20 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
     states = Counter(state(row) for _, row in report.rows)
     shown = [each for each in STATES if states[each]]
     yield Filter("Filter the rows of all endpoints", shown, len(report.rows))
+    if (of := len(report.summary.rankings)) > DRAWN:
+        yield f"Charts are of the first {DRAWN} of {of:,} endpoints; each has its table."
+    left = DRAWN
     for kind, rankings in by_kind(report.summary.rankings).items():
-        glance = charts.kind(kind, rankings)
+        glance = charts.kind(kind, rankings[:left])
         blocks: list[Block] = []
         if glance:
             blocks.append(Charts([glance]))
-        blocks += [_endpoint(each, report, at) for each in rankings]
+        blocks += [_endpoint(each, report, at, left > n) for n, each in enumerate(rankings)]
         yield Section(title(kind), blocks)
+        left = max(0, left - len(rankings))
 
 
-def _endpoint(ranking: Ranking, report: Report, at: Places) -> Section:
+def _endpoint(ranking: Ranking, report: Report, at: Places, drawn: bool) -> Section:
     endpoint, load, reference = ranking.endpoint, ranking.load, report.summary.reference
     about = f"{capital(endpoint.title)}: `{endpoint.path}`. {endpoint.summary} {under(load)}."
     without = [row for row in ranking.rows if not row.figures]
@@ -126,12 +133,12 @@ def _endpoint(ranking: Ranking, report: Report, at: Places) -> Section:
     pools = dict.fromkeys(pooled(endpoint, shape) for shape in report.run.plan.shapes)
     sentences = [*pools, unanswered(ranking), not_held(ranking), without_rank(ranking)]
     blocks += filter(None, sentences)
-    if steps := charts.against_rate(ranking):
+    if steps := drawn and charts.against_rate(ranking):
         blocks.append(Charts([steps]))
     if any(row.steps for row in ranking.rows):
         tried = Shown(stepped(ranking), f"Servers at {ranking.at}, by rate")
         blocks.append(Section("Each rate", [tried], folded=BOTH if ranking.load.within else ()))
-    if curves := charts.latency(ranking):
+    if curves := drawn and charts.latency(ranking):
         blocks.append(Only("html", [Charts([curves])]))
     return Section(
         ranking.at, blocks, id=at["endpoint"][ranking.at], gist=first(ranking), folded=("html",)

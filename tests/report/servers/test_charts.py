@@ -207,21 +207,3 @@ def test_how_a_chart_over_time_looks() -> None:
     )
     assert chart
     check("charts/timeline.svg", svg(chart))
-
-
-def test_a_chart_of_many_endpoints_draws_the_first(summary: Summary) -> None:
-    """A run of 5,000 took 13 s to report, most of them for panels that nobody looks at."""
-    (first,) = summary.rankings[:1]
-    many = [
-        msgspec.structs.replace(
-            first, endpoint=msgspec.structs.replace(first.endpoint, name=f"e{number}")
-        )
-        for number in range(150)
-    ]
-    chart = charts.kind("many", many)
-    assert chart
-    assert len(chart.panels) == 100
-    assert "Drawn are the first 100 of 150 endpoints." in chart.description
-    few = charts.kind("few", many[:100])
-    assert few
-    assert "Drawn" not in few.description

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 import pytest
 from sample_run import histograms, sample
 
 from loadtest.judge.servers.rows import Ranking
 from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.report.page import Charts, Only, Section
+from loadtest.report.servers import page
 from loadtest.report.servers.page import first, unanswered
 from loadtest.report.servers.ranking_tables import ranked
+from loadtest.report.servers.report import Report
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +60,27 @@ def test_where_most_got_no_response_a_missing_percentile_is_explained(summary: S
     assert text.startswith(f"No percentiles for `{row.server}`: most of the 64 connections got no")
     assert "p50" not in [column.title for column in ranked(waits, None).columns]
     assert unanswered(at(summary, "json-sync")) == ""
+
+
+def test_charts_are_of_the_first_endpoints(
+    summary: Summary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of 5,000 took 13 s to report, most of it for what nobody looks through."""
+    report = Report(summary, sample()[0])
+    sections = [each for each in page.page(report).sections if each.id == "endpoints"]
+    drawn = sum(1 for _ in charts_in(sections))
+    assert drawn > 2
+    monkeypatch.setattr(page, "DRAWN", 1)
+    page.page.cache_clear()
+    (section,) = (each for each in page.page(report).sections if each.id == "endpoints")
+    of = len(summary.rankings)
+    assert f"Charts are of the first 1 of {of} endpoints; each has its table." in section.blocks
+    assert 0 < sum(1 for _ in charts_in([section])) < drawn
+
+
+def charts_in(blocks: Iterable[object]) -> Iterator[Charts]:
+    for block in blocks:
+        if isinstance(block, Charts):
+            yield block
+        if isinstance(block, Section | Only):
+            yield from charts_in(block.blocks)

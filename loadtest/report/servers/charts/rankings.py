@@ -30,9 +30,6 @@ from loadtest.stats.ratios import paired
 STYLES: dict[str, Shape] = {"sync": "dot", "async": "diamond", "control": "dot", "unknown": "dot"}
 ROUNDS = "Lines are 95 % intervals over rounds; ranks follow from the differences within rounds."
 
-MOST_PANELS = 100
-"""Of a chart: nobody looks through more, and each takes a millisecond."""
-
 NINES = ("0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %")
 """Shares of the responses, each at its number of nines."""
 
@@ -49,14 +46,13 @@ def kind(name: str, rankings: Sequence[Ranking]) -> Chart | None:
             by_name.setdefault(ranking.endpoint.name, []).append(ranking)
     if not by_name:
         return None
-    drawn = [*by_name.items()][:MOST_PANELS]
-    shown = [row for _, of in drawn for each in of for row in each.rows if row.reportable]
+    shown = [row for ranking in rankings for row in ranking.rows if row.reportable]
     best: dict[tuple[bool, str], float] = {}
     for row in shown:
         key = (row.interface != "wsgi", row.server)
         best[key] = max(best.get(key, 0.0), _rate(row))
     servers = [server for _, server in sorted(best, key=lambda key: (key[0], -best[key]))]
-    panels = [_panel(endpoint, styles, servers) for endpoint, styles in drawn]
+    panels = [_panel(endpoint, styles, servers) for endpoint, styles in by_name.items()]
     marks = [mark for panel in panels for mark in panel.marks]
     shapes = {mark.shape for mark in marks}
     legend = interfaces(mark.look for mark in marks)
@@ -72,8 +68,6 @@ def kind(name: str, rankings: Sequence[Ranking]) -> Chart | None:
         [
             "2xx, medians of the rounds, on a logarithmic axis.",
             any(mark.low for mark in marks) and ROUNDS,
-            len(drawn) < len(by_name)
-            and f"Drawn are the first {len(drawn)} of {len(by_name):,} endpoints.",
         ],
         panels,
         legend,
