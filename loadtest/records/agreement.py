@@ -47,6 +47,7 @@ def of_servers(run: measured.Run) -> Contradicts:
             *_strangers("today", [plan.today], servers),
             *_otherwise(plan),
             *_shares(plan),
+            *_twice("agent", [agent.name for agent in run.agents]),
             *(
                 f"{cell.id} is searched, and at one rate or by another tool"
                 for cell in plan.cells
@@ -59,13 +60,16 @@ def of_servers(run: measured.Run) -> Contradicts:
         ]
     )
     planned, profiles = {cell.id: cell for cell in plan.cells}, frozenset(servers)
+    agents = frozenset(agent.name for agent in run.agents)
 
     def contradicts(fact: Any) -> str | None:
         if isinstance(fact, measured.Outcome | measured.Afterwards) and fact.cell not in planned:
             return "of a cell that the plan does not have"
         if isinstance(fact, measured.Launch) and fact.server not in profiles:
             return "of a server that the plan does not have"
-        return _load(fact, planned[fact.cell]) if isinstance(fact, measured.Outcome) else None
+        if not isinstance(fact, measured.Outcome):
+            return None
+        return _load(fact, planned[fact.cell]) or _parts(fact, planned[fact.cell], agents)
 
     return contradicts
 
@@ -164,6 +168,24 @@ def _shares(plan: Plan) -> Iterator[str]:
     yield from (f"{id_} has no share of the site's requests" for id_ in shares if not shares[id_])
     if (total := sum(share or 0.0 for share in shares.values())) > WHOLE:
         yield f"the shares of its endpoints come to {total:.4g}; they are parts of 1"
+
+
+def _parts(outcome: measured.Outcome, cell: Cell, agents: frozenset[str]) -> str | None:
+    """Return why the parts of a load cannot be its own."""
+    parts, loaded = outcome.parts, outcome.loaded
+    if not parts:
+        return None
+    names = [part.agent for part in parts]
+    if len(set(names)) < len(names) or not agents.issuperset(names):
+        return "of agents that the run does not have, or of the same one twice"
+    files = [name for part in parts for name in (part.raw, part.histogram) if name]
+    if len(set(files)) < len(files):
+        return "of agents that wrote the same file"
+    if loaded is None or sum(part.loaded.answers for part in parts) != loaded.answers:
+        return "of more or fewer answers than its agents had"
+    if sum(part.connections for part in parts) != (outcome.tried or cell.load).connections:
+        return "of more or fewer connections than its agents had"
+    return None
 
 
 def _refuse(problems: Iterable[str]) -> None:

@@ -13,10 +13,12 @@ from msgspec import Meta
 
 from loadtest.records.planned import Choice, Load, Plan, Record, Stage, Status
 from loadtest.records.values import (
+    MOST_AGENTS,
     MOST_NOTES,
     MOST_VERSIONS,
     AtLeastOne,
     Change,
+    Connections,
     Count,
     Detail,
     Label,
@@ -117,6 +119,9 @@ class Loaded(Record, frozen=True, kw_only=True):
     """User and system time of the generator's own process; None where it doesn't tell."""
     sent: Sent | None = None
     """Of a load at a rate."""
+    began_us: Count | None = None
+    """Unix time in microseconds, by the clock of the generator's machine; None where it was not
+    told when to begin."""
 
     def fits(self, latencies: Histogram) -> bool:
         """Say whether a back-filled histogram can be of this load.
@@ -249,6 +254,60 @@ DISTURBED = 0.05
 """Of the machine, taken by others during a load: what is above it is measured again, or doubted."""
 
 
+class Clock(Record, frozen=True, kw_only=True):
+    """The clock of another machine, compared with that of the one that steers."""
+
+    offset_us: Change
+    """By how much it is ahead."""
+    within_us: Count
+    """How far off that may be: half of the shortest round trip."""
+
+    def here_us(self, there_us: int) -> int:
+        """Return an instant of that clock in the time of the one that steers."""
+        return there_us - self.offset_us
+
+
+class Way(Record, frozen=True, kw_only=True):
+    """The way from an agent to the server, as it was just before a load."""
+
+    round_trips_us: Annotated[tuple[Count, ...], Meta(min_length=1, max_length=100)]
+    """Of opening a connection, ascending: each goes there and back once."""
+    link_mbit: Annotated[int, Meta(ge=1, le=10**7)] | None
+    """What the agent's interface can carry in a second; None where the system doesn't tell."""
+
+
+class Part(Record, frozen=True, kw_only=True):
+    """What one agent had in a load that several made together."""
+
+    agent: Label
+    """Its name among `Run.agents`."""
+    connections: Connections
+    """Of those of the load, the ones that it had."""
+    clock: Clock
+    """Compared just before the load."""
+    planned_us: Count
+    """When all were to begin: Unix time of the machine that steers."""
+    loaded: Loaded
+    """What its wrk counted."""
+    raw: RawFile
+    """wrk's untouched output, as a path inside the run's folder."""
+    histogram: RawFile | None
+    """Its back-filled histogram, likewise; None: it is missing."""
+    usage: Usage
+    """Of wrk."""
+    host: Host | None
+    """What else went on on its machine; None where servers run there as well."""
+    network: Way
+    """From it to the server, just before the load."""
+
+    @property
+    def late_us(self) -> int | None:
+        """How long after the planned instant it began; None where it did not say."""
+        if self.loaded.began_us is None:
+            return None
+        return self.clock.here_us(self.loaded.began_us) - self.planned_us
+
+
 class Left(Record, frozen=True, kw_only=True):
     """What the server held 2 s after its load, against before it."""
 
@@ -309,6 +368,9 @@ class Outcome(Record, frozen=True, kw_only=True, tag_field="kind", tag="outcome"
     work: Work | None = None
     host: Host | None = None
     left: Left | None = None
+    parts: Annotated[tuple[Part, ...], Meta(max_length=MOST_AGENTS)] = ()
+    """Of a load that several agents made, of which `loaded` is the sum; `raw` and `histogram` are
+    theirs then."""
 
     @property
     def loads(self) -> tuple[Outcome, ...]:
@@ -451,6 +513,21 @@ class Engine(Record, frozen=True, kw_only=True):
     """Of `.env` and the environment: what each part may use, and where it is published."""
 
 
+class Agent(Record, frozen=True, kw_only=True):
+    """A machine that took part in making the loads."""
+
+    name: Label
+    """Of the machine, with a number where several have it."""
+    machine: Machine
+    """With its wrk among the versions."""
+    clock: Clock
+    """As it was compared when it joined."""
+    round_trip_us: Count
+    """Of a message, the shortest of several."""
+    here: bool
+    """It runs on the machine that steers."""
+
+
 class Site(Record, frozen=True, kw_only=True):
     """What somebody's own project says of itself that may matter more than its server."""
 
@@ -492,3 +569,5 @@ class Run(Record, frozen=True, kw_only=True):
     nothing else can be reached, or on the machine's. None: not noted, as in older runs."""
     site: Site | None = None
     """None: not known."""
+    agents: Annotated[tuple[Agent, ...], Meta(max_length=MOST_AGENTS)] = ()
+    """Those that made the loads; none: the machine that `Machine` describes."""

@@ -18,6 +18,7 @@ from loadtest.records.values import (
     MOST_CELLS,
     MOST_SERVERS,
     MOST_STEPS,
+    Agents,
     AskedRate,
     AtLeastOne,
     Connections,
@@ -481,3 +482,5 @@ class Choice(Record, frozen=True, kw_only=True):
     pin: bool | None = None
     precision: Share | None = None
     budget_s: Seconds | None = None
+    agents: Agents | None = None
+    """Machines that make each load together; None: this one makes it."""

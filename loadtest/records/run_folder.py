@@ -339,13 +339,12 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
         launches=tuple(fact for fact in facts if isinstance(fact, Launch)),
         notes=tuple(_first(notes)),
         loads={
-            outcome.histogram: outcome.loaded
+            name: loaded
             for outcome in outcomes
-            if isinstance(outcome, measured.Outcome)
             # What failed is measured again into the same file.
-            and outcome.status == "measured"
-            and outcome.histogram
-            and outcome.loaded
+            if outcome.status == "measured"
+            for name, loaded in _histograms(outcome)
+            if loaded
         },
     )
 
@@ -490,11 +489,33 @@ def _last_of_each_file(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
 
     So each file is read for one outcome, however many name it.
     """
-    last = {getattr(outcome, "histogram", None): at for at, outcome in enumerate(outcomes)}
+    last = {name: at for at, outcome in enumerate(outcomes) for name, _ in _histograms(outcome)}
     for at, outcome in enumerate(outcomes):
-        if isinstance(outcome, measured.Outcome) and last[outcome.histogram] != at:
-            outcome = msgspec.structs.replace(outcome, histogram=None)
+        for name, _ in _histograms(outcome):
+            if last[name] != at:
+                outcome = _without(outcome, name)
         yield outcome
+
+
+def _histograms(outcome: Any) -> list[tuple[str, Loaded | None]]:
+    """Return the histograms that an outcome names, each with what was counted of its load."""
+    if not isinstance(outcome, measured.Outcome):
+        return []
+    each = [(outcome.histogram, outcome.loaded)]
+    each += [(part.histogram, part.loaded) for part in outcome.parts]
+    return [(name, loaded) for name, loaded in each if name is not None]
+
+
+def _without(outcome: Outcome, histogram: str) -> Outcome:
+    """Return an outcome that does not name a histogram."""
+    if isinstance(outcome, measured.Outcome):
+        parts = tuple(
+            msgspec.structs.replace(part, histogram=None) if part.histogram == histogram else part
+            for part in outcome.parts
+        )
+        own = None if outcome.histogram == histogram else outcome.histogram
+        outcome = msgspec.structs.replace(outcome, histogram=own, parts=parts)
+    return outcome
 
 
 def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:
@@ -502,17 +523,19 @@ def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:
 
     Raises UserError where what it names is no file of the folder's own.
     """
-    named = (getattr(outcome, "raw", None), getattr(outcome, "histogram", None))
-    for name in filter(None, named):
+    histograms = dict(_histograms(outcome))
+    parts = getattr(outcome, "parts", ())
+    raws = [getattr(each, "raw", None) for each in (outcome, *parts)]
+    for name in filter(None, (*raws, *histograms)):
         path = folder / name
         try:
             if path.parent.is_symlink():
                 raise OSError(errno.ELOOP, "its folder is a link")
             files.check(path)
         except FileNotFoundError:
-            if isinstance(outcome, measured.Outcome) and name == outcome.histogram:
+            if isinstance(outcome, measured.Outcome) and name in histograms:
                 notes.append(f"{name}: missing; {outcome.cell} is shown without its latencies")
-                outcome = msgspec.structs.replace(outcome, histogram=None)
+                outcome = _without(outcome, name)
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be read: {_why(error)}; remove it and its cell is shown without"

@@ -49,6 +49,9 @@ MOST_THREADS = 10_000
 
 MOST_SEED = 2**63 - 1
 
+MOST_AGENTS = 64
+"""Machines that make a load together."""
+
 MOST_SERVERS, MOST_ROWS = 100, 500
 """Of a plan: all pairs of those that stand in one table are compared."""
 
@@ -154,6 +157,8 @@ ShapeText = Annotated[
 
 LimitS = Annotated[int, Meta(ge=1, le=86_400)]
 """Seconds that a server allows for what is idle or slow."""
+
+Agents = Annotated[int, Meta(ge=1, le=MOST_AGENTS)]
 
 Change = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.records.measured import Loaded, Machine, Outcome, Run, Usage
+from loadtest.records.measured import (
+    Agent,
+    Clock,
+    Loaded,
+    Machine,
+    Outcome,
+    Part,
+    Run,
+    Usage,
+    Way,
+)
 from loadtest.records.planned import Cell, Contract, Endpoint, Load, Plan, Server, Shape
 
 LOAD = Load(connections=8, duration_s=1, warmup_s=0.1)
@@ -127,3 +137,30 @@ def loaded(answers: int, seconds: float = 1.0, **changes: Any) -> Loaded:
 def usage(cpu_s: float, processes: int = 3, threads: int = 9, **changes: Any) -> Usage:
     fields: dict[str, Any] = {"rss_peak_bytes": 100_000_000, "pss_peak_bytes": 60_000_000}
     return Usage(cpu_s=cpu_s, processes=processes, threads=threads, **fields | changes)
+
+
+def agent(name: str = "north", **changes: Any) -> Agent:
+    fields: dict[str, Any] = {
+        "machine": machine(versions={"wrk": "4.1.0"}),
+        "clock": Clock(offset_us=0, within_us=100),
+        "round_trip_us": 200,
+        "here": False,
+    }
+    return Agent(name=name, **fields | changes)
+
+
+def part(of: str = "north", late_us: int = 0, **changes: Any) -> Part:
+    """Return what an agent had in a load, begun so long after it was to begin."""
+    clock, planned_us = Clock(offset_us=-70_000, within_us=100), 10**15
+    fields: dict[str, Any] = {
+        "connections": 4,
+        "clock": clock,
+        "planned_us": planned_us,
+        "loaded": loaded(1_000, began_us=planned_us + clock.offset_us + late_us),
+        "raw": f"raw/{of}.txt",
+        "histogram": f"raw/{of}.json",
+        "usage": usage(0.1, 1, 2),
+        "host": None,
+        "network": Way(round_trips_us=(100, 120), link_mbit=None),
+    }
+    return Part(agent=of, **fields | changes)

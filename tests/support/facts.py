@@ -8,7 +8,7 @@ from typing import Any
 
 import builders
 import msgspec
-from builders import endpoint, loaded, outcome, plan, server
+from builders import endpoint, loaded, outcome, part, plan, server
 
 from loadtest.judge.concern import weigh
 from loadtest.judge.servers.concerns import CONCERNS
@@ -24,6 +24,7 @@ from loadtest.records.measured import (
     Sent,
     Usage,
     Verified,
+    Way,
     Work,
 )
 from loadtest.records.planned import Cell, Load, Shape
@@ -152,8 +153,9 @@ def _round(facts: Facts, number: int, rate: float) -> Outcome:
 def _histogram(facts: Facts, number: str) -> Histogram:
     if facts.histogram is not None:
         return facts.histogram
-    rate = facts.rates[int(number)]
-    answers = int(rate * facts.duration_s)
+    of_round, _, of_part = number.removeprefix("raw/").partition(".")
+    rate = facts.rates[int(of_round)]
+    answers = int(rate * facts.duration_s) // (2 if of_part else 1)
     # 3 % of the time each connection is between an answer and the next request.
     latency_us = facts.latency_us or int(facts.connections / rate * 0.97 * 1e6)
     return Histogram(values_us=(latency_us,), counts=(answers,))
@@ -209,6 +211,30 @@ def host(
         steal_cpu_s=steal_s,
         throttled_s=throttled_s,
     )
+
+
+def made_by_two(
+    late_us: int = 0,
+    round_trip_us: int = 100,
+    received_bytes: int = 0,
+    link_mbit: int | None = 1_000,
+    **changes: Any,
+) -> Facts:
+    """Return a cell whose load two agents made together, the second late by so much."""
+    parts = tuple(
+        part(
+            name,
+            connections=32,
+            histogram=f"raw/0.{name}",
+            loaded=loaded(
+                3_000, 3.0, began_us=10**15 - 70_000 + late, received_bytes=received_bytes
+            ),
+            network=Way(round_trips_us=(round_trip_us, 10**6), link_mbit=link_mbit),
+            **changes,
+        )
+        for name, late in (("north", 0), ("south", late_us))
+    )
+    return with_each(parts=parts, histogram=None)
 
 
 def left(connections: int | None = 0, threads: int = 0, memory_bytes: int = 0) -> Facts:

@@ -8,6 +8,7 @@ What one of the two runs did not record may be alike or not: it is named.
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from loadtest.records.measured import Machine, Run
@@ -56,12 +57,23 @@ def _launched(base: Run, new: Run) -> Iterator[Difference]:
     yield from _differing(
         "machine of the servers", _elsewhere(base), _elsewhere(new), absent="the generator's"
     )
+    yield from _differing("loads made by", _makers(base), _makers(new), absent="the machine itself")
     if base.engine and new.engine:
         yield from _differing(
             "Docker engine", base.engine.version, new.engine.version, forbids=False
         )
         yield from _items("engine: ", base.engine.settings, new.engine.settings)
         yield from _items("image ", base.engine.images, new.engine.images)
+
+
+def _makers(run: Run) -> str | None:
+    """Return what the agents of a run are, whatever they are called."""
+    kinds = Counter(
+        f"{'the same machine' if agent.here else agent.machine.cpu}, {agent.machine.processors}"
+        " processors"
+        for agent in run.agents
+    )
+    return "; ".join(f"{n} x {kind}" for kind, n in sorted(kinds.items())) or None
 
 
 def _elsewhere(run: Run) -> str | None:

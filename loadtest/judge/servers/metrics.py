@@ -70,6 +70,11 @@ class Figures(Record, frozen=True, kw_only=True):
     p99_9_us: int | None
     backfilled_p99_us: int | None
     """With wrk's correction for coordinated omission; never to be compared with `p99_us`."""
+    network_us: int | None = None
+    """Of each latency, a round trip from an agent to the server and back: the median of those that
+    were measured before the loads. None where no agent made them."""
+    network_most_us: int | None = None
+    """The longest of them."""
     offered: float | None
     """Requests a second that were sent, of a load at a rate; the median round's."""
     late_share: float | None
@@ -153,6 +158,8 @@ def figures(
     goodput = median(loaded.goodput for loaded in loads)
     workers = server.sized(plan.shape).workers if plan.shape.known else None
     sockets = [usage.connections for usage in usages if usage.connections is not None]
+    parts = [part for outcome in measured for turn in outcome.loads for part in turn.parts]
+    trips_us = [trip_us for part in parts for trip_us in part.network.round_trips_us]
     sessions = [
         outcome.work.database_connections
         for outcome in measured
@@ -171,6 +178,8 @@ def figures(
         p99_us=latency(99),
         p99_9_us=_rare(latencies) if not withheld else None,
         backfilled_p99_us=latency(99, backfilled=True),
+        network_us=median_low(trips_us) if trips_us else None,
+        network_most_us=max(trips_us, default=None),
         offered=median(each.rate for each in sent) if sent else None,
         late_share=late_share,
         generator_cpu_us=median(own_us) if own_us else _cpu_us(measured, "generator"),
@@ -194,18 +203,26 @@ def figures(
 
 def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -> Latencies:
     """Return the latencies of all rounds that stored some; raises UserError for those of others."""
-    stored = [
-        (histograms(load.histogram), load.loaded)
+    loads = [
+        (load, _stored(load, cell.load.connections))
         for outcome in measured
         for load in outcome.loads
-        if load.histogram and load.loaded
     ]
-    late = merge(loaded.sent.late for _, loaded in stored if loaded.sent)
+    # Of a load that several agents made, either all of it or nothing.
+    loads = [(load, stored) for load, stored in loads if stored and all(each[0] for each in stored)]
+    by_connections: dict[int, list[tuple[Histogram, Loaded]]] = {cell.load.connections: []}
+    for _, stored in loads:
+        for name, loaded, connections in stored:
+            by_connections.setdefault(connections, []).append((histograms(str(name)), loaded))
+    late = merge(load.loaded.sent.late for load, _ in loads if load.loaded and load.loaded.sent)
     try:
+        # wrk adds samples as befits the connections that it has itself.
+        pools = [pooled(stored, connections) for connections, stored in by_connections.items()]
+        raw, backfilled = pools[0]
+        if len(pools) > 1:
+            raw, backfilled = map(merge, zip(*pools, strict=True))
         return Latencies(
-            *pooled(stored, cell.load.connections),
-            late=_coarse(late) if count(late) else ON_TIME,
-            rounds=len(stored),
+            raw, backfilled, late=_coarse(late) if count(late) else ON_TIME, rounds=len(loads)
         )
     except ValueError as error:
         raise UserError(
@@ -222,6 +239,16 @@ def _coarse(late: Histogram) -> Histogram:
         values_us=tuple(late.values_us[end - 1] for end in ends),
         counts=tuple(sum(late.counts[start:end]) for start, end in zip(starts, ends, strict=True)),
     )
+
+
+def _stored(load: Outcome, connections: int) -> list[tuple[str | None, Loaded, int]]:
+    """Return each histogram of a load, with what was counted of it and how many connections it had.
+
+    Several, where agents made it together.
+    """
+    if load.parts:
+        return [(part.histogram, part.loaded, part.connections) for part in load.parts]
+    return [(load.histogram, load.loaded, connections)] if load.loaded else []
 
 
 def late(sent: Sequence[Sent], after_us: int = LATE_US) -> float:

@@ -340,7 +340,7 @@ def _round(outcome: Outcome) -> Round:
         detail=outcome.detail,
         goodput=outcome.loaded.goodput if measured and outcome.loaded else None,
         server_cpu_us=outcome.server_cpu_us if measured else None,
-        raw=outcome.raw,
+        raw=outcome.raw or next((p.raw for load in outcome.loads for p in load.parts), None),
     )
 
 

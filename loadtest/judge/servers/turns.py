@@ -88,6 +88,7 @@ def _together(turns: Sequence[Outcome]) -> Outcome:
         during=_during([outcome.during for outcome in turns if outcome.during]),
         work=reduce(operator.add, works) if works else None,
         host=_host([outcome.host for outcome in turns if outcome.host]),
+        parts=(),  # each turn has its own
     )
 
 

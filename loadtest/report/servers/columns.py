@@ -54,6 +54,15 @@ P50 = figure("p50_us", "p50", lambda f: f.p50_us, latency)
 P90 = figure("p90_us", "p90", lambda f: f.p90_us, latency)
 P99 = figure("p99_us", "p99", lambda f: f.p99_us, latency)
 P99_9 = figure("p99_9_us", "p99.9", lambda f: f.p99_9_us, latency)
+
+NETWORK: Column[Row] = Column(
+    "network_us",
+    "network",
+    lambda row: row.reportable.network_us if row.reportable else None,
+    lambda row: _trip(row.reportable),
+)
+"""Of each latency: the round trip, and the longest that was seen."""
+
 BUSY = figure("busy_cores", "cores busy", lambda f: f.cores, significant)
 SENT = figure("offered", "sent", lambda f: f.offered, significant)
 ANSWERED: Column[Row] = Column("answered", "answered", GOODPUT.value, GOODPUT.text)
@@ -81,6 +90,12 @@ SPREAD: Column[Row] = Column(
     lambda row: spread(row) if row.reportable else None,
     lambda row: share(apart) if row.reportable and (apart := spread(row)) is not None else UNKNOWN,
 )
+
+
+def _trip(figures: Figures | None) -> str:
+    if not figures or figures.network_us is None or figures.network_most_us is None:
+        return UNKNOWN
+    return f"{latency(figures.network_us)} (to {latency(figures.network_most_us)})"
 
 
 def _errors(row: Row) -> str:

@@ -17,6 +17,7 @@ from loadtest.report.servers.columns import (
     ERRORS,
     GENERATOR,
     GOODPUT,
+    NETWORK,
     P50,
     P90,
     P99,
@@ -57,11 +58,12 @@ def ranked(ranking: Ranking, reference: str | None) -> Table[Row]:
     # Where every server had its one round there is nothing to say of rounds.
     tried = (ROUNDS,) if any(row.rounds_failed for row in rows) else ()
     if ranking.load.rate is None:
-        shown = (*first, P50, P99, ERRORS, SPREAD)
+        shown = (*first, P50, P99, NETWORK, ERRORS, SPREAD)
     else:
         # At a rate, what it takes; its slowest answers are not those of a queue that the load made.
         price = tuple(column for column in first if column is not RATE)
-        shown = (*price, BUSY, SENT, ANSWERED, ERRORS, P50, P90, P99, P99_9, GENERATOR)
+        latencies = (P50, P90, P99, P99_9, NETWORK)
+        shown = (*price, BUSY, SENT, ANSWERED, ERRORS, *latencies, GENERATOR)
     return Table((RANK, SERVER, *shown, *tried, VERDICT), rows).filled(RANK, SERVER, RATE, ANSWERED)
 
 
@@ -73,7 +75,7 @@ REACH: tuple[Column[Row], ...] = (
     RANK,
     SERVER,
     REACHED.of(_search),
-    *(BUSY, COST, P50, P90, P99, ERRORS),
+    *(BUSY, COST, P50, P90, P99, NETWORK, ERRORS),
     LIMIT.of(_search),
     TRIES.of(_search),
     VERDICT,

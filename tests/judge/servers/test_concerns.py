@@ -34,6 +34,7 @@ from facts import (
     host,
     in_flight,
     left,
+    made_by_two,
     queueing,
     raised,
     rated,
@@ -251,6 +252,18 @@ CASES: list[tuple[str, str | None, Facts]] = [
     ("left-behind", None, left(memory_bytes=104_000_000)),
     ("left-behind", "suspect", left(memory_bytes=105_000_000)),
     ("left-behind", None, left(connections=None, memory_bytes=-9_000_000)),
+    ("not-together", None, made_by_two(late_us=5_000)),
+    ("not-together", "suspect", made_by_two(late_us=5_001)),
+    ("not-together", "suspect", made_by_two(late_us=-5_001)),
+    # Half of a median of 31 ms.
+    ("mostly-network", None, made_by_two(round_trip_us=15_400)),
+    ("mostly-network", "suspect", made_by_two(round_trip_us=15_600)),
+    ("near-bandwidth", None, made_by_two(received_bytes=2_990_000, link_mbit=10)),
+    ("near-bandwidth", "suspect", made_by_two(received_bytes=3_000_000, link_mbit=10)),
+    ("noisy-agent", None, made_by_two(host=host(0.29))),
+    ("noisy-agent", "suspect", made_by_two(host=host(0.31))),
+    ("generator-limited", None, made_by_two(usage=usage(generator_s=2.69)["generator"])),
+    ("generator-limited", "suspect", made_by_two(usage=usage(generator_s=2.71)["generator"])),
 ]
 
 
@@ -482,6 +495,8 @@ AT_RATE = {"rate-not-held", "generator-late", "starved-connections"}
 
 CLOSED = {"littles-law", "stalls", "generator-limited"}
 """Of a closed loop alone."""
+SHARED = {"not-together", "noisy-agent", "mostly-network", "near-bandwidth"}
+"""Of a load that several agents made alone."""
 
 
 @pytest.mark.parametrize("facts", [HEALTHY, SLOW, *FAULTS])
@@ -489,7 +504,7 @@ def test_the_unknown_raises_nothing_and_is_listed(facts: Facts) -> None:
     judged = weigh(CONCERNS, unknown(evidence(facts)))
     assert {concern.concern for concern in judged.concerns} <= KNOWN_FROM_COUNTS
     of_another_loop = AT_RATE if facts.at_rate is None else CLOSED
-    asked = BY_NAME.keys() - KNOWN_FROM_COUNTS - {"lost-rounds"} - of_another_loop
+    asked = BY_NAME.keys() - KNOWN_FROM_COUNTS - {"lost-rounds"} - of_another_loop - SHARED
     assert set(judged.unchecked) >= asked
 
 
@@ -508,6 +523,7 @@ def test_nothing_measured_is_nothing_checked() -> None:
         "connection-limited",
         "scripted",
         *AT_RATE,
+        *SHARED,
     }
 
 

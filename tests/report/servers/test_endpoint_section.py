@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 import pytest
+from builders import part
 from sample_run import histograms, sample
 
 from loadtest.judge.servers.rows import Ranking
 from loadtest.judge.servers.summary import Summary, summarise
+from loadtest.records.measured import Outcome, Way
 from loadtest.report.page import Charts, Only, Section
 from loadtest.report.servers import page
+from loadtest.report.servers.columns import NETWORK
 from loadtest.report.servers.page import first, unanswered
 from loadtest.report.servers.ranking_tables import ranked
 from loadtest.report.servers.report import Report
@@ -84,3 +87,29 @@ def charts_in(blocks: Iterable[object]) -> Iterator[Charts]:
             yield block
         if isinstance(block, Section | Only):
             yield from charts_in(block.blocks)
+
+
+def test_the_way_to_the_server_stands_beside_latencies_where_others_loaded_it() -> None:
+    run, outcomes, segments = sample()
+    titles = [
+        [column.title for column in ranked(at(each, "json-sync"), None).columns]
+        for each in (
+            summarise(run, outcomes, histograms, segments),
+            summarise(run, [_made_by_two(outcome) for outcome in outcomes], histograms, segments),
+        )
+    ]
+    assert [("network" in each) for each in titles] == [False, True]
+    assert titles[1][titles[1].index("network") - 1] == "p99"
+
+
+def test_a_round_trip_is_the_median_of_all_with_the_longest() -> None:
+    run, outcomes, segments = sample()
+    made = [_made_by_two(outcome) for outcome in outcomes]
+    ranking = at(summarise(run, made, histograms, segments), "json-sync")
+    assert {NETWORK.text(row) for row in ranking.rows if row.reportable} == {"300 us (to 2.00 ms)"}
+
+
+def _made_by_two(outcome: Outcome) -> Outcome:
+    ways = [Way(round_trips_us=us, link_mbit=None) for us in ((200, 300, 300), (300, 2_000))]
+    parts = [part(str(at), network=way) for at, way in enumerate(ways)]
+    return msgspec.structs.replace(outcome, parts=tuple(parts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadtest.judge.servers.concerns import (
+    agents,
     answers,
     at_rate,
     delayed_ack,
@@ -34,6 +35,10 @@ CONCERNS = (
     rounds.UNSTABLE,
     rounds.UNEVEN_WORKERS,
     surroundings.NOISY_HOST,
+    agents.NOT_TOGETHER,
+    agents.NOISY_AGENT,
+    agents.MOSTLY_NETWORK,
+    agents.NEAR_BANDWIDTH,
     surroundings.LEFT_BEHIND,
     answers.LOST_ROUNDS,
 )

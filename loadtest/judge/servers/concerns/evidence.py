@@ -24,7 +24,7 @@ from loadtest.judge.servers.metrics import (
     unanswered,
     waves,
 )
-from loadtest.records.measured import DISTURBED, Ceiling, Histogram, Loaded, Outcome
+from loadtest.records.measured import DISTURBED, Ceiling, Histogram, Loaded, Outcome, Part
 from loadtest.records.planned import Cell, Plan, Server, Shape
 
 
@@ -126,8 +126,20 @@ class Evidence:
         return silent / sum(loaded.windows or 0 for loaded in known)
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """What each agent had in each of `loads`; empty where this machine made them."""
+        outcomes = self.measured or self.failed
+        return tuple(part for outcome in outcomes for load in outcome.loads for part in load.parts)
+
+    @property
     def generator_busy(self) -> float | None:
-        """Share of its processor that the generator used; None where nobody measured."""
+        """Share of its processor that the generator used; None where nobody measured.
+
+        Of several, that of the busiest: one at its limit is late with its part of the load.
+        """
+        if self.parts:
+            agents = dict.fromkeys(part.agent for part in self.parts)
+            return max(map(self._busy, agents))
         used = [
             (usage.cpu_s, outcome.load_s)
             for outcome in self.measured
@@ -136,6 +148,11 @@ class Evidence:
         if not used:
             return None
         return sum(cpu_s for cpu_s, _ in used) / sum(s for _, s in used) / GENERATOR_PROCESSORS
+
+    def _busy(self, agent: str) -> float:
+        parts = [part for part in self.parts if part.agent == agent]
+        used_s = sum(part.usage.cpu_s for part in parts)
+        return used_s * 1e6 / sum(part.loaded.duration_us for part in parts) / GENERATOR_PROCESSORS
 
     @property
     def services_sampled(self) -> bool:

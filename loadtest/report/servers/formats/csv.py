@@ -18,7 +18,7 @@ FIGURES = (
     *("server_cpu_us", "with_databases_cpu_us", "memory_peak_bytes", "memory_per_worker_bytes"),
     *("processes_peak", "threads_peak", "sockets_peak", "database_connections"),
     *("answers_per_cpu_second", "memory_kind", "error_share", "answers", "samples"),
-    "backfilled_p99_us",
+    *("backfilled_p99_us", "network_us", "network_most_us"),
 )
 """Of `Figures`, beside the goodput."""
 
