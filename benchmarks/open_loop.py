@@ -104,7 +104,7 @@ def at_rate(rate: float, seconds: int, connections: int, arrivals: Arrivals = "e
 
 def latencies(printed: Printed, connections: int, folder: Path) -> Histogram:
     """Return the latencies as measured."""
-    stored = msgspec.json.decode((folder / printed.histogram).read_bytes(), type=Histogram)
+    stored = msgspec.json.decode((folder / str(printed.histogram)).read_bytes(), type=Histogram)
     return pooled([(stored, printed.loaded)], connections)[0]
 
 

@@ -38,7 +38,7 @@ MOST_BODY_BYTES = 2**20
 """Of an answer to a probe; what comes behind is not waited for."""
 
 
-def free_port(preferred: int | None = None, taken: Collection[int] = ()) -> int:
+def free_port(preferred: int | None = None, taken: Collection[int] = (), host: str = HOST) -> int:
     """Return the first port from `preferred` on that nobody has, and that is not `taken`.
 
     Ports are below the system's own for outgoing connections, so that the generator cannot take
@@ -54,7 +54,7 @@ def free_port(preferred: int | None = None, taken: Collection[int] = ()) -> int:
             # As servers do: a port whose last connections are still in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
+                probe.bind((host, port))
                 return port
     raise CellError("launch", f"no free port between {preferred} and {beyond - 1}")
 

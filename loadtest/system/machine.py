@@ -52,6 +52,21 @@ def changes(then: Machine, now: Machine) -> list[str]:
     ]
 
 
+def system_id() -> str | None:
+    """Return what tells this running system from every other; None where nobody does.
+
+    Containers of one machine have the same: they share its processors.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        pass
+    if platform.system() == "Darwin":
+        boot = ["sysctl", "-n", "kern.bootsessionuuid"]
+        return process.output(boot, env={}, cwd=Path("/")).strip()
+    return None
+
+
 def raise_file_limit(connections: int, option: str = "--connections") -> str | None:
     """Raise the soft limit of open files to what a load needs; return a line where it can't be.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest.bench.load import nginx
-from loadtest.bench.load.generator import Generator
+from loadtest.bench.load.generator import Generator, Generators
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Ceiling, Placement
 from loadtest.records.planned import Load, Plan
@@ -47,9 +47,15 @@ def asked(plan: Plan) -> set[Asked]:
 
 
 def ceilings(
-    wanted: Iterable[Asked], folder: Path, placement: Placement | None
+    wanted: Iterable[Asked],
+    folder: Path,
+    placement: Placement | None,
+    generators: Generators = Generator,
+    host: str = listening.HOST,
 ) -> Iterator[Ceiling]:
     """Yield what the generator reaches with each, by connections and size, the fewest first.
+
+    `host` is the address of this machine that the generators load.
 
     Raises CellError where nginx does not come up, or turns connections away.
     """
@@ -58,35 +64,42 @@ def ceilings(
         return
     bodies = {str(size): b"x" * size for _, size in wanted}
     cpus = placement.server if placement else ()
-    with serving(bodies, folder / "logs" / "null-server.log", cpus) as (_, port):
+    with serving(bodies, folder / "logs" / "null-server.log", cpus, host) as (_, port):
         for connections, size in wanted:
-            yield _measure(connections, size, port, folder, placement)
+            url = f"http://{host}:{port}/{size}"
+            yield _measure(connections, size, url, folder, placement, generators)
 
 
 @contextmanager
 def serving(
-    bodies: Mapping[str, bytes], log: Path, cpus: Sequence[int] = ()
+    bodies: Mapping[str, bytes], log: Path, cpus: Sequence[int] = (), host: str = listening.HOST
 ) -> Iterator[tuple[Process, int]]:
     """Give nginx, up with these bodies by name, and its port."""
     with process.folder("loadtest-null-") as home:
-        port = listening.free_port()
+        port = listening.free_port(host=host)
         (home.path / "bodies").mkdir()
         for body, data in bodies.items():
             (home.path / "bodies" / body).write_bytes(data)
-        http = SERVER.format(host=listening.HOST, port=port)
-        with nginx.running(home, http, log, port, f"/{next(iter(bodies))}", cpus) as running:
+        http = SERVER.format(host=host, port=port)
+        first = f"/{next(iter(bodies))}"
+        with nginx.running(home, http, log, port, first, cpus, host) as running:
             yield running, port
 
 
 def _measure(
-    connections: int, size: int, port: int, folder: Path, placement: Placement | None
+    connections: int,
+    size: int,
+    url: str,
+    folder: Path,
+    placement: Placement | None,
+    generators: Generators,
 ) -> Ceiling:
     load = Load(connections=connections, duration_s=DURATION_S, warmup_s=0.0)
-    url = f"http://{listening.HOST}:{port}/{size}"
-    generator = Generator(load, url, 0.0, folder, f"null-server.{connections}.{size}", placement)
+    generator = generators(load, url, 0.0, folder, f"null-server.{connections}.{size}", placement)
     before_s = ended_cpu_s()
-    loaded = generator.finish().loaded
-    cpu_s = ended_cpu_s() - before_s
+    printed = generator.finish()
+    loaded = printed.loaded
+    cpu_s = sum(part.usage.cpu_s for part in printed.parts) or ended_cpu_s() - before_s
     if loaded.answers == 0 or loaded.errors:
         raise CellError("load", f"the null server gave {loaded.errors} errors")
     return Ceiling(

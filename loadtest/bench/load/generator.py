@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
+import psutil
 
 from loadtest.bench.load import wrk
+from loadtest.bench.load.wrk import Share
 from loadtest.records import files
 from loadtest.records.errors import CellError
-from loadtest.records.measured import Loaded, Placement
+from loadtest.records.measured import Loaded, Part, Placement
 from loadtest.records.planned import Load, Record
 from loadtest.records.run_folder import check_room, writing
 from loadtest.system import process
@@ -24,8 +27,51 @@ class Printed(Record, frozen=True, kw_only=True):
     """What one load gave: the counts, and where the evidence is inside the run's folder."""
 
     loaded: Loaded
-    raw: str
-    histogram: str
+    raw: str | None
+    """None where each of its parts has its own, as `histogram`."""
+    histogram: str | None
+    parts: tuple[Part, ...] = ()
+    """Of a load that several agents made."""
+
+
+class Generating(Protocol):
+    """A load that is being made."""
+
+    def tree(self) -> list[psutil.Process]:
+        """Return the processes of this machine that make it."""
+
+    def finish(self) -> Printed:
+        """Wait for its end and return what was counted; raises CellError where nothing was."""
+
+    def stop(self) -> None:
+        """End it, if it has not ended."""
+
+
+class Generators(Protocol):
+    """What makes loads: wrk on this machine, or on several others."""
+
+    def __call__(
+        self,
+        load: Load,
+        url: str,
+        delay_s: float,
+        folder: Path,
+        name: str,
+        placement: Placement | None,
+        seed: int = 0,
+        requests: Sequence[bytes] = (),
+    ) -> Generating:
+        """Begin a load, as `Generator` does; raises CellError where it cannot be begun."""
+
+
+class Ended(Record, frozen=True, kw_only=True):
+    """wrk as it ended."""
+
+    status: int
+    out: str
+    """Its own text."""
+    errors: str
+    """With the line of numbers."""
 
 
 class Generator:
@@ -41,11 +87,14 @@ class Generator:
         placement: Placement | None,
         seed: int = 0,
         requests: Sequence[bytes] = (),
+        share: Share | None = None,
+        go: int | None = None,
     ) -> None:
         """Start it; what it prints goes to files in `raw/` called `name`.
 
         `seed` is of the arrivals, where they are random. The `requests` are sent as they are, one
-        after the other and again; without them it is a GET of the URL.
+        after the other and again; without them it is a GET of the URL. `share` is of a schedule
+        that several have; `go` is a descriptor, see `wrk.GO`.
         """
         self._folder = folder
         self._raw = folder / "raw" / f"{name}.txt"
@@ -57,37 +106,60 @@ class Generator:
         with process.handed(wrk.handed(requests)) as (fd, path):
             self.process = process.start(
                 wrk.TOOL,
-                wrk.argv(load, url, delay_s, seed),
+                wrk.argv(load, url, delay_s, seed, share),
                 log=self._raw,
                 errors=self._errors,
-                env={wrk.REQUESTS: path} if requests else {},
-                fds=(fd,) if requests else (),
+                env=({wrk.REQUESTS: path} if requests else {})
+                | ({} if go is None else {wrk.GO: str(go)}),
+                fds=[*([fd] if requests else []), *([] if go is None else [go])],
                 grace_s=1.0,
                 cpus=placement.generator if placement else (),
             )
 
-    def finish(self) -> Printed:
-        """Return what it counted; raises CellError where it measured nothing."""
+    def tree(self) -> list[psutil.Process]:
+        """Return its processes, its warden's aside."""
+        return self.process.tree()
+
+    def stop(self) -> None:
+        """End it, if it has not ended."""
+        self.process.stop()
+
+    def ended(self) -> Ended:
+        """Wait for its end; raises CellError where that does not come."""
         with process.running(self.process):
             try:
                 status = self.process.wait(self._limit_s)
             except subprocess.TimeoutExpired:
                 raise CellError("load", f"wrk did not end within {self._limit_s:.0f} s") from None
-        try:
-            loaded, histogram = wrk.parse(_text(self._raw), _text(self._errors))
-        except ValueError as error:
-            check_room(self._folder)  # it may have had nowhere to write to
-            printed = process.tail(self._errors, 3) or process.tail(self._raw, 3)
-            raise CellError("load", f"wrk ended with status {status}: {error}", printed) from None
+        return Ended(status=status, out=_text(self._raw), errors=_text(self._errors))
+
+    def finish(self) -> Printed:
+        """Return what it counted; raises CellError where it measured nothing."""
+        printed = read(self.ended(), self._folder, self._raw)
         self._errors.unlink()
-        path = self._raw.with_suffix(".json")
-        with writing(path, measuring=True):
-            files.write(path, msgspec.json.encode(histogram))
-        return Printed(
-            loaded=loaded,
-            raw=str(self._raw.relative_to(self._folder)),
-            histogram=str(path.relative_to(self._folder)),
-        )
+        return printed
+
+
+def read(ended: Ended, folder: Path, raw: Path) -> Printed:
+    """Return what wrk counted, its histogram in a file beside its own text at `raw`.
+
+    Raises CellError where it measured nothing.
+    """
+    try:
+        loaded, histogram = wrk.parse(ended.out, ended.errors)
+    except ValueError as error:
+        check_room(folder)  # it may have had nowhere to write to
+        said = ended.errors.strip() or ended.out.strip()
+        printed = "\n".join(said[-16_384:].splitlines()[-3:])
+        raise CellError("load", f"wrk ended with status {ended.status}: {error}", printed) from None
+    path = raw.with_suffix(".json")
+    with writing(path, measuring=True):
+        files.write(path, msgspec.json.encode(histogram))
+    return Printed(
+        loaded=loaded,
+        raw=str(raw.relative_to(folder)),
+        histogram=str(path.relative_to(folder)),
+    )
 
 
 def _text(path: Path) -> str:

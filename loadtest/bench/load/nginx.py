@@ -42,7 +42,13 @@ http {{
 
 @contextmanager
 def running(
-    home: Folder, http: str, log: Path, port: int, path: str, cpus: Sequence[int] = ()
+    home: Folder,
+    http: str,
+    log: Path,
+    port: int,
+    path: str,
+    cpus: Sequence[int] = (),
+    host: str = listening.HOST,
 ) -> Iterator[Process]:
     """Give nginx once it answers a path on a port; `http` is what it serves, as it is configured.
 
@@ -53,7 +59,7 @@ def running(
     argv = [str(binary()), "-p", ".", "-c", "nginx.conf", "-e", "stderr"]
     nginx = process.start("nginx", argv, log=log, home=home, cpus=cpus)
     with process.running(nginx):
-        listening.await_answer(nginx, port, path)
+        listening.await_answer(nginx, port, path, host)
         yield nginx
 
 

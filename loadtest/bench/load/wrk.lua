@@ -7,10 +7,15 @@
 -- Where LOADTEST_REQUESTS names a file, what is sent are the whole requests in it, in turn: each as
 -- it is, behind a line with its length.
 --
+-- Where LOADTEST_GO names a descriptor, a line goes there when all is ready, and the load begins at
+-- the instant that comes back: several generators begin together, however long each took to start.
+--
 -- With arguments, `RATE ARRIVALS SEED`, it makes an open loop: wrk asks `delay` for each connection as
 -- it becomes free, at the start as well, and sends for it after so many milliseconds. Each free
 -- connection gets the next slot of one schedule; how late each was sent is counted. (Which latency is
 -- of which slot nobody says: neither `delay` nor `request` nor `response` is told of its connection.)
+-- With two more, `NUMBER OF`, the schedule is shared with others: this one takes every `OF`th slot,
+-- from `NUMBER` on, counted from 0.
 
 -- wrk's API finds the i-th bin by walking from the first one, so reading all of them takes
 -- bins x range steps: minutes for a wide distribution. LuaJIT can walk wrk's own array once.
@@ -71,14 +76,46 @@ local LEAD_MS = 200 -- connections open before the first slot
 local TIME =
   "typedef struct { long s; long ns; } loadtest_time; int clock_gettime(int, loadtest_time *);"
 
-local function clock()
+local function clock_us()
   local ffi = require("ffi")
-  ffi.cdef(TIME)
+  pcall(ffi.cdef, TIME)
   local at = ffi.new("loadtest_time")
   return function()
     ffi.C.clock_gettime(0, at) -- CLOCK_REALTIME, on Linux and macOS
-    return tonumber(at.s) * 1000 + math.floor(tonumber(at.ns) / 1e6)
+    return tonumber(at.s) * 1e6 + math.floor(tonumber(at.ns) / 1e3)
   end
+end
+
+local function clock()
+  local now_us = clock_us()
+  return function() return math.floor(now_us() / 1000) end
+end
+
+local SPIN_US = 1000 -- by so much a sleep may be too long
+
+-- Returns the instant at which to begin, once it has come; nil where nobody is waited for.
+local function begin_together()
+  local go = tonumber(os.getenv("LOADTEST_GO") or "")
+  if not go then return nil end
+  local ffi, now_us = require("ffi"), clock_us()
+  ffi.cdef([[
+    long read(int, void *, size_t);
+    long write(int, const void *, size_t);
+    int usleep(unsigned int);
+  ]])
+  ffi.C.write(go, "\n", 1)
+  local line = ffi.new("char[32]")
+  local length = tonumber(ffi.C.read(go, line, 32))
+  local at_us = length > 0 and tonumber(ffi.string(line, length))
+  if not at_us then os.exit(1) end -- who was to say it has gone
+  local left_us = at_us - now_us()
+  -- Less than a second at once is what usleep has to take.
+  while left_us > SPIN_US do
+    ffi.C.usleep(math.min(left_us - SPIN_US, 500000))
+    left_us = at_us - now_us()
+  end
+  while now_us() < at_us do end
+  return at_us
 end
 
 -- wrk sleeps for whole milliseconds, from wherever it is in one: it would wake anywhere in that of a
@@ -120,7 +157,8 @@ missed = 0 -- slots that had passed before a connection was free
 slots = {} -- those that are given out and not sent, in order
 next_slot = nil -- the first that is not given out
 began, first_slot = nil, nil -- the load, and its schedule
-per_ms = nil -- requests
+began_us = nil -- of the load, where it began together with others
+slot_gap_ms = nil -- between the slots of this generator
 
 local function given_requests()
   local requests, path = {}, os.getenv("LOADTEST_REQUESTS")
@@ -147,22 +185,37 @@ function init(args)
 
   wrk.format = next_request -- wrk asks once for what it sends again and again
   if #requests > 1 then request = next_request end
-  if #args == 0 then return end
+  if #args == 0 then
+    if begin_together() then began_us = clock_us()() end
+    return
+  end
   local now_ms, wake_at, even = clock(), alarm(), args[2] == "even"
   math.randomseed(tonumber(args[3]))
-  local given, at_ms = 0, 0 -- slots that were given out, and when the next one is, after the first
-  began, per_ms = now_ms(), tonumber(args[1]) / 1000
+  local number, of = tonumber(args[4] or 0), tonumber(args[5] or 1)
+  local per_ms = tonumber(args[1]) / 1000 -- requests, of all who share the schedule
+  slot_gap_ms = of / per_ms
+
+  local function random_gap_ms() return -math.log(1 - math.random()) * slot_gap_ms end
+
+  -- Slots that were given out, and when the next one is in the schedule. What several send at random
+  -- each for itself is at random together.
+  local given, at_ms = 0, even and number / per_ms or number > 0 and random_gap_ms() or 0
+  local together_us = begin_together()
+  if together_us then began_us = clock_us()() end
+  began = now_ms()
+  local origin = together_us and math.floor(together_us / 1000) + LEAD_MS
 
   function delay()
     local now = now_ms()
-    first_slot = first_slot or now + LEAD_MS
-    local slot = next_slot or first_slot
+    origin = origin or now + LEAD_MS
+    local slot = next_slot or origin + math.floor(at_ms + 0.5)
+    first_slot = first_slot or slot
     given = given + 1
     slots[given] = slot
     if slot < now then missed = missed + 1 end
     -- A sum of many gaps would drift.
-    at_ms = even and given / per_ms or at_ms - math.log(1 - math.random()) / per_ms
-    next_slot = first_slot + math.floor(at_ms + 0.5)
+    at_ms = even and (number + given * of) / per_ms or at_ms + random_gap_ms()
+    next_slot = origin + math.floor(at_ms + 0.5)
     if given == sent + 1 then wake_at(slot) end
     return math.max(0, slot - now)
   end
@@ -192,6 +245,11 @@ local function used()
   return string.format('"cpu_us":%.0f,', tonumber(at.s) * 1e6 + tonumber(at.ns) / 1e3)
 end
 
+local function instant()
+  local at_us = thread:get("began_us")
+  return at_us and string.format('"began_us":%.0f,', at_us) or ""
+end
+
 local function schedule(duration_us, latency)
   local requests = thread:get("sent")
   if requests == 0 then return "" end
@@ -205,7 +263,7 @@ local function schedule(duration_us, latency)
   for _, slot in pairs(thread:get("slots")) do
     if slot < ended then unsent(slot) end
   end
-  local slot, gap = thread:get("next_slot"), 1 / thread:get("per_ms")
+  local slot, gap = thread:get("next_slot"), thread:get("slot_gap_ms")
   while slot < ended do
     unsent(slot)
     missed = missed + 1
@@ -239,6 +297,7 @@ function done(summary, latency, requests)
       errors.read, errors.write, errors.status, errors.timeout, all, silent
     ),
     used(),
+    instant(),
     schedule(summary.duration, latency),
     '"values_us":[', table.concat(values, ","), '],"counts":[', table.concat(counts, ","), "]}\n"
   )

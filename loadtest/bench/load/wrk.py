@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,18 @@ REQUESTS = "LOADTEST_REQUESTS"
 """The variable that names `wrk.lua` the file of what it is handed."""
 
 
+GO = "LOADTEST_GO"
+"""The variable that names `wrk.lua` the descriptor on which it says that it is ready and is told,
+in microseconds of Unix time, when to begin."""
+
+
+class Share(NamedTuple):
+    """What one of several generators sends of a schedule: each `of`th slot from `number` on."""
+
+    number: int = 0
+    of: int = 1
+
+
 class NoResultError(ValueError):
     """wrk ended without its line of numbers; the message says what it printed instead."""
 
@@ -44,10 +57,13 @@ class _Line(Loaded, frozen=True, kw_only=True):
     counts: tuple[int, ...]
 
 
-def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
+def argv(
+    load: Load, url: str, delay_s: float, seed: int = 0, share: Share | None = None
+) -> list[str]:
     """Return the command line for `load` on an endpoint that takes `delay_s` to answer.
 
-    `seed` is of the arrivals of a load at a rate, where they are random.
+    `seed` is of the arrivals of a load at a rate, where they are random. With a `share` the rate is
+    that of all who share the schedule.
 
     wrk takes whole seconds only (`-d 1.5s` prints its usage and exits 1), so a fraction is rounded
     up. It looks at its clock every 100 ms, so the duration it reports is up to 0.1 s longer.
@@ -56,6 +72,7 @@ def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
     # `--timeout` doesn't end a request, it drops the sample of a slower answer: it must be more
     # than any answer can take. wrk reserves (but doesn't touch) 8 bytes for each microsecond of it.
     timeout_s = duration_s + math.ceil(delay_s) + MARGIN_S
+    rate = [] if load.rate is None else [f"{load.rate:g}", load.arrivals, str(seed)]
     return [
         TOOL,
         # One thread: faster and steadier than two wherever the server shares the machine.
@@ -66,7 +83,7 @@ def argv(load: Load, url: str, delay_s: float, seed: int = 0) -> list[str]:
         "--latency",
         f"--script={SCRIPT}",
         url,
-        *(("--", f"{load.rate:g}", load.arrivals, str(seed)) if load.rate else ()),
+        *(["--", *rate, *map(str, share or ())] if rate else []),
     ]
 
 

@@ -39,17 +39,18 @@ def launch(
     log: Path,
     port: int | None = None,
     cpus: Sequence[int] = (),
+    host: str = HOST,
 ) -> Instance:
     """Start a server and return once it has answered; raises CellError with the end of its log.
 
-    `env` is what it is told of the services.
+    `env` is what it is told of the services, `host` the address of this machine that it has.
     """
     started = time.monotonic()
-    port = free_port() if port is None else port
+    port = free_port(host=host) if port is None else port
     served = log.with_suffix(".served").absolute()
     served.unlink(missing_ok=True)
-    with listening(server, port, shape.backlog) as fd:
-        started_by = command(server, shape, project, port, fd)
+    with listening(server, port, shape.backlog, host) as fd:
+        started_by = command(server, shape, project, port, fd, host)
         running = process.start(
             server.name,
             started_by.argv,
@@ -66,7 +67,7 @@ def launch(
             cpus=cpus,
         )
     try:
-        await_answer(running, port, NOT_THERE)
+        await_answer(running, port, NOT_THERE, host)
         check_owner(running, port)
         if project.app.applications:
             check_settings(served)

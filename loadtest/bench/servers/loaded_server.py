@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from loadtest.bench.load.generator import Generator, Printed
+import msgspec
+
+from loadtest.bench.load.generator import Generator, Generators, Printed
 from loadtest.bench.servers.answer_check import Checked, Watch, verify
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError
-from loadtest.records.measured import During, Placement
+from loadtest.records.measured import During, Part, Placement, Usage
 from loadtest.records.planned import Cell, Endpoint, Server, Stage
 from loadtest.system import sampling
 from loadtest.system.sampling import Holding, Members, Sampled
@@ -61,6 +63,8 @@ class LoadedServer:
     requests: Mapping[str, tuple[Prepared, ...]] = field(default_factory=dict)
     """What is sent, by the name of the endpoint; where it isn't there, a GET of its path."""
     placement: Placement | None
+    generators: Generators = Generator
+    """What makes its loads."""
 
     def verify(
         self, endpoint: Endpoint, *, concurrency: int, seconds: float, stage: Stage
@@ -87,17 +91,19 @@ class LoadedServer:
         address = f"{self.host}:{self.port}"
         url = f"http://{address}{'/' if requests else endpoint.path}"
         sent = [request.encoded(address) for request in requests]
-        generator = Generator(
+        generator = self.generators(
             cell.load, url, delay_s, self.folder, name, self.placement, seed, sent
         )
-        groups = {**self.groups(), "generator": generator.process.tree}
+        groups = {**self.groups(), "generator": generator.tree}
         watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s, requests)
         try:
             with sampling.sampling(groups, holds="server", ends="generator") as sampled:
                 printed = generator.finish()
         finally:
-            generator.process.stop()
+            generator.stop()
             during = watch.stop()
+        if printed.parts:
+            _count_agents(sampled, printed.parts)
         return Measurement(printed=printed, sampled=sampled, during=during)
 
     def memory_bytes(self) -> int | None:
@@ -124,6 +130,26 @@ class LoadedServer:
         self.launched.stop()
 
 
+def _count_agents(sampled: Sampled, parts: Sequence[Part]) -> None:
+    """Put what agents used in place of what was seen of a generator here.
+
+    What those of this machine used was no other program's.
+    """
+    usages = [part.usage for part in parts]
+    sampled.usage["generator"] = Usage(
+        cpu_s=sum(usage.cpu_s for usage in usages),
+        rss_peak_bytes=sum(usage.rss_peak_bytes for usage in usages),
+        processes=sum(usage.processes for usage in usages),
+        threads=sum(usage.threads for usage in usages),
+        each_cpu_s=(max(usage.cpu_s for usage in usages),),
+    )
+    if sampled.host is not None:
+        # Without their wardens, which were up before the load.
+        here_s = sum((part.loaded.cpu_us or 0) / 1e6 for part in parts if part.host is None)
+        others_s = max(0.0, sampled.host.other_cpu_s - here_s)
+        sampled.host = msgspec.structs.replace(sampled.host, other_cpu_s=others_s)
+
+
 class Bench(Protocol):
     """Where servers run and are loaded."""
 
@@ -132,3 +158,19 @@ class Bench(Protocol):
 
     def launch(self, profile: Server, name: str) -> LoadedServer:
         """Start a server and return it once it has answered; raises CellError."""
+
+
+@dataclass(frozen=True)
+class GeneratedBench(Bench):
+    """A bench whose servers are loaded by other generators than this machine's own."""
+
+    bench: Bench
+    generators: Generators
+
+    def repair(self) -> CellError | None:
+        """Start services that have died again; return what died, None if all is well."""
+        return self.bench.repair()
+
+    def launch(self, profile: Server, name: str) -> LoadedServer:
+        """Start a server and return it once it has answered; raises CellError."""
+        return replace(self.bench.launch(profile, name), generators=self.generators)

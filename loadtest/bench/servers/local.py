@@ -27,6 +27,8 @@ class LocalBench(Bench):
     shape: Shape
     folder: Path
     placement: Placement | None = None
+    host: str = listening.HOST
+    """The address of this machine that servers have."""
     _starting: set[int] = field(default_factory=set)
     """Ports of servers that do not listen yet."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -35,7 +37,7 @@ class LocalBench(Bench):
     def _port(self) -> Iterator[int]:
         """Give a free port that no other server is about to listen on."""
         with self._lock:
-            port = listening.free_port(taken=self._starting)
+            port = listening.free_port(taken=self._starting, host=self.host)
             self._starting.add(port)
         try:
             yield port
@@ -48,7 +50,7 @@ class LocalBench(Bench):
 
     def launch(self, profile: Server, name: str) -> LoadedServer:
         """Start a server and return it once it has answered; raises CellError."""
-        env = self.services.env_for(profile.name)
+        env = {**self.services.env_for(profile.name), HOSTS: self.host}
         with self._port() as port:
             instance = launch(
                 profile,
@@ -58,6 +60,7 @@ class LocalBench(Bench):
                 log=self.folder / "logs" / f"{name}.log",
                 port=port,
                 cpus=self.placement.server if self.placement else (),
+                host=self.host,
             )
 
         def groups() -> Mapping[str, Members]:
@@ -66,7 +69,7 @@ class LocalBench(Bench):
 
         return LoadedServer(
             launched=instance.process,
-            host=listening.HOST,
+            host=self.host,
             port=instance.port,
             launch_s=instance.launch_s,
             groups=groups,

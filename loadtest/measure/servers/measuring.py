@@ -223,6 +223,7 @@ class _Measuring:
                 "usage": measurement.sampled.usage,
                 "host": measurement.sampled.host,
                 "during": measurement.during,
+                "parts": measurement.printed.parts,
             }
             if loaded.answers == 0:
                 raise CellError("load", "not one request was answered")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from loadtest.plan.servers import profile
 from loadtest.plan.servers.inventory import Inventory, make_plan
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Launcher, Machine, Placement, Run
+from loadtest.records.measured import Agent, Launcher, Machine, Placement, Run
 from loadtest.records.planned import Choice, Goal, Plan
 from loadtest.records.privacy import public_path
 from loadtest.system import cpu_pinning, listening, machine
@@ -40,12 +41,16 @@ OPTIONS = {
     "budget_s": "budget",
     "pin": "pin",
     "seed": "seed",
+    "agents": "agents",
 }
 """What is typed for each field of a choice."""
 
 
-def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
-    """Return a run that can start; raises UserError with all that stands in its way at once."""
+def make_run(offered: Inventory, choice: Choice, out: Path, agents: tuple[Agent, ...] = ()) -> Run:
+    """Return a run that can start; raises UserError with all that stands in its way at once.
+
+    `agents` are those that make its loads; without, this machine does.
+    """
     problems: list[str] = []
     plan: Plan | None = None
     try:
@@ -65,7 +70,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
             " --workers and --threads"
         )
     project = offered.project
-    looked = checks(plan, out, project.app, offered.launcher, project.allowed)
+    looked = checks(plan, out, project.app, offered.launcher, project.allowed, loads=not agents)
     problems += [check.advice or check.state for check in looked if check.fatal]
     if problems or plan is None:
         raise UserError(*problems)
@@ -79,13 +84,14 @@ def make_run(offered: Inventory, choice: Choice, out: Path) -> Run:
         command=command_of(choice, offered.launcher),
         choice=choice,
         plan=plan,
-        machine=this_machine(offered),
+        machine=this_machine(offered, agents),
         argv=_argv(offered, plan),
         placement=placed,
         launcher=offered.launcher,
         engine=offered.engine,
         network=offered.network,
         site=offered.site,
+        agents=agents,
     )
 
 
@@ -128,9 +134,9 @@ def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
     }
 
 
-def this_machine(offered: Inventory) -> Machine:
-    """Return what a run says of the machine that it is made on."""
-    versions = {"wrk": wrk_version()}
+def this_machine(offered: Inventory, agents: Sequence[Agent] = ()) -> Machine:
+    """Return what a run says of the machine that it is made on; wrk is that of its agents."""
+    versions = {"wrk": agents[0].machine.versions["wrk"] if agents else wrk_version()}
     if offered.launcher == "local" and "postgres" in offered.project.app.addresses:
         versions["PostgreSQL"] = preflight.postgres_version()
     return machine.describe(offered.versions | versions)

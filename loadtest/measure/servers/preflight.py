@@ -109,14 +109,19 @@ def checks(
     app: App,
     launcher: Launcher = "local",
     allowed: Mapping[Service, str] = MappingProxyType({}),
+    *,
+    loads: bool = True,
 ) -> list[Check]:
-    """Look at all that a run needs of this machine; `allowed` are the services it may write."""
+    """Look at all that a run needs of this machine; `allowed` are the services it may write.
+
+    Not at what a load needs, where `loads` is false: it is made elsewhere.
+    """
     written = allowed if launcher == "local" else None
     needs = _connections(plan) if plan else (64, "--connections")
     return [
-        preflight.tool(),
+        *([preflight.tool()] if loads else []),
         preflight.files(*needs),
-        preflight.ports(*needs),
+        *([preflight.ports(*needs)] if loads else []),
         preflight.rates(),
         preflight.folder(out),
         *([preflight.port()] if launcher == "local" else []),

@@ -17,7 +17,7 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import is_there
 from loadtest.plan.servers.project import App
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Run
+from loadtest.records.measured import Agent, Run
 from loadtest.records.planned import Cell, Endpoint, Server
 from loadtest.system import cpu_pinning, machine
 
@@ -67,7 +67,9 @@ def widened(
     return msgspec.structs.replace(run, plan=plan, choice=choice, command=command)
 
 
-def check_resumable(run: Run, offered: Inventory, folder: Path) -> None:
+def check_resumable(
+    run: Run, offered: Inventory, folder: Path, agents: Sequence[Agent] = ()
+) -> None:
     """Refuse to go on where rounds could not be paired: other software, or another machine.
 
     Names what differs, or what a run would lack. A run's folder may come from anybody: nothing of
@@ -76,11 +78,18 @@ def check_resumable(run: Run, offered: Inventory, folder: Path) -> None:
     if run.source is not None:
         raise UserError(f"this run was read from {run.source.file}; there is nothing to go on with")
     project = offered.project
-    looked = checks(run.plan, folder, project.app, run.launcher, project.allowed)
+    looked = checks(run.plan, folder, project.app, run.launcher, project.allowed, loads=not agents)
     lacking = [check.advice or check.state for check in looked if check.fatal]
     if problems := [*offered.problems, *lacking]:
         raise UserError(*problems)
-    differ = machine.changes(run.machine, this_machine(offered))
+    differ = machine.changes(run.machine, this_machine(offered, agents))
+    then, now = ({agent.name for agent in each} for each in (run.agents, agents))
+    if then != now:
+        here = "this machine"
+        differ.append(
+            f"loads made by {' and '.join(sorted(then)) or here} then, by"
+            f" {' and '.join(sorted(now)) or here} now"
+        )
     if run.engine is not None and offered.engine is not None:
         differ += [
             f"engine's {key} {getattr(run.engine, key)} then, {getattr(offered.engine, key)} now"

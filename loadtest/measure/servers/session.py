@@ -7,15 +7,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
 from loadtest.bench.load.ceiling import asked, ceilings
+from loadtest.bench.load.generator import Generator, Generators
 from loadtest.bench.servers.compose.attached import RunningBench
 from loadtest.bench.servers.compose.bench import ComposeBench
 from loadtest.bench.servers.compose.stack import stack
-from loadtest.bench.servers.loaded_server import Bench
+from loadtest.bench.servers.loaded_server import Bench, GeneratedBench
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services as running_services
 from loadtest.measure.loop import Done, Key, Shown, Trials
@@ -25,6 +26,7 @@ from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.schedule import Batch
 from loadtest.records.measured import Ceiling, Outcome, Run
 from loadtest.records.planned import Cell, Load, Plan
+from loadtest.system import listening
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,16 @@ def _tried(load: Load) -> str:
     return f" at {load.rate:,.10g}/s" if load.explores and load.rate else ""
 
 
+class MadeBy(NamedTuple):
+    """What makes the loads of a run, and the address of this machine that it loads."""
+
+    generators: Generators = Generator
+    host: str = listening.HOST
+
+
+HERE = MadeBy()
+
+
 @dataclass(frozen=True)
 class ServerBench:
     """Where the batches of a run are measured, its services up."""
@@ -118,12 +130,14 @@ class ServerBench:
     of: Run
     folder: Path
     bench: Bench
+    made_by: MadeBy
     repair: measuring.Repair = field(default_factory=measuring.Repair)
 
     def ceilings(self, known: Sequence[Ceiling]) -> Iterator[Ceiling]:
         """Yield what the generator reaches; raises LoadtestError where that cannot be measured."""
         measured = {(ceiling.connections, ceiling.body_bytes) for ceiling in known}
-        return ceilings(asked(self.of.plan) - measured, self.folder, self.of.placement)
+        lacking = asked(self.of.plan) - measured
+        return ceilings(lacking, self.folder, self.of.placement, *self.made_by)
 
     def run(
         self, todo: Sequence[Batch], record: Callable[[Any], None], began: Callable[[Key], None]
@@ -133,20 +147,29 @@ class ServerBench:
         def watch(cell: Cell, round_: int, turn: int) -> None:
             began(((cell.id, turn), round_))
 
-        measuring.run(self.of.plan, todo, self.bench, record, watch, self.repair)
+        bench = GeneratedBench(self.bench, self.made_by.generators)
+        measuring.run(self.of.plan, todo, bench, record, watch, self.repair)
 
 
 @contextmanager
-def bench(folder: Path, run: Run, project: Project) -> Iterator[ServerBench]:
+def bench(
+    folder: Path, run: Run, project: Project, made_by: MadeBy = HERE
+) -> Iterator[ServerBench]:
     """Give the world that a run's launcher stands for, its services up."""
+    with _bench(folder, run, project, made_by.host) as where:
+        yield ServerBench(run, folder, where, made_by)
+
+
+@contextmanager
+def _bench(folder: Path, run: Run, project: Project, host: str) -> Iterator[Bench]:
     shape, placed, logs = run.plan.shape, run.placement, folder / "logs"
     if run.engine is not None:
         with stack(project, logs, run.engine, shape, placed) as containers:
-            yield ServerBench(run, folder, ComposeBench(containers, folder, placed))
+            yield ComposeBench(containers, folder, placed)
     elif run.launcher == "running":
-        yield ServerBench(run, folder, RunningBench(project.app, os.environ, folder, placed))
+        yield RunningBench(project.app, os.environ, folder, placed)
     else:
         cpus = placed.services if placed else ()
         largest = run.plan.largest(project.app.pooled)
         with running_services(project, logs, largest, cpus, run.plan.at_once) as services:
-            yield ServerBench(run, folder, LocalBench(services, shape, folder, placed))
+            yield LocalBench(services, shape, folder, placed, host)

@@ -69,7 +69,7 @@ ADDRESSES: Mapping[Service, str] = {
 }
 """The variables that they read, beside those below: the address of each service."""
 
-SECRET, HOSTS = "LOADTEST_SECRET", "LOADTEST_HOSTS"
+SECRET, HOSTS = "LOADTEST_SECRET_KEY", "LOADTEST_HOSTS"
 """The secret key; by which other names servers are asked."""
 
 FILES, SQLITE = "LOADTEST_FILES", "LOADTEST_SQLITE"

@@ -40,7 +40,7 @@ def run(folder: Path, base: str, script: str, **told: str) -> str:
         "PYTHONPATH": os.pathsep.join([str(INSIDE), str(folder)]),
         "DJANGO_SETTINGS_MODULE": "loadtest_settings",
         "LOADTEST_SETTINGS": "base",
-        "LOADTEST_SECRET": "secret",
+        "LOADTEST_SECRET_KEY": "secret",
         **told,
     }
     argv = [sys.executable, "-c", script]

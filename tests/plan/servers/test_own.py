@@ -189,7 +189,7 @@ def test_secrets_and_addresses_are_told(tmp_path: Path) -> None:
     assert told["URL"] == "postgres://here/it?x=1"
     assert told["LONG"] == "postgresql://here/it"
     assert told["PLAIN"] == "a{b"
-    assert len({told["KEY"], told["OTHER"], told["LOADTEST_SECRET"]}) == 3
+    assert len({told["KEY"], told["OTHER"], told["LOADTEST_SECRET_KEY"]}) == 3
     assert told["KEY"] == nowhere["KEY"]
 
 

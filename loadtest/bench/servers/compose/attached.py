@@ -1,7 +1,8 @@
 """A server that somebody else started, as a `Bench`: what can be asked of it, is.
 
-In the `loadtest` container of `docker-compose.yml` this is the server of the profile that is up,
-under the name `server`. It is not started afresh for each round, and nobody tells what it uses.
+It is where `TARGET_URL` says; without that, in the `loadtest` container of `docker-compose.yml`,
+the server of the profile that is up, under the name `server`. It is not started afresh for each
+round, and nobody tells what it uses.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import http.client
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from loadtest.bench.servers.compose import serve
 from loadtest.bench.servers.loaded_server import Bench, LoadedServer, Measurement
@@ -29,12 +31,41 @@ from loadtest.system import listening
 HOST = "server"
 """Of the network, whichever server it is."""
 
+TARGET = "TARGET_URL"
 
-def take_inventory(inventory: Inventory) -> tuple[Inventory, dict[str, Any]]:
+
+class Target(NamedTuple):
+    """Where a server is."""
+
+    host: str
+    port: int
+
+
+def target(environment: Mapping[str, str]) -> Target:
+    """Return where the server is that an environment names; raises UserError for what is no URL."""
+    url = environment.get(TARGET)
+    if url is None:
+        return Target(HOST, serve.PORT)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise UserError(f"{TARGET}={url}: a server's address, as in {TARGET}=http://10.0.0.5:8000")
+    return Target(parts.hostname, port)
+
+
+def take_inventory(
+    inventory: Inventory, typed: Sequence[str] = ()
+) -> tuple[Inventory, dict[str, Any]]:
     """Return what there is to choose from, and the options that the server that is up fixes.
 
-    Its shape is what the environment says, which is that of its own container. Raises UserError.
+    `typed` are the servers that were asked for: where `TARGET_URL` says where it is, they say which
+    it is. Else its shape is what the environment says, that of its own container. Raises UserError.
     """
+    if TARGET in os.environ:
+        return _named(inventory, typed), {}
     name = _running(tuple(server.name for server in inventory.servers))
     if name is None:
         raise UserError(
@@ -44,6 +75,18 @@ def take_inventory(inventory: Inventory) -> tuple[Inventory, dict[str, Any]]:
     shape = serve.shape(os.environ)
     fixed = {"servers": (name,), "workers": shape.workers, "threads": shape.threads}
     return dataclasses.replace(inventory, launcher="running"), fixed
+
+
+def _named(inventory: Inventory, typed: Sequence[str]) -> Inventory:
+    names = [server.name for server in inventory.servers if server.name in typed]
+    if len(typed) != 1 or len(names) != 1:
+        raise UserError(
+            f"{TARGET} says where a server runs, and not which it is; name it, as in `loadtest run"
+            " --launcher running --server uvicorn`"
+        )
+    if reason := _Elsewhere(target(os.environ)).ended():
+        raise UserError(f"{TARGET}: {reason}")
+    return dataclasses.replace(inventory, launcher="running")
 
 
 def _running(names: tuple[str, ...]) -> str | None:
@@ -61,10 +104,14 @@ def _running(names: tuple[str, ...]) -> str | None:
 class _Elsewhere:
     """What is known of the server: whether it answers."""
 
+    def __init__(self, where: Target) -> None:
+        """Take where it is."""
+        self._where = where
+
     def ended(self) -> str | None:
         """Return in words that it does not answer, None while it does."""
         try:
-            listening.get(HOST, serve.PORT, NOT_THERE, 5)
+            listening.get(*self._where, NOT_THERE, 5)
         except (OSError, http.client.HTTPException) as error:
             return f"the server does not answer: {error}"
         return None
@@ -104,13 +151,14 @@ class RunningBench(Bench):
 
     def launch(self, profile: Server, name: str) -> LoadedServer:
         """Return the server; raises CellError where it does not answer."""
-        server = _Elsewhere()
+        where = target(os.environ)
+        server = _Elsewhere(where)
         if reason := server.ended():
             raise CellError("launch", reason)
         return _RunningServer(
             launched=server,
-            host=HOST,
-            port=serve.PORT,
+            host=where.host,
+            port=where.port,
             launch_s=0.0,
             groups=dict,
             # PostgreSQL tells of its scans when a server is gone: never here.

@@ -147,7 +147,7 @@ logging.lastResort, logging.raiseExceptions = None, False
 
 
 DEBUG = False
-SECRET_KEY = os.environ["LOADTEST_SECRET"]
+SECRET_KEY = os.environ["LOADTEST_SECRET_KEY"]
 SECRET_KEY_FALLBACKS: list[str] = []
 _hosts = os.environ.get("LOADTEST_HOSTS", "").split()
 ALLOWED_HOSTS = [*_given("ALLOWED_HOSTS"), "127.0.0.1", "localhost", *_hosts]
