@@ -5,7 +5,7 @@ LOADTEST := .venv/bin/loadtest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev quick wrk-all report doctor test check format lock clean docs schemas bench-self
-.PHONY: server bench wrk-compose down test-compose test-fast attack
+.PHONY: server bench wrk-compose down test-compose test-fast attack agents agents-demo test-machines
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {sub("%", "<server>", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,12 @@ wrk-compose: setup ## The full matrix in containers, one server at a time (hours
 report: setup ## Write the newest run's reports again (ARGS=results/RUN for another)
 	@$(LOADTEST) report $(ARGS)
 
+agents: setup ## Add to .venv what runs over several machines need (docs/machines.md)
+	@PYTHON=$(PYTHON) scripts/setup agents
+
+agents-demo: agents ## A run whose load two agents make, on this machine
+	@scripts/agents-demo $(ARGS)
+
 doctor: setup ## Check this machine for what would spoil a run
 	@$(LOADTEST) doctor
 
@@ -62,6 +68,9 @@ test-fast: dev ## Run the tests that take a minute, two at a time: no real serve
 
 test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)
+
+test-machines: dev agents ## Try runs over several hosts, as network namespaces (root, Linux; ARGS='-k killed' for some)
+	@LOADTEST_MACHINES=1 .venv/bin/python -m pytest tests/machines tests/bench/agents tests/cli/test_agents.py $(ARGS)
 
 attack: dev ## Attack the tool at random: files, arguments, kills, environments; two hours or three (ARGS='readers --share 0.01')
 	@PYTHONPATH=.:tests/support .venv/bin/python -m attack $(ARGS)
@@ -94,6 +103,8 @@ lock: setup ## Resolve the dependencies again; names no registry
 	$(COMPILE) --group app --group servers --group clients --group serve --group image --group setup \
 	    pyproject.toml --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock --group dev --output-file requirements-dev.lock
+	$(COMPILE) --constraint requirements.lock --extra distributed pyproject.toml \
+	    --output-file requirements-agents.lock
 	for group in clients niquests; do $(COMPILE) --constraint requirements.lock --group $$group \
 	    --output-file loadtest/bench/clients/drivers/$$group.lock || exit; done
 

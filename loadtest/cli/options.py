@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import math
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -150,6 +153,43 @@ def _time(text: str) -> float:
 TIME = Value("time", _time)
 
 
+def address(example: str, *, own: bool = False) -> Value[tuple[str, int]]:
+    """Return a host and a port: of `10.0.0.1:5557`, or of `10.0.0.1` with the usual one.
+
+    `own`: an address of this machine, in numbers.
+    """
+
+    def take(text: str) -> tuple[str, int]:
+        host, _, port = text.partition(":")
+        number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else AGENTS_PORT if not port else 0
+        if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", host) or not 0 < number < 65_536:
+            raise ValueError(f"{text!r} is no host and port, as in {example}")
+        if own and not _is_own(host):
+            raise ValueError(
+                f"{host} is no address of this machine, as in {example}; it is the one by which the"
+                " agents reach it"
+            )
+        return host, number
+
+    return Value("address", take)
+
+
+AGENTS_PORT = 5557
+"""As of Locust."""
+
+
+def _is_own(host: str) -> bool:
+    """Say whether a host is one address of this machine, in numbers."""
+    try:
+        number = ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind((host, 0))
+        return not number.is_unspecified
+    return False
+
+
 def seconds(example: str, least: float, most: float) -> Value[float]:
     """Return a number of seconds within limits, which the help says in words."""
 
@@ -189,7 +229,8 @@ TITLES = {
     "Load": "connections duration_s requests batch chunk body_bytes delay_ms no_keep_alive",
     "Load at a rate": "rates within arrivals",
     "Time and precision": "budget_s rounds precision warmup timeout_s seed",
-    "Machine and services": "workers threads shapes pin launcher folder python postgres redis"
+    "Machine and services": "workers threads shapes pin launcher agents listen folder python"
+    " postgres redis"
     " pythons make_environments url ca allowed serve port",
     "Output": "out each as_json help",
 }

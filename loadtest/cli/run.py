@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 import msgspec
 
 from loadtest.cli.network import enter
 from loadtest.cli.options import (
+    AGENTS_PORT,
     Titled,
+    address,
     consent_options,
     is_typed,
     json_option,
@@ -25,6 +27,7 @@ from loadtest.cli.options import (
     refuse_beside_resume,
     resume_option,
     resumed,
+    whole,
 )
 from loadtest.cli.output import say
 from loadtest.cli.plan import lasts
@@ -33,8 +36,16 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.project import Project
 from loadtest.records import run_folder
 from loadtest.records.errors import UserError, lone
-from loadtest.records.measured import Launcher, Network, Outcome, Run
+from loadtest.records.measured import Agent, Launcher, Network, Outcome, Run
 from loadtest.records.planned import Choice
+from loadtest.records.values import MOST_AGENTS
+from loadtest.system import listening
+
+if TYPE_CHECKING:
+    from loadtest.measure.servers.session import MadeBy
+
+AwaitAgents = Callable[[int], tuple[Agent, ...]]
+"""Returns so many agents once they are there."""
 
 
 @click.command("run", cls=Titled)
@@ -45,7 +56,22 @@ from loadtest.records.planned import Choice
     "--launcher",
     type=click.Choice(get_args(Launcher)),
     help="How servers are started: local (as processes on this machine), compose (in Docker"
-    " containers) or running (not at all: the one that is already up is measured). Default: local.",
+    " containers) or running (not at all: the one that is already up is measured, where TARGET_URL"
+    " says). Default: local.",
+)
+@click.option(
+    "--agents",
+    type=whole("--agents 2", 1, MOST_AGENTS),
+    help="Have each load made by so many machines together; on each of them, `loadtest agent`"
+    " waits for the run. Default: this machine makes it.",
+)
+@click.option(
+    "--listen",
+    type=address("--listen 10.0.0.1", own=True),
+    default=listening.HOST,
+    metavar="ADDRESS[:PORT]",
+    help="Address of this machine by which its agents reach it; servers that are started here have"
+    f" it as well. Default: {listening.HOST}:{AGENTS_PORT}.",
 )
 @project_options
 @consent_options
@@ -58,6 +84,7 @@ def run_command(
     out: Path,
     resume: Path | None,
     launcher: Launcher | None,
+    listen: tuple[str, int],
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -84,11 +111,26 @@ def run_command(
     if launcher == "local" and begun and begun[1].network != "own":
         network = "machine"  # as all of its rounds
     elif launcher == "local":
-        network, state = enter(project.outside(os.environ), project.app.connects)
+        outside = project.outside(os.environ) + ["its agents"] * bool(options["agents"])
+        network, state = enter(outside, project.app.connects)
         if network == "machine":
             say(f"network: {state}")
 
     # What judges starts threads as it is imported, and these would stay on the other network.
+    from loadtest.cli.steering import steering
+
+    offered = dataclasses.replace(inventory.take_inventory(project), network=network)
+    with steering(listen) as steered:
+        if begun is None:
+            run_at, run = _begin(offered, launcher, out, Choice(**options), steered.agents)
+        else:
+            run_at, run = _go_on(offered, *begun, further, matrix, steered.agents)
+        return _measure(run_at, run, project, out, steered.made_by, as_json)
+
+
+def _measure(
+    run_at: Path, run: Run, project: Project, out: Path, made_by: MadeBy, as_json: bool
+) -> int:
     from loadtest.cli import kinds
     from loadtest.judge.servers import within
     from loadtest.measure.experiments.rounds import rounds
@@ -96,12 +138,9 @@ def run_command(
     from loadtest.measure.preflight import others
     from loadtest.measure.servers import preflight, session
 
-    offered = dataclasses.replace(inventory.take_inventory(project), network=network)
-    if begun is None:
-        run_at, run = _begin(offered, launcher, out, Choice(**options))
-    else:
-        run_at, run = _go_on(offered, *begun, further, matrix)
-    looked = preflight.checks(run.plan, out, project.app, run.launcher, project.allowed)
+    looked = preflight.checks(
+        run.plan, out, project.app, run.launcher, project.allowed, loads=not run.agents
+    )
     for check in (*looked, others()):
         if check.advice:
             say(check.advice)
@@ -118,7 +157,7 @@ def run_command(
     trials = partial(
         session.ServerTrials, run.plan, next_loads=explored.next_loads, bracketed=bracketed
     )
-    bench = session.bench(run_at, run, project)
+    bench = session.bench(run_at, run, project, made_by)
     experiment = search if run.plan.explores else rounds
     return kinds.measure(kinds.SERVERS, run_at, trials, bench, as_json, experiment)
 
@@ -130,15 +169,18 @@ def between(low: float | None, high: float | None) -> str:
     return f"above {low:,.10g}/s" if high is None else f"{low:,.10g} to {high:,.10g}/s"
 
 
-def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) -> tuple[Path, Run]:
+def _begin(
+    offered: Inventory, launcher: Launcher, out: Path, choice: Choice, await_agents: AwaitAgents
+) -> tuple[Path, Run]:
     from loadtest.measure.servers import new_run
 
-    if launcher != "local":
-        # What is wrong with the request itself, before an image is built for it.
+    if launcher != "local" or choice.agents:
+        # What is wrong with the request itself, before an image is built or anybody waited for.
         inventory.make_plan(offered, choice)
     there = out.exists()
-    offered, fixed = _launched_by(launcher, offered, out)
-    run = new_run.make_run(offered, msgspec.structs.replace(choice, **fixed), out)
+    offered, fixed = _launched_by(launcher, offered, out, choice.servers)
+    agents = await_agents(choice.agents or 0)
+    run = new_run.make_run(offered, msgspec.structs.replace(choice, **fixed), out, agents)
     folder = run_folder.create(out, run)
     if not there and out.resolve().is_relative_to(offered.project.folder):
         own.ignore(out)  # it is new in the repository of the project
@@ -146,7 +188,7 @@ def _begin(offered: Inventory, launcher: Launcher, out: Path, choice: Choice) ->
 
 
 def _launched_by(
-    launcher: Launcher, offered: Inventory, out: Path
+    launcher: Launcher, offered: Inventory, out: Path, servers: tuple[str, ...]
 ) -> tuple[Inventory, dict[str, Any]]:
     """Return what a launcher has to choose from, and what of a choice it leaves no choice."""
     from loadtest.bench.servers import consent
@@ -164,7 +206,7 @@ def _launched_by(
         raise UserError(*(lone(option, "--launcher local") for option in idle))
     if launcher == "compose":
         return engine.take_inventory(offered, out, say), {}
-    return attached.take_inventory(offered)
+    return attached.take_inventory(offered, servers)
 
 
 def _begun(project: Project, folder: Path, matrix: str | None) -> tuple[Path, Run]:
@@ -177,7 +219,7 @@ def _begun(project: Project, folder: Path, matrix: str | None) -> tuple[Path, Ru
             " in your project's folder, or name that with --project"
         )
     refuse_beside_resume(
-        *("--endpoint", "--project", "--python"),
+        *("--endpoint", "--project", "--python", "--listen"),
         *consent.OPTIONS.values(),
         *([matrix] if matrix else []),
     )
@@ -185,12 +227,18 @@ def _begun(project: Project, folder: Path, matrix: str | None) -> tuple[Path, Ru
 
 
 def _go_on(
-    offered: Inventory, folder: Path, run: Run, further: tuple[str, ...], matrix: str | None
+    offered: Inventory,
+    folder: Path,
+    run: Run,
+    further: tuple[str, ...],
+    matrix: str | None,
+    await_agents: AwaitAgents,
 ) -> tuple[Path, Run]:
     from loadtest.measure.servers import resume
 
-    offered, _ = _launched_by(run.launcher, offered, folder.parent)
-    resume.check_resumable(run, offered, folder)
+    servers = run.choice.servers if run.choice else ()
+    offered, _ = _launched_by(run.launcher, offered, folder.parent, servers)
+    resume.check_resumable(run, offered, folder, await_agents(len(run.agents)))
     if further:
         run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)

@@ -14,7 +14,7 @@ from typing import Any
 import demo
 import msgspec
 import pytest
-from builders import LOAD, endpoint, loaded, outcome, plan, run, server
+from builders import LOAD, agent, endpoint, loaded, outcome, part, plan, run, server
 from client_facts import cold, group, row, warm
 from client_facts import plan as clients_plan
 from client_facts import run as clients_run
@@ -30,7 +30,16 @@ from loadtest.plan.servers.inventory import Inventory
 from loadtest.records import clients, privacy, run_folder
 from loadtest.records.clients import Answer, Interpreter
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Engine, Histogram, Outcome, Placement, Run, Sent
+from loadtest.records.measured import (
+    Engine,
+    Histogram,
+    Loaded,
+    Outcome,
+    Part,
+    Placement,
+    Run,
+    Sent,
+)
 from loadtest.records.planned import Cell, Choice, Goal, Load, Server
 from loadtest.records.run_folder import CLIENTS, OUTCOMES, SERVERS, Writer, create, read
 
@@ -377,6 +386,54 @@ def test_a_plan_that_contradicts_itself_is_refused(
         create(tmp_path, run(plan(servers, cells=of, mix=mix)))
 
 
+PARTS = (part("north"), part("south"))
+TOGETHER = loaded(2_000)
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole", "why"),
+    [
+        ((part("north"), part("east")), TOGETHER, "of agents that the run does not have"),
+        ((part("north"), part("north", raw="raw/x")), TOGETHER, "or of the same one twice"),
+        ((part("north"), part("south", raw="raw/north.txt")), TOGETHER, "wrote the same file"),
+        (PARTS, loaded(2_001), "of more or fewer answers than its agents had"),
+        (PARTS, None, "of more or fewer answers than its agents had"),
+        ((part("north"), part("south", connections=5)), TOGETHER, "of more or fewer connections"),
+        ((part("north", raw="../x"),), loaded(1_000), "damaged"),
+    ],
+)
+def test_parts_that_no_agent_of_the_run_had_are_left_out(
+    parts: tuple[Part, ...], whole: Loaded | None, why: str, tmp_path: Path
+) -> None:
+    folder = create(tmp_path, run(agents=(agent("north"), agent("south"))))
+    append(folder, msgspec.json.encode(outcome(loaded=TOGETHER, parts=PARTS)))
+    append(folder, msgspec.json.encode(outcome(number=1, loaded=whole, parts=parts)))
+    stored = read(folder, SERVERS)
+    assert [each.round for each in stored.outcomes] == [0]
+    assert any(why in note for note in stored.notes)
+
+
+def test_two_agents_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="two agents called north"):
+        create(tmp_path, run(agents=(agent("north"), agent("north"))))
+
+
+def test_a_part_without_its_histogram_is_noted(tmp_path: Path) -> None:
+    folder = create(tmp_path, run(agents=(agent("north"), agent("south"))))
+    (folder / "raw" / "north.json").write_text('{"values_us":[1],"counts":[1000]}')
+    append(folder, msgspec.json.encode(outcome(loaded=TOGETHER, parts=PARTS)))
+    stored = read(folder, SERVERS)
+    assert [part.histogram for part in stored.outcomes[0].parts] == ["raw/north.json", None]
+    assert stored.histogram("raw/north.json").counts == (1_000,)
+    assert stored.notes == (
+        "raw/south.json: missing; alpha.json-sync is shown without its latencies",
+    )
+    append(folder, msgspec.json.encode(outcome(number=1, loaded=TOGETHER, parts=PARTS)))
+    first, second = read(folder, SERVERS).outcomes
+    assert [part.histogram for part in first.parts] == [None, None]
+    assert second.parts[0].histogram == "raw/north.json"
+
+
 def test_slots_that_were_never_sent_are_no_contradiction(tmp_path: Path) -> None:
     """Of a busy machine every other load was left out, and its cell measured again."""
     cell = Cell(server="alpha", endpoint=endpoint(), load=RATED)
@@ -611,7 +668,7 @@ def test_an_engine_that_a_folder_names_is_not_asked(
         memory_bytes=2**30,
     )
     folder = create(tmp_path, msgspec.structs.replace(begun(offered), engine=engine))
-    _, of = command._go_on(offered, folder, read(folder, SERVERS).run, (), None)
+    _, of = command._go_on(offered, folder, read(folder, SERVERS).run, (), None, lambda count: ())
     assert of.engine is None
 
 

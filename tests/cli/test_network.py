@@ -78,6 +78,7 @@ def asked(type_: Type, monkeypatch: pytest.MonkeyPatch) -> list[None]:
         (["run", "--launcher", "local"], True),
         (["run", "--launcher", "compose"], False),
         (["run", "--launcher", "running"], False),
+        (["run", "--agents", "2"], False),  # which have to reach the servers
         (["run", "--resume", "gone"], False),
         (["record"], True),
         (["check"], True),

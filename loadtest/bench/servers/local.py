@@ -12,6 +12,7 @@ from loadtest.bench.servers.instance import launch
 from loadtest.bench.servers.loaded_server import Bench, LoadedServer
 from loadtest.bench.servers.service_counters import Counters
 from loadtest.bench.servers.services import Services
+from loadtest.plan.servers.project import HOSTS
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Placement
 from loadtest.records.planned import Server, Shape

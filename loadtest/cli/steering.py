@@ -1,0 +1,53 @@
+"""The agents of a run, awaited at the address where it listens; none where none were asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from loadtest.bench.load.agents import linked, master, shared, signing
+from loadtest.bench.load.agents.linked import Address
+from loadtest.cli.output import say
+from loadtest.measure.servers.session import HERE, MadeBy
+from loadtest.records.errors import UserError
+from loadtest.records.measured import Agent
+from loadtest.system import listening
+
+
+@dataclass
+class Steered:
+    """What makes the loads of a run."""
+
+    at: Address
+    made_by: MadeBy = HERE
+    _held: ExitStack = field(default_factory=ExitStack)
+
+    def agents(self, count: int) -> tuple[Agent, ...]:
+        """Return so many agents once they are there; raises UserError where they cannot be used."""
+        if not count:
+            return ()
+        linked.check_installed()
+        secret = signing.secret_of(os.environ)
+        steers = self._held.enter_context(
+            master.steering(self.at, secret, version("loadtest"), count, say)
+        )
+        say(f"waiting for {count} agents; on each machine type `loadtest agent --master {self.at}`")
+        members = steers.await_all()
+        elsewhere = [member.name for member in members if not member.here]
+        if elsewhere and self.at.host == listening.HOST:
+            raise UserError(
+                f"{elsewhere[0]} is another machine, which cannot reach servers at"
+                f" {self.at.host}; name an address of this machine with --listen"
+            )
+        self.made_by = MadeBy(shared.Generators(steers), self.at.host)
+        return tuple(member.record for member in members)
+
+
+@contextmanager
+def steering(at: tuple[str, int]) -> Iterator[Steered]:
+    """Give what awaits agents at an address, and lets them go at the end of the block."""
+    with ExitStack() as held:
+        yield Steered(Address(*at), _held=held)

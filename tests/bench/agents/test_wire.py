@@ -1,0 +1,293 @@
+"""A master and its agents over a network in memory: who takes part, and what becomes of a load."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from builders import machine
+from census import until
+from wire import Wire
+
+from benchmarks.open_loop import null_server
+from loadtest.bench.load import wrk
+from loadtest.bench.load.agents import agent as agent_module
+from loadtest.bench.load.agents import master as master_module
+from loadtest.bench.load.agents import signing
+from loadtest.bench.load.agents.agent import Agent
+from loadtest.bench.load.agents.linked import Address, LostError
+from loadtest.bench.load.agents.master import Master
+from loadtest.bench.load.agents.shared import SharedLoad
+from loadtest.records.errors import CellError
+from loadtest.records.measured import Histogram
+from loadtest.records.planned import Load
+from loadtest.stats.latency import count, merge, pooled
+
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason=f"no wrk: {wrk.INSTALL}")
+
+SECRET = signing.secret_of({signing.VARIABLE: "a secret of some length"})
+OTHER = signing.secret_of({signing.VARIABLE: "another of some length"})
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nobody as long as in earnest."""
+    monkeypatch.setattr(agent_module, "WELCOME_WITHIN_S", 1.0)
+    monkeypatch.setattr(master_module, "BACK_WITHIN_S", 0.5)
+
+
+@dataclass
+class Net:
+    """A master, its wire, and what was said."""
+
+    master: Master
+    wire: Wire
+    folder: Path
+    said: list[str] = field(default_factory=list)
+    why: dict[str, str] = field(default_factory=dict)
+    """How each agent's session ended, by its name on the wire."""
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def agent(self, name: str, secret: bytes = SECRET, **changes: Any) -> Agent:
+        """Start an agent; its session ends with the wire's end of it."""
+        folder = self.folder / name
+        (folder / "raw").mkdir(parents=True, exist_ok=True)
+        fields: dict[str, Any] = {
+            "master": Address("127.0.0.1", 1),
+            "secret": secret,
+            "machine": machine(versions={"wrk": "4.1.0"}),
+            "version": "1",
+            "folder": folder,
+            "say": self.said.append,
+        }
+        started = Agent(**fields | changes)
+        link: Any = self.wire.end(name)
+
+        def run() -> None:
+            try:
+                self.why[name] = started._session(link)
+            except LostError as error:
+                self.why[name] = str(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        self.threads.append(thread)
+        thread.start()
+        return started
+
+    def end(self, name: str) -> None:
+        """End an agent without a word."""
+        self.wire.cut.add(name)
+        self.wire.ends[name].put(None)
+
+
+@contextmanager
+def net(folder: Path, wanted: int) -> Iterator[Net]:
+    wire = Wire()
+    said: list[str] = []
+    link: Any = wire.end("master")
+    master = Master(link, SECRET, "1", wanted, said.append)
+    listener = threading.Thread(target=master.run, daemon=True)
+    listener.start()
+    made = Net(master, wire, folder, said)
+    try:
+        yield made
+    finally:
+        master.close()
+        for name in list(wire.ends):
+            wire.ends[name].put(None)
+        for thread in (listener, *made.threads):
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def test_agents_join_and_are_told_when_the_run_is_over(tmp_path: Path) -> None:
+    with net(tmp_path, 2) as made:
+        made.agent("a")
+        made.agent("b")
+        members = made.master.await_all(30)
+        records = [member.record for member in members]
+        assert len({record.name for record in records}) == 2
+        assert all(record.here for record in records)
+        # On one machine there is one clock.
+        assert all(abs(each.clock.offset_us) <= each.clock.within_us for each in records)
+        assert sum(text.startswith("agent ") for text in made.said) == 2
+        made.master.close()
+        until(lambda: len(made.why) == 2, "both to end")
+    assert set(made.why.values()) == {"the run is over"}
+
+
+def test_without_the_secret_nobody_takes_part_and_nobody_is_obeyed(tmp_path: Path) -> None:
+    with net(tmp_path, 1) as made:
+        made.agent("stranger", OTHER)
+        until(lambda: "stranger" in made.why, "the stranger to give up")
+        assert signing.VARIABLE in made.why["stranger"]
+        assert made.master.places == []
+        assert not [to for source, to, _ in made.wire.seen if source == "master"]
+        made.agent("a")
+        assert len(made.master.await_all(30)) == 1
+    assert any("not signed" in text for text in made.said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"version": "2"}, "it has loadtest 2, and this run 1"),
+        ({"machine": machine(versions={"wrk": "4.2.0"})}, "it has wrk 4.2.0"),
+        ({}, "the run has its 1 agents"),
+    ],
+    ids=["version", "wrk", "full"],
+)
+def test_who_does_not_fit_is_refused_with_its_reason(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    with net(tmp_path, 1 if not changes else 2) as made:
+        made.agent("a")
+        until(lambda: made.master.places, "the first to join")
+        made.agent("b", **changes)
+        until(lambda: "b" in made.why, "the second to be refused")
+        assert why in made.why["b"]
+        assert len(made.master.places) == 1
+
+
+def test_what_was_recorded_and_is_sent_again_changes_nothing(tmp_path: Path) -> None:
+    with net(tmp_path, 1) as made:
+        made.agent("a")
+        made.master.await_all(30)
+        before = list(made.master.places)
+        sent = [text for source, _, text in made.wire.seen if source == "a"]
+        for text in sent:
+            made.wire.carry("mallory", "master", text)
+            made.wire.carry("a", "master", text)
+        until(lambda: made.wire.ends["master"].empty(), "all to be read")
+        assert made.master.places == before
+        assert made.master.await_all(5)
+
+
+def test_hostile_bytes_end_in_one_line_each(tmp_path: Path) -> None:
+    with net(tmp_path, 1) as made:
+        for text in ("", "\x00", "{" * 10_000, "0" * 64 + " 1 {}", "\ud800"):
+            made.wire.carry("mallory", "master", text)
+        made.agent("a")
+        assert made.master.await_all(30)
+        for text in ("", "\x00", "{" * 10_000, "0" * 64 + " 1 {}"):
+            made.wire.carry("master", "a", text)
+        made.master.compare_clocks(made.master.places)
+    assert all("\n" not in text for text in made.said)
+
+
+def load(connections: int = 4, **changes: Any) -> Load:
+    return Load(**{"connections": connections, "duration_s": 1, "warmup_s": 0} | changes)
+
+
+@needs_wrk
+@pytest.mark.real
+@pytest.mark.parametrize("rate", [None, 200.0], ids=["closed", "at-rate"])
+def test_a_load_that_two_made_is_the_sum_of_both(tmp_path: Path, rate: float | None) -> None:
+    folder = tmp_path / "run"
+    (folder / "raw").mkdir(parents=True)
+    with null_server(tmp_path) as (_, port, log), net(tmp_path, 2) as made:
+        made.agent("a")
+        made.agent("b")
+        made.master.await_all(30)
+        asked = load(7, rate=rate)
+        url = f"http://127.0.0.1:{port}/"
+        printed = SharedLoad(made.master, asked, url, 0.0, folder, "x", 1).finish()
+        came = len(log.read_text().split())
+    parts = printed.parts
+    assert [part.connections for part in parts] == [4, 3]
+    assert printed.loaded.answers == sum(part.loaded.answers for part in parts)
+    assert 0 <= came - printed.loaded.answers <= 7 + 2 * agent_module.network.TIMES
+    # Both said when they began, and with one clock they began together.
+    for part in parts:
+        assert part.late_us is not None
+        assert part.late_us >= -part.clock.within_us - 1
+    stored = [
+        msgspec.json.decode((folder / str(part.histogram)).read_bytes(), type=Histogram)
+        for part in parts
+    ]
+    each = [
+        pooled([(histogram, part.loaded)], part.connections)[0]
+        for histogram, part in zip(stored, parts, strict=True)
+    ]
+    assert count(merge(each)) == printed.loaded.answers
+    assert all((folder / part.raw).read_text().startswith("Running") for part in parts)
+    if rate:
+        sent = printed.loaded.sent
+        assert sent is not None
+        assert sent.rate == pytest.approx(rate, rel=0.1)
+
+
+@needs_wrk
+@pytest.mark.real
+def test_an_agent_that_is_lost_fails_the_load_and_may_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(master_module, "LOST_AFTER_S", 2.0)
+    monkeypatch.setattr(agent_module, "LOST_AFTER_S", 2.0)
+    folder = tmp_path / "run"
+    (folder / "raw").mkdir(parents=True)
+    with null_server(tmp_path) as (_, port, _), net(tmp_path, 2) as made:
+        made.agent("a")
+        made.agent("b")
+        made.master.await_all(30)
+        url = f"http://127.0.0.1:{port}/"
+        running = SharedLoad(made.master, load(duration_s=30), url, 0.0, folder, "x")
+        made.end("b")
+        with pytest.raises(CellError, match="nothing came from it for 2 s"):
+            running.finish()
+        with pytest.raises(CellError, match="1 of 2 agents are missing"):
+            SharedLoad(made.master, load(), url, 0.0, folder, "x")
+        made.agent("b2")
+        made.master.await_all(30)
+        printed = SharedLoad(made.master, load(), url, 0.0, folder, "x").finish()
+        assert len(printed.parts) == 2
+
+
+@needs_wrk
+@pytest.mark.real
+def test_a_master_that_is_gone_ends_what_its_agents_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "LOST_AFTER_S", 2.0)
+    folder = tmp_path / "run"
+    (folder / "raw").mkdir(parents=True)
+    with null_server(tmp_path) as (_, port, _), net(tmp_path, 1) as made:
+        started = made.agent("a")
+        made.master.await_all(30)
+        url = f"http://127.0.0.1:{port}/"
+        SharedLoad(made.master, load(duration_s=30), url, 0.0, folder, "x")
+        making = started._making
+        assert making is not None
+        generator = making.generator
+        assert generator is not None
+        assert generator.tree()
+        made.wire.cut.add("master")
+        until(lambda: "a" in made.why, "the agent to notice")
+        assert "nothing came" in made.why["a"]
+        assert not generator.tree()
+
+
+@needs_wrk
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://8.8.8.8:80/", "neither this machine nor on a private network"),
+        ("http://127.0.0.1:9/", "no way to 127.0.0.1:9"),
+    ],
+)
+def test_an_agent_that_cannot_make_its_part_says_why(tmp_path: Path, url: str, why: str) -> None:
+    (tmp_path / "raw").mkdir()
+    with net(tmp_path, 1) as made:
+        made.agent("a")
+        made.master.await_all(30)
+        with pytest.raises(CellError, match=why), contextlib.suppress(KeyError):
+            SharedLoad(made.master, load(), url, 0.0, tmp_path, "x")
