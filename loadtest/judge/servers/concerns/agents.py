@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent, took
+from loadtest.judge.concern import NOTHING, UNCHECKED, Check, percent
 from loadtest.judge.servers.concerns.evidence import Evidence, concern
 from loadtest.records.measured import DISTURBED, Part
+from loadtest.records.text import latency
 from loadtest.stats.latency import percentile
 
 TOGETHER_US = 5_000
@@ -28,7 +29,7 @@ def _not_together(cell: Evidence) -> Check:
         count = sum(spread > TOGETHER_US for spread in known)
         return Check(
             "suspect",
-            f"in {count} of {len(loads)} loads the agents began up to {took(apart_us)} apart",
+            f"in {count} of {len(loads)} loads the agents began up to {latency(apart_us)} apart",
         )
     unsure = any(part.clock.within_us > TOGETHER_US for parts in loads for part in parts)
     return UNCHECKED if unsure or len(known) < len(loads) else NOTHING
@@ -52,8 +53,8 @@ def _mostly_network(cell: Evidence) -> Check:
         return NOTHING
     return Check(
         "suspect",
-        f"a round trip to the server takes {took(least_us)}, of a median latency of"
-        f" {took(median_us)}",
+        f"a round trip to the server takes {latency(least_us)}, of a median latency of"
+        f" {latency(median_us)}",
     )
 
 

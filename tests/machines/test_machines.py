@@ -1,0 +1,312 @@
+"""Runs over several hosts, which are network namespaces here: `make test-machines`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import census
+import psutil
+import pytest
+from census import Census
+from namespaces import Hosts, hosts, no_delay, obstacle
+from paths import ROOT
+
+from loadtest.judge.servers.concerns.agents import TOGETHER_US, _spread_us
+from loadtest.records.measured import Outcome
+from loadtest.records.run_folder import SERVERS, read
+
+ASKED = os.environ.get("LOADTEST_MACHINES")
+
+until = partial(census.until, patience_s=240.0)
+"""Three interpreters start beside each other, on a machine that may be busy."""
+
+
+def why_not() -> str | None:
+    if not ASKED:
+        return "takes minutes: `make test-machines`"
+    if importlib.util.find_spec("locust") is None:
+        return "needs Locust: `make test-machines`"
+    return "needs wrk" if shutil.which("wrk") is None else obstacle()
+
+
+REASON = why_not()
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
+    pytest.mark.usefixtures("no_addresses"),
+]
+
+MATRIX = """
+summary = "The smallest that is real."
+rounds = 1
+servers = ["granian-wsgi", "gunicorn-gthread"]
+endpoints = ["json"]
+styles = ["sync"]
+observe_release = false
+[[loads]]
+connections = 8
+duration_s = 2
+warmup_s = 0.1
+"""
+CELLS = 3
+
+
+@dataclass
+class Site:
+    """Three hosts, and what runs on them."""
+
+    hosts: Hosts
+    folder: Path
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(
+        self, at: int, name: str, *words: str, module: str = "loadtest", **env: str
+    ) -> subprocess.Popen[bytes]:
+        """Start `loadtest` or another module on a host; what it says goes to a file."""
+        with open(self.folder / f"{name}.log", "ab") as log:
+            process = subprocess.Popen(
+                [*self.hosts.within(at), sys.executable, "-m", module, *words],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "LOADTEST_SECRET": "of these tests and of nobody else", **env},
+            )
+        self.running.append(process)
+        return process
+
+    def agent(self, at: int) -> subprocess.Popen[bytes]:
+        return self.start(at, f"agent-{at}", "agent", "--master", self.hosts.address(0))
+
+    def run(self, *words: str, **env: str) -> subprocess.Popen[bytes]:
+        matrix = self.folder / "small.toml"
+        matrix.write_text(MATRIX)
+        out = ["--out", str(self.folder / "results"), "--listen", self.hosts.address(0)]
+        asked = words or (str(matrix), "--agents", "2")
+        return self.start(0, "run", "run", *asked, *out, **env)
+
+    def said(self, name: str) -> str:
+        path = self.folder / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def results(self) -> Path:
+        (folder,) = (self.folder / "results").iterdir()
+        return folder
+
+    def outcomes(self) -> Sequence[Outcome]:
+        return read(self.results, SERVERS).outcomes
+
+
+@pytest.fixture
+def site(tmp_path: Path, census: Census) -> Iterator[Site]:
+    with hosts(3) as made:
+        site = Site(made, tmp_path)
+        try:
+            yield site
+        finally:
+            for process in site.running:
+                process.send_signal(signal.SIGTERM)
+            for process in site.running:
+                process.wait(30)
+    until(lambda: not census.alive(), f"all to end: {census.names()}")
+
+
+def longer(site: Site, delay_ms: float, loss: float = 0.0) -> None:
+    if reason := no_delay():
+        pytest.skip(reason)
+    site.hosts.delay(delay_ms, loss)
+
+
+def concerns(site: Site) -> set[str]:
+    summary = json.loads((site.results / "summary.json").read_text())
+    rows: list[dict[str, Any]] = [row for each in summary["rankings"] for row in each["rows"]]
+    return {raised["concern"] for row in rows for raised in row["concerns"]}
+
+
+@pytest.mark.parametrize("delay_ms", [0, 1, 10, 50])
+def test_two_hosts_load_a_third(site: Site, delay_ms: int) -> None:
+    if delay_ms:
+        longer(site, delay_ms)
+    site.agent(1)
+    site.agent(2)
+    assert site.run().wait(180) == 0, site.said("run")
+    stored = read(site.results, SERVERS)
+    assert len(stored.run.agents) == 2
+    assert all(agent.clock.within_us * 2 >= delay_ms * 1_000 for agent in stored.run.agents)
+    assert len(stored.outcomes) >= CELLS
+    apart: list[int] = []
+    for outcome in stored.outcomes:
+        assert (outcome.status, len(outcome.parts)) == ("measured", 2)
+        assert [part.connections for part in outcome.parts] == [4, 4]
+        assert all(part.late_us is not None for part in outcome.parts)
+        # One clock, so what they say of each other is off by no more than they know.
+        assert all(abs(part.clock.offset_us) <= part.clock.within_us for part in outcome.parts)
+        apart.append(_spread_us(outcome.parts) or 0)
+        least_us = min(part.network.round_trips_us[0] for part in outcome.parts)
+        assert least_us >= delay_ms * 1_000
+        assert least_us < delay_ms * 1_000 + 10_000
+    assert ("mostly-network" in concerns(site)) == (delay_ms >= 10)
+    # Where this machine has other things to do, they may not begin together.
+    assert "not-together" not in concerns(site) or max(apart) > TOGETHER_US
+
+
+@pytest.mark.parametrize("arrivals", ["even", "poisson"])
+def test_two_hosts_keep_a_rate_together(site: Site, arrivals: str) -> None:
+    site.agent(1)
+    site.agent(2)
+    words = (str(matrix(site, 4)), "--agents", "2", "--rate", "100", "--arrivals", arrivals)
+    assert site.run(*words).wait(300) == 0, site.said("run")
+    for outcome in site.outcomes():
+        assert outcome.loaded is not None
+        for part in outcome.parts:
+            assert part.loaded.sent is not None
+            # Each has half of the slots, until its window ends; random ones within 7 deviations.
+            due = 50 * part.loaded.sent.window_us / 1e6
+            slots = sum(part.loaded.sent.late.counts)
+            assert abs(slots - due) <= (2 if arrivals == "even" else 7 * due**0.5)
+        assert outcome.loaded.answers == sum(part.loaded.answers for part in outcome.parts)
+
+
+def test_two_hosts_load_a_server_that_somebody_started_on_another(site: Site) -> None:
+    at = site.hosts.address(2)
+    words = ("--interface", "wsgi", "--host", at, "--port", "8000", "myproject.wsgi:application")
+    site.start(2, "server", *words, module="granian", ALLOWED_HOSTS="*", DJANGO_SECRET_KEY="a key")
+    until(lambda: "Started worker" in site.said("server"), "the server")
+    site.agent(1)
+    site.start(0, "agent-0", "agent", "--master", site.hosts.address(0))
+    asked = (*("--launcher", "running", "--server", "granian-wsgi"), "--agents", "2")
+    run = site.run(str(matrix(site, 2)), *asked, TARGET_URL=f"http://{at}:8000")
+    assert run.wait(300) == 0, site.said("run")
+    for outcome in site.outcomes():
+        assert [part.connections for part in outcome.parts] == [4, 4]
+    assert "network" in (site.results / "report.md").read_text()
+
+
+def test_a_link_that_is_down_for_five_seconds_costs_a_cell_and_no_more(site: Site) -> None:
+    site.agent(1)
+    site.agent(2)
+    run = site.run(str(matrix(site, 8)), "--agents", "2")
+    until(lambda: loading(site, 2), "a load")
+    site.hosts.link(2, "down")
+    until(lambda: "is lost" in site.said("run"), "the run to notice")
+    site.hosts.link(2, "up")
+    failed = the_failed(site, run)
+    assert failed.stage == "load"
+    assert "nothing came from it" in str(failed.reason)
+    again = site.run("--resume", str(site.results))
+    assert again.wait(300) == 0, site.said("run")
+
+
+def test_an_agent_that_is_killed_and_comes_back(site: Site) -> None:
+    site.agent(1)
+    doomed = site.agent(2)
+    run = site.run(str(matrix(site, 10)), "--agents", "2")
+    until(lambda: loading(site, 2), "a load")
+    for process in [psutil.Process(doomed.pid), *psutil.Process(doomed.pid).children()]:
+        process.kill()
+    until(lambda: not wrk_running(site, 2), "its wrk to end")
+    site.agent(2)
+    the_failed(site, run)
+    assert "measured" in [each.status for each in site.outcomes()]
+
+
+def test_an_agent_that_hangs_and_goes_on(site: Site) -> None:
+    site.agent(1)
+    hung = site.agent(2)
+    run = site.run(str(matrix(site, 10)), "--agents", "2")
+    until(lambda: loading(site, 2), "a load")
+    hung.send_signal(signal.SIGSTOP)
+    until(lambda: "is lost" in site.said("run"), "the run to notice")
+    hung.send_signal(signal.SIGCONT)
+    the_failed(site, run)
+
+
+def test_a_lossy_link_is_measured_as_it_is(site: Site) -> None:
+    longer(site, 1, loss=2)
+    site.agent(1)
+    site.agent(2)
+    assert site.run().wait(180) == 0, site.said("run")
+    assert all(len(each.parts) == 2 for each in site.outcomes())
+
+
+def test_agents_may_come_late_and_one_more_is_refused(site: Site) -> None:
+    run = site.run()
+    until(lambda: "waiting for 2 agents" in site.said("run"), "the run to wait")
+    site.agent(1)
+    until(lambda: "takes part" in site.said("agent-1"), "the first")
+    site.agent(2)
+    until(lambda: loading(site, 2), "a load")
+    site.start(1, "third", "agent", "--master", site.hosts.address(0))
+    until(lambda: "the run has its 2 agents" in site.said("third"), "the third to be refused")
+    assert run.wait(180) == 0, site.said("run")
+
+
+def test_a_run_that_is_killed_leaves_nothing_running_and_agents_that_wait(site: Site) -> None:
+    site.agent(1)
+    site.agent(2)
+    run = site.run(str(matrix(site, 30)), "--agents", "2")
+    until(lambda: loading(site, 2) and loading(site, 1), "a load")
+    run.kill()
+    until(lambda: not wrk_running(site, 1) and not wrk_running(site, 2), "wrk to end")
+    again = site.run("--resume", str(site.results))
+    until(lambda: wrk_running(site, 2), "the next load")
+    again.send_signal(signal.SIGINT)
+    assert again.wait(60) == 130, site.said("run")
+
+
+def test_an_agent_without_the_secret_takes_no_part(site: Site) -> None:
+    site.run()
+    until(lambda: "waiting for 2 agents" in site.said("run"), "the run to wait")
+    words = ("agent", "--master", site.hosts.address(0))
+    site.start(1, "stranger", *words, LOADTEST_SECRET="of somebody else altogether")
+    until(lambda: "not signed" in site.said("run"), "it to be refused")
+    until(lambda: "LOADTEST_SECRET" in site.said("stranger"), "it to be told why")
+    assert "agent " not in site.said("run").replace("loadtest agent", "")
+
+
+def the_failed(site: Site, run: subprocess.Popen[bytes]) -> Outcome:
+    """Return the one load that failed, once a run has said so; the duplicate's is no loss of it."""
+    status = run.wait(300)
+    (failed,) = (each for each in site.outcomes() if each.status == "failed")
+    assert status == (0 if "-again." in failed.cell else 1), site.said("run")
+    return failed
+
+
+def matrix(site: Site, seconds: int) -> Path:
+    path = site.folder / "long.toml"
+    path.write_text(MATRIX.replace("duration_s = 2", f"duration_s = {seconds}"))
+    return path
+
+
+def loading(site: Site, at: int) -> bool:
+    """Say whether a host loads a server; before that it loads one that does nothing."""
+    return "round 1/1" in site.said("run") and wrk_running(site, at)
+
+
+def wrk_running(site: Site, at: int) -> bool:
+    """Say whether wrk runs on a host."""
+    pids = subprocess.run(
+        ["ip", "netns", "pids", site.hosts.namespace(at)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    names = []
+    for pid in pids:
+        try:
+            names.append(psutil.Process(int(pid)).name())
+        except psutil.NoSuchProcess:
+            continue
+    return "wrk" in names
