@@ -42,7 +42,7 @@ IN_TURN = 2
 COUNTED = 4
 """Answers at least for which the project's work is counted, and which are timed."""
 
-EARLIER_S = 3_600
+EARLIER_S = 7 * 3_600
 """The clock of the second database, and of who answers from it: rows that depend on the hour are
 made otherwise then, as they will be in a run. Not later, or a database would not show yet what has
 just been made."""

@@ -214,7 +214,8 @@ def test_each_server_is_asked_under_secrets_of_its_own(monkeypatch: pytest.Monke
     servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
     recording.ask_all(PROJECT, [], servers, 0.0, lambda line: None)
     assert len({*told}) == 2
-    assert earlier == ["0", "3600"]  # what a page shows of the hour is no part of a contract
+    # What a page shows of the hour is no part of a contract.
+    assert earlier == ["0", str(recording.EARLIER_S)]
 
 
 class Site:
