@@ -16,6 +16,7 @@ from loadtest.records.values import (
     MOST_LOADS,
     MOST_NAME_BYTES,
     MOST_PAIRS,
+    MOST_TOLD,
     MOST_TRY_ROUNDS,
     WHOLE,
 )
@@ -56,7 +57,7 @@ def of_servers(run: measured.Run) -> Contradicts:
             *(f"a name of over {MOST_NAME_BYTES} bytes: {id_}" for id_ in cells if _long(id_)),
             *_too_many_pairs(Counter(cell.at for cell in plan.cells).values()),
             # A report of others has a round for each time that any of its cells was loaded.
-            *([] if run.source else _too_many_loads(plan)),
+            *_too_many_loads(plan, MOST_TOLD if run.source else MOST_LOADS),
         ]
     )
     planned, profiles = {cell.id: cell for cell in plan.cells}, frozenset(servers)
@@ -234,11 +235,11 @@ def _too_many_pairs(tables: Iterable[int]) -> Iterator[str]:
         yield f"{pairs:,} pairs in its tables, and a run has {MOST_PAIRS:,} at most"
 
 
-def _too_many_loads(plan: Plan) -> Iterator[str]:
+def _too_many_loads(plan: Plan, most: int) -> Iterator[str]:
     rounds = max(plan.rounds, plan.most_rounds or 0)
     loads = plan.turns * sum(min(rounds, cell.rounds or rounds) for cell in plan.cells)
-    if loads > MOST_LOADS:
-        yield f"{loads:,} loads, and a run has {MOST_LOADS:,} at most"
+    if loads > most:
+        yield f"{loads:,} loads, and a run has {most:,} at most"
 
 
 def _too_many(plan: clients.Plan) -> Iterator[str]:

@@ -24,6 +24,9 @@ MOST_TURNS = 100
 MOST_LOADS = 50_000
 """Of a whole run, each of a second or more: a day or two."""
 
+MOST_TOLD = 500_000
+"""Rounds of all cells of a report of others: each is a field of a table."""
+
 MOST_BUDGET_S = 30 * 86_400.0
 MOST_LOAD_S = 3_600
 MOST_WAVES = 1_000

@@ -39,6 +39,7 @@ from loadtest.records.measured import (
     Placement,
     Run,
     Sent,
+    Source,
 )
 from loadtest.records.planned import Cell, Choice, Goal, Load, Server
 from loadtest.records.run_folder import CLIENTS, OUTCOMES, SERVERS, Writer, create, read
@@ -289,6 +290,15 @@ def test_what_cannot_have_been_planned_is_refused(
     (folder / SERVERS.file).write_text(json.dumps(facts))
     with pytest.raises(UserError, match=r"run\.json: damaged: "):
         read(folder, SERVERS)
+
+
+def test_a_report_of_others_has_no_end_of_rounds(tmp_path: Path) -> None:
+    """A table has a field for each round of each cell: of three million it took 2.5 GB."""
+    source = Source(file="x.md", sha256="0")
+    endpoints = [endpoint(f"e{number}") for number in range(501)]
+    create(tmp_path, run(plan(endpoints=endpoints[:500], rounds=1_000), source=source))
+    with pytest.raises(UserError, match="501,000 loads, and a run has 500,000 at most"):
+        create(tmp_path, run(plan(endpoints=endpoints, rounds=1_000), source=source))
 
 
 def test_what_the_whole_description_says_is_taken(folder: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain, pairwise
 from pathlib import Path
 from statistics import fmean
@@ -115,7 +115,7 @@ class Rows(Panel):
         """Yield all marks."""
         return chain.from_iterable(row.marks for row in self.rows)
 
-    @property
+    @cached_property
     def gutters(self) -> tuple[int, int]:
         """Return the widths beside the axis, left and right."""
         return _gutter(row.label for row in self.rows), _gutter(row.note for row in self.rows)
@@ -152,7 +152,7 @@ class Lines(Panel):
         """Yield all marks."""
         return chain.from_iterable(line.marks for line in self.lines)
 
-    @property
+    @cached_property
     def gutters(self) -> tuple[int, int]:
         """Return the widths beside the axis, left and right."""
         return (
