@@ -323,12 +323,11 @@ def test_a_server_that_does_not_come_up_is_done_without(
     monkeypatch.setattr(Project, "refused", lambda project, env: ({}, None))
     monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: ())
     servers: Any = [SimpleNamespace(name="uvicorn"), SimpleNamespace(name="waitress")]
-    project = Project(Path(), "python")
     if len(down) == 2:
         with pytest.raises(CellError, match="uvicorn exited"):
-            recording.ask_all(project, [], servers, 0.0, notes.append)
+            recording.ask_all(PROJECT, [], servers, 0.0, notes.append)
     else:
-        recording.ask_all(project, [], servers, 0.0, notes.append)
+        recording.ask_all(PROJECT, [], servers, 0.0, notes.append)
     assert tried == asked
     for name in down:
         assert f"{name} exited with status 1; going on without it: ImportError: x" in notes
