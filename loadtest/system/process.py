@@ -345,7 +345,7 @@ def output(
     fds: Sequence[int] = (),
 ) -> str:
     """Return what a short command prints; raises CommandError, also where it cannot be run."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+    with _file() as out, _file() as errors:
         options = ["--grace=1", *(f"--fd={fd}" for fd in fds)]
         warden = _warden([*options, "--", *argv], out, errors, env, cwd, fds)
         command = Process(name=argv[0], warden=warden, log=Path(os.devnull), grace_s=1.0)
@@ -369,10 +369,18 @@ def handed(data: bytes) -> Iterator[tuple[int, str]]:
 
     The file has no name: nothing of it stands in a folder, and in no command line.
     """
-    with tempfile.TemporaryFile() as file:
+    with _file() as file:
         file.write(data)
         file.seek(0)
         yield file.fileno(), f"/dev/fd/{file.fileno()}"
+
+
+def _file() -> IO[bytes]:
+    """Return a file without a name; raises UserError where the system allows none."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise UserError(f"{error.strerror}; {ELSEWHERE}") from None
 
 
 def _text(file: IO[bytes]) -> str:
@@ -420,7 +428,7 @@ def timed(argv: Sequence[str], *, timeout_s: float) -> Timed:
     many of them. Where the engine is killed the command goes on, so it must be one that ends by
     itself. Raises CommandError where it cannot be spawned.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+    with _file() as out, _file() as errors:
         began_at_s = time.monotonic()
         try:
             child = subprocess.Popen(

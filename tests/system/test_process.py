@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import signal
@@ -476,3 +477,18 @@ def test_a_bare_command_that_is_overdue_is_killed() -> None:
     assert (done.status, done.overdue) == (128 + signal.SIGKILL, True)
     with pytest.raises(CommandError, match="/nowhere cannot be run: No such file"):
         process.timed(["/nowhere"], timeout_s=1)
+
+
+def test_what_needs_a_file_says_where_none_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where no file may have a byte, `ulimit -f 0`."""
+
+    def refuse() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    for begin in (
+        lambda: process.output(["true"], env={}, cwd=Path("/")),
+        lambda: process.timed(["true"], timeout_s=1.0),
+    ):
+        with pytest.raises(UserError, match="No usable temporary directory found; name a folder"):
+            begin()
