@@ -26,9 +26,9 @@ from loadtest.records.errors import UserError
     help="Load servers at public addresses too. Default: this machine and private networks only.",
 )
 def agent_command(master: tuple[str, int], any_target: bool) -> int:
-    """Make a part of the load of runs that another machine steers; Ctrl-C ends it.
+    """Make a part of the load of runs that another machine steers.
 
-    It runs this machine's wrk and nothing else, for whoever knows LOADTEST_SECRET.
+    It runs this machine's wrk and nothing else, for whoever knows LOADTEST_SECRET; Ctrl-C ends it.
 
     Example: loadtest agent --master 10.0.0.1
     """

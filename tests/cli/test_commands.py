@@ -291,9 +291,9 @@ def test_a_server_that_does_not_start_says_why(
 def test_containers_are_for_a_project_that_has_them() -> None:
     """A docker-compose.yml of its own would be brought up, with all that is in it."""
     offered = Inventory(Project(Path(), "python", App()), (), (), {})
-    assert _launched_by("local", offered, Path()) == (offered, {})
+    assert _launched_by("local", offered, Path(), ()) == (offered, {})
     with pytest.raises(UserError, match="compose = true under"):
-        _launched_by("compose", offered, Path())
+        _launched_by("compose", offered, Path(), ())
 
 
 def test_the_services_are_printed_as_a_project_is_told(
