@@ -10,7 +10,6 @@ import pytest
 from builders import endpoint
 
 from loadtest.bench.load import wrk
-from loadtest.bench.servers import loaded_server
 from loadtest.bench.servers.compose.attached import _RunningServer
 from loadtest.bench.servers.compose.bench import ComposeServer
 from loadtest.bench.servers.loaded_server import LoadedServer
@@ -31,7 +30,7 @@ class StartedError(Exception):
     ids=["local", "compose", "running"],
 )
 def test_wrk_is_asked_for_the_rate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[LoadedServer], more: dict[str, Any]
+    tmp_path: Path, kind: type[LoadedServer], more: dict[str, Any]
 ) -> None:
     argv: list[str] = []
 
@@ -48,7 +47,6 @@ def test_wrk_is_asked_for_the_rate(
         argv.extend(wrk.argv(load, url, delay_s, seed))
         raise StartedError
 
-    monkeypatch.setattr(loaded_server, "Generator", start)
     nothing: Any = None
     server = kind(
         launched=nothing,
@@ -59,6 +57,7 @@ def test_wrk_is_asked_for_the_rate(
         counters=nothing,
         folder=tmp_path,
         placement=None,
+        generators=start,
         **more,
     )
     with pytest.raises(StartedError):
