@@ -24,18 +24,20 @@ def obstacle() -> str | None:
     if os.geteuid() != 0:
         return "needs root, for network namespaces"
     name = f"lt-{secrets.token_hex(3)}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
-    if made.returncode:
-        return f"no network namespace can be made: {made.stderr.strip()}"
+    added = subprocess.run(
+        ["ip", "netns", "add", name], capture_output=True, text=True, check=False
+    )
+    if added.returncode:
+        return f"no network namespace can be made: {added.stderr.strip()}"
     subprocess.run(["ip", "netns", "delete", name], check=False)
     return None
 
 
 def no_delay() -> str | None:
     """Return why no way can be made longer here; None: it can."""
-    with hosts(2) as made:
+    with hosts(2) as group:
         try:
-            made.delay(1)
+            group.delay(1)
         except subprocess.CalledProcessError as error:
             return f"needs the kernel's netem: {error.stderr.decode().strip()}"
     return None
@@ -79,24 +81,32 @@ class Hosts:
 @contextlib.contextmanager
 def hosts(count: int) -> Iterator[Hosts]:
     """Give so many hosts for the block."""
-    made = Hosts(secrets.token_hex(3), count)
+    group = Hosts(secrets.token_hex(3), count)
     try:
         for at in range(count):
-            ip("netns", "add", made.namespace(at))
-            ip("-n", made.namespace(at), "link", "set", "lo", "up")
-        first = made.namespace(0)
+            ip("netns", "add", group.namespace(at))
+            ip("-n", group.namespace(at), "link", "set", "lo", "up")
+        first = group.namespace(0)
         ip("-n", first, "link", "add", "br0", "type", "bridge")
-        ip("-n", first, "address", "add", f"{made.address(0)}/24", "dev", "br0")
+        ip("-n", first, "address", "add", f"{group.address(0)}/24", "dev", "br0")
         ip("-n", first, "link", "set", "br0", "up")
         for at in range(1, count):
             ends = ("link", "add", f"to{at}", "type", "veth", "peer", "name", "eth0")
-            ip("-n", first, *ends, "netns", made.namespace(at))
+            ip("-n", first, *ends, "netns", group.namespace(at))
             ip("-n", first, "link", "set", f"to{at}", "master", "br0", "up")
-            ip("-n", made.namespace(at), "address", "add", f"{made.address(at)}/24", "dev", "eth0")
-            ip("-n", made.namespace(at), "link", "set", "eth0", "up")
-        yield made
+            ip(
+                "-n",
+                group.namespace(at),
+                "address",
+                "add",
+                f"{group.address(at)}/24",
+                "dev",
+                "eth0",
+            )
+            ip("-n", group.namespace(at), "link", "set", "eth0", "up")
+        yield group
     finally:
         for at in range(count):
             subprocess.run(
-                ["ip", "netns", "delete", made.namespace(at)], check=False, capture_output=True
+                ["ip", "netns", "delete", group.namespace(at)], check=False, capture_output=True
             )

@@ -149,8 +149,8 @@ def read(ended: Ended, folder: Path, raw: Path) -> Printed:
         loaded, histogram = wrk.parse(ended.out, ended.errors)
     except ValueError as error:
         check_room(folder)  # it may have had nowhere to write to
-        said = ended.errors.strip() or ended.out.strip()
-        printed = "\n".join(said[-16_384:].splitlines()[-3:])
+        complaint = ended.errors.strip() or ended.out.strip()
+        printed = "\n".join(complaint[-16_384:].splitlines()[-3:])
         raise CellError("load", f"wrk ended with status {ended.status}: {error}", printed) from None
     path = raw.with_suffix(".json")
     with writing(path, measuring=True):

@@ -51,7 +51,7 @@ class Net:
     master: Master
     wire: Wire
     folder: Path
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)
     """How each agent's session ended, by its name on the wire."""
     threads: list[threading.Thread] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Net:
             "machine": machine(versions={"wrk": "4.1.0"}),
             "version": "1",
             "folder": folder,
-            "say": self.said.append,
+            "say": self.notes.append,
         }
         started = Agent(**fields | changes)
         link: Any = self.wire.end(name)
@@ -91,49 +91,49 @@ class Net:
 @contextmanager
 def net(folder: Path, wanted: int) -> Iterator[Net]:
     wire = Wire()
-    said: list[str] = []
+    notes: list[str] = []
     link: Any = wire.end("master")
-    master = Master(link, SECRET, "1", wanted, said.append)
+    master = Master(link, SECRET, "1", wanted, notes.append)
     listener = threading.Thread(target=master.run, daemon=True)
     listener.start()
-    made = Net(master, wire, folder, said)
+    network = Net(master, wire, folder, notes)
     try:
-        yield made
+        yield network
     finally:
         master.close()
         for name in list(wire.ends):
             wire.ends[name].put(None)
-        for thread in (listener, *made.threads):
+        for thread in (listener, *network.threads):
             thread.join(30)
             assert not thread.is_alive()
 
 
 def test_agents_join_and_are_told_when_the_run_is_over(tmp_path: Path) -> None:
-    with net(tmp_path, 2) as made:
-        made.agent("a")
-        made.agent("b")
-        members = made.master.await_all(30)
+    with net(tmp_path, 2) as network:
+        network.agent("a")
+        network.agent("b")
+        members = network.master.await_all(30)
         records = [member.record for member in members]
         assert len({record.name for record in records}) == 2
         assert all(record.here for record in records)
         # On one machine there is one clock.
         assert all(abs(each.clock.offset_us) <= each.clock.within_us for each in records)
-        assert sum(text.startswith("agent ") for text in made.said) == 2
-        made.master.close()
-        until(lambda: len(made.why) == 2, "both to end")
-    assert set(made.why.values()) == {"the run is over"}
+        assert sum(text.startswith("agent ") for text in network.notes) == 2
+        network.master.close()
+        until(lambda: len(network.why) == 2, "both to end")
+    assert set(network.why.values()) == {"the run is over"}
 
 
 def test_without_the_secret_nobody_takes_part_and_nobody_is_obeyed(tmp_path: Path) -> None:
-    with net(tmp_path, 1) as made:
-        made.agent("stranger", OTHER)
-        until(lambda: "stranger" in made.why, "the stranger to give up")
-        assert signing.VARIABLE in made.why["stranger"]
-        assert made.master.places == []
-        assert not [to for source, to, _ in made.wire.seen if source == "master"]
-        made.agent("a")
-        assert len(made.master.await_all(30)) == 1
-    assert any("not signed" in text for text in made.said)
+    with net(tmp_path, 1) as network:
+        network.agent("stranger", OTHER)
+        until(lambda: "stranger" in network.why, "the stranger to give up")
+        assert signing.VARIABLE in network.why["stranger"]
+        assert network.master.places == []
+        assert not [to for source, to, _ in network.wire.seen if source == "master"]
+        network.agent("a")
+        assert len(network.master.await_all(30)) == 1
+    assert any("not signed" in text for text in network.notes)
 
 
 @pytest.mark.parametrize(
@@ -148,39 +148,39 @@ def test_without_the_secret_nobody_takes_part_and_nobody_is_obeyed(tmp_path: Pat
 def test_who_does_not_fit_is_refused_with_its_reason(
     tmp_path: Path, changes: dict[str, Any], why: str
 ) -> None:
-    with net(tmp_path, 1 if not changes else 2) as made:
-        made.agent("a")
-        until(lambda: made.master.places, "the first to join")
-        made.agent("b", **changes)
-        until(lambda: "b" in made.why, "the second to be refused")
-        assert why in made.why["b"]
-        assert len(made.master.places) == 1
+    with net(tmp_path, 1 if not changes else 2) as network:
+        network.agent("a")
+        until(lambda: network.master.places, "the first to join")
+        network.agent("b", **changes)
+        until(lambda: "b" in network.why, "the second to be refused")
+        assert why in network.why["b"]
+        assert len(network.master.places) == 1
 
 
 def test_what_was_recorded_and_is_sent_again_changes_nothing(tmp_path: Path) -> None:
-    with net(tmp_path, 1) as made:
-        made.agent("a")
-        made.master.await_all(30)
-        before = list(made.master.places)
-        sent = [text for source, _, text in made.wire.seen if source == "a"]
+    with net(tmp_path, 1) as network:
+        network.agent("a")
+        network.master.await_all(30)
+        before = list(network.master.places)
+        sent = [text for source, _, text in network.wire.seen if source == "a"]
         for text in sent:
-            made.wire.carry("mallory", "master", text)
-            made.wire.carry("a", "master", text)
-        until(lambda: made.wire.ends["master"].empty(), "all to be read")
-        assert made.master.places == before
-        assert made.master.await_all(5)
+            network.wire.carry("mallory", "master", text)
+            network.wire.carry("a", "master", text)
+        until(lambda: network.wire.ends["master"].empty(), "all to be read")
+        assert network.master.places == before
+        assert network.master.await_all(5)
 
 
 def test_hostile_bytes_end_in_one_line_each(tmp_path: Path) -> None:
-    with net(tmp_path, 1) as made:
+    with net(tmp_path, 1) as network:
         for text in ("", "\x00", "{" * 10_000, "0" * 64 + " 1 {}", "\ud800"):
-            made.wire.carry("mallory", "master", text)
-        made.agent("a")
-        assert made.master.await_all(30)
+            network.wire.carry("mallory", "master", text)
+        network.agent("a")
+        assert network.master.await_all(30)
         for text in ("", "\x00", "{" * 10_000, "0" * 64 + " 1 {}"):
-            made.wire.carry("master", "a", text)
-        made.master.compare_clocks(made.master.places)
-    assert all("\n" not in text for text in made.said)
+            network.wire.carry("master", "a", text)
+        network.master.compare_clocks(network.master.places)
+    assert all("\n" not in text for text in network.notes)
 
 
 def load(connections: int = 4, **changes: Any) -> Load:
@@ -193,13 +193,13 @@ def load(connections: int = 4, **changes: Any) -> Load:
 def test_a_load_that_two_made_is_the_sum_of_both(tmp_path: Path, rate: float | None) -> None:
     folder = tmp_path / "run"
     (folder / "raw").mkdir(parents=True)
-    with null_server(tmp_path) as (_, port, log), net(tmp_path, 2) as made:
-        made.agent("a")
-        made.agent("b")
-        made.master.await_all(30)
+    with null_server(tmp_path) as (_, port, log), net(tmp_path, 2) as network:
+        network.agent("a")
+        network.agent("b")
+        network.master.await_all(30)
         asked = load(7, rate=rate)
         url = f"http://127.0.0.1:{port}/"
-        printed = SharedLoad(made.master, asked, url, 0.0, folder, "x", 1).finish()
+        printed = SharedLoad(network.master, asked, url, 0.0, folder, "x", 1).finish()
         came = len(log.read_text().split())
     parts = printed.parts
     assert [part.connections for part in parts] == [4, 3]
@@ -234,20 +234,20 @@ def test_an_agent_that_is_lost_fails_the_load_and_may_come_back(
     monkeypatch.setattr(agent_module, "LOST_AFTER_S", 2.0)
     folder = tmp_path / "run"
     (folder / "raw").mkdir(parents=True)
-    with null_server(tmp_path) as (_, port, _), net(tmp_path, 2) as made:
-        made.agent("a")
-        made.agent("b")
-        made.master.await_all(30)
+    with null_server(tmp_path) as (_, port, _), net(tmp_path, 2) as network:
+        network.agent("a")
+        network.agent("b")
+        network.master.await_all(30)
         url = f"http://127.0.0.1:{port}/"
-        running = SharedLoad(made.master, load(duration_s=30), url, 0.0, folder, "x")
-        made.end("b")
+        running = SharedLoad(network.master, load(duration_s=30), url, 0.0, folder, "x")
+        network.end("b")
         with pytest.raises(CellError, match="nothing came from it for 2 s"):
             running.finish()
         with pytest.raises(CellError, match="1 of 2 agents are missing"):
-            SharedLoad(made.master, load(), url, 0.0, folder, "x")
-        made.agent("b2")
-        made.master.await_all(30)
-        printed = SharedLoad(made.master, load(), url, 0.0, folder, "x").finish()
+            SharedLoad(network.master, load(), url, 0.0, folder, "x")
+        network.agent("b2")
+        network.master.await_all(30)
+        printed = SharedLoad(network.master, load(), url, 0.0, folder, "x").finish()
         assert len(printed.parts) == 2
 
 
@@ -259,19 +259,19 @@ def test_a_master_that_is_gone_ends_what_its_agents_do(
     monkeypatch.setattr(agent_module, "LOST_AFTER_S", 2.0)
     folder = tmp_path / "run"
     (folder / "raw").mkdir(parents=True)
-    with null_server(tmp_path) as (_, port, _), net(tmp_path, 1) as made:
-        started = made.agent("a")
-        made.master.await_all(30)
+    with null_server(tmp_path) as (_, port, _), net(tmp_path, 1) as network:
+        started = network.agent("a")
+        network.master.await_all(30)
         url = f"http://127.0.0.1:{port}/"
-        SharedLoad(made.master, load(duration_s=30), url, 0.0, folder, "x")
+        SharedLoad(network.master, load(duration_s=30), url, 0.0, folder, "x")
         making = started._making
         assert making is not None
         generator = making.generator
         assert generator is not None
         assert generator.tree()
-        made.wire.cut.add("master")
-        until(lambda: "a" in made.why, "the agent to notice")
-        assert "nothing came" in made.why["a"]
+        network.wire.cut.add("master")
+        until(lambda: "a" in network.why, "the agent to notice")
+        assert "nothing came" in network.why["a"]
         assert not generator.tree()
 
 
@@ -286,8 +286,8 @@ def test_a_master_that_is_gone_ends_what_its_agents_do(
 )
 def test_an_agent_that_cannot_make_its_part_says_why(tmp_path: Path, url: str, why: str) -> None:
     (tmp_path / "raw").mkdir()
-    with net(tmp_path, 1) as made:
-        made.agent("a")
-        made.master.await_all(30)
+    with net(tmp_path, 1) as network:
+        network.agent("a")
+        network.master.await_all(30)
         with pytest.raises(CellError, match=why), contextlib.suppress(KeyError):
-            SharedLoad(made.master, load(), url, 0.0, tmp_path, "x")
+            SharedLoad(network.master, load(), url, 0.0, tmp_path, "x")

@@ -104,8 +104,8 @@ def test_the_way_to_the_server_stands_beside_latencies_where_others_loaded_it() 
 
 def test_a_round_trip_is_the_median_of_all_with_the_longest() -> None:
     run, outcomes, segments = sample()
-    made = [_made_by_two(outcome) for outcome in outcomes]
-    ranking = at(summarise(run, made, histograms, segments), "json-sync")
+    by_two = [_made_by_two(outcome) for outcome in outcomes]
+    ranking = at(summarise(run, by_two, histograms, segments), "json-sync")
     assert {NETWORK.text(row) for row in ranking.rows if row.reportable} == {"300 us (to 2.00 ms)"}
 
 

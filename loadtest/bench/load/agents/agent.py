@@ -112,7 +112,7 @@ class Agent:
     """It may load public addresses."""
     id: str = field(default_factory=signing.nonce)
     _making: _Making | None = None
-    _said: str = ""
+    _last_word: str = ""
 
     def run(self) -> NoReturn:
         """Take part in one run after another, until interrupted."""
@@ -128,9 +128,9 @@ class Agent:
 
     def _tell(self, text: str) -> None:
         """Say something once, until something else is said."""
-        if text != self._said:
+        if text != self._last_word:
             self.say(text)
-        self._said = text
+        self._last_word = text
 
     def _session(self, link: Link) -> str:
         """Obey one machine that steers; return in words why that is over."""
@@ -268,8 +268,8 @@ class Agent:
                     return None
                 if not _says_so(ours, ARMED_WITHIN_S):
                     generator.stop()
-                    said = generator.ended().errors
-                    raise CellError("load", "wrk did not get ready", said[-2000:] or None)
+                    complaint = generator.ended().errors
+                    raise CellError("load", "wrk did not get ready", complaint[-2000:] or None)
                 answer(Armed(load=order.load, network=way))
                 try:
                     at_us = making.told.get(timeout=GO_WITHIN_S)

@@ -116,8 +116,8 @@ class Link:
 
     def _lost(self) -> LostError:
         why = self.process.ended() or f"{self.process.name} closed its end"
-        said = self.process.tail(1)
-        return LostError(f"{why}: {said}" if said else why)
+        last_line = self.process.tail(1)
+        return LostError(f"{why}: {last_line}" if last_line else why)
 
 
 @contextlib.contextmanager

@@ -106,7 +106,7 @@ class Master:
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _over: threading.Event = field(default_factory=threading.Event)
     _numbers: int = 0
-    _said: set[str] = field(default_factory=set)
+    _told: set[str] = field(default_factory=set)
     _given_up: bool = False
     """Lost agents were waited for once, in vain."""
 
@@ -253,8 +253,8 @@ class Master:
 
     def _note(self, text: str) -> None:
         """Say what a stranger did, once of each kind."""
-        if text not in self._said and len(self._said) < MOST_PENDING:
-            self._said.add(text)
+        if text not in self._told and len(self._told) < MOST_PENDING:
+            self._told.add(text)
             self.say(text)
 
     def _welcome(self, came: Came) -> None:
