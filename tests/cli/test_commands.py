@@ -308,6 +308,8 @@ def test_the_services_are_printed_as_a_project_is_told(
         yield SimpleNamespace(env=env, repair=lambda: died)
 
     monkeypatch.setattr("loadtest.bench.servers.services.services", up)
+    for name in ("UPSTREAM_URL", "DJANGO_SETTINGS_MODULE"):
+        monkeypatch.delenv(name, raising=False)  # tests of the app have them
     done = type_("services")
     assert (done.status, done.lines[-1]) == (1, f"loadtest: {died.reason}")
     assert {

@@ -258,7 +258,7 @@ def test_what_is_used_up_is_no_endpoint(type_: Type, tmp_path: Path) -> None:
     assert done.status == 1
     assert "NO code status 429 instead of 200" in done.words
     # Its cache is silent when it is dead: answers would be right, and each would ask the database.
-    assert "ok product all bytes; 0 statements" in done.words
+    assert "ok product compared: all bytes; 0 statements" in done.words
     changed(shop / own.FILE, product, "")
     # The others are measured without it.
     why = "its answer could not be recorded: status 429 instead of 200"
