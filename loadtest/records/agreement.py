@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -39,7 +40,7 @@ def of_servers(run: measured.Run) -> Contradicts:
     cells = [cell.id for cell in plan.cells]
     _refuse(
         [
-            *_command(run.command),
+            *_begun(run),
             *_twice("server", servers),
             *_twice("cell", cells),
             *_strangers("a cell's server", (cell.server for cell in plan.cells), servers),
@@ -82,7 +83,7 @@ def of_clients(run: clients.Run) -> Contradicts:
     rows = [row.id for row in plan.rows]
     _refuse(
         [
-            *_command(run.command),
+            *_begun(run),
             *_twice("group", groups),
             *_twice("row", rows),
             *_strangers("a row's group", (row.group for row in plan.rows), groups),
@@ -194,8 +195,16 @@ def _refuse(problems: Iterable[str]) -> None:
         raise ValueError(problem)
 
 
-def _command(command: str) -> Iterator[str]:
-    """Yield why a command is not to be typed again: it has to be one of ours, and no more."""
+def _begun(run: measured.Run | clients.Run) -> Iterator[str]:
+    """Yield why a run cannot have been begun so: no such day, or a command that is none of ours.
+
+    That is typed again, and no more than it.
+    """
+    try:
+        datetime.fromisoformat(run.created_at)
+    except ValueError:
+        yield f"`created_at` is no time: {run.created_at}"
+    command = run.command
     try:
         words = shlex.split(command)
     except ValueError:

@@ -19,6 +19,7 @@ from loadtest.records.values import (
     AtLeastOne,
     Count,
     Detail,
+    Instant,
     Label,
     Name,
     Rate,
@@ -287,7 +288,7 @@ class Run(Record, frozen=True, kw_only=True):
     """`clients.json`: the facts that hold for all outcomes of a folder."""
 
     format: int
-    created_at: str
+    created_at: Instant
     command: Typed
     """What to type to run it again, but for its seed."""
     plan: Plan

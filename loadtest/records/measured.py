@@ -21,6 +21,7 @@ from loadtest.records.values import (
     Connections,
     Count,
     Detail,
+    Instant,
     Label,
     Micros,
     Name,
@@ -546,7 +547,7 @@ class Run(Record, frozen=True, kw_only=True):
     """`run.json`: the facts that hold for all outcomes of a folder."""
 
     format: int
-    created_at: str
+    created_at: Instant
     command: Typed
     """What to type to run it again."""
     choice: Choice | None = None

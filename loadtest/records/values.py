@@ -133,6 +133,16 @@ Distribution = Annotated[
 RawFile = Annotated[str, Meta(max_length=250, pattern=rf"^raw/[^/\t\n{UNSAFE}]+{END}")]
 """A file in the folder `raw` of a run's folder."""
 
+Instant = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        pattern=r"^20[0-9]{2}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]+)?"
+        rf"(Z|[+-][0-9]{{2}}:[0-9]{{2}}){END}",
+    ),
+]
+"""A time of ISO 8601 with its zone."""
+
 Round = Annotated[int, Meta(ge=0, lt=MOST_ROUNDS)]
 """From 0."""
 
