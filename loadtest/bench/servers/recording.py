@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
-from loadtest.bench.servers.answer_check import FIRST_PATIENCE_S, MOST_BYTES, Response, broken, get
+from loadtest.bench.servers.answer_check import FIRST_PATIENCE_S, Response, broken, get
 from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
@@ -32,6 +32,7 @@ from loadtest.plan.servers.requests import Page, Prepared
 from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.planned import Endpoint, Record, Server, Shape
 from loadtest.system import process
+from loadtest.system.listening import LongBodyError
 
 Number = TypeVar("Number", int, float)
 
@@ -46,6 +47,14 @@ EARLIER_S = 7 * 3_600
 """The clock of the second database, and of who answers from it: rows that depend on the hour are
 made otherwise then, as they will be in a run. Not later, or a database would not show yet what has
 just been made."""
+
+MOST_RECORDED_BYTES = 8 * 2**20
+"""Of an answer."""
+
+MOST_KEPT_BYTES = 500_000_000
+"""Of all answers: they are compared when all have been asked under each server."""
+
+TOO_MANY = "too many to record; request a part of it, or leave it out"
 
 MOST_PROPOSED = 5
 """Words for one endpoint."""
@@ -90,6 +99,27 @@ class Recording:
         return [name for name in able if self.probed[name].writes_once]
 
 
+class _Kept:
+    """Bodies of answers, each of them once."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[bytes, bytes] = {}
+        self._left_bytes = MOST_KEPT_BYTES
+
+    def keep(self, response: Response) -> Response:
+        """Return an answer whose body is kept; raises CellError where these are too many."""
+        if response.body not in self._bodies:
+            self._left_bytes -= len(response.body)
+            if self._left_bytes < 0:
+                raise CellError(
+                    "verify",
+                    f"with it the answers have over {MOST_KEPT_BYTES:,} bytes; name fewer endpoints"
+                    " at a time",
+                )
+        body = self._bodies.setdefault(response.body, response.body)
+        return replace(response, body=body)
+
+
 @contextmanager
 def bench(project: Project, shape: Shape) -> Iterator[LocalBench]:
     """Give where a project's servers can be launched, its services up and filled."""
@@ -114,6 +144,7 @@ def ask_all(
     under another of them once more. Raises LoadtestError where nothing can be asked.
     """
     recording = Recording({asked.name: [] for asked in endpoints}, {}, {})
+    kept = _Kept()
     first_asked: float | None = None
     down: dict[str, CellError] = {}
     times = 0
@@ -161,7 +192,7 @@ def ask_all(
                         try:
                             running = running or local.launch(server, server.name)
                             wrong = refused[asked.name]
-                            replies = _replies(running, asked, wrong, error_page)
+                            replies = _replies(running, asked, wrong, error_page, kept)
                             recording.replies[asked.name].append(replies)
                         except CellError as error:
                             recording.failed[asked.name] = error.reason
@@ -220,14 +251,18 @@ def wrong_status(asked: Asked, status: int) -> str | None:
 
 
 def _replies(
-    running: LoadedServer, asked: Asked, wrong: Mapping[str, Prepared], error_page: Page | None
+    running: LoadedServer,
+    asked: Asked,
+    wrong: Mapping[str, Prepared],
+    error_page: Page | None,
+    kept: _Kept,
 ) -> Replies:
     requests = running.requests[asked.name]
     replies: list[list[Response]] = [[] for _ in requests]
 
     def ask(turn: int) -> float:
         at, sent_s = turn % len(requests), time.monotonic()
-        replies[at].append(_ask(running, asked.path, requests[at]))
+        replies[at].append(kept.keep(_ask(running, asked.path, requests[at])))
         return time.monotonic() - sent_s
 
     turns = iter(range(3 * len(requests) + IN_TURN + AT_ONCE + COUNTED))
@@ -244,7 +279,9 @@ def _replies(
         first, last = getattr(before, name), getattr(after, name)
         return None if first is None or last is None else int((last - first) // len(took_s))
 
-    others = {what: _ask(running, asked.path, request) for what, request in wrong.items()}
+    others = {
+        what: kept.keep(_ask(running, asked.path, request)) for what, request in wrong.items()
+    }
     if error_page is not None:
         others["the page of an error"] = _response(error_page)
     return Replies(
@@ -261,7 +298,9 @@ def _ask(running: LoadedServer, path: str, request: Prepared) -> Response:
     connection = http.client.HTTPConnection(running.host, running.port, timeout=FIRST_PATIENCE_S)
     with contextlib.closing(connection):
         try:
-            return get(connection, request)
+            return get(connection, request, MOST_RECORDED_BYTES)
+        except LongBodyError as error:
+            raise CellError("verify", f"{path}: {error}, {TOO_MANY}") from None
         except (OSError, http.client.HTTPException) as error:
             why = str(error) or type(error).__name__
             raise CellError("verify", f"{path}: no answer: {why}", running.tail()) from None
@@ -287,8 +326,9 @@ def fix(asked: Asked, replies: Sequence[Replies]) -> Fixing:
     for what in ("content_type", "content_encoding"):
         if len(values := {str(getattr(response, what)) for response in answered}) > 1:
             raise LoadtestError(f"its {what.replace('_', ' ')} varies: {', '.join(sorted(values))}")
+    most_bytes = min(MOST_RECORDED_BYTES, MOST_KEPT_BYTES // len(answered))
     try:
-        bodies = [response.decoded(MOST_BYTES) for response in answered]
+        bodies = [response.decoded(most_bytes) for response in answered]
     except ValueError as error:
         raise LoadtestError(str(error)) from None
     places = {answers.place(response.location) for response in answered}
@@ -335,7 +375,7 @@ def _proposed(right: Sequence[bytes], accepted: Sequence[Response]) -> dict[str,
     """Return words that tell right answers from those that are accepted, if there are some."""
     telling: dict[str, list[str]] = {"has": [], "lacks": []}
     for response in accepted:
-        words, has = answers.words(right, response.decoded(MOST_BYTES))
+        words, has = answers.words(right, response.decoded(MOST_RECORDED_BYTES))
         telling["has" if has else "lacks"] += words[:1]
     return {key: tuple(dict.fromkeys(of))[:MOST_PROPOSED] for key, of in telling.items() if of}
 

@@ -27,6 +27,10 @@ MOST_OPEN = 0.5
 LENGTH_MARGIN = 0.02
 """Of the length of what differs in length, beyond what was recorded."""
 
+MOST_COMPARED_BYTES = 500_000
+"""Of answers that differ from one time to the next: to find out in what takes some microseconds for
+each byte of all of them. Of longer ones nothing is fixed but their length."""
+
 DEEPEST = 100
 """Of a JSON value."""
 
@@ -102,6 +106,8 @@ def strictest(bodies: Sequence[bytes], content_type: str | None, of: Sequence[in
 def _strictest(recorded: _Recorded, content_type: str) -> Body:
     if exact := recorded.fixed("exact"):
         return exact
+    if max(map(len, recorded.bodies)) > MOST_COMPARED_BYTES:
+        return Body(level="length")
     values = [_json(body) for body in recorded.bodies] if "json" in content_type else [None]
     if None not in values:
         holes = _open_paths([value[0] for value in values if value], recorded)
@@ -198,8 +204,11 @@ def place(location: str | None) -> str | None:
 def words(right: Sequence[bytes], wrong: bytes) -> tuple[tuple[str, ...], bool]:
     """Return words that tell right answers from a wrong one, and whether these `has` or `lacks`.
 
-    They stand in all of the first and not in the other, or else the other way round.
+    They stand in all of the first and not in the other, or else the other way round; of long
+    answers none are looked for.
     """
+    if max(map(len, (*right, wrong))) > MOST_COMPARED_BYTES:
+        return (), False
     in_all = set.intersection(*(_words(body) for body in right))
     in_any = set.union(*(_words(body) for body in right))
     telling = in_all - _words(wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from loadtest.plan.servers.project import App, Project
 from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.planned import Contract
+from loadtest.system.listening import LongBodyError
 
 HOME = Asked(name="home", path="/")
 
@@ -230,6 +232,9 @@ class Site:
             return Counts(statements=3 * len(self.seen) + 1, changes=len(self.seen))
 
         return SimpleNamespace(
+            host="127.0.0.1",
+            port=9,
+            tail=str,
             requests=requests,
             counters=lambda: SimpleNamespace(read=read),
             stop=lambda: setattr(self, "stopped", True),
@@ -358,4 +363,34 @@ def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
     assert recorded.failed == {
         "stuck": "/stuck/: no answer: timed out",
         "late": "those before it took 600 s; record it alone",
+    }
+
+
+def test_more_answers_than_fit_into_memory_are_not_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All are kept until they are compared; the same body once."""
+    requests = {name: (Prepared(f"/{name}/"),) for name in ("fixed", "grows", "long")}
+    numbers = itertools.count(10)
+
+    def get(connection: Any, request: Prepared, most_bytes: int) -> Response:
+        if request.path == "/long/":
+            raise LongBodyError(f"a body of over {most_bytes:,} bytes")
+        return response("-" * 90 if request.path == "/fixed/" else f"{next(numbers)}{'-' * 90}")
+
+    monkeypatch.setattr(recording, "MOST_KEPT_BYTES", 1_000)
+    monkeypatch.setattr(recording, "bench", launching([], requests, lambda names: None))
+    monkeypatch.setattr(recording, "get", get)
+    wrong: dict[str, Any] = {name: {} for name in requests}
+    monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
+    right = [Probed(path="/", status=200)] * 3
+    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: right)
+    endpoints = [Asked(name=name, path=f"/{name}/") for name in requests]
+    servers: Any = [SimpleNamespace(name="uvicorn")]
+    recorded = recording.ask_all(PROJECT, endpoints, servers, 0.0, print)
+    assert len(recorded.replies["fixed"]) == 1
+    assert recorded.failed == {
+        "grows": "with it the answers have over 1,000 bytes; name fewer endpoints at a time",
+        "long": "/long/: a body of over 8,388,608 bytes, too many to record; request a part of it,"
+        " or leave it out",
     }

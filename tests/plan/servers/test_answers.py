@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.plan.servers import answers
 from loadtest.plan.servers.answers import misplaced, place, problem, strictest, words
 from loadtest.records.planned import Body
 
@@ -263,6 +264,17 @@ def test_a_hole_that_is_no_place_is_none() -> None:
     contract = strictest(bodies, TEXT)
     other = msgspec.structs.replace(contract, holes=("x", "-1", "\u0663", *contract.holes))
     assert [problem(other, body) for body in bodies] == [None, None]
+
+
+def test_of_a_long_answer_that_differs_its_length_is_fixed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To compare what tens of megabytes have in common takes hours."""
+    monkeypatch.setattr(answers, "MOST_COMPARED_BYTES", 10)
+    long = [json.dumps({"now": number, "rows": [1, 2, 3]}).encode() for number in (1, 2)]
+    assert strictest(long, JSON).level == "length"
+    assert strictest(long[:1] * 2, JSON).level == "exact"
+    assert words([long[0]], b"another page") == ((), False)
 
 
 @pytest.mark.parametrize("part", [b"0", b"5 ", b"csrf", b"nonce", b"a:", b"<", b"1.", b"&nbsp;"])
