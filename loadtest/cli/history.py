@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
+from loadtest.cli.options import MOST_RUNS
 from loadtest.cli.output import print_json, say, show
 from loadtest.judge.servers import summary
 from loadtest.judge.servers.compare import compare
 from loadtest.judge.servers.conditions import differences
 from loadtest.judge.servers.history import Between, History, Made, history
 from loadtest.records.errors import UserError
-from loadtest.records.run_folder import SERVERS, ServersRun, read, runs_below, writing
+from loadtest.records.run_folder import OUTCOMES, SERVERS, ServersRun, read, runs_below, writing
 from loadtest.records.text import printable
 from loadtest.report.formats import write_each
 from loadtest.report.servers.history import files, headline
@@ -22,13 +25,14 @@ from loadtest.report.units import plural
 FOLDER = "history"
 """Its name, beside the runs."""
 
-MOST_RUNS = 200
-"""Each is read and compared with the one before, which takes a moment or two."""
+MOST_BYTES = 10_000_000
+"""Of the outcomes of all runs, unless somebody says how many runs: to read and to compare them
+takes seconds. Two there are at least."""
 
 
-def report_history(parent: Path, as_json: bool) -> int:
-    """Write the history of the runs below a folder and show what is in it; return 0."""
-    runs = read_history(parent)
+def report_history(parent: Path, last: int | None, as_json: bool) -> int:
+    """Write the history of the `last` runs below a folder and show what is in it; return 0."""
+    runs = read_history(parent, last)
     written = write_history(runs, parent)
     if as_json:
         print_json(runs)
@@ -37,11 +41,16 @@ def report_history(parent: Path, as_json: bool) -> int:
     return 0
 
 
-def read_history(parent: Path) -> History:
-    """Return the history of the runs below a folder; raises UserError with fewer than two."""
+def read_history(parent: Path, last: int | None = None) -> History:
+    """Return the history of the `last` runs below a folder; raises UserError with fewer than two.
+
+    By default it is of the newest within `MOST_BYTES`.
+    """
     if not parent.is_dir():
         raise UserError(f"{parent}: no such folder; `loadtest run` keeps its runs below `results`")
-    judged = sorted(_judged(parent), key=lambda of: of[0].run.created_at)
+    judged = sorted(
+        _judged(parent, last), key=lambda of: datetime.fromisoformat(of[0].run.created_at)
+    )
     if len(judged) < 2:
         raise UserError(
             f"{parent}: a history needs at least two runs of servers, there"
@@ -62,18 +71,32 @@ def write_history(runs: History, parent: Path) -> list[Path]:
         return write_each({"history": files}, runs, folder)
 
 
-def _judged(parent: Path) -> Iterator[tuple[ServersRun, summary.Summary]]:
+def _judged(parent: Path, last: int | None) -> Iterator[tuple[ServersRun, summary.Summary]]:
     folders = runs_below(parent, SERVERS)
     for link in runs_below(parent, SERVERS, links=True):
         say(f"left out: {link}: it is a link; move the run that it leads to here")
-    if (older := len(folders) - MOST_RUNS) > 0:
-        say(f"left out: {plural(older, 'older run')}; a history has the newest {MOST_RUNS}")
-    for folder in folders[-MOST_RUNS:]:
+    taken = last or _few(folders)
+    if (older := len(folders) - taken) > 0:
+        most = min(len(folders), MOST_RUNS)
+        more = f"; type --last {most} for more of them, which takes longer" if taken < most else ""
+        say(f"left out: {plural(older, 'older run')}; the history has the newest {taken}{more}")
+    for folder in folders[-taken:]:
         try:
             stored = read(folder, SERVERS)
             yield stored, summary.summarise_stored(stored)
         except UserError as error:
             say(f"left out: {error}")
+
+
+def _few(folders: Sequence[Path]) -> int:
+    """Return how many of the runs, the newest first, are read in seconds."""
+    total = 0
+    for number, folder in enumerate(reversed(folders[-MOST_RUNS:])):
+        with suppress(OSError):
+            total += (folder / OUTCOMES).lstat().st_size
+        if total > MOST_BYTES and number >= 2:
+            return number
+    return min(len(folders), MOST_RUNS)
 
 
 def _between(base: ServersRun, new: ServersRun) -> Between:

@@ -95,6 +95,9 @@ SHAPE = Value("shape", _shape)
 
 UNITS_US = {"us": 1, "ms": 1_000, "s": 1_000_000}
 
+MOST_RUNS = 200
+"""Of a history."""
+
 MOST_GOAL_US = 60_000_000
 """A try lasts for five times the goal, and there are up to two dozen for each server."""
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import json_option, location, out_option
+from loadtest.cli.options import MOST_RUNS, json_option, location, out_option, whole
 from loadtest.cli.output import say
-from loadtest.records.errors import UserError
+from loadtest.records.errors import UserError, lone
 from loadtest.records.run_folder import KINDS, newest, runs_below
 
 
@@ -22,9 +22,18 @@ from loadtest.records.run_folder import KINDS, newest, runs_below
     help="Write one page about all server runs below this folder, the oldest first, instead of one"
     " run's reports.",
 )
+@click.option(
+    "--last",
+    metavar="NUMBER",
+    type=whole("--last 20", 2, MOST_RUNS),
+    help="Have the newest NUMBER of runs in it, however large they are. Default: as many as are"
+    " read in seconds.",
+)
 @out_option
 @json_option
-def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bool) -> int:
+def report_command(
+    run: Path | None, parent: Path | None, last: int | None, out: Path, as_json: bool
+) -> int:
     """Write a run's reports again; no server is needed.
 
     RUN is the folder of a run of servers or of HTTP clients. Default: the newest run in the folder
@@ -37,7 +46,9 @@ def report_command(run: Path | None, parent: Path | None, out: Path, as_json: bo
 
         if run is not None:
             raise UserError(f"--history takes a folder of runs, and no {run} beside it")
-        return report_history(parent, as_json)
+        return report_history(parent, last, as_json)
+    if last is not None:
+        raise UserError(lone("--last", "--history FOLDER"))
     from loadtest.cli import kinds
 
     if run is None:

@@ -204,8 +204,27 @@ def test_a_history_is_of_the_newest_runs(
         folder = create(tmp_path / "runs", run())
         append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
     done = type_("report", "--history", tmp_path / "runs", "--json")
-    assert "left out: 1 older run; a history has the newest 2" in done.err
+    assert "left out: 1 older run; the history has the newest 2\n" in done.err
     assert len(json.loads(done.out)["runs"]) == 2
+
+
+def test_a_history_is_of_as_many_runs_as_are_read_in_seconds(
+    type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtest.cli.history.MOST_BYTES", 1_000)
+    for _ in range(4):
+        folder = create(tmp_path / "runs", run())
+        append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+    words = ["report", "--history", tmp_path / "runs", "--json"]
+    done = type_(*words)
+    assert "left out: 2 older runs; the history has the newest 2; type --last 4 for" in done.err
+    assert len(json.loads(done.out)["runs"]) == 2
+    done = type_(*words, "--last", "3")
+    assert len(json.loads(done.out)["runs"]) == 3
+    done = type_(*words, "--last", "4")
+    assert "left out" not in done.err
+    assert len(json.loads(done.out)["runs"]) == 4
+    assert type_("report", "--last", "4").status == 2
 
 
 def test_latencies_that_no_load_leaves_are_refused(type_: Type, folder: Path) -> None:
@@ -272,6 +291,18 @@ def test_a_label_that_nobody_can_print_is_refused(field: str, name: str, tmp_pat
         (("plan", "cells", 0, "load", "duration_s"), -1),
         (("plan", "cells", 0, "endpoint", "contract", "delay_s"), 5e-324),
         (("plan", "servers", 0, "processes_seen"), "9" * 4_000),
+        *(
+            (("created_at",), when)
+            for when in ("", "x" * 100_000, "\x1b]0;x\x07", "2026-01-02", "2026-01-02T03:04:05")
+        ),
+        *(
+            (("created_at",), when)
+            for when in (
+                "2026-02-30T00:00:00Z",
+                "9999-12-31T00:00:00Z",
+                "2026-01-02T03:04:05+25:00",
+            )
+        ),
         (("command",), "loadtest run quick; curl http://x | sh"),
         (("command",), "sh -c id"),
         (("command",), "loadtest run 'quick"),
@@ -530,11 +561,30 @@ def test_only_so_many_notes_are_said(folder: Path) -> None:
 def test_a_log_without_an_end_is_read_in_parts(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(privacy, "MOST_LINE_BYTES", 10)
+    monkeypatch.setattr(privacy, "BLOCK_BYTES", 10)
     monkeypatch.chdir(folder)
     (folder / "logs" / "x.log").write_bytes(b"0123456789" * 3 + b"\nend")
     privacy.publish(folder / "logs")
     assert (folder / "logs" / "x.log").read_bytes() == b"0123456789" * 3 + b"\nend"
+
+
+def test_of_logs_without_an_end_both_ends_are_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may write any number of lines, and a folder bring them: each would be rewritten."""
+    monkeypatch.setattr(privacy, "MOST_LOGS_BYTES", 400)
+    monkeypatch.setattr(privacy, "BLOCK_BYTES", 40)
+    monkeypatch.chdir(folder)
+    numbers = b"".join(b"line %04d\n" % number for number in range(1_000))
+    for name in ("a", "b"):
+        (folder / "logs" / f"{name}.log").write_bytes(numbers)
+    privacy.publish(folder / "logs")
+    for name in ("a", "b"):
+        kept = (folder / "logs" / f"{name}.log").read_bytes()
+        assert kept.startswith(b"line 0000\nline 0001\n")
+        assert b"\n\n... 9800 bytes left out by loadtest\nline 0" in kept
+        assert kept.endswith(b"line 0999\n")
+        assert len(kept) < 300
 
 
 @pytest.mark.parametrize("lines", [b"{}\n" * 1_000, b"\n" * 1_000])
