@@ -181,6 +181,8 @@ def _at(histogram: Histogram, percentiles: tuple[float, ...], late: Histogram) -
     shares = requests / requests.sum()
     # Sums of shares are good to some digits only.
     needed = np.array(percentiles) / 100 * below[-1] * (1 - 1e-12)
+    if late_us.size == 1:  # nothing to add up, as in all closed loops
+        return tuple((values[np.searchsorted(below[1:], needed)] + late_us[0]).tolist())
     low = np.full(len(percentiles), values[0] + late_us[0])
     high = np.full(len(percentiles), values[-1] + late_us[-1])
     while (low < high).any():

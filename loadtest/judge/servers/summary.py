@@ -110,12 +110,14 @@ def summarise(
     # Of a search, the tries at its rate are what is judged.
     tried = outcomes
     outcomes, searches = settled(plan, outcomes, histograms)
-    facts = _facts(run, outcomes, histograms, ceilings)
     own = by_cell(tried)
-    rows = {
-        cell.id: _row(*facts[cell.id], searches.get(cell.id), own.get(cell.id, ()))
-        for cell in plan.cells
-    }
+    rows: dict[str, Row] = {}
+    disturbed = set()
+    for came, evidence in _facts(run, outcomes, histograms, ceilings):
+        id_ = evidence.cell.id
+        rows[id_] = _row(came, evidence, searches.get(id_), own.get(id_, ()))
+        if evidence.disturbed_by_host:
+            disturbed.add(id_)
     # A rate that was not held is no measurement at that rate.
     invalid = {id_ for id_, row in rows.items() if row.verdict == "invalid" or row.why_short}
     measured = tables.measured(plan, outcomes, invalid)
@@ -157,7 +159,7 @@ def summarise(
             rounds,
             sum(outcome.repeat > 0 for outcome in recorded),
             launches,
-            {cell for cell, (_, evidence) in facts.items() if evidence.disturbed_by_host},
+            disturbed,
         ),
         shares=shares(rankings, measured.goodput, measured.floors, measured.interim_looks),
         rankings=rankings,
@@ -168,10 +170,9 @@ def summarise(
 def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) -> frozenset[str]:
     """Return the cells that `summarise` calls left open, judging no more than that takes."""
     outcomes, _ = settled(run.plan, outcomes, histograms)
-    facts = _facts(run, outcomes, histograms, ())
     invalid = {
-        cell
-        for cell, (_, evidence) in facts.items()
+        evidence.cell.id
+        for _, evidence in _facts(run, outcomes, histograms, ())
         if is_invalid(CONCERNS, evidence) or is_short(evidence)
     }
     measured = tables.measured(run.plan, outcomes, invalid)
@@ -180,25 +181,28 @@ def still_open(run: Run, outcomes: Sequence[Outcome], histograms: Histograms) ->
 
 def _facts(
     run: Run, outcomes: Sequence[Outcome], histograms: Histograms, ceilings: Sequence[Ceiling]
-) -> dict[str, tuple[Ended[Outcome, Round], Evidence]]:
-    """Return each cell's rounds, and the facts that its number is judged by."""
+) -> Iterator[tuple[Ended[Outcome, Round], Evidence]]:
+    """Yield each cell's rounds, and the facts that its number is judged by.
+
+    To keep them would be to keep all latencies.
+    """
     last = summary.last(outcomes, lambda outcome: outcome.cell)
     servers = {server.name: server for server in run.plan.servers}
-
-    def facts(cell: Cell) -> tuple[Ended[Outcome, Round], Evidence]:
+    for cell in run.plan.cells:
         came = ended(last.get(cell.id, {}), _round)
-        return came, Evidence(
-            plan=run.plan,
-            cell=msgspec.structs.replace(cell, load=_sent(cell, came.measured)),
-            server=servers[cell.server],
-            measured=came.measured,
-            failed=came.failed,
-            histograms=histograms,
-            ceilings=ceilings,
-            system=run.machine.system,
+        yield (
+            came,
+            Evidence(
+                plan=run.plan,
+                cell=msgspec.structs.replace(cell, load=_sent(cell, came.measured)),
+                server=servers[cell.server],
+                measured=came.measured,
+                failed=came.failed,
+                histograms=histograms,
+                ceilings=ceilings,
+                system=run.machine.system,
+            ),
         )
-
-    return {cell.id: facts(cell) for cell in run.plan.cells}
 
 
 def _sent(cell: Cell, measured: Sequence[Outcome]) -> Load:
