@@ -16,7 +16,7 @@ import io
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,6 +52,8 @@ OUTCOMES = "outcomes.jsonl"
 MOST_OUTCOMES_BYTES, MOST_LINE_BYTES = 128 * 2**20, 2**20
 MOST_NUMBERS = 20_000_000
 """In all lines: in memory a number takes ten times as much as in a file."""
+MOST_LATENCIES_BYTES, LEAST_BYTES = 100 * 2**20, 10_000
+"""Of all histograms, each of which counts as so many at least: it takes as long to open it."""
 MOST_LINES, MOST_DAMAGED = 4 * MOST_LOADS, 100
 """Of the outcomes; with more it is no such file."""
 MENDS = {
@@ -332,7 +334,7 @@ def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome
     return Stored(
         folder=folder,
         run=run,
-        outcomes=tuple(_present(folder, outcome, notes) for outcome in outcomes),
+        outcomes=tuple(_read_in_time(folder, outcomes, notes)),
         segments=tuple(_segments(facts, kind.outcome)),
         ceilings=tuple(fact for fact in facts if isinstance(fact, kind.ceiling)),
         afterwards=tuple(fact for fact in facts if isinstance(fact, Afterwards)),
@@ -516,6 +518,24 @@ def _without(outcome: Outcome, histogram: str) -> Outcome:
         own = None if outcome.histogram == histogram else outcome.histogram
         outcome = msgspec.structs.replace(outcome, histogram=own, parts=parts)
     return outcome
+
+
+def _read_in_time(folder: Path, outcomes: Iterable[Outcome], notes: list[str]) -> Iterator[Outcome]:
+    """Yield outcomes, the last of them without their histograms where all would take too long."""
+    left, before, beyond = MOST_LATENCIES_BYTES, 0, 0
+    for outcome in outcomes:
+        outcome = _present(folder, outcome, notes)
+        for name, _ in _histograms(outcome):
+            left -= max(LEAST_BYTES, (folder / name).lstat().st_size)
+            before, beyond = before + (left >= 0), beyond + (left < 0)
+            if left < 0:
+                outcome = _without(outcome, name)
+        yield outcome
+    if beyond:
+        notes.append(
+            f"latencies are those of the first {before:,} loads: to read the other {beyond:,} takes"
+            " too long"
+        )
 
 
 def _present(folder: Path, outcome: Outcome, notes: list[str]) -> Outcome:

@@ -540,6 +540,20 @@ def test_a_file_that_many_name_is_read_for_the_last(folder: Path) -> None:
     assert names == [None, None, "raw/x.json"]
 
 
+def test_of_more_latencies_than_are_read_in_time_the_first_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "MOST_LATENCIES_BYTES", 25_000)
+    for number in range(5):
+        (folder / "raw" / f"{number}.json").write_text('{"values_us":[1],"counts":[1]}')
+        append(folder, msgspec.json.encode(outcome(number=number, histogram=f"raw/{number}.json")))
+    stored = read(folder, SERVERS)
+    names = [each.histogram for each in stored.outcomes]
+    assert names == ["raw/0.json", "raw/1.json", None, None, None]
+    note = "latencies are those of the first 2 loads: to read the other 3 takes too long"
+    assert stored.notes == (note,)
+
+
 def test_more_numbers_than_fit_into_memory_are_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
