@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import MOST_RUNS, json_option, location, out_option, whole
+from loadtest.cli.options import (
+    MOST_RUNS,
+    json_option,
+    location,
+    out_option,
+    refuse_beside,
+    whole,
+)
 from loadtest.cli.output import say
 from loadtest.records.errors import UserError, lone
 from loadtest.records.run_folder import KINDS, newest, runs_below
@@ -44,8 +51,7 @@ def report_command(
     if parent is not None:
         from loadtest.cli.history import report_history
 
-        if run is not None:
-            raise UserError(f"--history takes a folder of runs, and no {run} beside it")
+        refuse_beside("--history takes a folder of runs", "--history", "--last", "--json")
         return report_history(parent, last, as_json)
     if last is not None:
         raise UserError(lone("--last", "--history FOLDER"))
@@ -55,4 +61,6 @@ def report_command(
         for link in runs_below(out, *KINDS, links=True):
             say(f"left out: {link}: it is a link; name it to read the run that it leads to")
         run = newest(out)
+    else:
+        refuse_beside("reports are written into the folder of their run", str(run), "--json")
     return kinds.write_reports(kinds.of_folder(run), run, as_json)

@@ -124,6 +124,14 @@ def test_every_mistake_in_one_go(type_: Type, tmp_path: Path) -> None:
         ),
         (["report", "--history", "nowhere"], "nowhere: no such folder; `loadtest run` keeps its"),
         (["report", "--out", "nowhere"], "nowhere: no run there; make one with `loadtest run qui"),
+        (
+            ["report", "some/run", "--out", "there"],
+            "reports are written into the folder of their run; leave out --out",
+        ),
+        (
+            ["report", "some/run", "--history", "runs"],
+            "--history takes a folder of runs; leave out some/run",
+        ),
         (["list", "--project", "tests"], "no loadtest.toml there; type `loadtest init` in the fol"),
         (
             ["plan", "--python", "/nowhere/python"],
