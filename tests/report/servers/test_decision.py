@@ -533,7 +533,7 @@ def test_the_evidence_is_of_the_winner_and_of_all_it_is_compared_with() -> None:
 PAGES: dict[str, tuple[Decision, Setting]] = {
     "A quiet run": (quiet(), SETTING),
     "One server is the cheapest": (quiet(["granian-wsgi"]), SETTING),
-    "A noisy run": (noisy(), SETTING),
+    "A noisy run": (noisy(sure=sureness(cells=71, suspect=43, busy=38, repeated=3)), SETTING),
     "One round": (ONE_ROUND, SETTING),
     "One server": (ALONE, SETTING),
     "ASGI is cheaper, nothing is limited": (
@@ -546,7 +546,7 @@ PAGES: dict[str, tuple[Decision, Setting]] = {
                 endpoints=("gateway_1s-sync",), holds=(holds("uvicorn", 480), holds("uwsgi", 470))
             ),
             async_views=(async_views("wsgi", 0, 0, 6), async_views("asgi", 0, 5, 6, 0.7, 0.9)),
-            sure=sureness(suspect=0, doubts=(), repeated=12),
+            sure=sureness(suspect=0, doubts=(), busy=0, repeated=12),
         ),
         SETTING,
     ),

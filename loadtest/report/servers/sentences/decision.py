@@ -603,6 +603,7 @@ def _sure(decision: Decision, setting: Setting) -> Said:
             "doubts": () if decision.chosen == "alone" else sure.doubts[:DOUBTFUL],
             "floor": cost.noise_floor if cost and not open_ else None,
             "repeated": sure.repeated,
+            "disturbed": sure.busy,
             "missing": missing,
             "more": setting.more if decision.chosen == "group" else "",
         },
