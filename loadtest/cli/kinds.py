@@ -112,7 +112,10 @@ def measure(
             todo = trials(still_open)
             # How many tries a search takes is not known before its end.
             rounds_planned = todo.plan.rounds if experiment is rounds else 0
-            watcher = Watcher(rounds_planned, Console(stderr=True))
+            budget_s = todo.plan.budget_s
+            if budget_s is not None:
+                budget_s -= sum(segment.wall_s for segment in stored.segments)
+            watcher = Watcher(rounds_planned, Console(stderr=True), budget_s=budget_s)
             try:
                 loop.fill(stored, todo, experiment, bench, watcher, say)
             finally:

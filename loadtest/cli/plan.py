@@ -109,14 +109,18 @@ def _named(endpoints: Collection[str]) -> str:
     return ", ".join(endpoints) if few else plural(len(endpoints), "endpoint")
 
 
-def lasts(plan: Plan) -> str:
-    """Return in a sentence or two how long a plan takes, and when it ends earlier."""
+def lasts(plan: Plan, *, busy: bool = False) -> str:
+    """Return in a sentence or two how long a plan takes, and when it ends earlier.
+
+    On a `busy` machine nobody knows how much longer.
+    """
     if plan.explores:
         return f"{_explores(plan)}. The same order again: --seed {plan.seed}."
     turns = list(schedule.turns(schedule.batches(plan)))
     all_s = sum(turn.planned_s for turn in turns)
     first_s = sum(turn.planned_s for turn in turns if not turn.round)
     text = f"{plural(len(turns), 'load')} in {plural(plan.rounds, 'round')}, about {roughly(all_s)}"
+    text += " on an idle machine, and longer on this one" if busy else ""
     if plan.precision is not None:
         text += f", then further rounds until each ratio is known to {share(plan.precision)}"
         text += " (no limit: see --budget)" if plan.budget_s is None else ""

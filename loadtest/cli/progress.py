@@ -46,14 +46,24 @@ class Watcher(loop.Watcher):
     """
 
     def __init__(
-        self, rounds: int, console: Console, clock: Callable[[], float] = time.monotonic
+        self,
+        rounds: int,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        budget_s: float | None = None,
     ) -> None:
-        """Take how many rounds are planned, 0 of a search; `add` is told what they hold."""
+        """Take how many rounds are planned, 0 of a search; `add` is told what they hold.
+
+        `budget_s` is left for rounds after the first.
+        """
         self._console, self._rounds, self._clock = console, rounds, clock
+        self._budget_s = budget_s
         self._began_s: float | None = None
         self._ends_s: float | None = None
         """When the rest will be done, as far as the pace until now says."""
         self._total = self._completed = 0.0
+        self._first = 0.0
+        """Of the first round, what is not completed."""
         self._count = 0
         self._is_planned = rounds > 0
         """All that is known now was planned."""
@@ -81,6 +91,7 @@ class Watcher(loop.Watcher):
         """Take more that is to be measured."""
         for trial in trials:
             self._total += trial.cost
+            self._first += 0.0 if trial.round else trial.cost
             self._is_planned &= trial.round < self._rounds
 
     def began(self, trial: Shown) -> None:
@@ -143,9 +154,13 @@ class Watcher(loop.Watcher):
         if not getattr(outcome, "repeat", 0):
             self._count += 1
             self._completed += self._trial.cost
+            self._first -= 0.0 if self._trial.round else self._trial.cost
             now_s = self._clock()
             pace = (now_s - self._began_s) / self._completed
             self._ends_s = now_s + pace * max(0.0, self._total - self._completed)
+            if self._budget_s is not None:
+                first_s = now_s + pace * max(0.0, self._first)
+                self._ends_s = min(self._ends_s, max(self._began_s + self._budget_s, first_s))
         if (
             isinstance(outcome, measured.Outcome)
             and outcome.server_cpu_us

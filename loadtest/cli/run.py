@@ -141,14 +141,15 @@ def _measure(
     looked = preflight.checks(
         run.plan, out, project.app, run.launcher, project.allowed, loads=not run.agents
     )
-    for check in (*looked, others()):
+    other_load = others()
+    for check in (*looked, other_load):
         if check.advice:
             say(check.advice)
     stored = run_folder.read(run_at, run_folder.SERVERS)
     for name, why in own.left_out(project).items():
         say(f"{name}: {why}")
     if not stored.outcomes:
-        say(lasts(run.plan))
+        say(lasts(run.plan, busy=bool(other_load.advice)))
     explored = within.Exploring(run.plan, stored.histogram)
 
     def bracketed(outcomes: Sequence[Outcome]) -> Mapping[str, str]:

@@ -8,11 +8,12 @@ from itertools import product
 from typing import Any
 
 import pytest
-from builders import loaded, outcome, usage
+from builders import loaded, outcome, plan, usage
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from loadtest.cli.plan import lasts
 from loadtest.cli.progress import GAP, Part, Watcher, fitted
 from loadtest.cli.run import between
 from loadtest.measure.loop import Shown
@@ -31,7 +32,9 @@ class Clock:
 class Shows:
     """A watcher of a console of this width, and what it has written."""
 
-    def __init__(self, rounds: int, *, terminal: bool, width: int = 80) -> None:
+    def __init__(
+        self, rounds: int, *, terminal: bool, width: int = 80, budget_s: float | None = None
+    ) -> None:
         self.clock, self.file = Clock(), io.StringIO()
         console = Console(
             file=self.file,
@@ -40,7 +43,7 @@ class Shows:
             color_system=None,
             _environ={"TERM": "xterm"},
         )
-        self.width, self.watcher = width, Watcher(rounds, console, self.clock)
+        self.width, self.watcher = width, Watcher(rounds, console, self.clock, budget_s)
 
     def line(self) -> str:
         return fitted(self.watcher._parts(), self.width - 1)
@@ -90,6 +93,23 @@ def test_it_counts_down_between_two_loads() -> None:
     assert "  7 s left" in shows.line()
     shows.clock.now_s += 60
     assert "  0 s left" in shows.line()
+
+
+@pytest.mark.parametrize(("budget_s", "left"), [(None, 33), (15, 12), (8, 9), (60, 33)])
+def test_no_more_time_is_left_than_the_budget_or_the_first_round_takes(
+    budget_s: float | None, left: int
+) -> None:
+    """On a busy machine all that is planned would take longer, and is not measured."""
+    shows = Shows(3, terminal=True, budget_s=budget_s)
+    shows.watcher.add(trials(3))
+    shows.measure(trials(3)[0])
+    shows.watcher.began(trials(3)[1])
+    assert f"  {left} s left" in shows.line()
+
+
+def test_a_plan_for_a_busy_machine_takes_longer_than_it_says() -> None:
+    assert "about 2 s on an idle machine, and longer on this one" in lasts(plan(), busy=True)
+    assert "idle" not in lasts(plan())
 
 
 def share(line: str) -> int | None:
