@@ -18,9 +18,10 @@ from loadtest.records.errors import CellError, LoadtestError, UserError, unknown
 from loadtest.records.text import plural
 
 if TYPE_CHECKING:
+    from loadtest.bench.servers.checking import Checked
     from loadtest.plan.servers.own import Failed, Fixed
     from loadtest.plan.servers.project import Project
-    from loadtest.records.planned import Body, Server
+    from loadtest.records.planned import Body, Endpoint, Server
 
 LATER_S = 65.0
 
@@ -206,13 +207,13 @@ def _two(servers: Sequence[Server], reference: str | None) -> list[Server]:
 def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     """Start every server once and compare its answers; put no load on it.
 
-    Each endpoint is requested alone, then eight times at once, under each variant of the project.
-    Exit status 1 if a server does not start, an answer is not what was recorded, or a
-    file of the project changes.
+    Each endpoint is requested alone, then eight times at once, under each variant of the project;
+    of one that waits, no more at once than the server works on. Exit status 1 if a server does not
+    start, an answer is not what was recorded, or a file of the project changes.
 
     Example: loadtest check
     """
-    from loadtest.bench.servers import recording
+    from loadtest.bench.servers import checking, recording
     from loadtest.plan.servers import inventory, lineup, matrix, own
     from loadtest.records.planned import Choice, Shape
     from loadtest.system import git
@@ -223,26 +224,29 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     shape = next((lineup.sized(Shape(), typed) for typed in project.app.shapes), Shape())
     servers = lineup.lineup(installed, [shape], project.app, Choice())
     versions = project.versions(inventory.distributions(servers, project.app))
-    missing |= inventory.Inventory(project, servers, (), versions).missing
+    offered = inventory.Inventory(project, servers, (), versions)
+    missing |= offered.missing
     endpoints = project.endpoints()
     if lacking := own.lacking(project):
         raise UserError(*lacking)
     rows = [Row("ok" if network == "own" else "-", "network", state)]
     rows += [Row("-", name, why) for name, why in (own.left_out(project) | missing).items()]
+    todo = [
+        (server, able)
+        for server in servers
+        if server.name not in missing
+        and (able := [each for each in endpoints if not matrix.unsupported(server, each, shape)])
+    ]
+    workers = max((server.sized(shape).workers for server in servers), default=shape.workers)
+    at_once = inventory.at_once(offered, len(todo), workers)
     wrong = 0
     before = git.changed(project.folder)
-    with recording.bench(project, shape) as local:
-        for server in servers:
-            able = [each for each in endpoints if not matrix.unsupported(server, each, shape)]
-            if server.name in missing or not able:
-                continue
-            try:
-                checked = recording.check(local, server, able)
-            except CellError as error:
-                checked = {"": error.reason}
-            problems = [f"{name} {why}".strip() for name, why in checked.items() if why]
+    with recording.bench(project, shape, at_once) as local:
+        results = checking.check_all(local, todo, at_once)
+        for (server, of), result in zip(todo, results, strict=True):
+            problems = _problems(project, server, of, result)
             wrong += bool(problems)
-            state = "; ".join(problems) or f"as recorded, at {plural(len(checked), 'endpoint')}"
+            state = "; ".join(problems) or f"as recorded, at {plural(len(of), 'endpoint')}"
             rows.append(Row("NO" if problems else "ok", server.name, state))
         rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
     after = git.changed(project.folder)
@@ -250,6 +254,30 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     rows += [Row("NO", path, WRITTEN) for path in written]
     _show(rows, as_json)
     return int(wrong > 0 or bool(written))
+
+
+def _problems(
+    project: Project,
+    server: Server,
+    endpoints: Sequence[Endpoint],
+    result: Checked | CellError,
+) -> list[str]:
+    """Return what is wrong under a server, and what to type next; nothing where all is right."""
+    shows = f"`loadtest serve {server.name}`"
+    if isinstance(result, CellError):
+        last = (result.detail or "").splitlines()[-1:]
+        return [": ".join([result.reason, *last]), f"{shows} shows all that it prints"]
+    wrong = [each for each in endpoints if result.get(each.id)]
+    if not wrong:
+        return []
+    if project.app.declares:
+        problems = [f"{each.id} {result[each.id]}" for each in wrong]
+        return [*problems, f"correct the view, or what is declared of it; {shows} starts it"]
+    names = " ".join(each.name for each in wrong)
+    return [
+        *(f"{each.name} {result[each.id]}" for each in wrong),
+        f"{shows} starts it; where it is to answer so from now on, type `loadtest record {names}`",
+    ]
 
 
 def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:

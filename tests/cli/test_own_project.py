@@ -245,7 +245,10 @@ def test_what_is_answered_otherwise_is_told_under_each_server(type_: Type, shop:
     assert rows.pop("network")
     assert rows.pop("visits.txt") == record.WRITTEN
     assert rows.keys() == {"gunicorn-gthread", "uvicorn"}
-    assert all(state.startswith("home ") for state in rows.values())
+    for name, state in rows.items():
+        assert state.startswith("home ")
+        assert f"`loadtest serve {name}` starts it" in state
+        assert "type `loadtest record home`" in state
 
 
 def test_what_is_used_up_is_no_endpoint(type_: Type, tmp_path: Path) -> None:

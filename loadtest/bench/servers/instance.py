@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,9 @@ from loadtest.system.process import Process
 
 GRACE_S = 0.5
 """Nothing is owed to the generator's connections: what is still in flight was not counted."""
+
+LAUNCHES_AT_ONCE = 2 + (os.cpu_count() or 1)
+"""Starting a server is work for one processor, and some waiting."""
 
 
 @dataclass(frozen=True)

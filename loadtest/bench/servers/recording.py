@@ -1,4 +1,4 @@
-"""Asks the endpoints of somebody's project in several ways, and checks servers against that.
+"""Asks the endpoints of somebody's project in several ways, and fixes what all answers keep.
 
 What is recorded is of databases that the run made: one for each time that it asks.
 """
@@ -21,6 +21,7 @@ from typing import Literal, TypeVar
 from msgspec.structs import replace
 
 from loadtest.bench.servers.answer_check import FIRST_PATIENCE_S, Response, broken, get
+from loadtest.bench.servers.checking import AT_ONCE
 from loadtest.bench.servers.loaded_server import LoadedServer
 from loadtest.bench.servers.local import LocalBench
 from loadtest.bench.servers.services import services
@@ -30,13 +31,11 @@ from loadtest.plan.servers.own import EARLIER, Asked, Fixed, expected, template
 from loadtest.plan.servers.project import Project
 from loadtest.plan.servers.requests import Page, Prepared
 from loadtest.records.errors import CellError, LoadtestError
-from loadtest.records.planned import Endpoint, Record, Server, Shape
+from loadtest.records.planned import Record, Server, Shape
 from loadtest.system import process
 from loadtest.system.listening import LongBodyError
 
 Number = TypeVar("Number", int, float)
-
-AT_ONCE = 8
 
 IN_TURN = 2
 
@@ -121,12 +120,15 @@ class _Kept:
 
 
 @contextmanager
-def bench(project: Project, shape: Shape) -> Iterator[LocalBench]:
-    """Give where a project's servers can be launched, its services up and filled."""
+def bench(project: Project, shape: Shape, at_once: int = 1) -> Iterator[LocalBench]:
+    """Give where a project's servers can be launched, its services up and filled.
+
+    `at_once` are up at the same time, none larger than `shape`.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(process.folder("loadtest-record-")).path
         (folder / "logs").mkdir()
-        running = stack.enter_context(services(project, folder / "logs", shape))
+        running = stack.enter_context(services(project, folder / "logs", shape, at_once=at_once))
         yield LocalBench(running, shape, folder)
 
 
@@ -378,28 +380,3 @@ def _proposed(right: Sequence[bytes], accepted: Sequence[Response]) -> dict[str,
         words, has = answers.words(right, response.decoded(MOST_RECORDED_BYTES))
         telling["has" if has else "lacks"] += words[:1]
     return {key: tuple(dict.fromkeys(of))[:MOST_PROPOSED] for key, of in telling.items() if of}
-
-
-def check(
-    local: LocalBench, server: Server, endpoints: Sequence[Endpoint]
-) -> dict[str, str | None]:
-    """Return by name what is wrong with each endpoint under a server, None where all is right.
-
-    Each is asked alone, then eight times at once. Raises CellError where the server does not come
-    up.
-    """
-    wrong: dict[str, str | None] = {}
-    shared = [endpoint for endpoint in endpoints if not endpoint.isolated]
-    for group in filter(None, [shared, *([each] for each in endpoints if each.isolated)]):
-        running = local.launch(server, server.name)
-        try:
-            for endpoint in group:
-                wrong[endpoint.name] = None
-                try:
-                    for at_once in (1, AT_ONCE):
-                        running.verify(endpoint, concurrency=at_once, seconds=0.0, stage="verify")
-                except CellError as error:
-                    wrong[endpoint.name] = error.reason
-        finally:
-            running.stop()
-    return wrong

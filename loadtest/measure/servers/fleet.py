@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from loadtest.bench.servers.instance import LAUNCHES_AT_ONCE
 from loadtest.bench.servers.loaded_server import Bench, LoadedServer
 from loadtest.bench.servers.service_counters import Counters, Counts
 from loadtest.plan.servers.schedule import Batch
@@ -22,9 +22,6 @@ from loadtest.system.sampling import Holding, left
 
 Record = Callable[[Outcome | Afterwards | Launch], None]
 T = TypeVar("T")
-
-LAUNCHES_AT_ONCE = 2 + (os.cpu_count() or 1)
-"""Starting a server is work for one processor, and some waiting."""
 
 TOLD_AFTER_S = 10.5
 """A session of PostgreSQL tells what it did when it ends, or within 10 s of its last query (its

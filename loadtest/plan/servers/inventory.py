@@ -144,14 +144,14 @@ def make_plan(inventory: Inventory, choice: Choice) -> Plan:
     taking_part = {cell.server for cell in plan.cells if cell.skip is None}
     return replace(
         plan,
-        at_once=_at_once(inventory, plan),
+        at_once=at_once(inventory, len(plan.servers), plan.most_workers),
         today=today.name if today and today.name in taking_part else None,
         mix=app.mix,
     )
 
 
-def _at_once(inventory: Inventory, plan: Plan) -> int:
-    """Return how many servers can be up at the same time.
+def at_once(inventory: Inventory, servers: int, workers: int) -> int:
+    """Return how many servers of so many workers can be up at the same time.
 
     One where they are not ours to start, or share a database: what it counts is then of whoever is
     up.
@@ -159,9 +159,9 @@ def _at_once(inventory: Inventory, plan: Plan) -> int:
     shared = inventory.project.app.addresses.get("postgres", "") in os.environ
     if inventory.launcher != "local" or shared:
         return 1
-    each_bytes = PROCESS_BYTES * (plan.most_workers + 1)
+    each_bytes = PROCESS_BYTES * (workers + 1)
     room = int(psutil.virtual_memory().available * MEMORY_SHARE / each_bytes)
-    return min(len(plan.servers), max(FEWEST_AT_ONCE, room))
+    return min(servers, max(FEWEST_AT_ONCE, room))
 
 
 def distributions(servers: Iterable[Server], app: App) -> set[str]:

@@ -1,0 +1,53 @@
+"""What `loadtest check` says of a server that is not as it is to be, and what to type then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import endpoint, server
+
+from loadtest.cli.record import _problems
+from loadtest.plan.servers.project import App, Project
+from loadtest.records.errors import CellError
+
+HOME, ORDER = endpoint("home"), endpoint("order")
+DOWN = CellError("launch", "uvicorn exited with status 1", "Traceback\nImportError: no shop")
+
+
+@pytest.mark.parametrize(
+    ("declares", "result", "problems"),
+    [
+        (False, {"home-sync": None, "order-sync": None}, []),
+        (
+            False,
+            {"home-sync": "/: another text", "order-sync": "/order/: status 500 instead of 200"},
+            [
+                "home /: another text",
+                "order /order/: status 500 instead of 200",
+                "`loadtest serve uvicorn` starts it; where it is to answer so from now on, type"
+                " `loadtest record home order`",
+            ],
+        ),
+        (
+            True,
+            {"home-sync": "/: another text", "order-sync": None},
+            [
+                "home-sync /: another text",
+                "correct the view, or what is declared of it; `loadtest serve uvicorn` starts it",
+            ],
+        ),
+        (
+            False,
+            DOWN,
+            [
+                "uvicorn exited with status 1: ImportError: no shop",
+                "`loadtest serve uvicorn` shows all that it prints",
+            ],
+        ),
+    ],
+)
+def test_what_to_type_next(declares: bool, result: Any, problems: list[str]) -> None:
+    project = Project(Path(), "python", App(declares="endpoints" if declares else None))
+    assert _problems(project, server("uvicorn"), [HOME, ORDER], result) == problems
