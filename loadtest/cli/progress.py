@@ -88,7 +88,9 @@ class Watcher(loop.Watcher):
             yield
 
     def add(self, trials: Iterable[Shown]) -> None:
-        """Take more that is to be measured."""
+        """Take more that is to be measured: from the first on time counts, launches and all."""
+        if self._began_s is None:
+            self._began_s = self._clock()
         for trial in trials:
             self._total += trial.cost
             self._first += 0.0 if trial.round else trial.cost
@@ -97,8 +99,6 @@ class Watcher(loop.Watcher):
     def began(self, trial: Shown) -> None:
         """Show what is being measured, and what was so far."""
         self._trial = trial
-        if self._began_s is None:
-            self._began_s = self._clock()
         where = (trial.round, trial.group)
         if not self._console.is_terminal and where != self._where:
             self._where = where

@@ -107,6 +107,16 @@ def test_no_more_time_is_left_than_the_budget_or_the_first_round_takes(
     assert f"  {left} s left" in shows.line()
 
 
+def test_what_the_launches_took_is_time_as_well() -> None:
+    """All of them are planned with what comes first: without them the rest took half as long."""
+    shows = Shows(1, terminal=True)
+    shows.watcher.add(trials(1))
+    shows.clock.now_s += 3
+    shows.measure(trials(1)[0])
+    shows.watcher.began(trials(1)[1])
+    assert "  18 s left" in shows.line()
+
+
 def test_a_plan_for_a_busy_machine_takes_longer_than_it_says() -> None:
     assert "about 2 s on an idle machine, and longer on this one" in lasts(plan(), busy=True)
     assert "idle" not in lasts(plan())
@@ -183,6 +193,7 @@ def test_a_log_has_a_line_for_each_group_and_failure_however_long() -> None:
 def test_one_core_is_no_cores(cost_us: float, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shows = Shows(1, terminal=True, width=200)
     monkeypatch.setattr(shows.watcher, "_cheapest", lambda: ("alpha", cost_us))
+    shows.watcher.add(trials(1))
     shows.watcher.began(trials(1)[0])
     assert f"({words} per 1,000/s)" in shows.line()
 
