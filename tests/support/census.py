@@ -37,13 +37,17 @@ class Census:
             if process.pid != os.getpid() and self._ours(process)
         ]
 
-    def names(self) -> list[str]:
-        """Return command lines, for messages."""
-        lines = []
+    def commands(self) -> list[tuple[psutil.Process, list[str]]]:
+        """Return who is there with the words of its command; who ends meanwhile is not."""
+        commands = []
         for process in self.alive():
             with contextlib.suppress(psutil.Error):
-                lines.append(f"{process.pid} {' '.join(process.cmdline())}")
-        return lines
+                commands.append((process, process.cmdline()))
+        return commands
+
+    def names(self) -> list[str]:
+        """Return command lines, for messages."""
+        return [f"{process.pid} {' '.join(words)}" for process, words in self.commands()]
 
     def leftovers(self) -> list[str]:
         """Return the names of files and folders that are still there."""

@@ -383,10 +383,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is s
 
 def initialising(census: Census) -> psutil.Process | None:
     """Return the PostgreSQL that initdb has at work, once it fills the new database."""
-    for each in census.alive():
-        with contextlib.suppress(psutil.Error):
-            if {"--boot", "--single"} & set(each.cmdline()[1:2]):
-                return each
+    for each, words in census.commands():
+        if {"--boot", "--single"} & set(words[1:2]):
+            return each
     return None
 
 
@@ -403,8 +402,11 @@ def test_initdb_interrupted_leaves_nothing_in_memory(what: str, census: Census) 
     with typed("nothing", "services") as command:
         until(at_work, "initdb at work")
         if what == "the warden":
-            wardens = [each for each in census.alive() if "initdb" in " ".join(each.cmdline())]
-            wardens = [each for each in wardens if "warden.py" in " ".join(each.cmdline())]
+            wardens = [
+                each
+                for each, words in census.commands()
+                if all(word in " ".join(words) for word in ("initdb", "warden.py"))
+            ]
             assert len(wardens) == 2
             wardens[-1].kill()
         else:

@@ -207,11 +207,11 @@ class Process:
             self.running.wait(PATIENCE_S)
 
     def _kill_a_warden(self, chance: Random) -> None:
-        wardens = []
-        for process in self.census.alive():
-            with contextlib.suppress(psutil.Error):
-                if any(word.endswith("warden.py") for word in process.cmdline()):
-                    wardens.append(process)
+        wardens = [
+            process
+            for process, words in self.census.commands()
+            if any(word.endswith("warden.py") for word in words)
+        ]
         if wardens:
             with contextlib.suppress(psutil.Error):
                 chance.choice(wardens).kill()
