@@ -195,14 +195,19 @@ def test_a_run_that_a_link_leads_to_is_not_below_a_folder(type_: Type, tmp_path:
         assert f"left out: {tmp_path}/runs/a: it is a link" in done.err
 
 
+def runs_of(parent: Path, number: int) -> None:
+    """Make so many runs below a folder, each of one load."""
+    for _ in range(number):
+        folder = create(parent, run())
+        append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+
+
 def test_a_history_is_of_the_newest_runs(
     type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder of somebody else may have any number of them."""
     monkeypatch.setattr("loadtest.cli.history.MOST_RUNS", 2)
-    for _ in range(3):
-        folder = create(tmp_path / "runs", run())
-        append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+    runs_of(tmp_path / "runs", 3)
     done = type_("report", "--history", tmp_path / "runs", "--json")
     assert "left out: 1 older run; the history has the newest 2\n" in done.err
     assert len(json.loads(done.out)["runs"]) == 2
@@ -212,9 +217,7 @@ def test_a_history_is_of_as_many_runs_as_are_read_in_seconds(
     type_: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loadtest.cli.history.MOST_BYTES", 1_000)
-    for _ in range(4):
-        folder = create(tmp_path / "runs", run())
-        append(folder, msgspec.json.encode(outcome(loaded=loaded(2_000), load_s=1.0)))
+    runs_of(tmp_path / "runs", 4)
     words = ["report", "--history", tmp_path / "runs", "--json"]
     done = type_(*words)
     assert "left out: 2 older runs; the history has the newest 2; type --last 4 for" in done.err
@@ -293,11 +296,12 @@ def test_a_label_that_nobody_can_print_is_refused(field: str, name: str, tmp_pat
         (("plan", "servers", 0, "processes_seen"), "9" * 4_000),
         *(
             (("created_at",), when)
-            for when in ("", "x" * 100_000, "\x1b]0;x\x07", "2026-01-02", "2026-01-02T03:04:05")
-        ),
-        *(
-            (("created_at",), when)
             for when in (
+                "",
+                "x" * 100_000,
+                "\x1b]0;x\x07",
+                "2026-01-02",
+                "2026-01-02T03:04:05",
                 "2026-02-30T00:00:00Z",
                 "9999-12-31T00:00:00Z",
                 "2026-01-02T03:04:05+25:00",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -338,6 +338,19 @@ def test_a_server_that_does_not_come_up_is_done_without(
         assert f"{name} exited with status 1; going on without it: ImportError: x" in notes
 
 
+def recorded_of(
+    names: Iterable[str], probed: int, monkeypatch: pytest.MonkeyPatch
+) -> recording.Recording:
+    """Record endpoints of these names under a server; the first of them were probed in time."""
+    wrong: dict[str, Any] = {name: {} for name in names}
+    monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
+    right = [Probed(path="/", status=200)] * probed
+    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: right)
+    endpoints = [Asked(name=name, path=f"/{name}/") for name in names]
+    servers: Any = [SimpleNamespace(name="uvicorn")]
+    return recording.ask_all(PROJECT, endpoints, servers, 0.0, print)
+
+
 def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -351,13 +364,7 @@ def test_a_server_that_one_endpoint_may_have_spoiled_answers_no_other(
 
     monkeypatch.setattr(recording, "bench", launching(launched, requests, lambda names: None))
     monkeypatch.setattr(recording, "_ask", ask)
-    wrong: dict[str, Any] = {name: {} for name in requests}
-    monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
-    right = [Probed(path="/", status=200)] * 2
-    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: right)
-    endpoints = [Asked(name=name, path=f"/{name}/") for name in requests]
-    servers: Any = [SimpleNamespace(name="uvicorn")]
-    recorded = recording.ask_all(PROJECT, endpoints, servers, 0.0, print)
+    recorded = recorded_of(requests, 2, monkeypatch)
     assert [site.stopped for site in launched] == [True, True]
     assert len(recorded.replies["home"]) == 1
     assert recorded.failed == {
@@ -381,13 +388,7 @@ def test_more_answers_than_fit_into_memory_are_not_recorded(
     monkeypatch.setattr(recording, "MOST_KEPT_BYTES", 1_000)
     monkeypatch.setattr(recording, "bench", launching([], requests, lambda names: None))
     monkeypatch.setattr(recording, "get", get)
-    wrong: dict[str, Any] = {name: {} for name in requests}
-    monkeypatch.setattr(Project, "refused", lambda project, env: (wrong, None))
-    right = [Probed(path="/", status=200)] * 3
-    monkeypatch.setattr(recording.facts, "probe", lambda project, questions, env: right)
-    endpoints = [Asked(name=name, path=f"/{name}/") for name in requests]
-    servers: Any = [SimpleNamespace(name="uvicorn")]
-    recorded = recording.ask_all(PROJECT, endpoints, servers, 0.0, print)
+    recorded = recorded_of(requests, 3, monkeypatch)
     assert len(recorded.replies["fixed"]) == 1
     assert recorded.failed == {
         "grows": "with it the answers have over 1,000 bytes; name fewer endpoints at a time",
