@@ -13,15 +13,19 @@ proxy pip would use.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 TRUE = ("1", "true", "yes", "y", "t", "on")
+TELL_EVERY_S = 10.0
 LOCKED = ("--quiet", "--require-hashes", "--no-deps")
 
 
@@ -88,12 +92,26 @@ def excerpt(lock: str, package: str) -> str:
     return "".join(lines[start : end + 1])
 
 
+def patiently(argv: Sequence[str], **options: Any) -> None:
+    """Run a command as `subprocess.run` does with `check`, and say every 10 s how long it takes."""
+    began = time.monotonic()
+    with subprocess.Popen(argv, **options) as command:
+        while True:
+            try:
+                status = command.wait(TELL_EVERY_S)
+                break
+            except subprocess.TimeoutExpired:
+                sys.stderr.write(f"setup: {time.monotonic() - began:.0f} s so far\n")
+    if status:
+        raise subprocess.CalledProcessError(status, argv)
+
+
 def get_uv(pip: Sequence[str], lock: Path) -> Path:
     """Return uv's path in this environment, after installing the locked version of it."""
     with tempfile.TemporaryDirectory() as folder:
         pinned = Path(folder) / "uv.lock"
         pinned.write_text(excerpt(lock.read_text(encoding="utf-8"), "uv"), encoding="utf-8")
-        subprocess.run([*pip, "install", *LOCKED, "-r", str(pinned)], check=True)
+        patiently([*pip, "install", *LOCKED, "-r", str(pinned)])
     return Path(sysconfig.get_path("scripts")) / "uv"
 
 
@@ -102,7 +120,8 @@ def compile_packages() -> None:
     folder = sysconfig.get_path("purelib")
     compiled = [sys.executable, "-m", "compileall", "-qq", "-j", "0", folder]
     skipped = r"/(tests?|pip|pygments/lexers)/"
-    subprocess.run([*compiled, "-x", skipped], check=False)
+    with contextlib.suppress(subprocess.CalledProcessError):
+        patiently([*compiled, "-x", skipped])
 
 
 def main(locks: Sequence[str], pip: Sequence[str]) -> None:
@@ -115,13 +134,13 @@ def main(locks: Sequence[str], pip: Sequence[str]) -> None:
         configured = settings(listing.stdout.decode())
         install = [str(uv), "pip", "install", "--python", sys.executable, *options(configured)]
         env = environment(configured, os.environ)
-        subprocess.run([*install, *LOCKED, *files], check=True, env=env)
-        subprocess.run([*install, *project], check=True, env=env)
+        patiently([*install, *LOCKED, *files], env=env)
+        patiently([*install, *project], env=env)
         compile_packages()
     except (OSError, subprocess.CalledProcessError):
         sys.stderr.write("setup: uv could not do it, so pip does\n")
-        subprocess.run([*pip, "install", *LOCKED, *files], check=True)
-        subprocess.run([*pip, "install", *project], check=True)
+        patiently([*pip, "install", *LOCKED, *files])
+        patiently([*pip, "install", *project])
 
 
 if __name__ == "__main__":

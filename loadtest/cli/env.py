@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from loadtest.cli.options import located, project_options
-from loadtest.cli.output import say
+from loadtest.cli.output import say, waiting
 from loadtest.records.errors import UserError, unknown
 
 
@@ -42,6 +42,7 @@ def env_command(names: tuple[str, ...], folder: Path, python: str | None) -> int
     packages |= {package for variant in app.variants.values() for package in variant.requires}
     own.ignore(folder / FOLDER)
     given = located(python) or own.interpreter(folder, file)
-    overlay.install(folder / FOLDER / own.OVERLAY, given, packages, say)
+    with waiting(f"installing {', '.join(chosen)}"):
+        overlay.install(folder / FOLDER / own.OVERLAY, given, packages, say)
     say(f"{', '.join(chosen)}: ready to be measured")
     return 0

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from loadtest.cli.network import enter
 from loadtest.cli.options import located, location, seconds
-from loadtest.cli.output import say
+from loadtest.cli.output import say, waiting
 from loadtest.records import files
 from loadtest.records.errors import UserError
 from loadtest.records.text import printable
@@ -36,6 +36,8 @@ MOST_NAMES = 5
 
 PATIENCE_S = 300.0
 """For all pages of a project together."""
+
+LOOKING = "looking at the project"
 
 MOST_TRIES = 30
 """Variables that settings ask for, one after the other."""
@@ -206,7 +208,8 @@ def _propose(
 ) -> Proposal:
     from loadtest.plan.servers import detect, own, proposal
 
-    interpreter, module, env, facts = _reached(folder, python, settings, typed)
+    with waiting(LOOKING):
+        interpreter, module, env, facts = _reached(folder, python, settings, typed)
     where = proposal.where(folder, interpreter.value, module.value, facts)
     reasons = {
         "project.python": proposal.because(interpreter, facts),
@@ -236,7 +239,8 @@ def _propose(
     file = replace(file, request=request)
     if problems := list(own.mistakes(file)):
         raise UserError(*problems)
-    file, facts, why = _with_applications(folder, file)
+    with waiting(LOOKING):
+        file, facts, why = _with_applications(folder, file)
     reasons |= why
     project = own.project(folder, file)
     endpoints: list[tuple[Asked, str]] = []
@@ -416,9 +420,11 @@ def _asked(
     pages = _Pages(project, facts)
     try:
         with (
+            waiting("making a database") as doing,
             process.folder("loadtest-init-") as logs,
             services(project, logs.path, Shape()) as running,
         ):
+            doing("requesting the project's pages")
             pages.ask_all(user, running.env, within_s)
     except LoadtestError as error:
         # Its output may quote the database: that is for the terminal, not for the file.

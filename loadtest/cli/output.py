@@ -8,7 +8,10 @@ terminal, or `WIDTH` where there is none.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,9 +40,35 @@ USES = {
 """Of the files beside the page, by how their names end; a chart is in the page as well."""
 
 
+TELL_EVERY_S = 10.0
+"""Nobody wonders for longer whether a command still does something."""
+
+
 def say(line: str) -> None:
     """Say one line to whoever typed the command, apart from what the command prints."""
     click.echo(f"loadtest: {message(as_typed(line))}", err=True)
+
+
+@contextmanager
+def waiting(for_what: str) -> Iterator[Callable[[str], None]]:
+    """Say every 10 s what is waited for, as long as the block lasts.
+
+    It is given what takes what is waited for from then on. A command that enters a network does
+    that before: this starts a thread.
+    """
+    began_s, now, over = time.monotonic(), [for_what], threading.Event()
+
+    def tell() -> None:
+        while not over.wait(TELL_EVERY_S):
+            say(f"still at it after {time.monotonic() - began_s:.0f} s: {now[-1]}")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield now.append
+    finally:
+        over.set()
+        thread.join()
 
 
 def print_json(record: object) -> None:

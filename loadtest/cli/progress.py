@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from loadtest.cli.output import TELL_EVERY_S
 from loadtest.measure import loop
 from loadtest.measure.loop import Shown
 from loadtest.records import clients, measured
@@ -19,6 +21,8 @@ from loadtest.records.text import message
 from loadtest.report.units import roughly
 
 GAP = "  "
+
+LOOK_EVERY_S = 1.0
 
 
 class Part(NamedTuple):
@@ -38,7 +42,8 @@ def fitted(parts: Sequence[Part], width: int) -> str:
 
 
 class Watcher(loop.Watcher):
-    """Shows one line that is renewed; without a terminal a line for each group instead.
+    """Shows one line that is renewed; without a terminal a line for each group instead, and one
+    every 10 s while nothing begins or ends.
 
     While all that will be measured is known, it says which share of it is done and about how long
     the rest takes. What comes on top, as all of a search does, has no end that anybody knows: then
@@ -58,6 +63,8 @@ class Watcher(loop.Watcher):
         """
         self._console, self._rounds, self._clock = console, rounds, clock
         self._budget_s = budget_s
+        self._opened_s = self._heard_s = clock()
+        """When it was made, and when it last heard or said anything."""
         self._began_s: float | None = None
         self._ends_s: float | None = None
         """When the rest will be done, as far as the pace until now says."""
@@ -74,9 +81,11 @@ class Watcher(loop.Watcher):
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Show the line during the block, where there is a terminal."""
+        """Show the line during the block; without a terminal, where nothing happens for long."""
+        self._opened_s = self._heard_s = self._clock()
         if not self._console.is_terminal:
-            yield
+            with self._looking():
+                yield
             return
 
         def line() -> Text:
@@ -86,6 +95,32 @@ class Watcher(loop.Watcher):
 
         with Live(get_renderable=line, console=self._console, transient=True, refresh_per_second=2):
             yield
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(LOOK_EVERY_S):
+                self.look()
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def look(self) -> None:
+        """Print the line where nothing has begun or ended for long, as while servers start."""
+        if self._clock() - self._heard_s >= TELL_EVERY_S:
+            self._print()
+
+    def _print(self) -> None:
+        self._heard_s = self._clock()
+        text = GAP.join(part.text for part in self._parts())
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def add(self, trials: Iterable[Shown]) -> None:
         """Take more that is to be measured: from the first on time counts, launches and all."""
@@ -99,18 +134,19 @@ class Watcher(loop.Watcher):
     def began(self, trial: Shown) -> None:
         """Show what is being measured, and what was so far."""
         self._trial = trial
+        self._heard_s = self._clock()
         where = (trial.round, trial.group)
         if not self._console.is_terminal and where != self._where:
             self._where = where
-            text = GAP.join(part.text for part in self._parts())
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._print()
 
     def _parts(self) -> list[Part]:
         """Return what there is to say, in the order of the line."""
         trial = self._trial
-        if trial is None or self._began_s is None:
-            return [Part(0, "starting")]
         now_s = self._clock()
+        if trial is None or self._began_s is None:
+            since = roughly(now_s - self._opened_s)
+            return [Part(0, f"starting services and servers: {since} so far")]
         round_ = f"round {trial.round + 1}"
         parts = []
         if self._is_planned:
@@ -142,7 +178,7 @@ class Watcher(loop.Watcher):
             return None
         means = {
             name: geometric_mean(costs_us[endpoint] for endpoint in common)
-            for name, costs_us in self._cost_us.items()
+            for name, costs_us in list(self._cost_us.items())  # others may look while it grows
         }
         cheapest = min(means, key=lambda name: means[name])
         return cheapest, means[cheapest]
@@ -151,6 +187,7 @@ class Watcher(loop.Watcher):
         """Move on, and say at once what failed."""
         assert self._trial is not None
         assert self._began_s is not None
+        self._heard_s = self._clock()
         if not getattr(outcome, "repeat", 0):
             self._count += 1
             self._completed += self._trial.cost

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from loadtest.cli.network import enter
 from loadtest.cli.options import json_option, project_of, project_options, seconds
-from loadtest.cli.output import print_json, print_rows, say
+from loadtest.cli.output import print_json, print_rows, say, waiting
 from loadtest.records.errors import CellError, LoadtestError, UserError, unknown
 from loadtest.records.text import plural
 
@@ -106,7 +106,13 @@ def record_command(
         raise UserError(*(unknown("endpoint", name, by_name) for name in wrong))
     chosen = [asked for name, asked in by_name.items() if not names or name in names]
     asked_under = _two(servers, project.app.reference)
-    recorded = recording.ask_all(project, chosen, asked_under, later_s, say)
+    with waiting("making a database") as doing:
+
+        def tell(line: str) -> None:
+            say(line)
+            doing(line)
+
+        recorded = recording.ask_all(project, chosen, asked_under, later_s, tell)
     first_visits = recorded.written_once([asked for asked in chosen if not asked.writes])
     stored, basis = own.recorded(project.folder), dict(project.app.basis)
     before = stored.endpoints
@@ -241,8 +247,15 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     at_once = inventory.at_once(offered, len(todo), workers)
     wrong = 0
     before = git.changed(project.folder)
-    with recording.bench(project, shape, at_once) as local:
-        results = checking.check_all(local, todo, at_once)
+    left = [server.name for server, _ in todo]
+    with waiting("making a database") as doing, recording.bench(project, shape, at_once) as local:
+
+        def checked(server: Server) -> None:
+            left.remove(server.name)
+            doing(f"checking {plural(len(todo), 'server')}, {len(left)} to go: {', '.join(left)}")
+
+        doing(f"checking {plural(len(todo), 'server')}")
+        results = checking.check_all(local, todo, at_once, checked)
         for (server, of), result in zip(todo, results, strict=True):
             problems = _problems(project, server, of, result)
             wrong += bool(problems)

@@ -1,12 +1,14 @@
-"""What the end of a run says of its files."""
+"""What a command says while it lasts, and of its files at its end."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from loadtest.cli.output import show
+from loadtest.cli import output
+from loadtest.cli.output import show, waiting
 
 
 def test_which_file_is_for_what(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,3 +22,23 @@ def test_which_file_is_for_what(capsys: pytest.CaptureFixture[str]) -> None:
         "Beside it: report.md (Markdown), summary.csv (for a spreadsheet),"
         " hyperfine.json and summary.json (for scripts).",
     ]
+
+
+def test_what_is_waited_for_is_said_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    twice, other = threading.Event(), threading.Event()
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if len(lines) > 1:
+            twice.set()
+        if line.endswith("requesting pages"):
+            other.set()
+
+    monkeypatch.setattr(output, "say", say)
+    monkeypatch.setattr(output, "TELL_EVERY_S", 0.01)
+    with waiting("making a database") as doing:
+        assert twice.wait(20)
+        doing("requesting pages")
+        assert other.wait(20)
+    assert lines[0] == "still at it after 0 s: making a database"

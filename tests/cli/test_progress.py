@@ -122,6 +122,27 @@ def test_a_plan_for_a_busy_machine_takes_longer_than_it_says() -> None:
     assert "idle" not in lasts(plan())
 
 
+def test_a_log_tells_that_servers_start() -> None:
+    shows = Shows(1, terminal=False)
+    with shows.watcher.showing():
+        for _ in range(12):
+            shows.clock.now_s += 2
+            shows.watcher.look()
+        shows.watcher.add(trials(1))
+        first, second = trials(1)[:2]
+        shows.measure(first)
+        shows.clock.now_s += 9
+        shows.watcher.look()
+        shows.measure(second)  # is of the same group
+        shows.clock.now_s += 10
+        shows.watcher.look()
+    starting, still, group, more = shows.file.getvalue().splitlines()
+    assert starting == "starting services and servers: 10 s so far"
+    assert still == "starting services and servers: 20 s so far"
+    assert "json_query-sync" in group
+    assert "left" in more
+
+
 def share(line: str) -> int | None:
     match = re.match(r" *(\d+)%", line)
     return None if match is None else int(match[1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,13 @@ def test_both_lock_files_name_no_registry_and_agree() -> None:
     both = [pinned for pinned in versions.values() if len(pinned) == 2]
     assert both
     assert all(pinned["requirements-dev.lock"] <= pinned["requirements.lock"] for pinned in both)
+
+
+def test_a_long_installation_says_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(install, "TELL_EVERY_S", 0.05)
+    install.patiently([sys.executable, "-c", "import time; time.sleep(0.3)"])
+    assert re.match(r"(setup: 0 s so far\n)+", capfd.readouterr().err)
+    with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
+        install.patiently([sys.executable, "-c", "raise SystemExit(3)"])
