@@ -64,7 +64,7 @@ class Watcher(loop.Watcher):
         self._console, self._rounds, self._clock = console, rounds, clock
         self._budget_s = budget_s
         self._opened_s = self._heard_s = clock()
-        """When it was made, and when it last heard or said anything."""
+        """When it began to show, and when it last heard or said anything."""
         self._began_s: float | None = None
         self._ends_s: float | None = None
         """When the rest will be done, as far as the pace until now says."""
@@ -172,13 +172,14 @@ class Watcher(loop.Watcher):
 
     def _cheapest(self) -> tuple[str, float] | None:
         """Return who took the least CPU time a request, over the endpoints that all have met."""
-        each = self._cost_us.values()
-        common = set.intersection(*map(set, each)) if each else set()
-        if len(self._cost_us) < 2 or not common:
+        # As it is now: it may grow while another thread shows the line.
+        each = {name: dict(costs_us) for name, costs_us in list(self._cost_us.items())}
+        common = set.intersection(*map(set, each.values())) if each else set()
+        if len(each) < 2 or not common:
             return None
         means = {
             name: geometric_mean(costs_us[endpoint] for endpoint in common)
-            for name, costs_us in list(self._cost_us.items())  # others may look while it grows
+            for name, costs_us in each.items()
         }
         cheapest = min(means, key=lambda name: means[name])
         return cheapest, means[cheapest]

@@ -248,13 +248,19 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     wrong = 0
     before = git.changed(project.folder)
     left = [server.name for server, _ in todo]
+    # Each is asked alone, then several times at once.
+    waits_s = max((sum(2 * each.contract.delay_s for each in of) for _, of in todo), default=0.0)
+    why = f" (endpoints that wait take {waits_s:.0f} s under each)" if waits_s >= 1 else ""
     with waiting("making a database") as doing, recording.bench(project, shape, at_once) as local:
+
+        def to_go() -> None:
+            doing(f"checking servers{why}, {len(left)} of {len(todo)} to go: {', '.join(left)}")
 
         def checked(server: Server) -> None:
             left.remove(server.name)
-            doing(f"checking {plural(len(todo), 'server')}, {len(left)} to go: {', '.join(left)}")
+            to_go()
 
-        doing(f"checking {plural(len(todo), 'server')}")
+        to_go()
         results = checking.check_all(local, todo, at_once, checked)
         for (server, of), result in zip(todo, results, strict=True):
             problems = _problems(project, server, of, result)
@@ -276,7 +282,7 @@ def _problems(
     result: Checked | CellError,
 ) -> list[str]:
     """Return what is wrong under a server, and what to type next; nothing where all is right."""
-    shows = f"`loadtest serve {server.name}`"
+    shows = f"`loadtest serve {server.profile or server.name}`"
     if isinstance(result, CellError):
         last = (result.detail or "").splitlines()[-1:]
         return [": ".join([result.reason, *last]), f"{shows} shows all that it prints"]

@@ -50,4 +50,5 @@ DOWN = CellError("launch", "uvicorn exited with status 1", "Traceback\nImportErr
 )
 def test_what_to_type_next(declares: bool, result: Any, problems: list[str]) -> None:
     project = Project(Path(), "python", App(declares="endpoints" if declares else None))
-    assert _problems(project, server("uvicorn"), [HOME, ORDER], result) == problems
+    of = server("uvicorn-2", profile="uvicorn")  # in a shape, which `serve` knows nothing of
+    assert _problems(project, of, [HOME, ORDER], result) == problems

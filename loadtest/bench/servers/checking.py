@@ -107,9 +107,10 @@ class _Checking:
 
     def _is_up(self, server: Server) -> bool:
         """Make sure that a server is up, unless all is over."""
-        if server.name not in self.up and not self.over.is_set():
+        if server.name not in self.up:
             with self._at_work:
-                self.up[server.name] = self.local.launch(server, server.name)
+                if not self.over.is_set():
+                    self.up[server.name] = self.local.launch(server, server.name)
         # Whoever ends it all says so first, and stops what is up then.
         return not self.over.is_set()
 
