@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 LATER_S = 65.0
 
+MOST_NAMED = 4
+"""Servers in a line that tells of what is still to be done."""
+
 NOT_REACHED = (
     "the project was not allowed to connect there: it is no service of the run; name a stand-in on"
     " this machine under [allow] connect of loadtest.toml"
@@ -214,7 +217,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     """Start every server once and compare its answers; put no load on it.
 
     Each endpoint is requested alone, then eight times at once, under each variant of the project;
-    of one that waits, no more at once than the server works on. Exit status 1 if a server does not
+    of one that waits, no more at once than each worker works on. Exit status 1 if a server does not
     start, an answer is not what was recorded, or a file of the project changes.
 
     Example: loadtest check
@@ -254,7 +257,8 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     with waiting("making a database") as doing, recording.bench(project, shape, at_once) as local:
 
         def to_go() -> None:
-            doing(f"checking servers{why}, {len(left)} of {len(todo)} to go: {', '.join(left)}")
+            named = f": {', '.join(left)}" if len(left) <= MOST_NAMED else ""
+            doing(f"checking servers{why}, {len(left)} of {len(todo)} to go{named}")
 
         def checked(server: Server) -> None:
             left.remove(server.name)

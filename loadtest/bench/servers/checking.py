@@ -17,6 +17,9 @@ from loadtest.records.planned import Endpoint, Server
 AT_ONCE = 8
 """Requests, beside one alone: enough to meet what only fails under concurrency."""
 
+SLOW_AT_ONCE = 4
+"""Of endpoints that wait: few enough that no worker gets more of them than it has threads."""
+
 Checked = dict[str, str | None]
 """By endpoint, see `Endpoint.id`: what is wrong with it, None where all is right."""
 
@@ -96,7 +99,7 @@ class _Checking:
         """Return what is wrong with an endpoint that is asked alone, then several times at once."""
         running, contract = self.up[server.name], endpoint.contract
         waits = contract.delay_s > 0
-        most = server.capacity(self.local.shape, AT_ONCE, contract) if waits else AT_ONCE
+        most = server.capacity(self.local.shape, SLOW_AT_ONCE, contract) if waits else AT_ONCE
         with contextlib.nullcontext() if waits else self._at_work:
             try:
                 for at_once in (1, most):

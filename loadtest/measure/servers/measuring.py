@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from loadtest.bench.servers.checking import SLOW_AT_ONCE
 from loadtest.bench.servers.loaded_server import Bench
 from loadtest.measure.servers.fleet import Fleet, Record, Up, grown
 from loadtest.plan.servers.schedule import Batch, Sweep
@@ -25,9 +26,6 @@ CONCURRENCY = 8
 
 FOR_EACH_WORKER = 4
 """But at least so many for each worker, or some would meet their first request in the load."""
-
-SLOW_CONCURRENCY = 4
-"""For endpoints that wait: few enough that no worker gets more of them than it has threads."""
 
 REPEATS = 2
 """Of a turn that others disturbed, at most."""
@@ -198,7 +196,7 @@ class _Measuring:
                 first = running.verify(
                     endpoint,
                     concurrency=(
-                        min(capacity, SLOW_CONCURRENCY)
+                        min(capacity, SLOW_AT_ONCE)
                         if slow
                         else max(CONCURRENCY, FOR_EACH_WORKER * workers)
                     ),

@@ -134,3 +134,11 @@ def test_an_interruption_waits_for_no_answer() -> None:
     todo = [(server("down"), [HOME]), (SYNC, [WAITS, HOME])]
     with pytest.raises(KeyboardInterrupt):
         check_all(Slow(), todo, 2, interrupt)  # type: ignore[arg-type]
+
+
+def test_of_what_waits_no_worker_is_asked_for_more_than_it_has_threads() -> None:
+    """The system hands connections to workers as it likes, and one may get most of them."""
+    bench = Bench()
+    threads = server("threads", in_flight="workers * threads")
+    check(bench, (threads, [WAITS]))
+    assert bench.asked == [[("gateway-sync", 1), ("gateway-sync", threads.sized(Shape()).threads)]]
