@@ -257,7 +257,7 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     with waiting("making a database") as doing, recording.bench(project, shape, at_once) as local:
 
         def to_go() -> None:
-            named = f": {', '.join(left)}" if len(left) <= MOST_NAMED else ""
+            named = f": {', '.join(left)}" if 0 < len(left) <= MOST_NAMED else ""
             doing(f"checking servers{why}, {len(left)} of {len(todo)} to go{named}")
 
         def checked(server: Server) -> None:
