@@ -1,5 +1,5 @@
-# Two images from one lock file: `server` has the app and every server, `loadtest` the generator and
-# the reports as well. Code is copied last, so that a change of it installs nothing again.
+# Images from lock files: `server` has the app and every server, `loadtest` the generator and the
+# reports as well, `agent` the generator and what carries messages between machines. Code is copied last, so that a change of it installs nothing again.
 #
 #   docker build --target server --tag loadtest-server .
 #
@@ -31,6 +31,13 @@ RUN --mount=type=secret,id=ca --mount=type=secret,id=pip \
     && pip install --constraint requirements.lock --requirement engine.txt \
     && pip uninstall --yes pip
 
+FROM packages AS agent-packages
+COPY requirements-agents.lock ./
+RUN --mount=type=secret,id=ca --mount=type=secret,id=pip \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
+    && pip install --requirement requirements-agents.lock \
+    && pip uninstall --yes pip
+
 FROM packages AS server-packages
 RUN pip uninstall --yes pip
 
@@ -47,10 +54,18 @@ USER 10001:10001
 EXPOSE 8000
 ENTRYPOINT ["python", "-m", "loadtest.bench.servers.compose.serve"]
 
-FROM base AS loadtest
+FROM base AS generator
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends wrk=4.1.0-* >/dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/*
+
+FROM generator AS agent
+COPY --from=agent-packages /venv /venv
+COPY --from=code /app /app
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "loadtest", "agent"]
+
+FROM generator AS loadtest
 COPY --from=engine-packages /venv /venv
 COPY --from=code /app /app
 # Whoever owns the folder that is mounted as `results` owns what is written there.

@@ -30,9 +30,11 @@ SETTINGS = dict(
     if line and not line.startswith("#")
 )
 ASIDE = {
+    "AGENT_IMAGE",
     "BUILD_NETWORK",
     "CA_FILE",
     "LOADTEST_IMAGE",
+    "LOADTEST_SECRET",
     "NO_HEALTH_CHECK",
     "PIP_FILE",
     "SERVER_IMAGE",
@@ -180,7 +182,7 @@ def config() -> dict[str, Any]:
 
 
 def test_compose_takes_the_file(config: dict[str, Any]) -> None:
-    own = {"postgres", "cache", "upstream", "prepared", "loadtest"}
+    own = {"postgres", "cache", "upstream", "prepared", "loadtest", "agent"}
     assert config["services"].keys() == SERVERS | own
     for name in SERVERS:
         assert config["services"][name]["profiles"] == [name]
