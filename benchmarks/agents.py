@@ -15,13 +15,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 import click
 
-from loadtest.bench.load.agents import master, shared, signing
+from loadtest.bench.load.agents import linked, master, shared, signing
 from loadtest.bench.load.agents.linked import Address
 from loadtest.bench.load.agents.master import Master
 from loadtest.bench.load.ceiling import serving
@@ -47,7 +46,7 @@ def agents(folder: Path, count: int) -> Iterator[Master]:
         click.echo(line, err=True)
 
     with ExitStack() as stack:
-        steers = stack.enter_context(master.steering(at, key, version("loadtest"), count, say))
+        steers = stack.enter_context(master.steering(at, key, linked.version(), count, say))
         for number in range(count):
             argv = [sys.executable, "-m", "loadtest", "agent", "--master", str(at)]
             started = process.start(

@@ -1,14 +1,22 @@
-"""`loadtest agent`: make a part of the load of runs that another machine steers, until Ctrl-C."""
+"""`loadtest agent`: make loads or start servers for runs that another machine steers."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import AGENTS_PORT, address
+from loadtest.cli.options import AGENTS_PORT, address, project_of, project_options
 from loadtest.cli.output import say
-from loadtest.records.errors import UserError
+from loadtest.records.errors import UserError, lone
+
+if TYPE_CHECKING:
+    from loadtest.bench.load.agents.linked import Address
+    from loadtest.bench.servers.agents.serving import Serving
+    from loadtest.plan.servers.project import Project
 
 
 @click.command("agent")
@@ -25,15 +33,23 @@ from loadtest.records.errors import UserError
     is_flag=True,
     help="Load servers at public addresses too. Default: this machine and private networks only.",
 )
-def agent_command(master: tuple[str, int], any_target: bool) -> int:
-    """Make a part of the load of runs that another machine steers.
+@click.option(
+    "--serves",
+    is_flag=True,
+    help="Start the servers of runs with --launcher agent, and their services, on this machine."
+    " Default: make a part of the load.",
+)
+@project_options
+def agent_command(
+    master: tuple[str, int], any_target: bool, serves: bool, folder: Path, python: str | None
+) -> int:
+    """Make a part of the load of runs that another machine steers; Ctrl-C ends it.
 
-    It runs this machine's wrk and nothing else, for whoever knows LOADTEST_SECRET; Ctrl-C ends it.
+    It runs this machine's wrk and nothing else, for whoever knows LOADTEST_SECRET; with --serves,
+    the servers and services of its own installation and project.
 
     Example: loadtest agent --master 10.0.0.1
     """
-    from importlib.metadata import version
-
     from loadtest.bench.load.agents import linked, signing
     from loadtest.bench.load.agents.agent import Agent
     from loadtest.bench.load.agents.linked import Address
@@ -42,20 +58,63 @@ def agent_command(master: tuple[str, int], any_target: bool) -> int:
 
     linked.check_installed()
     secret = signing.secret_of(os.environ)
-    if problem := preflight.tool().advice:
+    typed = [*(["--project"] if folder != Path() else []), *(["--python"] if python else [])]
+    if serves and any_target:
+        raise UserError("--any-target is of agents that make loads; leave out that, or --serves")
+    if typed and not serves:
+        raise UserError(*(lone(option, "--serves") for option in typed))
+    if not serves and (problem := preflight.tool().advice):
         raise UserError(problem)
-    with process.folder("loadtest-agent-") as folder:
-        (folder.path / "raw").mkdir()
+    at = Address(*master)
+    with process.folder("loadtest-agent-") as kept:
+        (kept.path / "raw").mkdir()
+        versions: Mapping[str, str | None] = {}
+        serving: Callable[[], Serving] | None = None
+        if serves:
+            versions, serving = _serving(project_of(folder, python), at, kept.path)
         agent = Agent(
-            master=Address(*master),
+            master=at,
             secret=secret,
-            machine=machine.describe({"wrk": preflight.wrk_version()}),
-            version=version("loadtest"),
-            folder=folder.path,
+            machine=machine.describe(versions or {"wrk": preflight.wrk_version()}),
+            version=linked.version(),
+            folder=kept.path,
             say=say,
             anywhere=any_target,
+            serves=serving,
         )
         try:
             agent.run()
         except KeyboardInterrupt:
             return 0
+
+
+def _serving(
+    project: Project, at: Address, folder: Path
+) -> tuple[Mapping[str, str | None], Callable[[], Serving]]:
+    """Return the versions of what servers need here, and what starts them in each session.
+
+    Raises UserError with all that stands in its way.
+    """
+    from loadtest.bench.servers import services
+    from loadtest.bench.servers.agents.serving import Serving
+    from loadtest.measure.preflight import backlog
+    from loadtest.measure.servers.preflight import postgres_version
+    from loadtest.plan.servers import inventory
+    from loadtest.records.planned import Shape
+
+    offered = inventory.take_inventory(project)
+    addresses = project.app.addresses
+    if problems := [
+        *offered.problems,
+        *(
+            f"{name} is set, and an agent has services of its own; unset it"
+            for name in project.outside(os.environ)
+        ),
+        *services.obstacles(1, addresses),
+    ]:
+        raise UserError(*problems)
+    if advice := backlog(Shape().backlog).advice:
+        say(advice)
+    profiles = {server.name: server for server in offered.servers}
+    private = {"PostgreSQL": postgres_version()} if "postgres" in addresses else {}
+    return offered.versions | private, lambda: Serving(project, profiles, at, folder)

@@ -42,10 +42,11 @@ from loadtest.records.values import MOST_AGENTS
 from loadtest.system import listening
 
 if TYPE_CHECKING:
+    from loadtest.cli.steering import Awaited
     from loadtest.measure.servers.session import MadeBy
 
-AwaitAgents = Callable[[int], tuple[Agent, ...]]
-"""Returns so many agents once they are there."""
+AwaitAgents = Callable[[int, Launcher], "Awaited"]
+"""Returns so many agents once they are there, and what else a launcher needs."""
 
 
 @click.command("run", cls=Titled)
@@ -55,7 +56,8 @@ AwaitAgents = Callable[[int], tuple[Agent, ...]]
 @click.option(
     "--launcher",
     type=click.Choice(get_args(Launcher)),
-    help="How servers are started: local (as processes on this machine), compose (in Docker"
+    help="How servers are started: local (as processes on this machine), agent (on the machine on"
+    " which `loadtest agent --serves` waits for the run; goes with --agents), compose (in Docker"
     " containers) or running (not at all: the one that is already up is measured, where TARGET_URL"
     " says). Default: local.",
 )
@@ -175,12 +177,15 @@ def _begin(
 ) -> tuple[Path, Run]:
     from loadtest.measure.servers import new_run
 
+    if launcher == "agent" and not choice.agents:
+        raise UserError(lone("--launcher agent", "--agents"))
     if launcher != "local" or choice.agents:
         # What is wrong with the request itself, before an image is built or anybody waited for.
         inventory.make_plan(offered, choice)
     there = out.exists()
     offered, fixed = _launched_by(launcher, offered, out, choice.servers)
-    agents = await_agents(choice.agents or 0)
+    agents, server = await_agents(choice.agents or 0, launcher)
+    offered = _served_by(server, offered)
     run = new_run.make_run(offered, msgspec.structs.replace(choice, **fixed), out, agents)
     folder = run_folder.create(out, run)
     if not there and out.resolve().is_relative_to(offered.project.folder):
@@ -197,7 +202,7 @@ def _launched_by(
 
     if offered.problems or launcher == "local":
         return offered, {}
-    if not offered.project.app.compose:
+    if launcher != "agent" and not offered.project.app.compose:
         raise UserError(
             f"--launcher {launcher} goes with a docker-compose.yml as loadtest's own has, which"
             " compose = true under [project] of loadtest.toml says; leave it out"
@@ -205,9 +210,19 @@ def _launched_by(
     # Containers have services of their own, and one that is up already was filled by others.
     if idle := [consent.OPTIONS[service] for service in offered.project.allowed]:
         raise UserError(*(lone(option, "--launcher local") for option in idle))
+    if launcher == "agent":
+        return offered, {}
     if launcher == "compose":
         return engine.take_inventory(offered, out, say), {}
     return attached.take_inventory(offered, servers)
+
+
+def _served_by(server: Agent | None, offered: Inventory) -> Inventory:
+    """Return what there is to choose from where an agent starts the servers: what it has."""
+    if server is None:
+        return offered
+    versions: dict[str, str | None] = {**server.machine.versions}
+    return dataclasses.replace(offered, launcher="agent", versions=versions, served_by=server)
 
 
 def _begun(project: Project, folder: Path, matrix: str | None) -> tuple[Path, Run]:
@@ -239,7 +254,9 @@ def _go_on(
 
     servers = run.choice.servers if run.choice else ()
     offered, _ = _launched_by(run.launcher, offered, folder.parent, servers)
-    resume.check_resumable(run, offered, folder, await_agents(len(run.agents)))
+    agents, server = await_agents(len(run.agents), run.launcher)
+    offered = _served_by(server, offered)
+    resume.check_resumable(run, offered, folder, agents)
     if further:
         run = resume.widened(run, offered, further, matrix)
         run_folder.replan(folder, run)

@@ -6,15 +6,24 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from typing import NamedTuple
 
 from loadtest.bench.load.agents import linked, master, shared, signing
 from loadtest.bench.load.agents.linked import Address
 from loadtest.cli.output import say
 from loadtest.measure.servers.session import HERE, MadeBy
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Agent
+from loadtest.records.measured import Agent, Launcher
 from loadtest.system import listening
+
+
+class Awaited(NamedTuple):
+    """Who came."""
+
+    agents: tuple[Agent, ...] = ()
+    """They make the loads."""
+    server: Agent | None = None
+    """It starts the servers."""
 
 
 @dataclass
@@ -25,16 +34,22 @@ class Steered:
     made_by: MadeBy = HERE
     _held: ExitStack = field(default_factory=ExitStack)
 
-    def agents(self, count: int) -> tuple[Agent, ...]:
-        """Return so many agents once they are there; raises UserError where they cannot be used."""
+    def agents(self, count: int, launcher: Launcher) -> Awaited:
+        """Return so many agents once they are there, with one that serves where that launches.
+
+        Raises UserError where they cannot be used.
+        """
         if not count:
-            return ()
+            return Awaited()
+        served = launcher == "agent"
         linked.check_installed()
         secret = signing.secret_of(os.environ)
         steers = self._held.enter_context(
-            master.steering(self.at, secret, version("loadtest"), count, say)
+            master.steering(self.at, secret, linked.version(), count, say, served=served)
         )
         say(f"waiting for {count} agents; on each machine type `loadtest agent --master {self.at}`")
+        if served:
+            say(f"on the machine of the servers type `loadtest agent --serves --master {self.at}`")
         members = steers.await_all()
         elsewhere = [member.name for member in members if not member.here]
         if elsewhere and self.at.host == listening.HOST:
@@ -42,8 +57,9 @@ class Steered:
                 f"{elsewhere[0]} is another machine, which cannot reach servers at"
                 f" {self.at.host}; name an address of this machine with --listen"
             )
-        self.made_by = MadeBy(shared.Generators(steers), self.at.host)
-        return tuple(member.record for member in members)
+        self.made_by = MadeBy(shared.Generators(steers), self.at.host, steers)
+        makers = tuple(member.record for member in members[:count])
+        return Awaited(makers, members[count].record if served else None)
 
 
 @contextmanager

@@ -50,6 +50,7 @@ def of_servers(run: measured.Run) -> Contradicts:
             *_otherwise(plan),
             *_shares(plan),
             *_twice("agent", [agent.name for agent in run.agents]),
+            *_served(run),
             *(
                 f"{cell.id} is searched, and at one rate or by another tool"
                 for cell in plan.cells
@@ -213,6 +214,14 @@ def _begun(run: measured.Run | clients.Run) -> Iterator[str]:
     ours = any(tuple(words[: len(each)]) == each for each in OURS)
     if any(word.startswith(NEVER) for word in words) or not ours or shlex.join(words) != command:
         yield f"`command` is no command of loadtest's: {command}"
+
+
+def _served(run: measured.Run) -> Iterator[str]:
+    """Yield why nobody can have started the servers of a run as it says."""
+    if (run.launcher == "agent") != (run.served_by is not None):
+        yield "an agent that started its servers and is not named, or that is named and did not"
+    if run.served_by is not None and not run.agents:
+        yield "an agent that started its servers, and none that made its loads"
 
 
 def _twice(what: str, names: Iterable[str]) -> Iterator[str]:

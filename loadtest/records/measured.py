@@ -39,7 +39,7 @@ from loadtest.records.values import (
     Word,
 )
 
-Launcher = Literal["local", "compose", "running"]
+Launcher = Literal["local", "compose", "running", "agent"]
 Network = Literal["own", "machine"]
 
 
@@ -562,8 +562,8 @@ class Run(Record, frozen=True, kw_only=True):
     source: Source | None = None
     """None: this tool measured it."""
     launcher: Launcher = "local"
-    """Who started the servers: processes of the generator's machine, Docker Compose, or (`running`)
-    somebody else before the run."""
+    """Who started the servers: processes of the generator's machine, Docker Compose, (`running`)
+    somebody else before the run, or an `agent` on its machine."""
     engine: Engine | None = None
     """None: no container that this tool knows of."""
     network: Network | None = None
@@ -573,3 +573,5 @@ class Run(Record, frozen=True, kw_only=True):
     """None: not known."""
     agents: Annotated[tuple[Agent, ...], Meta(max_length=MOST_AGENTS)] = ()
     """Those that made the loads; none: the machine that `Machine` describes."""
+    served_by: Agent | None = None
+    """The one that started the servers and services, on its machine, which `Machine` describes."""

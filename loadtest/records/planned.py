@@ -18,6 +18,7 @@ from loadtest.records.values import (
     MOST_CELLS,
     MOST_SERVERS,
     MOST_STEPS,
+    MOST_TRIED,
     Agents,
     AskedRate,
     AtLeastOne,
@@ -335,6 +336,11 @@ class Load(Record, frozen=True, kw_only=True):
     def explores(self) -> bool:
         """Whether the rates of further loads follow from those before."""
         return self.within is not None or bool(self.steps)
+
+    @property
+    def most_connections(self) -> int:
+        """How many it may come to have."""
+        return MOST_TRIED if self.explores else self.connections
 
     def at_rate(
         self,

@@ -40,8 +40,8 @@ server or row is `duplicate_of`, `settle` of a plan is `observe_release`; a run 
 was chosen on its command line, a run of HTTP clients has its segments. 3: turns of a round, each
 with its outcome; the work that is told later and the memory of a launch have lines of their own.
 4: loads at a rate, with searches and steps; of a project of one's own, what its contracts hold,
-shapes, variants, the shares of its endpoints and its site; on which network a run was; a `mix` that
-was `told` is `stated`."""
+shapes, variants, the shares of its endpoints and its site; on which network a run was; which agents
+made its loads and started its servers; a `mix` that was `told` is `stated`."""
 RENAMED = {"again": "duplicate_of", "settle": "observe_release"}
 """Keys of format 1."""
 DROPPED = {"busy_share", "upstream_cpu_s", "charged_bytes", "after_note"}

@@ -95,12 +95,15 @@ class _Group:
 
 
 @contextlib.contextmanager
-def sampling(groups: Mapping[str, Members], holds: str, ends: str) -> Iterator[Sampled]:
+def sampling(
+    groups: Mapping[str, Members], holds: str, ends: str | None = None
+) -> Iterator[Sampled]:
     """Sample groups of processes and the machine during the block.
 
     What the group `holds` is holding is noted throughout, with the CPU time of each process; of the
-    others at the end, without their sockets, and the CPU time of the busiest. The group `ends` is
-    waited for in the block, so the system tells its CPU time exactly, with that of its warden.
+    others at the end, without their sockets, and the CPU time of the busiest. The group `ends`, if
+    there is one, is waited for in the block, so the system tells its CPU time exactly, with that of
+    its warden.
     """
     watched = {name: _Group(members, name == holds) for name, members in groups.items()}
     done = threading.Event()
@@ -125,8 +128,9 @@ def sampling(groups: Mapping[str, Members], holds: str, ends: str) -> Iterator[S
         for group in watched.values():
             group.sample(last=True)
     sampled.usage = {name: group.usage() for name, group in watched.items()}
-    ended_s = after.ended_s - before.ended_s
-    sampled.usage[ends] = msgspec.structs.replace(sampled.usage[ends], cpu_s=ended_s)
+    if ends is not None:
+        ended_s = after.ended_s - before.ended_s
+        sampled.usage[ends] = msgspec.structs.replace(sampled.usage[ends], cpu_s=ended_s)
     sampled.host = _host(before, after, sum(used.cpu_s for used in sampled.usage.values()))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import demo
 import msgspec
 import pytest
-from builders import LOAD, agent, endpoint, loaded, outcome, part, plan, run, server
+from builders import LOAD, agent, endpoint, loaded, machine, outcome, part, plan, run, server
 from client_facts import cold, group, row, warm
 from client_facts import plan as clients_plan
 from client_facts import run as clients_run
@@ -22,7 +22,7 @@ from command_line import Type
 from hostile_folder import whole
 
 from loadtest.measure.clients import resume as clients_resume
-from loadtest.measure.servers.new_run import this_machine
+from loadtest.measure.servers.new_run import make_run, this_machine
 from loadtest.measure.servers.resume import check_resumable
 from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
@@ -458,9 +458,16 @@ def test_parts_that_no_agent_of_the_run_had_are_left_out(
     assert any(why in note for note in stored.notes)
 
 
-def test_two_agents_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_agents_that_cannot_have_been_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="two agents called north"):
         create(tmp_path, run(agents=(agent("north"), agent("north"))))
+    for changes in (
+        {"launcher": "agent", "agents": (agent("north"),)},
+        {"served_by": agent("north"), "agents": (agent("north"),)},
+        {"launcher": "agent", "served_by": agent("north")},
+    ):
+        with pytest.raises(UserError, match="an agent that started its servers"):
+            create(tmp_path, run(**changes))
 
 
 def test_a_part_without_its_histogram_is_noted(tmp_path: Path) -> None:
@@ -670,6 +677,32 @@ def test_a_run_goes_on_where_nothing_else_is_reached(offered: Inventory, tmp_pat
     check_resumable(of, dataclasses.replace(offered, network="own"), tmp_path)
     with pytest.raises(UserError, match="two things: network own then, machine now; begin another"):
         check_resumable(of, dataclasses.replace(offered, network="machine"), tmp_path)
+
+
+def test_a_run_that_an_agent_served_goes_on_with_the_same_one(
+    offered: Inventory, tmp_path: Path
+) -> None:
+    there = machine(
+        memory_bytes=10**12, versions={"Django": "5.2", "gunicorn": "1", "uvicorn": "1"}
+    )
+    served = dataclasses.replace(
+        offered,
+        launcher="agent",
+        versions=dict(there.versions),
+        served_by=agent("north", machine=there),
+    )
+    makers = (agent("south", machine=machine(versions={"wrk": "4.1.0"})),)
+    choice = Choice(servers=("gunicorn-sync", "uvicorn"), endpoints=("json",), agents=1)
+    of = make_run(served, choice, tmp_path, makers)
+    # What a report says of a machine is said of that of the servers.
+    assert of.machine == msgspec.structs.replace(there, versions=there.versions | {"wrk": "4.1.0"})
+    assert (of.launcher, of.served_by, of.placement) == ("agent", served.served_by, None)
+    assert of.plan.at_once == 3
+    assert of.command.endswith("--agents 1 --launcher agent")
+    check_resumable(of, served, tmp_path, makers)
+    another = dataclasses.replace(served, served_by=agent("east", machine=there))
+    with pytest.raises(UserError, match="servers started by north then, by east now"):
+        check_resumable(of, another, tmp_path, makers)
 
 
 @pytest.mark.parametrize("at", [0, 1])

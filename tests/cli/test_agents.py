@@ -42,7 +42,10 @@ needs_locust = pytest.mark.skipif(
         (["run", "--listen", "0.0.0.0"], "0.0.0.0 is no address of this machine"),
         (["run", "--listen", "192.0.2.7"], "192.0.2.7 is no address of this machine"),
         (["run", "--listen", "127.0.0.1:70000"], "is no host and port, as in --listen 10.0.0.1"),
+        (["run", "--launcher", "agent"], "--launcher agent goes with --agents"),
         (["agent"], "Missing option '--master'"),
+        (["agent", "--master", "a", "--python", "x"], "--python goes with --serves"),
+        (["agent", "--master", "a", "--serves", "--any-target"], "leave out that, or --serves"),
         (["agent", "--master", "a b"], "'a b' is no host and port, as in --master 10.0.0.1"),
         (["agent", "--master", "x:0"], "'x:0' is no host and port"),
     ],
@@ -59,6 +62,33 @@ def test_a_mistake_is_one_line(
     done = type_(*[str(tmp_path / "x") if word == "x" else word for word in arguments])
     assert done.status == 2
     assert any(expected in line for line in done.lines), done.lines
+
+
+def test_another_installation_is_known_by_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linked, "PACKAGE", tmp_path)
+    (tmp_path / "a.py").write_text("first")
+    before = linked.version()
+    (tmp_path / "a.pyc").write_text("what Python makes of it")
+    assert linked.version() == before
+    (tmp_path / "b.lua").touch()
+    with_another = linked.version()
+    (tmp_path / "a.py").write_text("other")
+    assert len({before, with_another, linked.version()}) == 3
+
+
+def test_an_agent_serves_with_services_of_its_own_alone(
+    type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(signing.VARIABLE, SECRET)
+    monkeypatch.setenv("LOADTEST_DATABASE", "postgresql://x@10.0.0.1/production")
+    monkeypatch.setattr(linked, "check_installed", lambda: None)
+    done = type_("agent", "--serves", "--master", "127.0.0.1")
+    assert done.status == 2
+    assert done.lines == [
+        "loadtest: LOADTEST_DATABASE is set, and an agent has services of its own; unset it"
+    ]
 
 
 @pytest.mark.parametrize("words", [["agent", "--master", "127.0.0.1"], ["run", "--agents", "2"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import census
+import own_shop
 import psutil
 import pytest
 from census import Census
@@ -90,6 +92,10 @@ class Site:
 
     def agent(self, at: int) -> subprocess.Popen[bytes]:
         return self.start(at, f"agent-{at}", "agent", "--master", self.hosts.address(0))
+
+    def serves(self, at: int, *more: str) -> subprocess.Popen[bytes]:
+        words = ("agent", "--serves", "--master", self.hosts.address(0))
+        return self.start(at, f"serves-{at}", *words, *more)
 
     def run(self, *words: str, **env: str) -> subprocess.Popen[bytes]:
         matrix = self.folder / "small.toml"
@@ -268,6 +274,97 @@ def test_a_run_that_is_killed_leaves_nothing_running_and_agents_that_wait(site: 
     assert again.wait(PATIENCE_S) == 130, site.said("run")
 
 
+SERVED = ("--launcher", "agent", "--agents", "1")
+
+
+def test_an_agent_serves_what_another_loads(site: Site) -> None:
+    site.agent(1)
+    site.serves(2)
+    two = site.folder / "two.toml"
+    two.write_text(MATRIX.replace('["json"]', '["json", "template_query"]', 1))
+    assert site.run(str(two), *SERVED).wait(PATIENCE_S) == 0, site.said("run")
+    stored = read(site.results, SERVERS)
+    served_by = stored.run.served_by
+    assert served_by is not None
+    assert stored.run.machine.versions["gunicorn"] == served_by.machine.versions["gunicorn"]
+    assert stored.run.machine.versions.keys() > {"wrk", "PostgreSQL"}
+    for outcome in stored.outcomes:
+        assert outcome.status == "measured", outcome.reason
+        assert {"server", "postgres", "valkey", "generator"} <= outcome.usage.keys()
+        assert outcome.usage["server"].cpu_s > 0
+        assert outcome.usage["server"].rss_peak_bytes > 20_000_000
+        assert outcome.host is not None
+        assert [part.connections for part in outcome.parts] == [8]
+    weighed = [launch.memory_bytes or 0 for launch in stored.launches]
+    assert len(weighed) == CELLS
+    assert min(weighed) > 20_000_000
+    assert {each.work.postgres is not None for each in stored.afterwards if each.work} == {True}
+    report = (site.results / "report.md").read_text()
+    assert f"Servers and services ran as processes on {served_by.name}" in report
+    until(lambda: not serving(site, 2), "servers and services to end")
+
+
+def test_an_agent_serves_a_project_whose_pages_ask_for_a_login(site: Site) -> None:
+    here = own_shop.recorded(site.folder / "here")
+    there = shutil.copytree(here, site.folder / "there")
+    site.agent(1)
+    site.serves(2, "--project", str(there))
+    asked = ("--project", str(here), "--server", "gunicorn-gthread", "--endpoint", "account")
+    short = ("--rounds", "1", "--duration", "2", "--connections", "4")
+    run = site.run("quick", *asked, *short, *SERVED)
+    assert run.wait(PATIENCE_S) == 0, site.said("run")
+    stored = read(site.results, SERVERS)
+    assert stored.outcomes
+    for outcome in stored.outcomes:
+        assert outcome.status == "measured", outcome.reason
+        assert outcome.loaded is not None
+        assert (outcome.loaded.answers > 0, outcome.loaded.errors) == (True, 0)
+        assert outcome.work is not None
+        assert (outcome.work.statements or 0) >= outcome.work.answers
+    kept = b"".join(path.read_bytes() for path in site.results.rglob("*") if path.is_file())
+    assert b"sessionid=" not in kept
+    assert str(there).encode() not in kept
+
+
+def test_a_run_that_is_killed_ends_what_is_served_and_can_be_resumed(site: Site) -> None:
+    site.agent(1)
+    site.serves(2)
+    run = site.run(str(matrix(site, 10)), *SERVED)
+    until(lambda: loading(site, 1), "a load")
+    assert serving(site, 2)
+    run.kill()
+    until(lambda: not serving(site, 2), "servers to end")
+    again = site.run("--resume", str(site.results))
+    assert again.wait(PATIENCE_S) == 0, site.said("run")
+    assert {each.status for each in site.outcomes()} == {"measured"}
+
+
+def test_an_agent_that_serves_is_killed_and_another_takes_its_place(site: Site) -> None:
+    site.agent(1)
+    doomed = site.serves(2)
+    run = site.run(str(matrix(site, 10)), *SERVED)
+    until(lambda: "takes part" in site.said("serves-2"), "the first to join")
+    site.serves(1)
+    until(lambda: "starts the servers of this run" in site.said("serves-1"), "it to be refused")
+    until(lambda: loading(site, 1), "a load")
+    for process in [psutil.Process(doomed.pid), *psutil.Process(doomed.pid).children()]:
+        process.kill()
+    until(lambda: not serving(site, 2), "servers to end")
+    run.wait(PATIENCE_S)  # of a duplicate that has no number it says nothing
+    failed = [each for each in site.outcomes() if each.status == "failed"]
+    assert [each.stage for each in failed] == ["services"], site.said("run")
+    assert "was lost, and all servers are started anew" in str(failed[0].reason)
+    assert len(measured(site)) == CELLS - 1
+    again = site.run("--resume", str(site.results))
+    assert again.wait(PATIENCE_S) == 0, site.said("run")
+    assert len(measured(site)) == CELLS
+
+
+def measured(site: Site) -> set[str]:
+    """Return the cells that have a number."""
+    return {each.cell for each in site.outcomes() if each.status == "measured"}
+
+
 def test_an_agent_without_the_secret_takes_no_part(site: Site) -> None:
     site.run()
     until(lambda: "waiting for 2 agents" in site.said("run"), "the run to wait")
@@ -299,16 +396,25 @@ def loading(site: Site, at: int) -> bool:
 
 def wrk_running(site: Site, at: int) -> bool:
     """Say whether wrk runs on a host."""
+    return any(words and Path(words[0]).name == "wrk" for words in commands(site, at))
+
+
+def serving(site: Site, at: int) -> bool:
+    """Say whether servers or services, or their wardens, run on a host."""
+    names = {"gunicorn", "granian", "postgres"}
+    return any(names & {Path(word).name for word in words} for words in commands(site, at))
+
+
+def commands(site: Site, at: int) -> list[list[str]]:
+    """Return the command lines of a host."""
     pids = subprocess.run(
         ["ip", "netns", "pids", site.hosts.namespace(at)],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    names = []
+    lines = []
     for pid in pids:
-        try:
-            names.append(psutil.Process(int(pid)).name())
-        except psutil.NoSuchProcess:
-            continue
-    return "wrk" in names
+        with contextlib.suppress(psutil.NoSuchProcess):
+            lines.append(psutil.Process(int(pid)).cmdline())
+    return lines

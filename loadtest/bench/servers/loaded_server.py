@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -94,10 +95,9 @@ class LoadedServer:
         generator = self.generators(
             cell.load, url, delay_s, self.folder, name, self.placement, seed, sent
         )
-        groups = {**self.groups(), "generator": generator.tree}
         watch = Watch(self.host, self.port, endpoint, cell.load.duration_s + delay_s, requests)
         try:
-            with sampling.sampling(groups, holds="server", ends="generator") as sampled:
+            with self.sampled(generator.tree) as sampled:
                 printed = generator.finish()
         finally:
             generator.stop()
@@ -105,6 +105,11 @@ class LoadedServer:
         if printed.parts:
             _count_agents(sampled, printed.parts)
         return Measurement(printed=printed, sampled=sampled, during=during)
+
+    def sampled(self, generator: Members) -> AbstractContextManager[Sampled]:
+        """Sample the server and the services during the block, with the generator of a load."""
+        groups = {**self.groups(), "generator": generator}
+        return sampling.sampling(groups, holds="server", ends="generator")
 
     def memory_bytes(self) -> int | None:
         """Return what its processes hold together; None where nobody tells."""

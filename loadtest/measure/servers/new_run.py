@@ -59,12 +59,13 @@ def make_run(offered: Inventory, choice: Choice, out: Path, agents: tuple[Agent,
         problems.extend(error.lines)
     placed: Placement | None = None
     try:
-        # What the server has on another machine, says that machine's `.env`.
-        remote = offered.engine is not None and offered.engine.remote
+        # Processors are kept on this machine alone; of a remote engine's `.env` says which.
+        remote = offered.served_by or (offered.engine is not None and offered.engine.remote)
         placed = cpu_pinning.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)
-    if offered.launcher != "local" and plan and any(server.shape for server in plan.servers):
+    several = plan is not None and any(server.shape for server in plan.servers)
+    if several and offered.launcher in ("compose", "running"):
         problems.append(
             f"--launcher {offered.launcher}: all servers have one shape there; choose it by"
             " --workers and --threads"
@@ -92,6 +93,7 @@ def make_run(offered: Inventory, choice: Choice, out: Path, agents: tuple[Agent,
         network=offered.network,
         site=offered.site,
         agents=agents,
+        served_by=offered.served_by,
     )
 
 
@@ -122,7 +124,7 @@ def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
 
     A project's own is what it can be deployed with: what stands in for a module is the run's.
     """
-    local = offered.launcher == "local"
+    local = offered.launcher in ("local", "agent")
     python = Path(offered.project.python if local else "python").name
     app = offered.project.app
     app = dataclasses.replace(app, applications={**app.applications, **app.generated})
@@ -135,8 +137,11 @@ def _argv(offered: Inventory, plan: Plan) -> dict[str, tuple[str, ...]]:
 
 
 def this_machine(offered: Inventory, agents: Sequence[Agent] = ()) -> Machine:
-    """Return what a run says of the machine that it is made on; wrk is that of its agents."""
+    """Return what a run says of the machine that servers run on; wrk is that of its agents."""
     versions = {"wrk": agents[0].machine.versions["wrk"] if agents else wrk_version()}
+    if offered.served_by is not None:
+        there = offered.served_by.machine
+        return msgspec.structs.replace(there, versions=there.versions | versions)
     if offered.launcher == "local" and "postgres" in offered.project.app.addresses:
         versions["PostgreSQL"] = preflight.postgres_version()
     return machine.describe(offered.versions | versions)

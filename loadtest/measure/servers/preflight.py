@@ -14,8 +14,7 @@ from loadtest.measure import preflight
 from loadtest.measure.preflight import Check
 from loadtest.plan.servers.project import App, Service
 from loadtest.records.measured import Launcher
-from loadtest.records.planned import Load, Plan
-from loadtest.records.values import MOST_TRIED
+from loadtest.records.planned import Plan
 from loadtest.system import process
 
 
@@ -93,14 +92,10 @@ def postgres_version() -> str:
 
 def _connections(plan: Plan) -> tuple[int, str]:
     """Return how many connections the largest load of a plan has, and what asks for fewer."""
-
-    def needs(load: Load) -> int:
-        return MOST_TRIED if load.explores else load.connections
-
-    largest = max((cell.load for cell in plan.cells), key=needs)
+    largest = max((cell.load for cell in plan.cells), key=lambda load: load.most_connections)
     if largest.explores:
-        return needs(largest), "a rate of your own, --rate"
-    return needs(largest), "a lower --rate" if largest.rate else "--connections"
+        return largest.most_connections, "a rate of your own, --rate"
+    return largest.connections, "a lower --rate" if largest.rate else "--connections"
 
 
 def checks(
@@ -127,8 +122,8 @@ def checks(
         *([preflight.port()] if launcher == "local" else []),
         preflight.backlog(plan.shape.backlog if plan else 2048),
         *([preflight.local_ports()] if launcher == "compose" else []),
-        # A container has its own; and where all of it is up already, nothing is written.
-        *([] if launcher == "compose" else named_services(app, written)),
+        # Others have their own; and where all of it is up already, nothing is written.
+        *([] if launcher in ("compose", "agent") else named_services(app, written)),
         *(private_services(app, plan) if launcher == "local" else []),
         *((*memory(plan), *sessions(plan, app)) if plan and launcher == "local" else []),
     ]

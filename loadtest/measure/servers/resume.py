@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,10 +15,9 @@ from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import inventory, lineup
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.matrix import is_there
-from loadtest.plan.servers.project import App
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Agent, Run
-from loadtest.records.planned import Cell, Endpoint, Server
+from loadtest.records.planned import Cell, Endpoint
 from loadtest.system import cpu_pinning, machine
 
 
@@ -84,12 +83,15 @@ def check_resumable(
         raise UserError(*problems)
     differ = machine.changes(run.machine, this_machine(offered, agents))
     then, now = ({agent.name for agent in each} for each in (run.agents, agents))
+    here = "this machine"
     if then != now:
-        here = "this machine"
         differ.append(
             f"loads made by {' and '.join(sorted(then)) or here} then, by"
             f" {' and '.join(sorted(now)) or here} now"
         )
+    then_by, now_by = (each.name if each else here for each in (run.served_by, offered.served_by))
+    if then_by != now_by:
+        differ.append(f"servers started by {then_by} then, by {now_by} now")
     if run.engine is not None and offered.engine is not None:
         differ += [
             f"engine's {key} {getattr(run.engine, key)} then, {getattr(offered.engine, key)} now"
@@ -108,7 +110,9 @@ def check_resumable(
     differ += [
         f"server {server.name} is declared differently now"
         for server in run.plan.servers
-        if not _declared(server, profiles, project.app, bool(run.plan.shape.max_requests))
+        if not lineup.is_declared(
+            server, profiles, project.app, recycles=bool(run.plan.shape.max_requests)
+        )
     ]
     refuse(differ, run.command)
 
@@ -145,17 +149,3 @@ def _asks(endpoint: Endpoint, now: Endpoint | None) -> bool:
     contract = replace(now.contract, pooled=endpoint.contract.pooled)
     now = replace(now, contract=contract, cost_s=endpoint.cost_s)
     return endpoint in (now, now.published())
-
-
-def _declared(server: Server, profiles: Mapping[str, Server], app: App, recycles: bool) -> bool:
-    """Say whether a server is what its profile and its variant say, but for what makes it a copy.
-
-    How workers are replaced counts in a run that `recycles` them: an older one did not note it.
-    """
-    profile = profiles.get(server.profile or server.duplicate_of or server.name)
-    if profile is None or not {server.variant} <= {None, *app.variants}:
-        return False
-    declared = lineup.varied(profile, server.shape, server.variant, app)
-    keys = ("name", "summary", "duplicate_of", *(() if recycles else ("recycled",)))
-    own = {key: getattr(server, key) for key in keys}
-    return msgspec.structs.replace(declared, **own) == server

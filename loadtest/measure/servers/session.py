@@ -11,8 +11,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
+from loadtest.bench.load.agents.master import Master
 from loadtest.bench.load.ceiling import asked, ceilings
 from loadtest.bench.load.generator import Generator, Generators
+from loadtest.bench.servers.agents import remote
 from loadtest.bench.servers.compose.attached import RunningBench
 from loadtest.bench.servers.compose.bench import ComposeBench
 from loadtest.bench.servers.compose.stack import stack
@@ -118,6 +120,8 @@ class MadeBy(NamedTuple):
 
     generators: Generators = Generator
     host: str = listening.HOST
+    master: Master | None = None
+    """What knows the agent that starts the servers, where one does."""
 
 
 HERE = MadeBy()
@@ -137,7 +141,9 @@ class ServerBench:
         """Yield what the generator reaches; raises LoadtestError where that cannot be measured."""
         measured = {(ceiling.connections, ceiling.body_bytes) for ceiling in known}
         lacking = asked(self.of.plan) - measured
-        return ceilings(lacking, self.folder, self.of.placement, *self.made_by)
+        return ceilings(
+            lacking, self.folder, self.of.placement, self.made_by.generators, self.made_by.host
+        )
 
     def run(
         self, todo: Sequence[Batch], record: Callable[[Any], None], began: Callable[[Key], None]
@@ -156,20 +162,23 @@ def bench(
     folder: Path, run: Run, project: Project, made_by: MadeBy = HERE
 ) -> Iterator[ServerBench]:
     """Give the world that a run's launcher stands for, its services up."""
-    with _bench(folder, run, project, made_by.host) as where:
+    with _bench(folder, run, project, made_by) as where:
         yield ServerBench(run, folder, where, made_by)
 
 
 @contextmanager
-def _bench(folder: Path, run: Run, project: Project, host: str) -> Iterator[Bench]:
+def _bench(folder: Path, run: Run, project: Project, made_by: MadeBy) -> Iterator[Bench]:
     shape, placed, logs = run.plan.shape, run.placement, folder / "logs"
     if run.engine is not None:
         with stack(project, logs, run.engine, shape, placed) as containers:
             yield ComposeBench(containers, folder, placed)
     elif run.launcher == "running":
         yield RunningBench(project.app, os.environ, folder, placed)
+    elif run.launcher == "agent":
+        assert made_by.master is not None
+        yield remote.served(made_by.master, run.plan, project, folder)
     else:
         cpus = placed.services if placed else ()
         largest = run.plan.largest(project.app.pooled)
         with running_services(project, logs, largest, cpus, run.plan.at_once) as services:
-            yield LocalBench(services, shape, folder, placed, host)
+            yield LocalBench(services, shape, folder, placed, made_by.host)

@@ -13,7 +13,7 @@ from loadtest.plan.servers import facts, lineup, matrix, own, profile
 from loadtest.plan.servers.matrix import Matrix
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import UserError
-from loadtest.records.measured import Engine, Launcher, Network, Site
+from loadtest.records.measured import Agent, Engine, Launcher, Network, Site
 from loadtest.records.planned import Choice, Endpoint, Plan, Server
 
 PROCESS_BYTES = 100_000_000
@@ -47,6 +47,8 @@ class Inventory:
     launcher: Launcher = "local"
     engine: Engine | None = None
     """Of `compose`; the versions are then its image's."""
+    served_by: Agent | None = None
+    """Of `agent`; the versions are then its own."""
     network: Network | None = None
     """That it was taken on, where its servers are started on it as well."""
     site: Site | None = None
@@ -157,10 +159,12 @@ def at_once(inventory: Inventory, servers: int, workers: int) -> int:
     up.
     """
     shared = inventory.project.app.addresses.get("postgres", "") in os.environ
-    if inventory.launcher != "local" or shared:
+    there = inventory.served_by
+    if there is None and (inventory.launcher != "local" or shared):
         return 1
     each_bytes = PROCESS_BYTES * (workers + 1)
-    room = int(psutil.virtual_memory().available * MEMORY_SHARE / each_bytes)
+    free_bytes = there.machine.memory_bytes if there else psutil.virtual_memory().available
+    room = int((free_bytes or 0) * MEMORY_SHARE / each_bytes)
     return min(servers, max(FEWEST_AT_ONCE, room))
 
 

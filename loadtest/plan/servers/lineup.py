@@ -68,6 +68,22 @@ def varied(server: Server, shape: Shape | None, variant: str | None, app: App) -
     )
 
 
+def is_declared(
+    server: Server, profiles: Mapping[str, Server], app: App, *, recycles: bool
+) -> bool:
+    """Say whether a server is what its profile and its variant say, but for what makes it a copy.
+
+    How workers are replaced counts in a run that `recycles` them: an older one did not note it.
+    """
+    profile = profiles.get(server.profile or server.duplicate_of or server.name)
+    if profile is None or not {server.variant} <= {None, *app.variants}:
+        return False
+    declared = varied(profile, server.shape, server.variant, app)
+    keys = ("name", "summary", "duplicate_of", *(() if recycles else ("recycled",)))
+    own = {key: getattr(server, key) for key in keys}
+    return replace(declared, **own) == server
+
+
 def reference(of: Sequence[Server], shape: Sizes, app: App) -> Server | None:
     """Return what a project runs on today, as it runs it; None where that is not known.
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +11,13 @@ import msgspec
 import pytest
 from builders import machine
 from census import until
-from wire import Wire
+from net import net
 
 from benchmarks.open_loop import null_server
 from loadtest.bench.load import wrk
 from loadtest.bench.load.agents import agent as agent_module
 from loadtest.bench.load.agents import master as master_module
 from loadtest.bench.load.agents import signing
-from loadtest.bench.load.agents.agent import Agent
-from loadtest.bench.load.agents.linked import Address, LostError
-from loadtest.bench.load.agents.master import Master
 from loadtest.bench.load.agents.shared import SharedLoad
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Histogram
@@ -33,7 +26,6 @@ from loadtest.stats.latency import count, merge, pooled
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason=f"no wrk: {wrk.INSTALL}")
 
-SECRET = signing.secret_of({signing.VARIABLE: "a secret of some length"})
 OTHER = signing.secret_of({signing.VARIABLE: "another of some length"})
 
 
@@ -42,70 +34,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nobody as long as in earnest."""
     monkeypatch.setattr(agent_module, "WELCOME_WITHIN_S", 1.0)
     monkeypatch.setattr(master_module, "BACK_WITHIN_S", 0.5)
-
-
-@dataclass
-class Net:
-    """A master, its wire, and what was said."""
-
-    master: Master
-    wire: Wire
-    folder: Path
-    notes: list[str] = field(default_factory=list)
-    why: dict[str, str] = field(default_factory=dict)
-    """How each agent's session ended, by its name on the wire."""
-    threads: list[threading.Thread] = field(default_factory=list)
-
-    def agent(self, name: str, secret: bytes = SECRET, **changes: Any) -> Agent:
-        """Start an agent; its session ends with the wire's end of it."""
-        folder = self.folder / name
-        (folder / "raw").mkdir(parents=True, exist_ok=True)
-        fields: dict[str, Any] = {
-            "master": Address("127.0.0.1", 1),
-            "secret": secret,
-            "machine": machine(versions={"wrk": "4.1.0"}),
-            "version": "1",
-            "folder": folder,
-            "say": self.notes.append,
-        }
-        started = Agent(**fields | changes)
-        link: Any = self.wire.end(name)
-
-        def run() -> None:
-            try:
-                self.why[name] = started._session(link)
-            except LostError as error:
-                self.why[name] = str(error)
-
-        thread = threading.Thread(target=run, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-        return started
-
-    def end(self, name: str) -> None:
-        """End an agent without a word."""
-        self.wire.cut.add(name)
-        self.wire.ends[name].put(None)
-
-
-@contextmanager
-def net(folder: Path, wanted: int) -> Iterator[Net]:
-    wire = Wire()
-    notes: list[str] = []
-    link: Any = wire.end("master")
-    master = Master(link, SECRET, "1", wanted, notes.append)
-    listener = threading.Thread(target=master.run, daemon=True)
-    listener.start()
-    network = Net(master, wire, folder, notes)
-    try:
-        yield network
-    finally:
-        master.close()
-        for name in list(wire.ends):
-            wire.ends[name].put(None)
-        for thread in (listener, *network.threads):
-            thread.join(30)
-            assert not thread.is_alive()
 
 
 def test_agents_join_and_are_told_when_the_run_is_over(tmp_path: Path) -> None:
@@ -155,6 +83,9 @@ def test_who_does_not_fit_is_refused_with_its_reason(
         until(lambda: "b" in network.why, "the second to be refused")
         assert why in network.why["b"]
         assert len(network.master.places) == 1
+        network.wire.carry("mallory", "master", "the last of all")
+        until(lambda: "no message of ours" in network.notes[-1], "all to be read")
+        assert not any("not signed" in text for text in network.notes)
 
 
 def test_what_was_recorded_and_is_sent_again_changes_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from builders import endpoint, plan, server
 
-from loadtest.measure.servers.resume import _asks, _declared, _planned
+from loadtest.measure.servers.resume import _asks, _planned
+from loadtest.plan.servers.lineup import is_declared
 from loadtest.plan.servers.project import App
 
 
@@ -41,5 +42,5 @@ def test_a_server_is_what_its_profile_says(
     now = {"alpha": msgspec.structs.replace(then, **changes)}
     again = msgspec.structs.replace(then, name="alpha-again", duplicate_of="alpha")
     for each in (then, again):
-        assert _declared(each, now, App(), recycles) == same
-    assert not _declared(then, {}, App(), recycles)
+        assert is_declared(each, now, App(), recycles=recycles) == same
+    assert not is_declared(then, {}, App(), recycles=recycles)

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from builders import endpoint, server
 
-from loadtest.measure.servers import resume
 from loadtest.plan.servers import inventory, lineup, own, profile
 from loadtest.plan.servers.inventory import Inventory
 from loadtest.plan.servers.own import File, Varied
@@ -220,7 +219,7 @@ def test_a_server_is_what_its_profile_and_its_variant_say() -> None:
     profiles = {each.name: each for each in SERVERS}
 
     def declared(server: Server, app_: App = of) -> bool:
-        return resume._declared(server, profiles, app_, recycles=False)
+        return lineup.is_declared(server, profiles, app_, recycles=False)
 
     assert all(map(declared, servers))
     pooled = next(each for each in servers if each.variant)

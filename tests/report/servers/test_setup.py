@@ -81,6 +81,28 @@ def test_a_server_that_was_up_before() -> None:
     assert "not started afresh" in line
 
 
+def test_an_agent_that_served_another_that_loaded() -> None:
+    run = builders.run(
+        launcher="agent",
+        served_by=builders.agent("north"),
+        agents=(builders.agent("south", here=True),),
+    )
+    served, loaded = launched(run)
+    assert served.startswith("Servers and services ran as processes on north, which is the machine")
+    assert "made together by south (the machine that steered, 2 processors" in loaded
+
+
+def test_what_an_agent_served_is_not_compared_with_what_ran_beside_the_generator() -> None:
+    makers = (builders.agent("south", here=True),)
+    base = builders.run(agents=makers)
+    for here in (False, True):
+        new = builders.run(
+            agents=makers, launcher="agent", served_by=builders.agent("north", here=here)
+        )
+        forbids = {each.key for each in conditions.differences(base, new) if each.forbids}
+        assert forbids == (set() if here else {"machine of the servers"})
+
+
 @pytest.mark.parametrize("remote", [False, True])
 def test_local_and_container_are_compared_but_not_across_machines(remote: bool) -> None:
     new = builders.run(launcher="compose", engine=engine(remote=remote))

@@ -16,13 +16,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
+
+import msgspec
 
 from loadtest.bench.load.agents import messages, network, signing
 from loadtest.bench.load.agents.linked import Address, Link, LostError, linked
 from loadtest.bench.load.agents.messages import (
     TO_AGENT,
     Armed,
+    Ask,
     Bye,
     Failed,
     Go,
@@ -34,6 +37,8 @@ from loadtest.bench.load.agents.messages import (
     Pong,
     Refused,
     Result,
+    Told,
+    Unable,
     Welcome,
 )
 from loadtest.bench.load.agents.signing import Channel
@@ -42,6 +47,7 @@ from loadtest.bench.load.wrk import Share
 from loadtest.records.errors import CellError, LoadtestError
 from loadtest.records.measured import Machine
 from loadtest.records.planned import Load, Record
+from loadtest.records.privacy import public_log
 from loadtest.records.text import message
 from loadtest.system import machine, process, sampling
 
@@ -96,6 +102,16 @@ class _Making:
             self.thread.join()
 
 
+class Serving(Protocol):
+    """What starts servers here, for the time of one session."""
+
+    def answer(self, text: bytes) -> Any:
+        """Do what an `Ask` has, and return what came of it; raises ValueError, LoadtestError."""
+
+    def end(self) -> None:
+        """Stop all that was started, and start nothing more."""
+
+
 @dataclass
 class Agent:
     """An agent of this machine."""
@@ -110,6 +126,8 @@ class Agent:
     say: Callable[[str], None]
     anywhere: bool = False
     """It may load public addresses."""
+    serves: Callable[[], Serving] | None = None
+    """What starts the servers of a run; None: it makes loads."""
     id: str = field(default_factory=signing.nonce)
     _making: _Making | None = None
     _last_word: str = ""
@@ -143,6 +161,14 @@ class Agent:
                 " or its loadtest"
             )
         heard = time.monotonic()
+        serving = self.serves() if self.serves else None
+        signing_ = threading.Lock()
+        expected = True
+
+        def answer(told: Record) -> None:
+            with signing_:  # else one that was signed later may be sent before
+                link.send(MASTER, channel.sign(told))
+
         try:
             while time.monotonic() - heard < LOST_AFTER_S:
                 came = link.receive(POLL_S)
@@ -155,13 +181,17 @@ class Agent:
                     continue
                 heard = time.monotonic()
                 if isinstance(told, Refused | Bye):
+                    expected = False
                     return told.reason if isinstance(told, Refused) else "the run is over"
-                self._obey(told, lambda answer: link.send(MASTER, channel.sign(answer)))
+                self._obey(told, answer, serving)
             return f"nothing came from {self.master} for {LOST_AFTER_S:.0f} s"
         finally:
             self._halt()
-            with contextlib.suppress(LostError):
-                link.send(MASTER, channel.sign(Bye()))
+            if serving:
+                serving.end()
+            if expected:
+                with contextlib.suppress(LostError):
+                    answer(Bye())
 
     def _join(self, link: Link) -> Channel | None:
         """Say who this is; return the channel, None where nobody with the secret answers."""
@@ -186,6 +216,7 @@ class Agent:
                 host=host_name(),
                 version=self.version,
                 machine=self.machine,
+                serves=self.serves is not None,
                 system_id=machine.system_id(),
             )
             link.send(MASTER, channel.sign(joining))
@@ -193,7 +224,7 @@ class Agent:
             return channel
         return None
 
-    def _obey(self, told: Any, answer: Callable[[Record], None]) -> None:
+    def _obey(self, told: Any, answer: Callable[[Record], None], serving: Serving | None) -> None:
         came_us = now_us()
         match told:
             case Ping():
@@ -212,6 +243,8 @@ class Agent:
             case Go():
                 if self._making is not None and self._making.order.load == told.load:
                     self._making.told.put(told.at_us)
+            case Ask():
+                threading.Thread(target=_serve, args=(serving, told, answer), daemon=True).start()
             case Halt():
                 if self._making is not None and self._making.order.load == told.load:
                     self._halt()
@@ -286,6 +319,24 @@ class Agent:
         return Result(
             load=order.load, ended=ended, usage=sampled.usage["generator"], host=sampled.host
         )
+
+
+def _serve(serving: Serving | None, ask: Ask, answer: Callable[[Record], None]) -> None:
+    """Do what is asked of who serves and tell what came of it, in a thread of its own."""
+    told: Record
+    try:
+        if serving is None:
+            raise CellError("launch", "it makes loads, and serves nothing")
+        came = msgspec.json.encode(serving.answer(bytes(ask.asked)))
+        told = Told(number=ask.number, told=msgspec.Raw(came))
+    except LoadtestError as error:
+        # It tells no more of this machine and its secrets than a results folder does.
+        reason, detail = (text and public_log(text) for text in (error.reason, error.detail))
+        told = Unable(number=ask.number, reason=message(reason or ""), detail=detail)
+    except Exception as error:  # else the machine that steers would wait for it in vain
+        told = Unable(number=ask.number, reason=message(repr(error)))
+    with contextlib.suppress(LostError):
+        answer(told)
 
 
 def _says_so(ours: socket.socket, within_s: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import json
 import select
@@ -22,6 +23,9 @@ from loadtest.system import process
 from loadtest.system.process import Process
 
 SCRIPT = Path(__file__).with_name("link.py")
+
+PACKAGE = Path(__file__).parents[3]
+"""All of loadtest."""
 
 INSTALL = "`pip install 'loadtest[distributed]'`"
 
@@ -61,6 +65,16 @@ def check_installed() -> None:
     """Raise UserError where Locust is missing."""
     if importlib.util.find_spec("locust") is None:
         raise UserError(f"Locust is missing, which agents are reached by; type {INSTALL}")
+
+
+def version() -> str:
+    """Return what tells this installation's code from another one's, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*")):
+        if path.suffix in (".py", ".lua"):
+            digest.update(f"{path.relative_to(PACKAGE)} {path.stat().st_size}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 @dataclass

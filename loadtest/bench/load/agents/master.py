@@ -22,6 +22,8 @@ from loadtest.bench.load.agents.messages import (
     Ping,
     Pong,
     Refused,
+    Told,
+    Unable,
     Welcome,
 )
 from loadtest.bench.load.agents.signing import Channel
@@ -94,8 +96,10 @@ class Master:
     version: str
     """Of loadtest; agents have to have the same."""
     wanted: int
-    """As many agents take part."""
+    """As many agents make the load."""
     say: Callable[[str], None]
+    served: bool = False
+    """One more starts the servers."""
     places: list[Member] = field(default_factory=list)
     """In the order in which they came; one that comes back has its own again."""
     begun: bool = False
@@ -133,43 +137,51 @@ class Master:
     def close(self) -> None:
         """Let the agents go."""
         with self._changed, contextlib.suppress(LostError):
-            for member in self._present():
+            for member in self._present(False) + self._present(True):
                 self._tell(member, Bye())
         self._over.set()
 
     # What others ask of it ------------------------------------------------------------------------
 
     def await_all(self, within_s: float | None = None) -> list[Member]:
-        """Return the agents once as many are there as are wanted.
+        """Return the agents once all are there that are wanted, the one that serves last.
 
         Raises CellError where that does not come within the time, or can never come.
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self.failed or len(self._present()) >= self.wanted, within_s
+                lambda: self.failed or (self._complete(False) and self._complete(True)), within_s
             )
             self._check()
             self.begun = True
-            return self._present()
+            return self._present(False) + self._present(True)
 
-    def ready(self) -> list[Member]:
-        """Return all agents, waiting for those that were lost; raises CellError without them.
+    def ready(self, *, serves: bool = False) -> list[Member]:
+        """Return all agents that make loads, or the one that `serves`, waiting for the lost.
 
-        Waited for once: where they stay away, the next loads fail at once.
+        Raises CellError without them. Waited for once: where they stay away, what comes next fails
+        at once.
         """
         with self._changed:
             patience_s = 0.0 if self._given_up else BACK_WITHIN_S
             there = self._changed.wait_for(
-                lambda: self.failed or len(self._present()) >= self.wanted, patience_s
+                lambda: self.failed or self._complete(serves), patience_s
             )
             self._check()
             self._given_up = not there
             if there:
-                return self._present()
-            lost = [f"{member.name}: {member.lost}" for member in self.places if member.lost]
+                return self._present(serves)
+            lost = [f"{each.name}: {each.lost}" for each in self._all(serves) if each.lost]
             raise CellError(
-                "load", f"{len(lost)} of {self.wanted} agents are missing ({'; '.join(lost)})"
+                "load",
+                f"{len(lost)} of {self._wanted(serves)} agents are missing ({'; '.join(lost)})",
             )
+
+    def beside_servers(self, member: Member) -> bool:
+        """Say whether an agent is on the machine that servers run on."""
+        with self._changed:
+            where = next((each.joining.system_id for each in self._all(True)), machine.system_id())
+        return where is not None and where == member.joining.system_id
 
     def compare_clocks(self, members: Sequence[Member]) -> None:
         """Compare the clocks of some agents anew; raises CellError where one does not answer."""
@@ -233,8 +245,17 @@ class Master:
         if self.failed:
             raise CellError("load", self.failed)
 
-    def _present(self) -> list[Member]:
-        return [member for member in self.places if not member.lost and member.clock]
+    def _all(self, serves: bool) -> list[Member]:
+        return [member for member in self.places if member.joining.serves == serves]
+
+    def _present(self, serves: bool) -> list[Member]:
+        return [member for member in self._all(serves) if not member.lost and member.clock]
+
+    def _wanted(self, serves: bool) -> int:
+        return int(self.served) if serves else self.wanted
+
+    def _complete(self, serves: bool) -> bool:
+        return len(self._present(serves)) >= self._wanted(serves)
 
     def _take(self, came: Came) -> None:
         member = next((each for each in self.places if each.who == came.who), None)
@@ -302,17 +323,25 @@ class Master:
                 f"it has loadtest {told.version}, and this run {self.version}; install the same on"
                 " both"
             )
-        others = [m.joining for at, m in enumerate(self.places) if at != own]
+        if told.serves and not self.served:
+            return "this run starts its servers itself; leave out --serves"
+        others = [
+            m.joining
+            for at, m in enumerate(self.places)
+            if at != own and m.joining.serves == told.serves
+        ]
         wrk = told.machine.versions.get("wrk")
         if others and (has := others[0].machine.versions.get("wrk")) != wrk:
             return f"it has wrk {wrk}, and {others[0].host} has {has}; install the same on all"
-        if own is None and len(self.places) >= self.wanted:
+        if own is None and len(others) >= self._wanted(told.serves):
+            if told.serves:
+                return f"{others[0].host} starts the servers of this run"
             return f"the run has its {self.wanted} agents; ask for more with --agents"
         return None
 
     def _name(self, told: Joining) -> str:
         """Return a name for an agent: its host's, with a number where another has that."""
-        taken = {member.name for member in self.places}
+        taken = {member.name for member in self._all(told.serves)}
         names = (f"{told.host}-{n}" if n > 1 else told.host for n in range(1, 1000))
         return next(name for name in names if name not in taken)
 
@@ -322,8 +351,11 @@ class Master:
             self._exchanged(member, told)
         elif isinstance(told, Bye):
             member.lost = "it has ended"
-        elif not isinstance(told, Joining) and told.load in member.answers:
-            member.answers[told.load].append(told)
+        elif not isinstance(told, Joining):
+            # One that serves is asked by number, and makes no load.
+            number = told.number if isinstance(told, Told | Unable) else told.load
+            if number in member.answers:
+                member.answers[number].append(told)
         self._changed.notify_all()
 
     def _exchanged(self, member: Member, told: Pong) -> None:
@@ -343,10 +375,11 @@ class Master:
     def _greet(self, member: Member) -> None:
         of, clock = member.joining.machine, member.clock
         assert clock is not None
+        does = "starts the servers" if member.joining.serves else f"wrk {of.versions.get('wrk')}"
         self.say(
-            f"agent {member.name}: {of.processors} processors, wrk"
-            f" {of.versions.get('wrk', 'missing')}, its clock {clock.offset_us / 1e3:+.1f} ms"
-            f" (within {clock.within_us / 1e3:.1f}), round trip {member.round_trip_us / 1e3:.1f} ms"
+            f"agent {member.name}: {of.processors} processors, {does}, its clock"
+            f" {clock.offset_us / 1e3:+.1f} ms (within {clock.within_us / 1e3:.1f}), round trip"
+            f" {member.round_trip_us / 1e3:.1f} ms"
         )
 
     # What is sent ---------------------------------------------------------------------------------
@@ -384,16 +417,22 @@ class Master:
 def _same(member: Member, told: Joining) -> bool:
     """Say whether an agent is one that had joined: its process, or another of its machine."""
     again = member.lost is not None and member.joining.host == told.host
-    return member.joining.id == told.id or again
+    return member.joining.id == told.id or (again and member.joining.serves == told.serves)
 
 
 @contextlib.contextmanager
 def steering(
-    at: Address, secret: bytes, version: str, wanted: int, say: Callable[[str], None]
+    at: Address,
+    secret: bytes,
+    version: str,
+    wanted: int,
+    say: Callable[[str], None],
+    *,
+    served: bool = False,
 ) -> Iterator[Master]:
     """Give a master that listens at an address for the block; raises UserError where it cannot."""
     with process.folder("loadtest-master-") as folder, _listening(at, folder.path) as link:
-        master = Master(link, secret, version, wanted, say)
+        master = Master(link, secret, version, wanted, say, served)
         listener = threading.Thread(target=master.run, daemon=True)
         listener.start()
         try:

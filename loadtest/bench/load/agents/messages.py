@@ -71,6 +71,8 @@ class Joining(Record, frozen=True, kw_only=True, tag_field="kind", tag="joining"
     """Of loadtest."""
     machine: Machine
     """With `wrk` among the versions."""
+    serves: bool = False
+    """It starts the servers of a run, and makes no load."""
     system_id: Word | None
     """Of the running system of its machine: containers of one machine have the same."""
 
@@ -180,15 +182,38 @@ class Failed(Record, frozen=True, kw_only=True, tag_field="kind", tag="failed"):
     detail: Detail | None = None
 
 
+class Ask(Record, frozen=True, kw_only=True, tag_field="kind", tag="ask"):
+    """Something of servers, which is asked of who serves."""
+
+    number: Number
+    asked: msgspec.Raw
+    """One of a closed list of its own, see `bench/servers/agents/asks.py`."""
+
+
+class Told(Record, frozen=True, kw_only=True, tag_field="kind", tag="told"):
+    """The answer to an `Ask`."""
+
+    number: Number
+    told: msgspec.Raw
+
+
+class Unable(Record, frozen=True, kw_only=True, tag_field="kind", tag="unable"):
+    """An `Ask` of which nothing came."""
+
+    number: Number
+    reason: Reason
+    detail: Detail | None = None
+
+
 class Bye(Record, frozen=True, kw_only=True, tag_field="kind", tag="bye"):
     """The run is over, or the agent goes."""
 
 
-TO_MASTER: Any = Joining | Pong | Armed | Result | Failed | Bye
-TO_AGENT: Any = Refused | Ping | Order | Go | Halt | Bye
+TO_MASTER: Any = Joining | Pong | Armed | Result | Failed | Told | Unable | Bye
+TO_AGENT: Any = Refused | Ping | Order | Go | Halt | Ask | Bye
 
 
-def read(text: str, kind: Any) -> Any:
+def read(text: str | bytes, kind: Any) -> Any:
     """Return the message of a text; raises ValueError for what is none."""
     try:
         return msgspec.json.decode(text, type=kind)

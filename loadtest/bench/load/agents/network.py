@@ -31,6 +31,16 @@ def way_to(host: str, port: int) -> Way:
     return Way(round_trips_us=tuple(sorted(took_us)), link_mbit=_link_mbit(own))
 
 
+def address_towards(host: str, port: int) -> str:
+    """Return the address of this machine by which another reaches it; raises CellError."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, port))  # which sends nothing
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise CellError("services", f"no way to {host}: {error}") from None
+
+
 def _link_mbit(address: str) -> int | None:
     """Return what the interface with an address can carry; None where the system doesn't tell."""
     for name, addresses in psutil.net_if_addrs().items():

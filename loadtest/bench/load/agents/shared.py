@@ -166,7 +166,7 @@ class SharedLoad:
             raw=printed.raw,
             histogram=printed.histogram,
             usage=result.usage,
-            host=None if member.here else result.host,
+            host=None if self._master.beside_servers(member) else result.host,
             network=self._networks[at],
         )
 

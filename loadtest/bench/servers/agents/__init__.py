@@ -1,0 +1,1 @@
+"""Servers on the machine of an agent: `serving` there starts and samples them, `remote` asks it."""
