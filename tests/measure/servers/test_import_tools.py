@@ -238,6 +238,28 @@ def test_what_lacks_a_line_is_not_imported(text: str, typed: Typed, why: str) ->
     assert any(why in note.text for note in of.notes)
 
 
+STATUSES = "".join(f"  [{100 + number}]\t999999999999 responses\n" for number in range(10_000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEY.replace("  [200]\t50000 responses\n  [502]\t14 responses\n", STATUSES)
+        .replace("10.0042 secs", "10000000 secs")
+        .replace("5000.3000", "1000000000"),
+        HEY.replace(
+            "  10% in", "".join(f"  {n / 10}% in 0.01 secs\n" for n in range(200)) + "  10% in"
+        ),
+    ],
+    ids=["answers", "percentiles"],
+)
+def test_what_would_not_be_read_back_is_not_imported(text: str) -> None:
+    """It was said to be imported, and its report did not have it."""
+    of = imported(f"## WSGI One\n\n{fenced(text)}")
+    assert (len(of.outcomes), of.left_out, of.raw) == (0, 1, {})
+    assert any(note.text.startswith("numbers that nobody can have") for note in of.notes)
+
+
 def test_what_no_command_shows_can_be_typed() -> None:
     text = f"## WSGI One\n\n{fenced(HEY.partition(chr(10))[2])}"
     typed = Typed(connections=64, endpoint="json", style="sync", delay_s=0.5)

@@ -182,14 +182,13 @@ class _Context:
 
     def block(self, line: int, text: str, reading: Text, file: str) -> Block:
         """Return a block that stands here."""
-        only = [*self.servers.values()]
         return Block(
             line=line,
             text=text,
             reading=reading,
             labels=self.labels,
             command=self.server,
-            elsewhere=only[0] if len(only) == 1 else None,
+            elsewhere=next(iter(self.servers.values())) if len(self.servers) == 1 else None,
             file=file,
         )
 

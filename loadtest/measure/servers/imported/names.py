@@ -339,7 +339,7 @@ def _several(text: str) -> tuple[str, str] | None:
         joined = (
             (words[first], words[second])
             for first, second in combinations(named, 2)
-            if _join(words[first + 1 : second])
+            if second - first <= 2 * (_ASIDE + 1) and _join(words[first + 1 : second])
         )
         two = next(joined, None)
         if two and not ("gunicorn" in two and {*two} & _WORKER_KINDS):
@@ -497,7 +497,7 @@ def endpoints_of(places: Sequence[Placed], typed: Typed) -> dict[Target, Endpoin
             roots.setdefault(each.target, each.root)
     unsaid: dict[str, Any] = dict.fromkeys(Contract.__struct_fields__) | {"pooled": False}
     endpoints: dict[Target, Endpoint] = {}
-    taken: set[str] = set()
+    taken: dict[str, Iterator[str]] = {}
     alike: set[Target] = set()
     for target, counted in titles.items():
         base = typed.endpoint or _base_name(target, roots.get(target, ""))
@@ -524,10 +524,13 @@ def endpoints_of(places: Sequence[Placed], typed: Typed) -> dict[Target, Endpoin
     return endpoints
 
 
-def _endpoint_name(target: Target, base: str, taken: set[str], alike: set[Target]) -> str:
+def _endpoint_name(
+    target: Target, base: str, taken: dict[str, Iterator[str]], alike: set[Target]
+) -> str:
     """Return a name that no endpoint before has: with the tool, what is its own, and the load.
 
-    `taken` are theirs, with style and rate, and `alike` their targets without their loads.
+    `taken` are theirs, with style and rate, each with the numbered ones that come after it, and
+    `alike` their targets without their loads.
     """
     load = target.load
     script = (load.script or "").rpartition("/")[2].partition(".")[0]
@@ -542,11 +545,12 @@ def _endpoint_name(target: Target, base: str, taken: set[str], alike: set[Target
     by_load = f"{own}-c{load.connections}"
     wanted = (by_load, f"{by_load}-{load.duration_s:g}s") if apart in alike else (own,)
     alike.add(apart)
-    names = chain((own,) if load.rate else (), wanted, _numbered(wanted[-1]))
     # Another rate is told apart by it.
-    rate = f"@{load.rate:g}" if load.rate else ""
-    name = next(name for name in names if f"{name}-{target.style}{rate}" not in taken)
-    taken.add(f"{name}-{target.style}{rate}")
+    end = f"-{target.style}" + (f"@{load.rate:g}" if load.rate else "")
+    numbered = taken.get(f"{wanted[-1]}{end}", _numbered(wanted[-1]))
+    names = chain((own,) if load.rate else (), wanted, numbered)
+    name = next(name for name in names if f"{name}{end}" not in taken)
+    taken[f"{name}{end}"] = _numbered(name)
     return name
 
 

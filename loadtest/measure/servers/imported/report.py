@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -42,10 +42,12 @@ MOST_NOTES = 200
 """Of a run; of more there is a count."""
 
 MOST_BYTES = 8 * 2**20
-"""Of a report: one of so many blocks has half of it."""
+"""Of all reports: one of so many blocks has half of it."""
 
 MOST_LINES = 200_000
-"""Of a report, each of which is looked at in a dozen ways, and is an object in memory."""
+"""Of all reports, each of which is looked at in a dozen ways, and is an object in memory."""
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 STDIN = Path("-")
 
@@ -80,6 +82,9 @@ def read(paths: Sequence[Path], created_at: str, typed: Typed | None = None) -> 
     data: dict[str, bytes] = {}
     for path in paths:
         data[free(public_path(str(path)), {*data})] = _bytes(path)
+        if sum(map(len, data.values())) > MOST_BYTES:
+            most = MOST_BYTES // 2**20
+            raise UserError(f"{path}: with it there are more than {most} MB; import a part of them")
     imported = convert_all(data, created_at, typed)
     if not imported.outcomes:
         names = ", ".join(map(str, paths))
@@ -137,12 +142,13 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
     typed = typed or Typed()
     notes: list[Note] = []
     blocks: list[Block] = []
-    unread, hidden = 0, Hidden()
+    unread, many, hidden = 0, 0, Hidden()
     for file, content in data.items():
         lines = lines_of(content)
-        if len(lines) > MOST_LINES:
+        many += len(lines)
+        if many > MOST_LINES:
             raise UserError(
-                f"{file}: {len(lines):,} lines, and {MOST_LINES:,} are read at most; import the"
+                f"{file}: {many:,} lines, and {MOST_LINES:,} are read at most; import the"
                 " part with results"
             )
         text = find([*hidden.lines(lines)], file, typed)
@@ -193,12 +199,17 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
 def _fitting(**facts: Any) -> Run:
     """Return a run; raises UserError for one that could not be read back, of too many servers."""
     try:
-        run = msgspec.convert(msgspec.to_builtins(Run(**facts)), Run)
+        run = _held(Run(**facts))
         agreement.of_servers(run)
     except ValueError as error:
         file = facts["source"].file
         raise UserError(f"{file}: cannot be one run ({error}); import a part") from None
     return run
+
+
+def _held(record: RecordT) -> RecordT:
+    """Return a record as it will be read back; raises ValueError for one that will not be."""
+    return msgspec.convert(msgspec.to_builtins(record), type(record))
 
 
 class _Rows(NamedTuple):
@@ -233,10 +244,15 @@ def _rows(places: Sequence[Placed], typed: Typed, notes: list[Note]) -> _Rows:
             text = f"{cell.id} once more: taken as another round"
             notes.append(Note(line=block.line, text=text, file=block.file))
         stem = f"raw/{cell.id}.r{number}"
+        try:
+            outcomes.append(_held(_outcome(block, cell, number, stem)))
+        except ValueError as error:
+            text = f"numbers that nobody can have measured ({error}); this block is not imported"
+            notes.append(Note(line=block.line, text=text, file=block.file, weight=2))
+            continue
         raw[f"{stem}.txt"] = block.text
         if block.reading.histogram:
             histograms[f"{stem}.json"] = block.reading.histogram
-        outcomes.append(_outcome(block, cell, number, stem))
     return _Rows(tuple(outcomes), raw, histograms, tuple(cells.values()), tuple(servers.values()))
 
 

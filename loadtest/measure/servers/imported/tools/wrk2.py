@@ -60,14 +60,14 @@ def parse(lines: Sequence[str], command: Command | None = None, typed: Typed | N
         raise TextError(0, f"a rate of {rate:g} requests/s, where {MOST_RATE:,} are the most")
     if failure := wrk.FAILURE.fullmatch(lines[0]):
         return msgspec.structs.replace(wrk.failed(failure, command), tool=NAME, rate=rate)
-    no_maximum = any(map(_HEAD_99.fullmatch, lines))
-    kept = [_HEAD_99.sub(r"\1Max\2", line) for line in lines]
+    heads = [_HEAD_99.fullmatch(line) for line in lines]
+    kept = [of.expand(r"\1Max\2") if of else line for of, line in zip(heads, lines, strict=True)]
     text = wrk.read(
         wrk.by_kind(["" if _is_own(line) else line for line in kept]), command, typed, timed=False
     )
     assert text.loaded
     latency = text.loaded.text_latency
-    if latency and no_maximum:
+    if latency and any(heads):
         latency = msgspec.structs.replace(latency, max_us=None)
     percentiles_us, histogram = _latencies(lines)
     if latency and percentiles_us:
@@ -126,7 +126,7 @@ def _histogram(bins: list[tuple[int, int]]) -> Histogram | None:
     counts: dict[int, int] = {}
     for us, samples in each():
         counts[us] = counts.get(us, 0) + samples
-    if max(counts) > 10**11 or sum(counts.values()) > 2**53:
+    if max(counts) > 10**11 or max(counts.values()) > 10**12 or sum(counts.values()) > 2**53:
         return None
     return Histogram(values_us=tuple(counts), counts=tuple(counts.values()))
 
