@@ -44,18 +44,23 @@ def look(python: str, names: Collection[str]) -> Interpreter:
     printed = process.output(
         [python, "-I", "-c", LOOK, *names], env={}, cwd=Path.cwd(), timeout_s=LOOK_WITHIN_S
     )
+    return _read(python, printed)
+
+
+def _read(python: str, printed: str) -> Interpreter:
     try:
         return msgspec.json.decode(printed, type=Interpreter)
     except msgspec.MsgspecError:
         raise CommandError(f"{python} does not answer as a Python does", printed) from None
 
 
-def versions(printed: str, names: Iterable[str]) -> dict[str, str | None]:
+def versions(name: str, printed: str, names: Iterable[str]) -> dict[str, str | None]:
     """Return the version of each distribution by what `LOOK` printed, None for what is missing.
 
-    The key `python` has the interpreter's own.
+    The key `python` has the interpreter's own. Raises CommandError where that, which is called
+    `name`, printed something else.
     """
-    python = msgspec.json.decode(printed, type=Interpreter)
-    return {name: python.versions.get(name) for name in names} | {
+    python = _read(name, printed)
+    return {each: python.versions.get(each) for each in names} | {
         "python": f"{python.implementation} {python.version}"
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadtest.records import files
 from loadtest.system import process
 from loadtest.system.process import CommandError
 
@@ -80,11 +81,8 @@ def settings(folder: Path) -> dict[str, str]:
 
     What else a person keeps in `.env` is left there: these are stored with a run.
     """
-    used = re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", (folder / FILE).read_text(encoding="utf-8"))
-    try:
-        lines = (folder / SETTINGS).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
+    used = re.findall(r"\$\{([A-Z_]+):-([^}\n]*)\}", _text(folder / FILE))
+    lines = _text(folder / SETTINGS).splitlines()
     pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
     written = {key.strip(): value.strip() for key, value in pairs}
     return {
@@ -92,3 +90,11 @@ def settings(folder: Path) -> dict[str, str]:
         for key, default in used
         if key not in ASIDE
     }
+
+
+def _text(path: Path) -> str:
+    """Return what a file has, nothing of one that is not there, or is none."""
+    try:
+        return files.read(path, links=True).decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -6,6 +6,7 @@ import http.client
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 from urllib.parse import unquote
 
 import psycopg
@@ -14,9 +15,11 @@ import valkey
 from loadtest.bench.servers import consent
 from loadtest.bench.servers.consent import Place
 from loadtest.bench.servers.database import connect
+from loadtest.bench.servers.service_counters import ODD
 from loadtest.plan.servers.project import App, Service
 from loadtest.records.errors import UserError, lone
 from loadtest.records.planned import Record
+from loadtest.records.text import message
 from loadtest.system import listening
 
 WITHIN_S = 3
@@ -27,6 +30,9 @@ LEFT_WITHIN_S = 3.0
 
 LARGEST_BYTES = 1_000_000_000
 """Of a database that is written: what is larger was filled by its users, and not for tests."""
+
+MOST_VERSION = 100
+"""Characters."""
 
 SIZE = "SELECT pg_database_size(current_database())"
 
@@ -101,12 +107,16 @@ def _looked_at(
         if problem is None:
             version = _asked(service, url, at, counter_path, allowed is not None)
     except (psycopg.Error, valkey.ValkeyError, http.client.HTTPException, OSError) as error:
-        why = without(url, str(error)) or type(error).__name__
+        why = without(url, str(error)).strip() or type(error).__name__
         problem = _problem(variable, NAMES[service], why)
     except UserError as refused:
         problem = f"{variable}: {refused}, or unset it for a private one"
     except ValueError:
         problem = consent.malformed(service, variable)
+    except ODD:
+        problem = _problem(variable, NAMES[service], "what it answers is no answer")
+    # Somebody else's says what it likes.
+    version = version and message(str(version), MOST_VERSION)
     return Address(variable=variable, service=NAMES[service], version=version, problem=problem)
 
 
@@ -156,8 +166,7 @@ def _postgres(url: str, at: Place, written: bool) -> str | None:
     with connect(url, connect_timeout=WITHIN_S, autocommit=True) as connection:
 
         def number(query: str) -> int:
-            row = connection.execute(query.encode()).fetchone()
-            assert row is not None
+            row: Any = connection.execute(query.encode()).fetchone()
             return int(row[0])
 
         if written:
@@ -174,19 +183,18 @@ def _redis(url: str, at: Place, written: bool) -> str | None:
     with valkey.Valkey.from_url(
         url, socket_connect_timeout=WITHIN_S, socket_timeout=WITHIN_S
     ) as client:
-        facts = client.info()
-        assert isinstance(facts, dict)
+        facts: Any = client.info()
 
         def others() -> int:
             own = str(client.client_id())
-            clients = client.client_list()
-            assert isinstance(clients, list)
+            clients: Any = client.client_list()
             return sum(each["db"] == at.name and each["id"] != own for each in clients)
 
         if written:
             replicates = facts.get("role") != "master" or bool(facts.get("connected_slaves"))
             _refuse_shared(at, replicates, others)
-    return facts.get("valkey_version") or facts.get("redis_version")
+    version: str | None = facts.get("valkey_version") or facts.get("redis_version")
+    return version
 
 
 def _refuse_shared(at: Place, replicates: bool, others: Callable[[], int]) -> None:

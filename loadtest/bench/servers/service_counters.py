@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,6 +23,9 @@ from loadtest.system import listening
 
 TIMEOUT_S = 5
 END_WITHIN_S = 1.0
+
+ODD = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What comes of an answer that is none: somebody else's service may say anything."""
 
 NOT_WORK = ("hello", "client", "auth", "select", "info", "ping", "command", "config")
 """Redis commands of connecting and of counting."""
@@ -114,30 +118,27 @@ class Counters:
         try:
             body = listening.get(urlsplit(url).netloc, None, upstream.counter, TIMEOUT_S).body
             return int(msgspec.json.decode(body)[upstream.key])
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, *ODD):
             return None
-        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
-            return None  # somebody else's server may answer anything
 
 
 def _postgres(query: str, url: str) -> int | None:
     try:
         with connect(url, connect_timeout=TIMEOUT_S) as connection:
             row = connection.execute(query.encode()).fetchone()
-    except psycopg.Error:
+            return int(row[0]) if row else None
+    except (psycopg.Error, *ODD):
         return None
-    return int(row[0]) if row else None
 
 
 def _redis(url: str) -> int | None:
     try:
         with valkey.Valkey.from_url(url, socket_timeout=TIMEOUT_S) as client:
-            stats = client.info("commandstats")
-    except valkey.ValkeyError:
+            stats: Any = client.info("commandstats")
+            return sum(
+                int(counted["calls"])
+                for name, counted in stats.items()
+                if not name.removeprefix("cmdstat_").startswith(NOT_WORK)
+            )
+    except (valkey.ValkeyError, *ODD):
         return None
-    assert isinstance(stats, dict)
-    return sum(
-        int(counted["calls"])
-        for name, counted in stats.items()
-        if not name.removeprefix("cmdstat_").startswith(NOT_WORK)
-    )

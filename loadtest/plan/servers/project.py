@@ -430,6 +430,6 @@ class Project:
         argv = [self.python, "-c", interpreters.LOOK, *names]
         try:
             printed = process.output(argv, env=self.env, cwd=self.folder)
+            return interpreters.versions(self.python, printed, names)
         except process.CommandError as error:
             raise UserError(f"{error}; name the app's interpreter with --python") from None
-        return interpreters.versions(printed, names)

@@ -222,3 +222,18 @@ def test_settings_are_overridden_by_the_environment(
     for name in ("CACHE", "WORKERS"):
         monkeypatch.delenv(name, raising=False)
     assert docker.settings(tmp_path) == {"PORT": "9000", "CACHE": "redis", "WORKERS": "2"}
+
+
+def test_settings_of_a_file_in_another_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_bytes(b"NAME=\xe9\nPORT=8000\n")
+    (tmp_path / "docker-compose.yml").write_bytes(b"# \xe9\n${PORT:-1}")
+    monkeypatch.delenv("PORT", raising=False)
+    assert docker.settings(tmp_path) == {"PORT": "8000"}
+
+
+def test_a_compose_file_of_another_make_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n")
+    with pytest.raises(UserError, match=r"nothing like \$\{CACHE:-\.\.\.\} in it"):
+        engine._settings(tmp_path)

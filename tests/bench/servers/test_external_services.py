@@ -22,6 +22,7 @@ import pytest
 import valkey
 from command_line import Type
 from demo import DEMO
+from odd_redis import REPLIES, saying
 from paths import ROOT
 
 from loadtest.bench.servers import consent, external_services
@@ -31,6 +32,7 @@ from loadtest.measure.servers.preflight import named_services
 from loadtest.plan.servers.project import Project, Service
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
+from loadtest.system import listening
 
 URLS = {
     "LOADTEST_DATABASE": "postgresql://postgres:secret@127.0.0.1:{port}/postgres",
@@ -455,3 +457,26 @@ def test_the_doctor_and_the_services_say_it(
         pass
     assert caught.value.lines == (bad.advice,)
     assert not list(tmp_path.iterdir())  # nothing was started
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: str(reply)[:24])
+def test_whatever_is_answered_is_a_version_or_a_line(
+    reply: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external_services, "WITHIN_S", 0.5)
+    external_services._asked.cache_clear()
+    with saying(reply) as port:
+        env = {"LOADTEST_REDIS": URLS["LOADTEST_REDIS"].format(port=port)}
+        assert problem(env).startswith("LOADTEST_REDIS: ")
+
+
+def test_a_version_of_others_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands in a table, and with a run."""
+    answer = listening.Response(status=200, server="\x1b[2J" + "x" * 60_000, body=b"")
+    monkeypatch.setattr(listening, "get", lambda *_: answer)
+    external_services._asked.cache_clear()
+    env = {"LOADTEST_UPSTREAM": URLS["LOADTEST_UPSTREAM"].format(port=9)}
+    (address,) = external_services.named(env, DEMO, None)
+    assert address.version is not None
+    assert len(address.version) <= 100
+    assert address.version.isprintable()

@@ -32,6 +32,9 @@ BUILD_WITHIN_S = 1800.0
 
 PULL_WITHIN_S = 600.0
 
+NEEDED = {"CACHE", "CACHE_IMAGE", "PORT", "POSTGRES_IMAGE", "PUBLISH"}
+"""Settings by which a run knows its servers and services."""
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 INSTALL = "install Docker Engine 25 or newer with its compose plugin, or leave out --launcher"
@@ -50,7 +53,7 @@ def take_inventory(inventory: Inventory, out: Path, say: Callable[[str], None]) 
     if not (docker.folder / FILE).exists():
         raise UserError(f"{docker.folder}: no {FILE} there; run from the project's folder")
     engine = reach(docker)
-    chosen = settings(docker.folder)
+    chosen = _settings(docker.folder)
     problems = [*_unpublished(engine, chosen), *_without_profile(docker, inventory.servers)]
     if problems:
         raise UserError(*problems)
@@ -65,6 +68,17 @@ def take_inventory(inventory: Inventory, out: Path, say: Callable[[str], None]) 
     images = {name: docker.docker(*id_of, name).strip() for name in named}
     engine = msgspec.structs.replace(engine, images=images, settings=chosen)
     return dataclasses.replace(inventory, versions=versions, launcher="compose", engine=engine)
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Return the settings of the compose file; raises UserError where it lacks one of them."""
+    chosen = settings(folder)
+    if lacking := sorted(NEEDED - chosen.keys()):
+        raise UserError(
+            f"{folder / FILE}: nothing like ${{{lacking[0]}:-...}} in it, as loadtest's own has;"
+            " add it, or leave out --launcher"
+        )
+    return chosen
 
 
 def project_name() -> str:
@@ -183,11 +197,11 @@ def _versions(docker: Docker, image: str, inventory: Inventory) -> dict[str, str
     names = sorted(distributions(inventory.servers, inventory.project.app))
     try:
         printed = _run(docker, "python", image, "-c", interpreters.LOOK, *names)
+        return interpreters.versions("its Python", printed, names)
     except CommandError as error:
         raise UserError(
             f"the image {image} cannot be used: {reason_of(error)}; `docker image inspect {image}`"
         ) from None
-    return interpreters.versions(printed, names)
 
 
 def _service_versions(docker: Docker, chosen: Mapping[str, str]) -> dict[str, str | None]:
