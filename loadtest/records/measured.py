@@ -6,6 +6,7 @@ never 0 or -1.
 
 from __future__ import annotations
 
+import itertools
 from operator import lt
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,7 @@ from loadtest.records.values import (
     Seconds,
     Time,
     Typed,
+    Version,
     Window,
     Word,
 )
@@ -58,6 +60,19 @@ class Histogram(Record, frozen=True, kw_only=True):
         if sum(self.counts) > 2**53:
             raise ValueError("more samples than anybody can have measured")
 
+    def coarse(self, fine: int) -> Histogram:
+        """Return it with the highest values in groups, each of which counts as its last.
+
+        So many of the lowest stay apart, and there are about as many groups.
+        """
+        bins = len(self.values_us)
+        starts = [*range(min(bins, fine)), *range(fine, bins, max(1, bins // fine))]
+        each = [*itertools.pairwise([*starts, bins])]
+        return Histogram(
+            values_us=tuple(self.values_us[end - 1] for _, end in each),
+            counts=tuple(sum(self.counts[start:end]) for start, end in each),
+        )
+
 
 class TextLatency(Record, frozen=True, kw_only=True):
     """Latencies as wrk's text has them: to three digits, after its back-fill, below its timeout.
@@ -69,7 +84,9 @@ class TextLatency(Record, frozen=True, kw_only=True):
     mean_us: Count | None = None
     stdev_us: Count | None = None
     max_us: Count | None = None
-    percentiles_us: dict[str, Count] = msgspec.field(default_factory=dict)
+    percentiles_us: Annotated[dict[str, Count], Meta(max_length=100)] = msgspec.field(
+        default_factory=dict
+    )
     """By percentile, as in `99`; empty where wrk ran without `--latency`."""
 
 
@@ -465,7 +482,7 @@ class Machine(Record, frozen=True, kw_only=True):
     memory_bytes: Count | None
     python: str | None
     """The app's interpreter."""
-    versions: Annotated[dict[str, str], Meta(max_length=MOST_VERSIONS)]
+    versions: Annotated[dict[Version, Version], Meta(max_length=MOST_VERSIONS)]
     """Of the tools and of each distribution that the app and its servers need."""
     open_files: Annotated[int, Meta(ge=-1, le=2**63 - 1)] | None
     """That a process may have; -1: as many as there can be."""

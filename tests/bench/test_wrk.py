@@ -6,6 +6,7 @@ Record again: `UPDATE_DATA=1 pytest tests/bench/test_wrk.py`, with wrk 4.1.0.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -18,13 +19,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 import pytest
+from builders import loaded
 from census import until
 from paths import DATA
 
-from loadtest.bench.load import wrk
+from loadtest.bench.load import generator, wrk
 from loadtest.bench.load.generator import Generator
 from loadtest.records.errors import CellError, UserError
 from loadtest.records.measured import Histogram, Loaded
@@ -282,3 +286,35 @@ def test_a_full_disk_is_said_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyP
     generator = Generator(LOAD, "http://127.0.0.1:9/", 0.0, tmp_path, "x", None)
     with pytest.raises(UserError, match="No space left on device"):
         generator.finish()
+
+
+def line_of(**changes: Any) -> str:
+    """Return the line of a load as `wrk.lua` prints it."""
+    counts = msgspec.to_builtins(loaded(100)) | {"values_us": [1], "counts": [100]} | changes
+    counts.pop("generator")
+    first = {"duration_us": counts.pop("duration_us")}
+    return json.dumps(first | counts, separators=(",", ":"))
+
+
+def test_how_late_a_long_load_was_fits_into_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a server that does not keep up for minutes, each request is later than the one before."""
+    monkeypatch.setattr(wrk, "FINE", 5)
+    late = {"values_us": [*range(0, 100_000, 1_000)], "counts": [1] * 100}
+    sent = {"window_us": 900_000, "requests": 100, "missed": 0, "late": late}
+    parsed, _ = wrk.parse("", line_of(sent=sent))
+    assert parsed.sent is not None
+    assert len(parsed.sent.late.values_us) <= 11
+    assert parsed.sent.late.values_us[:5] == (0, 1_000, 2_000, 3_000, 4_000)
+    assert parsed.sent.late.values_us[-1] == 99_000
+    assert sum(parsed.sent.late.counts) == 100
+
+
+def test_latencies_that_no_report_reads_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raw").mkdir()
+    ended = generator.Ended(status=0, out="text", errors=line_of())
+    for most, kept in ((8 * 2**20, "raw/a.json"), (10, None)):
+        monkeypatch.setattr(generator.files, "MOST_BYTES", most)
+        printed = generator.read(ended, tmp_path, tmp_path / "raw" / "a.txt")
+        assert printed.histogram == kept

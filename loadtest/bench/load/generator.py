@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 import psutil
+from msgspec import Meta
 
 from loadtest.bench.load import wrk
 from loadtest.bench.load.wrk import Share
@@ -18,6 +19,9 @@ from loadtest.records.measured import Loaded, Part, Placement
 from loadtest.records.planned import Load, Record
 from loadtest.records.run_folder import check_room, writing
 from loadtest.system import process
+
+MOST_TEXT = 100_000
+"""Characters of wrk's own text, which has a page of them."""
 
 SPARE_S = 15.0
 """wrk keeps to its duration; one that does not is not waited for much longer."""
@@ -68,7 +72,7 @@ class Ended(Record, frozen=True, kw_only=True):
     """wrk as it ended."""
 
     status: int
-    out: str
+    out: Annotated[str, Meta(max_length=MOST_TEXT)]
     """Its own text."""
     errors: str
     """With the line of numbers."""
@@ -152,13 +156,16 @@ def read(ended: Ended, folder: Path, raw: Path) -> Printed:
         complaint = ended.errors.strip() or ended.out.strip()
         printed = "\n".join(complaint[-16_384:].splitlines()[-3:])
         raise CellError("load", f"wrk ended with status {ended.status}: {error}", printed) from None
-    path = raw.with_suffix(".json")
-    with writing(path, measuring=True):
-        files.write(path, msgspec.json.encode(histogram))
+    path, latencies = raw.with_suffix(".json"), msgspec.json.encode(histogram)
+    # Of a load of an hour there may be more than any report reads, which then has none of it.
+    whole = len(latencies) <= files.MOST_BYTES
+    if whole:
+        with writing(path, measuring=True):
+            files.write(path, latencies)
     return Printed(
         loaded=loaded,
         raw=str(raw.relative_to(folder)),
-        histogram=str(path.relative_to(folder)),
+        histogram=str(path.relative_to(folder)) if whole else None,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from loadtest.records.measured import Histogram, Loaded
 from loadtest.records.planned import Load
@@ -28,6 +29,11 @@ VERSION_ARGV = ("wrk", "-v")
 SCRIPT = Path(__file__).with_suffix(".lua")
 
 MARGIN_S = 5
+
+FINE = 500
+"""Milliseconds by which requests were late that are told apart, and groups of those beyond: of a
+load that a server does not keep up with, or of one by many agents, there are more than fit into a
+line of the outcomes."""
 
 REQUESTS = "LOADTEST_REQUESTS"
 """The variable that names `wrk.lua` the file of what it is handed."""
@@ -106,6 +112,8 @@ def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:
         # Converted, not made: what is made anew is not held to its bounds.
         latencies = {name: fields.pop(name) for name in Histogram.__struct_fields__}
         histogram = msgspec.convert(latencies, Histogram)
+        if sent := fields["sent"]:
+            fields["sent"] = replace(sent, late=sent.late.coarse(FINE))
         loaded = Loaded(**fields)
         if not loaded.fits(histogram):
             raise ValueError("more latencies than answers")

@@ -19,6 +19,7 @@ from loadtest.plan.servers.requests import Prepared
 from loadtest.records.errors import CellError
 from loadtest.records.measured import During
 from loadtest.records.planned import Contract, Endpoint, Record, Stage
+from loadtest.records.text import message
 from loadtest.system.listening import LongBodyError, answer_of, body_of
 
 PATIENCE_S = 10.0
@@ -187,7 +188,7 @@ class Watch:
                 self._checked += 1
                 lost = 0
             except _ContractError as error:
-                self._broken = str(error)
+                self._broken = message(str(error))  # a header may be longer than an outcome's line
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 lost += 1

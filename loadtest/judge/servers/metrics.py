@@ -222,23 +222,12 @@ def latencies(cell: Cell, measured: Sequence[Outcome], histograms: Histograms) -
         if len(pools) > 1:
             raw, backfilled = map(merge, zip(*pools, strict=True))
         return Latencies(
-            raw, backfilled, late=_coarse(late) if count(late) else ON_TIME, rounds=len(loads)
+            raw, backfilled, late=late.coarse(FINE) if count(late) else ON_TIME, rounds=len(loads)
         )
     except ValueError as error:
         raise UserError(
             f"raw/{cell.id}.*.json: {error}; remove them and the cell is shown without latencies"
         ) from None
-
-
-def _coarse(late: Histogram) -> Histogram:
-    """Return how late requests were sent, the latest in groups; each counts as its last."""
-    bins = len(late.values_us)
-    starts = [*range(min(bins, FINE)), *range(FINE, bins, max(1, bins // FINE))]
-    ends = [*starts[1:], bins]
-    return Histogram(
-        values_us=tuple(late.values_us[end - 1] for end in ends),
-        counts=tuple(sum(late.counts[start:end]) for start, end in zip(starts, ends, strict=True)),
-    )
 
 
 def _stored(load: Outcome, connections: int) -> list[tuple[str | None, Loaded, int]]:

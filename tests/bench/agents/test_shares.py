@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import msgspec
+import pytest
 from builders import loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.bench.load.agents import clocks
+from loadtest.bench.load import generator
+from loadtest.bench.load.agents import clocks, messages
 from loadtest.bench.load.agents.clocks import Exchange
+from loadtest.bench.load.agents.master import Master
 from loadtest.bench.load.agents.shared import FEWEST_RATE, _orders, shared_out, together
 from loadtest.records.measured import Histogram, Sent
 from loadtest.records.planned import Load
@@ -114,3 +119,38 @@ def test_a_schedule_that_was_shared_is_one_again() -> None:
 @given(counts=st.lists(st.integers(0, 2**40), min_size=1, max_size=64))
 def test_nothing_that_was_counted_is_lost(counts: list[int]) -> None:
     assert together([loaded(n) for n in counts]).answers == sum(counts)
+
+
+def test_an_agent_answers_a_load_so_often_and_no_more() -> None:
+    """Each answer may have 64 MB, and is kept until the load is over."""
+    member = SimpleNamespace(heard=0.0, answers={1: []})
+    master = SimpleNamespace(_changed=SimpleNamespace(notify_all=lambda: None))
+    for _ in range(10):
+        Master._hear(master, member, messages.Failed(load=1, reason="x"))  # type: ignore[arg-type]
+    assert len(member.answers[1]) == 2
+
+
+def test_wrk_s_own_text_has_an_end() -> None:
+    ended = {"status": 0, "out": "x" * 1_000_000, "errors": ""}
+    with pytest.raises(ValueError, match="length <= 100000"):
+        msgspec.convert(ended, generator.Ended)
+
+
+def test_how_late_the_loads_of_many_agents_were_fits_into_a_line() -> None:
+    """Of each there may be a thousand, and an outcome that is longer is not read back."""
+    loads = [
+        loaded(
+            1_000,
+            sent=Sent(
+                window_us=1_000_000,
+                requests=1_000,
+                missed=0,
+                late=Histogram(values_us=tuple(range(at, 6_000, 6)), counts=(1,) * 1_000),
+            ),
+        )
+        for at in range(6)
+    ]
+    sent = together(loads).sent
+    assert sent is not None
+    assert len(sent.late.values_us) <= 1_000
+    assert sum(sent.late.counts) == 6_000

@@ -16,6 +16,7 @@ import brotli
 import pytest
 from builders import endpoint
 
+from loadtest.bench.servers import answer_check
 from loadtest.bench.servers.answer_check import Watch, verify
 from loadtest.plan.servers import answers
 from loadtest.plan.servers.requests import Prepared
@@ -406,3 +407,20 @@ def test_one_that_never_answers(monkeypatch: pytest.MonkeyPatch, ask: Ask) -> No
     with pytest.raises(CellError, match="no answer: timed out"):
         ask("never")
     Handler.over.set()
+
+
+def test_what_a_watch_saw_fits_into_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header may have 64 kB, and an outcome that is longer would not be read back."""
+
+    def check(*given: object) -> int:
+        raise answer_check._ContractError(f"content type text/{'x' * 60_000} instead of text/html")
+
+    monkeypatch.setattr(answer_check, "check", check)
+    monkeypatch.setattr(answer_check, "WATCH_EVERY_S", 0.0)
+    watch = answer_check.Watch("127.0.0.1", 9, declared("healthy"), 1.0)
+    watch._thread.join(10)
+    during = watch.stop()
+    assert during.broken is not None
+    assert during.broken.startswith("content type text/xxx")
+    assert during.broken.endswith("instead of text/html")
+    assert len(during.broken) <= 800

@@ -102,8 +102,10 @@ class Link:
 
         Raises LostError.
         """
-        while (end := self._read.find(b"\n")) < 0:
-            if len(self._read) > 2 * MOST_BYTES:
+        looked = 0
+        while (end := self._read.find(b"\n", looked)) < 0:
+            looked = len(self._read)
+            if looked > 2 * MOST_BYTES:
                 raise LostError("it passed on more than a message can be")
             readable, _, _ = select.select([self.ours], [], [], max(0.0, timeout_s))
             if not readable:

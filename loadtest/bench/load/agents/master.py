@@ -45,6 +45,9 @@ POLL_S = 0.1
 MOST_PENDING = 64
 """That said hello and nothing more yet; whoever knows no secret cannot even do that."""
 
+MOST_ANSWERS = 2
+"""Of an agent to a load: that it is ready, and what it came to."""
+
 BACK_WITHIN_S = 30.0
 """Of an agent that was lost, before a load is given up for it."""
 
@@ -354,8 +357,9 @@ class Master:
         elif not isinstance(told, Joining):
             # One that serves is asked by number, and makes no load.
             number = told.number if isinstance(told, Told | Unable) else told.load
-            if number in member.answers:
-                member.answers[number].append(told)
+            answers = member.answers.get(number)
+            if answers is not None and len(answers) < MOST_ANSWERS:
+                answers.append(told)
         self._changed.notify_all()
 
     def _exchanged(self, member: Member, told: Pong) -> None:

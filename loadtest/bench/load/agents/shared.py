@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 import psutil
 
-from loadtest.bench.load import generator
+from loadtest.bench.load import generator, wrk
 from loadtest.bench.load.agents.agent import ARMED_WITHIN_S, now_us
 from loadtest.bench.load.agents.master import Master, Member
 from loadtest.bench.load.agents.messages import Armed, Failed, Go, Halt, Order, Result
@@ -265,7 +265,7 @@ def _schedule(sent: Sequence[Sent]) -> Sent:
         missed=sum(each.missed for each in sent),
         late=Histogram(
             values_us=tuple(us for us, _ in ordered), counts=tuple(n for _, n in ordered)
-        ),
+        ).coarse(wrk.FINE),
     )
 
 
