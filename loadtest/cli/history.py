@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from loadtest.judge.servers.compare import compare
 from loadtest.judge.servers.conditions import differences
 from loadtest.judge.servers.history import Between, History, Made, history
 from loadtest.records.errors import UserError
-from loadtest.records.run_folder import OUTCOMES, SERVERS, ServersRun, read, runs_below, writing
+from loadtest.records.run_folder import SERVERS, ServersRun, read, runs_below, weight, writing
 from loadtest.records.text import printable
 from loadtest.report.formats import write_each
 from loadtest.report.servers.history import files, headline
@@ -25,9 +24,9 @@ from loadtest.report.units import plural
 FOLDER = "history"
 """Its name, beside the runs."""
 
-MOST_BYTES = 10_000_000
-"""Of the outcomes of all runs, unless somebody says how many runs: to read and to compare them
-takes seconds. Two there are at least."""
+MOST_BYTES = 20_000_000
+"""Of all runs, see `weight`, unless somebody says how many: to read and to compare them takes
+seconds. Two there are at least."""
 
 
 def report_history(parent: Path, last: int | None, as_json: bool) -> int:
@@ -92,8 +91,7 @@ def _few(folders: Sequence[Path]) -> int:
     """Return how many of the runs, the newest first, are read in seconds."""
     total = 0
     for number, folder in enumerate(reversed(folders[-MOST_RUNS:])):
-        with suppress(OSError):
-            total += (folder / OUTCOMES).lstat().st_size
+        total += weight(folder)
         if total > MOST_BYTES and number >= 2:
             return number
     return min(len(folders), MOST_RUNS)

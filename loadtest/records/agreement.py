@@ -72,6 +72,8 @@ def of_servers(run: measured.Run) -> Contradicts:
             return "of a server that the plan does not have"
         if not isinstance(fact, measured.Outcome):
             return None
+        if (fact.round + 1) * len(planned) > MOST_TOLD:
+            return "of a round that no run of so many cells has"
         return _load(fact, planned[fact.cell]) or _parts(fact, planned[fact.cell], agents)
 
     return contradicts

@@ -31,6 +31,7 @@ from loadtest.records.values import (
     Share,
     Time,
     Typed,
+    Version,
     Window,
 )
 
@@ -280,7 +281,7 @@ class Interpreter(Record, frozen=True, kw_only=True):
     """As in `3.13.1`."""
     implementation: str
     """As in `CPython`."""
-    versions: Annotated[dict[str, str], Meta(max_length=MOST_VERSIONS)]
+    versions: Annotated[dict[Version, Version], Meta(max_length=MOST_VERSIONS)]
     """Of each distribution that the clients require, by its normalised name."""
 
 

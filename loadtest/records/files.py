@@ -90,10 +90,15 @@ def append(path: Path) -> int:
 
 
 def strangers(folder: Path) -> list[Path]:
-    """Return what in a folder is neither a regular file nor a folder: links, FIFOs, devices."""
+    """Return what in a folder is neither a folder nor a file of its own.
+
+    Links, also those that are another name of a file elsewhere, FIFOs and devices.
+    """
     with os.scandir(folder) as entries:
-        return [
-            Path(entry.path)
-            for entry in entries
-            if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False))
-        ]
+        return [Path(entry.path) for entry in entries if not _is_its_own(entry)]
+
+
+def _is_its_own(entry: os.DirEntry[str]) -> bool:
+    if entry.is_dir(follow_symlinks=False):
+        return True
+    return entry.is_file(follow_symlinks=False) and entry.stat().st_nlink == 1

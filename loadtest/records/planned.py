@@ -15,7 +15,10 @@ import msgspec
 from msgspec import Meta
 
 from loadtest.records.values import (
+    END,
     MOST_CELLS,
+    MOST_LIMITS,
+    MOST_ROWS,
     MOST_SERVERS,
     MOST_STEPS,
     MOST_TRIED,
@@ -26,6 +29,7 @@ from loadtest.records.values import (
     Count,
     Distribution,
     Globs,
+    Limit,
     LimitS,
     Name,
     Reason,
@@ -48,7 +52,7 @@ Style = Literal["sync", "async", "control", "unknown"]
 Status = Literal["measured", "failed", "skipped"]
 Stage = Literal["services", "launch", "verify", "load", "verify-after"]
 
-SUM = r"^(workers|\d{1,4})( \+ (workers|\d{1,4})){0,9}$"
+SUM = rf"^(workers|[0-9]{{1,4}})( \+ (workers|[0-9]{{1,4}})){{0,9}}{END}"
 """Of numbers and `workers`, as data may state a count that follows the shape."""
 
 SUMS = 'numbers and `workers`, as in "3" or "workers + 1"'
@@ -68,7 +72,7 @@ class Server(Record, frozen=True, kw_only=True):
     summary: str
     interface: Interface | None
     """None in a report of others that doesn't say."""
-    requires: tuple[Distribution, ...]
+    requires: Annotated[tuple[Distribution, ...], Meta(max_length=MOST_ROWS)]
     """Distributions that the app's interpreter must have, the server's own first."""
     argv: tuple[Word, ...]
     """With placeholders: `{python}`, `{host}`, `{port}`, `{workers}`, `{threads}`, ..."""
@@ -84,7 +88,7 @@ class Server(Record, frozen=True, kw_only=True):
     env: dict[str, Word] = {}
     unsupported: dict[Style, str] = {}
     """Styles that cannot work here, with the reason. They come out as skipped."""
-    limits: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    limits: Annotated[tuple[Limit, ...], Meta(max_length=MOST_LIMITS)] = ()
     """What it cannot do on equal footing, in words, shown beside its results."""
     duplicate_of: Name | None = None
     """The server that this one is a duplicate of: an A/A pair, to show the run's noise."""
@@ -170,7 +174,8 @@ Level = Literal["exact", "json", "text", "shape", "tags", "length"]
 shape of a JSON value, the tags of a page, nothing but about how long it is."""
 
 
-Beginning = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+Digest = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{64}}{END}")]
+Beginning = Annotated[str, Meta(pattern=rf"^[0-9a-f]{{16}}{END}")]
 """Of a digest."""
 
 
@@ -180,7 +185,7 @@ class Body(Record, frozen=True, kw_only=True):
     level: Level
     """How much is fixed: all bytes (`exact`), all but holes (`json`, `text`), the `shape` of a JSON
     value, the `tags` of a page, or nothing but the `length`."""
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Digest | None = None
     """Of what is fixed; in a run's folder, of all of this; None: nothing is."""
     holes: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
     """What differs from answer to answer: paths in a JSON value; in a text the numbers of words,
@@ -196,7 +201,7 @@ class Body(Record, frozen=True, kw_only=True):
     """Words that have to stand in it."""
     lacks: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=100)] = ()
     """Words that must not."""
-    location_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    location_sha256: Digest | None = None
     """Of the path that it redirects to, without its ids; None: it does not, or not always there."""
     cookies: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     """The names of those that each answer sets."""

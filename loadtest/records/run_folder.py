@@ -54,6 +54,7 @@ MOST_NUMBERS = 20_000_000
 """In all lines: in memory a number takes ten times as much as in a file."""
 MOST_LATENCIES_BYTES, LEAST_BYTES = 100 * 2**20, 10_000
 """Of all histograms, each of which counts as so many at least: it takes as long to open it."""
+RAW_PART = 6
 MOST_LINES, MOST_DAMAGED = 4 * MOST_LOADS, 100
 """Of the outcomes; with more it is no such file."""
 MENDS = {
@@ -205,11 +206,14 @@ def _encoded(run: measured.Run | clients.Run) -> tuple[Kind[Any, Any, Any], byte
         )
         run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, cells=cells))
     try:
-        data = msgspec.json.encode(run)
+        data = msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n"
         kind.agrees(msgspec.convert(FACTS.decode(data), kind.run))
+        if len(data) > files.MOST_BYTES:
+            most = f"{files.MOST_BYTES / 2**20:g} MB"
+            raise ValueError(f"{kind.file} would be larger than the {most} that are read of it")
     except ValueError as error:
         raise UserError(f"this cannot be measured: {_why(error)}; ask for something else") from None
-    return kind, msgspec.json.format(data, indent=1) + b"\n"
+    return kind, data
 
 
 def make_folder(parent: Path, created_at: str, name: str) -> Path:
@@ -288,10 +292,12 @@ class Writer:
             _refuse_strangers(folder)
             self._file = io.FileIO(files.append(self._path), "ab")
             data = files.read(self._path, MOST_OUTCOMES_BYTES)
-            os.truncate(self._file.fileno(), data.rfind(b"\n") + 1)
+            kept = data.rfind(b"\n") + 1
+            os.truncate(self._file.fileno(), kept)
+            self._left_bytes = MOST_OUTCOMES_BYTES - kept
 
     def append(self, record: Record) -> None:
-        """Append one record; raises UserError where the disk does not take it."""
+        """Append one record; raises UserError where the disk does not take it, or no reader."""
         if isinstance(record, measured.Outcome | clients.Outcome):
             # What a program said of its failure names files, wherever they lie, and may go on.
             reason, detail = (
@@ -300,6 +306,12 @@ class Writer:
             )
             record = msgspec.structs.replace(record, reason=reason, detail=detail)
         line = msgspec.json.encode(record) + b"\n"
+        if len(line) > self._left_bytes:
+            raise UserError(
+                f"{self._path}: full, as no more of it would be read back; type `loadtest report"
+                f" {shlex.quote(str(self._path.parent))}`, and begin another run for the rest"
+            )
+        self._left_bytes -= len(line)
         with writing(self._path, measuring=self._measuring):
             # A disk that is nearly full takes a part of it without an error; the rest gives one.
             while line:
@@ -314,7 +326,9 @@ def _refuse_strangers(folder: Path) -> None:
     """Raise UserError for what a run that goes on would write elsewhere through."""
     for each in (folder, *(folder / name for name in FOLDERS)):
         for path in files.strangers(each):
-            raise UserError(f"{path}: a link, or no regular file; remove it, then go on")
+            raise UserError(
+                f"{path}: a link, or no file of its own; put a copy in its place, then go on"
+            )
 
 
 def read(folder: Path, kind: Kind[Run, Outcome, Ceiling]) -> Stored[Run, Outcome, Ceiling]:
@@ -583,6 +597,19 @@ def _segments(records: Sequence[Any], outcome: Any) -> Iterator[Segment]:
 
 def _killed(begun_at: float, last_at: float) -> Segment:
     return Segment(started_at=begun_at, wall_s=max(0.0, last_at - begun_at), interrupted=True)
+
+
+def weight(folder: Path) -> int:
+    """Return how many bytes a report reads of a run; of latencies, which take less time, a part."""
+    facts = [folder / name for name in (*(kind.file for kind in KINDS), OUTCOMES)]
+    try:
+        return _bytes_of(facts) + _bytes_of((folder / "raw").glob("*.json")) // RAW_PART
+    except OSError:
+        return 0  # which is said where it is read
+
+
+def _bytes_of(paths: Iterable[Path]) -> int:
+    return sum(path.lstat().st_size for path in paths if os.path.lexists(path))
 
 
 def newest(parent: Path) -> Path:

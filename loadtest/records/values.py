@@ -96,8 +96,22 @@ MOST_NOTES = 1_000
 MOST_VERSIONS = 1_000
 """Of tools and distributions, or of the Pythons that have them."""
 
+Version = Annotated[str, Meta(max_length=1_000)]
+"""Of one of them, or its name."""
+
 Reason = Annotated[str, Meta(max_length=MOST_REASON)]
 """In one line."""
+
+MOST_LIMITS = 10
+
+Limit = Annotated[
+    str,
+    Meta(
+        max_length=1_000,
+        extra={"wanted": "a text in quotes, a sentence or two of at most 1,000 characters"},
+    ),
+]
+"""What a server cannot do, in words: each of its rows says so."""
 
 Detail = Annotated[str, Meta(max_length=MOST_DETAIL)]
 """In several, as the end of a log."""
@@ -162,7 +176,7 @@ Threads = Annotated[int, Meta(ge=1, le=MOST_THREADS)]
 ShapeText = Annotated[
     str,
     Meta(
-        pattern=rf"^[1-9]\d{{0,2}}x[1-9]\d{{0,3}}{END}",
+        pattern=rf"^[1-9][0-9]{{0,2}}x[1-9][0-9]{{0,3}}{END}",
         extra={"wanted": 'workers x threads in quotes, as in "2x4"'},
     ),
 ]

@@ -27,7 +27,7 @@ from loadtest.measure.servers.resume import check_resumable
 from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
 from loadtest.plan.servers.inventory import Inventory
-from loadtest.records import clients, privacy, run_folder
+from loadtest.records import agreement, clients, privacy, run_folder
 from loadtest.records.clients import Answer, Interpreter
 from loadtest.records.errors import UserError
 from loadtest.records.measured import (
@@ -162,10 +162,19 @@ def test_a_report_is_not_written_through_a_link(
     assert theirs.read_text() == "kept"
 
 
+@pytest.mark.parametrize("name", ["raw/a.txt", "logs/a.log"])
+def test_nor_into_a_file_that_has_a_second_name(name: str, folder: Path, tmp_path: Path) -> None:
+    """Logs are appended to."""
+    (tmp_path / "theirs").write_text("kept")
+    (folder / name).hardlink_to(tmp_path / "theirs")
+    with pytest.raises(UserError, match="a link, or no file of its own; put a copy in its place"):
+        Writer(folder)
+
+
 def test_outcomes_with_a_second_name_are_not_appended_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("kept")
     (folder / OUTCOMES).hardlink_to(tmp_path / "theirs")
-    with pytest.raises(UserError, match="it is a link"):
+    with pytest.raises(UserError, match="a link, or no file of its own"):
         Writer(folder)
     assert (tmp_path / "theirs").read_text() == "kept"
 
@@ -294,6 +303,12 @@ def test_a_label_that_nobody_can_print_is_refused(field: str, name: str, tmp_pat
         (("plan", "cells", 0, "load", "duration_s"), -1),
         (("plan", "cells", 0, "endpoint", "contract", "delay_s"), 5e-324),
         (("plan", "servers", 0, "processes_seen"), "9" * 4_000),
+        (("plan", "servers", 0, "processes_seen"), "workers\n"),
+        # Each row of a server says them.
+        (("plan", "servers", 0, "limits"), ["x" * 1_001]),
+        (("plan", "servers", 0, "limits"), ["x"] * 11),
+        (("plan", "servers", 0, "requires"), ["x"] * 501),
+        (("machine", "versions"), {"v": "1" * 1_001}),
         *(
             (("created_at",), when)
             for when in (
@@ -366,6 +381,20 @@ def test_an_outcome_that_cannot_be_is_left_out(
     assert stored.outcomes == (outcome(),)
     (note,) = stored.notes
     assert note.startswith(f"outcomes.jsonl, line 2: {why}, dropped; ")
+
+
+def test_a_round_that_no_run_of_so_many_cells_has_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All cells have a place for each round up to the last."""
+    monkeypatch.setattr(agreement, "MOST_TOLD", 6)
+    of = plan(endpoints=[endpoint("a"), endpoint("b")], rounds=3)
+    folder = create(tmp_path, run(of))
+    for number in range(5):
+        append(folder, msgspec.json.encode(outcome(of.cells[0].id, number)))
+    stored = read(folder, SERVERS)
+    assert [each.round for each in stored.outcomes] == [0, 1, 2]
+    assert all("of a round that no run of so many cells has" in note for note in stored.notes)
 
 
 def sent(**changes: int) -> Sent:

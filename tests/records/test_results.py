@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paths import ROOT
 
+from loadtest.records import files, run_folder
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Begun, Loaded, Outcome, Segment, Usage, Verified
 from loadtest.records.privacy import conceal_place, public_path, publish
@@ -532,3 +533,28 @@ def test_a_run_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
     folder.rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     with pytest.raises(UserError, match="no run there"):
         newest(tmp_path)
+
+
+# What is written is read back --------------------------------------------------------------------
+
+
+def test_a_description_that_is_too_long_to_be_read_back_is_not_begun(tmp_path: Path) -> None:
+    long = plan([server(summary="x" * files.MOST_BYTES)])
+    with pytest.raises(UserError, match=r"run\.json would be larger than the 8 MB that are read"):
+        create(tmp_path / "runs", run(long))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_more_outcomes_are_written_than_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = msgspec.json.encode(outcome(CELLS[0])) + b"\n"
+    monkeypatch.setattr(run_folder, "MOST_OUTCOMES_BYTES", 3 * len(line) + 1)
+    write(folder, outcome(CELLS[0]))
+    writer = Writer(folder)
+    writer.append(outcome(CELLS[0]))
+    writer.append(outcome(CELLS[0]))
+    with pytest.raises(UserError, match=r"outcomes\.jsonl: full, .*; type `loadtest report "):
+        writer.append(outcome(CELLS[0]))
+    writer.close()
+    assert len(read(folder, SERVERS).outcomes) == 3
