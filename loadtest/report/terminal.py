@@ -16,8 +16,12 @@ from loadtest.report.columns import K, R
 from loadtest.report.sentences import Paragraph
 from loadtest.report.table import SUSPECT, Item, Table
 from loadtest.report.units import paragraph as filled
+from loadtest.report.units import plural
 
 LOG_LINES = 4
+
+MOST_LOSSES = 20
+"""Reasons for which something has no number: of more nobody reads all at once."""
 
 COMMAND = re.compile(r"`(?:[^\s`]+ -m )?[^\s`]*loadtest [^`\n]+`")
 
@@ -64,13 +68,17 @@ class Writer:
 
     def caveats(self, caveats: Caveats[K, R], more: str = "") -> None:
         """Write what has no number, what to mistrust and what could not be checked."""
-        for loss in caveats.losses:
+        losses = caveats.losses
+        for loss in losses[:MOST_LOSSES]:
             self.say()
             self.say(f"{loss.at}: {loss.reason}")
             for label in loss.rows:
                 self.say(label, indent=2)
             for line in _end(loss.detail):
                 self.say(line, indent=4)
+        if (more_lost := len(losses) - MOST_LOSSES) > 0:
+            self.say()
+            self.say(f"And for {plural(more_lost, 'other reason')}, each in the reports.")
         if caveats.doubts:
             self.say()
             self.say(f"Caveats (`{SUSPECT}` beside a number), each case in the reports:")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -76,13 +77,20 @@ class Floors:
         those that may well be noisier.
         """
         known = [self.kinds.get(kind) for kind in kinds]
-        among = self.kinds.values() if None in known else known
-        return max((floor for floor in among if floor), key=lambda floor: floor(1), default=None)
+        return self._largest if None in known else _largest(filter(None, known))
+
+    @cached_property
+    def _largest(self) -> Floor | None:
+        return _largest(self.kinds.values())
 
     def at(self, kind: str, rounds: int) -> float | None:
         """Return the floor of a workload, as a share."""
         floor = self.of(kind)
         return floor(rounds) if floor else None
+
+
+def _largest(floors: Iterable[Floor]) -> Floor | None:
+    return max(floors, key=lambda floor: floor(1), default=None)
 
 
 def workload(endpoint: Endpoint, load: Load) -> str:

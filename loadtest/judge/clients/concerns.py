@@ -130,7 +130,7 @@ def hidden_retries(row: Evidence) -> Check:
     if not more:
         return NOTHING
     return Check(
-        "invalid" if more / calls > ERRORS_INVALID else "suspect",
+        "invalid" if more > ERRORS_INVALID * calls else "suspect",
         f"the server saw {more:,} requests more than the {calls:,} calls that were made",
     )
 

@@ -7,9 +7,9 @@ its own. Of searches it is the highest rate within the goal.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from statistics import median
 from typing import Literal
 
@@ -29,8 +29,8 @@ from loadtest.records.measured import Outcome
 from loadtest.records.planned import Cell, Interface, Load, Plan, Record
 from loadtest.records.run_folder import ServersRun
 from loadtest.stats import cpu_drift
-from loadtest.stats.noise_floor import Floor, by_kind, floors, workload
-from loadtest.stats.ratios import Comparison, Rates, moderated, paired, unpaired
+from loadtest.stats.noise_floor import Floor, Floors, Twins, by_kind, floors, workload
+from loadtest.stats.ratios import Comparison, Rates, moderated, paired, unpaired, unpaired_t
 from loadtest.stats.search import NARROW
 from loadtest.stats.series import has_number
 from loadtest.stats.significance import Finding, adjust, finding, margin
@@ -43,6 +43,10 @@ place of `failed`; no `margins`; 5: costs at each rate, a rate that one run alon
 highest rate within a goal."""
 
 THRESHOLD = 0.05
+
+MOST_RESAMPLED = 10_000
+"""Rounds of all figures together whose intervals are by bootstrap: of more it takes minutes, and
+they are those of Student's t."""
 
 MOST_NAMED = 100
 """Conditions that forbid a comparison; of more there is a count."""
@@ -200,24 +204,28 @@ def compare(
     origins = [(of.run.created_at, of.run.plan.seed) for of in (base, new)]
     same_rounds = origins[0] == origins[1]
     correctable = cpu_drift.CONDITIONS.isdisjoint(difference.key for difference in differ)
+    by_rate: dict[float | None, list[str]] = {}
+    for cell in shared:
+        by_rate.setdefault(before.cells[cell].load.rate, []).append(cell)
     cells = [
         [
             _of_cell(before, after, cell, figure, correctable)
-            for cell in shared
-            if before.cells[cell].load.rate == rate and _comparable(before, after, cell, figure)
+            for cell in same
+            if _comparable(before, after, cell, figure)
         ]
         for figure in OF_CELLS
-        for rate in dict.fromkeys(before.cells[cell].load.rate for cell in shared)
+        for same in by_rate.values()
     ]
     costs = [*_costs(before, after, correctable)]
     families = [family for family in (costs, cells) if any(family)]
 
     def judged(family: Sequence[Sequence[_Pair]]) -> Iterator[Change]:
         comparisons: list[Comparison] = []
+        separate = unpaired if sum(map(len, family)) * rounds <= MOST_RESAMPLED else unpaired_t
         for table in family:
             # Noise is of a kind within a figure at a rate: a p99 says nothing of how steady CPU
             # time is, nor a rate that is held of one that is not.
-            compared = [(paired if same_rounds else unpaired)(of.base, of.new) for of in table]
+            compared = [(paired if same_rounds else separate)(of.base, of.new) for of in table]
             comparisons += moderated(compared)
         pairs = [pair for table in family for pair in table]
         ps = adjust([comparison.p for comparison in comparisons])
@@ -494,8 +502,11 @@ class _Side:
 
     def copies_apart(self, at: str) -> float | None:
         """Return how many times as much one copy of a server took at an endpoint as the other."""
-        searched = self.summary.decision.searched
-        return next((each.apart for each in searched if each.endpoint == at), None)
+        return self._apart.get(at)
+
+    @cached_property
+    def _apart(self) -> Mapping[str, float | None]:
+        return {each.endpoint: each.apart for each in reversed(self.summary.decision.searched)}
 
     def reported(self, pair: _Pair, rates: Rates) -> float:
         """Return a figure as the run's report has it; drift-corrected CPU time of the `rates`."""
@@ -526,38 +537,39 @@ class _Side:
     def noise(self, pair: _Pair, rounds: int) -> float | None:
         """Return the difference that two copies of one server show, where that is known."""
         cells = [self.cells[cell] for cell in pair.cells]
-        floor = self._floor(
-            pair.figure,
-            workload(cells[0].endpoint, cells[0].load),
-            tuple(cell.at for cell in cells) if pair.figure == "cost" else (),
-            pair.drift_corrected,
-        )
+        if pair.figure == "cost":
+            over = frozenset(cell.at for cell in cells)
+            floor = self._floor_of_cost(over, pair.drift_corrected)
+        else:
+            assert pair.figure != "reaches"
+            kind = workload(cells[0].endpoint, cells[0].load)
+            floor = self._floors(pair.figure, pair.drift_corrected).of(kind)
         return floor(rounds) if floor else None
 
     @cache  # noqa: B019  it lives as long as the comparison
-    def _floor(
-        self, figure: Figure, kind: str, over: tuple[str, ...], drift_corrected: bool
-    ) -> Floor | None:
-        """Return the floor of a figure at one workload, or of the cost over some endpoints."""
-        assert figure != "reaches"
-        of_cells: CellFigure = "server_cpu_us" if figure == "cost" else figure
+    def _floors(self, figure: CellFigure, drift_corrected: bool) -> Floors:
+        """Return the floors of a figure by workload."""
+        return floors(
+            by_kind((of.kind, *self._arms(of, figure, drift_corrected)) for of in self._twins)
+        )
+
+    @cache  # noqa: B019  likewise
+    def _floor_of_cost(self, over: Collection[str], drift_corrected: bool) -> Floor | None:
+        """Return the floor of the cost over some endpoints."""
+        twins = [of for of in self._twins if of.endpoint in over]
+        arms = [self._arms(of, "server_cpu_us", drift_corrected) for of in twins]
+        return floor_of_means(arms, self.shares([of.first.cell for of in twins]))
+
+    @property
+    def _twins(self) -> list[Twins]:
+        """Those that are no search, whose tries are at rates of their own."""
+        return [of for of in self.summary.twins if of.first.cell in self.measured]
+
+    def _arms(self, of: Twins, figure: CellFigure, drift_corrected: bool) -> tuple[Rates, Rates]:
         # Any speed will do for a ratio.
         usual_us = 1.0 if drift_corrected else None
-        # Not those of a search, whose tries are at rates of their own.
-        known = [of for of in self.summary.twins if of.first.cell in self.measured]
-        twins = [of for of in known if not over or of.endpoint in over]
-        arms = [
-            (
-                of.kind,
-                self.rates(of.first.cell, of_cells, usual_us),
-                self.rates(of.second.cell, of_cells, usual_us),
-            )
-            for of in twins
-        ]
-        if figure != "cost":
-            return floors(by_kind(iter(arms))).of(kind)
-        weights = self.shares([of.first.cell for of in twins])
-        return floor_of_means([(first, second) for _, first, second in arms], weights)
+        first, second = (self.rates(arm.cell, figure, usual_us) for arm in (of.first, of.second))
+        return first, second
 
 
 def _of_cell(
@@ -587,7 +599,7 @@ def _costs(before: _Side, after: _Side, correctable: bool) -> Iterator[list[_Pai
 
 
 def _costs_at(before: _Side, after: _Side, base: Cost, new: Cost, correctable: bool) -> list[_Pair]:
-    second = {place.server: place.cells for place in new.places}
+    second = {place.server: {*place.cells} for place in new.places}
     both = [
         [
             cell

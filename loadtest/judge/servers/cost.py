@@ -116,7 +116,7 @@ def over_all(of: Measured, tables: Collection[Table], style: Style) -> Pool | No
         if table.priced
     }
     most_us = DOMINATED * median(cheapest_us.values()) if cheapest_us else 0.0
-    dominated = [endpoint for endpoint, us in cheapest_us.items() if us > most_us]
+    dominated = dict.fromkeys(each for each, us in cheapest_us.items() if us > most_us)
     counting = [table for table in candidates if table.at not in dominated]
     left_out = [
         *(LeftOut(endpoint=endpoint, why="waits") for endpoint in waiting),

@@ -293,7 +293,8 @@ def _likely(cost: Cost, pool: Pool, chosen: Chosen, gap: Gap | None) -> tuple[st
     ]
     most = (places[0].cores or 0.0) * (cost.apart or 1.0)
     near = tuple(place.server for place in places if (place.cores or 0.0) <= most)
-    counting = [table for table in pool.tables if table.at in cost.endpoints]
+    endpoints = {*cost.endpoints}
+    counting = [table for table in pool.tables if table.at in endpoints]
     cheapest = sum(next(iter(table.priced)) in near for table in counting)
     return near if len(near) < len(places) and 2 * cheapest > len(counting) else ()
 

@@ -49,9 +49,11 @@ def merged(outcomes: Sequence[Outcome], afterwards: Iterable[Afterwards] = ()) -
     rounds: dict[tuple[str, int], dict[int, list[Outcome]]] = {}
     for outcome in outcomes:
         turns = rounds.setdefault((outcome.cell, outcome.round), {})
+        tried = turns.setdefault(outcome.turn, [])
         # A turn that begins anew, as with `--resume`, takes the place of all that was tried.
-        tried = turns.get(outcome.turn, []) if outcome.repeat else []
-        turns[outcome.turn] = [*tried, outcome]
+        if not outcome.repeat:
+            tried.clear()
+        tried.append(outcome)
     return [
         _with(_together([_kept(tried) for _, tried in sorted(turns.items())]), later.get(key, ()))
         for key, turns in rounds.items()

@@ -168,17 +168,18 @@ def figure(decision: Decision, kinds: Collection[str]) -> Figure | None:
         for end in (place.cheapest, place.dearest)
         if end and end.cores > 0
     ]
-    rates = dict.fromkeys([cost.rate, *(at.rate for at in decision.at_rates)])
+    by_rate: dict[float | None, list[Cost]] = {cost.rate: []}
+    by_rate |= {at.rate: [] for at in decision.at_rates}
+    for each in costs:
+        if each.rate in by_rate:
+            by_rate[each.rate].append(each)
+    groups = {rate: _groups(of_rate, kinds) for rate, of_rate in by_rate.items()}
     return Figure(
         cost,
         [each for each in table(decision).columns if each.key not in ("server", "ends")],
-        [(_load(rate), _under(rate)) for rate in rates],
-        _groups([each for each in costs if each.rate == cost.rate], kinds),
-        {
-            _load(rate): _groups([each for each in costs if each.rate == rate], kinds)
-            for rate in rates
-            if rate != cost.rate
-        },
+        [(_load(rate), _under(rate)) for rate in by_rate],
+        groups[cost.rate],
+        {_load(rate): of_rate for rate, of_rate in groups.items() if rate != cost.rate},
         min(ends) / MARGIN,
         max(ends) * MARGIN,
     )

@@ -18,6 +18,7 @@ from loadtest.report.markdown import page as markdown
 from loadtest.report.page import BOTH, Block, Charts, Listed, Page, Section, Shown, View
 from loadtest.report.servers.charts import Course, timeline
 from loadtest.report.servers.comparison import ORDER, say
+from loadtest.report.servers.page import DRAWN, few_drawn
 from loadtest.report.table import SUSPECT, Column, Table, name, number, prose
 
 Figure = Literal["cpu", "goodput"]
@@ -44,7 +45,7 @@ def page(history: History) -> Page:
     first, last = history.made[0][:10], history.made[-1][:10]
     endpoints = by_endpoint(history)
     ids = anchors("endpoint", endpoints)
-    changes = changed(history)
+    changes, places = changed(history), below(history)
     nothing = "No figure got clearly worse or better in any step, and no number was lost."
     return Page(
         title=f"{units.plural(len(history.runs), 'run')}, {first} to {last}",
@@ -58,8 +59,9 @@ def page(history: History) -> Page:
                 "Each server from run to run",
                 [
                     "Beside each number stands how it compares with the run before.",
+                    *([few_drawn(len(endpoints))] if len(endpoints) > DRAWN else []),
                     *(
-                        _endpoint(history, endpoint, lines, ids[endpoint], opened=not at)
+                        _endpoint(history, endpoint, lines, ids[endpoint], at, places)
                         for at, (endpoint, lines) in enumerate(endpoints.items())
                     ),
                 ],
@@ -77,13 +79,19 @@ def page(history: History) -> Page:
 
 
 def _endpoint(
-    history: History, endpoint: str, lines: Sequence[Line], id_: str, *, opened: bool
+    history: History,
+    endpoint: str,
+    lines: Sequence[Line],
+    id_: str,
+    at: int,
+    places: Sequence[str],
 ) -> Section:
+    """Return the lines of the endpoint `at` that number, drawn over these `places` on an axis."""
     views: list[View] = []
     for figure, title in TITLES.items():
         label = f"{title} at {endpoint} from run to run"
         blocks: list[Block] = []
-        if drawn := chart(history, endpoint, lines, figure):
+        if at < DRAWN and (drawn := chart(history, endpoint, lines, figure, places)):
             blocks.append(Charts([drawn]))
         blocks.append(Shown(lines_table(history, lines, figure), label))
         views.append(View(figure, title, blocks, first=not views))
@@ -94,7 +102,7 @@ def _endpoint(
     title = endpoint
     if over == ALL:
         title = "All endpoints together" + (f", at {rate} requests/s" if rate else "")
-    return Section(title, views, id=id_, gist=", ".join(gist), folded=("html",), opened=opened)
+    return Section(title, views, id=id_, gist=", ".join(gist), folded=("html",), opened=not at)
 
 
 def _step(run: str, moved: Sequence[Changed], *, opened: bool) -> Section:
@@ -174,9 +182,7 @@ def changed(history: History) -> dict[str, list[Changed]]:
     by_run: dict[str, list[Changed]] = {}
     for at in range(len(history.steps), 0, -1):
         if not history.steps[at - 1].refused:
-            lost: dict[str, list[Lost]] = {}
-            for each in _lost(history.steps[at - 1]):
-                lost.setdefault(each.server, []).append(each)
+            lost = {(each.server, each.endpoint): each for each in _lost(history.steps[at - 1])}
             changes = [change for line in history.lines for change in _of_step(line, at, lost)]
             if changes:
                 changes.sort(key=lambda change: WORST.index(change.answer))
@@ -189,13 +195,13 @@ def _lost(step: Step) -> list[Lost]:
     return [lost for lost in step.lost if lost.regressed]
 
 
-def _of_step(line: Line, at: int, lost: Mapping[str, Sequence[Lost]]) -> Iterator[Changed]:
+def _of_step(line: Line, at: int, lost: Mapping[tuple[str, str], Lost]) -> Iterator[Changed]:
     before, after = line.points[at - 1], line.points[at]
-    for each in lost.get(line.server, ()):
-        # A line of a search has its goal after its endpoint.
-        if f"{line.endpoint} ".startswith(f"{each.endpoint} "):
-            yield Changed(line, "goodput", before, after, "lost", each.reason)
-            break
+    # A line of a search has its goal after its endpoint.
+    words = line.endpoint.split(" ")
+    places = (" ".join(words[:end]) for end in range(1, len(words) + 1))
+    if each := next(filter(None, (lost.get((line.server, place)) for place in places)), None):
+        yield Changed(line, "goodput", before, after, "lost", each.reason)
     figures: tuple[tuple[Figure, Answer | None], ...] = (
         ("goodput", after.answer),
         ("cpu", after.cpu_answer),
@@ -284,8 +290,10 @@ def _differences(step: Step) -> str:
     return "; ".join(changes) or "nothing that was recorded"
 
 
-def chart(history: History, endpoint: str, lines: Sequence[Line], figure: Figure) -> Chart | None:
-    """Return the lines of an endpoint as a chart; None where none has a number."""
+def chart(
+    history: History, endpoint: str, lines: Sequence[Line], figure: Figure, places: Sequence[str]
+) -> Chart | None:
+    """Return the lines of an endpoint as a chart over `places`; None where none has a number."""
     courses = [
         Course(
             server=line.server,
@@ -303,7 +311,7 @@ def chart(history: History, endpoint: str, lines: Sequence[Line], figure: Figure
         )
         for line in lines
     ]
-    return timeline(f"{figure}-{endpoint}", TITLES[figure], AXES[figure], below(history), courses)
+    return timeline(f"{figure}-{endpoint}", TITLES[figure], AXES[figure], places, courses)
 
 
 def below(history: History) -> list[str]:

@@ -107,7 +107,7 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
     shown = [each for each in STATES if states[each]]
     yield Filter("Filter the rows of all endpoints", shown, len(report.rows))
     if (of := len(report.summary.rankings)) > DRAWN:
-        yield f"Charts are of the first {DRAWN} of {of:,} endpoints; each has its table."
+        yield few_drawn(of)
     left = DRAWN
     for kind, rankings in by_kind(report.summary.rankings).items():
         glance = charts.kind(kind, rankings[:left])
@@ -117,6 +117,11 @@ def _endpoints(report: Report, at: Places) -> Iterator[Block]:
         blocks += [_endpoint(each, report, at, left > n) for n, each in enumerate(rankings)]
         yield Section(title(kind), blocks)
         left = max(0, left - len(rankings))
+
+
+def few_drawn(endpoints: int) -> str:
+    """Return of which of so many endpoints there are charts."""
+    return f"Charts are of the first {DRAWN} of {endpoints:,} endpoints; each has its table."
 
 
 def _endpoint(ranking: Ranking, report: Report, at: Places, drawn: bool) -> Section:

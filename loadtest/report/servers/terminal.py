@@ -14,7 +14,10 @@ from loadtest.report.servers.report import Report
 from loadtest.report.servers.sentences.decision import about
 from loadtest.report.table import SUSPECT, Column, Table, name
 from loadtest.report.terminal import Writer
-from loadtest.report.units import UNKNOWN, share
+from loadtest.report.units import UNKNOWN, plural, share
+
+MOST_TABLES = 50
+"""Of rates and of endpoints: a plan may have thousands."""
 
 
 def show(report: Report, console: Console, spell: Callable[[str], str] = str) -> None:
@@ -33,10 +36,12 @@ def show(report: Report, console: Console, spell: Callable[[str], str] = str) ->
     elif not rated:
         to.table(_fastest(report.summary.rankings))
         to.say(f"By responses a second that were right; `{SUSPECT}`: in doubt.")
-    for each in rated:
+    for each in rated[:MOST_TABLES]:
         to.say(f"{each.title.replace('`', '')}:")
         to.say()
         to.table(each.table, fitting=True)
+    if (more := len(rated) - MOST_TABLES) > 0:
+        to.say(f"The reports have {plural(more, 'more table')} of other rates or endpoints.")
     if rated:
         to.say(f"`{UNKNOWN}`: not known, as a rate was not held or got too few responses.")
     for paragraph in report.further:

@@ -134,3 +134,9 @@ def test_work_of_turns_adds_up_where_each_is_known() -> None:
     works = [Work(answers=10, redis=20), Work(answers=5, redis=9, upstream=1)]
     (both,) = merged([turn(number, 100, work=work) for number, work in enumerate(works)])
     assert both.work == Work(answers=15, redis=29)
+
+
+def test_a_turn_that_was_repeated_for_ever_is_merged() -> None:
+    """A folder of others may have it in each of its lines: to copy what came before takes hours."""
+    tried = outcome(repeat=1)
+    assert merged([tried] * 300_000) == [tried]

@@ -93,6 +93,16 @@ def test_better_worse_and_cannot_tell(base: ServersRun, changed: ServersRun) -> 
     assert comparison.regressed
 
 
+def test_of_thousands_of_figures_none_is_resampled(
+    base: ServersRun, changed: ServersRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes some milliseconds for each, and a run may have thousands."""
+    monkeypatch.setattr("loadtest.judge.servers.compare.MOST_RESAMPLED", 1)
+    comparison = compare(base, changed)
+    assert {each.comparison.method for each in comparison.of_cells} <= {"t", None}
+    assert change(comparison, "alpha.json-sync", "goodput").answer == "worse"
+
+
 def test_back_again_is_the_other_way_round(base: ServersRun, changed: ServersRun) -> None:
     opposite = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
     there, back = compare(base, changed), compare(changed, base)

@@ -126,13 +126,13 @@ def test_cpu_time_has_its_line_too(tmp_path: Path) -> None:
 def test_a_chart_holds_the_numbers_and_no_mark_for_what_is_lost(tmp_path: Path) -> None:
     history = over(stored(tmp_path / "a"), stored(tmp_path / "bb", {"beta.json-sync": [None] * 5}))
     lines = by_endpoint(history)["json-sync"]
-    drawn = chart(history, "json-sync", lines, "goodput")
+    drawn = chart(history, "json-sync", lines, "goodput", below(history))
     assert drawn
     assert [mark.x for mark in drawn.panels[0].marks if mark.name == "beta"] == [0]
     # Its name is led to from there.
     assert ">beta</text>" in svg(drawn)
     assert "no mark" in drawn.description
-    assert chart(history, "json-sync", [], "goodput") is None
+    assert chart(history, "json-sync", [], "goodput", below(history)) is None
 
 
 def test_what_stands_below_a_run_names_the_versions_that_moved(three: History) -> None:

@@ -309,11 +309,12 @@ def _deploy(decision: Decision, cost: Cost, ranked: Sequence[Place]) -> dict[str
     first = [place for place in ranked if place.server in cost.first]
     interfaces = {place.interface for place in first}
     interface = interfaces.pop() if len(interfaces) == 1 else None
+    alone_at = {(id_,) for id_ in cost.endpoints}
     at = [
         each
         for each in decision.costs
         if (cost.mix or each.style == cost.style)
-        and each.endpoints in {(id_,) for id_ in cost.endpoints}
+        and each.endpoints in alone_at
         # A workload of one endpoint is no endpoint more.
         and each.endpoints[0].removesuffix(f"-{each.style}") == each.over
     ]
