@@ -39,6 +39,9 @@ WRITTEN = (
     " by itself; name one outside of its folder under [env], or have git ignore it"
 )
 
+MOST_ROWS = 20
+"""Of files, or of places."""
+
 
 class Row(NamedTuple):
     """What became of an endpoint, or a server."""
@@ -271,10 +274,10 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
             wrong += bool(problems)
             state = "; ".join(problems) or f"as recorded, at {plural(len(of), 'endpoint')}"
             rows.append(Row("NO" if problems else "ok", server.name, state))
-        rows += [Row("-", where, NOT_REACHED) for where in local.services.refused()]
+        rows += [Row("-", where, NOT_REACHED) for where in _first(local.services.refused())]
     after = git.changed(project.folder)
     written = [] if before is None or after is None else sorted(after - before)
-    rows += [Row("NO", path, WRITTEN) for path in written]
+    rows += [Row("NO", path, WRITTEN) for path in _first(written)]
     _show(rows, as_json)
     return int(wrong > 0 or bool(written))
 
@@ -301,6 +304,12 @@ def _problems(
         *(f"{each.name} {result[each.id]}" for each in wrong),
         f"{shows} starts it; where it is to answer so from now on, type `loadtest record {names}`",
     ]
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    """Return names of which there may be any number: the first, and how many more there are."""
+    more = len(names) - MOST_ROWS
+    return [*names[:MOST_ROWS], *([f"{more:,} more"] if more > 0 else [])]
 
 
 def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:

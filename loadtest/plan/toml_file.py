@@ -28,9 +28,11 @@ MOST_DEPTH = 8
 MOST_BYTES = 2**20
 
 DOTTED = re.compile(
-    r"""(?m)(?:^|[{,])[ \t]*\[{0,2}[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){50}"""
+    r"""(?m)(?:^|[{,])[ \t]*+\[{0,2}+[ \t]*+"""
+    r"""(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}"""
 )
-"""A key of so many parts that no table has them: to read it takes the square of their number."""
+"""A key of so many parts that no table has them: to read it takes the square of their number. What
+was taken is not given back, or blanks without end would be tried in every division."""
 
 
 def read(path: Path, kind: type[T], **given: object) -> T:

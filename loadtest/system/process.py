@@ -51,6 +51,9 @@ STOP_SPARE_S = 10.0
 KEEPER_GRACE_S = 30.0
 """For the end of the processes that have a keeper's folder for a home."""
 
+MOST_PRINTED_BYTES = 64 * 2**20
+"""Of what a command prints for its caller."""
+
 ELSEWHERE = "name a folder that can be written, as in `export TMPDIR=/var/tmp`"
 
 
@@ -385,7 +388,7 @@ def _file() -> IO[bytes]:
 
 def _text(file: IO[bytes]) -> str:
     file.seek(0)
-    return file.read().decode("utf-8", "replace")
+    return file.read(MOST_PRINTED_BYTES).decode("utf-8", "replace")
 
 
 def tail(path: Path, lines: int = 20) -> str:

@@ -6,9 +6,11 @@ import ast
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from attack import seeds
 from command_line import Type
@@ -18,11 +20,12 @@ from paths import TESTS
 from small_matrix import ENDPOINTS, SERVERS
 
 from loadtest.measure.servers.imported import report
+from loadtest.measure.servers.imported.names import Target, _endpoint_name
 from loadtest.plan import toml_file
 from loadtest.plan.servers import matrix, profile
 from loadtest.plan.servers.matrix import Matrix
 from loadtest.records.errors import UserError
-from loadtest.records.planned import Choice
+from loadtest.records.planned import Choice, Load
 from loadtest.records.text import MOST, message
 from loadtest.records.values import MOST_BUDGET_S, MOST_LOADS
 
@@ -130,6 +133,55 @@ def test_blank_lines_of_a_report_take_no_time() -> None:
     assert read.outcomes
 
 
+def test_no_line_within_wrk2_s_text_takes_long() -> None:
+    """Its heads were looked for at each place of each line: of 8,000 lines that takes a minute."""
+    head = b"$ wrk2 -t2 -c100 -R100 http://h/\nRunning 10s test @ http://h/\n"
+    head += b"  Value   Percentile   TotalCount 1/(1-Percentile)\n"
+    data = head + (b"x" + b" " * 990 + b"y\n") * 8_000
+    assert report.convert(data, "x.md", "2026-01-02T03:04:05+00:00").left_out == 1
+
+
+def test_servers_and_blocks_of_any_number_take_no_time() -> None:
+    """All servers that were named so far were copied for each block."""
+    servers = b"".join(b"gunicorn -k w%d\n" % number for number in range(100_000))
+    _, _, block = seeds.wrk_report().partition(b"Running")
+    blocks = (b"Running" + block.partition(b"Running")[0].partition(b"```")[0] + b"\n") * 9_000
+    with pytest.raises(UserError, match=r"9,000 blocks of .* and 5,000 are read at most"):
+        report.convert(servers + blocks, "x.md", "2026-01-02T03:04:05+00:00")
+
+
+def test_names_of_any_number_that_are_alike_take_no_time() -> None:
+    """Each was tried with all numbers that others had."""
+    taken: dict[str, Iterator[str]] = {}
+    load = Load(connections=1, duration_s=1, warmup_s=0)
+    target = Target(path="/", style="sync", load=load)
+    tried = (
+        _endpoint_name(
+            msgspec.structs.replace(target, variant=("x" * 200, str(number))), "root", taken, set()
+        )
+        for number in range(20_000)
+    )
+    assert len(set(tried)) == 20_000
+
+
+def test_reports_of_any_number_are_one_in_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = seeds.wrk_report()
+    paths = [tmp_path / name for name in ("a.md", "b.md")]
+    for path in paths:
+        path.write_bytes(data)
+    monkeypatch.setattr(report, "MOST_BYTES", len(data) * 3 // 2)
+    with pytest.raises(
+        UserError, match=r"b\.md: with it there are more than \d+ MB; import a part"
+    ):
+        report.read(paths, "2026-01-02T03:04:05+00:00")
+    monkeypatch.undo()
+    monkeypatch.setattr(report, "MOST_LINES", len(data.splitlines()) * 3 // 2)
+    with pytest.raises(UserError, match=r"b\.md: \d+ lines, and \d+ are read at most"):
+        report.read(paths, "2026-01-02T03:04:05+00:00")
+
+
 def test_lines_between_blank_ones_take_no_time() -> None:
     """After each, all that came behind it was copied to find the next."""
     head = seeds.wrk_report().split(b"Transfer/sec", 1)[0]
@@ -152,6 +204,14 @@ def test_a_key_of_more_parts_than_any_has_is_refused(key: str, tmp_path: Path) -
         (tmp_path / "mine.toml").write_text(key.format(part * 100_000))
         with pytest.raises(UserError, match="not valid TOML: nested too deeply"):
             matrix.load_matrix(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize("text", ["summary = 'x'{}\n", "{}\n", "rounds = [1,{}]\n"])
+def test_blanks_without_end_take_no_time(text: str, tmp_path: Path) -> None:
+    """Tried in every division, those of a file as large as is read take hours."""
+    (tmp_path / "mine.toml").write_text(text.format(" " * 1_000_000))
+    with pytest.raises(UserError, match=r"mine\.toml"):
+        matrix.load_matrix(str(tmp_path / "mine.toml"))
 
 
 def test_a_report_of_more_servers_than_a_run_has_is_refused() -> None:

@@ -492,3 +492,11 @@ def test_what_needs_a_file_says_where_none_can_be_made(monkeypatch: pytest.Monke
     ):
         with pytest.raises(UserError, match="No usable temporary directory found; name a folder"):
             begin()
+
+
+def test_what_a_command_prints_without_end_is_read_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MOST_PRINTED_BYTES", 1_000)
+    argv = [sys.executable, "-c", "print('x' * 10**6)"]
+    assert process.output(argv, env={}, cwd=tmp_path) == "x" * 1_000

@@ -276,9 +276,11 @@ class Services:
         """Return where the project was not allowed to connect so far, each place once."""
         noted = Path(self.env.get(FILES, os.devnull), REFUSED)
         try:
-            return list(dict.fromkeys(files.read(noted).decode("utf-8", "replace").splitlines()))
+            with files.opened(noted) as file:
+                lines = file.read(files.MOST_BYTES).decode("utf-8", "replace").splitlines()
         except OSError:  # nothing was
             return []
+        return [*dict.fromkeys(lines)]
 
     def env_for(self, server: str) -> dict[str, str]:
         """Return what a server is told: a fresh copy of the seeded database is its own.

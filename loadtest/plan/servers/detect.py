@@ -152,6 +152,9 @@ UNITS = ("*.service", "*/*.service")
 MOST_COMMAND = 1_000
 """Characters of a line that is looked at: a longer one is no command, and takes hours."""
 
+MOST_SCRIPTS = 100
+"""That a file names."""
+
 SCRIPT = re.compile(r"(?<![\w./-])[\w./-]{1,200}\.sh\b")
 
 CONFIGURED = {
@@ -232,7 +235,7 @@ def _with_scripts(folder: Path, paths: Iterable[Path]) -> Iterator[Path]:
     """Yield files, each before the scripts of the project that it names."""
     for path in paths:
         yield path
-        for script in dict.fromkeys(SCRIPT.findall(_text(path))):
+        for script in [*dict.fromkeys(SCRIPT.findall(_text(path)))][:MOST_SCRIPTS]:
             yield from _there(folder, script)
 
 

@@ -631,9 +631,14 @@ def ignore(folder: Path) -> None:
 def write_recorded(folder: Path, recorded: Recorded) -> None:
     """Keep what was recorded; raises UserError where that cannot be written."""
     ignore(folder / FOLDER)
-    path = folder / FOLDER / RECORDED
+    path, data = folder / FOLDER / RECORDED, msgspec.json.format(msgspec.json.encode(recorded))
+    if len(data) > files.MOST_BYTES:
+        raise UserError(
+            f"{path}: the contracts of {len(recorded.endpoints)} endpoints are larger than the"
+            f" {files.MOST_BYTES / 2**20:g} MB that are read of it; take some out of {FILE}"
+        )
     try:
-        files.write(path, msgspec.json.format(msgspec.json.encode(recorded)))
+        files.write(path, data)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import jinja2
 
@@ -265,7 +265,15 @@ def _left(answer: Probed, why: str) -> Left:
 
 def _public(location: str) -> str:
     """Return what of an address may stand in a file that is committed: queries have tokens."""
-    return urlsplit(location).path
+    return _parted(location).path
+
+
+def _parted(location: str) -> SplitResult:
+    """Return the parts of an address; none of what a project says that is no address."""
+    try:
+        return urlsplit(location)
+    except ValueError:
+        return urlsplit("")
 
 
 def _unfit(answer: Probed) -> str | None:
@@ -282,7 +290,7 @@ def _unfit(answer: Probed) -> str | None:
         return f"status {answer.status}: {answer.error or 'it says no more'}"
     if 300 <= answer.status < 400:
         # As Django's own login is told where to lead to.
-        login = "next" in parse_qs(urlsplit(answer.location).query)
+        login = "next" in parse_qs(_parted(answer.location).query)
         hint = "; `loadtest init --user NAME` asks as who may see it" if login else ""
         return f"status {answer.status}, to {_public(answer.location) or '/'}{hint}"
     if answer.status != 200:

@@ -22,7 +22,7 @@ import pytest
 import valkey as valkey_client
 from builders import contract
 from census import Census, until
-from demo import DEMO
+from demo import DEMO, PROJECT
 from paths import ROOT
 from psycopg.conninfo import conninfo_to_dict
 
@@ -36,6 +36,7 @@ from loadtest.bench.servers.services import (
     postgres_user,
 )
 from loadtest.bench.servers.services import services as start_services
+from loadtest.cli import record
 from loadtest.plan.servers.project import FILES, SERVER_MEDIA, App, Project, Service
 from loadtest.records.errors import UserError
 from loadtest.records.planned import Shape
@@ -504,3 +505,15 @@ def test_any_folder_for_temporary_files_will_do(
             assert listening.get(listening.HOST, port, "/body", 60).body == b"x" * 9
     for each in (folder, other):
         assert list(each.iterdir()) == []
+
+
+def test_places_without_end_are_told_in_part(tmp_path: Path) -> None:
+    """That there were too many to be read looked like none."""
+    running = Services(PROJECT, tmp_path, Shape())
+    running.env[FILES] = str(tmp_path)
+    lines = "".join(f"10.0.0.1:{number}\n" for number in range(1_000))
+    (tmp_path / "refused").write_text(lines * 700)
+    places = running.refused()
+    assert (places[0], len(places)) == ("10.0.0.1:0", 1_000)
+    assert record._first(places)[-2:] == ["10.0.0.1:19", "980 more"]
+    assert record._first(places[:20]) == places[:20]

@@ -313,3 +313,18 @@ def test_files_without_end_are_looked_at(tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").write_text(f"{named}  LAST_DB_URL: x\n")
     (given,) = dict(detect.addresses(tmp_path, settings)).items()
     assert given == ("LAST_DB_URL", Guess("{postgres.url}", "docker-compose.yml"))
+
+
+def test_of_scripts_without_end_the_first_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Procfile").write_text(" ".join(f"a/{number}.sh" for number in range(1_000)))
+    looked: list[str] = []
+
+    def there(folder: Path, named: str) -> list[Path]:
+        looked.append(named)
+        return []
+
+    monkeypatch.setattr(detect, "_there", there)
+    detect.server(tmp_path)
+    assert len([name for name in looked if name.endswith(".sh")]) == 100

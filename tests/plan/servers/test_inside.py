@@ -597,6 +597,11 @@ def test_what_a_statement_changes(sql: str, change: str | None) -> None:
     assert loadtest_counts.change(sql) == change
 
 
+def test_comments_and_nothing_else_take_no_time() -> None:
+    """Each may end where any of those behind it does."""
+    assert loadtest_counts.change("/* x */" * 1_000) is None
+
+
 def test_nobody_counts_where_no_folder_is_named() -> None:
     counted = Counters(App(), {}).read(contract())
     assert (counted.exceptions, counted.statements, counted.changes) == (None, None, None)

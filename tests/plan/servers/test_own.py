@@ -22,6 +22,7 @@ from loadtest.plan.servers.project import (
     INSIDE,
     MATRICES,
     SERVERS,
+    App,
     Project,
     is_secret,
 )
@@ -678,3 +679,28 @@ def test_what_a_person_should_know_of_two_applications() -> None:
     assert any("WSGI and ASGI servers run different programs here" in line for line in lines)
     both = Facts(stage="end", wrapped=("shop.wsgi:application", "shop.asgi:application"))
     assert not any("different programs" in line for line in proposal.notes(both))
+
+
+def test_more_contracts_than_are_read_back_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own.files, "MOST_BYTES", 10)
+    with pytest.raises(UserError, match=r"the contracts of 0 endpoints are larger than the "):
+        own.write_recorded(tmp_path, own.Recorded(format=1, endpoints={}))
+    assert not (tmp_path / ".loadtest" / "answers.json").exists()
+
+
+def test_a_page_that_leads_to_no_address_is_left_out() -> None:
+    looked = facts.Facts(stage="end", routes=(Route(path="/", arguments=(), asynchronous=False),))
+    probed = [Probed(path="/", status=302, location="http://[x")]
+    proposed, left = proposal.endpoints(looked, probed, None)
+    assert proposed == []
+    assert [each.why for each in left] == ["status 302, to /"]
+
+
+def test_what_prints_something_else_is_no_python(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho Welcome\n")
+    python.chmod(0o755)
+    with pytest.raises(UserError, match="does not answer as a Python does; name the app's inter"):
+        Project(tmp_path, str(python), App()).versions(["django"])

@@ -17,7 +17,7 @@ from typing import Any
 NAMES = ("exceptions", "statements", "changes")
 NUMBER = struct.Struct("<Q")
 
-FIRST = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(\w+)", re.S)
+FIRST = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*(\w+)")
 """A statement up to its first word, past comments and brackets."""
 
 CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "TRUNCATE", "COPY", "CALL", "DO")
