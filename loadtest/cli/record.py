@@ -33,7 +33,6 @@ NOT_REACHED = (
     " this machine under [allow] connect of loadtest.toml"
 )
 
-
 WRITTEN = (
     "it changed while servers were checked: where nobody else did that, the project names its path"
     " by itself; name one outside of its folder under [env], or have git ignore it"
