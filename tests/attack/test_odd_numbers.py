@@ -101,9 +101,6 @@ CLIENTS: dict[str, Change] = {
     "times from none to all": put("cold", "wall_s", value=lambda n: 1e-9 if n % 2 else 1e8),
     "calls from none to all": put("warm", "seconds", value=lambda n: 1e-9 if n % 2 else 1e8),
     "no requests seen": put("seen", "requests", value=0),
-    "requests of no call": all_of(
-        *(put(key, value=0) for key in ("calls", "answers", "warmup_calls"))
-    ),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from client_facts import ceiling, cold, failed, row, warm
+from msgspec import structs
 
 from loadtest.judge.clients import concerns
 from loadtest.judge.clients.concerns import CONCERNS, Evidence
@@ -57,6 +58,14 @@ def test_a_healthy_row_raises_nothing(of: Row, measure: str) -> None:
     assert judged.concerns == ()
     assert judged.verdict == "valid"
     assert judged.unchecked == ()
+
+
+def test_requests_of_no_call_are_hidden_retries() -> None:
+    """A folder of others may have them, and their share is of nothing."""
+    of = row()
+    nothing = {"calls": 0, "answers": 0, "warmup_calls": 0}
+    facts = [structs.replace(each, **nothing) for each in warms(of)]
+    assert raised(evidence(of, facts))["hidden-retries"] == "invalid"
 
 
 def test_what_was_not_recorded_is_no_clean_bill() -> None:
