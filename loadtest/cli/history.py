@@ -24,7 +24,7 @@ from loadtest.report.units import plural
 FOLDER = "history"
 """Its name, beside the runs."""
 
-MOST_BYTES = 20_000_000
+MOST_BYTES = 15_000_000
 """Of all runs, see `weight`, unless somebody says how many: to read and to compare them takes
 seconds. Two there are at least."""
 

@@ -54,7 +54,7 @@ MOST_NUMBERS = 20_000_000
 """In all lines: in memory a number takes ten times as much as in a file."""
 MOST_LATENCIES_BYTES, LEAST_BYTES = 100 * 2**20, 10_000
 """Of all histograms, each of which counts as so many at least: it takes as long to open it."""
-RAW_PART = 6
+PLAN_TIMES, RAW_PART = 4, 6
 MOST_LINES, MOST_DAMAGED = 4 * MOST_LOADS, 100
 """Of the outcomes; with more it is no such file."""
 MENDS = {
@@ -600,10 +600,14 @@ def _killed(begun_at: float, last_at: float) -> Segment:
 
 
 def weight(folder: Path) -> int:
-    """Return how many bytes a report reads of a run; of latencies, which take less time, a part."""
-    facts = [folder / name for name in (*(kind.file for kind in KINDS), OUTCOMES)]
+    """Return how many bytes a report reads of a run, each as much as it takes time.
+
+    What was planned takes more of that than what was measured, latencies less.
+    """
     try:
-        return _bytes_of(facts) + _bytes_of((folder / "raw").glob("*.json")) // RAW_PART
+        planned = _bytes_of(folder / kind.file for kind in KINDS)
+        latencies = _bytes_of((folder / "raw").glob("*.json"))
+        return PLAN_TIMES * planned + _bytes_of([folder / OUTCOMES]) + latencies // RAW_PART
     except OSError:
         return 0  # which is said where it is read
 

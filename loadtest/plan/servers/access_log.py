@@ -22,6 +22,9 @@ MOST_LINES, MOST_LINE_BYTES = 5_000_000, 65_536
 MOST_PATHS, MOST_PATH_BYTES = 50_000, 2_000
 """That are kept apart: whoever asks a site writes its log."""
 
+MOST_KEPT = 3_000_000
+"""Characters of them together, each of which is held against all routes."""
+
 ANY = "[^/]+"
 
 CONVERTER = re.compile(r"<[^>]*>")
@@ -75,7 +78,7 @@ def read(file: Path) -> Traffic:
     Raises UserError where it cannot be read, or no line of it is a request.
     """
     counts: Counter[str] = Counter()
-    total = 0
+    total = kept = 0
     try:
         with files.opened(file, links=True) as log:
             lines = iter(partial(log.readline, MOST_LINE_BYTES), b"")
@@ -84,8 +87,11 @@ def read(file: Path) -> Traffic:
                     total += 1
                     if match["method"] == b"GET" and ANSWERED.fullmatch(match["status"]):
                         path = alike(match["path"][:MOST_PATH_BYTES].decode("utf-8", "replace"))
-                        if path in counts or len(counts) < MOST_PATHS:
-                            counts[path] += 1
+                        if path not in counts:
+                            if len(counts) >= MOST_PATHS or kept + len(path) > MOST_KEPT:
+                                continue
+                            kept += len(path)
+                        counts[path] += 1
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from None
     if not total:

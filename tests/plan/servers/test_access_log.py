@@ -53,6 +53,16 @@ def test_whoever_asks_a_site_writes_its_log(
         access_log.read(tmp_path / "fifo")
 
 
+def test_long_paths_are_kept_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them is held against each route, which takes as long as they are together."""
+    monkeypatch.setattr(access_log, "MOST_KEPT", 10)
+    lines = [f'- - "GET /{path} HTTP/1.1" 200 1\n' for path in ("aaaa", "bbbbb", "ccc", "aaaa")]
+    (tmp_path / "access.log").write_text("".join(lines))
+    traffic = access_log.read(tmp_path / "access.log")
+    assert dict(traffic.counts) == {"/aaaa": 2, "/ccc": 1}
+    assert traffic.total == 4
+
+
 def test_a_request_is_of_one_route() -> None:
     counts = {"/about/": 10, "/blue-shirt/": 20, "/red/": 20, "/a/b/": 50}
     traffic = access_log.Traffic(Counter(counts), 100)
