@@ -109,10 +109,10 @@ def _named(endpoints: Collection[str]) -> str:
     return ", ".join(endpoints) if few else plural(len(endpoints), "endpoint")
 
 
-def lasts(plan: Plan, *, busy: bool = False) -> str:
+def lasts(plan: Plan, *, busy: bool | None = None) -> str:
     """Return in a sentence or two how long a plan takes, and when it ends earlier.
 
-    On a `busy` machine nobody knows how much longer.
+    On a `busy` machine nobody knows how much longer; None: nobody looked whether it is.
     """
     if plan.explores:
         return f"{_explores(plan)}. The same order again: --seed {plan.seed}."
@@ -120,7 +120,8 @@ def lasts(plan: Plan, *, busy: bool = False) -> str:
     all_s = sum(turn.planned_s for turn in turns)
     first_s = sum(turn.planned_s for turn in turns if not turn.round)
     text = f"{plural(len(turns), 'load')} in {plural(plan.rounds, 'round')}, about {roughly(all_s)}"
-    text += " on an idle machine, and longer on this one" if busy else ""
+    text += "" if busy is False else " on an idle machine"
+    text += ", and longer on this one" if busy else ""
     if plan.precision is not None:
         text += f", then further rounds until each ratio is known to {share(plan.precision)}"
         text += " (no limit: see --budget)" if plan.budget_s is None else ""
