@@ -288,7 +288,8 @@ def _problems(
     result: Checked | CellError,
 ) -> list[str]:
     """Return what is wrong under a server, and what to type next; nothing where all is right."""
-    shows = f"`loadtest serve {server.profile or server.name}`"
+    variant = f" --variant {server.variant}" if server.variant else ""
+    shows = f"`loadtest serve {server.profile or server.name}{variant}`"
     if isinstance(result, CellError):
         last = (result.detail or "").splitlines()[-1:]
         return [": ".join([result.reason, *last]), f"{shows} shows all that it prints"]

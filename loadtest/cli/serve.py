@@ -12,7 +12,7 @@ import click
 
 from loadtest.cli.options import consent_options, project_of, project_options, whole
 from loadtest.cli.output import say
-from loadtest.plan.servers import inventory
+from loadtest.plan.servers import inventory, lineup
 from loadtest.records.errors import UserError, unknown
 from loadtest.records.planned import Shape
 from loadtest.records.text import printable
@@ -46,6 +46,11 @@ POLL_S = 0.2
     default=Shape().threads,
     help=f"Threads per worker, if the server has threads. Default: {Shape().threads}.",
 )
+@click.option(
+    "--variant",
+    metavar="NAME",
+    help="Variant of the project, by its name in loadtest.toml. Default: the project as it is.",
+)
 @project_options
 @consent_options
 def serve_command(
@@ -53,6 +58,7 @@ def serve_command(
     port: int,
     workers: int,
     threads: int,
+    variant: str | None,
     folder: Path,
     python: str | None,
     postgres: str | None,
@@ -72,9 +78,13 @@ def serve_command(
     known = {server.name: server for server in offered.servers}
     if name not in (*known, *offered.broken):
         problems.append(unknown("server", name, known))
+    app = offered.project.app
+    if variant is not None and variant not in app.variants:
+        problems.append(unknown("variant", variant, app.variants))
     if problems:
         raise UserError(*problems)
-    missing = offered.missing
+    server = lineup.varied(known[name], None, variant, app)
+    missing = offered.lacking([server])
     if name in missing:
         raise UserError(f"{name}: {missing[name]}")
     shape = Shape(workers=workers, threads=threads)
@@ -86,7 +96,7 @@ def serve_command(
         if free != port:
             say(f"port {port} is taken, using {free}")
         instance = launch(
-            known[name],
+            server,
             shape,
             offered.project,
             env=services.env,

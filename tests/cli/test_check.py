@@ -52,3 +52,10 @@ def test_what_to_type_next(declares: bool, result: Any, problems: list[str]) -> 
     project = Project(Path(), "python", App(declares="endpoints" if declares else None))
     of = server("uvicorn-2", profile="uvicorn")  # in a shape, which `serve` knows nothing of
     assert _problems(project, of, [HOME, ORDER], result) == problems
+
+
+def test_a_variant_is_served_by_its_name() -> None:
+    project = Project(Path(), "python", App())
+    of = server("uvicorn-2-pooled", profile="uvicorn", variant="pooled")
+    line = "`loadtest serve uvicorn --variant pooled` shows all that it prints"
+    assert line in _problems(project, of, [HOME], DOWN)

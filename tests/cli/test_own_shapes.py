@@ -99,6 +99,9 @@ def test_a_server_is_checked_under_each_variant(type_: Type, shop: Path) -> None
         "uvicorn-1": "ok",
     }
 
+    done = type_("serve", "uvicorn", "--project", shop, "--variant", "bear")
+    assert done.err.splitlines() == ["loadtest: unknown variant 'bear'; did you mean bare?"]
+
 
 def test_a_variant_names_middleware_that_is_there(type_: Type, shop: Path) -> None:
     path = shop / "loadtest.toml"
