@@ -163,11 +163,11 @@ WAITING = Waiting(
 )
 
 
-def async_views(of: Any, dearer: int, cheaper: int, pairs: int, *ends: float) -> AsyncViews:
+def async_views(of: Any, dearer: int, cheaper: int, servers: int, *ends: float) -> AsyncViews:
     least, most = ends or (None, None)
     return AsyncViews(
         interface=of,
-        pairs=pairs,
+        servers=servers,
         dearer=dearer,
         cheaper=cheaper,
         least=least,
@@ -205,8 +205,8 @@ def quiet(first: Sequence[str] = ("granian-wsgi", "uwsgi"), **changes: Any) -> D
         "waiting": WAITING,
         "within": (("wsgi", tuple(first)), ("asgi", asgi)),
         "async_views": (
-            async_views("wsgi", 38, 0, 50, 1.43, 8.33),
-            async_views("asgi", 2, 1, 90, 0.93, 1.2),
+            async_views("wsgi", 4, 0, 5, 1.43, 4.1),
+            async_views("asgi", 0, 0, 9),
         ),
         "sure": sureness(),
     }
@@ -223,7 +223,7 @@ def noisy(**changes: Any) -> Decision:
         "costs": (),
         "waiting": None,
         "within": (),
-        "async_views": (async_views("wsgi", 10, 0, 20, 2.1, 6.4),),
+        "async_views": (async_views("wsgi", 2, 0, 4, 2.1, 4.4),),
         "sure": sureness(cells=71, suspect=43, busy=38),
     }
     return Decision(**fields | changes)

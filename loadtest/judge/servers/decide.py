@@ -13,6 +13,7 @@ from loadtest.judge.servers.cost import (
     cost,
     first_group,
     mean,
+    mean_of,
     memory_of,
     over_all,
     shares,
@@ -40,6 +41,7 @@ from loadtest.judge.servers.tables import Measured, Table, at_main_rate, by_rate
 from loadtest.judge.servers.within import Search, copies_apart, keeps_up
 from loadtest.records.measured import Launch, Run
 from loadtest.records.planned import Interface, Plan, Style
+from loadtest.stats.noise_floor import Floor
 from loadtest.stats.pairs import judged
 from loadtest.stats.significance import LEAST_MARGIN
 
@@ -104,7 +106,7 @@ def decide(
         costs=tuple(cost(pool, rows, memory, today) for pool in others if pool),
         waiting=_waiting(run.plan, tables, rows),
         within=tuple(_within(overall, sure)) if overall else (),
-        async_views=tuple(_async_views(measured, main, rows)),
+        async_views=tuple(_async_views(measured, main, rows, pool.floor if pool else None)),
         at_rates=tuple(_at_rates(run.plan, tables, rows)),
         searched=tuple(of for of in reached if of.goal),
         stepped=tuple(of for of in reached if not of.goal),
@@ -367,25 +369,32 @@ def _waiting(plan: Plan, tables: Sequence[Table], rows: Mapping[str, Row]) -> Wa
 
 
 def _async_views(
-    measured: Measured, tables: Sequence[Table], rows: Mapping[str, Row]
+    measured: Measured, tables: Sequence[Table], rows: Mapping[str, Row], floor: Floor | None
 ) -> Iterator[AsyncViews]:
-    """Yield what async views cost, all pairs of an interface being one table."""
+    """Yield what async views cost: over the endpoints with both, as few rounds tell of one alone.
+
+    All servers of an interface are one table; the noise `floor` is that of costs over endpoints.
+    """
     priced = {
-        (table.endpoint.name, server, table.endpoint.style): cell
+        (server, table.endpoint.style, table.endpoint.name): cell
         for table in tables
         for server, cell in table.priced.items()
     }
-    both = [
-        (cell, priced[name, server, "sync"])
-        for (name, server, style), cell in priced.items()
-        if style == "async" and (name, server, "sync") in priced
-    ]
-    floor = measured.cpu_floors.of(*measured.cpu_floors.kinds)
     for interface in get_args(Interface):
-        pairs = [pair for pair in both if rows[pair[0]].interface == interface]
-        if not pairs:
+        both: dict[str, list[tuple[str, str]]] = {}
+        for (server, style, name), cell in priced.items():
+            sync = priced.get((server, "sync", name))
+            if style == "async" and sync and rows[cell].interface == interface:
+                both.setdefault(server, []).append((cell, sync))
+        if not both:
             continue
-        table = judged(pairs, measured.cpu_us, floor, measured.interim_looks, LEAST_MARGIN)
+        costs = {
+            f"{server}-{style}": mean_of([measured.cpu_us[cell] for cell in cells])
+            for server, cells_of in both.items()
+            for style, cells in zip(("async", "sync"), zip(*cells_of, strict=True), strict=True)
+        }
+        pairs = [(f"{server}-async", f"{server}-sync") for server in both]
+        table = judged(pairs, costs, floor, measured.interim_looks, LEAST_MARGIN)
         findings = Counter(each.finding for each in table.judged.values())
         ratios = [
             each.comparison.ratio
@@ -394,12 +403,12 @@ def _async_views(
         ]
         yield AsyncViews(
             interface=interface,
-            pairs=len(pairs),
+            servers=len(both),
             dearer=findings["higher"],
             cheaper=findings["lower"],
             least=min(ratios, default=None),
             most=max(ratios, default=None),
-            cells=tuple(cell for pair in pairs for cell in pair),
+            cells=tuple(cell for of in both.values() for pair in of for cell in pair),
         )
 
 

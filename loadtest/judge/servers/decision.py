@@ -174,10 +174,10 @@ class AsyncViews(Record, frozen=True, kw_only=True):
     """What `async def` views cost against `def` views, for the servers of one interface."""
 
     interface: Interface
-    pairs: int
-    """Of a server at an endpoint, with a number for both styles."""
+    servers: int
+    """With a cost for both styles at some endpoint."""
     dearer: int
-    """Pairs in which async was shown to cost more."""
+    """Servers under which async was shown to cost more, over the endpoints that have both."""
     cheaper: int
     least: float | None
     """The smallest and the largest ratio, async / sync, among those shown different."""

@@ -561,17 +561,18 @@ def _staying(decision: Decision, cost: Cost, *, other: bool) -> Iterator[Said]:
 
 def _async_views(decision: Decision) -> Iterator[Said]:
     views = decision.async_views
-    dearer = [each for each in views if 2 * each.dearer > each.pairs]
-    cheaper = [each for each in views if 2 * each.cheaper > each.pairs]
-    if decision.sure.rounds < 2 or not any(each.pairs for each in views):
+    dearer = [each for each in views if 2 * each.dearer > each.servers]
+    cheaper = [each for each in views if 2 * each.cheaper > each.servers]
+    if decision.sure.rounds < 2 or not any(each.servers for each in views):
         return
+    shown = dearer or cheaper
     yield Said(
         "async_views",
         {
             "dearer": [each.interface.upper() for each in dearer],
             "cheaper": [each.interface.upper() for each in cheaper],
-            "always": all(each.pairs in (each.dearer, each.cheaper) for each in dearer or cheaper),
-            "views": [(each, each.dearer + each.cheaper) for each in views if each.pairs],
+            "always": all(each.servers in (each.dearer, each.cheaper) for each in shown),
+            "views": [(each, each.dearer + each.cheaper) for each in views if each.servers],
         },
         tuple(cell for each in views for cell in each.cells),
     )
