@@ -1,6 +1,6 @@
 """Runs one command and sees to its end, also when the engine itself is killed.
 
-    python -I -S warden.py [--times N] [--signal TERM] [--grace S] [--remove DIR] ... [-- argv]
+    python -I -S warden.py [--times=N] [--signal=TERM] [--grace=S] [--remove=DIR] ... [-- argv]
 
 The engine holds the other end of the warden's standard input, the leash. When the leash closes,
 because the engine lets go or has died in whatever way, the command is stopped in steps: the
@@ -13,23 +13,21 @@ A warden is two processes, so that either can be killed: the first watches the s
 the work, and does what is left of it where that is gone (Linux); the second stops the command where
 the first is gone.
 
-Runs as a script of its own, on the standard library alone: it has to start in milliseconds.
+Runs as a script of its own, on the standard library alone, and as little of that as it can: each
+load has a warden, and while one starts nothing is loaded.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import pwd
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 POLL_S = 0.02
 KILL_WAIT_S = 5.0
@@ -42,9 +40,31 @@ IPC_RMID = 0
 """As shmctl(2) has it."""
 
 
+class Options:
+    """What a warden is told."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        """Read it, of our own code: argparse would take longer than all else that a warden does."""
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        self.argv = [*arguments[end + 1 :]]
+        names = ("times", "signal", "grace", "user", "cpu", "fd", "remove", "undo", "single")
+        told: dict[str, list[str]] = {f"--{name}": [] for name in names}
+        for argument in arguments[:end]:
+            name, _, value = argument.partition("=")
+            told[name].append(value)
+        self.times = int(*told["--times"] or "1")
+        self.signal = signal.Signals[f"SIG{(told['--signal'] or ['TERM'])[0]}"]
+        self.grace_s = float(*told["--grace"] or "2")
+        self.user = next(iter(told["--user"]), None)
+        self.cpus = [*map(int, told["--cpu"])]
+        self.fds = [*map(int, told["--fd"])]
+        self.remove, self.undo = told["--remove"], told["--undo"]
+        self.single = bool(told["--single"])
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command until it ends or the leash closes; return its exit status."""
-    options = _parse(arguments)
+    options = Options(arguments)
     if options.single:
         return _work(options)
     partner, held = os.pipe()
@@ -57,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     return _watch(second, options)
 
 
-def _watch(second: int, options: argparse.Namespace) -> int:
+def _watch(second: int, options: Options) -> int:
     """Wait for the second process, and do what it leaves to do where it is killed."""
 
     def pass_on(number: int, frame: object) -> None:
@@ -72,7 +92,7 @@ def _watch(second: int, options: argparse.Namespace) -> int:
     _ignore_endings()
     if options.argv:
         # The system has told the command; see `_spawn`.
-        _until(_childless, options.grace)
+        _until(_childless, options.grace_s)
         _kill_orphans()
     else:
         while os.read(sys.stdin.fileno(), 1):
@@ -81,7 +101,7 @@ def _watch(second: int, options: argparse.Namespace) -> int:
     return 128 - status
 
 
-def _work(options: argparse.Namespace, partner: int | None = None) -> int:
+def _work(options: Options, partner: int | None = None) -> int:
     status = 1
     try:
         status = _run(options, partner)
@@ -90,31 +110,35 @@ def _work(options: argparse.Namespace, partner: int | None = None) -> int:
     return status
 
 
-def _tidy(options: argparse.Namespace, *, well: bool) -> None:
+def _tidy(options: Options, *, well: bool) -> None:
     for folder in options.remove + ([] if well else options.undo):
-        for lock in folder.glob("*/postmaster.pid"):
-            _free_segment(lock)
+        import shutil  # Takes milliseconds, which few wardens need to spend.
+
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                _free_segment(os.path.join(folder, name, "postmaster.pid"))
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_segment(lock: Path) -> None:
+def _free_segment(lock: str) -> None:
     """Free the System V segment that a killed PostgreSQL leaves, as its lock file names it."""
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError, IndexError, ValueError):
-        _, segment = lock.read_text(encoding="utf-8").splitlines()[6].split()
+        with open(lock, encoding="utf-8") as text:
+            _, segment = text.read().splitlines()[6].split()
         # As the one who made it: where the file says another's, it is not ours to free.
-        os.seteuid(lock.stat().st_uid)
+        os.seteuid(os.stat(lock).st_uid)
         try:
             ctypes.CDLL(None).shmctl(int(segment), IPC_RMID, None)
         finally:
             os.seteuid(os.getuid())
 
 
-def _run(options: argparse.Namespace, partner: int | None) -> int:
+def _run(options: Options, partner: int | None) -> int:
     _adopt_orphans()
-    if options.cpu:
-        os.sched_setaffinity(0, options.cpu)
+    if options.cpus:
+        os.sched_setaffinity(0, options.cpus)
     woken = _wake_on_signals()
     children: list[subprocess.Popen[bytes]] = []
     first: subprocess.Popen[bytes] | None = None
@@ -128,27 +152,12 @@ def _run(options: argparse.Namespace, partner: int | None) -> int:
     finally:
         _ignore_endings()
         if children:
-            _stop(children, signal.Signals[f"SIG{options.signal}"], options.grace)
+            _stop(children, options.signal, options.grace_s)
     if not children:
         return 0
     # Of many, the one that ended by itself: the others were stopped because of it.
     ended = (first or children[0]).returncode
     return 128 - ended if ended < 0 else ended
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="warden", description=__doc__)
-    parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--signal", choices=("TERM", "INT", "QUIT"), default="TERM")
-    parser.add_argument("--grace", type=float, default=2.0)
-    parser.add_argument("--user")
-    parser.add_argument("--cpu", type=int, action="append", default=[])
-    parser.add_argument("--fd", type=int, action="append", default=[])
-    parser.add_argument("--remove", type=Path, action="append", default=[])
-    parser.add_argument("--undo", type=Path, action="append", default=[])
-    parser.add_argument("--single", action="store_true")
-    parser.add_argument("argv", nargs="*")
-    return parser.parse_args(arguments)
 
 
 def _adopt_orphans() -> None:
@@ -186,15 +195,15 @@ def _raise_exit(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _spawn(options: argparse.Namespace, group: int) -> subprocess.Popen[bytes]:
+def _spawn(options: Options, group: int) -> subprocess.Popen[bytes]:
     def end_with_us() -> None:
-        _prctl(PR_SET_PDEATHSIG, signal.Signals[f"SIG{options.signal}"])
+        _prctl(PR_SET_PDEATHSIG, options.signal)
 
     return subprocess.Popen(
         options.argv,
         stdin=subprocess.DEVNULL,
         process_group=group,
-        pass_fds=options.fd,
+        pass_fds=options.fds,
         user=options.user,
         group=None if options.user is None else pwd.getpwnam(options.user).pw_gid,
         extra_groups=None if options.user is None else [],
@@ -266,10 +275,10 @@ def _childless() -> bool:
 
 def _kill_orphans() -> None:
     """End what has left the group but was adopted (Linux), until nothing more turns up."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
     for _ in range(100):
         try:
-            pids = [int(pid) for pid in children.read_text(encoding="utf-8").split()]
+            with open(f"/proc/self/task/{os.getpid()}/children", encoding="utf-8") as children:
+                pids = [int(pid) for pid in children.read().split()]
         except OSError:
             return
         if not pids:
@@ -291,4 +300,6 @@ def _until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ended = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(ended)  # Python would take milliseconds to tidy up.

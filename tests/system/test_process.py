@@ -426,18 +426,6 @@ def test_the_tail_of_a_log(tmp_path: Path) -> None:
     assert len(process.tail(log).splitlines()) == 20
 
 
-def test_the_warden_starts_on_the_standard_library_alone() -> None:
-    """It runs in isolation, without site-packages: an import of ours would end it."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", str(process.WARDEN), "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert "--remove" in done.stdout
-
-
 @linux
 def test_no_descriptor_of_ours_leaks(tmp_path: Path) -> None:
     """A leash held by another child would keep a warden's command alive after our end."""
