@@ -18,7 +18,10 @@ COMMANDS = {
         "Judge what a load generator printed for somebody else, as if it were a run.",
     ),
     "clients": ("clients", "Measure Python's HTTP clients, then write the reports."),
-    "agent": ("agent", "Make a part of the load of runs that another machine steers."),
+    "agent": (
+        "agent",
+        "Make a part of the load of runs that another machine steers; Ctrl-C ends it.",
+    ),
     "serve": ("serve", "Start one server as in a run; Ctrl-C ends it."),
     "services": (
         "serve",

@@ -102,11 +102,17 @@ def test_a_plan_says_how_long_a_search_may_take(type_: Type) -> None:
     [
         (
             ["--budget", "5s"],
-            r"\d+ s\. The first round alone takes about \d+ s, longer than the budget of 5 s: it is"
-            r" measured whole, and no other\. The same",
+            r"\d+ s on an idle machine\. The first round alone takes about \d+ s, longer than the"
+            r" budget of 5 s: it is measured whole, and no other\. The same",
         ),
-        (["--budget", "15s"], r"\d+ s; as many as fit into 15 s, and less once the order"),
-        (["--budget", "2m"], r"\d+ s; 2 min of measuring at most, and less once the"),
+        (
+            ["--budget", "15s"],
+            r"\d+ s on an idle machine; as many as fit into 15 s, and less once the order",
+        ),
+        (
+            ["--budget", "2m"],
+            r"\d+ s on an idle machine; 2 min of measuring at most, and less once the",
+        ),
         (["--budget", "2m", "--precision", "3%"], r"known to 3 %; 2 min of measuring at most\."),
         (["--precision", "3%"], r"ratio is known to 3 % \(no limit: see --budget\)\."),
     ],

@@ -35,7 +35,8 @@ argv = ["{python}", "--bind", "{host}:{port}"]
         (GOOD.replace("argv", "#"), "'argv' is missing: a list in brackets"),
         (
             GOOD + "limits = 3",
-            "limits must be a list in brackets, each a text in quotes, 100 at most, not 3",
+            "limits must be a list in brackets, each a text in quotes, a sentence or two of at"
+            " most 1,000 characters, 10 at most, not 3",
         ),
         (GOOD.replace('"it"', "1"), "requires[0] must be the name of a distribution in"),
         (GOOD.replace('"wsgi"', '"cgi"'), 'interface must be one of "asgi", "wsgi", not "cgi"'),
