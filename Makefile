@@ -66,7 +66,7 @@ test: ## Run the tests, three files at a time (ARGS='-k warden' for some)
 test-fast: dev ## Run the tests that take a minute, two at a time: no real servers, browser or simulation
 	@.venv/bin/python -m pytest -n 2 -m 'not real and not browser and not docker and not slow' $(ARGS)
 
-test-compose: dev ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
+test-compose: dev agents ## Try all profiles on a Docker engine of its own (root, Debian; ARGS='-k uvicorn' for some)
 	@tests/compose/engine .venv/bin/python -m pytest tests/compose tests/bench/servers/test_compose_file.py $(ARGS)
 
 test-machines: dev agents ## Try runs over several hosts, as network namespaces (root, Linux; ARGS='-k killed' for some)

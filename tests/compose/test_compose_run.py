@@ -211,6 +211,27 @@ def test_an_image_that_cannot_be_built(
 
 
 @pytest.mark.usefixtures("nothing_left")
+def test_agents_in_containers(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `docker compose --profile agent up --scale agent=3`, for servers of this machine."""
+    monkeypatch.setenv("LOADTEST_SECRET", "of these tests and of nobody else")
+    agents = ("compose", "--profile", "agent")
+    docker(*agents, "build", "--quiet", "agent")
+    try:
+        docker(*agents, "up", "--detach", "--scale", "agent=3", "agent")
+        chosen = ("--server", "uvicorn", "--endpoint", "json", "--launcher", "local")
+        run = Run(tmp_path / "out", small, *chosen, "--agents", "3", "--listen", "172.17.0.1")
+        assert run.wait() == 0, run.output() + docker(*agents, "logs", check=False)
+    finally:
+        docker(*agents, "down", "--volumes", "--timeout", "1")
+    stored = run.stored()
+    assert len({agent.name for agent in stored.run.agents}) == 3
+    assert stored.outcomes
+    for outcome in stored.outcomes:
+        assert outcome.status == "measured", outcome.reason
+        assert [part.connections for part in outcome.parts] == [3, 3, 2]
+
+
+@pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("owner", [0, 1234])
 def test_the_generator_in_a_container(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int
