@@ -48,6 +48,10 @@ class Steered:
             master.steering(self.at, secret, linked.version(), count, say, served=served)
         )
         say(f"waiting for {count} agents; on each machine type `loadtest agent --master {self.at}`")
+        if self.at.host == listening.HOST:
+            say(
+                f"no other machine reaches {self.at.host}; with --listen, name an address for those"
+            )
         if served:
             say(f"on the machine of the servers type `loadtest agent --serves --master {self.at}`")
         members = steers.await_all()

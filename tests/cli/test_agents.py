@@ -182,6 +182,7 @@ def test_two_agents_of_this_machine_make_a_run(tmp_path: Path, census: Census) -
         statuses = [agent.wait(30) for agent in agents]
     assert done.returncode == 0, done.stderr
     assert statuses == [0, 0]
+    assert f"no other machine reaches {listening.HOST}; with --listen" in done.stderr
     until(lambda: not census.alive(), f"all to end: {census.names()}")
     (folder,) = (tmp_path / "results").iterdir()
     stored = read(folder, SERVERS)
