@@ -27,6 +27,7 @@ import pytest
 from builders import loaded
 from census import until
 from paths import DATA
+from set_clock import set_clock
 
 from loadtest.bench.load import generator, wrk
 from loadtest.bench.load.generator import Generator
@@ -285,6 +286,16 @@ def test_a_full_disk_is_said_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("loadtest.bench.load.generator.check_room", full)
     generator = Generator(LOAD, "http://127.0.0.1:9/", 0.0, tmp_path, "x", None)
     with pytest.raises(UserError, match="No space left on device"):
+        generator.finish()
+
+
+def test_a_load_during_which_the_clock_was_set_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raw").mkdir()
+    generator = Generator(LOAD, "http://127.0.0.1:9/", 0.0, tmp_path, "x", None)
+    set_clock(monkeypatch, -2)
+    with pytest.raises(CellError, match=r"the clock went back by 2.00 s"):
         generator.finish()
 
 

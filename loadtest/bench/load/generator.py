@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from loadtest.records.errors import CellError
 from loadtest.records.measured import Loaded, Part, Placement
 from loadtest.records.planned import Load, Record
 from loadtest.records.run_folder import check_room, writing
-from loadtest.system import process
+from loadtest.system import clock, process
 
 MOST_TEXT = 100_000
 """Characters of wrk's own text, which has a page of them."""
@@ -100,6 +101,8 @@ class Generator:
         after the other and again; without them it is a GET of the URL. `share` is of a schedule
         that several have; `go` is a descriptor, see `wrk.GO`.
         """
+        self.since = clock.read()
+        """From which on nobody may set the clock, by which wrk measures."""
         self._folder = folder
         self._raw = folder / "raw" / f"{name}.txt"
         self._errors = folder / "raw" / f"{name}.err"
@@ -129,12 +132,14 @@ class Generator:
         self.process.stop()
 
     def ended(self) -> Ended:
-        """Wait for its end; raises CellError where that does not come."""
-        with process.running(self.process):
-            try:
-                status = self.process.wait(self._limit_s)
-            except subprocess.TimeoutExpired:
-                raise CellError("load", f"wrk did not end within {self._limit_s:.0f} s") from None
+        """Wait for its end; raises CellError where that does not come, or the clock was set."""
+        status = None
+        with process.running(self.process), contextlib.suppress(subprocess.TimeoutExpired):
+            status = self.process.wait(self._limit_s)
+        if problem := clock.problem(self.since):
+            raise CellError("load", problem)
+        if status is None:
+            raise CellError("load", f"wrk did not end within {self._limit_s:.0f} s")
         return Ended(status=status, out=_text(self._raw), errors=_text(self._errors))
 
     def finish(self) -> Printed:

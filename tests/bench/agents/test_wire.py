@@ -12,6 +12,7 @@ import pytest
 from builders import machine
 from census import until
 from net import net
+from set_clock import set_clock
 
 from benchmarks.open_loop import null_server
 from loadtest.bench.load import wrk
@@ -154,6 +155,32 @@ def test_a_load_that_two_made_is_the_sum_of_both(tmp_path: Path, rate: float | N
         sent = printed.loaded.sent
         assert sent is not None
         assert sent.rate == pytest.approx(rate, rel=0.1)
+
+
+@needs_wrk
+@pytest.mark.real
+@pytest.mark.parametrize("message", ["order", "go"])
+def test_a_clock_that_is_set_fails_the_load_and_not_the_next(
+    message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    (folder / "raw").mkdir(parents=True)
+
+    def changed(source: str, target: str, text: str) -> list[str]:
+        if f'{{"kind":"{message}"' in text:
+            set_clock(monkeypatch, 0.5)
+        return [text]
+
+    with null_server(tmp_path) as (_, port, _), net(tmp_path, 1) as network:
+        network.agent("a")
+        network.master.await_all(30)
+        url = f"http://127.0.0.1:{port}/"
+        network.wire.changed = changed
+        with pytest.raises(CellError, match=r"agent .*: the clock went ahead by 0.50 s"):
+            SharedLoad(network.master, load(), url, 0.0, folder, "x").finish()
+        (part,) = SharedLoad(network.master, load(), url, 0.0, folder, "x").finish().parts
+        # Compared anew, by a machine that steers whose own clock is set as well.
+        assert abs(part.clock.offset_us - 500_000) <= part.clock.within_us + 1
 
 
 @needs_wrk

@@ -13,6 +13,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, NoReturn, Protocol
 
 import msgspec
 
-from loadtest.bench.load.agents import messages, network, signing
+from loadtest.bench.load.agents import clocks, messages, network, signing
 from loadtest.bench.load.agents.linked import Address, Link, LostError, linked
 from loadtest.bench.load.agents.messages import (
     TO_AGENT,
@@ -49,7 +50,8 @@ from loadtest.records.measured import Machine
 from loadtest.records.planned import Load, Record
 from loadtest.records.privacy import public_log
 from loadtest.records.text import message
-from loadtest.system import machine, process, sampling
+from loadtest.system import clock, machine, process, sampling
+from loadtest.system.clock import Reading
 
 MASTER = "master"
 """What a link calls the machine that steers."""
@@ -86,6 +88,8 @@ class _Making:
     """One load that is being made, in a thread of its own."""
 
     order: Order
+    compared: Reading
+    """The clock when it began to be compared for this load."""
     told: queue.SimpleQueue[int | None] = field(default_factory=queue.SimpleQueue)
     """When to begin; None: not at all."""
     generator: Generator | None = None
@@ -130,6 +134,9 @@ class Agent:
     """What starts the servers of a run; None: it makes loads."""
     id: str = field(default_factory=signing.nonce)
     _making: _Making | None = None
+    _compared: deque[Reading] = field(
+        default_factory=lambda: deque([clock.read()], maxlen=clocks.EXCHANGES)
+    )
     _last_word: str = ""
 
     def run(self) -> NoReturn:
@@ -228,13 +235,14 @@ class Agent:
         came_us = now_us()
         match told:
             case Ping():
+                self._compared.append(clock.read())
                 answer(Pong(number=told.number, came_us=came_us, left_us=now_us()))
             case Order():
                 self._halt()
                 if problem := told.problem(anywhere=self.anywhere):
                     answer(Failed(load=told.load, reason=problem))
                     return
-                making = _Making(told)
+                making = _Making(told, self._compared[0])
                 making.thread = threading.Thread(
                     target=self._make, args=(making, answer), daemon=True
                 )
@@ -296,6 +304,7 @@ class Agent:
                     Share(order.number, order.of),
                     theirs.fileno(),
                 )
+                generator.since = making.compared
             with process.running(generator.process):
                 if making.halted.is_set():
                     return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench.load.agents import clocks, messages, signing
-from loadtest.bench.load.agents.agent import LOST_AFTER_S, now_us
+from loadtest.bench.load.agents.agent import LOST_AFTER_S
 from loadtest.bench.load.agents.clocks import Exchange
 from loadtest.bench.load.agents.linked import Address, Came, Link, LostError, linked
 from loadtest.bench.load.agents.messages import (
@@ -32,9 +32,7 @@ from loadtest.records.measured import Agent, Clock
 from loadtest.records.planned import Record
 from loadtest.records.text import message
 from loadtest.system import machine, process
-
-EXCHANGES = 10
-"""That a clock is compared by: the fastest of them counts."""
+from loadtest.system.clock import steady_us
 
 COMPARED_WITHIN_S = 5.0
 
@@ -366,7 +364,7 @@ class Master:
         left_us = member.asked_us.pop(told.number, None)
         if left_us is None or not member.to_exchange:
             return
-        member.exchanges.append(Exchange(left_us, told.came_us, told.left_us, now_us()))
+        member.exchanges.append(Exchange(left_us, told.came_us, told.left_us, steady_us()))
         member.to_exchange -= 1
         if member.to_exchange:
             self._ask(member)
@@ -392,13 +390,13 @@ class Master:
         self.link.send(member.who, member.channel.sign(told))
 
     def _begin_to_compare(self, member: Member) -> None:
-        member.exchanges, member.to_exchange = [], EXCHANGES
+        member.exchanges, member.to_exchange = [], clocks.EXCHANGES
         self._ask(member)
 
     def _ask(self, member: Member) -> None:
         self._numbers += 1
         # One that is never answered is no loss to keep: others follow.
-        member.asked_us = {self._numbers: now_us()}
+        member.asked_us = {self._numbers: steady_us()}
         member.asked = time.monotonic()
         self._tell(member, Ping(number=self._numbers))
 

@@ -19,7 +19,7 @@ import msgspec
 import psutil
 
 from loadtest.bench.load import generator, wrk
-from loadtest.bench.load.agents.agent import ARMED_WITHIN_S, now_us
+from loadtest.bench.load.agents.agent import ARMED_WITHIN_S
 from loadtest.bench.load.agents.master import Master, Member
 from loadtest.bench.load.agents.messages import Armed, Failed, Go, Halt, Order, Result
 from loadtest.bench.load.generator import SPARE_S, Printed
@@ -28,6 +28,7 @@ from loadtest.records.errors import CellError
 from loadtest.records.measured import Histogram, Loaded, Part, Placement, Sent
 from loadtest.records.planned import Load
 from loadtest.records.run_folder import writing
+from loadtest.system.clock import steady_us
 
 LEAD_US = 150_000
 """Between the word to begin and the beginning: for the message, and some waiting on the way."""
@@ -102,7 +103,7 @@ class SharedLoad:
                 for member, answer in zip(self._members, armed, strict=True)
             ]
             self._clocks = [member.clock for member in self._members]
-            self._planned_us = now_us() + LEAD_US
+            self._planned_us = steady_us() + LEAD_US
             for member, clock in zip(self._members, self._clocks, strict=True):
                 assert clock is not None
                 go = Go(load=self._id, at_us=self._planned_us + clock.offset_us)
@@ -111,7 +112,7 @@ class SharedLoad:
             self.stop()
             raise
         # What is sampled from now on is the load, and no time before it.
-        time.sleep(max(0.0, (self._planned_us - now_us()) / 1e6 - 0.01))
+        time.sleep(max(0.0, (self._planned_us - steady_us()) / 1e6 - 0.01))
 
     def tree(self) -> list[psutil.Process]:
         """Return nothing: what agents of this machine used, they tell."""
