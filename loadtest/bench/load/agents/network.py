@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
 import psutil
 
@@ -46,7 +47,8 @@ def _link_mbit(address: str) -> int | None:
     for name, addresses in psutil.net_if_addrs().items():
         if any(each.address.partition("%")[0] == address for each in addresses):
             interface = psutil.net_if_stats().get(name)
-            # 65535 is what some virtual ones say in place of -1.
+            # 65535 is what some virtual ones say in place of -1, and 10 what a VPN's (TUN) does.
             speed = interface.speed if interface else 0
-            return speed if 0 < speed < 65_535 else None
+            tun = Path("/sys/class/net", name, "tun_flags").exists()
+            return speed if 0 < speed < 65_535 and not tun else None
     return None
