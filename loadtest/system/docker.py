@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.records import files
+from loadtest.records.privacy import SECRET_NAME
 from loadtest.system import process
 from loadtest.system.process import CommandError
 
 FILE = "docker-compose.yml"
 SETTINGS = ".env"
 
-ASIDE = ("BUILD_NETWORK", "CA_FILE", "NO_HEALTH_CHECK", "PIP_FILE")
+ASIDE = ("AGENT_IMAGE", "BUILD_NETWORK", "CA_FILE", "MASTER", "NO_HEALTH_CHECK", "PIP_FILE")
 """Variables of the compose file that say nothing of how a server runs."""
 
 BRIEF_S = 20.0
@@ -79,7 +80,7 @@ def reason_of(error: CommandError) -> str:
 def settings(folder: Path) -> dict[str, str]:
     """Return each setting of the compose file as the environment has it, or `.env`, or itself.
 
-    What else a person keeps in `.env` is left there: these are stored with a run.
+    These are stored with a run: what else a person keeps in `.env`, or calls like a secret, is not.
     """
     used = re.findall(r"\$\{([A-Z_]+):-([^}\n]*)\}", _text(folder / FILE))
     lines = _text(folder / SETTINGS).splitlines()
@@ -88,7 +89,7 @@ def settings(folder: Path) -> dict[str, str]:
     return {
         key: os.environ.get(key) or written.get(key) or default
         for key, default in used
-        if key not in ASIDE
+        if key not in ASIDE and not SECRET_NAME.search(key)
     }
 
 

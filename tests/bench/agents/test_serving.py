@@ -28,6 +28,7 @@ from loadtest.bench.servers.agents.serving import Serving
 from loadtest.bench.servers.service_counters import Counts
 from loadtest.plan.servers.project import App, Project
 from loadtest.plan.servers.requests import Prepared, Template
+from loadtest.records import privacy
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Server, Shape
 from loadtest.system.sampling import Holding
@@ -330,6 +331,30 @@ def test_what_cannot_be_done_there_fails_what_asked_for_it(
         with pytest.raises(CellError, match="serves nothing"):
             remote.There(made.master, maker).ask(Look(server=0, at="tail"), str, "load")
         assert running.ended() is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CellError("launch", "no server of mine", "of mine\n" * 50_000),
+        RuntimeError("a server of mine"),
+    ],
+    ids=["of ours", "of others"],
+)
+def test_why_something_cannot_be_done_there_is_told_whatever_it_is(
+    there: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(remote, "LAUNCHES_WITHIN_S", 5.0)
+    monkeypatch.setattr(privacy, "_concealed", {"of mine"})
+
+    def broken() -> None:
+        raise error
+
+    there.launching = broken
+    with served(there, tmp_path) as (_, bench):
+        with pytest.raises(CellError, match=r"server \.\.\.") as told:
+            bench.launch(PROFILES["beta"], "x")
+        assert "of mine" not in f"{told.value.reason} {told.value.detail}"
 
 
 def test_an_agent_that_serves_is_lost_and_comes_back(there: FakeMachine, tmp_path: Path) -> None:

@@ -224,6 +224,14 @@ def test_settings_are_overridden_by_the_environment(
     assert docker.settings(tmp_path) == {"PORT": "9000", "CACHE": "redis", "WORKERS": "2"}
 
 
+def test_no_secret_is_a_setting_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOADTEST_SECRET", "DB_PASSWORD", "MASTER", "AGENT_IMAGE"):
+        monkeypatch.setenv(name, "x" * 32)
+    assert "x" * 32 not in docker.settings(ROOT).values()
+    (tmp_path / "docker-compose.yml").write_text("a: ${DB_PASSWORD:-}\nb: ${KEEP_ALIVE_S:-75}\n")
+    assert docker.settings(tmp_path) == {"KEEP_ALIVE_S": "75"}
+
+
 def test_settings_of_a_file_in_another_encoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

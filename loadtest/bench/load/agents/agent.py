@@ -50,6 +50,7 @@ from loadtest.records.measured import Machine
 from loadtest.records.planned import Load, Record
 from loadtest.records.privacy import public_log
 from loadtest.records.text import message
+from loadtest.records.values import MOST_DETAIL
 from loadtest.system import clock, machine, process, sampling
 from loadtest.system.clock import Reading
 
@@ -169,11 +170,11 @@ class Agent:
             )
         heard = time.monotonic()
         serving = self.serves() if self.serves else None
-        signing_ = threading.Lock()
-        expected = True
+        in_order = threading.Lock()
+        ours_ends = True  # the other end does not know yet that this session is over
 
         def answer(told: Record) -> None:
-            with signing_:  # else one that was signed later may be sent before
+            with in_order:  # else one that was signed later may be sent before
                 link.send(MASTER, channel.sign(told))
 
         try:
@@ -188,7 +189,7 @@ class Agent:
                     continue
                 heard = time.monotonic()
                 if isinstance(told, Refused | Bye):
-                    expected = False
+                    ours_ends = False
                     return told.reason if isinstance(told, Refused) else "the run is over"
                 self._obey(told, answer, serving)
             return f"nothing came from {self.master} for {LOST_AFTER_S:.0f} s"
@@ -196,7 +197,7 @@ class Agent:
             self._halt()
             if serving:
                 serving.end()
-            if expected:
+            if ours_ends:
                 with contextlib.suppress(LostError):
                     answer(Bye())
 
@@ -268,10 +269,9 @@ class Agent:
         result: Record | None
         try:
             result = self._result(making, answer)
-        except LoadtestError as error:
-            result = Failed(load=load, reason=error.reason[:1000], detail=error.detail)
         except Exception as error:  # else the machine that steers would wait for it in vain
-            result = Failed(load=load, reason=message(repr(error)))
+            reason, detail = _told(error)
+            result = Failed(load=load, reason=reason, detail=detail)
         # Where the machine that steers has gone, nobody wants it.
         with contextlib.suppress(LostError):
             if result is not None and not making.halted.is_set():
@@ -338,14 +338,18 @@ def _serve(serving: Serving | None, ask: Ask, answer: Callable[[Record], None]) 
             raise CellError("launch", "it makes loads, and serves nothing")
         came = msgspec.json.encode(serving.answer(bytes(ask.asked)))
         told = Told(number=ask.number, told=msgspec.Raw(came))
-    except LoadtestError as error:
-        # It tells no more of this machine and its secrets than a results folder does.
-        reason, detail = (text and public_log(text) for text in (error.reason, error.detail))
-        told = Unable(number=ask.number, reason=message(reason or ""), detail=detail)
     except Exception as error:  # else the machine that steers would wait for it in vain
-        told = Unable(number=ask.number, reason=message(repr(error)))
+        reason, detail = _told(error)
+        told = Unable(number=ask.number, reason=reason, detail=detail)
     with contextlib.suppress(LostError):
         answer(told)
+
+
+def _told(error: Exception) -> tuple[str, str | None]:
+    """Return the reason and detail of an error that are sent: what a results folder may have."""
+    if not isinstance(error, LoadtestError):
+        return message(public_log(repr(error))), None
+    return message(public_log(error.reason)), public_log(error.detail or "")[-MOST_DETAIL:] or None
 
 
 def _says_so(ours: socket.socket, within_s: float) -> bool:
