@@ -213,13 +213,16 @@ def test_an_image_that_cannot_be_built(
 @pytest.mark.usefixtures("nothing_left")
 def test_agents_in_containers(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `docker compose --profile agent up --scale agent=3`, for servers of this machine."""
+    network = json.loads(docker("network", "inspect", "theirs"))[0]
+    master = network["IPAM"]["Config"][0]["Gateway"]
+    monkeypatch.setenv("MASTER", master)
     monkeypatch.setenv("LOADTEST_SECRET", "of these tests and of nobody else")
     agents = ("compose", "--profile", "agent")
     docker(*agents, "build", "--quiet", "agent")
     try:
         docker(*agents, "up", "--detach", "--scale", "agent=3", "agent")
         chosen = ("--server", "uvicorn", "--endpoint", "json", "--launcher", "local")
-        run = Run(tmp_path / "out", small, *chosen, "--agents", "3", "--listen", "172.17.0.1")
+        run = Run(tmp_path / "out", small, *chosen, "--agents", "3", "--listen", master)
         assert run.wait() == 0, run.output() + docker(*agents, "logs", check=False)
     finally:
         docker(*agents, "down", "--volumes", "--timeout", "1")
