@@ -143,15 +143,16 @@ def _measure(
     looked = preflight.checks(
         run.plan, out, project.app, run.launcher, project.allowed, loads=not run.agents
     )
-    other_load = others()
+    # One that only steers has nothing to do with what is measured.
+    other_load = others() if run.launcher != "agent" else None
     for check in (*looked, other_load):
-        if check.advice:
+        if check and check.advice:
             say(check.advice)
     stored = run_folder.read(run_at, run_folder.SERVERS)
     for name, why in own.left_out(project).items():
         say(f"{name}: {why}")
     if not stored.outcomes:
-        say(lasts(run.plan, busy=bool(other_load.advice)))
+        say(lasts(run.plan, busy=bool(other_load.advice) if other_load else None))
     explored = within.Exploring(run.plan, stored.histogram)
 
     def bracketed(outcomes: Sequence[Outcome]) -> Mapping[str, str]:

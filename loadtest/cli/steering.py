@@ -14,6 +14,7 @@ from loadtest.cli.output import say
 from loadtest.measure.servers.session import HERE, MadeBy
 from loadtest.records.errors import UserError
 from loadtest.records.measured import Agent, Launcher
+from loadtest.records.text import plural
 from loadtest.system import listening
 
 
@@ -47,7 +48,8 @@ class Steered:
         steers = self._held.enter_context(
             master.steering(self.at, secret, linked.version(), count, say, served=served)
         )
-        say(f"waiting for {count} agents; on each machine type `loadtest agent --master {self.at}`")
+        awaited = plural(count, "agent")
+        say(f"waiting for {awaited}; on each machine type `loadtest agent --master {self.at}`")
         if self.at.host == listening.HOST:
             say(
                 f"no other machine reaches {self.at.host}; with --listen, name an address for those"

@@ -315,6 +315,7 @@ def test_an_agent_serves_what_another_loads(site: Site) -> None:
     assert len(weighed) == CELLS
     assert min(weighed) > 20_000_000
     assert {each.work.postgres is not None for each in stored.afterwards if each.work} == {True}
+    assert "others use" not in site.said("run")
     report = (site.results / "report.md").read_text()
     assert f"Servers and services ran as processes on {served_by.name}" in report
     until(lambda: not serving(site, 2), "servers and services to end")
