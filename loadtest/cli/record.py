@@ -38,6 +38,11 @@ WRITTEN = (
     " by itself; name one outside of its folder under [env], or have git ignore it"
 )
 
+OTHER_ROWS = (
+    "not as recorded under any server: where [prepare] makes other rows each time, as commands that"
+    " invent some do, have it load the same ones (`manage.py dumpdata` keeps some)"
+)
+
 MOST_ROWS = 20
 """Of files, or of places."""
 
@@ -273,12 +278,26 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
             wrong += bool(problems)
             state = "; ".join(problems) or f"as recorded, at {plural(len(of), 'endpoint')}"
             rows.append(Row("NO" if problems else "ok", server.name, state))
+        if alike := _wrong_everywhere([of for _, of in todo], results):
+            rows.append(Row("-", "[prepare]", f"{', '.join(alike)}: {OTHER_ROWS}"))
         rows += [Row("-", where, NOT_REACHED) for where in _first(local.services.refused())]
     after = git.changed(project.folder)
     written = [] if before is None or after is None else sorted(after - before)
     rows += [Row("NO", path, WRITTEN) for path in _first(written)]
     _show(rows, as_json)
     return int(wrong > 0 or bool(written))
+
+
+def _wrong_everywhere(
+    asked: Sequence[Sequence[Endpoint]], results: Sequence[Checked | CellError]
+) -> list[str]:
+    """Return the endpoints that are not as recorded under any of several servers that are up."""
+    wrong: dict[str, list[bool]] = {}
+    for of, result in zip(asked, results, strict=True):
+        if not isinstance(result, CellError):
+            for each in of:
+                wrong.setdefault(each.name, []).append(bool(result.get(each.id)))
+    return [name for name, seen in wrong.items() if len(seen) > 1 and all(seen)]
 
 
 def _problems(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import endpoint, server
 
-from loadtest.cli.record import _problems
+from loadtest.cli.record import _problems, _wrong_everywhere
 from loadtest.plan.servers.project import App, Project
 from loadtest.records.errors import CellError
 
@@ -59,3 +59,11 @@ def test_a_variant_is_served_by_its_name() -> None:
     of = server("uvicorn-2-pooled", profile="uvicorn", variant="pooled")
     line = "`loadtest serve uvicorn --variant pooled` shows all that it prints"
     assert line in _problems(project, of, [HOME], DOWN)
+
+
+def test_what_no_server_answers_as_recorded() -> None:
+    wrong, right = {"home-sync": "/: another text"}, {"home-sync": None, "order-sync": "/: late"}
+    both = [HOME, ORDER]
+    assert _wrong_everywhere([both, both, both], [wrong, DOWN, wrong]) == ["home"]
+    assert _wrong_everywhere([both, both], [wrong, right]) == []
+    assert _wrong_everywhere([both], [wrong]) == []  # of a single server it says nothing
