@@ -89,7 +89,7 @@ def test_an_agent_that_served_another_that_loaded() -> None:
     )
     served, loaded = launched(run)
     assert served.startswith("Servers and services ran as processes on north, which is the machine")
-    assert "made together by south (the machine that steered, 2 processors" in loaded
+    assert "The load was made by south (the machine that steered, 2 processors" in loaded
 
 
 def test_what_an_agent_served_is_not_compared_with_what_ran_beside_the_generator() -> None:
