@@ -30,7 +30,7 @@ SCRIPT = Path(__file__).with_suffix(".lua")
 
 MARGIN_S = 5
 
-FINE = 500
+FINE_KEPT = 500
 """Milliseconds by which requests were late that are told apart, and groups of those beyond: of a
 load that a server does not keep up with, or of one by many agents, there are more than fit into a
 line of the outcomes."""
@@ -113,7 +113,7 @@ def parse(stdout: str, stderr: str) -> tuple[Loaded, Histogram]:
         latencies = {name: fields.pop(name) for name in Histogram.__struct_fields__}
         histogram = msgspec.convert(latencies, Histogram)
         if sent := fields["sent"]:
-            fields["sent"] = replace(sent, late=sent.late.coarse(FINE))
+            fields["sent"] = replace(sent, late=sent.late.coarse(FINE_KEPT))
         loaded = Loaded(**fields)
         if not loaded.fits(histogram):
             raise ValueError("more latencies than answers")

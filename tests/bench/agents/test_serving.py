@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,10 +22,9 @@ from net import Net, net
 from loadtest.bench.load.agents import agent as agent_module
 from loadtest.bench.load.agents import master as master_module
 from loadtest.bench.load.agents.linked import Address
-from loadtest.bench.load.agents.messages import Ask
 from loadtest.bench.servers.agents import remote
 from loadtest.bench.servers.agents import serving as serving_module
-from loadtest.bench.servers.agents.asks import ASKS, Launch, Look, Prepare, Sample, declared
+from loadtest.bench.servers.agents.asks import Launch, Look, Prepare, Sample, declared
 from loadtest.bench.servers.agents.serving import Serving
 from loadtest.bench.servers.service_counters import Counts
 from loadtest.plan.servers.project import App, Project
@@ -115,6 +116,11 @@ class FakeMachine:
         self.events.append(f"launch {profile.name}")
         return FakeServer(int(name.rpartition("-")[2]), self.events)
 
+    @staticmethod
+    def number(running: Any) -> int:
+        number: int = running.launched.number
+        return number
+
     def serves(self, folder: Path) -> Serving:
         folder.mkdir(exist_ok=True)
         project = Project(folder, "python", APP)
@@ -205,9 +211,9 @@ def test_a_server_that_is_declared_differently_is_not_started(
     asked(serving, PREPARE)
     strange = msgspec.structs.replace(PROFILES["alpha"], **changes)
     with pytest.raises(CellError, match="declared differently"):
-        asked(serving, Launch(server=strange))
+        asked(serving, Launch(number=0, server=strange))
     again = msgspec.structs.replace(PROFILES["alpha"], name="alpha-again", duplicate_of="alpha")
-    asked(serving, Launch(server=again))
+    asked(serving, Launch(number=0, server=again))
     serving.end()
     assert there.events == ["services up", "launch alpha-again", "stop 0", "services down"]
 
@@ -238,7 +244,7 @@ def test_another_project_is_not_started(
 def test_nothing_is_started_once_a_session_is_over(there: FakeMachine, tmp_path: Path) -> None:
     serving = there.serves(tmp_path)
     with pytest.raises(CellError, match="no services"):
-        asked(serving, Launch(server=PROFILES["alpha"]))
+        asked(serving, Launch(number=0, server=PROFILES["alpha"]))
     asked(serving, PREPARE)
     with pytest.raises(CellError, match="up already"):
         asked(serving, PREPARE)
@@ -246,12 +252,13 @@ def test_nothing_is_started_once_a_session_is_over(there: FakeMachine, tmp_path:
         asked(serving, Look(server=7, at="ended"))
     began, goes_on = threading.Event(), threading.Event()
     there.launching = lambda: (began.set(), goes_on.wait(30))
-    late = threading.Thread(target=failing, args=(serving, Launch(server=PROFILES["beta"])))
+    beta = Launch(number=0, server=PROFILES["beta"])
+    late = threading.Thread(target=failing, args=(serving, beta))
     late.start()
     assert began.wait(30)
     serving.end()
     with pytest.raises(CellError, match="is over"):
-        asked(serving, Launch(server=PROFILES["alpha"]))
+        asked(serving, Launch(number=0, server=PROFILES["alpha"]))
     assert there.events == ["services up", "services down"]
     # What was being started is stopped once it is up.
     goes_on.set()
@@ -305,7 +312,7 @@ def test_a_server_there_is_asked_for_all_that_is_known_here(
         assert (died.stage, died.detail) == ("services", "its log")
         assert died.reason.endswith(": PostgreSQL was ended")
         running.stop()
-        assert there.events[-1] == "stop 0"
+        assert there.events[-2:] == ["launch beta", f"stop {there.number(running)}"]
     until(lambda: there.events[-1] == "services down", "the services to end")
 
 
@@ -318,7 +325,7 @@ def test_what_cannot_be_done_there_fails_what_asked_for_it(
         assert refused.value.stage == "launch"
         running = bench.launch(PROFILES["beta"], "x")
         with pytest.raises(CellError, match="nothing was sampled"):
-            asked(there.sessions[-1], Sample(server=0, end=True))
+            asked(there.sessions[-1], Sample(server=there.number(running), end=True))
 
         def broken() -> None:
             raise RuntimeError("oh dear")
@@ -384,7 +391,7 @@ def test_an_agent_that_serves_is_lost_and_comes_back(there: FakeMachine, tmp_pat
         assert bench.repair() is None
         assert bench.launch(PROFILES["alpha"], "x").ended() is None
     assert there.events.count("services up") == 2
-    assert there.events.count("stop 0") == 2
+    assert there.events.count(f"stop {there.number(running)}") == 1
 
 
 def test_who_serves_takes_no_part_where_nobody_asked_for_that(
@@ -440,6 +447,49 @@ def test_answers_of_several_threads_come_in_the_order_they_were_signed_in(
         assert not [text for text in made.notes if "came before" in text]
 
 
-def test_the_list_of_asks_holds_no_command() -> None:
-    text = msgspec.json.encode(Ask(number=1, asked=msgspec.Raw(msgspec.json.encode(PREPARE))))
-    assert msgspec.json.decode(msgspec.json.decode(text, type=Ask).asked, type=ASKS) == PREPARE
+def test_a_server_that_comes_up_too_late_is_stopped(
+    there: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    there.launching = lambda: goes_on.wait(30)
+    monkeypatch.setattr(remote, "LAUNCHES_WITHIN_S", 0.1)
+    with served(there, tmp_path) as (_, bench):
+        with pytest.raises(CellError, match="did not answer in time"):
+            bench.launch(PROFILES["alpha"], "x")
+        goes_on.set()
+        until(lambda: there.events[-1].startswith("stop"), "it to be stopped")
+        assert [event.split()[0] for event in there.events] == ["services", "launch", "stop"]
+
+
+def test_a_folder_into_which_something_is_still_written_ends_no_agent(
+    there: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = os.rmdir
+
+    def rmdir(path: str, **more: Any) -> None:
+        if path == "logs":
+            raise OSError(errno.ENOTEMPTY, "Directory not empty")
+        remove(path, **more)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    serving = there.serves(tmp_path)
+    asked(serving, PREPARE)
+    serving.end()
+    assert there.events == ["services up", "services down"]
+
+
+def test_who_serves_is_waited_for_though_who_loads_was_in_vain(
+    there: FakeMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(there, tmp_path) as (made, _):
+        maker, server = made.master.places
+        for lost, name in ((maker, "a"), (server, "s")):
+            made.end(name)
+            lost.lost = "nothing came from it"
+        with pytest.raises(CellError, match="1 of 1 agents are missing"):
+            made.master.ready()
+        monkeypatch.setattr(master_module, "BACK_WITHIN_S", 30.0)
+        back = threading.Timer(0.1, serving_agent, (there, made, "s2"))
+        back.start()
+        assert made.master.ready(serves=True)
+        back.join()

@@ -19,11 +19,13 @@ from loadtest.bench.load import wrk
 from loadtest.bench.load.agents import agent as agent_module
 from loadtest.bench.load.agents import master as master_module
 from loadtest.bench.load.agents import signing
+from loadtest.bench.load.agents.master import Master
 from loadtest.bench.load.agents.shared import SharedLoad
 from loadtest.records.errors import CellError
 from loadtest.records.measured import Histogram
 from loadtest.records.planned import Load
 from loadtest.stats.latency import count, merge, pooled
+from loadtest.system.clock import steady_us
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason=f"no wrk: {wrk.INSTALL}")
 
@@ -68,7 +70,10 @@ def test_without_the_secret_nobody_takes_part_and_nobody_is_obeyed(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"version": "2"}, "it has loadtest 2, and this run 1"),
+        (
+            {"version": "2"},
+            "its loadtest is not that of this run (2 there, 1 here)",
+        ),
         ({"machine": machine(versions={"wrk": "4.2.0"})}, "it has wrk 4.2.0"),
         ({}, "the run has its 1 agents"),
     ],
@@ -117,6 +122,30 @@ def test_hostile_bytes_end_in_one_line_each(tmp_path: Path) -> None:
 
 def load(connections: int = 4, **changes: Any) -> Load:
     return Load(**{"connections": connections, "duration_s": 1, "warmup_s": 0} | changes)
+
+
+def test_a_wrk_whose_version_is_not_known_is_said_to_be_so(tmp_path: Path) -> None:
+    with net(tmp_path, 1) as network:
+        network.agent("a", machine=machine(versions={}))
+        network.master.await_all(30)
+        assert "wrk of an unknown version" in network.notes[-1]
+
+
+@needs_wrk
+@pytest.mark.real
+def test_what_a_far_server_uses_is_sampled_before_its_load_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    (folder / "raw").mkdir(parents=True)
+    far_us = 2_000_000
+    monkeypatch.setattr(Master, "to_server_us", lambda _: far_us, raising=False)
+    with null_server(tmp_path) as (_, port, _), net(tmp_path, 1) as network:
+        network.agent("a")
+        network.master.await_all(30)
+        begun = SharedLoad(network.master, load(), f"http://127.0.0.1:{port}/", 0.0, folder, "x")
+        assert begun._planned_us - steady_us() > far_us
+        begun.stop()
 
 
 @needs_wrk

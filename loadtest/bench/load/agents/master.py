@@ -112,8 +112,8 @@ class Master:
     _over: threading.Event = field(default_factory=threading.Event)
     _numbers: int = 0
     _told: set[str] = field(default_factory=set)
-    _given_up: bool = False
-    """Lost agents were waited for once, in vain."""
+    _given_up: set[bool] = field(default_factory=set)
+    """Lost agents were waited for once, in vain: those that serve, or those that do not."""
 
     def run(self) -> None:
         """Listen until it is over, in a thread of its own."""
@@ -164,14 +164,15 @@ class Master:
         at once.
         """
         with self._changed:
-            patience_s = 0.0 if self._given_up else BACK_WITHIN_S
+            patience_s = 0.0 if serves in self._given_up else BACK_WITHIN_S
             there = self._changed.wait_for(
                 lambda: self.failed or self._complete(serves), patience_s
             )
             self._check()
-            self._given_up = not there
             if there:
+                self._given_up.discard(serves)
                 return self._present(serves)
+            self._given_up.add(serves)
             lost = [f"{each.name}: {each.lost}" for each in self._all(serves) if each.lost]
             raise CellError(
                 "load",
@@ -183,6 +184,12 @@ class Master:
         with self._changed:
             where = next((each.joining.system_id for each in self._all(True)), machine.system_id())
         return where is not None and where == member.joining.system_id
+
+    def to_server_us(self) -> int:
+        """Return how long a message to the agent that serves and back took at most; 0 without."""
+        with self._changed:
+            exchanges = [each for member in self._all(True) for each in member.exchanges]
+        return max((each.round_trip_us for each in exchanges), default=0)
 
     def compare_clocks(self, members: Sequence[Member]) -> None:
         """Compare the clocks of some agents anew; raises CellError where one does not answer."""
@@ -321,8 +328,8 @@ class Master:
         """Return why an agent cannot take part; `own` is its place, if it has one."""
         if told.version != self.version:
             return (
-                f"it has loadtest {told.version}, and this run {self.version}; install the same on"
-                " both"
+                f"its loadtest is not that of this run ({told.version} there, {self.version} here);"
+                " install the same commit or wheel on both"
             )
         if told.serves and not self.served:
             return "this run starts its servers itself; leave out --serves"
@@ -377,7 +384,8 @@ class Master:
     def _greet(self, member: Member) -> None:
         of, clock = member.joining.machine, member.clock
         assert clock is not None
-        does = "starts the servers" if member.joining.serves else f"wrk {of.versions.get('wrk')}"
+        wrk = f"wrk {of.versions.get('wrk') or 'of an unknown version'}"
+        does = "starts the servers" if member.joining.serves else wrk
         self.say(
             f"agent {member.name}: {of.processors} processors, {does}, its clock"
             f" {clock.offset_us / 1e3:+.1f} ms (within {clock.within_us / 1e3:.1f}), round trip"

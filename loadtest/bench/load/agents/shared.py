@@ -103,7 +103,9 @@ class SharedLoad:
                 for member, answer in zip(self._members, armed, strict=True)
             ]
             self._clocks = [member.clock for member in self._members]
-            self._planned_us = steady_us() + LEAD_US
+            # Where an agent serves, it is told to sample before the load begins.
+            sampled_us = 2 * master.to_server_us()
+            self._planned_us = steady_us() + LEAD_US + sampled_us
             for member, clock in zip(self._members, self._clocks, strict=True):
                 assert clock is not None
                 go = Go(load=self._id, at_us=self._planned_us + clock.offset_us)
@@ -112,7 +114,7 @@ class SharedLoad:
             self.stop()
             raise
         # What is sampled from now on is the load, and no time before it.
-        time.sleep(max(0.0, (self._planned_us - steady_us()) / 1e6 - 0.01))
+        time.sleep(max(0.0, (self._planned_us - sampled_us - steady_us()) / 1e6 - 0.01))
 
     def tree(self) -> list[psutil.Process]:
         """Return nothing: what agents of this machine used, they tell."""
@@ -266,7 +268,7 @@ def _schedule(sent: Sequence[Sent]) -> Sent:
         missed=sum(each.missed for each in sent),
         late=Histogram(
             values_us=tuple(us for us, _ in ordered), counts=tuple(n for _, n in ordered)
-        ).coarse(wrk.FINE),
+        ).coarse(wrk.FINE_KEPT),
     )
 
 

@@ -1,6 +1,7 @@
 """What the machine that steers asks of the one that serves: a closed list of strict records.
 
-None has a command in it: a server is looked up among the profiles of who is asked.
+A command that comes with a server (`Launch`) runs only where the profiles and the project of who is
+asked declare the same.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ class Repair(Record, frozen=True, kw_only=True, tag_field="ask", tag="repair"):
 class Launch(Record, frozen=True, kw_only=True, tag_field="ask", tag="launch"):
     """Start a server."""
 
+    number: Number
+    """By which it is asked for from now on."""
     server: Server
 
 
 class Up(Record, frozen=True, kw_only=True):
     """A server has answered."""
 
-    number: Number
-    """By which it is asked for from now on."""
     address: Address
     port: Annotated[int, Meta(ge=1, le=65_535)]
     launch_s: Seconds
@@ -85,7 +86,7 @@ class Used(Record, frozen=True, kw_only=True):
 
 
 class Stop(Record, frozen=True, kw_only=True, tag_field="ask", tag="stop"):
-    """Stop a server and all that it started."""
+    """Stop a server and all that it started, if need be once it is up."""
 
     server: Number
 

@@ -192,8 +192,13 @@ class RemoteBench(Bench):
 
     def launch(self, profile: Server, name: str) -> LoadedServer:
         """Start a server and return it once it has answered; raises CellError."""
-        up: Up = self._up.ask(Launch(server=profile), Up, "launch", LAUNCHES_WITHIN_S)
-        launched = _Launched(self._up, up.number)
+        launched = _Launched(self._up, next(_numbers))
+        asked = Launch(number=launched.number, server=profile)
+        try:
+            up: Up = launched.there.ask(asked, Up, "launch", LAUNCHES_WITHIN_S)
+        except CellError:
+            launched.stop()  # it may come up later
+            raise
         conceal(self.project.confidential({}, up.requests))
         return _RemoteServer(
             launched=launched,

@@ -6,7 +6,6 @@ and this project's.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -71,7 +70,8 @@ class Serving:
     """A temporary one."""
     _bench: LocalBench | None = None
     _servers: dict[int, _Served] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _unwanted: set[int] = field(default_factory=set)
+    """Numbers of servers that were to stop, and were not up."""
     _held: ExitStack = field(default_factory=ExitStack)
     _over: bool = False
     _busy: int = 0
@@ -117,7 +117,7 @@ class Serving:
                 if died := self._up().repair():
                     raise died
             case Launch():
-                return self._launch(asked.server)
+                return self._launch(asked.number, asked.server)
             case Look():
                 return self._look(asked)
             case Count():
@@ -125,7 +125,7 @@ class Serving:
             case Sample():
                 return self._sample(asked)
             case Stop():
-                self._served(asked.server).stop()
+                self._stop(asked.server)
         return None
 
     def _prepare(self, asked: Prepare) -> None:
@@ -144,7 +144,8 @@ class Serving:
         host = network.address_towards(*self.master)
         with ExitStack() as starting:
             # What a session before left in its logs is not to be read in this one.
-            folder = Path(starting.enter_context(TemporaryDirectory(dir=self.folder)))
+            kept = TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True)
+            folder = Path(starting.enter_context(kept))
             logs = folder / "logs"
             logs.mkdir()
             up = starting.enter_context(
@@ -155,29 +156,36 @@ class Serving:
                 self._held.push(starting.pop_all())
                 self._bench = LocalBench(up, asked.shape, folder, host=host)
 
-    def _launch(self, server: Server) -> Up:
+    def _launch(self, number: int, server: Server) -> Up:
         bench = self._up()
         if not is_declared(server, self.profiles, self.project.app, recycles=True):
             raise CellError(
                 "launch",
                 f"it is declared differently in {self.project.folder}; have the same on both",
             )
-        number = next(self._numbers)
         served = _Served(bench.launch(server, f"server-{number}"))
         running = served.running
         with ExitStack() as starting:
             starting.callback(served.stop)
             with self._changed:
                 self._check()
+                if number in self._unwanted or number in self._servers:
+                    raise CellError("launch", "nobody waits for it any more")
                 starting.pop_all()
                 self._servers[number] = served
         return Up(
-            number=number,
             address=running.host,
             port=running.port,
             launch_s=running.launch_s,
             requests=dict(running.requests),
         )
+
+    def _stop(self, number: int) -> None:
+        with self._changed:
+            if number not in self._servers:
+                self._unwanted.add(number)
+                return
+        self._servers[number].stop()
 
     def _look(self, asked: Look) -> Any:
         running = self._served(asked.server).running
