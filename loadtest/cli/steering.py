@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from loadtest.bench.load.agents import linked, master, shared, signing
 from loadtest.bench.load.agents.linked import Address
 from loadtest.cli.output import say
@@ -36,7 +38,7 @@ class Steered:
     _held: ExitStack = field(default_factory=ExitStack)
 
     def agents(self, count: int, launcher: Launcher) -> Awaited:
-        """Return so many agents once they are there, with one that serves where that launches.
+        """Return that many agents, and with the launcher `agent` one that serves, once they joined.
 
         Raises UserError where they cannot be used.
         """
@@ -64,7 +66,9 @@ class Steered:
                 f" {self.at.host}; name an address of this machine with --listen"
             )
         self.made_by = MadeBy(shared.Generators(steers), self.at.host, steers)
-        makers = tuple(member.record for member in members[:count])
+        makers = tuple(
+            replace(member.record, here=steers.beside_servers(member)) for member in members[:count]
+        )
         return Awaited(makers, members[count].record if served else None)
 
 

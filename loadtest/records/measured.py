@@ -544,7 +544,8 @@ class Agent(Record, frozen=True, kw_only=True):
     round_trip_us: Count
     """Of a message, the shortest of several."""
     here: bool
-    """It runs on the machine that steers."""
+    """It is on the machine that the servers run on; of the agent that serves: on the one that
+    steers."""
 
 
 class Site(Record, frozen=True, kw_only=True):

@@ -77,8 +77,6 @@ def _makers(run: Run) -> str | None:
 
 
 def _elsewhere(run: Run) -> str | None:
-    if run.served_by is not None:
-        return None if run.served_by.here else "an agent's"
     return run.engine.name if run.engine and run.engine.remote else None
 
 

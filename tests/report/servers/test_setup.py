@@ -11,7 +11,7 @@ from builders import endpoint
 from loadtest.judge.servers import conditions
 from loadtest.records.measured import Engine, Placement, Site, Source
 from loadtest.records.planned import Shape
-from loadtest.report.servers.sentences.method import launched, pooled
+from loadtest.report.servers.sentences.method import bounds, launched, pooled
 
 
 def engine(**changes: Any) -> Engine:
@@ -89,18 +89,23 @@ def test_an_agent_that_served_another_that_loaded() -> None:
     )
     served, loaded = launched(run)
     assert served.startswith("Servers and services ran as processes on north, which is the machine")
-    assert "The load was made by south (the machine that steered, 2 processors" in loaded
+    assert "The load was made by south (the machine of the servers, 2 processors" in loaded
 
 
-def test_what_an_agent_served_is_not_compared_with_what_ran_beside_the_generator() -> None:
-    makers = (builders.agent("south", here=True),)
-    base = builders.run(agents=makers)
-    for here in (False, True):
-        new = builders.run(
-            agents=makers, launcher="agent", served_by=builders.agent("north", here=here)
-        )
-        forbids = {each.key for each in conditions.differences(base, new) if each.forbids}
-        assert forbids == (set() if here else {"machine of the servers"})
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("steers", [False, True])
+def test_what_counts_is_whether_the_load_was_made_beside_the_servers(
+    beside: bool, steers: bool
+) -> None:
+    base = builders.run(agents=(builders.agent("south", here=True),))
+    new = builders.run(
+        agents=(builders.agent("south", here=beside),),
+        launcher="agent",
+        served_by=builders.agent("north", here=steers),
+    )
+    forbids = {each.key for each in conditions.differences(base, new) if each.forbids}
+    assert forbids == (set() if beside else {"loads made by"})
+    assert ("the network between them" in " ".join(bounds(new, ()))) != beside
 
 
 @pytest.mark.parametrize("remote", [False, True])
