@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import AGENTS_PORT, address, project_of, project_options
+from loadtest.cli.network import enter
+from loadtest.cli.options import AGENTS_PORT, address, is_typed, project_of, project_options
 from loadtest.cli.output import say
 from loadtest.records.errors import UserError, lone
 
@@ -56,13 +57,15 @@ def agent_command(
     from loadtest.measure import preflight
     from loadtest.system import machine, process
 
+    if serves and any_target:
+        raise UserError(
+            "--any-target is for agents that make load; leave out --any-target or --serves"
+        )
+    typed = {"--project": is_typed("folder"), "--python": is_typed("python")}
+    if not serves and any(typed.values()):
+        raise UserError(*(lone(option, "--serves") for option, there in typed.items() if there))
     linked.check_installed()
     secret = signing.secret_of(os.environ)
-    typed = [*(["--project"] if folder != Path() else []), *(["--python"] if python else [])]
-    if serves and any_target:
-        raise UserError("--any-target is of agents that make loads; leave out that, or --serves")
-    if typed and not serves:
-        raise UserError(*(lone(option, "--serves") for option in typed))
     if not serves and (problem := preflight.tool().advice):
         raise UserError(problem)
     at = Address(*master)
@@ -102,6 +105,8 @@ def _serving(
     from loadtest.plan.servers import inventory
     from loadtest.records.planned import Shape
 
+    _, state = enter(["those that load it"], project.app.connects)
+    say(f"network: {state}")
     offered = inventory.take_inventory(project)
     addresses = project.app.addresses
     if problems := [

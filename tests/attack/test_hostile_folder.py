@@ -23,6 +23,7 @@ from hostile_folder import whole
 
 from loadtest.measure.clients import resume as clients_resume
 from loadtest.measure.servers.new_run import make_run, this_machine
+from loadtest.measure.servers.preflight import checks
 from loadtest.measure.servers.resume import check_resumable
 from loadtest.plan import interpreters
 from loadtest.plan.servers import inventory
@@ -167,14 +168,14 @@ def test_nor_into_a_file_that_has_a_second_name(name: str, folder: Path, tmp_pat
     """Logs are appended to."""
     (tmp_path / "theirs").write_text("kept")
     (folder / name).hardlink_to(tmp_path / "theirs")
-    with pytest.raises(UserError, match="a link, or no file of its own; put a copy in its place"):
+    with pytest.raises(UserError, match=r"a link, or a hard link .*; copy the run with `cp -rL "):
         Writer(folder)
 
 
 def test_outcomes_with_a_second_name_are_not_appended_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("kept")
     (folder / OUTCOMES).hardlink_to(tmp_path / "theirs")
-    with pytest.raises(UserError, match="a link, or no file of its own"):
+    with pytest.raises(UserError, match="a link, or a hard link"):
         Writer(folder)
     assert (tmp_path / "theirs").read_text() == "kept"
 
@@ -495,7 +496,7 @@ def test_agents_that_cannot_have_been_are_refused(tmp_path: Path) -> None:
         {"served_by": agent("north"), "agents": (agent("north"),)},
         {"launcher": "agent", "served_by": agent("north")},
     ):
-        with pytest.raises(UserError, match="an agent that started its servers"):
+        with pytest.raises(UserError, match="agent that started the servers"):
             create(tmp_path, run(**changes))
 
 
@@ -727,7 +728,12 @@ def test_a_run_that_an_agent_served_goes_on_with_the_same_one(
     assert of.machine == msgspec.structs.replace(there, versions=there.versions | {"wrk": "4.1.0"})
     assert (of.launcher, of.served_by, of.placement) == ("agent", served.served_by, None)
     assert of.plan.at_once == 3
+    assert inventory.at_once(served, 10**6, 1) == 1_500
     assert of.command.endswith("--agents 1 --launcher agent")
+    looked = {each.name for each in checks(of.plan, tmp_path, served.project.app, "agent")}
+    assert "listen backlog" not in looked  # no server listens here
+    with pytest.raises(UserError, match="--pin goes with --launcher local"):
+        make_run(served, msgspec.structs.replace(choice, pin=True), tmp_path, makers)
     check_resumable(of, served, tmp_path, makers)
     another = dataclasses.replace(served, served_by=agent("east", machine=there))
     with pytest.raises(UserError, match="servers started by north then, by east now"):

@@ -17,7 +17,7 @@ from loadtest.measure.servers.preflight import checks
 from loadtest.plan.servers import profile
 from loadtest.plan.servers.inventory import Inventory, make_plan
 from loadtest.records import run_folder
-from loadtest.records.errors import UserError
+from loadtest.records.errors import UserError, lone
 from loadtest.records.measured import Agent, Launcher, Machine, Placement, Run
 from loadtest.records.planned import Choice, Goal, Plan
 from loadtest.records.privacy import public_path
@@ -59,8 +59,10 @@ def make_run(offered: Inventory, choice: Choice, out: Path, agents: tuple[Agent,
         problems.extend(error.lines)
     placed: Placement | None = None
     try:
-        # Processors are kept on this machine alone; of a remote engine's `.env` says which.
+        # Only this machine's processors can be pinned; a remote engine's are set in its `.env`.
         remote = offered.served_by or (offered.engine is not None and offered.engine.remote)
+        if remote and choice.pin:
+            problems.append(lone("--pin", "--launcher local"))
         placed = cpu_pinning.choose(False if remote else choice.pin)
     except UserError as error:
         problems.extend(error.lines)

@@ -120,7 +120,7 @@ def checks(
         preflight.rates(),
         preflight.folder(out),
         *([preflight.port()] if launcher == "local" else []),
-        preflight.backlog(plan.shape.backlog if plan else 2048),
+        *([preflight.backlog(plan.shape.backlog if plan else 2048)] if launcher != "agent" else []),
         *([preflight.local_ports()] if launcher == "compose" else []),
         # Others have their own; and where all of it is up already, nothing is written.
         *([] if launcher in ("compose", "agent") else named_services(app, written)),

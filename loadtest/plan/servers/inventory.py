@@ -163,8 +163,10 @@ def at_once(inventory: Inventory, servers: int, workers: int) -> int:
     if there is None and (inventory.launcher != "local" or shared):
         return 1
     each_bytes = PROCESS_BYTES * (workers + 1)
-    free_bytes = there.machine.memory_bytes if there else psutil.virtual_memory().available
-    room = int((free_bytes or 0) * MEMORY_SHARE / each_bytes)
+    free_bytes = psutil.virtual_memory().available
+    if there:  # what is available on it is not known: half of all, say
+        free_bytes = (there.machine.memory_bytes or 0) // 2
+    room = int(free_bytes * MEMORY_SHARE / each_bytes)
     return min(servers, max(FEWEST_AT_ONCE, room))
 
 
