@@ -173,12 +173,12 @@ def test_reports_of_any_number_are_one_in_size(
         path.write_bytes(data)
     monkeypatch.setattr(report, "MOST_BYTES", len(data) * 3 // 2)
     with pytest.raises(
-        UserError, match=r"b\.md: with it there are more than \d+ MB; import a part"
+        UserError, match=r"b\.md: with this file there are more than \d+ MB; import fewer"
     ):
         report.read(paths, "2026-01-02T03:04:05+00:00")
     monkeypatch.undo()
     monkeypatch.setattr(report, "MOST_LINES", len(data.splitlines()) * 3 // 2)
-    with pytest.raises(UserError, match=r"b\.md: \d+ lines, and \d+ are read at most"):
+    with pytest.raises(UserError, match=r"b\.md: with this file there are [\d,]+ lines"):
         report.read(paths, "2026-01-02T03:04:05+00:00")
 
 
@@ -191,7 +191,10 @@ def test_lines_between_blank_ones_take_no_time() -> None:
 
 def test_a_report_of_more_lines_than_are_read_is_refused() -> None:
     data = seeds.wrk_report() + b"a\n\n" * report.MOST_LINES
-    with pytest.raises(UserError, match=r"x\.md: \d+,\d+ lines, and 200,000 are read at most"):
+    with pytest.raises(
+        UserError,
+        match=r"x\.md: with this file there are \d+,\d+ lines, and 200,000 are read at most",
+    ):
         report.convert(data, "x.md", "2026-01-02T03:04:05+00:00")
 
 

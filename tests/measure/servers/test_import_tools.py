@@ -258,6 +258,10 @@ def test_what_would_not_be_read_back_is_not_imported(text: str) -> None:
     of = imported(f"## WSGI One\n\n{fenced(text)}")
     assert (len(of.outcomes), of.left_out, of.raw) == (0, 1, {})
     assert any(note.text.startswith("numbers that nobody can have") for note in of.notes)
+    # Nor is it a round of what is.
+    of = imported(f"## WSGI One\n\n{fenced(text)}\n{fenced(HEY)}")
+    assert [each.round for each in of.outcomes] == [0]
+    assert not any("another round" in note.text for note in of.notes)
 
 
 def test_what_no_command_shows_can_be_typed() -> None:

@@ -84,7 +84,9 @@ def read(paths: Sequence[Path], created_at: str, typed: Typed | None = None) -> 
         data[free(public_path(str(path)), {*data})] = _bytes(path)
         if sum(map(len, data.values())) > MOST_BYTES:
             most = MOST_BYTES // 2**20
-            raise UserError(f"{path}: with it there are more than {most} MB; import a part of them")
+            raise UserError(
+                f"{path}: with this file there are more than {most} MB; import fewer files at once"
+            )
     imported = convert_all(data, created_at, typed)
     if not imported.outcomes:
         names = ", ".join(map(str, paths))
@@ -148,8 +150,8 @@ def convert_all(data: Mapping[str, bytes], created_at: str, typed: Typed | None 
         many += len(lines)
         if many > MOST_LINES:
             raise UserError(
-                f"{file}: {many:,} lines, and {MOST_LINES:,} are read at most; import the"
-                " part with results"
+                f"{file}: with this file there are {many:,} lines, and {MOST_LINES:,} are read at"
+                " most; import fewer files, or only the parts with results"
             )
         text = find([*hidden.lines(lines)], file, typed)
         blocks += text.blocks
@@ -235,14 +237,10 @@ def _rows(places: Sequence[Placed], typed: Typed, notes: list[Note]) -> _Rows:
         cell = Cell(server=server.name, endpoint=endpoints[each.target], load=each.target.load)
         cells.setdefault(cell.id, cell)
         number = rounds[cell.id]
-        rounds[cell.id] += 1
         if number >= MOST_ROUNDS:
             text = f"{cell.id} has {MOST_ROUNDS:,} rounds already; this block is not imported"
             notes.append(Note(line=block.line, text=text, file=block.file, weight=2))
             continue
-        if number:
-            text = f"{cell.id} once more: taken as another round"
-            notes.append(Note(line=block.line, text=text, file=block.file))
         stem = f"raw/{cell.id}.r{number}"
         try:
             outcomes.append(_held(_outcome(block, cell, number, stem)))
@@ -250,6 +248,10 @@ def _rows(places: Sequence[Placed], typed: Typed, notes: list[Note]) -> _Rows:
             text = f"numbers that nobody can have measured ({error}); this block is not imported"
             notes.append(Note(line=block.line, text=text, file=block.file, weight=2))
             continue
+        rounds[cell.id] += 1
+        if number:
+            text = f"{cell.id} once more: taken as another round"
+            notes.append(Note(line=block.line, text=text, file=block.file))
         raw[f"{stem}.txt"] = block.text
         if block.reading.histogram:
             histograms[f"{stem}.json"] = block.reading.histogram
