@@ -1,5 +1,6 @@
 # Images from lock files: `server` has the app and every server, `loadtest` the generator and the
-# reports as well, `agent` the generator and what carries messages between machines. Code is copied last, so that a change of it installs nothing again.
+# reports as well, `agent` the generator and what carries messages between machines. Code is
+# copied last, so that a change of it installs nothing again.
 #
 #   docker build --target server --tag loadtest-server .
 #

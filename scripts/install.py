@@ -92,8 +92,8 @@ def excerpt(lock: str, package: str) -> str:
     return "".join(lines[start : end + 1])
 
 
-def patiently(argv: Sequence[str], **options: Any) -> None:
-    """Run a command as `subprocess.run` does with `check`, and say every 10 s how long it takes."""
+def patiently(what: str, argv: Sequence[str], **options: Any) -> None:
+    """Run a command as `subprocess.run` does with `check`, and say every 10 s that it goes on."""
     began = time.monotonic()
     with subprocess.Popen(argv, **options) as command:
         while True:
@@ -101,7 +101,7 @@ def patiently(argv: Sequence[str], **options: Any) -> None:
                 status = command.wait(TELL_EVERY_S)
                 break
             except subprocess.TimeoutExpired:
-                sys.stderr.write(f"setup: {time.monotonic() - began:.0f} s so far\n")
+                sys.stderr.write(f"setup: {what}, {time.monotonic() - began:.0f} s so far\n")
     if status:
         raise subprocess.CalledProcessError(status, argv)
 
@@ -111,7 +111,7 @@ def get_uv(pip: Sequence[str], lock: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         pinned = Path(folder) / "uv.lock"
         pinned.write_text(excerpt(lock.read_text(encoding="utf-8"), "uv"), encoding="utf-8")
-        patiently([*pip, "install", *LOCKED, "-r", str(pinned)])
+        patiently("installing uv", [*pip, "install", *LOCKED, "-r", str(pinned)])
     return Path(sysconfig.get_path("scripts")) / "uv"
 
 
@@ -121,7 +121,7 @@ def compile_packages() -> None:
     compiled = [sys.executable, "-m", "compileall", "-qq", "-j", "0", folder]
     skipped = r"/(tests?|pip|pygments/lexers)/"
     with contextlib.suppress(subprocess.CalledProcessError):
-        patiently([*compiled, "-x", skipped])
+        patiently("compiling", [*compiled, "-x", skipped])
 
 
 def main(locks: Sequence[str], pip: Sequence[str]) -> None:
@@ -134,13 +134,13 @@ def main(locks: Sequence[str], pip: Sequence[str]) -> None:
         configured = settings(listing.stdout.decode())
         install = [str(uv), "pip", "install", "--python", sys.executable, *options(configured)]
         env = environment(configured, os.environ)
-        patiently([*install, *LOCKED, *files], env=env)
-        patiently([*install, *project], env=env)
+        patiently("installing packages", [*install, *LOCKED, *files], env=env)
+        patiently("installing packages", [*install, *project], env=env)
         compile_packages()
     except (OSError, subprocess.CalledProcessError):
         sys.stderr.write("setup: uv could not do it, so pip does\n")
-        patiently([*pip, "install", *LOCKED, *files])
-        patiently([*pip, "install", *project])
+        patiently("installing packages", [*pip, "install", *LOCKED, *files])
+        patiently("installing packages", [*pip, "install", *project])
 
 
 if __name__ == "__main__":

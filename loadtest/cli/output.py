@@ -53,8 +53,8 @@ def say(line: str) -> None:
 def waiting(for_what: str) -> Iterator[Callable[[str], None]]:
     """Say every 10 s what is waited for, as long as the block lasts.
 
-    It is given what takes what is waited for from then on. A command that enters a network does
-    that before: this starts a thread.
+    Yields a function that takes the next thing waited for. It starts a thread, so a command that
+    enters a network does that first.
     """
     began_s, now, over = time.monotonic(), [for_what], threading.Event()
 

@@ -43,7 +43,7 @@ OTHER_ROWS = (
     " invent some do, have it load the same ones (`manage.py dumpdata` keeps some)"
 )
 
-MOST_ROWS = 20
+MOST_LISTED = 20
 """Of files, or of places."""
 
 
@@ -224,8 +224,8 @@ def check_command(folder: Path, python: str | None, as_json: bool) -> int:
     """Start every server once and compare its answers; put no load on it.
 
     Each endpoint is requested alone, then eight times at once, under each variant of the project;
-    of one that waits, no more at once than each worker works on. Exit status 1 if a server does not
-    start, an answer is not what was recorded, or a file of the project changes.
+    of one that waits, at most four at once, and no more than the server works on. Exit status 1 if
+    a server does not start, an answer is not what was recorded, or a file of the project changes.
 
     Example: loadtest check
     """
@@ -327,8 +327,8 @@ def _problems(
 
 def _first(names: Sequence[str]) -> list[str]:
     """Return names of which there may be any number: the first, and how many more there are."""
-    more = len(names) - MOST_ROWS
-    return [*names[:MOST_ROWS], *([f"{more:,} more"] if more > 0 else [])]
+    more = len(names) - MOST_LISTED
+    return [*names[:MOST_LISTED], *([f"{more:,} more"] if more > 0 else [])]
 
 
 def _ready(project: Project) -> tuple[dict[str, str], list[Server]]:

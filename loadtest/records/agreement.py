@@ -221,9 +221,12 @@ def _begun(run: measured.Run | clients.Run) -> Iterator[str]:
 def _served(run: measured.Run) -> Iterator[str]:
     """Yield why nobody can have started the servers of a run as it says."""
     if (run.launcher == "agent") != (run.served_by is not None):
-        yield "an agent that started its servers and is not named, or that is named and did not"
+        yield (
+            "launcher `agent` without the agent that started the servers, or that agent with"
+            " another launcher"
+        )
     if run.served_by is not None and not run.agents:
-        yield "an agent that started its servers, and none that made its loads"
+        yield "an agent that started the servers, but none that made the load"
 
 
 def _twice(what: str, names: Iterable[str]) -> Iterator[str]:

@@ -55,6 +55,7 @@ MOST_NUMBERS = 20_000_000
 MOST_LATENCIES_BYTES, LEAST_BYTES = 100 * 2**20, 10_000
 """Of all histograms, each of which counts as so many at least: it takes as long to open it."""
 PLAN_TIMES, RAW_PART = 4, 6
+"""A planned byte takes as long as four of the outcomes, and six of latencies as long as one."""
 MOST_LINES, MOST_DAMAGED = 4 * MOST_LOADS, 100
 """Of the outcomes; with more it is no such file."""
 MENDS = {
@@ -210,9 +211,10 @@ def _encoded(run: measured.Run | clients.Run) -> tuple[Kind[Any, Any, Any], byte
         kind.agrees(msgspec.convert(FACTS.decode(data), kind.run))
         if len(data) > files.MOST_BYTES:
             most = f"{files.MOST_BYTES / 2**20:g} MB"
-            raise ValueError(f"{kind.file} would be larger than the {most} that are read of it")
+            raise ValueError(f"{kind.file} would be larger than the {most} that a report reads")
     except ValueError as error:
-        raise UserError(f"this cannot be measured: {_why(error)}; ask for something else") from None
+        chosen = "with --server or --endpoint" if isinstance(run, measured.Run) else "clients"
+        raise UserError(f"this cannot be measured: {_why(error)}; choose fewer {chosen}") from None
     return kind, data
 
 
@@ -308,8 +310,8 @@ class Writer:
         line = msgspec.json.encode(record) + b"\n"
         if len(line) > self._left_bytes:
             raise UserError(
-                f"{self._path}: full, as no more of it would be read back; type `loadtest report"
-                f" {shlex.quote(str(self._path.parent))}`, and begin another run for the rest"
+                f"{self._path}: full: a report would not read more of it; type `loadtest report"
+                f" {shlex.quote(str(self._path.parent))}`, and start another run for the rest"
             )
         self._left_bytes -= len(line)
         with writing(self._path, measuring=self._measuring):
@@ -324,10 +326,12 @@ class Writer:
 
 def _refuse_strangers(folder: Path) -> None:
     """Raise UserError for what a run that goes on would write elsewhere through."""
+    run = shlex.quote(str(folder))
     for each in (folder, *(folder / name for name in FOLDERS)):
         for path in files.strangers(each):
             raise UserError(
-                f"{path}: a link, or no file of its own; put a copy in its place, then go on"
+                f"{path}: a link, or a hard link with a second name elsewhere; copy the run with"
+                f" `cp -rL {run} {run}-copy`, and resume the copy"
             )
 
 

@@ -78,7 +78,8 @@ class Writer:
                 self.say(line, indent=4)
         if (more_lost := len(losses) - MOST_LOSSES) > 0:
             self.say()
-            self.say(f"And for {plural(more_lost, 'other reason')}, each in the reports.")
+            more = plural(more_lost, "more reason")
+            self.say(f"The reports have {more} why something has no number.")
         if caveats.doubts:
             self.say()
             self.say(f"Caveats (`{SUSPECT}` beside a number), each case in the reports:")

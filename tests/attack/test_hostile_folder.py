@@ -814,7 +814,9 @@ def test_an_engine_that_a_folder_names_is_not_asked(
         memory_bytes=2**30,
     )
     folder = create(tmp_path, msgspec.structs.replace(begun(offered), engine=engine))
-    _, of = command._go_on(offered, folder, read(folder, SERVERS).run, (), None, lambda count: ())
+    _, of = command._go_on(
+        offered, folder, read(folder, SERVERS).run, (), None, lambda *_: ((), None)
+    )
     assert of.engine is None
 
 

@@ -540,7 +540,9 @@ def test_a_run_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
 
 def test_a_description_that_is_too_long_to_be_read_back_is_not_begun(tmp_path: Path) -> None:
     long = plan([server(summary="x" * files.MOST_BYTES)])
-    with pytest.raises(UserError, match=r"run\.json would be larger than the 8 MB that are read"):
+    with pytest.raises(
+        UserError, match=r"run\.json would be larger than the 8 MB that a report reads"
+    ):
         create(tmp_path / "runs", run(long))
     assert not (tmp_path / "runs").exists()
 
@@ -554,7 +556,9 @@ def test_no_more_outcomes_are_written_than_are_read(
     writer = Writer(folder)
     writer.append(outcome(CELLS[0]))
     writer.append(outcome(CELLS[0]))
-    with pytest.raises(UserError, match=r"outcomes\.jsonl: full, .*; type `loadtest report "):
+    with pytest.raises(
+        UserError, match=r"outcomes\.jsonl: full: a report .*; type `loadtest report "
+    ):
         writer.append(outcome(CELLS[0]))
     writer.close()
     assert len(read(folder, SERVERS).outcomes) == 3

@@ -105,7 +105,7 @@ def test_a_long_installation_says_that_it_goes_on(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(install, "TELL_EVERY_S", 0.05)
-    install.patiently([sys.executable, "-c", "import time; time.sleep(0.3)"])
-    assert re.match(r"(setup: 0 s so far\n)+", capfd.readouterr().err)
+    install.patiently("compiling", [sys.executable, "-c", "import time; time.sleep(0.3)"])
+    assert re.match(r"(setup: compiling, 0 s so far\n)+", capfd.readouterr().err)
     with pytest.raises(subprocess.CalledProcessError, match="exit status 3"):
-        install.patiently([sys.executable, "-c", "raise SystemExit(3)"])
+        install.patiently("compiling", [sys.executable, "-c", "raise SystemExit(3)"])

@@ -18,7 +18,7 @@ AT_ONCE = 8
 """Requests, beside one alone: enough to meet what only fails under concurrency."""
 
 SLOW_AT_ONCE = 4
-"""Of endpoints that wait: few enough that no worker gets more of them than it has threads."""
+"""Requests to an endpoint that waits, at most; a server that works on fewer gets as few."""
 
 Checked = dict[str, str | None]
 """By endpoint, see `Endpoint.id`: what is wrong with it, None where all is right."""

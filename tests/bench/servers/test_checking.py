@@ -12,7 +12,7 @@ import pytest
 from builders import endpoint, server
 
 from loadtest.bench.servers import checking
-from loadtest.bench.servers.checking import AT_ONCE, check_all
+from loadtest.bench.servers.checking import AT_ONCE, SLOW_AT_ONCE, check_all
 from loadtest.records.errors import CellError
 from loadtest.records.planned import Shape
 
@@ -136,9 +136,8 @@ def test_an_interruption_waits_for_no_answer() -> None:
         check_all(Slow(), todo, 2, interrupt)  # type: ignore[arg-type]
 
 
-def test_of_what_waits_no_worker_is_asked_for_more_than_it_has_threads() -> None:
-    """The system hands connections to workers as it likes, and one may get most of them."""
+def test_of_what_waits_no_more_is_asked_than_four_at_once() -> None:
     bench = Bench()
     threads = server("threads", in_flight="workers * threads")
     check(bench, (threads, [WAITS]))
-    assert bench.asked == [[("gateway-sync", 1), ("gateway-sync", threads.sized(Shape()).threads)]]
+    assert bench.asked == [[("gateway-sync", 1), ("gateway-sync", SLOW_AT_ONCE)]]

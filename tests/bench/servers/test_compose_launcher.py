@@ -243,5 +243,5 @@ def test_settings_of_a_file_in_another_encoding(
 
 def test_a_compose_file_of_another_make_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "docker-compose.yml").write_text("services: {}\n")
-    with pytest.raises(UserError, match=r"nothing like \$\{CACHE:-\.\.\.\} in it"):
+    with pytest.raises(UserError, match=r"it does not use \$\{CACHE:-\.\.\.\}, as"):
         engine._settings(tmp_path)

@@ -75,8 +75,8 @@ def _settings(folder: Path) -> dict[str, str]:
     chosen = settings(folder)
     if lacking := sorted(NEEDED - chosen.keys()):
         raise UserError(
-            f"{folder / FILE}: nothing like ${{{lacking[0]}:-...}} in it, as loadtest's own has;"
-            " add it, or leave out --launcher"
+            f"{folder / FILE}: it does not use ${{{lacking[0]}:-...}}, as loadtest's own file does;"
+            " add that, or leave out --launcher"
         )
     return chosen
 
