@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from loadtest.judge.concern import Judgement, Raised, Verdict
 from loadtest.records.planned import Record, Status
+from loadtest.records.text import message
 from loadtest.stats.significance import Finding
 
 NOT_REACHED = "the run ended before this was measured"
@@ -121,6 +122,11 @@ def ended(by_number: Mapping[int, O], round_of: Callable[[O], P]) -> Ended[O, P]
     return Ended(rounds, those("measured"), those("failed"))
 
 
+def shown(reason: str | None) -> str | None:
+    """Return a reason as reports have it: of a long one both ends, as there may be thousands."""
+    return reason and message(reason)
+
+
 def make_row(
     of: type[R], came: Ended[Any, Any], judged: Judgement, skip: str | None, **figures: Any
 ) -> R:
@@ -142,7 +148,7 @@ def make_row(
         concerns=judged.concerns,
         unchecked=judged.unchecked if came.measured else (),
         stage=why.stage if why else None,
-        reason=reason or (skip or NOT_REACHED if status == "skipped" else None),
+        reason=reason or (shown(skip) or NOT_REACHED if status == "skipped" else None),
         rounds_measured=len(came.measured),
         rounds_failed=len(came.failed),
         rounds=came.rounds,

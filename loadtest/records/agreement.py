@@ -22,7 +22,10 @@ from loadtest.records.values import (
     WHOLE,
 )
 
-OURS = (("loadtest",), ("python", "-m", "benchmarks.power"))
+OURS = (
+    *(("loadtest", command) for command in ("run", "import", "clients")),
+    ("python", "-m", "benchmarks.power"),
+)
 """How a command begins that made a run."""
 
 NEVER = ("--project", "--allow-database", "--allow-redis")
@@ -215,7 +218,7 @@ def _begun(run: measured.Run | clients.Run) -> Iterator[str]:
     # What a shell would do something else with would have to be quoted.
     ours = any(tuple(words[: len(each)]) == each for each in OURS)
     if any(word.startswith(NEVER) for word in words) or not ours or shlex.join(words) != command:
-        yield f"`command` is no command of loadtest's: {command}"
+        yield f"`command` is none of loadtest's that makes a run: {command}"
 
 
 def _served(run: measured.Run) -> Iterator[str]:

@@ -22,7 +22,8 @@ def read(path: Path, most_bytes: int = MOST_BYTES, *, links: bool = False) -> by
     `links`: they are followed, as where a person named the file.
     """
     with opened(path, most_bytes, links=links) as file:
-        return file.read(most_bytes)
+        # Not as many as there may be: for those it would take memory before it reads.
+        return file.read(min(most_bytes, os.fstat(file.fileno()).st_size))
 
 
 @contextmanager

@@ -71,7 +71,10 @@ def _tried() -> int:
 
     Who has come half-way cannot go back, as where a system grants a namespace and no right in it.
     """
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:  # as where its user may have no more processes
+        return error.errno or UNKNOWN
     if child == 0:
         status = UNKNOWN
         try:

@@ -129,6 +129,8 @@ def test_what_a_terminal_must_not_get(text: str) -> None:
 def test_how_a_command_must_not_end(status: int, err: str) -> None:
     assert broken(status, err)
     assert broken(2, "loadtest: no such folder\n") is None
+    so_far = "starting services and servers: 10 s so far"
+    assert broken(2, f"{so_far}\nloadtest: x: cannot be written\n") is None
     assert unkind(["a line\nand another"])
 
 

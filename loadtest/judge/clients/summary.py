@@ -14,7 +14,7 @@ from loadtest.judge.clients.pairs import Contrast, contrasts
 from loadtest.judge.clients.rows import Ranking, Round, Standing
 from loadtest.judge.clients.stopping import Key, Table, open_rows, tables
 from loadtest.judge.concern import Explained, is_invalid, weigh
-from loadtest.judge.rows import Ended, ended, make_row
+from loadtest.judge.rows import Ended, ended, make_row, shown
 from loadtest.judge.stopping import rounds_begun, usable
 from loadtest.records.clients import MEASURES, Ceiling, Measure, Outcome, Plan, Row, Run
 
@@ -148,7 +148,7 @@ def _round(outcome: Outcome) -> Round:
         number=outcome.round + 1,
         status="failed" if unusable else outcome.status,
         stage="result" if unusable else outcome.stage,
-        reason="it left no usable time" if unusable else outcome.reason,
+        reason="it left no usable time" if unusable else shown(outcome.reason),
         detail=outcome.detail,
         time_s=time,
     )

@@ -7,7 +7,7 @@ its own. Of searches it is the highest rate within the goal.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from statistics import median
@@ -18,7 +18,7 @@ import msgspec
 from loadtest.judge.servers.conditions import Difference, differences
 from loadtest.judge.servers.cost import ALL, CORES, Shares, floor_of_means, mean, mean_of, shares
 from loadtest.judge.servers.decision import Cost
-from loadtest.judge.servers.metrics import Figures, figures, latencies, p99_of_round
+from loadtest.judge.servers.metrics import figures, latencies, p99_of_round
 from loadtest.judge.servers.rows import Row
 from loadtest.judge.servers.summary import Summary, summarise_stored
 from loadtest.judge.servers.turns import merged
@@ -445,16 +445,6 @@ def _lost(having: _Side, lacking: _Side, run: Literal["base", "new"]) -> Iterato
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """A cell in one round, where it has a number."""
-
-    outcome: Outcome
-    figures: Figures
-    p99_us: int | None
-    """At a rate that of few requests counts as well, see `p99_of_round`."""
-
-
-@dataclass(frozen=True)
 class _Pair:
     """One figure of one cell by round, or a cost, over several."""
 
@@ -478,8 +468,10 @@ class _Side:
     """By cell."""
     searches: Mapping[str, Search]
     """Likewise."""
-    measured: Mapping[str, Mapping[int, _Measured]]
+    measured: Mapping[str, Mapping[int, Outcome]]
     """By cell, those of duplicates too, and round; only what is a number."""
+    p99_us: Callable[[str, int], int | None]
+    """Of a cell in a round. Latencies are read when it is asked for: most figures need none."""
     rounds: int
     """Of whichever run has more."""
 
@@ -526,12 +518,16 @@ class _Side:
         rates: list[float | None] = []
         for number in range(self.rounds):
             of = self.measured[cell].get(number)
-            if of and usual_us is not None:
-                rates.append(cpu_drift.drift_corrected_us(of.outcome, usual_us))
+            if of is None:
+                rates.append(None)
+            elif usual_us is not None:
+                rates.append(cpu_drift.drift_corrected_us(of, usual_us))
             elif figure == "p99_us":
-                rates.append((of and of.p99_us) or None)
+                rates.append(self.p99_us(cell, number) or None)
+            elif figure == "goodput":
+                rates.append(of.loaded.goodput if of.loaded else None)
             else:
-                rates.append(getattr(of and of.figures, figure, None) or None)
+                rates.append(of.server_cpu_us or None)
         return rates
 
     def noise(self, pair: _Pair, rounds: int) -> float | None:
@@ -581,10 +577,7 @@ def _of_cell(
     """
     usual_us = None
     if correctable and figure == "server_cpu_us" and not before.cells[cell].load.rate:
-        outcomes = [
-            [measured.outcome for measured in side.measured[cell].values()]
-            for side in (before, after)
-        ]
+        outcomes = [side.measured[cell].values() for side in (before, after)]
         usual_us = cpu_drift.speed_us(outcomes[0]) if cpu_drift.alike(*outcomes) else None
     base, new = (side.rates(cell, figure, usual_us) for side in (before, after))
     return _Pair((cell,), figure, usual_us is not None, base, new)
@@ -642,28 +635,32 @@ def _read(stored: ServersRun, rounds: int) -> _Side:
     # Of steps the closed loop: the others are at rates of their own.
     planned = [outcome for outcome in loads if not outcome.tried_rate]
     outcomes = last(planned, lambda outcome: outcome.cell)
+    cells = {cell.id: cell for cell in plan.cells}
 
-    def measured(cell: Cell, outcome: Outcome) -> _Measured:
+    @cache
+    def p99_us(id_: str, number: int) -> int | None:
+        cell, outcome = cells[id_], outcomes[id_][number]
+        # At a rate that of few requests counts as well.
+        if cell.load.rate is not None:
+            return p99_of_round(cell, outcome, stored.histogram)
         in_all = latencies(cell, [outcome], stored.histogram)
-        shown = figures(plan, cell, servers[cell.server], [outcome], in_all)
-        rated = cell.load.rate is not None
-        p99_us = p99_of_round(cell, outcome, stored.histogram) if rated else shown.p99_us
-        return _Measured(outcome, shown, p99_us)
+        return figures(plan, cell, servers[cell.server], [outcome], in_all).p99_us
 
     return _Side(
         plan=plan,
         summary=summary,
-        cells={cell.id: cell for cell in plan.cells},
+        cells=cells,
         rows=rows,
         searches={cell: row.search for cell, row in rows.items() if row.search},
         measured={
             cell.id: {
-                number: measured(cell, outcome)
+                number: outcome
                 for number, outcome in outcomes.get(cell.id, {}).items()
                 if has_number(outcome)
             }
             for cell in plan.cells
             if not cell.load.within
         },
+        p99_us=p99_us,
         rounds=rounds,
     )

@@ -9,7 +9,7 @@ import msgspec
 
 from loadtest.judge import ranking, summary
 from loadtest.judge.concern import Explained, is_invalid, weigh
-from loadtest.judge.rows import Ended, Versus, ended, make_row
+from loadtest.judge.rows import Ended, Versus, ended, make_row, shown
 from loadtest.judge.servers import stopping, tables
 from loadtest.judge.servers.concerns import CONCERNS
 from loadtest.judge.servers.concerns.at_rate import is_short
@@ -340,7 +340,7 @@ def _round(outcome: Outcome) -> Round:
         number=outcome.round + 1,
         status="failed" if unusable else outcome.status,
         stage="load" if unusable else outcome.stage,
-        reason=unusable or outcome.reason,
+        reason=unusable or shown(outcome.reason),
         detail=outcome.detail,
         goodput=outcome.loaded.goodput if measured and outcome.loaded else None,
         server_cpu_us=outcome.server_cpu_us if measured else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -19,6 +20,9 @@ from loadtest.report.units import UNKNOWN, plural, share
 MOST_TABLES = 50
 """Of rates and of endpoints: a plan may have thousands."""
 
+MOST_ENDPOINTS = 100
+"""Likewise, of a table."""
+
 
 def show(report: Report, console: Console, spell: Callable[[str], str] = str) -> None:
     """Print what was decided, what each server costs, and the caveats."""
@@ -34,7 +38,10 @@ def show(report: Report, console: Console, spell: Callable[[str], str] = str) ->
         if rated:
             to.say()
     elif not rated:
-        to.table(_fastest(report.summary.rankings))
+        fastest = _fastest(report.summary.rankings)
+        to.table(replace(fastest, items=fastest.items[:MOST_ENDPOINTS]))
+        if (more := len(fastest.items) - MOST_ENDPOINTS) > 0:
+            to.say(f"The reports have {plural(more, 'more endpoint')}.")
         to.say(f"By responses a second that were right; `{SUSPECT}`: in doubt.")
     for each in rated[:MOST_TABLES]:
         to.say(f"{each.title.replace('`', '')}:")

@@ -12,6 +12,7 @@ from loadtest.judge.servers.summary import Summary, summarise
 from loadtest.judge.servers.turns import merged
 from loadtest.records.measured import Ceiling, Histogram, Outcome, Usage, Work
 from loadtest.records.planned import Shape
+from loadtest.records.text import MOST
 
 
 def row(summary: Summary, cell: str) -> Row:
@@ -136,6 +137,19 @@ def test_a_failed_round_is_told_beside_the_number(summary: Summary) -> None:
     partly = row(summary, "daphne.json-sync")
     assert (partly.status, partly.rounds_measured, partly.rounds_failed) == ("measured", 1, 1)
     assert partly.stage == "launch"
+
+
+def test_of_a_long_reason_both_ends_are_shown() -> None:
+    """A run may have thousands of them, and each stands in several reports."""
+    run, _, _ = sample()
+    reason = f"begin {'x' * 9_000} end"
+    failed = outcome(run.plan.cells[0], 1, 0, status="failed", reason=reason)
+    first = row(summarise(run, [failed], histograms), failed.cell)
+    assert first.reason
+    assert len(first.reason) <= MOST
+    assert first.reason.startswith("begin x")
+    assert first.reason.endswith("x end")
+    assert [each.reason for each in first.rounds] == [first.reason]
 
 
 def test_skipped_keeps_its_reason_and_an_unreached_cell_gets_one(summary: Summary) -> None:

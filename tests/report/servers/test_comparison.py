@@ -14,6 +14,7 @@ from command_line import Type
 from fakes import FakeBench
 from gold import check
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 from two_runs import JSON, QUERY, SERVERS, STEADY, stored, times, with_machine
 
 from loadtest.judge.servers.compare import Change, Comparisons, compare
@@ -101,6 +102,22 @@ def test_of_thousands_of_figures_none_is_resampled(
     comparison = compare(base, changed)
     assert {each.comparison.method for each in comparison.of_cells} <= {"t", None}
     assert change(comparison, "alpha.json-sync", "goodput").answer == "worse"
+
+
+def test_without_latencies_none_are_looked_for(
+    base: ServersRun, changed: ServersRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are summed up for each round of each cell, and a run may have a hundred thousand."""
+    without = [
+        replace(each, outcomes=tuple(replace(of, histogram=None) for of in each.outcomes))
+        for each in (base, changed)
+    ]
+    monkeypatch.setattr("loadtest.judge.servers.compare.latencies", pytest.fail)
+    assert {each.figure for each in compare(*without).changes} == {
+        "cost",
+        "goodput",
+        "server_cpu_us",
+    }
 
 
 def test_back_again_is_the_other_way_round(base: ServersRun, changed: ServersRun) -> None:

@@ -57,6 +57,20 @@ def test_terminal_fits_100_columns(report: Report) -> None:
     check("terminal.txt", text)
 
 
+def test_of_thousands_of_endpoints_a_terminal_shows_the_first(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "MOST_ENDPOINTS", 1)
+    decision = msgspec.structs.replace(report.summary.decision, cost=None)
+    given = Report(msgspec.structs.replace(report.summary, decision=decision), report.run)
+    console = Console(file=io.StringIO(), width=100, color_system=None)
+    terminal.show(given, console)
+    assert isinstance(console.file, io.StringIO)
+    first, rest = console.file.getvalue().split("The reports have 3 more endpoints.")
+    assert "json-sync" in first
+    assert "By responses a second" in rest
+
+
 def test_what_measures_more_is_the_rest_of_the_run_or_a_longer_one() -> None:
     run, outcomes, segments = sample()
 

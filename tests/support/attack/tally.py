@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -57,6 +58,10 @@ def unkind(lines: Iterable[str]) -> str | None:
     return None
 
 
+SO_FAR = re.compile(r"starting services and servers: .* so far$|.*\bround \d+")
+"""What a run says of itself while it goes on."""
+
+
 def broken(status: int, err: str) -> str | None:
     """Return what is wrong with how a command ended; None where it is as documented."""
     if "Traceback" in err or "panicked" in err:
@@ -64,6 +69,7 @@ def broken(status: int, err: str) -> str | None:
     if status not in (0, 1, 2, 3, 130):
         return f"status {status}: {err[-300:]}"
     lines = err.splitlines()
-    if status == 2 and (odd := [line for line in lines if not line.startswith("loadtest: ")]):
+    said = [line for line in lines if not SO_FAR.match(line)]
+    if status == 2 and (odd := [line for line in said if not line.startswith("loadtest: ")]):
         return f"status 2 with another line: {odd[0][:200]!r}"
     return unkind(lines)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, combinations, count
+from itertools import chain, count
 from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import SplitResult, urlsplit
 
@@ -329,6 +329,9 @@ _JOINING = {"and", "or", "vs", "versus", "&"}
 _ASIDE = 2
 """Words that may stand between a name and what joins it to another."""
 
+_APART = 2 * (_ASIDE + 1)
+"""So far from each other two names may stand that are joined."""
+
 
 @lru_cache(10_000)
 def _several(text: str) -> tuple[str, str] | None:
@@ -338,8 +341,9 @@ def _several(text: str) -> tuple[str, str] | None:
         named = [at for at, word in enumerate(words) if word in names]
         joined = (
             (words[first], words[second])
-            for first, second in combinations(named, 2)
-            if second - first <= 2 * (_ASIDE + 1) and _join(words[first + 1 : second])
+            for at, first in enumerate(named, 1)
+            for second in named[at : at + _APART]
+            if second - first <= _APART and _join(words[first + 1 : second])
         )
         two = next(joined, None)
         if two and not ("gunicorn" in two and {*two} & _WORKER_KINDS):

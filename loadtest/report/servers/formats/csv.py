@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from loadtest.judge.servers.rows import Ranking, Row
 from loadtest.report import columns as common
 from loadtest.report.columns import plain
@@ -27,40 +29,56 @@ SEARCH = {"search_low": "low", "search_high": "high", "limited_by": "why", "trie
 """Of `Search`, by the names of the columns."""
 
 
+Cell = tuple[Ranking, Row]
+
+
 def render(report: Report) -> str:
     """Return the cells in the order of the rankings, units in the header."""
     summary = report.summary
-    return sheet([cells(ranking, summary.rounds) for ranking in summary.rankings])
+    cells = [(ranking, row) for ranking in summary.rankings for row in ranking.rows]
+    return sheet([Table(columns(summary.rounds), cells)])
 
 
-def cells(ranking: Ranking, rounds: int) -> Table[Row]:
-    """Return all rows of one ranking with what they have in common and every figure."""
-    endpoint, load = ranking.endpoint, ranking.load
+def columns(rounds: int) -> list[Column[Cell]]:
+    """Return what a ranking's rows have in common, and every figure of a row."""
 
-    def same(key: str, value: Value) -> Column[Row]:
-        return plain(key, lambda row: value)
+    def same(key: str, value: Callable[[Ranking], Value]) -> Column[Cell]:
+        def of(cell: Cell) -> Value:
+            return value(cell[0])
 
-    columns_: tuple[Column[Row], ...] = (
-        same("kind", endpoint.kind),
-        same("endpoint", endpoint.name),
-        same("style", endpoint.style),
-        same("delay_s", endpoint.contract.delay_s),
-        same("connections", load.connections),
-        same("rate", load.rate),
-        same("duration_s", load.duration_s),
-        plain("server", lambda row: row.server),
-        plain("interface", lambda row: row.interface),
-        *common.JUDGED,
-        _figure("goodput"),
-        *VERSUS,
-        same("noise_floor", ranking.noise_floor),
-        *CPU_VERSUS,
-        same("cpu_noise_floor", ranking.cpu_noise_floor),
-        *map(_figure, FIGURES),
-        *map(_search, SEARCH),
-        *common.ended("goodput", rounds, lambda each: each.goodput),
+        return Column(key, key, of, lambda cell: str(of(cell)))
+
+    of_ranking = (
+        same("kind", lambda ranking: ranking.endpoint.kind),
+        same("endpoint", lambda ranking: ranking.endpoint.name),
+        same("style", lambda ranking: ranking.endpoint.style),
+        same("delay_s", lambda ranking: ranking.endpoint.contract.delay_s),
+        same("connections", lambda ranking: ranking.load.connections),
+        same("rate", lambda ranking: ranking.load.rate),
+        same("duration_s", lambda ranking: ranking.load.duration_s),
     )
-    return Table(columns_, ranking.rows)
+
+    def own(*columns: Column[Row]) -> Iterator[Column[Cell]]:
+        return (column.of(lambda cell: cell[1]) for column in columns)
+
+    return [
+        *of_ranking,
+        *own(
+            plain("server", lambda row: row.server),
+            plain("interface", lambda row: row.interface),
+            *common.JUDGED,
+            _figure("goodput"),
+            *VERSUS,
+        ),
+        same("noise_floor", lambda ranking: ranking.noise_floor),
+        *own(*CPU_VERSUS),
+        same("cpu_noise_floor", lambda ranking: ranking.cpu_noise_floor),
+        *own(
+            *map(_figure, FIGURES),
+            *map(_search, SEARCH),
+            *common.ended("goodput", rounds, lambda each: each.goodput),
+        ),
+    ]
 
 
 def _search(key: str) -> Column[Row]:
