@@ -309,7 +309,7 @@ def line_of(**changes: Any) -> str:
 
 def test_how_late_a_long_load_was_fits_into_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a server that does not keep up for minutes, each request is later than the one before."""
-    monkeypatch.setattr(wrk, "FINE", 5)
+    monkeypatch.setattr(wrk, "FINE_KEPT", 5)
     late = {"values_us": [*range(0, 100_000, 1_000)], "counts": [1] * 100}
     sent = {"window_us": 900_000, "requests": 100, "missed": 0, "late": late}
     parsed, _ = wrk.parse("", line_of(sent=sent))

@@ -244,6 +244,7 @@ def test_what_is_answered_otherwise_is_told_under_each_server(type_: Type, shop:
     rows = {row["name"]: row["state"] for row in json.loads(done.out)}
     assert rows.pop("network")
     assert rows.pop("visits.txt") == record.WRITTEN
+    assert rows.pop("[prepare]") == f"home: {record.OTHER_ROWS}"
     assert rows.keys() == {"gunicorn-gthread", "uvicorn"}
     for name, state in rows.items():
         assert state.startswith("home ")
