@@ -77,9 +77,9 @@ class Hosts:
         for at in range(1, self.count):
             ip("-n", self.namespace(0), "link", "delete", f"to{at}")
             for where, name in ((0, f"to{at}"), (at, "eth0")):
-                made = f"{self.mark}-{len(ends)}"
-                ends.append(slow_link.tap(made))
-                ip("link", "set", made, "netns", self.namespace(where), "name", name)
+                tap = f"{self.mark}-{len(ends)}"
+                ends.append(slow_link.tap(tap))
+                ip("link", "set", tap, "netns", self.namespace(where), "name", name)
             self.connect(at)
         words = [ms / 2_000, loss, *ends]
         relay = subprocess.Popen(

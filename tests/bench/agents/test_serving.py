@@ -133,10 +133,10 @@ def there(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     monkeypatch.setattr(agent_module, "WELCOME_WITHIN_S", 1.0)
     monkeypatch.setattr(master_module, "BACK_WITHIN_S", 0.5)
     monkeypatch.setattr(serving_module, "ENDS_WITHIN_S", 0.1)
-    made = FakeMachine()
-    monkeypatch.setattr(serving_module, "services", made.services)
-    monkeypatch.setattr(serving_module, "LocalBench", made.bench)
-    return made
+    machine = FakeMachine()
+    monkeypatch.setattr(serving_module, "services", machine.services)
+    monkeypatch.setattr(serving_module, "LocalBench", machine.bench)
+    return machine
 
 
 def asked(of: Serving, what: Any) -> Any:

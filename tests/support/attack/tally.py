@@ -69,7 +69,7 @@ def broken(status: int, err: str) -> str | None:
     if status not in (0, 1, 2, 3, 130):
         return f"status {status}: {err[-300:]}"
     lines = err.splitlines()
-    said = [line for line in lines if not SO_FAR.match(line)]
-    if status == 2 and (odd := [line for line in said if not line.startswith("loadtest: ")]):
+    last = [line for line in lines if not SO_FAR.match(line)]
+    if status == 2 and (odd := [line for line in last if not line.startswith("loadtest: ")]):
         return f"status 2 with another line: {odd[0][:200]!r}"
     return unkind(lines)
