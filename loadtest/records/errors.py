@@ -48,8 +48,9 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
     """Return the line for an unknown name: what is close, or what there is."""
     names = sorted(known)
     close = get_close_matches(name, names, n=3, cutoff=0.5)
-    known_ = f"known: {', '.join(names)}" if names else "there are none"
-    hint = f"did you mean {either(close)}?" if close else known_
+    hint = f"known: {', '.join(names)}" if names else "there are none"
+    if close:
+        hint = f"did you mean {either(close)}?"
     return f"{where + ': ' if where else ''}unknown {kind} {name!r}; {hint}"
 
 
